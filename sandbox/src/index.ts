@@ -1,0 +1,3 @@
+import { DurableObject } from "cloudflare:workers";
+export class World extends DurableObject {}
+export default { async fetch() { return new Response("sandbox"); } };

@@ -1,0 +1,65 @@
+// The closed list of error codes: status, text, hint and whether a retry makes sense. One home for what a refusal says.
+// Refusals are values (`Refusal`), never thrown; http/problem.ts is the only place that turns one into a response.
+
+/** Everything that can go wrong, as callers see it. `status` is the HTTP status where the code is a response. */
+export const ERRORS = {
+  invalid_request: { status: 400, title: "The request is not valid", retryable: false },
+  invalid_input: { status: 422, title: "The model input is not valid", retryable: false },
+  unauthenticated: { status: 401, title: "No valid key was given", retryable: false },
+  team_required: { status: 401, title: "The token does not say which team it is for", retryable: false },
+  forbidden: { status: 403, title: "This key may not do that", retryable: false },
+  user_mismatch: { status: 403, title: "This credential acts for another user", retryable: false },
+  origin_not_allowed: { status: 403, title: "This origin is not on the key's list", retryable: false },
+  model_not_allowed: { status: 403, title: "The plan does not include this model", retryable: false },
+  not_found: { status: 404, title: "There is no such thing here", retryable: false },
+  gone: { status: 410, title: "It was deleted", retryable: false },
+  conflict: { status: 409, title: "It conflicts with what is there", retryable: false },
+  already_ended: { status: 409, title: "The request has already ended", retryable: false },
+  idempotency_mismatch: { status: 422, title: "This idempotency key was used with another body", retryable: false },
+  payload_too_large: { status: 413, title: "The body is too large", retryable: false },
+  unsupported_media_type: { status: 415, title: "The content type is not supported", retryable: false },
+  quota_exceeded: { status: 402, title: "A limit of the plan is used up", retryable: false },
+  rate_limited: { status: 429, title: "Too fast", retryable: true },
+  price_unknown: { status: 403, title: "The price of this model is not known and the plan refuses that", retryable: false },
+  content_refused: { status: 422, title: "The model refused the content", retryable: false },
+  input_unreachable: { status: 422, title: "The model could not fetch an input file", retryable: false },
+  upstream_locked: { status: 503, title: "The upstream account is locked; nothing was charged", retryable: true },
+  upstream_paused: { status: 503, title: "Upstream is paused; nothing was charged", retryable: true },
+  upstream_refused: { status: 400, title: "The model provider refused the request", retryable: false },
+  upstream_failed: { status: 502, title: "The model failed", retryable: true },
+  upstream_timeout: { status: 504, title: "The model did not finish in time", retryable: true },
+  submit_uncertain: {
+    status: 502,
+    title: "Whether the model provider took the request is not known",
+    retryable: false,
+  },
+  result_lost: { status: 502, title: "The model provider no longer has the result", retryable: false },
+  storage_failed: { status: 503, title: "The output could not be stored", retryable: true },
+  connection_missing: { status: 503, title: "The gateway has no active fal.ai connection", retryable: true },
+  misconfigured: { status: 503, title: "Sluice is not configured", retryable: true },
+  internal: { status: 500, title: "Something went wrong here", retryable: true },
+} as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One limit that a submit would break: its name in the plan, its size, what is used, when it frees (epoch ms). */
+export interface Violation {
+  name: string;
+  limit: number;
+  used: number;
+  resetAt: number;
+}
+
+/** A refusal on its way to a caller. `detail` is about this occurrence and names the field; `hint` is the way out. */
+export interface Refusal {
+  code: ErrorCode;
+  detail: string;
+  hint?: string;
+  requestId?: string;
+  violated?: Violation[];
+  retryAfterS?: number;
+}
+
+export function refusal(code: ErrorCode, detail: string, extra: Omit<Refusal, "code" | "detail"> = {}): Refusal {
+  return { code, detail, ...extra };
+}

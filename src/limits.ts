@@ -1,0 +1,140 @@
+// Every timeout, cap, retry table and retention of Sluice, with its unit in the name and its reason beside it.
+// Imports nothing.
+
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+// --- Sizes -----------------------------------------------------------------------------------------------------
+
+/** A SQLite row holds 2 MB and a state row is written often; longer text goes to R2 and the row keeps key and hash. */
+export const ROW_TEXT_MAX_BYTES = 512 * 1024;
+/** A webhook body above this is not read: the call is taken as a doorbell and the result is fetched instead. */
+export const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;
+/** Caller's JSON body. Inputs are links or small data URIs; larger media goes through uploads. */
+export const REQUEST_BODY_MAX_BYTES = 10 * 1024 * 1024;
+/** A result body (data URIs of sync_mode make them big). Held in memory once, under the byte semaphore. */
+export const RESULT_BODY_MAX_BYTES = 16 * 1024 * 1024;
+/** Upstream answers that are never results: submit, status, cancel, connections, JWKS. */
+export const UPSTREAM_REPLY_MAX_BYTES = 1024 * 1024;
+/** All buffers of an isolate together; objects of a class share its 128 MB. */
+export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
+/** Bytes of upstream logs kept per request; the newest lines win. */
+export const LOGS_MAX_BYTES = 64 * 1024;
+/** Bytes of caller's `metadata`, `tags` entries and their lengths. */
+export const METADATA_MAX_BYTES = 16 * 1024;
+export const TAGS_MAX = 10;
+export const TAG_TEXT_MAX_CHARS = 128;
+export const USER_MAX_CHARS = 128;
+
+// --- Files -----------------------------------------------------------------------------------------------------
+
+/** Files of one output that are copied; an output that names more keeps the rest at their source, with an error. */
+export const FILES_PER_REQUEST_MAX = 1_000;
+/** One stored file. Above 16 MiB a copy still streams in one go; resuming by parts is the mirror's next step. */
+export const FILE_MAX_BYTES = 4_900 * 1024 * 1024;
+/** A source without a length is buffered, so it is held to this. */
+export const FILE_UNKNOWN_LENGTH_MAX_BYTES = 16 * 1024 * 1024;
+/** Time for one try at copying one file. */
+export const FILE_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
+/** Waits between tries at one file, then it is given up and keeps its source URL. */
+export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
+
+// --- Upstream --------------------------------------------------------------------------------------------------
+
+/** Maton and fal answer a submit in well under a second; past this the answer counts as lost. */
+export const SUBMIT_TIMEOUT_MS = 30 * SECOND_MS;
+export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
+export const RESULT_TIMEOUT_MS = 60 * SECOND_MS;
+export const CANCEL_TIMEOUT_MS = 15 * SECOND_MS;
+export const CONNECTION_TIMEOUT_MS = 15 * SECOND_MS;
+export const JWKS_TIMEOUT_MS = 5 * SECOND_MS;
+/** fal's rule: a key set is trusted for at most a day. */
+export const JWKS_MAX_AGE_MS = DAY_MS;
+/** A signature that no key fits forces one fresh look at the key set, at most this often. */
+export const JWKS_REFRESH_GAP_MS = MINUTE_MS;
+/** fal's signature time stamp may differ from our clock by this much, both ways. */
+export const WEBHOOK_TOLERANCE_S = 300;
+/** A 429 without Retry-After closes the account this long. */
+export const RATE_LIMITED_PAUSE_MS = 2 * SECOND_MS;
+/** A Retry-After beyond this is taken as this. */
+export const RETRY_AFTER_MAX_MS = HOUR_MS;
+/** A grant is used within this long of its start, or handed back: a late call would break the pace. */
+export const GRANT_USE_MS = 50;
+/** Grants whose turn is at most this far off are waited for in place; others come back by alarm. */
+export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
+/** Slack over Maton's window of one second, so that clocks and networks that differ do not make an 11th call. */
+export const PACE_SLACK = 1.05;
+
+// --- Requests --------------------------------------------------------------------------------------------------
+
+/** How long a submit call of a caller waits in place for the upstream answer before it says 202 with what is known. */
+export const SUBMIT_ANSWER_WAIT_MS = 10 * SECOND_MS;
+/** How long the edge retries `start` on fresh stubs after an admit, before it closes the request and says 503. */
+export const START_RETRY_MS = 10 * SECOND_MS;
+/** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
+export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+/** A submit whose answer was lost may still be proven by a webhook for this long (fal may queue for hours). */
+export const UNCERTAIN_GRACE_MS = 6 * HOUR_MS;
+/** fal shows a new request at once, but a 404 this soon after submitting is not yet taken as the end. */
+export const GONE_CONFIRM_MS = MINUTE_MS;
+/** Longest `wait` of a caller. */
+export const WAIT_MAX_S = 60;
+/** A hold reads the state again this often, whatever the socket says: a broken hold is never an error. */
+export const HOLD_REREAD_MS = 5 * SECOND_MS;
+/** A comment this often keeps an event stream open through proxies. */
+export const SSE_COMMENT_MS = 15 * SECOND_MS;
+export const IDEMPOTENCY_MS = DAY_MS;
+
+// --- Effects ---------------------------------------------------------------------------------------------------
+
+/** The alarm is put here before any row runs; a handler that is cut off is woken again. */
+export const SAFETY_ALARM_MS = 2 * MINUTE_MS;
+/** An alarm handler starts nothing after this; the rest runs under the next alarm. */
+export const ALARM_BUDGET_MS = MINUTE_MS;
+/** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
+export const ALARM_LANES = 2;
+/** Time over an effect's own time-outs before its lease counts as lost. */
+export const LEASE_SLACK_MS = 5 * SECOND_MS;
+/** A row taken this often without any outcome crashes its object: it backs off. */
+export const TAKES_BEFORE_BACKOFF = 5;
+/** Growing gaps of effects that never stop (poll, fetch_result, settle, expire, hash): doubling from 2 s to 1 h. */
+export const RETRY_FIRST_MS = 2 * SECOND_MS;
+export const RETRY_MAX_MS = HOUR_MS;
+/** Waits between tries at a cancel, then it is given up: the polls go on and tell the end. */
+export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
+/** Customer webhooks: Standard Webhooks' span of three days; after the last try the delivery is parked. */
+export const DELIVER_RETRY_MS = [
+  5 * SECOND_MS,
+  5 * MINUTE_MS,
+  30 * MINUTE_MS,
+  2 * HOUR_MS,
+  5 * HOUR_MS,
+  10 * HOUR_MS,
+  14 * HOUR_MS,
+  20 * HOUR_MS,
+  24 * HOUR_MS,
+] as const;
+
+// --- Polls -----------------------------------------------------------------------------------------------------
+
+/** First poll of a model without learned durations while webhooks arrive: they nearly always win. */
+export const POLL_FIRST_WITH_WEBHOOKS_MS = 60 * SECOND_MS;
+/** The same with no PUBLIC_URL, or while webhooks are missing: the poll is the only news. */
+export const POLL_FIRST_WITHOUT_WEBHOOKS_MS = 3 * SECOND_MS;
+/** fal keeps a result of 10 KB or more for about six minutes: no gap may come near that. */
+export const POLL_MAX_GAP_MS = 120 * SECOND_MS;
+/** Somebody waits on the request: no gap above this (with webhooks / without). */
+export const POLL_WATCHED_GAP_WITH_WEBHOOKS_MS = 20 * SECOND_MS;
+export const POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS = 5 * SECOND_MS;
+
+// --- Edge ------------------------------------------------------------------------------------------------------
+
+/** A caller's identity is remembered this long for reads, so a revoke acts on them within it. Submits always ask. */
+export const IDENTITY_CACHE_MS = 10 * SECOND_MS;
+export const LIST_LIMIT_DEFAULT = 20;
+export const LIST_LIMIT_MAX = 100;
+/** Edge copies of files live at most this long, so a deletion holds within it; browsers keep them for good. */
+export const FILE_EDGE_CACHE_S = 300;
+export const CORS_MAX_AGE_S = 7_200;

@@ -1,0 +1,264 @@
+// What a request is: its stages, its state, the events that move it, the effects it owes. One sentence on each case.
+// Types and the few total functions over them; imports errors (types) only.
+
+import type { ErrorCode } from "../errors.ts";
+
+/** Ours. `held` to `storing` are open, the last three are ends. */
+export type Stage =
+  | "held" // admitted, waiting for a grant
+  | "submitting" // the upstream call is under way
+  | "uncertain" // sent, no clear answer, no upstream id
+  | "queued" // fal has it and has not begun
+  | "running" // fal works on it
+  | "storing" // the output is known, its files are being copied
+  | "completed"
+  | "failed"
+  | "canceled";
+
+export type Status = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELED";
+
+export function statusOf(stage: Stage): Status {
+  switch (stage) {
+    case "held":
+    case "submitting":
+    case "uncertain":
+    case "queued":
+      return "IN_QUEUE";
+    case "running":
+    case "storing":
+      return "IN_PROGRESS";
+    case "completed":
+      return "COMPLETED";
+    case "failed":
+      return "FAILED";
+    case "canceled":
+      return "CANCELED";
+  }
+}
+
+export function hasEnded(stage: Stage): boolean {
+  return stage === "completed" || stage === "failed" || stage === "canceled";
+}
+
+/** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
+export type StoredText =
+  | { at: "row"; text: string }
+  | { at: "r2"; key: string; sha256: string; bytes: number };
+
+/** Why a request failed. `detail` is upstream's own JSON text (size-capped), kept for callers and compatible replays. */
+export interface RequestError {
+  code: ErrorCode;
+  message: string;
+  detail: string | null;
+  retryable: boolean;
+  charged: boolean | "unknown";
+  /** HTTP status that upstream gave, where it gave one. */
+  upstreamStatus: number | null;
+}
+
+/** The caller's options that travel upstream as X-Fal headers (names: fal.ai/docs …/common-parameters). */
+export interface UpstreamOptions {
+  priority?: "normal" | "low";
+  timeoutS?: number;
+  runnerHint?: string;
+  noRetry?: boolean;
+}
+
+/** What the edge hands to a tracker after an admit. Identity never changes afterwards. */
+export interface StartInput {
+  id: string;
+  team: string;
+  keyId: string;
+  user: string | null;
+  model: string;
+  input: StoredText;
+  options: UpstreamOptions;
+  tags: Record<string, string>;
+  /** JSON text as the caller sent it. */
+  metadata: string | null;
+  startTimeoutS: number | null;
+  /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
+  origin: string;
+  admittedAt: number;
+}
+
+export type Identity = Omit<StartInput, "input" | "admittedAt">;
+
+/** The whole state of one request. Times are epoch milliseconds. */
+export interface RequestState extends Identity {
+  stage: Stage;
+  /** Grows with every applied event; readers compare it. */
+  revision: number;
+  createdAt: number;
+  submittedAt: number | null;
+  startedAt: number | null;
+  outputAt: number | null;
+  endedAt: number | null;
+  /** The Maton connection that was used; saved before the call. */
+  connection: string | null;
+  upstreamId: string | null;
+  /** An id from a callback with a valid token, while `uncertain`: believed only after an authenticated answer. */
+  candidateId: string | null;
+  /** A signed webhook's user id that is not pinned yet, with what it claimed. */
+  candidateUser: { userId: string; claim: string } | null;
+  queuePosition: number | null;
+  cancelRequestedAt: number | null;
+  /** What the account said at the grant: whether webhooks arrive lately decides the rhythm of polls. */
+  webhooks: "arriving" | "missing" | "off";
+  /** User ids whose webhooks are believed, as the account knew them at the grant. */
+  pinnedUsers: string[];
+  polls: number;
+  /** Calls through the gateway that this request cost. */
+  upstreamCalls: number;
+  /** JSON text of fal's `metrics`. */
+  metrics: string | null;
+  /** fal's `x-fal-billable-units` when a result call showed it. */
+  billableUnits: string | null;
+  /** Which road told the end. */
+  endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
+  error: RequestError | null;
+  settledAt: number | null;
+  recoveredAt: number | null;
+}
+
+/** Where in the output a file stands, and where its bytes come from now. */
+export interface FileSource {
+  /** Keys and indices from the root of the output, e.g. ["images", 0, "url"]. */
+  path: (string | number)[];
+  /** A data URI's bytes stay in the payload text; `path` finds them. */
+  source: { kind: "url"; url: string } | { kind: "data" };
+  /** Upstream's `content_type` and `file_name` beside the URL, where given. A hint, never trusted. */
+  claimedType: string | null;
+  claimedName: string | null;
+}
+
+export type FileStatus = "pending" | "stored" | "failed" | "not_stored";
+
+export interface RequestFile extends FileSource {
+  n: number;
+  status: FileStatus;
+  contentType: string | null;
+  bytes: number | null;
+  sha256: string | null;
+  error: { code: ErrorCode; message: string } | null;
+}
+
+export interface StoredFile {
+  contentType: string;
+  bytes: number;
+  /** Hex; null when the copy did not pass through in one piece. */
+  sha256: string | null;
+}
+
+export type EffectKind =
+  | "submit"
+  | "poll"
+  | "fetch_result"
+  | "mirror"
+  | "hash"
+  | "settle"
+  | "deliver"
+  | "cancel"
+  | "expire";
+
+/** Name of an effect row: the kind, and for `mirror`, `hash`, `deliver` which one: "mirror:0". */
+export type EffectName = string;
+
+/** Work that is owed: a row with a due time. */
+export interface Effect {
+  name: EffectName;
+  kind: EffectKind;
+  /** File number or endpoint id; null for the one-of-a-kind effects. */
+  target: string | null;
+  dueAt: number;
+  /** Finished tries (with an outcome). */
+  attempt: number;
+  /** While a try runs: until when it is believed to. A lease that is over means the try was cut off. */
+  leaseUntil: number | null;
+  /** Which try holds the lease; an outcome of another try is not applied. */
+  leaseId: number;
+  /** Times taken since the last outcome. */
+  takes: number;
+  lastFailure: string | null;
+  /** Only `deliver` parks: shown, counted, retried by hand. */
+  parkedAt: number | null;
+}
+
+/** What the machine wants done to the rows. */
+export type EffectOrder =
+  | { do: "owe"; kind: EffectKind; target?: string; dueAt: number }
+  | { do: "drop"; kind: EffectKind; target?: string };
+
+/** The end as upstream told it. */
+export type UpstreamEnd =
+  | { kind: "output"; files: FileSource[]; skipped: number }
+  | { kind: "error"; error: RequestError }
+  | { kind: "canceled" };
+
+/** Everything that can happen to a request, in the past tense. */
+export type RequestEvent =
+  /** The account gave the turn; connection known, call about to be made. */
+  | {
+      type: "granted";
+      connection: string | null;
+      webhooks: RequestState["webhooks"];
+      pinnedUsers: string[];
+    }
+  /** The account's pace asks to come back. */
+  | { type: "wait_ordered"; until: number; position: number }
+  | { type: "submit_taken"; upstreamId: string; queuePosition: number | null }
+  /** Known not to have been taken (429 and the like): the row goes back. */
+  | { type: "submit_not_taken"; retryAt: number; reason: string }
+  /** A clear no. */
+  | { type: "submit_refused"; error: RequestError }
+  /** No clear answer, or the try was cut off. */
+  | { type: "submit_lost"; reason: string; graceMs: number }
+  | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; nextPollAt: number }
+  /** fal says COMPLETED; the result has to be fetched. */
+  | { type: "completion_seen"; metrics: string | null }
+  | { type: "result_pending"; nextPollAt: number }
+  /** A terminal report that may be believed: a verified webhook, or an authenticated result call. */
+  | {
+      type: "end_reported";
+      source: "webhook" | "poll";
+      upstreamId: string | null;
+      end: UpstreamEnd;
+      metrics: string | null;
+      billableUnits: string | null;
+      /** Names the report's content; the same twice is a repeat, another one a conflict. */
+      fingerprint: string;
+    }
+  /** A verified webhook without a usable payload: the result has to be fetched. */
+  | { type: "end_announced"; upstreamId: string | null }
+  /** Somebody rang with the right token, but cannot be believed. */
+  | { type: "doorbell_rung"; candidateId: string | null; reason: string }
+  /** Signed by fal, but by a user id that is not pinned. */
+  | { type: "stranger_reported"; userId: string; claim: string; candidateId: string | null }
+  /** fal does not know the id. */
+  | { type: "upstream_gone" }
+  | { type: "file_stored"; n: number; stored: StoredFile }
+  | { type: "file_given_up"; n: number; code: ErrorCode; message: string }
+  | { type: "file_hashed"; n: number; sha256: string }
+  | { type: "cancel_requested" }
+  /** fal's 200: taken out of the queue. */
+  | { type: "cancel_confirmed" }
+  /** fal's 202: a wish; it may still finish. */
+  | { type: "cancel_accepted"; nextPollAt: number }
+  /** fal's 400: it had finished. */
+  | { type: "cancel_too_late" }
+  | { type: "cancel_given_up" }
+  /** The expire row came due: start time-out while held, or the grace of an uncertain submit. */
+  | { type: "time_ran_out" }
+  | { type: "settled"; endpoints: string[] }
+  | { type: "delivered"; target: string }
+  | { type: "delivery_parked"; target: string; reason: string };
+
+export type Transition =
+  | { kind: "applied"; state: RequestState; files: RequestFile[]; orders: EffectOrder[]; notes: TimelineNote[] }
+  | { kind: "ignored"; reason: string; notes: TimelineNote[] };
+
+/** A line of the timeline: what happened, for people. `detail` holds ids and numbers only. */
+export interface TimelineNote {
+  what: string;
+  detail?: Record<string, string | number | boolean | null>;
+}

@@ -1,0 +1,76 @@
+// Four kinds of tests: rules in plain Node, the Worker and the sandbox each inside workerd, and whole processes.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+process.env.WRANGLER_SEND_METRICS = "false";
+
+/** The sandbox as one compiled script: auxiliary Workers cannot be TypeScript. */
+function compiledSandbox(): string {
+  execFileSync("node_modules/.bin/wrangler", [
+    ...["deploy", "--dry-run", "--config", "sandbox/wrangler.toml", "--outdir", "../.build/sandbox"],
+  ]);
+  return readFileSync(".build/sandbox/index.js", "utf8");
+}
+
+/** Variables of the Worker under test: the sandbox plays Maton, fal, fal's JWKS and fal's CDN on these names. */
+const variables = {
+  MATON_API_KEY: "sandbox-maton-key",
+  MATON_GATEWAY_URL: "https://gateway.sandbox.test",
+  MATON_CONTROL_URL: "https://ctrl.sandbox.test",
+  FAL_JWKS_URL: "https://rest.sandbox.test/.well-known/jwks.json",
+  FAL_MEDIA_HOSTS: "cdn.sandbox.test",
+  PUBLIC_URL: "https://sluice.test",
+  SIGNING_KEY: "test-signing-key-of-at-least-32-bytes",
+  ADMIN_TOKEN: "test-admin-token-of-at-least-32-bytes",
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "rules",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.workerd.test.ts", "test/sandbox/**", "test/process/**"],
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: variables,
+              outboundService: "sandbox",
+              workers: [
+                {
+                  name: "sandbox",
+                  modules: [{ type: "ESModule", path: "index.js", contents: compiledSandbox() }],
+                  compatibilityDate: "2026-10-15",
+                  durableObjects: { WORLD: { className: "World", useSQLite: true } },
+                  bindings: { SANDBOX_WEBHOOKS: "hold" },
+                },
+              ],
+            },
+          }),
+        ],
+        test: { name: "worker", include: ["test/**/*.workerd.test.ts"], exclude: ["test/sandbox/**"] },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./sandbox/wrangler.toml" } })],
+        test: { name: "sandbox", include: ["test/sandbox/**/*.test.ts"] },
+      },
+      {
+        test: {
+          name: "process",
+          include: ["test/process/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
