@@ -79,6 +79,7 @@ export const configSchema = z.object({
   SIGNING_KEY: z.string({ error: "is missing" }).pipe(signingKeys),
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
+  RELAY_ALLOW_HOSTS: withDefault(z.string().transform(commaList), ""),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -1,5 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-export class Team extends DurableObject {}
+import { createApp } from "./app.ts";
+
+export { Team } from "./access/team.ts";
 export class RequestTracker extends DurableObject {}
-export class UpstreamAccount extends DurableObject {}
-export default { async fetch() { return new Response("sluice"); } };
+export { UpstreamAccount } from "./upstream/account.ts";
+
+const app = createApp();
+
+export default { fetch: app.fetch };

@@ -20,6 +20,16 @@ export const RESULT_BODY_MAX_BYTES = 16 * 1024 * 1024;
 export const UPSTREAM_REPLY_MAX_BYTES = 1024 * 1024;
 /** All buffers of an isolate together; objects of a class share its 128 MB. */
 export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
+/** A request that the runtime cuts off runs no `finally`: its bytes come back after this. Longer uses go uncounted then. */
+export const PERMIT_LEASE_MS = 2 * MINUTE_MS;
+/** Who waits for bytes looks again this often: the runtime takes a request without pending I/O for hung and ends it. */
+export const PERMIT_LOOK_AGAIN_MS = SECOND_MS;
+/** fal's error text kept per request: message for people, and its own JSON for callers and compatible replays. */
+export const ERROR_MESSAGE_MAX_CHARS = 500;
+export const ERROR_DETAIL_MAX_BYTES = 16 * 1024;
+/** The longest published endpoint id has seven segments; a namespace adds one. */
+export const MODEL_ID_MAX_CHARS = 200;
+export const MODEL_ID_MAX_SEGMENTS = 10;
 /** Bytes of upstream logs kept per request; the newest lines win. */
 export const LOGS_MAX_BYTES = 64 * 1024;
 /** Bytes of caller's `metadata`, `tags` entries and their lengths. */
@@ -36,6 +46,12 @@ export const FILES_PER_REQUEST_MAX = 1_000;
 export const FILE_MAX_BYTES = 4_900 * 1024 * 1024;
 /** A source without a length is buffered, so it is held to this. */
 export const FILE_UNKNOWN_LENGTH_MAX_BYTES = 16 * 1024 * 1024;
+/** Read of a source at once: below 64 KiB the calls per chunk cost more than the bytes, above this it gains nothing. */
+export const FILE_COPY_CHUNK_BYTES = 256 * 1024;
+/** First bytes that are looked at for a signature; the farthest that counts (tar) ends at byte 265. */
+export const FILE_SNIFF_BYTES = 4 * 1024;
+/** File name in a URL or a download: file systems take 255 bytes, and people paste URLs. */
+export const FILE_NAME_MAX_CHARS = 100;
 /** Time for one try at copying one file. */
 export const FILE_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
 /** Waits between tries at one file, then it is given up and keeps its source URL. */
@@ -54,6 +70,16 @@ export const JWKS_TIMEOUT_MS = 5 * SECOND_MS;
 export const JWKS_MAX_AGE_MS = DAY_MS;
 /** A signature that no key fits forces one fresh look at the key set, at most this often. */
 export const JWKS_REFRESH_GAP_MS = MINUTE_MS;
+/** An older set is renewed while it still counts, so that a key host that is down for hours costs nothing. */
+export const JWKS_REFRESH_AFTER_MS = 12 * HOUR_MS;
+/** fal publishes a handful of keys; every one is tried on each webhook. */
+export const JWKS_KEYS_MAX = 16;
+/** A look-up that failed (connection, key set) is asked again at most this often. */
+export const LOOKUP_RETRY_MS = 5 * SECOND_MS;
+/** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */
+export const PINNED_USERS_MAX = 16;
+/** fal's clients refuse a start deadline of one second or less; what is left below this is sent as this. */
+export const START_DEADLINE_MIN_S = 1.1;
 /** fal's signature time stamp may differ from our clock by this much, both ways. */
 export const WEBHOOK_TOLERANCE_S = 300;
 /** A 429 without Retry-After closes the account this long. */
@@ -66,6 +92,10 @@ export const GRANT_USE_MS = 50;
 export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
 /** Slack over Maton's window of one second, so that clocks and networks that differ do not make an 11th call. */
 export const PACE_SLACK = 1.05;
+/** A busy account notes so at most this often; it stays below the 10 s after which an idle object may be put to sleep. */
+export const PACE_NOTE_MS = 8 * SECOND_MS;
+/** Callers that were sent away to come back later, remembered so that newcomers queue behind them. */
+export const PACE_EXPECTED_MAX = 20_000;
 
 // --- Requests --------------------------------------------------------------------------------------------------
 
@@ -116,6 +146,14 @@ export const DELIVER_RETRY_MS = [
   20 * HOUR_MS,
   24 * HOUR_MS,
 ] as const;
+/** One try at a customer webhook, the answer included. Receivers are told to answer first and work afterwards. */
+export const DELIVER_TIMEOUT_MS = 15 * SECOND_MS;
+/** How much of a receiver's answer is read; only its status counts. */
+export const DELIVER_REPLY_READ_MAX_BYTES = 16 * 1024;
+/** A receiver's Retry-After beyond this is taken as this: the longest planned wait. */
+export const DELIVER_RETRY_AFTER_MAX_MS = DAY_MS;
+/** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */
+export const EVENT_BODY_MAX_BYTES = 256 * 1024;
 
 // --- Polls -----------------------------------------------------------------------------------------------------
 
@@ -128,6 +166,33 @@ export const POLL_MAX_GAP_MS = 120 * SECOND_MS;
 /** Somebody waits on the request: no gap above this (with webhooks / without). */
 export const POLL_WATCHED_GAP_WITH_WEBHOOKS_MS = 20 * SECOND_MS;
 export const POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS = 5 * SECOND_MS;
+/** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
+export const DOORBELL_GAP_MS = 10 * SECOND_MS;
+
+// --- Access ----------------------------------------------------------------------------------------------------
+
+/** Every limit of a plan is read and counted in each admit, so a plan has few. */
+export const PLAN_LIMITS_MAX = 20;
+/** Globs of a plan's allow or deny list; each is compiled in each admit. */
+export const PLAN_MODEL_GLOBS_MAX = 100;
+/** How long the compatible surfaces hold a status call: fal's clients poll every 0.1 to 0.5 s otherwise. */
+export const COMPAT_HOLD_S = 10;
+/** Above this, clients and proxies with a 30 s patience would give up. */
+export const COMPAT_HOLD_MAX_S = 20;
+/** Keys of one team, revoked ones included: the list is shown whole. */
+export const KEYS_PER_TEAM_MAX = 1_000;
+/** A key's last use is written at most this often: a written row costs a thousand times a read one. */
+export const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
+/** Unstarted requests that one alarm of a team asks about; the rest comes with the next. */
+export const SWEEP_BATCH_ROWS = 100;
+/** Rows past their time (counters, idempotency keys) that one alarm of a team deletes. */
+export const CLEAN_UP_BATCH_ROWS = 500;
+/** Tries at a Durable Object that a deploy or a move has just reset, each on a fresh stub. */
+export const STUB_TRIES = 3;
+/** Pause before such a try, times its number. */
+export const STUB_RETRY_MS = 100;
+/** Identities an isolate remembers; past this it forgets all and asks again. */
+export const IDENTITIES_CACHED_MAX = 1_000;
 
 // --- Edge ------------------------------------------------------------------------------------------------------
 
@@ -135,6 +200,13 @@ export const POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS = 5 * SECOND_MS;
 export const IDENTITY_CACHE_MS = 10 * SECOND_MS;
 export const LIST_LIMIT_DEFAULT = 20;
 export const LIST_LIMIT_MAX = 100;
+/** Requests that one bulk cancel asks; each is a call to its tracker. */
+export const BULK_CANCEL_MAX = 100;
+export const IDEMPOTENCY_KEY_MAX_CHARS = 255;
+/** An event stream ends after this; clients come back with Last-Event-ID by themselves. */
+export const EVENT_STREAM_MAX_MS = HOUR_MS;
 /** Edge copies of files live at most this long, so a deletion holds within it; browsers keep them for good. */
 export const FILE_EDGE_CACHE_S = 300;
 export const CORS_MAX_AGE_S = 7_200;
+/** JSON nested deeper than any model's input or output; walking it recursively stays far from the stack's end. */
+export const JSON_DEPTH_MAX = 200;

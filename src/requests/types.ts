@@ -59,7 +59,6 @@ export interface RequestError {
 /** The caller's options that travel upstream as X-Fal headers (names: fal.ai/docs …/common-parameters). */
 export interface UpstreamOptions {
   priority?: "normal" | "low";
-  timeoutS?: number;
   runnerHint?: string;
   noRetry?: boolean;
 }
@@ -76,6 +75,8 @@ export interface StartInput {
   tags: Record<string, string>;
   /** JSON text as the caller sent it. */
   metadata: string | null;
+  /** Where the caller wants to hear of the end. */
+  webhookUrl: string | null;
   startTimeoutS: number | null;
   /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
   origin: string;
@@ -99,7 +100,7 @@ export interface RequestState extends Identity {
   upstreamId: string | null;
   /** An id from a callback with a valid token, while `uncertain`: believed only after an authenticated answer. */
   candidateId: string | null;
-  /** A signed webhook's user id that is not pinned yet, with what it claimed. */
+  /** A signed webhook's user id that is not pinned yet, with the fingerprint of what it claimed. */
   candidateUser: { userId: string; claim: string } | null;
   queuePosition: number | null;
   cancelRequestedAt: number | null;
@@ -108,12 +109,18 @@ export interface RequestState extends Identity {
   /** User ids whose webhooks are believed, as the account knew them at the grant. */
   pinnedUsers: string[];
   polls: number;
+  /** When a doorbell last made a poll due: somebody who rings all day must not spend the account's pace. */
+  doorbellAt: number | null;
   /** Calls through the gateway that this request cost. */
   upstreamCalls: number;
   /** JSON text of fal's `metrics`. */
   metrics: string | null;
   /** fal's `x-fal-billable-units` when a result call showed it. */
   billableUnits: string | null;
+  /** Names the content of the end that was applied: the same report again is a repeat, another one a conflict. */
+  endFingerprint: string | null;
+  /** Files that the output names beyond FILES_PER_REQUEST_MAX: left at their source. */
+  filesSkipped: number;
   /** Which road told the end. */
   endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
   error: RequestError | null;
@@ -132,7 +139,7 @@ export interface FileSource {
   claimedName: string | null;
 }
 
-export type FileStatus = "pending" | "stored" | "failed" | "not_stored";
+export type FileStatus = "pending" | "stored" | "failed";
 
 export interface RequestFile extends FileSource {
   n: number;
@@ -171,8 +178,8 @@ export interface Effect {
   /** File number or endpoint id; null for the one-of-a-kind effects. */
   target: string | null;
   dueAt: number;
-  /** Finished tries (with an outcome). */
-  attempt: number;
+  /** Tries in a row that ended without what the row is for. */
+  failures: number;
   /** While a try runs: until when it is believed to. A lease that is over means the try was cut off. */
   leaseUntil: number | null;
   /** Which try holds the lease; an outcome of another try is not applied. */
@@ -213,10 +220,10 @@ export type RequestEvent =
   | { type: "submit_refused"; error: RequestError }
   /** No clear answer, or the try was cut off. */
   | { type: "submit_lost"; reason: string; graceMs: number }
-  | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; nextPollAt: number }
+  | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; watched: boolean }
   /** fal says COMPLETED; the result has to be fetched. */
   | { type: "completion_seen"; metrics: string | null }
-  | { type: "result_pending"; nextPollAt: number }
+  | { type: "result_pending"; watched: boolean }
   /** A terminal report that may be believed: a verified webhook, or an authenticated result call. */
   | {
       type: "end_reported";
@@ -243,7 +250,7 @@ export type RequestEvent =
   /** fal's 200: taken out of the queue. */
   | { type: "cancel_confirmed" }
   /** fal's 202: a wish; it may still finish. */
-  | { type: "cancel_accepted"; nextPollAt: number }
+  | { type: "cancel_accepted" }
   /** fal's 400: it had finished. */
   | { type: "cancel_too_late" }
   | { type: "cancel_given_up" }
@@ -251,7 +258,14 @@ export type RequestEvent =
   | { type: "time_ran_out" }
   | { type: "settled"; endpoints: string[] }
   | { type: "delivered"; target: string }
-  | { type: "delivery_parked"; target: string; reason: string };
+  | { type: "delivery_parked"; target: string };
+
+/** Everything the tracker keeps in rows, as one value: what the pure rules work on. */
+export interface RequestRecord {
+  state: RequestState;
+  files: RequestFile[];
+  effects: Effect[];
+}
 
 export type Transition =
   | { kind: "applied"; state: RequestState; files: RequestFile[]; orders: EffectOrder[]; notes: TimelineNote[] }
@@ -261,4 +275,24 @@ export type Transition =
 export interface TimelineNote {
   what: string;
   detail?: Record<string, string | number | boolean | null>;
+}
+
+/** A line of the timeline as it is kept. */
+export interface TimelineEntry extends TimelineNote {
+  seq: number;
+  at: number;
+  stage: Stage;
+}
+
+/** What readers of a request get from its tracker. */
+export interface RequestView {
+  state: RequestState;
+  files: RequestFile[];
+  /** Only once completed: its text, with a place mark where each file's URL goes (requests/output.ts). */
+  output: StoredText | null;
+  /** JSON text of upstream's log lines, as the polls saw them. */
+  logs: string | null;
+  /** Deliveries that are owed, under way or parked. */
+  deliveries: { target: string; failures: number; parkedAt: number | null; lastFailure: string | null }[];
+  timelineSeq: number;
 }

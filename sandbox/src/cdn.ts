@@ -1,0 +1,150 @@
+// fal's CDN: serves the files of finished requests, whole or in ranges, and misbehaves when an outcome says so.
+// Runs in the Worker, not in the Durable Object: bytes are made on the way out. Imports media and outcomes.
+
+import { sleep } from "./call.ts";
+import { MEDIA_TYPES, type MediaRecipe, makeMedia } from "./media/recipe.ts";
+import { type OutcomeName, type Outcomes, outcomeNumber } from "./outcomes.ts";
+import type { Settings } from "./settings.ts";
+
+export type FileFault =
+  | { kind: "status"; status: 403 | 404 | 500 }
+  | { kind: "truncated" | "chunked" | "html" | "wrong-type" }
+  | { kind: "slow"; ms: number }
+  | { kind: "huge"; bytes: number }
+  | { kind: "redirect"; target: string | null };
+
+/** What the world knows of a path. */
+export type FileAnswer = { kind: "missing" } | { kind: "file"; recipe: MediaRecipe; fault: FileFault | null };
+
+const STATUS_FAULTS = { "file-403": 403, "file-404": 404, "file-500": 500 } as const;
+const PLAIN_FAULTS = {
+  "file-truncated": "truncated",
+  "file-chunked": "chunked",
+  "file-html": "html",
+  "file-wrong-type": "wrong-type",
+} as const;
+
+/**
+ * The fault of file `n` of a request. A number after most words means that file only (from 0); after `file-flaky` it is how
+ * many GETs fail, after `file-huge` the length in bytes.
+ */
+export function faultOf(outcomes: Outcomes, n: number, gets: number, settings: Settings): FileFault | null {
+  const hits = (name: OutcomeName) => outcomes[name] === true || outcomes[name] === n;
+  if (gets < (outcomeNumber(outcomes, "file-flaky", 1) ?? 0)) return { kind: "status", status: 500 };
+  for (const name of Object.keys(STATUS_FAULTS) as (keyof typeof STATUS_FAULTS)[]) {
+    if (hits(name)) return { kind: "status", status: STATUS_FAULTS[name] };
+  }
+  for (const name of Object.keys(PLAIN_FAULTS) as (keyof typeof PLAIN_FAULTS)[]) {
+    if (hits(name)) return { kind: PLAIN_FAULTS[name] };
+  }
+  if (hits("file-slow")) return { kind: "slow", ms: settings.fileSlowMs };
+  if (hits("file-redirect")) return { kind: "redirect", target: settings.redirectTarget };
+  const bytes = outcomeNumber(outcomes, "file-huge", settings.hugeBytes);
+  return bytes === undefined ? null : { kind: "huge", bytes };
+}
+
+const HTML = "<!doctype html><title>Not a picture</title><p>This is a web page.</p>";
+/** Repeated behind the media of a huge file; 64 KiB a piece keeps the runtime's pipes full. */
+const FILLER = new Uint8Array(64 * 1024).map((_, i) => (i * 31 + (i >> 8)) & 0xff);
+const SLOW_PIECES = 20;
+
+/** Answers GET and HEAD of a file. */
+export async function serveFile(request: Request, answer: FileAnswer): Promise<Response> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
+  }
+  if (answer.kind === "missing") return Response.json({ detail: "File not found" }, { status: 404 });
+  const { recipe, fault } = answer;
+  if (fault?.kind === "status") return Response.json({ detail: "File not available" }, { status: fault.status });
+  if (fault?.kind === "redirect") {
+    const url = new URL(request.url);
+    return new Response(null, {
+      status: 302,
+      headers: { location: fault.target ?? `${url.origin}${url.pathname}?direct=1` },
+    });
+  }
+  const media: Uint8Array = fault?.kind === "html" ? new TextEncoder().encode(HTML) : await makeMedia(recipe);
+  const size = fault?.kind === "huge" ? Math.max(fault.bytes, media.length) : media.length;
+  const headers = new Headers({
+    "content-type": fault?.kind === "wrong-type" ? "text/plain" : MEDIA_TYPES[recipe.kind],
+    etag: `"${await etagOf(media, size)}"`,
+    "accept-ranges": "bytes",
+    "access-control-allow-origin": "*",
+    "cache-control": "public, max-age=31536000",
+  });
+  if (request.headers.get("if-none-match") === headers.get("etag")) return new Response(null, { status: 304, headers });
+
+  const range = readRange(request.headers.get("range"), size);
+  if (range === "unsatisfiable") {
+    headers.set("content-range", `bytes */${size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  const { start, end } = range ?? { start: 0, end: size };
+  if (range) headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
+  if (fault?.kind !== "chunked") headers.set("content-length", String(end - start));
+  const status = range ? 206 : 200;
+  if (request.method === "HEAD") return new Response(null, { status, headers });
+  return new Response(bodyOf(pieces(media, start, end), end - start, fault), { status, headers });
+}
+
+async function etagOf(media: Uint8Array, size: number): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", media));
+  return `${Array.from(digest.subarray(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("")}-${size}`;
+}
+
+type Range = { start: number; end: number };
+
+/** A single byte range (RFC 9110, 14.1.2); several, or another unit, are ignored, as a server may. `end` is exclusive. */
+function readRange(header: string | null, size: number): Range | "unsatisfiable" | null {
+  const [, first = "", last = ""] = /^bytes=([0-9]*)-([0-9]*)$/.exec(header ?? "") ?? [];
+  if (first === "" && last === "") return null;
+  if (first === "") return last === "0" ? "unsatisfiable" : { start: Math.max(0, size - Number(last)), end: size };
+  const start = Number(first);
+  if (last !== "" && Number(last) < start) return null;
+  if (start >= size) return "unsatisfiable";
+  return { start, end: last === "" ? size : Math.min(size, Number(last) + 1) };
+}
+
+/** The bytes from `start` to `end` of the media followed by as much filler as it takes. */
+function* pieces(media: Uint8Array, start: number, end: number): Generator<Uint8Array> {
+  let at = start;
+  if (at < media.length) {
+    yield media.subarray(at, end);
+    at = Math.min(end, media.length);
+  }
+  while (at < end) {
+    const offset = (at - media.length) % FILLER.length;
+    const piece = FILLER.subarray(offset, offset + Math.min(FILLER.length - offset, end - at));
+    yield piece;
+    at += piece.length;
+  }
+}
+
+function bodyOf(parts: Iterable<Uint8Array>, length: number, fault: FileFault | null): ReadableStream {
+  // A stream that has a length makes the runtime send Content-Length; one without is sent in chunks.
+  const pipe = fault?.kind === "chunked" ? new IdentityTransformStream() : new FixedLengthStream(length);
+  const writer = pipe.writable.getWriter();
+  // A reader that goes away, or the break that an outcome asks for, ends the copy; there is nobody left to tell.
+  copy(writer, parts, length, fault).catch((reason: unknown) => writer.abort(reason).catch(() => undefined));
+  return pipe.readable;
+}
+
+async function copy(
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  parts: Iterable<Uint8Array>,
+  length: number,
+  fault: FileFault | null,
+): Promise<void> {
+  let left = fault?.kind === "truncated" ? Math.floor(length / 2) : length;
+  const step = fault?.kind === "slow" ? Math.ceil(length / SLOW_PIECES) : FILLER.length;
+  for (const part of parts) {
+    for (let at = 0; at < part.length && left > 0; at += step) {
+      const piece = part.subarray(at, Math.min(at + step, at + left, part.length));
+      await writer.write(piece);
+      left -= piece.length;
+      if (fault?.kind === "slow") await sleep(fault.ms / SLOW_PIECES);
+    }
+  }
+  if (fault?.kind === "truncated") throw new Error("broken off by the outcome file-truncated");
+  await writer.close();
+}

@@ -1,0 +1,243 @@
+// What a request will answer in the end: status, headers, body and files, fixed at submit so that it can be replayed.
+// Data URIs are kept as recipes and filled in when the body is wanted. Pure; imports models, outcomes and media.
+
+import { exactNumber, isRecord, parseExact } from "./json.ts";
+import { MEDIA_TYPES, type MediaRecipe, makeDataUri, makeMedia } from "./media/recipe.ts";
+import { wavSize } from "./media/wav.ts";
+import { type FieldError, IMAGE_SIZES, type Model } from "./models.ts";
+import { type Outcomes, outcomeNumber } from "./outcomes.ts";
+import { type Random, randomFrom } from "./random.ts";
+
+export interface PlannedFile {
+  /** Path on the CDN, without origin. */
+  path: string;
+  recipe: MediaRecipe;
+}
+
+export interface Result {
+  status: number;
+  headers: Record<string, string>;
+  /** JSON text in which marks stand for data URIs, or a file that is itself the body. */
+  body: { kind: "json"; text: string; inlines: Inline[] } | { kind: "media"; recipe: MediaRecipe };
+  /** What the status call shows of a failure. */
+  error: { message: string; type: string } | null;
+  files: PlannedFile[];
+}
+
+interface Inline {
+  mark: string;
+  recipe: MediaRecipe;
+  /** Least length of the data URI in characters. */
+  length: number;
+}
+
+export interface ResultWish {
+  model: Model;
+  input: Record<string, unknown>;
+  /** The input's `seed` in its source spelling, if it had one. */
+  inputSeed: string | null;
+  /** The input as JSON text, for the echo. */
+  inputText: string;
+  faults: FieldError[];
+  outcomes: Outcomes;
+  /** Gives the seed of a request that named none, and the file names. */
+  random: Random;
+  cdnOrigin: string;
+  inferenceMs: number;
+}
+
+/** Filler of the outcome `webhook-big`: over 1 MB together with the rest. */
+const BIG_PAYLOAD_CHARS = 1_200_000;
+/** Assumed size of the picture to enlarge: inputs are not fetched. */
+const UPSCALER_INPUT_SIDE = 512;
+const SPEECH_SECONDS_PER_CHARACTER = 0.06;
+
+/** The result of a request that runs to its end. */
+export function planResult(wish: ResultWish): Result {
+  const { outcomes } = wish;
+  if (wish.faults.length > 0) return modelError(422, { detail: wish.faults }, wish.faults[0]?.type ?? "value_error");
+  if (outcomes.refused) {
+    const type = "content_policy_violation";
+    const msg = "The content could not be processed because it contained material flagged by a content checker.";
+    const detail = [{ loc: ["body", "prompt"], msg, type, url: `https://docs.fal.ai/errors/#${type}` }];
+    return modelError(422, { detail }, type);
+  }
+  if (outcomes.invalid) return modelError(422, { detail: "The input could not be processed" }, "value_error");
+  if (outcomes.crash) return requestError(503, "runner_connection_error", "The runner could not be reached");
+  if (outcomes.error500) return modelError(500, { detail: "Internal Server Error" }, "internal_server_error");
+  return new OutputPlan(wish).result();
+}
+
+/** fal's own errors about a request (https://fal.ai/docs/documentation/model-apis/request-errors). */
+export function requestError(status: number, type: string, detail: string): Result {
+  return {
+    status,
+    headers: { "x-fal-error-type": type, ...retryHeaders(status) },
+    body: { kind: "json", text: JSON.stringify({ detail, error_type: type }), inlines: [] },
+    error: { message: detail, type },
+    files: [],
+  };
+}
+
+/** The result of a request whose start deadline passed. */
+export function startTimeoutResult(): Result {
+  const result = requestError(504, "request_timeout", "Request timed out before it was started");
+  return { ...result, headers: { ...result.headers, "x-fal-request-timeout-type": "user" } };
+}
+
+/** The result of a request that was cancelled, in the queue or while it ran. */
+export function cancelledResult(): Result {
+  return requestError(499, "client_cancelled", "The request was cancelled");
+}
+
+function modelError(status: number, body: object, type: string): Result {
+  return {
+    status,
+    headers: { "x-fal-billable-units": "0", ...retryHeaders(status) },
+    body: { kind: "json", text: JSON.stringify(body), inlines: [] },
+    error: { message: `Invalid status code: ${status}`, type },
+    files: [],
+  };
+}
+
+/** Both names of the hint are in circulation at fal. */
+function retryHeaders(status: number): Record<string, string> {
+  const worthIt = status >= 500;
+  return { "x-fal-retryable": worthIt ? "1" : "0", "x-fal-needs-retry": worthIt ? "1" : "0" };
+}
+
+export interface RenderedResult {
+  contentType: string;
+  body: string | Uint8Array<ArrayBuffer>;
+}
+
+/** The body as it goes over the wire. */
+export async function renderResult(result: Result): Promise<RenderedResult> {
+  if (result.body.kind === "media") {
+    const { recipe } = result.body;
+    return { contentType: MEDIA_TYPES[recipe.kind], body: await makeMedia(recipe) };
+  }
+  let text = result.body.text;
+  for (const { mark, recipe, length } of result.body.inlines) {
+    const uri = await makeDataUri(recipe, length);
+    text = text.replace(`"${mark}"`, () => `"${uri}"`);
+  }
+  return { contentType: "application/json", body: text };
+}
+
+/** Collects the files of an output while it is written down. */
+class OutputPlan {
+  readonly #wish: ResultWish;
+  readonly #files: PlannedFile[] = [];
+  readonly #inlines: Inline[] = [];
+  /** As text: it may be larger than a number holds. */
+  readonly #seed: string;
+  /** Decides what the files show: prompt and seed, so the same two give the same pictures, as a model does. */
+  readonly #key: string;
+
+  constructor(wish: ResultWish) {
+    this.#wish = wish;
+    this.#seed = wish.inputSeed ?? wish.random.bigInteger();
+    this.#key = randomFrom(this.#seed, wish.inputText).hex(32);
+  }
+
+  result(): Result {
+    const { output, units } = this.#output();
+    if (this.#wish.outcomes["webhook-big"]) output.notes = "x".repeat(BIG_PAYLOAD_CHARS);
+    if (this.#wish.outcomes.nested) Object.assign(output, this.#nested());
+    const headers = { "x-fal-billable-units": units };
+    if (this.#wish.outcomes["binary-result"]) {
+      const recipe = this.#picture(0, 512, 512);
+      return { status: 200, headers, body: { kind: "media", recipe }, error: null, files: [] };
+    }
+    const text = JSON.stringify(output);
+    return {
+      status: 200,
+      headers,
+      body: { kind: "json", text, inlines: this.#inlines },
+      error: null,
+      files: this.#files,
+    };
+  }
+
+  /** Shapes: https://fal.ai/models, as typed in fal-ai/fal-js:libs/client/src/types/endpoints.ts. */
+  #output(): { output: Record<string, unknown>; units: string } {
+    const { input, model, inputText } = this.#wish;
+    const seed = exactNumber(this.#seed);
+    const timings = { inference: this.#wish.inferenceMs / 1_000 };
+    switch (model.output) {
+      case "images": {
+        const { width, height } = imageSize(input.image_size ?? model.imageSize);
+        const count = this.#count(typeof input.num_images === "number" ? input.num_images : 1);
+        const images = Array.from({ length: count }, (_, n) => this.#image(n, width, height));
+        const has_nsfw_concepts = images.map(() => false);
+        const output = { images, timings, seed, has_nsfw_concepts, prompt: input.prompt };
+        return { output, units: String(Math.ceil((width * height) / 1_000_000) * count) };
+      }
+      case "upscaled": {
+        const side = UPSCALER_INPUT_SIDE * (input.scale === 4 ? 4 : 2);
+        const units = ((side * side) / 1_000_000).toFixed(3);
+        return { output: { image: this.#image(0, side, side), seed, timings }, units };
+      }
+      case "video": {
+        const recipe: MediaRecipe = { kind: "mp4", key: this.#key };
+        return { output: { video: this.#file(recipe, "output") }, units: "1" };
+      }
+      case "speech": {
+        const text = String(input.gen_text);
+        const seconds = Math.min(8, Math.max(1.5, text.length * SPEECH_SECONDS_PER_CHARACTER));
+        const recipe: MediaRecipe = { kind: "wav", key: this.#key, seconds };
+        const output = { audio_url: { ...this.#file(recipe, "speech"), file_size: wavSize(seconds) } };
+        return { output, units: (text.length / 1_000).toFixed(3) };
+      }
+      case "echo": {
+        const images = Array.from({ length: this.#count(1) }, (_, n) => this.#image(n, 512, 512));
+        return { output: { output: parseExact(inputText), images, seed, timings }, units: "1" };
+      }
+    }
+  }
+
+  #count(asked: number): number {
+    return outcomeNumber(this.#wish.outcomes, "many-files", 100) ?? asked;
+  }
+
+  #picture(n: number, width: number, height: number): MediaRecipe {
+    return { kind: "png", key: `${this.#key} ${n}`, width, height };
+  }
+
+  /** fal's Image; it becomes a data URI with `sync_mode` or the outcome `big-output`. */
+  #image(n: number, width: number, height: number): Record<string, unknown> {
+    const recipe = this.#picture(n, width, height);
+    const length = outcomeNumber(this.#wish.outcomes, "big-output", 1_000_000);
+    if (length === undefined && this.#wish.input.sync_mode !== true) {
+      return { ...this.#file(recipe, ""), width, height };
+    }
+    const mark = `inline-${this.#wish.random.text(20)}`;
+    this.#inlines.push({ mark, recipe, length: length ?? 0 });
+    return { url: mark, width, height, content_type: MEDIA_TYPES.png };
+  }
+
+  /** fal's File. Paths look like those of v3b.fal.media: eight hex digits, then a token and a name. */
+  #file(recipe: MediaRecipe, name: string): { url: string; content_type: string } {
+    const { random, cdnOrigin } = this.#wish;
+    const path = `/files/b/${random.hex(8)}/${random.text(21)}${name && `_${name}`}.${recipe.kind}`;
+    this.#files.push({ path, recipe });
+    return { url: cdnOrigin + path, content_type: MEDIA_TYPES[recipe.kind] };
+  }
+
+  /** The awkward places of 3D and composing models: deep trees, a bare string, a host that is not fal's. */
+  #nested(): Record<string, unknown> {
+    const side = (n: number) => this.#file(this.#picture(n, 256, 256), `texture_${n}`);
+    return {
+      model_urls: { glb: side(100), textures: [{ base_color: side(101), layers: [[side(102)]] }] },
+      thumbnail_url: side(103).url,
+      model_mesh: { url: "https://assets.example.com/mesh.glb", content_type: "model/gltf-binary" },
+    };
+  }
+}
+
+/** A checked `image_size`: a name, or width and height. */
+function imageSize(value: unknown): { width: number; height: number } {
+  if (isRecord(value)) return { width: Number(value.width), height: Number(value.height) };
+  return IMAGE_SIZES[String(value)] ?? { width: 1024, height: 768 };
+}

@@ -1,0 +1,116 @@
+// fal's webhooks: which deliveries a request owes, their bodies and signatures, and when a failed one is tried again.
+// Sends nothing itself; world.ts does. Imports results, signing and types.
+
+import type { Outcomes } from "./outcomes.ts";
+import { randomFrom } from "./random.ts";
+import { cancelledResult, type Result, renderResult, startTimeoutResult } from "./results.ts";
+import type { Settings } from "./settings.ts";
+import { FORGER, signatureHeaders } from "./signing.ts";
+import type { DeliveryVariant, UpstreamRequest } from "./store.ts";
+
+/** Ten minutes: well past the five that verifiers allow. */
+const STALE_S = 600;
+
+export interface PlannedDelivery {
+  id: string;
+  variant: DeliveryVariant;
+  dueAt: number;
+}
+
+/** The deliveries that a request owes when it ends at `endsAt`. A bad one comes instead of the good one. */
+export function planDeliveries(id: string, outcomes: Outcomes, endsAt: number, settings: Settings): PlannedDelivery[] {
+  const dueAt = outcomes["webhook-late"] ? endsAt + settings.webhookLateMs : endsAt;
+  return variantsOf(outcomes).map((variant, n) => ({
+    id: randomFrom(settings.seed, "delivery", id, n).uuid(),
+    variant,
+    dueAt: dueAt + (outcomes["webhook-error-then-ok"] ? n : 0),
+  }));
+}
+
+function variantsOf(outcomes: Outcomes): DeliveryVariant[] {
+  if (outcomes["webhook-lost"] || outcomes["status-404"]) return [];
+  if (outcomes["webhook-error-then-ok"]) return ["error", "ok"];
+  if (outcomes["webhook-forged"]) return ["forged"];
+  if (outcomes["webhook-stale"]) return ["stale"];
+  if (outcomes["webhook-stranger"]) return ["stranger"];
+  const variant = outcomes["webhook-null"] || outcomes["binary-result"] ? "null" : "ok";
+  return outcomes["webhook-twice"] ? [variant, variant] : [variant];
+}
+
+/** What a request answers, whichever way it ended. */
+export function resultOf(request: UpstreamRequest): Result {
+  switch (request.timing.end) {
+    case "finished":
+      return request.result;
+    case "start_timeout":
+      return startTimeoutResult();
+    case "cancelled":
+      return cancelledResult();
+  }
+}
+
+/** The body of a delivery; the result is embedded as it is, byte for byte. */
+export async function webhookBody(request: UpstreamRequest, variant: DeliveryVariant): Promise<string> {
+  const result = resultOf(request);
+  const head = `"request_id":${JSON.stringify(request.id)},"gateway_request_id":${JSON.stringify(request.gatewayId)}`;
+  if (variant === "error") {
+    const payload = JSON.stringify({ detail: "Internal Server Error" });
+    return `{${head},"status":"ERROR","error":"Invalid status code: 500","payload":${payload}}`;
+  }
+  const failed = result.status >= 400;
+  const status = failed
+    ? `"status":"ERROR","error":${JSON.stringify(`Invalid status code: ${result.status}`)}`
+    : `"status":"OK"`;
+  if (variant === "null") {
+    return `{${head},${status},"payload":null,"payload_error":"Response payload is not JSON serializable"}`;
+  }
+  const { body } = await renderResult(result);
+  return `{${head},${status},"payload":${typeof body === "string" ? body : "null"}}`;
+}
+
+export interface SigningWish {
+  requestId: string;
+  body: string;
+  userId: string;
+  variant: DeliveryVariant;
+  /** Milliseconds; signatures carry whole seconds. */
+  now: number;
+}
+
+/** The headers that a delivery goes out with. */
+export async function deliveryHeaders(settings: Settings, wish: SigningWish): Promise<Record<string, string>> {
+  const timestampS = Math.floor(wish.now / 1_000) - (wish.variant === "stale" ? STALE_S : 0);
+  const userId = wish.variant === "stranger" ? `${wish.userId}_stranger` : wish.userId;
+  const signer = wish.variant === "forged" ? FORGER : "current";
+  const { requestId, body } = wish;
+  const signature = await signatureHeaders(settings, signer, { requestId, userId, timestampS, body });
+  return { "content-type": "application/json", ...signature };
+}
+
+export type TryOutcome = { kind: "status"; status: number } | { kind: "unreachable" } | { kind: "timeout" };
+
+/**
+ * What follows a try: done, or the next one. Only 2xx acknowledges; a redirect is a failure for good and never followed; the
+ * rest is tried again with growing gaps until the stored result expires.
+ */
+export function afterTry(
+  outcome: TryOutcome,
+  attempts: number,
+  now: number,
+  expiresAt: number,
+  settings: Settings,
+): { doneAt: number } | { dueAt: number } {
+  if (outcome.kind === "status" && outcome.status >= 200 && outcome.status < 400) return { doneAt: now };
+  const gap = Math.min(settings.webhookGapMaxMs, settings.webhookGapFirstMs * 2 ** Math.min(30, attempts - 1));
+  if (attempts >= settings.webhookAttemptsMax || now + gap > expiresAt) return { doneAt: now };
+  return { dueAt: now + gap };
+}
+
+/** Whether fal would drop this target: a name of the own machine or a private address, as far as the text tells. */
+export function isPrivateTarget(url: string): boolean {
+  const host = new URL(url).hostname;
+  return (
+    /^(localhost|.*\.local|.*\.localhost|\[.*\])$/i.test(host) ||
+    /^(0|10|127|169\.254|192\.168|172\.(1[6-9]|2[0-9]|3[01]))\./.test(host)
+  );
+}

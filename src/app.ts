@@ -1,0 +1,50 @@
+// The road map: what a call meets, in the order it meets it. One answer to a fault, one where there is no route.
+// Static assets (wrangler.toml) are answered before this Worker is asked.
+
+import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import { readConfig } from "./env.ts";
+import { refusal } from "./errors.ts";
+import type { AppEnv } from "./http/app-env.ts";
+import { callId } from "./http/call-id.ts";
+import { cors } from "./http/cors.ts";
+import { healthRoutes } from "./http/health.ts";
+import { keyRoutes } from "./http/keys.ts";
+import { meRoutes } from "./http/me.ts";
+import { modelRoutes } from "./http/models.ts";
+import { noRoute, onFault, problemResponse } from "./http/problem.ts";
+import { methodsAt, mount, type Route } from "./http/route.ts";
+import { teamRoutes } from "./http/teams.ts";
+
+/** Every declared route: what the API description is made from, and what tests run over. */
+export const routes: readonly Route[] = [
+  ...healthRoutes,
+  // requestRoutes of http/requests.ts go here
+  ...modelRoutes,
+  ...meRoutes,
+  ...keyRoutes,
+  ...teamRoutes,
+];
+
+export function createApp(): Hono<AppEnv> {
+  const app = new Hono<AppEnv>({ strict: false });
+  app.use(callId);
+  app.use(cors);
+  app.use(configured);
+  mount(app, routes);
+  // app.route("/hooks", hooks) of http/hooks.ts goes here
+  // the files of http/files.ts go here
+  const methods = methodsAt(routes);
+  app.notFound((context) => noRoute(context, methods(context.req.path)));
+  app.onError(onFault);
+  return app;
+}
+
+/** A deployment that lacks a setting says which, on every path but the health check, instead of failing half-way. */
+const configured = createMiddleware<AppEnv>(async function configured(context, next) {
+  const read = readConfig(context.env);
+  if (read.ok || context.req.path.startsWith("/healthz")) return next();
+  const faults = read.problems.map(({ name, message }) => `${name} ${message}`).join("; ");
+  const refused = refusal("misconfigured", `Not configured: ${faults}.`, { hint: "GET /healthz shows every problem." });
+  return problemResponse(refused, context.get("callId"));
+});

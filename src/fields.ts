@@ -1,0 +1,77 @@
+// What a caller sent, checked by a zod schema, and one sentence that names the field and what is allowed when it fails.
+// Never quotes the value that was sent. Imports zod.
+
+import type * as z from "zod";
+
+/** At most this many faults go into one sentence; the rest show after the first are mended. */
+const FAULTS_SHOWN = 3;
+
+export type FieldsAnswer<T> = { ok: true; value: T } | { ok: false; detail: string };
+
+/**
+ * Parses `value`. `where` is the name of the whole ("input", "body"), used for faults that are in no field.
+ * The detail reads: "`limits[0].window` must be one of "1d", "1mo"".
+ */
+export function parseFields<S extends z.ZodType>(schema: S, value: unknown, where: string): FieldsAnswer<z.output<S>> {
+  const parsed = schema.safeParse(value, { error: faultText });
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const faults = parsed.error.issues.flatMap((issue) => sentences(issue, where));
+  return { ok: false, detail: `${[...new Set(faults)].slice(0, FAULTS_SHOWN).join("; ")}.` };
+}
+
+function sentences(issue: z.core.$ZodIssue, where: string): string[] {
+  if (issue.code !== "unrecognized_keys") return [`\`${fieldName(issue.path, where)}\` ${issue.message}`];
+  return issue.keys.map((key) => `\`${fieldName([...issue.path, key], where)}\` is not a known field`);
+}
+
+/** `limits[0].window`, as people write it in code. */
+export function fieldName(path: readonly PropertyKey[], where: string): string {
+  let name = "";
+  for (const step of path) {
+    if (typeof step === "number") name += `[${step}]`;
+    else name += name === "" ? String(step) : `.${String(step)}`;
+  }
+  return name === "" ? where : name;
+}
+
+/** zod asks for a text per issue; undefined leaves it to the schema's own or zod's. */
+function faultText(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? "is required" : `must be ${typeText(issue.expected)}`;
+    case "invalid_value": {
+      const allowed = issue.values.map((value) => JSON.stringify(value)).join(", ");
+      return issue.values.length === 1 ? `must be ${allowed}` : `must be one of ${allowed}`;
+    }
+    case "too_small":
+      return `must ${amountText("at least", issue.minimum, issue.origin)}`;
+    case "too_big":
+      return `must ${amountText("at most", issue.maximum, issue.origin)}`;
+    case "invalid_format":
+      return `must be a valid ${issue.format}`;
+    default:
+      return undefined;
+  }
+}
+
+function typeText(expected: string): string {
+  switch (expected) {
+    case "int":
+      return "a whole number";
+    case "array":
+    case "object":
+      return `an ${expected}`;
+    case "record":
+      return "an object";
+    case "boolean":
+      return "true or false";
+    default:
+      return `a ${expected}`;
+  }
+}
+
+function amountText(bound: string, amount: number | bigint, origin: string): string {
+  if (origin === "string") return `have ${bound} ${amount} character${amount === 1 ? "" : "s"}`;
+  if (origin === "array") return `have ${bound} ${amount} entr${amount === 1 ? "y" : "ies"}`;
+  return `be ${bound} ${amount}`;
+}

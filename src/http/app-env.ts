@@ -1,0 +1,11 @@
+// What every handler finds on Hono's context. Types only.
+
+import type { Env } from "../env.ts";
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: {
+    /** Names this call in `X-Request-Id`, in problem bodies and in the log. Not the id of a Sluice request. */
+    callId: string;
+  };
+}

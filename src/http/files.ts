@@ -1,0 +1,185 @@
+// GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: the stored bytes, as browsers and players want them.
+// The mark is checked before storage is touched. Imports hono, env, errors, limits, mirror (keys, types, urls), problem.
+
+import { type Context, Hono } from "hono";
+import { requireConfig } from "../env.ts";
+import { refusal } from "../errors.ts";
+import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../limits.ts";
+import { outputKey } from "../mirror/keys.ts";
+import { isShownInline, OCTET_STREAM } from "../mirror/types.ts";
+import { readFilePath } from "../mirror/urls.ts";
+import type { AppEnv } from "./app-env.ts";
+import { noRoute, problemResponse } from "./problem.ts";
+
+/** Safe on every answer: any page may read it, no type is guessed, nothing in it runs. */
+const COMMON_HEADERS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers":
+    "accept-ranges, content-disposition, content-length, content-range, etag, x-request-id",
+  "cross-origin-resource-policy": "cross-origin",
+  "timing-allow-origin": "*",
+  "x-content-type-options": "nosniff",
+  // A file opened by itself is a page on our origin: it gets an origin of its own and may load itself (a player) only.
+  "content-security-policy": "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'",
+};
+
+const BROWSER_CACHE_S = (365 * DAY_MS) / SECOND_MS;
+/** The bytes of a path never change, but a deletion must reach shared caches soon. */
+const CACHE_CONTROL = `public, max-age=${BROWSER_CACHE_S}, s-maxage=${FILE_EDGE_CACHE_S}, immutable`;
+
+/** Mounted at `/files`. Expects what app.ts does before: a call id, a valid configuration, an answer to OPTIONS. */
+export const files = new Hono<AppEnv>();
+
+files.use(async function openToAll(context, next) {
+  await next();
+  for (const [name, value] of Object.entries(COMMON_HEADERS)) context.res.headers.set(name, value);
+});
+
+// Hono answers HEAD through this route too, with the body taken off.
+files.get("/*", serveFile);
+
+files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
+
+async function serveFile(context: Context<AppEnv>): Promise<Response> {
+  const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
+  if (file === null) return noSuchFile(context);
+  const bucket = context.env.FILES;
+  const key = outputKey(file.team, file.request, file.n);
+  const wants = {
+    range: context.req.method === "HEAD" ? null : parseRange(context.req.header("range")),
+    ifRange: context.req.header("if-range"),
+    ifNoneMatch: context.req.header("if-none-match"),
+    pathName: file.name,
+    download: context.req.query("download") ?? null,
+  };
+  const object = context.req.method === "HEAD" ? await bucket.head(key) : await getObject(bucket, key, wants.range);
+  if (object === null) return noSuchFile(context);
+  if (wants.range === null || wants.ifRange === undefined || wants.ifRange === object.httpEtag) {
+    return answer(object, wants);
+  }
+  // The visitor holds a part of something else, so it gets the whole.
+  await bodyOf(object)?.cancel();
+  const whole = await bucket.get(key);
+  return whole === null ? noSuchFile(context) : answer(whole, { ...wants, range: null });
+}
+
+/** The same for a path that we never made, one that was changed, and a file that is not there. */
+function noSuchFile(context: Context<AppEnv>): Response {
+  return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
+}
+
+/** One read in the common cases. R2 rejects a range that lies outside: then the object without its body tells the size. */
+async function getObject(
+  bucket: R2Bucket,
+  key: string,
+  range: ByteRange | null,
+): Promise<R2Object | R2ObjectBody | null> {
+  if (range === null) return bucket.get(key);
+  try {
+    return await bucket.get(key, { range });
+  } catch (error) {
+    const object = await bucket.head(key);
+    if (object !== null && spanOf(range, object.size) !== null) throw error;
+    return object;
+  }
+}
+
+function bodyOf(object: R2Object | R2ObjectBody): ReadableStream | null {
+  return "body" in object ? object.body : null;
+}
+
+interface Wants {
+  range: ByteRange | null;
+  ifNoneMatch: string | undefined;
+  pathName: string | null;
+  download: string | null;
+}
+
+async function answer(object: R2Object | R2ObjectBody, wants: Wants): Promise<Response> {
+  const body = bodyOf(object);
+  const { httpEtag: etag, size } = object;
+  const headers = new Headers({ etag, "cache-control": CACHE_CONTROL, "accept-ranges": "bytes" });
+  if (matchesEtag(wants.ifNoneMatch, etag)) {
+    await body?.cancel();
+    return new Response(null, { status: 304, headers });
+  }
+  const type = object.httpMetadata?.contentType ?? OCTET_STREAM;
+  headers.set("content-type", type.startsWith("text/") ? `${type}; charset=utf-8` : type);
+  headers.set("content-disposition", disposition(type, wants.pathName, wants.download));
+  if (wants.range === null) {
+    headers.set("content-length", String(size));
+    return new Response(body, { headers });
+  }
+  const span = spanOf(wants.range, size);
+  if (span === null) {
+    await body?.cancel();
+    headers.set("content-range", `bytes */${size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  headers.set("content-range", `bytes ${span.first}-${span.last}/${size}`);
+  headers.set("content-length", String(span.last - span.first + 1));
+  return new Response(body, { status: 206, headers });
+}
+
+export type ByteRange = { offset: number; length?: number } | { suffix: number };
+
+/**
+ * A `Range` of one byte range (RFC 9110, 14.1.2). Null for none, for several and for what is malformed: all of those get
+ * the whole file, which the RFC allows and players understand.
+ */
+export function parseRange(header: string | undefined): ByteRange | null {
+  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "");
+  if (match === null) return null;
+  const [, first = "", last = ""] = match;
+  if (first === "") return last === "" ? null : { suffix: wholeNumber(last) };
+  const offset = wholeNumber(first);
+  if (last === "") return { offset };
+  const length = wholeNumber(last) - offset + 1;
+  return length > 0 ? { offset, length } : null;
+}
+
+/** Larger than any file, and small enough to count with. */
+function wholeNumber(digits: string): number {
+  return Math.min(Number(digits), 2 ** 50);
+}
+
+/** First and last byte of a range in a file of `size` bytes; null when it has none of them. */
+export function spanOf(range: ByteRange, size: number): { first: number; last: number } | null {
+  if ("suffix" in range) {
+    return range.suffix === 0 || size === 0 ? null : { first: Math.max(0, size - range.suffix), last: size - 1 };
+  }
+  if (range.offset >= size) return null;
+  const last = range.length === undefined ? size - 1 : Math.min(size, range.offset + range.length) - 1;
+  return { first: range.offset, last };
+}
+
+/** `If-None-Match` (RFC 9110, 13.1.2): compared weakly, because a proxy that compresses weakens our tag. */
+export function matchesEtag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
+}
+
+/**
+ * `Content-Disposition` (RFC 6266). `download` is what `?download=` says: null when absent, empty for "the name in the path".
+ * Types that a browser must not open on our origin are always saved.
+ */
+export function disposition(type: string, pathName: string | null, download: string | null): string {
+  const kind = download === null && isShownInline(type) ? "inline" : "attachment";
+  const name = safeName(download || pathName || "");
+  if (name === "") return kind;
+  const plain = name.replace(/[^ -~]/g, "_");
+  const extended = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `${kind}; filename="${plain}"${plain === name ? "" : `; filename*=UTF-8''${extended}`}`;
+}
+
+/** No path, no quotes, no control or direction characters, no leading dots: nothing that changes where or as what it is saved. */
+function safeName(name: string): string {
+  const clean = name
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}"\\/:*?<>|%]/gu, "_")
+    .replace(/^[.\s]+|\s+$/g, "");
+  return [...clean].slice(0, FILE_NAME_MAX_CHARS).join("");
+}

@@ -1,0 +1,120 @@
+// Where fal calls: POST /hooks/fal/{request}/{token}. Raw bytes under a cap, token (wakes nothing), signature, then one
+// transaction in the tracker and 200; everything else is done by alarm. Never answers 3xx: fal takes that as final.
+
+import { type Context, Hono } from "hono";
+import type { Config, Env } from "../env.ts";
+import { requireConfig } from "../env.ts";
+import { REQUEST_ID } from "../ids.ts";
+import { WEBHOOK_BODY_MAX_BYTES } from "../limits.ts";
+import { logEvent } from "../log.ts";
+import { allowedHosts } from "../mirror/hosts.ts";
+import { readCapped } from "../net/body.ts";
+import { describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
+import { trackerOf } from "../requests/submit.ts";
+import type { ReportAnswer, WebhookReport } from "../requests/tracker.ts";
+import { checkMark } from "../signing.ts";
+import { signingKeys } from "../upstream/jwks.ts";
+import { verifyWebhook } from "../upstream/webhook.ts";
+import { parseReport } from "../upstream/words.ts";
+
+type HookContext = Context<{ Bindings: Env }>;
+
+export const hooks = new Hono<{ Bindings: Env }>();
+
+hooks.on(["POST"], ["/fal/:request/:token", "/fal/:request/:token/"], (context) => receive(context));
+hooks.all("*", (context) => context.json({ message: "Not found" }, 404));
+
+async function receive(context: HookContext): Promise<Response> {
+  const config = requireConfig(context.env);
+  const request = context.req.param("request") ?? "";
+  const token = context.req.param("token") ?? "";
+  const tracker = REQUEST_ID.test(request) ? trackerOf(context.env, request) : null;
+  if (tracker === null || !(await checkMark(config.SIGNING_KEY, "callback", [request], token))) {
+    return answer(context, 404, "Not found", request, "bad_token");
+  }
+  const read = await readCapped(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
+  if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
+  if (read.kind === "too_large") {
+    await tracker.ring("too_large", null);
+    return answer(context, 200, "Noted; the result is fetched instead", request, "too_large");
+  }
+  try {
+    const text = new TextDecoder().decode(read.bytes);
+    const verdict = await verify(context, read.bytes);
+    if (verdict.kind !== "verified") {
+      // Untrusted, but whoever holds the token is worth a look of our own: nothing of the body is believed.
+      await tracker.ring(verdict.reason, parsedRequestId(text));
+      const status = verdict.kind === "unavailable" ? 503 : 401;
+      return answer(context, status, "The signature could not be verified", request, verdict.reason);
+    }
+    const report = await reportOf(config, request, text, verdict);
+    if (report === null) {
+      await tracker.ring("malformed", verdict.requestId);
+      return answer(context, 200, "Noted; the body made no sense", request, "malformed");
+    }
+    const heard = (await tracker.report(report)) as ReportAnswer;
+    if (heard.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
+    return answer(context, 200, "OK", request, "heard");
+  } finally {
+    read.permit.release();
+  }
+}
+
+type Verdict =
+  | { kind: "verified"; requestId: string; userId: string }
+  | { kind: "refused" | "unavailable"; reason: string };
+
+/** Checks the signature with the known keys, and once more with freshly fetched ones: fal may have rotated them. */
+async function verify(context: HookContext, bytes: Uint8Array): Promise<Verdict> {
+  const { headers } = context.req.raw;
+  for (const force of [false, true]) {
+    const keySet = await signingKeys(context.env, { force });
+    if (keySet.kind === "unavailable") return { kind: "unavailable", reason: "no_key_set" };
+    const verdict = await verifyWebhook({ headers, bytes, nowMs: Date.now(), keys: keySet.keys });
+    if (verdict.kind === "verified" || verdict.reason !== "bad_signature") return verdict;
+  }
+  return { kind: "refused", reason: "bad_signature" };
+}
+
+/** What a verified body says, ready for the tracker; null when it makes no sense or speaks of another request. */
+async function reportOf(
+  config: Config,
+  request: string,
+  text: string,
+  verdict: { requestId: string; userId: string },
+): Promise<WebhookReport | null> {
+  const parsed = parseReport(text);
+  if (parsed.kind === "malformed" || parsed.requestId !== verdict.requestId) return null;
+  const base = { userId: verdict.userId, upstreamId: parsed.requestId, described: null };
+  switch (parsed.kind) {
+    case "announced":
+      return { ...base, end: null, fingerprint: await fingerprintOf("announced", "") };
+    case "canceled":
+      return { ...base, end: { kind: "canceled" }, fingerprint: await fingerprintOf("canceled", "") };
+    case "error":
+      return { ...base, end: { kind: "error", error: parsed.error }, fingerprint: await errorFingerprint(parsed.error) };
+    case "output": {
+      const described = await describeOutput(request, parsed.payload, allowedHosts(config.FAL_MEDIA_HOSTS));
+      if (described === null) return null;
+      const { files, skipped, fingerprint } = described;
+      return { ...base, end: { kind: "output", files, skipped }, fingerprint, described };
+    }
+  }
+}
+
+/** The id that an unverified body names. A candidate at most: it is believed after an authenticated answer only. */
+function parsedRequestId(text: string): string | null {
+  const parsed = parseReport(text);
+  return parsed.kind === "malformed" ? null : parsed.requestId;
+}
+
+function answer(
+  context: HookContext,
+  status: 200 | 400 | 401 | 404 | 503,
+  message: string,
+  request: string,
+  outcome: string,
+): Response {
+  if (outcome !== "heard") logEvent("webhook.refused", { request, status, outcome });
+  return context.json({ message }, status);
+}

@@ -1,0 +1,44 @@
+// A caller's JSON body, read once under a cap and a permit: the tree that keeps numbers as written, and a plain copy for
+// schemas. Whoever reads one releases its permit when done.
+
+import { type Refusal, refusal } from "../errors.ts";
+import { type JsonTree, parseTree, plainCopy } from "../json.ts";
+import { JSON_DEPTH_MAX, REQUEST_BODY_MAX_BYTES } from "../limits.ts";
+import { discard, readTextCapped } from "../net/body.ts";
+import type { Permit } from "../net/buffers.ts";
+
+export type JsonBody =
+  | { kind: "read"; tree: JsonTree; plain: unknown; permit: Permit }
+  | { kind: "refused"; refusal: Refusal };
+
+const HOW_TO_SEND = "Send a JSON object, with the header `Content-Type: application/json`.";
+
+export async function readJsonBody(request: Request): Promise<JsonBody> {
+  const type = request.headers.get("Content-Type");
+  if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\s*(;|$)/i.test(type.trim())) {
+    discard(request);
+    return refused(refusal("unsupported_media_type", "The body is not sent as JSON.", { hint: HOW_TO_SEND }));
+  }
+  const read = await readTextCapped(request, REQUEST_BODY_MAX_BYTES);
+  switch (read.kind) {
+    case "too_large": {
+      const detail = `The body is larger than ${REQUEST_BODY_MAX_BYTES} bytes.`;
+      return refused(refusal("payload_too_large", detail, { hint: "Pass large files as URLs." }));
+    }
+    case "broken":
+      return refused(refusal("invalid_request", "The body ended before it was complete."));
+    case "read": {
+      const parsed = parseTree(read.text);
+      if (parsed !== null)
+        return { kind: "read", tree: parsed.tree, plain: plainCopy(parsed.tree), permit: read.permit };
+      read.permit.release();
+      const empty = read.text.trim() === "";
+      const detail = empty ? "The body is empty." : `The body is not JSON, or nested deeper than ${JSON_DEPTH_MAX}.`;
+      return refused(refusal("invalid_request", detail, { hint: HOW_TO_SEND }));
+    }
+  }
+}
+
+function refused(why: Refusal): JsonBody {
+  return { kind: "refused", refusal: why };
+}

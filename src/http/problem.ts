@@ -1,0 +1,71 @@
+// How a refusal looks on the wire: RFC 9457 problem+json with our members. The only place that turns one into a response,
+// and the one answer to a fault: a fixed sentence and an id, never an inner text.
+
+import type { Context } from "hono";
+import { ERRORS, type Refusal, refusal } from "../errors.ts";
+import { faultName, logEvent } from "../log.ts";
+import type { AppEnv } from "./app-env.ts";
+import { isoTime } from "./time.ts";
+
+export interface ProblemExtras {
+  /** Only where the code's own status does not fit: 405 is an `invalid_request`. */
+  status?: number;
+  headers?: Record<string, string>;
+}
+
+/**
+ * The response for a refusal. `message` repeats `detail`, because fal's JavaScript client shows that member.
+ * `request_id` is the Sluice request the refusal is about, else the call's own id (also in `instance` and X-Request-Id).
+ */
+export function problemResponse(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
+  const { title, retryable } = ERRORS[refused.code];
+  const status = extras.status ?? ERRORS[refused.code].status;
+  const body = {
+    type: `urn:sluice:error:${refused.code}`,
+    title,
+    status,
+    detail: refused.detail,
+    instance: `urn:sluice:call:${callId}`,
+    code: refused.code,
+    message: refused.detail,
+    hint: refused.hint,
+    retryable,
+    request_id: refused.requestId ?? callId,
+    violated_policies: refused.violated?.map(({ name, limit, used, resetAt }) => {
+      return { name, limit, used, reset: isoTime(resetAt) };
+    }),
+  };
+  const headers = new Headers({
+    "Content-Type": "application/problem+json",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    ...extras.headers,
+  });
+  if (refused.retryAfterS !== undefined) headers.set("Retry-After", String(refused.retryAfterS));
+  // RFC 9110 11.6.1 asks for it with every 401.
+  if (status === 401) headers.set("WWW-Authenticate", "Bearer");
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+/** The one answer to a fault. The log has its class and the call's id, the caller has the id. */
+export function onFault(fault: Error, context: Context<AppEnv>): Response {
+  const callId = context.get("callId");
+  logEvent("call.failed", { request: callId, method: context.req.method, error: faultName(fault) });
+  const detail = "Something went wrong here, and it was noted.";
+  const hint = `Try again; if it stays, tell the operator this id: ${callId}.`;
+  return problemResponse(refusal("internal", detail, { hint }), callId);
+}
+
+/** The answer where no route took the call: 405 where another method would have been, 404 otherwise. */
+export function noRoute(context: Context<AppEnv>, allowed: readonly string[]): Response {
+  const callId = context.get("callId");
+  if (allowed.length === 0) {
+    const hint = "The paths of the API begin with /v1/.";
+    return problemResponse(refusal("not_found", "There is nothing at this path.", { hint }), callId);
+  }
+  const allow = allowed.join(", ");
+  const refused = refusal("invalid_request", `This path does not take ${context.req.method}.`, {
+    hint: `It takes ${allow}.`,
+  });
+  return problemResponse(refused, callId, { status: 405, headers: { Allow: allow } });
+}

@@ -1,0 +1,110 @@
+// The event stream of one request: every change as it happens, upstream's log lines, a comment now and then, `end` last.
+// Resumes after Last-Event-ID. The stream is told by holds; it keeps no object awake.
+
+import * as z from "zod";
+import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../limits.ts";
+import { requestText } from "../requests/spell.ts";
+import { trackerOf } from "../requests/submit.ts";
+import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
+import { changes } from "../requests/watch.ts";
+import { refusal } from "../errors.ts";
+import { requestId } from "./request-schemas.ts";
+import { defineRoute } from "./route.ts";
+import { isoTime } from "./time.ts";
+
+const COMMENT = ": still here\n\n";
+
+export const requestEvents = defineRoute({
+  method: "GET",
+  path: "/v1/requests/:id/events",
+  summary: "Follow a request as server-sent events",
+  access: "read",
+  params: requestId,
+  headers: z.looseObject({ "last-event-id": z.coerce.number().int().min(0).optional().catch(undefined) }),
+  answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events." } },
+  errors: ["not_found"],
+  async handle({ params, headers, caller, env, config }) {
+    const tracker = trackerOf(env, params.id);
+    const known = await tracker?.read(caller.team);
+    if (!tracker || !known) return { refusal: refusal("not_found", "There is no such request.") };
+    const spellEnd = (view: RequestView): Promise<string> =>
+      requestText(env.FILES, config(), view, { logs: true });
+    const events = eventTexts(
+      changes(tracker, caller.team, Date.now() + EVENT_STREAM_MAX_MS),
+      async (afterSeq) => ((await tracker.timeline(caller.team, afterSeq)) ?? []) as TimelineEntry[],
+      spellEnd,
+      headers["last-event-id"] ?? 0,
+    );
+    const headersOut = {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store",
+      "X-Accel-Buffering": "no",
+    };
+    return { response: new Response(byteStream(withComments(events, SSE_COMMENT_MS)), { headers: headersOut }) };
+  },
+});
+
+/** The events as text. Ids are the timeline's, so a client that comes back hears what it missed, once. */
+async function* eventTexts(
+  views: AsyncIterable<RequestView>,
+  timelineAfter: (seq: number) => Promise<TimelineEntry[]>,
+  spellEnd: (view: RequestView) => Promise<string>,
+  lastSeq: number,
+): AsyncGenerator<string> {
+  let seq = lastSeq;
+  let logLines = 0;
+  for await (const view of views) {
+    for (const entry of await timelineAfter(seq)) {
+      seq = entry.seq;
+      const { at, stage, what, detail } = entry;
+      const position = entry.stage === view.state.stage ? view.state.queuePosition : null;
+      const told = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
+      yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), seq);
+    }
+    const lines = JSON.parse(view.logs ?? "[]") as unknown[];
+    for (const line of lines.slice(logLines)) yield eventText("log", JSON.stringify(line));
+    logLines = Math.max(logLines, lines.length);
+    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), seq);
+  }
+}
+
+function eventText(event: string, data: string, id?: number): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
+}
+
+/** The same texts, with a comment whenever nothing came for a while, so that proxies keep the connection. */
+async function* withComments(texts: AsyncGenerator<string>, everyMs: number): AsyncGenerator<string> {
+  try {
+    let next = texts.next();
+    for (;;) {
+      const first = await Promise.race([next, quiet(everyMs)]);
+      if (first === "quiet") {
+        yield COMMENT;
+        continue;
+      }
+      if (first.done) return;
+      yield first.value;
+      next = texts.next();
+    }
+  } finally {
+    await texts.return(undefined);
+  }
+}
+
+function quiet(ms: number): Promise<"quiet"> {
+  return new Promise((resolve) => setTimeout(() => resolve("quiet"), ms));
+}
+
+function byteStream(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const next = await texts.next();
+      if (next.done) controller.close();
+      else controller.enqueue(encoder.encode(next.value));
+    },
+    async cancel() {
+      await texts.return(undefined);
+    },
+  });
+}

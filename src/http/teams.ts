@@ -1,0 +1,96 @@
+// Teams and their plans: the operator makes a team and gets its first admin key; the team's admins write its plans.
+
+import * as z from "zod";
+import { DEFAULT_PLAN, planNameSchema, planSchema } from "../access/plan.ts";
+import { askTeam, teamFor } from "../access/team.ts";
+import type { TeamSummary } from "../access/types.ts";
+import { refusal } from "../errors.ts";
+import { TEAM_ID } from "../ids.ts";
+import { defineRoute, type Route } from "./route.ts";
+import { listBody, planBody, planWire } from "./schemas.ts";
+import { isoTime } from "./time.ts";
+
+const teamBody = z.object({
+  id: z.string(),
+  name: z.string(),
+  plan: planNameSchema,
+  created_at: z.iso.datetime(),
+});
+
+const newTeam = z.strictObject({
+  id: z.string().regex(TEAM_ID, "must be 1 to 32 of a-z, 0-9 and -"),
+  name: z.string().min(1).max(100).optional(),
+  plan: z
+    .union([planSchema, z.literal(DEFAULT_PLAN)], { error: `must be a plan, or "${DEFAULT_PLAN}"` })
+    .optional()
+    .meta({ description: "What the team's default plan says; without it, every model and no limit." }),
+});
+
+export const teamRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/v1/admin/teams",
+    summary: "Make a team and its first admin key",
+    access: "operator",
+    body: newTeam,
+    answers: {
+      201: {
+        description: "The team, and a key with every scope. `secret` is not shown again.",
+        schema: z.object({ team: teamBody, key: z.object({ id: z.string(), secret: z.string() }) }),
+      },
+    },
+    errors: ["conflict"],
+    async handle({ env, body }) {
+      const { id, name = id, plan } = body;
+      const own = plan === undefined || plan === DEFAULT_PLAN ? {} : { plan };
+      const answer = await teamFor(env, id).create({ id, name, ...own });
+      if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
+      return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
+    },
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/v1/team",
+    summary: "Choose the plan that the team uses",
+    access: "admin",
+    body: z.strictObject({ plan: planNameSchema }),
+    answers: { 200: { description: "The team.", schema: teamBody } },
+    errors: ["not_found"],
+    async handle({ env, caller, body }) {
+      const answer = await askTeam(env, caller.team, (team) => team.choosePlan(body.plan));
+      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: teamWire(answer.team) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/plans",
+    summary: "The team's plans",
+    access: "admin",
+    answers: { 200: { description: "All plans by name.", schema: listBody(planBody) } },
+    errors: [],
+    async handle({ env, caller }) {
+      const plans = await askTeam(env, caller.team, (team) => team.listPlans());
+      return { status: 200, body: { data: plans.map(planWire), next_cursor: null } };
+    },
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/v1/plans/:name",
+    summary: "Write a plan",
+    access: "admin",
+    params: z.object({ name: planNameSchema }),
+    body: planSchema,
+    answers: {
+      200: { description: "The plan, with defaults filled in. It acts on the next submit.", schema: planBody },
+    },
+    errors: [],
+    async handle({ env, caller, params, body }) {
+      await askTeam(env, caller.team, (team) => team.putPlan(params.name, body));
+      return { status: 200, body: planWire({ name: params.name, plan: body }) };
+    },
+  }),
+];
+
+function teamWire(team: TeamSummary): z.input<typeof teamBody> {
+  return { id: team.id, name: team.name, plan: team.plan, created_at: isoTime(team.createdAt) };
+}

@@ -1,0 +1,99 @@
+// JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced.
+// Trees live inside one call only; text is what crosses storage and RPC. Imports limits.
+
+import { JSON_DEPTH_MAX } from "./limits.ts";
+
+/** A number in its source spelling, e.g. 196619188014358660 or 1.50. Made by `parseTree`, printed as it was. */
+interface RawNumber {
+  readonly rawJSON: string;
+}
+export type JsonTree = null | boolean | string | RawNumber | JsonTree[] | { [key: string]: JsonTree };
+export type JsonPath = (string | number)[];
+
+/** What V8 has and TypeScript's library does not yet describe (tc39/proposal-json-parse-with-source). */
+const sourceJson = JSON as unknown as {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): JsonTree;
+  rawJSON(text: string): RawNumber;
+  isRawJSON(value: unknown): value is RawNumber;
+};
+
+export const isRawNumber = sourceJson.isRawJSON;
+
+/** Parses text into a tree. `null` for text that is not JSON or is nested deeper than JSON_DEPTH_MAX. */
+export function parseTree(text: string): { tree: JsonTree } | null {
+  if (deeperThan(text, JSON_DEPTH_MAX)) return null;
+  try {
+    const tree = sourceJson.parse(text, (_key, value, context) =>
+      typeof value === "number" ? sourceJson.rawJSON(context.source ?? String(value)) : value,
+    );
+    return { tree };
+  } catch {
+    return null;
+  }
+}
+
+/** Prints a tree: strings and structure in canonical form, numbers in their source spelling. */
+export function printTree(tree: JsonTree): string {
+  return JSON.stringify(tree);
+}
+
+/** A plain copy for schema checks: numbers become JavaScript numbers, so it must never be sent on. */
+export function plainCopy(tree: JsonTree): unknown {
+  return JSON.parse(printTree(tree));
+}
+
+/** The value at a path, or undefined. Own properties only. */
+export function valueAt(tree: JsonTree, path: JsonPath): JsonTree | undefined {
+  let node: JsonTree | undefined = tree;
+  for (const step of path) {
+    if (node === null || typeof node !== "object" || isRawNumber(node)) return undefined;
+    if (!Object.hasOwn(node, step)) return undefined;
+    node = (node as Record<string | number, JsonTree>)[step];
+  }
+  return node;
+}
+
+/** Replaces the value at a path that exists, in place. At the root it returns the new value. */
+export function withValueAt(tree: JsonTree, path: JsonPath, value: JsonTree): JsonTree {
+  const last = path.at(-1);
+  if (last === undefined) return value;
+  const parent = valueAt(tree, path.slice(0, -1));
+  if (parent === null || typeof parent !== "object" || !Object.hasOwn(parent, last)) return tree;
+  Object.defineProperty(parent, last, { value, enumerable: true, configurable: true, writable: true });
+  return tree;
+}
+
+/** Text that is JSON already, to be placed inside an object as it is. */
+export class RawText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Prints an object whose values are plain JSON values or raw JSON text; `undefined` values are left out. */
+export function objectText(fields: Record<string, unknown>): string {
+  const parts: string[] = [];
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    parts.push(`${JSON.stringify(key)}:${value instanceof RawText ? value.text : JSON.stringify(value)}`);
+  }
+  return `{${parts.join(",")}}`;
+}
+
+/** Whether brackets nest deeper than `max`: V8's reviver recurses, so the check must come before the parse. */
+function deeperThan(text: string, max: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > max) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
+}

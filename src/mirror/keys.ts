@@ -1,0 +1,28 @@
+// The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}`
+// for large texts. Pure; imports nothing. Team ids and request ids hold no slash (ids.ts), so no prefix reaches into a neighbour.
+
+/** File `n` of a request's output. */
+export function outputKey(team: string, request: string, n: number): string {
+  return `outputs/${team}/${request}/${n}`;
+}
+
+/** Texts of a request that may be too long for a row. */
+export type TextName = "input" | "payload" | "output";
+
+/**
+ * A text of a request. The key carries the content's digest: two reports of one end may differ in their bytes, and the
+ * later one must not overwrite what the row of the first one names.
+ */
+export function textKey(team: string, request: string, name: TextName, sha256: string): string {
+  return `texts/${team}/${request}/${name}.${sha256.slice(0, 16)}`;
+}
+
+/** Everything that one request stored lies below these. */
+export function requestPrefixes(team: string, request: string): string[] {
+  return [`outputs/${team}/${request}/`, `texts/${team}/${request}/`];
+}
+
+/** Everything that one team stored lies below these. */
+export function teamPrefixes(team: string): string[] {
+  return [`outputs/${team}/`, `texts/${team}/`];
+}

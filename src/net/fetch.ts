@@ -1,0 +1,39 @@
+// The one call out: a time limit over the whole exchange, redirects never followed, faults as values.
+// Imports nothing of the project.
+
+/** What a call may say; redirect and signal are decided here. */
+export type CallInit = Omit<RequestInit, "redirect" | "signal">;
+
+/**
+ * `answered` is any status, 3xx too. Call `end` once the body is read or dropped: the time limit stands until then, and
+ * a timer that is left running keeps a Durable Object in (billed) memory until it fires.
+ * `failed` with `sent: "no"` is only said when nothing can have left: a lost connection looks like a refused one.
+ */
+export type CallOutcome =
+  | { kind: "answered"; response: Response; end: () => void }
+  | { kind: "failed"; reason: "timeout" | "network"; sent: "no" | "maybe" };
+
+/** Calls `url`. The time limit also cuts off a body that is still being read. Never throws. */
+export async function callOut(url: string, init: CallInit, { timeoutMs }: { timeoutMs: number }): Promise<CallOutcome> {
+  if (!canLeave(url, init)) return { kind: "failed", reason: "network", sent: "no" };
+  const aborter = new AbortController();
+  const timer = setTimeout(() => aborter.abort(), timeoutMs);
+  const end = () => clearTimeout(timer);
+  try {
+    const response = await globalThis.fetch(url, { ...init, redirect: "manual", signal: aborter.signal });
+    return { kind: "answered", response, end };
+  } catch {
+    end();
+    return { kind: "failed", reason: aborter.signal.aborted ? "timeout" : "network", sent: "maybe" };
+  }
+}
+
+/** Whether the runtime would accept the URL and the headers; what it refuses never leaves. */
+function canLeave(url: string, init: CallInit): boolean {
+  try {
+    new Headers(init.headers);
+    return /^https?:$/.test(new URL(url).protocol);
+  } catch {
+    return false;
+  }
+}

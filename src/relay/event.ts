@@ -1,0 +1,35 @@
+// The event that customers get at the end of a request: `{ type, timestamp, data }` as JSON text (design: Relay). The text is
+// built once and kept, because every try must send the same bytes. Pure; imports json and limits.
+
+import { objectText, RawText } from "../json.ts";
+import { EVENT_BODY_MAX_BYTES } from "../limits.ts";
+
+export type EndEventType = "request.completed" | "request.failed" | "request.canceled" | "request.recovered";
+
+export interface EndEventInput {
+  outcome: "completed" | "failed" | "canceled";
+  /** It had been told as failed (submit_uncertain) and was proven afterwards. */
+  recovered: boolean;
+  /** When it happened, epoch ms: not the time of a delivery. */
+  endedAt: number;
+  /** JSON text of the request object; its numbers are sent as they are written there. */
+  requestText: string;
+  /** The output was not put into `requestText` because of its size, so the text must not pass for the whole. */
+  outputLeftOut: boolean;
+}
+
+/** The body text. Above EVENT_BODY_MAX_BYTES `data` is thin: `id`, `status` and `links`, where the rest is to be read. */
+export function endEvent({ outcome, recovered, endedAt, requestText, outputLeftOut }: EndEventInput): string {
+  const type: EndEventType = recovered ? "request.recovered" : `request.${outcome}`;
+  const timestamp = new Date(endedAt).toISOString();
+  const body = objectText({ type, timestamp, data: new RawText(requestText) });
+  if (!outputLeftOut && fits(body)) return body;
+  // Plain numbers do no harm here: the three fields hold none.
+  const { id, status, links } = JSON.parse(requestText) as Record<string, unknown>;
+  return objectText({ type, timestamp, data: new RawText(objectText({ id, status, links })) });
+}
+
+/** Text of more characters than the cap has more bytes too, and need not be encoded to know. */
+function fits(body: string): boolean {
+  return body.length <= EVENT_BODY_MAX_BYTES && new TextEncoder().encode(body).byteLength <= EVENT_BODY_MAX_BYTES;
+}

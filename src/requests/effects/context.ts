@@ -1,0 +1,36 @@
+// What an effect may use of its tracker, and what it may come to.
+// Types and one constructor; imports types only.
+
+import type { Config, Env } from "../../env.ts";
+import type { TextName } from "../store.ts";
+import type { RequestEvent, RequestRecord, RequestView, StoredText } from "../types.ts";
+
+export interface EffectContext {
+  env: Env;
+  config: Config;
+  now(): number;
+  /** The rows as they are now: read again after every await. */
+  record(): RequestRecord;
+  text(name: TextName): StoredText | null;
+  keepText(name: TextName, stored: StoredText): void;
+  /** What readers would see now. */
+  view(): RequestView;
+  /** Saves an event before going on; false when the machine ignored it. */
+  apply(event: RequestEvent): boolean;
+  /** Whether somebody waits on the request right now. */
+  watched(): boolean;
+}
+
+export type EffectOutcome =
+  /** It came to something the machine should know. Texts are saved in the event's own transaction. */
+  | { kind: "happened"; event: RequestEvent; texts?: Partial<Record<TextName, StoredText>>; calls?: number }
+  | { kind: "failed"; reason: string; retryAfterMs: number | null; final?: true; calls?: number }
+  /** No turn yet; not a failure. */
+  | { kind: "turned_away"; until: number }
+  /** The request has moved on and the row has nothing left to do. */
+  | { kind: "obsolete" };
+
+/** `calls` counts what it cost of the gateway, for the caller's own eyes. */
+export function happened(event: RequestEvent, calls?: number): EffectOutcome {
+  return calls === undefined ? { kind: "happened", event } : { kind: "happened", event, calls };
+}

@@ -1,0 +1,59 @@
+// The `mirror` and `hash` effects: one file of an output into R2, and its digest where the copy could not take it.
+
+import { parseTree, valueAt } from "../../json.ts";
+import { copyData, copyUrl, hashStored } from "../../mirror/copy.ts";
+import { allowedHosts } from "../../mirror/hosts.ts";
+import { outputKey } from "../../mirror/keys.ts";
+import { loadText } from "../texts.ts";
+import type { RequestFile, RequestState } from "../types.ts";
+import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+
+export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {
+  const { state, files } = context.record();
+  const file = files[n];
+  if (file === undefined) return happened({ type: "file_given_up", n, code: "internal", message: "no such file" });
+  const key = outputKey(state.team, state.id, n);
+  const copied =
+    file.source.kind === "url"
+      ? await copyUrl({
+          bucket: context.env.FILES,
+          key,
+          url: file.source.url,
+          claimedType: file.claimedType,
+          claimedName: file.claimedName,
+          allowed: allowedHosts(context.config.FAL_MEDIA_HOSTS),
+        })
+      : await copyFromPayload(context, key, file);
+  switch (copied.kind) {
+    case "stored":
+      return happened({ type: "file_stored", n, stored: copied.stored });
+    case "later":
+      return { kind: "failed", reason: copied.reason, retryAfterMs: null };
+    case "gone":
+      return happened({ type: "file_given_up", n, code: "storage_failed", message: copied.reason });
+    case "too_large":
+      return happened({ type: "file_given_up", n, code: "payload_too_large", message: "The file is too large to store." });
+  }
+}
+
+/** A data URI's bytes lie in the payload text, which is read again for each such file and held only meanwhile. */
+async function copyFromPayload(context: EffectContext, key: string, file: RequestFile): ReturnType<typeof copyData> {
+  const payload = context.text("payload");
+  const loaded = payload && (await loadText(context.env.FILES, payload));
+  if (loaded?.kind !== "loaded") return { kind: "later", reason: "the stored payload cannot be read" };
+  try {
+    const parsed = parseTree(loaded.text);
+    const dataUri = parsed && valueAt(parsed.tree, file.path);
+    if (typeof dataUri !== "string") return { kind: "gone", reason: "The file is no longer in the output." };
+    return await copyData({ bucket: context.env.FILES, key, dataUri, claimedType: file.claimedType });
+  } finally {
+    loaded.permit.release();
+  }
+}
+
+export async function runHash(context: EffectContext, n: number): Promise<EffectOutcome> {
+  const { team, id }: RequestState = context.record().state;
+  const hashed = await hashStored({ bucket: context.env.FILES, key: outputKey(team, id, n) });
+  if (hashed.kind === "hashed") return happened({ type: "file_hashed", n, sha256: hashed.sha256 });
+  return { kind: "failed", reason: "the stored file cannot be read", retryAfterMs: null };
+}

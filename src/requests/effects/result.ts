@@ -1,0 +1,84 @@
+// The `fetch_result` effect: one authenticated result call, read, described and kept; also the proof of what somebody
+// only claimed (a candidate id, a webhook signed for a user id that is not pinned).
+
+import { allowedHosts } from "../../mirror/hosts.ts";
+import { accountFor } from "../../upstream/account.ts";
+import { createUpstreamClient } from "../../upstream/client.ts";
+import { describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
+import { keepDescribed } from "../texts.ts";
+import type { RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
+import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { goneOutcome } from "./follow.ts";
+import { takeTurn, troubled } from "./turn.ts";
+
+export async function runFetchResult(context: EffectContext): Promise<EffectOutcome> {
+  const { state } = context.record();
+  const upstreamId = state.upstreamId ?? state.candidateId;
+  if (upstreamId === null) return happened({ type: "result_pending", watched: false });
+  const turn = await takeTurn(context, "result");
+  if (turn !== null) return turn;
+  const { model, connection } = state;
+  const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
+  switch (result.kind) {
+    case "output":
+      try {
+        return await outputOutcome(context, state, upstreamId, result);
+      } finally {
+        result.permit.release();
+      }
+    case "failed": {
+      const fingerprint = await errorFingerprint(result.error);
+      return endOutcome(context, state, upstreamId, { kind: "error", error: result.error }, fingerprint, null);
+    }
+    case "canceled": {
+      const fingerprint = await fingerprintOf("canceled", "");
+      return endOutcome(context, state, upstreamId, { kind: "canceled" }, fingerprint, null);
+    }
+    case "pending":
+      return happened({ type: "result_pending", watched: context.watched() }, 1);
+    case "gone":
+      return goneOutcome(context);
+    case "later":
+      return troubled(context, result);
+  }
+}
+
+async function outputOutcome(
+  context: EffectContext,
+  state: RequestState,
+  upstreamId: string,
+  result: { text: string; billableUnits: string | null },
+): Promise<EffectOutcome> {
+  const { env, config } = context;
+  const described = await describeOutput(state.id, result.text, allowedHosts(config.FAL_MEDIA_HOSTS));
+  if (described === null) return { kind: "failed", reason: "the result is not JSON", retryAfterMs: null, calls: 1 };
+  const texts = await keepDescribed(env.FILES, state, described);
+  const end: UpstreamEnd = { kind: "output", files: described.files, skipped: described.skipped };
+  const outcome = await endOutcome(context, state, upstreamId, end, described.fingerprint, result.billableUnits);
+  return { ...outcome, texts };
+}
+
+/** The authenticated end. A stranger's claim that says the same proves that its user id is this account's: pinned. */
+async function endOutcome(
+  context: EffectContext,
+  state: RequestState,
+  upstreamId: string,
+  end: UpstreamEnd,
+  fingerprint: string,
+  billableUnits: string | null,
+): Promise<Extract<EffectOutcome, { kind: "happened" }>> {
+  const stranger = context.record().state.candidateUser;
+  if (stranger !== null && stranger.claim === fingerprint) {
+    await accountFor(context.env).pin(state.connection, stranger.userId);
+  }
+  const event: RequestEvent = {
+    type: "end_reported",
+    source: "poll",
+    upstreamId,
+    end,
+    metrics: null,
+    billableUnits,
+    fingerprint,
+  };
+  return { kind: "happened", event, calls: 1 };
+}

@@ -1,0 +1,35 @@
+// Does one owed thing by calling one station, and says how it came out. Every effect is safe to repeat, but `submit`, which
+// saves its intent before the call and never runs twice past it. Imports the effects; never the tracker.
+
+import type { Effect } from "../types.ts";
+import { runDeliver } from "./deliver.ts";
+import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { runHash, runMirror } from "./files.ts";
+import { runCancel, runPoll } from "./follow.ts";
+import { runFetchResult } from "./result.ts";
+import { runSettle } from "./settle.ts";
+import { runSubmit } from "./submit.ts";
+
+export function runEffect(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  switch (effect.kind) {
+    case "submit":
+      return runSubmit(context);
+    case "poll":
+      return runPoll(context);
+    case "fetch_result":
+      return runFetchResult(context);
+    case "mirror":
+      return runMirror(context, Number(effect.target));
+    case "hash":
+      return runHash(context, Number(effect.target));
+    case "settle":
+      return runSettle(context);
+    case "deliver":
+      return runDeliver(context, effect);
+    case "cancel":
+      return runCancel(context);
+    case "expire":
+      return Promise.resolve(happened({ type: "time_ran_out" }));
+  }
+}
+

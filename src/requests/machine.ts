@@ -1,0 +1,502 @@
+// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed,
+// or why the event changes nothing. State says what callers are told; orders say what is still owed.
+// Pure: no `this`, no fetch, no storage, no clock. Imports types, schedule's poll rhythm and limits.
+
+import { DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
+import { pollGapMs } from "./schedule.ts";
+import {
+  type EffectOrder,
+  hasEnded,
+  type RequestError,
+  type RequestEvent,
+  type RequestFile,
+  type RequestState,
+  type StartInput,
+  type TimelineNote,
+  type Transition,
+} from "./types.ts";
+
+/** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
+export function opened(input: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
+  const { input: _text, admittedAt, ...identity } = input;
+  const state: RequestState = {
+    ...identity,
+    stage: "held",
+    revision: 1,
+    createdAt: admittedAt,
+    submittedAt: null,
+    startedAt: null,
+    outputAt: null,
+    endedAt: null,
+    connection: null,
+    upstreamId: null,
+    candidateId: null,
+    candidateUser: null,
+    queuePosition: null,
+    cancelRequestedAt: null,
+    webhooks: "off",
+    pinnedUsers: [],
+    polls: 0,
+    doorbellAt: null,
+    upstreamCalls: 0,
+    metrics: null,
+    billableUnits: null,
+    endFingerprint: null,
+    filesSkipped: 0,
+    endedBy: null,
+    error: null,
+    settledAt: null,
+    recoveredAt: null,
+  };
+  const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: admittedAt }, ...startTimeoutOrders(state)];
+  return { state, orders, notes: [{ what: "admitted" }] };
+}
+
+/** What one event does to a request. `now` is epoch ms. */
+export function transition(
+  state: RequestState,
+  files: readonly RequestFile[],
+  event: RequestEvent,
+  now: number,
+): Transition {
+  const move = new Move(state, files, now);
+  switch (event.type) {
+    case "granted":
+      if (state.stage !== "held") return ignored("not held");
+      return move
+        .stage("submitting", {
+          connection: event.connection,
+          webhooks: event.webhooks,
+          pinnedUsers: event.pinnedUsers,
+          submittedAt: now,
+          queuePosition: null,
+          upstreamCalls: state.upstreamCalls + 1,
+        })
+        .drop("expire")
+        .note("granted", { waited_ms: now - state.createdAt });
+
+    case "wait_ordered":
+      if (state.stage !== "held") return ignored("not held");
+      return move.change({ queuePosition: event.position }).owe("submit", event.until);
+
+    case "submit_taken":
+      return submitTaken(move, event.upstreamId, event.queuePosition);
+
+    case "submit_not_taken":
+      if (state.stage !== "submitting") return ignored("not submitting");
+      move.note("not_taken", { reason: event.reason });
+      if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
+      move.stage("held", { connection: null, submittedAt: null }).owe("submit", event.retryAt);
+      for (const order of startTimeoutOrders(state)) move.orders.push(order);
+      return move;
+
+    case "submit_refused":
+      if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
+        return ignored("already past submitting", [{ what: "late_refusal", detail: { code: event.error.code } }]);
+      }
+      return move.note("refused", { code: event.error.code }).end("failed", "submit", event.error);
+
+    case "submit_lost":
+      return submitLost(move, event.reason, event.graceMs);
+
+    case "progress_seen":
+      return progressSeen(move, event.progress, event.queuePosition, event.watched);
+
+    case "completion_seen":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move
+        .change({ metrics: event.metrics ?? state.metrics, polls: state.polls + 1 })
+        .drop("poll")
+        .owe("fetch_result", now)
+        .note("poll", { status: "COMPLETED" });
+
+    case "result_pending":
+      return resultPending(move, event.watched);
+
+    case "end_reported":
+      return endReported(move, event);
+
+    case "end_announced":
+      if (state.stage === "storing" || hasEnded(state.stage)) return ignored("already ended");
+      return move
+        .stage("running", {
+          upstreamId: state.upstreamId ?? event.upstreamId,
+          startedAt: state.startedAt ?? now,
+          queuePosition: null,
+        })
+        .drop("submit", "expire", "poll")
+        .owe("fetch_result", now)
+        .note("webhook", { status: "without a payload" });
+
+    case "doorbell_rung":
+      return doorbellRung(move, event.candidateId, event.reason);
+
+    case "stranger_reported":
+      return strangerReported(move, event.userId, event.claim, event.candidateId);
+
+    case "upstream_gone":
+      if (state.stage === "uncertain") return candidateDisproved(move);
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move.note("gone").end("failed", "poll", resultLost());
+
+    case "file_stored":
+    case "file_given_up":
+      return fileSettled(move, event);
+
+    case "file_hashed": {
+      if (files[event.n]?.status !== "stored") return ignored("no such stored file");
+      return move.file(event.n, { sha256: event.sha256 }).drop(["hash", event.n]);
+    }
+
+    case "cancel_requested":
+      return cancelRequested(move);
+
+    case "cancel_confirmed":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move.note("cancel", { answer: "canceled" }).end("canceled", "cancel", null);
+
+    case "cancel_accepted":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move
+        .drop("cancel")
+        .owe("poll", now + Math.min(pollGapMs(state, true), pollGapMs(state, false)))
+        .note("cancel", { answer: "requested" });
+
+    case "cancel_too_late":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "too late" });
+
+    case "cancel_given_up":
+      return move.drop("cancel").note("cancel", { answer: "none" });
+
+    case "time_ran_out":
+      return timeRanOut(move);
+
+    case "settled":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (state.settledAt !== null) return ignored("settled before");
+      move.change({ settledAt: now }).drop("settle").note("settled");
+      for (const endpoint of event.endpoints) move.owe(["deliver", endpoint], now);
+      return move;
+
+    case "delivered":
+      return move.drop(["deliver", event.target]).note("delivered", { endpoint: event.target });
+
+    case "delivery_parked":
+      return move.note("delivery_parked", { endpoint: event.target });
+  }
+}
+
+function submitTaken(move: Move, upstreamId: string, queuePosition: number | null): Transition {
+  const { state, now } = move;
+  if (state.stage === "submitting" || state.stage === "uncertain") {
+    move.stage("queued", { upstreamId, queuePosition, candidateId: null }).drop("submit", "expire");
+    move.note("submitted", { upstream_id: upstreamId });
+    // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
+    if (state.candidateUser !== null) move.drop("poll").owe("fetch_result", now);
+    else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, false) : 0));
+    if (state.cancelRequestedAt !== null) move.owe("cancel", now);
+    return move;
+  }
+  if (state.upstreamId !== null && state.upstreamId !== upstreamId) {
+    return ignored("another upstream id is known", [{ what: "conflicting_submit_answer" }]);
+  }
+  if (state.stage === "held") return ignored("no submit under way");
+  // A webhook was faster than the answer: only the id and the timeline learn from it.
+  return move.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
+}
+
+function submitLost(move: Move, reason: string, graceMs: number): Transition {
+  const { state, now } = move;
+  if (state.stage !== "submitting") return ignored("not submitting");
+  move.note("submit_answer_lost", { reason });
+  if (graceMs <= 0) return move.end("failed", "submit", submitUncertain());
+  move.stage("uncertain", {}).drop("submit").owe("expire", now + Math.min(graceMs, UNCERTAIN_GRACE_MS));
+  if (state.candidateId !== null) move.owe("fetch_result", now);
+  return move;
+}
+
+function progressSeen(
+  move: Move,
+  progress: "queued" | "running",
+  queuePosition: number | null,
+  watched: boolean,
+): Transition {
+  const { state, now } = move;
+  if (!isUpstream(state)) return ignored("not at fal");
+  const polls = state.polls + 1;
+  move.owe("poll", now + pollGapMs({ ...state, polls }, watched));
+  if (progress === "running" && state.stage === "queued") {
+    return move.stage("running", { polls, startedAt: now, queuePosition: null }).note("running");
+  }
+  // fal may put a request back into its queue; callers are not shown that step back.
+  if (state.stage === "queued" && queuePosition !== state.queuePosition) return move.change({ polls, queuePosition });
+  return { ...move.asApplied(), state: { ...state, polls } };
+}
+
+function resultPending(move: Move, watched: boolean): Transition {
+  const { state, now } = move;
+  if (state.stage === "uncertain") return candidateDisproved(move);
+  if (!isUpstream(state)) return ignored("not at fal");
+  return move
+    .change({ candidateUser: null })
+    .drop("fetch_result")
+    .owe("poll", now + pollGapMs(state, watched))
+    .note("result_pending");
+}
+
+/** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
+function candidateDisproved(move: Move): Transition {
+  return move.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_disproved");
+}
+
+function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
+  const { state, now } = move;
+  const recovers = canRecover(state, event);
+  if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
+    if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
+    return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
+  }
+  if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
+    return candidateDisproved(move);
+  }
+  const known = {
+    upstreamId: state.upstreamId ?? event.upstreamId,
+    metrics: event.metrics ?? state.metrics,
+    billableUnits: event.billableUnits ?? state.billableUnits,
+    endFingerprint: event.fingerprint,
+    queuePosition: null,
+  };
+  move.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
+  switch (event.end.kind) {
+    case "error":
+      return move.end("failed", event.source, event.end.error);
+    case "canceled":
+      return move.end("canceled", event.source, null);
+    case "output": {
+      move.files = event.end.files.map((file, n) => newFile(n, file));
+      move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
+      if (recovers) {
+        move.change({ error: null, endedAt: null, settledAt: null, recoveredAt: now }).note("recovered");
+        move.drop("settle");
+      }
+      if (move.files.length === 0) return move.end("completed", event.source, null);
+      move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
+      for (const file of move.files) move.owe(["mirror", file.n], now);
+      return move;
+    }
+  }
+}
+
+/** The one exception to "an end is final": a verified webhook proves the lost submit after its grace, once. */
+function canRecover(state: RequestState, event: Extract<RequestEvent, { type: "end_reported" }>): boolean {
+  return (
+    state.stage === "failed" &&
+    state.error?.code === "submit_uncertain" &&
+    state.recoveredAt === null &&
+    event.source === "webhook" &&
+    event.end.kind === "output"
+  );
+}
+
+function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
+  const { state, now } = move;
+  const note = { reason };
+  switch (state.stage) {
+    case "submitting":
+      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
+      return move.change({ candidateId }).note("doorbell", note);
+    case "uncertain":
+      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
+      return move.change({ candidateId }).owe("fetch_result", now).note("doorbell", note);
+    case "queued":
+    case "running": {
+      const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
+      return move.change({ doorbellAt: dueAt }).owe("poll", dueAt).note("doorbell", note);
+    }
+    default:
+      return ignored("nothing to look at");
+  }
+}
+
+function doorbell(detail: { reason: string }): TimelineNote {
+  return { what: "doorbell", detail };
+}
+
+function strangerReported(move: Move, userId: string, claim: string, candidateId: string | null): Transition {
+  const { state, now } = move;
+  const candidateUser = { userId, claim };
+  switch (state.stage) {
+    case "submitting":
+      return move.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("webhook_unpinned");
+    case "uncertain":
+      if (candidateId === null) return ignored("nothing to look at");
+      return move.change({ candidateUser, candidateId }).owe("fetch_result", now).note("webhook_unpinned");
+    case "queued":
+    case "running":
+      return move.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
+    default:
+      return ignored("nothing to prove");
+  }
+}
+
+function fileSettled(move: Move, event: Extract<RequestEvent, { type: "file_stored" | "file_given_up" }>): Transition {
+  const { state, files, now } = move;
+  const file = files[event.n];
+  if (state.stage !== "storing" || file?.status !== "pending") return ignored("no such pending file");
+  move.drop(["mirror", event.n]);
+  if (event.type === "file_stored") {
+    const { contentType, bytes, sha256 } = event.stored;
+    move.file(event.n, { status: "stored", contentType, bytes, sha256 });
+    move.note("stored", { file: event.n, bytes });
+    if (sha256 === null) move.owe(["hash", event.n], now);
+  } else {
+    move.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
+    move.note("file_given_up", { file: event.n, code: event.code });
+  }
+  if (move.files.some((each) => each.status === "pending")) return move;
+  return move.end("completed", state.endedBy ?? "poll", null);
+}
+
+function cancelRequested(move: Move): Transition {
+  const { state, now } = move;
+  switch (state.stage) {
+    case "held":
+      return move.change({ cancelRequestedAt: now }).note("cancel_requested").end("canceled", "cancel", null);
+    case "submitting":
+    case "uncertain":
+      if (state.cancelRequestedAt !== null) return ignored("remembered already");
+      return move.change({ cancelRequestedAt: now }).note("cancel_requested");
+    case "queued":
+    case "running":
+      return move
+        .change({ cancelRequestedAt: state.cancelRequestedAt ?? now })
+        .owe("cancel", now)
+        .note("cancel_requested");
+    default:
+      return ignored("already ended");
+  }
+}
+
+function timeRanOut(move: Move): Transition {
+  const { state } = move;
+  if (state.stage === "held") {
+    const message = `It did not get its turn within start_timeout_s (${state.startTimeoutS ?? 0} s). Nothing was charged.`;
+    return move.note("start_timed_out").end("failed", "expiry", errorOf("upstream_timeout", message, true, false));
+  }
+  if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
+  return move.drop("expire");
+}
+
+/** fal has the request and no end is known. */
+function isUpstream(state: RequestState): boolean {
+  return state.stage === "queued" || state.stage === "running";
+}
+
+const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "expire"] as const;
+
+/** While held, a start time-out is ours to keep; once fal has the request, fal keeps what is left of it. */
+function startTimeoutOrders(state: RequestState): EffectOrder[] {
+  if (state.startTimeoutS === null) return [];
+  return [{ do: "owe", kind: "expire", dueAt: state.createdAt + state.startTimeoutS * 1000 }];
+}
+
+function newFile(n: number, source: Pick<RequestFile, "path" | "source" | "claimedType" | "claimedName">): RequestFile {
+  return { ...source, n, status: "pending", contentType: null, bytes: null, sha256: null, error: null };
+}
+
+function errorOf(
+  code: RequestError["code"],
+  message: string,
+  retryable: boolean,
+  charged: RequestError["charged"],
+): RequestError {
+  return { code, message, detail: null, retryable, charged, upstreamStatus: null };
+}
+
+function submitUncertain(): RequestError {
+  return errorOf(
+    "submit_uncertain",
+    "The call to the model provider got no clear answer, and nothing has proven since that it was taken. It was not sent again, so that it cannot be paid twice.",
+    false,
+    "unknown",
+  );
+}
+
+function resultLost(): RequestError {
+  return errorOf(
+    "result_lost",
+    "The model provider took the request but no longer knows it. Whether it was charged is not known.",
+    false,
+    "unknown",
+  );
+}
+
+function ignored(reason: string, notes: TimelineNote[] = []): Transition {
+  return { kind: "ignored", reason, notes };
+}
+
+type OwedName = EffectOrder["kind"] | readonly [EffectOrder["kind"], string | number];
+
+/** An applied transition while it is being put together. Every change of what callers can see is a new revision. */
+class Move implements Extract<Transition, { kind: "applied" }> {
+  readonly kind = "applied";
+  readonly now: number;
+  readonly #revision: number;
+  state: RequestState;
+  files: RequestFile[];
+  orders: EffectOrder[] = [];
+  notes: TimelineNote[] = [];
+
+  constructor(state: RequestState, files: readonly RequestFile[], now: number) {
+    this.#revision = state.revision;
+    this.state = state;
+    this.files = [...files];
+    this.now = now;
+  }
+
+  asApplied(): Extract<Transition, { kind: "applied" }> {
+    return { kind: "applied", state: this.state, files: this.files, orders: this.orders, notes: this.notes };
+  }
+
+  change(fields: Partial<RequestState>): this {
+    this.state = { ...this.state, ...fields, revision: this.#revision + 1 };
+    return this;
+  }
+
+  stage(stage: RequestState["stage"], fields: Partial<RequestState>): this {
+    return this.change({ ...fields, stage });
+  }
+
+  file(n: number, fields: Partial<RequestFile>): this {
+    this.files = this.files.map((file) => (file.n === n ? { ...file, ...fields } : file));
+    return this.change({});
+  }
+
+  owe(name: OwedName, dueAt: number): this {
+    this.orders.push({ do: "owe", ...named(name), dueAt });
+    return this;
+  }
+
+  drop(...names: OwedName[]): this {
+    for (const name of names) this.orders.push({ do: "drop", ...named(name) });
+    return this;
+  }
+
+  note(what: string, detail?: TimelineNote["detail"]): this {
+    this.notes.push(detail === undefined ? { what } : { what, detail });
+    return this;
+  }
+
+  /** The end: nothing more is wanted from upstream, and Team has to hear of it. */
+  end(stage: "completed" | "failed" | "canceled", by: RequestState["endedBy"], error: RequestError | null): this {
+    return this.stage(stage, { endedBy: by, error, endedAt: this.now, queuePosition: null })
+      .drop(...UPSTREAM_EFFECTS)
+      .owe("settle", this.now)
+      .note(stage);
+  }
+}
+
+function named(name: OwedName): { kind: EffectOrder["kind"]; target?: string } {
+  return typeof name === "string" ? { kind: name } : { kind: name[0], target: String(name[1]) };
+}

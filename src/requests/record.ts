@@ -1,0 +1,88 @@
+// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it
+// answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
+
+import { opened, transition } from "./machine.ts";
+import { afterFailure, effectName, type Failure, finished, putBack, withOrders } from "./schedule.ts";
+import type { Effect, RequestEvent, RequestRecord, StartInput, TimelineNote } from "./types.ts";
+
+export interface Step {
+  record: RequestRecord;
+  notes: TimelineNote[];
+  /** Why the event changed nothing; null when it was applied. */
+  ignored: string | null;
+}
+
+/** Which try an outcome belongs to. An outcome of a try that no longer holds the lease is not applied. */
+export interface Try {
+  name: string;
+  leaseId: number;
+}
+
+export function begun(input: StartInput): Step {
+  const { state, orders, notes } = opened(input);
+  return { record: { state, files: [], effects: withOrders([], orders) }, notes, ignored: null };
+}
+
+/** Applies an event. With `done`, the row of that try is finished: it stays only if the machine owes it anew. */
+export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: Try): Step {
+  const row = done && liveRow(record, done);
+  // A submit's answer is always worth hearing: its row may be gone because a webhook was faster.
+  if (done && !row && done.name !== "submit") return unchanged(record, "a try that is no longer live");
+  const move = transition(record.state, record.files, event, now);
+  if (move.kind === "ignored") {
+    const effects = row ? record.effects.filter((effect) => effect.name !== row.name) : record.effects;
+    return { record: { ...record, effects }, notes: move.notes, ignored: move.reason };
+  }
+  const before = row
+    ? record.effects.map((effect) => (effect.name === row.name ? finished(effect) : effect))
+    : record.effects;
+  const touched = row && move.orders.some((order) => effectName(order.kind, order.target) === row.name);
+  const after = withOrders(before, move.orders);
+  const effects = row && !touched ? after.filter((effect) => effect.name !== row.name) : after;
+  return { record: { state: move.state, files: move.files, effects }, notes: move.notes, ignored: null };
+}
+
+/** A try failed: due again later, parked, or given up on, which is an event of its own. */
+export function failed(
+  record: RequestRecord,
+  done: Try,
+  failure: Failure,
+  now: number,
+  spread: number,
+): Step {
+  const row = liveRow(record, done);
+  if (!row) return unchanged(record, "a try that is no longer live");
+  const after = afterFailure(row, failure, now, spread);
+  if (after.kind === "retry") return { record: withRow(record, after.effect), notes: [], ignored: null };
+  if (after.kind === "park") {
+    const step = advanced(withRow(record, after.effect), { type: "delivery_parked", target: row.target ?? "" }, now);
+    return step;
+  }
+  return advanced(record, givenUp(row, failure.reason), now, done);
+}
+
+/** A try was turned away without failing: no turn yet. */
+export function deferred(record: RequestRecord, done: Try, dueAt: number): Step {
+  const row = liveRow(record, done);
+  if (!row) return unchanged(record, "a try that is no longer live");
+  return { record: withRow(record, putBack(row, dueAt)), notes: [], ignored: null };
+}
+
+export function withRow(record: RequestRecord, row: Effect): RequestRecord {
+  return { ...record, effects: record.effects.map((effect) => (effect.name === row.name ? row : effect)) };
+}
+
+function givenUp(row: Effect, reason: string): RequestEvent {
+  if (row.kind === "cancel") return { type: "cancel_given_up" };
+  return { type: "file_given_up", n: Number(row.target), code: "storage_failed", message: reason };
+}
+
+function liveRow(record: RequestRecord, done: Try): Effect | undefined {
+  return record.effects.find(
+    (effect) => effect.name === done.name && effect.leaseId === done.leaseId && effect.leaseUntil !== null,
+  );
+}
+
+function unchanged(record: RequestRecord, reason: string): Step {
+  return { record, notes: [], ignored: reason };
+}

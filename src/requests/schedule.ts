@@ -1,0 +1,200 @@
+// When things are due: effect rows, their leases and retries, the rhythm of polls, the alarm. Decides nothing about stages.
+// Pure: no storage, no clock (`now` is a parameter, epoch ms), no fetch. Imports types and limits.
+
+import {
+  CANCEL_RETRY_MS,
+  CANCEL_TIMEOUT_MS,
+  DELIVER_RETRY_MS,
+  FILE_COPY_TIMEOUT_MS,
+  GRANT_WAIT_IN_PLACE_MS,
+  LEASE_SLACK_MS,
+  MINUTE_MS,
+  MIRROR_RETRY_MS,
+  POLL_FIRST_WITH_WEBHOOKS_MS,
+  POLL_FIRST_WITHOUT_WEBHOOKS_MS,
+  POLL_MAX_GAP_MS,
+  POLL_WATCHED_GAP_WITH_WEBHOOKS_MS,
+  POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS,
+  RESULT_TIMEOUT_MS,
+  RETRY_FIRST_MS,
+  RETRY_MAX_MS,
+  STATUS_TIMEOUT_MS,
+  SUBMIT_TIMEOUT_MS,
+  TAKES_BEFORE_BACKOFF,
+} from "../limits.ts";
+import type { Effect, EffectKind, EffectName, EffectOrder, RequestState } from "./types.ts";
+
+export function effectName(kind: EffectKind, target?: string | null): EffectName {
+  return target === undefined || target === null ? kind : `${kind}:${target}`;
+}
+
+/** The rows after the machine's orders. Owing what is owed already only moves its due time; a running try goes on. */
+export function withOrders(effects: readonly Effect[], orders: readonly EffectOrder[]): Effect[] {
+  const rows = new Map(effects.map((effect) => [effect.name, effect]));
+  for (const order of orders) {
+    const name = effectName(order.kind, order.target);
+    if (order.do === "drop") {
+      rows.delete(name);
+      continue;
+    }
+    const known = rows.get(name);
+    rows.set(name, known ? { ...known, dueAt: order.dueAt, parkedAt: null } : newEffect(order));
+  }
+  return [...rows.values()];
+}
+
+function newEffect(order: Extract<EffectOrder, { do: "owe" }>): Effect {
+  return {
+    name: effectName(order.kind, order.target),
+    kind: order.kind,
+    target: order.target ?? null,
+    dueAt: order.dueAt,
+    failures: 0,
+    leaseUntil: null,
+    leaseId: 0,
+    takes: 0,
+    lastFailure: null,
+    parkedAt: null,
+  };
+}
+
+/** When a row next needs attention: its due time, or the end of the lease of a try that may have been cut off. */
+export function attentionAt(effect: Effect): number {
+  return effect.leaseUntil ?? effect.dueAt;
+}
+
+/** The unparked row that has waited longest, or undefined when nothing is due. */
+export function nextDue(effects: readonly Effect[], now: number): Effect | undefined {
+  let first: Effect | undefined;
+  for (const effect of effects) {
+    if (effect.parkedAt !== null || attentionAt(effect) > now) continue;
+    if (first === undefined || attentionAt(effect) < attentionAt(first)) first = effect;
+  }
+  return first;
+}
+
+/** When the object has to be woken: the earliest unparked row, overdue ones included; null when nothing is owed. */
+export function alarmAt(effects: readonly Effect[]): number | null {
+  const times = effects.filter((effect) => effect.parkedAt === null).map(attentionAt);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** How long one try may take before it counts as cut off: its own time-outs and some slack. */
+export function leaseMs(kind: EffectKind): number {
+  switch (kind) {
+    case "submit":
+      return GRANT_WAIT_IN_PLACE_MS + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS;
+    case "poll":
+      return GRANT_WAIT_IN_PLACE_MS + STATUS_TIMEOUT_MS + LEASE_SLACK_MS;
+    case "fetch_result":
+      return GRANT_WAIT_IN_PLACE_MS + RESULT_TIMEOUT_MS + LEASE_SLACK_MS;
+    case "cancel":
+      return GRANT_WAIT_IN_PLACE_MS + CANCEL_TIMEOUT_MS + LEASE_SLACK_MS;
+    case "mirror":
+    case "hash":
+      return FILE_COPY_TIMEOUT_MS + LEASE_SLACK_MS;
+    case "settle":
+    case "deliver":
+    case "expire":
+      return MINUTE_MS;
+  }
+}
+
+/** The row with a fresh lease. A row taken five times without an outcome is put off instead: it may crash its object. */
+export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
+  if (effect.takes >= TAKES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
+    const wait = backoffMs(effect.takes - TAKES_BEFORE_BACKOFF + 5);
+    const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "cut off again and again" };
+    return { kind: "put_off", effect: put };
+  }
+  return {
+    kind: "leased",
+    effect: { ...effect, leaseUntil: now + leaseMs(effect.kind), leaseId: effect.leaseId + 1, takes: effect.takes + 1 },
+  };
+}
+
+/** The row after a try that came to an outcome, before the outcome's own orders. */
+export function finished(effect: Effect): Effect {
+  return { ...effect, leaseUntil: null, takes: 0, failures: 0, lastFailure: null };
+}
+
+/** The row after a try that was turned away without failing (no turn yet): due later, nothing counted. */
+export function putBack(effect: Effect, dueAt: number): Effect {
+  return { ...effect, leaseUntil: null, takes: 0, dueAt };
+}
+
+export interface Failure {
+  reason: string;
+  /** The other side's wish; it can only lengthen the wait. */
+  retryAfterMs: number | null;
+  /** The other side wants no more of it. */
+  final?: true;
+}
+
+export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: "give_up" };
+
+/**
+ * What a failed try means. `mirror` and `cancel` end in giving up, `deliver` in parking; all others never stop.
+ * `spread` in [0, 1) makes the jitter.
+ */
+export function afterFailure(
+  effect: Effect,
+  failure: Failure,
+  now: number,
+  spread: number,
+): AfterFailure {
+  const failures = effect.failures + 1;
+  const wait = failure.final ? null : retryWaitMs(effect.kind, failures);
+  const ended = { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: failure.reason };
+  if (wait === null) {
+    if (effect.kind === "deliver") return { kind: "park", effect: { ...ended, parkedAt: now } };
+    return { kind: "give_up" };
+  }
+  const jittered = wait * (0.8 + 0.4 * spread);
+  return { kind: "retry", effect: { ...ended, dueAt: now + Math.round(Math.max(jittered, failure.retryAfterMs ?? 0)) } };
+}
+
+/** Wait before try number `failures` + 1, or null when there is none left. */
+function retryWaitMs(kind: EffectKind, failures: number): number | null {
+  switch (kind) {
+    case "mirror":
+      return MIRROR_RETRY_MS[failures - 1] ?? null;
+    case "cancel":
+      return CANCEL_RETRY_MS[failures - 1] ?? null;
+    case "deliver":
+      return DELIVER_RETRY_MS[failures - 1] ?? null;
+    case "submit":
+    case "poll":
+    case "fetch_result":
+    case "hash":
+    case "settle":
+    case "expire":
+      return backoffMs(failures);
+  }
+}
+
+/** 2 s, doubling, at most an hour. */
+function backoffMs(failures: number): number {
+  return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20));
+}
+
+/**
+ * Gap before the next poll. Webhooks arriving: they nearly always win, so polls are a rare net. Otherwise the poll is
+ * the only news: soon, then doubling. No gap comes near the six minutes that fal keeps a result of 10 KB or more.
+ */
+export function pollGapMs(state: Pick<RequestState, "webhooks" | "polls">, watched: boolean): number {
+  if (state.webhooks === "arriving") {
+    const gap = Math.min(POLL_MAX_GAP_MS, POLL_FIRST_WITH_WEBHOOKS_MS * 2 ** Math.min(state.polls, 10));
+    return watched ? Math.min(gap, POLL_WATCHED_GAP_WITH_WEBHOOKS_MS) : gap;
+  }
+  const gap = Math.min(POLL_MAX_GAP_MS, POLL_FIRST_WITHOUT_WEBHOOKS_MS * 2 ** Math.min(state.polls, 10));
+  return watched ? Math.min(gap, POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS) : gap;
+}
+
+/** The rows once somebody waits on the request: a poll that is far off comes nearer. Others stay as they are. */
+export function quickened(effects: readonly Effect[], state: RequestState, now: number): Effect[] {
+  const soon = now + pollGapMs(state, true);
+  return effects.map((effect) =>
+    effect.kind === "poll" && effect.leaseUntil === null && effect.dueAt > soon ? { ...effect, dueAt: soon } : effect,
+  );
+}

@@ -1,0 +1,132 @@
+// The request object as callers read it: snake_case, URLs spelled with this reader's base, raw JSON kept as it was written.
+// One spelling for the API, the event stream and customer webhooks. Imports types, json, mirror's URLs.
+
+import type { Config } from "../env.ts";
+import { objectText, RawText } from "../json.ts";
+import { fileName, filePath } from "../mirror/urls.ts";
+import { spellOutput } from "./output.ts";
+import { loadText } from "./texts.ts";
+import { type RequestFile, type RequestState, type RequestView, statusOf } from "./types.ts";
+
+export interface SpellInput {
+  view: RequestView;
+  /** Text of the output with its place marks, loaded; null when there is none. */
+  output: string | null;
+  /** Whether log lines are wanted; they are null otherwise. */
+  logs: boolean;
+  baseUrl: string;
+  signingKeys: readonly string[];
+}
+
+/** How this deployment spells its own URLs: as configured, else the origin that the request was submitted through. */
+export function baseUrlOf(config: Pick<Config, "BASE_URL" | "PUBLIC_URL">, origin: string): string {
+  return config.BASE_URL ?? config.PUBLIC_URL ?? origin;
+}
+
+/** The request object's JSON text, its output loaded. Rejects when R2 cannot be read just now. */
+export async function requestText(
+  bucket: R2Bucket,
+  config: Config,
+  view: RequestView,
+  options: { logs: boolean },
+): Promise<string> {
+  const spelled = {
+    view,
+    logs: options.logs,
+    baseUrl: baseUrlOf(config, view.state.origin),
+    signingKeys: config.SIGNING_KEY,
+  };
+  if (view.output === null) return spellRequest({ ...spelled, output: null });
+  const loaded = await loadText(bucket, view.output);
+  if (loaded.kind === "missing") throw new Error("a kept output is not where it was put");
+  try {
+    return await spellRequest({ ...spelled, output: loaded.text });
+  } finally {
+    loaded.permit.release();
+  }
+}
+
+/** JSON text of the request object (design: API v1). */
+export async function spellRequest({ view, output, logs, baseUrl, signingKeys }: SpellInput): Promise<string> {
+  const { state, files } = view;
+  const urls = await Promise.all(files.map((file) => fileUrl(state, file, baseUrl, signingKeys)));
+  const self = `${baseUrl}/v1/requests/${state.id}`;
+  return objectText({
+    id: state.id,
+    model: state.model,
+    status: statusOf(state.stage),
+    stage: state.stage,
+    queue_position: state.queuePosition,
+    created_at: isoTime(state.createdAt),
+    submitted_at: isoTime(state.submittedAt),
+    started_at: isoTime(state.startedAt),
+    completed_at: isoTime(state.endedAt),
+    expires_at: null,
+    output: output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? "")),
+    files: files.map((file, n) => spellFile(file, urls[n] ?? null)),
+    error: state.error === null ? null : new RawText(spellError(state.error)),
+    cost: { currency: "USD", estimated: null, charged: null, source: "unknown" },
+    user: state.user,
+    key_id: state.keyId,
+    tags: state.tags,
+    metadata: raw(state.metadata),
+    metrics: raw(state.metrics),
+    logs: logs ? raw(view.logs ?? "[]") : null,
+    webhook: spellWebhook(view),
+    upstream: { request_id: state.upstreamId, calls: state.upstreamCalls },
+    links: { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` },
+  });
+}
+
+/** The URL a reader should use: ours once stored, the source's when the copy was given up, none while it is under way. */
+async function fileUrl(
+  state: RequestState,
+  file: RequestFile,
+  baseUrl: string,
+  signingKeys: readonly string[],
+): Promise<string | null> {
+  switch (file.status) {
+    case "stored":
+      return (
+        baseUrl +
+        (await filePath(signingKeys, { team: state.team, request: state.id, n: file.n, name: fileName(file) }))
+      );
+    case "failed":
+      return file.source.kind === "url" ? file.source.url : null;
+    case "pending":
+      return null;
+  }
+}
+
+function spellFile(file: RequestFile, url: string | null): Record<string, unknown> {
+  return {
+    path: file.path.join("."),
+    url,
+    status: file.status,
+    content_type: file.contentType,
+    size: file.bytes,
+    sha256: file.sha256,
+    error: file.error,
+  };
+}
+
+function spellError(error: NonNullable<RequestState["error"]>): string {
+  const { code, message, detail, retryable, charged } = error;
+  return objectText({ code, message, detail: raw(detail), retryable, charged });
+}
+
+function spellWebhook({ state, deliveries }: RequestView): Record<string, unknown> | null {
+  if (state.webhookUrl === null) return null;
+  const row = deliveries.find((delivery) => delivery.target === "request");
+  const status = row === undefined ? (state.settledAt === null ? "pending" : "delivered") : row.parkedAt === null ? "pending" : "failed";
+  return { url: state.webhookUrl, status, attempts: row?.failures ?? (status === "delivered" ? 1 : 0) };
+}
+
+/** JSON text that was checked when it came in. */
+function raw(text: string | null): RawText | null {
+  return text === null ? null : new RawText(text);
+}
+
+function isoTime(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

@@ -1,0 +1,126 @@
+// The one admit-and-start road that every surface takes: Team.admit, then the tracker's start, retried until it is certain
+// what became of it. A 5xx after a paid start would make every client post again, so 503 is said only once it is closed.
+
+import type { LimitState } from "../access/quota.ts";
+import { askTeam } from "../access/team.ts";
+import type { AdmitInput } from "../access/types.ts";
+import type { Env } from "../env.ts";
+import { type Refusal, refusal } from "../errors.ts";
+import { SECOND_MS, START_RETRY_MS } from "../limits.ts";
+import { faultName, logEvent } from "../log.ts";
+import { begun } from "./record.ts";
+import { keepText } from "./texts.ts";
+import type { RequestTracker } from "./tracker.ts";
+import type { RequestView, StartInput, UpstreamOptions } from "./types.ts";
+
+/** A submit as the edge understood it. `inputText` is the model input's JSON text with its numbers as written. */
+export interface SubmitWork {
+  team: string;
+  digest: string;
+  model: string;
+  inputText: string;
+  user: string | null;
+  tags: Record<string, string>;
+  metadata: string | null;
+  options: UpstreamOptions;
+  startTimeoutS: number | null;
+  webhookUrl: string | null;
+  idempotencyKey: string | null;
+  /** Hash of all that makes the submit what it is: another one under the same idempotency key is refused. */
+  bodyHash: string;
+  origin: string;
+}
+
+export type SubmitAnswer =
+  | { kind: "accepted"; view: RequestView; replayed: boolean; limits: LimitState[] }
+  | { kind: "refused"; refusal: Refusal; limits: LimitState[] };
+
+/** Admits and starts. Production ends a Worker whose client leaves, so the road runs inside `waitUntil` and is awaited. */
+export function submitRequest(
+  env: Env,
+  execution: Pick<ExecutionContext, "waitUntil">,
+  work: SubmitWork,
+): Promise<SubmitAnswer> {
+  const road = admitAndStart(env, work);
+  execution.waitUntil(road.catch(() => undefined));
+  return road;
+}
+
+async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> {
+  const proposedId = env.TRACKER.newUniqueId().toString();
+  const { digest, model, user, tags, idempotencyKey, bodyHash } = work;
+  const admit: AdmitInput = { digest, requestId: proposedId, model, user, tags, idempotencyKey, bodyHash };
+  const admitted = await askTeam(env, work.team, (team) => team.admit(admit));
+  if (admitted.kind === "refused") return { kind: "refused", refusal: admitted.refusal, limits: admitted.limits ?? [] };
+  const id = admitted.requestId;
+  const started = await startUntilCertain(env, async () => ({
+    id,
+    team: work.team,
+    keyId: admitted.keyId,
+    user: admitted.user,
+    model,
+    input: await keepText(env.FILES, { team: work.team, request: id, name: "input" }, work.inputText),
+    options: work.options,
+    tags,
+    metadata: work.metadata,
+    webhookUrl: work.webhookUrl,
+    startTimeoutS: work.startTimeoutS,
+    origin: work.origin,
+    admittedAt: admitted.admittedAt,
+  }), id);
+  const { replayed, limits } = admitted;
+  if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
+  await askTeam(env, work.team, (team) => team.release(id));
+  logEvent("submit.closed", { request: id, team: work.team });
+  const detail = "The request could not be started and was closed. Nothing was sent or charged: submit it again.";
+  return { kind: "refused", refusal: refusal("internal", detail, { requestId: id }), limits: [] };
+}
+
+/** Starts on fresh stubs for START_RETRY_MS; then closes, unless it turns out to have started after all. */
+async function startUntilCertain(
+  env: Env,
+  makeInput: () => Promise<StartInput>,
+  id: string,
+): Promise<{ kind: "started"; view: RequestView } | { kind: "closed" }> {
+  const giveUpAt = Date.now() + START_RETRY_MS;
+  for (let attempt = 1; ; attempt++) {
+    const closing = Date.now() >= giveUpAt;
+    try {
+      if (closing) {
+        const answer = await trackerFor(env, id).closeIfUnstarted();
+        if (answer.kind === "unstarted") return { kind: "closed" };
+      }
+      const answer = await trackerFor(env, id).start(await makeInput());
+      return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: "closed" };
+    } catch (fault) {
+      logEvent("submit.retried", { request: id, attempt, outcome: closing ? "closing" : "starting", error: faultName(fault) });
+      if (Date.now() >= giveUpAt + START_RETRY_MS) return notYetCertain(await makeInput());
+      await new Promise((resolve) => setTimeout(resolve, Math.min(2 * SECOND_MS, 100 * 2 ** attempt)));
+    }
+  }
+}
+
+/**
+ * Neither started nor closed can be said. The caller gets the id and what is known, never a reason to post again: Team's
+ * sweep asks the tracker until it answers, and closes and refunds what never started.
+ */
+function notYetCertain(input: StartInput): { kind: "started"; view: RequestView } {
+  const { record } = begun(input);
+  return {
+    kind: "started",
+    view: { state: record.state, files: [], output: null, logs: null, deliveries: [], timelineSeq: 0 },
+  };
+}
+
+/** The tracker of a request id that this deployment made; null for a made-up id, before any object wakes. */
+export function trackerOf(env: Env, id: string): DurableObjectStub<RequestTracker> | null {
+  try {
+    return env.TRACKER.get(env.TRACKER.idFromString(id));
+  } catch {
+    return null;
+  }
+}
+
+function trackerFor(env: Env, id: string): DurableObjectStub<RequestTracker> {
+  return env.TRACKER.get(env.TRACKER.idFromString(id));
+}

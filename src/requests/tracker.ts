@@ -1,0 +1,384 @@
+// One object per request: takes events, saves each step in one transaction, does what is owed under leases, rings itself.
+// A thin shell: what may happen is in machine.ts, when in schedule.ts, how in effects/. Refusals are answers, never throws.
+
+import { DurableObject } from "cloudflare:workers";
+import { teamFor } from "../access/team.ts";
+import { type Env, requireConfig } from "../env.ts";
+import { ALARM_BUDGET_MS, ALARM_LANES, SAFETY_ALARM_MS, SUBMIT_ANSWER_WAIT_MS } from "../limits.ts";
+import { faultName, logEvent } from "../log.ts";
+import { accountFor } from "../upstream/account.ts";
+import type { EffectContext, EffectOutcome } from "./effects/context.ts";
+import { runEffect } from "./effects/run.ts";
+import { type Settlement, settlementOf } from "./effects/settle.ts";
+import { graceMs } from "./effects/submit.ts";
+import type { DescribedOutput } from "./output.ts";
+import { advanced, begun, deferred, failed, type Step, type Try, withRow } from "./record.ts";
+import { alarmAt, nextDue, quickened, taken } from "./schedule.ts";
+import { RequestStore, type TextName } from "./store.ts";
+import { keepDescribed } from "./texts.ts";
+import {
+  type Effect,
+  hasEnded,
+  type RequestEvent,
+  type RequestRecord,
+  type RequestView,
+  type StartInput,
+  type StoredText,
+  type TimelineEntry,
+  type UpstreamEnd,
+} from "./types.ts";
+
+export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" };
+export type CancelAnswer =
+  | { kind: "canceled" | "requested" | "already_ended"; view: RequestView }
+  | { kind: "not_found" };
+/** `unstarted`: a tombstone was written and no start can follow. `ended` is what Team's ledger has to hear. */
+export type CloseAnswer = { kind: "unstarted" } | { kind: "started"; ended: Settlement | null };
+
+/** A verified webhook: fal signed it, our token was right. Whether its user id is ours is found out here. */
+export interface WebhookReport {
+  userId: string;
+  upstreamId: string;
+  /** Null when it carried no usable payload and the result has to be fetched. */
+  end: UpstreamEnd | null;
+  fingerprint: string;
+  /** With an output: its texts, to be kept when the report is applied. */
+  described: DescribedOutput | null;
+}
+export type ReportAnswer = { kind: "heard" | "not_found" };
+
+export class RequestTracker extends DurableObject<Env> {
+  readonly #store: RequestStore;
+  /** A revision that holds have not heard of yet. */
+  #unannounced: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new RequestStore(ctx.storage.sql);
+    // A dropped alarm is the one thing that could leave owed work asleep for ever.
+    void ctx.blockConcurrencyWhile(async () => {
+      const record = this.#store.load();
+      const at = record && alarmAt(record.effects);
+      if (at !== null && (await ctx.storage.getAlarm()) === null) await ctx.storage.setAlarm(at);
+    });
+  }
+
+  /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
+  async start(input: StartInput): Promise<StartAnswer> {
+    if (this.#store.isBuried()) return { kind: "closed" };
+    let acked: Promise<unknown> = Promise.resolve();
+    if (this.#store.load() === null) {
+      this.#transact(() => {
+        this.#store.migrate();
+        this.#store.keepText("input", input.input);
+        this.#commit(null, begun(input));
+      });
+      // A lost ack is found by Team's sweep, which asks here.
+      acked = teamFor(this.env, input.team).started(input.id);
+    }
+    await Promise.allSettled([acked, this.#submitInPlace()]);
+    await this.#arm();
+    return { kind: "started", view: this.#view(this.#mustLoad()) };
+  }
+
+  /** The state as this team may see it; null for another team's request, an unknown or a closed one. */
+  async read(team: string): Promise<RequestView | null> {
+    const record = this.#owned(team);
+    if (record === null) return null;
+    await this.#arm();
+    return this.#view(record);
+  }
+
+  async timeline(team: string, afterSeq: number): Promise<TimelineEntry[] | null> {
+    return this.#owned(team) === null ? null : this.#store.timeline(afterSeq);
+  }
+
+  async cancel(team: string): Promise<CancelAnswer> {
+    if (this.#owned(team) === null) return { kind: "not_found" };
+    const step = this.#apply({ type: "cancel_requested" });
+    await this.#arm();
+    const view = this.#view(step.record);
+    if (step.record.state.stage === "canceled") return { kind: "canceled", view };
+    const over = step.record.state.stage === "storing" || hasEnded(step.record.state.stage);
+    return { kind: over ? "already_ended" : "requested", view };
+  }
+
+  /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
+  async report(report: WebhookReport): Promise<ReportAnswer> {
+    const record = this.#store.load();
+    if (record === null) return { kind: "not_found" };
+    const { upstreamId, end, fingerprint, described } = report;
+    const known = await this.#isPinned(record, report.userId);
+    if (!known) {
+      const candidateId = upstreamId;
+      this.#apply({ type: "stranger_reported", userId: report.userId, claim: fingerprint, candidateId });
+    } else if (end === null) {
+      this.#apply({ type: "end_announced", upstreamId });
+    } else {
+      const texts = described === null ? {} : await keepDescribed(this.env.FILES, record.state, described);
+      const source = "webhook" as const;
+      const reported = { source, upstreamId, end, fingerprint, metrics: null, billableUnits: null };
+      this.#apply({ type: "end_reported", ...reported }, undefined, texts);
+      if (record.state.endedBy === "poll" && record.state.webhooks !== "off") await accountFor(this.env).webhookSeen();
+    }
+    await this.#arm();
+    return { kind: "heard" };
+  }
+
+  /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
+  async ring(reason: string, candidateId: string | null): Promise<ReportAnswer> {
+    if (this.#store.load() === null) return { kind: "not_found" };
+    this.#apply({ type: "doorbell_rung", candidateId, reason });
+    await this.#arm();
+    return { kind: "heard" };
+  }
+
+  /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
+  async closeIfUnstarted(): Promise<CloseAnswer> {
+    const record = this.#store.load();
+    if (record !== null) {
+      await this.#arm();
+      return { kind: "started", ended: settlementOf(record.state) };
+    }
+    this.#transact(() => {
+      this.#store.migrate();
+      this.#store.bury(Date.now());
+    });
+    return { kind: "unstarted" };
+  }
+
+  /** A hold: a hibernatable socket that hears every new revision. The Worker keeps the client waiting, not this object. */
+  override async fetch(request: Request): Promise<Response> {
+    const team = request.headers.get("Sluice-Team") ?? "";
+    const record = this.#owned(team);
+    if (record === null) return new Response(null, { status: 404 });
+    if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    const pair = new WebSocketPair();
+    this.ctx.acceptWebSocket(pair[1]);
+    const effects = quickened(record.effects, record.state, Date.now());
+    this.#transact(() => this.#store.save(record, { ...record, effects }));
+    await this.#arm();
+    pair[1].send(String(record.state.revision));
+    return new Response(null, { status: 101, webSocket: pair[0] });
+  }
+
+  override webSocketMessage(): void {}
+
+  override webSocketClose(socket: WebSocket): void {
+    socket.close();
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    socket.close();
+  }
+
+  override async alarm(): Promise<void> {
+    const startedAt = Date.now();
+    await this.ctx.storage.setAlarm(startedAt + SAFETY_ALARM_MS);
+    const lane = async (): Promise<void> => {
+      while (Date.now() - startedAt < ALARM_BUDGET_MS) {
+        const effect = this.#takeNext();
+        if (effect === null) return;
+        await this.#run(effect);
+      }
+    };
+    await Promise.all(Array.from({ length: ALARM_LANES }, lane));
+    await this.#arm();
+  }
+
+  /** The submit of a fresh request, begun while its caller is still here. Whatever is left when time is up, an alarm does. */
+  async #submitInPlace(): Promise<void> {
+    const effect = this.#takeNext((due) => due.kind === "submit");
+    if (effect === null) return;
+    await this.#arm();
+    const running = this.#run(effect);
+    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS))]);
+  }
+
+  /** Leases the row that has waited longest, or null. Rows whose try was cut off are dealt with on the way. */
+  #takeNext(wanted: (effect: Effect) => boolean = () => true): Effect | null {
+    return this.#transact(() => {
+      for (;;) {
+        const now = Date.now();
+        const record = this.#store.load();
+        const due = record && nextDue(record.effects, now);
+        if (!record || !due || !wanted(due)) return null;
+        if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
+          const lost: RequestEvent = { type: "submit_lost", reason: "cut off", graceMs: graceMs(requireConfig(this.env)) };
+          this.#commit(record, advanced(record, lost, now, due));
+          continue;
+        }
+        const { kind, effect } = taken(due, now);
+        this.#store.save(record, withRow(record, effect));
+        if (kind === "leased") return effect;
+      }
+    });
+  }
+
+  /** One try of one row, from lease to outcome. Never throws: a fault is a failed try. */
+  async #run(effect: Effect): Promise<void> {
+    const startedAt = Date.now();
+    const outcome = await this.#outcomeOf(effect);
+    this.#conclude(effect, outcome);
+    const { state } = this.#mustLoad();
+    logEvent("effect.attempted", {
+      request: state.id,
+      effect: effect.name,
+      attempt: effect.failures + 1,
+      outcome: outcome.kind === "happened" ? outcome.event.type : outcome.kind,
+      stage: state.stage,
+      ms: Date.now() - startedAt,
+      ...(outcome.kind === "failed" ? { reason: outcome.reason } : {}),
+    });
+  }
+
+  async #outcomeOf(effect: Effect): Promise<EffectOutcome> {
+    try {
+      return await runEffect(this.#context(), effect);
+    } catch (fault) {
+      return { kind: "failed", reason: `fault: ${faultName(fault)}`, retryAfterMs: null };
+    }
+  }
+
+  #conclude(effect: Effect, outcome: EffectOutcome): void {
+    this.#transact(() => {
+      const now = Date.now();
+      const record = this.#mustLoad();
+      const tried: Try = { name: effect.name, leaseId: effect.leaseId };
+      switch (outcome.kind) {
+        case "happened": {
+          const counted = withCalls(record, outcome.calls ?? 0);
+          this.#applyTo(counted, outcome.event, now, tried, outcome.texts, record);
+          return;
+        }
+        case "failed":
+          if (effect.kind === "submit" && record.state.stage === "submitting") {
+            const lost: RequestEvent = {
+              type: "submit_lost",
+              reason: outcome.reason,
+              graceMs: graceMs(requireConfig(this.env)),
+            };
+            this.#applyTo(record, lost, now, tried, undefined, record);
+            return;
+          }
+          this.#commit(record, failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()));
+          return;
+        case "turned_away":
+          this.#commit(record, deferred(record, tried, outcome.until));
+          return;
+        case "obsolete": {
+          const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
+          this.#store.save(record, { ...record, effects });
+          return;
+        }
+      }
+    });
+  }
+
+  #apply(event: RequestEvent, tried?: Try, texts?: Partial<Record<TextName, StoredText>>): Step {
+    return this.#transact(() => {
+      const record = this.#mustLoad();
+      return this.#applyTo(record, event, Date.now(), tried, texts, record);
+    });
+  }
+
+  /** Inside a transaction: the step, its texts, its notes. Texts of an ignored event are not kept. */
+  #applyTo(
+    record: RequestRecord,
+    event: RequestEvent,
+    now: number,
+    tried: Try | undefined,
+    texts: Partial<Record<TextName, StoredText>> | undefined,
+    before: RequestRecord,
+  ): Step {
+    const step = advanced(record, event, now, tried);
+    if (step.ignored === null) {
+      for (const [name, stored] of Object.entries(texts ?? {})) this.#store.keepText(name as TextName, stored);
+      if (step.record.state.stage === "completed") this.#store.dropText("payload");
+    }
+    this.#commit(before, step);
+    return step;
+  }
+
+  #commit(before: RequestRecord | null, step: Step): void {
+    const now = Date.now();
+    this.#store.save(before, step.record);
+    this.#store.note(step.record.state, step.notes, now);
+    if (before?.state.revision !== step.record.state.revision) this.#unannounced = step.record.state.revision;
+  }
+
+  /** One transaction; what it changed is told to the holds afterwards, so that a broken socket cannot undo it. */
+  #transact<T>(work: () => T): T {
+    const result = this.ctx.storage.transactionSync(work);
+    if (this.#unannounced === null) return result;
+    for (const socket of this.ctx.getWebSockets()) {
+      try {
+        socket.send(String(this.#unannounced));
+      } catch {
+        // Its Worker reads the state again by itself.
+      }
+    }
+    this.#unannounced = null;
+    return result;
+  }
+
+  /** Puts the alarm where the earliest unparked row needs it: called at the end of every entry point. */
+  async #arm(): Promise<void> {
+    const record = this.#store.load();
+    const at = record && alarmAt(record.effects);
+    const current = await this.ctx.storage.getAlarm();
+    if (at === current) return;
+    if (at === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(at);
+  }
+
+  #context(): EffectContext {
+    return {
+      env: this.env,
+      config: requireConfig(this.env),
+      now: () => Date.now(),
+      record: () => this.#mustLoad(),
+      text: (name) => this.#store.text(name),
+      keepText: (name, stored) => this.#store.keepText(name, stored),
+      view: () => this.#view(this.#mustLoad()),
+      apply: (event) => this.#apply(event).ignored === null,
+      watched: () => this.ctx.getWebSockets().length > 0,
+    };
+  }
+
+  /** Pinned when the grant said so, or since: another request may have proven the user id meanwhile. */
+  async #isPinned(record: RequestRecord, userId: string): Promise<boolean> {
+    if (record.state.pinnedUsers.includes(userId)) return true;
+    return accountFor(this.env).isPinned(record.state.connection, userId);
+  }
+
+  #owned(team: string): RequestRecord | null {
+    const record = this.#store.load();
+    return record !== null && record.state.team === team ? record : null;
+  }
+
+  #mustLoad(): RequestRecord {
+    const record = this.#store.load();
+    if (record === null) throw new Error("the request has no record");
+    return record;
+  }
+
+  #view({ state, files, effects }: RequestRecord): RequestView {
+    const logs = this.#store.text("logs");
+    return {
+      state,
+      files,
+      output: state.stage === "completed" ? this.#store.text("output") : null,
+      logs: logs?.at === "row" ? logs.text : null,
+      deliveries: effects
+        .filter((effect) => effect.kind === "deliver")
+        .map(({ target, failures, parkedAt, lastFailure }) => ({ target: target ?? "", failures, parkedAt, lastFailure })),
+      timelineSeq: this.#store.timelineSeq(),
+    };
+  }
+}
+
+function withCalls(record: RequestRecord, calls: number): RequestRecord {
+  if (calls === 0) return record;
+  return { ...record, state: { ...record.state, upstreamCalls: record.state.upstreamCalls + calls } };
+}

@@ -1,0 +1,59 @@
+// Unguessable marks made with SIGNING_KEY: the first key signs, every key of the list verifies, so keys can be rotated.
+// Used for callback tokens and file URLs. Imports nothing of the project but ids.
+
+import { hex } from "./ids.ts";
+
+/** What a mark is for. It is part of the signed text, so a mark of one kind never passes as another. */
+export type MarkPurpose = "callback" | "file";
+
+interface MarkKey {
+  /** Four hex digits that name the key, so that a rotated list needs one HMAC, not one per key. */
+  kid: string;
+  key: CryptoKey;
+}
+
+const keyCache = new Map<string, Promise<MarkKey>>();
+
+function markKey(secret: string): Promise<MarkKey> {
+  const known = keyCache.get(secret);
+  if (known) return known;
+  const made = importKey(secret);
+  keyCache.set(secret, made);
+  return made;
+}
+
+async function importKey(secret: string): Promise<MarkKey> {
+  const bytes = new TextEncoder().encode(secret);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`sluice-kid\n${secret}`));
+  const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+  return { kid: hex(digest).slice(0, 4), key };
+}
+
+function signedText(purpose: MarkPurpose, parts: readonly string[]): Uint8Array {
+  return new TextEncoder().encode([purpose, ...parts].join("\n"));
+}
+
+/** A mark over the parts: 4 hex digits of key id and 64 of HMAC-SHA256. */
+export async function makeMark(keys: readonly string[], purpose: MarkPurpose, parts: readonly string[]): Promise<string> {
+  const first = keys[0];
+  if (first === undefined) throw new Error("no signing key");
+  const { kid, key } = await markKey(first);
+  return kid + hex(await crypto.subtle.sign("HMAC", key, signedText(purpose, parts)));
+}
+
+/** Whether one of our keys made this mark for these parts. Constant time in the mark (WebCrypto's verify). */
+export async function checkMark(
+  keys: readonly string[],
+  purpose: MarkPurpose,
+  parts: readonly string[],
+  mark: string,
+): Promise<boolean> {
+  if (!/^[0-9a-f]{68}$/.test(mark)) return false;
+  const bytes = Uint8Array.from(mark.slice(4).match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  for (const secret of keys) {
+    const { kid, key } = await markKey(secret);
+    if (kid !== mark.slice(0, 4)) continue;
+    if (await crypto.subtle.verify("HMAC", key, bytes, signedText(purpose, parts))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,55 @@
+// fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it.
+// The rules are pure, the clock is a parameter. Imports net, limits, webhook.
+
+import {
+  JWKS_MAX_AGE_MS,
+  JWKS_REFRESH_AFTER_MS,
+  JWKS_REFRESH_GAP_MS,
+  JWKS_TIMEOUT_MS,
+  LOOKUP_RETRY_MS,
+  UPSTREAM_REPLY_MAX_BYTES,
+} from "../limits.ts";
+import { discard, readTextCapped } from "../net/body.ts";
+import { callOut } from "../net/fetch.ts";
+import { encodeKey, keysOf } from "./webhook.ts";
+
+/** Whether a set may still be trusted: fal allows a day. */
+export function isTrusted(fetchedAt: number, now: number): boolean {
+  return now - fetchedAt < JWKS_MAX_AGE_MS;
+}
+
+/**
+ * Whether to ask fal now. `force`: a signature fitted no key, which a rotation explains, and any forger too; so once in
+ * JWKS_REFRESH_GAP_MS at most. Without a trusted set each webhook is turned away, so then the gap is short.
+ */
+export function shouldFetchKeys(facts: {
+  fetchedAt: number | null;
+  triedAt: number | null;
+  force: boolean;
+  now: number;
+}): boolean {
+  const { fetchedAt, triedAt, force, now } = facts;
+  const trusted = fetchedAt !== null && isTrusted(fetchedAt, now);
+  if (trusted && !force && now - fetchedAt < JWKS_REFRESH_AFTER_MS) return false;
+  const gapMs = trusted ? JWKS_REFRESH_GAP_MS : LOOKUP_RETRY_MS;
+  return triedAt === null || now - triedAt >= gapMs;
+}
+
+/** The usable keys as JWK `x` values; empty for any fault, a bad status, or a document without one usable key. */
+export async function fetchKeys(url: string): Promise<string[]> {
+  const outcome = await callOut(url, { headers: { accept: "application/json" } }, { timeoutMs: JWKS_TIMEOUT_MS });
+  if (outcome.kind === "failed") return [];
+  const { response, end } = outcome;
+  try {
+    if (response.status !== 200) {
+      discard(response);
+      return [];
+    }
+    const read = await readTextCapped(response, UPSTREAM_REPLY_MAX_BYTES);
+    if (read.kind !== "read") return [];
+    read.permit.release();
+    return keysOf(read.text).map(encodeKey);
+  } finally {
+    end();
+  }
+}
