@@ -8,18 +8,21 @@ import { refusal } from "./errors.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { callId } from "./http/call-id.ts";
 import { cors } from "./http/cors.ts";
+import { files } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
+import { hooks } from "./http/hooks.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { meRoutes } from "./http/me.ts";
 import { modelRoutes } from "./http/models.ts";
 import { noRoute, onFault, problemResponse } from "./http/problem.ts";
+import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { teamRoutes } from "./http/teams.ts";
 
 /** Every declared route: what the API description is made from, and what tests run over. */
 export const routes: readonly Route[] = [
   ...healthRoutes,
-  // requestRoutes of http/requests.ts go here
+  ...requestRoutes,
   ...modelRoutes,
   ...meRoutes,
   ...keyRoutes,
@@ -32,8 +35,8 @@ export function createApp(): Hono<AppEnv> {
   app.use(cors);
   app.use(configured);
   mount(app, routes);
-  // app.route("/hooks", hooks) of http/hooks.ts goes here
-  // the files of http/files.ts go here
+  app.route("/hooks", hooks);
+  app.route("/files", files);
   const methods = methodsAt(routes);
   app.notFound((context) => noRoute(context, methods(context.req.path)));
   app.onError(onFault);

@@ -57,6 +57,11 @@ const mediaHosts = z.string().transform((text, context) => {
   return hosts;
 });
 
+const hostsWithPorts = z
+  .string()
+  .transform(commaList)
+  .refine((hosts) => hosts.every((host) => /^[^/?#@\s]+:[0-9]+$/.test(host)), "must be a list of host:port");
+
 const signingKeys = z.string().transform((text, context) => {
   const keys = commaList(text);
   if (keys.length === 0 || keys.some((key) => new TextEncoder().encode(key).length < SECRET_MIN_BYTES)) {
@@ -79,7 +84,7 @@ export const configSchema = z.object({
   SIGNING_KEY: z.string({ error: "is missing" }).pipe(signingKeys),
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
-  RELAY_ALLOW_HOSTS: withDefault(z.string().transform(commaList), ""),
+  RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -163,9 +163,11 @@ export const POLL_FIRST_WITH_WEBHOOKS_MS = 60 * SECOND_MS;
 export const POLL_FIRST_WITHOUT_WEBHOOKS_MS = 3 * SECOND_MS;
 /** fal keeps a result of 10 KB or more for about six minutes: no gap may come near that. */
 export const POLL_MAX_GAP_MS = 120 * SECOND_MS;
-/** Somebody waits on the request: no gap above this (with webhooks / without). */
-export const POLL_WATCHED_GAP_WITH_WEBHOOKS_MS = 20 * SECOND_MS;
-export const POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS = 5 * SECOND_MS;
+/** Somebody waits for the end and no webhook will tell it: no gap above this. */
+export const POLL_WAITED_GAP_MS = 5 * SECOND_MS;
+/** Somebody follows the progress, which only polls show: first gap, and the most it grows to. */
+export const POLL_FOLLOWED_FIRST_MS = 2 * SECOND_MS;
+export const POLL_FOLLOWED_GAP_MS = 10 * SECOND_MS;
 /** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
 export const DOORBELL_GAP_MS = 10 * SECOND_MS;
 

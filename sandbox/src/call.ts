@@ -7,6 +7,8 @@ import type { Connection, Store } from "./store.ts";
 export interface Call {
   request: Request;
   url: URL;
+  /** Read before anything is decided: a body that is left unread breaks the connection under the answer. */
+  body: string;
   store: Store;
   settings: Settings;
   /** The sandbox's clock when the call came in, in milliseconds. */

@@ -19,13 +19,13 @@ export function connectionsOf(call: Call, account: string): Connection[] {
 }
 
 /** `/connections` and below it. */
-export async function connections(call: Call, account: string, id: string | undefined): Promise<Response> {
+export function connections(call: Call, account: string, id: string | undefined): Response {
   call.note.kind = "connections";
   const own = connectionsOf(call, account);
   const { method } = call.request;
   if (id === undefined) {
     if (method === "GET") return list(call, own);
-    if (method === "POST") return await create(call, account);
+    if (method === "POST") return create(call, account);
     return matonError(call.settings, 405, "Method not allowed");
   }
   const connection = own.find((candidate) => candidate.connectionId === id);
@@ -51,8 +51,8 @@ function list(call: Call, own: Connection[]): Response {
   });
 }
 
-async function create(call: Call, account: string): Promise<Response> {
-  const body = parseObject(await call.request.text());
+function create(call: Call, account: string): Response {
+  const body = parseObject(call.body);
   if (body?.app !== APP) return matonError(call.settings, 400, `Unknown app: ${String(body?.app)}`);
   if (body.method !== undefined && body.method !== "API_KEY") {
     return matonError(call.settings, 400, `${APP} connects by API_KEY only`);

@@ -61,7 +61,7 @@ export async function door(call: WorldCall, levers: Levers): Promise<Response> {
     case "POST webhooks":
       return await signedWebhook(call);
     case "POST connections":
-      return await setConnection(call, id ?? "");
+      return setConnection(call, id ?? "");
     case "POST reset":
       await levers.reset();
       return Response.json({ ok: true });
@@ -76,9 +76,17 @@ function problem(status: number, field: string, message: string): Response {
 
 type Parsed<T> = { ok: true; value: T } | { ok: false; answer: Response };
 
-async function readBody<T extends z.ZodType>(call: WorldCall, schema: T): Promise<Parsed<z.infer<T>>> {
-  const body: unknown = await call.request.json().catch(() => undefined);
-  const parsed = schema.safeParse(body);
+/** The JSON of a call; undefined, which no schema takes, for anything else. */
+function bodyOf(call: WorldCall): unknown {
+  try {
+    return JSON.parse(call.body);
+  } catch {
+    return undefined;
+  }
+}
+
+function readBody<T extends z.ZodType>(call: WorldCall, schema: T): Parsed<z.infer<T>> {
+  const parsed = schema.safeParse(bodyOf(call));
   if (parsed.success) return { ok: true, value: parsed.data };
   const issue = parsed.error.issues[0];
   const field = issue?.code === "unrecognized_keys" ? issue.keys[0] : issue?.path.join(".");
@@ -86,8 +94,7 @@ async function readBody<T extends z.ZodType>(call: WorldCall, schema: T): Promis
 }
 
 async function patchSettings(call: WorldCall, levers: Levers): Promise<Response> {
-  const change: unknown = await call.request.json().catch(() => undefined);
-  const answer = changedSettings(levers.wireSettings(), change);
+  const answer = changedSettings(levers.wireSettings(), bodyOf(call));
   if (!answer.ok) return problem(400, answer.field, answer.message);
   levers.setSettings(answer.settings);
   await call.pump();
@@ -100,7 +107,7 @@ function clockAnswer(call: WorldCall, levers: Levers): Response {
 
 /** `{now}` stops the clock there, `{advance_ms}` moves it on (stopped or running), `null` goes back to real time. */
 async function setClock(call: WorldCall, levers: Levers): Promise<Response> {
-  const read = await readBody(call, clockSchema);
+  const read = readBody(call, clockSchema);
   if (!read.ok) return read.answer;
   const wish = read.value;
   const clock = levers.readClock();
@@ -222,7 +229,7 @@ function dropDelivery(call: WorldCall, id: string): Response {
 }
 
 async function signedWebhook(call: WorldCall): Promise<Response> {
-  const read = await readBody(call, webhookSchema);
+  const read = readBody(call, webhookSchema);
   if (!read.ok) return read.answer;
   const wish = read.value;
   const request = call.store.request(wish.request_id);
@@ -243,10 +250,10 @@ export function userIdOf(call: Pick<WorldCall, "store" | "settings">, request: U
   return call.store.connection(request.connectionId)?.userId ?? call.settings.userId;
 }
 
-async function setConnection(call: WorldCall, id: string): Promise<Response> {
+function setConnection(call: WorldCall, id: string): Response {
   const connection = call.store.connection(id);
   if (!connection) return problem(404, "id", "no such connection");
-  const read = await readBody(call, connectionSchema);
+  const read = readBody(call, connectionSchema);
   if (!read.ok) return read.answer;
   const { status, user_id: userId = connection.userId } = read.value;
   call.store.saveConnection({ ...connection, status, userId, updatedAt: call.now });

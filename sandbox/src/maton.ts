@@ -42,7 +42,7 @@ export async function maton(call: Call, window: RateWindow): Promise<Response> {
   if (account === null) return matonError(settings, 401, "Invalid or missing API key");
   if (!window.admit(account, call.now, settings.rps)) return matonError(settings, 429, "Rate limit exceeded");
   const [, app = "", ...rest] = url.pathname.split("/");
-  if (app === "connections") return await connections(call, account, rest[0] === "" ? undefined : rest[0]);
+  if (app === "connections") return connections(call, account, rest[0] === "" ? undefined : rest[0]);
   if (app !== APP) return matonError(settings, 400, `Unknown app: ${app}`);
   const connection = chooseConnection(call, account);
   if (connection instanceof Response) return connection;

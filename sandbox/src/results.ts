@@ -48,6 +48,8 @@ export interface ResultWish {
 
 /** Filler of the outcome `webhook-big`: over 1 MB together with the rest. */
 const BIG_PAYLOAD_CHARS = 1_200_000;
+/** What image models are billed by; fal counts 1024x1024 as one. */
+const MEGAPIXEL = 1024 * 1024;
 /** Assumed size of the picture to enlarge: inputs are not fetched. */
 const UPSCALER_INPUT_SIDE = 512;
 const SPEECH_SECONDS_PER_CHARACTER = 0.06;
@@ -172,11 +174,11 @@ class OutputPlan {
         const images = Array.from({ length: count }, (_, n) => this.#image(n, width, height));
         const has_nsfw_concepts = images.map(() => false);
         const output = { images, timings, seed, has_nsfw_concepts, prompt: input.prompt };
-        return { output, units: String(Math.ceil((width * height) / 1_000_000) * count) };
+        return { output, units: String(Math.ceil((width * height) / MEGAPIXEL) * count) };
       }
       case "upscaled": {
         const side = UPSCALER_INPUT_SIDE * (input.scale === 4 ? 4 : 2);
-        const units = ((side * side) / 1_000_000).toFixed(3);
+        const units = ((side * side) / MEGAPIXEL).toFixed(3);
         return { output: { image: this.#image(0, side, side), seed, timings }, units };
       }
       case "video": {

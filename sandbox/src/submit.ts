@@ -23,7 +23,7 @@ export async function submit(call: QueueCall, model: string, app: string): Promi
   if (!known) return falError(404, `Application "${app}" not found`);
   const read = readQueueOptions(call.request.headers, call.url.searchParams);
   if (!read.ok) return falError(400, read.detail, "bad_request");
-  const text = await call.request.text();
+  const text = call.body;
   const input = parseObject(text);
   const words = readOutcomes(call.request.headers.get("x-sandbox-outcome"), input ?? {});
   if (!words.ok) return falError(400, `The sandbox knows no outcome "${words.word}"`, "bad_request");

@@ -12,6 +12,7 @@ import { maton, RateWindow } from "./maton.ts";
 import { defaultSettings, readSettings, type Settings, settingsSchema, type WireSettings } from "./settings.ts";
 import { type Clock, type Delivery, Store } from "./store.ts";
 import { expiryOf } from "./submit.ts";
+import { siteverify } from "./turnstile.ts";
 import { afterTry, deliveryHeaders, type TryOutcome, webhookBody } from "./webhooks.ts";
 
 /** Time over a try's own time-out before its row counts as abandoned. */
@@ -37,7 +38,7 @@ export class World extends DurableObject<Env> {
 
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const call = this.#callOf(request, url);
+    const call = this.#callOf(request, url, await request.text());
     if (url.pathname.startsWith("/_sandbox")) return await door(call, this.#levers());
     const logged = { kind: call.note.kind, method: request.method, path: url.pathname, at: call.now };
     const number = this.#store.openCall(logged);
@@ -50,14 +51,16 @@ export class World extends DurableObject<Env> {
     const { pathname } = call.url;
     if (pathname === "/.well-known/jwks.json") return await jwks(call);
     if (pathname === "/connect") return finishConnection(call);
+    if (pathname === "/turnstile/v0/siteverify") return siteverify(call);
     if (this.#settings.latencyMs > 0) await sleep(this.#settings.latencyMs);
     return await maton(call, this.#window);
   }
 
-  #callOf(request: Request, url: URL): Call {
+  #callOf(request: Request, url: URL, body: string): Call {
     return {
       request,
       url,
+      body,
       store: this.#store,
       settings: this.#settings,
       now: this.#now(),

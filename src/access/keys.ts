@@ -28,6 +28,11 @@ export async function makeKey(team: string): Promise<string> {
   return `${body}_${await checkOf(body)}`;
 }
 
+/** A secret that signs webhooks to a team, in the spelling of Standard Webhooks: 32 random bytes. */
+export function makeWebhookSecret(): string {
+  return `whsec_${btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))}`;
+}
+
 /** What kind of key a text is and which team it names. `mistyped`: the right shape with a wrong check. No I/O. */
 export async function parseKey(text: string): Promise<ParsedKey> {
   const match = SHAPE.exec(text);

@@ -7,6 +7,7 @@ const MIGRATIONS: readonly string[] = [
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     plan TEXT NOT NULL,
+    webhook_secret TEXT NOT NULL,
     created_at INTEGER NOT NULL
   ) WITHOUT ROWID;
 

@@ -25,11 +25,15 @@ export class TeamStore {
     this.#sql = sql;
   }
 
-  insertTeam(team: TeamSummary): void {
+  insertTeam(team: TeamSummary, webhookSecret: string): void {
     this.#sql.exec(
-      "INSERT INTO team (id, name, plan, created_at) VALUES (?, ?, ?, ?)",
-      ...[team.id, team.name, team.plan, team.createdAt],
+      "INSERT INTO team (id, name, plan, webhook_secret, created_at) VALUES (?, ?, ?, ?, ?)",
+      ...[team.id, team.name, team.plan, webhookSecret, team.createdAt],
     );
+  }
+
+  webhookSecret(): string {
+    return this.#sql.exec<{ webhook_secret: string }>("SELECT webhook_secret FROM team").one().webhook_secret;
   }
 
   /** The team of this store. Throws where there is none: callers know by `hasTables`. */

@@ -20,7 +20,7 @@ import { faultName, logEvent } from "../log.ts";
 import { admit, type Books, limitsNow, planInUse, release, settle, usableKey } from "./admission.ts";
 import { keyFault, UNKNOWN_KEY } from "./credentials.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { keyDigest, makeKey, shownPart } from "./keys.ts";
+import { keyDigest, makeKey, makeWebhookSecret, shownPart } from "./keys.ts";
 import { LedgerStore } from "./ledger-store.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan } from "./plan.ts";
 import { hasTables, migrate } from "./team-schema.ts";
@@ -108,7 +108,7 @@ export class Team extends DurableObject<Env> {
     const key = keySummary(secret, { name: "First key", scopes: ["run", "read", "admin"], expiresAt: null }, now);
     this.ctx.storage.transactionSync(() => {
       migrate(this.ctx.storage);
-      this.#books.team.insertTeam(team);
+      this.#books.team.insertTeam(team, makeWebhookSecret());
       this.#books.team.putPlan(DEFAULT_PLAN, input.plan ?? defaultPlan());
       this.#books.team.insertKey(digest, key);
     });
@@ -236,6 +236,11 @@ export class Team extends DurableObject<Env> {
     }
     this.#books.team.choosePlan(name);
     return { kind: "chosen", team: this.#books.team.team() };
+  }
+
+  /** What signs deliveries to a request's own `webhook_url`: `whsec_…`, newest first. */
+  webhookSecrets(): string[] {
+    return this.#exists ? [this.#books.team.webhookSecret()] : [];
   }
 
   /** Asks about what nobody acked, and cleans up. Never throws: after too many failures an alarm is dropped for good. */

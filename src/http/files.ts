@@ -45,21 +45,20 @@ async function serveFile(context: Context<AppEnv>): Promise<Response> {
   if (file === null) return noSuchFile(context);
   const bucket = context.env.FILES;
   const key = outputKey(file.team, file.request, file.n);
-  const wants = {
-    range: context.req.method === "HEAD" ? null : parseRange(context.req.header("range")),
+  const wants: Wants = {
+    range: parseRange(context.req.header("range")),
     ifRange: context.req.header("if-range"),
     ifNoneMatch: context.req.header("if-none-match"),
     pathName: file.name,
     download: context.req.query("download") ?? null,
   };
-  const object = context.req.method === "HEAD" ? await bucket.head(key) : await getObject(bucket, key, wants.range);
-  if (object === null) return noSuchFile(context);
-  if (wants.range === null || wants.ifRange === undefined || wants.ifRange === object.httpEtag) {
-    return answer(object, wants);
+  if (context.req.method === "HEAD") {
+    const object = await bucket.head(key);
+    return object === null ? noSuchFile(context) : answer(object, { ...wants, range: null });
   }
-  // The visitor holds a part of something else, so it gets the whole.
-  await bodyOf(object)?.cancel();
-  const whole = await bucket.get(key);
+  const part = await readPart(bucket, key, wants);
+  if (part !== null) return answer(part, wants);
+  const whole = await bucket.get(key, { onlyIf: unlessHeld(wants) });
   return whole === null ? noSuchFile(context) : answer(whole, { ...wants, range: null });
 }
 
@@ -68,31 +67,41 @@ function noSuchFile(context: Context<AppEnv>): Response {
   return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
 }
 
-/** One read in the common cases. R2 rejects a range that lies outside: then the object without its body tells the size. */
-async function getObject(
-  bucket: R2Bucket,
-  key: string,
-  range: ByteRange | null,
-): Promise<R2Object | R2ObjectBody | null> {
-  if (range === null) return bucket.get(key);
-  try {
-    return await bucket.get(key, { range });
-  } catch (error) {
-    const object = await bucket.head(key);
-    if (object !== null && spanOf(range, object.size) !== null) throw error;
-    return object;
-  }
+interface Wants {
+  range: ByteRange | null;
+  ifRange: string | undefined;
+  ifNoneMatch: string | undefined;
+  pathName: string | null;
+  download: string | null;
+}
+
+/**
+ * The part that is wanted, in one read; without its body where the range lies outside the file or the visitor has the file.
+ * Null when the whole is to be sent: no range, no such file, or an `If-Range` that names other bytes (a date names none).
+ */
+async function readPart(bucket: R2Bucket, key: string, wants: Wants): Promise<R2Object | R2ObjectBody | null> {
+  const { range, ifRange } = wants;
+  if (range === null) return null;
+  const same = ifRange === undefined ? undefined : /^"([^"]*)"$/.exec(ifRange)?.[1];
+  if (ifRange !== undefined && same === undefined) return null;
+  const onlyIf = same === undefined ? unlessHeld(wants) : { ...unlessHeld(wants), etagMatches: same };
+  const object = await bucket.get(key, { range, onlyIf }).catch(async (error: unknown) => {
+    // R2 rejects a range that lies outside; the object without its body tells the size.
+    const known = await bucket.head(key);
+    if (known !== null && spanOf(range, known.size) !== null) throw error;
+    return known;
+  });
+  return object !== null && ifRange !== undefined && ifRange !== object.httpEtag ? null : object;
+}
+
+/** Lets R2 leave the body out when the visitor has it. One tag is the common case; for more the answer decides alone. */
+function unlessHeld({ ifNoneMatch }: Wants): R2Conditional {
+  const held = /^(?:W\/)?"([^"]*)"$/.exec(ifNoneMatch ?? "")?.[1];
+  return held === undefined ? {} : { etagDoesNotMatch: held };
 }
 
 function bodyOf(object: R2Object | R2ObjectBody): ReadableStream | null {
   return "body" in object ? object.body : null;
-}
-
-interface Wants {
-  range: ByteRange | null;
-  ifNoneMatch: string | undefined;
-  pathName: string | null;
-  download: string | null;
 }
 
 async function answer(object: R2Object | R2ObjectBody, wants: Wants): Promise<Response> {

@@ -30,7 +30,7 @@ export const requestEvents = defineRoute({
     const spellEnd = (view: RequestView): Promise<string> =>
       requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
-      changes(tracker, caller.team, Date.now() + EVENT_STREAM_MAX_MS),
+      changes(tracker, caller.team, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (afterSeq) => ((await tracker.timeline(caller.team, afterSeq)) ?? []) as TimelineEntry[],
       spellEnd,
       headers["last-event-id"] ?? 0,

@@ -37,6 +37,12 @@ export interface UrlCopy extends Target {
 }
 
 /**
+ * Encodings that the runtime takes off a body although none was asked for; it leaves others (deflate, zstd) in place
+ * (developers.cloudflare.com/workers/configuration/compatibility-flags, "Brotli content encoding support").
+ */
+const DECODED = new Set(["identity", "gzip", "br"]);
+
+/**
  * Copies what stands at a URL. A known length streams straight through, whatever its size up to FILE_MAX_BYTES; a body
  * without one is buffered up to FILE_UNKNOWN_LENGTH_MAX_BYTES, since R2 takes no stream of unknown length
  * (developers.cloudflare.com/r2/api/workers/workers-api-reference). What an earlier try that was cut off has stored is
@@ -49,7 +55,7 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   const stored = await storedBefore(copy, source);
   if (stored !== null) return { kind: "stored", stored };
 
-  // Encoded bodies have no length that counts. The runtime decodes gzip and br all the same when a source ignores this.
+  // An encoded body has no length that counts.
   const headers = { accept: "*/*", "accept-encoding": "identity" };
   const call = await callOut(copy.url, { headers }, { timeoutMs: FILE_COPY_TIMEOUT_MS });
   if (call.kind === "failed") return later(`The source could not be reached (${call.reason}).`);
@@ -73,6 +79,10 @@ async function copyAnswer(copy: UrlCopy, response: Response, source: string): Pr
     discard(response);
     const reason = `The source answered ${status}.`;
     return status >= 500 || status === 408 || status === 425 || status === 429 ? later(reason) : gone(reason);
+  }
+  if (!DECODED.has(encodingOf(response))) {
+    discard(response);
+    return gone("The source sent an encoding that was not asked for.");
   }
   const words = {
     claimed: copy.claimedType,
@@ -201,10 +211,13 @@ async function* bodyChunks(response: Response): AsyncGenerator<Uint8Array> {
 }
 
 /** Content-Length where it is the length of what will be read. */
-function knownLength({ headers }: Response): number | null {
-  const text = headers.get("content-length") ?? "";
-  const plain = (headers.get("content-encoding") ?? "identity").toLowerCase() === "identity";
-  return plain && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
+function knownLength(response: Response): number | null {
+  const text = response.headers.get("content-length") ?? "";
+  return encodingOf(response) === "identity" && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
+}
+
+function encodingOf(response: Response): string {
+  return (response.headers.get("content-encoding") ?? "identity").toLowerCase();
 }
 
 function later(reason: string): { kind: "later"; reason: string } {

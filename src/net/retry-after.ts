@@ -4,7 +4,7 @@
 export function retryAfterMs(header: string | null, now: number, maxMs: number): number | null {
   if (header === null) return null;
   const text = header.trim();
-  const wait = /^[0-9]{1,9}(\.[0-9]+)?$/.test(text) ? Number(text) * 1_000 : dateOf(text) - now;
+  const wait = /^[0-9]{1,15}(\.[0-9]+)?$/.test(text) ? Number(text) * 1_000 : dateOf(text) - now;
   return Number.isNaN(wait) ? null : Math.min(maxMs, Math.max(0, Math.ceil(wait)));
 }
 

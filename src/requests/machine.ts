@@ -14,6 +14,7 @@ import {
   type StartInput,
   type TimelineNote,
   type Transition,
+  type Watch,
 } from "./types.ts";
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
@@ -46,6 +47,7 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     endedBy: null,
     error: null,
     settledAt: null,
+    deliveredAfter: null,
     recoveredAt: null,
   };
   const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: admittedAt }, ...startTimeoutOrders(state)];
@@ -100,7 +102,7 @@ export function transition(
       return submitLost(move, event.reason, event.graceMs);
 
     case "progress_seen":
-      return progressSeen(move, event.progress, event.queuePosition, event.watched);
+      return progressSeen(move, event.progress, event.queuePosition, event.watch);
 
     case "completion_seen":
       if (!isUpstream(state)) return ignored("not at fal");
@@ -111,7 +113,7 @@ export function transition(
         .note("poll", { status: "COMPLETED" });
 
     case "result_pending":
-      return resultPending(move, event.watched);
+      return resultPending(move, event.watch);
 
     case "end_reported":
       return endReported(move, event);
@@ -159,7 +161,7 @@ export function transition(
       if (!isUpstream(state)) return ignored("not at fal");
       return move
         .drop("cancel")
-        .owe("poll", now + Math.min(pollGapMs(state, true), pollGapMs(state, false)))
+        .owe("poll", now + pollGapMs({ ...state, webhooks: "missing" }, "waiting"))
         .note("cancel", { answer: "requested" });
 
     case "cancel_too_late":
@@ -180,6 +182,7 @@ export function transition(
       return move;
 
     case "delivered":
+      if (event.target === "request") move.change({ deliveredAfter: event.attempts });
       return move.drop(["deliver", event.target]).note("delivered", { endpoint: event.target });
 
     case "delivery_parked":
@@ -194,7 +197,7 @@ function submitTaken(move: Move, upstreamId: string, queuePosition: number | nul
     move.note("submitted", { upstream_id: upstreamId });
     // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
     if (state.candidateUser !== null) move.drop("poll").owe("fetch_result", now);
-    else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, false) : 0));
+    else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, "none") : 0));
     if (state.cancelRequestedAt !== null) move.owe("cancel", now);
     return move;
   }
@@ -220,12 +223,12 @@ function progressSeen(
   move: Move,
   progress: "queued" | "running",
   queuePosition: number | null,
-  watched: boolean,
+  watch: Watch,
 ): Transition {
   const { state, now } = move;
   if (!isUpstream(state)) return ignored("not at fal");
   const polls = state.polls + 1;
-  move.owe("poll", now + pollGapMs({ ...state, polls }, watched));
+  move.owe("poll", now + pollGapMs({ ...state, polls }, watch));
   if (progress === "running" && state.stage === "queued") {
     return move.stage("running", { polls, startedAt: now, queuePosition: null }).note("running");
   }
@@ -234,14 +237,14 @@ function progressSeen(
   return { ...move.asApplied(), state: { ...state, polls } };
 }
 
-function resultPending(move: Move, watched: boolean): Transition {
+function resultPending(move: Move, watch: Watch): Transition {
   const { state, now } = move;
   if (state.stage === "uncertain") return candidateDisproved(move);
   if (!isUpstream(state)) return ignored("not at fal");
   return move
     .change({ candidateUser: null })
     .drop("fetch_result")
-    .owe("poll", now + pollGapMs(state, watched))
+    .owe("poll", now + pollGapMs(state, watch))
     .note("result_pending");
 }
 
@@ -277,7 +280,7 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
       move.files = event.end.files.map((file, n) => newFile(n, file));
       move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
       if (recovers) {
-        move.change({ error: null, endedAt: null, settledAt: null, recoveredAt: now }).note("recovered");
+        move.change({ error: null, endedAt: null, settledAt: null, deliveredAfter: null, recoveredAt: now }).note("recovered");
         move.drop("settle");
       }
       if (move.files.length === 0) return move.end("completed", event.source, null);

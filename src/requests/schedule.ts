@@ -12,9 +12,10 @@ import {
   MIRROR_RETRY_MS,
   POLL_FIRST_WITH_WEBHOOKS_MS,
   POLL_FIRST_WITHOUT_WEBHOOKS_MS,
+  POLL_FOLLOWED_FIRST_MS,
+  POLL_FOLLOWED_GAP_MS,
   POLL_MAX_GAP_MS,
-  POLL_WATCHED_GAP_WITH_WEBHOOKS_MS,
-  POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS,
+  POLL_WAITED_GAP_MS,
   RESULT_TIMEOUT_MS,
   RETRY_FIRST_MS,
   RETRY_MAX_MS,
@@ -22,7 +23,7 @@ import {
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../limits.ts";
-import type { Effect, EffectKind, EffectName, EffectOrder, RequestState } from "./types.ts";
+import type { Effect, EffectKind, EffectName, EffectOrder, RequestState, Watch } from "./types.ts";
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
   return target === undefined || target === null ? kind : `${kind}:${target}`;
@@ -38,9 +39,14 @@ export function withOrders(effects: readonly Effect[], orders: readonly EffectOr
       continue;
     }
     const known = rows.get(name);
-    rows.set(name, known ? { ...known, dueAt: order.dueAt, parkedAt: null } : newEffect(order));
+    rows.set(name, known ? owedAgain(known, order.dueAt) : newEffect(order));
   }
   return [...rows.values()];
+}
+
+/** A parked row that is owed anew has all its tries before it again. */
+function owedAgain(known: Effect, dueAt: number): Effect {
+  return known.parkedAt === null ? { ...known, dueAt } : { ...known, dueAt, failures: 0, parkedAt: null };
 }
 
 function newEffect(order: Extract<EffectOrder, { do: "owe" }>): Effect {
@@ -100,7 +106,7 @@ export function leaseMs(kind: EffectKind): number {
   }
 }
 
-/** The row with a fresh lease. A row taken five times without an outcome is put off instead: it may crash its object. */
+/** The row with a fresh lease, whose id no earlier row of that name can have had. A row taken five times without an outcome is put off instead: it may crash its object. */
 export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
   if (effect.takes >= TAKES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
     const wait = backoffMs(effect.takes - TAKES_BEFORE_BACKOFF + 5);
@@ -109,7 +115,7 @@ export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"
   }
   return {
     kind: "leased",
-    effect: { ...effect, leaseUntil: now + leaseMs(effect.kind), leaseId: effect.leaseId + 1, takes: effect.takes + 1 },
+    effect: { ...effect, leaseUntil: now + leaseMs(effect.kind), leaseId: Math.max(effect.leaseId + 1, now), takes: effect.takes + 1 },
   };
 }
 
@@ -179,21 +185,28 @@ function backoffMs(failures: number): number {
 }
 
 /**
- * Gap before the next poll. Webhooks arriving: they nearly always win, so polls are a rare net. Otherwise the poll is
- * the only news: soon, then doubling. No gap comes near the six minutes that fal keeps a result of 10 KB or more.
+ * Gap before the next poll. Webhooks arriving: they nearly always win, so polls are a rare net, whoever waits for the end.
+ * Otherwise the poll is the only news: soon, then doubling. Somebody who follows the progress makes polls frequent, because
+ * only they show it. No gap comes near the six minutes that fal keeps a result of 10 KB or more.
  */
-export function pollGapMs(state: Pick<RequestState, "webhooks" | "polls">, watched: boolean): number {
-  if (state.webhooks === "arriving") {
-    const gap = Math.min(POLL_MAX_GAP_MS, POLL_FIRST_WITH_WEBHOOKS_MS * 2 ** Math.min(state.polls, 10));
-    return watched ? Math.min(gap, POLL_WATCHED_GAP_WITH_WEBHOOKS_MS) : gap;
+export function pollGapMs(state: Pick<RequestState, "webhooks" | "polls">, watch: Watch): number {
+  const growth = 2 ** Math.min(state.polls, 10);
+  const arriving = state.webhooks === "arriving";
+  const first = arriving ? POLL_FIRST_WITH_WEBHOOKS_MS : POLL_FIRST_WITHOUT_WEBHOOKS_MS;
+  const gap = Math.min(POLL_MAX_GAP_MS, first * growth);
+  switch (watch) {
+    case "none":
+      return gap;
+    case "waiting":
+      return arriving ? gap : Math.min(gap, POLL_WAITED_GAP_MS);
+    case "following":
+      return Math.min(gap, POLL_FOLLOWED_GAP_MS, POLL_FOLLOWED_FIRST_MS * growth);
   }
-  const gap = Math.min(POLL_MAX_GAP_MS, POLL_FIRST_WITHOUT_WEBHOOKS_MS * 2 ** Math.min(state.polls, 10));
-  return watched ? Math.min(gap, POLL_WATCHED_GAP_WITHOUT_WEBHOOKS_MS) : gap;
 }
 
-/** The rows once somebody waits on the request: a poll that is far off comes nearer. Others stay as they are. */
-export function quickened(effects: readonly Effect[], state: RequestState, now: number): Effect[] {
-  const soon = now + pollGapMs(state, true);
+/** The rows once somebody watches the request: a poll that is far off comes nearer. Others stay as they are. */
+export function quickened(effects: readonly Effect[], state: RequestState, watch: Watch, now: number): Effect[] {
+  const soon = now + pollGapMs(state, watch);
   return effects.map((effect) =>
     effect.kind === "poll" && effect.leaseUntil === null && effect.dueAt > soon ? { ...effect, dueAt: soon } : effect,
   );

@@ -117,9 +117,12 @@ function spellError(error: NonNullable<RequestState["error"]>): string {
 
 function spellWebhook({ state, deliveries }: RequestView): Record<string, unknown> | null {
   if (state.webhookUrl === null) return null;
+  if (state.deliveredAfter !== null) {
+    return { url: state.webhookUrl, status: "delivered", attempts: state.deliveredAfter };
+  }
   const row = deliveries.find((delivery) => delivery.target === "request");
-  const status = row === undefined ? (state.settledAt === null ? "pending" : "delivered") : row.parkedAt === null ? "pending" : "failed";
-  return { url: state.webhookUrl, status, attempts: row?.failures ?? (status === "delivered" ? 1 : 0) };
+  const parked = row !== undefined && row.parkedAt !== null;
+  return { url: state.webhookUrl, status: parked ? "failed" : "pending", attempts: row?.failures ?? 0 };
 }
 
 /** JSON text that was checked when it came in. */

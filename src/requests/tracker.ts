@@ -26,6 +26,7 @@ import {
   type StoredText,
   type TimelineEntry,
   type UpstreamEnd,
+  type Watch,
 } from "./types.ts";
 
 export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" };
@@ -154,8 +155,9 @@ export class RequestTracker extends DurableObject<Env> {
     if (record === null) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const pair = new WebSocketPair();
-    this.ctx.acceptWebSocket(pair[1]);
-    const effects = quickened(record.effects, record.state, Date.now());
+    const watch: Watch = request.headers.get("Sluice-Watch") === "following" ? "following" : "waiting";
+    this.ctx.acceptWebSocket(pair[1], [watch]);
+    const effects = quickened(record.effects, record.state, watch, Date.now());
     this.#transact(() => this.#store.save(record, { ...record, effects }));
     await this.#arm();
     pair[1].send(String(record.state.revision));
@@ -342,7 +344,7 @@ export class RequestTracker extends DurableObject<Env> {
       keepText: (name, stored) => this.#store.keepText(name, stored),
       view: () => this.#view(this.#mustLoad()),
       apply: (event) => this.#apply(event).ignored === null,
-      watched: () => this.ctx.getWebSockets().length > 0,
+      watch: () => this.#watch(),
     };
   }
 
@@ -350,6 +352,11 @@ export class RequestTracker extends DurableObject<Env> {
   async #isPinned(record: RequestRecord, userId: string): Promise<boolean> {
     if (record.state.pinnedUsers.includes(userId)) return true;
     return accountFor(this.env).isPinned(record.state.connection, userId);
+  }
+
+  #watch(): Watch {
+    if (this.ctx.getWebSockets("following" satisfies Watch).length > 0) return "following";
+    return this.ctx.getWebSockets().length > 0 ? "waiting" : "none";
   }
 
   #owned(team: string): RequestRecord | null {

@@ -125,6 +125,8 @@ export interface RequestState extends Identity {
   endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
   error: RequestError | null;
   settledAt: number | null;
+  /** Tries until the caller's `webhook_url` took the end; null before. */
+  deliveredAfter: number | null;
   recoveredAt: number | null;
 }
 
@@ -202,6 +204,9 @@ export type UpstreamEnd =
   | { kind: "error"; error: RequestError }
   | { kind: "canceled" };
 
+/** Who looks at a request right now: nobody, somebody who waits for its end, somebody who follows its progress. */
+export type Watch = "none" | "waiting" | "following";
+
 /** Everything that can happen to a request, in the past tense. */
 export type RequestEvent =
   /** The account gave the turn; connection known, call about to be made. */
@@ -220,10 +225,10 @@ export type RequestEvent =
   | { type: "submit_refused"; error: RequestError }
   /** No clear answer, or the try was cut off. */
   | { type: "submit_lost"; reason: string; graceMs: number }
-  | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; watched: boolean }
+  | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; watch: Watch }
   /** fal says COMPLETED; the result has to be fetched. */
   | { type: "completion_seen"; metrics: string | null }
-  | { type: "result_pending"; watched: boolean }
+  | { type: "result_pending"; watch: Watch }
   /** A terminal report that may be believed: a verified webhook, or an authenticated result call. */
   | {
       type: "end_reported";
@@ -257,7 +262,7 @@ export type RequestEvent =
   /** The expire row came due: start time-out while held, or the grace of an uncertain submit. */
   | { type: "time_ran_out" }
   | { type: "settled"; endpoints: string[] }
-  | { type: "delivered"; target: string }
+  | { type: "delivered"; target: string; attempts: number }
   | { type: "delivery_parked"; target: string };
 
 /** Everything the tracker keeps in rows, as one value: what the pure rules work on. */

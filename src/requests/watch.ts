@@ -4,16 +4,21 @@
 
 import { HOLD_REREAD_MS } from "../limits.ts";
 import type { RequestTracker } from "./tracker.ts";
-import { hasEnded, type RequestView } from "./types.ts";
+import { hasEnded, type RequestView, type Watch } from "./types.ts";
 
 type TrackerStub = DurableObjectStub<RequestTracker>;
 
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
- * yielded for a request this team cannot see. A consumer that stops early closes the hold.
+ * yielded for a request this team cannot see. `following` makes polls show progress; `waiting` is for the end alone. A consumer that stops early closes the hold.
  */
-export async function* changes(stub: TrackerStub, team: string, until: number): AsyncGenerator<RequestView> {
-  const bell = await openBell(stub, team);
+export async function* changes(
+  stub: TrackerStub,
+  team: string,
+  until: number,
+  watch: Exclude<Watch, "none">,
+): AsyncGenerator<RequestView> {
+  const bell = await openBell(stub, team, watch);
   let seen = "";
   try {
     for (;;) {
@@ -41,7 +46,7 @@ export async function hold(
   enough: (view: RequestView) => boolean,
 ): Promise<RequestView | null> {
   let last: RequestView | null = null;
-  for await (const view of changes(stub, team, until)) {
+  for await (const view of changes(stub, team, until, "waiting")) {
     last = view;
     if (enough(view)) break;
   }
@@ -54,7 +59,7 @@ interface Bell {
   close(): void;
 }
 
-async function openBell(stub: TrackerStub, team: string): Promise<Bell> {
+async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<Bell> {
   let ring: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {
@@ -63,7 +68,7 @@ async function openBell(stub: TrackerStub, team: string): Promise<Bell> {
     });
   };
   rearm();
-  const socket = await connect(stub, team);
+  const socket = await connect(stub, team, watch);
   socket?.addEventListener("message", () => ring());
   socket?.addEventListener("close", () => ring());
   socket?.addEventListener("error", () => ring());
@@ -79,9 +84,10 @@ async function openBell(stub: TrackerStub, team: string): Promise<Bell> {
 }
 
 /** Null when no socket is to be had: the hold then lives on its re-reads. */
-async function connect(stub: TrackerStub, team: string): Promise<WebSocket | null> {
+async function connect(stub: TrackerStub, team: string, watch: Watch): Promise<WebSocket | null> {
   try {
-    const answer = await stub.fetch("https://tracker/hold", { headers: { Upgrade: "websocket", "Sluice-Team": team } });
+    const headers = { Upgrade: "websocket", "Sluice-Team": team, "Sluice-Watch": watch };
+    const answer = await stub.fetch("https://tracker/hold", { headers });
     answer.webSocket?.accept();
     return answer.webSocket;
   } catch {

@@ -143,16 +143,12 @@ function requestPath({ model, upstreamId }: { model: string; upstreamId: string 
 
 /**
  * fal's platform headers (fal.ai/docs/documentation/model-apis/common-parameters). The start deadline goes out under its
- * older and its newer name; of the caller's own and what is left of ours the nearer one counts.
+ * older and its newer name.
  */
 function optionHeaders(options: UpstreamOptions, startTimeoutLeftS: number | null): Record<string, string> {
   const own: Record<string, string> = {};
-  const deadlineS = Math.min(
-    options.timeoutS ?? Number.POSITIVE_INFINITY,
-    startTimeoutLeftS ?? Number.POSITIVE_INFINITY,
-  );
-  if (Number.isFinite(deadlineS)) {
-    const text = String(Math.max(START_DEADLINE_MIN_S, Math.round(deadlineS * 1_000) / 1_000));
+  if (startTimeoutLeftS !== null) {
+    const text = String(Math.max(START_DEADLINE_MIN_S, Math.round(startTimeoutLeftS * 1_000) / 1_000));
     own["x-fal-request-timeout"] = text;
     own["x-fal-request-start-timeout"] = text;
   }

@@ -15,8 +15,16 @@ describe("a plan", () => {
   });
 
   it.each<[string, unknown, string]>([
-    ["a window that is not kept", { limits: [{ ...daily, window: "1h" }] }, '`limits[0].window` must be one of "1d", "1mo".'],
-    ["a scope that is not kept", { limits: [{ ...daily, scope: "ip" }] }, '`limits[0].scope` must be one of "team", "key", "user".'],
+    [
+      "a window that is not kept",
+      { limits: [{ ...daily, window: "1h" }] },
+      '`limits[0].window` must be one of "1d", "1mo".',
+    ],
+    [
+      "a scope that is not kept",
+      { limits: [{ ...daily, scope: "ip" }] },
+      '`limits[0].scope` must be one of "team", "key", "user".',
+    ],
     ["money", { limits: [{ ...daily, per: "usd" }] }, '`limits[0].per` must be "request".'],
     ["half a request", { limits: [{ ...daily, limit: 1.5 }] }, "`limits[0].limit` must be a whole number."],
     ["a negative limit", { limits: [{ ...daily, limit: -1 }] }, "`limits[0].limit` must be at least 0."],

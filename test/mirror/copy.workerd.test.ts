@@ -1,11 +1,17 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Env } from "../../src/env.ts";
 import { sha256Hex } from "../../src/ids.ts";
-import { BUFFER_BUDGET_BYTES, FILE_MAX_BYTES, FILE_UNKNOWN_LENGTH_MAX_BYTES } from "../../src/limits.ts";
+import {
+  BUFFER_BUDGET_BYTES,
+  FILE_COPY_TIMEOUT_MS,
+  FILE_MAX_BYTES,
+  FILE_UNKNOWN_LENGTH_MAX_BYTES,
+} from "../../src/limits.ts";
 import { copyData, copyUrl, hashStored, type UrlCopy } from "../../src/mirror/copy.ts";
 import { acquire, highWaterBytes } from "../../src/net/buffers.ts";
 
-const bucket = env.FILES;
+const { FILES: bucket } = env as Env;
 const url = "https://cdn.test/files/cat.png?sig=secret";
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 let key = "";
@@ -14,6 +20,7 @@ beforeEach(() => {
   key = `outputs/acme/${crypto.randomUUID()}/0`;
 });
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -138,6 +145,25 @@ describe("a source that tells its length", () => {
     expect(await bucket.head(key)).toBeNull();
   });
 
+  test("and stops sending is cut off at the deadline, and nothing is visible", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const pipe = new FixedLengthStream(1_000_000);
+    const writer = pipe.writable.getWriter();
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (_input, init) => {
+      init?.signal?.addEventListener("abort", () => {
+        writer.abort(new Error("aborted")).catch(() => undefined);
+      });
+      return new Response(pipe.readable, { headers: { "content-length": "1000000" } });
+    });
+    const copied = copy();
+    await writer.write(picture(600_000));
+    await vi.advanceTimersByTimeAsync(FILE_COPY_TIMEOUT_MS - 1);
+    expect(await Promise.race([copied, Promise.resolve("still copying")])).toBe("still copying");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await copied).toEqual({ kind: "later", reason: "The source broke off." });
+    expect(await bucket.head(key)).toBeNull();
+  });
+
   test("a try that failed leaves room for one that works", async () => {
     const bytes = picture(300_000);
     const fetches = answers(
@@ -194,6 +220,12 @@ describe("a source without a length", () => {
     answers(() => chunked(bytes, "close", { "content-encoding": "gzip", "content-length": "17" }));
     expect(await copy()).toMatchObject({ kind: "stored", stored: { bytes: bytes.length } });
     await expectStored(bytes);
+  });
+
+  test("is not stored in an encoding that the runtime does not take off", async () => {
+    answers(() => chunked(picture(5_000), "close", { "content-encoding": "zstd" }));
+    expect((await copy()).kind).toBe("gone");
+    expect(await bucket.head(key)).toBeNull();
   });
 
   test("twenty at once stay within the byte budget and give it all back", async () => {

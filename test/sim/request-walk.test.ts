@@ -105,8 +105,8 @@ function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number):
       ]);
     case "poll":
       return dice.one<RequestEvent>([
-        { type: "progress_seen", progress: "queued", queuePosition: dice.below(3), watched: dice.chance(0.3) },
-        { type: "progress_seen", progress: "running", queuePosition: null, watched: dice.chance(0.3) },
+        { type: "progress_seen", progress: "queued", queuePosition: dice.below(3), watch: dice.one(["none", "waiting", "following"]) },
+        { type: "progress_seen", progress: "running", queuePosition: null, watch: dice.one(["none", "waiting", "following"]) },
         { type: "completion_seen", metrics: null },
         { type: "upstream_gone" },
       ]);
@@ -116,7 +116,7 @@ function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number):
       return dice.one<RequestEvent>([
         { type: "end_reported", source: "poll", upstreamId, end, fingerprint, metrics: null, billableUnits: null },
         { type: "end_reported", source: "poll", upstreamId, end, fingerprint, metrics: null, billableUnits: null },
-        { type: "result_pending", watched: false },
+        { type: "result_pending", watch: "none" },
         { type: "upstream_gone" },
       ]);
     }
@@ -132,7 +132,7 @@ function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number):
     case "settle":
       return { type: "settled", endpoints: dice.chance(0.5) ? ["request"] : [] };
     case "deliver":
-      return { type: "delivered", target: row.target ?? "" };
+      return { type: "delivered", target: row.target ?? "", attempts: 1 };
     case "cancel":
       return dice.one<RequestEvent>([
         { type: "cancel_confirmed" },
@@ -363,7 +363,7 @@ function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
     case "settle":
       return { type: "settled", endpoints: [] };
     case "deliver":
-      return { type: "delivered", target: row.target ?? "" };
+      return { type: "delivered", target: row.target ?? "", attempts: 1 };
     case "expire":
       return { type: "time_ran_out" };
   }

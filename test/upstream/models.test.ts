@@ -15,7 +15,11 @@ describe("inputs that pass", () => {
     ["a seed above 2^53", FLUX, { prompt: "a cat", seed: 196619188014358660 }],
     ["a seed that is null", FLUX, { prompt: "a cat", seed: null }],
     ["fields nobody knows here", FLUX, { prompt: "a cat", sync_mode: true, acceleration: { level: [1] } }],
-    ["every field of Fast SDXL", SDXL, { prompt: "p", negative_prompt: "n", guidance_scale: 7.5, num_inference_steps: 25 }],
+    [
+      "every field of Fast SDXL",
+      SDXL,
+      { prompt: "p", negative_prompt: "n", guidance_scale: 7.5, num_inference_steps: 25 },
+    ],
     ["an upscale by four", UPSCALER, { image_url: "https://example.com/image.jpg", scale: 4 }],
     ["an image as data", UPSCALER, { image_url: "data:image/png;base64,AA==" }],
     ["a video of a prompt", VIDEO, { prompt: "A cat plays" }],
@@ -97,10 +101,13 @@ describe("the catalogue", () => {
       type: "object",
       required: ["prompt"],
       properties: {
-        image_size: { default: "landscape_4_3", anyOf: [{ enum: expect.arrayContaining(["square_hd"]) }, { type: "object" }] },
+        image_size: {
+          default: "landscape_4_3",
+          anyOf: [{ enum: expect.arrayContaining(["square_hd"]) }, { type: "object" }],
+        },
         num_images: { type: "integer", minimum: 1, default: 1 },
         num_inference_steps: { type: "integer", minimum: 1, default: 4 },
-        seed: { anyOf: [{ type: "integer" }, { type: "null" }] },
+        seed: { type: ["integer", "null"] },
       },
     });
     expect(schema).not.toHaveProperty("additionalProperties", false);

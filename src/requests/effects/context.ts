@@ -3,7 +3,7 @@
 
 import type { Config, Env } from "../../env.ts";
 import type { TextName } from "../store.ts";
-import type { RequestEvent, RequestRecord, RequestView, StoredText } from "../types.ts";
+import type { RequestEvent, RequestRecord, RequestView, StoredText, Watch } from "../types.ts";
 
 export interface EffectContext {
   env: Env;
@@ -17,8 +17,7 @@ export interface EffectContext {
   view(): RequestView;
   /** Saves an event before going on; false when the machine ignored it. */
   apply(event: RequestEvent): boolean;
-  /** Whether somebody waits on the request right now. */
-  watched(): boolean;
+  watch(): Watch;
 }
 
 export type EffectOutcome =

@@ -7,7 +7,7 @@ import { newId } from "../../ids.ts";
 import { deliver } from "../../relay/deliver.ts";
 import { endEvent } from "../../relay/event.ts";
 import { guardRules } from "../../relay/rules.ts";
-import { spellRequest } from "../spell.ts";
+import { baseUrlOf, spellRequest } from "../spell.ts";
 import type { Effect, RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
@@ -38,7 +38,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   if (context.record().state.endedAt !== event.endedAt) return movedOn(context);
   switch (answer.kind) {
     case "taken":
-      return happened({ type: "delivered", target: REQUEST_TARGET });
+      return happened({ type: "delivered", target: REQUEST_TARGET, attempts: effect.failures + 1 });
     case "later":
       return { kind: "failed", reason: answer.reason, retryAfterMs: answer.retryAfterMs };
     case "gone":
@@ -84,7 +84,7 @@ async function bodyOf(context: EffectContext, endedAt: number): Promise<string |
     view,
     output: view.output?.at === "row" ? view.output.text : null,
     logs: false,
-    baseUrl: config.BASE_URL ?? config.PUBLIC_URL ?? origin,
+    baseUrl: baseUrlOf(config, origin),
     signingKeys: config.SIGNING_KEY,
   });
   const outputLeftOut = view.output?.at === "r2";

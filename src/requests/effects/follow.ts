@@ -8,7 +8,7 @@ import { takeTurn, troubled } from "./turn.ts";
 
 export async function runPoll(context: EffectContext): Promise<EffectOutcome> {
   const { state } = context.record();
-  if (state.upstreamId === null) return happened({ type: "result_pending", watched: false });
+  if (state.upstreamId === null) return happened({ type: "result_pending", watch: "none" });
   const turn = await takeTurn(context, "status");
   if (turn !== null) return turn;
   const { upstreamId, model, connection } = state;
@@ -17,7 +17,7 @@ export async function runPoll(context: EffectContext): Promise<EffectOutcome> {
     case "queued":
     case "running": {
       const queuePosition = status.kind === "queued" ? status.queuePosition : null;
-      const event = { type: "progress_seen", progress: status.kind, queuePosition, watched: context.watched() } as const;
+      const event = { type: "progress_seen", progress: status.kind, queuePosition, watch: context.watch() } as const;
       return { kind: "happened", event, calls: 1, ...logTexts(status.logs) };
     }
     case "completed":

@@ -14,7 +14,7 @@ import { takeTurn, troubled } from "./turn.ts";
 export async function runFetchResult(context: EffectContext): Promise<EffectOutcome> {
   const { state } = context.record();
   const upstreamId = state.upstreamId ?? state.candidateId;
-  if (upstreamId === null) return happened({ type: "result_pending", watched: false });
+  if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
   const turn = await takeTurn(context, "result");
   if (turn !== null) return turn;
   const { model, connection } = state;
@@ -35,7 +35,7 @@ export async function runFetchResult(context: EffectContext): Promise<EffectOutc
       return endOutcome(context, state, upstreamId, { kind: "canceled" }, fingerprint, null);
     }
     case "pending":
-      return happened({ type: "result_pending", watched: context.watched() }, 1);
+      return happened({ type: "result_pending", watch: context.watch() }, 1);
     case "gone":
       return goneOutcome(context);
     case "later":
