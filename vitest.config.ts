@@ -29,6 +29,7 @@ const variables = {
 
 export default defineConfig({
   test: {
+    silent: "passed-only",
     projects: [
       {
         test: {
@@ -50,7 +51,7 @@ export default defineConfig({
                   modules: [{ type: "ESModule", path: "index.js", contents: compiledSandbox() }],
                   compatibilityDate: "2026-10-15",
                   durableObjects: { WORLD: { className: "World", useSQLite: true } },
-                  bindings: { SANDBOX_WEBHOOKS: "hold" },
+                  bindings: { SANDBOX_WEBHOOKS: "hold", SANDBOX_CDN_ORIGIN: "https://cdn.sandbox.test" },
                 },
               ],
             },

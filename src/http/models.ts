@@ -51,10 +51,10 @@ export const modelRoutes: readonly Route[] = [
     answers: { 200: { description: "The model; nulls where Sluice knows nothing of it.", schema: modelBody } },
     errors: ["not_found", "model_not_allowed"],
     async handle({ env, caller, params }) {
+      const ownerless = unknownModel(params.id);
+      if (ownerless !== null) return { refusal: ownerless };
       const parsed = parseModelId(params.id);
       if (!parsed.ok) return { refusal: refusal("not_found", `A model id ${parsed.reason}.`) };
-      const ownerless = unknownModel(parsed.model);
-      if (ownerless !== null) return { refusal: ownerless };
       const inUse = await planOf(env, caller);
       if ("refusal" in inUse) return inUse;
       if (!modelAllowed(inUse.plan, parsed.model)) return { refusal: modelRefusal(parsed.model, inUse.name) };

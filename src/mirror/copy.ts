@@ -125,8 +125,8 @@ export async function hashStored({
     const object = await bucket.get(key);
     if (object === null) return { kind: "missing" };
     const digest = new crypto.DigestStream("SHA-256");
-    await object.body.pipeTo(digest);
-    return { kind: "hashed", sha256: hex(await digest.digest) };
+    const [, sum] = await Promise.all([object.body.pipeTo(digest), digest.digest]);
+    return { kind: "hashed", sha256: hex(sum) };
   } catch {
     return later("The stored file could not be read to its end.");
   }

@@ -8,6 +8,8 @@ export interface Pace {
   readonly rps: number;
   /** Turns that count: of the last window, and those given for the near future. Ascending. */
   readonly turns: readonly number[];
+  /** Turns before this are assumed: an object that woke does not remember them. */
+  readonly since: number;
   /** No turn before this: upstream said 429. */
   readonly closedUntil: number;
   /** The turn that the next caller who is sent away may expect: they stand in a line that only they know their place in. */
@@ -23,7 +25,7 @@ export type Ask =
 const EARLY_MS = GRANT_WAIT_IN_PLACE_MS / 2;
 
 export function newPace(rps: number): Pace {
-  return { rps, turns: [], closedUntil: 0, lineEnd: 0 };
+  return { rps, turns: [], since: 0, closedUntil: 0, lineEnd: 0 };
 }
 
 /** The window that holds `rps` calls: a little over Maton's second, for a turn that is used late. */
@@ -83,7 +85,7 @@ export function close(pace: Pace, now: number, pauseMs: number): Pace {
 
 /** Whether more than half of a window is in use: then a fresh start has to assume a full one. */
 export function isBusy(pace: Pace, now: number): boolean {
-  return pace.turns.filter((turn) => turn + windowMs() > now).length > unnotedTurns(pace.rps);
+  return pace.turns.filter((turn) => turn >= pace.since && turn + windowMs() > now).length > unnotedTurns(pace.rps);
 }
 
 /**
@@ -92,9 +94,9 @@ export function isBusy(pace: Pace, now: number): boolean {
  */
 export function paceAfterWaking(rps: number, now: number, busyUntil: number): Pace {
   const wasBusy = busyUntil > now;
-  const lastTurn = wasBusy ? now + GRANT_WAIT_IN_PLACE_MS : now;
+  const lastTurn = wasBusy ? now + GRANT_WAIT_IN_PLACE_MS : now - 1;
   const turns = Array<number>(wasBusy ? rps : unnotedTurns(rps)).fill(lastTurn);
-  return { ...newPace(rps), turns };
+  return { ...newPace(rps), turns, since: now };
 }
 
 function unnotedTurns(rps: number): number {

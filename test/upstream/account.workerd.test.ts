@@ -29,6 +29,7 @@ const keyList = (...xs: string[]) => Response.json({ keys: xs.map((x) => ({ kty:
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"], now: START });
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
   calls.connections = 0;
   calls.jwks = 0;
   connections = () => connectionList("conn-1");
@@ -39,7 +40,7 @@ beforeEach(() => {
       calls.connections++;
       return connections();
     }
-    if (url === env.FAL_JWKS_URL) {
+    if (url.endsWith("/.well-known/jwks.json")) {
       calls.jwks++;
       return jwks();
     }

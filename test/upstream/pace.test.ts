@@ -190,7 +190,13 @@ describe("paceAfterWaking", () => {
   test("lets half a window go at once when nothing was noted", () => {
     const { turns } = takeMany(paceAfterWaking(RPS, NOW, NOW - 1), 6, NOW);
     expect(turns.slice(0, 5)).toEqual(Array(5).fill(NOW));
-    expect(turns[5]).toBe(NOW + windowMs());
+    expect(turns[5]).toBe(NOW - 1 + windowMs());
+  });
+
+  test("does not take its own assumption for being busy", () => {
+    const pace = paceAfterWaking(RPS, NOW, NOW - 1);
+    expect(isBusy(takeMany(pace, 5, NOW).pace, NOW)).toBe(false);
+    expect(isBusy(takeMany(pace, 6, NOW).pace, NOW)).toBe(true);
   });
 
   test("waits out what may still be under way when it was busy", () => {
@@ -209,6 +215,6 @@ describe("paceAfterWaking", () => {
       used.push(next.at);
     }
     const after = takeMany(paceAfterWaking(rps, NOW + 1, 0), rps + 1, NOW + 1).turns;
-    expect(closestMs([...used, ...after], rps)).toBeGreaterThanOrEqual(windowMs() - 1);
+    expect(closestMs([...used, ...after], rps)).toBeGreaterThanOrEqual(windowMs() - 2);
   });
 });

@@ -1,0 +1,251 @@
+// A flow test's hands: the Worker under test, the sandbox behind it, one clock for both, alarms and webhooks by hand.
+// The sandbox holds its webhooks back (SANDBOX_WEBHOOKS=hold), so a test decides which arrive, when, and how often.
+
+import { env, exports } from "cloudflare:workers";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { expect, vi } from "vitest";
+import type { Env } from "../../src/env.ts";
+import { DAY_MS } from "../../src/limits.ts";
+import { alarmAt } from "../../src/requests/schedule.ts";
+import { RequestStore } from "../../src/requests/store.ts";
+import type { RequestRecord } from "../../src/requests/types.ts";
+
+export const bindings = env as unknown as Env & { ADMIN_TOKEN: string };
+const worker = (exports as unknown as { default: { fetch(request: Request): Promise<Response> } }).default;
+
+/** Where the Worker believes that it stands. */
+export const BASE = "https://sluice.test";
+const SANDBOX = "https://gateway.sandbox.test";
+
+/** A call from outside. */
+export function call(path: string, init: RequestInit = {}): Promise<Response> {
+  return worker.fetch(new Request(new URL(path, BASE), init));
+}
+
+export interface Answer<T = RequestObject> {
+  status: number;
+  headers: Headers;
+  body: T;
+}
+
+export interface RequestObject {
+  id: string;
+  status: string;
+  stage: string;
+  queue_position: number | null;
+  output: Record<string, unknown> | null;
+  files: {
+    path: string;
+    url: string | null;
+    status: string;
+    content_type: string | null;
+    size: number | null;
+    sha256: string | null;
+    error: { code: string; message: string } | null;
+  }[];
+  error: { code: string; message: string; detail: unknown; retryable: boolean; charged: boolean | "unknown" } | null;
+  upstream: { request_id: string | null; calls: number };
+  [field: string]: unknown;
+}
+
+/** One team with one key that may do everything, made through the operator's route. */
+export class Team {
+  readonly id: string;
+  readonly key: string;
+
+  constructor(id: string, key: string) {
+    this.id = id;
+    this.key = key;
+  }
+
+  static async create(id = `t-${crypto.randomUUID().slice(0, 18)}`, plan?: unknown): Promise<Team> {
+    const answer = await call("/v1/admin/teams", {
+      method: "POST",
+      headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ id, name: id, ...(plan === undefined ? {} : { plan }) }),
+    });
+    const body = (await answer.json()) as { key: { secret: string } };
+    expect(answer.status).toBe(201);
+    return new Team(id, body.key.secret);
+  }
+
+  async send<T = RequestObject>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+    const answer = await call(path, {
+      method,
+      headers: {
+        Authorization: `Bearer ${this.key}`,
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    const parsed = text === "" ? null : JSON.parse(text);
+    return { status: answer.status, headers: answer.headers, body: parsed as T };
+  }
+
+  /** Submits a prompt to flux/schnell (magic words of the sandbox work in it) and answers the request object. */
+  async submit(prompt = "a cat", more: Record<string, unknown> = {}): Promise<RequestObject> {
+    const { input, ...rest } = more as { input?: object };
+    const answer = await this.send("POST", "/v1/requests", {
+      model: "fal-ai/flux/schnell",
+      input: { prompt, ...input },
+      ...rest,
+    });
+    expect([200, 202]).toContain(answer.status);
+    return answer.body;
+  }
+
+  async read(id: string): Promise<RequestObject> {
+    const answer = await this.send("GET", `/v1/requests/${id}`);
+    expect(answer.status).toBe(200);
+    return answer.body;
+  }
+
+  async timeline(id: string): Promise<string[]> {
+    const answer = await this.send<{ data: { event: string }[] }>("GET", `/v1/requests/${id}/timeline`);
+    return answer.body.data.map((entry) => entry.event);
+  }
+}
+
+/** The sandbox's door. */
+export async function sandbox<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await fetch(`${SANDBOX}/_sandbox/${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+  });
+  expect(answer.ok, `sandbox ${method} ${path}: ${answer.status}`).toBe(true);
+  return (await answer.json()) as T;
+}
+
+export interface Delivery {
+  id: string;
+  request_id: string;
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** The sandbox's webhooks that are due by its clock. */
+export async function dueWebhooks(): Promise<Delivery[]> {
+  return (await sandbox<{ deliveries: Delivery[] }>("GET", "outbox")).deliveries;
+}
+
+/** Posts a webhook as fal would; answers the status we gave. */
+export async function post(delivery: Pick<Delivery, "url" | "headers" | "body">): Promise<number> {
+  const answer = await call(delivery.url, { method: "POST", headers: delivery.headers, body: delivery.body });
+  await answer.text();
+  return answer.status;
+}
+
+/** Posts every due webhook once, as fal would, and takes the answered ones out of the outbox. */
+export async function deliverWebhooks(): Promise<number[]> {
+  const statuses: number[] = [];
+  for (const delivery of await dueWebhooks()) {
+    const status = await post(delivery);
+    statuses.push(status);
+    if (status >= 200 && status < 300) await sandbox("DELETE", `outbox/${delivery.id}`);
+  }
+  return statuses;
+}
+
+/** What the sandbox counted at its gateway. */
+export function sandboxCalls(): Promise<{ total: number; counts: Record<string, number>; rate_limited: number }> {
+  return sandbox("GET", "calls");
+}
+
+/** What the sandbox took: one entry per submit that came through. */
+export async function upstreamRequests(): Promise<{ request_id: string; status: string; calls: Record<string, number> }[]> {
+  const answer = await sandbox<{ requests: { request_id: string; status: string; calls: Record<string, number> }[] }>(
+    "GET",
+    "requests",
+  );
+  return answer.requests;
+}
+
+// --- Clock -----------------------------------------------------------------------------------------------------
+
+let nextStart = 0;
+
+/**
+ * Stops both clocks at one moment, far enough ahead that no real alarm rings by itself, and days after any earlier test of
+ * the file, because objects that tests share remember. Call in beforeEach.
+ */
+export async function freezeClocks(): Promise<number> {
+  vi.useRealTimers();
+  nextStart = Math.max(nextStart, Math.ceil(Date.now() / DAY_MS) * DAY_MS) + 30 * DAY_MS;
+  const now = nextStart;
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now);
+  await sandbox("POST", "reset");
+  await sandbox("POST", "clock", { now });
+  return now;
+}
+
+/** Moves both clocks on. Nothing rings by itself: alarms are run by hand. */
+export async function passTime(ms: number): Promise<void> {
+  const now = Date.now() + ms;
+  vi.setSystemTime(now);
+  await sandbox("POST", "clock", { now });
+}
+
+// --- Trackers --------------------------------------------------------------------------------------------------
+
+export function trackerOf(id: string) {
+  return bindings.TRACKER.get(bindings.TRACKER.idFromString(id));
+}
+
+/** Runs the tracker's alarm now, whenever it was set for. False when none was set. */
+export function ring(id: string): Promise<boolean> {
+  return runDurableObjectAlarm(trackerOf(id));
+}
+
+/** Drops the object from memory; its rows stay. */
+export function evict(id: string): Promise<void> {
+  return evictDurableObject(trackerOf(id));
+}
+
+/** The rows of a tracker as they are. */
+export function recordOf(id: string): Promise<RequestRecord | null> {
+  return runInDurableObject(trackerOf(id), (_instance, state) => new RequestStore(state.storage.sql).load());
+}
+
+/** Asserts invariant 3: the alarm is at or before the earliest unparked due row (or there is none). */
+export async function expectArmed(id: string): Promise<void> {
+  const [record, alarm] = await runInDurableObject(trackerOf(id), async (_instance, state) => {
+    return [new RequestStore(state.storage.sql).load(), await state.storage.getAlarm()] as const;
+  });
+  const due = record && alarmAt(record.effects);
+  if (due === null) expect(alarm).toBeNull();
+  else expect(alarm).toBeLessThanOrEqual(due);
+}
+
+/** Lets time pass alarm by alarm, with webhooks as they fall due unless told otherwise, until the request has ended. */
+export async function runToEnd(team: Team, id: string, options: { webhooks?: boolean } = {}): Promise<RequestObject> {
+  for (let i = 0; i < 60; i++) {
+    if (options.webhooks ?? true) await deliverWebhooks();
+    await ring(id);
+    const record = await recordOf(id);
+    if (record === null) throw new Error("the request has no record");
+    const owed = record.effects.filter((effect) => effect.parkedAt === null);
+    if (record.state.endedAt !== null && record.state.settledAt !== null) return team.read(id);
+    const due = alarmAt(owed);
+    if (due === null) return team.read(id);
+    if (due > Date.now()) await passTime(due - Date.now());
+  }
+  throw new Error(`request ${id} did not end: ${(await recordOf(id))?.state.stage}`);
+}
+
+// --- The wire between Worker and upstream ----------------------------------------------------------------------
+
+export type Intercept = (request: Request, pass: () => Promise<Response>) => Promise<Response>;
+
+/** Stands between the Worker and the world until `vi.restoreAllMocks()`: loses answers, delays them, or breaks them. */
+export function interceptFetch(intercept: Intercept): void {
+  const real = globalThis.fetch;
+  vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => {
+    const request = new Request(input as RequestInfo, init);
+    if (new URL(request.url).pathname.startsWith("/_sandbox/")) return real(request);
+    return intercept(request, () => real(request));
+  });
+}
