@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LaunchProblem, launch } from "./launcher.ts";
 
-const outputDir = fileURLToPath(new URL("../demo-output/", import.meta.url));
+const outputDir = fileURLToPath(new URL("../demo-output/", import.meta.url).href);
 
 interface StoredFile {
   url: string;

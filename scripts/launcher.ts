@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configSchema, parseConfig } from "../src/env.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url).href);
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5_000;
 
@@ -38,7 +38,7 @@ export async function launch(environment: Variables, say: (line: string) => void
   const url = `http://localhost:${port}`;
   const needsSandbox = !environment.MATON_API_KEY && !environment.MATON_GATEWAY_URL;
   const sandboxUrl = needsSandbox ? `http://localhost:${sandboxPort}` : null;
-  const variables = {
+  const variables: Variables = {
     ...kept,
     ...(sandboxUrl === null ? {} : sandboxVariables(sandboxUrl, url)),
     ...named(environment),
@@ -141,7 +141,8 @@ async function demoKey(url: string, adminToken: string, file: string): Promise<s
     });
     if (answer.status === 409) continue;
     const body = (await answer.json()) as { key?: { secret: string }; detail?: string };
-    if (!answer.ok || !body.key) throw new LaunchProblem(`The demo team could not be made: ${body.detail ?? answer.status}`);
+    if (!answer.ok || !body.key)
+      throw new LaunchProblem(`The demo team could not be made: ${body.detail ?? answer.status}`);
     writeFileSync(file, `${body.key.secret}\n`, { mode: 0o600 });
     return body.key.secret;
   }

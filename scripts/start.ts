@@ -1,6 +1,6 @@
 // `npm start`: Sluice on this machine, with the sandbox behind it unless a Maton account is given.
 
-import { type Running, LaunchProblem, launch } from "./launcher.ts";
+import { LaunchProblem, launch, type Running } from "./launcher.ts";
 
 let running: Running;
 try {

@@ -19,22 +19,18 @@ import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { teamRoutes } from "./http/teams.ts";
 
+const apiRoutes: readonly Route[] = [...requestRoutes, ...modelRoutes, ...meRoutes, ...keyRoutes, ...teamRoutes];
+
 /** Every declared route: what the API description is made from, and what tests run over. */
-export const routes: readonly Route[] = [
-  ...healthRoutes,
-  ...requestRoutes,
-  ...modelRoutes,
-  ...meRoutes,
-  ...keyRoutes,
-  ...teamRoutes,
-];
+export const routes: readonly Route[] = [...healthRoutes, ...apiRoutes];
 
 export function createApp(): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
   app.use(callId);
   app.use(cors);
+  mount(app, healthRoutes);
   app.use(configured);
-  mount(app, routes);
+  mount(app, apiRoutes);
   app.route("/hooks", hooks);
   app.route("/files", files);
   const methods = methodsAt(routes);
@@ -43,10 +39,10 @@ export function createApp(): Hono<AppEnv> {
   return app;
 }
 
-/** A deployment that lacks a setting says which, on every path but the health check, instead of failing half-way. */
+/** A deployment that lacks a setting says which, on every path that comes after, instead of failing half-way. */
 const configured = createMiddleware<AppEnv>(async function configured(context, next) {
   const read = readConfig(context.env);
-  if (read.ok || context.req.path.startsWith("/healthz")) return next();
+  if (read.ok) return next();
   const faults = read.problems.map(({ name, message }) => `${name} ${message}`).join("; ");
   const refused = refusal("misconfigured", `Not configured: ${faults}.`, { hint: "GET /healthz shows every problem." });
   return problemResponse(refused, context.get("callId"));

@@ -20,7 +20,11 @@ export const ERRORS = {
   unsupported_media_type: { status: 415, title: "The content type is not supported", retryable: false },
   quota_exceeded: { status: 402, title: "A limit of the plan is used up", retryable: false },
   rate_limited: { status: 429, title: "Too fast", retryable: true },
-  price_unknown: { status: 403, title: "The price of this model is not known and the plan refuses that", retryable: false },
+  price_unknown: {
+    status: 403,
+    title: "The price of this model is not known and the plan refuses that",
+    retryable: false,
+  },
   content_refused: { status: 422, title: "The model refused the content", retryable: false },
   input_unreachable: { status: 422, title: "The model could not fetch an input file", retryable: false },
   upstream_locked: { status: 503, title: "The upstream account is locked; nothing was charged", retryable: true },

@@ -34,7 +34,11 @@ function signedText(purpose: MarkPurpose, parts: readonly string[]): Uint8Array 
 }
 
 /** A mark over the parts: 4 hex digits of key id and 64 of HMAC-SHA256. */
-export async function makeMark(keys: readonly string[], purpose: MarkPurpose, parts: readonly string[]): Promise<string> {
+export async function makeMark(
+  keys: readonly string[],
+  purpose: MarkPurpose,
+  parts: readonly string[],
+): Promise<string> {
   const first = keys[0];
   if (first === undefined) throw new Error("no signing key");
   const { kid, key } = await markKey(first);

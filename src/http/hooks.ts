@@ -92,7 +92,11 @@ async function reportOf(
     case "canceled":
       return { ...base, end: { kind: "canceled" }, fingerprint: await fingerprintOf("canceled", "") };
     case "error":
-      return { ...base, end: { kind: "error", error: parsed.error }, fingerprint: await errorFingerprint(parsed.error) };
+      return {
+        ...base,
+        end: { kind: "error", error: parsed.error },
+        fingerprint: await errorFingerprint(parsed.error),
+      };
     case "output": {
       const described = await describeOutput(request, parsed.payload, allowedHosts(config.FAL_MEDIA_HOSTS));
       if (described === null) return null;

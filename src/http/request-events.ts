@@ -2,12 +2,12 @@
 // Resumes after Last-Event-ID. The stream is told by holds; it keeps no object awake.
 
 import * as z from "zod";
+import { refusal } from "../errors.ts";
 import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
 import { trackerOf } from "../requests/submit.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
 import { changes } from "../requests/watch.ts";
-import { refusal } from "../errors.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
@@ -27,8 +27,7 @@ export const requestEvents = defineRoute({
     const tracker = trackerOf(env, params.id);
     const known = await tracker?.read(caller.team);
     if (!tracker || !known) return { refusal: refusal("not_found", "There is no such request.") };
-    const spellEnd = (view: RequestView): Promise<string> =>
-      requestText(env.FILES, config(), view, { logs: true });
+    const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
       changes(tracker, caller.team, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (afterSeq) => ((await tracker.timeline(caller.team, afterSeq)) ?? []) as TimelineEntry[],

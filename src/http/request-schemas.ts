@@ -21,9 +21,17 @@ export const submitBody = z.strictObject({
   user: user.optional(),
   tags: tags.optional(),
   metadata: z.unknown().describe("Anything of yours; given back as it is.").optional(),
-  webhook_url: z.url({ protocol: /^https?$/ }).optional().describe("Where to tell the end."),
+  webhook_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Where to tell the end."),
   priority: z.enum(["normal", "low"]).optional(),
-  start_timeout_s: z.int().min(1).max(86_400).optional().describe("Give up, free of charge, if it has not begun by then."),
+  start_timeout_s: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe("Give up, free of charge, if it has not begun by then."),
 });
 
 /** Seconds as fal's clients send them, fractions included. Below one nothing can start: fal refuses it too. */

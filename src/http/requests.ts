@@ -16,13 +16,15 @@ import {
   SECOND_MS,
   WAIT_MAX_S,
 } from "../limits.ts";
+import { mayCall } from "../net/guard.ts";
+import { guardRules } from "../relay/rules.ts";
 import { requestText } from "../requests/spell.ts";
 import { submitRequest, trackerOf } from "../requests/submit.ts";
 import type { RequestTracker } from "../requests/tracker.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
-import { checkInput, unknownModel } from "../upstream/models.ts";
 import { parseModelId } from "../upstream/model-id.ts";
+import { checkInput, unknownModel } from "../upstream/models.ts";
 import type { Caller } from "./auth.ts";
 import { limitHeaders } from "./limit-headers.ts";
 import { requestEvents } from "./request-events.ts";
@@ -59,6 +61,11 @@ const submit = defineRoute({
     if (!id.ok) return { refusal: refusal("invalid_request", `\`model\` ${id.reason}.`) };
     const checked = checkInput(id.model, body.input);
     if (checked.kind === "refused") return { refusal: checked.refusal };
+    if (body.webhook_url !== undefined) {
+      const guarded = mayCall(body.webhook_url, guardRules(call.config(), url.origin));
+      if (!guarded.ok)
+        return { refusal: refusal("invalid_request", `\`webhook_url\` may not be called: ${guarded.reason}.`) };
+    }
     const acting = actingUser(body.user, headers["sluice-user"]);
     if (acting.kind === "refused") return { refusal: acting.refusal };
     const metadata = printTree(valueAt(call.bodyTree, ["metadata"]) ?? null);

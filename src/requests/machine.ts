@@ -214,7 +214,10 @@ function submitLost(move: Move, reason: string, graceMs: number): Transition {
   if (state.stage !== "submitting") return ignored("not submitting");
   move.note("submit_answer_lost", { reason });
   if (graceMs <= 0) return move.end("failed", "submit", submitUncertain());
-  move.stage("uncertain", {}).drop("submit").owe("expire", now + Math.min(graceMs, UNCERTAIN_GRACE_MS));
+  move
+    .stage("uncertain", {})
+    .drop("submit")
+    .owe("expire", now + Math.min(graceMs, UNCERTAIN_GRACE_MS));
   if (state.candidateId !== null) move.owe("fetch_result", now);
   return move;
 }
@@ -280,7 +283,9 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
       move.files = event.end.files.map((file, n) => newFile(n, file));
       move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
       if (recovers) {
-        move.change({ error: null, endedAt: null, settledAt: null, deliveredAfter: null, recoveredAt: now }).note("recovered");
+        move
+          .change({ error: null, endedAt: null, settledAt: null, deliveredAfter: null, recoveredAt: now })
+          .note("recovered");
         move.drop("settle");
       }
       if (move.files.length === 0) return move.end("completed", event.source, null);

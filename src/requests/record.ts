@@ -43,13 +43,7 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
 }
 
 /** A try failed: due again later, parked, or given up on, which is an event of its own. */
-export function failed(
-  record: RequestRecord,
-  done: Try,
-  failure: Failure,
-  now: number,
-  spread: number,
-): Step {
+export function failed(record: RequestRecord, done: Try, failure: Failure, now: number, spread: number): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, "a try that is no longer live");
   const after = afterFailure(row, failure, now, spread);

@@ -115,7 +115,12 @@ export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"
   }
   return {
     kind: "leased",
-    effect: { ...effect, leaseUntil: now + leaseMs(effect.kind), leaseId: Math.max(effect.leaseId + 1, now), takes: effect.takes + 1 },
+    effect: {
+      ...effect,
+      leaseUntil: now + leaseMs(effect.kind),
+      leaseId: Math.max(effect.leaseId + 1, now),
+      takes: effect.takes + 1,
+    },
   };
 }
 
@@ -143,12 +148,7 @@ export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: 
  * What a failed try means. `mirror` and `cancel` end in giving up, `deliver` in parking; all others never stop.
  * `spread` in [0, 1) makes the jitter.
  */
-export function afterFailure(
-  effect: Effect,
-  failure: Failure,
-  now: number,
-  spread: number,
-): AfterFailure {
+export function afterFailure(effect: Effect, failure: Failure, now: number, spread: number): AfterFailure {
   const failures = effect.failures + 1;
   const wait = failure.final ? null : retryWaitMs(effect.kind, failures);
   const ended = { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: failure.reason };
@@ -157,7 +157,10 @@ export function afterFailure(
     return { kind: "give_up" };
   }
   const jittered = wait * (0.8 + 0.4 * spread);
-  return { kind: "retry", effect: { ...ended, dueAt: now + Math.round(Math.max(jittered, failure.retryAfterMs ?? 0)) } };
+  return {
+    kind: "retry",
+    effect: { ...ended, dueAt: now + Math.round(Math.max(jittered, failure.retryAfterMs ?? 0)) },
+  };
 }
 
 /** Wait before try number `failures` + 1, or null when there is none left. */

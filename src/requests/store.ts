@@ -1,7 +1,15 @@
 // The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls
 // wraps what belongs together in one transaction. Imports types only.
 
-import type { Effect, RequestFile, RequestRecord, RequestState, StoredText, TimelineEntry, TimelineNote } from "./types.ts";
+import type {
+  Effect,
+  RequestFile,
+  RequestRecord,
+  RequestState,
+  StoredText,
+  TimelineEntry,
+  TimelineNote,
+} from "./types.ts";
 
 /**
  * Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs.
@@ -37,7 +45,9 @@ export class RequestStore {
 
   migrate(): void {
     if (this.#migrated) return;
-    this.#sql.exec("CREATE TABLE IF NOT EXISTS schema_version (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT");
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS schema_version (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT",
+    );
     const row = this.#sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray()[0];
     const done = row?.version ?? 0;
     for (const migration of MIGRATIONS.slice(done)) this.#sql.exec(migration);
@@ -75,7 +85,11 @@ export class RequestStore {
     const knownEffects = new Map(before?.effects.map((effect) => [effect.name, effect]));
     for (const effect of after.effects) {
       if (knownEffects.get(effect.name) !== effect) {
-        this.#sql.exec("INSERT OR REPLACE INTO effect (name, effect) VALUES (?, ?)", effect.name, JSON.stringify(effect));
+        this.#sql.exec(
+          "INSERT OR REPLACE INTO effect (name, effect) VALUES (?, ?)",
+          effect.name,
+          JSON.stringify(effect),
+        );
       }
       knownEffects.delete(effect.name);
     }

@@ -53,21 +53,25 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
   const admitted = await askTeam(env, work.team, (team) => team.admit(admit));
   if (admitted.kind === "refused") return { kind: "refused", refusal: admitted.refusal, limits: admitted.limits ?? [] };
   const id = admitted.requestId;
-  const started = await startUntilCertain(env, async () => ({
+  const started = await startUntilCertain(
+    env,
+    async () => ({
+      id,
+      team: work.team,
+      keyId: admitted.keyId,
+      user: admitted.user,
+      model,
+      input: await keepText(env.FILES, { team: work.team, request: id, name: "input" }, work.inputText),
+      options: work.options,
+      tags,
+      metadata: work.metadata,
+      webhookUrl: work.webhookUrl,
+      startTimeoutS: work.startTimeoutS,
+      origin: work.origin,
+      admittedAt: admitted.admittedAt,
+    }),
     id,
-    team: work.team,
-    keyId: admitted.keyId,
-    user: admitted.user,
-    model,
-    input: await keepText(env.FILES, { team: work.team, request: id, name: "input" }, work.inputText),
-    options: work.options,
-    tags,
-    metadata: work.metadata,
-    webhookUrl: work.webhookUrl,
-    startTimeoutS: work.startTimeoutS,
-    origin: work.origin,
-    admittedAt: admitted.admittedAt,
-  }), id);
+  );
   const { replayed, limits } = admitted;
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
   await askTeam(env, work.team, (team) => team.release(id));
@@ -93,7 +97,12 @@ async function startUntilCertain(
       const answer = await trackerFor(env, id).start(await makeInput());
       return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: "closed" };
     } catch (fault) {
-      logEvent("submit.retried", { request: id, attempt, outcome: closing ? "closing" : "starting", error: faultName(fault) });
+      logEvent("submit.retried", {
+        request: id,
+        attempt,
+        outcome: closing ? "closing" : "starting",
+        error: faultName(fault),
+      });
       if (Date.now() >= giveUpAt + START_RETRY_MS) return notYetCertain(await makeInput());
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 * SECOND_MS, 100 * 2 ** attempt)));
     }

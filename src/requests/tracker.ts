@@ -206,7 +206,11 @@ export class RequestTracker extends DurableObject<Env> {
         const due = record && nextDue(record.effects, now);
         if (!record || !due || !wanted(due)) return null;
         if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
-          const lost: RequestEvent = { type: "submit_lost", reason: "cut off", graceMs: graceMs(requireConfig(this.env)) };
+          const lost: RequestEvent = {
+            type: "submit_lost",
+            reason: "cut off",
+            graceMs: graceMs(requireConfig(this.env)),
+          };
           this.#commit(record, advanced(record, lost, now, due));
           continue;
         }
@@ -379,7 +383,12 @@ export class RequestTracker extends DurableObject<Env> {
       logs: logs?.at === "row" ? logs.text : null,
       deliveries: effects
         .filter((effect) => effect.kind === "deliver")
-        .map(({ target, failures, parkedAt, lastFailure }) => ({ target: target ?? "", failures, parkedAt, lastFailure })),
+        .map(({ target, failures, parkedAt, lastFailure }) => ({
+          target: target ?? "",
+          failures,
+          parkedAt,
+          lastFailure,
+        })),
       timelineSeq: this.#store.timelineSeq(),
     };
   }

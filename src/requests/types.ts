@@ -41,9 +41,7 @@ export function hasEnded(stage: Stage): boolean {
 }
 
 /** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
-export type StoredText =
-  | { at: "row"; text: string }
-  | { at: "r2"; key: string; sha256: string; bytes: number };
+export type StoredText = { at: "row"; text: string } | { at: "r2"; key: string; sha256: string; bytes: number };
 
 /** Why a request failed. `detail` is upstream's own JSON text (size-capped), kept for callers and compatible replays. */
 export interface RequestError {

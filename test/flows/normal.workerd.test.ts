@@ -1,7 +1,17 @@
 // The main road as callers see it: a prompt goes in, its picture stays.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { call, deliverWebhooks, expectArmed, freezeClocks, passTime, ring, runToEnd, sandboxCalls, Team } from "../support/world.ts";
+import {
+  call,
+  deliverWebhooks,
+  expectArmed,
+  freezeClocks,
+  passTime,
+  ring,
+  runToEnd,
+  sandboxCalls,
+  Team,
+} from "../support/world.ts";
 
 let team: Team;
 beforeEach(async () => {

@@ -68,7 +68,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
       timelineSeq: 0,
     }),
     apply: () => true,
-    watched: () => false,
+    watch: () => "none",
   };
 }
 

@@ -91,7 +91,12 @@ function anOutsideEvent(dice: Dice): RequestEvent {
 }
 
 /** What a finished try of a row may have come to: everything its effect can answer, at the machine's level. */
-function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number): RequestEvent | "failed" | "turned_away" {
+function anOutcome(
+  dice: Dice,
+  row: Effect,
+  record: RequestRecord,
+  now: number,
+): RequestEvent | "failed" | "turned_away" {
   if (dice.chance(0.15)) return "failed";
   if (dice.chance(0.1) && row.kind !== "submit") return "turned_away";
   switch (row.kind) {
@@ -105,8 +110,18 @@ function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number):
       ]);
     case "poll":
       return dice.one<RequestEvent>([
-        { type: "progress_seen", progress: "queued", queuePosition: dice.below(3), watch: dice.one(["none", "waiting", "following"]) },
-        { type: "progress_seen", progress: "running", queuePosition: null, watch: dice.one(["none", "waiting", "following"]) },
+        {
+          type: "progress_seen",
+          progress: "queued",
+          queuePosition: dice.below(3),
+          watch: dice.one(["none", "waiting", "following"]),
+        },
+        {
+          type: "progress_seen",
+          progress: "running",
+          queuePosition: null,
+          watch: dice.one(["none", "waiting", "following"]),
+        },
         { type: "completion_seen", metrics: null },
         { type: "upstream_gone" },
       ]);
@@ -203,7 +218,10 @@ class Walk {
     const unparked = effects.filter((row) => row.parkedAt === null);
     if (!hasEnded(state.stage)) expect(unparked.length, `${state.stage} owes something`).toBeGreaterThan(0);
     if (hasEnded(state.stage) && state.settledAt === null) {
-      expect(effects.map((row) => row.kind), "an end is owed to the ledger").toContain("settle");
+      expect(
+        effects.map((row) => row.kind),
+        "an end is owed to the ledger",
+      ).toContain("settle");
     }
     const alarm = alarmAt(effects);
     for (const row of unparked) expect(alarm).toBeLessThanOrEqual(attentionAt(row));
@@ -233,7 +251,7 @@ class Walk {
         this.event({ type: "wait_ordered", until: this.now + SECOND_MS, position: 3 }, effect);
         return;
       }
-      const granted = { type: "granted", connection: "c", pinnedUsers: ["user-1"] } as const;
+      const granted = { type: "granted" as const, connection: "c", pinnedUsers: ["user-1"] };
       const step = this.event({ ...granted, webhooks: this.dice.one(["arriving", "missing", "off"]) });
       if (step.ignored !== null) {
         const effects = this.record.effects.filter((row) => row.name !== "submit");

@@ -1,8 +1,8 @@
 // A flow test's hands: the Worker under test, the sandbox behind it, one clock for both, alarms and webhooks by hand.
 // The sandbox holds its webhooks back (SANDBOX_WEBHOOKS=hold), so a test decides which arrive, when, and how often.
 
-import { env, exports } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
 import { DAY_MS } from "../../src/limits.ts";
@@ -69,7 +69,12 @@ export class Team {
     return new Team(id, body.key.secret);
   }
 
-  async send<T = RequestObject>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async send<T = RequestObject>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const answer = await call(path, {
       method,
       headers: {
@@ -155,7 +160,9 @@ export function sandboxCalls(): Promise<{ total: number; counts: Record<string, 
 }
 
 /** What the sandbox took: one entry per submit that came through. */
-export async function upstreamRequests(): Promise<{ request_id: string; status: string; calls: Record<string, number> }[]> {
+export async function upstreamRequests(): Promise<
+  { request_id: string; status: string; calls: Record<string, number> }[]
+> {
   const answer = await sandbox<{ requests: { request_id: string; status: string; calls: Record<string, number> }[] }>(
     "GET",
     "requests",

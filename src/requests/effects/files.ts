@@ -32,7 +32,12 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
     case "gone":
       return happened({ type: "file_given_up", n, code: "storage_failed", message: copied.reason });
     case "too_large":
-      return happened({ type: "file_given_up", n, code: "payload_too_large", message: "The file is too large to store." });
+      return happened({
+        type: "file_given_up",
+        n,
+        code: "payload_too_large",
+        message: "The file is too large to store.",
+      });
   }
 }
 

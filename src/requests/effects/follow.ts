@@ -66,4 +66,3 @@ export async function runCancel(context: EffectContext): Promise<EffectOutcome> 
       return troubled(context, answer);
   }
 }
-

@@ -2,8 +2,8 @@
 // saves its intent before the call and never runs twice past it. Imports the effects; never the tracker.
 
 import type { Effect } from "../types.ts";
-import { runDeliver } from "./deliver.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { runDeliver } from "./deliver.ts";
 import { runHash, runMirror } from "./files.ts";
 import { runCancel, runPoll } from "./follow.ts";
 import { runFetchResult } from "./result.ts";
@@ -32,4 +32,3 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
       return Promise.resolve(happened({ type: "time_ran_out" }));
   }
 }
-

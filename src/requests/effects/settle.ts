@@ -49,4 +49,3 @@ async function tellAboutWebhooks(env: Env, state: RequestState): Promise<void> {
     await accountFor(env).webhookMissed();
   }
 }
-

@@ -17,7 +17,8 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   if (state.stage !== "held") return { kind: "obsolete" };
   const input = context.text("input");
   const loaded = input && (await loadText(env.FILES, input));
-  if (loaded?.kind !== "loaded") return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null };
+  if (loaded?.kind !== "loaded")
+    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null };
   try {
     const account = accountFor(env);
     const grant = await account.take({ kind: "submit", requestId: state.id });
@@ -53,7 +54,9 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
         return happened({ type: "submit_refused", error: outcome.error });
       case "not_taken": {
         const limited = outcome.reason === "rate_limited";
-        const until = limited ? (await account.rateLimited(outcome.retryAfterMs)).until : context.now() + RETRY_FIRST_MS;
+        const until = limited
+          ? (await account.rateLimited(outcome.retryAfterMs)).until
+          : context.now() + RETRY_FIRST_MS;
         return happened({ type: "submit_not_taken", retryAt: until, reason: outcome.reason });
       }
       case "unknown":
@@ -79,4 +82,3 @@ function startTimeoutLeftS(state: RequestState, now: number): number | null {
   if (state.startTimeoutS === null) return null;
   return Math.floor(state.startTimeoutS - (now - state.createdAt) / 1000);
 }
-

@@ -30,7 +30,6 @@ export async function takeTurn(
   return { kind: "turned_away", until: context.now() };
 }
 
-
 /** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
 export async function troubled(context: EffectContext, { reason, retryAfterMs }: Later): Promise<EffectOutcome> {
   const account = accountFor(context.env);
