@@ -46,11 +46,16 @@ export function plainCopy(tree: JsonTree): unknown {
 export function valueAt(tree: JsonTree, path: JsonPath): JsonTree | undefined {
   let node: JsonTree | undefined = tree;
   for (const step of path) {
-    if (node === null || typeof node !== "object" || isRawNumber(node)) return undefined;
-    if (!Object.hasOwn(node, step)) return undefined;
+    if (!hasStep(node, step)) return undefined;
     node = (node as Record<string | number, JsonTree>)[step];
   }
   return node;
+}
+
+/** Whether a node has that key, or that index: an array's `length` and a number's inside are no places. */
+function hasStep(node: JsonTree | undefined, step: string | number): node is JsonTree & object {
+  if (node === null || typeof node !== "object" || isRawNumber(node)) return false;
+  return Object.hasOwn(node, step) && (!Array.isArray(node) || step !== "length");
 }
 
 /** Replaces the value at a path that exists, in place. At the root it returns the new value. */
@@ -58,7 +63,7 @@ export function withValueAt(tree: JsonTree, path: JsonPath, value: JsonTree): Js
   const last = path.at(-1);
   if (last === undefined) return value;
   const parent = valueAt(tree, path.slice(0, -1));
-  if (parent === null || typeof parent !== "object" || !Object.hasOwn(parent, last)) return tree;
+  if (!hasStep(parent, last)) return tree;
   Object.defineProperty(parent, last, { value, enumerable: true, configurable: true, writable: true });
   return tree;
 }

@@ -88,6 +88,9 @@ export const RATE_LIMITED_PAUSE_MS = 2 * SECOND_MS;
 export const RETRY_AFTER_MAX_MS = HOUR_MS;
 /** A grant is used within this long of its start, or handed back: a late call would break the pace. */
 export const GRANT_USE_MS = 50;
+/** Turns that one try asks for before it comes back later, and how far ahead a late caller may have its next one. */
+export const GRANT_TRIES = 3;
+export const GRANT_LEAD_MAX_MS = 500;
 /** Grants whose turn is at most this far off are waited for in place; others come back by alarm. */
 export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
 /** Slack over Maton's window of one second, so that clocks and networks that differ do not make an 11th call. */

@@ -30,6 +30,9 @@ export interface QueueCall extends Call {
   connection: Connection;
 }
 
+/** Time for the first part of a body to reach the reader before the rest is broken off. */
+export const BREAK_AFTER_MS = 100;
+
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,7 +1,7 @@
 // fal's CDN: serves the files of finished requests, whole or in ranges, and misbehaves when an outcome says so.
 // Runs in the Worker, not in the Durable Object: bytes are made on the way out. Imports media and outcomes.
 
-import { sleep } from "./call.ts";
+import { BREAK_AFTER_MS, sleep } from "./call.ts";
 import { MEDIA_TYPES, type MediaRecipe, makeMedia } from "./media/recipe.ts";
 import { type OutcomeName, type Outcomes, outcomeNumber } from "./outcomes.ts";
 import type { Settings } from "./settings.ts";
@@ -145,6 +145,7 @@ async function copy(
       if (fault?.kind === "slow") await sleep(fault.ms / SLOW_PIECES);
     }
   }
+  if (fault?.kind === "truncated") await sleep(BREAK_AFTER_MS);
   if (fault?.kind === "truncated") throw new Error("broken off by the outcome file-truncated");
   await writer.close();
 }

@@ -2,7 +2,7 @@
 // It asks for no key: nothing real is behind it. Imports settings, webhooks and the call's types.
 
 import * as z from "zod";
-import type { Call as WorldCall } from "./call.ts";
+import type { Call } from "./call.ts";
 import { parseExact } from "./json.ts";
 import { stateAt } from "./lifecycle.ts";
 import { changedSettings, type WireSettings } from "./settings.ts";
@@ -39,7 +39,7 @@ const connectionSchema = z.strictObject({
 });
 
 /** Answers below `/_sandbox`. */
-export async function door(call: WorldCall, levers: Levers): Promise<Response> {
+export async function door(call: Call, levers: Levers): Promise<Response> {
   const [, , room = "", id] = call.url.pathname.split("/");
   switch (`${call.request.method} ${room}`) {
     case "GET settings":
@@ -77,7 +77,7 @@ function problem(status: number, field: string, message: string): Response {
 type Parsed<T> = { ok: true; value: T } | { ok: false; answer: Response };
 
 /** The JSON of a call; undefined, which no schema takes, for anything else. */
-function bodyOf(call: WorldCall): unknown {
+function bodyOf(call: Call): unknown {
   try {
     return JSON.parse(call.body);
   } catch {
@@ -85,7 +85,7 @@ function bodyOf(call: WorldCall): unknown {
   }
 }
 
-function readBody<T extends z.ZodType>(call: WorldCall, schema: T): Parsed<z.infer<T>> {
+function readBody<T extends z.ZodType>(call: Call, schema: T): Parsed<z.infer<T>> {
   const parsed = schema.safeParse(bodyOf(call));
   if (parsed.success) return { ok: true, value: parsed.data };
   const issue = parsed.error.issues[0];
@@ -93,7 +93,7 @@ function readBody<T extends z.ZodType>(call: WorldCall, schema: T): Parsed<z.inf
   return { ok: false, answer: problem(400, field ?? "", issue?.message ?? "is not valid") };
 }
 
-async function patchSettings(call: WorldCall, levers: Levers): Promise<Response> {
+async function patchSettings(call: Call, levers: Levers): Promise<Response> {
   const answer = changedSettings(levers.wireSettings(), bodyOf(call));
   if (!answer.ok) return problem(400, answer.field, answer.message);
   levers.setSettings(answer.settings);
@@ -101,12 +101,12 @@ async function patchSettings(call: WorldCall, levers: Levers): Promise<Response>
   return Response.json(answer.settings);
 }
 
-function clockAnswer(call: WorldCall, levers: Levers): Response {
+function clockAnswer(call: Call, levers: Levers): Response {
   return Response.json({ now: call.clock(), frozen: levers.readClock().frozenAt !== null });
 }
 
 /** `{now}` stops the clock there, `{advance_ms}` moves it on (stopped or running), `null` goes back to real time. */
-async function setClock(call: WorldCall, levers: Levers): Promise<Response> {
+async function setClock(call: Call, levers: Levers): Promise<Response> {
   const read = readBody(call, clockSchema);
   if (!read.ok) return read.answer;
   const wish = read.value;
@@ -124,7 +124,7 @@ async function setClock(call: WorldCall, levers: Levers): Promise<Response> {
   return clockAnswer(call, levers);
 }
 
-function listRequests(call: WorldCall, id: string | undefined): Response {
+function listRequests(call: Call, id: string | undefined): Response {
   if (id === undefined) {
     return Response.json({ requests: call.store.requests().map((request) => wireRequest(call, request)) });
   }
@@ -132,7 +132,7 @@ function listRequests(call: WorldCall, id: string | undefined): Response {
   return request ? Response.json(wireRequest(call, request)) : problem(404, "request_id", "no such request");
 }
 
-function wireRequest(call: WorldCall, request: UpstreamRequest): object {
+function wireRequest(call: Call, request: UpstreamRequest): object {
   const { timing } = request;
   return {
     request_id: request.id,
@@ -181,7 +181,7 @@ function wireDelivery(delivery: Delivery): object {
 /** Kinds of call that do not pass the gateway, and so do not count against its pace. */
 const BESIDE_GATEWAY = ["file", "jwks", "connect", "turnstile", "other"];
 
-function listCalls(call: WorldCall): Response {
+function listCalls(call: Call): Response {
   const all = call.store.calls();
   const gateway = all.filter(({ kind }) => !BESIDE_GATEWAY.includes(kind));
   const counts: Record<string, number> = {};
@@ -207,7 +207,7 @@ function busiestSecond(calls: LoggedCall[]): number {
   return most;
 }
 
-async function listOutbox(call: WorldCall): Promise<Response> {
+async function listOutbox(call: Call): Promise<Response> {
   const dueBy = call.url.searchParams.has("all") ? Number.MAX_SAFE_INTEGER : call.now;
   const open = call.store.openDeliveries(dueBy);
   const deliveries = await Promise.all(
@@ -224,11 +224,11 @@ async function listOutbox(call: WorldCall): Promise<Response> {
   return Response.json({ deliveries: deliveries.flat() });
 }
 
-function dropDelivery(call: WorldCall, id: string): Response {
+function dropDelivery(call: Call, id: string): Response {
   return call.store.dropDelivery(id, call.now) ? Response.json({ ok: true }) : problem(404, "id", "no such delivery");
 }
 
-async function signedWebhook(call: WorldCall): Promise<Response> {
+async function signedWebhook(call: Call): Promise<Response> {
   const read = readBody(call, webhookSchema);
   if (!read.ok) return read.answer;
   const wish = read.value;
@@ -246,11 +246,11 @@ async function signedWebhook(call: WorldCall): Promise<Response> {
 }
 
 /** The fal user whose webhooks a request's are. */
-export function userIdOf(call: Pick<WorldCall, "store" | "settings">, request: UpstreamRequest): string {
+export function userIdOf(call: Pick<Call, "store" | "settings">, request: UpstreamRequest): string {
   return call.store.connection(request.connectionId)?.userId ?? call.settings.userId;
 }
 
-function setConnection(call: WorldCall, id: string): Response {
+function setConnection(call: Call, id: string): Response {
   const connection = call.store.connection(id);
   if (!connection) return problem(404, "id", "no such connection");
   const read = readBody(call, connectionSchema);

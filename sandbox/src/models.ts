@@ -64,17 +64,6 @@ const MODELS: Readonly<Record<string, Model>> = {
       num_inference_steps: { type: "integer", least: 1, most: 12 },
     },
   },
-  "fal-ai/flux/dev": {
-    kind: "image",
-    output: "images",
-    imageSize: "landscape_4_3",
-    parameters: {
-      ...TEXT_TO_IMAGE,
-      num_images: { type: "integer", least: 1, most: 4 },
-      num_inference_steps: { type: "integer", least: 1, most: 50 },
-      guidance_scale: { type: "number", least: 1, most: 20 },
-    },
-  },
   "fal-ai/fast-sdxl": {
     kind: "image",
     output: "images",

@@ -125,9 +125,10 @@ function streamAnswer(call: QueueCall, first: UpstreamRequest): Response {
   let last = "";
   let sentLogs = 0;
   let quietSince = Date.now();
+  let gone = false;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      for (;;) {
+      while (!gone) {
         const now = call.clock();
         const request = call.store.request(first.id);
         if (!request) return controller.close();
@@ -150,6 +151,9 @@ function streamAnswer(call: QueueCall, first: UpstreamRequest): Response {
         }
         await sleep(STREAM_TICK_MS);
       }
+    },
+    cancel() {
+      gone = true;
     },
   });
   return new Response(body, { headers: { "content-type": "text/event-stream", "x-fal-request-id": first.id } });

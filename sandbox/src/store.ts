@@ -73,7 +73,7 @@ export interface StoredFile {
   gets: number;
 }
 
-export interface Call {
+export interface LoggedCall {
   /** What was called: "submit", "status", "result", "cancel", "stream", "connections", "file", "jwks", … */
   kind: string;
   method: string;
@@ -320,9 +320,9 @@ export class Store {
     this.#sql.exec(update, kind, status, requestId, number);
   }
 
-  calls(): Call[] {
+  calls(): LoggedCall[] {
     const query = "SELECT kind, method, path, at, status, request_id AS requestId FROM calls ORDER BY number";
-    return this.#sql.exec(query).toArray() as unknown as Call[];
+    return this.#sql.exec(query).toArray() as unknown as LoggedCall[];
   }
 
   /** How often each kind of call was made for a request. */

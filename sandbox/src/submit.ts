@@ -1,7 +1,7 @@
 // A submit to fal's queue: what is refused, what is taken, and in which ways its answer can get lost.
 // Everything that will become of the request is planned here. Imports models, outcomes, lifecycle, results and webhooks.
 
-import { falError, matonError, type QueueCall, sleep } from "./call.ts";
+import { BREAK_AFTER_MS, falError, matonError, type QueueCall, sleep } from "./call.ts";
 import { type QueueOptions, readQueueOptions } from "./headers.ts";
 import { isRecord, parseExact, parseObject } from "./json.ts";
 import { planTiming, type Timing } from "./lifecycle.ts";
@@ -159,15 +159,17 @@ async function submitAnswer(call: QueueCall, request: UpstreamRequest): Promise<
 }
 
 /** Sends half of a text and then breaks the connection. */
-function brokenOff(text: string): ReadableStream<Uint8Array> {
+function brokenOff(text: string): ReadableStream {
+  const pipe = new IdentityTransformStream();
+  const writer = pipe.writable.getWriter();
   const half = new TextEncoder().encode(text.slice(0, text.length / 2));
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      controller.enqueue(half);
-      await sleep(10); // so that the half is on its way before the break
-      controller.error(new Error("broken off by the outcome submit-drop"));
-    },
-  });
+  const broken = async () => {
+    await writer.write(half);
+    await sleep(BREAK_AFTER_MS);
+    await writer.abort(new Error("broken off by the outcome submit-drop"));
+  };
+  broken().catch(() => undefined); // the reader went away first
+  return pipe.readable;
 }
 
 /** Ids and URLs as fal spells them: always queue.fal.run, always without the model's sub-path. */

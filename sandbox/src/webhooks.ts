@@ -111,6 +111,6 @@ export function isPrivateTarget(url: string): boolean {
   const host = new URL(url).hostname;
   return (
     /^(localhost|.*\.local|.*\.localhost|\[.*\])$/i.test(host) ||
-    /^(0|10|127|169\.254|192\.168|172\.(1[6-9]|2[0-9]|3[01]))\./.test(host)
+    (/^[0-9.]+$/.test(host) && /^(0|10|127|169\.254|192\.168|172\.(1[6-9]|2[0-9]|3[01]))\./.test(host))
   );
 }

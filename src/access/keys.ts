@@ -12,7 +12,7 @@ const CHECK_CHARS = 8;
 /** Characters of the random part that lists show, so that people can tell keys apart. */
 const SHOWN_CHARS = 4;
 
-const SHAPE = /^(sl_[a-z]+_)([a-z0-9-]{1,32})_([0-9A-Za-z]{22})_([0-9a-f]{8})$/;
+const SHAPE = new RegExp(`^(sl_[a-z]+_)([a-z0-9-]{1,32})_([0-9A-Za-z]{${RANDOM_CHARS}})_([0-9a-f]{${CHECK_CHARS}})$`);
 
 export type ParsedKey = { kind: "secret"; team: string } | { kind: "malformed" } | { kind: "mistyped" };
 

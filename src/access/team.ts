@@ -75,7 +75,7 @@ type Refused = { kind: "refused"; refusal: Refusal };
 
 export class Team extends DurableObject<Env> {
   readonly #books: Books;
-  /** Null until `create`: the object of a team that does not exist refuses everything and stores nothing. */
+  /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
   #exists: boolean;
   /** When the alarm rings, as far as this instance has set or seen it. */
   #armedFor: number | null = null;
@@ -88,7 +88,7 @@ export class Team extends DurableObject<Env> {
     if (!this.#exists) return;
     migrate(ctx.storage);
     // An alarm can be lost for good after too many failures; whoever wakes the object brings it back.
-    ctx.blockConcurrencyWhile(async () => {
+    void ctx.blockConcurrencyWhile(async () => {
       this.#armedFor = await ctx.storage.getAlarm();
       await this.#arm();
     });
@@ -254,8 +254,9 @@ export class Team extends DurableObject<Env> {
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
     }
-    this.#armedFor = null;
-    await this.#arm();
+    this.#armedFor = this.#books.ledger.nextSweepAt();
+    if (this.#armedFor === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
   async #sweep(now: number): Promise<void> {

@@ -9,7 +9,7 @@ const METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /** A wildcard would not cover `authorization`, so each is named (fal's: fal-ai/fal-js:libs/client/src). */
 const REQUEST_HEADERS = [
-  ...["accept", "authorization", "content-type", "if-none-match", "last-event-id", "range"],
+  ...["accept", "authorization", "content-type", "if-none-match", "if-range", "last-event-id", "range"],
   ...["prefer", "idempotency-key", "sluice-user", "sluice-tags", "sluice-team", "maton-connection"],
   ...["x-fal-target-url", "x-fal-queue-priority", "x-fal-runner-hint", "x-fal-request-timeout"],
   ...["x-fal-request-start-timeout", "x-fal-no-retry", "x-fal-retry-config", "x-fal-store-io", "x-fal-tags"],

@@ -20,8 +20,9 @@ const teamBody = z.object({
 const newTeam = z.strictObject({
   id: z.string().regex(TEAM_ID, "must be 1 to 32 of a-z, 0-9 and -"),
   name: z.string().min(1).max(100).optional(),
+  /** A new team has no other plan that could be named. */
   plan: z
-    .union([planSchema, z.literal(DEFAULT_PLAN)], { error: `must be a plan, or "${DEFAULT_PLAN}"` })
+    .preprocess((plan) => (plan === DEFAULT_PLAN ? {} : plan), planSchema)
     .optional()
     .meta({ description: "What the team's default plan says; without it, every model and no limit." }),
 });
@@ -42,8 +43,7 @@ export const teamRoutes: readonly Route[] = [
     errors: ["conflict"],
     async handle({ env, body }) {
       const { id, name = id, plan } = body;
-      const own = plan === undefined || plan === DEFAULT_PLAN ? {} : { plan };
-      const answer = await teamFor(env, id).create({ id, name, ...own });
+      const answer = await teamFor(env, id).create({ id, name, ...(plan === undefined ? {} : { plan }) });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
     },

@@ -2,16 +2,18 @@
 // One spelling for the API, the event stream and customer webhooks. Imports types, json, mirror's URLs.
 
 import type { Config } from "../env.ts";
-import { objectText, RawText } from "../json.ts";
+import { objectText, parseTree, RawText, valueAt } from "../json.ts";
 import { fileName, filePath } from "../mirror/urls.ts";
 import { spellOutput } from "./output.ts";
 import { loadText } from "./texts.ts";
-import { type RequestFile, type RequestState, type RequestView, statusOf } from "./types.ts";
+import { isShownInPlace, type RequestFile, type RequestState, type RequestView, statusOf } from "./types.ts";
 
 export interface SpellInput {
   view: RequestView;
   /** Text of the output with its place marks, loaded; null when there is none. */
   output: string | null;
+  /** Values of files that have no URL because they could not be stored, by file number. */
+  inPlace?: ReadonlyMap<number, string>;
   /** Whether log lines are wanted; they are null otherwise. */
   logs: boolean;
   baseUrl: string;
@@ -37,17 +39,33 @@ export async function requestText(
     signingKeys: config.SIGNING_KEY,
   };
   if (view.output === null) return spellRequest({ ...spelled, output: null });
+  const inPlace = await valuesInPlace(bucket, view);
   const loaded = await loadText(bucket, view.output);
   if (loaded.kind === "missing") throw new Error("a kept output is not where it was put");
   try {
-    return await spellRequest({ ...spelled, output: loaded.text });
+    return await spellRequest({ ...spelled, output: loaded.text, inPlace });
   } finally {
     loaded.permit.release();
   }
 }
 
+/** The data URIs of files that could not be stored, by file number: what was paid for is not kept from the caller. */
+async function valuesInPlace(bucket: R2Bucket, { files, payload }: RequestView): Promise<Map<number, string>> {
+  const values = new Map<number, string>();
+  const wanted = files.filter(isShownInPlace);
+  const loaded = wanted.length > 0 && payload !== null ? await loadText(bucket, payload) : null;
+  if (loaded?.kind !== "loaded") return values;
+  const parsed = parseTree(loaded.text);
+  for (const { n, path } of wanted) {
+    const value = parsed && valueAt(parsed.tree, path);
+    if (typeof value === "string") values.set(n, value);
+  }
+  loaded.permit.release();
+  return values;
+}
+
 /** JSON text of the request object (design: API v1). */
-export async function spellRequest({ view, output, logs, baseUrl, signingKeys }: SpellInput): Promise<string> {
+export async function spellRequest({ view, output, inPlace, logs, baseUrl, signingKeys }: SpellInput): Promise<string> {
   const { state, files } = view;
   const urls = await Promise.all(files.map((file) => fileUrl(state, file, baseUrl, signingKeys)));
   const self = `${baseUrl}/v1/requests/${state.id}`;
@@ -62,7 +80,7 @@ export async function spellRequest({ view, output, logs, baseUrl, signingKeys }:
     started_at: isoTime(state.startedAt),
     completed_at: isoTime(state.endedAt),
     expires_at: null,
-    output: output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? "")),
+    output: output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? inPlace?.get(n) ?? "")),
     files: files.map((file, n) => spellFile(file, urls[n] ?? null)),
     error: state.error === null ? null : new RawText(spellError(state.error)),
     cost: { currency: "USD", estimated: null, charged: null, source: "unknown" },

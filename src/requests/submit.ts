@@ -117,7 +117,7 @@ function notYetCertain(input: StartInput): { kind: "started"; view: RequestView 
   const { record } = begun(input);
   return {
     kind: "started",
-    view: { state: record.state, files: [], output: null, logs: null, deliveries: [], timelineSeq: 0 },
+    view: { state: record.state, files: [], output: null, payload: null, logs: null, deliveries: [], timelineSeq: 0 },
   };
 }
 

@@ -19,6 +19,7 @@ import { keepDescribed } from "./texts.ts";
 import {
   type Effect,
   hasEnded,
+  isShownInPlace,
   type RequestEvent,
   type RequestRecord,
   type RequestView,
@@ -193,8 +194,13 @@ export class RequestTracker extends DurableObject<Env> {
     const effect = this.#takeNext((due) => due.kind === "submit");
     if (effect === null) return;
     await this.#arm();
-    const running = this.#run(effect);
-    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS))]);
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const waited = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
+    });
+    await Promise.race([this.#run(effect), waited]);
+    // A timer that is left running keeps the object in (billed) memory until it fires.
+    clearTimeout(timer);
   }
 
   /** Leases the row that has waited longest, or null. Rows whose try was cut off are dealt with on the way. */
@@ -300,7 +306,8 @@ export class RequestTracker extends DurableObject<Env> {
     const step = advanced(record, event, now, tried);
     if (step.ignored === null) {
       for (const [name, stored] of Object.entries(texts ?? {})) this.#store.keepText(name as TextName, stored);
-      if (step.record.state.stage === "completed") this.#store.dropText("payload");
+      const { state, files } = step.record;
+      if (state.stage === "completed" && !files.some(isShownInPlace)) this.#store.dropText("payload");
     }
     this.#commit(before, step);
     return step;
@@ -380,6 +387,7 @@ export class RequestTracker extends DurableObject<Env> {
       state,
       files,
       output: state.stage === "completed" ? this.#store.text("output") : null,
+      payload: state.stage === "completed" ? this.#store.text("payload") : null,
       logs: logs?.at === "row" ? logs.text : null,
       deliveries: effects
         .filter((effect) => effect.kind === "deliver")

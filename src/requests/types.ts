@@ -150,6 +150,11 @@ export interface RequestFile extends FileSource {
   error: { code: ErrorCode; message: string } | null;
 }
 
+/** A data URI that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
+export function isShownInPlace(file: RequestFile): boolean {
+  return file.status === "failed" && file.source.kind === "data";
+}
+
 export interface StoredFile {
   contentType: string;
   bytes: number;
@@ -293,6 +298,8 @@ export interface RequestView {
   files: RequestFile[];
   /** Only once completed: its text, with a place mark where each file's URL goes (requests/output.ts). */
   output: StoredText | null;
+  /** The output as it came, while a file's bytes lie in it: being copied, or given up on and shown in place. */
+  payload: StoredText | null;
   /** JSON text of upstream's log lines, as the polls saw them. */
   logs: string | null;
   /** Deliveries that are owed, under way or parked. */

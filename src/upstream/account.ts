@@ -73,10 +73,10 @@ export class UpstreamAccount extends DurableObject<Env> {
   }
 
   /** A turn for one call through the gateway. A turn up to GRANT_WAIT_IN_PLACE_MS ahead is granted; the caller waits. */
-  async take(call: { kind: CallKind; requestId: string }): Promise<Grant> {
+  async take(call: { kind: CallKind; requestId: string; leadMs?: number }): Promise<Grant> {
     const resolution = await this.#connection();
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
-    const asked = this.#ask(`${call.kind}:${call.requestId}`);
+    const asked = this.#ask(`${call.kind}:${call.requestId}`, call.leadMs);
     if (asked.kind === "away") return this.#sentAway(asked);
     if (resolution.kind === "later") {
       this.#pace = handBack(this.#pace, asked.at);
@@ -147,8 +147,9 @@ export class UpstreamAccount extends DurableObject<Env> {
     return this.#store.webhooksArrive ? "arriving" : "missing";
   }
 
-  #ask(call: string): Ask {
-    const now = Date.now();
+  /** `leadMs`: no turn before that long from now, for a caller that hears of its turns late. */
+  #ask(call: string, leadMs = 0): Ask {
+    const now = Date.now() + leadMs;
     const asked = ask(this.#pace, now, this.#promised.get(call) ?? null);
     this.#pace = asked.pace;
     this.#promised.delete(call);

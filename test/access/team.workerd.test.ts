@@ -1,9 +1,10 @@
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { keyDigest, makeKey } from "../../src/access/keys.ts";
 import { type Plan, planSchema } from "../../src/access/plan.ts";
 import { askTeam, type Team, teamFor } from "../../src/access/team.ts";
+import { migrate } from "../../src/access/team-schema.ts";
 import type { AdmitInput } from "../../src/access/types.ts";
 
 const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;
@@ -70,6 +71,18 @@ describe("a team", () => {
         .toArray(),
     );
     expect(tables).toEqual([]);
+  });
+
+  it("refuses to run on a store whose history differs from the code's", async () => {
+    const { team } = await newTeam();
+    await runInDurableObject(team, (_instance, state) => {
+      const { storage } = state;
+      expect(() => migrate(storage)).not.toThrow();
+      storage.sql.exec("UPDATE migration SET body = body || ' '");
+      expect(() => migrate(storage)).toThrow("was edited");
+      storage.sql.exec("INSERT INTO migration (n, body) VALUES (99, '')");
+      expect(() => migrate(storage)).toThrow("newer than the code");
+    });
   });
 
   it("stores no key's text", async () => {
@@ -299,6 +312,36 @@ describe("the alarm", () => {
     await team.admit(submit());
     expect(first).toBeGreaterThanOrEqual(before + 60_000);
     expect(await alarmOf(team)).toBe(first);
+  });
+
+  it("asks the tracker, undoes what never started, and then rests", async () => {
+    const { team, submit, used } = await newTeam({ limits: [{ ...DAY, limit: 1 }] });
+    await team.admit(submit({ idempotencyKey: "k" }));
+    const ended = await runInDurableObject(team, async (instance: Team, state) => {
+      state.storage.sql.exec("UPDATE request SET sweep_at = 1");
+      await instance.alarm();
+      return state.storage.getAlarm();
+    });
+    expect(ended).toBeNull();
+    expect(await used()).toEqual([0]);
+    expect(await team.admit(submit({ idempotencyKey: "k" }))).toMatchObject({ kind: "admitted", replayed: false });
+  });
+
+  it("rests when every request has started", async () => {
+    const { team, submit } = await newTeam();
+    await team.started(await admitted(team, submit()));
+    await runInDurableObject(team, (instance: Team) => instance.alarm());
+    expect(await alarmOf(team)).toBeNull();
+  });
+
+  it("is found again by whoever wakes the object", async () => {
+    const { team, submit } = await newTeam();
+    await team.admit(submit());
+    const before = await alarmOf(team);
+    await runInDurableObject(team, (_instance, state) => state.storage.deleteAlarm());
+    await evictDurableObject(team);
+    await team.listKeys();
+    expect(await alarmOf(team)).toBe(before);
   });
 
   it("never throws and rings again for what could not be asked", async () => {

@@ -1,6 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import * as z from "zod";
 import { makeKey } from "../../src/access/keys.ts";
 import { createApp, routes } from "../../src/app.ts";
 import type { Route } from "../../src/http/route.ts";
@@ -244,6 +245,17 @@ describe.each(
   });
 });
 
+describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))("%s", (_name, route) => {
+  it("can be described: every schema has a JSON Schema", () => {
+    for (const schema of [route.params, route.query, route.headers, route.body]) {
+      if (schema !== undefined) expect(z.toJSONSchema(schema, { io: "input" })).toMatchObject({ type: "object" });
+    }
+    for (const { schema } of Object.values(route.answers)) {
+      if (schema !== undefined) expect(() => z.toJSONSchema(schema)).not.toThrow();
+    }
+  });
+});
+
 describe("a deployment that is not configured", () => {
   it("says so on every API path, by name and without a value", async () => {
     for (const path of ["/v1/me", "/v1/nothing", "/v1/requests"]) {
@@ -286,6 +298,16 @@ describe("teams", () => {
   it.each(["Acme", "a_b", "x".repeat(33), ""])("cannot have the id %j", async (id) => {
     const response = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id } });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`id` must be 1 to 32 of a-z, 0-9 and -."]);
+  });
+
+  it("cannot begin with a plan that is wrong, and the answer names the field", async () => {
+    for (const [plan, detail] of [
+      [{ hold_s: 99 }, "`plan.hold_s` must be at most 20."],
+      ["pro", "`plan` must be an object."],
+    ]) {
+      const response = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id: "wrong", plan } });
+      expect([response.status, (await json(response)).detail]).toEqual([400, detail]);
+    }
   });
 
   it("can begin with a plan, or with the default one by name", async () => {

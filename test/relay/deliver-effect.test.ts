@@ -63,6 +63,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
       state: tracker.state,
       files: [],
       output: tracker.state.stage === "completed" ? text("output") : null,
+      payload: null,
       logs: null,
       deliveries: [{ target: "request", failures: 0, parkedAt: null, lastFailure: null }],
       timelineSeq: 0,

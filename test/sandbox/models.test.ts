@@ -25,7 +25,7 @@ describe("what a model answers", () => {
     ],
     ["fal-ai/flux/schnell", { prompt: "a" }, { images: [{ width: 1024, height: 768 }] }, "1"],
     [
-      "fal-ai/flux/dev",
+      "fal-ai/flux/schnell",
       { prompt: "a", image_size: { width: 40, height: 30 } },
       { images: [{ width: 40, height: 30 }] },
       "1",

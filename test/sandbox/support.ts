@@ -25,19 +25,19 @@ export async function json(response: Response): Promise<Record<string, unknown>>
 
 /** A world without past: clock stopped at START, webhooks held, no pace. Then the settings that a test wants. */
 export async function freshWorld(settings: Record<string, unknown> = {}): Promise<void> {
-  await call("POST", "/_sandbox/reset");
-  await call("POST", "/_sandbox/clock", { now: START });
+  await (await call("POST", "/_sandbox/reset")).text();
+  await (await call("POST", "/_sandbox/clock", { now: START })).text();
   await set({ webhooks: "hold", rps: 1_000_000, ...settings });
 }
 
 export async function set(settings: Record<string, unknown>): Promise<void> {
   const answer = await call("PATCH", "/_sandbox/settings", settings);
   if (answer.status !== 200) throw new Error(await answer.text());
-  await answer.body?.cancel();
+  await answer.text();
 }
 
 export async function advance(ms: number): Promise<void> {
-  await call("POST", "/_sandbox/clock", { advance_ms: ms });
+  await (await call("POST", "/_sandbox/clock", { advance_ms: ms })).text();
 }
 
 export const FLUX = "fal-ai/flux/schnell";

@@ -169,6 +169,12 @@ describe("handBack", () => {
     expect(nextTurn(handBack(pace, NOW), NOW).at).toBe(NOW);
   });
 
+  test("lets nobody overtake those who wait", () => {
+    const { pace, turns } = takeMany(newPace(RPS), RPS + 3, NOW);
+    const freed = handBack(pace, turns[RPS] ?? 0);
+    expect(nextTurn(freed, NOW + 1_051).at).toBe(NOW + 1_365);
+  });
+
   test("does nothing for a turn that it does not know", () => {
     const { pace } = takeMany(newPace(RPS), RPS, NOW);
     expect(handBack(pace, NOW - 5_000)).toEqual(pace);

@@ -87,6 +87,6 @@ async function bodyOf(context: EffectContext, endedAt: number): Promise<string |
     baseUrl: baseUrlOf(config, origin),
     signingKeys: config.SIGNING_KEY,
   });
-  const outputLeftOut = view.output?.at === "r2";
+  const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
   return endEvent({ outcome: stage, recovered: recoveredAt !== null, endedAt, requestText, outputLeftOut });
 }

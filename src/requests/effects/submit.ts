@@ -9,7 +9,7 @@ import { createUpstreamClient } from "../../upstream/client.ts";
 import { loadText } from "../texts.ts";
 import type { RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { useGrant } from "./turn.ts";
+import { turnAt } from "./turn.ts";
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
   const { env, config } = context;
@@ -21,17 +21,15 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null };
   try {
     const account = accountFor(env);
-    const grant = await account.take({ kind: "submit", requestId: state.id });
+    const grant = await turnAt(context, "submit");
     if (!grant.granted) {
       if (grant.reason === "refused") return happened({ type: "submit_refused", error: grant.error });
       return happened({ type: "wait_ordered", until: grant.retryAt, position: grant.position });
     }
-    const usable = await useGrant(context, grant);
     const leftS = startTimeoutLeftS(state, context.now());
-    if (!usable || (leftS !== null && leftS <= 0)) {
+    if (leftS !== null && leftS <= 0) {
       await account.handBack(grant.notBefore);
-      if (usable) return happened({ type: "time_ran_out" });
-      return { kind: "turned_away", until: context.now() };
+      return happened({ type: "time_ran_out" });
     }
     const { connection, webhooks, pinnedUsers } = grant;
     if (!context.apply({ type: "granted", connection, webhooks, pinnedUsers })) {

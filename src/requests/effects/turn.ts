@@ -1,33 +1,39 @@
 // A call's turn at the Maton account: asked for, waited for in place when it is near, handed back when it was missed.
 
-import { accountFor } from "../../upstream/account.ts";
+import { GRANT_LEAD_MAX_MS, GRANT_TRIES, SECOND_MS } from "../../limits.ts";
+import { accountFor, type CallKind, type Grant } from "../../upstream/account.ts";
 import type { Later } from "../../upstream/answers.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
-/** Waits for the grant's moment; false when it was missed and has to be handed back. */
-export async function useGrant(
-  context: EffectContext,
-  grant: { notBefore: number; notAfter: number },
-): Promise<boolean> {
-  const wait = grant.notBefore - context.now();
-  if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-  return context.now() <= Math.max(grant.notAfter, grant.notBefore);
+/**
+ * A turn whose moment is now, or the account's word that there is none yet. Who hears of its turn too late (a far region,
+ * clocks that differ) hands it back and asks for one that lies twice as far ahead as it was late.
+ */
+export async function turnAt(context: EffectContext, kind: CallKind): Promise<Grant> {
+  const account = accountFor(context.env);
+  const requestId = context.record().state.id;
+  let leadMs = 0;
+  for (let tries = 0; tries < GRANT_TRIES; tries++) {
+    const grant = await account.take({ kind, requestId, leadMs });
+    if (!grant.granted) return grant;
+    const wait = grant.notBefore - context.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    if (context.now() <= grant.notAfter) return grant;
+    await account.handBack(grant.notBefore);
+    leadMs = Math.min(GRANT_LEAD_MAX_MS, 2 * (context.now() - grant.notBefore));
+  }
+  return { granted: false, reason: "pace", retryAt: context.now() + SECOND_MS, position: 0 };
 }
 
 /** Takes a turn for a call about a request that fal has. Null when it may be made now. */
 export async function takeTurn(
   context: EffectContext,
-  kind: "status" | "result" | "cancel",
+  kind: Exclude<CallKind, "submit">,
 ): Promise<EffectOutcome | null> {
-  const account = accountFor(context.env);
-  const grant = await account.take({ kind, requestId: context.record().state.id });
-  if (!grant.granted) {
-    if (grant.reason === "refused") return { kind: "failed", reason: grant.error.code, retryAfterMs: null };
-    return { kind: "turned_away", until: grant.retryAt };
-  }
-  if (await useGrant(context, grant)) return null;
-  await account.handBack(grant.notBefore);
-  return { kind: "turned_away", until: context.now() };
+  const grant = await turnAt(context, kind);
+  if (grant.granted) return null;
+  if (grant.reason === "refused") return { kind: "failed", reason: grant.error.code, retryAfterMs: null };
+  return { kind: "turned_away", until: grant.retryAt };
 }
 
 /** A call that told nothing: what it says about the account is told to the account, the row comes back later. */

@@ -1,0 +1,142 @@
+// Holds the layout: imports of src/ go one way, Hono stays at the edge, the sandbox stays outside, pure files stay pure.
+// Reads text, needs no dependency. Prints offenders as file:line and exits 1.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface Offence {
+  file: string;
+  line: number;
+  reason: string;
+}
+
+/** Where a file stands. An import goes to the same folder or to a lower level; files at the root of src/ are the lowest. */
+const LEVELS: Readonly<Record<string, number>> = {
+  "index.ts": 7,
+  "app.ts": 6,
+  compat: 5,
+  http: 4,
+  requests: 3,
+  access: 2,
+  upstream: 2,
+  mirror: 2,
+  relay: 2,
+  net: 1,
+};
+const LOWEST = 0;
+
+/** What everybody may know as types: Durable Objects know each other through env.ts, and a request's words are shared. */
+const SHARED_TYPES = ["env.ts", "requests/types.ts"];
+/** Areas that may know Hono. */
+const EDGE = ["app.ts", "http", "compat"];
+
+/** No I/O, no clock, no chance: what these decide can be tested as a table. */
+export const PURE_FILES: readonly string[] = [
+  "access/credentials.ts",
+  "access/cursor.ts",
+  "access/plan.ts",
+  "access/quota.ts",
+  "mirror/data-uri.ts",
+  "mirror/hosts.ts",
+  "mirror/walk.ts",
+  "relay/event.ts",
+  "requests/machine.ts",
+  "requests/record.ts",
+  "requests/schedule.ts",
+  "requests/types.ts",
+  "upstream/model-id.ts",
+  "upstream/pace.ts",
+  "upstream/words.ts",
+];
+const PURE_MAY_IMPORT = [...PURE_FILES, "errors.ts", "ids.ts", "json.ts", "limits.ts", "picomatch", "zod"];
+const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
+
+const STATEMENT = /^[ \t]*(?:import|export)\s+(type\s+)?(?:[^"';]*?\bfrom\s*)?["']([^"']+)["']/gm;
+const DYNAMIC = /\bimport\(\s*["']([^"']+)["']\s*\)/g;
+const STRING_OR_COMMENT = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+
+/** Checks files of src/, given as path (from src/, with slashes) -> text. */
+export function checkImports(files: ReadonlyMap<string, string>): Offence[] {
+  return [...files].flatMap(([file, text]) => [...checkFile(file, text), ...checkPurity(file, text)]);
+}
+
+function checkFile(file: string, text: string): Offence[] {
+  const code = blank(text, (token) => token.startsWith("/"));
+  const offences: Offence[] = [];
+  const judge = (index: number, target: string, typeOnly: boolean) => {
+    const reason = faultOf(file, target, typeOnly);
+    if (reason !== null) offences.push({ file, line: lineOf(code, index), reason });
+  };
+  for (const match of code.matchAll(STATEMENT)) {
+    const [all, type, target = ""] = match;
+    judge(match.index + all.length - 1, target, type !== undefined);
+  }
+  for (const match of code.matchAll(DYNAMIC)) judge(match.index, match[1] ?? "", false);
+  return offences;
+}
+
+/** What is wrong with one import, or null. */
+function faultOf(file: string, target: string, typeOnly: boolean): string | null {
+  if (!target.startsWith(".")) {
+    if (/^hono(\/|$)/.test(target) && !EDGE.includes(areaOf(file))) return "hono belongs to app, http and compat";
+    return pureFault(file, target, typeOnly);
+  }
+  const to = normalize(join(dirname(file), target))
+    .split(sep)
+    .join("/");
+  if (to.startsWith("../")) return `${target} leads out of src/`;
+  if (!to.endsWith(".ts")) return `${target} lacks its .ts ending`;
+  const [from, into] = [areaOf(file), areaOf(to)];
+  const allowed =
+    from === into || levelOf(from) > levelOf(into) || (typeOnly && (file === "env.ts" || SHARED_TYPES.includes(to)));
+  const bothLowest = levelOf(from) === LOWEST && levelOf(into) === LOWEST;
+  if (!allowed && !bothLowest) return `${from} may not import ${into}`;
+  return pureFault(file, to, typeOnly);
+}
+
+function pureFault(file: string, target: string, typeOnly: boolean): string | null {
+  if (typeOnly || !PURE_FILES.includes(file) || PURE_MAY_IMPORT.includes(target)) return null;
+  return `a pure file may not import ${target}`;
+}
+
+function checkPurity(file: string, text: string): Offence[] {
+  if (!PURE_FILES.includes(file)) return [];
+  const code = blank(text, () => true);
+  return [...code.matchAll(IMPURE)].map((match) => {
+    return { file, line: lineOf(code, match.index), reason: `a pure file may not use ${match[0]}` };
+  });
+}
+
+/** The text with the strings and comments that `which` picks turned into spaces, so that lines stay where they are. */
+function blank(text: string, which: (token: string) => boolean): string {
+  return text.replaceAll(STRING_OR_COMMENT, (token) => (which(token) ? token.replaceAll(/[^\n]/g, " ") : token));
+}
+
+function lineOf(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}
+
+/** The folder under src/, or the file's own name at the root. */
+function areaOf(file: string): string {
+  return file.split("/")[0] ?? file;
+}
+
+function levelOf(area: string): number {
+  return LEVELS[area] ?? LOWEST;
+}
+
+/** Every TypeScript file under a folder, as `checkImports` takes them. */
+export function readTree(folder: string): Map<string, string> {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+  return new Map(paths.map((path) => [path.split(sep).join("/"), readFileSync(join(folder, path), "utf8")]));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = fileURLToPath(new URL("../src", import.meta.url).href);
+  const offences = checkImports(readTree(folder));
+  for (const { file, line, reason } of offences) {
+    console.error(`${relative(process.cwd(), join(folder, file))}:${line} ${reason}`);
+  }
+  if (offences.length > 0) process.exitCode = 1;
+}
