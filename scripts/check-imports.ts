@@ -42,6 +42,7 @@ export const PURE_FILES: readonly string[] = [
   "mirror/walk.ts",
   "relay/event.ts",
   "requests/machine.ts",
+  "requests/move.ts",
   "requests/record.ts",
   "requests/schedule.ts",
   "requests/types.ts",

@@ -45,12 +45,12 @@ const positiveInt = z
 
 const mediaHosts = z.string().transform((text, context) => {
   const hosts = commaList(text);
-  for (const host of hosts) {
+  for (const [index, host] of hosts.entries()) {
     const wellFormed = /^https?:\/\//.test(host)
       ? URL.canParse(host) && new URL(host).pathname === "/"
       : /^[a-z0-9.-]+(:[0-9]+)?$/i.test(host);
     if (!wellFormed) {
-      context.addIssue({ code: "custom", message: `"${host}" is neither a host nor an origin` });
+      context.addIssue({ code: "custom", message: `entry ${index + 1} is neither a host nor an origin` });
       return z.NEVER;
     }
   }

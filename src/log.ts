@@ -3,7 +3,10 @@
 
 /** The only things a log line may carry. Ids and codes, no free text from callers or upstream. */
 export interface LogFields {
+  /** A Sluice request. */
   request?: string;
+  /** One HTTP call: what `X-Request-Id` said. */
+  call?: string;
   team?: string;
   key?: string;
   route?: string;

@@ -6,7 +6,7 @@ import type { Call } from "./call.ts";
 import { parseExact } from "./json.ts";
 import { stateAt } from "./lifecycle.ts";
 import { changedSettings, type WireSettings } from "./settings.ts";
-import type { Clock, Delivery, Call as LoggedCall, UpstreamRequest } from "./store.ts";
+import type { Clock, Delivery, LoggedCall, UpstreamRequest } from "./store.ts";
 import { deliveryHeaders, webhookBody } from "./webhooks.ts";
 
 /** What only the world itself can do. */

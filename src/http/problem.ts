@@ -50,7 +50,7 @@ export function problemResponse(refused: Refusal, callId: string, extras: Proble
 /** The one answer to a fault. The log has its class and the call's id, the caller has the id. */
 export function onFault(fault: Error, context: Context<AppEnv>): Response {
   const callId = context.get("callId");
-  logEvent("call.failed", { request: callId, method: context.req.method, error: faultName(fault) });
+  logEvent("call.failed", { call: callId, method: context.req.method, error: faultName(fault) });
   const detail = "Something went wrong here, and it was noted.";
   const hint = `Try again; if it stays, tell the operator this id: ${callId}.`;
   return problemResponse(refusal("internal", detail, { hint }), callId);

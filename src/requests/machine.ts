@@ -3,6 +3,7 @@
 // Pure: no `this`, no fetch, no storage, no clock. Imports types, schedule's poll rhythm and limits.
 
 import { DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
+import { Move, UPSTREAM_EFFECTS } from "./move.ts";
 import { pollGapMs } from "./schedule.ts";
 import {
   type EffectOrder,
@@ -79,7 +80,8 @@ export function transition(
 
     case "wait_ordered":
       if (state.stage !== "held") return ignored("not held");
-      return move.change({ queuePosition: event.position }).owe("submit", event.until);
+      if (event.position !== state.queuePosition) move.change({ queuePosition: event.position });
+      return move.owe("submit", event.until);
 
     case "submit_taken":
       return submitTaken(move, event.upstreamId, event.queuePosition);
@@ -319,8 +321,10 @@ function doorbellRung(move: Move, candidateId: string | null, reason: string): T
       return move.change({ candidateId }).owe("fetch_result", now).note("doorbell", note);
     case "queued":
     case "running": {
+      // The look that an earlier ring asked for is still to come: whoever rings on must not put it off.
+      if (state.doorbellAt !== null && state.doorbellAt > now) return ignored("a look is due already");
       const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
-      return move.change({ doorbellAt: dueAt }).owe("poll", dueAt).note("doorbell", note);
+      return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
     }
     default:
       return ignored("nothing to look at");
@@ -401,8 +405,6 @@ function isUpstream(state: RequestState): boolean {
   return state.stage === "queued" || state.stage === "running";
 }
 
-const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "expire"] as const;
-
 /** While held, a start time-out is ours to keep; once fal has the request, fal keeps what is left of it. */
 function startTimeoutOrders(state: RequestState): EffectOrder[] {
   if (state.startTimeoutS === null) return [];
@@ -442,69 +444,4 @@ function resultLost(): RequestError {
 
 function ignored(reason: string, notes: TimelineNote[] = []): Transition {
   return { kind: "ignored", reason, notes };
-}
-
-type OwedName = EffectOrder["kind"] | readonly [EffectOrder["kind"], string | number];
-
-/** An applied transition while it is being put together. Every change of what callers can see is a new revision. */
-class Move implements Extract<Transition, { kind: "applied" }> {
-  readonly kind = "applied";
-  readonly now: number;
-  readonly #revision: number;
-  state: RequestState;
-  files: RequestFile[];
-  orders: EffectOrder[] = [];
-  notes: TimelineNote[] = [];
-
-  constructor(state: RequestState, files: readonly RequestFile[], now: number) {
-    this.#revision = state.revision;
-    this.state = state;
-    this.files = [...files];
-    this.now = now;
-  }
-
-  asApplied(): Extract<Transition, { kind: "applied" }> {
-    return { kind: "applied", state: this.state, files: this.files, orders: this.orders, notes: this.notes };
-  }
-
-  change(fields: Partial<RequestState>): this {
-    this.state = { ...this.state, ...fields, revision: this.#revision + 1 };
-    return this;
-  }
-
-  stage(stage: RequestState["stage"], fields: Partial<RequestState>): this {
-    return this.change({ ...fields, stage });
-  }
-
-  file(n: number, fields: Partial<RequestFile>): this {
-    this.files = this.files.map((file) => (file.n === n ? { ...file, ...fields } : file));
-    return this.change({});
-  }
-
-  owe(name: OwedName, dueAt: number): this {
-    this.orders.push({ do: "owe", ...named(name), dueAt });
-    return this;
-  }
-
-  drop(...names: OwedName[]): this {
-    for (const name of names) this.orders.push({ do: "drop", ...named(name) });
-    return this;
-  }
-
-  note(what: string, detail?: TimelineNote["detail"]): this {
-    this.notes.push(detail === undefined ? { what } : { what, detail });
-    return this;
-  }
-
-  /** The end: nothing more is wanted from upstream, and Team has to hear of it. */
-  end(stage: "completed" | "failed" | "canceled", by: RequestState["endedBy"], error: RequestError | null): this {
-    return this.stage(stage, { endedBy: by, error, endedAt: this.now, queuePosition: null })
-      .drop(...UPSTREAM_EFFECTS)
-      .owe("settle", this.now)
-      .note(stage);
-  }
-}
-
-function named(name: OwedName): { kind: EffectOrder["kind"]; target?: string } {
-  return typeof name === "string" ? { kind: name } : { kind: name[0], target: String(name[1]) };
 }

@@ -26,8 +26,9 @@ export function begun(input: StartInput): Step {
 /** Applies an event. With `done`, the row of that try is finished: it stays only if the machine owes it anew. */
 export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: Try): Step {
   const row = done && liveRow(record, done);
-  // A submit's answer is always worth hearing: its row may be gone because a webhook was faster.
-  if (done && !row && done.name !== "submit") return unchanged(record, "a try that is no longer live");
+  // A submit's answer is worth hearing when its row is gone: a webhook was faster. While another try has the row, it is not.
+  const owed = done !== undefined && record.effects.some((effect) => effect.name === done.name);
+  if (done && !row && (owed || done.name !== "submit")) return unchanged(record, "a try that is no longer live");
   const move = transition(record.state, record.files, event, now);
   if (move.kind === "ignored") {
     const effects = row ? record.effects.filter((effect) => effect.name !== row.name) : record.effects;

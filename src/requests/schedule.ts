@@ -39,7 +39,8 @@ export function withOrders(effects: readonly Effect[], orders: readonly EffectOr
       continue;
     }
     const known = rows.get(name);
-    rows.set(name, known ? owedAgain(known, order.dueAt) : newEffect(order));
+    const dueAt = order.do === "hasten" && known ? Math.min(known.dueAt, order.dueAt) : order.dueAt;
+    rows.set(name, known ? owedAgain(known, dueAt) : newEffect(order));
   }
   return [...rows.values()];
 }
@@ -49,7 +50,7 @@ function owedAgain(known: Effect, dueAt: number): Effect {
   return known.parkedAt === null ? { ...known, dueAt } : { ...known, dueAt, failures: 0, parkedAt: null };
 }
 
-function newEffect(order: Extract<EffectOrder, { do: "owe" }>): Effect {
+function newEffect(order: Exclude<EffectOrder, { do: "drop" }>): Effect {
   return {
     name: effectName(order.kind, order.target),
     kind: order.kind,

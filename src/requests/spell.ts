@@ -80,7 +80,8 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
     started_at: isoTime(state.startedAt),
     completed_at: isoTime(state.endedAt),
     expires_at: null,
-    output: output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? inPlace?.get(n) ?? "")),
+    output:
+      output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? inPlace?.get(n) ?? "")),
     files: files.map((file, n) => spellFile(file, urls[n] ?? null)),
     error: state.error === null ? null : new RawText(spellError(state.error)),
     cost: { currency: "USD", estimated: null, charged: null, source: "unknown" },

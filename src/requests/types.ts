@@ -199,6 +199,8 @@ export interface Effect {
 /** What the machine wants done to the rows. */
 export type EffectOrder =
   | { do: "owe"; kind: EffectKind; target?: string; dueAt: number }
+  /** The same, but what is due sooner stays so. */
+  | { do: "hasten"; kind: EffectKind; target?: string; dueAt: number }
   | { do: "drop"; kind: EffectKind; target?: string };
 
 /** The end as upstream told it. */

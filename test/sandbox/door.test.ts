@@ -1,11 +1,9 @@
-import { evictDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { beforeEach, expect, it } from "vitest";
 import type { Env } from "../../sandbox/src/env.ts";
 import { cancelAt, logsAt, planTiming, stateAt } from "../../sandbox/src/lifecycle.ts";
 import { readQueuePath } from "../../sandbox/src/paths.ts";
 import { defaultSettings } from "../../sandbox/src/settings.ts";
-import { advance, call, FLUX, finished, freshWorld, json, START, set, submit } from "./support.ts";
+import { advance, call, FLUX, freshWorld, json, START, set, submit } from "./support.ts";
 
 beforeEach(() => freshWorld());
 
@@ -130,16 +128,6 @@ it("has a clock that stops, moves on and goes back to real time", async () => {
   for (const wish of ["{", { now: -1 }, { later: 1 }, {}]) {
     expect((await call("POST", "/_sandbox/clock", wish)).status).toBe(400);
   }
-});
-
-it("keeps everything over a restart", async () => {
-  await set({ rps: 77 });
-  const request = await finished({ prompt: "a" });
-  const before = await (await call("GET", request.result)).text();
-  await evictDurableObject((env as unknown as Env).WORLD.getByName("world"));
-  expect(await json(await call("GET", "/_sandbox/settings"))).toMatchObject({ rps: 77, webhooks: "hold" });
-  expect(await json(await call("GET", "/_sandbox/clock"))).toEqual({ now: START + 5_000, frozen: true });
-  expect(await (await call("GET", request.result)).text()).toBe(before);
 });
 
 it("forgets everything on reset", async () => {

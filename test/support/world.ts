@@ -5,7 +5,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env, exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
-import { DAY_MS } from "../../src/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
 import { alarmAt } from "../../src/requests/schedule.ts";
 import { RequestStore } from "../../src/requests/store.ts";
 import type { RequestRecord } from "../../src/requests/types.ts";
@@ -107,6 +107,13 @@ export class Team {
     return answer.body;
   }
 
+  /** What is used of each limit of the plan, in the plan's order. */
+  async used(): Promise<number[]> {
+    const answer = await this.send<{ limits: { used: number }[] }>("GET", "/v1/me");
+    expect(answer.status).toBe(200);
+    return answer.body.limits.map((limit) => limit.used);
+  }
+
   async timeline(id: string): Promise<string[]> {
     const answer = await this.send<{ data: { event: string }[] }>("GET", `/v1/requests/${id}/timeline`);
     return answer.body.data.map((entry) => entry.event);
@@ -152,6 +159,31 @@ export async function deliverWebhooks(): Promise<number[]> {
     if (status >= 200 && status < 300) await sandbox("DELETE", `outbox/${delivery.id}`);
   }
   return statuses;
+}
+
+export interface WebhookWish {
+  /** fal's id of the request: `upstream.request_id`. */
+  request_id: string;
+  variant?: "ok" | "error" | "null" | "forged" | "stale" | "stranger";
+  /** The fal user who signs; the request's own unless told otherwise. */
+  user_id?: string;
+  timestamp_offset_s?: number;
+  /** Signed with a key that fal does not have. */
+  forged?: boolean;
+  /** Another body than fal would send, with a signature that fits it. */
+  body?: string;
+}
+
+/** A webhook about a request as fal would sign it now, whether or not one is owed. */
+export function signedWebhook(wish: WebhookWish): Promise<Pick<Delivery, "url" | "headers" | "body">> {
+  return sandbox("POST", "webhooks", wish);
+}
+
+/** One whole request of this team, so that the account knows its fal user, fal's keys, and that webhooks arrive. */
+export async function introduceAccount(team: Team): Promise<void> {
+  const { id } = await team.submit("the first of an account");
+  await passTime(5 * SECOND_MS);
+  expect((await runToEnd(team, id)).status).toBe("COMPLETED");
 }
 
 /** What the sandbox counted at its gateway. */
@@ -200,6 +232,11 @@ export async function passTime(ms: number): Promise<void> {
 
 export function trackerOf(id: string) {
   return bindings.TRACKER.get(bindings.TRACKER.idFromString(id));
+}
+
+/** Runs the team's alarm now. False when none was set. */
+export function ringTeam(team: Team): Promise<boolean> {
+  return runDurableObjectAlarm(bindings.TEAM.getByName(team.id));
 }
 
 /** Runs the tracker's alarm now, whenever it was set for. False when none was set. */
@@ -255,4 +292,20 @@ export function interceptFetch(intercept: Intercept): void {
     if (new URL(request.url).pathname.startsWith("/_sandbox/")) return real(request);
     return intercept(request, () => real(request));
   });
+}
+
+/** Which of fal's calls a request to the gateway is; "other" for connections, keys and files. */
+export function upstreamCall(request: Request): "submit" | "status" | "result" | "cancel" | "other" {
+  const { pathname } = new URL(request.url);
+  if (!pathname.startsWith("/fal-ai/")) return "other";
+  if (!pathname.includes("/requests/")) return request.method === "POST" ? "submit" : "other";
+  if (pathname.endsWith("/status")) return "status";
+  return pathname.endsWith("/cancel") ? "cancel" : "result";
+}
+
+/** Timers of exactly this length go off almost at once until `vi.restoreAllMocks()`: a time limit passes unwaited. */
+export function hurryTimers(ms: number): void {
+  const real = globalThis.setTimeout;
+  const hurried = (run: () => void, delay?: number) => real(run, delay === ms ? 20 : delay);
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(hurried as unknown as typeof setTimeout);
 }

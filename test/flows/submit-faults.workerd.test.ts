@@ -1,0 +1,278 @@
+// A submit whose answer gets lost: it may have been taken and paid for, so it is proven or given up on, never sent again.
+
+import { runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  HOUR_MS,
+  MINUTE_MS,
+  SECOND_MS,
+  SUBMIT_ANSWER_WAIT_MS,
+  SUBMIT_TIMEOUT_MS,
+  UNCERTAIN_GRACE_MS,
+} from "../../src/limits.ts";
+import { RequestTracker } from "../../src/requests/tracker.ts";
+import {
+  bindings,
+  deliverWebhooks,
+  expectArmed,
+  freezeClocks,
+  hurryTimers,
+  interceptFetch,
+  introduceAccount,
+  passTime,
+  post,
+  recordOf,
+  ring,
+  runToEnd,
+  sandbox,
+  sandboxCalls,
+  signedWebhook,
+  Team,
+  trackerOf,
+  upstreamCall,
+  upstreamRequests,
+} from "../support/world.ts";
+
+const ONE_LIMIT = { limits: [{ name: "day", scope: "team", per: "request", window: "1mo", limit: 5 }] };
+
+let team: Team;
+beforeEach(async () => {
+  await freezeClocks();
+  team = await Team.create(undefined, ONE_LIMIT);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Lets the sandbox take every submit and puts another answer in the place of its own. */
+function answerSubmitsWith(answer: () => Response | Promise<Response>): void {
+  interceptFetch(async (request, pass) => {
+    if (upstreamCall(request) !== "submit") return pass();
+    await (await pass()).text();
+    return answer();
+  });
+}
+
+/** A submit that is held in its call until `let go`; what upstream answers gets through only then. */
+function holdSubmits(): { reached: Promise<void>; letGo: () => void } {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  interceptFetch(async (request, pass) => {
+    if (upstreamCall(request) !== "submit") return pass();
+    const answer = await pass();
+    reached.resolve();
+    await gate.promise;
+    return answer;
+  });
+  return { reached: reached.promise, letGo: gate.resolve };
+}
+
+/** How many submits left for upstream since the sandbox was reset: the one figure that must never be two. */
+async function submitsSent(): Promise<number> {
+  return (await sandboxCalls()).counts.submit ?? 0;
+}
+
+async function idOfOnlyRequest(): Promise<string> {
+  const listed = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests");
+  expect(listed.body.data).toHaveLength(1);
+  return listed.body.data[0]?.id ?? "";
+}
+
+interface Loss {
+  how: string;
+  prompt?: string;
+  arrange?: () => unknown;
+}
+
+const LOSSES: Loss[] = [
+  { how: "breaks off in the middle", prompt: "sandbox:submit-drop" },
+  { how: "is a page instead of JSON", prompt: "sandbox:submit-garbage" },
+  { how: "is fal's 500", prompt: "sandbox:submit-500,taken" },
+  { how: "is fal's 503", prompt: "sandbox:submit-503,taken" },
+  { how: "is the gateway's 500", prompt: "sandbox:gateway-500,taken" },
+  { how: "is a bare 504 of something in between", arrange: () => answerSubmitsWith(() => new Response("", { status: 504 })) },
+  { how: "is a 408", arrange: () => answerSubmitsWith(() => Response.json({ detail: "Timeout" }, { status: 408 })) },
+  { how: "names no id", arrange: () => answerSubmitsWith(() => Response.json({ status: "IN_QUEUE" })) },
+  { how: "names an id that is none", arrange: () => answerSubmitsWith(() => Response.json({ request_id: "../x" })) },
+  { how: "is empty", arrange: () => answerSubmitsWith(() => new Response(null, { status: 200 })) },
+  {
+    how: "is a redirect",
+    arrange: () => answerSubmitsWith(() => new Response(null, { status: 302, headers: { Location: "https://x.test/" } })),
+  },
+  { how: "is cut off on its way", arrange: () => answerSubmitsWith(() => Promise.reject(new TypeError("lost"))) },
+  {
+    how: "does not come in time",
+    prompt: "sandbox:submit-timeout",
+    arrange: async () => {
+      hurryTimers(SUBMIT_TIMEOUT_MS);
+      await sandbox("PATCH", "settings", { hang_ms: 500 });
+    },
+  },
+];
+
+describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange }) => {
+  beforeEach(async () => {
+    await introduceAccount(team);
+    await sandbox("POST", "reset");
+    await passTime(MINUTE_MS);
+    await arrange?.();
+  });
+
+  it("waits as uncertain, and the webhook that proves it completes it", async () => {
+    const submitted = await team.submit(prompt);
+    expect(submitted).toMatchObject({ status: "IN_QUEUE", stage: "uncertain", error: null, upstream: { request_id: null } });
+    await expectArmed(submitted.id);
+    await passTime(MINUTE_MS);
+    expect((await sandboxCalls()).total).toBe(1);
+    expect(await deliverWebhooks()).toEqual([200]);
+    await expectArmed(submitted.id);
+    const ended = await runToEnd(team, submitted.id);
+    const [taken, ...others] = await upstreamRequests();
+    expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+    expect(ended.upstream).toEqual({ request_id: taken?.request_id, calls: 1 });
+    expect(others).toEqual([]);
+    expect(await submitsSent()).toBe(1);
+    expect(await team.used()).toEqual([2]);
+    expect(await team.timeline(submitted.id)).toEqual(
+      expect.arrayContaining(["admitted", "granted", "submit_answer_lost", "webhook", "stored", "completed", "settled"]),
+    );
+  });
+
+  it("is given up after six hours without proof, unknown whether charged, and is not sent again", async () => {
+    const { id } = await team.submit(prompt);
+    await passTime(UNCERTAIN_GRACE_MS - SECOND_MS);
+    await ring(id);
+    expect((await team.read(id)).stage).toBe("uncertain");
+    await expectArmed(id);
+    await passTime(SECOND_MS);
+    const ended = await runToEnd(team, id, { webhooks: false });
+    expect(ended).toMatchObject({
+      status: "FAILED",
+      error: { code: "submit_uncertain", charged: "unknown", retryable: false },
+      output: null,
+    });
+    expect(await ring(id)).toBe(false);
+    expect((await sandboxCalls()).total).toBe(1);
+    expect(await team.used()).toEqual([2]);
+  });
+});
+
+describe("a request that was given up as uncertain", () => {
+  it("is recovered by a verified webhook that comes after all, once, and stays counted once", async () => {
+    await introduceAccount(team);
+    await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
+    const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
+    expect((await runToEnd(team, id, { webhooks: false })).error?.code).toBe("submit_uncertain");
+    const failed = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests?status=failed");
+    expect(failed.body.data).toMatchObject([{ id }]);
+    const taken = (await upstreamRequests()).at(-1)?.request_id ?? "";
+    expect(await post(await signedWebhook({ request_id: taken }))).toBe(200);
+    await expectArmed(id);
+    const ended = await runToEnd(team, id, { webhooks: false });
+    expect(ended).toMatchObject({ status: "COMPLETED", error: null, files: [{ status: "stored" }] });
+    expect(await team.timeline(id)).toContain("recovered");
+    const completed = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests?status=completed");
+    expect(completed.body.data.map((each) => each.id)).toContain(id);
+    expect(await team.used()).toEqual([2]);
+    expect(await post(await signedWebhook({ request_id: taken, variant: "error" }))).toBe(200);
+    expect((await team.read(id)).status).toBe("COMPLETED");
+  });
+});
+
+describe("while a submit is uncertain, what cannot be believed is looked at, not trusted", () => {
+  it("a webhook signed for a fal user that is not known yet ends it once an authenticated call agrees", async () => {
+    await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
+    const { id } = await team.submit("sandbox:submit-drop");
+    await passTime(5 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect((await team.read(id)).stage).toBe("uncertain");
+    await expectArmed(id);
+    const ended = await runToEnd(team, id, { webhooks: false });
+    expect(ended.status).toBe("COMPLETED");
+    expect((await sandboxCalls()).counts).toMatchObject({ submit: 1, result: 1 });
+  });
+
+  it("a forged one that names the right id leads to it, as the result is fetched with our own key", async () => {
+    await introduceAccount(team);
+    const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
+    await passTime(5 * SECOND_MS);
+    const taken = (await upstreamRequests()).at(-1)?.request_id ?? "";
+    expect(await post(await signedWebhook({ request_id: taken, forged: true }))).toBe(401);
+    await expectArmed(id);
+    expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
+  });
+
+  it("a forged one that names an id which fal does not know changes nothing", async () => {
+    await introduceAccount(team);
+    const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
+    await passTime(2 * MINUTE_MS);
+    const taken = (await upstreamRequests()).at(-1)?.request_id ?? "";
+    const body = JSON.stringify({ request_id: crypto.randomUUID(), status: "OK", payload: { images: [] } });
+    expect(await post(await signedWebhook({ request_id: taken, forged: true, body }))).toBe(401);
+    await ring(id);
+    expect(await team.read(id)).toMatchObject({ stage: "uncertain", output: null, upstream: { request_id: null } });
+    expect(await team.timeline(id)).toContain("candidate_disproved");
+    await expectArmed(id);
+    // The true one is still welcome.
+    expect(await post(await signedWebhook({ request_id: taken }))).toBe(200);
+    expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
+  });
+});
+
+describe("an answer that is slow", () => {
+  it("leaves the caller with 202 after ten seconds, and is followed up as soon as it is here", async () => {
+    await introduceAccount(team);
+    const { letGo } = holdSubmits();
+    hurryTimers(SUBMIT_ANSWER_WAIT_MS);
+    const submitted = await team.submit("sandbox:webhook-lost");
+    expect(submitted).toMatchObject({ status: "IN_QUEUE", stage: "submitting" });
+    await expectArmed(submitted.id);
+    letGo();
+    await vi.waitFor(async () => expect((await recordOf(submitted.id))?.state.stage).toBe("queued"));
+    await vi.waitFor(() => expectArmed(submitted.id));
+    expect((await runToEnd(team, submitted.id, { webhooks: false })).status).toBe("COMPLETED");
+    expect(await submitsSent()).toBe(2);
+  });
+
+  it("counts as lost once its lease is over, and is taken gladly when it comes after all", async () => {
+    const { reached, letGo } = holdSubmits();
+    const answer = team.submit("a cat");
+    await reached;
+    const id = await idOfOnlyRequest();
+    await passTime(2 * MINUTE_MS);
+    await ring(id);
+    expect((await team.read(id)).stage).toBe("uncertain");
+    await expectArmed(id);
+    letGo();
+    expect(await answer).toMatchObject({ stage: "queued" });
+    await expectArmed(id);
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect(await submitsSent()).toBe(1);
+  });
+});
+
+describe("without a public URL no webhook can prove a lost submit", () => {
+  it("so it fails at once, unknown whether charged", async () => {
+    answerSubmitsWith(() => new Response("", { status: 502 }));
+    const id = bindings.TRACKER.newUniqueId().toString();
+    const stage = await runInDurableObject(trackerOf(id), async (_instance, state) => {
+      const offline = new RequestTracker(state, { ...bindings, PUBLIC_URL: "" } as typeof bindings);
+      const started = await offline.start({
+        ...{ id, team: team.id, keyId: "key_1", user: null, model: "fal-ai/flux/schnell" },
+        input: { at: "row", text: '{"prompt":"a cat"}' },
+        ...{ options: {}, tags: {}, metadata: null, webhookUrl: null, startTimeoutS: null },
+        ...{ origin: "https://sluice.test", admittedAt: Date.now() },
+      });
+      return started.kind === "started" ? started.view.state : null;
+    });
+    expect(stage).toMatchObject({ stage: "failed", error: { code: "submit_uncertain", charged: "unknown" } });
+    const [taken, ...others] = await sandbox<{ requests: { webhook_url: string | null }[] }>("GET", "requests").then(
+      (answer) => answer.requests,
+    );
+    expect(taken?.webhook_url).toBeNull();
+    expect(others).toEqual([]);
+    await expectArmed(id);
+  });
+});

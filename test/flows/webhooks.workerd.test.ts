@@ -1,0 +1,372 @@
+// What a report of fal's does to its request: it ends it once, whenever it comes and however often, whatever it carries.
+// The fal user is known from a first request on, so a report is applied as it comes in; who is believed is in webhook-trust.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
+import {
+  deliverWebhooks,
+  dueWebhooks,
+  expectArmed,
+  freezeClocks,
+  interceptFetch,
+  introduceAccount,
+  passTime,
+  post,
+  type RequestObject,
+  ring,
+  runToEnd,
+  sandbox,
+  signedWebhook,
+  Team,
+  upstreamRequests,
+} from "../support/world.ts";
+
+let team: Team;
+beforeEach(async () => {
+  await freezeClocks();
+  team = await Team.create();
+  await introduceAccount(team);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Submits and lets fal finish it; nobody has told us yet. */
+async function finishedAtFal(prompt: string): Promise<{ id: string; upstreamId: string }> {
+  const { id, upstream } = await team.submit(prompt);
+  await passTime(5 * SECOND_MS);
+  return { id, upstreamId: upstream.request_id ?? "" };
+}
+
+/** What fal took for this submit and how often it was asked about it. The account's first request is not counted. */
+async function callsAtFal(): Promise<Record<string, number>[]> {
+  return (await upstreamRequests()).slice(1).map(({ calls }) => calls);
+}
+
+function count(timeline: string[], event: string): number {
+  return timeline.filter((each) => each === event).length;
+}
+
+describe("a webhook that comes more than once", () => {
+  it("ends its request the first time and changes nothing the second", async () => {
+    const { id } = await finishedAtFal("sandbox:webhook-twice");
+    expect(await deliverWebhooks()).toEqual([200, 200]);
+    await expectArmed(id);
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    const timeline = await team.timeline(id);
+    expect(count(timeline, "webhook")).toBe(1);
+    expect(count(timeline, "completed")).toBe(1);
+    expect(await callsAtFal()).toEqual([{ submit: 1 }]);
+  });
+
+  it("ends its request once when twenty come at once, and all are thanked for", async () => {
+    const { id } = await finishedAtFal("twenty at once");
+    const [webhook] = await dueWebhooks();
+    const twenty = Array.from({ length: 20 }, () => webhook ?? expect.unreachable());
+    expect(await Promise.all(twenty.map(post))).toEqual(twenty.map(() => 200));
+    await expectArmed(id);
+    const ended = await runToEnd(team, id, { webhooks: false });
+    expect(ended).toMatchObject({ status: "COMPLETED", upstream: { calls: 1 } });
+    const events = ["webhook", "stored", "completed", "settled", "conflicting_report"];
+    const timeline = await team.timeline(id);
+    expect(events.map((event) => count(timeline, event))).toEqual([1, 1, 1, 1, 0]);
+    const { requests } = await sandbox<{ requests: { files: { gets: number }[] }[] }>("GET", "requests");
+    expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
+  });
+
+  it("is thanked for after the end too, and nothing of the request changes", async () => {
+    const { id, upstreamId } = await finishedAtFal("repeated after the end");
+    const ended = await runToEnd(team, id);
+    const timeline = await team.timeline(id);
+    await passTime(2 * MINUTE_MS);
+    expect(await post(await signedWebhook({ request_id: upstreamId }))).toBe(200);
+    await expectArmed(id);
+    expect(await team.read(id)).toEqual(ended);
+    expect(await team.timeline(id)).toEqual(timeline);
+    expect(await ring(id)).toBe(false);
+  });
+});
+
+describe("a webhook that overtakes the submit's answer", () => {
+  /** Lets fal take the submit, then does `work` before the answer goes on. */
+  function beforeTheAnswer(work: () => Promise<void>, answered = (answer: Response): Response => answer): void {
+    interceptFetch(async (request, pass) => {
+      const answer = await pass();
+      if (request.method !== "POST") return answer;
+      await work();
+      return answered(answer);
+    });
+  }
+
+  let seen: RequestObject;
+  async function deliverAndLook(): Promise<void> {
+    const [webhook] = await dueWebhooks();
+    expect(await deliverWebhooks()).toEqual([200]);
+    seen = await team.read(/\/hooks\/fal\/([0-9a-f]{64})\//.exec(webhook?.url ?? "")?.[1] ?? "");
+  }
+
+  it("is applied, and the late answer only adds its line to the timeline", async () => {
+    beforeTheAnswer(deliverAndLook);
+    const submitted = await team.submit("sandbox:webhook-first");
+    expect(seen.stage).toBe("storing");
+    expect(submitted).toEqual(seen);
+    await expectArmed(submitted.id);
+    const ended = await runToEnd(team, submitted.id, { webhooks: false });
+    expect(ended).toMatchObject({ status: "COMPLETED", upstream: { calls: 1 } });
+    const timeline = await team.timeline(submitted.id);
+    expect(timeline.slice(0, 5)).toEqual(["admitted", "granted", "webhook", "submitted", "stored"]);
+    expect(await callsAtFal()).toEqual([{ submit: 1 }]);
+  });
+
+  it("stays applied when the answer then gets lost", async () => {
+    beforeTheAnswer(deliverAndLook, () => {
+      throw new TypeError("Network connection lost.");
+    });
+    const submitted = await team.submit("sandbox:webhook-first");
+    expect(submitted).toEqual(seen);
+    await expectArmed(submitted.id);
+    const ended = await runToEnd(team, submitted.id, { webhooks: false });
+    expect(ended.status).toBe("COMPLETED");
+    expect(await callsAtFal()).toEqual([{ submit: 1 }]);
+  });
+
+  it("of a fal user not known yet is looked into as soon as the answer is here", async () => {
+    await sandbox("PATCH", "settings", { user_id: "user_overtaking" });
+    beforeTheAnswer(deliverAndLook);
+    const submitted = await team.submit("sandbox:webhook-first");
+    expect(seen.stage).toBe("submitting");
+    expect(submitted.stage).toBe("queued");
+    await expectArmed(submitted.id);
+    vi.restoreAllMocks();
+    await ring(submitted.id);
+    expect(await team.read(submitted.id)).toMatchObject({ status: "COMPLETED", upstream: { calls: 2 } });
+    expect(await callsAtFal()).toEqual([{ submit: 1, result: 1 }]);
+  });
+});
+
+describe("a webhook without a payload that can be used", () => {
+  it.each([
+    ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
+    ["is larger than a megabyte", "sandbox:webhook-big", { submit: 1, status: 1, result: 1 }],
+  ])("that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
+    const { id } = await finishedAtFal(prompt);
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect((await team.read(id)).output).toBeNull();
+    await expectArmed(id);
+    await ring(id);
+    const ended = await team.read(id);
+    expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+    expect(await callsAtFal()).toEqual([calls]);
+  });
+
+  it.each([
+    ["no JSON", () => "<html>OK</html>"],
+    ["a status that fal does not have", (id: string) => JSON.stringify({ request_id: id, status: "DONE", payload: {} })],
+    ["another request's id in its body", () => JSON.stringify({ request_id: "another", status: "OK", payload: {} })],
+    ["an error without a status", (id: string) => JSON.stringify({ request_id: id, status: "ERROR", error: "Oh no" })],
+  ])("but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
+    const { id, upstreamId } = await finishedAtFal("sandbox:webhook-lost");
+    expect(await post(await signedWebhook({ request_id: upstreamId, body: bodyOf(upstreamId) }))).toBe(200);
+    expect(await team.read(id)).toMatchObject({ output: null, error: null });
+    await expectArmed(id);
+    await ring(id);
+    expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+  });
+
+  it("ends a request whose submit's answer got lost, however large its output is", async () => {
+    interceptFetch(async (request, pass) => {
+      const answer = await pass();
+      if (request.method !== "POST") return answer;
+      throw new TypeError("Network connection lost.");
+    });
+    const { id, stage } = await team.submit("sandbox:webhook-big");
+    expect(stage).toBe("uncertain");
+    await passTime(5 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    await expectArmed(id);
+    await ring(id);
+    expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+    expect(await callsAtFal()).toEqual([{ submit: 1, result: 1 }]);
+  });
+});
+
+describe("two webhooks that contradict each other", () => {
+  it.each([
+    ["ERROR then OK", ["error", "ok"], "FAILED"],
+    ["OK then ERROR", ["ok", "error"], "COMPLETED"],
+  ] as const)("%s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
+    const { id, upstreamId } = await finishedAtFal("sandbox:webhook-lost");
+    const [first, second] = variants;
+    expect(await post(await signedWebhook({ request_id: upstreamId, variant: first }))).toBe(200);
+    const ended = await runToEnd(team, id);
+    expect(ended.status).toBe(status);
+    expect(await post(await signedWebhook({ request_id: upstreamId, variant: second }))).toBe(200);
+    await expectArmed(id);
+    await ring(id);
+    expect(await team.read(id)).toEqual(ended);
+    expect((await team.timeline(id)).at(-1)).toBe("conflicting_report");
+  });
+
+  it("OK then ERROR while the files are being stored: the files are stored", async () => {
+    const { id, upstreamId } = await finishedAtFal("sandbox:webhook-lost");
+    for (const variant of ["ok", "error"] as const) {
+      expect(await post(await signedWebhook({ request_id: upstreamId, variant }))).toBe(200);
+      expect((await team.read(id)).stage).toBe("storing");
+      await expectArmed(id);
+    }
+    expect(await runToEnd(team, id)).toMatchObject({ status: "COMPLETED", error: null });
+    expect(count(await team.timeline(id), "conflicting_report")).toBe(1);
+  });
+
+  it("both in fal's own outbox: the request has failed, and the ledger says so", async () => {
+    const { id } = await finishedAtFal("sandbox:webhook-error-then-ok");
+    expect(await deliverWebhooks()).toEqual([200, 200]);
+    expect((await runToEnd(team, id)).status).toBe("FAILED");
+    const failed = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests?status=failed");
+    expect(failed.body.data.map((each) => each.id)).toEqual([id]);
+  });
+});
+
+describe("a webhook that tells no output", () => {
+  const refusal = { type: "content_policy_violation", loc: ["body", "prompt"] };
+  it.each([
+    ["sandbox:refused", { code: "content_refused", retryable: false, detail: [refusal] }],
+    ["sandbox:invalid", { code: "invalid_input", detail: "The input could not be processed", charged: "unknown" }],
+    ["sandbox:crash", { code: "upstream_failed", retryable: true, charged: false }],
+    ["sandbox:error500", { code: "upstream_failed", detail: "Internal Server Error", charged: false }],
+  ])("%s: the request fails with fal's own words, without another call", async (prompt, error) => {
+    const { id } = await finishedAtFal(prompt);
+    expect(await deliverWebhooks()).toEqual([200]);
+    await expectArmed(id);
+    const ended = await team.read(id);
+    expect(ended).toMatchObject({ status: "FAILED", output: null, files: [], error });
+    expect((await runToEnd(team, id)).error).toEqual(ended.error);
+    expect(await callsAtFal()).toEqual([{ submit: 1 }]);
+  });
+
+  it("of a cancel that fal obeyed cancels the request", async () => {
+    await sandbox("PATCH", "settings", { webhook_on_cancel: true });
+    const { id } = await team.submit("sandbox:slow:60000");
+    await passTime(SECOND_MS);
+    expect((await team.send("POST", `/v1/requests/${id}/cancel`)).status).toBe(202);
+    await ring(id);
+    await passTime(SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    await expectArmed(id);
+    expect(await team.read(id)).toMatchObject({ status: "CANCELED", error: null });
+    expect((await runToEnd(team, id)).status).toBe("CANCELED");
+  });
+});
+
+it("a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
+  const mine = await team.submit("sandbox:webhook-lost");
+  const other = await finishedAtFal("somebody else's picture");
+  const [delivery] = await dueWebhooks();
+  const astray = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });
+  expect(await post({ ...(delivery ?? expect.unreachable()), url: astray.url })).toBe(200);
+  expect(await team.read(mine.id)).toMatchObject({ output: null, files: [] });
+  await expectArmed(mine.id);
+  await ring(mine.id);
+  const ended = await team.read(mine.id);
+  expect(ended.status).toBe("COMPLETED");
+  expect(ended.upstream.request_id).toBe(mine.upstream.request_id);
+  const others = await runToEnd(team, other.id);
+  expect(others.files[0]?.sha256).not.toBe(ended.files[0]?.sha256);
+});
+
+it("a webhook after the grace of a lost submit brings the request back, once, and the ledger follows", async () => {
+  await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
+  interceptFetch(async (request, pass) => {
+    const answer = await pass();
+    if (request.method !== "POST") return answer;
+    throw new TypeError("Network connection lost.");
+  });
+  const { id } = await team.submit("sandbox:webhook-lost");
+  vi.restoreAllMocks();
+  await passTime(UNCERTAIN_GRACE_MS);
+  await ring(id);
+  const given = await team.read(id);
+  expect(given).toMatchObject({ status: "FAILED", error: { code: "submit_uncertain", charged: "unknown" } });
+  const listed = async (status: string): Promise<string[]> => {
+    const page = await team.send<{ data: { id: string }[] }>("GET", `/v1/requests?status=${status}`);
+    return page.body.data.map((each) => each.id);
+  };
+  expect(await listed("failed")).toEqual([id]);
+
+  const upstreamId = (await upstreamRequests())[1]?.request_id ?? "";
+  expect(await post(await signedWebhook({ request_id: upstreamId }))).toBe(200);
+  await expectArmed(id);
+  expect(await team.read(id)).toMatchObject({ stage: "storing", error: null, upstream: { request_id: upstreamId } });
+  const ended = await runToEnd(team, id);
+  expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+  expect(await listed("failed")).toEqual([]);
+  expect(await listed("completed")).toContain(id);
+
+  expect(await post(await signedWebhook({ request_id: upstreamId }))).toBe(200);
+  expect(await post(await signedWebhook({ request_id: upstreamId, variant: "error" }))).toBe(200);
+  await expectArmed(id);
+  expect(await team.read(id)).toEqual(ended);
+  expect(count(await team.timeline(id), "recovered")).toBe(1);
+  expect(await callsAtFal()).toEqual([{ submit: 1 }]);
+});
+
+describe("the polls of a request that runs for half a minute", () => {
+  /** Submits one, and counts how often fal was asked about it in the first ten seconds. */
+  async function pollsInTenSeconds(): Promise<{ id: string; polls: number }> {
+    const { id } = await team.submit("sandbox:slow:30000");
+    for (let second = 0; second < 10; second++) {
+      await passTime(SECOND_MS);
+      await ring(id);
+    }
+    return { id, polls: (await team.read(id)).upstream.calls - 1 };
+  }
+
+  async function loseAWebhook(): Promise<{ id: string; upstreamId: string }> {
+    const lost = await finishedAtFal("sandbox:webhook-lost");
+    expect((await runToEnd(team, lost.id, { webhooks: false })).status).toBe("COMPLETED");
+    return lost;
+  }
+
+  it("wait for the webhook as long as webhooks arrive", async () => {
+    const { id, polls } = await pollsInTenSeconds();
+    expect(polls).toBe(0);
+    await passTime(30 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect((await runToEnd(team, id)).upstream.calls).toBe(1);
+  });
+
+  it("come soon once a webhook stayed away, and wait again once one arrives", async () => {
+    await loseAWebhook();
+    const { id, polls } = await pollsInTenSeconds();
+    expect(polls).toBeGreaterThan(0);
+    await passTime(30 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    await runToEnd(team, id);
+    expect((await pollsInTenSeconds()).polls).toBe(0);
+  });
+
+  it("wait again too when the webhook that stayed away arrives after all", async () => {
+    const { upstreamId } = await loseAWebhook();
+    expect(await post(await signedWebhook({ request_id: upstreamId }))).toBe(200);
+    expect((await pollsInTenSeconds()).polls).toBe(0);
+  });
+
+  it.each([
+    "sandbox:webhook-null",
+    "sandbox:webhook-big",
+  ])("wait for the webhook also after %s, which arrived but told no output", async (prompt) => {
+    const { id } = await finishedAtFal(prompt);
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    expect((await pollsInTenSeconds()).polls).toBe(0);
+  });
+
+  it("wait for the webhook from the account's second request on", async () => {
+    await loseAWebhook();
+    await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
+    await introduceAccount(team);
+    expect((await pollsInTenSeconds()).polls).toBe(0);
+  });
+});
+
