@@ -15,7 +15,7 @@ import type { ReportAnswer, WebhookReport } from "../requests/tracker.ts";
 import { checkMark } from "../signing.ts";
 import { signingKeys } from "../upstream/jwks.ts";
 import { verifyWebhook } from "../upstream/webhook.ts";
-import { parseReport } from "../upstream/words.ts";
+import { isUpstreamId, parseReport } from "../upstream/words.ts";
 
 type HookContext = Context<{ Bindings: Env }>;
 
@@ -35,7 +35,8 @@ async function receive(context: HookContext): Promise<Response> {
   const read = await readCapped(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
   if (read.kind === "too_large") {
-    await tracker.ring("too_large", null);
+    // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.
+    await tracker.ring("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
     return answer(context, 200, "Noted; the result is fetched instead", request, "too_large");
   }
   try {
@@ -49,7 +50,7 @@ async function receive(context: HookContext): Promise<Response> {
     }
     const report = await reportOf(config, request, text, verdict);
     if (report === null) {
-      await tracker.ring("malformed", verdict.requestId);
+      await tracker.ring("malformed", candidate(verdict.requestId));
       return answer(context, 200, "Noted; the body made no sense", request, "malformed");
     }
     const heard = (await tracker.report(report)) as ReportAnswer;
@@ -106,7 +107,12 @@ async function reportOf(
   }
 }
 
-/** The id that an unverified body names. A candidate at most: it is believed after an authenticated answer only. */
+/** An id that was only told. It is believed after an authenticated answer, and must be fit to be asked about. */
+function candidate(id: string | undefined): string | null {
+  return isUpstreamId(id) ? id : null;
+}
+
+/** The id that an unverified body names. A candidate at most. */
 function parsedRequestId(text: string): string | null {
   const parsed = parseReport(text);
   return parsed.kind === "malformed" ? null : parsed.requestId;

@@ -118,15 +118,18 @@ export function transition(
       return resultPending(move, event.watch);
 
     case "end_reported":
+      if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
       return endReported(move, event);
 
     case "end_announced":
+      if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
       if (state.stage === "storing" || hasEnded(state.stage)) return ignored("already ended");
       return move
         .stage("running", {
           upstreamId: state.upstreamId ?? event.upstreamId,
           startedAt: state.startedAt ?? now,
           queuePosition: null,
+          doorbellAt: now,
         })
         .drop("submit", "expire", "poll")
         .owe("fetch_result", now)
@@ -321,8 +324,8 @@ function doorbellRung(move: Move, candidateId: string | null, reason: string): T
       return move.change({ candidateId }).owe("fetch_result", now).note("doorbell", note);
     case "queued":
     case "running": {
-      // The look that an earlier ring asked for is still to come: whoever rings on must not put it off.
-      if (state.doorbellAt !== null && state.doorbellAt > now) return ignored("a look is due already");
+      // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
+      if (state.doorbellAt !== null && state.doorbellAt > now) return move.hasten("poll", state.doorbellAt);
       const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
       return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
     }
@@ -398,6 +401,11 @@ function timeRanOut(move: Move): Transition {
   }
   if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
   return move.drop("expire");
+}
+
+/** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */
+function isAboutAnother(state: RequestState, upstreamId: string | null): boolean {
+  return state.upstreamId !== null && upstreamId !== null && state.upstreamId !== upstreamId;
 }
 
 /** fal has the request and no end is known. */

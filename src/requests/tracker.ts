@@ -198,7 +198,8 @@ export class RequestTracker extends DurableObject<Env> {
     const waited = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
     });
-    await Promise.race([this.#run(effect), waited]);
+    // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
+    await Promise.race([this.#run(effect).then(() => this.#arm()), waited]);
     // A timer that is left running keeps the object in (billed) memory until it fires.
     clearTimeout(timer);
   }

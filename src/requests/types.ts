@@ -107,7 +107,7 @@ export interface RequestState extends Identity {
   /** User ids whose webhooks are believed, as the account knew them at the grant. */
   pinnedUsers: string[];
   polls: number;
-  /** When a doorbell last made a poll due: somebody who rings all day must not spend the account's pace. */
+  /** When a call without a usable end last made a look due: somebody who rings all day must not spend the account's pace. */
   doorbellAt: number | null;
   /** Calls through the gateway that this request cost. */
   upstreamCalls: number;

@@ -2,7 +2,7 @@
 // Imports the account's stub, webhook, limits.
 
 import type { Env } from "../env.ts";
-import { LOOKUP_RETRY_MS } from "../limits.ts";
+import { JWKS_REFRESH_AFTER_MS, LOOKUP_RETRY_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { accountFor } from "./account.ts";
 import { isTrusted } from "./key-set.ts";
@@ -26,7 +26,9 @@ let copy: Copy | null = null;
 export async function signingKeys(env: Env, { force }: { force: boolean }): Promise<SigningKeys> {
   const now = Date.now();
   const usable = copy !== null && isTrusted(copy.fetchedAt, now) ? copy : null;
-  if (usable !== null && (!force || now - usable.askedAt < LOOKUP_RETRY_MS)) return { kind: "keys", keys: usable.keys };
+  // An old copy is no reason to wait until it may not be used any more: the account renews its set when it is asked.
+  const fresh = usable !== null && !force && now - usable.fetchedAt < JWKS_REFRESH_AFTER_MS;
+  if (usable !== null && (fresh || now - usable.askedAt < LOOKUP_RETRY_MS)) return { kind: "keys", keys: usable.keys };
   try {
     const set = await accountFor(env).keySet({ force });
     if (set.kind === "keys") {

@@ -303,9 +303,37 @@ export function upstreamCall(request: Request): "submit" | "status" | "result" |
   return pathname.endsWith("/cancel") ? "cancel" : "result";
 }
 
-/** Timers of exactly this length go off almost at once until `vi.restoreAllMocks()`: a time limit passes unwaited. */
-export function hurryTimers(ms: number): void {
+/** Catches the timers of exactly this length until `vi.restoreAllMocks()`; they go off when the answered function is called. */
+export function catchTimers(ms: number): () => void {
   const real = globalThis.setTimeout;
-  const hurried = (run: () => void, delay?: number) => real(run, delay === ms ? 20 : delay);
-  vi.spyOn(globalThis, "setTimeout").mockImplementation(hurried as unknown as typeof setTimeout);
+  const caught: (() => void)[] = [];
+  const timer = (run: () => void, delay?: number) => {
+    if (delay !== ms) return real(run, delay);
+    caught.push(run);
+    return real(() => undefined, 0);
+  };
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(timer as unknown as typeof setTimeout);
+  return () => {
+    for (const run of caught.splice(0)) run();
+  };
+}
+
+/** What a call gets that nobody answers: nothing, until its own time limit cuts it off. */
+export function silence(request: Request): Promise<Response> {
+  return new Promise((_resolve, reject) => {
+    request.signal.addEventListener("abort", () => reject(request.signal.reason));
+  });
+}
+
+/** Waits until a check holds, in real time and without moving the clocks (as `vi.waitFor` would). */
+export async function eventually(check: () => Promise<void>): Promise<void> {
+  const giveUpAt = performance.now() + 5_000;
+  for (;;) {
+    try {
+      return await check();
+    } catch (fault) {
+      if (performance.now() >= giveUpAt) throw fault;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
 }

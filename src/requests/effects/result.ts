@@ -58,7 +58,7 @@ async function outputOutcome(
   return { ...outcome, texts };
 }
 
-/** The authenticated end. A stranger's claim that says the same proves that its user id is this account's: pinned. */
+/** The authenticated end. A stranger's claim that says the same proves that its user id is this account's, and that its webhooks arrive. */
 async function endOutcome(
   context: EffectContext,
   state: RequestState,
@@ -69,7 +69,9 @@ async function endOutcome(
 ): Promise<Extract<EffectOutcome, { kind: "happened" }>> {
   const stranger = context.record().state.candidateUser;
   if (stranger !== null && stranger.claim === fingerprint) {
-    await accountFor(context.env).pin(state.connection, stranger.userId);
+    const account = accountFor(context.env);
+    await account.pin(state.connection, stranger.userId);
+    await account.webhookSeen();
   }
   const event: RequestEvent = {
     type: "end_reported",

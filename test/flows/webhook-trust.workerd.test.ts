@@ -1,0 +1,347 @@
+// Who is believed: fal's signature, fresh, by a user known to be ours, at the address that only fal was given. Anybody else
+// who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DAY_MS, DOORBELL_GAP_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
+import {
+  BASE,
+  bindings,
+  call,
+  type Delivery,
+  deliverWebhooks,
+  dueWebhooks,
+  expectArmed,
+  freezeClocks,
+  introduceAccount,
+  passTime,
+  post,
+  type RequestObject,
+  ring,
+  runToEnd,
+  sandbox,
+  sandboxCalls,
+  signedWebhook,
+  Team,
+  upstreamRequests,
+} from "../support/world.ts";
+
+let team: Team;
+beforeEach(async () => {
+  await freezeClocks();
+  team = await Team.create();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+interface AtFal {
+  id: string;
+  upstreamId: string;
+  webhook: Delivery;
+}
+
+/** Submits and lets fal finish it. Its webhook is still under way. */
+async function finishedAtFal(prompt = "a cat"): Promise<AtFal> {
+  const { id, upstream } = await team.submit(prompt);
+  await passTime(5 * SECOND_MS);
+  const webhook = (await dueWebhooks()).find((each) => each.url.includes(id)) ?? expect.unreachable();
+  return { id, upstreamId: upstream.request_id ?? "", webhook };
+}
+
+async function keySetCalls(): Promise<number> {
+  return (await sandboxCalls()).counts.jwks ?? 0;
+}
+
+/** That a call told nothing: the request is as it was, and fal is asked at once, which ends it. */
+async function expectDoorbell(id: string, before: RequestObject): Promise<void> {
+  expect(await team.read(id)).toEqual(before);
+  await expectArmed(id);
+  await ring(id);
+  expect(await team.timeline(id)).toEqual(expect.arrayContaining(["doorbell", "poll", "result"]));
+  expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+}
+
+// The first test of the file meets an account that never had a key set.
+describe.each(["down", "garbage", "empty"])("fal's key set is %s and there is no other", (jwks) => {
+  it("a webhook is answered 503, so that fal sends it again, and fal is asked at once", async () => {
+    await sandbox("PATCH", "settings", { jwks });
+    const { id } = await finishedAtFal();
+    const before = await team.read(id);
+    expect(await deliverWebhooks()).toEqual([503]);
+    await expectDoorbell(id, before);
+    await sandbox("PATCH", "settings", { jwks: "ok" });
+    await passTime(5 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+  });
+});
+
+describe("a call that fal did not sign, or not just now", () => {
+  type Change = (headers: Record<string, string>) => Record<string, string>;
+  const headerNames = ["request-id", "user-id", "timestamp", "signature"].map((each) => `x-fal-webhook-${each}`);
+  function without(name: string): Change {
+    return ({ [name]: _dropped, ...rest }) => rest;
+  }
+  function changed(name: string, value: string): Change {
+    return (headers) => ({ ...headers, [name]: value });
+  }
+
+  it.each<[string, Change]>([
+    ...headerNames.map((name): [string, Change] => [`without ${name}`, without(name)]),
+    ["with another user id", changed("x-fal-webhook-user-id", "user_other")],
+    ["with another request id", changed("x-fal-webhook-request-id", crypto.randomUUID())],
+    ["with a signature that is no hex", changed("x-fal-webhook-signature", "zz".repeat(64))],
+    ["with a time stamp in milliseconds", (headers) => ({ ...headers, "x-fal-webhook-timestamp": String(Date.now()) })],
+  ])("%s is answered 401 and tells nothing", async (_what, change) => {
+    await introduceAccount(team);
+    const { id, webhook } = await finishedAtFal();
+    const before = await team.read(id);
+    expect(await post({ ...webhook, headers: change(webhook.headers) })).toBe(401);
+    await expectDoorbell(id, before);
+  });
+
+  it("signed by somebody else is answered 401, and polls end the request", async () => {
+    await introduceAccount(team);
+    const { id } = await finishedAtFal("sandbox:webhook-forged");
+    const before = await team.read(id);
+    expect(await deliverWebhooks()).toEqual([401]);
+    await expectDoorbell(id, before);
+  });
+
+  it("with a changed body is answered 401 and tells nothing", async () => {
+    await introduceAccount(team);
+    const { id, webhook } = await finishedAtFal();
+    const before = await team.read(id);
+    expect(await post({ ...webhook, body: `${webhook.body} ` })).toBe(401);
+    await expectDoorbell(id, before);
+  });
+
+  it.each([
+    [-301, 401],
+    [-300, 200],
+    [-299, 200],
+    [299, 200],
+    [300, 200],
+    [301, 401],
+  ])("signed %i s away from our clock is answered %i", async (offset, status) => {
+    await introduceAccount(team);
+    const { id, upstreamId } = await finishedAtFal();
+    const before = await team.read(id);
+    expect(await post(await signedWebhook({ request_id: upstreamId, timestamp_offset_s: offset }))).toBe(status);
+    if (status === 401) return await expectDoorbell(id, before);
+    expect(await team.timeline(id)).toContain("webhook");
+    expect((await team.read(id)).stage).toBe("storing");
+  });
+
+  it("is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
+    const mine = await finishedAtFal();
+    const other = await finishedAtFal();
+    const before = await team.read(mine.id);
+    const path = new URL(mine.webhook.url).pathname;
+    const token = path.split("/").at(-1) ?? "";
+    const unknownId = bindings.TRACKER.newUniqueId().toString();
+    const wrong = [
+      path.replace(token, token.replace(/.$/, (last) => (last === "0" ? "1" : "0"))),
+      path.replace(token, new URL(other.webhook.url).pathname.split("/").at(-1) ?? ""),
+      path.replace(token, "x"),
+      path.replace(mine.id, unknownId),
+      path.replace(mine.id, "0".repeat(64)),
+      path.replace(mine.id, "not-an-id"),
+    ];
+    const answers = await Promise.all(
+      wrong.map(async (url) => {
+        const answer = await call(url, { method: "POST", headers: mine.webhook.headers, body: mine.webhook.body });
+        return [answer.status, await answer.text()];
+      }),
+    );
+    expect(new Set(answers.map(String))).toEqual(new Set([`404,${JSON.stringify({ message: "Not found" })}`]));
+    expect(await team.read(mine.id)).toEqual(before);
+    expect(await team.timeline(mine.id)).not.toContain("doorbell");
+  });
+});
+
+describe("the address that fal is given", () => {
+  it.each([
+    ["GET", (url: string) => url, 404],
+    ["HEAD", (url: string) => url, 404],
+    ["PUT", (url: string) => url, 404],
+    ["POST", (url: string) => `${url}/`, 200],
+    ["POST", (url: string) => `${url}?attempt=2`, 200],
+    ["POST", (url: string) => url.replace(BASE, BASE.toUpperCase()), 200],
+    ["POST", (url: string) => url.replace("https:", "http:"), 200],
+    ["POST", (url: string) => url.replace("/hooks/", "//hooks/"), 404],
+    ["POST", (url: string) => `${url}/more`, 404],
+  ] as const)("%s at its spelling %s is never redirected", async (method, spelling, status) => {
+    await introduceAccount(team);
+    const { id, webhook } = await finishedAtFal();
+    const body = method === "POST" || method === "PUT" ? { body: webhook.body } : {};
+    const init = { method, headers: webhook.headers, redirect: "manual", ...body } as const;
+    expect((await call(spelling(webhook.url), init)).status).toBe(status);
+    expect((await team.read(id)).stage).toBe(status === 200 ? "storing" : "queued");
+  });
+});
+
+describe("fal's key set", () => {
+  it("is fetched once more when fal signs with a new key, and the webhook is taken", async () => {
+    await introduceAccount(team);
+    await passTime(2 * MINUTE_MS);
+    const before = await keySetCalls();
+    await sandbox("PATCH", "settings", { signing_key: 1 });
+    for (const prompt of ["with the new key", "and again"]) {
+      const { id } = await finishedAtFal(prompt);
+      expect(await deliverWebhooks()).toEqual([200]);
+      expect((await runToEnd(team, id)).upstream.calls).toBe(1);
+    }
+    expect((await keySetCalls()) - before).toBe(1);
+  });
+
+  it("is not fetched a second time within the minute, so a second new key is taken when fal sends again", async () => {
+    await introduceAccount(team);
+    await passTime(2 * MINUTE_MS);
+    for (const [key, status] of [[1, 200], [2, 401]] as const) {
+      await sandbox("PATCH", "settings", { signing_key: key });
+      await finishedAtFal();
+      expect(await deliverWebhooks()).toEqual([status]);
+    }
+    await passTime(MINUTE_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+  });
+
+  it.each(["down", "garbage", "empty"])("stays the last good one when its source is %s", async (jwks) => {
+    await introduceAccount(team);
+    const before = await keySetCalls();
+    await passTime(10 * HOUR_MS);
+    await sandbox("PATCH", "settings", { jwks });
+    const forged = await finishedAtFal("sandbox:webhook-forged");
+    expect(await post(forged.webhook)).toBe(401);
+    expect((await keySetCalls()) - before).toBe(1);
+    const { id, webhook } = await finishedAtFal();
+    expect(await post(webhook)).toBe(200);
+    expect((await team.read(id)).stage).toBe("storing");
+  });
+
+  it("is not trusted for more than a day while its source is down", async () => {
+    await introduceAccount(team);
+    await sandbox("PATCH", "settings", { jwks: "down" });
+    await passTime(DAY_MS);
+    const { id } = await finishedAtFal();
+    const before = await team.read(id);
+    expect(await deliverWebhooks()).toEqual([503]);
+    await expectDoorbell(id, before);
+  });
+
+  it("is renewed in time by the webhooks that come in, so a source that is down for hours costs nothing", async () => {
+    await introduceAccount(team);
+    await passTime(13 * HOUR_MS);
+    await runToEnd(team, (await finishedAtFal()).id);
+    await sandbox("PATCH", "settings", { jwks: "down" });
+    await passTime(12 * HOUR_MS);
+    const { webhook } = await finishedAtFal();
+    expect(await post(webhook)).toBe(200);
+  });
+});
+
+describe("somebody who knows the address and rings without end", () => {
+  it("at once: the key set is fetched once, and fal is asked once, without delay", async () => {
+    const { id, webhook } = await ringable();
+    const statuses = await Promise.all(Array.from({ length: 30 }, () => post(webhook)));
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    expect(await keySetCalls()).toBe(1);
+    await expectArmed(id);
+    await ring(id);
+    expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, status: 1 }]);
+  });
+
+  it("every second: fal is asked at most every ten seconds, its key set at most every minute", async () => {
+    await introduceAccount(team);
+    const { id, webhook } = await ringable();
+    const keysBefore = await keySetCalls();
+    for (let second = 0; second < 60; second++) {
+      expect(await post(webhook)).toBe(401);
+      await ring(id);
+      await passTime(SECOND_MS);
+    }
+    await expectArmed(id);
+    const polls = (await upstreamRequests())[1]?.calls.status ?? 0;
+    expect(polls).toBeGreaterThanOrEqual(5);
+    expect(polls).toBeLessThanOrEqual(MINUTE_MS / DOORBELL_GAP_MS);
+    expect((await keySetCalls()) - keysBefore).toBeLessThanOrEqual(1);
+  });
+
+  /** A request that runs for an hour, and a forged call about it. */
+  async function ringable(): Promise<Pick<AtFal, "id" | "webhook">> {
+    const { id, upstream } = await team.submit("sandbox:slow:3600000");
+    await passTime(5 * SECOND_MS);
+    const webhook = await signedWebhook({ request_id: upstream.request_id ?? "", forged: true });
+    return { id, webhook: { id: "", request_id: "", ...webhook } };
+  }
+});
+
+describe("a fal user whose webhooks we have not seen before", () => {
+  const newUser = (): string => `user_${crypto.randomUUID()}`;
+
+  it("costs one result call the first time, and none from then on", async () => {
+    await sandbox("PATCH", "settings", { user_id: newUser() });
+    const first = await finishedAtFal("the first");
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect(await team.read(first.id)).toMatchObject({ stage: "queued", output: null });
+    await expectArmed(first.id);
+    expect((await runToEnd(team, first.id)).upstream.calls).toBe(2);
+    const second = await finishedAtFal("the second");
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect((await runToEnd(team, second.id)).upstream.calls).toBe(1);
+    expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }, { submit: 1 }]);
+  });
+
+  it("costs one result call too when twenty of its webhooks come at once", async () => {
+    await sandbox("PATCH", "settings", { user_id: newUser() });
+    const { id, webhook } = await finishedAtFal();
+    const twenty = Array.from({ length: 20 }, () => webhook);
+    expect(new Set(await Promise.all(twenty.map(post)))).toEqual(new Set([200]));
+    await expectArmed(id);
+    expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
+    expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }]);
+  });
+
+  const lie = (id: string): string => {
+    const payload = { images: [{ url: "https://cdn.sandbox.test/files/b/of/somebody-else.png" }], seed: 1 };
+    return JSON.stringify({ request_id: id, gateway_request_id: id, status: "OK", payload });
+  };
+  const failure = (id: string): string => {
+    return JSON.stringify({ request_id: id, status: "ERROR", error: "Invalid status code: 500", payload: { detail: "No" } });
+  };
+
+  it.each([
+    ["another output", lie],
+    ["a failure", failure],
+  ])("and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
+    await introduceAccount(team);
+    const swapped = newUser();
+    for (const prompt of ["one", "two"]) {
+      const { id, upstreamId } = await finishedAtFal(prompt);
+      const untrue = await signedWebhook({ request_id: upstreamId, user_id: swapped, body: bodyOf(upstreamId) });
+      expect(await post(untrue)).toBe(200);
+      expect(await team.read(id)).toMatchObject({ stage: "queued", output: null, error: null, files: [] });
+      await expectArmed(id);
+      await ring(id);
+      const ended = await team.read(id);
+      expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }], upstream: { calls: 2 } });
+      expect(JSON.stringify(ended)).not.toContain("somebody-else");
+    }
+  });
+
+  it("and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
+    await introduceAccount(team);
+    const { id, upstream } = await team.submit("sandbox:slow:30000");
+    await passTime(5 * SECOND_MS);
+    const request_id = upstream.request_id ?? "";
+    expect(await post(await signedWebhook({ request_id, user_id: newUser(), body: lie(request_id) }))).toBe(200);
+    await ring(id);
+    expect(await team.read(id)).toMatchObject({ stage: "queued", output: null, upstream: { calls: 2 } });
+    await expectArmed(id);
+    await passTime(30 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    expect((await team.read(id)).stage).toBe("storing");
+    expect((await runToEnd(team, id)).upstream.calls).toBe(2);
+  });
+});
