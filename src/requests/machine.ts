@@ -325,7 +325,7 @@ function doorbellRung(move: Move, candidateId: string | null, reason: string): T
     case "queued":
     case "running": {
       // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
-      if (state.doorbellAt !== null && state.doorbellAt > now) return move.hasten("poll", state.doorbellAt);
+      if (state.doorbellAt !== null && state.doorbellAt >= now) return move.hasten("poll", state.doorbellAt);
       const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
       return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
     }

@@ -100,9 +100,9 @@ export class RequestTracker extends DurableObject<Env> {
     const step = this.#apply({ type: "cancel_requested" });
     await this.#arm();
     const view = this.#view(step.record);
-    if (step.record.state.stage === "canceled") return { kind: "canceled", view };
-    const over = step.record.state.stage === "storing" || hasEnded(step.record.state.stage);
-    return { kind: over ? "already_ended" : "requested", view };
+    const { stage } = step.record.state;
+    if (stage === "canceled" && step.ignored === null) return { kind: "canceled", view };
+    return { kind: stage === "storing" || hasEnded(stage) ? "already_ended" : "requested", view };
   }
 
   /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */

@@ -18,6 +18,7 @@ import {
   eventually,
   expectArmed,
   freezeClocks,
+  holdSubmits,
   interceptFetch,
   introduceAccount,
   passTime,
@@ -56,30 +57,10 @@ function answerSubmitsWith(answer: () => Response | Promise<Response>): void {
   });
 }
 
-/** A submit that is held in its call until `let go`; what upstream answers gets through only then. */
-function holdSubmits(): { reached: Promise<void>; letGo: () => void } {
-  const reached = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  interceptFetch(async (request, pass) => {
-    if (upstreamCall(request) !== "submit") return pass();
-    const answer = await pass();
-    reached.resolve();
-    await gate.promise;
-    return answer;
-  });
-  return { reached: reached.promise, letGo: gate.resolve };
-}
-
 /** How many submits left for upstream since the sandbox was reset, unanswered ones ("gateway") too: never two. */
 async function submitsSent(): Promise<number> {
   const { counts } = await sandboxCalls();
   return (counts.submit ?? 0) + (counts.gateway ?? 0);
-}
-
-async function idOfOnlyRequest(): Promise<string> {
-  const listed = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests");
-  expect(listed.body.data).toHaveLength(1);
-  return listed.body.data[0]?.id ?? "";
 }
 
 interface Loss {
@@ -255,7 +236,7 @@ describe("an answer that is slow", () => {
     const submitted = await answer;
     expect(submitted).toMatchObject({ status: "IN_QUEUE", stage: "submitting" });
     await expectArmed(submitted.id);
-    expect((await team.send("POST", `/v1/requests/${submitted.id}/cancel`)).status).toBe(202);
+    expect((await team.cancel(submitted.id)).status).toBe(202);
     letGo();
     await eventually(async () => expect((await recordOf(submitted.id))?.state.stage).toBe("queued"));
     await eventually(() => expectArmed(submitted.id));
@@ -268,7 +249,7 @@ describe("an answer that is slow", () => {
     const { reached, letGo } = holdSubmits();
     const answer = team.submit("a cat");
     await reached;
-    const id = await idOfOnlyRequest();
+    const id = await team.onlyRequest();
     await passTime(2 * MINUTE_MS);
     await ring(id);
     expect((await team.read(id)).stage).toBe("uncertain");

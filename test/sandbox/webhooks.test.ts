@@ -393,6 +393,22 @@ describe("a webhook that is pushed", () => {
     expect((await call("GET", request.result)).status).toBe(200);
   });
 
+  it("books nothing on a world that was reset while it was under way", async () => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    answers = [() => promise];
+    const old = await submit({ prompt: "a" }, { query: QUERY });
+    await advance(LONG_ENOUGH_MS);
+    await vi.waitUntil(() => received.length === 1);
+    await freshWorld();
+    const request = await submit({ prompt: "a" }, { query: QUERY });
+    expect(request.id).toBe(old.id);
+    resolve(new Response("ok"));
+    await set({ webhooks: "push" });
+    await advance(LONG_ENOUGH_MS);
+    expect(await arrivals(1, request.id)).toMatchObject([{ attempts: 1, last_outcome: "200" }]);
+    expect(received).toHaveLength(2);
+  });
+
   it("stops when the settings go over to holding", async () => {
     await submit({ prompt: "a" }, { query: QUERY });
     await set({ webhooks: "hold" });
