@@ -59,10 +59,10 @@ const tagList = z
   })
   .pipe(tags);
 
-/** `wait=N`, or Replicate's bare `wait` for as long as is allowed. Other preferences are not for us. */
+/** `wait=N`, or Replicate's bare `wait` for as long as is allowed. Other preferences are not for us (RFC 7240, 2). */
 const prefer = z.string().transform((text) => {
-  const [, , n] = /(^|[\s,;])wait(?:=(\d+))?(?=$|[\s,;])/i.exec(text) ?? [];
-  return n !== undefined ? Number(n) : /(^|[\s,;])wait($|[\s,;])/i.test(text) ? Number.POSITIVE_INFINITY : undefined;
+  const wait = /(?:^|[\s,;])wait(?:\s*=\s*("?)(\d+)\1)?\s*(?=$|[,;])/i.exec(text);
+  return wait === null ? undefined : wait[2] === undefined ? Number.POSITIVE_INFINITY : Number(wait[2]);
 });
 
 export const submitHeaders = z.looseObject({

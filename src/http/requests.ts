@@ -14,6 +14,7 @@ import {
   LIST_LIMIT_MAX,
   METADATA_MAX_BYTES,
   SECOND_MS,
+  TAGS_MAX,
   WAIT_MAX_S,
 } from "../limits.ts";
 import { mayCall } from "../net/guard.ts";
@@ -69,10 +70,13 @@ const submit = defineRoute({
     const acting = actingUser(body.user, headers["sluice-user"]);
     if (acting.kind === "refused") return { refusal: acting.refusal };
     const metadata = printTree(valueAt(call.bodyTree, ["metadata"]) ?? null);
-    if (metadata.length > METADATA_MAX_BYTES) {
+    if (new TextEncoder().encode(metadata).byteLength > METADATA_MAX_BYTES) {
       return { refusal: refusal("invalid_request", `\`metadata\` is larger than ${METADATA_MAX_BYTES} bytes.`) };
     }
     const tags = { ...headers["sluice-tags"], ...body.tags };
+    if (Object.keys(tags).length > TAGS_MAX) {
+      return { refusal: refusal("invalid_request", `Body and Sluice-Tags together have more than ${TAGS_MAX} tags.`) };
+    }
     const inputText = printTree(valueAt(call.bodyTree, ["input"]) ?? {});
     const bodyHash = await sha256Hex(JSON.stringify([printTree(call.bodyTree), acting.user, tags]));
     call.releaseBody();

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CANCEL_RETRY_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
 import {
+  deliverWebhooks,
   dueWebhooks,
   eventually,
   exhaustPace,
@@ -22,7 +23,7 @@ import {
   upstreamRequests,
 } from "../support/world.ts";
 
-const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
+const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
 beforeEach(async () => {
@@ -330,10 +331,15 @@ it("a cancel of another team's request is 404 and does nothing", async () => {
 
 describe("a cancel of many", () => {
   it("tells of each open request that the filter names what became of it, and leaves the others", async () => {
-    const submit = async (user: string, tags = {}) => (await team.submit(`by ${user}`, { user, tags })).id;
+    const submit = async (user: string, tags = {}, prompt = `by ${user}`) =>
+      (await team.submit(prompt, { user, tags })).id;
     const done = await submit("anna");
     await passTime(5 * SECOND_MS);
     await runToEnd(team, done);
+    const storing = await submit("anna", {}, "sandbox:file-500");
+    await passTime(5 * SECOND_MS);
+    await deliverWebhooks();
+    expect((await team.read(storing)).stage).toBe("storing");
     await sandbox("PATCH", "settings", { queue_ms: { image: 10 * MINUTE_MS } });
     const queued = await submit("anna", { project: "x" });
     const bobs = await submit("bob", { project: "x" });
@@ -341,13 +347,13 @@ describe("a cancel of many", () => {
     const held = await submit("anna");
     const annas = await team.send("POST", "/v1/requests/cancel", { filter: { user: "anna" } });
     expect(annas.status).toBe(200);
-    expect(annas.body).toEqual({ canceled: [held], requested: [queued], already_ended: [], has_more: false });
+    expect(annas.body).toEqual({ canceled: [held], requested: [queued], already_ended: [storing], has_more: false });
     expect((await team.read(bobs)).stage).toBe("queued");
     await expectArmed(queued);
     await passTime(2 * SECOND_MS); // the account's calls of this second are used up
     await ring(queued);
     expect((await team.read(queued)).status).toBe("CANCELED");
     const tagged = await team.send("POST", "/v1/requests/cancel", { filter: { tag: "project=x" } });
-    expect(tagged.body).toMatchObject({ canceled: [], requested: [bobs], already_ended: [queued] });
+    expect(tagged.body).toMatchObject({ canceled: [], requested: [bobs], already_ended: [] });
   });
 });

@@ -8,11 +8,9 @@ import {
   dueWebhooks,
   expectArmed,
   freezeClocks,
-  interceptFetch,
   introduceAccount,
   passTime,
   post,
-  type RequestObject,
   ring,
   runToEnd,
   sandbox,
@@ -88,63 +86,6 @@ describe("a webhook that comes more than once", () => {
   });
 });
 
-describe("a webhook that overtakes the submit's answer", () => {
-  /** Lets fal take the submit, then does `work` before the answer goes on. */
-  function beforeTheAnswer(work: () => Promise<void>, answered = (answer: Response): Response => answer): void {
-    interceptFetch(async (request, pass) => {
-      const answer = await pass();
-      if (request.method !== "POST") return answer;
-      await work();
-      return answered(answer);
-    });
-  }
-
-  let seen: RequestObject;
-  async function deliverAndLook(): Promise<void> {
-    const [webhook] = await dueWebhooks();
-    expect(await deliverWebhooks()).toEqual([200]);
-    seen = await team.read(/\/hooks\/fal\/([0-9a-f]{64})\//.exec(webhook?.url ?? "")?.[1] ?? "");
-  }
-
-  it("is applied, and the late answer only adds its line to the timeline", async () => {
-    beforeTheAnswer(deliverAndLook);
-    const submitted = await team.submit("sandbox:webhook-first");
-    expect(seen.stage).toBe("storing");
-    expect(submitted).toEqual(seen);
-    await expectArmed(submitted.id);
-    const ended = await runToEnd(team, submitted.id, { webhooks: false });
-    expect(ended).toMatchObject({ status: "COMPLETED", upstream: { calls: 1 } });
-    const timeline = await team.timeline(submitted.id);
-    expect(timeline.slice(0, 5)).toEqual(["admitted", "granted", "webhook", "submitted", "stored"]);
-    expect(await callsAtFal()).toEqual([{ submit: 1 }]);
-  });
-
-  it("stays applied when the answer then gets lost", async () => {
-    beforeTheAnswer(deliverAndLook, () => {
-      throw new TypeError("Network connection lost.");
-    });
-    const submitted = await team.submit("sandbox:webhook-first");
-    expect(submitted).toEqual(seen);
-    await expectArmed(submitted.id);
-    const ended = await runToEnd(team, submitted.id, { webhooks: false });
-    expect(ended.status).toBe("COMPLETED");
-    expect(await callsAtFal()).toEqual([{ submit: 1 }]);
-  });
-
-  it("of a fal user not known yet is looked into as soon as the answer is here", async () => {
-    await sandbox("PATCH", "settings", { user_id: "user_overtaking" });
-    beforeTheAnswer(deliverAndLook);
-    const submitted = await team.submit("sandbox:webhook-first");
-    expect(seen.stage).toBe("submitting");
-    expect(submitted.stage).toBe("queued");
-    await expectArmed(submitted.id);
-    vi.restoreAllMocks();
-    await ring(submitted.id);
-    expect(await team.read(submitted.id)).toMatchObject({ status: "COMPLETED", upstream: { calls: 2 } });
-    expect(await callsAtFal()).toEqual([{ submit: 1, result: 1 }]);
-  });
-});
-
 describe("a webhook without a payload that can be used", () => {
   it.each([
     ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
@@ -162,7 +103,10 @@ describe("a webhook without a payload that can be used", () => {
 
   it.each([
     ["no JSON", () => "<html>OK</html>"],
-    ["a status that fal does not have", (id: string) => JSON.stringify({ request_id: id, status: "DONE", payload: {} })],
+    [
+      "a status that fal does not have",
+      (id: string) => JSON.stringify({ request_id: id, status: "DONE", payload: {} }),
+    ],
     ["another request's id in its body", () => JSON.stringify({ request_id: "another", status: "OK", payload: {} })],
     ["an error without a status", (id: string) => JSON.stringify({ request_id: id, status: "ERROR", error: "Oh no" })],
   ])("but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
@@ -175,12 +119,7 @@ describe("a webhook without a payload that can be used", () => {
   });
 
   it("ends a request whose submit's answer got lost, however large its output is", async () => {
-    interceptFetch(async (request, pass) => {
-      const answer = await pass();
-      if (request.method !== "POST") return answer;
-      throw new TypeError("Network connection lost.");
-    });
-    const { id, stage } = await team.submit("sandbox:webhook-big");
+    const { id, stage } = await team.submit("sandbox:submit-garbage,webhook-big");
     expect(stage).toBe("uncertain");
     await passTime(5 * SECOND_MS);
     expect(await deliverWebhooks()).toEqual([200]);
@@ -277,13 +216,7 @@ it("a webhook about another request of the same account is not applied, and fal 
 
 it("a webhook after the grace of a lost submit brings the request back, once, and the ledger follows", async () => {
   await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
-  interceptFetch(async (request, pass) => {
-    const answer = await pass();
-    if (request.method !== "POST") return answer;
-    throw new TypeError("Network connection lost.");
-  });
-  const { id } = await team.submit("sandbox:webhook-lost");
-  vi.restoreAllMocks();
+  const { id } = await team.submit("sandbox:submit-garbage,webhook-lost");
   await passTime(UNCERTAIN_GRACE_MS);
   await ring(id);
   const given = await team.read(id);
@@ -310,63 +243,3 @@ it("a webhook after the grace of a lost submit brings the request back, once, an
   expect(count(await team.timeline(id), "recovered")).toBe(1);
   expect(await callsAtFal()).toEqual([{ submit: 1 }]);
 });
-
-describe("the polls of a request that runs for half a minute", () => {
-  /** Submits one, and counts how often fal was asked about it in the first ten seconds. */
-  async function pollsInTenSeconds(): Promise<{ id: string; polls: number }> {
-    const { id } = await team.submit("sandbox:slow:30000");
-    for (let second = 0; second < 10; second++) {
-      await passTime(SECOND_MS);
-      await ring(id);
-    }
-    return { id, polls: (await team.read(id)).upstream.calls - 1 };
-  }
-
-  async function loseAWebhook(): Promise<{ id: string; upstreamId: string }> {
-    const lost = await finishedAtFal("sandbox:webhook-lost");
-    expect((await runToEnd(team, lost.id, { webhooks: false })).status).toBe("COMPLETED");
-    return lost;
-  }
-
-  it("wait for the webhook as long as webhooks arrive", async () => {
-    const { id, polls } = await pollsInTenSeconds();
-    expect(polls).toBe(0);
-    await passTime(30 * SECOND_MS);
-    expect(await deliverWebhooks()).toEqual([200]);
-    expect((await runToEnd(team, id)).upstream.calls).toBe(1);
-  });
-
-  it("come soon once a webhook stayed away, and wait again once one arrives", async () => {
-    await loseAWebhook();
-    const { id, polls } = await pollsInTenSeconds();
-    expect(polls).toBeGreaterThan(0);
-    await passTime(30 * SECOND_MS);
-    expect(await deliverWebhooks()).toEqual([200]);
-    await runToEnd(team, id);
-    expect((await pollsInTenSeconds()).polls).toBe(0);
-  });
-
-  it("wait again too when the webhook that stayed away arrives after all", async () => {
-    const { upstreamId } = await loseAWebhook();
-    expect(await post(await signedWebhook({ request_id: upstreamId }))).toBe(200);
-    expect((await pollsInTenSeconds()).polls).toBe(0);
-  });
-
-  it.each([
-    "sandbox:webhook-null",
-    "sandbox:webhook-big",
-  ])("wait for the webhook also after %s, which arrived but told no output", async (prompt) => {
-    const { id } = await finishedAtFal(prompt);
-    expect(await deliverWebhooks()).toEqual([200]);
-    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
-    expect((await pollsInTenSeconds()).polls).toBe(0);
-  });
-
-  it("wait for the webhook from the account's second request on", async () => {
-    await loseAWebhook();
-    await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
-    await introduceAccount(team);
-    expect((await pollsInTenSeconds()).polls).toBe(0);
-  });
-});
-

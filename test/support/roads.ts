@@ -24,7 +24,7 @@ import {
 /** Where every walk asks to hear of its end. */
 export const RECEIVER = "https://receiver.example/hook";
 /** One limit, so that a walk can tell what the books say. */
-const COUNTED = { limits: [{ name: "daily", scope: "team", per: "request", limit: 1_000, window: "1d" }] };
+export const COUNTED = { limits: [{ name: "daily", scope: "team", per: "request", limit: 1_000, window: "1d" }] };
 
 export interface Walk {
   team: Team;
@@ -42,6 +42,7 @@ export interface Step {
 
 export interface Road {
   name: string;
+  ends: "COMPLETED" | "CANCELED";
   steps: readonly Step[];
   /** What stands between the Worker and the sandbox on this road. */
   world?: () => Intercept;
@@ -80,18 +81,21 @@ export async function walk(road: Road, { between, ring: rings = ring }: Habits =
   return storyOf(walker);
 }
 
+/** The world of a road, and a receiver that takes what it is sent at the second time. */
 function standBetween(world: Intercept, heard: Walk["heard"]): void {
-  interceptFetch(async (request, pass) => {
-    if (request.url !== RECEIVER) return world(request, pass);
-    await request.text();
-    const taken = heard.length > 0;
-    heard.push({ id: request.headers.get("webhook-id") ?? "", taken });
-    return new Response(null, { status: taken ? 200 : 503 });
+  interceptFetch((request, pass) => {
+    return request.url === RECEIVER ? receive(request, heard, heard.length > 0) : world(request, pass);
   });
 }
 
+export async function receive(request: Request, heard: Walk["heard"], taken: boolean): Promise<Response> {
+  await request.text();
+  heard.push({ id: request.headers.get("webhook-id") ?? "", taken });
+  return new Response(null, { status: taken ? 200 : 503 });
+}
+
 /** The request as its caller sees it, the books, fal's count, the receiver's. Ids and times differ from walk to walk. */
-async function storyOf({ team, id, heard }: Walk): Promise<Record<string, unknown>> {
+export async function storyOf({ team, id, heard }: Pick<Walk, "team" | "id" | "heard">): Promise<Record<string, unknown>> {
   const { status, stage, error, files, upstream, webhook, metrics } = await team.read(id);
   const me = await team.send<{ limits: { used: number }[] }>("GET", "/v1/me");
   const index = await team.send<{ data: { id: string; status: string }[] }>("GET", "/v1/requests");
@@ -166,20 +170,20 @@ function cancels(what: string, status: number): Step {
   };
 }
 
-/** Rings whenever something is due, until nothing is owed any more. No webhook comes. */
-function runsOut(what: string): Step {
-  return {
-    what,
-    async take(walker) {
-      for (let i = 0; i < 30; i++) {
-        const due = alarmAt((await recordOf(walker.id))?.effects ?? []);
-        if (due === null) return;
-        await passTime(Math.max(0, due - Date.now()));
-        await walker.ring();
-      }
-      throw new Error("it owes something for ever");
-    },
-  };
+/** Everything that is still owed, each at its time. No webhook comes. */
+function runsDry(what: string): Step {
+  return { what, take: runDry };
+}
+
+/** Rings whenever something is due, until nothing is owed any more. */
+export async function runDry({ id, ring }: Pick<Walk, "id" | "ring">): Promise<void> {
+  for (let i = 0; i < 30; i++) {
+    const due = alarmAt((await recordOf(id))?.effects ?? []);
+    if (due === null) return;
+    await passTime(Math.max(0, due - Date.now()));
+    await ring();
+  }
+  throw new Error(`it owes something for ever: ${JSON.stringify((await recordOf(id))?.effects)}`);
 }
 
 /** Maton has no room for the first submit. */
@@ -194,6 +198,7 @@ function firstSubmitLimited(): Intercept {
 export const ROADS: readonly Road[] = [
   {
     name: "the webhook road",
+    ends: "COMPLETED",
     world: firstSubmitLimited,
     steps: [
       submits("a cat sandbox:file-flaky:1"),
@@ -207,6 +212,7 @@ export const ROADS: readonly Road[] = [
   },
   {
     name: "the poll road",
+    ends: "COMPLETED",
     steps: [
       submits("a cat sandbox:slow:100000,status-500:1,file-flaky:1"),
       rings("a poll that fails", MINUTE_MS),
@@ -218,6 +224,7 @@ export const ROADS: readonly Road[] = [
   },
   {
     name: "the road of a cancel in fal's queue",
+    ends: "CANCELED",
     settings: { queue_ms: { image: MINUTE_MS } },
     steps: [
       submits("a cat sandbox:status-500:1"),
@@ -229,22 +236,25 @@ export const ROADS: readonly Road[] = [
   },
   {
     name: "the road of a cancel while it runs",
+    ends: "CANCELED",
     steps: [
       submits("a cat sandbox:slow"),
       rings("time in which it starts", 2 * SECOND_MS),
       cancels("the cancel", 202),
       rings("the cancel at fal", 0),
       rings("the poll that finds it over", 3 * SECOND_MS),
-      runsOut("the end, the books and the delivery"),
+      runsDry("the end, the books and the delivery"),
     ],
   },
   {
     name: "the road of a cancel before fal has it",
+    ends: "CANCELED",
     world: firstSubmitLimited,
-    steps: [submits("a cat"), cancels("the cancel", 200), runsOut("the books and the delivery")],
+    steps: [submits("a cat"), cancels("the cancel", 200), runsDry("the books and the delivery")],
   },
   {
     name: "the road of a lost submit that a webhook proves",
+    ends: "COMPLETED",
     world: () => async (request, pass) => {
       const answer = await pass();
       return upstreamCall(request) === "submit" ? new Response("lost", { status: 502 }) : answer;
@@ -253,7 +263,7 @@ export const ROADS: readonly Road[] = [
       submits("a cat"),
       rings("an hour of not knowing", HOUR_MS),
       webhooks("the webhook", 0),
-      runsOut("the end, the books and the delivery"),
+      runsDry("the end, the books and the delivery"),
     ],
   },
 ];
