@@ -2,6 +2,7 @@
 // after it adds what it knows. Whatever becomes of that answer, the submit is not sent again.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { callsAtFal } from "../support/webhooks.ts";
 import {
   deliverWebhooks,
   dueWebhooks,
@@ -15,7 +16,6 @@ import {
   runToEnd,
   sandbox,
   Team,
-  upstreamRequests,
 } from "../support/world.ts";
 
 let team: Team;
@@ -28,11 +28,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
-
-/** What fal took for this submit and how often it was asked about it. The account's first request is not counted. */
-async function callsAtFal(): Promise<Record<string, number>[]> {
-  return (await upstreamRequests()).slice(1).map(({ calls }) => calls);
-}
 
 describe("a webhook that overtakes the submit's answer", () => {
   /** Lets fal take the submit, then does `work` before the answer goes on. */

@@ -2,24 +2,21 @@
 // who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DAY_MS, DOORBELL_GAP_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
+import { SECOND_MS } from "../../src/limits.ts";
+import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../support/webhooks.ts";
 import {
   BASE,
   bindings,
   call,
-  type Delivery,
   deliverWebhooks,
-  dueWebhooks,
   expectArmed,
   freezeClocks,
   introduceAccount,
   passTime,
   post,
-  type RequestObject,
   ring,
   runToEnd,
   sandbox,
-  sandboxCalls,
   signedWebhook,
   Team,
   upstreamRequests,
@@ -34,29 +31,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
-
-interface AtFal {
-  id: string;
-  upstreamId: string;
-  webhook: Delivery;
-}
-
-/** Submits and lets fal finish it. Its webhook is still under way. */
-async function finishedAtFal(prompt = "a cat"): Promise<AtFal> {
-  const { id, upstream } = await team.submit(prompt);
-  await passTime(5 * SECOND_MS);
-  const webhook = (await dueWebhooks()).find((each) => each.url.includes(id)) ?? expect.unreachable();
-  return { id, upstreamId: upstream.request_id ?? "", webhook };
-}
-
-/** That a call told nothing: the request is as it was, and fal is asked at once, which ends it. */
-async function expectDoorbell(id: string, before: RequestObject): Promise<void> {
-  expect(await team.read(id)).toEqual(before);
-  await expectArmed(id);
-  await ring(id);
-  expect(await team.timeline(id)).toEqual(expect.arrayContaining(["doorbell", "poll", "result"]));
-  expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
-}
 
 describe("a call that fal did not sign, or not just now", () => {
   type Change = (headers: Record<string, string>) => Record<string, string>;
@@ -76,26 +50,26 @@ describe("a call that fal did not sign, or not just now", () => {
     ["with a time stamp in milliseconds", (headers) => ({ ...headers, "x-fal-webhook-timestamp": String(Date.now()) })],
   ])("%s is answered 401 and tells nothing", async (_what, change) => {
     await introduceAccount(team);
-    const { id, webhook } = await finishedAtFal();
+    const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
     expect(await post({ ...webhook, headers: change(webhook.headers) })).toBe(401);
-    await expectDoorbell(id, before);
+    await expectDoorbell(team, id, before);
   });
 
   it("signed by somebody else is answered 401, and polls end the request", async () => {
     await introduceAccount(team);
-    const { id } = await finishedAtFal("sandbox:webhook-forged");
+    const { id } = await finishedAtFal(team, "sandbox:webhook-forged");
     const before = await team.read(id);
     expect(await deliverWebhooks()).toEqual([401]);
-    await expectDoorbell(id, before);
+    await expectDoorbell(team, id, before);
   });
 
   it("with a changed body is answered 401 and tells nothing", async () => {
     await introduceAccount(team);
-    const { id, webhook } = await finishedAtFal();
+    const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
     expect(await post({ ...webhook, body: `${webhook.body} ` })).toBe(401);
-    await expectDoorbell(id, before);
+    await expectDoorbell(team, id, before);
   });
 
   it.each([
@@ -107,17 +81,17 @@ describe("a call that fal did not sign, or not just now", () => {
     [301, 401],
   ])("signed %i s away from our clock is answered %i", async (offset, status) => {
     await introduceAccount(team);
-    const { id, upstreamId } = await finishedAtFal();
+    const { id, upstreamId } = await finishedAtFal(team);
     const before = await team.read(id);
     expect(await post(await signedWebhook({ request_id: upstreamId, timestamp_offset_s: offset }))).toBe(status);
-    if (status === 401) return await expectDoorbell(id, before);
+    if (status === 401) return await expectDoorbell(team, id, before);
     expect(await team.timeline(id)).toContain("webhook");
     expect((await team.read(id)).stage).toBe("storing");
   });
 
   it("is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
-    const mine = await finishedAtFal();
-    const other = await finishedAtFal();
+    const mine = await webhookUnderWay(team);
+    const other = await webhookUnderWay(team);
     const before = await team.read(mine.id);
     const path = new URL(mine.webhook.url).pathname;
     const token = path.split("/").at(-1) ?? "";
@@ -158,7 +132,7 @@ describe("the address that fal is given", () => {
     ["POST", "with more behind it", (url) => `${url}/more`, 404],
   ])("%s %s is never redirected", async (method, _how, spelling, status) => {
     await introduceAccount(team);
-    const { id, webhook } = await finishedAtFal();
+    const { id, webhook } = await webhookUnderWay(team);
     const body = method === "POST" || method === "PUT" ? { body: webhook.body } : {};
     const init = { method, headers: webhook.headers, redirect: "manual" as const, ...body };
     expect((await call(spelling(webhook.url), init)).status).toBe(status);
@@ -171,12 +145,12 @@ describe("a fal user whose webhooks we have not seen before", () => {
 
   it("costs one result call the first time, and none from then on", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
-    const first = await finishedAtFal("the first");
+    const first = await finishedAtFal(team, "the first");
     expect(await deliverWebhooks()).toEqual([200]);
     expect(await team.read(first.id)).toMatchObject({ stage: "queued", output: null });
     await expectArmed(first.id);
     expect((await runToEnd(team, first.id)).upstream.calls).toBe(2);
-    const second = await finishedAtFal("the second");
+    const second = await finishedAtFal(team, "the second");
     expect(await deliverWebhooks()).toEqual([200]);
     expect((await runToEnd(team, second.id)).upstream.calls).toBe(1);
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }, { submit: 1 }]);
@@ -184,7 +158,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
 
   it("costs one result call too when twenty of its webhooks come at once", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
-    const { id, webhook } = await finishedAtFal();
+    const { id, webhook } = await webhookUnderWay(team);
     const twenty = Array.from({ length: 20 }, () => webhook);
     expect(new Set(await Promise.all(twenty.map(post)))).toEqual(new Set([200]));
     await expectArmed(id);
@@ -212,7 +186,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     await introduceAccount(team);
     const swapped = newUser();
     for (const prompt of ["one", "two"]) {
-      const { id, upstreamId } = await finishedAtFal(prompt);
+      const { id, upstreamId } = await finishedAtFal(team, prompt);
       const untrue = await signedWebhook({ request_id: upstreamId, user_id: swapped, body: bodyOf(upstreamId) });
       expect(await post(untrue)).toBe(200);
       expect(await team.read(id)).toMatchObject({ stage: "queued", output: null, error: null, files: [] });

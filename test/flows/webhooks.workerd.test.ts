@@ -3,9 +3,9 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
+import { callsAtFal, finishedAtFal, webhookUnderWay } from "../support/webhooks.ts";
 import {
   deliverWebhooks,
-  dueWebhooks,
   expectArmed,
   freezeClocks,
   introduceAccount,
@@ -30,25 +30,13 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Submits and lets fal finish it; nobody has told us yet. */
-async function finishedAtFal(prompt: string): Promise<{ id: string; upstreamId: string }> {
-  const { id, upstream } = await team.submit(prompt);
-  await passTime(5 * SECOND_MS);
-  return { id, upstreamId: upstream.request_id ?? "" };
-}
-
-/** What fal took for this submit and how often it was asked about it. The account's first request is not counted. */
-async function callsAtFal(): Promise<Record<string, number>[]> {
-  return (await upstreamRequests()).slice(1).map(({ calls }) => calls);
-}
-
 function count(timeline: string[], event: string): number {
   return timeline.filter((each) => each === event).length;
 }
 
 describe("a webhook that comes more than once", () => {
   it("ends its request the first time and changes nothing the second", async () => {
-    const { id } = await finishedAtFal("sandbox:webhook-twice");
+    const { id } = await finishedAtFal(team, "sandbox:webhook-twice");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     await expectArmed(id);
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
@@ -59,9 +47,8 @@ describe("a webhook that comes more than once", () => {
   });
 
   it("ends its request once when twenty come at once, and all are thanked for", async () => {
-    const { id } = await finishedAtFal("twenty at once");
-    const [webhook] = await dueWebhooks();
-    const twenty = Array.from({ length: 20 }, () => webhook ?? expect.unreachable());
+    const { id, webhook } = await webhookUnderWay(team, "twenty at once");
+    const twenty = Array.from({ length: 20 }, () => webhook);
     expect(await Promise.all(twenty.map(post))).toEqual(twenty.map(() => 200));
     await expectArmed(id);
     const ended = await runToEnd(team, id, { webhooks: false });
@@ -74,7 +61,7 @@ describe("a webhook that comes more than once", () => {
   });
 
   it("is thanked for after the end too, and nothing of the request changes", async () => {
-    const { id, upstreamId } = await finishedAtFal("repeated after the end");
+    const { id, upstreamId } = await finishedAtFal(team, "repeated after the end");
     const ended = await runToEnd(team, id);
     const timeline = await team.timeline(id);
     await passTime(2 * MINUTE_MS);
@@ -91,7 +78,7 @@ describe("a webhook without a payload that can be used", () => {
     ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
     ["is larger than a megabyte", "sandbox:webhook-big", { submit: 1, status: 1, result: 1 }],
   ])("that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
-    const { id } = await finishedAtFal(prompt);
+    const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     expect((await team.read(id)).output).toBeNull();
     await expectArmed(id);
@@ -110,7 +97,7 @@ describe("a webhook without a payload that can be used", () => {
     ["another request's id in its body", () => JSON.stringify({ request_id: "another", status: "OK", payload: {} })],
     ["an error without a status", (id: string) => JSON.stringify({ request_id: id, status: "ERROR", error: "Oh no" })],
   ])("but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
-    const { id, upstreamId } = await finishedAtFal("sandbox:webhook-lost");
+    const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     expect(await post(await signedWebhook({ request_id: upstreamId, body: bodyOf(upstreamId) }))).toBe(200);
     expect(await team.read(id)).toMatchObject({ output: null, error: null });
     await expectArmed(id);
@@ -135,7 +122,7 @@ describe("two webhooks that contradict each other", () => {
     ["ERROR then OK", ["error", "ok"], "FAILED"],
     ["OK then ERROR", ["ok", "error"], "COMPLETED"],
   ] as const)("%s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
-    const { id, upstreamId } = await finishedAtFal("sandbox:webhook-lost");
+    const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     const [first, second] = variants;
     expect(await post(await signedWebhook({ request_id: upstreamId, variant: first }))).toBe(200);
     const ended = await runToEnd(team, id);
@@ -148,7 +135,7 @@ describe("two webhooks that contradict each other", () => {
   });
 
   it("OK then ERROR while the files are being stored: the files are stored", async () => {
-    const { id, upstreamId } = await finishedAtFal("sandbox:webhook-lost");
+    const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     for (const variant of ["ok", "error"] as const) {
       expect(await post(await signedWebhook({ request_id: upstreamId, variant }))).toBe(200);
       expect((await team.read(id)).stage).toBe("storing");
@@ -159,7 +146,7 @@ describe("two webhooks that contradict each other", () => {
   });
 
   it("both in fal's own outbox: the request has failed, and the ledger says so", async () => {
-    const { id } = await finishedAtFal("sandbox:webhook-error-then-ok");
+    const { id } = await finishedAtFal(team, "sandbox:webhook-error-then-ok");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     expect((await runToEnd(team, id)).status).toBe("FAILED");
     const failed = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests?status=failed");
@@ -175,7 +162,7 @@ describe("a webhook that tells no output", () => {
     ["sandbox:crash", { code: "upstream_failed", retryable: true, charged: false }],
     ["sandbox:error500", { code: "upstream_failed", detail: "Internal Server Error", charged: false }],
   ])("%s: the request fails with fal's own words, without another call", async (prompt, error) => {
-    const { id } = await finishedAtFal(prompt);
+    const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     await expectArmed(id);
     const ended = await team.read(id);
@@ -200,10 +187,9 @@ describe("a webhook that tells no output", () => {
 
 it("a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
   const mine = await team.submit("sandbox:webhook-lost");
-  const other = await finishedAtFal("somebody else's picture");
-  const [delivery] = await dueWebhooks();
-  const astray = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });
-  expect(await post({ ...(delivery ?? expect.unreachable()), url: astray.url })).toBe(200);
+  const other = await webhookUnderWay(team, "somebody else's picture");
+  const { url } = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });
+  expect(await post({ ...other.webhook, url })).toBe(200);
   expect(await team.read(mine.id)).toMatchObject({ output: null, files: [] });
   await expectArmed(mine.id);
   await ring(mine.id);

@@ -77,7 +77,7 @@ describe("a route", () => {
     expect(JSON.parse(text)).toMatchObject({ code: "internal", request_id: id, retryable: true });
     const lines = log.mock.calls.map(([line]) => String(line));
     expect(lines.map((line) => JSON.parse(line))).toEqual([
-      { event: "call.failed", request: id, method: "GET", error: "TypeError" },
+      { event: "call.failed", call: id, method: "GET", error: "TypeError" },
     ]);
     expect(text + lines.join()).not.toContain("inner text");
   });

@@ -182,7 +182,7 @@ describe("every try says the same", () => {
 describe("what an answer comes to", () => {
   test("a yes is an event", async () => {
     answer(204);
-    expect(await aTracker().run()).toStrictEqual({ kind: "happened", event: { type: "delivered", target: "request" } });
+    expect(await aTracker().run()).toStrictEqual({ kind: "happened", event: { type: "delivered", target: "request", attempts: 1 } });
   });
 
   test("a no is a failure with the receiver's wish", async () => {

@@ -155,6 +155,24 @@ describe("a doorbell", () => {
   });
 });
 
+describe("a report about another request at fal", () => {
+  const outputOfAnother = endReported(anOutput(1), { upstreamId: "fal-2" });
+  const announcedAnother = { type: "end_announced", upstreamId: "fal-2" } as const;
+
+  it.each([outputOfAnother, announcedAnother])("is a doorbell: $type is not applied, fal is asked", (event) => {
+    const { record, notes } = step(recordAt("running"), event);
+    expect([record.state.stage, record.files, owed(record)]).toEqual(["running", [], "poll at +1 s"]);
+    expect(notes).toEqual([{ what: "doorbell", detail: { reason: "another_request" } }]);
+  });
+
+  it.each([outputOfAnother, announcedAnother])("changes no end: $type", (event) => {
+    const found = onward(recordAt("uncertain"), TIME_OUT, TAKEN);
+    for (const record of [recordAt("storing"), recordAt("completed"), found]) {
+      expect(step(record, event)).toMatchObject({ record, ignored: expect.any(String) });
+    }
+  });
+});
+
 describe("recovery of a submit that failed as uncertain", () => {
   const failed = onward(recordAt("uncertain"), TIME_OUT, { type: "settled", endpoints: ["request"] });
 

@@ -294,6 +294,7 @@ export async function runToEnd(team: Team, id: string, options: { webhooks?: boo
   for (let i = 0; i < 60; i++) {
     if (options.webhooks ?? true) await deliverWebhooks();
     await ring(id);
+    await expectArmed(id);
     const record = await recordOf(id);
     if (record === null) throw new Error("the request has no record");
     const owed = record.effects.filter((effect) => effect.parkedAt === null);
