@@ -35,7 +35,7 @@ export const submitBody = z.strictObject({
 });
 
 /** Seconds as fal's clients send them, fractions included. Below one nothing can start: fal refuses it too. */
-const seconds = z.coerce.number("must be a number of seconds").min(1).max(86_400).transform(Math.ceil);
+const seconds = z.coerce.number().min(1).max(86_400).transform(Math.ceil);
 
 /** A quoted string (the draft's form) and a bare one mean the same. */
 const idempotencyKey = z

@@ -129,8 +129,8 @@ describe("our own URLs begin with", () => {
     expect(baseUrlOf(configOf(variables), origin)).toBe(expected);
     const view = await completedView(`{"url":"${PICTURE}"}`);
     const body = await spelled({ ...view, state: { ...view.state, origin } }, variables);
-    const file = `${expected}/files/acme/${REQUEST}.`;
-    expect(body.output).toMatchObject({ url: expect.stringMatching(`^${RegExp.escape?.(file) ?? file}`) });
+    const { url } = body.output as { url: string };
+    expect(url.startsWith(`${expected}/files/acme/${REQUEST}.`), url).toBe(true);
     expect(body.links).toMatchObject({ self: `${expected}/v1/requests/${REQUEST}` });
   });
 });
