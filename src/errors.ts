@@ -62,6 +62,8 @@ export interface Refusal {
   requestId?: string;
   violated?: Violation[];
   retryAfterS?: number;
+  /** Only where the code's own HTTP status does not fit this occurrence. */
+  status?: number;
 }
 
 export function refusal(code: ErrorCode, detail: string, extra: Omit<Refusal, "code" | "detail"> = {}): Refusal {

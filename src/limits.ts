@@ -22,8 +22,8 @@ export const UPSTREAM_REPLY_MAX_BYTES = 1024 * 1024;
 export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
 /** A request that the runtime cuts off runs no `finally`: its bytes come back after this. Longer uses go uncounted then. */
 export const PERMIT_LEASE_MS = 2 * MINUTE_MS;
-/** Who waits for bytes looks again this often: the runtime takes a request without pending I/O for hung and ends it. */
-export const PERMIT_LOOK_AGAIN_MS = SECOND_MS;
+/** Who waits for bytes looks again this often: little beside the time that megabytes take to come in. */
+export const PERMIT_LOOK_AGAIN_MS = 50;
 /** fal's error text kept per request: message for people, and its own JSON for callers and compatible replays. */
 export const ERROR_MESSAGE_MAX_CHARS = 500;
 export const ERROR_DETAIL_MAX_BYTES = 16 * 1024;

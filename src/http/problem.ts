@@ -19,7 +19,7 @@ export interface ProblemExtras {
  */
 export function problemResponse(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
   const { title, retryable } = ERRORS[refused.code];
-  const status = extras.status ?? ERRORS[refused.code].status;
+  const status = extras.status ?? refused.status ?? ERRORS[refused.code].status;
   const body = {
     type: `urn:sluice:error:${refused.code}`,
     title,

@@ -147,7 +147,11 @@ const read = defineRoute({
     if (view === null) return { refusal: noSuchRequest(params.id) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
-    const isNews = (next: RequestView): boolean => next.state.revision !== view?.state.revision;
+    // A revision may be about what only the timeline shows (a doorbell, a proof that is looked for): no reason to answer.
+    const isNews = async (next: RequestView): Promise<boolean> => {
+      if (next.state.revision === view?.state.revision) return false;
+      return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
+    };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
       view = (await hold(tracker, caller.team, until, isNews)) ?? view;
       text = await requestText(env.FILES, config(), view, { logs });

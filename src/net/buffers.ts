@@ -1,7 +1,7 @@
 // One byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked.
 // Module-level on purpose: the requests and Durable Objects of an isolate share its 128 MB. Imports limits.
 
-import { BUFFER_BUDGET_BYTES, PERMIT_LEASE_MS, PERMIT_LOOK_AGAIN_MS } from "../limits.ts";
+import { BUFFER_BUDGET_BYTES, PERMIT_LEASE_MS, PERMIT_LOOK_AGAIN_MS, SECOND_MS } from "../limits.ts";
 
 /** The right to hold bytes. Both methods may be called any number of times, also after the end. */
 export interface Permit {
@@ -16,13 +16,13 @@ interface Holding {
   leaseUntil: number;
 }
 
+/** Somebody who waits. */
 interface Ticket {
   seenAt: number;
-  wake: () => void;
 }
 
 /** A waiter that did not look for this long belongs to a request that is gone. */
-const DEAD_TICKET_MS = 10 * PERMIT_LOOK_AGAIN_MS;
+const DEAD_TICKET_MS = 10 * SECOND_MS;
 
 const holdings = new Set<Holding>();
 const line: Ticket[] = [];
@@ -30,24 +30,24 @@ let highWater = 0;
 
 /**
  * Waits for `bytes` of the budget, first come first served. `null` when that is more than the whole budget.
- * Each waiter takes its bytes itself once woken: bytes handed to a request that was cut off would be lost.
+ * Each waiter looks again by itself and takes its bytes itself: bytes handed to a request that was cut off would be lost, and
+ * a waiter that another request wakes would run in that one where the runtime does not sort it out (cloudflare/workerd#2719).
  */
 export async function acquire(bytes: number): Promise<Permit | null> {
   if (bytes > BUFFER_BUDGET_BYTES) return null;
-  const ticket: Ticket = { seenAt: Date.now(), wake: () => undefined };
+  const ticket: Ticket = { seenAt: Date.now() };
   line.push(ticket);
   for (;;) {
     ticket.seenAt = Date.now();
     sweep(ticket.seenAt);
     if (!line.includes(ticket)) line.push(ticket);
     if (line[0] === ticket && heldBytes() + bytes <= BUFFER_BUDGET_BYTES) break;
-    await woken(ticket);
+    await new Promise((resolve) => setTimeout(resolve, PERMIT_LOOK_AGAIN_MS));
   }
   line.shift();
   const holding: Holding = { bytes, leaseUntil: ticket.seenAt + PERMIT_LEASE_MS };
   holdings.add(holding);
   highWater = Math.max(highWater, heldBytes());
-  wakeFirst();
   return permitFor(holding);
 }
 
@@ -62,13 +62,11 @@ function permitFor(holding: Holding): Permit {
       return holding.bytes;
     },
     shrink(toBytes) {
-      if (toBytes >= holding.bytes) return;
-      holding.bytes = Math.max(0, toBytes);
-      wakeFirst();
+      holding.bytes = Math.min(holding.bytes, Math.max(0, toBytes));
     },
     release() {
       holding.bytes = 0;
-      if (holdings.delete(holding)) wakeFirst();
+      holdings.delete(holding);
     },
   };
 }
@@ -77,10 +75,6 @@ function heldBytes(): number {
   let sum = 0;
   for (const holding of holdings) sum += holding.bytes;
   return sum;
-}
-
-function wakeFirst(): void {
-  line[0]?.wake();
 }
 
 /** Drops what belongs to requests that the runtime cut off: leases that are over, waiters that stopped looking. */
@@ -92,14 +86,4 @@ function sweep(now: number): void {
     const ticket = line[i];
     if (ticket && ticket.seenAt + DEAD_TICKET_MS <= now) line.splice(i, 1);
   }
-}
-
-/** The timer is cleared here, not in `wake`: that runs in another request, whose timers carry the same ids. */
-async function woken(ticket: Ticket): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  await new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, PERMIT_LOOK_AGAIN_MS);
-    ticket.wake = resolve;
-  });
-  clearTimeout(timer);
 }

@@ -77,7 +77,7 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
   await askTeam(env, work.team, (team) => team.release(id));
   logEvent("submit.closed", { request: id, team: work.team });
   const detail = "The request could not be started and was closed. Nothing was sent or charged: submit it again.";
-  return { kind: "refused", refusal: refusal("internal", detail, { requestId: id }), limits: [] };
+  return { kind: "refused", refusal: refusal("internal", detail, { requestId: id, status: 503 }), limits: [] };
 }
 
 /** Starts on fresh stubs for START_RETRY_MS; then closes, unless it turns out to have started after all. */

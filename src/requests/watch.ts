@@ -43,12 +43,12 @@ export async function hold(
   stub: TrackerStub,
   team: string,
   until: number,
-  enough: (view: RequestView) => boolean,
+  enough: (view: RequestView) => boolean | Promise<boolean>,
 ): Promise<RequestView | null> {
   let last: RequestView | null = null;
   for await (const view of changes(stub, team, until, "waiting")) {
     last = view;
-    if (enough(view)) break;
+    if (await enough(view)) break;
   }
   return last;
 }

@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS, STATUS_TIMEOUT_MS } from "../../src/limits.ts";
+import { UpstreamAccount } from "../../src/upstream/account.ts";
 import {
   catchTimers,
   expectArmed,
@@ -159,6 +160,18 @@ describe("a submit that meets a 429 was not taken", () => {
     expect(await upstreamRequests()).toHaveLength(3);
     expect((await team.read(first.id)).upstream.calls).toBe(2);
     expect((await runToEnd(team, first.id)).status).toBe("COMPLETED");
+  });
+
+  it("goes again also when the account could not be told to pause", async () => {
+    vi.spyOn(UpstreamAccount.prototype, "rateLimited").mockRejectedValueOnce(new Error("reset"));
+    answerFirst(1, ["submit"], () => new Response(null, { status: 429, headers: { "Retry-After": "30" } }));
+    const { id, stage } = await team.submit("a cat");
+    expect(stage).toBe("held");
+    await expectArmed(id);
+    await passTime(30 * SECOND_MS);
+    await ring(id);
+    expect((await team.read(id)).stage).toBe("queued");
+    expect(await upstreamRequests()).toHaveLength(1);
   });
 
   it("ends by start_timeout_s when it never gets better, free", async () => {

@@ -12,7 +12,9 @@ import {
   MODEL_FAILED,
   onward,
   owed,
+  RUNNING,
   recordAt,
+  START_AT,
   STORED,
   TAKEN,
   type Told,
@@ -47,6 +49,31 @@ describe("a grant", () => {
     const waiting = onward(recordAt("held"), wait);
     expect(waiting.state.queuePosition).toBe(3);
     expect(onward(waiting, wait).state).toBe(waiting.state);
+  });
+});
+
+describe("what fal's queue tells", () => {
+  const queued: Told<"progress_seen"> = { ...RUNNING, progress: "queued", queuePosition: 1 };
+
+  it("is news when the place in the line changes, and otherwise only counts as a poll", () => {
+    const first = onward(recordAt("queued"), queued);
+    expect(first.state).toMatchObject({ queuePosition: 1, polls: 1 });
+    const { polls, ...same } = onward(first, queued).state;
+    expect([polls, same]).toEqual([2, { ...same, revision: first.state.revision }]);
+  });
+
+  it("does not take a request back that was seen running", () => {
+    const back = onward(recordAt("running"), queued).state;
+    expect(back).toMatchObject({ stage: "running", queuePosition: null, startedAt: START_AT });
+  });
+
+  it("is asked less often each time it says that all is done and then has no result", () => {
+    const completed: Told<"completion_seen"> = { type: "completion_seen", metrics: null };
+    const pending: Told<"result_pending"> = { type: "result_pending", watch: "none" };
+    const start = onward(recordAt("submitting"), TAKEN);
+    const missing = { ...start, state: { ...start.state, webhooks: "missing" as const } };
+    const once = onward(missing, completed, pending);
+    expect([owed(once), owed(onward(once, completed, pending))]).toEqual(["poll at +7 s", "poll at +13 s"]);
   });
 });
 
@@ -176,6 +203,12 @@ describe("a cancel", () => {
     expect(asked.state.cancelRequestedAt).toBe(LATER);
     expect(step(asked, CANCEL).ignored).toBe("remembered already");
     expect(owed(onward(asked, TAKEN))).toBe("cancel at +1 s, poll at +61 s");
+  });
+
+  it("asked for again is sent again, and counts from the first time", () => {
+    const first = onward(recordAt("queued"), CANCEL, { type: "cancel_accepted" });
+    const again = step(first, CANCEL, LATER + 5_000).record;
+    expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +6 s, poll at +4 s"]);
   });
 
   it("that comes too late for fal is an output like any other, and charged", () => {

@@ -188,6 +188,12 @@ describe("recovery of a submit that failed as uncertain", () => {
     expect(step(completed, ERROR).ignored).not.toBeNull();
   });
 
+  it("owes the ledger nothing until its files are stored", () => {
+    const untold = onward(recordAt("uncertain"), TIME_OUT);
+    expect(owed(untold)).toBe("settle at +1 s");
+    expect(owed(onward(untold, endReported(anOutput(1))))).toBe("mirror:0 at +1 s");
+  });
+
   it("settles anew also where there is no file to wait for, and where the first end was not yet told", () => {
     for (const before of [failed, onward(recordAt("uncertain"), TIME_OUT)]) {
       const { state, effects } = onward(before, endReported(anOutput(0)));

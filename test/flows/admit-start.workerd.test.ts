@@ -1,0 +1,302 @@
+// From a post to a started request: what becomes of it when the client leaves, an object is reset or an answer gets lost in
+// between; equal posts; limits; and the deadline for the start.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { keyDigest } from "../../src/access/keys.ts";
+import { Team as TeamObject } from "../../src/access/team.ts";
+import type { AdmitInput } from "../../src/access/types.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../../src/limits.ts";
+import { RequestTracker } from "../../src/requests/tracker.ts";
+import { aStart } from "../support/requests.ts";
+import {
+  bindings,
+  deliverWebhooks,
+  expectArmed,
+  freezeClocks,
+  passTime,
+  ring,
+  ringTeam,
+  runToEnd,
+  sandboxCalls,
+  Team,
+  trackerOf,
+  upstreamRequests,
+} from "../support/world.ts";
+
+const LIMIT_OF_SEVEN = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 7 }] };
+
+let team: Team;
+beforeEach(async () => {
+  await freezeClocks();
+  team = await Team.create(undefined, LIMIT_OF_SEVEN);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const POST = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
+const postUnder = (idempotencyKey: string, body: unknown = POST) =>
+  team.send("POST", "/v1/requests", body, { "Idempotency-Key": idempotencyKey });
+
+/** What the edge asks the team; the client that posted it has gone before anything else happened. */
+async function admitAlone(over: Partial<AdmitInput> = {}): Promise<string> {
+  const answer = await bindings.TEAM.getByName(team.id).admit({
+    digest: await keyDigest(team.key),
+    requestId: bindings.TRACKER.newUniqueId().toString(),
+    model: POST.model,
+    ...{ user: null, tags: {}, idempotencyKey: null, bodyHash: "body" },
+    ...over,
+  });
+  if (answer.kind !== "admitted") throw new Error("not admitted");
+  return answer.requestId;
+}
+
+const startOf = (id: string) => aStart({ id, team: team.id, admittedAt: Date.now() });
+
+async function listed(status: string): Promise<string[]> {
+  const answer = await team.send<{ data: { id: string }[] }>("GET", `/v1/requests?status=${status}`);
+  return answer.body.data.map((each) => each.id);
+}
+
+describe("an admit that no start followed", () => {
+  it("is asked about after a minute, closed for good, refunded, and its idempotency key is free again", async () => {
+    const id = await admitAlone({ idempotencyKey: "k" });
+    expect(await team.used()).toEqual([1]);
+    await passTime(UNSTARTED_SWEEP_MS - SECOND_MS);
+    await ringTeam(team);
+    expect(await listed("open")).toEqual([id]);
+    await passTime(SECOND_MS);
+    expect(await ringTeam(team)).toBe(true);
+    expect(await team.used()).toEqual([0]);
+    expect(await listed("open")).toEqual([]);
+    expect(await ringTeam(team)).toBe(false);
+    expect(await trackerOf(id).start(startOf(id))).toEqual({ kind: "closed" });
+    expect(await ring(id)).toBe(false);
+    expect(await upstreamRequests()).toEqual([]);
+    const again = await postUnder("k", { ...POST, input: { prompt: "another" } });
+    expect(again.status).toBe(202);
+    expect(again.body.id).not.toBe(id);
+    expect(again.headers.has("Idempotent-Replayed")).toBe(false);
+    expect(await team.used()).toEqual([1]);
+  });
+
+  it("is started by the same post when it comes again in time", async () => {
+    const gone = Promise.withResolvers<never>();
+    const called = Promise.withResolvers<void>();
+    vi.spyOn(RequestTracker.prototype, "start").mockImplementationOnce(() => {
+      called.resolve();
+      return gone.promise;
+    });
+    const first = postUnder("k");
+    await called.promise;
+    const again = await postUnder("k");
+    expect(again.headers.get("Idempotent-Replayed")).toBe("true");
+    expect(again.body.stage).toBe("queued");
+    await expectArmed(again.body.id);
+    gone.reject(new Error("reset"));
+    expect((await first).body.id).toBe(again.body.id);
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect(await team.used()).toEqual([1]);
+  });
+});
+
+describe("a start that fails", () => {
+  const realStart = RequestTracker.prototype.start;
+
+  it.each([
+    ["before anything happened", false],
+    ["after the request was sent, its answer lost", true],
+  ])("%s is tried again, and one request comes of it", async (_when, ran) => {
+    vi.spyOn(RequestTracker.prototype, "start").mockImplementationOnce(async function (this: RequestTracker, input) {
+      if (ran) await realStart.call(this, input);
+      throw new Error("reset");
+    });
+    const answer = await team.send("POST", "/v1/requests", POST);
+    expect(answer.status).toBe(202);
+    expect(answer.body.stage).toBe("queued");
+    await expectArmed(answer.body.id);
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect(await team.used()).toEqual([1]);
+    expect((await runToEnd(team, answer.body.id)).status).toBe("COMPLETED");
+  });
+
+  /** Each call takes six seconds and comes to nothing. */
+  const fail = async (): Promise<never> => {
+    await passTime(6 * SECOND_MS);
+    throw new Error("reset");
+  };
+
+  it("for ten seconds is closed, refunded and answered 503, so that a post again is a new request", async () => {
+    vi.spyOn(RequestTracker.prototype, "start").mockImplementation(fail);
+    const answer = await postUnder("k");
+    expect(answer.status).toBe(503);
+    expect(answer.body).toMatchObject({ code: "internal", retryable: true });
+    expect(await team.used()).toEqual([0]);
+    expect(await listed("open")).toEqual([]);
+    vi.restoreAllMocks();
+    const closed = String(answer.body.request_id);
+    expect(await trackerOf(closed).start(startOf(closed))).toEqual({ kind: "closed" });
+    const again = await postUnder("k");
+    expect(again.status).toBe(202);
+    expect(again.body.id).not.toBe(closed);
+    expect(await upstreamRequests()).toHaveLength(1);
+  });
+
+  it("and turns out to have run after all is answered 202, never 503", async () => {
+    let calls = 0;
+    vi.spyOn(RequestTracker.prototype, "start").mockImplementation(async function (this: RequestTracker, input) {
+      const answer = await realStart.call(this, input);
+      return ++calls < 3 ? fail() : answer;
+    });
+    const answer = await postUnder("k");
+    expect(answer.status).toBe(202);
+    expect(calls).toBe(3);
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect(await team.used()).toEqual([1]);
+  });
+
+  it("while nobody can say what became of it is answered 202 with its id, and found out by the team later", async () => {
+    vi.spyOn(RequestTracker.prototype, "start").mockImplementation(fail);
+    vi.spyOn(RequestTracker.prototype, "closeIfUnstarted").mockImplementation(fail);
+    const answer = await postUnder("k");
+    expect(answer.status).toBe(202);
+    expect(answer.body).toMatchObject({ status: "IN_QUEUE", stage: "held" });
+    expect(await team.used()).toEqual([1]);
+    await passTime(UNSTARTED_SWEEP_MS);
+    await ringTeam(team);
+    expect(await team.used()).toEqual([1]);
+    vi.restoreAllMocks();
+    await passTime(UNSTARTED_SWEEP_MS);
+    expect(await ringTeam(team)).toBe(true);
+    expect(await team.used()).toEqual([0]);
+    expect(await upstreamRequests()).toEqual([]);
+  });
+});
+
+describe("a request that the team did not hear of", () => {
+  const lost = () => Promise.reject(new Error("reset"));
+
+  it("is asked about once and left alone when only its start got lost", async () => {
+    vi.spyOn(TeamObject.prototype, "started").mockImplementationOnce(lost as never);
+    const { id, stage } = await team.submit("a cat");
+    expect(stage).toBe("queued");
+    await passTime(UNSTARTED_SWEEP_MS);
+    expect(await ringTeam(team)).toBe(true);
+    expect(await ringTeam(team)).toBe(false);
+    expect(await team.used()).toEqual([1]);
+    expect((await team.read(id)).stage).toBe("queued");
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  });
+
+  it.each([
+    ["COMPLETED", "completed", 2],
+    ["CANCELED", "canceled", 1],
+  ])(
+    "is booked as %s by the sweep, and once only when the tracker tells it after all",
+    async (status, indexed, used) => {
+      const { id: other } = await team.submit("another cat");
+      vi.spyOn(TeamObject.prototype, "started").mockImplementationOnce(lost as never);
+      const { id } = await team.submit("a cat");
+      if (status === "CANCELED") await team.cancel(id);
+      else await passTime(5 * SECOND_MS);
+      const settling = vi.spyOn(TeamObject.prototype, "settle").mockImplementation(lost as never);
+      for (let n = 0; n < 5; n++) {
+        await deliverWebhooks();
+        await ring(id);
+        await expectArmed(id);
+      }
+      expect((await team.read(id)).status).toBe(status);
+      expect((await listed("open")).sort()).toEqual([id, other].sort());
+      expect(await team.used()).toEqual([2]);
+      settling.mockRestore();
+      await passTime(UNSTARTED_SWEEP_MS);
+      expect(await ringTeam(team)).toBe(true);
+      expect(await listed(indexed)).toEqual([id]);
+      expect(await team.used()).toEqual([used]);
+      await runToEnd(team, id);
+      expect(await team.used()).toEqual([used]);
+      expect(await listed(indexed)).toEqual([id]);
+    },
+  );
+});
+
+describe("the same call delivered again", () => {
+  it("to start makes one request and one submit, at once or later", async () => {
+    const id = await admitAlone();
+    const answers = await Promise.all([1, 2, 3].map(() => trackerOf(id).start(startOf(id))));
+    expect(answers.map((answer) => answer.kind)).toEqual(["started", "started", "started"]);
+    await passTime(MINUTE_MS);
+    expect(await trackerOf(id).start(startOf(id))).toMatchObject({ kind: "started" });
+    await expectArmed(id);
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect((await team.timeline(id)).filter((event) => event === "admitted")).toHaveLength(1);
+    await ringTeam(team);
+    expect(await team.used()).toEqual([1]);
+  });
+
+  it("to admit books it once", async () => {
+    const requestId = bindings.TRACKER.newUniqueId().toString();
+    expect(await admitAlone({ requestId })).toBe(requestId);
+    expect(await admitAlone({ requestId })).toBe(requestId);
+    expect(await team.used()).toEqual([1]);
+    expect(await listed("open")).toEqual([requestId]);
+  });
+});
+
+describe("posts under one idempotency key", () => {
+  it("ten at once make one request and one submit, and nine are told that they repeat it", async () => {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => postUnder("once")));
+    expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(202));
+    expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+    expect(answers.filter((answer) => answer.headers.get("Idempotent-Replayed") === "true")).toHaveLength(9);
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect((await sandboxCalls()).counts.submit).toBe(1);
+    expect(await team.used()).toEqual([1]);
+    await expectArmed(answers[0]?.body.id ?? "");
+  });
+
+  it("with another body are refused and name the request of the first", async () => {
+    const first = await postUnder("k");
+    const other = await postUnder('"k"', { ...POST, input: { prompt: "a dog" } });
+    expect(other.status).toBe(422);
+    expect(other.body).toMatchObject({ code: "idempotency_mismatch", request_id: first.body.id });
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect(await team.used()).toEqual([1]);
+  });
+
+  it("get the ended request, also when the limit is used up; after a day they make a new one", async () => {
+    const { id } = (await postUnder("k")).body;
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    for (let n = 0; n < 6; n++) await admitAlone();
+    const replayed = await postUnder("k");
+    expect(replayed.body).toMatchObject({ id, status: "COMPLETED" });
+    expect((await postUnder("other")).status).toBe(402);
+    await passTime(DAY_MS);
+    await ringTeam(team);
+    const later = await postUnder("k");
+    expect(later.status).toBe(202);
+    expect(later.body.id).not.toBe(id);
+  });
+});
+
+describe("a limit of seven", () => {
+  it("lets seven of twenty posts at once in, and one more for each that is given back", async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => team.send("POST", "/v1/requests", POST)));
+    const accepted = answers.filter((answer) => answer.status === 202);
+    const refused = answers.filter((answer) => answer.status === 402);
+    expect([accepted.length, refused.length]).toEqual([7, 13]);
+    expect(refused[0]?.body).toMatchObject({
+      code: "quota_exceeded",
+      violated_policies: [{ name: "month", limit: 7, used: 7 }],
+    });
+    expect(await upstreamRequests()).toHaveLength(7);
+    expect(await team.used()).toEqual([7]);
+    const canceled = accepted[0]?.body.id ?? "";
+    await team.cancel(canceled);
+    await runToEnd(team, canceled);
+    const after = await Promise.all([1, 2, 3].map(() => team.send("POST", "/v1/requests", POST)));
+    expect(after.map((answer) => answer.status).sort()).toEqual([202, 402, 402]);
+  });
+});
