@@ -171,6 +171,8 @@ export const POLL_WAITED_GAP_MS = 5 * SECOND_MS;
 /** Somebody follows the progress, which only polls show: first gap, and the most it grows to. */
 export const POLL_FOLLOWED_FIRST_MS = 2 * SECOND_MS;
 export const POLL_FOLLOWED_GAP_MS = 10 * SECOND_MS;
+/** Failed looks at fal in a row that stay within POLL_MAX_GAP_MS of each other: about four hours of an outage. */
+export const PATIENT_LOOKS = 120;
 /** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
 export const DOORBELL_GAP_MS = 10 * SECOND_MS;
 

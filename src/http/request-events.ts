@@ -20,7 +20,7 @@ export const requestEvents = defineRoute({
   summary: "Follow a request as server-sent events",
   access: "read",
   params: requestId,
-  headers: z.looseObject({ "last-event-id": z.coerce.number().int().min(0).optional().catch(undefined) }),
+  headers: z.looseObject({ "last-event-id": z.string().optional() }),
   answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events." } },
   errors: ["not_found"],
   async handle({ params, headers, caller, env, config }) {
@@ -29,10 +29,10 @@ export const requestEvents = defineRoute({
     if (!tracker || !known) return { refusal: refusal("not_found", "There is no such request.") };
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
-      changes(tracker, caller.team, Date.now() + EVENT_STREAM_MAX_MS, "following"),
+      changes({ env, id: params.id, team: caller.team }, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (afterSeq) => ((await tracker.timeline(caller.team, afterSeq)) ?? []) as TimelineEntry[],
       spellEnd,
-      headers["last-event-id"] ?? 0,
+      heardBefore(headers["last-event-id"]),
     );
     const headersOut = {
       "Content-Type": "text/event-stream",
@@ -43,32 +43,42 @@ export const requestEvents = defineRoute({
   },
 });
 
-/** The events as text. Ids are the timeline's, so a client that comes back hears what it missed, once. */
+/** How much a client has heard: the timeline up to a line, and so many log lines. */
+interface Heard {
+  seq: number;
+  logLines: number;
+}
+
+/** An event's id, `12.3`, says what was heard with it; text that is none of ours means nothing was. */
+function heardBefore(lastEventId: string | undefined): Heard {
+  const [, seq = "0", logLines = "0"] = /^([0-9]{1,9})\.([0-9]{1,9})$/.exec(lastEventId ?? "") ?? [];
+  return { seq: Number(seq), logLines: Number(logLines) };
+}
+
+/** The events as text. A client that comes back hears what it missed, once. */
 async function* eventTexts(
   views: AsyncIterable<RequestView>,
   timelineAfter: (seq: number) => Promise<TimelineEntry[]>,
   spellEnd: (view: RequestView) => Promise<string>,
-  lastSeq: number,
+  before: Heard,
 ): AsyncGenerator<string> {
-  let seq = lastSeq;
-  let logLines = 0;
+  let { seq, logLines } = before;
   for await (const view of views) {
     for (const entry of await timelineAfter(seq)) {
       seq = entry.seq;
       const { at, stage, what, detail } = entry;
       const position = entry.stage === view.state.stage ? view.state.queuePosition : null;
       const told = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
-      yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), seq);
+      yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), { seq, logLines });
     }
     const lines = JSON.parse(view.logs ?? "[]") as unknown[];
-    for (const line of lines.slice(logLines)) yield eventText("log", JSON.stringify(line));
-    logLines = Math.max(logLines, lines.length);
-    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), seq);
+    for (const line of lines.slice(logLines)) yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
+    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), { seq, logLines });
   }
 }
 
-function eventText(event: string, data: string, id?: number): string {
-  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
+function eventText(event: string, data: string, { seq, logLines }: Heard): string {
+  return `id: ${seq}.${logLines}\nevent: ${event}\ndata: ${data}\n\n`;
 }
 
 /** The same texts, with a comment whenever nothing came for a while, so that proxies keep the connection. */

@@ -21,7 +21,6 @@ import { mayCall } from "../net/guard.ts";
 import { guardRules } from "../relay/rules.ts";
 import { requestText } from "../requests/spell.ts";
 import { submitRequest, trackerOf } from "../requests/submit.ts";
-import type { RequestTracker } from "../requests/tracker.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
 import { parseModelId } from "../upstream/model-id.ts";
@@ -153,7 +152,7 @@ const read = defineRoute({
       return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
     };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
-      view = (await hold(tracker, caller.team, until, isNews)) ?? view;
+      view = (await hold({ env, id: params.id, team: caller.team }, until, isNews)) ?? view;
       text = await requestText(env.FILES, config(), view, { logs });
       etag = await etagOf(text);
     }
@@ -280,9 +279,9 @@ export const requestRoutes: readonly Route[] = [submit, list, cancelMany, read, 
 
 /** Waits for the end of a request just submitted. */
 function untilEnded(env: Env, caller: Caller, view: RequestView, waitS: number): Promise<RequestView | null> {
-  const tracker: DurableObjectStub<RequestTracker> | null = trackerOf(env, view.state.id);
-  if (tracker === null || hasEnded(view.state.stage)) return Promise.resolve(view);
-  return hold(tracker, caller.team, Date.now() + waitS * SECOND_MS, (next) => hasEnded(next.state.stage));
+  if (hasEnded(view.state.stage)) return Promise.resolve(view);
+  const watched = { env, id: view.state.id, team: caller.team };
+  return hold(watched, Date.now() + waitS * SECOND_MS, (next) => hasEnded(next.state.stage));
 }
 
 /** A secret key acts for whom it says, in the body or the header; two different names are a mistake worth a word. */

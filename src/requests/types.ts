@@ -185,6 +185,8 @@ export interface Effect {
   dueAt: number;
   /** Tries in a row that ended without what the row is for. */
   failures: number;
+  /** Tries in a row that our own doing ended before the other side was asked. */
+  stumbles: number;
   /** While a try runs: until when it is believed to. A lease that is over means the try was cut off. */
   leaseUntil: number | null;
   /** Which try holds the lease; an outcome of another try is not applied. */

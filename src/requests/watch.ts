@@ -2,30 +2,36 @@
 // A pending RPC would keep the object billed. On the socket's close, and every few seconds, the state is read again: a
 // broken hold is never an error.
 
-import { HOLD_REREAD_MS } from "../limits.ts";
+import type { Env } from "../env.ts";
+import { HOLD_REREAD_MS, STUB_RETRY_MS, STUB_TRIES } from "../limits.ts";
 import type { RequestTracker } from "./tracker.ts";
 import { hasEnded, type RequestView, type Watch } from "./types.ts";
 
-type TrackerStub = DurableObjectStub<RequestTracker>;
+/** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
+export interface Watched {
+  env: Pick<Env, "TRACKER">;
+  id: string;
+  team: string;
+}
 
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
  * yielded for a request this team cannot see. `following` makes polls show progress; `waiting` is for the end alone. A consumer that stops early closes the hold.
  */
 export async function* changes(
-  stub: TrackerStub,
-  team: string,
+  watched: Watched,
   until: number,
   watch: Exclude<Watch, "none">,
 ): AsyncGenerator<RequestView> {
-  const bell = await openBell(stub, team, watch);
+  let bell = await openBell(watched, watch);
   let seen = "";
   try {
     for (;;) {
+      if (bell.isBroken()) bell = await openBell(watched, watch);
       const rung = bell.next();
-      const view = (await stub.read(team)) as RequestView | null;
+      const view = await look(watched);
       if (view === null) return;
-      const mark = `${view.state.revision}.${view.timelineSeq}`;
+      const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
       if (mark !== seen) yield view;
       seen = mark;
       if (hasEnded(view.state.stage)) return;
@@ -40,13 +46,12 @@ export async function* changes(
 
 /** Waits until `enough` says so or `until` has come, and answers the last view; null for a request this team cannot see. */
 export async function hold(
-  stub: TrackerStub,
-  team: string,
+  watched: Watched,
   until: number,
   enough: (view: RequestView) => boolean | Promise<boolean>,
 ): Promise<RequestView | null> {
   let last: RequestView | null = null;
-  for await (const view of changes(stub, team, until, "waiting")) {
+  for await (const view of changes(watched, until, "waiting")) {
     last = view;
     if (await enough(view)) break;
   }
@@ -56,10 +61,11 @@ export async function hold(
 interface Bell {
   /** Resolves at the next ring, or when there will be none. */
   next(): Promise<void>;
+  isBroken(): boolean;
   close(): void;
 }
 
-async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<Bell> {
+async function openBell(watched: Watched, watch: Watch): Promise<Bell> {
   let ring: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {
@@ -68,15 +74,21 @@ async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<
     });
   };
   rearm();
-  const socket = await connect(stub, team, watch);
+  const socket = await connect(watched, watch);
+  let broken = socket === null;
+  const breaks = (): void => {
+    broken = true;
+    ring();
+  };
   socket?.addEventListener("message", () => ring());
-  socket?.addEventListener("close", () => ring());
-  socket?.addEventListener("error", () => ring());
+  socket?.addEventListener("close", breaks);
+  socket?.addEventListener("error", breaks);
   return {
     next() {
       rearm();
       return pending;
     },
+    isBroken: () => broken,
     close() {
       socket?.close();
     },
@@ -84,15 +96,31 @@ async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<
 }
 
 /** Null when no socket is to be had: the hold then lives on its re-reads. */
-async function connect(stub: TrackerStub, team: string, watch: Watch): Promise<WebSocket | null> {
+async function connect(watched: Watched, watch: Watch): Promise<WebSocket | null> {
   try {
-    const headers = { Upgrade: "websocket", "Sluice-Team": team, "Sluice-Watch": watch };
-    const answer = await stub.fetch("https://tracker/hold", { headers });
+    const headers = { Upgrade: "websocket", "Sluice-Team": watched.team, "Sluice-Watch": watch };
+    const answer = await trackerOf(watched).fetch("https://tracker/hold", { headers });
     answer.webSocket?.accept();
     return answer.webSocket;
   } catch {
     return null;
   }
+}
+
+/** The state as it is now. A tracker that is just being replaced is asked again. */
+async function look(watched: Watched): Promise<RequestView | null> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await trackerOf(watched).read(watched.team)) as RequestView | null;
+    } catch (fault) {
+      if (attempt >= STUB_TRIES) throw fault;
+      await after(attempt * STUB_RETRY_MS);
+    }
+  }
+}
+
+function trackerOf({ env, id }: Watched): DurableObjectStub<RequestTracker> {
+  return env.TRACKER.get(env.TRACKER.idFromString(id));
 }
 
 function after(ms: number): Promise<void> {

@@ -18,7 +18,6 @@ import {
   type RequestObject,
   recordOf,
   ring,
-  sandbox,
   Team,
   trackerOf,
   upstreamRequests,
@@ -216,11 +215,14 @@ describe("the event stream", () => {
     await second.ended;
     const whole = follow(id);
     await whole.ended;
-    const told = (stream: Stream) => stream.events.filter(({ event }) => event !== "end").map(({ event, data }) => [event, data]);
-    const both = [...told(first), ...told(second)];
+    // The place in the queue is that of the moment of telling.
+    const told = (kind: string, stream: Stream) => stream.of(kind).map(({ data: { queue_position, ...rest } }) => rest);
     for (const kind of ["update", "log"]) {
-      expect(both.filter(([event]) => event === kind)).toEqual(told(whole).filter(([event]) => event === kind));
+      const inTwo = [...told(kind, first), ...told(kind, second)];
+      expect(inTwo).toEqual(told(kind, whole).slice(0, inTwo.length));
+      expect([kind, told(kind, first).length > 0, told(kind, second).length > 0]).toEqual([kind, true, true]);
     }
+    expect(second.of("log")).toHaveLength(6 - first.of("log").length);
     expect([first.of("end").length, second.of("end").length]).toEqual([0, 1]);
   });
 
@@ -339,4 +341,3 @@ function follow(id: string, headers: Record<string, string> = {}): Stream {
     leave: async () => (await body.promise).cancel(),
   };
 }
-void sandbox;

@@ -6,12 +6,12 @@ import { accountFor } from "../../upstream/account.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
 import { describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
 import { keepDescribed } from "../texts.ts";
-import type { RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
+import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./follow.ts";
 import { takeTurn, troubled } from "./turn.ts";
 
-export async function runFetchResult(context: EffectContext): Promise<EffectOutcome> {
+export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
   const upstreamId = state.upstreamId ?? state.candidateId;
   if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
@@ -37,7 +37,7 @@ export async function runFetchResult(context: EffectContext): Promise<EffectOutc
     case "pending":
       return happened({ type: "result_pending", watch: context.watch() }, 1);
     case "gone":
-      return goneOutcome(context);
+      return goneOutcome(context, effect);
     case "later":
       return troubled(context, result);
   }

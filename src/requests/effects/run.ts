@@ -15,9 +15,9 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
     case "submit":
       return runSubmit(context);
     case "poll":
-      return runPoll(context);
+      return runPoll(context, effect);
     case "fetch_result":
-      return runFetchResult(context);
+      return runFetchResult(context, effect);
     case "mirror":
       return runMirror(context, Number(effect.target));
     case "hash":
@@ -27,7 +27,7 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
     case "deliver":
       return runDeliver(context, effect);
     case "cancel":
-      return runCancel(context);
+      return runCancel(context, effect);
     case "expire":
       return Promise.resolve(happened({ type: "time_ran_out" }));
   }

@@ -11,7 +11,7 @@ export async function runSettle(context: EffectContext): Promise<EffectOutcome> 
   const settlement = settlementOf(state);
   if (settlement === null) return happened({ type: "settled", endpoints: [] });
   await teamFor(context.env, state.team).settle(settlement);
-  await tellAboutWebhooks(context.env, state);
+  await tellAboutWebhooks(context.env, state).catch(() => undefined);
   return happened({ type: "settled", endpoints: state.webhookUrl === null ? [] : ["request"] });
 }
 

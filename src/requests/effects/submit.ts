@@ -18,7 +18,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   const input = context.text("input");
   const loaded = input && (await loadText(env.FILES, input));
   if (loaded?.kind !== "loaded")
-    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null };
+    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
     const grant = await turnAt(context, "submit");
@@ -32,7 +32,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       return happened({ type: "time_ran_out" });
     }
     const { connection, webhooks, pinnedUsers } = grant;
-    if (!context.apply({ type: "granted", connection, webhooks, pinnedUsers })) {
+    if (!context.advance({ type: "granted", connection, webhooks, pinnedUsers })) {
       await account.handBack(grant.notBefore);
       return { kind: "obsolete" };
     }
@@ -82,5 +82,5 @@ async function callbackUrl(config: Config, requestId: string): Promise<string | 
 
 function startTimeoutLeftS(state: RequestState, now: number): number | null {
   if (state.startTimeoutS === null) return null;
-  return Math.floor(state.startTimeoutS - (now - state.createdAt) / 1000);
+  return state.startTimeoutS - (now - state.createdAt) / 1000;
 }
