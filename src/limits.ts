@@ -175,6 +175,8 @@ export const POLL_FOLLOWED_GAP_MS = 10 * SECOND_MS;
 export const PATIENT_LOOKS = 120;
 /** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
 export const DOORBELL_GAP_MS = 10 * SECOND_MS;
+/** So must who cancels all day. */
+export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
 // --- Access ----------------------------------------------------------------------------------------------------
 

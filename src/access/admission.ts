@@ -117,7 +117,7 @@ export function settle(books: Books, input: SettleInput, now: number): void {
     ledger.giveBack(settlement.giveBack);
     ledger.markSettled(request.id, now);
   }
-  const recovered = request.status === "failed" && input.outcome === "completed";
+  const recovered = request.status === "failed" && input.outcome !== "failed";
   if (request.status === "open" || recovered) ledger.endRequest(request.id, input.outcome, input.endedAt);
 }
 

@@ -7,7 +7,7 @@ import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
 import { trackerOf } from "../requests/submit.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
-import { changes } from "../requests/watch.ts";
+import { askTracker, changes } from "../requests/watch.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
@@ -24,13 +24,12 @@ export const requestEvents = defineRoute({
   answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events." } },
   errors: ["not_found"],
   async handle({ params, headers, caller, env, config }) {
-    const tracker = trackerOf(env, params.id);
-    const known = await tracker?.read(caller.team);
-    if (!tracker || !known) return { refusal: refusal("not_found", "There is no such request.") };
+    const watched = { env, id: params.id, team: caller.team };
+    if (!(await trackerOf(env, params.id)?.read(caller.team))) return { refusal: refusal("not_found", "There is no such request.") };
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
-      changes({ env, id: params.id, team: caller.team }, Date.now() + EVENT_STREAM_MAX_MS, "following"),
-      async (afterSeq) => ((await tracker.timeline(caller.team, afterSeq)) ?? []) as TimelineEntry[],
+      changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
+      async (seq) => (await askTracker(watched, (tracker) => tracker.timeline(caller.team, seq))) as TimelineEntry[] ?? [],
       spellEnd,
       heardBefore(headers["last-event-id"]),
     );

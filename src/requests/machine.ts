@@ -2,7 +2,7 @@
 // or why the event changes nothing. State says what callers are told; orders say what is still owed.
 // Pure: no `this`, no fetch, no storage, no clock. Imports types, schedule's poll rhythm and limits.
 
-import { DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
+import { CANCEL_GAP_MS, DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { Move, UPSTREAM_EFFECTS } from "./move.ts";
 import { pollGapMs } from "./schedule.ts";
 import {
@@ -36,6 +36,7 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     candidateUser: null,
     queuePosition: null,
     cancelRequestedAt: null,
+    cancelAskedAt: null,
     webhooks: "off",
     pinnedUsers: [],
     polls: 0,
@@ -123,7 +124,8 @@ export function transition(
 
     case "end_announced":
       if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
-      if (state.stage === "storing" || hasEnded(state.stage)) return ignored("already ended");
+      if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state))) return ignored("already ended");
+      if (isReopenable(state)) reopen(move);
       return move
         .stage("running", {
           upstreamId: state.upstreamId ?? event.upstreamId,
@@ -197,13 +199,15 @@ export function transition(
 
 function submitTaken(move: Move, upstreamId: string, queuePosition: number | null): Transition {
   const { state, now } = move;
-  if (state.stage === "submitting" || state.stage === "uncertain") {
+  const isProof = isReopenable(state) && state.upstreamId === null;
+  if (isProof) reopen(move);
+  if (isProof || state.stage === "submitting" || state.stage === "uncertain") {
     move.stage("queued", { upstreamId, queuePosition, candidateId: null }).drop("submit", "expire");
     move.note("submitted", { upstream_id: upstreamId });
     // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
     if (state.candidateUser !== null) move.drop("poll").owe("fetch_result", now);
     else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, "none") : 0));
-    if (state.cancelRequestedAt !== null) move.owe("cancel", now);
+    if (state.cancelRequestedAt !== null) move.change({ cancelAskedAt: now }).owe("cancel", now);
     return move;
   }
   if (state.upstreamId !== null && state.upstreamId !== upstreamId) {
@@ -263,7 +267,7 @@ function candidateDisproved(move: Move): Transition {
 
 function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
   const { state, now } = move;
-  const recovers = canRecover(state, event);
+  const recovers = isReopenable(state) && event.source === "webhook";
   if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
     if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
     return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
@@ -279,6 +283,7 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
     queuePosition: null,
   };
   move.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
+  if (recovers) reopen(move);
   switch (event.end.kind) {
     case "error":
       return move.end("failed", event.source, event.end.error);
@@ -287,12 +292,6 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
     case "output": {
       move.files = event.end.files.map((file, n) => newFile(n, file));
       move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
-      if (recovers) {
-        move
-          .change({ error: null, endedAt: null, settledAt: null, deliveredAfter: null, recoveredAt: now })
-          .note("recovered");
-        move.drop("settle");
-      }
       if (move.files.length === 0) return move.end("completed", event.source, null);
       move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
       for (const file of move.files) move.owe(["mirror", file.n], now);
@@ -301,15 +300,21 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
   }
 }
 
-/** The one exception to "an end is final": a verified webhook proves the lost submit after its grace, once. */
-function canRecover(state: RequestState, event: Extract<RequestEvent, { type: "end_reported" }>): boolean {
-  return (
-    state.stage === "failed" &&
-    state.error?.code === "submit_uncertain" &&
-    state.recoveredAt === null &&
-    event.source === "webhook" &&
-    event.end.kind === "output"
-  );
+/**
+ * The one exception to "an end is final", once: an end that was said only for want of an answer is reopened by whoever
+ * proves the answer later, a verified webhook or the submit's own late reply (docs/decisions/reopened-ends.md).
+ */
+function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
+  const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
+  return stage === "failed" && forWantOfAnAnswer && recoveredAt === null;
+}
+
+function reopen(move: Move): void {
+  const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null, deliveredAfter: null };
+  move
+    .change({ ...fresh, recoveredAt: move.now })
+    .drop("settle", ["deliver", "request"])
+    .note("recovered");
 }
 
 function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
@@ -384,8 +389,9 @@ function cancelRequested(move: Move): Transition {
       return move.change({ cancelRequestedAt: now }).note("cancel_requested");
     case "queued":
     case "running":
+      if (now < (state.cancelAskedAt ?? 0) + CANCEL_GAP_MS) return ignored("asked a moment ago");
       return move
-        .change({ cancelRequestedAt: state.cancelRequestedAt ?? now })
+        .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
         .owe("cancel", now)
         .note("cancel_requested");
     default:

@@ -102,6 +102,8 @@ export interface RequestState extends Identity {
   candidateUser: { userId: string; claim: string } | null;
   queuePosition: number | null;
   cancelRequestedAt: number | null;
+  /** When fal was last asked to cancel, or was to be. */
+  cancelAskedAt: number | null;
   /** What the account said at the grant: whether webhooks arrive lately decides the rhythm of polls. */
   webhooks: "arriving" | "missing" | "off";
   /** User ids whose webhooks are believed, as the account knew them at the grant. */

@@ -29,7 +29,7 @@ export async function* changes(
     for (;;) {
       if (bell.isBroken()) bell = await openBell(watched, watch);
       const rung = bell.next();
-      const view = await look(watched);
+      const view = (await askTracker(watched, (tracker) => tracker.read(watched.team))) as RequestView | null;
       if (view === null) return;
       const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
       if (mark !== seen) yield view;
@@ -107,11 +107,14 @@ async function connect(watched: Watched, watch: Watch): Promise<WebSocket | null
   }
 }
 
-/** The state as it is now. A tracker that is just being replaced is asked again. */
-async function look(watched: Watched): Promise<RequestView | null> {
+/** Asks the watched tracker; one that is just being replaced is asked again. Only for what may be asked twice. */
+export async function askTracker<T>(
+  watched: Watched,
+  ask: (tracker: DurableObjectStub<RequestTracker>) => T,
+): Promise<Awaited<T>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return (await trackerOf(watched).read(watched.team)) as RequestView | null;
+      return await ask(trackerOf(watched));
     } catch (fault) {
       if (attempt >= STUB_TRIES) throw fault;
       await after(attempt * STUB_RETRY_MS);

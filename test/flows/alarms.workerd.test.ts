@@ -83,10 +83,11 @@ async function loseAlarm(id: string): Promise<void> {
   await runInDurableObject(trackerOf(id), (_instance, state) => state.storage.deleteAlarm());
 }
 
-const FAULTS: { fault: string; answer: (request: Request) => Promise<Response> }[] = [
-  { fault: "a call that fails", answer: () => Promise.reject(new TypeError("fault in a test")) },
+const FAULTS: { fault: string; ours: boolean; answer: (request: Request) => Promise<Response> }[] = [
+  { fault: "a call that fails", ours: false, answer: () => Promise.reject(new TypeError("fault in a test")) },
   {
     fault: "an answer that breaks whoever looks at it",
+    ours: true,
     // Awaiting asks for `then`: the fault must come later, where the answer is read.
     answer: async () => new Proxy(new Response(null), { get: (_, name) => (name === "then" ? undefined : raise()) }),
   },
@@ -97,7 +98,7 @@ function raise(): never {
 }
 
 describe("a fault in one row never stops the others", () => {
-  it.each(FAULTS)("$fault: one file of three", async ({ answer }) => {
+  it.each(FAULTS)("$fault: one file of three", async ({ answer, ours }) => {
     const broken = { path: "" };
     interceptFetch((request, pass) => (new URL(request.url).pathname === broken.path ? answer(request) : pass()));
     const { id } = await team.submit("three cats sandbox:many-files:3");
@@ -112,12 +113,12 @@ describe("a fault in one row never stops the others", () => {
       stage: "storing",
       files: [{ status: "stored" }, { status: "pending", url: null }, { status: "stored" }],
     });
+    // What is our own doing uses up no try: the file is had once the fault is mended. What the source does, does.
+    if (ours) broken.path = "";
     const ended = await runToEnd(team, id);
-    expect(ended).toMatchObject({
-      status: "COMPLETED",
-      files: [{ status: "stored" }, { status: "failed", error: { code: "storage_failed" } }, { status: "stored" }],
-    });
-    expect(ended.files[1]?.url).toMatch(broken.path);
+    const second = ours ? { status: "stored", error: null } : { status: "failed", error: { code: "storage_failed" } };
+    expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }, second, { status: "stored" }] });
+    if (!ours) expect(ended.files[1]?.url).toMatch(broken.path);
     expect((ended.output?.images as { url: string }[]).map((image) => image.url)).toEqual(ended.files.map((f) => f.url));
   });
 

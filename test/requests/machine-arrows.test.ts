@@ -1,6 +1,7 @@
 // What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in machine-doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
+import { CANCEL_GAP_MS } from "../../src/limits.ts";
 import { advanced, type Step } from "../../src/requests/record.ts";
 import type { RequestEvent, RequestRecord, Stage } from "../../src/requests/types.ts";
 import {
@@ -205,10 +206,14 @@ describe("a cancel", () => {
     expect(owed(onward(asked, TAKEN))).toBe("cancel at +1 s, poll at +61 s");
   });
 
-  it("asked for again is sent again, and counts from the first time", () => {
+  it("asked for again is sent again, though not at once, and counts from the first time", () => {
     const first = onward(recordAt("queued"), CANCEL, { type: "cancel_accepted" });
-    const again = step(first, CANCEL, LATER + 5_000).record;
-    expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +6 s, poll at +4 s"]);
+    expect(step(first, CANCEL, LATER + CANCEL_GAP_MS - 1)).toMatchObject({
+      record: first,
+      ignored: expect.any(String),
+    });
+    const again = step(first, CANCEL, LATER + CANCEL_GAP_MS).record;
+    expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +11 s, poll at +4 s"]);
   });
 
   it("that comes too late for fal is an output like any other, and charged", () => {

@@ -2,7 +2,16 @@
 
 import { describe, expect, it } from "vitest";
 import { DELIVER_RETRY_MS, MIRROR_RETRY_MS, SECOND_MS } from "../../src/limits.ts";
-import { advanced, begun, deferred, failed, type Step, type Try, withRow } from "../../src/requests/record.ts";
+import {
+  advanced,
+  advancedWithin,
+  begun,
+  deferred,
+  failed,
+  type Step,
+  type Try,
+  withRow,
+} from "../../src/requests/record.ts";
 import { taken } from "../../src/requests/schedule.ts";
 import type { Effect, RequestRecord } from "../../src/requests/types.ts";
 import {
@@ -129,6 +138,30 @@ describe("the answer to a submit", () => {
     const refused = { type: "submit_refused", error: MODEL_FAILED } as const;
     expect(advanced(calling, refused, LATER, tried)).toEqual({ record: calling, notes: [], ignored: STALE });
     expect(advanced(calling, refused, LATER, second.tried).record.state.stage).toBe("failed");
+  });
+});
+
+describe("an event in the middle of a try", () => {
+  const { record, tried } = withTry(recordAt("held"), "submit");
+
+  it("begins the lease anew, because the call is still to come", () => {
+    const now = LATER + 20 * SECOND_MS;
+    const step = advancedWithin(record, GRANTED, now, tried);
+    expect(step.record.state).toMatchObject({ stage: "submitting", submittedAt: now });
+    const lease = (tried.leaseUntil ?? 0) + 20 * SECOND_MS;
+    expect(rowOf(step, "submit")).toEqual({ ...tried, leaseUntil: lease });
+  });
+
+  it("is not applied once the try is no longer the live one, so that no call follows", () => {
+    const second = withTry(record, "submit", LATER + 60_000).record;
+    for (const now of [second, deferred(record, tried, LATER).record, { ...record, effects: [] }]) {
+      expect(advancedWithin(now, GRANTED, LATER, tried)).toEqual({ record: now, notes: [], ignored: STALE });
+    }
+  });
+
+  it("that is ignored changes nothing, the row included", () => {
+    const canceled = { ...recordAt("canceled"), effects: record.effects };
+    expect(advancedWithin(canceled, GRANTED, LATER, tried)).toMatchObject({ record: canceled, ignored: "not held" });
   });
 });
 

@@ -8,6 +8,8 @@ import {
   FILE_COPY_TIMEOUT_MS,
   HOUR_MS,
   MINUTE_MS,
+  PATIENT_LOOKS,
+  POLL_MAX_GAP_MS,
   RESULT_TIMEOUT_MS,
   SECOND_MS,
   STATUS_TIMEOUT_MS,
@@ -27,6 +29,7 @@ import {
   quickened,
   taken,
   withOrders,
+  withoutDeadLeases,
 } from "../../src/requests/schedule.ts";
 import type { Effect, EffectKind, RequestState, Watch } from "../../src/requests/types.ts";
 import { recordAt } from "../support/requests.ts";
@@ -39,7 +42,15 @@ const KINDS: EffectKind[] = [
 
 function aRow(kind: EffectKind, changes: Partial<Effect> = {}): Effect {
   const target = changes.target ?? null;
-  const counts = { failures: 0, leaseUntil: null, leaseId: 0, takes: 0, lastFailure: null, parkedAt: null };
+  const counts = {
+    failures: 0,
+    stumbles: 0,
+    leaseUntil: null,
+    leaseId: 0,
+    takes: 0,
+    lastFailure: null,
+    parkedAt: null,
+  };
   return { name: effectName(kind, target), kind, target, dueAt: NOW, ...counts, ...changes };
 }
 
@@ -168,9 +179,24 @@ describe("a lease", () => {
     expect(waits.at(-1)).toBe(HOUR_MS);
   });
 
+  it("that nobody in a fresh object holds is over, and still shows that its try was cut off", () => {
+    const rows = [aRow("mirror", busy), aRow("poll", { ...busy, leaseId: 7 }), aRow("settle", { dueAt: NOW + 5 })];
+    const [dead, live, free] = withoutDeadLeases(rows, ({ leaseId }) => leaseId === 7);
+    expect(dead).toEqual({ ...rows[0], leaseUntil: 0 });
+    expect([live, free]).toEqual([rows[1], rows[2]]);
+    expect(
+      nextDue(
+        withoutDeadLeases(rows, () => false),
+        NOW,
+      )?.leaseUntil,
+    ).toBe(0);
+  });
+
   it("ends with an outcome, which clears what was counted", () => {
     const done = { leaseUntil: null, takes: 0 };
-    expect(finished(aRow("poll", busy))).toEqual(aRow("poll", { ...busy, ...done, failures: 0, lastFailure: null }));
+    expect(finished(aRow("poll", busy))).toEqual(
+      aRow("poll", { ...busy, ...done, failures: 0, stumbles: 0, lastFailure: null }),
+    );
     expect(putBack(aRow("poll", busy), NOW + 3)).toEqual(aRow("poll", { ...busy, ...done, dueAt: NOW + 3 }));
   });
 });
@@ -197,18 +223,38 @@ describe("a failed try", () => {
     expect(waits(kind, 99)).toEqual({ waits: seconds.map((each) => each * SECOND_MS), end });
   });
 
-  it.each<EffectKind>(["submit", "poll", "fetch_result", "hash", "settle", "expire"])(
-    "of %s never stops: 2 s, doubling to an hour",
+  it.each<EffectKind>(["poll", "fetch_result"])(
+    "of %s stays within two minutes of the last for hours, because fal forgets results, and never stops",
     (kind) => {
       const { waits: all, end } = waits(kind, 2_000);
       expect(end).toBe("goes on");
-      expect(all.slice(0, 12).map((ms) => ms / SECOND_MS)).toEqual([
-        ...[2, 4, 8, 16, 32, 64, 128, 256],
-        ...[512, 1_024, 2_048, 3_600],
-      ]);
-      expect(new Set(all.slice(11))).toEqual(new Set([HOUR_MS]));
+      expect(all.slice(0, 8).map((ms) => ms / SECOND_MS)).toEqual([2, 4, 8, 16, 32, 64, 120, 120]);
+      expect(new Set(all.slice(6, PATIENT_LOOKS))).toEqual(new Set([POLL_MAX_GAP_MS]));
+      expect(new Set(all.slice(PATIENT_LOOKS))).toEqual(new Set([HOUR_MS]));
     },
   );
+
+  it("that our own doing ended uses up no try of any kind, and never gives up", () => {
+    for (const kind of KINDS) {
+      let row = aRow(kind, busy);
+      for (let i = 0; i < 50; i++) {
+        const after = afterFailure(row, { reason: "fault", retryAfterMs: null, ours: true }, NOW, 0.5);
+        if (after.kind !== "retry") throw new Error(`${kind} ended in ${after.kind}`);
+        row = after.effect;
+      }
+      expect([row.failures, row.stumbles]).toEqual([busy.failures, 50]);
+    }
+  });
+
+  it.each<EffectKind>(["submit", "hash", "settle", "expire"])("of %s never stops: 2 s, doubling to an hour", (kind) => {
+    const { waits: all, end } = waits(kind, 2_000);
+    expect(end).toBe("goes on");
+    expect(all.slice(0, 12).map((ms) => ms / SECOND_MS)).toEqual([
+      ...[2, 4, 8, 16, 32, 64, 128, 256],
+      ...[512, 1_024, 2_048, 3_600],
+    ]);
+    expect(new Set(all.slice(11))).toEqual(new Set([HOUR_MS]));
+  });
 
   it.each(KINDS)("of %s comes back within 20 %% of its time, so that many do not come together", (kind) => {
     const [low, middle, high] = [0, 0.5, 0.999].map((spread) => waits(kind, 1, spread).waits[0] ?? 0);
