@@ -114,8 +114,10 @@ export const UNCERTAIN_GRACE_MS = 6 * HOUR_MS;
 export const GONE_CONFIRM_MS = MINUTE_MS;
 /** Longest `wait` of a caller. */
 export const WAIT_MAX_S = 60;
-/** A hold reads the state again this often, whatever the socket says: a broken hold is never an error. */
-export const HOLD_REREAD_MS = 5 * SECOND_MS;
+/** A hold whose socket stands reads the state again this often: seldom enough to let the object hibernate in between. */
+export const HOLD_REREAD_MS = 30 * SECOND_MS;
+/** The same without a socket. */
+export const HOLD_BLIND_REREAD_MS = 5 * SECOND_MS;
 /** A comment this often keeps an event stream open through proxies. */
 export const SSE_COMMENT_MS = 15 * SECOND_MS;
 export const IDEMPOTENCY_MS = DAY_MS;

@@ -11,12 +11,11 @@ import {
   CLEAN_UP_BATCH_ROWS,
   KEYS_PER_TEAM_MAX,
   SAFETY_ALARM_MS,
-  STUB_RETRY_MS,
-  STUB_TRIES,
   SWEEP_BATCH_ROWS,
   UNSTARTED_SWEEP_MS,
 } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
+import { askAgain } from "../stubs.ts";
 import { admit, type Books, limitsNow, planInUse, release, settle, usableKey } from "./admission.ts";
 import { keyFault, UNKNOWN_KEY } from "./credentials.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
@@ -45,30 +44,9 @@ export function teamFor(env: Env, teamId: string): DurableObjectStub<Team> {
   return env.TEAM.getByName(teamId);
 }
 
-/**
- * Asks a team, and asks again on a fresh stub when a deploy or a move reset its object meanwhile. Only for methods that may run
- * twice (all but `create` and `createKey`). An overloaded object is not asked again: that would feed the overload.
- * Source: developers.cloudflare.com/durable-objects/best-practices/error-handling
- */
-export async function askTeam<T>(
-  env: Env,
-  teamId: string,
-  ask: (team: DurableObjectStub<Team>) => T,
-): Promise<Awaited<T>> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ask(teamFor(env, teamId));
-    } catch (fault) {
-      if (attempt >= STUB_TRIES || !mayAskAgain(fault)) throw fault;
-      await scheduler.wait(attempt * STUB_RETRY_MS);
-    }
-  }
-}
-
-function mayAskAgain(fault: unknown): boolean {
-  if (typeof fault !== "object" || fault === null) return false;
-  const { retryable, overloaded } = fault as { retryable?: unknown; overloaded?: unknown };
-  return retryable === true && overloaded !== true;
+/** Asks a team, again on a fresh stub if need be. Only for methods that may run twice (all but `create` and `createKey`). */
+export function askTeam<T>(env: Env, teamId: string, ask: (team: DurableObjectStub<Team>) => T): Promise<Awaited<T>> {
+  return askAgain(() => teamFor(env, teamId), ask);
 }
 
 type Refused = { kind: "refused"; refusal: Refusal };

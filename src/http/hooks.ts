@@ -10,7 +10,7 @@ import { logEvent } from "../log.ts";
 import { allowedHosts } from "../mirror/hosts.ts";
 import { readCapped } from "../net/body.ts";
 import { describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
-import { trackerOf } from "../requests/submit.ts";
+import { trackerOf } from "../requests/stub.ts";
 import type { ReportAnswer, WebhookReport } from "../requests/tracker.ts";
 import { checkMark } from "../signing.ts";
 import { signingKeys } from "../upstream/jwks.ts";
@@ -125,6 +125,7 @@ function answer(
   request: string,
   outcome: string,
 ): Response {
-  if (outcome !== "heard") logEvent("webhook.refused", { request, status, outcome });
+  if (outcome !== "heard")
+    logEvent("webhook.refused", { ...(REQUEST_ID.test(request) ? { request } : {}), status, outcome });
   return context.json({ message }, status);
 }

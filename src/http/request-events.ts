@@ -5,9 +5,9 @@ import * as z from "zod";
 import { refusal } from "../errors.ts";
 import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
-import { trackerOf } from "../requests/submit.ts";
+import { askTracker } from "../requests/stub.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
-import { askTracker, changes } from "../requests/watch.ts";
+import { changes } from "../requests/watch.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
@@ -25,11 +25,13 @@ export const requestEvents = defineRoute({
   errors: ["not_found"],
   async handle({ params, headers, caller, env, config }) {
     const watched = { env, id: params.id, team: caller.team };
-    if (!(await trackerOf(env, params.id)?.read(caller.team))) return { refusal: refusal("not_found", "There is no such request.") };
+    if (!(await askTracker(env, params.id, (tracker) => tracker.read(caller.team))))
+      return { refusal: refusal("not_found", "There is no such request.") };
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
       changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
-      async (seq) => (await askTracker(watched, (tracker) => tracker.timeline(caller.team, seq))) as TimelineEntry[] ?? [],
+      async (seq) =>
+        ((await askTracker(env, params.id, (tracker) => tracker.timeline(caller.team, seq))) as TimelineEntry[]) ?? [],
       spellEnd,
       heardBefore(headers["last-event-id"]),
     );
@@ -71,7 +73,8 @@ async function* eventTexts(
       yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), { seq, logLines });
     }
     const lines = JSON.parse(view.logs ?? "[]") as unknown[];
-    for (const line of lines.slice(logLines)) yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
+    for (const line of lines.slice(logLines))
+      yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
     if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), { seq, logLines });
   }
 }

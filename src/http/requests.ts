@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { askTeam } from "../access/team.ts";
 import type { RequestSummary } from "../access/types.ts";
-import type { Env } from "../env.ts";
+import type { Config, Env } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { REQUEST_ID, sha256Hex } from "../ids.ts";
 import { printTree, RawText, valueAt } from "../json.ts";
@@ -20,7 +20,8 @@ import {
 import { mayCall } from "../net/guard.ts";
 import { guardRules } from "../relay/rules.ts";
 import { requestText } from "../requests/spell.ts";
-import { submitRequest, trackerOf } from "../requests/submit.ts";
+import { askTracker } from "../requests/stub.ts";
+import { submitRequest } from "../requests/submit.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
 import { parseModelId } from "../upstream/model-id.ts";
@@ -106,16 +107,16 @@ const submit = defineRoute({
     }
     const waitS = Math.min(WAIT_MAX_S, call.query.wait ?? headers.prefer ?? 0);
     const { view } = submitted;
-    const last = waitS === 0 ? view : ((await untilEnded(env, caller, view, waitS)) ?? view);
+    const answered = await waited(env, call.config(), caller, view, waitS);
     return {
-      status: waitS > 0 && hasEnded(last.state.stage) ? 200 : 202,
+      status: waitS > 0 && answered.ended ? 200 : 202,
       headers: {
         Location: `/v1/requests/${view.state.id}`,
         ...(submitted.replayed ? { "Idempotent-Replayed": "true" } : {}),
         ...(headers.prefer === undefined ? {} : { "Preference-Applied": `wait=${waitS}` }),
         ...limitHeaders(submitted.limits, Date.now()),
       },
-      body: new RawText(await requestText(env.FILES, call.config(), last, { logs: false })),
+      body: new RawText(answered.text),
     };
   },
 });
@@ -137,12 +138,10 @@ const read = defineRoute({
   },
   errors: ["not_found"],
   async handle({ params, query, headers, caller, env, config }) {
-    const tracker = trackerOf(env, params.id);
-    if (tracker === null) return { refusal: noSuchRequest(params.id) };
     const logs = query.logs === "1" || query.logs === "true";
     const known = headers["if-none-match"];
     const until = Date.now() + Math.min(WAIT_MAX_S, query.wait ?? 0) * SECOND_MS;
-    let view = (await tracker.read(caller.team)) as RequestView | null;
+    let view = (await askTracker(env, params.id, (tracker) => tracker.read(caller.team))) as RequestView | null;
     if (view === null) return { refusal: noSuchRequest(params.id) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
@@ -202,7 +201,7 @@ const timeline = defineRoute({
   answers: { 200: { description: "Oldest first.", schema: timelineAnswer } },
   errors: ["not_found"],
   async handle({ params, caller, env }) {
-    const entries = await trackerOf(env, params.id)?.timeline(caller.team, 0);
+    const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(caller.team, 0));
     if (!entries) return { refusal: noSuchRequest(params.id) };
     const data = entries.map(({ seq, at, stage, what, detail }) => {
       return { seq, at: isoTime(at), event: what, stage, detail: detail ?? {} };
@@ -223,7 +222,7 @@ const cancel = defineRoute({
   },
   errors: ["not_found", "already_ended"],
   async handle({ params, caller, env, config }) {
-    const answer = await trackerOf(env, params.id)?.cancel(caller.team);
+    const answer = await askTracker(env, params.id, (tracker) => tracker.cancel(caller.team));
     if (!answer || answer.kind === "not_found") return { refusal: noSuchRequest(params.id) };
     const view = answer.view as RequestView;
     if (answer.kind === "already_ended") {
@@ -246,42 +245,59 @@ const cancelMany = defineRoute({
       user: z.string().optional(),
       tag: z.string().optional(),
     }),
+    cursor: z.string().optional().describe("The last answer's `next_cursor`: goes on where it stopped."),
   }),
   answers: {
     200: {
-      description: "What became of each; call again while `has_more`.",
+      description: "What became of each, newest first; call again with `next_cursor` until it is null.",
       schema: z.object({
         canceled: z.array(z.string()),
         requested: z.array(z.string()),
         already_ended: z.array(z.string()),
-        has_more: z.boolean(),
+        next_cursor: z.string().nullable(),
       }),
     },
   },
   errors: ["invalid_request"],
   async handle({ body, caller, env }) {
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({ ...body.filter, status: "open", limit: BULK_CANCEL_MAX }),
+      team.list({ ...body.filter, status: "open", cursor: body.cursor, limit: BULK_CANCEL_MAX }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     const told = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
     await Promise.all(
       page.data.map(async ({ id }) => {
-        const answer = await trackerOf(env, id)?.cancel(caller.team);
+        const answer = await askTracker(env, id, (tracker) => tracker.cancel(caller.team));
         if (answer && answer.kind !== "not_found") told[answer.kind].push(id);
       }),
     );
-    return { status: 200, body: { ...told, has_more: page.nextCursor !== null } };
+    return { status: 200, body: { ...told, next_cursor: page.nextCursor } };
   },
 });
 
 export const requestRoutes: readonly Route[] = [submit, list, cancelMany, read, requestEvents, timeline, cancel];
 
-/** Waits for the end of a request just submitted. */
-function untilEnded(env: Env, caller: Caller, view: RequestView, waitS: number): Promise<RequestView | null> {
-  if (hasEnded(view.state.stage)) return Promise.resolve(view);
+/**
+ * Waits for the end of a request just submitted, and spells it. From here on nothing may become a 5xx: the request is paid for,
+ * and clients post again after one. What cannot be read just now is left out; `links.self` has it.
+ */
+async function waited(
+  env: Env,
+  config: Config,
+  caller: Caller,
+  view: RequestView,
+  waitS: number,
+): Promise<{ text: string; ended: boolean }> {
   const watched = { env, id: view.state.id, team: caller.team };
-  return hold(watched, Date.now() + waitS * SECOND_MS, (next) => hasEnded(next.state.stage));
+  const isWaitedFor = waitS > 0 && !hasEnded(view.state.stage);
+  const until = Date.now() + waitS * SECOND_MS;
+  const seen = isWaitedFor ? await hold(watched, until, (next) => hasEnded(next.state.stage)) : view;
+  const last = seen ?? view;
+  try {
+    return { text: await requestText(env.FILES, config, last, { logs: false }), ended: hasEnded(last.state.stage) };
+  } catch {
+    return { text: await requestText(env.FILES, config, { ...last, output: null }, { logs: false }), ended: false };
+  }
 }
 
 /** A secret key acts for whom it says, in the body or the header; two different names are a mistake worth a word. */

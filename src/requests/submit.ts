@@ -9,9 +9,9 @@ import { type Refusal, refusal } from "../errors.ts";
 import { SECOND_MS, START_RETRY_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { begun } from "./record.ts";
+import { trackerFor } from "./stub.ts";
 import { keepText } from "./texts.ts";
-import type { RequestTracker } from "./tracker.ts";
-import type { RequestView, StartInput, UpstreamOptions } from "./types.ts";
+import type { RequestView, StartInput, StoredText, UpstreamOptions } from "./types.ts";
 
 /** A submit as the edge understood it. `inputText` is the model input's JSON text with its numbers as written. */
 export interface SubmitWork {
@@ -53,25 +53,21 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
   const admitted = await askTeam(env, work.team, (team) => team.admit(admit));
   if (admitted.kind === "refused") return { kind: "refused", refusal: admitted.refusal, limits: admitted.limits ?? [] };
   const id = admitted.requestId;
-  const started = await startUntilCertain(
-    env,
-    async () => ({
-      id,
-      team: work.team,
-      keyId: admitted.keyId,
-      user: admitted.user,
-      model,
-      input: await keepText(env.FILES, { team: work.team, request: id, name: "input" }, work.inputText),
-      options: work.options,
-      tags,
-      metadata: work.metadata,
-      webhookUrl: work.webhookUrl,
-      startTimeoutS: work.startTimeoutS,
-      origin: work.origin,
-      admittedAt: admitted.admittedAt,
-    }),
+  const request: Omit<StartInput, "input"> = {
     id,
-  );
+    team: work.team,
+    keyId: admitted.keyId,
+    user: admitted.user,
+    model,
+    options: work.options,
+    tags,
+    metadata: work.metadata,
+    webhookUrl: work.webhookUrl,
+    startTimeoutS: work.startTimeoutS,
+    origin: work.origin,
+    admittedAt: admitted.admittedAt,
+  };
+  const started = await startUntilCertain(env, request, work.inputText);
   const { replayed, limits } = admitted;
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
   await askTeam(env, work.team, (team) => team.release(id));
@@ -83,18 +79,23 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
 /** Starts on fresh stubs for START_RETRY_MS; then closes, unless it turns out to have started after all. */
 async function startUntilCertain(
   env: Env,
-  makeInput: () => Promise<StartInput>,
-  id: string,
+  request: Omit<StartInput, "input">,
+  inputText: string,
 ): Promise<{ kind: "started"; view: RequestView } | { kind: "closed" }> {
+  const { id, team } = request;
   const giveUpAt = Date.now() + START_RETRY_MS;
+  let input: StoredText | null = null;
   for (let attempt = 1; ; attempt++) {
     const closing = Date.now() >= giveUpAt;
     try {
       if (closing) {
         const answer = await trackerFor(env, id).closeIfUnstarted();
         if (answer.kind === "unstarted") return { kind: "closed" };
+        const view = (await trackerFor(env, id).read(team)) as RequestView | null;
+        if (view !== null) return { kind: "started", view };
       }
-      const answer = await trackerFor(env, id).start(await makeInput());
+      input ??= await keepText(env.FILES, { team, request: id, name: "input" }, inputText);
+      const answer = await trackerFor(env, id).start({ ...request, input });
       return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: "closed" };
     } catch (fault) {
       logEvent("submit.retried", {
@@ -103,7 +104,7 @@ async function startUntilCertain(
         outcome: closing ? "closing" : "starting",
         error: faultName(fault),
       });
-      if (Date.now() >= giveUpAt + START_RETRY_MS) return notYetCertain(await makeInput());
+      if (Date.now() >= giveUpAt + START_RETRY_MS) return notYetCertain(request);
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 * SECOND_MS, 100 * 2 ** attempt)));
     }
   }
@@ -113,23 +114,10 @@ async function startUntilCertain(
  * Neither started nor closed can be said. The caller gets the id and what is known, never a reason to post again: Team's
  * sweep asks the tracker until it answers, and closes and refunds what never started.
  */
-function notYetCertain(input: StartInput): { kind: "started"; view: RequestView } {
-  const { record } = begun(input);
+function notYetCertain(request: Omit<StartInput, "input">): { kind: "started"; view: RequestView } {
+  const { record } = begun({ ...request, input: { at: "row", text: "" } });
   return {
     kind: "started",
     view: { state: record.state, files: [], output: null, payload: null, logs: null, deliveries: [], timelineSeq: 0 },
   };
-}
-
-/** The tracker of a request id that this deployment made; null for a made-up id, before any object wakes. */
-export function trackerOf(env: Env, id: string): DurableObjectStub<RequestTracker> | null {
-  try {
-    return env.TRACKER.get(env.TRACKER.idFromString(id));
-  } catch {
-    return null;
-  }
-}
-
-function trackerFor(env: Env, id: string): DurableObjectStub<RequestTracker> {
-  return env.TRACKER.get(env.TRACKER.idFromString(id));
 }

@@ -1,10 +1,10 @@
 // Holds: the Worker keeps a client waiting; the tracker only tells it, over a hibernatable socket, that something changed.
-// A pending RPC would keep the object billed. On the socket's close, and every few seconds, the state is read again: a
-// broken hold is never an error.
+// A pending RPC would keep the object billed. On the socket's close, and now and then, the state is read again: a broken
+// hold is never an error.
 
 import type { Env } from "../env.ts";
-import { HOLD_REREAD_MS, STUB_RETRY_MS, STUB_TRIES } from "../limits.ts";
-import type { RequestTracker } from "./tracker.ts";
+import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS } from "../limits.ts";
+import { askTracker, trackerOf } from "./stub.ts";
 import { hasEnded, type RequestView, type Watch } from "./types.ts";
 
 /** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
@@ -16,7 +16,8 @@ export interface Watched {
 
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
- * yielded for a request this team cannot see. `following` makes polls show progress; `waiting` is for the end alone. A consumer that stops early closes the hold.
+ * yielded for a request this team cannot see. `following` makes polls show progress; `waiting` is for the end alone. A
+ * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
  */
 export async function* changes(
   watched: Watched,
@@ -29,15 +30,18 @@ export async function* changes(
     for (;;) {
       if (bell.isBroken()) bell = await openBell(watched, watch);
       const rung = bell.next();
-      const view = (await askTracker(watched, (tracker) => tracker.read(watched.team))) as RequestView | null;
-      if (view === null) return;
-      const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
-      if (mark !== seen) yield view;
-      seen = mark;
-      if (hasEnded(view.state.stage)) return;
+      const read = await readView(watched);
+      if (read.kind === "not_visible") return;
+      if (read.kind === "read") {
+        const { view } = read;
+        const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
+        if (mark !== seen) yield view;
+        seen = mark;
+        if (hasEnded(view.state.stage)) return;
+      }
       const left = until - Date.now();
       if (left <= 0) return;
-      await Promise.race([rung, after(Math.min(left, HOLD_REREAD_MS))]);
+      await Promise.race([rung, after(Math.min(left, bell.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
     }
   } finally {
     bell.close();
@@ -56,6 +60,19 @@ export async function hold(
     if (await enough(view)) break;
   }
   return last;
+}
+
+type ReadView = { kind: "read"; view: RequestView } | { kind: "not_visible" | "unreachable" };
+
+async function readView(watched: Watched): Promise<ReadView> {
+  try {
+    const view = (await askTracker(watched.env, watched.id, (tracker) =>
+      tracker.read(watched.team),
+    )) as RequestView | null;
+    return view === null ? { kind: "not_visible" } : { kind: "read", view };
+  } catch {
+    return { kind: "unreachable" };
+  }
 }
 
 interface Bell {
@@ -99,31 +116,12 @@ async function openBell(watched: Watched, watch: Watch): Promise<Bell> {
 async function connect(watched: Watched, watch: Watch): Promise<WebSocket | null> {
   try {
     const headers = { Upgrade: "websocket", "Sluice-Team": watched.team, "Sluice-Watch": watch };
-    const answer = await trackerOf(watched).fetch("https://tracker/hold", { headers });
-    answer.webSocket?.accept();
-    return answer.webSocket;
+    const answer = await trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers });
+    answer?.webSocket?.accept();
+    return answer?.webSocket ?? null;
   } catch {
     return null;
   }
-}
-
-/** Asks the watched tracker; one that is just being replaced is asked again. Only for what may be asked twice. */
-export async function askTracker<T>(
-  watched: Watched,
-  ask: (tracker: DurableObjectStub<RequestTracker>) => T,
-): Promise<Awaited<T>> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ask(trackerOf(watched));
-    } catch (fault) {
-      if (attempt >= STUB_TRIES) throw fault;
-      await after(attempt * STUB_RETRY_MS);
-    }
-  }
-}
-
-function trackerOf({ env, id }: Watched): DurableObjectStub<RequestTracker> {
-  return env.TRACKER.get(env.TRACKER.idFromString(id));
 }
 
 function after(ms: number): Promise<void> {

@@ -191,6 +191,21 @@ describe("work that is cut off", () => {
     await expectArmed(id);
   });
 
+  it("a copy that died with its object is begun again as soon as the object wakes, long before its lease is over", async () => {
+    let tries = 0;
+    interceptFetch((request, pass) => (isFile(request) && ++tries === 1 ? silence(request) : pass()));
+    const { id } = await team.submit("a cat");
+    await passTime(5 * SECOND_MS);
+    await deliverWebhooks();
+    const broken = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
+    await eventually(async () => expect(tries).toBe(1));
+    await cutOff(id);
+    await broken;
+    await expectArmed(id);
+    await ring(id);
+    expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+  });
+
   it("a file that ends its object at every try is put off, and its neighbours are stored meanwhile", async () => {
     const deadly = { path: "", tries: 0, holds: true };
     interceptFetch((request, pass) => {

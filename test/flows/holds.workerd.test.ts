@@ -3,7 +3,7 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { HOLD_REREAD_MS, MINUTE_MS, POLL_FOLLOWED_FIRST_MS, SECOND_MS, SSE_COMMENT_MS } from "../../src/limits.ts";
+import { EVENT_STREAM_MAX_MS, HOLD_REREAD_MS, MINUTE_MS, POLL_FOLLOWED_FIRST_MS, SECOND_MS, SSE_COMMENT_MS } from "../../src/limits.ts";
 import {
   type Answer,
   call,
@@ -235,6 +235,22 @@ describe("the event stream", () => {
     const again = follow(id, { "Last-Event-ID": all.lastId() });
     await again.ended;
     expect(again.events.map(({ event }) => event)).toEqual(["end"]);
+  });
+
+  it("ends after an hour without the end; who comes back hears the rest", async () => {
+    hurry(HOLD_REREAD_MS);
+    const { id } = await team.submit("a cat");
+    const first = follow(id);
+    await held(id, 1);
+    await passTime(EVENT_STREAM_MAX_MS);
+    await first.ended;
+    expect(first.of("end")).toEqual([]);
+    await held(id, 0);
+    const second = follow(id, { "Last-Event-ID": first.lastId() });
+    await held(id, 1);
+    await finish(id);
+    await second.ended;
+    expect(second.of("end")).toHaveLength(1);
   });
 
   it("is not there for another team", async () => {
