@@ -20,6 +20,12 @@ export const RESULT_BODY_MAX_BYTES = 16 * 1024 * 1024;
 export const UPSTREAM_REPLY_MAX_BYTES = 1024 * 1024;
 /** All buffers of an isolate together; objects of a class share its 128 MB. */
 export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
+/** The part of it that callers' bodies may take, so that answers of paid calls always find room. */
+export const INBOUND_BUDGET_BYTES = 24 * 1024 * 1024;
+/** A body up to this is not counted: nobody who holds bytes may have to wait for a short answer. */
+export const FREE_BODY_BYTES = 16 * 1024;
+/** Callers who send slower than this for a whole body hold bytes that others wait for. */
+export const INBOUND_READ_TIMEOUT_MS = 30 * SECOND_MS;
 /** A request that the runtime cuts off runs no `finally`: its bytes come back after this. Longer uses go uncounted then. */
 export const PERMIT_LEASE_MS = 2 * MINUTE_MS;
 /** Who waits for bytes looks again this often: little beside the time that megabytes take to come in. */
@@ -37,6 +43,7 @@ export const METADATA_MAX_BYTES = 16 * 1024;
 export const TAGS_MAX = 10;
 export const TAG_TEXT_MAX_CHARS = 128;
 export const USER_MAX_CHARS = 128;
+export const URL_MAX_CHARS = 2_048;
 
 // --- Files -----------------------------------------------------------------------------------------------------
 
@@ -221,3 +228,5 @@ export const FILE_EDGE_CACHE_S = 300;
 export const CORS_MAX_AGE_S = 7_200;
 /** JSON nested deeper than any model's input or output; walking it recursively stays far from the stack's end. */
 export const JSON_DEPTH_MAX = 200;
+/** Values of one JSON text that is walked: a tree of that many takes about 30 MB of the isolate's 128. */
+export const JSON_VALUES_MAX = 500_000;

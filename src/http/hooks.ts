@@ -8,7 +8,7 @@ import { REQUEST_ID } from "../ids.ts";
 import { WEBHOOK_BODY_MAX_BYTES } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import { allowedHosts } from "../mirror/hosts.ts";
-import { readCapped } from "../net/body.ts";
+import { readInbound } from "../net/body.ts";
 import { describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
 import { trackerOf } from "../requests/stub.ts";
 import type { ReportAnswer, WebhookReport } from "../requests/tracker.ts";
@@ -32,7 +32,7 @@ async function receive(context: HookContext): Promise<Response> {
   if (tracker === null || !(await checkMark(config.SIGNING_KEY, "callback", [request], token))) {
     return answer(context, 404, "Not found", request, "bad_token");
   }
-  const read = await readCapped(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
+  const read = await readInbound(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
   if (read.kind === "too_large") {
     // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.

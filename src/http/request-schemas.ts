@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { REQUEST_ID } from "../ids.ts";
-import { IDEMPOTENCY_KEY_MAX_CHARS, TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../limits.ts";
+import { IDEMPOTENCY_KEY_MAX_CHARS, TAG_TEXT_MAX_CHARS, TAGS_MAX, URL_MAX_CHARS, USER_MAX_CHARS } from "../limits.ts";
 
 export const requestId = z.object({
   id: z.string().regex(REQUEST_ID, "is not a request id: those are 64 hexadecimal characters"),
@@ -23,6 +23,7 @@ export const submitBody = z.strictObject({
   metadata: z.unknown().describe("Anything of yours; given back as it is.").optional(),
   webhook_url: z
     .url({ protocol: /^https?$/ })
+    .max(URL_MAX_CHARS)
     .optional()
     .describe("Where to tell the end."),
   priority: z.enum(["normal", "low"]).optional(),

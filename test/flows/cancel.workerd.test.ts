@@ -347,7 +347,7 @@ describe("a cancel of many", () => {
     const held = await submit("anna");
     const annas = await team.send("POST", "/v1/requests/cancel", { filter: { user: "anna" } });
     expect(annas.status).toBe(200);
-    expect(annas.body).toEqual({ canceled: [held], requested: [queued], already_ended: [storing], has_more: false });
+    expect(annas.body).toEqual({ canceled: [held], requested: [queued], already_ended: [storing], next_cursor: null });
     expect((await team.read(bobs)).stage).toBe("queued");
     await expectArmed(queued);
     await passTime(2 * SECOND_MS); // the account's calls of this second are used up

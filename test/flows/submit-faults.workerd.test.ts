@@ -216,7 +216,11 @@ describe("while a submit is uncertain, what cannot be believed is looked at, not
     const taken = (await upstreamRequests()).at(-1)?.request_id ?? "";
     const body = JSON.stringify({ request_id: crypto.randomUUID(), status: "OK", payload: { images: [] } });
     expect(await post(await signedWebhook({ request_id: taken, forged: true, body }))).toBe(401);
-    await ring(id);
+    for (const afterMs of [0, 10 * SECOND_MS]) {
+      await passTime(afterMs);
+      await ring(id);
+      await expectArmed(id);
+    }
     expect(await team.read(id)).toMatchObject({ stage: "uncertain", output: null, upstream: { request_id: null } });
     expect(await team.timeline(id)).toContain("candidate_disproved");
     await expectArmed(id);
