@@ -12,12 +12,14 @@ export async function askAgain<S, T>(openStub: () => S, ask: (stub: S) => T): Pr
     try {
       return await ask(openStub());
     } catch (fault) {
-      if (attempt >= STUB_TRIES || isOverload(fault)) throw fault;
+      if (attempt >= STUB_TRIES || !mayAskAgain(fault)) throw fault;
       await scheduler.wait(attempt * STUB_RETRY_MS);
     }
   }
 }
 
-function isOverload(fault: unknown): boolean {
-  return typeof fault === "object" && fault !== null && (fault as { overloaded?: unknown }).overloaded === true;
+function mayAskAgain(fault: unknown): boolean {
+  if (typeof fault !== "object" || fault === null) return false;
+  const { retryable, overloaded } = fault as { retryable?: unknown; overloaded?: unknown };
+  return retryable === true && overloaded !== true;
 }

@@ -138,9 +138,12 @@ export function renewed(effect: Effect, now: number): Effect {
  */
 export function withoutDeadLeases(effects: readonly Effect[], isLive: (effect: Effect) => boolean): Effect[] {
   return effects.map((effect) =>
-    effect.leaseUntil === null || isLive(effect) ? effect : { ...effect, leaseUntil: 0 },
+    effect.leaseUntil === null || isLive(effect) ? effect : { ...effect, leaseUntil: LONG_OVER },
   );
 }
+
+/** Epoch ms. Not 0, which no alarm may be set to. */
+const LONG_OVER = 1;
 
 /** The row after a try that came to an outcome, before the outcome's own orders. */
 export function finished(effect: Effect): Effect {

@@ -112,7 +112,12 @@ describe("the tracker breaks off in the midst of a call, and the request ends al
     await passTime(5_000);
     if (then === "cancel") expect((await team.cancel(id)).status).toBe(202);
     if (then === undefined) await deliverWebhooks();
-    const brokenOff = (fault: Error) => expect(fault.message).toBe("cut off by a test");
+    // Whoever reads the request finds it, and what died with its object is due at once.
+    const brokenOff = async (fault: Error) => {
+      expect(fault.message).toBe("cut off by a test");
+      await team.read(id);
+      await expectArmed(id, Date.now());
+    };
     await runDry({ id, ring: () => ring(id).then(() => undefined, brokenOff) });
     await broken;
     expect(await storyOf({ team, id, heard })).toMatchObject({ ...ends, owed: [] });

@@ -221,11 +221,14 @@ describe.each(
   };
 
   it("must be JSON in form and name", async () => {
-    expect(await send("{")).toEqual([400, "The body is not JSON, or nested deeper than 200."]);
+    expect(await send("{")).toEqual([
+      400,
+      "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
+    ]);
     expect(await send("")).toEqual([400, "The body is empty."]);
     expect(await send("[".repeat(5000) + "]".repeat(5000))).toEqual([
       400,
-      "The body is not JSON, or nested deeper than 200.",
+      "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
     ]);
     expect(await send("{}", { "Content-Type": "text/plain" })).toEqual([415, "The body is not sent as JSON."]);
     expect(await send("5")).toEqual([400, "`body` must be an object."]);

@@ -179,12 +179,18 @@ async function sentUpstream(): Promise<Map<string, number>> {
 }
 
 /** The request once it has ended and told so; or once it is uncertain and fal never had it. */
-function ended(id: string, wasSent: boolean): Promise<RequestObject> {
-  return eventually(`the end of ${id}`, END_WITHIN_MS, async () => {
-    const request = await call<RequestObject>(`/v1/requests/${id}`);
-    if (request?.stage === "uncertain" && !wasSent) return request;
-    return request?.webhook.status === "delivered" ? request : null;
-  });
+async function ended(id: string, wasSent: boolean): Promise<RequestObject> {
+  let last: RequestObject | null = null;
+  try {
+    return await eventually("the end", END_WITHIN_MS, async () => {
+      last = (await call<RequestObject>(`/v1/requests/${id}`)) ?? last;
+      if (last?.stage === "uncertain" && !wasSent) return last;
+      return last?.webhook.status === "delivered" ? last : null;
+    });
+  } catch (fault) {
+    const timeline = await call(`/v1/requests/${id}/timeline`);
+    throw new Error(`a request did not end: ${JSON.stringify({ last, timeline })}`, { cause: fault });
+  }
 }
 
 async function expectKept(request: RequestObject, times: number): Promise<void> {

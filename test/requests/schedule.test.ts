@@ -182,14 +182,14 @@ describe("a lease", () => {
   it("that nobody in a fresh object holds is over, and still shows that its try was cut off", () => {
     const rows = [aRow("mirror", busy), aRow("poll", { ...busy, leaseId: 7 }), aRow("settle", { dueAt: NOW + 5 })];
     const [dead, live, free] = withoutDeadLeases(rows, ({ leaseId }) => leaseId === 7);
-    expect(dead).toEqual({ ...rows[0], leaseUntil: 0 });
+    expect(dead).toEqual({ ...rows[0], leaseUntil: 1 });
     expect([live, free]).toEqual([rows[1], rows[2]]);
     expect(
       nextDue(
         withoutDeadLeases(rows, () => false),
         NOW,
       )?.leaseUntil,
-    ).toBe(0);
+    ).toBe(1);
   });
 
   it("ends with an outcome, which clears what was counted", () => {

@@ -77,6 +77,6 @@ export async function eventually<T>(what: string, patienceMs: number, check: () 
     const found = await check();
     if (found !== null) return found;
     if (Date.now() > giveUpAt) throw new Error(`in vain: ${what}`);
-    await pause(100);
+    await pause(200);
   }
 }

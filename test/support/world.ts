@@ -279,14 +279,14 @@ export function recordOf(id: string): Promise<RequestRecord | null> {
   return runInDurableObject(trackerOf(id), (_instance, state) => new RequestStore(state.storage.sql).load());
 }
 
-/** Asserts invariant 3: the alarm is at or before the earliest unparked due row (or there is none). */
-export async function expectArmed(id: string): Promise<void> {
+/** Asserts invariant 3: the alarm is at or before the earliest unparked due row (or there is none); with `by`, before that too. */
+export async function expectArmed(id: string, by = Number.POSITIVE_INFINITY): Promise<void> {
   const [record, alarm] = await runInDurableObject(trackerOf(id), async (_instance, state) => {
     return [new RequestStore(state.storage.sql).load(), await state.storage.getAlarm()] as const;
   });
   const due = record && alarmAt(record.effects);
   if (due === null) expect(alarm).toBeNull();
-  else expect(alarm).toBeLessThanOrEqual(due);
+  else expect(alarm).toBeLessThanOrEqual(Math.min(due, by));
 }
 
 /** Lets time pass alarm by alarm, with webhooks as they fall due unless told otherwise, until the request has ended. */
@@ -332,6 +332,22 @@ export function holdSubmits(): { reached: Promise<void>; letGo: () => void } {
     return answer;
   });
   return { reached: reached.promise, letGo: gate.resolve };
+}
+
+/** Answers the first `times` calls of each of these kinds in upstream's place, until `vi.restoreAllMocks()`. */
+export function answerFirst(
+  times: number,
+  kinds: string[],
+  answer: (request: Request) => Response | Promise<Response>,
+): void {
+  const left = new Map(kinds.map((kind) => [kind, times]));
+  interceptFetch(async (request, pass) => {
+    const kind = upstreamCall(request);
+    const more = left.get(kind) ?? 0;
+    if (more === 0) return pass();
+    left.set(kind, more - 1);
+    return answer(request);
+  });
 }
 
 /** Uses up the account's calls of this second, so that the next request is held for its turn. */
