@@ -9,7 +9,7 @@ import { WEBHOOK_BODY_MAX_BYTES } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import { allowedHosts } from "../mirror/hosts.ts";
 import { readInbound } from "../net/body.ts";
-import { describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
+import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
 import { trackerOf } from "../requests/stub.ts";
 import type { ReportAnswer, WebhookReport } from "../requests/tracker.ts";
 import { checkMark } from "../signing.ts";
@@ -89,7 +89,7 @@ async function reportOf(
   const base = { userId: verdict.userId, upstreamId: parsed.requestId, described: null };
   switch (parsed.kind) {
     case "announced":
-      return { ...base, end: null, fingerprint: await fingerprintOf("announced", "") };
+      return { ...base, end: null, fingerprint: await announcedClaim() };
     case "canceled":
       return { ...base, end: { kind: "canceled" }, fingerprint: await fingerprintOf("canceled", "") };
     case "error":

@@ -88,12 +88,7 @@ export function transition(
       return submitTaken(move, event.upstreamId, event.queuePosition);
 
     case "submit_not_taken":
-      if (state.stage !== "submitting") return ignored("not submitting");
-      move.note("not_taken", { reason: event.reason });
-      if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
-      move.stage("held", { connection: null, submittedAt: null }).owe("submit", event.retryAt);
-      for (const order of startTimeoutOrders(state)) move.orders.push(order);
-      return move;
+      return submitNotTaken(move, event.reason, event.retryAt);
 
     case "submit_refused":
       if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
@@ -216,6 +211,22 @@ function submitTaken(move: Move, upstreamId: string, queuePosition: number | nul
   if (state.stage === "held") return ignored("no submit under way");
   // A webhook was faster than the answer: only the id and the timeline learn from it.
   return move.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
+}
+
+/** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
+function submitNotTaken(move: Move, reason: string, retryAt: number): Transition {
+  const { state } = move;
+  if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("not submitting");
+  if (state.candidateId !== null) {
+    return state.stage === "submitting"
+      ? submitLost(move, reason, UNCERTAIN_GRACE_MS)
+      : ignored("somebody named an id");
+  }
+  move.drop("expire").note("not_taken", { reason });
+  if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
+  move.stage("held", { connection: null, submittedAt: null }).owe("submit", retryAt);
+  for (const order of startTimeoutOrders(state)) move.orders.push(order);
+  return move;
 }
 
 function submitLost(move: Move, reason: string, graceMs: number): Transition {

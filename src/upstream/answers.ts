@@ -167,6 +167,8 @@ function successfulResult(reply: Extract<Reply, { status: number }>): ResultAnsw
     }
     return unstorable("The model answered with bytes instead of JSON, which cannot be kept.", reply);
   }
+  // No model answers with a page; something between fal and us does.
+  if (reply.body === undefined && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
   const word = textAt(reply.body, "status");
   if (reply.status === 202 && (word === "IN_QUEUE" || word === "IN_PROGRESS")) return { kind: "pending" };
   // Text that is not JSON is still what was paid for: it becomes a JSON string, an empty body null.

@@ -230,3 +230,22 @@ describe("an end that was said only for want of an answer", () => {
     }
   });
 });
+
+describe("an answer that the submit was not taken", () => {
+  const notTaken = { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" } as const;
+  const named = { type: "doorbell_rung", candidateId: "fal-1", reason: "stale" } as const;
+
+  it("puts an uncertain request back into the line, however late it comes", () => {
+    const { record } = step(recordAt("uncertain"), notTaken);
+    expect([record.state.stage, owed(record)]).toEqual(["held", "submit at +3 s"]);
+  });
+
+  it("is not believed when somebody with the callback's token has named an id meanwhile: fal may have it after all", () => {
+    const submitting = step(onward(recordAt("submitting"), named), notTaken).record;
+    expect([submitting.state.stage, owed(submitting)]).toEqual([
+      "uncertain",
+      "expire at +21601 s, fetch_result at +1 s",
+    ]);
+    expect(step(onward(recordAt("uncertain"), named), notTaken).ignored).not.toBeNull();
+  });
+});

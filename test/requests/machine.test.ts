@@ -68,7 +68,7 @@ const TABLE = `
 granted                   submitting  ·           ·           ·           ·           ·           ·           ·           ·
 wait ordered              =           ·           ·           ·           ·           ·           ·           ·           ·
 submit taken              ·           queued      queued      =           =           =           =           =           =
-submit not taken          ·           held        ·           ·           ·           ·           ·           ·           ·
+submit not taken          ·           held        held        ·           ·           ·           ·           ·           ·
 submit refused            failed      failed      failed      ·           ·           ·           ·           ·           ·
 submit lost               ·           uncertain   ·           ·           ·           ·           ·           ·           ·
 submit lost, no webhooks  ·           failed      ·           ·           ·           ·           ·           ·           ·

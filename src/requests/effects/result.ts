@@ -4,7 +4,7 @@
 import { allowedHosts } from "../../mirror/hosts.ts";
 import { accountFor } from "../../upstream/account.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
-import { describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
+import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
 import { keepDescribed } from "../texts.ts";
 import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
@@ -68,7 +68,8 @@ async function endOutcome(
   billableUnits: string | null,
 ): Promise<Extract<EffectOutcome, { kind: "happened" }>> {
   const stranger = context.record().state.candidateUser;
-  if (stranger !== null && stranger.claim === fingerprint) {
+  const agrees = stranger !== null && (stranger.claim === fingerprint || stranger.claim === (await announcedClaim()));
+  if (agrees) {
     const account = accountFor(context.env);
     await account.pin(state.connection, stranger.userId);
     await account.webhookSeen();
