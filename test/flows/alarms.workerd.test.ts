@@ -119,7 +119,8 @@ describe("a fault in one row never stops the others", () => {
     const second = ours ? { status: "stored", error: null } : { status: "failed", error: { code: "storage_failed" } };
     expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }, second, { status: "stored" }] });
     if (!ours) expect(ended.files[1]?.url).toMatch(broken.path);
-    expect((ended.output?.images as { url: string }[]).map((image) => image.url)).toEqual(ended.files.map((f) => f.url));
+    const { images } = ended.output as { images: { url: string }[] };
+    expect(images.map((image) => image.url)).toEqual(ended.files.map((file) => file.url));
   });
 
   it.each(FAULTS)("$fault: the poll, while a cancel is due", async ({ answer }) => {
@@ -153,7 +154,11 @@ describe("work that is cut off", () => {
     await expectArmed(id);
     await passTime(leaseMs("submit"));
     await ring(id);
-    expect(await team.read(id)).toMatchObject({ status: "IN_QUEUE", stage: "uncertain", upstream: { request_id: null } });
+    expect(await team.read(id)).toMatchObject({
+      status: "IN_QUEUE",
+      stage: "uncertain",
+      upstream: { request_id: null },
+    });
     await expectArmed(id);
     answers = true;
     await slow;
@@ -222,7 +227,9 @@ describe("work that is cut off", () => {
       const broken = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
       await eventually(async () => expect(deadly.tries).toBe(tries));
       await eventually(async () =>
-        expect(await team.read(id)).toMatchObject({ files: [{ status: "pending" }, { status: "stored" }, { status: "stored" }] }),
+        expect(await team.read(id)).toMatchObject({
+          files: [{ status: "pending" }, { status: "stored" }, { status: "stored" }],
+        }),
       );
       await cutOff(id);
       await broken;

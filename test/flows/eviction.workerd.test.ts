@@ -2,7 +2,17 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HOUR_MS } from "../../src/limits.ts";
-import { COUNTED, places, RECEIVER, ROADS, receive, runDry, storyOf, undisturbedStory, walk } from "../support/roads.ts";
+import {
+  COUNTED,
+  places,
+  RECEIVER,
+  ROADS,
+  receive,
+  runDry,
+  storyOf,
+  undisturbedStory,
+  walk,
+} from "../support/roads.ts";
 import {
   bindings,
   cutOff,
@@ -106,7 +116,9 @@ describe("the tracker breaks off in the midst of a call, and the request ends al
     // A fal user that is not known yet makes the account fetch the result; a long queue lets a late cancel succeed.
     const queue_ms = { image: then === "cancel" ? HOUR_MS : 0 };
     await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}`, queue_ms });
-    const broken = eventually(async () => expect(stuck()).toBe(true)).then(async () => cutOff(await team.onlyRequest()));
+    const broken = eventually(async () => expect(stuck()).toBe(true)).then(async () =>
+      cutOff(await team.onlyRequest()),
+    );
     const { id } = await team.submit("a cat", { webhook_url: RECEIVER });
     await expectArmed(id);
     await passTime(5_000);

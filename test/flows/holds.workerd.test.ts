@@ -3,10 +3,17 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { EVENT_STREAM_MAX_MS, HOLD_REREAD_MS, MINUTE_MS, POLL_FOLLOWED_FIRST_MS, SECOND_MS, SSE_COMMENT_MS } from "../../src/limits.ts";
+import {
+  EVENT_STREAM_MAX_MS,
+  HOLD_REREAD_MS,
+  MINUTE_MS,
+  POLL_FOLLOWED_FIRST_MS,
+  SECOND_MS,
+  SSE_COMMENT_MS,
+} from "../../src/limits.ts";
+import { follow, type Stream } from "../support/event-stream.ts";
 import {
   type Answer,
-  call,
   catchTimers,
   cutOff,
   deliverWebhooks,
@@ -15,7 +22,6 @@ import {
   expectArmed,
   freezeClocks,
   passTime,
-  type RequestObject,
   recordOf,
   ring,
   Team,
@@ -78,7 +84,10 @@ describe("a submit with `Prefer: wait`", () => {
     await held(id, 1);
     await expectArmed(id);
     await finish(id);
-    expect(await answer).toMatchObject({ status: 200, body: { id, status: "COMPLETED", files: [{ status: "stored" }] } });
+    expect(await answer).toMatchObject({
+      status: 200,
+      body: { id, status: "COMPLETED", files: [{ status: "stored" }] },
+    });
     await held(id, 0);
   });
 
@@ -144,14 +153,17 @@ describe("a read with `?wait`", () => {
 describe("a hold that breaks", () => {
   const BREAKS: { what: string; breakIt: (id: string) => Promise<void> }[] = [
     { what: "its tracker sleeps", breakIt: evict },
-    { what: "its tracker goes and its socket with it", breakIt: (id) => evictDurableObject(trackerOf(id), { webSockets: "close" }) },
+    {
+      what: "its tracker goes and its socket with it",
+      breakIt: (id) => evictDurableObject(trackerOf(id), { webSockets: "close" }),
+    },
     { what: "its tracker crashes", breakIt: cutOff },
   ];
 
   it.each(BREAKS)("because $what is answered all the same", async ({ breakIt }) => {
     hurry(HOLD_REREAD_MS);
     const { id } = await team.submit("a cat");
-    const [waits, follows] = [read(id, "?wait=60"), follow(id)];
+    const [waits, follows] = [read(id, "?wait=60"), follow(team, id)];
     await held(id, 2);
     await breakIt(id);
     await finish(id);
@@ -176,7 +188,7 @@ describe("the event stream", () => {
   it("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async () => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:20000");
-    const stream = follow(id);
+    const stream = follow(team, id);
     await held(id, 1);
     // Three polls at ten seconds each: two of them see it run, with ever more log lines.
     for (const lines of [2, 4, 6]) {
@@ -204,16 +216,16 @@ describe("the event stream", () => {
   it("goes on after Last-Event-ID: nothing again, nothing left out", async () => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:20000");
-    const first = follow(id);
+    const first = follow(team, id);
     await held(id, 1);
     await pollAfter(id, 12 * SECOND_MS);
     await eventually(async () => expect(first.of("log").length).toBeGreaterThan(1));
     await first.leave();
-    const second = follow(id, { "Last-Event-ID": first.lastId() });
+    const second = follow(team, id, { "Last-Event-ID": first.lastId() });
     await held(id, 1);
     await pollAfter(id, 20 * SECOND_MS);
     await second.ended;
-    const whole = follow(id);
+    const whole = follow(team, id);
     await whole.ended;
     // The place in the queue is that of the moment of telling.
     const told = (kind: string, stream: Stream) => stream.of(kind).map(({ data: { queue_position, ...rest } }) => rest);
@@ -230,9 +242,9 @@ describe("the event stream", () => {
     const { id } = await team.submit("a cat");
     await finish(id);
     await ring(id);
-    const all = follow(id);
+    const all = follow(team, id);
     await all.ended;
-    const again = follow(id, { "Last-Event-ID": all.lastId() });
+    const again = follow(team, id, { "Last-Event-ID": all.lastId() });
     await again.ended;
     expect(again.events.map(({ event }) => event)).toEqual(["end"]);
   });
@@ -240,13 +252,13 @@ describe("the event stream", () => {
   it("ends after an hour without the end; who comes back hears the rest", async () => {
     hurry(HOLD_REREAD_MS);
     const { id } = await team.submit("a cat");
-    const first = follow(id);
+    const first = follow(team, id);
     await held(id, 1);
     await passTime(EVENT_STREAM_MAX_MS);
     await first.ended;
     expect(first.of("end")).toEqual([]);
     await held(id, 0);
-    const second = follow(id, { "Last-Event-ID": first.lastId() });
+    const second = follow(team, id, { "Last-Event-ID": first.lastId() });
     await held(id, 1);
     await finish(id);
     await second.ended;
@@ -263,7 +275,7 @@ describe("the event stream", () => {
   it("has a comment whenever nothing came for a while", async () => {
     hurry(SSE_COMMENT_MS);
     const { id } = await team.submit("a cat");
-    const stream = follow(id);
+    const stream = follow(team, id);
     await held(id, 1);
     await eventually(async () => expect(stream.comments()).toBeGreaterThan(1));
     await finish(id);
@@ -281,7 +293,7 @@ describe("the event stream", () => {
     const waits = read(next.id, "?wait=60");
     await held(next.id, 1);
     expect(await pollIn()).toBe(MINUTE_MS);
-    const follows = follow(next.id);
+    const follows = follow(team, next.id);
     await held(next.id, 2);
     expect(await pollIn()).toBeLessThanOrEqual(POLL_FOLLOWED_FIRST_MS);
     await expectArmed(next.id);
@@ -303,57 +315,4 @@ async function fileLater(id: string): Promise<void> {
   await passTime(5 * MINUTE_MS);
   await deliverWebhooks();
   if ((await recordOf(id))?.state.stage !== "storing") await ring(id);
-}
-
-interface Told {
-  id: string | null;
-  event: string;
-  data: Record<string, unknown>;
-}
-
-interface Stream {
-  events: Told[];
-  of(event: string): Told[];
-  comments(): number;
-  lastId(): string;
-  lastSeq(): number;
-  ended: Promise<void>;
-  /** Goes away, as a client does whose connection broke. */
-  leave(): Promise<void>;
-}
-
-/** Opens the event stream and reads it as an EventSource would. */
-function follow(id: string, headers: Record<string, string> = {}): Stream {
-  const events: Told[] = [];
-  let comments = 0;
-  const body = Promise.withResolvers<ReadableStreamDefaultReader<string>>();
-  async function readAll(): Promise<void> {
-    const answer = await call(`/v1/requests/${id}/events`, { headers: { Authorization: `Bearer ${team.key}`, ...headers } });
-    expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, "text/event-stream"]);
-    if (answer.body === null) throw new Error("an event stream without a body");
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    body.resolve(reader);
-    let text = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const blocks = (text + value).split("\n\n");
-      text = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s)));
-        if (block.startsWith(":")) comments++;
-        else events.push({ id: fields.id ?? null, event: fields.event, data: JSON.parse(fields.data) });
-      }
-    }
-  }
-  const lastId = () => events.findLast((each) => each.id !== null)?.id ?? "";
-  return {
-    events,
-    of: (event) => events.filter((each) => each.event === event),
-    comments: () => comments,
-    lastId,
-    lastSeq: () => Number.parseInt(lastId(), 10),
-    ended: readAll(),
-    leave: async () => (await body.promise).cancel(),
-  };
 }

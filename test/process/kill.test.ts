@@ -159,7 +159,6 @@ it.skipIf(!existsSync("/proc/self/stat"))(
     const sent = await sentUpstream();
     expect([...sent.keys()].filter((id) => !ids.includes(id))).toEqual([]);
     const requests = await Promise.all(ids.map((id) => ended(id, sent.has(id))));
-    console.log("STATS", requests.length, requests.filter((r) => r.stage === "uncertain").length, [...told.values()].filter((v) => v.length > 1).length);
     for (const request of requests) {
       const times = (await sentUpstream()).get(request.id) ?? 0;
       // Cut off before it left: nobody can know that, so it is not sent again, and waits to be proven by a webhook.

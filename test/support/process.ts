@@ -45,7 +45,8 @@ function processes(): Child[] {
     .flatMap((pid) => {
       try {
         // "pid (name) state parent …": the name may hold spaces and brackets. A zombie has ended, but for its exit code.
-        const [, name = "", state, parent] = /\((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+        const [, name = "", state, parent] =
+          /\((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
         if (parent === undefined || state === "Z") return [];
         const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
         return [{ pid: Number(pid), parent: Number(parent), name, args }];

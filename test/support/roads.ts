@@ -95,7 +95,11 @@ export async function receive(request: Request, heard: Walk["heard"], taken: boo
 }
 
 /** The request as its caller sees it, the books, fal's count, the receiver's. Ids and times differ from walk to walk. */
-export async function storyOf({ team, id, heard }: Pick<Walk, "team" | "id" | "heard">): Promise<Record<string, unknown>> {
+export async function storyOf({
+  team,
+  id,
+  heard,
+}: Pick<Walk, "team" | "id" | "heard">): Promise<Record<string, unknown>> {
   const { status, stage, error, files, upstream, webhook, metrics } = await team.read(id);
   const me = await team.send<{ limits: { used: number }[] }>("GET", "/v1/me");
   const index = await team.send<{ data: { id: string; status: string }[] }>("GET", "/v1/requests");
