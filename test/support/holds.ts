@@ -1,7 +1,44 @@
-// A client of the event stream (GET /v1/requests/{id}/events): keeps what it was told, comes back, goes away.
+// Clients that wait: what a hold is told and when, and a client of the event stream that keeps what it hears.
 
-import { expect } from "vitest";
-import { call, type Team } from "./world.ts";
+import { runInDurableObject } from "cloudflare:test";
+import { expect, vi } from "vitest";
+import { HOLD_REREAD_MS, SECOND_MS } from "../../src/limits.ts";
+import { call, catchTimers, deliverWebhooks, eventually, passTime, ring, type Team, trackerOf } from "./world.ts";
+
+/** Holds that are told nothing look again by themselves; here they do not, so what comes was told. */
+export function neverLookAgain(): void {
+  catchTimers(HOLD_REREAD_MS);
+}
+
+/** What takes so long takes next to nothing. */
+export function hurry(ms: number): void {
+  const real = globalThis.setTimeout;
+  const hurried = (run: () => void, delay?: number) => real(run, delay === ms ? 10 : delay);
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(hurried as unknown as typeof setTimeout);
+}
+
+/** How many holds the request's tracker tells of changes. */
+export function sockets(id: string): Promise<number> {
+  return runInDurableObject(trackerOf(id), (_instance, state) => state.getWebSockets().length);
+}
+
+/** Resolves once so many holds on the request are told of changes. */
+export function held(id: string, holds: number): Promise<void> {
+  return eventually(async () => expect(await sockets(id)).toBe(holds));
+}
+
+/** Webhook and files, until the end. */
+export async function finish(id: string): Promise<void> {
+  await passTime(5 * SECOND_MS);
+  expect(await deliverWebhooks()).toEqual([200]);
+  await ring(id);
+}
+
+/** Lets time pass and the poll that is due then run. */
+export async function pollAfter(id: string, ms: number): Promise<void> {
+  await passTime(ms);
+  await ring(id);
+}
 
 /** One event as it came. */
 export interface Told {
