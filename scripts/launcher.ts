@@ -118,10 +118,14 @@ function readVariables(file: string): Variables {
   );
 }
 
+/** Quotes, backslashes and dollars mean something to wrangler's loader, and a changed secret is found out late. */
 function writePrivate(file: string, variables: Variables): void {
-  const lines = Object.entries(variables).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${JSON.stringify(value)}`],
-  );
+  const lines = Object.entries(variables).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    if (/["'`\\$\s]/.test(value))
+      throw new LaunchProblem(`${name} may not hold quotes, backslashes, dollars or spaces.`);
+    return [`${name}="${value}"`];
+  });
   writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);
 }

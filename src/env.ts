@@ -15,6 +15,9 @@ export interface Env {
 }
 
 const SECRET_MIN_BYTES = 32;
+/** What a header may carry: anything else would make every call fail before it leaves. */
+const HEADER_TEXT = /^[\x21-\x7e]*$/;
+const HEADER_TEXT_FAULT = "must be printable ASCII without spaces";
 
 function commaList(text: string): string[] {
   return text
@@ -73,8 +76,8 @@ const signingKeys = z.string().transform((text, context) => {
 
 /** Every variable of Sluice. Names, defaults and meanings: README, "Configuration". */
 export const configSchema = z.object({
-  MATON_API_KEY: z.string({ error: "is missing" }).min(1, "is missing"),
-  MATON_CONNECTION: optional(z.string()),
+  MATON_API_KEY: z.string({ error: "is missing" }).min(1, "is missing").regex(HEADER_TEXT, HEADER_TEXT_FAULT),
+  MATON_CONNECTION: optional(z.string().regex(HEADER_TEXT, HEADER_TEXT_FAULT)),
   MATON_GATEWAY_URL: withDefault(baseUrl, "https://gateway.maton.ai"),
   MATON_CONTROL_URL: withDefault(baseUrl, "https://ctrl.maton.ai"),
   FAL_JWKS_URL: withDefault(baseUrl, "https://rest.fal.ai/.well-known/jwks.json"),
@@ -85,6 +88,7 @@ export const configSchema = z.object({
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
+  TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),
 });
 
 export type Config = z.infer<typeof configSchema>;

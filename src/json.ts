@@ -1,13 +1,13 @@
 // JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced.
 // Trees live inside one call only; text is what crosses storage and RPC. Imports limits.
 
-import { JSON_DEPTH_MAX } from "./limits.ts";
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from "./limits.ts";
 
-/** A number in its source spelling, e.g. 196619188014358660 or 1.50. Made by `parseTree`, printed as it was. */
+/** A number whose source spelling JavaScript would change, e.g. 196619188014358660 or 1.50: printed as it was. */
 interface RawNumber {
   readonly rawJSON: string;
 }
-export type JsonTree = null | boolean | string | RawNumber | JsonTree[] | { [key: string]: JsonTree };
+export type JsonTree = null | boolean | string | number | RawNumber | JsonTree[] | { [key: string]: JsonTree };
 export type JsonPath = (string | number)[];
 
 /** What V8 has and TypeScript's library does not yet describe (tc39/proposal-json-parse-with-source). */
@@ -19,12 +19,21 @@ const sourceJson = JSON as unknown as {
 
 export const isRawNumber = sourceJson.isRawJSON;
 
-/** Parses text into a tree. `null` for text that is not JSON or is nested deeper than JSON_DEPTH_MAX. */
+/** A number node as JavaScript sees it, NaN for any other node: for counting and comparing, never for sending on. */
+export function numberOf(node: JsonTree | undefined): number {
+  if (typeof node === "number") return node;
+  return isRawNumber(node) ? Number(node.rawJSON) : Number.NaN;
+}
+
+/** Parses text into a tree. `null` for text that is not JSON, is nested deeper than JSON_DEPTH_MAX or has too many values. */
 export function parseTree(text: string): { tree: JsonTree } | null {
-  if (deeperThan(text, JSON_DEPTH_MAX)) return null;
+  if (!isWithinBounds(text)) return null;
   try {
     const tree = sourceJson.parse(text, (_key, value, context) =>
-      typeof value === "number" ? sourceJson.rawJSON(context.source ?? String(value)) : value,
+      // Most numbers are spelled as JavaScript would: kept plain they cost a tenth of the memory.
+      typeof value === "number" && context.source !== undefined && context.source !== String(value)
+        ? sourceJson.rawJSON(context.source)
+        : value,
     );
     return { tree };
   } catch {
@@ -86,9 +95,10 @@ export function objectText(fields: Record<string, unknown>): string {
   return `{${parts.join(",")}}`;
 }
 
-/** Whether brackets nest deeper than `max`: V8's reviver recurses, so the check must come before the parse. */
-function deeperThan(text: string, max: number): boolean {
+/** Nesting and number of values, before the parse: V8's reviver recurses, and a tree takes many times its text's bytes. */
+function isWithinBounds(text: string): boolean {
   let depth = 0;
+  let values = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -96,9 +106,11 @@ function deeperThan(text: string, max: number): boolean {
       if (code === 0x5c) i++;
       else if (code === 0x22) inString = false;
     } else if (code === 0x22) inString = true;
-    else if (code === 0x5b || code === 0x7b) {
-      if (++depth > max) return true;
+    else if (code === 0x2c) {
+      if (++values > JSON_VALUES_MAX) return false;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > JSON_DEPTH_MAX || ++values > JSON_VALUES_MAX) return false;
     } else if (code === 0x5d || code === 0x7d) depth--;
   }
-  return false;
+  return true;
 }

@@ -36,7 +36,8 @@ describe("numbers", () => {
   });
 
   test("are told apart from objects that look like them", () => {
-    expect(isRawNumber(tree("7"))).toBe(true);
+    expect(isRawNumber(tree("7.0"))).toBe(true);
+    expect(tree("7")).toBe(7);
     expect(isRawNumber(tree('{"rawJSON":"7"}'))).toBe(false);
     expect(printTree(tree('{"rawJSON":"7"}'))).toBe('{"rawJSON":"7"}');
   });

@@ -8,9 +8,9 @@ import { REQUEST_ID } from "../ids.ts";
 import { WEBHOOK_BODY_MAX_BYTES } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import { allowedHosts } from "../mirror/hosts.ts";
-import { readCapped } from "../net/body.ts";
-import { describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
-import { trackerOf } from "../requests/submit.ts";
+import { readInbound } from "../net/body.ts";
+import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../requests/output.ts";
+import { trackerOf } from "../requests/stub.ts";
 import type { ReportAnswer, WebhookReport } from "../requests/tracker.ts";
 import { checkMark } from "../signing.ts";
 import { signingKeys } from "../upstream/jwks.ts";
@@ -32,7 +32,7 @@ async function receive(context: HookContext): Promise<Response> {
   if (tracker === null || !(await checkMark(config.SIGNING_KEY, "callback", [request], token))) {
     return answer(context, 404, "Not found", request, "bad_token");
   }
-  const read = await readCapped(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
+  const read = await readInbound(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
   if (read.kind === "too_large") {
     // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.
@@ -89,7 +89,7 @@ async function reportOf(
   const base = { userId: verdict.userId, upstreamId: parsed.requestId, described: null };
   switch (parsed.kind) {
     case "announced":
-      return { ...base, end: null, fingerprint: await fingerprintOf("announced", "") };
+      return { ...base, end: null, fingerprint: await announcedClaim() };
     case "canceled":
       return { ...base, end: { kind: "canceled" }, fingerprint: await fingerprintOf("canceled", "") };
     case "error":
@@ -125,6 +125,7 @@ function answer(
   request: string,
   outcome: string,
 ): Response {
-  if (outcome !== "heard") logEvent("webhook.refused", { request, status, outcome });
+  if (outcome !== "heard")
+    logEvent("webhook.refused", { ...(REQUEST_ID.test(request) ? { request } : {}), status, outcome });
   return context.json({ message }, status);
 }

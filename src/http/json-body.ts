@@ -1,10 +1,11 @@
 // A caller's JSON body, read once under a cap and a permit: the tree that keeps numbers as written, and a plain copy for
 // schemas. Whoever reads one releases its permit when done.
 
+import { hasDuplicateKeys } from "../access/input-rules.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { type JsonTree, parseTree, plainCopy } from "../json.ts";
-import { JSON_DEPTH_MAX, REQUEST_BODY_MAX_BYTES } from "../limits.ts";
-import { discard, readTextCapped } from "../net/body.ts";
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX, REQUEST_BODY_MAX_BYTES } from "../limits.ts";
+import { discard, readInboundText } from "../net/body.ts";
 import type { Permit } from "../net/buffers.ts";
 
 export type JsonBody =
@@ -19,7 +20,7 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
     discard(request);
     return refused(refusal("unsupported_media_type", "The body is not sent as JSON.", { hint: HOW_TO_SEND }));
   }
-  const read = await readTextCapped(request, REQUEST_BODY_MAX_BYTES);
+  const read = await readInboundText(request, REQUEST_BODY_MAX_BYTES);
   switch (read.kind) {
     case "too_large": {
       const detail = `The body is larger than ${REQUEST_BODY_MAX_BYTES} bytes.`;
@@ -29,11 +30,19 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
       return refused(refusal("invalid_request", "The body ended before it was complete."));
     case "read": {
       const parsed = parseTree(read.text);
-      if (parsed !== null)
+      const twice = parsed === null ? null : hasDuplicateKeys(read.text);
+      if (parsed !== null && twice === null) {
         return { kind: "read", tree: parsed.tree, plain: plainCopy(parsed.tree), permit: read.permit };
+      }
       read.permit.release();
+      if (twice !== null) {
+        const hint = "Which of the two counts is anybody's guess (RFC 8259, section 4), so neither does.";
+        return refused(refusal("invalid_request", `\`${twice}\` stands twice in the body.`, { hint }));
+      }
       const empty = read.text.trim() === "";
-      const detail = empty ? "The body is empty." : `The body is not JSON, or nested deeper than ${JSON_DEPTH_MAX}.`;
+      const detail = empty
+        ? "The body is empty."
+        : `The body is not JSON, nested deeper than ${JSON_DEPTH_MAX} or has more than ${JSON_VALUES_MAX} values.`;
       return refused(refusal("invalid_request", detail, { hint: HOW_TO_SEND }));
     }
   }

@@ -5,9 +5,10 @@ import * as z from "zod";
 import { refusal } from "../errors.ts";
 import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
-import { trackerOf } from "../requests/submit.ts";
+import { askTracker } from "../requests/stub.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
 import { changes } from "../requests/watch.ts";
+import { viewerOf } from "./auth.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
@@ -20,19 +21,21 @@ export const requestEvents = defineRoute({
   summary: "Follow a request as server-sent events",
   access: "read",
   params: requestId,
-  headers: z.looseObject({ "last-event-id": z.coerce.number().int().min(0).optional().catch(undefined) }),
+  headers: z.looseObject({ "last-event-id": z.string().optional() }),
   answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events." } },
   errors: ["not_found"],
   async handle({ params, headers, caller, env, config }) {
-    const tracker = trackerOf(env, params.id);
-    const known = await tracker?.read(caller.team);
-    if (!tracker || !known) return { refusal: refusal("not_found", "There is no such request.") };
+    const viewer = viewerOf(caller);
+    const watched = { env, id: params.id, viewer };
+    if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer))))
+      return { refusal: refusal("not_found", "There is no such request.") };
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
-      changes(tracker, caller.team, Date.now() + EVENT_STREAM_MAX_MS, "following"),
-      async (afterSeq) => ((await tracker.timeline(caller.team, afterSeq)) ?? []) as TimelineEntry[],
+      changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
+      async (seq) =>
+        ((await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) as TimelineEntry[]) ?? [],
       spellEnd,
-      headers["last-event-id"] ?? 0,
+      heardBefore(headers["last-event-id"]),
     );
     const headersOut = {
       "Content-Type": "text/event-stream",
@@ -43,32 +46,43 @@ export const requestEvents = defineRoute({
   },
 });
 
-/** The events as text. Ids are the timeline's, so a client that comes back hears what it missed, once. */
+/** How much a client has heard: the timeline up to a line, and so many log lines. */
+interface Heard {
+  seq: number;
+  logLines: number;
+}
+
+/** An event's id, `12.3`, says what was heard with it; text that is none of ours means nothing was. */
+function heardBefore(lastEventId: string | undefined): Heard {
+  const [, seq = "0", logLines = "0"] = /^([0-9]{1,9})\.([0-9]{1,9})$/.exec(lastEventId ?? "") ?? [];
+  return { seq: Number(seq), logLines: Number(logLines) };
+}
+
+/** The events as text. A client that comes back hears what it missed, once. */
 async function* eventTexts(
   views: AsyncIterable<RequestView>,
   timelineAfter: (seq: number) => Promise<TimelineEntry[]>,
   spellEnd: (view: RequestView) => Promise<string>,
-  lastSeq: number,
+  before: Heard,
 ): AsyncGenerator<string> {
-  let seq = lastSeq;
-  let logLines = 0;
+  let { seq, logLines } = before;
   for await (const view of views) {
     for (const entry of await timelineAfter(seq)) {
       seq = entry.seq;
       const { at, stage, what, detail } = entry;
       const position = entry.stage === view.state.stage ? view.state.queuePosition : null;
       const told = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
-      yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), seq);
+      yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), { seq, logLines });
     }
     const lines = JSON.parse(view.logs ?? "[]") as unknown[];
-    for (const line of lines.slice(logLines)) yield eventText("log", JSON.stringify(line));
-    logLines = Math.max(logLines, lines.length);
-    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), seq);
+    for (const line of lines.slice(logLines))
+      yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
+    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), { seq, logLines });
   }
 }
 
-function eventText(event: string, data: string, id?: number): string {
-  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
+function eventText(event: string, data: string, { seq, logLines }: Heard): string {
+  return `id: ${seq}.${logLines}\nevent: ${event}\ndata: ${data}\n\n`;
 }
 
 /** The same texts, with a comment whenever nothing came for a while, so that proxies keep the connection. */

@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { REQUEST_ID } from "../ids.ts";
-import { IDEMPOTENCY_KEY_MAX_CHARS, TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../limits.ts";
+import { IDEMPOTENCY_KEY_MAX_CHARS, TAG_TEXT_MAX_CHARS, TAGS_MAX, URL_MAX_CHARS, USER_MAX_CHARS } from "../limits.ts";
 
 export const requestId = z.object({
   id: z.string().regex(REQUEST_ID, "is not a request id: those are 64 hexadecimal characters"),
@@ -23,6 +23,7 @@ export const submitBody = z.strictObject({
   metadata: z.unknown().describe("Anything of yours; given back as it is.").optional(),
   webhook_url: z
     .url({ protocol: /^https?$/ })
+    .max(URL_MAX_CHARS)
     .optional()
     .describe("Where to tell the end."),
   priority: z.enum(["normal", "low"]).optional(),
@@ -35,7 +36,7 @@ export const submitBody = z.strictObject({
 });
 
 /** Seconds as fal's clients send them, fractions included. Below one nothing can start: fal refuses it too. */
-const seconds = z.coerce.number("must be a number of seconds").min(1).max(86_400).transform(Math.ceil);
+const seconds = z.coerce.number().min(1).max(86_400).transform(Math.ceil);
 
 /** A quoted string (the draft's form) and a bare one mean the same. */
 const idempotencyKey = z
@@ -59,10 +60,10 @@ const tagList = z
   })
   .pipe(tags);
 
-/** `wait=N`, or Replicate's bare `wait` for as long as is allowed. Other preferences are not for us. */
+/** `wait=N`, or Replicate's bare `wait` for as long as is allowed. Other preferences are not for us (RFC 7240, 2). */
 const prefer = z.string().transform((text) => {
-  const [, , n] = /(^|[\s,;])wait(?:=(\d+))?(?=$|[\s,;])/i.exec(text) ?? [];
-  return n !== undefined ? Number(n) : /(^|[\s,;])wait($|[\s,;])/i.test(text) ? Number.POSITIVE_INFINITY : undefined;
+  const wait = /(?:^|[\s,;])wait(?:\s*=\s*("?)(\d+)\1)?\s*(?=$|[,;])/i.exec(text);
+  return wait === null ? undefined : wait[2] === undefined ? Number.POSITIVE_INFINITY : Number(wait[2]);
 });
 
 export const submitHeaders = z.looseObject({

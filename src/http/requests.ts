@@ -1,121 +1,25 @@
-// The API's requests: submit, read, wait, list, timeline, cancel. Parses and answers; what happens is decided behind
-// requests/submit.ts and in the tracker. Events are in request-events.ts.
+// The API's requests once they are there: read, wait, list, timeline, cancel. Parses and answers; what happens is decided in
+// the tracker. Their beginning is in request-submit.ts, their events in request-events.ts, a charge in request-settle.ts.
 
 import * as z from "zod";
 import { askTeam } from "../access/team.ts";
 import type { RequestSummary } from "../access/types.ts";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { REQUEST_ID, sha256Hex } from "../ids.ts";
-import { printTree, RawText, valueAt } from "../json.ts";
-import {
-  BULK_CANCEL_MAX,
-  LIST_LIMIT_DEFAULT,
-  LIST_LIMIT_MAX,
-  METADATA_MAX_BYTES,
-  SECOND_MS,
-  WAIT_MAX_S,
-} from "../limits.ts";
-import { mayCall } from "../net/guard.ts";
-import { guardRules } from "../relay/rules.ts";
+import { refusal } from "../errors.ts";
+import { sha256Hex } from "../ids.ts";
+import { RawText } from "../json.ts";
+import { BULK_CANCEL_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, SECOND_MS, WAIT_MAX_S } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
-import { submitRequest, trackerOf } from "../requests/submit.ts";
-import type { RequestTracker } from "../requests/tracker.ts";
+import { askTracker } from "../requests/stub.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
-import { parseModelId } from "../upstream/model-id.ts";
-import { checkInput, unknownModel } from "../upstream/models.ts";
-import type { Caller } from "./auth.ts";
-import { limitHeaders } from "./limit-headers.ts";
+import { userFor, viewerOf } from "./auth.ts";
+import { noSuchRequest } from "./no-such-request.ts";
 import { requestEvents } from "./request-events.ts";
-import { requestAnswer, requestId, submitBody, submitHeaders, summary, timelineAnswer } from "./request-schemas.ts";
+import { requestAnswer, requestId, summary, timelineAnswer } from "./request-schemas.ts";
+import { settle } from "./request-settle.ts";
+import { submit } from "./request-submit.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { isoTime } from "./time.ts";
-
-const submit = defineRoute({
-  method: "POST",
-  path: "/v1/requests",
-  summary: "Submit a model run",
-  access: "run",
-  query: z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
-  headers: submitHeaders,
-  body: submitBody,
-  answers: {
-    200: { description: "It ended within `wait`.", schema: requestAnswer },
-    202: { description: "It is on its way; `Location` is where to look.", schema: requestAnswer },
-  },
-  errors: [
-    "invalid_input",
-    "model_not_allowed",
-    "quota_exceeded",
-    "idempotency_mismatch",
-    "not_found",
-    "payload_too_large",
-    "internal",
-  ],
-  async handle(call) {
-    const { body, headers, caller, env, url } = call;
-    const id = parseModelId(body.model);
-    const unknown = unknownModel(body.model);
-    if (unknown !== null) return { refusal: unknown };
-    if (!id.ok) return { refusal: refusal("invalid_request", `\`model\` ${id.reason}.`) };
-    const checked = checkInput(id.model, body.input);
-    if (checked.kind === "refused") return { refusal: checked.refusal };
-    if (body.webhook_url !== undefined) {
-      const guarded = mayCall(body.webhook_url, guardRules(call.config(), url.origin));
-      if (!guarded.ok)
-        return { refusal: refusal("invalid_request", `\`webhook_url\` may not be called: ${guarded.reason}.`) };
-    }
-    const acting = actingUser(body.user, headers["sluice-user"]);
-    if (acting.kind === "refused") return { refusal: acting.refusal };
-    const metadata = printTree(valueAt(call.bodyTree, ["metadata"]) ?? null);
-    if (metadata.length > METADATA_MAX_BYTES) {
-      return { refusal: refusal("invalid_request", `\`metadata\` is larger than ${METADATA_MAX_BYTES} bytes.`) };
-    }
-    const tags = { ...headers["sluice-tags"], ...body.tags };
-    const inputText = printTree(valueAt(call.bodyTree, ["input"]) ?? {});
-    const bodyHash = await sha256Hex(JSON.stringify([printTree(call.bodyTree), acting.user, tags]));
-    call.releaseBody();
-    const priority = body.priority ?? headers["x-fal-queue-priority"];
-    const runnerHint = headers["x-fal-runner-hint"];
-    const submitted = await submitRequest(env, call.execution, {
-      team: caller.team,
-      digest: caller.digest,
-      model: id.model,
-      inputText,
-      user: acting.user,
-      tags,
-      metadata: metadata === "null" ? null : metadata,
-      options: {
-        ...(priority === undefined ? {} : { priority }),
-        ...(runnerHint === undefined ? {} : { runnerHint }),
-        ...(headers["x-fal-no-retry"] === undefined ? {} : { noRetry: headers["x-fal-no-retry"] }),
-      },
-      startTimeoutS:
-        body.start_timeout_s ?? headers["x-fal-request-start-timeout"] ?? headers["x-fal-request-timeout"] ?? null,
-      webhookUrl: body.webhook_url ?? null,
-      idempotencyKey: headers["idempotency-key"] ?? null,
-      bodyHash,
-      origin: url.origin,
-    });
-    if (submitted.kind === "refused") {
-      return { refusal: submitted.refusal, headers: limitHeaders(submitted.limits, Date.now()) };
-    }
-    const waitS = Math.min(WAIT_MAX_S, call.query.wait ?? headers.prefer ?? 0);
-    const { view } = submitted;
-    const last = waitS === 0 ? view : ((await untilEnded(env, caller, view, waitS)) ?? view);
-    return {
-      status: waitS > 0 && hasEnded(last.state.stage) ? 200 : 202,
-      headers: {
-        Location: `/v1/requests/${view.state.id}`,
-        ...(submitted.replayed ? { "Idempotent-Replayed": "true" } : {}),
-        ...(headers.prefer === undefined ? {} : { "Preference-Applied": `wait=${waitS}` }),
-        ...limitHeaders(submitted.limits, Date.now()),
-      },
-      body: new RawText(await requestText(env.FILES, call.config(), last, { logs: false })),
-    };
-  },
-});
 
 const read = defineRoute({
   method: "GET",
@@ -134,18 +38,20 @@ const read = defineRoute({
   },
   errors: ["not_found"],
   async handle({ params, query, headers, caller, env, config }) {
-    const tracker = trackerOf(env, params.id);
-    if (tracker === null) return { refusal: noSuchRequest(params.id) };
     const logs = query.logs === "1" || query.logs === "true";
     const known = headers["if-none-match"];
     const until = Date.now() + Math.min(WAIT_MAX_S, query.wait ?? 0) * SECOND_MS;
-    let view = (await tracker.read(caller.team)) as RequestView | null;
+    let view = (await askTracker(env, params.id, (tracker) => tracker.read(viewerOf(caller)))) as RequestView | null;
     if (view === null) return { refusal: noSuchRequest(params.id) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
-    const isNews = (next: RequestView): boolean => next.state.revision !== view?.state.revision;
+    // A revision may be about what only the timeline shows (a doorbell, a proof that is looked for): no reason to answer.
+    const isNews = async (next: RequestView): Promise<boolean> => {
+      if (next.state.revision === view?.state.revision) return false;
+      return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
+    };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
-      view = (await hold(tracker, caller.team, until, isNews)) ?? view;
+      view = (await hold({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews)) ?? view;
       text = await requestText(env.FILES, config(), view, { logs });
       etag = await etagOf(text);
     }
@@ -178,8 +84,10 @@ const list = defineRoute({
   errors: ["invalid_request"],
   async handle({ query, caller, env }) {
     const { from, to, status, model, user, tag, cursor, limit } = query;
+    const listed = userFor(viewerOf(caller).user, user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({ status, model, user, tag, cursor, limit, from: time(from), to: time(to) }),
+      team.list({ status, model, user: listed.user ?? undefined, tag, cursor, limit, from: time(from), to: time(to) }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     return { status: 200, body: { data: page.data.map(spellSummary), next_cursor: page.nextCursor } };
@@ -195,7 +103,7 @@ const timeline = defineRoute({
   answers: { 200: { description: "Oldest first.", schema: timelineAnswer } },
   errors: ["not_found"],
   async handle({ params, caller, env }) {
-    const entries = await trackerOf(env, params.id)?.timeline(caller.team, 0);
+    const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(viewerOf(caller), 0));
     if (!entries) return { refusal: noSuchRequest(params.id) };
     const data = entries.map(({ seq, at, stage, what, detail }) => {
       return { seq, at: isoTime(at), event: what, stage, detail: detail ?? {} };
@@ -216,7 +124,7 @@ const cancel = defineRoute({
   },
   errors: ["not_found", "already_ended"],
   async handle({ params, caller, env, config }) {
-    const answer = await trackerOf(env, params.id)?.cancel(caller.team);
+    const answer = await askTracker(env, params.id, (tracker) => tracker.cancel(viewerOf(caller)));
     if (!answer || answer.kind === "not_found") return { refusal: noSuchRequest(params.id) };
     const view = answer.view as RequestView;
     if (answer.kind === "already_ended") {
@@ -239,61 +147,48 @@ const cancelMany = defineRoute({
       user: z.string().optional(),
       tag: z.string().optional(),
     }),
+    cursor: z.string().optional().describe("The last answer's `next_cursor`: goes on where it stopped."),
   }),
   answers: {
     200: {
-      description: "What became of each; call again while `has_more`.",
+      description: "What became of each, newest first; call again with `next_cursor` until it is null.",
       schema: z.object({
         canceled: z.array(z.string()),
         requested: z.array(z.string()),
         already_ended: z.array(z.string()),
-        has_more: z.boolean(),
+        next_cursor: z.string().nullable(),
       }),
     },
   },
   errors: ["invalid_request"],
   async handle({ body, caller, env }) {
+    const listed = userFor(viewerOf(caller).user, body.filter.user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({ ...body.filter, status: "open", limit: BULK_CANCEL_MAX }),
+      team.list({
+        ...body.filter,
+        user: listed.user ?? undefined,
+        status: "open",
+        cursor: body.cursor,
+        limit: BULK_CANCEL_MAX,
+      }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     const told = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
     await Promise.all(
       page.data.map(async ({ id }) => {
-        const answer = await trackerOf(env, id)?.cancel(caller.team);
+        const answer = await askTracker(env, id, (tracker) => tracker.cancel(viewerOf(caller)));
         if (answer && answer.kind !== "not_found") told[answer.kind].push(id);
       }),
     );
-    return { status: 200, body: { ...told, has_more: page.nextCursor !== null } };
+    return { status: 200, body: { ...told, next_cursor: page.nextCursor } };
   },
 });
 
-export const requestRoutes: readonly Route[] = [submit, list, cancelMany, read, requestEvents, timeline, cancel];
-
-/** Waits for the end of a request just submitted. */
-function untilEnded(env: Env, caller: Caller, view: RequestView, waitS: number): Promise<RequestView | null> {
-  const tracker: DurableObjectStub<RequestTracker> | null = trackerOf(env, view.state.id);
-  if (tracker === null || hasEnded(view.state.stage)) return Promise.resolve(view);
-  return hold(tracker, caller.team, Date.now() + waitS * SECOND_MS, (next) => hasEnded(next.state.stage));
-}
-
-/** A secret key acts for whom it says, in the body or the header; two different names are a mistake worth a word. */
-function actingUser(
-  inBody: string | undefined,
-  inHeader: string | undefined,
-): { kind: "known"; user: string | null } | { kind: "refused"; refusal: Refusal } {
-  if (inBody !== undefined && inHeader !== undefined && inBody !== inHeader) {
-    const detail = "`user` in the body and the Sluice-User header name different users.";
-    return { kind: "refused", refusal: refusal("invalid_request", detail) };
-  }
-  return { kind: "known", user: inBody ?? inHeader ?? null };
-}
-
-/** Also what somebody else's id gets, so that ids cannot be probed. */
-export function noSuchRequest(id: string): Refusal {
-  const hint = REQUEST_ID.test(id) ? {} : { hint: "Request ids are 64 hexadecimal characters." };
-  return refusal("not_found", "There is no such request.", hint);
-}
+export const requestRoutes: readonly Route[] = [
+  ...[submit, list, cancelMany, read],
+  ...[requestEvents, timeline, cancel, settle],
+];
 
 async function etagOf(text: string): Promise<string> {
   return `"${(await sha256Hex(text)).slice(0, 32)}"`;

@@ -16,12 +16,14 @@ import { dataUriBytes, readDataUri } from "./data-uri.ts";
 import type { AllowedUrl } from "./hosts.ts";
 import { decideType, OCTET_STREAM, sniff } from "./types.ts";
 
-/** `later` may be tried again, `gone` and `too_large` are final. Reasons are for people and name no URL. */
+/** `later` may be tried again (`ours`: R2 did not take it, the source is not to blame), `gone` and `too_large` are final. Reasons are for people and name no URL. */
 export type CopyOutcome =
   | { kind: "stored"; stored: StoredFile }
-  | { kind: "later"; reason: string }
+  | { kind: "later"; reason: string; ours?: true }
   | { kind: "gone"; reason: string }
   | { kind: "too_large" };
+
+const NOT_WRITTEN = "The file could not be written.";
 
 /** Where a file goes and what upstream said about it. */
 interface Target {
@@ -161,7 +163,7 @@ async function store({ bucket, key }: Target, content: Content): Promise<CopyOut
     return bucket.put(key, pipe.readable, options).then(
       () => undefined,
       (error: unknown) => {
-        fault ??= "The file could not be written.";
+        fault ??= NOT_WRITTEN;
         return toBucket.abort(error).catch(() => undefined);
       },
     );
@@ -186,6 +188,7 @@ async function store({ bucket, key }: Target, content: Content): Promise<CopyOut
     await Promise.allSettled([toBucket.abort(error), toDigest.abort(error), digest.digest]);
   }
   await put;
+  if (fault === NOT_WRITTEN) return { ...later(fault), ours: true };
   if (fault !== null) return later(fault);
   return { kind: "stored", stored: { contentType, bytes: content.length, sha256: hex(await digest.digest) } };
 }

@@ -1,7 +1,8 @@
 // Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget.
 // A stream that is not read to its end is cancelled. Imports net/buffers.
 
-import { acquire, type Permit } from "./buffers.ts";
+import { FREE_BODY_BYTES, INBOUND_READ_TIMEOUT_MS } from "../limits.ts";
+import { acquire, acquireInbound, type Permit } from "./buffers.ts";
 
 /** A Request or a Response. */
 export interface Message {
@@ -17,27 +18,48 @@ export type BytesRead =
 
 export type TextRead = { kind: "read"; text: string; permit: Permit } | { kind: "too_large" } | { kind: "broken" };
 
-const FIRST_BUFFER_BYTES = 16 * 1024;
-
 /**
- * Reads a body of at most `capBytes`. The bytes are acquired before the first is read and in one step (Content-Length,
- * or the cap where that says nothing), because readers that grow what they hold can wait for each other for ever.
+ * Reads a body of at most `capBytes`. Up to FREE_BODY_BYTES it takes nothing of the budget, so that a short answer never waits
+ * behind who waits for a long one. Above that the bytes are acquired in one step (Content-Length, or the cap where that says
+ * nothing), because readers that grow what they hold can wait for each other for ever.
  */
-export async function readCapped(message: Message, capBytes: number): Promise<BytesRead> {
+export function readCapped(message: Message, capBytes: number): Promise<BytesRead> {
+  return read(message, capBytes, acquire, null);
+}
+
+/** The same for a caller's body: out of the inbound share, and with a time limit over the whole body. */
+export function readInbound(message: Message, capBytes: number): Promise<BytesRead> {
+  return read(message, capBytes, acquireInbound, INBOUND_READ_TIMEOUT_MS);
+}
+
+type Acquire = (bytes: number) => Promise<Permit | null>;
+
+async function read(
+  message: Message,
+  capBytes: number,
+  acquireBytes: Acquire,
+  timeoutMs: number | null,
+): Promise<BytesRead> {
   const declared = declaredBytes(message.headers);
   const reserve = declared ?? capBytes;
-  const permit = reserve > capBytes ? null : await acquire(reserve);
-  if (permit === null) {
+  if (reserve > capBytes) {
     discard(message);
     return { kind: "too_large" };
   }
-  const read = await readInto(message, reserve, declared);
-  if (read === "over" || read === "broken") {
-    permit.release();
-    return { kind: read === "over" && declared === null ? "too_large" : "broken" };
+  const buffer = new GrowingBuffer(declared, reserve, acquireBytes);
+  const end = await fill(buffer, message, timeoutMs);
+  if (end !== "whole") {
+    buffer.permit?.release();
+    return { kind: end === "over" && declared === null ? "too_large" : "broken" };
   }
-  permit.shrink(read.byteLength);
-  return { kind: "read", bytes: read, permit };
+  const bytes = buffer.take();
+  buffer.permit?.shrink(bytes.byteLength);
+  return { kind: "read", bytes, permit: buffer.permit ?? uncounted(bytes.byteLength) };
+}
+
+/** The permit of a body that is too short to count. */
+function uncounted(bytes: number): Permit {
+  return { bytes, shrink: () => undefined, release: () => undefined };
 }
 
 /**
@@ -45,7 +67,14 @@ export async function readCapped(message: Message, capBytes: number): Promise<By
  * order mark is dropped, as JSON.parse does not take it. Whoever checks a signature reads bytes instead.
  */
 export async function readTextCapped(message: Message, capBytes: number): Promise<TextRead> {
-  const read = await readCapped(message, capBytes);
+  return asText(await readCapped(message, capBytes));
+}
+
+export async function readInboundText(message: Message, capBytes: number): Promise<TextRead> {
+  return asText(await readInbound(message, capBytes));
+}
+
+function asText(read: BytesRead): TextRead {
   if (read.kind !== "read") return read;
   return { kind: "read", text: new TextDecoder().decode(read.bytes), permit: read.permit };
 }
@@ -63,30 +92,67 @@ function declaredBytes(headers: Headers): number | null {
   return Number(text);
 }
 
-async function readInto(
+/** What was read so far. It takes its bytes of the budget once, when it is about to hold more than is free. */
+class GrowingBuffer {
+  permit: Permit | null = null;
+  readonly #maxBytes: number;
+  readonly #acquireBytes: Acquire;
+  #buffer: ArrayBuffer;
+  #length = 0;
+
+  constructor(declared: number | null, maxBytes: number, acquireBytes: Acquire) {
+    this.#maxBytes = maxBytes;
+    this.#acquireBytes = acquireBytes;
+    this.#buffer = new ArrayBuffer(Math.min(declared ?? FREE_BODY_BYTES, FREE_BODY_BYTES));
+  }
+
+  /** False when the bytes do not fit under the cap. */
+  async add(chunk: Uint8Array): Promise<boolean> {
+    const length = this.#length + chunk.byteLength;
+    if (length > this.#maxBytes) return false;
+    if (length > FREE_BODY_BYTES && this.permit === null) {
+      this.permit = await this.#acquireBytes(this.#maxBytes);
+      if (this.permit === null) return false;
+    }
+    if (length > this.#buffer.byteLength) {
+      this.#buffer = this.#buffer.transfer(Math.min(this.#maxBytes, Math.max(2 * this.#buffer.byteLength, length)));
+    }
+    new Uint8Array(this.#buffer).set(chunk, this.#length);
+    this.#length = length;
+    return true;
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffer.transfer(this.#length));
+  }
+}
+
+async function fill(
+  buffer: GrowingBuffer,
   message: Message,
-  maxBytes: number,
-  declared: number | null,
-): Promise<Uint8Array<ArrayBuffer> | "over" | "broken"> {
-  if (message.body === null) return new Uint8Array(0);
-  let buffer = new ArrayBuffer(declared ?? Math.min(FIRST_BUFFER_BYTES, maxBytes));
-  let length = 0;
+  timeoutMs: number | null,
+): Promise<"whole" | "over" | "broken"> {
+  if (message.body === null) return "whole";
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let tookTooLong = false;
   try {
     const reader = message.body.getReader();
+    if (timeoutMs !== null) {
+      timer = setTimeout(() => {
+        tookTooLong = true;
+        reader.cancel().catch(() => undefined);
+      }, timeoutMs);
+    }
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return new Uint8Array(buffer.transfer(length));
-      if (length + value.byteLength > maxBytes) {
-        reader.cancel().catch(() => undefined);
-        return "over";
-      }
-      if (length + value.byteLength > buffer.byteLength) {
-        buffer = buffer.transfer(Math.min(maxBytes, Math.max(2 * buffer.byteLength, length + value.byteLength)));
-      }
-      new Uint8Array(buffer).set(value, length);
-      length += value.byteLength;
+      if (done) return tookTooLong ? "broken" : "whole";
+      if (await buffer.add(value)) continue;
+      reader.cancel().catch(() => undefined);
+      return "over";
     }
   } catch {
     return "broken";
+  } finally {
+    if (timer !== null) clearTimeout(timer);
   }
 }

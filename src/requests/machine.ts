@@ -2,10 +2,11 @@
 // or why the event changes nothing. State says what callers are told; orders say what is still owed.
 // Pure: no `this`, no fetch, no storage, no clock. Imports types, schedule's poll rhythm and limits.
 
-import { DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
+import { CANCEL_GAP_MS, DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { Move, UPSTREAM_EFFECTS } from "./move.ts";
 import { pollGapMs } from "./schedule.ts";
 import {
+  type Bill,
   type EffectOrder,
   hasEnded,
   type RequestError,
@@ -36,6 +37,7 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     candidateUser: null,
     queuePosition: null,
     cancelRequestedAt: null,
+    cancelAskedAt: null,
     webhooks: "off",
     pinnedUsers: [],
     polls: 0,
@@ -48,6 +50,8 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     endedBy: null,
     error: null,
     settledAt: null,
+    chargedMicro: null,
+    costSource: "unknown",
     deliveredAfter: null,
     recoveredAt: null,
   };
@@ -87,12 +91,7 @@ export function transition(
       return submitTaken(move, event.upstreamId, event.queuePosition);
 
     case "submit_not_taken":
-      if (state.stage !== "submitting") return ignored("not submitting");
-      move.note("not_taken", { reason: event.reason });
-      if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
-      move.stage("held", { connection: null, submittedAt: null }).owe("submit", event.retryAt);
-      for (const order of startTimeoutOrders(state)) move.orders.push(order);
-      return move;
+      return submitNotTaken(move, event.reason, event.retryAt);
 
     case "submit_refused":
       if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
@@ -123,7 +122,8 @@ export function transition(
 
     case "end_announced":
       if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
-      if (state.stage === "storing" || hasEnded(state.stage)) return ignored("already ended");
+      if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state))) return ignored("already ended");
+      if (isReopenable(state)) reopen(move);
       return move
         .stage("running", {
           upstreamId: state.upstreamId ?? event.upstreamId,
@@ -182,9 +182,16 @@ export function transition(
     case "settled":
       if (!hasEnded(state.stage)) return ignored("has not ended");
       if (state.settledAt !== null) return ignored("settled before");
-      move.change({ settledAt: now }).drop("settle").note("settled");
+      move.change({ settledAt: now }).drop("settle").note("settled", billed(move, event.bill));
       for (const endpoint of event.endpoints) move.owe(["deliver", endpoint], now);
       return move;
+
+    case "charge_told":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (state.chargedMicro === event.bill.chargedMicro && state.costSource === event.bill.source) {
+        return ignored("told before");
+      }
+      return move.note("charge_told", billed(move, event.bill));
 
     case "delivered":
       if (event.target === "request") move.change({ deliveredAfter: event.attempts });
@@ -197,13 +204,15 @@ export function transition(
 
 function submitTaken(move: Move, upstreamId: string, queuePosition: number | null): Transition {
   const { state, now } = move;
-  if (state.stage === "submitting" || state.stage === "uncertain") {
+  const isProof = isReopenable(state) && state.upstreamId === null;
+  if (isProof) reopen(move);
+  if (isProof || state.stage === "submitting" || state.stage === "uncertain") {
     move.stage("queued", { upstreamId, queuePosition, candidateId: null }).drop("submit", "expire");
     move.note("submitted", { upstream_id: upstreamId });
     // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
     if (state.candidateUser !== null) move.drop("poll").owe("fetch_result", now);
     else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, "none") : 0));
-    if (state.cancelRequestedAt !== null) move.owe("cancel", now);
+    if (state.cancelRequestedAt !== null) move.change({ cancelAskedAt: now }).owe("cancel", now);
     return move;
   }
   if (state.upstreamId !== null && state.upstreamId !== upstreamId) {
@@ -212,6 +221,22 @@ function submitTaken(move: Move, upstreamId: string, queuePosition: number | nul
   if (state.stage === "held") return ignored("no submit under way");
   // A webhook was faster than the answer: only the id and the timeline learn from it.
   return move.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
+}
+
+/** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
+function submitNotTaken(move: Move, reason: string, retryAt: number): Transition {
+  const { state } = move;
+  if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("not submitting");
+  if (state.candidateId !== null) {
+    return state.stage === "submitting"
+      ? submitLost(move, reason, UNCERTAIN_GRACE_MS)
+      : ignored("somebody named an id");
+  }
+  move.drop("expire").note("not_taken", { reason });
+  if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
+  move.stage("held", { connection: null, submittedAt: null }).owe("submit", retryAt);
+  for (const order of startTimeoutOrders(state)) move.orders.push(order);
+  return move;
 }
 
 function submitLost(move: Move, reason: string, graceMs: number): Transition {
@@ -263,7 +288,7 @@ function candidateDisproved(move: Move): Transition {
 
 function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
   const { state, now } = move;
-  const recovers = canRecover(state, event);
+  const recovers = isReopenable(state) && event.source === "webhook";
   if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
     if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
     return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
@@ -279,6 +304,7 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
     queuePosition: null,
   };
   move.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
+  if (recovers) reopen(move);
   switch (event.end.kind) {
     case "error":
       return move.end("failed", event.source, event.end.error);
@@ -287,12 +313,6 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
     case "output": {
       move.files = event.end.files.map((file, n) => newFile(n, file));
       move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
-      if (recovers) {
-        move
-          .change({ error: null, endedAt: null, settledAt: null, deliveredAfter: null, recoveredAt: now })
-          .note("recovered");
-        move.drop("settle");
-      }
       if (move.files.length === 0) return move.end("completed", event.source, null);
       move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
       for (const file of move.files) move.owe(["mirror", file.n], now);
@@ -301,15 +321,21 @@ function endReported(move: Move, event: Extract<RequestEvent, { type: "end_repor
   }
 }
 
-/** The one exception to "an end is final": a verified webhook proves the lost submit after its grace, once. */
-function canRecover(state: RequestState, event: Extract<RequestEvent, { type: "end_reported" }>): boolean {
-  return (
-    state.stage === "failed" &&
-    state.error?.code === "submit_uncertain" &&
-    state.recoveredAt === null &&
-    event.source === "webhook" &&
-    event.end.kind === "output"
-  );
+/**
+ * The one exception to "an end is final", once: an end that was said only for want of an answer is reopened by whoever
+ * proves the answer later, a verified webhook or the submit's own late reply (docs/decisions/reopened-ends.md).
+ */
+function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
+  const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
+  return stage === "failed" && forWantOfAnAnswer && recoveredAt === null;
+}
+
+function reopen(move: Move): void {
+  const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null, deliveredAfter: null };
+  move
+    .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
+    .drop("settle", ["deliver", "request"])
+    .note("recovered");
 }
 
 function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
@@ -325,7 +351,7 @@ function doorbellRung(move: Move, candidateId: string | null, reason: string): T
     case "queued":
     case "running": {
       // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
-      if (state.doorbellAt !== null && state.doorbellAt > now) return move.hasten("poll", state.doorbellAt);
+      if (state.doorbellAt !== null && state.doorbellAt >= now) return move.hasten("poll", state.doorbellAt);
       const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
       return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
     }
@@ -384,8 +410,9 @@ function cancelRequested(move: Move): Transition {
       return move.change({ cancelRequestedAt: now }).note("cancel_requested");
     case "queued":
     case "running":
+      if (now < (state.cancelAskedAt ?? 0) + CANCEL_GAP_MS) return ignored("asked a moment ago");
       return move
-        .change({ cancelRequestedAt: state.cancelRequestedAt ?? now })
+        .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
         .owe("cancel", now)
         .note("cancel_requested");
     default:
@@ -401,6 +428,17 @@ function timeRanOut(move: Move): Transition {
   }
   if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
   return move.drop("expire");
+}
+
+/** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
+function billed(move: Move, { chargedMicro, source, charged }: Bill): NonNullable<TimelineNote["detail"]> {
+  const { error, cost } = move.state;
+  move.change({
+    ...{ chargedMicro, costSource: source },
+    error: error === null || charged === null ? error : { ...error, charged },
+  });
+  const above = chargedMicro !== null && cost.estimatedMicro !== null && chargedMicro > cost.estimatedMicro;
+  return above ? { source, above_estimate: true } : { source };
 }
 
 /** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */

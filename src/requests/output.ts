@@ -51,6 +51,11 @@ export function errorFingerprint(error: RequestError): Promise<string> {
   return fingerprintOf("error", error.detail ?? error.code);
 }
 
+/** What a webhook without a payload claims: that there is an end. */
+export function announcedClaim(): Promise<string> {
+  return fingerprintOf("announced", "");
+}
+
 /** Fills the places of a stored output: `urlOf(n)` is what file n is called for this reader. */
 export function spellOutput(requestId: string, outputText: string, urlOf: (n: number) => string): string {
   return outputText.replace(new RegExp(`sluice-file:${requestId}:([0-9]+):`, "g"), (_mark, n) =>

@@ -2,7 +2,7 @@
 // answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
 
 import { opened, transition } from "./machine.ts";
-import { afterFailure, effectName, type Failure, finished, putBack, withOrders } from "./schedule.ts";
+import { afterFailure, effectName, type Failure, finished, putBack, renewed, withOrders } from "./schedule.ts";
 import type { Effect, RequestEvent, RequestRecord, StartInput, TimelineNote } from "./types.ts";
 
 export interface Step {
@@ -41,6 +41,15 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
   const after = withOrders(before, move.orders);
   const effects = row && !touched ? after.filter((effect) => effect.name !== row.name) : after;
   return { record: { state: move.state, files: move.files, effects }, notes: move.notes, ignored: null };
+}
+
+/** An event in the middle of a try: applied only while the try is live, and its lease begins anew. */
+export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: Try): Step {
+  if (!liveRow(record, tried)) return unchanged(record, "a try that is no longer live");
+  const step = advanced(record, event, now);
+  if (step.ignored !== null) return step;
+  const effects = step.record.effects.map((row) => (row.name === tried.name ? renewed(row, now) : row));
+  return { ...step, record: { ...step.record, effects } };
 }
 
 /** A try failed: due again later, parked, or given up on, which is an event of its own. */

@@ -10,6 +10,7 @@ import {
   LEASE_SLACK_MS,
   MINUTE_MS,
   MIRROR_RETRY_MS,
+  PATIENT_LOOKS,
   POLL_FIRST_WITH_WEBHOOKS_MS,
   POLL_FIRST_WITHOUT_WEBHOOKS_MS,
   POLL_FOLLOWED_FIRST_MS,
@@ -57,6 +58,7 @@ function newEffect(order: Exclude<EffectOrder, { do: "drop" }>): Effect {
     target: order.target ?? null,
     dueAt: order.dueAt,
     failures: 0,
+    stumbles: 0,
     leaseUntil: null,
     leaseId: 0,
     takes: 0,
@@ -125,9 +127,27 @@ export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"
   };
 }
 
+/** The row of a running try with its lease begun anew. */
+export function renewed(effect: Effect, now: number): Effect {
+  return { ...effect, leaseUntil: now + leaseMs(effect.kind) };
+}
+
+/**
+ * The rows as a fresh instance of the object finds them: a lease that nobody in it holds belongs to a try that died with the
+ * instance before, and is over.
+ */
+export function withoutDeadLeases(effects: readonly Effect[], isLive: (effect: Effect) => boolean): Effect[] {
+  return effects.map((effect) =>
+    effect.leaseUntil === null || isLive(effect) ? effect : { ...effect, leaseUntil: LONG_OVER },
+  );
+}
+
+/** Epoch ms. Not 0, which no alarm may be set to. */
+const LONG_OVER = 1;
+
 /** The row after a try that came to an outcome, before the outcome's own orders. */
 export function finished(effect: Effect): Effect {
-  return { ...effect, leaseUntil: null, takes: 0, failures: 0, lastFailure: null };
+  return { ...effect, leaseUntil: null, takes: 0, failures: 0, stumbles: 0, lastFailure: null };
 }
 
 /** The row after a try that was turned away without failing (no turn yet): due later, nothing counted. */
@@ -141,6 +161,8 @@ export interface Failure {
   retryAfterMs: number | null;
   /** The other side wants no more of it. */
   final?: true;
+  /** Our own doing (an object, R2, the configuration): the other side was not asked, so no try of it is used up. */
+  ours?: true;
 }
 
 export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: "give_up" };
@@ -150,6 +172,12 @@ export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: 
  * `spread` in [0, 1) makes the jitter.
  */
 export function afterFailure(effect: Effect, failure: Failure, now: number, spread: number): AfterFailure {
+  if (failure.ours) {
+    const stumbles = effect.stumbles + 1;
+    const dueAt = now + Math.round(spreadOut(endlessWaitMs(effect.kind, stumbles), spread));
+    const row = { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: failure.reason, dueAt };
+    return { kind: "retry", effect: row };
+  }
   const failures = effect.failures + 1;
   const wait = failure.final ? null : retryWaitMs(effect.kind, failures);
   const ended = { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: failure.reason };
@@ -157,11 +185,8 @@ export function afterFailure(effect: Effect, failure: Failure, now: number, spre
     if (effect.kind === "deliver") return { kind: "park", effect: { ...ended, parkedAt: now } };
     return { kind: "give_up" };
   }
-  const jittered = wait * (0.8 + 0.4 * spread);
-  return {
-    kind: "retry",
-    effect: { ...ended, dueAt: now + Math.round(Math.max(jittered, failure.retryAfterMs ?? 0)) },
-  };
+  const dueAt = now + Math.round(Math.max(spreadOut(wait, spread), failure.retryAfterMs ?? 0));
+  return { kind: "retry", effect: { ...ended, dueAt } };
 }
 
 /** Wait before try number `failures` + 1, or null when there is none left. */
@@ -179,8 +204,22 @@ function retryWaitMs(kind: EffectKind, failures: number): number | null {
     case "hash":
     case "settle":
     case "expire":
-      return backoffMs(failures);
+      return endlessWaitMs(kind, failures);
   }
+}
+
+/**
+ * Doubling without end. Looks at fal stay close together for the first hours of an outage: it keeps a result of 10 KB or more
+ * for about six minutes, so a look that comes an hour after the gateway is back finds nothing.
+ */
+function endlessWaitMs(kind: EffectKind, failures: number): number {
+  const looksAtFal = kind === "poll" || kind === "fetch_result";
+  return looksAtFal && failures <= PATIENT_LOOKS ? Math.min(POLL_MAX_GAP_MS, backoffMs(failures)) : backoffMs(failures);
+}
+
+/** +-20 %, so that what failed together does not come back together. */
+function spreadOut(wait: number, spread: number): number {
+  return wait * (0.8 + 0.4 * spread);
 }
 
 /** 2 s, doubling, at most an hour. */

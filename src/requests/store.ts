@@ -52,7 +52,6 @@ export class RequestStore {
     const done = row?.version ?? 0;
     for (const migration of MIGRATIONS.slice(done)) this.#sql.exec(migration);
     this.#sql.exec("INSERT OR REPLACE INTO schema_version (one, version) VALUES (1, ?)", MIGRATIONS.length);
-    this.#migrated = true;
   }
 
   load(): RequestRecord | null {

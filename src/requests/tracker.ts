@@ -12,14 +12,16 @@ import { runEffect } from "./effects/run.ts";
 import { type Settlement, settlementOf } from "./effects/settle.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { DescribedOutput } from "./output.ts";
-import { advanced, begun, deferred, failed, type Step, type Try, withRow } from "./record.ts";
-import { alarmAt, nextDue, quickened, taken } from "./schedule.ts";
+import { advanced, advancedWithin, begun, deferred, failed, type Step, type Try, withRow } from "./record.ts";
+import { alarmAt, nextDue, quickened, taken, withoutDeadLeases } from "./schedule.ts";
 import { RequestStore, type TextName } from "./store.ts";
 import { keepDescribed } from "./texts.ts";
 import {
+  type Bill,
   type Effect,
   hasEnded,
   isShownInPlace,
+  isVisible,
   type RequestEvent,
   type RequestRecord,
   type RequestView,
@@ -27,6 +29,7 @@ import {
   type StoredText,
   type TimelineEntry,
   type UpstreamEnd,
+  type Viewer,
   type Watch,
 } from "./types.ts";
 
@@ -53,6 +56,8 @@ export class RequestTracker extends DurableObject<Env> {
   readonly #store: RequestStore;
   /** A revision that holds have not heard of yet. */
   #unannounced: number | null = null;
+  /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
+  readonly #live = new Set<string>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -69,7 +74,7 @@ export class RequestTracker extends DurableObject<Env> {
   async start(input: StartInput): Promise<StartAnswer> {
     if (this.#store.isBuried()) return { kind: "closed" };
     let acked: Promise<unknown> = Promise.resolve();
-    if (this.#store.load() === null) {
+    if (this.#load() === null) {
       this.#transact(() => {
         this.#store.migrate();
         this.#store.keepText("input", input.input);
@@ -78,36 +83,36 @@ export class RequestTracker extends DurableObject<Env> {
       // A lost ack is found by Team's sweep, which asks here.
       acked = teamFor(this.env, input.team).started(input.id);
     }
-    await Promise.allSettled([acked, this.#submitInPlace()]);
+    await this.#submitInPlace(acked);
     await this.#arm();
     return { kind: "started", view: this.#view(this.#mustLoad()) };
   }
 
-  /** The state as this team may see it; null for another team's request, an unknown or a closed one. */
-  async read(team: string): Promise<RequestView | null> {
-    const record = this.#owned(team);
+  /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
+  async read(viewer: Viewer): Promise<RequestView | null> {
+    const record = this.#seenBy(viewer);
     if (record === null) return null;
     await this.#arm();
     return this.#view(record);
   }
 
-  async timeline(team: string, afterSeq: number): Promise<TimelineEntry[] | null> {
-    return this.#owned(team) === null ? null : this.#store.timeline(afterSeq);
+  async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
+    return this.#seenBy(viewer) === null ? null : this.#store.timeline(afterSeq);
   }
 
-  async cancel(team: string): Promise<CancelAnswer> {
-    if (this.#owned(team) === null) return { kind: "not_found" };
+  async cancel(viewer: Viewer): Promise<CancelAnswer> {
+    if (this.#seenBy(viewer) === null) return { kind: "not_found" };
     const step = this.#apply({ type: "cancel_requested" });
     await this.#arm();
     const view = this.#view(step.record);
-    if (step.record.state.stage === "canceled") return { kind: "canceled", view };
-    const over = step.record.state.stage === "storing" || hasEnded(step.record.state.stage);
-    return { kind: over ? "already_ended" : "requested", view };
+    const { stage } = step.record.state;
+    if (stage === "canceled" && step.ignored === null) return { kind: "canceled", view };
+    return { kind: stage === "storing" || hasEnded(stage) ? "already_ended" : "requested", view };
   }
 
   /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
   async report(report: WebhookReport): Promise<ReportAnswer> {
-    const record = this.#store.load();
+    const record = this.#load();
     if (record === null) return { kind: "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
     const known = await this.#isPinned(record, report.userId);
@@ -129,15 +134,23 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
   async ring(reason: string, candidateId: string | null): Promise<ReportAnswer> {
-    if (this.#store.load() === null) return { kind: "not_found" };
+    if (this.#load() === null) return { kind: "not_found" };
     this.#apply({ type: "doorbell_rung", candidateId, reason });
     await this.#arm();
     return { kind: "heard" };
   }
 
+  /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
+  async tellCharge(team: string, bill: Bill): Promise<RequestView | null> {
+    if (this.#seenBy({ team, user: null }) === null) return null;
+    this.#apply({ type: "charge_told", bill });
+    await this.#arm();
+    return this.#view(this.#mustLoad());
+  }
+
   /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
   async closeIfUnstarted(): Promise<CloseAnswer> {
-    const record = this.#store.load();
+    const record = this.#load();
     if (record !== null) {
       await this.#arm();
       return { kind: "started", ended: settlementOf(record.state) };
@@ -151,8 +164,8 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** A hold: a hibernatable socket that hears every new revision. The Worker keeps the client waiting, not this object. */
   override async fetch(request: Request): Promise<Response> {
-    const team = request.headers.get("Sluice-Team") ?? "";
-    const record = this.#owned(team);
+    const viewer = JSON.parse(request.headers.get("Sluice-Viewer") ?? "null") as Viewer | null;
+    const record = viewer && this.#seenBy(viewer);
     if (record === null) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const pair = new WebSocketPair();
@@ -190,16 +203,16 @@ export class RequestTracker extends DurableObject<Env> {
   }
 
   /** The submit of a fresh request, begun while its caller is still here. Whatever is left when time is up, an alarm does. */
-  async #submitInPlace(): Promise<void> {
+  async #submitInPlace(acked: Promise<unknown>): Promise<void> {
     const effect = this.#takeNext((due) => due.kind === "submit");
-    if (effect === null) return;
     await this.#arm();
+    // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
+    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#arm());
     let timer: ReturnType<typeof setTimeout> | null = null;
     const waited = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
     });
-    // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
-    await Promise.race([this.#run(effect).then(() => this.#arm()), waited]);
+    await Promise.race([Promise.allSettled([acked, submitted]), waited]);
     // A timer that is left running keeps the object in (billed) memory until it fires.
     clearTimeout(timer);
   }
@@ -209,7 +222,7 @@ export class RequestTracker extends DurableObject<Env> {
     return this.#transact(() => {
       for (;;) {
         const now = Date.now();
-        const record = this.#store.load();
+        const record = this.#load();
         const due = record && nextDue(record.effects, now);
         if (!record || !due || !wanted(due)) return null;
         if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
@@ -223,7 +236,10 @@ export class RequestTracker extends DurableObject<Env> {
         }
         const { kind, effect } = taken(due, now);
         this.#store.save(record, withRow(record, effect));
-        if (kind === "leased") return effect;
+        if (kind === "leased") {
+          this.#live.add(leaseOf(effect));
+          return effect;
+        }
       }
     });
   }
@@ -233,6 +249,7 @@ export class RequestTracker extends DurableObject<Env> {
     const startedAt = Date.now();
     const outcome = await this.#outcomeOf(effect);
     this.#conclude(effect, outcome);
+    this.#live.delete(leaseOf(effect));
     const { state } = this.#mustLoad();
     logEvent("effect.attempted", {
       request: state.id,
@@ -247,9 +264,9 @@ export class RequestTracker extends DurableObject<Env> {
 
   async #outcomeOf(effect: Effect): Promise<EffectOutcome> {
     try {
-      return await runEffect(this.#context(), effect);
+      return await runEffect(this.#context(effect), effect);
     } catch (fault) {
-      return { kind: "failed", reason: `fault: ${faultName(fault)}`, retryAfterMs: null };
+      return { kind: "failed", reason: `fault: ${faultName(fault)}`, retryAfterMs: null, ours: true };
     }
   }
 
@@ -295,6 +312,16 @@ export class RequestTracker extends DurableObject<Env> {
     });
   }
 
+  /** An event in the middle of a try. */
+  #advance(event: RequestEvent, tried: Try): boolean {
+    return this.#transact(() => {
+      const record = this.#mustLoad();
+      const step = advancedWithin(record, event, Date.now(), tried);
+      this.#commit(record, step);
+      return step.ignored === null;
+    });
+  }
+
   /** Inside a transaction: the step, its texts, its notes. Texts of an ignored event are not kept. */
   #applyTo(
     record: RequestRecord,
@@ -307,6 +334,8 @@ export class RequestTracker extends DurableObject<Env> {
     const step = advanced(record, event, now, tried);
     if (step.ignored === null) {
       for (const [name, stored] of Object.entries(texts ?? {})) this.#store.keepText(name as TextName, stored);
+      // Log lines are no new revision, but who follows is told of them.
+      if (texts?.logs !== undefined) this.#unannounced = step.record.state.revision;
       const { state, files } = step.record;
       if (state.stage === "completed" && !files.some(isShownInPlace)) this.#store.dropText("payload");
     }
@@ -338,7 +367,7 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** Puts the alarm where the earliest unparked row needs it: called at the end of every entry point. */
   async #arm(): Promise<void> {
-    const record = this.#store.load();
+    const record = this.#load();
     const at = record && alarmAt(record.effects);
     const current = await this.ctx.storage.getAlarm();
     if (at === current) return;
@@ -346,7 +375,7 @@ export class RequestTracker extends DurableObject<Env> {
     else await this.ctx.storage.setAlarm(at);
   }
 
-  #context(): EffectContext {
+  #context(effect: Effect): EffectContext {
     return {
       env: this.env,
       config: requireConfig(this.env),
@@ -355,7 +384,7 @@ export class RequestTracker extends DurableObject<Env> {
       text: (name) => this.#store.text(name),
       keepText: (name, stored) => this.#store.keepText(name, stored),
       view: () => this.#view(this.#mustLoad()),
-      apply: (event) => this.#apply(event).ignored === null,
+      advance: (event) => this.#advance(event, effect),
       watch: () => this.#watch(),
     };
   }
@@ -371,13 +400,19 @@ export class RequestTracker extends DurableObject<Env> {
     return this.ctx.getWebSockets().length > 0 ? "waiting" : "none";
   }
 
-  #owned(team: string): RequestRecord | null {
+  #seenBy(viewer: Viewer): RequestRecord | null {
+    const record = this.#load();
+    return record !== null && isVisible(record.state, viewer) ? record : null;
+  }
+
+  #load(): RequestRecord | null {
     const record = this.#store.load();
-    return record !== null && record.state.team === team ? record : null;
+    if (record === null) return null;
+    return { ...record, effects: withoutDeadLeases(record.effects, (effect) => this.#live.has(leaseOf(effect))) };
   }
 
   #mustLoad(): RequestRecord {
-    const record = this.#store.load();
+    const record = this.#load();
     if (record === null) throw new Error("the request has no record");
     return record;
   }
@@ -401,6 +436,10 @@ export class RequestTracker extends DurableObject<Env> {
       timelineSeq: this.#store.timelineSeq(),
     };
   }
+}
+
+function leaseOf(tried: Try): string {
+  return `${tried.name}#${tried.leaseId}`;
 }
 
 function withCalls(record: RequestRecord, calls: number): RequestRecord {

@@ -1,65 +1,88 @@
 // Holds: the Worker keeps a client waiting; the tracker only tells it, over a hibernatable socket, that something changed.
-// A pending RPC would keep the object billed. On the socket's close, and every few seconds, the state is read again: a
-// broken hold is never an error.
+// A pending RPC would keep the object billed. On the socket's close, and now and then, the state is read again: a broken
+// hold is never an error.
 
-import { HOLD_REREAD_MS } from "../limits.ts";
-import type { RequestTracker } from "./tracker.ts";
-import { hasEnded, type RequestView, type Watch } from "./types.ts";
+import type { Env } from "../env.ts";
+import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS } from "../limits.ts";
+import { askTracker, trackerOf } from "./stub.ts";
+import { hasEnded, type RequestView, type Viewer, type Watch } from "./types.ts";
 
-type TrackerStub = DurableObjectStub<RequestTracker>;
+/** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
+export interface Watched {
+  env: Pick<Env, "TRACKER">;
+  id: string;
+  viewer: Viewer;
+}
 
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
- * yielded for a request this team cannot see. `following` makes polls show progress; `waiting` is for the end alone. A consumer that stops early closes the hold.
+ * yielded for a request that this viewer cannot see. `following` makes polls show progress; `waiting` is for the end alone. A
+ * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
  */
 export async function* changes(
-  stub: TrackerStub,
-  team: string,
+  watched: Watched,
   until: number,
   watch: Exclude<Watch, "none">,
 ): AsyncGenerator<RequestView> {
-  const bell = await openBell(stub, team, watch);
+  let bell = await openBell(watched, watch);
   let seen = "";
   try {
     for (;;) {
+      if (bell.isBroken()) bell = await openBell(watched, watch);
       const rung = bell.next();
-      const view = (await stub.read(team)) as RequestView | null;
-      if (view === null) return;
-      const mark = `${view.state.revision}.${view.timelineSeq}`;
-      if (mark !== seen) yield view;
-      seen = mark;
-      if (hasEnded(view.state.stage)) return;
+      const read = await readView(watched);
+      if (read.kind === "not_visible") return;
+      if (read.kind === "read") {
+        const { view } = read;
+        const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
+        if (mark !== seen) yield view;
+        seen = mark;
+        if (hasEnded(view.state.stage)) return;
+      }
       const left = until - Date.now();
       if (left <= 0) return;
-      await Promise.race([rung, after(Math.min(left, HOLD_REREAD_MS))]);
+      await Promise.race([rung, after(Math.min(left, bell.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
     }
   } finally {
     bell.close();
   }
 }
 
-/** Waits until `enough` says so or `until` has come, and answers the last view; null for a request this team cannot see. */
+/** Waits until `enough` says so or `until` has come, and answers the last view; null for a request that this viewer cannot see. */
 export async function hold(
-  stub: TrackerStub,
-  team: string,
+  watched: Watched,
   until: number,
-  enough: (view: RequestView) => boolean,
+  enough: (view: RequestView) => boolean | Promise<boolean>,
 ): Promise<RequestView | null> {
   let last: RequestView | null = null;
-  for await (const view of changes(stub, team, until, "waiting")) {
+  for await (const view of changes(watched, until, "waiting")) {
     last = view;
-    if (enough(view)) break;
+    if (await enough(view)) break;
   }
   return last;
+}
+
+type ReadView = { kind: "read"; view: RequestView } | { kind: "not_visible" | "unreachable" };
+
+async function readView(watched: Watched): Promise<ReadView> {
+  try {
+    const view = (await askTracker(watched.env, watched.id, (tracker) =>
+      tracker.read(watched.viewer),
+    )) as RequestView | null;
+    return view === null ? { kind: "not_visible" } : { kind: "read", view };
+  } catch {
+    return { kind: "unreachable" };
+  }
 }
 
 interface Bell {
   /** Resolves at the next ring, or when there will be none. */
   next(): Promise<void>;
+  isBroken(): boolean;
   close(): void;
 }
 
-async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<Bell> {
+async function openBell(watched: Watched, watch: Watch): Promise<Bell> {
   let ring: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {
@@ -68,15 +91,21 @@ async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<
     });
   };
   rearm();
-  const socket = await connect(stub, team, watch);
+  const socket = await connect(watched, watch);
+  let broken = socket === null;
+  const breaks = (): void => {
+    broken = true;
+    ring();
+  };
   socket?.addEventListener("message", () => ring());
-  socket?.addEventListener("close", () => ring());
-  socket?.addEventListener("error", () => ring());
+  socket?.addEventListener("close", breaks);
+  socket?.addEventListener("error", breaks);
   return {
     next() {
       rearm();
       return pending;
     },
+    isBroken: () => broken,
     close() {
       socket?.close();
     },
@@ -84,15 +113,23 @@ async function openBell(stub: TrackerStub, team: string, watch: Watch): Promise<
 }
 
 /** Null when no socket is to be had: the hold then lives on its re-reads. */
-async function connect(stub: TrackerStub, team: string, watch: Watch): Promise<WebSocket | null> {
+async function connect(watched: Watched, watch: Watch): Promise<WebSocket | null> {
   try {
-    const headers = { Upgrade: "websocket", "Sluice-Team": team, "Sluice-Watch": watch };
-    const answer = await stub.fetch("https://tracker/hold", { headers });
-    answer.webSocket?.accept();
-    return answer.webSocket;
+    const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
+    const answer = await trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers });
+    answer?.webSocket?.accept();
+    return answer?.webSocket ?? null;
   } catch {
     return null;
   }
+}
+
+/** JSON that a header can carry: user names may hold any character. */
+function asciiJson(viewer: Viewer): string {
+  return JSON.stringify(viewer).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function after(ms: number): Promise<void> {

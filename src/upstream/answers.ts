@@ -1,7 +1,7 @@
 // What each call's reply means: one pure function per call, from a reply to a closed set of answers.
 // Nothing here calls, waits or reads a clock. Imports json, limits, words and the shape of a reply.
 
-import { isRawNumber, type JsonTree, printTree, valueAt } from "../json.ts";
+import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../json.ts";
 import { LOGS_MAX_BYTES, METADATA_MAX_BYTES, RESULT_BODY_MAX_BYTES } from "../limits.ts";
 import type { Permit } from "../net/buffers.ts";
 import type { RequestError } from "../requests/types.ts";
@@ -167,6 +167,8 @@ function successfulResult(reply: Extract<Reply, { status: number }>): ResultAnsw
     }
     return unstorable("The model answered with bytes instead of JSON, which cannot be kept.", reply);
   }
+  // No model answers with a page; something between fal and us does.
+  if (reply.body === undefined && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
   const word = textAt(reply.body, "status");
   if (reply.status === 202 && (word === "IN_QUEUE" || word === "IN_PROGRESS")) return { kind: "pending" };
   // Text that is not JSON is still what was paid for: it becomes a JSON string, an empty body null.
@@ -221,7 +223,7 @@ function isSuccess(status: number): boolean {
 
 function queuePosition(body: JsonTree | undefined): number | null {
   const value = body === undefined ? undefined : valueAt(body, ["queue_position"]);
-  const position = isRawNumber(value) ? Number(value.rawJSON) : Number.NaN;
+  const position = numberOf(value);
   return Number.isSafeInteger(position) && position >= 0 ? position : null;
 }
 

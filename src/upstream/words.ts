@@ -2,7 +2,7 @@
 // Pure: no I/O, no clock. Imports types, limits, json and the list of error codes.
 
 import { ERRORS, type ErrorCode } from "../errors.ts";
-import { isRawNumber, type JsonTree, parseTree, printTree, valueAt } from "../json.ts";
+import { isRawNumber, type JsonTree, numberOf, parseTree, printTree, valueAt } from "../json.ts";
 import { ERROR_DETAIL_MAX_BYTES, ERROR_MESSAGE_MAX_CHARS } from "../limits.ts";
 import type { RequestError } from "../requests/types.ts";
 
@@ -157,7 +157,7 @@ function entryText(entry: JsonTree): string {
   const message = typeof entry === "string" ? entry : (textAt(entry, "msg") ?? "");
   const loc = valueAt(entry, ["loc"]);
   const field = (Array.isArray(loc) ? loc : [])
-    .map((step) => (isRawNumber(step) ? `[${step.rawJSON}]` : `.${String(step)}`))
+    .map((step) => (!Number.isNaN(numberOf(step)) ? `[${numberOf(step)}]` : `.${String(step)}`))
     .join("")
     .replace(/^\.body\b/, "")
     .replace(/^\./, "");

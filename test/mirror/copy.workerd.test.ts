@@ -332,7 +332,7 @@ describe("the bucket", () => {
       });
     });
     vi.spyOn(bucket, "put").mockRejectedValue(new Error("put: internal error (10001)"));
-    expect(await copy()).toEqual({ kind: "later", reason: "The file could not be written." });
+    expect(await copy()).toEqual({ kind: "later", reason: "The file could not be written.", ours: true });
     expect(cancel).toHaveBeenCalledOnce();
   });
 

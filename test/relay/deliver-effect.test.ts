@@ -68,7 +68,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
       deliveries: [{ target: "request", failures: 0, parkedAt: null, lastFailure: null }],
       timelineSeq: 0,
     }),
-    apply: () => true,
+    advance: () => true,
     watch: () => "none",
   };
 }
@@ -80,6 +80,7 @@ function anEffect(changes: Partial<Effect>): Effect {
     target: "request",
     dueAt: NOW,
     failures: 0,
+    stumbles: 0,
     leaseUntil: NOW + MINUTE_MS,
     leaseId: 1,
     takes: 1,
@@ -182,7 +183,10 @@ describe("every try says the same", () => {
 describe("what an answer comes to", () => {
   test("a yes is an event", async () => {
     answer(204);
-    expect(await aTracker().run()).toStrictEqual({ kind: "happened", event: { type: "delivered", target: "request" } });
+    expect(await aTracker().run()).toStrictEqual({
+      kind: "happened",
+      event: { type: "delivered", target: "request", attempts: 1 },
+    });
   });
 
   test("a no is a failure with the receiver's wish", async () => {

@@ -1,6 +1,7 @@
 // What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in machine-doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
+import { CANCEL_GAP_MS } from "../../src/limits.ts";
 import { advanced, type Step } from "../../src/requests/record.ts";
 import type { RequestEvent, RequestRecord, Stage } from "../../src/requests/types.ts";
 import {
@@ -12,7 +13,10 @@ import {
   MODEL_FAILED,
   onward,
   owed,
+  RUNNING,
   recordAt,
+  SETTLED,
+  START_AT,
   STORED,
   TAKEN,
   type Told,
@@ -47,6 +51,31 @@ describe("a grant", () => {
     const waiting = onward(recordAt("held"), wait);
     expect(waiting.state.queuePosition).toBe(3);
     expect(onward(waiting, wait).state).toBe(waiting.state);
+  });
+});
+
+describe("what fal's queue tells", () => {
+  const queued: Told<"progress_seen"> = { ...RUNNING, progress: "queued", queuePosition: 1 };
+
+  it("is news when the place in the line changes, and otherwise only counts as a poll", () => {
+    const first = onward(recordAt("queued"), queued);
+    expect(first.state).toMatchObject({ queuePosition: 1, polls: 1 });
+    const { polls, ...same } = onward(first, queued).state;
+    expect([polls, same]).toEqual([2, { ...same, revision: first.state.revision }]);
+  });
+
+  it("does not take a request back that was seen running", () => {
+    const back = onward(recordAt("running"), queued).state;
+    expect(back).toMatchObject({ stage: "running", queuePosition: null, startedAt: START_AT });
+  });
+
+  it("is asked less often each time it says that all is done and then has no result", () => {
+    const completed: Told<"completion_seen"> = { type: "completion_seen", metrics: null };
+    const pending: Told<"result_pending"> = { type: "result_pending", watch: "none" };
+    const start = onward(recordAt("submitting"), TAKEN);
+    const missing = { ...start, state: { ...start.state, webhooks: "missing" as const } };
+    const once = onward(missing, completed, pending);
+    expect([owed(once), owed(onward(once, completed, pending))]).toEqual(["poll at +7 s", "poll at +13 s"]);
   });
 });
 
@@ -129,9 +158,9 @@ describe("the end", () => {
   });
 
   it("is told to the ledger once, and then to each endpoint", () => {
-    const settled = onward(recordAt("completed"), { type: "settled", endpoints: ["request", "whk_1"] });
+    const settled = onward(recordAt("completed"), { ...SETTLED, endpoints: ["request", "whk_1"] });
     expect(owed(settled)).toBe("deliver:request at +1 s, deliver:whk_1 at +1 s");
-    expect(step(settled, { type: "settled", endpoints: ["whk_2"] }).ignored).toBe("settled before");
+    expect(step(settled, { ...SETTLED, endpoints: ["whk_2"] }).ignored).toBe("settled before");
     const delivered = onward(settled, { type: "delivered", target: "whk_1", attempts: 5 });
     expect(delivered.state.deliveredAfter).toBeNull();
     expect(owed(delivered)).toBe("deliver:request at +1 s");
@@ -176,6 +205,16 @@ describe("a cancel", () => {
     expect(asked.state.cancelRequestedAt).toBe(LATER);
     expect(step(asked, CANCEL).ignored).toBe("remembered already");
     expect(owed(onward(asked, TAKEN))).toBe("cancel at +1 s, poll at +61 s");
+  });
+
+  it("asked for again is sent again, though not at once, and counts from the first time", () => {
+    const first = onward(recordAt("queued"), CANCEL, { type: "cancel_accepted" });
+    expect(step(first, CANCEL, LATER + CANCEL_GAP_MS - 1)).toMatchObject({
+      record: first,
+      ignored: expect.any(String),
+    });
+    const again = step(first, CANCEL, LATER + CANCEL_GAP_MS).record;
+    expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +11 s, poll at +4 s"]);
   });
 
   it("that comes too late for fal is an output like any other, and charged", () => {

@@ -14,6 +14,7 @@ import {
   owed,
   RUNNING,
   recordAt,
+  SETTLED,
   STORED,
   TAKEN,
   type Told,
@@ -155,43 +156,95 @@ describe("a doorbell", () => {
   });
 });
 
-describe("recovery of a submit that failed as uncertain", () => {
-  const failed = onward(recordAt("uncertain"), TIME_OUT, { type: "settled", endpoints: ["request"] });
+describe("a report about another request at fal", () => {
+  const outputOfAnother = endReported(anOutput(1), { upstreamId: "fal-2" });
+  const announcedAnother = { type: "end_announced", upstreamId: "fal-2" } as const;
 
-  it("is done by a verified webhook, once", () => {
-    const { record, notes } = step(failed, endReported(anOutput(1)));
+  it.each([outputOfAnother, announcedAnother])("is a doorbell: $type is not applied, fal is asked", (event) => {
+    const { record, notes } = step(recordAt("running"), event);
+    expect([record.state.stage, record.files, owed(record)]).toEqual(["running", [], "poll at +1 s"]);
+    expect(notes).toEqual([{ what: "doorbell", detail: { reason: "another_request" } }]);
+  });
+
+  it.each([outputOfAnother, announcedAnother])("changes no end: $type", (event) => {
+    const lost = onward(recordAt("running"), { type: "upstream_gone" });
+    for (const record of [recordAt("storing"), recordAt("completed"), lost]) {
+      expect(step(record, event)).toMatchObject({ record, ignored: expect.any(String) });
+    }
+  });
+});
+
+describe("an end that was said only for want of an answer", () => {
+  const uncertain = onward(recordAt("uncertain"), TIME_OUT, SETTLED);
+  const lost = onward(recordAt("running"), { type: "upstream_gone" }, SETTLED);
+
+  it.each([
+    ["submit_uncertain", uncertain],
+    ["result_lost", lost],
+  ])("%s, is reopened by a verified output: nothing of it is left, and nobody hears of it any more", (code, before) => {
+    expect(before.state.error?.code).toBe(code);
+    expect(owed(before)).toBe("deliver:request at +1 s");
+    const { record, notes } = step(before, endReported(anOutput(1)));
     expect(record.state).toMatchObject({
-      ...{ stage: "storing", upstreamId: "fal-1", recoveredAt: LATER },
+      ...{ stage: "storing", upstreamId: "fal-1", recoveredAt: LATER, endedBy: "webhook" },
       ...{ error: null, endedAt: null, settledAt: null, deliveredAfter: null },
     });
     expect(notes.map(({ what }) => what)).toEqual(["webhook", "recovered"]);
-    const completed = onward(record, STORED);
-    expect(owed(completed)).toContain("settle at +1 s");
-    expect(step(completed, ERROR).ignored).not.toBeNull();
+    expect(owed(record)).toBe("mirror:0 at +1 s");
+    expect(owed(onward(record, STORED))).toBe("settle at +1 s");
   });
 
-  it("settles anew also where there is no file to wait for, and where the first end was not yet told", () => {
-    for (const before of [failed, onward(recordAt("uncertain"), TIME_OUT)]) {
-      const { state, effects } = onward(before, endReported(anOutput(0)));
-      expect(state).toMatchObject({ stage: "completed", error: null, endedAt: LATER, recoveredAt: LATER });
-      expect(effects.filter(({ kind }) => kind === "settle")).toHaveLength(1);
+  it.each<[string, RequestEvent, string, string]>([
+    ["an output without files", endReported(anOutput(0)), "completed", "settle at +1 s"],
+    ["a failure", ERROR, "failed", "settle at +1 s"],
+    ["a cancel", endReported({ kind: "canceled" }), "canceled", "settle at +1 s"],
+    ["an announcement", { type: "end_announced", upstreamId: "fal-1" }, "running", "fetch_result at +1 s"],
+    ["the submit's own late answer", TAKEN, "queued", "poll at +61 s"],
+  ])("becomes what %s proves, and is settled anew", (_what, event, stage, rows) => {
+    // Also where the first end was not yet told to the ledger.
+    for (const before of [uncertain, onward(recordAt("uncertain"), TIME_OUT)]) {
+      const { record, notes } = step(before, event);
+      expect([record.state.stage, owed(record)]).toEqual([stage, rows]);
+      expect(record.state).toMatchObject({ upstreamId: "fal-1", recoveredAt: LATER, settledAt: null });
+      expect(notes.map(({ what }) => what)).toContain("recovered");
     }
   });
 
   it.each<[string, RequestRecord, RequestEvent]>([
-    ["a poll", failed, endReported(anOutput(1), { source: "poll" })],
-    ["a webhook that tells a failure", failed, ERROR],
-    ["a webhook that tells a cancel", failed, endReported({ kind: "canceled" })],
-    ["an announcement", failed, { type: "end_announced", upstreamId: "fal-1" }],
-    ["an output, of another failure", recordAt("failed"), endReported(anOutput(1))],
-    ["an output, of a canceled request", recordAt("canceled"), endReported(anOutput(1))],
-  ])("is not done by %s", (_what, before, event) => {
+    ["a poll", uncertain, endReported(anOutput(1), { source: "poll" })],
+    ["a doorbell", uncertain, RING],
+    ["somebody unknown", uncertain, STRANGER],
+    ["an output, where it was another failure", recordAt("failed"), endReported(anOutput(1))],
+    ["an output, where it was a cancel", recordAt("canceled"), endReported(anOutput(1))],
+    ["the late answer, where its id was known", lost, { ...TAKEN, upstreamId: "fal-2" }],
+  ])("is not reopened by %s", (_what, before, event) => {
     expect(step(before, event).ignored).not.toBeNull();
   });
 
-  it("is not done a second time", () => {
-    const { state, ...rest } = onward(failed, endReported(anOutput(0)));
-    const again = { ...rest, state: { ...failed.state, recoveredAt: state.recoveredAt } };
-    expect(step(again, endReported(anOutput(1))).ignored).not.toBeNull();
+  it("is not reopened a second time", () => {
+    const again = onward(uncertain, TAKEN, { type: "upstream_gone" });
+    expect(again.state).toMatchObject({ stage: "failed", error: { code: "result_lost" } });
+    for (const event of [endReported(anOutput(1)), { type: "end_announced", upstreamId: "fal-1" } as const]) {
+      expect(step(again, event).ignored).not.toBeNull();
+    }
+  });
+});
+
+describe("an answer that the submit was not taken", () => {
+  const notTaken = { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" } as const;
+  const named = { type: "doorbell_rung", candidateId: "fal-1", reason: "stale" } as const;
+
+  it("puts an uncertain request back into the line, however late it comes", () => {
+    const { record } = step(recordAt("uncertain"), notTaken);
+    expect([record.state.stage, owed(record)]).toEqual(["held", "submit at +3 s"]);
+  });
+
+  it("is not believed when somebody with the callback's token has named an id meanwhile: fal may have it after all", () => {
+    const submitting = step(onward(recordAt("submitting"), named), notTaken).record;
+    expect([submitting.state.stage, owed(submitting)]).toEqual([
+      "uncertain",
+      "expire at +21601 s, fetch_result at +1 s",
+    ]);
+    expect(step(onward(recordAt("uncertain"), named), notTaken).ignored).not.toBeNull();
   });
 });

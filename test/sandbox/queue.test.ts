@@ -202,6 +202,13 @@ describe("a result", () => {
     },
   );
 
+  it("goes by the newer of the two headers when both are sent", async () => {
+    const headers = { "x-fal-request-timeout": "100", "x-fal-request-start-timeout": "0.2" };
+    const request = await submit({ prompt: "a" }, { headers });
+    await advance(200);
+    expect((await call("GET", request.result)).status).toBe(504);
+  });
+
   it("is not touched by a start deadline that was met", async () => {
     const request = await submit(
       { prompt: "a" },

@@ -1,7 +1,7 @@
 // A flow test's hands: the Worker under test, the sandbox behind it, one clock for both, alarms and webhooks by hand.
 // The sandbox holds its webhooks back (SANDBOX_WEBHOOKS=hold), so a test decides which arrive, when, and how often.
 
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
@@ -99,6 +99,17 @@ export class Team {
     });
     expect([200, 202]).toContain(answer.status);
     return answer.body;
+  }
+
+  /** The team's only request, for tests that need its id before its submit has answered. */
+  async onlyRequest(): Promise<string> {
+    const answer = await this.send<{ data: { id: string }[] }>("GET", "/v1/requests");
+    expect(answer.body.data).toHaveLength(1);
+    return answer.body.data[0]?.id ?? "";
+  }
+
+  cancel(id: string): Promise<Answer<RequestObject & { code?: string }>> {
+    return this.send("POST", `/v1/requests/${id}/cancel`);
   }
 
   async read(id: string): Promise<RequestObject> {
@@ -249,19 +260,33 @@ export function evict(id: string): Promise<void> {
   return evictDurableObject(trackerOf(id));
 }
 
+/** Drops every object from memory: trackers, teams, the account, the sandbox's world. */
+export function evictEverything(): Promise<void> {
+  return evictAllDurableObjects();
+}
+
+/**
+ * Breaks the object off in the midst of whatever it does, as a crash or a deploy would; its rows stay. A test that waits for
+ * the moment does so with `eventually`: a promise resolved inside the object would let the test go on there, and die with it.
+ */
+export async function cutOff(id: string): Promise<void> {
+  const cut = runInDurableObject(trackerOf(id), (_instance, state) => state.abort("cut off by a test"));
+  await expect(cut).rejects.toThrow("cut off by a test");
+}
+
 /** The rows of a tracker as they are. */
 export function recordOf(id: string): Promise<RequestRecord | null> {
   return runInDurableObject(trackerOf(id), (_instance, state) => new RequestStore(state.storage.sql).load());
 }
 
-/** Asserts invariant 3: the alarm is at or before the earliest unparked due row (or there is none). */
-export async function expectArmed(id: string): Promise<void> {
+/** Asserts invariant 3: the alarm is at or before the earliest unparked due row (or there is none); with `by`, before that too. */
+export async function expectArmed(id: string, by = Number.POSITIVE_INFINITY): Promise<void> {
   const [record, alarm] = await runInDurableObject(trackerOf(id), async (_instance, state) => {
     return [new RequestStore(state.storage.sql).load(), await state.storage.getAlarm()] as const;
   });
   const due = record && alarmAt(record.effects);
   if (due === null) expect(alarm).toBeNull();
-  else expect(alarm).toBeLessThanOrEqual(due);
+  else expect(alarm).toBeLessThanOrEqual(Math.min(due, by));
 }
 
 /** Lets time pass alarm by alarm, with webhooks as they fall due unless told otherwise, until the request has ended. */
@@ -269,6 +294,7 @@ export async function runToEnd(team: Team, id: string, options: { webhooks?: boo
   for (let i = 0; i < 60; i++) {
     if (options.webhooks ?? true) await deliverWebhooks();
     await ring(id);
+    await expectArmed(id);
     const record = await recordOf(id);
     if (record === null) throw new Error("the request has no record");
     const owed = record.effects.filter((effect) => effect.parkedAt === null);
@@ -292,6 +318,45 @@ export function interceptFetch(intercept: Intercept): void {
     if (new URL(request.url).pathname.startsWith("/_sandbox/")) return real(request);
     return intercept(request, () => real(request));
   });
+}
+
+/** A submit's call that is held until `letGo`: upstream has it, and `reached` says so, but its answer is not here yet. */
+export function holdSubmits(): { reached: Promise<void>; letGo: () => void } {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  interceptFetch(async (request, pass) => {
+    if (upstreamCall(request) !== "submit") return pass();
+    const answer = await pass();
+    reached.resolve();
+    await gate.promise;
+    return answer;
+  });
+  return { reached: reached.promise, letGo: gate.resolve };
+}
+
+/** Answers the first `times` calls of each of these kinds in upstream's place, until `vi.restoreAllMocks()`. */
+export function answerFirst(
+  times: number,
+  kinds: string[],
+  answer: (request: Request) => Response | Promise<Response>,
+): void {
+  const left = new Map(kinds.map((kind) => [kind, times]));
+  interceptFetch(async (request, pass) => {
+    const kind = upstreamCall(request);
+    const more = left.get(kind) ?? 0;
+    if (more === 0) return pass();
+    left.set(kind, more - 1);
+    return answer(request);
+  });
+}
+
+/** Uses up the account's calls of this second, so that the next request is held for its turn. */
+export async function exhaustPace(): Promise<void> {
+  const busy = await Team.create();
+  for (let n = 0; n < 12; n++) {
+    if ((await busy.submit(`filler ${n}`)).stage === "held") return;
+  }
+  throw new Error("a dozen submits at once were not too many");
 }
 
 /** Which of fal's calls a request to the gateway is; "other" for connections, keys and files. */

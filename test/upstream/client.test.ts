@@ -170,7 +170,7 @@ describe("submit", () => {
   });
 
   test("a key that no header can carry never leaves", async () => {
-    const broken = createUpstreamClient(config({ MATON_API_KEY: "kéy\u0101" }));
+    const broken = createUpstreamClient({ ...config(), MATON_API_KEY: "kéy\u0101" });
     expect(await broken.submit(submission)).toEqual({ kind: "not_taken", retryAfterMs: null, reason: "network" });
   });
 

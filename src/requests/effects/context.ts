@@ -15,15 +15,15 @@ export interface EffectContext {
   keepText(name: TextName, stored: StoredText): void;
   /** What readers would see now. */
   view(): RequestView;
-  /** Saves an event before going on; false when the machine ignored it. */
-  apply(event: RequestEvent): boolean;
+  /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
+  advance(event: RequestEvent): boolean;
   watch(): Watch;
 }
 
 export type EffectOutcome =
   /** It came to something the machine should know. Texts are saved in the event's own transaction. */
   | { kind: "happened"; event: RequestEvent; texts?: Partial<Record<TextName, StoredText>>; calls?: number }
-  | { kind: "failed"; reason: string; retryAfterMs: number | null; final?: true; calls?: number }
+  | { kind: "failed"; reason: string; retryAfterMs: number | null; final?: true; ours?: true; calls?: number }
   /** No turn yet; not a failure. */
   | { kind: "turned_away"; until: number }
   /** The request has moved on and the row has nothing left to do. */

@@ -28,7 +28,7 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
     case "stored":
       return happened({ type: "file_stored", n, stored: copied.stored });
     case "later":
-      return { kind: "failed", reason: copied.reason, retryAfterMs: null };
+      return { kind: "failed", reason: copied.reason, retryAfterMs: null, ...(copied.ours ? { ours: true } : {}) };
     case "gone":
       return happened({ type: "file_given_up", n, code: "storage_failed", message: copied.reason });
     case "too_large":
@@ -45,7 +45,7 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
 async function copyFromPayload(context: EffectContext, key: string, file: RequestFile): ReturnType<typeof copyData> {
   const payload = context.text("payload");
   const loaded = payload && (await loadText(context.env.FILES, payload));
-  if (loaded?.kind !== "loaded") return { kind: "later", reason: "the stored payload cannot be read" };
+  if (loaded?.kind !== "loaded") return { kind: "later", reason: "the stored payload cannot be read", ours: true };
   try {
     const parsed = parseTree(loaded.text);
     const dataUri = parsed && valueAt(parsed.tree, file.path);

@@ -2,11 +2,13 @@
 
 import { GONE_CONFIRM_MS } from "../../limits.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
-import type { StoredText } from "../types.ts";
+import type { Effect, StoredText } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { takeTurn, troubled } from "./turn.ts";
 
-export async function runPoll(context: EffectContext): Promise<EffectOutcome> {
+const GONE = "not known to fal";
+
+export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
   if (state.upstreamId === null) return happened({ type: "result_pending", watch: "none" });
   const turn = await takeTurn(context, "status");
@@ -28,18 +30,17 @@ export async function runPoll(context: EffectContext): Promise<EffectOutcome> {
         ...logTexts(status.logs),
       };
     case "gone":
-      return goneOutcome(context);
+      return goneOutcome(context, effect);
     case "later":
       return troubled(context, status);
   }
 }
 
-/** A 404 right after the submit may be fal's own delay; believed later only. */
-export function goneOutcome(context: EffectContext): EffectOutcome {
+/** A 404 ends a paid request, so one is not enough, and none is right after the submit: it may be fal's own delay. */
+export function goneOutcome(context: EffectContext, effect: Effect): EffectOutcome {
   const { submittedAt } = context.record().state;
-  if (submittedAt !== null && context.now() - submittedAt < GONE_CONFIRM_MS) {
-    return { kind: "failed", reason: "not known to fal yet", retryAfterMs: null, calls: 1 };
-  }
+  const isFresh = submittedAt !== null && context.now() - submittedAt < GONE_CONFIRM_MS;
+  if (isFresh || effect.lastFailure !== GONE) return { kind: "failed", reason: GONE, retryAfterMs: null, calls: 1 };
   return happened({ type: "upstream_gone" }, 1);
 }
 
@@ -47,7 +48,7 @@ function logTexts(logs: string | null): { texts?: { logs: StoredText } } {
   return logs === null ? {} : { texts: { logs: { at: "row", text: logs } } };
 }
 
-export async function runCancel(context: EffectContext): Promise<EffectOutcome> {
+export async function runCancel(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { upstreamId, model, connection } = context.record().state;
   if (upstreamId === null) return happened({ type: "cancel_given_up" });
   const turn = await takeTurn(context, "cancel");
@@ -61,7 +62,7 @@ export async function runCancel(context: EffectContext): Promise<EffectOutcome> 
     case "too_late":
       return happened({ type: "cancel_too_late" }, 1);
     case "gone":
-      return goneOutcome(context);
+      return goneOutcome(context, effect);
     case "later":
       return troubled(context, answer);
   }

@@ -4,14 +4,14 @@
 import { allowedHosts } from "../../mirror/hosts.ts";
 import { accountFor } from "../../upstream/account.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
-import { describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
+import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
 import { keepDescribed } from "../texts.ts";
-import type { RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
+import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./follow.ts";
 import { takeTurn, troubled } from "./turn.ts";
 
-export async function runFetchResult(context: EffectContext): Promise<EffectOutcome> {
+export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
   const upstreamId = state.upstreamId ?? state.candidateId;
   if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
@@ -37,7 +37,7 @@ export async function runFetchResult(context: EffectContext): Promise<EffectOutc
     case "pending":
       return happened({ type: "result_pending", watch: context.watch() }, 1);
     case "gone":
-      return goneOutcome(context);
+      return goneOutcome(context, effect);
     case "later":
       return troubled(context, result);
   }
@@ -68,7 +68,8 @@ async function endOutcome(
   billableUnits: string | null,
 ): Promise<Extract<EffectOutcome, { kind: "happened" }>> {
   const stranger = context.record().state.candidateUser;
-  if (stranger !== null && stranger.claim === fingerprint) {
+  const agrees = stranger !== null && (stranger.claim === fingerprint || stranger.claim === (await announcedClaim()));
+  if (agrees) {
     const account = accountFor(context.env);
     await account.pin(state.connection, stranger.userId);
     await account.webhookSeen();

@@ -15,19 +15,19 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
     case "submit":
       return runSubmit(context);
     case "poll":
-      return runPoll(context);
+      return runPoll(context, effect);
     case "fetch_result":
-      return runFetchResult(context);
+      return runFetchResult(context, effect);
     case "mirror":
       return runMirror(context, Number(effect.target));
     case "hash":
       return runHash(context, Number(effect.target));
     case "settle":
-      return runSettle(context);
+      return runSettle(context, effect);
     case "deliver":
       return runDeliver(context, effect);
     case "cancel":
-      return runCancel(context);
+      return runCancel(context, effect);
     case "expire":
       return Promise.resolve(happened({ type: "time_ran_out" }));
   }

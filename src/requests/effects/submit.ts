@@ -18,7 +18,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   const input = context.text("input");
   const loaded = input && (await loadText(env.FILES, input));
   if (loaded?.kind !== "loaded")
-    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null };
+    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
     const grant = await turnAt(context, "submit");
@@ -32,7 +32,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       return happened({ type: "time_ran_out" });
     }
     const { connection, webhooks, pinnedUsers } = grant;
-    if (!context.apply({ type: "granted", connection, webhooks, pinnedUsers })) {
+    if (!context.advance({ type: "granted", connection, webhooks, pinnedUsers })) {
       await account.handBack(grant.notBefore);
       return { kind: "obsolete" };
     }
@@ -48,14 +48,13 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       case "taken":
         return happened({ type: "submit_taken", upstreamId: outcome.upstreamId, queuePosition: outcome.queuePosition });
       case "refused":
-        if (outcome.error.code === "connection_missing") await account.connectionRefused(connection);
+        if (outcome.error.code === "connection_missing") await told(account.connectionRefused(connection));
         return happened({ type: "submit_refused", error: outcome.error });
       case "not_taken": {
         const limited = outcome.reason === "rate_limited";
-        const until = limited
-          ? (await account.rateLimited(outcome.retryAfterMs)).until
-          : context.now() + RETRY_FIRST_MS;
-        return happened({ type: "submit_not_taken", retryAt: until, reason: outcome.reason });
+        const closed = limited ? await told(account.rateLimited(outcome.retryAfterMs)) : null;
+        const retryAt = closed?.until ?? context.now() + (outcome.retryAfterMs ?? RETRY_FIRST_MS);
+        return happened({ type: "submit_not_taken", retryAt, reason: outcome.reason });
       }
       case "unknown":
         return happened({ type: "submit_lost", reason: outcome.reason, graceMs: graceMs(config) });
@@ -63,6 +62,11 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   } finally {
     loaded.permit.release();
   }
+}
+
+/** What the account could not be told it learns from the next call; a clear answer must not turn uncertain over it. */
+async function told<T>(telling: Promise<T>): Promise<T | null> {
+  return telling.catch(() => null);
 }
 
 /** Without webhooks nothing can prove a lost submit: waiting would be for nothing. */
@@ -78,5 +82,5 @@ async function callbackUrl(config: Config, requestId: string): Promise<string | 
 
 function startTimeoutLeftS(state: RequestState, now: number): number | null {
   if (state.startTimeoutS === null) return null;
-  return Math.floor(state.startTimeoutS - (now - state.createdAt) / 1000);
+  return state.startTimeoutS - (now - state.createdAt) / 1000;
 }

@@ -32,7 +32,7 @@ export async function takeTurn(
 ): Promise<EffectOutcome | null> {
   const grant = await turnAt(context, kind);
   if (grant.granted) return null;
-  if (grant.reason === "refused") return { kind: "failed", reason: grant.error.code, retryAfterMs: null };
+  if (grant.reason === "refused") return { kind: "failed", reason: grant.error.code, retryAfterMs: null, ours: true };
   return { kind: "turned_away", until: grant.retryAt };
 }
 

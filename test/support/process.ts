@@ -1,0 +1,83 @@
+// Hands for tests of whole processes: free ports, the processes below this one, seeded chance. Reads /proc, so Linux only.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+
+/** Ports that nobody listens on just now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+      return server;
+    }),
+  );
+  return Promise.all(
+    servers.map(async (server) => {
+      const address = server.address();
+      await new Promise((done) => server.close(done));
+      return typeof address === "object" && address !== null ? address.port : 0;
+    }),
+  );
+}
+
+export interface Child {
+  pid: number;
+  parent: number;
+  /** Name of the program. */
+  name: string;
+  /** Its arguments, with spaces between. */
+  args: string;
+}
+
+/** Every process below this one, however deep. */
+export function children(of = process.pid, all = processes()): Child[] {
+  return all.filter(({ parent }) => parent === of).flatMap((child) => [child, ...children(child.pid, all)]);
+}
+
+export function isRunning(pid: number): boolean {
+  return processes().some((each) => each.pid === pid);
+}
+
+function processes(): Child[] {
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        // "pid (name) state parent …": the name may hold spaces and brackets. A zombie has ended, but for its exit code.
+        const [, name = "", state, parent] =
+          /\((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+        if (parent === undefined || state === "Z") return [];
+        const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+        return [{ pid: Number(pid), parent: Number(parent), name, args }];
+      } catch {
+        return []; // It ended meanwhile.
+      }
+    });
+}
+
+/** Chance that a seed repeats: each call answers a number in [0, 1). mulberry32 (public domain). */
+export function chanceOf(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until a check holds, in real time. */
+export async function eventually<T>(what: string, patienceMs: number, check: () => Promise<T | null>): Promise<T> {
+  const giveUpAt = Date.now() + patienceMs;
+  for (;;) {
+    const found = await check();
+    if (found !== null) return found;
+    if (Date.now() > giveUpAt) throw new Error(`in vain: ${what}`);
+    await pause(200);
+  }
+}
