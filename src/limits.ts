@@ -125,6 +125,8 @@ export const GONE_CONFIRM_MS = MINUTE_MS;
 export const WAIT_MAX_S = 60;
 /** A hold whose socket stands reads the state again this often: seldom enough to let the object hibernate in between. */
 export const HOLD_REREAD_MS = 30 * SECOND_MS;
+/** How long who waits for an end waits for its settling too: normally milliseconds. */
+export const SETTLED_WAIT_MS = 2 * SECOND_MS;
 /** The same without a socket. */
 export const HOLD_BLIND_REREAD_MS = 5 * SECOND_MS;
 /** A comment this often keeps an event stream open through proxies. */
@@ -141,6 +143,8 @@ export const ALARM_BUDGET_MS = MINUTE_MS;
 export const ALARM_LANES = 2;
 /** Time over an effect's own time-outs before its lease counts as lost. */
 export const LEASE_SLACK_MS = 5 * SECOND_MS;
+/** Faults of our own in a row that use up no try: about a day. What still fails then is taken as the other side's. */
+export const STUMBLES_MAX = 36;
 /** A row taken this often without any outcome crashes its object: it backs off. */
 export const TAKES_BEFORE_BACKOFF = 5;
 /** Growing gaps of effects that never stop (poll, fetch_result, settle, expire, hash): doubling from 2 s to 1 h. */

@@ -278,7 +278,7 @@ function quotaRefusal(
     });
   }
   return refusal(code, `Used up: ${names.join(", ")}.`, {
-    hint: `Wait for the reset, or have an admin raise the limit in plan "${plan}". Retrying earlier does not help.`,
+    hint: `Retrying earlier does not help: stop, and ask a person. An admin can raise the limit in plan "${plan}".`,
     violated,
   });
 }

@@ -66,7 +66,9 @@ async function* eventTexts(
   before: Heard,
 ): AsyncGenerator<string> {
   let { seq, logLines } = before;
+  let last: RequestView | null = null;
   for await (const view of views) {
+    last = view;
     for (const entry of await timelineAfter(seq)) {
       seq = entry.seq;
       const { at, stage, what, detail } = entry;
@@ -77,8 +79,8 @@ async function* eventTexts(
     const lines = JSON.parse(view.logs ?? "[]") as unknown[];
     for (const line of lines.slice(logLines))
       yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
-    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), { seq, logLines });
   }
+  if (last !== null && hasEnded(last.state.stage)) yield eventText("end", await spellEnd(last), { seq, logLines });
 }
 
 function eventText(event: string, data: string, { seq, logLines }: Heard): string {

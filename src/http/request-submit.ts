@@ -120,7 +120,7 @@ async function waited(
   const watched = { env, id: view.state.id, viewer: viewerOf(caller) };
   const isWaitedFor = waitS > 0 && !hasEnded(view.state.stage);
   const until = Date.now() + waitS * SECOND_MS;
-  const seen = isWaitedFor ? await hold(watched, until, (next) => hasEnded(next.state.stage)) : view;
+  const seen = isWaitedFor ? await hold(watched, until, (next) => next.state.settledAt !== null) : view;
   const last = seen ?? view;
   try {
     return { text: await requestText(env.FILES, config, last, { logs: false }), ended: hasEnded(last.state.stage) };

@@ -21,6 +21,7 @@ import {
   RETRY_FIRST_MS,
   RETRY_MAX_MS,
   STATUS_TIMEOUT_MS,
+  STUMBLES_MAX,
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../limits.ts";
@@ -172,7 +173,7 @@ export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: 
  * `spread` in [0, 1) makes the jitter.
  */
 export function afterFailure(effect: Effect, failure: Failure, now: number, spread: number): AfterFailure {
-  if (failure.ours) {
+  if (failure.ours && effect.stumbles < STUMBLES_MAX) {
     const stumbles = effect.stumbles + 1;
     const dueAt = now + Math.round(spreadOut(endlessWaitMs(effect.kind, stumbles), spread));
     const row = { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: failure.reason, dueAt };

@@ -3,7 +3,7 @@
 // hold is never an error.
 
 import type { Env } from "../env.ts";
-import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS } from "../limits.ts";
+import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../limits.ts";
 import { askTracker, trackerOf } from "./stub.ts";
 import { hasEnded, type RequestView, type Viewer, type Watch } from "./types.ts";
 
@@ -26,6 +26,7 @@ export async function* changes(
 ): AsyncGenerator<RequestView> {
   let bell = await openBell(watched, watch);
   let seen = "";
+  let lastLook = false;
   try {
     for (;;) {
       if (bell.isBroken()) bell = await openBell(watched, watch);
@@ -37,7 +38,13 @@ export async function* changes(
         const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
         if (mark !== seen) yield view;
         seen = mark;
-        if (hasEnded(view.state.stage)) return;
+        if (hasEnded(view.state.stage)) {
+          // What it cost is known a moment after the end: worth the moment, not more.
+          if (view.state.settledAt !== null || lastLook) return;
+          lastLook = true;
+          await Promise.race([rung, after(SETTLED_WAIT_MS)]);
+          continue;
+        }
       }
       const left = until - Date.now();
       if (left <= 0) return;

@@ -16,8 +16,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Stops the clock of the objects too: they share the test's runtime. */
-function freeze(at = Date.UTC(2026, 10, 22, 12)): void {
+/** Stops the clock of the objects too, years ahead: an alarm set in the real past would ring again and again. */
+function freeze(at = Date.UTC(2031, 10, 22, 12)): void {
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(at);
 }

@@ -5,7 +5,8 @@ import type { Outcome, SettleInput } from "../../src/access/types.ts";
 import { DAY_MS, HOUR_MS } from "../../src/limits.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../support/team.ts";
 
-const NOON = Date.UTC(2026, 10, 22, 12);
+/** Years ahead: an alarm set in the real past would ring again and again. */
+const NOON = Date.UTC(2031, 10, 22, 12);
 const MONEY = { name: "money", scope: "team", per: "usd", limit: "100", window: "1mo" } as const;
 const COUNT = { name: "count", scope: "team", per: "request", limit: 100, window: "1mo" } as const;
 const BYTES = { name: "bytes", scope: "team", per: "output_byte", limit: 1_000, window: "1d" } as const;
@@ -162,7 +163,7 @@ describe("an end that nobody can judge", () => {
 describe("usage", () => {
   const query = (groupBy: UsageGroup[], changes: Partial<UsageQuery> = {}): UsageQuery => {
     const all = { user: null, model: null, keyId: null, tagName: null };
-    return { from: "2026-01-01", to: "2027-12-31", groupBy, ...all, ...changes };
+    return { from: "2031-01-01", to: "2032-12-31", groupBy, ...all, ...changes };
   };
 
   it("adds up what each request was, and its charges match the ledger to the micro-dollar", async () => {
@@ -198,9 +199,9 @@ describe("usage", () => {
       ["client=globex", "anna", 1, 0],
     ]);
     const byModel = await team.stub.usage(query(["day", "model"], { user: "anna" }));
-    expect(byModel).toMatchObject([{ group: { day: "2026-11-22", model: "fal-ai/flux/schnell" }, requests: 2 }]);
+    expect(byModel).toMatchObject([{ group: { day: "2031-11-22", model: "fal-ai/flux/schnell" }, requests: 2 }]);
     expect(await team.stub.usage(query(["key"], { keyId: "key_other" }))).toEqual([]);
-    expect(await team.stub.usage(query([], { from: "2026-11-23" }))).toMatchObject([{ requests: 0 }]);
+    expect(await team.stub.usage(query([], { from: "2031-11-23" }))).toMatchObject([{ requests: 0 }]);
   });
 
   it("is booked on the day of the admit, also when the end is days later", async () => {
@@ -209,19 +210,19 @@ describe("usage", () => {
     vi.setSystemTime(NOON + 3 * DAY_MS);
     await team.stub.settle(anEnd(id, "take"));
     expect(await team.stub.usage(query(["day"]))).toMatchObject([
-      { group: { day: "2026-11-22" }, requests: 1, completed: 1, late: 0, chargedMicro: 400_000 },
+      { group: { day: "2031-11-22" }, requests: 1, completed: 1, late: 0, chargedMicro: 400_000 },
     ]);
   });
 
   it("of a month that is over does not move: a late end is booked on its own day, with a note", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
-    const month = await team.stub.usage(query(["day"], { to: "2026-11-30" }));
-    vi.setSystemTime(Date.UTC(2026, 11, 1));
+    const month = await team.stub.usage(query(["day"], { to: "2031-11-30" }));
+    vi.setSystemTime(Date.UTC(2031, 11, 1));
     await team.stub.settle(anEnd(id, "take"));
-    expect(await team.stub.usage(query(["day"], { to: "2026-11-30" }))).toEqual(month);
-    expect(await team.stub.usage(query(["day"], { from: "2026-12-01" }))).toMatchObject([
-      { group: { day: "2026-12-01" }, requests: 0, completed: 1, late: 1, chargedMicro: 400_000 },
+    expect(await team.stub.usage(query(["day"], { to: "2031-11-30" }))).toEqual(month);
+    expect(await team.stub.usage(query(["day"], { from: "2031-12-01" }))).toMatchObject([
+      { group: { day: "2031-12-01" }, requests: 0, completed: 1, late: 1, chargedMicro: 400_000 },
     ]);
   });
 

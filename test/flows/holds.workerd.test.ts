@@ -1,28 +1,20 @@
 // Holds: a client waits, the Worker holds, the tracker only tells it. What is told comes at once and once; a hold that
 // breaks is never an error.
 
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  EVENT_STREAM_MAX_MS,
-  HOLD_REREAD_MS,
-  MINUTE_MS,
-  POLL_FOLLOWED_FIRST_MS,
-  SECOND_MS,
-  SSE_COMMENT_MS,
-} from "../../src/limits.ts";
-import { follow, type Stream } from "../support/event-stream.ts";
+import { HOLD_REREAD_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
+import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../support/holds.ts";
 import {
   type Answer,
-  catchTimers,
   cutOff,
   deliverWebhooks,
   eventually,
   evict,
   expectArmed,
   freezeClocks,
+  introduceAccount,
   passTime,
-  recordOf,
   ring,
   Team,
   trackerOf,
@@ -38,33 +30,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
-
-/** Holds that are told nothing look again by themselves; here they do not, so what comes was told. */
-function neverLookAgain(): void {
-  catchTimers(HOLD_REREAD_MS);
-}
-
-/** What takes so long takes next to nothing. */
-function hurry(ms: number): void {
-  const real = globalThis.setTimeout;
-  const hurried = (run: () => void, delay?: number) => real(run, delay === ms ? 10 : delay);
-  vi.spyOn(globalThis, "setTimeout").mockImplementation(hurried as unknown as typeof setTimeout);
-}
-
-function sockets(id: string): Promise<number> {
-  return runInDurableObject(trackerOf(id), (_instance, state) => state.getWebSockets().length);
-}
-
-/** Resolves once so many holds on the request are told of changes. */
-function held(id: string, holds: number): Promise<void> {
-  return eventually(async () => expect(await sockets(id)).toBe(holds));
-}
-
-async function finish(id: string): Promise<void> {
-  await passTime(5 * SECOND_MS);
-  expect(await deliverWebhooks()).toEqual([200]);
-  await ring(id);
-}
 
 function submitAndWait(seconds: number): Promise<Answer> {
   const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
@@ -107,9 +72,14 @@ describe("a submit with `Prefer: wait`", () => {
 describe("a read with `?wait`", () => {
   it("is answered at every change of stage, and at once after the end", async () => {
     neverLookAgain();
+    await introduceAccount(team);
     const { id } = await team.submit("a cat sandbox:slow:100000");
+    const webhook = async () => {
+      await passTime(MINUTE_MS);
+      expect(await deliverWebhooks()).toEqual([200]);
+    };
     const stages: string[] = [];
-    for (const change of [() => pollAfter(id, MINUTE_MS), () => fileLater(id), () => ring(id)]) {
+    for (const change of [() => pollAfter(id, MINUTE_MS), webhook, () => ring(id)]) {
       const answer = read(id, "?wait=60");
       await held(id, 1);
       await change();
@@ -183,137 +153,3 @@ describe("a hold that breaks", () => {
     expect(await answer).toMatchObject({ status: 200, body: { stage: "storing" } });
   });
 });
-
-describe("the event stream", () => {
-  it("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async () => {
-    neverLookAgain();
-    const { id } = await team.submit("a cat sandbox:slow:20000");
-    const stream = follow(team, id);
-    await held(id, 1);
-    // Three polls at ten seconds each: two of them see it run, with ever more log lines.
-    for (const lines of [2, 4, 6]) {
-      await pollAfter(id, 8 * SECOND_MS);
-      await eventually(async () => expect(stream.of("log").length).toBeGreaterThanOrEqual(lines));
-    }
-    await stream.ended;
-    const { body } = await team.send<{ data: { seq: number; event: string; stage: string }[] }>(
-      "GET",
-      `/v1/requests/${id}/timeline`,
-    );
-    const told = body.data.filter((entry) => entry.seq <= stream.lastSeq());
-    expect(stream.of("update").map(({ data }) => [data.event, data.stage])).toEqual(
-      told.map(({ event, stage }) => [event, stage]),
-    );
-    expect(told.map(({ event }) => event)).toContain("completed");
-    const messages = stream.of("log").map(({ data }) => data.message);
-    expect(messages).toEqual(["Loading the model", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4", "Done"]);
-    // What it cost is known a moment later, once the ledger has heard of the end.
-    const { cost: _settled, ...ended } = (await read(id, "?logs=1")).body;
-    expect(stream.events.at(-1)).toMatchObject({ event: "end", data: { ...ended, webhook: null } });
-    expect(stream.of("end")).toHaveLength(1);
-    await held(id, 0);
-  });
-
-  it("goes on after Last-Event-ID: nothing again, nothing left out", async () => {
-    neverLookAgain();
-    const { id } = await team.submit("a cat sandbox:slow:20000");
-    const first = follow(team, id);
-    await held(id, 1);
-    await pollAfter(id, 12 * SECOND_MS);
-    await eventually(async () => expect(first.of("log").length).toBeGreaterThan(1));
-    await first.leave();
-    const second = follow(team, id, { "Last-Event-ID": first.lastId() });
-    await held(id, 1);
-    await pollAfter(id, 20 * SECOND_MS);
-    await second.ended;
-    const whole = follow(team, id);
-    await whole.ended;
-    // The place in the queue is that of the moment of telling.
-    const told = (kind: string, stream: Stream) => stream.of(kind).map(({ data: { queue_position, ...rest } }) => rest);
-    for (const kind of ["update", "log"]) {
-      const inTwo = [...told(kind, first), ...told(kind, second)];
-      expect(inTwo).toEqual(told(kind, whole).slice(0, inTwo.length));
-      expect([kind, told(kind, first).length > 0, told(kind, second).length > 0]).toEqual([kind, true, true]);
-    }
-    expect(second.of("log")).toHaveLength(6 - first.of("log").length);
-    expect([first.of("end").length, second.of("end").length]).toEqual([0, 1]);
-  });
-
-  it("after the end is the end alone for who has heard all", async () => {
-    const { id } = await team.submit("a cat");
-    await finish(id);
-    await ring(id);
-    const all = follow(team, id);
-    await all.ended;
-    const again = follow(team, id, { "Last-Event-ID": all.lastId() });
-    await again.ended;
-    expect(again.events.map(({ event }) => event)).toEqual(["end"]);
-  });
-
-  it("ends after an hour without the end; who comes back hears the rest", async () => {
-    hurry(HOLD_REREAD_MS);
-    const { id } = await team.submit("a cat");
-    const first = follow(team, id);
-    await held(id, 1);
-    await passTime(EVENT_STREAM_MAX_MS);
-    await first.ended;
-    expect(first.of("end")).toEqual([]);
-    await held(id, 0);
-    const second = follow(team, id, { "Last-Event-ID": first.lastId() });
-    await held(id, 1);
-    await finish(id);
-    await second.ended;
-    expect(second.of("end")).toHaveLength(1);
-  });
-
-  it("is not there for another team", async () => {
-    const { id } = await team.submit("a cat");
-    const stranger = await Team.create();
-    expect((await stranger.send("GET", `/v1/requests/${id}/events`)).status).toBe(404);
-    expect(await sockets(id)).toBe(0);
-  });
-
-  it("has a comment whenever nothing came for a while", async () => {
-    hurry(SSE_COMMENT_MS);
-    const { id } = await team.submit("a cat");
-    const stream = follow(team, id);
-    await held(id, 1);
-    await eventually(async () => expect(stream.comments()).toBeGreaterThan(1));
-    await finish(id);
-    await stream.ended;
-    expect(stream.of("end")).toHaveLength(1);
-  });
-
-  it("makes polls quick while somebody follows, and leaves them rare for who only waits for the end", async () => {
-    const { id } = await team.submit("a first request, so that webhooks are known to arrive");
-    await finish(id);
-    await ring(id);
-    const next = await team.submit("a cat");
-    const pollIn = async () =>
-      ((await recordOf(next.id))?.effects.find((effect) => effect.kind === "poll")?.dueAt ?? 0) - Date.now();
-    const waits = read(next.id, "?wait=60");
-    await held(next.id, 1);
-    expect(await pollIn()).toBe(MINUTE_MS);
-    const follows = follow(team, next.id);
-    await held(next.id, 2);
-    expect(await pollIn()).toBeLessThanOrEqual(POLL_FOLLOWED_FIRST_MS);
-    await expectArmed(next.id);
-    await finish(next.id);
-    await Promise.all([waits, follows.ended]);
-  });
-});
-
-/** Lets time pass and the poll that is due then run. */
-async function pollAfter(id: string, ms: number): Promise<void> {
-  await passTime(ms);
-  await ring(id);
-}
-
-/** The end comes by a poll, and the one file not yet. */
-async function fileLater(id: string): Promise<void> {
-  const [sent] = await upstreamRequests();
-  expect(sent?.status).toBe("IN_PROGRESS");
-  await passTime(5 * MINUTE_MS);
-  await deliverWebhooks();
-  if ((await recordOf(id))?.state.stage !== "storing") await ring(id);
-}

@@ -138,7 +138,7 @@ function bytesOf(dataUri: string): Uint8Array {
 }
 
 describe("outputs of many places", () => {
-  it("a hundred files are all copied, each to its own place", async () => {
+  it("a hundred files are all copied, each to its own place", { timeout: 30_000 }, async () => {
     const ended = await completed("a hundred cats sandbox:many-files:100");
     expect(ended.files).toHaveLength(100);
     const images = imagesOf(ended);

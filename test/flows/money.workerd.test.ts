@@ -1,19 +1,24 @@
 // What requests cost, seen from outside: reserved at the submit, settled at the end, given back when upstream bills nothing.
 
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { SECOND_MS } from "../../src/limits.ts";
+import { MINUTE_MS, OPEN_SWEEP_MS, SECOND_MS } from "../../src/limits.ts";
 import { TestTeam } from "../support/team.ts";
 import {
   type Answer,
+  deliverWebhooks,
+  expectArmed,
   freezeClocks,
   interceptFetch,
   introduceAccount,
   passTime,
   type RequestObject,
+  ring,
   ringTeam,
   runToEnd,
   sandbox,
   Team,
+  trackerOf,
   upstreamCall,
   upstreamRequests,
 } from "../support/world.ts";
@@ -216,6 +221,21 @@ describe("a submit whose answer got lost", () => {
     const early = await team.send<Problem>("POST", `/v1/requests/${running.id}/settle`, { charged: true });
     expect([early.status, early.body.code]).toEqual([409, "conflict"]);
   });
+});
+
+it("an end that never reached the ledger is found by asking, and settled by the tracker itself", async () => {
+  const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+  const { id } = await team.submit("sandbox:crash");
+  await passTime(5 * SECOND_MS);
+  await deliverWebhooks();
+  // The alarm that would tell the end gets lost, and nobody asks about the request any more.
+  await runInDurableObject(trackerOf(id), (_instance, state) => state.storage.deleteAlarm());
+  expect(await used(team)).toEqual(["0.003000", 1]);
+  await passTime(OPEN_SWEEP_MS + MINUTE_MS);
+  await ringTeam(team);
+  await expectArmed(id);
+  await ring(id);
+  expect(await used(team)).toEqual(["0.000000", 0]);
 });
 
 describe("a limit", () => {

@@ -13,6 +13,7 @@ import {
   RESULT_TIMEOUT_MS,
   SECOND_MS,
   STATUS_TIMEOUT_MS,
+  STUMBLES_MAX,
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../../src/limits.ts";
@@ -234,15 +235,22 @@ describe("a failed try", () => {
     },
   );
 
-  it("that our own doing ended uses up no try of any kind, and never gives up", () => {
+  it("that our own doing ended uses up no try of any kind for about a day, then counts like any other", () => {
     for (const kind of KINDS) {
+      const stumble = (row: Effect) => afterFailure(row, { reason: "fault", retryAfterMs: null, ours: true }, NOW, 0.5);
       let row = aRow(kind, busy);
-      for (let i = 0; i < 50; i++) {
-        const after = afterFailure(row, { reason: "fault", retryAfterMs: null, ours: true }, NOW, 0.5);
+      let waited = 0;
+      for (let i = 0; i < STUMBLES_MAX; i++) {
+        const after = stumble(row);
         if (after.kind !== "retry") throw new Error(`${kind} ended in ${after.kind}`);
+        waited += after.effect.dueAt - NOW;
         row = after.effect;
       }
-      expect([row.failures, row.stumbles]).toEqual([busy.failures, 50]);
+      expect([row.failures, row.stumbles]).toEqual([busy.failures, STUMBLES_MAX]);
+      const looksAtFal = kind === "poll" || kind === "fetch_result";
+      expect(waited).toBeGreaterThan(looksAtFal ? HOUR_MS : 20 * HOUR_MS);
+      const late = stumble(row);
+      if (late.kind === "retry") expect(late.effect.failures).toBe(busy.failures + 1);
     }
   });
 

@@ -25,14 +25,24 @@ export class TestIssuer {
 
   readonly alg: "ES256" | "RS256";
 
-  private constructor(name: string, alg: "ES256" | "RS256") {
+  private constructor(issuer: string, keysPath: string, alg: "ES256" | "RS256") {
     this.alg = alg;
-    this.issuer = `https://${name}.issuer.example`;
-    this.jwksUrl = `${this.issuer}/keys`;
+    this.issuer = issuer;
+    this.jwksUrl = `${issuer}${keysPath}`;
   }
 
-  static async create(alg: "ES256" | "RS256" = "ES256"): Promise<TestIssuer> {
-    const issuer = new TestIssuer(`i-${crypto.randomUUID().slice(0, 8)}`, alg);
+  static create(alg: "ES256" | "RS256" = "ES256"): Promise<TestIssuer> {
+    return TestIssuer.#open(`https://i-${crypto.randomUUID().slice(0, 8)}.issuer.example`, "/keys", alg);
+  }
+
+  /** A Supabase project's own issuer, with its keys where Supabase has them. */
+  static createSupabase(): Promise<TestIssuer> {
+    const project = `https://p${crypto.randomUUID().slice(0, 8)}.supabase.co`;
+    return TestIssuer.#open(`${project}/auth/v1`, "/.well-known/jwks.json", "ES256");
+  }
+
+  static async #open(url: string, keysPath: string, alg: "ES256" | "RS256"): Promise<TestIssuer> {
+    const issuer = new TestIssuer(url, keysPath, alg);
     await issuer.addKey("first");
     hosts.set(issuer.jwksUrl, issuer);
     return issuer;

@@ -213,6 +213,17 @@ export async function upstreamRequests(): Promise<
   return answer.requests;
 }
 
+/** Where file `n` of the sandbox's only request lies at its CDN. */
+export async function sourcePath(n: number): Promise<string> {
+  const [sent] = (await upstreamRequests()) as unknown as { files: { path: string }[] }[];
+  return sent?.files[n]?.path ?? "";
+}
+
+/** Whether a call is for a file at fal's CDN. */
+export function isSource(request: Request): boolean {
+  return new URL(request.url).hostname === "cdn.sandbox.test";
+}
+
 // --- Clock -----------------------------------------------------------------------------------------------------
 
 let nextStart = 0;
