@@ -65,12 +65,11 @@ export async function quoteRequest(
   work: Pick<SubmitWork, "team" | "plan" | "model" | "input"> & { credential: Credential },
 ): Promise<Quote | Refused> {
   const { team, credential, model } = work;
-  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(
-    ...([work.plan, { ...work, webhookUrl: null }] as const),
-    async (planHash, measures) => {
-      return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
-    },
-  );
+  const judgeable = { ...work, webhookUrl: null };
+  const ask = async (planHash: string, measures: Measures | null): Promise<QuoteAnswer> => {
+    return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
+  };
+  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(work.plan, judgeable, ask);
   if (judged.kind === "refused") return answer.kind === "refused" ? answer : judged;
   if (answer.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
   return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
@@ -80,10 +79,10 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
   const requestId = env.TRACKER.newUniqueId().toString();
   const { credential, user, visitor, ip, tags, model, idempotencyKey, bodyHash } = work;
   const post = { credential, user, visitor, ip, tags, requestId, model, idempotencyKey, bodyHash };
-  const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(
-    ...([work.plan, work] as const),
-    async (planHash, measures) => askTeam(env, work.team, (stub) => stub.admit({ ...post, planHash, measures })),
-  );
+  const ask = async (planHash: string, measures: Measures | null): Promise<AdmitAnswer> => {
+    return askTeam(env, work.team, (stub) => stub.admit({ ...post, planHash, measures }));
+  };
+  const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(work.plan, work, ask);
   if (admitted.kind === "refused") {
     return { kind: "refused", refusal: admitted.refusal, limits: "limits" in admitted ? (admitted.limits ?? []) : [] };
   }

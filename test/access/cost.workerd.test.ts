@@ -130,6 +130,16 @@ describe("an end that nobody can judge", () => {
     expect(await team.stub.list({ limit: 5 })).toMatchObject({ data: [{ status: "completed", endedAt: NOON + 5 }] });
   });
 
+  it("gives the place of an open request back once, however often it is judged", async () => {
+    const team = await aTeam({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 9 }] });
+    const id = await team.admitted();
+    await team.admitted();
+    for (const how of ["keep", "keep", "take", "take"] as const) {
+      await team.stub.settle(anEnd(id, how));
+      expect(await team.used()).toEqual([1]);
+    }
+  });
+
   it.each([
     ["charged, as reserved", { charged: true, usdMicro: null }, 400_000, "reserved", [400_000, 1]],
     ["charged, with the amount", { charged: true, usdMicro: 250_000 }, 250_000, "units", [250_000, 1]],

@@ -10,6 +10,9 @@ interface SigningKey {
   publicKey: CryptoKey;
 }
 
+/** The runtime's own, whatever stands in front of it when `serveKeys` is called again. */
+const realFetch = globalThis.fetch;
+
 /** How often each key host was asked, by URL, since `serveKeys`. */
 const asked = new Map<string, number>();
 const hosts = new Map<string, TestIssuer>();
@@ -83,12 +86,11 @@ export class TestIssuer {
 
 /** Serves the keys of every test issuer until `vi.restoreAllMocks()`; other calls go where they go. */
 export function serveKeys(): void {
-  const real = globalThis.fetch;
   asked.clear();
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
     const issuer = hosts.get(url);
-    if (issuer === undefined) return real(input, init);
+    if (issuer === undefined) return realFetch(input, init);
     asked.set(url, issuer.asked() + 1);
     return issuer.host === "down" ? new Response(null, { status: 503 }) : Response.json(await issuer.keySet());
   });
