@@ -33,10 +33,16 @@ const EDGE = ["app.ts", "http", "compat"];
 
 /** No I/O, no clock, no chance: what these decide can be tested as a table. */
 export const PURE_FILES: readonly string[] = [
+  "access/counters.ts",
   "access/credentials.ts",
   "access/cursor.ts",
+  "access/input-rules.ts",
+  "access/measures.ts",
+  "access/money.ts",
   "access/plan.ts",
+  "access/prices.ts",
   "access/quota.ts",
+  "access/usage.ts",
   "mirror/data-uri.ts",
   "mirror/hosts.ts",
   "mirror/walk.ts",

@@ -5,21 +5,43 @@ import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { readConfig } from "./env.ts";
 import { refusal } from "./errors.ts";
+import { alertRoutes } from "./http/alerts.ts";
 import type { AppEnv } from "./http/app-env.ts";
+import { auditRoutes } from "./http/audit.ts";
 import { callId } from "./http/call-id.ts";
 import { cors } from "./http/cors.ts";
+import { estimateRoutes } from "./http/estimate.ts";
 import { files } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
 import { hooks } from "./http/hooks.ts";
+import { issuerRoutes } from "./http/issuers.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { meRoutes } from "./http/me.ts";
 import { modelRoutes } from "./http/models.ts";
+import { peopleRoutes } from "./http/people.ts";
+import { priceRoutes } from "./http/prices.ts";
 import { noRoute, onFault, problemResponse } from "./http/problem.ts";
 import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { teamRoutes } from "./http/teams.ts";
+import { tokenRoutes } from "./http/tokens.ts";
+import { usageRoutes } from "./http/usage.ts";
 
-const apiRoutes: readonly Route[] = [...requestRoutes, ...modelRoutes, ...meRoutes, ...keyRoutes, ...teamRoutes];
+const apiRoutes: readonly Route[] = [
+  ...requestRoutes,
+  ...modelRoutes,
+  ...meRoutes,
+  ...keyRoutes,
+  ...teamRoutes,
+  ...tokenRoutes,
+  ...issuerRoutes,
+  ...estimateRoutes,
+  ...priceRoutes,
+  ...usageRoutes,
+  ...peopleRoutes,
+  ...alertRoutes,
+  ...auditRoutes,
+];
 
 /** Every declared route: what the API description is made from, and what tests run over. */
 export const routes: readonly Route[] = [...healthRoutes, ...apiRoutes];

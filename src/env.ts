@@ -88,6 +88,7 @@ export const configSchema = z.object({
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
+  TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),
 });
 
 export type Config = z.infer<typeof configSchema>;

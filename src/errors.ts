@@ -46,12 +46,16 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** One limit that a submit would break: its name in the plan, its size, what is used, when it frees (epoch ms). */
+/**
+ * One limit that a submit would break: its name in the plan, its size, what is used (micro-USD where `per` is "usd"), when
+ * it frees (epoch ms; null: never by itself).
+ */
 export interface Violation {
   name: string;
+  per: "request" | "usd" | "concurrent" | "output_byte";
   limit: number;
   used: number;
-  resetAt: number;
+  resetAt: number | null;
 }
 
 /** A refusal on its way to a caller. `detail` is about this occurrence and names the field; `hint` is the way out. */

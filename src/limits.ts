@@ -113,6 +113,8 @@ export const PACE_EXPECTED_MAX = 20_000;
 export const SUBMIT_ANSWER_WAIT_MS = 10 * SECOND_MS;
 /** How long the edge retries `start` on fresh stubs after an admit, before it closes the request and says 503. */
 export const START_RETRY_MS = 10 * SECOND_MS;
+/** Plans that a submit is tried under: the one at hand, the one in force, and one that is written just then. */
+export const PLAN_TRIES = 3;
 /** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
 export const UNSTARTED_SWEEP_MS = MINUTE_MS;
 /** A submit whose answer was lost may still be proven by a webhook for this long (fal may queue for hours). */
@@ -123,6 +125,8 @@ export const GONE_CONFIRM_MS = MINUTE_MS;
 export const WAIT_MAX_S = 60;
 /** A hold whose socket stands reads the state again this often: seldom enough to let the object hibernate in between. */
 export const HOLD_REREAD_MS = 30 * SECOND_MS;
+/** How long who waits for an end waits for its settling too: normally milliseconds. */
+export const SETTLED_WAIT_MS = 2 * SECOND_MS;
 /** The same without a socket. */
 export const HOLD_BLIND_REREAD_MS = 5 * SECOND_MS;
 /** A comment this often keeps an event stream open through proxies. */
@@ -148,6 +152,8 @@ export const RETRY_FIRST_MS = 2 * SECOND_MS;
 export const RETRY_MAX_MS = HOUR_MS;
 /** Waits between tries at a cancel, then it is given up: the polls go on and tell the end. */
 export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
+/** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
+export const EXACT_COST_TRIES = 3;
 /** Customer webhooks: Standard Webhooks' span of three days; after the last try the delivery is parked. */
 export const DELIVER_RETRY_MS = [
   5 * SECOND_MS,
@@ -195,12 +201,38 @@ export const CANCEL_GAP_MS = 10 * SECOND_MS;
 export const PLAN_LIMITS_MAX = 20;
 /** Globs of a plan's allow or deny list; each is compiled in each admit. */
 export const PLAN_MODEL_GLOBS_MAX = 100;
+/** Entries of each of a plan's input rules, and of its origins: all are walked in each submit. */
+export const PLAN_INPUT_RULES_MAX = 50;
+export const PLAN_ORIGINS_MAX = 50;
+/** Equal posts of a page within so many seconds are one request, unless its plan says otherwise: a visitor who reloads. */
+export const PUBLISHABLE_DEDUPE_S = 30;
+/** Longest window in which equal posts may count as one request. Above it, people mean two. */
+export const DEDUPE_MAX_S = 3_600;
+/** Most days that a plan may keep anything; who wants more keeps it for good (null). */
+export const RETENTION_MAX_DAYS = 3_650;
+/** A thousand million dollars. Sums of several such still fit a safe integer of micro-dollars. */
+export const MONEY_MAX_MICRO = 1_000_000_000 * 1_000_000;
+/** Nobody knows when a running request ends; most images do within this, so a retry then is worth while. */
+export const CONCURRENT_RETRY_AFTER_S = 5;
+/** An amount beyond this (pixels, seconds, characters) is taken as this: dearer than any limit, and still a number. */
+export const MEASURE_MAX = 1_000_000_000_000;
+/** Entries of a team's price table; the globs among them are matched in each admit. */
+export const PRICES_PER_TEAM_MAX = 500;
 /** How long the compatible surfaces hold a status call: fal's clients poll every 0.1 to 0.5 s otherwise. */
 export const COMPAT_HOLD_S = 10;
 /** Above this, clients and proxies with a 30 s patience would give up. */
 export const COMPAT_HOLD_MAX_S = 20;
 /** Keys of one team, revoked ones included: the list is shown whole. */
 export const KEYS_PER_TEAM_MAX = 1_000;
+/** A rotated key's old text goes on working this long, so that servers can be given the new one; a leaked key is revoked. */
+export const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
+export const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
+/** Entries of the audit, the price history or the alerts that one answer shows. */
+export const HISTORY_LIMIT_MAX = 100;
+/** Percentages of a limit in USD that may be told. */
+export const ALERT_PERCENTS_MAX = 5;
+/** An open request's tracker is asked again this often: that wakes it, should its alarm have been lost. */
+export const OPEN_SWEEP_MS = HOUR_MS;
 /** A key's last use is written at most this often: a written row costs a thousand times a read one. */
 export const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
 /** Unstarted requests that one alarm of a team asks about; the rest comes with the next. */
@@ -211,6 +243,34 @@ export const CLEAN_UP_BATCH_ROWS = 500;
 export const STUB_TRIES = 3;
 /** Pause before such a try, times its number. */
 export const STUB_RETRY_MS = 100;
+/** Life of a client token: minutes, because a token that got away cannot be taken back without its key. */
+export const TOKEN_TTL_DEFAULT_S = 600;
+export const TOKEN_TTL_MIN_S = 60;
+export const TOKEN_TTL_MAX_S = 3_600;
+/** Exchanges of a publishable key for a token, per address: a page needs one in ten minutes, an office a few dozen an hour. */
+export const MINTS_PER_HOUR = 60;
+/** Rows of addresses whose hour is over that one mint deletes, so that the table does not grow for ever. */
+export const MINT_CLEAN_UP_ROWS = 10;
+/** Model globs that a token or a key may name. */
+export const KEY_MODEL_GLOBS_MAX = 20;
+/** Clocks of issuers and ours may differ by this much when a JWT's `exp` and `nbf` are judged. */
+export const JWT_LEEWAY_S = 30;
+/** A JWT longer than this is not read: Clerk's and Firebase's stay below 4 KB, and proxies cut headers at 8 to 16 KB. */
+export const JWT_MAX_CHARS = 16_384;
+/** An issuer's keys are asked for again after this: a key that its issuer took back is believed no longer, if the host answers. */
+export const ISSUER_KEYS_REFRESH_AFTER_MS = HOUR_MS;
+/** Keys of an issuer whose host is down count this long, then its tokens are refused. */
+export const ISSUER_KEYS_MAX_AGE_MS = DAY_MS;
+/** A token with an unknown key id makes an isolate ask the issuer at most this often: who makes key ids up must not. */
+export const ISSUER_KEYS_GAP_MS = 30 * SECOND_MS;
+/** A key set is kept in a row; the longest of the known issuers (Firebase) is below 3 KB. */
+export const ISSUER_KEYS_MAX_BYTES = 64 * 1024;
+/** Issuers of a team; every one is sent with each answer about issuers. */
+export const ISSUERS_PER_TEAM_MAX = 10;
+/** Cloudflare's siteverify answers in well under a second. */
+export const TURNSTILE_TIMEOUT_MS = 5 * SECOND_MS;
+/** Longest token of a Turnstile widget (developers.cloudflare.com/turnstile/get-started/server-side-validation). */
+export const TURNSTILE_TOKEN_MAX_CHARS = 2_048;
 /** Identities an isolate remembers; past this it forgets all and asks again. */
 export const IDENTITIES_CACHED_MAX = 1_000;
 

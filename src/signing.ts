@@ -1,12 +1,13 @@
 // Unguessable marks made with SIGNING_KEY: the first key signs, every key of the list verifies, so keys can be rotated.
-// Used for callback tokens and file URLs. Imports nothing of the project but ids.
+// Used for callback tokens, file URLs, visitors, and (the keys alone) client tokens. Imports nothing of the project but ids.
 
 import { hex } from "./ids.ts";
 
 /** What a mark is for. It is part of the signed text, so a mark of one kind never passes as another. */
-export type MarkPurpose = "callback" | "file";
+export type MarkPurpose = "callback" | "file" | "visitor" | "address";
 
-interface MarkKey {
+/** A signing key ready for HMAC-SHA256. */
+export interface MarkKey {
   /** Four hex digits that name the key, so that a rotated list needs one HMAC, not one per key. */
   kid: string;
   key: CryptoKey;
@@ -14,7 +15,8 @@ interface MarkKey {
 
 const keyCache = new Map<string, Promise<MarkKey>>();
 
-function markKey(secret: string): Promise<MarkKey> {
+/** The key that a secret of SIGNING_KEY stands for; imported once per isolate. */
+export function markKey(secret: string): Promise<MarkKey> {
   const known = keyCache.get(secret);
   if (known) return known;
   const made = importKey(secret);

@@ -24,6 +24,7 @@ describe("defaults", () => {
         SIGNING_KEY: [SECRET],
         UPSTREAM_RPS: 10,
         RELAY_ALLOW_HOSTS: [],
+        TURNSTILE_VERIFY_URL: "https://challenges.cloudflare.com/turnstile/v0/siteverify",
       },
     });
   });

@@ -2,7 +2,7 @@
 // Pure. Imports ids and types.
 
 import { REQUEST_ID } from "../ids.ts";
-import type { ListPosition } from "./ledger-store.ts";
+import type { ListPosition } from "./index-store.ts";
 
 /** base64url of `<created_at>.<id>`. */
 export function encodeCursor(position: ListPosition): string {

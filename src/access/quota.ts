@@ -1,126 +1,242 @@
-// The rules of limits: which counter a request falls on, when its window ends, what is over, what a refund gives back.
-// Pure: the time is a parameter and counters are handed in. Imports types and limits only.
+// The rules of limits: what is over, what a request takes at its admit, and what its end corrects.
+// Pure: the time is a parameter, counters are handed in and come back as values to write. Imports types and limits only.
 
-import type { Violation } from "../errors.ts";
-import { DAY_MS } from "../limits.ts";
-import type { PlanLimit } from "./plan.ts";
+import type { Violation as NamedViolation } from "../errors.ts";
+import { CONCURRENT_RETRY_AFTER_S, SECOND_MS } from "../limits.ts";
+import {
+  aheadUs,
+  type CounterWrite,
+  isSliding,
+  type ReadCounter,
+  raised,
+  SLIDING_US,
+  type Slot,
+  type Subjects,
+  slotOf,
+  slotsOf,
+  stepUs,
+  usedOf,
+} from "./counters.ts";
+import type { LimitPer, LimitScope, LimitWindow, PlanLimit } from "./plan.ts";
 
-/** Whom a request counts for. A request without a user has a bucket of its own key, so that `user` limits still bind. */
-export interface Subjects {
-  keyId: string;
-  user: string | null;
+export type { CounterWrite, ReadCounter, Subjects } from "./counters.ts";
+
+/** What a request asks for. `usdMicro` is the worst case in micro-USD; null = not known, which counts nothing. */
+export interface Demand {
+  requests: 1;
+  usdMicro: number | null;
 }
 
-/** Where a limit is counted. The id carries the window, so a new day or month starts at zero by itself. */
-export interface Counter {
-  id: string;
-  resetAt: number;
+/** What a request holds of one counter until it is settled. Kept with the reservation as JSON. */
+export interface Take extends CounterWrite {
+  per: LimitPer;
+  window: LimitWindow | null;
+  subject: string;
+  /** Size of the limit: steps of minutes and hours depend on it. */
+  size: number;
+  /** Requests or micro-USD. 0 where nothing is reserved: bytes, and money whose amount is not known. */
+  amount: number;
 }
 
-/** A limit as a caller may see it. `resetAt` is epoch milliseconds. */
+/** A limit as a caller may see it. Amounts are requests, bytes, or micro-USD where `per` is `usd`. `resetAt` is epoch ms. */
 export interface LimitState {
   name: string;
-  scope: PlanLimit["scope"];
-  per: PlanLimit["per"];
-  window: PlanLimit["window"];
+  scope: LimitScope;
+  per: LimitPer;
+  window: LimitWindow | null;
   limit: number;
   used: number;
   remaining: number;
+  /** When the window ends, or when a sliding one is unused again; null for `concurrent`. */
+  resetAt: number | null;
+}
+
+/** A limit that this request would break. `resetAt`: when it would fit, as far as is known. */
+export interface Violation extends NamedViolation {
   resetAt: number;
+  scope: LimitScope;
+  per: LimitPer;
+  window: LimitWindow | null;
 }
 
-/** What a request took at its admit, until it is settled. */
-export interface Reservation {
-  counters: string[];
-  settledAt: number | null;
+export type QuotaAnswer =
+  | {
+      kind: "ok";
+      take: Take[];
+      writes: CounterWrite[];
+      /** Names of the limits in USD on which this request counts nothing, because its price is not known. */
+      unpriced: string[];
+    }
+  | {
+      kind: "over";
+      violated: Violation[];
+      code: "quota_exceeded" | "rate_limited";
+      /** Whole seconds; only with `rate_limited`. */
+      retryAfterS?: number;
+    };
+
+/** What the end of a request showed. Null = not known: then what was reserved stands. */
+export interface Actual {
+  usdMicro: number | null;
+  outputBytes: number | null;
 }
 
-export type QuotaAnswer = { kind: "ok"; take: Counter[] } | { kind: "over"; violated: Violation[] };
-export type Settlement = { kind: "settled"; giveBack: string[] } | { kind: "kept" } | { kind: "already_settled" };
+export interface Settlement {
+  writes: CounterWrite[];
+  /** What is still held. Empty once settled, so settling again changes nothing. */
+  open: Take[];
+}
 
-/** First and first-after-last millisecond of the calendar window (UTC) that `now` lies in. */
-export function windowOf(window: PlanLimit["window"], now: number): { start: number; end: number } {
-  switch (window) {
-    case "1d": {
-      const start = Math.floor(now / DAY_MS) * DAY_MS;
-      return { start, end: start + DAY_MS };
-    }
-    case "1mo": {
-      const date = new Date(now);
-      const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
-      return { start: Date.UTC(year, month), end: Date.UTC(year, month + 1) };
-    }
+function stateOf(limit: PlanLimit, slot: Slot, value: number, now: number): LimitState {
+  const used = usedOf(slot, value, now);
+  const { name, scope, per } = limit;
+  const resetAt = isSliding(slot.window) ? Math.ceil(Math.max(value / 1_000, now)) : slot.resetAt;
+  const remaining = Math.max(0, slot.size - used);
+  return { name, scope, per, window: slot.window, limit: slot.size, used, remaining, resetAt };
+}
+
+/** Every limit that applies to these subjects, with what is used of it. */
+export function limitStates(
+  limits: readonly PlanLimit[],
+  read: ReadCounter,
+  subjects: Subjects,
+  now: number,
+): LimitState[] {
+  return slotsOf(limits, subjects, now).map(({ limit, slot }) => stateOf(limit, slot, read(slot.id), now));
+}
+
+/** What of a demand falls on a kind of limit. Null: not known before the end. */
+function demandOn(per: LimitPer, demand: Demand): number | null {
+  switch (per) {
+    case "request":
+      return demand.requests;
+    case "concurrent":
+      return 1;
+    case "usd":
+      return demand.usdMicro;
+    case "output_byte":
+      return null;
   }
 }
 
 /**
- * The counter of a limit for these subjects. Two limits that count the same thing share it, and a limit that is renamed or
- * resized keeps what was counted. A subject is spelled last, so its text cannot be taken for another part.
+ * When a request fits: 0 = now, else milliseconds from now. What is not known before the end (null) needs one unit to be
+ * left. What can never fit is told the time until the limit is unused.
  */
-export function counterOf(limit: PlanLimit, subjects: Subjects, now: number): Counter {
-  const { start, end } = windowOf(limit.window, now);
-  return { id: `${limit.per}/${limit.window}/${start}/${subjectOf(limit.scope, subjects)}`, resetAt: end };
-}
-
-function subjectOf(scope: PlanLimit["scope"], subjects: Subjects): string {
-  switch (scope) {
-    case "team":
-      return "team";
-    case "key":
-      return `key:${subjects.keyId}`;
-    case "user":
-      return subjects.user === null ? `user-of-key:${subjects.keyId}` : `user:${subjects.user}`;
+function waitMs(slot: Slot, value: number, demand: number | null, now: number): number {
+  const amount = demand ?? 1;
+  if (!isSliding(slot.window)) {
+    if (value + amount <= slot.size) return 0;
+    return slot.resetAt === null ? CONCURRENT_RETRY_AFTER_S * SECOND_MS : slot.resetAt - now;
   }
+  const windowUs = SLIDING_US[slot.window];
+  const ahead = aheadUs(value, now);
+  if (amount > slot.size) return Math.ceil(Math.max(ahead, windowUs) / 1_000);
+  return Math.ceil(Math.max(0, ahead + stepUs(slot, slot.window, amount) - windowUs) / 1_000);
 }
 
-/** Every limit of a plan with what is used of it. `used` reads a counter; one that was never taken is 0. */
-export function limitStates(
-  limits: readonly PlanLimit[],
-  used: (counterId: string) => number,
-  subjects: Subjects,
-  now: number,
-): LimitState[] {
-  return limits.map((limit) => {
-    const { id, resetAt } = counterOf(limit, subjects, now);
-    const { name, scope, per, window } = limit;
-    const count = used(id);
-    return {
-      name,
-      scope,
-      per,
-      window,
-      limit: limit.limit,
-      used: count,
-      remaining: Math.max(0, limit.limit - count),
-      resetAt,
-    };
-  });
+/** Refused for good until the calendar turns, or for money: 402. Minutes, hours and what is open at once pass by: 429. */
+function isLasting(violation: Violation): boolean {
+  return violation.per === "usd" || violation.window === "1d" || violation.window === "1mo";
 }
 
-/** Whether one more request fits into every limit: all counters to take (each once), or every limit that is used up. */
-export function checkQuota(
+/**
+ * Whether a request fits into every limit: what to take and write, or every limit that it would break. `read` is asked for
+ * each counter; nothing is taken unless all hold. Bytes and unknown money take nothing, but need something to be left.
+ */
+export function check(
   limits: readonly PlanLimit[],
-  used: (counterId: string) => number,
+  read: ReadCounter,
   subjects: Subjects,
+  demand: Demand,
   now: number,
 ): QuotaAnswer {
-  const violated = limitStates(limits, used, subjects, now)
-    .filter((state) => state.used >= state.limit)
-    .map(({ name, limit, used: count, resetAt }) => ({ name, limit, used: count, resetAt }));
-  if (violated.length > 0) return { kind: "over", violated };
-  const take = new Map(limits.map((limit) => counterOf(limit, subjects, now)).map((counter) => [counter.id, counter]));
-  return { kind: "ok", take: [...take.values()] };
+  const violated: Violation[] = [];
+  const takes = new Map<string, Take>();
+  const unpriced: string[] = [];
+  for (const { limit, slot } of slotsOf(limits, subjects, now)) {
+    const value = read(slot.id);
+    const amount = demandOn(limit.per, demand);
+    const wait = waitMs(slot, value, amount, now);
+    if (wait > 0) {
+      const { name, scope, per, window, limit: size, used } = stateOf(limit, slot, value, now);
+      violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
+    }
+    if (limit.per === "usd" && amount === null) unpriced.push(limit.name);
+    takes.set(slot.id, { ...slot, amount: amount ?? 0, ...raised(slot, value, amount ?? 0, now) });
+  }
+  if (violated.length === 0) {
+    const take = [...takes.values()];
+    return { kind: "ok", take, writes: take.filter((each) => each.amount > 0).map(writeOf), unpriced };
+  }
+  if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded" };
+  const wait = Math.max(...violated.map((violation) => violation.resetAt - now));
+  return { kind: "over", violated, code: "rate_limited", retryAfterS: Math.ceil(wait / SECOND_MS) };
 }
 
-/** Ends a reservation, once: a refund gives every counter back, in the window it was taken from. */
-export function settleReservation(reservation: Reservation, how: "take" | "refund" | "keep"): Settlement {
-  if (reservation.settledAt !== null) return { kind: "already_settled" };
-  switch (how) {
-    case "take":
-      return { kind: "settled", giveBack: [] };
-    case "refund":
-      return { kind: "settled", giveBack: reservation.counters };
-    case "keep":
-      return { kind: "kept" };
+function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
+  return { id, value, resetAt };
+}
+
+/**
+ * Ends what a request holds. `take`: money is corrected to what it cost and bytes are booked. `refund`: all is given back.
+ * `keep`: nobody can judge yet, so only the open request is given back and the rest stays held. A window that is over is
+ * left alone; bytes fall into the window of the end.
+ */
+export function settleTakes(
+  takes: readonly Take[],
+  how: "take" | "refund" | "keep",
+  actual: Actual,
+  read: ReadCounter,
+  now: number,
+): Settlement {
+  const writes: CounterWrite[] = [];
+  const open: Take[] = [];
+  for (const take of takes) {
+    if (take.per === "concurrent") {
+      writes.push({ id: take.id, value: Math.max(0, read(take.id) - take.amount), resetAt: take.resetAt });
+    } else if (how === "keep") {
+      open.push(take);
+    } else {
+      const write = settledWrite(take, how, actual, read, now);
+      if (write !== null) writes.push(write);
+    }
   }
+  return { writes, open };
+}
+
+function settledWrite(
+  take: Take,
+  how: "take" | "refund",
+  actual: Actual,
+  read: ReadCounter,
+  now: number,
+): CounterWrite | null {
+  switch (take.per) {
+    case "output_byte": {
+      const bytes = how === "take" ? (actual.outputBytes ?? 0) : 0;
+      const slot = slotOf(take.per, take.window, take.size, take.subject, now);
+      return bytes === 0 ? null : { id: slot.id, ...raised(slot, read(slot.id), bytes, now) };
+    }
+    case "usd":
+      return corrected(take, how === "refund" ? 0 : (actual.usdMicro ?? take.amount), read, now);
+    case "request":
+    case "concurrent":
+      return corrected(take, how === "refund" ? 0 : take.amount, read, now);
+  }
+}
+
+/** The counter once a take is worth `amount` instead of what it took; null where nothing changes. */
+function corrected(take: Take, amount: number, read: ReadCounter, now: number): CounterWrite | null {
+  if (amount === take.amount) return null;
+  if (!isSliding(take.window)) {
+    if (take.resetAt === null || take.resetAt <= now) return null;
+    return { id: take.id, value: Math.max(0, read(take.id) + amount - take.amount), resetAt: take.resetAt };
+  }
+  const value = read(take.id);
+  if (amount > take.amount) return { id: take.id, ...raised(take, value, amount - take.amount, now) };
+  // Only what has not leaked since can be given back: the take's own steps end at its arrival time.
+  const steps = stepUs(take, take.window, take.amount) - stepUs(take, take.window, amount);
+  const arrival = value - Math.min(steps, aheadUs(take.value, now), aheadUs(value, now));
+  return arrival === value ? null : { id: take.id, value: arrival, resetAt: Math.ceil(arrival / 1_000) };
 }

@@ -67,6 +67,145 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX idempotency_over ON idempotency (expires_at);
   `,
+  `
+  -- Percentages of a usd limit that are told, as JSON.
+  ALTER TABLE team ADD COLUMN alert_percents TEXT NOT NULL DEFAULT '[80,100]';
+  ALTER TABLE team ADD COLUMN frozen_at INTEGER;
+
+  ALTER TABLE plan ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+
+  -- terms: JSON of what not every key has (user, plan, models, origins, turnstile).
+  ALTER TABLE api_key ADD COLUMN kind TEXT NOT NULL DEFAULT 'secret';
+  ALTER TABLE api_key ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE api_key ADD COLUMN frozen_at INTEGER;
+
+  -- Earlier texts of rotated keys, good until their overlap ends.
+  CREATE TABLE old_digest (
+    digest TEXT PRIMARY KEY,
+    key_id TEXT NOT NULL,
+    valid_until INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX old_digest_over ON old_digest (valid_until);
+
+  -- Users that are stopped. Others need no row.
+  CREATE TABLE frozen_user (
+    user TEXT PRIMARY KEY,
+    frozen_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Every price table that was ever in force; the newest is the one that is.
+  CREATE TABLE price_table (
+    revision INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    body TEXT NOT NULL
+  );
+
+  -- The ledger: one line per admitted request. takes: what of which limit, until it is settled. terms: what the plan and
+  -- the price table said at the admit. charged: micro-USD, null where nobody can know it. settled_by: null = its end.
+  -- verdict: take or refund.
+  DROP TABLE reservation;
+  CREATE TABLE reservation (
+    request_id TEXT PRIMARY KEY,
+    admitted_at INTEGER NOT NULL,
+    takes TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    estimated INTEGER,
+    settled_at INTEGER,
+    verdict TEXT,
+    charged INTEGER,
+    source TEXT,
+    settled_by TEXT
+  ) WITHOUT ROWID;
+
+  -- A counter that never starts anew has no reset_at.
+  DROP TABLE counter;
+  CREATE TABLE counter (
+    id TEXT PRIMARY KEY,
+    used INTEGER NOT NULL,
+    reset_at INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX counter_over ON counter (reset_at) WHERE reset_at IS NOT NULL;
+
+  -- erased_at: its user was forgotten; the line stays, without content.
+  ALTER TABLE request ADD COLUMN erased_at INTEGER;
+
+  -- Posts under plans with dedupe_s, so that an equal one finds its request.
+  CREATE TABLE recent_post (
+    name TEXT PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX recent_post_over ON recent_post (expires_at);
+
+  -- Requests whose record and files are to be removed.
+  CREATE TABLE removal (
+    request_id TEXT PRIMARY KEY,
+    ordered_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Counts and micro-USD. tag: '' on the line that every request adds to once, name=value on those of its tags.
+  CREATE TABLE usage (
+    day TEXT NOT NULL,
+    model TEXT NOT NULL,
+    user TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    completed INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    canceled INTEGER NOT NULL,
+    refunded INTEGER NOT NULL,
+    unknown_cost INTEGER NOT NULL,
+    above_estimate INTEGER NOT NULL,
+    late INTEGER NOT NULL,
+    charged_micro INTEGER NOT NULL,
+    refunded_micro INTEGER NOT NULL,
+    PRIMARY KEY (day, model, user, key_id, tag)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    data TEXT NOT NULL
+  );
+  -- Alerts that were given, so that each is given once in a window.
+  CREATE TABLE alert_given (
+    name TEXT PRIMARY KEY,
+    reset_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX alert_given_over ON alert_given (reset_at);
+
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    ip TEXT,
+    action TEXT NOT NULL,
+    target TEXT,
+    detail TEXT NOT NULL
+  );
+  `,
+  `
+  -- keys: the issuer's public keys (JWKS) as they were last got.
+  CREATE TABLE issuer (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    keys TEXT,
+    keys_fetched_at INTEGER
+  ) WITHOUT ROWID;
+
+  -- Exchanges of publishable keys for tokens, by address. minted_until: when the address has all of its hour again.
+  CREATE TABLE mint (
+    key_id TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    minted_until INTEGER NOT NULL,
+    PRIMARY KEY (key_id, ip)
+  ) WITHOUT ROWID;
+  CREATE INDEX mint_over ON mint (minted_until);
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

@@ -1,25 +1,21 @@
-// The SQL of a team's own data: the team, its keys, its plans. Rows in, types out; decides nothing.
+// The SQL of a team's own line and its plans. Rows in, types out; decides nothing.
 // Imports types. Every method is synchronous, so that callers can put several into one transaction.
 
+import type { NamedPlan, TeamSummary } from "./admin-types.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan, planSchema } from "./plan.ts";
-import type { KeySummary, NamedPlan, Scope, TeamSummary } from "./types.ts";
 
-type TeamRow = { id: string; name: string; plan: string; created_at: number };
-type KeyRow = {
-  id: string;
-  shown: string;
-  name: string;
-  scopes: string;
-  created_at: number;
-  last_used_at: number | null;
-  expires_at: number | null;
-  revoked_at: number | null;
-};
+type TeamRow = { id: string; name: string; plan: string; created_at: number; frozen_at: number | null };
 
-const KEY_COLUMNS = "id, shown, name, scopes, created_at, last_used_at, expires_at, revoked_at";
+/** A plan and how often it was written: 0 for the default one that nobody wrote. */
+export interface RevisedPlan {
+  plan: Plan;
+  revision: number;
+}
 
 export class TeamStore {
   readonly #sql: SqlStorage;
+  /** Parsed plans: each admit reads one. */
+  readonly #plans = new Map<string, RevisedPlan>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -38,72 +34,50 @@ export class TeamStore {
 
   /** The team of this store. Throws where there is none: callers know by `hasTables`. */
   team(): TeamSummary {
-    const row = this.#sql.exec<TeamRow>("SELECT id, name, plan, created_at FROM team").one();
-    return { id: row.id, name: row.name, plan: row.plan, createdAt: row.created_at };
+    const row = this.#sql.exec<TeamRow>("SELECT id, name, plan, created_at, frozen_at FROM team").one();
+    return { id: row.id, name: row.name, plan: row.plan, createdAt: row.created_at, frozenAt: row.frozen_at };
   }
 
   choosePlan(name: string): void {
     this.#sql.exec("UPDATE team SET plan = ?", name);
   }
 
-  insertKey(digest: string, key: KeySummary): void {
-    this.#sql.exec(
-      `INSERT INTO api_key (digest, ${KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[digest, key.id, key.shown, key.name, JSON.stringify(key.scopes)],
-      ...[key.createdAt, key.lastUsedAt, key.expiresAt, key.revokedAt],
-    );
+  /** Null resumes it. */
+  setFrozen(at: number | null): void {
+    this.#sql.exec("UPDATE team SET frozen_at = ?", at);
   }
 
-  keyByDigest(digest: string): KeySummary | null {
-    const [row] = this.#sql.exec<KeyRow>(`SELECT ${KEY_COLUMNS} FROM api_key WHERE digest = ?`, digest);
-    return row === undefined ? null : keyOf(row);
+  alertPercents(): number[] {
+    const { alert_percents } = this.#sql.exec<{ alert_percents: string }>("SELECT alert_percents FROM team").one();
+    return JSON.parse(alert_percents) as number[];
   }
 
-  /** Newest first, revoked and expired ones included. */
-  keys(): KeySummary[] {
-    return this.#sql
-      .exec<KeyRow>(`SELECT ${KEY_COLUMNS} FROM api_key ORDER BY created_at DESC, id`)
-      .toArray()
-      .map(keyOf);
-  }
-
-  markKeyUsed(id: string, at: number): void {
-    this.#sql.exec("UPDATE api_key SET last_used_at = ? WHERE id = ?", at, id);
-  }
-
-  revokeKey(id: string, at: number): void {
-    this.#sql.exec("UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", at, id);
+  setAlertPercents(percents: readonly number[]): void {
+    this.#sql.exec("UPDATE team SET alert_percents = ?", JSON.stringify(percents));
   }
 
   putPlan(name: string, plan: Plan): void {
     this.#sql.exec(
-      "INSERT INTO plan (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+      `INSERT INTO plan (name, body) VALUES (?, ?)
+       ON CONFLICT (name) DO UPDATE SET body = excluded.body, revision = revision + 1`,
       ...[name, JSON.stringify(plan)],
     );
   }
 
   /** A plan by name, or null. Parsed by today's schema, so an older row gets the defaults of younger fields. */
-  plan(name: string): Plan | null {
-    const [row] = this.#sql.exec<{ body: string }>("SELECT body FROM plan WHERE name = ?", name);
-    if (row === undefined) return name === DEFAULT_PLAN ? defaultPlan() : null;
-    return planSchema.parse(JSON.parse(row.body));
+  plan(name: string): RevisedPlan | null {
+    const [row] = this.#sql.exec<{ revision: number }>("SELECT revision FROM plan WHERE name = ?", name);
+    if (row === undefined) return name === DEFAULT_PLAN ? { plan: defaultPlan(), revision: 0 } : null;
+    const known = this.#plans.get(name);
+    if (known?.revision === row.revision) return known;
+    const { body } = this.#sql.exec<{ body: string }>("SELECT body FROM plan WHERE name = ?", name).one();
+    const parsed = { plan: planSchema.parse(JSON.parse(body)), revision: row.revision };
+    this.#plans.set(name, parsed);
+    return parsed;
   }
 
   plans(): NamedPlan[] {
     const rows = this.#sql.exec<{ name: string; body: string }>("SELECT name, body FROM plan ORDER BY name").toArray();
     return rows.map((row) => ({ name: row.name, plan: planSchema.parse(JSON.parse(row.body)) }));
   }
-}
-
-function keyOf(row: KeyRow): KeySummary {
-  return {
-    id: row.id,
-    name: row.name,
-    scopes: JSON.parse(row.scopes) as Scope[],
-    shown: row.shown,
-    createdAt: row.created_at,
-    lastUsedAt: row.last_used_at,
-    expiresAt: row.expires_at,
-    revokedAt: row.revoked_at,
-  };
 }

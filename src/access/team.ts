@@ -1,42 +1,74 @@
-// The Durable Object of one team: keys, plans, quota ledger, request index. A thin shell that reads the clock and wraps each
-// decision of admission.ts in one transaction, so N submits at once never take more than the limits hold. No fetch.
-// Knows trackers only through env's binding; its alarm asks them about reservations that nobody acked.
+// The Durable Object of one team: keys, plans, prices, quota ledger, request index, usage, audit. A thin shell that reads the
+// clock and wraps each decision in one transaction, so N submits at once never take more than the limits hold.
+// Knows trackers only through env's binding; its alarm asks them about requests that nobody has told the end of. The only
+// fetch is for issuers' keys.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { newId } from "../ids.ts";
+import { type Env, requireConfig } from "../env.ts";
 import {
   ALARM_BUDGET_MS,
   CLEAN_UP_BATCH_ROWS,
-  KEYS_PER_TEAM_MAX,
+  OPEN_SWEEP_MS,
   SAFETY_ALARM_MS,
   SWEEP_BATCH_ROWS,
   UNSTARTED_SWEEP_MS,
 } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { askAgain } from "../stubs.ts";
-import { admit, type Books, limitsNow, planInUse, release, settle, usableKey } from "./admission.ts";
-import { keyFault, UNKNOWN_KEY } from "./credentials.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { keyDigest, makeKey, makeWebhookSecret, shownPart } from "./keys.ts";
-import { LedgerStore } from "./ledger-store.ts";
-import { DEFAULT_PLAN, defaultPlan, type Plan } from "./plan.ts";
-import { hasTables, migrate } from "./team-schema.ts";
-import { TeamStore } from "./team-store.ts";
 import type {
+  Actor,
+  Alerts,
+  AuditPage,
+  ChargeWord,
+  KeyWish,
+  NamedPlan,
+  NewKey,
+  PricesInForce,
+  TeamSummary,
+  UsageQuery,
+  UsageRow,
+  UserSummary,
+} from "./admin-types.ts";
+import { actingAs, admit, limitsNow, quote } from "./admission.ts";
+import { type Books, openBooks } from "./books.ts";
+import { UNKNOWN_KEY } from "./credentials.ts";
+import { type IdentifyAnswer, identify } from "./identity.ts";
+import { countMint, IssuerKeyRing, putIssuer, removeIssuer } from "./issuer-desk.ts";
+import type { IssuerKeys } from "./issuer-keys.ts";
+import type { KeptIssuer } from "./issuer-store.ts";
+import type { Issuer } from "./issuers.ts";
+import { freezeKey, type KeyAnswer, type KeyText, makeTeamKey, revokeKey, rotateKey } from "./key-admin.ts";
+import { type KeyKind, keyDigest, makeKey, makeWebhookSecret } from "./keys.ts";
+import { DEFAULT_PLAN, defaultPlan, type Plan } from "./plan.ts";
+import { type Price, type PriceTable, priceFor } from "./prices.ts";
+import { listRequests } from "./request-list.ts";
+import { release, settle, settleByWord } from "./settlement.ts";
+import {
+  alertsOf,
+  choosePlan,
+  forgetUser,
+  freezeTeam,
+  freezeUser,
+  putAlerts,
+  putPlan,
+  putPrices,
+  userSummary,
+} from "./team-admin.ts";
+import { hasTables, migrate } from "./team-schema.ts";
+import type {
+  ActingFor,
   AdmitAnswer,
   AdmitInput,
-  Identity,
+  Credential,
   KeySummary,
   ListAnswer,
   ListInput,
   Me,
-  NamedPlan,
-  NewKey,
-  Scope,
+  QuoteAnswer,
+  QuoteInput,
+  Refused,
+  Settled,
   SettleInput,
-  TeamSummary,
 } from "./types.ts";
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
@@ -44,12 +76,18 @@ export function teamFor(env: Env, teamId: string): DurableObjectStub<Team> {
   return env.TEAM.getByName(teamId);
 }
 
-/** Asks a team, again on a fresh stub if need be. Only for methods that may run twice (all but `create` and `createKey`). */
+/** Asks a team, again on a fresh stub if need be. Only for methods that may run twice (all but `create`, `createKey` and `rotateKey`). */
 export function askTeam<T>(env: Env, teamId: string, ask: (team: DurableObjectStub<Team>) => T): Promise<Awaited<T>> {
   return askAgain(() => teamFor(env, teamId), ask);
 }
 
-type Refused = { kind: "refused"; refusal: Refusal };
+/** What everybody is told by a team that does not exist. */
+const REFUSED: Refused = { kind: "refused", refusal: UNKNOWN_KEY };
+
+const FIRST_KEY: KeyWish = {
+  ...{ kind: "secret", name: "First key", scopes: ["run", "read", "admin"], expiresAt: null },
+  ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
+};
 
 export class Team extends DurableObject<Env> {
   readonly #books: Books;
@@ -57,11 +95,12 @@ export class Team extends DurableObject<Env> {
   #exists: boolean;
   /** When the alarm rings, as far as this instance has set or seen it. */
   #armedFor: number | null = null;
+  readonly #issuerKeys = new IssuerKeyRing();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { sql } = ctx.storage;
-    this.#books = { team: new TeamStore(sql), ledger: new LedgerStore(sql) };
+    this.#books = openBooks(sql);
     this.#exists = hasTables(sql);
     if (!this.#exists) return;
     migrate(ctx.storage);
@@ -77,143 +116,175 @@ export class Team extends DurableObject<Env> {
     id: string;
     name: string;
     plan?: Plan;
+    by: Actor;
   }): Promise<{ kind: "created"; team: TeamSummary; key: NewKey } | { kind: "exists" }> {
-    const secret = await makeKey(input.id);
-    const digest = await keyDigest(secret);
+    const text = await keyText(input.id, "secret");
     if (this.#exists) return { kind: "exists" };
     const now = Date.now();
-    const team: TeamSummary = { id: input.id, name: input.name, plan: DEFAULT_PLAN, createdAt: now };
-    const key = keySummary(secret, { name: "First key", scopes: ["run", "read", "admin"], expiresAt: null }, now);
-    this.ctx.storage.transactionSync(() => {
+    const { id, name, by } = input;
+    const team: TeamSummary = { id, name, plan: DEFAULT_PLAN, createdAt: now, frozenAt: null };
+    const made = this.ctx.storage.transactionSync(() => {
       migrate(this.ctx.storage);
       this.#books.team.insertTeam(team, makeWebhookSecret());
-      this.#books.team.putPlan(DEFAULT_PLAN, input.plan ?? defaultPlan());
-      this.#books.team.insertKey(digest, key);
+      this.#books.audit.note(by, "team.created", id, {}, now);
+      putPlan(this.#books, DEFAULT_PLAN, input.plan ?? defaultPlan(), by, now);
+      return makeTeamKey(this.#books, FIRST_KEY, text, by, now);
     });
+    if (made.kind === "refused") throw new Error("a new team has room for a key");
     this.#exists = true;
-    return { kind: "created", team, key: { id: key.id, secret } };
+    return { kind: "created", team, key: { id: made.key.id, secret: text.text } };
   }
 
-  /** Who the key with this digest is. */
-  identify(digest: string): { kind: "known"; identity: Identity } | Refused {
-    if (!this.#exists) return unknownKey();
-    return this.ctx.storage.transactionSync(() => {
-      const key = usableKey(this.#books, digest, Date.now());
-      if ("refusal" in key) return { kind: "refused", refusal: key.refusal };
-      const team = this.#books.team.team();
-      const { id: keyId, name: keyName, scopes } = key;
-      return { kind: "known", identity: { team: team.id, keyId, keyName, scopes, plan: team.plan } };
+  // --- Callers ---------------------------------------------------------------------------------------------------
+
+  /** Who a credential is, and what it may do now. */
+  identify(credential: Credential): IdentifyAnswer {
+    return this.#ask((now) => identify(this.#books, credential, now));
+  }
+
+  /** Who somebody is, and every limit of theirs as it stands. */
+  me(acting: ActingFor): ({ kind: "known" } & Me) | Refused {
+    return this.#ask((now) => {
+      const known = actingAs(this.#books, acting, now);
+      if (known.kind === "refused") return known;
+      const { identity, subjects } = known;
+      const { id, name } = this.#books.team.team();
+      return { kind: "known", team: { id, name }, identity, limits: limitsNow(this.#books, identity, subjects, now) };
     });
   }
 
-  /** Who the key is, its plan, and every limit as it stands for `user` (null: for the key's own bucket). */
-  me(input: { digest: string; user: string | null }): ({ kind: "known" } & Me) | Refused {
-    if (!this.#exists) return unknownKey();
-    return this.ctx.storage.transactionSync(() => {
-      const now = Date.now();
-      const key = usableKey(this.#books, input.digest, now);
-      if ("refusal" in key) return { kind: "refused", refusal: key.refusal };
-      const plan = planInUse(this.#books);
-      const limits = limitsNow(this.#books, plan.plan, { keyId: key.id, user: input.user }, now);
-      return { kind: "known", team: this.#books.team.team(), key, plan, limits };
-    });
+  /** What a request would cost and whether it would be let in at all, limits aside. Reserves nothing. */
+  quote(input: QuoteInput): QuoteAnswer {
+    return this.#ask((now) => quote(this.#books, input, now));
   }
 
   /** Decides about one submit and books it, in one transaction. May be called again with the same `requestId`. */
   async admit(input: AdmitInput): Promise<AdmitAnswer> {
-    if (!this.#exists) return unknownKey();
-    const answer = this.ctx.storage.transactionSync(() => admit(this.#books, input, Date.now()));
-    await this.#arm();
+    const answer = this.#ask((now) => admit(this.#books, input, now));
+    if (this.#exists) await this.#arm();
     return answer;
   }
 
-  /** The tracker has taken the request: nobody needs to be asked about it. */
+  /** The tracker has taken the request: it is asked again only should its end stay untold. */
   started(requestId: string): void {
-    if (this.#exists) this.#books.ledger.setSweep(requestId, null);
+    this.#decide(undefined, (now) => this.#books.index.setSweep(requestId, now + OPEN_SWEEP_MS));
   }
 
   /** Books the end of a request. The second time it changes nothing. Answers the team's webhook endpoints that want to know. */
-  settle(input: SettleInput): { kind: "settled"; endpoints: string[] } {
-    if (this.#exists) this.ctx.storage.transactionSync(() => settle(this.#books, input, Date.now()));
-    return { kind: "settled", endpoints: [] };
+  settle(input: SettleInput): Settled {
+    const { reservation: verdict } = input;
+    const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, endpoints: [] };
+    return this.#decide(nothing, (now) => settle(this.#books, input, now));
   }
 
   /** Undoes an admit, after the tracker has been closed for good without a start. */
   release(requestId: string): void {
-    if (this.#exists) this.ctx.storage.transactionSync(() => release(this.#books, requestId));
+    this.#decide(undefined, (now) => release(this.#books, requestId, now));
   }
 
   /** One page of the request index, newest first. `limit` is at least 1. */
   list(input: ListInput): ListAnswer {
-    const position = input.cursor === undefined ? null : decodeCursor(input.cursor);
-    if (input.cursor !== undefined && position === null) {
-      const hint = "Pass `next_cursor` of the page before, as it was.";
-      return { kind: "refused", refusal: refusal("invalid_request", "`cursor` is not one of ours.", { hint }) };
-    }
-    if (!this.#exists) return { kind: "page", data: [], nextCursor: null };
-    const rows = this.#books.ledger.list(input, position, input.limit + 1);
-    const data = rows.slice(0, input.limit);
-    const last = data.at(-1);
-    return { kind: "page", data, nextCursor: rows.length > data.length && last ? encodeCursor(last) : null };
+    return this.#exists ? listRequests(this.#books.index, input) : { kind: "page", data: [], nextCursor: null };
   }
 
+  usage(query: UsageQuery): UsageRow[] {
+    return this.#exists ? this.#books.usage.sums(query) : [];
+  }
+
+  // --- Administration --------------------------------------------------------------------------------------------
+
   /** Makes a key and tells its text, this once. */
-  async createKey(input: {
-    name: string;
-    scopes: Scope[];
-    expiresAt: number | null;
-  }): Promise<{ kind: "created"; key: KeySummary; secret: string } | Refused> {
-    if (!this.#exists) return unknownKey();
-    const secret = await makeKey(this.#books.team.team().id);
-    const digest = await keyDigest(secret);
-    if (this.#books.team.keys().length >= KEYS_PER_TEAM_MAX) {
-      return { kind: "refused", refusal: refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`) };
-    }
-    const key = keySummary(secret, input, Date.now());
-    this.#books.team.insertKey(digest, key);
-    return { kind: "created", key, secret };
+  async createKey(wish: KeyWish, by: Actor): Promise<{ kind: "created"; key: KeySummary; secret: string } | Refused> {
+    if (!this.#exists) return REFUSED;
+    const text = await keyText(this.#books.team.team().id, wish.kind);
+    const made = this.#ask((now) => makeTeamKey(this.#books, wish, text, by, now));
+    return made.kind === "refused" ? made : { kind: "created", key: made.key, secret: text.text };
+  }
+
+  /** Gives a key another text and tells it, this once. The old one works for `overlapS` more. */
+  async rotateKey(id: string, overlapS: number, by: Actor): Promise<{ kind: "rotated"; key: NewKey } | Refused> {
+    if (!this.#exists) return REFUSED;
+    const text = await keyText(this.#books.team.team().id, this.#books.keys.byId(id)?.kind ?? "secret");
+    const made = this.#ask((now) => rotateKey(this.#books, id, text, overlapS, by, now));
+    return made.kind === "refused" ? made : { kind: "rotated", key: { id, secret: text.text } };
   }
 
   listKeys(): KeySummary[] {
-    return this.#exists ? this.#books.team.keys() : [];
+    return this.#exists ? this.#books.keys.all() : [];
   }
 
-  /** Ends a key. Again: the same answer. The last usable admin key stays, because nobody could make another. */
-  revokeKey(id: string): { kind: "revoked" } | Refused {
-    if (!this.#exists) return unknownKey();
-    const now = Date.now();
-    return this.ctx.storage.transactionSync(() => {
-      const keys = this.#books.team.keys();
-      if (!keys.some((key) => key.id === id)) {
-        return { kind: "refused", refusal: refusal("not_found", "There is no key with this id.") };
-      }
-      const admins = keys.filter((key) => key.scopes.includes("admin") && keyFault(key, now) === null);
-      if (admins.length === 1 && admins[0]?.id === id) {
-        const hint = "Make another key with scope `admin` first, then revoke this one.";
-        return { kind: "refused", refusal: refusal("conflict", "This is the team's last admin key.", { hint }) };
-      }
-      this.#books.team.revokeKey(id, now);
-      return { kind: "revoked" };
-    });
+  revokeKey(id: string, by: Actor): KeyAnswer {
+    return this.#ask((now) => revokeKey(this.#books, id, by, now));
   }
 
-  putPlan(name: string, plan: Plan): void {
-    if (this.#exists) this.#books.team.putPlan(name, plan);
+  freezeKey(id: string, frozen: boolean, by: Actor): KeyAnswer {
+    return this.#ask((now) => freezeKey(this.#books, id, frozen, by, now));
+  }
+
+  /** The team; null when it does not exist. */
+  summary(): TeamSummary | null {
+    return this.#exists ? this.#books.team.team() : null;
+  }
+
+  freezeTeam(frozen: boolean, by: Actor): TeamSummary | null {
+    return this.#decide<TeamSummary | null>(null, (now) => freezeTeam(this.#books, frozen, by, now));
+  }
+
+  putPlan(name: string, plan: Plan, by: Actor): void {
+    this.#decide(undefined, (now) => putPlan(this.#books, name, plan, by, now));
   }
 
   listPlans(): NamedPlan[] {
     return this.#exists ? this.#books.team.plans() : [];
   }
 
-  /** Chooses the plan that the team uses from now on. What was counted stays counted. */
-  choosePlan(name: string): { kind: "chosen"; team: TeamSummary } | Refused {
-    if (!this.#exists) return unknownKey();
-    if (this.#books.team.plan(name) === null) {
-      const hint = `Make it first, with PUT /v1/plans/${name}.`;
-      return { kind: "refused", refusal: refusal("not_found", `There is no plan "${name}".`, { hint }) };
-    }
-    this.#books.team.choosePlan(name);
-    return { kind: "chosen", team: this.#books.team.team() };
+  choosePlan(name: string, by: Actor): { kind: "chosen"; team: TeamSummary } | Refused {
+    return this.#ask((now) => choosePlan(this.#books, name, by, now));
+  }
+
+  /** Price tables, the one in force first. */
+  prices(limit: number): PricesInForce[] {
+    return this.#exists ? this.#books.prices.history(limit) : [];
+  }
+
+  /** What these models cost, in their order; null where the table has no price. */
+  pricesOf(models: string[]): (Price | null)[] {
+    if (!this.#exists) return [];
+    const table = this.#books.prices.current();
+    return models.map((model) => priceFor(table, model));
+  }
+
+  putPrices(table: PriceTable, by: Actor): void {
+    this.#decide(undefined, (now) => putPrices(this.#books, table, by, now));
+  }
+
+  user(user: string): UserSummary | null {
+    return this.#decide<UserSummary | null>(null, (now) => userSummary(this.#books, user, now));
+  }
+
+  freezeUser(user: string, frozen: boolean, by: Actor): UserSummary | null {
+    return this.#decide<UserSummary | null>(null, (now) => freezeUser(this.#books, user, frozen, by, now));
+  }
+
+  forgetUser(user: string, by: Actor): void {
+    this.#decide(undefined, (now) => forgetUser(this.#books, user, by, now));
+  }
+
+  /** Somebody's word on a charge that nobody could judge. */
+  settleByWord(word: ChargeWord, by: Actor): Settled | Refused {
+    return this.#ask((now) => settleByWord(this.#books, word, by, now));
+  }
+
+  alerts(): Alerts {
+    return this.#decide({ percents: [], latest: [] }, () => alertsOf(this.#books));
+  }
+
+  putAlerts(percents: number[], by: Actor): void {
+    this.#decide(undefined, (now) => putAlerts(this.#books, percents, by, now));
+  }
+
+  audit(before: number | null, limit: number): AuditPage {
+    return this.#exists ? this.#books.audit.page(before, limit) : { data: [], nextBefore: null };
   }
 
   /** What signs deliveries to a request's own `webhook_url`: `whsec_…`, newest first. */
@@ -221,66 +292,95 @@ export class Team extends DurableObject<Env> {
     return this.#exists ? [this.#books.team.webhookSecret()] : [];
   }
 
-  /** Asks about what nobody acked, and cleans up. Never throws: after too many failures an alarm is dropped for good. */
+  // --- Issuers and exchanges -------------------------------------------------------------------------------------
+
+  issuers(): KeptIssuer[] {
+    return this.#exists ? this.#books.issuers.all() : [];
+  }
+
+  putIssuer(issuer: Issuer, by: Actor): { kind: "kept" } | Refused {
+    this.#issuerKeys.forget(issuer);
+    return this.#ask((now) => putIssuer(this.#books, issuer, by, now));
+  }
+
+  removeIssuer(name: string, by: Actor): { kind: "removed" } | Refused {
+    return this.#ask((now) => removeIssuer(this.#books, name, by, now));
+  }
+
+  /** An issuer's keys, asked for first when that is due. Null: there are none. */
+  async issuerKeys({ name, unknownKey }: { name: string; unknownKey: boolean }): Promise<IssuerKeys | null> {
+    if (!this.#exists) return null;
+    const rules = { allowHosts: requireConfig(this.env).RELAY_ALLOW_HOSTS, ownHosts: [] };
+    return this.#issuerKeys.keys(this.#books, name, unknownKey, rules);
+  }
+
+  /** Counts one exchange of a publishable key by an address, or refuses it. */
+  countMint(exchange: { keyId: string; ip: string }): { kind: "counted" } | Refused {
+    return this.#ask((now) => countMint(this.#books, exchange, now));
+  }
+
+  // --- Alarm -----------------------------------------------------------------------------------------------------
+
+  /** Asks about what nobody told, and cleans up. Never throws: after too many failures an alarm is dropped for good. */
   override async alarm(): Promise<void> {
     const now = Date.now();
     try {
       this.#armedFor = now + SAFETY_ALARM_MS;
       await this.ctx.storage.setAlarm(this.#armedFor);
       await this.#sweep(now);
-      this.#books.ledger.cleanUp(now, CLEAN_UP_BATCH_ROWS);
+      const { ledger, replays, keys, events } = this.#books;
+      for (const store of [ledger, replays, keys, events]) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
     }
-    this.#armedFor = this.#books.ledger.nextSweepAt();
+    this.#armedFor = this.#books.index.nextSweepAt();
     if (this.#armedFor === null) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
   async #sweep(now: number): Promise<void> {
-    for (const requestId of this.#books.ledger.unstarted(now, SWEEP_BATCH_ROWS)) {
+    for (const requestId of this.#books.index.toAsk(now, SWEEP_BATCH_ROWS)) {
       if (Date.now() - now > ALARM_BUDGET_MS) return;
       try {
         await this.#askTracker(requestId);
       } catch (fault) {
         // The tracker could not be asked: the reservation stays, because the request may have started and be paid for.
-        this.#books.ledger.setSweep(requestId, Date.now() + UNSTARTED_SWEEP_MS);
+        this.#books.index.setSweep(requestId, Date.now() + UNSTARTED_SWEEP_MS);
         logEvent("sweep.failed", { request: requestId, error: faultName(fault) });
       }
     }
   }
 
+  /** Asking wakes the tracker and sets its alarm right, so an end that got lost on the way is told by the tracker itself. */
   async #askTracker(requestId: string): Promise<void> {
     const tracker = this.env.TRACKER.get(this.env.TRACKER.idFromString(requestId));
     const answer = await tracker.closeIfUnstarted();
-    if (answer.kind === "unstarted") {
-      this.release(requestId);
-    } else {
-      this.started(requestId);
-      if (answer.ended !== null) this.settle(answer.ended);
-    }
+    if (answer.kind === "unstarted") this.release(requestId);
+    else this.started(requestId);
     logEvent("sweep.asked", { request: requestId, outcome: answer.kind });
+  }
+
+  /** One decision in one transaction; refused where there is no such team. */
+  #ask<T>(decision: (now: number) => T): T | Refused {
+    return this.#decide<T | Refused>(REFUSED, decision);
+  }
+
+  /** The same where there is something to say about a team that is not there. */
+  #decide<T>(absent: T, decision: (now: number) => T): T {
+    if (!this.#exists) return absent;
+    return this.ctx.storage.transactionSync(() => decision(Date.now()));
   }
 
   /** Puts the alarm at the earliest due question, unless one rings before. */
   async #arm(): Promise<void> {
-    const due = this.#books.ledger.nextSweepAt();
+    const due = this.#books.index.nextSweepAt();
     if (due === null || (this.#armedFor !== null && this.#armedFor <= due)) return;
     this.#armedFor = due;
     await this.ctx.storage.setAlarm(due);
   }
 }
 
-function unknownKey(): Refused {
-  return { kind: "refused", refusal: UNKNOWN_KEY };
-}
-
-function keySummary(
-  secret: string,
-  about: { name: string; scopes: Scope[]; expiresAt: number | null },
-  now: number,
-): KeySummary {
-  const { name, scopes, expiresAt } = about;
-  const shown = shownPart(secret);
-  return { id: newId("key"), name, scopes, shown, createdAt: now, lastUsedAt: null, expiresAt, revokedAt: null };
+async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
+  const text = await makeKey(team, kind);
+  return { text, digest: await keyDigest(text) };
 }

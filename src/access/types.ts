@@ -1,67 +1,138 @@
 // What Team is asked and what it answers, as data that crosses RPC. Refusals are values. Times are epoch milliseconds.
-// Types only; imports types.
+// Types and one spelling; imports types.
 
 import type { Refusal } from "../errors.ts";
+import type { KeyKind } from "./keys.ts";
+import type { Measures } from "./measures.ts";
 import type { Plan } from "./plan.ts";
+import type { Charge, Price } from "./prices.ts";
 import type { LimitState } from "./quota.ts";
 
 /** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
 export type Scope = "run" | "read" | "admin";
 
-/** Who a key is. */
-export interface Identity {
-  team: string;
-  keyId: string;
-  keyName: string;
-  scopes: Scope[];
-  /** Name of the plan that applies. */
-  plan: string;
+/**
+ * What the edge found behind an Authorization header, every signature checked: what Team is asked by. A token and a JWT are
+ * good for their user alone. `visitor` and `ip` are our own marks, never the caller's words. A JWT has no key: in requests
+ * and counters its key id is `issuerKeyId(issuer)`.
+ */
+export type Credential =
+  /** A secret or publishable key, by the SHA-256 of its text. */
+  | { kind: "key"; digest: string }
+  /** A client token of ours, minted with the key `keyId`. `models` are globs that narrow the plan's; null: as the key's. */
+  | {
+      kind: "token";
+      keyId: string;
+      user: string;
+      visitor: string | null;
+      ip: string | null;
+      models: string[] | null;
+      plan: string | null;
+    }
+  /** A user's JWT. `issuer` is the name that the team gave it; `plan` is what its claim says, if it has one. */
+  | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
+
+/** What stands for a key where a request came with a user's JWT. Cannot be taken for a key: those begin with `key_`. */
+export function issuerKeyId(issuer: string): string {
+  return `issuer:${issuer}`;
+}
+
+/** A plan as it applies to somebody. `hash` names this very text of it. */
+export interface PlanInUse {
+  name: string;
+  plan: Plan;
+  hash: string;
+}
+
+/** Cloudflare Turnstile of a publishable key. `secret` is for siteverify and never shown. */
+export interface Turnstile {
+  siteKey: string;
+  secret: string;
+  hostname: string | null;
+}
+
+/** What only some keys have. */
+export interface KeyTerms {
+  /** The member that a key is bound to; null: it may act for anybody. */
+  user: string | null;
+  /** The plan that applies instead of the team's. */
+  plan: string | null;
+  /** Globs that narrow the plan's models. */
+  models: string[] | null;
+  /** Exact origins that pages may call from. */
+  origins: string[] | null;
+  turnstile: Turnstile | null;
 }
 
 /** A key as lists show it: never its text or digest. */
-export interface KeySummary {
+export interface KeySummary extends KeyTerms {
   id: string;
+  kind: KeyKind;
   name: string;
+  /** Empty for a publishable key: it can only be exchanged. */
   scopes: Scope[];
-  /** First characters of the key's text. */
+  /** First characters of the key's text; all of it for a publishable one. */
   shown: string;
   createdAt: number;
   /** Within KEY_LAST_USED_STEP_MS; null = never. */
   lastUsedAt: number | null;
   expiresAt: number | null;
   revokedAt: number | null;
+  frozenAt: number | null;
 }
 
-/** A key at its making, the only time its text is told. */
-export interface NewKey {
-  id: string;
-  secret: string;
-}
-
-export interface NamedPlan {
-  name: string;
+/** Who a credential is, and what it may do now. */
+export interface Identity {
+  team: string;
+  /** The key behind it; `issuerKeyId` for a user's JWT. */
+  keyId: string;
+  keyName: string;
+  kind: KeyKind | "token" | "jwt";
+  scopes: Scope[];
+  /** Whom it acts for, whatever the call says; null: whom the call names. */
+  user: string | null;
+  /** The key's own list, else the plan's; null: any origin. */
+  origins: string[] | null;
+  /** Globs that narrow the plan's models; null: none do. */
+  models: string[] | null;
+  turnstile: Turnstile | null;
+  planName: string;
   plan: Plan;
+  planHash: string;
 }
 
-export interface TeamSummary {
-  id: string;
-  name: string;
-  plan: string;
-  createdAt: number;
+export type Refused = { kind: "refused"; refusal: Refusal };
+
+/** For whom a call counts, beside the credential's key. */
+export interface ActingFor {
+  credential: Credential;
+  user: string | null;
+  visitor: string | null;
+  ip: string | null;
+  tags: Record<string, string>;
 }
 
-export interface AdmitInput {
-  /** SHA-256 of the key's text. */
-  digest: string;
+export interface AdmitInput extends ActingFor {
   /** A new tracker's id; when the call turns out to be a replay, the answer names the earlier one. */
   requestId: string;
   /** Whole model id. */
   model: string;
-  user: string | null;
-  tags: Record<string, string>;
+  /** The plan whose input rules were applied; another one in use now is answered `plan_changed`. */
+  planHash: string;
+  /** The worst case of the input that will be sent; null: the plan's rules refuse it, so only a replay can be answered. */
+  measures: Measures | null;
   idempotencyKey: string | null;
-  /** SHA-256 of the body's bytes, compared when the idempotency key comes again. */
+  /** SHA-256 of all that makes the post what it is, model and user included; compared when it comes again. */
   bodyHash: string;
+}
+
+/** What was settled about money at an admit. */
+export interface AdmittedCost {
+  /** Worst case in micro-USD; null = not known. */
+  estimatedMicro: number | null;
+  price: Price | null;
+  /** The plan buys one result call for the units that fal billed. */
+  exact: boolean;
 }
 
 export type AdmitAnswer =
@@ -70,25 +141,64 @@ export type AdmitAnswer =
       requestId: string;
       keyId: string;
       user: string | null;
-      /** An earlier post with the same idempotency key and body made this request. */
+      /** An earlier post made this request: the same idempotency key, or an equal post within `dedupe_s`. */
       replayed: boolean;
       /** How long compatible surfaces hold a status call, by plan. */
       holdS: number;
       admittedAt: number;
+      cost: AdmittedCost;
       limits: LimitState[];
     }
-  | { kind: "refused"; refusal: Refusal; limits?: LimitState[] };
+  | { kind: "refused"; refusal: Refusal; limits?: LimitState[] }
+  /** Nothing was decided: the edge applies this plan's rules and asks again. */
+  | ({ kind: "plan_changed" } & PlanInUse)
+  /** No replay, and the plan whose rules refused the input is the one in force. */
+  | { kind: "plan_stands" };
+
+export interface QuoteInput {
+  credential: Credential;
+  model: string;
+  planHash: string;
+  /** As in `AdmitInput`. */
+  measures: Measures | null;
+}
+
+export type QuoteAnswer =
+  | { kind: "quoted"; estimatedMicro: number | null; price: Price | null }
+  | Refused
+  | ({ kind: "plan_changed" } & PlanInUse)
+  | { kind: "plan_stands" };
 
 /** How a request ended, as coarsely as the index keeps it. */
 export type Outcome = "completed" | "failed" | "canceled";
 export type IndexStatus = "open" | Outcome;
+/** Whether what a request took of the limits stays taken, is given back, or stays reserved until somebody knows. */
+export type Verdict = "take" | "refund" | "keep";
+export type CostSource = Charge["source"];
 
 export interface SettleInput {
   requestId: string;
   outcome: Outcome;
-  /** Whether what it took of the limits stays taken, is given back, or stays reserved until somebody knows. */
-  reservation: "take" | "refund" | "keep";
+  reservation: Verdict;
   endedAt: number;
+  /** fal's `x-fal-billable-units`, where a result call showed it. */
+  units: string | null;
+  /** What the output shows of itself; null where there is none, or its price does not ask. */
+  measured: Measures | null;
+  /** Bytes of stored files; null = not known. */
+  outputBytes: number | null;
+  /** Upstream's status of a failure, where it gave one. */
+  failure: { status: number | null } | null;
+}
+
+/** What the ledger says about an ended request. `verdict`: a 422 may have been decided otherwise than asked, by plan. */
+export interface Settled {
+  kind: "settled";
+  /** Null = not known. */
+  chargedMicro: number | null;
+  source: CostSource;
+  verdict: Verdict;
+  endpoints: string[];
 }
 
 export interface RequestSummary {
@@ -116,13 +226,10 @@ export interface ListInput {
   limit: number;
 }
 
-export type ListAnswer =
-  | { kind: "page"; data: RequestSummary[]; nextCursor: string | null }
-  | { kind: "refused"; refusal: Refusal };
+export type ListAnswer = { kind: "page"; data: RequestSummary[]; nextCursor: string | null } | Refused;
 
 export interface Me {
-  team: TeamSummary;
-  key: KeySummary;
-  plan: NamedPlan;
+  team: { id: string; name: string };
+  identity: Identity;
   limits: LimitState[];
 }

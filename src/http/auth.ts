@@ -1,42 +1,93 @@
-// Names the caller from the Authorization header: form and checksum first, then the team that the key names.
-// Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls and admits always ask. Decides nothing else.
+// Names the caller behind a request: the credential, whether it may be used from this page, and who its team says it is.
+// Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and admits always ask.
 
-import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY, NOT_THE_OPERATOR, scopeFault } from "../access/credentials.ts";
-import { keyDigest, parseKey } from "../access/keys.ts";
+import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../access/credentials.ts";
 import { askTeam } from "../access/team.ts";
-import type { Identity, Scope } from "../access/types.ts";
-import type { Config, Env } from "../env.ts";
+import type { Credential, Identity, Refused, Scope } from "../access/types.ts";
+import { addressMark } from "../access/visitor.ts";
+import { type Config, type Env, requireConfig } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../limits.ts";
+import type { Viewer } from "../requests/types.ts";
+import { authorizationOf, credentialOf } from "./credential.ts";
+import { originFault, pageOrigin } from "./origin.ts";
 
-/** Who calls. `digest` is the SHA-256 of the key's text: what Team is asked by. */
-export interface Caller extends Identity {
-  digest: string;
+/** Who calls, and within what. */
+export interface Caller {
+  team: string;
+  keyId: string;
+  keyName: string;
+  scopes: Scope[];
+  credential: Credential;
+  /** The acting user that the credential fixes; null: the call may name one. */
+  user: string | null;
+  /** Sees the requests of that user alone. */
+  own: boolean;
+  visitor: string | null;
+  /** Our mark of the address, where a person calls; null for servers. */
+  ip: string | null;
+  origins: string[] | null;
+  models: string[] | null;
+  /** Name of the plan that applies. */
+  plan: string;
+  /** Tags that the credential fixes. */
+  tags: Record<string, string>;
+  /** All that Team said, the plan's text and hash included. */
+  identity: Identity;
 }
 
-export type CallerAnswer = { kind: "known"; caller: Caller } | { kind: "refused"; refusal: Refusal };
+export type CallerAnswer = { kind: "known"; caller: Caller } | Refused;
 
-const identities = new Map<string, { identity: Identity; until: number }>();
+const EXCHANGE_ONLY = refusal("forbidden", "A publishable key can only be exchanged for a client token.", {
+  hint: "POST /v1/tokens with it from a page of one of the key's origins, then send the `token` that comes back.",
+});
 
-/** The caller behind a request, if the key is good and has the scope. */
-export async function callerOf(request: Request, env: Env, scope: Scope): Promise<CallerAnswer> {
-  const text = credentialOf(request);
-  if (text === null) return { kind: "refused", refusal: NO_KEY };
-  const parsed = await parseKey(text);
-  switch (parsed.kind) {
-    case "malformed":
-      return { kind: "refused", refusal: MALFORMED_KEY };
-    case "mistyped":
-      return { kind: "refused", refusal: MISTYPED_KEY };
-    case "secret": {
-      const digest = await keyDigest(text);
-      const known = await identityOf(env, parsed.team, digest, scope !== "admin");
-      if (known.kind === "refused") return known;
-      const fault = scopeFault(known.identity.scopes, scope);
-      if (fault !== null) return { kind: "refused", refusal: fault };
-      return { kind: "known", caller: { ...known.identity, digest } };
-    }
-  }
+const NO_TOKEN_FROM_TOKEN = refusal("forbidden", "A token cannot make another token.", {
+  hint: "Servers make them with a secret key, pages with a publishable one.",
+});
+
+/** What may be asked for: a scope, or making a client token, which a publishable key may do too. */
+export type Wanted = Scope | "mint";
+
+/**
+ * The caller behind a request, if the credential is good, may be used from there, acts for whom the call says, and may do
+ * what is wanted. `Sluice-User` is looked at here, so that no surface forgets it.
+ */
+export async function callerOf(request: Request, env: Env, wanted: Wanted): Promise<CallerAnswer> {
+  const config = requireConfig(env);
+  const found = await credentialOf(request, env, config);
+  if (found.kind === "refused") return found;
+  if (found.publishable && wanted !== "mint") return { kind: "refused", refusal: EXCHANGE_ONLY };
+
+  const { team, credential } = found;
+  const known = await identityOf(env, team, credential, wanted === "run" || wanted === "read");
+  if (known.kind === "refused") return known;
+  const { identity } = known;
+  const fault =
+    originFault(pageOrigin(request), { listed: identity.origins, bound: found.boundTo }) ??
+    actingFault(identity.user, request.headers.get("Sluice-User")) ??
+    wantedFault(identity, credential, wanted);
+  if (fault !== null) return { kind: "refused", refusal: fault };
+  return { kind: "known", caller: await callerWith(request, config, credential, identity) };
+}
+
+/** What this caller may see of its team's requests. */
+export function viewerOf(caller: Caller): Viewer {
+  return { team: caller.team, user: caller.own ? caller.user : null };
+}
+
+/** The user that a call is about: the fixed one, else the one that it names. Naming another than the fixed is refused. */
+export function userFor(
+  fixed: string | null,
+  named: string | undefined,
+): { kind: "known"; user: string | null } | Refused {
+  const fault = actingFault(fixed, named ?? null);
+  return fault === null ? { kind: "known", user: fixed ?? named ?? null } : { kind: "refused", refusal: fault };
+}
+
+/** The address that Cloudflare saw the call come from; null in a local run. No other header is believed. */
+export function addressOf(request: Request): string | null {
+  return request.headers.get("CF-Connecting-IP");
 }
 
 /** Why a request is not the operator's, or null. Without ADMIN_TOKEN the operator's routes are not there. */
@@ -46,35 +97,61 @@ export async function operatorFault(request: Request, config: Config): Promise<R
       hint: "Operator routes are off: ADMIN_TOKEN is not set.",
     });
   }
-  const text = credentialOf(request);
+  const text = authorizationOf(request);
   return text !== null && (await sameText(text, config.ADMIN_TOKEN)) ? null : NOT_THE_OPERATOR;
 }
 
-/** What follows `Bearer` or `Key`. Text that has neither in front is given as it is, so that it is called malformed. */
-function credentialOf(request: Request): string | null {
-  const header = request.headers.get("Authorization")?.trim() ?? "";
-  if (header === "") return null;
-  return /^(?:bearer|key)\s+(.+)$/i.exec(header)?.[1] ?? header;
+function wantedFault(identity: Identity, credential: Credential, wanted: Wanted): Refusal | null {
+  if (wanted !== "mint") return scopeFault(identity.scopes, wanted);
+  if (credential.kind !== "key") return NO_TOKEN_FROM_TOKEN;
+  return identity.kind === "publishable" ? null : scopeFault(identity.scopes, "run");
 }
+
+async function callerWith(
+  request: Request,
+  config: Config,
+  credential: Credential,
+  identity: Identity,
+): Promise<Caller> {
+  const { team, keyId, keyName, scopes, user, origins, models, planName } = identity;
+  const minted = credential.kind === "token" ? credential : null;
+  const ip =
+    credential.kind === "key"
+      ? null
+      : (minted?.ip ?? (await addressMark(config.SIGNING_KEY, team, addressOf(request))));
+  return {
+    ...{ team, keyId, keyName, scopes, credential, user },
+    own: user !== null && !scopes.includes("admin"),
+    visitor: minted?.visitor ?? null,
+    ...{ ip, origins, models },
+    plan: planName,
+    tags: credential.kind === "jwt" ? credential.tags : {},
+    identity,
+  };
+}
+
+const identities = new Map<string, { identity: Identity; until: number }>();
 
 async function identityOf(
   env: Env,
   team: string,
-  digest: string,
+  credential: Credential,
   mayRemember: boolean,
-): Promise<{ kind: "known"; identity: Identity } | { kind: "refused"; refusal: Refusal }> {
-  const remembered = identities.get(digest);
+): Promise<{ kind: "known"; identity: Identity } | Refused> {
+  const name = `${team} ${JSON.stringify(credential)}`;
+  const remembered = identities.get(name);
   if (mayRemember && remembered !== undefined && remembered.until > Date.now()) {
     return { kind: "known", identity: remembered.identity };
   }
-  const answer = await askTeam(env, team, (stub) => stub.identify(digest));
+  const answer = await askTeam(env, team, (stub) => stub.identify(credential));
   if (answer.kind === "refused") {
-    identities.delete(digest);
+    identities.delete(name);
     return answer;
   }
+  const identity = answer.identity as Identity;
   if (identities.size >= IDENTITIES_CACHED_MAX) identities.clear();
-  identities.set(digest, { identity: answer.identity, until: Date.now() + IDENTITY_CACHE_MS });
-  return answer;
+  identities.set(name, { identity, until: Date.now() + IDENTITY_CACHE_MS });
+  return { kind: "known", identity };
 }
 
 /** Compares digests in constant time, so that neither length nor content of the token shows. */

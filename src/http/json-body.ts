@@ -1,6 +1,7 @@
 // A caller's JSON body, read once under a cap and a permit: the tree that keeps numbers as written, and a plain copy for
 // schemas. Whoever reads one releases its permit when done.
 
+import { hasDuplicateKeys } from "../access/input-rules.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { type JsonTree, parseTree, plainCopy } from "../json.ts";
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX, REQUEST_BODY_MAX_BYTES } from "../limits.ts";
@@ -29,9 +30,15 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
       return refused(refusal("invalid_request", "The body ended before it was complete."));
     case "read": {
       const parsed = parseTree(read.text);
-      if (parsed !== null)
+      const twice = parsed === null ? null : hasDuplicateKeys(read.text);
+      if (parsed !== null && twice === null) {
         return { kind: "read", tree: parsed.tree, plain: plainCopy(parsed.tree), permit: read.permit };
+      }
       read.permit.release();
+      if (twice !== null) {
+        const hint = "Which of the two counts is anybody's guess (RFC 8259, section 4), so neither does.";
+        return refused(refusal("invalid_request", `\`${twice}\` stands twice in the body.`, { hint }));
+      }
       const empty = read.text.trim() === "";
       const detail = empty
         ? "The body is empty."

@@ -2,20 +2,57 @@
 // parameters). Names are restricted by the plan's schema to what stands in quotes as it is. Imports types and limits.
 
 import type { LimitState } from "../access/quota.ts";
-import { DAY_MS, SECOND_MS } from "../limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../limits.ts";
+
+/** The largest integer of a structured field (RFC 9651, 3.3.1). A larger limit is as good as none. */
+const INTEGER_MAX = 999_999_999_999_999;
 
 /** The two headers for these limits as they stand; none where the plan has no limits, as an empty list is not a field. */
 export function limitHeaders(limits: readonly LimitState[], now: number): Record<string, string> {
   if (limits.length === 0) return {};
   return {
-    "RateLimit-Policy": limits.map((limit) => `"${limit.name}";q=${limit.limit}${windowParameter(limit)}`).join(", "),
+    "RateLimit-Policy": limits
+      .map((limit) => `"${limit.name}";q=${shown(limit.limit)}${windowParameter(limit)}${unitParameter(limit)}`)
+      .join(", "),
     RateLimit: limits
-      .map(({ name, remaining, resetAt }) => `"${name}";r=${remaining};t=${Math.ceil((resetAt - now) / SECOND_MS)}`)
+      .map((limit) => `"${limit.name}";r=${shown(limit.remaining)}${resetParameter(limit, now)}`)
       .join(", "),
   };
 }
 
 /** Months differ in length and the policy should not change between answers, so a month has no `w`. */
-function windowParameter(limit: LimitState): string {
-  return limit.window === "1d" ? `;w=${DAY_MS / SECOND_MS}` : "";
+function windowParameter({ window }: LimitState): string {
+  switch (window) {
+    case "1m":
+      return `;w=${MINUTE_MS / SECOND_MS}`;
+    case "1h":
+      return `;w=${HOUR_MS / SECOND_MS}`;
+    case "1d":
+      return `;w=${DAY_MS / SECOND_MS}`;
+    case "1mo":
+    case null:
+      return "";
+  }
+}
+
+/** The draft's units; it has none for money, and says that a vendor's own parameter is a comment to everybody else. */
+function unitParameter({ per }: LimitState): string {
+  switch (per) {
+    case "request":
+      return "";
+    case "concurrent":
+      return ';qu="concurrent-requests"';
+    case "output_byte":
+      return ';qu="content-bytes"';
+    case "usd":
+      return ';sluice-unit="micro-usd"';
+  }
+}
+
+function resetParameter({ resetAt }: LimitState, now: number): string {
+  return resetAt === null ? "" : `;t=${Math.max(0, Math.ceil((resetAt - now) / SECOND_MS))}`;
+}
+
+function shown(amount: number): number {
+  return Math.min(amount, INTEGER_MAX);
 }

@@ -1,12 +1,11 @@
-// GET /v1/models and /v1/models/{id}: what this caller's plan lets it run, with the input schema where one is known.
+// GET /v1/models and /v1/models/{id}: what this caller may run, with input schema and price where they are known.
 
 import * as z from "zod";
 import { modelRefusal } from "../access/admission.ts";
-import { modelAllowed } from "../access/plan.ts";
+import { matchesModel, modelAllowed } from "../access/plan.ts";
+import { priceSchema } from "../access/prices.ts";
 import { askTeam } from "../access/team.ts";
-import type { NamedPlan } from "../access/types.ts";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
+import { refusal } from "../errors.ts";
 import { parseModelId } from "../upstream/model-id.ts";
 import { inputSchemaOf, knownModel, MODELS, unknownModel } from "../upstream/models.ts";
 import type { Caller } from "./auth.ts";
@@ -18,6 +17,7 @@ const modelSummary = z.object({
   title: z.string().nullable(),
   /** fal's category, e.g. text-to-image. */
   kind: z.string().nullable(),
+  price: priceSchema.nullable().meta({ description: "As the team's table has it; null where it has none." }),
 });
 
 const modelBody = modelSummary.extend({
@@ -35,10 +35,10 @@ export const modelRoutes: readonly Route[] = [
     },
     errors: [],
     async handle({ env, caller }) {
-      const inUse = await planOf(env, caller);
-      if ("refusal" in inUse) return inUse;
-      const allowed = MODELS.filter((model) => modelAllowed(inUse.plan, model.id));
-      const data = allowed.map(({ id, title, kind }) => ({ id, title, kind }));
+      const allowed = MODELS.filter((model) => mayRun(caller, model.id));
+      const ids = allowed.map((model) => model.id);
+      const prices = await askTeam(env, caller.team, (team) => team.pricesOf(ids));
+      const data = allowed.map(({ id, title, kind }, n) => ({ id, title, kind, price: prices[n] ?? null }));
       return { status: 200, body: { data, next_cursor: null } };
     },
   }),
@@ -55,16 +55,16 @@ export const modelRoutes: readonly Route[] = [
       if (ownerless !== null) return { refusal: ownerless };
       const parsed = parseModelId(params.id);
       if (!parsed.ok) return { refusal: refusal("not_found", `A model id ${parsed.reason}.`) };
-      const inUse = await planOf(env, caller);
-      if ("refusal" in inUse) return inUse;
-      if (!modelAllowed(inUse.plan, parsed.model)) return { refusal: modelRefusal(parsed.model, inUse.name) };
+      if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
       const known = knownModel(parsed.model);
+      const [price = null] = await askTeam(env, caller.team, (team) => team.pricesOf([parsed.model]));
       return {
         status: 200,
         body: {
           id: parsed.model,
           title: known?.title ?? null,
           kind: known?.kind ?? null,
+          price,
           input_schema: known === null ? null : inputSchemaOf(known),
         },
       };
@@ -72,7 +72,7 @@ export const modelRoutes: readonly Route[] = [
   }),
 ];
 
-async function planOf(env: Env, caller: Caller): Promise<NamedPlan | { refusal: Refusal }> {
-  const answer = await askTeam(env, caller.team, (team) => team.me({ digest: caller.digest, user: null }));
-  return answer.kind === "known" ? answer.plan : { refusal: answer.refusal };
+/** By the plan and the credential's own list, as they were within IDENTITY_CACHE_MS. */
+function mayRun({ identity, models }: Caller, model: string): boolean {
+  return modelAllowed(identity.plan, model) && (models === null || matchesModel(models, model));
 }

@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import { ERRORS, type Refusal, refusal } from "../errors.ts";
 import { faultName, logEvent } from "../log.ts";
 import type { AppEnv } from "./app-env.ts";
+import { amountWire } from "./schemas.ts";
 import { isoTime } from "./time.ts";
 
 export interface ProblemExtras {
@@ -31,8 +32,8 @@ export function problemResponse(refused: Refusal, callId: string, extras: Proble
     hint: refused.hint,
     retryable,
     request_id: refused.requestId ?? callId,
-    violated_policies: refused.violated?.map(({ name, limit, used, resetAt }) => {
-      return { name, limit, used, reset: isoTime(resetAt) };
+    violated_policies: refused.violated?.map(({ name, per, limit, used, resetAt }) => {
+      return { name, per, limit: amountWire(per, limit), used: amountWire(per, used), reset: isoTime(resetAt) };
     }),
   };
   const headers = new Headers({

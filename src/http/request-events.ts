@@ -8,6 +8,7 @@ import { requestText } from "../requests/spell.ts";
 import { askTracker } from "../requests/stub.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
 import { changes } from "../requests/watch.ts";
+import { viewerOf } from "./auth.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
@@ -24,14 +25,15 @@ export const requestEvents = defineRoute({
   answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events." } },
   errors: ["not_found"],
   async handle({ params, headers, caller, env, config }) {
-    const watched = { env, id: params.id, team: caller.team };
-    if (!(await askTracker(env, params.id, (tracker) => tracker.read(caller.team))))
+    const viewer = viewerOf(caller);
+    const watched = { env, id: params.id, viewer };
+    if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer))))
       return { refusal: refusal("not_found", "There is no such request.") };
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
       changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (seq) =>
-        ((await askTracker(env, params.id, (tracker) => tracker.timeline(caller.team, seq))) as TimelineEntry[]) ?? [],
+        ((await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) as TimelineEntry[]) ?? [],
       spellEnd,
       heardBefore(headers["last-event-id"]),
     );
@@ -64,7 +66,9 @@ async function* eventTexts(
   before: Heard,
 ): AsyncGenerator<string> {
   let { seq, logLines } = before;
+  let last: RequestView | null = null;
   for await (const view of views) {
+    last = view;
     for (const entry of await timelineAfter(seq)) {
       seq = entry.seq;
       const { at, stage, what, detail } = entry;
@@ -75,8 +79,8 @@ async function* eventTexts(
     const lines = JSON.parse(view.logs ?? "[]") as unknown[];
     for (const line of lines.slice(logLines))
       yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
-    if (hasEnded(view.state.stage)) yield eventText("end", await spellEnd(view), { seq, logLines });
   }
+  if (last !== null && hasEnded(last.state.stage)) yield eventText("end", await spellEnd(last), { seq, logLines });
 }
 
 function eventText(event: string, data: string, { seq, logLines }: Heard): string {

@@ -1,125 +1,25 @@
-// The API's requests: submit, read, wait, list, timeline, cancel. Parses and answers; what happens is decided behind
-// requests/submit.ts and in the tracker. Events are in request-events.ts.
+// The API's requests once they are there: read, wait, list, timeline, cancel. Parses and answers; what happens is decided in
+// the tracker. Their beginning is in request-submit.ts, their events in request-events.ts, a charge in request-settle.ts.
 
 import * as z from "zod";
 import { askTeam } from "../access/team.ts";
 import type { RequestSummary } from "../access/types.ts";
-import type { Config, Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { REQUEST_ID, sha256Hex } from "../ids.ts";
-import { printTree, RawText, valueAt } from "../json.ts";
-import {
-  BULK_CANCEL_MAX,
-  LIST_LIMIT_DEFAULT,
-  LIST_LIMIT_MAX,
-  METADATA_MAX_BYTES,
-  SECOND_MS,
-  TAGS_MAX,
-  WAIT_MAX_S,
-} from "../limits.ts";
-import { mayCall } from "../net/guard.ts";
-import { guardRules } from "../relay/rules.ts";
+import { refusal } from "../errors.ts";
+import { sha256Hex } from "../ids.ts";
+import { RawText } from "../json.ts";
+import { BULK_CANCEL_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, SECOND_MS, WAIT_MAX_S } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
 import { askTracker } from "../requests/stub.ts";
-import { submitRequest } from "../requests/submit.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
-import { parseModelId } from "../upstream/model-id.ts";
-import { checkInput, unknownModel } from "../upstream/models.ts";
-import type { Caller } from "./auth.ts";
-import { limitHeaders } from "./limit-headers.ts";
+import { userFor, viewerOf } from "./auth.ts";
+import { noSuchRequest } from "./no-such-request.ts";
 import { requestEvents } from "./request-events.ts";
-import { requestAnswer, requestId, submitBody, submitHeaders, summary, timelineAnswer } from "./request-schemas.ts";
+import { requestAnswer, requestId, summary, timelineAnswer } from "./request-schemas.ts";
+import { settle } from "./request-settle.ts";
+import { submit } from "./request-submit.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { isoTime } from "./time.ts";
-
-const submit = defineRoute({
-  method: "POST",
-  path: "/v1/requests",
-  summary: "Submit a model run",
-  access: "run",
-  query: z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
-  headers: submitHeaders,
-  body: submitBody,
-  answers: {
-    200: { description: "It ended within `wait`.", schema: requestAnswer },
-    202: { description: "It is on its way; `Location` is where to look.", schema: requestAnswer },
-  },
-  errors: [
-    "invalid_input",
-    "model_not_allowed",
-    "quota_exceeded",
-    "idempotency_mismatch",
-    "not_found",
-    "payload_too_large",
-    "internal",
-  ],
-  async handle(call) {
-    const { body, headers, caller, env, url } = call;
-    const id = parseModelId(body.model);
-    const unknown = unknownModel(body.model);
-    if (unknown !== null) return { refusal: unknown };
-    if (!id.ok) return { refusal: refusal("invalid_request", `\`model\` ${id.reason}.`) };
-    const checked = checkInput(id.model, body.input);
-    if (checked.kind === "refused") return { refusal: checked.refusal };
-    if (body.webhook_url !== undefined) {
-      const guarded = mayCall(body.webhook_url, guardRules(call.config(), url.origin));
-      if (!guarded.ok)
-        return { refusal: refusal("invalid_request", `\`webhook_url\` may not be called: ${guarded.reason}.`) };
-    }
-    const acting = actingUser(body.user, headers["sluice-user"]);
-    if (acting.kind === "refused") return { refusal: acting.refusal };
-    const metadata = printTree(valueAt(call.bodyTree, ["metadata"]) ?? null);
-    if (new TextEncoder().encode(metadata).byteLength > METADATA_MAX_BYTES) {
-      return { refusal: refusal("invalid_request", `\`metadata\` is larger than ${METADATA_MAX_BYTES} bytes.`) };
-    }
-    const tags = { ...headers["sluice-tags"], ...body.tags };
-    if (Object.keys(tags).length > TAGS_MAX) {
-      return { refusal: refusal("invalid_request", `Body and Sluice-Tags together have more than ${TAGS_MAX} tags.`) };
-    }
-    const inputText = printTree(valueAt(call.bodyTree, ["input"]) ?? {});
-    const bodyHash = await sha256Hex(JSON.stringify([printTree(call.bodyTree), acting.user, tags]));
-    call.releaseBody();
-    const priority = body.priority ?? headers["x-fal-queue-priority"];
-    const runnerHint = headers["x-fal-runner-hint"];
-    const submitted = await submitRequest(env, call.execution, {
-      team: caller.team,
-      digest: caller.digest,
-      model: id.model,
-      inputText,
-      user: acting.user,
-      tags,
-      metadata: metadata === "null" ? null : metadata,
-      options: {
-        ...(priority === undefined ? {} : { priority }),
-        ...(runnerHint === undefined ? {} : { runnerHint }),
-        ...(headers["x-fal-no-retry"] === undefined ? {} : { noRetry: headers["x-fal-no-retry"] }),
-      },
-      startTimeoutS:
-        body.start_timeout_s ?? headers["x-fal-request-start-timeout"] ?? headers["x-fal-request-timeout"] ?? null,
-      webhookUrl: body.webhook_url ?? null,
-      idempotencyKey: headers["idempotency-key"] ?? null,
-      bodyHash,
-      origin: url.origin,
-    });
-    if (submitted.kind === "refused") {
-      return { refusal: submitted.refusal, headers: limitHeaders(submitted.limits, Date.now()) };
-    }
-    const waitS = Math.min(WAIT_MAX_S, call.query.wait ?? headers.prefer ?? 0);
-    const { view } = submitted;
-    const answered = await waited(env, call.config(), caller, view, waitS);
-    return {
-      status: waitS > 0 && answered.ended ? 200 : 202,
-      headers: {
-        Location: `/v1/requests/${view.state.id}`,
-        ...(submitted.replayed ? { "Idempotent-Replayed": "true" } : {}),
-        ...(headers.prefer === undefined ? {} : { "Preference-Applied": `wait=${waitS}` }),
-        ...limitHeaders(submitted.limits, Date.now()),
-      },
-      body: new RawText(answered.text),
-    };
-  },
-});
 
 const read = defineRoute({
   method: "GET",
@@ -141,7 +41,7 @@ const read = defineRoute({
     const logs = query.logs === "1" || query.logs === "true";
     const known = headers["if-none-match"];
     const until = Date.now() + Math.min(WAIT_MAX_S, query.wait ?? 0) * SECOND_MS;
-    let view = (await askTracker(env, params.id, (tracker) => tracker.read(caller.team))) as RequestView | null;
+    let view = (await askTracker(env, params.id, (tracker) => tracker.read(viewerOf(caller)))) as RequestView | null;
     if (view === null) return { refusal: noSuchRequest(params.id) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
@@ -151,7 +51,7 @@ const read = defineRoute({
       return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
     };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
-      view = (await hold({ env, id: params.id, team: caller.team }, until, isNews)) ?? view;
+      view = (await hold({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews)) ?? view;
       text = await requestText(env.FILES, config(), view, { logs });
       etag = await etagOf(text);
     }
@@ -184,8 +84,10 @@ const list = defineRoute({
   errors: ["invalid_request"],
   async handle({ query, caller, env }) {
     const { from, to, status, model, user, tag, cursor, limit } = query;
+    const listed = userFor(viewerOf(caller).user, user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({ status, model, user, tag, cursor, limit, from: time(from), to: time(to) }),
+      team.list({ status, model, user: listed.user ?? undefined, tag, cursor, limit, from: time(from), to: time(to) }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     return { status: 200, body: { data: page.data.map(spellSummary), next_cursor: page.nextCursor } };
@@ -201,7 +103,7 @@ const timeline = defineRoute({
   answers: { 200: { description: "Oldest first.", schema: timelineAnswer } },
   errors: ["not_found"],
   async handle({ params, caller, env }) {
-    const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(caller.team, 0));
+    const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(viewerOf(caller), 0));
     if (!entries) return { refusal: noSuchRequest(params.id) };
     const data = entries.map(({ seq, at, stage, what, detail }) => {
       return { seq, at: isoTime(at), event: what, stage, detail: detail ?? {} };
@@ -222,7 +124,7 @@ const cancel = defineRoute({
   },
   errors: ["not_found", "already_ended"],
   async handle({ params, caller, env, config }) {
-    const answer = await askTracker(env, params.id, (tracker) => tracker.cancel(caller.team));
+    const answer = await askTracker(env, params.id, (tracker) => tracker.cancel(viewerOf(caller)));
     if (!answer || answer.kind === "not_found") return { refusal: noSuchRequest(params.id) };
     const view = answer.view as RequestView;
     if (answer.kind === "already_ended") {
@@ -260,14 +162,22 @@ const cancelMany = defineRoute({
   },
   errors: ["invalid_request"],
   async handle({ body, caller, env }) {
+    const listed = userFor(viewerOf(caller).user, body.filter.user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({ ...body.filter, status: "open", cursor: body.cursor, limit: BULK_CANCEL_MAX }),
+      team.list({
+        ...body.filter,
+        user: listed.user ?? undefined,
+        status: "open",
+        cursor: body.cursor,
+        limit: BULK_CANCEL_MAX,
+      }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     const told = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
     await Promise.all(
       page.data.map(async ({ id }) => {
-        const answer = await askTracker(env, id, (tracker) => tracker.cancel(caller.team));
+        const answer = await askTracker(env, id, (tracker) => tracker.cancel(viewerOf(caller)));
         if (answer && answer.kind !== "not_found") told[answer.kind].push(id);
       }),
     );
@@ -275,48 +185,10 @@ const cancelMany = defineRoute({
   },
 });
 
-export const requestRoutes: readonly Route[] = [submit, list, cancelMany, read, requestEvents, timeline, cancel];
-
-/**
- * Waits for the end of a request just submitted, and spells it. From here on nothing may become a 5xx: the request is paid for,
- * and clients post again after one. What cannot be read just now is left out; `links.self` has it.
- */
-async function waited(
-  env: Env,
-  config: Config,
-  caller: Caller,
-  view: RequestView,
-  waitS: number,
-): Promise<{ text: string; ended: boolean }> {
-  const watched = { env, id: view.state.id, team: caller.team };
-  const isWaitedFor = waitS > 0 && !hasEnded(view.state.stage);
-  const until = Date.now() + waitS * SECOND_MS;
-  const seen = isWaitedFor ? await hold(watched, until, (next) => hasEnded(next.state.stage)) : view;
-  const last = seen ?? view;
-  try {
-    return { text: await requestText(env.FILES, config, last, { logs: false }), ended: hasEnded(last.state.stage) };
-  } catch {
-    return { text: await requestText(env.FILES, config, { ...last, output: null }, { logs: false }), ended: false };
-  }
-}
-
-/** A secret key acts for whom it says, in the body or the header; two different names are a mistake worth a word. */
-function actingUser(
-  inBody: string | undefined,
-  inHeader: string | undefined,
-): { kind: "known"; user: string | null } | { kind: "refused"; refusal: Refusal } {
-  if (inBody !== undefined && inHeader !== undefined && inBody !== inHeader) {
-    const detail = "`user` in the body and the Sluice-User header name different users.";
-    return { kind: "refused", refusal: refusal("invalid_request", detail) };
-  }
-  return { kind: "known", user: inBody ?? inHeader ?? null };
-}
-
-/** Also what somebody else's id gets, so that ids cannot be probed. */
-export function noSuchRequest(id: string): Refusal {
-  const hint = REQUEST_ID.test(id) ? {} : { hint: "Request ids are 64 hexadecimal characters." };
-  return refusal("not_found", "There is no such request.", hint);
-}
+export const requestRoutes: readonly Route[] = [
+  ...[submit, list, cancelMany, read],
+  ...[requestEvents, timeline, cancel, settle],
+];
 
 async function etagOf(text: string): Promise<string> {
   return `"${(await sha256Hex(text)).slice(0, 32)}"`;

@@ -14,8 +14,8 @@ import { readJsonBody } from "./json-body.ts";
 import { problemResponse } from "./problem.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
-/** `run`, `read`, `admin`: a key with that scope. `operator`: ADMIN_TOKEN. */
-export type Access = "public" | "run" | "read" | "admin" | "operator";
+/** `run`, `read`, `admin`: a credential with that scope. `mint`: who may make client tokens. `operator`: ADMIN_TOKEN. */
+export type Access = "public" | "run" | "read" | "admin" | "mint" | "operator";
 
 type Schema = z.ZodType;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
@@ -180,6 +180,7 @@ async function authorize(access: Access, request: Request, env: Env): Promise<Au
     case "run":
     case "read":
     case "admin":
+    case "mint":
       return callerOf(request, env, access);
   }
 }

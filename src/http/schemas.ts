@@ -1,10 +1,13 @@
-// Pieces of the wire that several routes share: users, scopes, plans, lists. Snake case outside, camel case inside, and the
+// Pieces of the wire that several routes share: users, scopes, plans, limits, lists. Snake case outside, camel case inside, and the
 // turn is made here and in the route files.
 
 import * as z from "zod";
+import type { NamedPlan } from "../access/admin-types.ts";
+import { moneyText } from "../access/money.ts";
 import { planNameSchema, planSchema } from "../access/plan.ts";
-import type { NamedPlan } from "../access/types.ts";
+import type { LimitState } from "../access/quota.ts";
 import { USER_MAX_CHARS } from "../limits.ts";
+import { isoTime } from "./time.ts";
 
 export const scopeSchema = z.enum(["run", "read", "admin"]);
 
@@ -20,4 +23,36 @@ export function planWire({ name, plan }: NamedPlan): z.input<typeof planBody> {
 
 export function listBody<S extends z.ZodType>(item: S) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** USD outside are decimal text; requests, bytes and what is open at once are whole numbers. */
+const amount = z.union([z.int(), z.string()]).describe("Whole; USD as decimal text where `per` is usd.");
+
+export const limitBody = z.object({
+  name: z.string(),
+  scope: z.string(),
+  per: z.enum(["request", "usd", "concurrent", "output_byte"]),
+  window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
+  limit: amount,
+  used: amount,
+  remaining: amount,
+  reset: z.iso.datetime().nullable().describe("When the window ends; a sliding one: when it is unused again."),
+});
+
+export function limitWire({ per, limit, used, remaining, resetAt, ...rest }: LimitState): z.input<typeof limitBody> {
+  const shown = (value: number) => amountWire(per, value);
+  return {
+    ...{ ...rest, per, reset: isoTime(resetAt) },
+    ...{ limit: shown(limit), used: shown(used), remaining: shown(remaining) },
+  };
+}
+
+/** An amount of a limit as the wire has it. */
+export function amountWire(per: LimitState["per"], value: number): number | string {
+  return per === "usd" ? moneyText(value) : value;
+}
+
+/** Micro-USD as the wire has it; null = not known, which is never zero. */
+export function moneyWire(micro: number | null): string | null {
+  return micro === null ? null : moneyText(micro);
 }

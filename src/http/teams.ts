@@ -1,11 +1,13 @@
-// Teams and their plans: the operator makes a team and gets its first admin key; the team's admins write its plans.
+// Teams and their plans: the operator makes a team and gets its first admin key; the team's admins write its plans, stop the
+// team and let it go on.
 
 import * as z from "zod";
+import type { TeamSummary } from "../access/admin-types.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../access/plan.ts";
 import { askTeam, teamFor } from "../access/team.ts";
-import type { TeamSummary } from "../access/types.ts";
 import { refusal } from "../errors.ts";
 import { TEAM_ID } from "../ids.ts";
+import { actorOf, operatorOf } from "./actor.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { listBody, planBody, planWire } from "./schemas.ts";
 import { isoTime } from "./time.ts";
@@ -15,6 +17,7 @@ const teamBody = z.object({
   name: z.string(),
   plan: planNameSchema,
   created_at: z.iso.datetime(),
+  frozen_at: z.iso.datetime().nullable(),
 });
 
 const newTeam = z.strictObject({
@@ -41,11 +44,23 @@ export const teamRoutes: readonly Route[] = [
       },
     },
     errors: ["conflict"],
-    async handle({ env, body }) {
+    async handle({ env, body, request }) {
       const { id, name = id, plan } = body;
-      const answer = await teamFor(env, id).create({ id, name, ...(plan === undefined ? {} : { plan }) });
+      const by = operatorOf(request);
+      const answer = await teamFor(env, id).create({ id, name, by, ...(plan === undefined ? {} : { plan }) });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/team",
+    summary: "The team",
+    access: "admin",
+    answers: { 200: { description: "The team.", schema: teamBody } },
+    errors: [],
+    async handle({ env, caller }) {
+      return { status: 200, body: teamWire(await askTeam(env, caller.team, (team) => team.summary())) };
     },
   }),
   defineRoute({
@@ -56,8 +71,9 @@ export const teamRoutes: readonly Route[] = [
     body: z.strictObject({ plan: planNameSchema }),
     answers: { 200: { description: "The team.", schema: teamBody } },
     errors: ["not_found"],
-    async handle({ env, caller, body }) {
-      const answer = await askTeam(env, caller.team, (team) => team.choosePlan(body.plan));
+    async handle(call) {
+      const { env, caller, body } = call;
+      const answer = await askTeam(env, caller.team, (team) => team.choosePlan(body.plan, actorOf(call)));
       return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: teamWire(answer.team) };
     },
   }),
@@ -97,13 +113,39 @@ export const teamRoutes: readonly Route[] = [
       200: { description: "The plan, with defaults filled in. It acts on the next submit.", schema: planBody },
     },
     errors: [],
-    async handle({ env, caller, params, body }) {
-      await askTeam(env, caller.team, (team) => team.putPlan(params.name, body));
+    async handle(call) {
+      const { env, caller, params, body } = call;
+      await askTeam(env, caller.team, (team) => team.putPlan(params.name, body, actorOf(call)));
       return { status: 200, body: planWire({ name: params.name, plan: body }) };
     },
   }),
+  freezing(true),
+  freezing(false),
 ];
 
-function teamWire(team: TeamSummary): z.input<typeof teamBody> {
-  return { id: team.id, name: team.name, plan: team.plan, created_at: isoTime(team.createdAt) };
+function freezing(frozen: boolean): Route {
+  return defineRoute({
+    method: "POST",
+    path: frozen ? "/v1/team/freeze" : "/v1/team/resume",
+    summary: frozen ? "Stop everybody of the team but its admins" : "Let a frozen team go on",
+    access: "admin",
+    answers: {
+      200: { description: "The team. Nobody submits while it is frozen; what runs goes on.", schema: teamBody },
+    },
+    errors: [],
+    async handle(call) {
+      const { env, caller } = call;
+      return {
+        status: 200,
+        body: teamWire(await askTeam(env, caller.team, (team) => team.freezeTeam(frozen, actorOf(call)))),
+      };
+    },
+  });
+}
+
+/** A caller's team exists: nobody else is let in. */
+function teamWire(team: TeamSummary | null): z.input<typeof teamBody> {
+  if (team === null) throw new Error("a caller's team exists");
+  const { id, name, plan, createdAt, frozenAt } = team;
+  return { id, name, plan, created_at: isoTime(createdAt), frozen_at: isoTime(frozenAt) };
 }

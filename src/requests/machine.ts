@@ -6,6 +6,7 @@ import { CANCEL_GAP_MS, DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts
 import { Move, UPSTREAM_EFFECTS } from "./move.ts";
 import { pollGapMs } from "./schedule.ts";
 import {
+  type Bill,
   type EffectOrder,
   hasEnded,
   type RequestError,
@@ -49,6 +50,8 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     endedBy: null,
     error: null,
     settledAt: null,
+    chargedMicro: null,
+    costSource: "unknown",
     deliveredAfter: null,
     recoveredAt: null,
   };
@@ -179,9 +182,16 @@ export function transition(
     case "settled":
       if (!hasEnded(state.stage)) return ignored("has not ended");
       if (state.settledAt !== null) return ignored("settled before");
-      move.change({ settledAt: now }).drop("settle").note("settled");
+      move.change({ settledAt: now }).drop("settle").note("settled", billed(move, event.bill));
       for (const endpoint of event.endpoints) move.owe(["deliver", endpoint], now);
       return move;
+
+    case "charge_told":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (state.chargedMicro === event.bill.chargedMicro && state.costSource === event.bill.source) {
+        return ignored("told before");
+      }
+      return move.note("charge_told", billed(move, event.bill));
 
     case "delivered":
       if (event.target === "request") move.change({ deliveredAfter: event.attempts });
@@ -323,7 +333,7 @@ function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
 function reopen(move: Move): void {
   const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null, deliveredAfter: null };
   move
-    .change({ ...fresh, recoveredAt: move.now })
+    .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
     .drop("settle", ["deliver", "request"])
     .note("recovered");
 }
@@ -418,6 +428,17 @@ function timeRanOut(move: Move): Transition {
   }
   if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
   return move.drop("expire");
+}
+
+/** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
+function billed(move: Move, { chargedMicro, source, charged }: Bill): NonNullable<TimelineNote["detail"]> {
+  const { error, cost } = move.state;
+  move.change({
+    ...{ chargedMicro, costSource: source },
+    error: error === null || charged === null ? error : { ...error, charged },
+  });
+  const above = chargedMicro !== null && cost.estimatedMicro !== null && chargedMicro > cost.estimatedMicro;
+  return above ? { source, above_estimate: true } : { source };
 }
 
 /** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */

@@ -1,6 +1,7 @@
 // The request object as callers read it: snake_case, URLs spelled with this reader's base, raw JSON kept as it was written.
 // One spelling for the API, the event stream and customer webhooks. Imports types, json, mirror's URLs.
 
+import { moneyText } from "../access/money.ts";
 import type { Config } from "../env.ts";
 import { objectText, parseTree, RawText, valueAt } from "../json.ts";
 import { fileName, filePath } from "../mirror/urls.ts";
@@ -84,7 +85,12 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
       output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? inPlace?.get(n) ?? "")),
     files: files.map((file, n) => spellFile(file, urls[n] ?? null)),
     error: state.error === null ? null : new RawText(spellError(state.error)),
-    cost: { currency: "USD", estimated: null, charged: null, source: "unknown" },
+    cost: {
+      currency: "USD",
+      estimated: money(state.cost.estimatedMicro),
+      charged: money(state.chargedMicro),
+      source: state.costSource,
+    },
     user: state.user,
     key_id: state.keyId,
     tags: state.tags,
@@ -147,6 +153,11 @@ function spellWebhook({ state, deliveries }: RequestView): Record<string, unknow
 /** JSON text that was checked when it came in. */
 function raw(text: string | null): RawText | null {
   return text === null ? null : new RawText(text);
+}
+
+/** Unknown is shown as unknown, never as zero. */
+function money(micro: number | null): string | null {
+  return micro === null ? null : moneyText(micro);
 }
 
 function isoTime(at: number | null): string | null {

@@ -1,32 +1,37 @@
-// The one admit-and-start road that every surface takes: Team.admit, then the tracker's start, retried until it is certain
-// what became of it. A 5xx after a paid start would make every client post again, so 503 is said only once it is closed.
+// The one admit-and-start road that every surface takes: the plan's rules on the input, Team.admit, then the tracker's start,
+// retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
+// said only once it is closed.
 
+import type { Measures } from "../access/measures.ts";
+import type { Price } from "../access/prices.ts";
 import type { LimitState } from "../access/quota.ts";
 import { askTeam } from "../access/team.ts";
-import type { AdmitInput } from "../access/types.ts";
+import type { ActingFor, AdmitAnswer, Credential, PlanInUse, QuoteAnswer, Refused } from "../access/types.ts";
 import type { Env } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
+import { type JsonTree, printTree } from "../json.ts";
 import { SECOND_MS, START_RETRY_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
+import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 import { begun } from "./record.ts";
 import { trackerFor } from "./stub.ts";
 import { keepText } from "./texts.ts";
 import type { RequestView, StartInput, StoredText, UpstreamOptions } from "./types.ts";
 
-/** A submit as the edge understood it. `inputText` is the model input's JSON text with its numbers as written. */
-export interface SubmitWork {
+/** A submit as the edge understood it. */
+export interface SubmitWork extends ActingFor {
   team: string;
-  digest: string;
+  /** The plan that applies, as far as the edge knows; Team has the last word. */
+  plan: PlanInUse;
   model: string;
-  inputText: string;
-  user: string | null;
-  tags: Record<string, string>;
+  /** The model's input as it was sent. */
+  input: JsonTree;
   metadata: string | null;
   options: UpstreamOptions;
   startTimeoutS: number | null;
   webhookUrl: string | null;
   idempotencyKey: string | null;
-  /** Hash of all that makes the submit what it is: another one under the same idempotency key is refused. */
+  /** Hash of all that makes the submit what it is, model and user included; compared when the submit comes again. */
   bodyHash: string;
   origin: string;
 }
@@ -34,6 +39,14 @@ export interface SubmitWork {
 export type SubmitAnswer =
   | { kind: "accepted"; view: RequestView; replayed: boolean; limits: LimitState[] }
   | { kind: "refused"; refusal: Refusal; limits: LimitState[] };
+
+/** What a request would cost; money in micro-USD, null = not known. */
+export interface Quote {
+  kind: "quoted";
+  estimatedMicro: number | null;
+  price: Price | null;
+  measures: Measures;
+}
 
 /** Admits and starts. Production ends a Worker whose client leaves, so the road runs inside `waitUntil` and is awaited. */
 export function submitRequest(
@@ -46,12 +59,39 @@ export function submitRequest(
   return road;
 }
 
+/** Prices a request as a submit of it would be, its limits aside. Reserves nothing. */
+export async function quoteRequest(
+  env: Env,
+  work: Pick<SubmitWork, "team" | "plan" | "model" | "input"> & { credential: Credential },
+): Promise<Quote | Refused> {
+  const { team, credential, model } = work;
+  const judgeable = { ...work, webhookUrl: null };
+  const ask = async (planHash: string, measures: Measures | null): Promise<QuoteAnswer> => {
+    return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
+  };
+  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(work.plan, judgeable, ask);
+  if (judged.kind === "refused") return answer.kind === "refused" ? answer : judged;
+  if (answer.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
+  return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
+}
+
 async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> {
-  const proposedId = env.TRACKER.newUniqueId().toString();
-  const { digest, model, user, tags, idempotencyKey, bodyHash } = work;
-  const admit: AdmitInput = { digest, requestId: proposedId, model, user, tags, idempotencyKey, bodyHash };
-  const admitted = await askTeam(env, work.team, (team) => team.admit(admit));
-  if (admitted.kind === "refused") return { kind: "refused", refusal: admitted.refusal, limits: admitted.limits ?? [] };
+  const requestId = env.TRACKER.newUniqueId().toString();
+  const { credential, user, visitor, ip, tags, model, idempotencyKey, bodyHash } = work;
+  const post = { credential, user, visitor, ip, tags, requestId, model, idempotencyKey, bodyHash };
+  const ask = async (planHash: string, measures: Measures | null): Promise<AdmitAnswer> => {
+    return askTeam(env, work.team, (stub) => stub.admit({ ...post, planHash, measures }));
+  };
+  const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(work.plan, work, ask);
+  if (admitted.kind === "refused") {
+    return { kind: "refused", refusal: admitted.refusal, limits: "limits" in admitted ? (admitted.limits ?? []) : [] };
+  }
+  if (judged.kind === "refused") {
+    const view = admitted.kind === "admitted" ? await startedBefore(env, work.team, admitted.requestId) : null;
+    if (view === null || admitted.kind !== "admitted") return { ...judged, limits: [] };
+    return { kind: "accepted", view, replayed: true, limits: admitted.limits };
+  }
+  if (admitted.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
   const id = admitted.requestId;
   const request: Omit<StartInput, "input"> = {
     id,
@@ -65,15 +105,21 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     webhookUrl: work.webhookUrl,
     startTimeoutS: work.startTimeoutS,
     origin: work.origin,
+    cost: admitted.cost,
     admittedAt: admitted.admittedAt,
   };
-  const started = await startUntilCertain(env, request, work.inputText);
+  const started = await startUntilCertain(env, request, printTree(judged.tree));
   const { replayed, limits } = admitted;
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
   await askTeam(env, work.team, (team) => team.release(id));
   logEvent("submit.closed", { request: id, team: work.team });
   const detail = "The request could not be started and was closed. Nothing was sent or charged: submit it again.";
   return { kind: "refused", refusal: refusal("internal", detail, { requestId: id, status: 503 }), limits: [] };
+}
+
+/** The request that an earlier post made, where today's rules would refuse that post: it is shown, never started from here. */
+async function startedBefore(env: Env, team: string, id: string): Promise<RequestView | null> {
+  return (await trackerFor(env, id).read({ team, user: null })) as RequestView | null;
 }
 
 /** Starts on fresh stubs for START_RETRY_MS; then closes, unless it turns out to have started after all. */
@@ -91,7 +137,7 @@ async function startUntilCertain(
       if (closing) {
         const answer = await trackerFor(env, id).closeIfUnstarted();
         if (answer.kind === "unstarted") return { kind: "closed" };
-        const view = (await trackerFor(env, id).read(team)) as RequestView | null;
+        const view = (await trackerFor(env, id).read({ team, user: null })) as RequestView | null;
         if (view !== null) return { kind: "started", view };
       }
       input ??= await keepText(env.FILES, { team, request: id, name: "input" }, inputText);

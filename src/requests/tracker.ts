@@ -17,9 +17,11 @@ import { alarmAt, nextDue, quickened, taken, withoutDeadLeases } from "./schedul
 import { RequestStore, type TextName } from "./store.ts";
 import { keepDescribed } from "./texts.ts";
 import {
+  type Bill,
   type Effect,
   hasEnded,
   isShownInPlace,
+  isVisible,
   type RequestEvent,
   type RequestRecord,
   type RequestView,
@@ -27,6 +29,7 @@ import {
   type StoredText,
   type TimelineEntry,
   type UpstreamEnd,
+  type Viewer,
   type Watch,
 } from "./types.ts";
 
@@ -85,20 +88,20 @@ export class RequestTracker extends DurableObject<Env> {
     return { kind: "started", view: this.#view(this.#mustLoad()) };
   }
 
-  /** The state as this team may see it; null for another team's request, an unknown or a closed one. */
-  async read(team: string): Promise<RequestView | null> {
-    const record = this.#owned(team);
+  /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
+  async read(viewer: Viewer): Promise<RequestView | null> {
+    const record = this.#seenBy(viewer);
     if (record === null) return null;
     await this.#arm();
     return this.#view(record);
   }
 
-  async timeline(team: string, afterSeq: number): Promise<TimelineEntry[] | null> {
-    return this.#owned(team) === null ? null : this.#store.timeline(afterSeq);
+  async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
+    return this.#seenBy(viewer) === null ? null : this.#store.timeline(afterSeq);
   }
 
-  async cancel(team: string): Promise<CancelAnswer> {
-    if (this.#owned(team) === null) return { kind: "not_found" };
+  async cancel(viewer: Viewer): Promise<CancelAnswer> {
+    if (this.#seenBy(viewer) === null) return { kind: "not_found" };
     const step = this.#apply({ type: "cancel_requested" });
     await this.#arm();
     const view = this.#view(step.record);
@@ -137,6 +140,14 @@ export class RequestTracker extends DurableObject<Env> {
     return { kind: "heard" };
   }
 
+  /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
+  async tellCharge(team: string, bill: Bill): Promise<RequestView | null> {
+    if (this.#seenBy({ team, user: null }) === null) return null;
+    this.#apply({ type: "charge_told", bill });
+    await this.#arm();
+    return this.#view(this.#mustLoad());
+  }
+
   /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
   async closeIfUnstarted(): Promise<CloseAnswer> {
     const record = this.#load();
@@ -153,8 +164,8 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** A hold: a hibernatable socket that hears every new revision. The Worker keeps the client waiting, not this object. */
   override async fetch(request: Request): Promise<Response> {
-    const team = request.headers.get("Sluice-Team") ?? "";
-    const record = this.#owned(team);
+    const viewer = JSON.parse(request.headers.get("Sluice-Viewer") ?? "null") as Viewer | null;
+    const record = viewer && this.#seenBy(viewer);
     if (record === null) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const pair = new WebSocketPair();
@@ -389,9 +400,9 @@ export class RequestTracker extends DurableObject<Env> {
     return this.ctx.getWebSockets().length > 0 ? "waiting" : "none";
   }
 
-  #owned(team: string): RequestRecord | null {
+  #seenBy(viewer: Viewer): RequestRecord | null {
     const record = this.#load();
-    return record !== null && record.state.team === team ? record : null;
+    return record !== null && isVisible(record.state, viewer) ? record : null;
   }
 
   #load(): RequestRecord | null {

@@ -1,6 +1,7 @@
 // What a request is: its stages, its state, the events that move it, the effects it owes. One sentence on each case.
-// Types and the few total functions over them; imports errors (types) only.
+// Types and the few total functions over them; imports types only.
 
+import type { AdmittedCost, CostSource } from "../access/types.ts";
 import type { ErrorCode } from "../errors.ts";
 
 /** Ours. `held` to `storing` are open, the last three are ends. */
@@ -78,10 +79,24 @@ export interface StartInput {
   startTimeoutS: number | null;
   /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
   origin: string;
+  /** What the admit said about money: it holds for the request whatever prices and plans say later. */
+  cost: AdmittedCost;
   admittedAt: number;
 }
 
 export type Identity = Omit<StartInput, "input" | "admittedAt">;
+
+/** Who asks about a request: a team's key that sees all of the team's, or somebody who sees the requests of one user. */
+export interface Viewer {
+  team: string;
+  /** Null: every user's. */
+  user: string | null;
+}
+
+/** Whether a request is there for this viewer at all: what is somebody else's is answered like an id that nobody made. */
+export function isVisible(request: Pick<StartInput, "team" | "user">, viewer: Viewer): boolean {
+  return request.team === viewer.team && (viewer.user === null || request.user === viewer.user);
+}
 
 /** The whole state of one request. Times are epoch milliseconds. */
 export interface RequestState extends Identity {
@@ -125,6 +140,9 @@ export interface RequestState extends Identity {
   endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
   error: RequestError | null;
   settledAt: number | null;
+  /** What it cost, in micro-USD, once the team's ledger has said so; null = not known. */
+  chargedMicro: number | null;
+  costSource: CostSource;
   /** Tries until the caller's `webhook_url` took the end; null before. */
   deliveredAfter: number | null;
   recoveredAt: number | null;
@@ -216,6 +234,13 @@ export type UpstreamEnd =
 /** Who looks at a request right now: nobody, somebody who waits for its end, somebody who follows its progress. */
 export type Watch = "none" | "waiting" | "following";
 
+/** What the team's ledger says that a request cost. `charged` null: as its error said before. */
+export interface Bill {
+  chargedMicro: number | null;
+  source: CostSource;
+  charged: boolean | null;
+}
+
 /** Everything that can happen to a request, in the past tense. */
 export type RequestEvent =
   /** The account gave the turn; connection known, call about to be made. */
@@ -270,7 +295,9 @@ export type RequestEvent =
   | { type: "cancel_given_up" }
   /** The expire row came due: start time-out while held, or the grace of an uncertain submit. */
   | { type: "time_ran_out" }
-  | { type: "settled"; endpoints: string[] }
+  | { type: "settled"; endpoints: string[]; bill: Bill }
+  /** A person said what nobody could know: whether an uncertain request was charged. */
+  | { type: "charge_told"; bill: Bill }
   | { type: "delivered"; target: string; attempts: number }
   | { type: "delivery_parked"; target: string };
 

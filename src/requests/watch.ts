@@ -3,20 +3,20 @@
 // hold is never an error.
 
 import type { Env } from "../env.ts";
-import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS } from "../limits.ts";
+import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../limits.ts";
 import { askTracker, trackerOf } from "./stub.ts";
-import { hasEnded, type RequestView, type Watch } from "./types.ts";
+import { hasEnded, type RequestView, type Viewer, type Watch } from "./types.ts";
 
 /** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
 export interface Watched {
   env: Pick<Env, "TRACKER">;
   id: string;
-  team: string;
+  viewer: Viewer;
 }
 
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
- * yielded for a request this team cannot see. `following` makes polls show progress; `waiting` is for the end alone. A
+ * yielded for a request that this viewer cannot see. `following` makes polls show progress; `waiting` is for the end alone. A
  * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
  */
 export async function* changes(
@@ -26,6 +26,7 @@ export async function* changes(
 ): AsyncGenerator<RequestView> {
   let bell = await openBell(watched, watch);
   let seen = "";
+  let lastLook = false;
   try {
     for (;;) {
       if (bell.isBroken()) bell = await openBell(watched, watch);
@@ -37,7 +38,13 @@ export async function* changes(
         const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
         if (mark !== seen) yield view;
         seen = mark;
-        if (hasEnded(view.state.stage)) return;
+        if (hasEnded(view.state.stage)) {
+          // What it cost is known a moment after the end: worth the moment, not more.
+          if (view.state.settledAt !== null || lastLook) return;
+          lastLook = true;
+          await Promise.race([rung, after(SETTLED_WAIT_MS)]);
+          continue;
+        }
       }
       const left = until - Date.now();
       if (left <= 0) return;
@@ -48,7 +55,7 @@ export async function* changes(
   }
 }
 
-/** Waits until `enough` says so or `until` has come, and answers the last view; null for a request this team cannot see. */
+/** Waits until `enough` says so or `until` has come, and answers the last view; null for a request that this viewer cannot see. */
 export async function hold(
   watched: Watched,
   until: number,
@@ -67,7 +74,7 @@ type ReadView = { kind: "read"; view: RequestView } | { kind: "not_visible" | "u
 async function readView(watched: Watched): Promise<ReadView> {
   try {
     const view = (await askTracker(watched.env, watched.id, (tracker) =>
-      tracker.read(watched.team),
+      tracker.read(watched.viewer),
     )) as RequestView | null;
     return view === null ? { kind: "not_visible" } : { kind: "read", view };
   } catch {
@@ -115,13 +122,21 @@ async function openBell(watched: Watched, watch: Watch): Promise<Bell> {
 /** Null when no socket is to be had: the hold then lives on its re-reads. */
 async function connect(watched: Watched, watch: Watch): Promise<WebSocket | null> {
   try {
-    const headers = { Upgrade: "websocket", "Sluice-Team": watched.team, "Sluice-Watch": watch };
+    const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
     const answer = await trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers });
     answer?.webSocket?.accept();
     return answer?.webSocket ?? null;
   } catch {
     return null;
   }
+}
+
+/** JSON that a header can carry: user names may hold any character. */
+function asciiJson(viewer: Viewer): string {
+  return JSON.stringify(viewer).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function after(ms: number): Promise<void> {

@@ -116,13 +116,13 @@ const FAILURES: Failure[] = [
     how: "refuses the content",
     prompt: "sandbox:refused",
     error: { code: "content_refused", retryable: false, detail: [{ type: "content_policy_violation" }] },
-    chargedByWebhook: "unknown",
+    chargedByWebhook: true,
   },
   {
     how: "finds the input invalid when it runs",
     prompt: "sandbox:invalid",
     error: { code: "invalid_input", retryable: false, detail: "The input could not be processed" },
-    chargedByWebhook: "unknown",
+    chargedByWebhook: true,
   },
   {
     how: "crashes with 503",

@@ -88,7 +88,9 @@ describe("a route", () => {
       method: "GET",
       answers: { 204: { description: "Nothing." } },
       async handle() {
-        const violated = [{ name: "day", limit: 5, used: 5, resetAt: Date.UTC(2026, 10, 23) }];
+        const violated = [
+          { name: "day", per: "usd", limit: 5_000_000, used: 4_999_999, resetAt: Date.UTC(2026, 10, 23) } as const,
+        ];
         const extra = { hint: "Wait.", retryAfterS: 9, violated, requestId: "r1" };
         return { refusal: refusal("rate_limited", "Too much.", extra), headers: { RateLimit: '"day";r=0;t=1' } };
       },
@@ -99,7 +101,7 @@ describe("a route", () => {
     expect(response.headers.get("RateLimit")).toBe('"day";r=0;t=1');
     expect(await json(response)).toMatchObject({
       ...{ hint: "Wait.", message: "Too much.", retryable: true, request_id: "r1" },
-      violated_policies: [{ name: "day", limit: 5, used: 5, reset: "2026-11-23T00:00:00.000Z" }],
+      violated_policies: [{ name: "day", limit: "5.000000", used: "4.999999", reset: "2026-11-23T00:00:00.000Z" }],
     });
   });
 

@@ -15,6 +15,7 @@ import {
   owed,
   RUNNING,
   recordAt,
+  SETTLED,
   START_AT,
   STORED,
   TAKEN,
@@ -157,9 +158,9 @@ describe("the end", () => {
   });
 
   it("is told to the ledger once, and then to each endpoint", () => {
-    const settled = onward(recordAt("completed"), { type: "settled", endpoints: ["request", "whk_1"] });
+    const settled = onward(recordAt("completed"), { ...SETTLED, endpoints: ["request", "whk_1"] });
     expect(owed(settled)).toBe("deliver:request at +1 s, deliver:whk_1 at +1 s");
-    expect(step(settled, { type: "settled", endpoints: ["whk_2"] }).ignored).toBe("settled before");
+    expect(step(settled, { ...SETTLED, endpoints: ["whk_2"] }).ignored).toBe("settled before");
     const delivered = onward(settled, { type: "delivered", target: "whk_1", attempts: 5 });
     expect(delivered.state.deliveredAfter).toBeNull();
     expect(owed(delivered)).toBe("deliver:request at +1 s");

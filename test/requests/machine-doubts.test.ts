@@ -14,6 +14,7 @@ import {
   owed,
   RUNNING,
   recordAt,
+  SETTLED,
   STORED,
   TAKEN,
   type Told,
@@ -172,8 +173,6 @@ describe("a report about another request at fal", () => {
     }
   });
 });
-
-const SETTLED: Told<"settled"> = { type: "settled", endpoints: ["request"] };
 
 describe("an end that was said only for want of an answer", () => {
   const uncertain = onward(recordAt("uncertain"), TIME_OUT, SETTLED);

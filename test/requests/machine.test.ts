@@ -14,6 +14,7 @@ import {
   owed,
   RUNNING,
   recordAt,
+  SETTLED,
   STAGES,
   STORED,
   TAKEN,
@@ -57,7 +58,8 @@ const EVENTS: Record<string, RequestEvent> = {
   "cancel too late": { type: "cancel_too_late" },
   "cancel given up": { type: "cancel_given_up" },
   "time ran out": { type: "time_ran_out" },
-  settled: { type: "settled", endpoints: ["request"] },
+  settled: SETTLED,
+  "charge told": { type: "charge_told", bill: { chargedMicro: 3_000, source: "reserved", charged: true } },
   delivered: { type: "delivered", target: "request", attempts: 2 },
   "delivery parked": { type: "delivery_parked", target: "request" },
 };
@@ -98,6 +100,7 @@ cancel too late           ·           ·           ·           =           =  
 cancel given up           =           =           =           =           =           =           =           =           =
 time ran out              failed      =           failed      =           =           =           =           =           =
 settled                   ·           ·           ·           ·           ·           ·           =           =           =
+charge told               ·           ·           ·           ·           ·           ·           =           =           =
 delivered                 =           =           =           =           =           =           =           =           =
 delivery parked           =           =           =           =           =           =           =           =           =
 `;

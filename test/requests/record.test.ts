@@ -25,6 +25,7 @@ import {
   owed,
   RUNNING,
   recordAt,
+  SETTLED,
   START_AT,
   STORED,
   TAKEN,
@@ -197,7 +198,7 @@ describe("a try that failed", () => {
   });
 
   it("for the last time parks a delivery, which stays to be seen and can be owed again", () => {
-    const settled = onward(recordAt("completed"), { type: "settled", endpoints: ["request"] });
+    const settled = onward(recordAt("completed"), SETTLED);
     const { record, tried } = withTry(settled, "deliver:request");
     const tired = withRow(record, { ...tried, failures: DELIVER_RETRY_MS.length });
     const step = failed(tired, tried, failure, LATER, 0.5);

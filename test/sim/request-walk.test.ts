@@ -14,7 +14,7 @@ import {
   type RequestRecord,
   type UpstreamEnd,
 } from "../../src/requests/types.ts";
-import { aStart } from "../support/requests.ts";
+import { aStart, SETTLED } from "../support/requests.ts";
 
 const seed = Number(process.env.WALK_SEED ?? Date.now() % 1_000_000_007);
 const stepsWanted = Number(process.env.WALK_STEPS ?? 30_000);
@@ -145,7 +145,7 @@ function anOutcome(
     case "hash":
       return { type: "file_hashed", n: Number(row.target), sha256: "cd" };
     case "settle":
-      return { type: "settled", endpoints: dice.chance(0.5) ? ["request"] : [] };
+      return { ...SETTLED, endpoints: dice.chance(0.5) ? ["request"] : [] };
     case "deliver":
       return { type: "delivered", target: row.target ?? "", attempts: 1 };
     case "cancel":
@@ -378,7 +378,7 @@ function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
     case "hash":
       return { type: "file_hashed", n: Number(row.target), sha256: "ab" };
     case "settle":
-      return { type: "settled", endpoints: [] };
+      return { ...SETTLED, endpoints: [] };
     case "deliver":
       return { type: "delivered", target: row.target ?? "", attempts: 1 };
     case "expire":

@@ -3,6 +3,7 @@
 
 import { advanced, begun } from "../../src/requests/record.ts";
 import type {
+  Bill,
   FileSource,
   RequestError,
   RequestEvent,
@@ -30,6 +31,7 @@ export function aStart(changes: Partial<StartInput> = {}): StartInput {
     webhookUrl: null,
     startTimeoutS: null,
     origin: "https://sluice.test",
+    cost: { estimatedMicro: null, price: null, exact: false },
     admittedAt: START_AT,
     ...changes,
   };
@@ -84,6 +86,9 @@ export const RUNNING: Told<"progress_seen"> = {
   queuePosition: null,
   watch: "none",
 };
+/** The ledger's answer about a request whose price nobody knows. */
+export const UNKNOWN_BILL: Bill = { chargedMicro: null, source: "unknown", charged: null };
+export const SETTLED: Told<"settled"> = { type: "settled", endpoints: ["request"], bill: UNKNOWN_BILL };
 export const STORED: Told<"file_stored"> = {
   type: "file_stored",
   n: 0,

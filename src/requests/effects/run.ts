@@ -23,7 +23,7 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
     case "hash":
       return runHash(context, Number(effect.target));
     case "settle":
-      return runSettle(context);
+      return runSettle(context, effect);
     case "deliver":
       return runDeliver(context, effect);
     case "cancel":

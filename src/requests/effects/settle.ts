@@ -1,18 +1,87 @@
-// The `settle` effect: the end told to the team's ledger, and to the account whether webhooks do arrive.
+// The `settle` effect: the end told to the team's ledger, which says what it cost, and to the account whether webhooks do
+// arrive. Under a plan with `exact_cost` it buys one result call first, because only that answer tells the billed units.
 
+import { type Measures, measureOutput } from "../../access/measures.ts";
 import { teamFor } from "../../access/team.ts";
+import type { Settled } from "../../access/types.ts";
 import type { Env } from "../../env.ts";
+import { parseTree, plainCopy } from "../../json.ts";
+import { EXACT_COST_TRIES } from "../../limits.ts";
 import { accountFor } from "../../upstream/account.ts";
-import type { RequestState } from "../types.ts";
+import { createUpstreamClient } from "../../upstream/client.ts";
+import { loadText } from "../texts.ts";
+import type { Bill, Effect, RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { takeTurn, troubled } from "./turn.ts";
 
-export async function runSettle(context: EffectContext): Promise<EffectOutcome> {
-  const { state } = context.record();
-  const settlement = settlementOf(state);
-  if (settlement === null) return happened({ type: "settled", endpoints: [] });
-  await teamFor(context.env, state.team).settle(settlement);
+/** The status of a model's refusal: whether it is charged is the plan's to say. */
+const REFUSED_BY_MODEL = 422;
+
+export async function runSettle(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const { state, files } = context.record();
+  const ended = settlementOf(state);
+  if (ended === null) return { kind: "obsolete" };
+  const bought = wantsUnits(state) && effect.failures < EXACT_COST_TRIES ? await buyUnits(context, state) : null;
+  if (bought !== null && "kind" in bought) return bought;
+  const units = bought?.units ?? state.billableUnits;
+  const settled = await teamFor(context.env, state.team).settle({
+    ...ended,
+    units,
+    measured: units === null && state.stage === "completed" ? await measured(context, state) : null,
+    outputBytes: files.reduce((sum, file) => sum + (file.status === "stored" ? (file.bytes ?? 0) : 0), 0),
+    failure: state.error === null ? null : { status: state.error.upstreamStatus },
+  });
   await tellAboutWebhooks(context.env, state).catch(() => undefined);
-  return happened({ type: "settled", endpoints: state.webhookUrl === null ? [] : ["request"] });
+  const endpoints = state.webhookUrl === null ? [] : ["request"];
+  return happened({ type: "settled", endpoints, bill: billOf(state, settled) }, bought === null ? 0 : 1);
+}
+
+/** The ledger's answer as the request keeps it. Of a 422 the plan decided whether it is charged; the rest is as it was said. */
+function billOf({ error }: RequestState, { chargedMicro, source, verdict }: Settled): Bill {
+  const decided = error?.upstreamStatus === REFUSED_BY_MODEL && verdict !== "keep";
+  return { chargedMicro, source, charged: decided ? verdict === "take" : null };
+}
+
+function wantsUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
+  return cost.exact && cost.price !== null && stage === "completed" && billableUnits === null && upstreamId !== null;
+}
+
+/** The units that fal billed. An answer without them is one too: then the output is measured. */
+async function buyUnits(
+  context: EffectContext,
+  { upstreamId, model, connection }: RequestState,
+): Promise<{ units: string | null } | EffectOutcome> {
+  const turn = await takeTurn(context, "result");
+  if (turn !== null) return turn;
+  const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
+  if (result.kind === "later") return troubled(context, result);
+  if (result.kind !== "output") return { units: null };
+  result.permit.release();
+  return { units: result.billableUnits };
+}
+
+/** What the output shows of itself, where the price asks for it. Null: it cannot be read, and what was reserved counts. */
+async function measured(context: EffectContext, { cost }: RequestState): Promise<Measures | null> {
+  switch (cost.price?.unit) {
+    case undefined:
+    case "thousand_characters":
+      return null;
+    case "request":
+      return measureOutput(null);
+    case "image":
+    case "megapixel":
+    case "second": {
+      const output = context.text("output");
+      const loaded = output && (await loadText(context.env.FILES, output));
+      if (loaded?.kind !== "loaded") return null;
+      try {
+        const parsed = parseTree(loaded.text);
+        return parsed === null ? null : measureOutput(plainCopy(parsed.tree));
+      } finally {
+        loaded.permit.release();
+      }
+    }
+  }
 }
 
 export interface Settlement {

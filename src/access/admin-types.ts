@@ -1,0 +1,143 @@
+// What a team's administration is asked and what it answers, as data that crosses RPC. Times are epoch milliseconds.
+// Types only; imports types.
+
+import type { KeyKind } from "./keys.ts";
+import type { Plan } from "./plan.ts";
+import type { PriceTable } from "./prices.ts";
+import type { LimitState } from "./quota.ts";
+import type { KeyTerms, Scope } from "./types.ts";
+
+/** Who makes a change, and from where: a key's id, or "operator". */
+export interface Actor {
+  id: string;
+  ip: string | null;
+}
+
+export interface TeamSummary {
+  id: string;
+  name: string;
+  plan: string;
+  createdAt: number;
+  frozenAt: number | null;
+}
+
+export interface NamedPlan {
+  name: string;
+  plan: Plan;
+}
+
+/** A key at its making or rotation, the only times its text is told. */
+export interface NewKey {
+  id: string;
+  secret: string;
+}
+
+export interface KeyWish extends KeyTerms {
+  kind: KeyKind;
+  name: string;
+  scopes: Scope[];
+  expiresAt: number | null;
+}
+
+/** A user as the team's admins see it. A user that nobody has heard of is one without a history. */
+export interface UserSummary {
+  user: string;
+  frozenAt: number | null;
+  /** What is used of the limits of the team's plan that count this user alone. */
+  limits: LimitState[];
+}
+
+/** A price table and when it came into force; `actor` is null for the one that a team begins with. */
+export interface PricesInForce {
+  table: PriceTable;
+  since: number | null;
+  actor: string | null;
+}
+
+export interface AuditEntry {
+  seq: number;
+  at: number;
+  /** A key's id, or "operator". */
+  actor: string;
+  ip: string | null;
+  /** `subject.verb_in_past`. */
+  action: string;
+  target: string | null;
+  detail: Record<string, string | number | boolean | null>;
+}
+
+/** `nextBefore`: the `before` of the next page; null at the end. */
+export interface AuditPage {
+  data: AuditEntry[];
+  nextBefore: number | null;
+}
+
+/** A limit in USD has come so far. Amounts are decimal text. */
+export interface LimitAlert {
+  limitName: string;
+  scope: string;
+  /** Whom the limit counts: "team", a key's id, a user, "tag=value". */
+  subject: string;
+  percent: number;
+  limitUsd: string;
+  usedUsd: string;
+  resetAt: number | null;
+}
+
+/** A line of the team's event feed. */
+export interface TeamEvent {
+  id: string;
+  type: "limit.alert";
+  at: number;
+  data: LimitAlert;
+}
+
+/** At which percentages of a limit in USD an event is written, and the latest that were. */
+export interface Alerts {
+  percents: number[];
+  latest: TeamEvent[];
+}
+
+/** What usage may be grouped by. */
+export type UsageGroup = "day" | "model" | "user" | "key" | "tag";
+
+export interface UsageQuery {
+  /** UTC days, both included ("2026-11-01"). */
+  from: string;
+  to: string;
+  groupBy: UsageGroup[];
+  user: string | null;
+  model: string | null;
+  keyId: string | null;
+  /** With `tag` in `groupBy`: only tags of this name. */
+  tagName: string | null;
+}
+
+/** Sums of a group. Requests that are not settled yet are in `requests` only. Money is micro-USD. */
+export interface UsageSums {
+  requests: number;
+  completed: number;
+  failed: number;
+  canceled: number;
+  /** Ended without a charge, because upstream bills none. */
+  refunded: number;
+  /** Charged, but nobody knows how much: they add nothing to `chargedMicro`. */
+  unknownCost: number;
+  /** Charged more than was reserved. */
+  aboveEstimate: number;
+  /** Settled after the month of their submit was over, and booked on the day they were settled. */
+  late: number;
+  chargedMicro: number;
+  refundedMicro: number;
+}
+
+export interface UsageRow extends UsageSums {
+  group: Partial<Record<UsageGroup, string>>;
+}
+
+/** The operator's or an admin's word on a charge that nobody could judge. `usdMicro` null: what was reserved. */
+export interface ChargeWord {
+  requestId: string;
+  charged: boolean;
+  usdMicro: number | null;
+}

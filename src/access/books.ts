@@ -1,0 +1,44 @@
+// All stores of a team over one database: what a decision may read and write. Whoever decides gets these and the time, and
+// the Team object wraps each decision in one transaction. Imports the stores.
+
+import { AuditStore } from "./audit-store.ts";
+import { EventStore } from "./event-store.ts";
+import { IndexStore } from "./index-store.ts";
+import { IssuerStore } from "./issuer-store.ts";
+import { KeyStore } from "./key-store.ts";
+import { LedgerStore } from "./ledger-store.ts";
+import { PeopleStore } from "./people-store.ts";
+import { PriceStore } from "./price-store.ts";
+import { ReplayStore } from "./replay-store.ts";
+import { TeamStore } from "./team-store.ts";
+import { UsageStore } from "./usage-store.ts";
+
+export interface Books {
+  team: TeamStore;
+  keys: KeyStore;
+  issuers: IssuerStore;
+  people: PeopleStore;
+  prices: PriceStore;
+  ledger: LedgerStore;
+  index: IndexStore;
+  replays: ReplayStore;
+  usage: UsageStore;
+  events: EventStore;
+  audit: AuditStore;
+}
+
+export function openBooks(sql: SqlStorage): Books {
+  return {
+    team: new TeamStore(sql),
+    keys: new KeyStore(sql),
+    issuers: new IssuerStore(sql),
+    people: new PeopleStore(sql),
+    prices: new PriceStore(sql),
+    ledger: new LedgerStore(sql),
+    index: new IndexStore(sql),
+    replays: new ReplayStore(sql),
+    usage: new UsageStore(sql),
+    events: new EventStore(sql),
+    audit: new AuditStore(sql),
+  };
+}

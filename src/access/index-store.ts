@@ -1,0 +1,132 @@
+// The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker.
+// Also when the tracker has to be asked about it. Imports types. Decides nothing; every method is synchronous.
+
+import type { IndexStatus, ListInput, Outcome, RequestSummary } from "./types.ts";
+
+/** A line of the index. */
+export interface IndexedRequest extends RequestSummary {
+  /** When to ask the tracker what became of it; null once it has ended. */
+  sweepAt: number | null;
+  /** When its user was forgotten: nothing of its content is here any more. */
+  erasedAt: number | null;
+}
+
+/** Where a page of the index goes on: the last line that was shown. */
+export interface ListPosition {
+  createdAt: number;
+  id: string;
+}
+
+type RequestRow = {
+  id: string;
+  key_id: string;
+  user: string | null;
+  model: string;
+  tags: string;
+  status: string;
+  created_at: number;
+  sweep_at: number | null;
+  ended_at: number | null;
+  erased_at: number | null;
+};
+
+const COLUMNS = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at, erased_at";
+
+export class IndexStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  insert(request: IndexedRequest): void {
+    this.#sql.exec(
+      `INSERT INTO request (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[request.id, request.keyId, request.user, request.model, JSON.stringify(request.tags), request.status],
+      ...[request.createdAt, request.sweepAt, request.endedAt, request.erasedAt],
+    );
+  }
+
+  request(id: string): IndexedRequest | null {
+    const [row] = this.#sql.exec<RequestRow>(`SELECT ${COLUMNS} FROM request WHERE id = ?`, id);
+    return row === undefined ? null : lineOf(row);
+  }
+
+  /** Puts the question to the tracker off. A request that has ended is not asked about. */
+  setSweep(id: string, sweepAt: number): void {
+    this.#sql.exec("UPDATE request SET sweep_at = ? WHERE id = ? AND sweep_at IS NOT NULL", sweepAt, id);
+  }
+
+  end(id: string, outcome: Outcome, endedAt: number): void {
+    this.#sql.exec("UPDATE request SET status = ?, ended_at = ?, sweep_at = NULL WHERE id = ?", outcome, endedAt, id);
+  }
+
+  remove(id: string): void {
+    this.#sql.exec("DELETE FROM request WHERE id = ?", id);
+  }
+
+  /** Requests whose time to be asked about has come, longest waiting first. */
+  toAsk(now: number, limit: number): string[] {
+    const query = "SELECT id FROM request WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
+    return this.#sql
+      .exec<{ id: string }>(query, now, limit)
+      .toArray()
+      .map((row) => row.id);
+  }
+
+  /** When the next of them is due, overdue ones included; null when all have ended. */
+  nextSweepAt(): number | null {
+    const query = "SELECT sweep_at FROM request WHERE sweep_at IS NOT NULL ORDER BY sweep_at LIMIT 1";
+    const [row] = this.#sql.exec<{ sweep_at: number }>(query);
+    return row?.sweep_at ?? null;
+  }
+
+  /** How many lines name this user. */
+  countOf(user: string): number {
+    return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM request WHERE user = ?", user).one().n;
+  }
+
+  /** One page, newest first, after `position`. A rare match walks the whole index: reads are cheap. */
+  list(filter: ListInput, position: ListPosition | null, limit: number): RequestSummary[] {
+    const where: string[] = [];
+    const values: (string | number)[] = [];
+    const also = (condition: string, ...bound: (string | number)[]) => {
+      where.push(condition);
+      values.push(...bound);
+    };
+    if (filter.status !== undefined) also("status = ?", filter.status);
+    if (filter.model !== undefined) also("model = ?", filter.model);
+    if (filter.user !== undefined) also("user = ?", filter.user);
+    if (filter.from !== undefined) also("created_at >= ?", filter.from);
+    if (filter.to !== undefined) also("created_at < ?", filter.to);
+    if (filter.tag !== undefined) {
+      const [name = "", ...rest] = filter.tag.split("=");
+      if (rest.length === 0) also("EXISTS (SELECT 1 FROM json_each(tags) WHERE key = ?)", name);
+      else also("EXISTS (SELECT 1 FROM json_each(tags) WHERE key = ? AND value = ?)", name, rest.join("="));
+    }
+    if (position !== null) also("(created_at, id) < (?, ?)", position.createdAt, position.id);
+    const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
+    const query = `SELECT ${COLUMNS} FROM request ${condition} ORDER BY created_at DESC, id DESC LIMIT ?`;
+    return this.#sql
+      .exec<RequestRow>(query, ...values, limit)
+      .toArray()
+      .map((row) => summaryOf(row));
+  }
+}
+
+function lineOf(row: RequestRow): IndexedRequest {
+  return { ...summaryOf(row), sweepAt: row.sweep_at, erasedAt: row.erased_at };
+}
+
+function summaryOf(row: RequestRow): RequestSummary {
+  return {
+    id: row.id,
+    keyId: row.key_id,
+    user: row.user,
+    model: row.model,
+    tags: JSON.parse(row.tags) as Record<string, string>,
+    status: row.status as IndexStatus,
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
+  };
+}

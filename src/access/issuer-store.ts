@@ -1,0 +1,73 @@
+// The SQL of a team's issuers and their keys, and of the exchanges that each address made. Rows in, types out.
+// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+
+import type { IssuerKeys } from "./issuer-keys.ts";
+import { type Issuer, issuerSchema } from "./issuers.ts";
+
+/** An issuer and the keys that were last got for it. */
+export interface KeptIssuer {
+  issuer: Issuer;
+  keys: IssuerKeys | null;
+}
+
+type IssuerRow = { body: string; keys: string | null; keys_fetched_at: number | null };
+
+export class IssuerStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** By name. */
+  all(): KeptIssuer[] {
+    const rows = this.#sql.exec<IssuerRow>("SELECT body, keys, keys_fetched_at FROM issuer ORDER BY name").toArray();
+    return rows.map(keptIssuer);
+  }
+
+  byName(name: string): KeptIssuer | null {
+    const query = "SELECT body, keys, keys_fetched_at FROM issuer WHERE name = ?";
+    const [row] = this.#sql.exec<IssuerRow>(query, name);
+    return row === undefined ? null : keptIssuer(row);
+  }
+
+  /** Writes an issuer. Its keys are forgotten when they come from elsewhere now: they may be another's. */
+  put(issuer: Issuer): void {
+    const before = this.byName(issuer.name);
+    this.#sql.exec(
+      "INSERT INTO issuer (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+      ...[issuer.name, JSON.stringify(issuer)],
+    );
+    if (before === null || before.issuer.jwks_url === issuer.jwks_url) return;
+    this.#sql.exec("UPDATE issuer SET keys = NULL, keys_fetched_at = NULL WHERE name = ?", issuer.name);
+  }
+
+  putKeys(name: string, keys: IssuerKeys): void {
+    this.#sql.exec("UPDATE issuer SET keys = ?, keys_fetched_at = ? WHERE name = ?", keys.json, keys.fetchedAt, name);
+  }
+
+  /** Whether there was one. */
+  remove(name: string): boolean {
+    return this.#sql.exec("DELETE FROM issuer WHERE name = ?", name).rowsWritten > 0;
+  }
+
+  /** Until when an address has used up its exchanges with a key, as GCRA keeps it (epoch ms); 0 for a new one. */
+  mintedUntil(keyId: string, ip: string): number {
+    const query = "SELECT minted_until FROM mint WHERE key_id = ? AND ip = ?";
+    const [row] = this.#sql.exec<{ minted_until: number }>(query, keyId, ip);
+    return row?.minted_until ?? 0;
+  }
+
+  /** Keeps it, and drops a few rows whose time is over. */
+  putMintedUntil(keyId: string, ip: string, until: number, now: number, cleanUpRows: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO mint (key_id, ip, minted_until) VALUES (?, ?, ?)", keyId, ip, until);
+    const over = "SELECT key_id, ip FROM mint WHERE minted_until < ? ORDER BY minted_until LIMIT ?";
+    this.#sql.exec(`DELETE FROM mint WHERE (key_id, ip) IN (${over})`, now, cleanUpRows);
+  }
+}
+
+function keptIssuer(row: IssuerRow): KeptIssuer {
+  const issuer = issuerSchema.parse(JSON.parse(row.body));
+  const { keys, keys_fetched_at: fetchedAt } = row;
+  return { issuer, keys: keys === null || fetchedAt === null ? null : { json: keys, fetchedAt } };
+}

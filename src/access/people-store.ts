@@ -1,0 +1,37 @@
+// The SQL of a team's users: who is stopped, and how somebody is forgotten. A user needs no row to exist.
+// Decides nothing; every method is synchronous.
+
+export class PeopleStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Since when a user is stopped; null when not. */
+  frozenAt(user: string): number | null {
+    const [row] = this.#sql.exec<{ frozen_at: number }>("SELECT frozen_at FROM frozen_user WHERE user = ?", user);
+    return row?.frozen_at ?? null;
+  }
+
+  freeze(user: string, at: number): void {
+    this.#sql.exec("INSERT OR IGNORE INTO frozen_user (user, frozen_at) VALUES (?, ?)", user, at);
+  }
+
+  resume(user: string): void {
+    this.#sql.exec("DELETE FROM frozen_user WHERE user = ?", user);
+  }
+
+  /**
+   * Takes a user's name and tags out of the index and the usage, and orders each of their requests removed. Sums stay:
+   * `alias` stands for the user from now on.
+   */
+  forget(user: string, alias: string, at: number): void {
+    this.#sql.exec(
+      "INSERT OR IGNORE INTO removal (request_id, ordered_at) SELECT id, ? FROM request WHERE user = ?",
+      ...[at, user],
+    );
+    this.#sql.exec("UPDATE request SET user = ?, tags = '{}', erased_at = ? WHERE user = ?", alias, at, user);
+    this.#sql.exec("UPDATE usage SET user = ? WHERE user = ?", alias, user);
+  }
+}

@@ -1,0 +1,19 @@
+// One page of the request index. Imports the index and its cursors; reads only.
+
+import { refusal } from "../errors.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import type { IndexStore } from "./index-store.ts";
+import type { ListAnswer, ListInput } from "./types.ts";
+
+/** Newest first. `limit` is at least 1. */
+export function listRequests(index: IndexStore, input: ListInput): ListAnswer {
+  const position = input.cursor === undefined ? null : decodeCursor(input.cursor);
+  if (input.cursor !== undefined && position === null) {
+    const hint = "Pass `next_cursor` of the page before, as it was.";
+    return { kind: "refused", refusal: refusal("invalid_request", "`cursor` is not one of ours.", { hint }) };
+  }
+  const rows = index.list(input, position, input.limit + 1);
+  const data = rows.slice(0, input.limit);
+  const last = data.at(-1);
+  return { kind: "page", data, nextCursor: rows.length > data.length && last ? encodeCursor(last) : null };
+}

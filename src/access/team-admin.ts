@@ -1,0 +1,87 @@
+// What admins may do with a team beside its keys: plans, prices, users, freezing, alerts. Each change writes its audit line
+// in the same transaction. Synchronous over the stores, with the clock passed in.
+
+import { randomText } from "../ids.ts";
+import { HISTORY_LIMIT_MAX } from "../limits.ts";
+import type { Actor, Alerts, TeamSummary, UserSummary } from "./admin-types.ts";
+import type { Books } from "./books.ts";
+import { noSuchPlan } from "./key-admin.ts";
+import type { Plan } from "./plan.ts";
+import type { PriceTable } from "./prices.ts";
+import { limitStates } from "./quota.ts";
+import type { Refused } from "./types.ts";
+
+/** Characters of the name that stands for a forgotten user in sums. */
+const ALIAS_CHARS = 12;
+
+export function putPlan(books: Books, name: string, plan: Plan, by: Actor, now: number): void {
+  books.team.putPlan(name, plan);
+  books.audit.note(by, "plan.written", name, { limits: plan.limits.length }, now);
+}
+
+/** Chooses the plan of all whose credential has none of its own. What was counted stays counted. */
+export function choosePlan(
+  books: Books,
+  name: string,
+  by: Actor,
+  now: number,
+): { kind: "chosen"; team: TeamSummary } | Refused {
+  if (books.team.plan(name) === null) return { kind: "refused", refusal: noSuchPlan(name) };
+  books.team.choosePlan(name);
+  books.audit.note(by, "team.plan_chosen", name, {}, now);
+  return { kind: "chosen", team: books.team.team() };
+}
+
+/** Stops everybody but admins, or lets them go on. Again: the same answer. */
+export function freezeTeam(books: Books, frozen: boolean, by: Actor, now: number): TeamSummary {
+  const team = books.team.team();
+  if ((team.frozenAt !== null) === frozen) return team;
+  books.team.setFrozen(frozen ? now : null);
+  books.audit.note(by, frozen ? "team.frozen" : "team.resumed", null, {}, now);
+  return books.team.team();
+}
+
+export function putAlerts(books: Books, percents: number[], by: Actor, now: number): void {
+  books.team.setAlertPercents(percents);
+  books.audit.note(by, "alerts.written", null, { percents: percents.join(" ") }, now);
+}
+
+export function alertsOf({ team, events }: Books): Alerts {
+  return { percents: team.alertPercents(), latest: events.latest("limit.alert", HISTORY_LIMIT_MAX) };
+}
+
+export function putPrices(books: Books, table: PriceTable, by: Actor, now: number): void {
+  books.prices.put(table, by.id, now);
+  books.audit.note(by, "prices.written", null, { entries: Object.keys(table).length }, now);
+}
+
+/** A user, whether or not anybody has heard of them, with what the team's plan counts for them alone. */
+export function userSummary(books: Books, user: string, now: number): UserSummary {
+  const found = books.team.plan(books.team.team().plan);
+  const own = (found?.plan.limits ?? []).filter((limit) => limit.scope === "user");
+  const subjects = { keyId: "", user, visitor: null, ip: null, tags: {} };
+  const limits = limitStates(own, (id) => books.ledger.counter(id), subjects, now);
+  return { user, frozenAt: books.people.frozenAt(user), limits };
+}
+
+/** Stops a user, or lets them go on. Again: the same answer. */
+export function freezeUser(books: Books, user: string, frozen: boolean, by: Actor, now: number): UserSummary {
+  if ((books.people.frozenAt(user) !== null) !== frozen) {
+    if (frozen) books.people.freeze(user, now);
+    else books.people.resume(user);
+    books.audit.note(by, frozen ? "user.frozen" : "user.resumed", user, {}, now);
+  }
+  return userSummary(books, user, now);
+}
+
+/**
+ * Forgets a user: their requests lose name and tags and are to be removed, sums stay under a name that says nothing. The
+ * audit says that it was done, not to whom; what was done to them before stays in it, and so do tags of the team's own in
+ * sums, a block, and until their time is over counters and idempotency keys: without those a limit could be reset by it.
+ */
+export function forgetUser(books: Books, user: string, by: Actor, now: number): void {
+  const requests = books.index.countOf(user);
+  const alias = `forgotten:${randomText(ALIAS_CHARS)}`;
+  books.people.forget(user, alias, now);
+  books.audit.note(by, "user.forgotten", alias, { requests }, now);
+}
