@@ -27,6 +27,11 @@ const variables = {
   ADMIN_TOKEN: "test-admin-token-of-at-least-32-bytes",
 };
 
+/** The fuzz's seed and length, so that a run can be repeated: code inside workerd does not see this process's environment. */
+const fuzz = Object.fromEntries(
+  ["FUZZ_SEED", "FUZZ_ATTEMPTS"].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+);
+
 export default defineConfig({
   test: {
     silent: "passed-only",
@@ -43,7 +48,7 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: variables,
+              bindings: { ...variables, ...fuzz },
               outboundService: "sandbox",
               workers: [
                 {

@@ -94,6 +94,7 @@ function sandboxVariables(sandboxUrl: string, url: string): Variables {
     FAL_JWKS_URL: `${sandboxUrl}/.well-known/jwks.json`,
     FAL_MEDIA_HOSTS: sandboxUrl,
     PUBLIC_URL: url,
+    TURNSTILE_VERIFY_URL: `${sandboxUrl}/turnstile/v0/siteverify`,
   };
 }
 

@@ -1,15 +1,25 @@
 // The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed,
 // or why the event changes nothing. State says what callers are told; orders say what is still owed.
-// Pure: no `this`, no fetch, no storage, no clock. Imports types, schedule's poll rhythm and limits.
+// The arrows of ends are in ends.ts, those of mere claims in claims.ts.
+// Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, move, schedule's poll rhythm, limits and types.
 
-import { CANCEL_GAP_MS, DOORBELL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
-import { Move, UPSTREAM_EFFECTS } from "./move.ts";
+import { CANCEL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
+import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
+import {
+  billed,
+  endReported,
+  errorOf,
+  fileSettled,
+  isReopenable,
+  reopen,
+  resultLost,
+  submitUncertain,
+} from "./ends.ts";
+import { ignored, Move } from "./move.ts";
 import { pollGapMs } from "./schedule.ts";
 import {
-  type Bill,
   type EffectOrder,
   hasEnded,
-  type RequestError,
   type RequestEvent,
   type RequestFile,
   type RequestState,
@@ -281,124 +291,6 @@ function resultPending(move: Move, watch: Watch): Transition {
     .note("result_pending");
 }
 
-/** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
-function candidateDisproved(move: Move): Transition {
-  return move.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_disproved");
-}
-
-function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
-  const { state, now } = move;
-  const recovers = isReopenable(state) && event.source === "webhook";
-  if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
-    if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
-    return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
-  }
-  if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
-    return candidateDisproved(move);
-  }
-  const known = {
-    upstreamId: state.upstreamId ?? event.upstreamId,
-    metrics: event.metrics ?? state.metrics,
-    billableUnits: event.billableUnits ?? state.billableUnits,
-    endFingerprint: event.fingerprint,
-    queuePosition: null,
-  };
-  move.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
-  if (recovers) reopen(move);
-  switch (event.end.kind) {
-    case "error":
-      return move.end("failed", event.source, event.end.error);
-    case "canceled":
-      return move.end("canceled", event.source, null);
-    case "output": {
-      move.files = event.end.files.map((file, n) => newFile(n, file));
-      move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
-      if (move.files.length === 0) return move.end("completed", event.source, null);
-      move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
-      for (const file of move.files) move.owe(["mirror", file.n], now);
-      return move;
-    }
-  }
-}
-
-/**
- * The one exception to "an end is final", once: an end that was said only for want of an answer is reopened by whoever
- * proves the answer later, a verified webhook or the submit's own late reply (docs/decisions/reopened-ends.md).
- */
-function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
-  const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
-  return stage === "failed" && forWantOfAnAnswer && recoveredAt === null;
-}
-
-function reopen(move: Move): void {
-  const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null, deliveredAfter: null };
-  move
-    .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
-    .drop("settle", ["deliver", "request"])
-    .note("recovered");
-}
-
-function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
-  const { state, now } = move;
-  const note = { reason };
-  switch (state.stage) {
-    case "submitting":
-      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
-      return move.change({ candidateId }).note("doorbell", note);
-    case "uncertain":
-      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
-      return move.change({ candidateId }).owe("fetch_result", now).note("doorbell", note);
-    case "queued":
-    case "running": {
-      // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
-      if (state.doorbellAt !== null && state.doorbellAt >= now) return move.hasten("poll", state.doorbellAt);
-      const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
-      return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
-    }
-    default:
-      return ignored("nothing to look at");
-  }
-}
-
-function doorbell(detail: { reason: string }): TimelineNote {
-  return { what: "doorbell", detail };
-}
-
-function strangerReported(move: Move, userId: string, claim: string, candidateId: string | null): Transition {
-  const { state, now } = move;
-  const candidateUser = { userId, claim };
-  switch (state.stage) {
-    case "submitting":
-      return move.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("webhook_unpinned");
-    case "uncertain":
-      if (candidateId === null) return ignored("nothing to look at");
-      return move.change({ candidateUser, candidateId }).owe("fetch_result", now).note("webhook_unpinned");
-    case "queued":
-    case "running":
-      return move.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
-    default:
-      return ignored("nothing to prove");
-  }
-}
-
-function fileSettled(move: Move, event: Extract<RequestEvent, { type: "file_stored" | "file_given_up" }>): Transition {
-  const { state, files, now } = move;
-  const file = files[event.n];
-  if (state.stage !== "storing" || file?.status !== "pending") return ignored("no such pending file");
-  move.drop(["mirror", event.n]);
-  if (event.type === "file_stored") {
-    const { contentType, bytes, sha256 } = event.stored;
-    move.file(event.n, { status: "stored", contentType, bytes, sha256 });
-    move.note("stored", { file: event.n, bytes });
-    if (sha256 === null) move.owe(["hash", event.n], now);
-  } else {
-    move.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
-    move.note("file_given_up", { file: event.n, code: event.code });
-  }
-  if (move.files.some((each) => each.status === "pending")) return move;
-  return move.end("completed", state.endedBy ?? "poll", null);
-}
-
 function cancelRequested(move: Move): Transition {
   const { state, now } = move;
   switch (state.stage) {
@@ -430,64 +322,8 @@ function timeRanOut(move: Move): Transition {
   return move.drop("expire");
 }
 
-/** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
-function billed(move: Move, { chargedMicro, source, charged }: Bill): NonNullable<TimelineNote["detail"]> {
-  const { error, cost } = move.state;
-  move.change({
-    ...{ chargedMicro, costSource: source },
-    error: error === null || charged === null ? error : { ...error, charged },
-  });
-  const above = chargedMicro !== null && cost.estimatedMicro !== null && chargedMicro > cost.estimatedMicro;
-  return above ? { source, above_estimate: true } : { source };
-}
-
-/** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */
-function isAboutAnother(state: RequestState, upstreamId: string | null): boolean {
-  return state.upstreamId !== null && upstreamId !== null && state.upstreamId !== upstreamId;
-}
-
-/** fal has the request and no end is known. */
-function isUpstream(state: RequestState): boolean {
-  return state.stage === "queued" || state.stage === "running";
-}
-
 /** While held, a start time-out is ours to keep; once fal has the request, fal keeps what is left of it. */
 function startTimeoutOrders(state: RequestState): EffectOrder[] {
   if (state.startTimeoutS === null) return [];
   return [{ do: "owe", kind: "expire", dueAt: state.createdAt + state.startTimeoutS * 1000 }];
-}
-
-function newFile(n: number, source: Pick<RequestFile, "path" | "source" | "claimedType" | "claimedName">): RequestFile {
-  return { ...source, n, status: "pending", contentType: null, bytes: null, sha256: null, error: null };
-}
-
-function errorOf(
-  code: RequestError["code"],
-  message: string,
-  retryable: boolean,
-  charged: RequestError["charged"],
-): RequestError {
-  return { code, message, detail: null, retryable, charged, upstreamStatus: null };
-}
-
-function submitUncertain(): RequestError {
-  return errorOf(
-    "submit_uncertain",
-    "The call to the model provider got no clear answer, and nothing has proven since that it was taken. It was not sent again, so that it cannot be paid twice.",
-    false,
-    "unknown",
-  );
-}
-
-function resultLost(): RequestError {
-  return errorOf(
-    "result_lost",
-    "The model provider took the request but no longer knows it. Whether it was charged is not known.",
-    false,
-    "unknown",
-  );
-}
-
-function ignored(reason: string, notes: TimelineNote[] = []): Transition {
-  return { kind: "ignored", reason, notes };
 }

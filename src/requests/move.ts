@@ -75,3 +75,8 @@ export class Move implements Extract<Transition, { kind: "applied" }> {
 function named(name: OwedName): { kind: EffectOrder["kind"]; target?: string } {
   return typeof name === "string" ? { kind: name } : { kind: name[0], target: String(name[1]) };
 }
+
+/** An event that changes nothing, and why; notes are for what is worth a line all the same. */
+export function ignored(reason: string, notes: TimelineNote[] = []): Transition {
+  return { kind: "ignored", reason, notes };
+}

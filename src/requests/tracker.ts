@@ -9,7 +9,6 @@ import { faultName, logEvent } from "../log.ts";
 import { accountFor } from "../upstream/account.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
-import { type Settlement, settlementOf } from "./effects/settle.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { DescribedOutput } from "./output.ts";
 import { advanced, advancedWithin, begun, deferred, failed, type Step, type Try, withRow } from "./record.ts";
@@ -37,8 +36,8 @@ export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "clos
 export type CancelAnswer =
   | { kind: "canceled" | "requested" | "already_ended"; view: RequestView }
   | { kind: "not_found" };
-/** `unstarted`: a tombstone was written and no start can follow. `ended` is what Team's ledger has to hear. */
-export type CloseAnswer = { kind: "unstarted" } | { kind: "started"; ended: Settlement | null };
+/** `unstarted`: a tombstone was written and no start can follow. */
+export type CloseAnswer = { kind: "unstarted" | "started" };
 
 /** A verified webhook: fal signed it, our token was right. Whether its user id is ours is found out here. */
 export interface WebhookReport {
@@ -153,7 +152,7 @@ export class RequestTracker extends DurableObject<Env> {
     const record = this.#load();
     if (record !== null) {
       await this.#arm();
-      return { kind: "started", ended: settlementOf(record.state) };
+      return { kind: "started" };
     }
     this.#transact(() => {
       this.#store.migrate();

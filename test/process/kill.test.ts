@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
-import { chanceOf, children, eventually, freePorts, isRunning, pause } from "../support/process.ts";
+import { chanceOf, children, eventually, freePorts, isRunning, pause, workerRuntimes } from "../support/process.ts";
 
 const KILLS = Number(process.env.KILLS ?? 3);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
@@ -87,16 +87,8 @@ async function stop(): Promise<void> {
   await eventually("no process stays", 10_000, async () => ([...seen].some(isRunning) ? null : true));
 }
 
-/** The Worker's own runtime; not the sandbox's, and not the one that wrangler keeps before it to hold the port. */
-function runtimes(): number[] {
-  const wranglers = children().filter(({ args }) => /--config wrangler\.toml/.test(args));
-  const theirs = wranglers.flatMap(({ pid }) => children(pid)).filter(({ name }) => name === "workerd");
-  const own = theirs.filter(({ args }) => !args.includes(`:${environment.PORT} `)).map(({ pid }) => pid);
-  return [...new Set(own)];
-}
-
 async function kill(): Promise<void> {
-  const victims = runtimes();
+  const victims = workerRuntimes(Number(environment.PORT));
   expect(victims.length).toBeGreaterThan(0);
   for (const pid of victims) process.kill(pid, "SIGKILL");
   await eventually("the runtime dies", 5_000, async () => (victims.some(isRunning) ? null : true));

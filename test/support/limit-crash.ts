@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { launch, type Running } from "../../scripts/launcher.ts";
 import { microOf } from "../../src/access/money.ts";
 import type { SeenRequest, SeenTeam } from "./limit-verdict.ts";
-import { chanceOf, children, eventually, freePorts, isRunning, pause } from "./process.ts";
+import { chanceOf, children, eventually, freePorts, isRunning, pause, workerRuntimes } from "./process.ts";
 
 export const PLACES = 7;
 const MODEL = "fal-ai/flux/schnell";
@@ -271,11 +271,4 @@ function amount(value: number | string): number {
   const micro = microOf(value);
   if (micro === null) throw new Error(`not an amount of USD: ${value}`);
   return micro;
-}
-
-/** The Worker's own runtimes; not the sandbox's, and not the one that wrangler keeps before it to hold the port. */
-function workerRuntimes(port: number): number[] {
-  const wranglers = children().filter(({ args }) => /--config wrangler\.toml/.test(args));
-  const theirs = wranglers.flatMap(({ pid }) => children(pid)).filter(({ name }) => name === "workerd");
-  return [...new Set(theirs.filter(({ args }) => !args.includes(`:${port} `)).map(({ pid }) => pid))];
 }

@@ -81,3 +81,10 @@ export async function eventually<T>(what: string, patienceMs: number, check: () 
     await pause(200);
   }
 }
+
+/** The Worker's own runtimes; not the sandbox's, and not the one that wrangler keeps before it to hold the port. */
+export function workerRuntimes(port: number): number[] {
+  const wranglers = children().filter(({ args }) => /--config wrangler\.toml/.test(args));
+  const theirs = wranglers.flatMap(({ pid }) => children(pid)).filter(({ name }) => name === "workerd");
+  return [...new Set(theirs.filter(({ args }) => !args.includes(`:${port} `)).map(({ pid }) => pid))];
+}
