@@ -208,6 +208,8 @@ export const PLAN_ORIGINS_MAX = 50;
 export const PUBLISHABLE_DEDUPE_S = 30;
 /** Longest window in which equal posts may count as one request. Above it, people mean two. */
 export const DEDUPE_MAX_S = 3_600;
+/** A visitor's equal post is looked for this long past its time: longer than runs take, so that a reload finds one that is open. */
+export const RECENT_POST_KEPT_MS = 24 * HOUR_MS;
 /** Most days that a plan may keep anything; who wants more keeps it for good (null). */
 export const RETENTION_MAX_DAYS = 3_650;
 /** A thousand million dollars. Sums of several such still fit a safe integer of micro-dollars. */

@@ -146,11 +146,14 @@ function earlierRequest(
     return found === null || row.bodyHash === bodyHash ? found : { refusal: bodyDiffers(row.requestId) };
   }
   if (identity.plan.dedupe_s === 0) return null;
-  const equal = books.replays.byContent({ keyId, user, bodyHash }, now);
-  const found = equal === null ? null : find(equal, true);
+  const equal = books.replays.byContent({ keyId, user, bodyHash });
+  const found = equal === null ? null : find(equal.requestId, true);
+  if (equal === null || found === null || "refusal" in found) return null;
+  const { status } = found.request;
+  // A visitor who reloads the page in the middle of a long run wants that run, however long it takes.
+  if (equal.expiresAt <= now) return input.visitor !== null && status === "open" ? found : null;
   // Who posts again after a failure wants another try.
-  if (found === null || "refusal" in found) return null;
-  return found.request.status === "open" || found.request.status === "completed" ? found : null;
+  return status === "open" || status === "completed" ? found : null;
 }
 
 /** An idempotency key is the caller's own word on what is the same, so content is compared only without one. */

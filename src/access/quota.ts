@@ -60,13 +60,7 @@ export interface Violation extends NamedViolation {
 }
 
 export type QuotaAnswer =
-  | {
-      kind: "ok";
-      take: Take[];
-      writes: CounterWrite[];
-      /** Names of the limits in USD on which this request counts nothing, because its price is not known. */
-      unpriced: string[];
-    }
+  | { kind: "ok"; take: Take[]; writes: CounterWrite[] }
   | {
       kind: "over";
       violated: Violation[];
@@ -153,7 +147,6 @@ export function check(
 ): QuotaAnswer {
   const violated: Violation[] = [];
   const takes = new Map<string, Take>();
-  const unpriced: string[] = [];
   for (const { limit, slot } of slotsOf(limits, subjects, now)) {
     const value = read(slot.id);
     const amount = demandOn(limit.per, demand);
@@ -162,12 +155,11 @@ export function check(
       const { name, scope, per, window, limit: size, used } = stateOf(limit, slot, value, now);
       violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
     }
-    if (limit.per === "usd" && amount === null) unpriced.push(limit.name);
     takes.set(slot.id, { ...slot, amount: amount ?? 0, ...raised(slot, value, amount ?? 0, now) });
   }
   if (violated.length === 0) {
     const take = [...takes.values()];
-    return { kind: "ok", take, writes: take.filter((each) => each.amount > 0).map(writeOf), unpriced };
+    return { kind: "ok", take, writes: take.filter((each) => each.amount > 0).map(writeOf) };
   }
   if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded" };
   const wait = Math.max(...violated.map((violation) => violation.resetAt - now));

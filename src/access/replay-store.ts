@@ -1,5 +1,7 @@
 // The SQL of posts that may come again: by the caller's idempotency key for a day, by their content within `dedupe_s`.
-// A row whose request was released means nothing; whoever reads one looks the request up. Imports nothing.
+// A row whose request was released means nothing; whoever reads one looks the request up. Imports limits.
+
+import { RECENT_POST_KEPT_MS } from "../limits.ts";
 
 export interface IdempotencyRow {
   requestId: string;
@@ -46,13 +48,13 @@ export class ReplayStore {
     );
   }
 
-  /** The request of an equal post whose time is not over. */
-  byContent(name: PostName, now: number): string | null {
-    const [row] = this.#sql.exec<{ request_id: string }>(
-      "SELECT request_id FROM recent_post WHERE name = ? AND expires_at > ?",
-      ...([postText(name), now] as const),
+  /** The request of the last equal post, also for a while after its time is over. */
+  byContent(name: PostName): { requestId: string; expiresAt: number } | null {
+    const [row] = this.#sql.exec<{ request_id: string; expires_at: number }>(
+      "SELECT request_id, expires_at FROM recent_post WHERE name = ?",
+      postText(name),
     );
-    return row?.request_id ?? null;
+    return row === undefined ? null : { requestId: row.request_id, expiresAt: row.expires_at };
   }
 
   putContent(name: PostName, requestId: string, expiresAt: number): void {
@@ -62,13 +64,13 @@ export class ReplayStore {
     );
   }
 
-  /** Deletes rows that are over their time, at most `limit` of each kind. */
+  /** Deletes rows that are over their time (posts: RECENT_POST_KEPT_MS over it), at most `limit` of each kind. */
   cleanUp(now: number, limit: number): void {
     const overKeys =
       "SELECT key_id, user, idempotency_key FROM idempotency WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
     this.#sql.exec(`DELETE FROM idempotency WHERE (key_id, user, idempotency_key) IN (${overKeys})`, now, limit);
     const overPosts = "SELECT name FROM recent_post WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
-    this.#sql.exec(`DELETE FROM recent_post WHERE name IN (${overPosts})`, now, limit);
+    this.#sql.exec(`DELETE FROM recent_post WHERE name IN (${overPosts})`, now - RECENT_POST_KEPT_MS, limit);
   }
 }
 

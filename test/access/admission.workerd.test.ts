@@ -456,7 +456,9 @@ describe("equal posts within dedupe_s", () => {
     const first = await team.admitted({ credential, visitor: "v", ip: "a" });
     expect(await team.admitted({ credential, visitor: "v", ip: "a" })).toBe(first);
     pass(PUBLISHABLE_DEDUPE_S * SECOND_MS);
-    expect(await team.admitted({ credential, visitor: "v", ip: "a" })).not.toBe(first);
+    expect(await team.admitted({ credential, visitor: "v", ip: "a" }), "it is still open").toBe(first);
+    await team.stub.settle(anEnd(first, "take"));
+    expect(await team.admitted({ credential, visitor: "v", ip: "a" }), "it has ended").not.toBe(first);
   });
 });
 

@@ -111,7 +111,7 @@ describe("whom a limit counts for", () => {
     ["tag:toString", anna],
   ])("a %s limit does not apply to a request that has none", (scope, subjects) => {
     const limits = [requests(0, { scope })];
-    expect(check(limits, () => 0, subjects, one, NOON)).toEqual({ kind: "ok", take: [], writes: [], unpriced: [] });
+    expect(check(limits, () => 0, subjects, one, NOON)).toEqual({ kind: "ok", take: [], writes: [] });
     expect(limitStates(limits, () => 0, subjects, NOON)).toEqual([]);
   });
 
@@ -219,7 +219,7 @@ describe("a window that slides", () => {
 
 describe("checking", () => {
   it("takes nothing without limits", () => {
-    const nothing = { kind: "ok", take: [], writes: [], unpriced: [] };
+    const nothing = { kind: "ok", take: [], writes: [] };
     expect(check([], () => 0, anna, costs(5), NOON)).toEqual(nothing);
   });
 
@@ -246,12 +246,12 @@ describe("checking", () => {
   it.each<[string, PlanLimit]>([
     ["a day", usd("0.01")],
     ["an hour", usd("0.01", { window: "1h" })],
-  ])("counts an unknown price as nothing within %s, flags it, and refuses it once nothing is left", (_what, limit) => {
+  ])("counts an unknown price as nothing within %s, and refuses it once nothing is left", (_what, limit) => {
     const books = ledger();
     const first = books.admit([limit], costs(null), NOON);
-    expect(first).toMatchObject({ kind: "ok", unpriced: ["usd"], writes: [] });
+    expect(first).toMatchObject({ kind: "ok", writes: [] });
     expect(usedOf(books, [limit], NOON)).toEqual([0]);
-    expect(books.admit([limit], costs(10_000), NOON)).toMatchObject({ kind: "ok", unpriced: [] });
+    expect(books.admit([limit], costs(10_000), NOON)).toMatchObject({ kind: "ok" });
     expect(books.admit([limit], costs(null), NOON)).toMatchObject({ kind: "over", code: "quota_exceeded" });
   });
 

@@ -2,7 +2,7 @@
 // come, and the day costs two dollars at most.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../support/people.ts";
 import { type Answer, call, freezeClocks, passTime, runToEnd, Team, upstreamRequests } from "../support/world.ts";
 
@@ -223,6 +223,8 @@ it("A9: a visitor who reloads gets the running request back, not a second charge
   const again = await after.post("a cat");
   expect([again.status, again.body.id]).toEqual([202, first.body.id]);
   expect(again.headers.get("Idempotent-Replayed")).toBe("true");
+  await passTime(2 * MINUTE_MS);
+  expect((await after.post("a cat")).body.id, "long past 30 s").toBe(first.body.id);
   const open = await after.ask<{ data: { id: string }[] }>("GET", "/v1/requests?status=open");
   expect(open.body.data.map(({ id }) => id)).toContain(first.body.id);
   expect(await after.limits()).toMatchObject([{ used: 3 }, { used: "0.450000" }]);

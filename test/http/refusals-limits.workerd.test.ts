@@ -1,0 +1,109 @@
+// Who is over a limit, on every route that the router lists: what admits refuses and says which limit, the rest costs nothing
+// and goes on. A route that declares both refusals admits, and has to be given an example here.
+
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import * as z from "zod";
+import { teamFor } from "../../src/access/team.ts";
+import { routes } from "../../src/app.ts";
+import type { Route } from "../../src/http/route.ts";
+import { call, json, newKey, newTeam } from "../support/edge.ts";
+import { anEnd, MODEL } from "../support/team.ts";
+
+const PAGE = "https://app.example";
+const TAGS = { job: "7" };
+
+/** What is posted to a route that admits. */
+const EXAMPLES: Record<string, { path: string; body: unknown }> = {
+  "POST /v1/requests": { path: "/v1/requests", body: { model: MODEL, input: { prompt: "another cat" } } },
+};
+
+type Scope = "team" | "key" | "user" | "visitor" | "ip" | "tag:job";
+
+/** Room for one, what it says when that is taken, and when it counts. */
+const LIMITS: [string, Record<string, unknown> & { scope: Scope }, number, string][] = [
+  ...(["team", "key", "user", "visitor", "ip", "tag:job"] as const).map((scope): (typeof LIMITS)[number] => [
+    ...([`requests of a day, by ${scope}`, { scope, per: "request", limit: 1, window: "1d" }] as const),
+    ...([402, "quota_exceeded"] as const),
+  ]),
+  ["requests of a month", { scope: "team", per: "request", limit: 1, window: "1mo" }, 402, "quota_exceeded"],
+  ["requests of an hour", { scope: "team", per: "request", limit: 1, window: "1h" }, 429, "rate_limited"],
+  ["requests of a minute", { scope: "user", per: "request", limit: 1, window: "1m" }, 429, "rate_limited"],
+  ["requests at once", { scope: "user", per: "concurrent", limit: 1 }, 429, "rate_limited"],
+  ["money of a day", { scope: "key", per: "usd", limit: "0.003", window: "1d" }, 402, "quota_exceeded"],
+  ["money of an hour", { scope: "team", per: "usd", limit: "0.003", window: "1h" }, 402, "quota_exceeded"],
+  ["bytes of a day", { scope: "user", per: "output_byte", limit: 1_000, window: "1d" }, 402, "quota_exceeded"],
+];
+
+interface Person {
+  key: string;
+  headers: Record<string, string>;
+}
+
+/** Somebody who has used up the one limit of the team's plan. */
+async function overLimit(limit: Record<string, unknown> & { scope: Scope }): Promise<Person> {
+  const { team, key: admin } = await newTeam({ limits: [{ name: "only", ...limit }] });
+  await call("PUT", "/v1/prices", { key: admin, body: { [MODEL]: { unit: "request", usd: "0.003" } } });
+  const person = limit.scope === "visitor" || limit.scope === "ip" ? await visitor(admin) : await member(admin);
+  const response = await call("POST", "/v1/requests", {
+    ...person,
+    body: { model: MODEL, input: { prompt: "a cat" }, tags: TAGS },
+  });
+  expect(response.status, "the first has room").toBe(202);
+  const id = String((await json(response)).id);
+  if (limit.per === "output_byte") await teamFor(env, team).settle(anEnd(id, "take", { outputBytes: 1_000 }));
+  return person;
+}
+
+async function member(admin: string): Promise<Person> {
+  const { secret } = await newKey(admin, { scopes: ["run", "read", "admin"], user: "ada" });
+  return { key: secret, headers: { "Sluice-Tags": "job=7" } };
+}
+
+async function visitor(admin: string): Promise<Person> {
+  const headers = { Origin: PAGE, "CF-Connecting-IP": "203.0.113.9", "Sluice-Tags": "job=7" };
+  const { secret } = await newKey(admin, { kind: "publishable", origins: [PAGE] });
+  const { token } = await json(await call("POST", "/v1/tokens", { key: secret, body: {}, headers }));
+  return { key: String(token), headers };
+}
+
+const nameOf = ({ method, path }: Route) => `${method} ${path}`;
+const admits = ({ errors }: Route) => errors.includes("quota_exceeded") && errors.includes("rate_limited");
+const limitsOf = z.object({ limits: z.array(z.object({ used: z.union([z.number(), z.string()]) })) });
+
+async function used(person: Person): Promise<unknown> {
+  const me = limitsOf.parse(await (await call("GET", "/v1/me", person)).json());
+  return me.limits.map((limit) => limit.used);
+}
+
+it("has an example for every route that admits, and for no other", () => {
+  expect(routes.filter(admits).map(nameOf).toSorted()).toEqual(Object.keys(EXAMPLES).toSorted());
+});
+
+describe.each(LIMITS)("%s, used up", (_name, limit, status, code) => {
+  it("refuse what would take more of them, and say which limit, how much of it and until when", async () => {
+    const person = await overLimit(limit);
+    for (const { path, body } of Object.values(EXAMPLES)) {
+      const response = await call("POST", path, { ...person, body });
+      const problem = await json(response);
+      expect([path, response.status, problem.code]).toEqual([path, status, code]);
+      expect(problem.retryable).toBe(status === 429);
+      const reset = limit.per === "concurrent" ? expect.anything() : expect.stringMatching(/^20\d\d-/);
+      expect(problem.violated_policies).toEqual([
+        { name: "only", per: limit.per, limit: expect.anything(), used: expect.anything(), reset },
+      ]);
+      expect(response.headers.get("Retry-After"), path).toEqual(status === 429 ? expect.stringMatching(/^\d+$/) : null);
+    }
+  });
+
+  it("stop no route that takes nothing of them, and none of those costs any", async () => {
+    const person = await overLimit(limit);
+    const before = await used(person);
+    for (const route of routes.filter((each) => !admits(each) && each.method === "GET")) {
+      const path = route.path.replaceAll(/:[a-z_]+(\{[^}]*\})?/g, "0".repeat(64));
+      const { status: answered } = await call(route.method, path, person);
+      expect([402, 429], nameOf(route)).not.toContain(answered);
+    }
+    expect(await used(person)).toEqual(before);
+  });
+});
