@@ -48,6 +48,8 @@ export const PURE_FILES: readonly string[] = [
   "mirror/hosts.ts",
   "mirror/walk.ts",
   "relay/event.ts",
+  "relay/headers.ts",
+  "relay/scrub.ts",
   "requests/claims.ts",
   "requests/ends.ts",
   "requests/machine.ts",

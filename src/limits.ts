@@ -170,6 +170,11 @@ export const DELIVER_RETRY_MS = [
 export const DELIVER_TIMEOUT_MS = 15 * SECOND_MS;
 /** How much of a receiver's answer is read; only its status counts. */
 export const DELIVER_REPLY_READ_MAX_BYTES = 16 * 1024;
+/** How much of it is kept for people, per try: a stack trace fits. */
+export const DELIVER_REPLY_KEPT_MAX_CHARS = 4 * 1024;
+/** An endpoint's own headers: a bearer token fits, and all of them stay far below what servers take. */
+export const DELIVER_HEADER_NAME_MAX_CHARS = 100;
+export const DELIVER_HEADER_VALUE_MAX_CHARS = 1_000;
 /** A receiver's Retry-After beyond this is taken as this: the longest planned wait. */
 export const DELIVER_RETRY_AFTER_MAX_MS = DAY_MS;
 /** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */

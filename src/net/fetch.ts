@@ -11,7 +11,13 @@ export type CallInit = Omit<RequestInit, "redirect" | "signal">;
  */
 export type CallOutcome =
   | { kind: "answered"; response: Response; end: () => void }
-  | { kind: "failed"; reason: "timeout" | "network"; sent: "no" | "maybe" };
+  | { kind: "failed"; reason: "timeout" | "network"; sent: "no" | "maybe"; fault?: NetworkFault };
+
+/**
+ * What the Workers runtime lets one tell of a broken call: `lost` (refused, reset, closed, no HTTP), or `unreachable` (the name
+ * did not resolve, TLS did not come about). Its messages for the two were read off cloudflare/workerd itself.
+ */
+export type NetworkFault = "lost" | "unreachable";
 
 /** Calls `url`. The time limit also cuts off a body that is still being read. Never throws. */
 export async function callOut(url: string, init: CallInit, { timeoutMs }: { timeoutMs: number }): Promise<CallOutcome> {
@@ -22,10 +28,18 @@ export async function callOut(url: string, init: CallInit, { timeoutMs }: { time
   try {
     const response = await globalThis.fetch(url, { ...init, redirect: "manual", signal: aborter.signal });
     return { kind: "answered", response, end };
-  } catch {
+  } catch (error) {
     end();
-    return { kind: "failed", reason: aborter.signal.aborted ? "timeout" : "network", sent: "maybe" };
+    if (aborter.signal.aborted) return { kind: "failed", reason: "timeout", sent: "maybe" };
+    const fault = faultOf(error);
+    return { kind: "failed", reason: "network", sent: "maybe", ...(fault === null ? {} : { fault }) };
   }
+}
+
+function faultOf(error: unknown): NetworkFault | null {
+  const message = error instanceof Error ? error.message : "";
+  if (message.startsWith("Network connection lost")) return "lost";
+  return message.startsWith("internal error") ? "unreachable" : null;
 }
 
 /** Whether the runtime would accept the URL and the headers; what it refuses never leaves. */

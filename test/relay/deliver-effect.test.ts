@@ -196,7 +196,7 @@ describe("what an answer comes to", () => {
 
   test("410 is final", async () => {
     answer(410);
-    expect(await aTracker().run()).toMatchObject({ kind: "failed", reason: "HTTP 410", final: true });
+    expect(await aTracker().run()).toMatchObject({ kind: "failed", reason: "HTTP 410: it wants no more", final: true });
   });
 
   test.each([

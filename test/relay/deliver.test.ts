@@ -1,8 +1,15 @@
 // One delivery: what is sent (checked with the receivers' own library), and how each answer is sorted.
 
 import { Webhook } from "standardwebhooks";
+import { Webhook as SvixWebhook } from "svix";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DAY_MS, DELIVER_REPLY_READ_MAX_BYTES, DELIVER_TIMEOUT_MS } from "../../src/limits.ts";
+import {
+  DAY_MS,
+  DELIVER_REPLY_KEPT_MAX_CHARS,
+  DELIVER_REPLY_READ_MAX_BYTES,
+  DELIVER_TIMEOUT_MS,
+  HOUR_MS,
+} from "../../src/limits.ts";
 import { type Delivery, deliver } from "../../src/relay/deliver.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -15,7 +22,7 @@ const delivery: Delivery = {
   eventId: "evt_0123456789abcdefghij",
   body: BODY,
   secrets: [SECRET],
-  nowMs: NOW,
+  now: () => Date.now(),
   guard: { allowHosts: [], ownHosts: ["sluice.example.com"] },
 };
 
@@ -80,7 +87,7 @@ describe("what is sent", () => {
     "the signature of %s is the one of the standard's vectors",
     async (_what, secret, eventId, seconds, body, signature) => {
       answer(204);
-      await deliver({ ...delivery, eventId, body, secrets: [secret], nowMs: seconds * 1000 });
+      await deliver({ ...delivery, eventId, body, secrets: [secret], now: () => seconds * 1000 });
       expect(sent().headers).toMatchObject({
         "webhook-id": eventId,
         "webhook-timestamp": String(seconds),
@@ -105,6 +112,7 @@ describe("what is sent", () => {
     expect(headers["webhook-signature"]?.split(" ")).toHaveLength(2);
     for (const secret of [SECRET, OLD_SECRET]) {
       expect(() => new Webhook(secret).verify(BODY, headers)).not.toThrow();
+      expect(() => new SvixWebhook(secret).verify(BODY, headers)).not.toThrow();
     }
     expect(() => new Webhook("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").verify(BODY, headers)).toThrow("No matching");
     expect(() => new Webhook(SECRET).verify(`${BODY} `, headers)).toThrow("No matching");
@@ -115,13 +123,35 @@ describe("what is sent", () => {
     answer(200);
     await deliver(delivery);
     vi.setSystemTime(NOW + DAY_MS);
-    await deliver({ ...delivery, nowMs: Date.now() });
+    await deliver(delivery);
     const [first, second] = [sent(0), sent(1)];
     expect(second.init.body).toBe(first.init.body);
     expect(second.headers["webhook-id"]).toBe(first.headers["webhook-id"]);
     expect(second.headers["webhook-timestamp"]).toBe(String(Math.floor((NOW + DAY_MS) / 1000)));
     expect(() => new Webhook(SECRET).verify(BODY, second.headers)).not.toThrow();
     expect(() => new Webhook(SECRET).verify(BODY, first.headers)).toThrow("too old");
+  });
+
+  test("S9 the endpoint's own headers go with it, ours over them", async () => {
+    answer(200);
+    const own = {
+      Authorization: "Bearer abc",
+      "Webhook-Signature": "v1,forged",
+      HOST: "evil.example",
+      "X-A": "\r\nx: y",
+    };
+    await deliver({ ...delivery, headers: own });
+    const { headers } = sent();
+    expect(() => new Webhook(SECRET).verify(BODY, headers)).not.toThrow();
+    expect(headers).toMatchObject({ authorization: "Bearer abc", "sluice-hop": "1" });
+    expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(["host"]));
+    expect(headers).not.toHaveProperty("x-a");
+  });
+
+  test("S11 what it carried is not kept when the receiver sends it back", async () => {
+    fetchStub.mockResolvedValueOnce(new Response(`no: ${SECRET} abc-own-token`, { status: 401 }));
+    const { reply } = await deliver({ ...delivery, headers: { Authorization: "Bearer abc-own-token" } });
+    expect(reply).toStrictEqual({ text: "no: [removed] [removed]", end: "whole" });
   });
 
   test("nothing is ever sent unsigned", async () => {
@@ -136,9 +166,9 @@ describe("the URL guard is asked at every try", () => {
     ["http://hooks.example.com/", "it does not begin with https://"],
     ["https://sluice.example.com/hooks/fal/1/2", "its host is this gateway"],
   ])("%s is not called, and no later try would be", async (url, reason) => {
-    expect(await deliver({ ...delivery, url })).toStrictEqual({
-      kind: "gone",
-      reason: `refused by the URL guard: ${reason}`,
+    expect(await deliver({ ...delivery, url })).toMatchObject({
+      ...{ kind: "gone", category: "blocked", reason: `refused by the URL guard: ${reason}` },
+      ...{ status: null, reply: null, ms: 0 },
     });
     expect(fetchStub).not.toHaveBeenCalled();
   });
@@ -151,53 +181,86 @@ describe("the URL guard is asked at every try", () => {
 });
 
 describe("how an answer is sorted", () => {
-  test.each([200, 201, 202, 204, 299])("%d is a yes", async (status) => {
+  test.each([200, 201, 202, 204, 299])("D1 %d is a yes", async (status) => {
     answer(status);
-    expect(await deliver(delivery)).toStrictEqual({ kind: "taken", status });
+    expect(await deliver(delivery)).toMatchObject({ kind: "taken", category: "accepted", status });
+  });
+
+  test.each([301, 302, 303, 304, 307, 308])(
+    "D3 D4 %d is a failure, its target is shown and not called",
+    async (status) => {
+      answer(status, { location: "https://user:pw@169.254.169.254/latest?token=abc#x" });
+      const answered = await deliver(delivery);
+      expect(answered).toMatchObject({ kind: "later", category: "redirect", status, retryAfterMs: null });
+      expect(answered.location).toBe("https://169.254.169.254/latest?[removed]");
+      expect(fetchStub).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  test("D3 a redirect without a Location is a failure too", async () => {
+    answer(302);
+    expect(await deliver(delivery)).toMatchObject({ kind: "later", category: "redirect", location: null });
   });
 
   test.each([
-    [301, "redirect (HTTP 301)"],
-    [302, "redirect (HTTP 302)"],
-    [304, "redirect (HTTP 304)"],
-    [307, "redirect (HTTP 307)"],
-    [308, "redirect (HTTP 308)"],
-    [400, "HTTP 400"],
-    [401, "HTTP 401"],
-    [404, "HTTP 404"],
-    [405, "HTTP 405"],
-    [422, "HTTP 422"],
-    [429, "HTTP 429"],
-    [500, "HTTP 500"],
-    [503, "HTTP 503"],
-  ])("%d is tried again later: %s", async (status, reason) => {
-    answer(status, { location: "https://169.254.169.254/" });
-    expect(await deliver(delivery)).toStrictEqual({ kind: "later", reason, retryAfterMs: null });
-    expect(fetchStub).toHaveBeenCalledTimes(1);
+    ...([400, 401, 403, 404, 405, 422] as const).map((status) => [status, "refused"] as const),
+    ...([500, 502, 503, 504] as const).map((status) => [status, "server_error"] as const),
+    [429, "rate_limited"],
+    [520, "connection"],
+    [521, "connection"],
+    [522, "timeout"],
+    [523, "connection"],
+    [524, "timeout"],
+    [525, "tls"],
+    [526, "tls"],
+    [530, "dns"],
+  ] as const)("D5 D14 %d is tried again later: %s", async (status, category) => {
+    answer(status);
+    const expected = { kind: "later", category, reason: `HTTP ${status}`, retryAfterMs: null, status };
+    expect(await deliver(delivery)).toMatchObject(expected);
   });
 
-  test("410 means that the receiver wants no more", async () => {
+  test("D6 410 means that the receiver wants no more, whatever else it says", async () => {
     answer(410, { "retry-after": "120" });
-    expect(await deliver(delivery)).toStrictEqual({ kind: "gone", reason: "HTTP 410" });
+    expect(await deliver(delivery)).toMatchObject({ kind: "gone", category: "gone", status: 410, retryAfterMs: null });
   });
 
   test.each([
     ["120", 120_000],
     ["0", 0],
     ["999999", DAY_MS],
+    ["1000000000000", DAY_MS],
     [new Date(NOW + 90_000).toUTCString(), 90_000 - (NOW % 1000)],
+    [new Date(NOW + 3 * DAY_MS).toUTCString(), DAY_MS],
     [new Date(NOW - 90_000).toUTCString(), 0],
     ["-5", null],
     ["abc", null],
     ["", null],
-  ])("Retry-After %j asks for %j ms", async (header, retryAfterMs) => {
-    answer(503, { "retry-after": header });
-    expect(await deliver(delivery)).toStrictEqual({ kind: "later", reason: "HTTP 503", retryAfterMs });
+  ])("D7 Retry-After %j asks for %j ms", async (header, retryAfterMs) => {
+    for (const status of [429, 503]) {
+      answer(status, { "retry-after": header });
+      expect(await deliver(delivery)).toMatchObject({ kind: "later", retryAfterMs });
+    }
   });
 
-  test("a connection that fails is tried again", async () => {
-    fetchStub.mockRejectedValueOnce(new TypeError("connect ECONNREFUSED 203.0.113.9:443"));
-    expect(await deliver(delivery)).toStrictEqual({ kind: "later", reason: "network", retryAfterMs: null });
+  test.each([
+    ["Network connection lost.", "connection"],
+    ["internal error; reference = abc", "unreachable"],
+    ["connect ECONNREFUSED 203.0.113.9:443", "network"],
+  ])("D14 a call that fails with %j is tried again: %s", async (message, category) => {
+    fetchStub.mockRejectedValueOnce(new Error(message));
+    const answered = await deliver(delivery);
+    expect(answered).toMatchObject({ kind: "later", category, status: null, reply: null, retryAfterMs: null });
+    expect(JSON.stringify(answered)).not.toContain("203.0.113.9");
+  });
+
+  test.each([
+    [NOW - 10 * 60_000, "HTTP 401; its clock is 10 min behind, so it may take the time stamp for wrong"],
+    [NOW + HOUR_MS, "HTTP 401; its clock is 60 min ahead, so it may take the time stamp for wrong"],
+    [NOW - 60_000, "HTTP 401"],
+  ])("D24 a receiver that refuses and whose clock says %d gets a hint", async (date, reason) => {
+    answer(401, { date: new Date(date).toUTCString() });
+    expect(await deliver(delivery)).toMatchObject({ kind: "later", category: "refused", reason });
   });
 });
 
@@ -209,7 +272,7 @@ describe("the time limit and the answer's body", () => {
     });
   }
 
-  test("a receiver that never answers is cut off at the limit", async () => {
+  test("D10 a receiver that never answers is cut off at the limit", async () => {
     fetchStub.mockImplementationOnce((_url, init) => abortOf(init));
     const answered = vi.fn();
     const delivering = deliver(delivery).then(answered);
@@ -217,42 +280,47 @@ describe("the time limit and the answer's body", () => {
     expect(answered).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
     await delivering;
-    expect(answered).toHaveBeenCalledWith({ kind: "later", reason: "timeout", retryAfterMs: null });
+    const expected = { kind: "later", category: "timeout", status: null, ms: DELIVER_TIMEOUT_MS };
+    expect(answered).toHaveBeenCalledWith(expect.objectContaining(expected));
   });
 
   test.each([
     [200, { kind: "taken", status: 200 }],
     [500, { kind: "later", reason: "HTTP 500", retryAfterMs: null }],
-  ])("a %d whose body drips on is cut off at the limit, and its status counts", async (status, expected) => {
+  ])("D11 a %d whose body drips on is cut off at the limit, and its status counts", async (status, expected) => {
     fetchStub.mockImplementationOnce(async (_url, init) => {
       const aborted = abortOf(init);
       const body = new ReadableStream({
-        start: (controller) => controller.enqueue(new Uint8Array(1)),
+        start: (controller) => controller.enqueue(new Uint8Array([1])),
         pull: () => aborted,
       });
       return new Response(body, { status });
     });
     const delivering = deliver(delivery);
     await vi.advanceTimersByTimeAsync(DELIVER_TIMEOUT_MS);
-    expect(await delivering).toStrictEqual(expected);
+    const reply = { text: "\u0001", end: "broken" };
+    expect(await delivering).toMatchObject({ ...expected, reply, ms: DELIVER_TIMEOUT_MS });
   });
 
-  test("an answer without end is read to the cap and cancelled", async () => {
+  test("D12 an answer without end is read to the cap and cancelled", async () => {
     const chunkBytes = 1024;
     let chunks = 0;
     const canceled = vi.fn();
     const body = new ReadableStream({
       pull(controller) {
         chunks++;
-        controller.enqueue(new Uint8Array(chunkBytes));
+        controller.enqueue(new Uint8Array(chunkBytes).fill(97));
       },
       cancel: canceled,
     });
     fetchStub.mockResolvedValueOnce(new Response(body, { status: 200 }));
-    expect(await deliver(delivery)).toStrictEqual({ kind: "taken", status: 200 });
+    const answered = await deliver(delivery);
+    expect(answered).toMatchObject({ kind: "taken", status: 200, reply: { end: "cut" } });
+    // Text without a break looks like a secret; what counts here is that little is kept.
+    expect(answered.reply?.text.length).toBeLessThanOrEqual(DELIVER_REPLY_KEPT_MAX_CHARS);
     expect(canceled).toHaveBeenCalledTimes(1);
-    // The stream itself makes one chunk ahead of its reader.
-    expect(chunks).toBeLessThanOrEqual(DELIVER_REPLY_READ_MAX_BYTES / chunkBytes + 1);
+    // One chunk tells that there is more; the stream itself makes another ahead of its reader.
+    expect(chunks).toBeLessThanOrEqual(DELIVER_REPLY_READ_MAX_BYTES / chunkBytes + 2);
   });
 
   test("a short answer is read to its end, not broken off", async () => {
@@ -266,14 +334,14 @@ describe("the time limit and the answer's body", () => {
     });
     const response = new Response(body, { status: 200 });
     fetchStub.mockResolvedValueOnce(response);
-    await deliver(delivery);
+    expect(await deliver(delivery)).toMatchObject({ reply: { text: "ok", end: "whole" } });
     expect(response.bodyUsed).toBe(true);
     expect(canceled).not.toHaveBeenCalled();
   });
 
-  test("a body that breaks does not turn a yes into a no", async () => {
+  test("D12 a body that breaks does not turn a yes into a no", async () => {
     const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("bad gzip")) });
     fetchStub.mockResolvedValueOnce(new Response(body, { status: 200 }));
-    expect(await deliver(delivery)).toStrictEqual({ kind: "taken", status: 200 });
+    expect(await deliver(delivery)).toMatchObject({ kind: "taken", status: 200, reply: { text: "", end: "broken" } });
   });
 });

@@ -32,7 +32,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
     eventId: event.id,
     body: event.body,
     secrets,
-    nowMs: context.now(),
+    now: () => context.now(),
     guard: guardRules(context.config, state.origin),
   });
   if (context.record().state.endedAt !== event.endedAt) return movedOn(context);
