@@ -57,6 +57,7 @@ export const PURE_FILES: readonly string[] = [
   "requests/record.ts",
   "requests/schedule.ts",
   "requests/types.ts",
+  "upstream/connections.ts",
   "upstream/model-id.ts",
   "upstream/pace.ts",
   "upstream/words.ts",

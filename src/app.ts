@@ -9,6 +9,7 @@ import { alertRoutes } from "./http/alerts.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { auditRoutes } from "./http/audit.ts";
 import { callId } from "./http/call-id.ts";
+import { connectionRoutes } from "./http/connections.ts";
 import { cors } from "./http/cors.ts";
 import { estimateRoutes } from "./http/estimate.ts";
 import { files } from "./http/files.ts";
@@ -41,6 +42,7 @@ const apiRoutes: readonly Route[] = [
   ...peopleRoutes,
   ...alertRoutes,
   ...auditRoutes,
+  ...connectionRoutes,
 ];
 
 /** Every declared route: what the API description is made from, and what tests run over. */

@@ -72,6 +72,8 @@ export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
 export const RESULT_TIMEOUT_MS = 60 * SECOND_MS;
 export const CANCEL_TIMEOUT_MS = 15 * SECOND_MS;
 export const CONNECTION_TIMEOUT_MS = 15 * SECOND_MS;
+/** How long an admin's call about connections waits for its turn of the pace, before it is told to come back. */
+export const CONNECTION_TURN_WAIT_MS = 10 * SECOND_MS;
 export const JWKS_TIMEOUT_MS = 5 * SECOND_MS;
 /** fal's rule: a key set is trusted for at most a day. */
 export const JWKS_MAX_AGE_MS = DAY_MS;

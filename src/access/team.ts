@@ -287,6 +287,11 @@ export class Team extends DurableObject<Env> {
     return this.#exists ? this.#books.audit.page(before, limit) : { data: [], nextBefore: null };
   }
 
+  /** An admin changed something of the deployment's, which this team's audit remembers. */
+  noteChange(action: "connection.created" | "connection.deleted", target: string, by: Actor): void {
+    if (this.#exists) this.#books.audit.note(by, action, target, {}, Date.now());
+  }
+
   /** What signs deliveries to a request's own `webhook_url`: `whsec_…`, newest first. */
   webhookSecrets(): string[] {
     return this.#exists ? [this.#books.team.webhookSecret()] : [];

@@ -16,6 +16,7 @@ import { logEvent } from "../log.ts";
 import type { RequestError, RequestState } from "../requests/types.ts";
 import { AccountStore } from "./account-store.ts";
 import { createUpstreamClient } from "./client.ts";
+import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 import { type Ask, ask, close, handBack, isBusy, type Pace, paceAfterWaking, windowMs } from "./pace.ts";
 import { connectionMissing } from "./words.ts";
@@ -106,6 +107,22 @@ export class UpstreamAccount extends DurableObject<Env> {
   /** Maton does not know this connection (any more): the next turn looks for another. A configured one stays. */
   async connectionRefused(connection: string | null): Promise<void> {
     if (connection !== null && this.#store.connection === connection) this.#store.connection = null;
+  }
+
+  /**
+   * One call of Maton's connection API, for an admin, when its turn has come. A deleted connection is used no longer; who asks
+   * for the next turn finds another. `callId` keeps the caller's place in the line.
+   */
+  async askConnections(wish: ConnectionWish, callId: string): Promise<ConnectionTurn> {
+    const asked = this.#ask(`connections:${callId}`);
+    if (asked.kind === "away") return { kind: "away", retryAt: asked.retryAt };
+    await new Promise((resolve) => setTimeout(resolve, asked.at - Date.now()));
+    const reply = await createUpstreamClient(this.#config).askConnections(wish);
+    const status = reply.kind === "read" ? reply.status : 0;
+    logEvent("account.connections_asked", { outcome: wish.kind, status });
+    if (reply.kind === "read" && status === 429) this.#close(reply.retryAfterMs ?? RATE_LIMITED_PAUSE_MS);
+    if (wish.kind === "delete" && status >= 200 && status < 300) await this.connectionRefused(wish.id);
+    return { kind: "replied", reply, inUse: this.#config.MATON_CONNECTION ?? this.#store.connection };
   }
 
   /** A verified webhook came. */

@@ -25,6 +25,7 @@ import {
   statusAnswer,
   submitAnswer,
 } from "./answers.ts";
+import { type ConnectionReply, type ConnectionWish, spellWish } from "./connections.ts";
 import { appOf, parseModelId } from "./model-id.ts";
 import { exchange, type Reply } from "./reply.ts";
 import { isUpstreamId } from "./words.ts";
@@ -53,6 +54,8 @@ export interface UpstreamClient {
   result(following: Following): Promise<ResultAnswer>;
   cancel(following: Following): Promise<CancelAnswer>;
   findConnection(): Promise<ConnectionAnswer>;
+  /** One call of Maton's connection API, its answer as it came. */
+  askConnections(wish: ConnectionWish): Promise<ConnectionReply>;
 }
 
 /** Printable ASCII: what a header value may be without the runtime refusing the whole call. */
@@ -118,6 +121,20 @@ export function createUpstreamClient(config: Config): UpstreamClient {
         { timeoutMs: CONNECTION_TIMEOUT_MS, capBytes: UPSTREAM_REPLY_MAX_BYTES },
       );
       return released(reply, connectionAnswer(reply));
+    },
+
+    async askConnections(wish) {
+      const { method, path, body } = spellWish(wish);
+      const own: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+      const reply = await exchange(
+        `${config.MATON_CONTROL_URL}/connections${path}`,
+        { method, headers: headers(null, own), ...(body === undefined ? {} : { body }) },
+        { timeoutMs: CONNECTION_TIMEOUT_MS, capBytes: UPSTREAM_REPLY_MAX_BYTES },
+      );
+      if (reply.kind === "failed") return { kind: "failed" };
+      const { status, retryAfterMs } = reply;
+      const text = reply.kind === "read" ? reply.text : "";
+      return released(reply, { kind: "read", status, text, retryAfterMs });
     },
   };
 }

@@ -18,7 +18,10 @@ const SIDE_BY_SIDE = 20;
 const CANARY = "canary-7f3a9c";
 const PAGE = "https://app.example";
 
-const targets = routes.filter((route) => route.path.includes(":") && route.access !== "operator");
+/** Connections are the deployment's: every team's admins may see and change them, so there is nobody to keep them from. */
+const targets = routes.filter(
+  ({ path, access }) => path.includes(":") && access !== "operator" && !path.includes("/connections"),
+);
 
 /** mulberry32: small, and the same everywhere. */
 function dice(from: number): () => number {
