@@ -51,6 +51,7 @@ export const PURE_FILES: readonly string[] = [
   "relay/headers.ts",
   "relay/scrub.ts",
   "requests/claims.ts",
+  "requests/deletion.ts",
   "requests/ends.ts",
   "requests/machine.ts",
   "requests/move.ts",

@@ -64,6 +64,17 @@ export const FILE_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
 /** Waits between tries at one file, then it is given up and keeps its source URL. */
 export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
 
+// --- Let go ----------------------------------------------------------------------------------------------------
+
+/** Objects that R2 lists at once and deletes at once (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
+export const R2_PAGE_KEYS = 1_000;
+/** Pages of a prefix that one try deletes; a page takes well under a second, and the try's lease is a minute. */
+export const PURGE_PAGES_PER_TRY = 10;
+/** A copy that still runs would outlive the deletion: the purge comes back after this. */
+export const PURGE_WAIT_MS = 5 * SECOND_MS;
+/** How long a caller who deletes waits in place for the bytes to be gone; the rest is done by alarm. */
+export const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
+
 // --- Upstream --------------------------------------------------------------------------------------------------
 
 /** Maton and fal answer a submit in well under a second; past this the answer counts as lost. */

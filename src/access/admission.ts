@@ -11,7 +11,7 @@ import type { IndexedRequest } from "./index-store.ts";
 import type { LedgerLine } from "./ledger-store.ts";
 import type { Measures } from "./measures.ts";
 import { microOf, moneyText } from "./money.ts";
-import { missingTags, modelAllowed } from "./plan.ts";
+import { missingTags, modelAllowed, retentionOf } from "./plan.ts";
 import { estimate, type Price, priceFor } from "./prices.ts";
 import { check, type LimitState, limitStates, type Subjects, type Violation } from "./quota.ts";
 import type {
@@ -134,7 +134,7 @@ function earlierRequest(
     const request = books.index.request(id);
     const line = books.ledger.line(id);
     if (request === null || line === null) return null;
-    return request.erasedAt === null ? { request, line, replayed } : { refusal: erased(id) };
+    return request.erasedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
   };
   const sameCall = find(input.requestId, false);
   if (sameCall !== null) return sameCall;
@@ -209,6 +209,7 @@ function admitted(
     ...{ requestId, keyId, user, replayed, admittedAt },
     holdS: identity.plan.hold_s,
     cost: { estimatedMicro, price: terms.price, exact: terms.exact },
+    retention: retentionOf(identity.plan),
     limits: limitsNow(books, identity, subjects, now),
   };
 }
@@ -236,7 +237,8 @@ function bodyDiffers(requestId: string): Refusal {
   });
 }
 
-function erased(requestId: string): Refusal {
+/** A post whose request is there no more: nothing is made in its place, because the caller believes that it was made. */
+export function deletedPost(requestId: string): Refusal {
   const hint = "Use a new idempotency key for a new request.";
   return refusal("gone", "The request that this post made was deleted.", { hint, requestId });
 }

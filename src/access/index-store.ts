@@ -7,7 +7,7 @@ import type { IndexStatus, ListInput, Outcome, RequestSummary } from "./types.ts
 export interface IndexedRequest extends RequestSummary {
   /** When to ask the tracker what became of it; null once it has ended. */
   sweepAt: number | null;
-  /** When its user was forgotten: nothing of its content is here any more. */
+  /** When it was deleted, or its user forgotten: nothing of its content is here any more. */
   erasedAt: number | null;
 }
 
@@ -61,6 +61,11 @@ export class IndexStore {
     this.#sql.exec("UPDATE request SET status = ?, ended_at = ?, sweep_at = NULL WHERE id = ?", outcome, endedAt, id);
   }
 
+  /** Takes the content out of a line, which stays for the books and for posts that come again. */
+  erase(id: string, at: number): void {
+    this.#sql.exec("UPDATE request SET tags = '{}', erased_at = ? WHERE id = ? AND erased_at IS NULL", at, id);
+  }
+
   remove(id: string): void {
     this.#sql.exec("DELETE FROM request WHERE id = ?", id);
   }
@@ -88,7 +93,7 @@ export class IndexStore {
 
   /** One page, newest first, after `position`. A rare match walks the whole index: reads are cheap. */
   list(filter: ListInput, position: ListPosition | null, limit: number): RequestSummary[] {
-    const where: string[] = [];
+    const where: string[] = ["erased_at IS NULL"];
     const values: (string | number)[] = [];
     const also = (condition: string, ...bound: (string | number)[]) => {
       where.push(condition);

@@ -16,6 +16,7 @@ import {
   TAGS_MAX,
 } from "../limits.ts";
 import { microOf } from "./money.ts";
+import type { Retention } from "./types.ts";
 
 /** The plan that every team has, and uses until it chooses another. */
 export const DEFAULT_PLAN = "default";
@@ -180,7 +181,7 @@ export const planSchema = z.strictObject({
     .strictObject({ records_days: days, files_days: days, inputs_days: days })
     .prefault({})
     .describe(
-      "Days until records, files and inputs may be deleted; null keeps them. Kept with the plan: nothing acts on it yet.",
+      "Days from the end of a request until its record, its files and its input are deleted; null keeps them. What the plan says at the submit holds for the request.",
     ),
   origins: z
     .array(originSchema)
@@ -213,6 +214,11 @@ export function limitSize(limit: PlanLimit): number {
   const micro = microOf(limit.limit);
   if (micro === null) throw new Error("a plan holds an amount that its schema refuses");
   return micro;
+}
+
+export function retentionOf({ retention }: Plan): Retention {
+  const { records_days: recordsDays, files_days: filesDays, inputs_days: inputsDays } = retention;
+  return { recordsDays, filesDays, inputsDays };
 }
 
 /** The tags that the plan asks for and the request lacks. An empty value names nobody, so it counts as lacking. */

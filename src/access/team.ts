@@ -182,6 +182,11 @@ export class Team extends DurableObject<Env> {
     this.#decide(undefined, (now) => release(this.#books, requestId, now));
   }
 
+  /** A request that is being deleted: lists show it no more, and a post that comes again is told so. */
+  erased(requestId: string): void {
+    this.#decide(undefined, (now) => this.#books.index.erase(requestId, now));
+  }
+
   /** One page of the request index, newest first. `limit` is at least 1. */
   list(input: ListInput): ListAnswer {
     return this.#exists ? listRequests(this.#books.index, input) : { kind: "page", data: [], nextCursor: null };

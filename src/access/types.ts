@@ -135,6 +135,13 @@ export interface AdmittedCost {
   exact: boolean;
 }
 
+/** Days from the end of a request until it is let go; null = kept. Fixed at the admit, like the price. */
+export interface Retention {
+  recordsDays: number | null;
+  filesDays: number | null;
+  inputsDays: number | null;
+}
+
 export type AdmitAnswer =
   | {
       kind: "admitted";
@@ -147,6 +154,7 @@ export type AdmitAnswer =
       holdS: number;
       admittedAt: number;
       cost: AdmittedCost;
+      retention: Retention;
       limits: LimitState[];
     }
   | { kind: "refused"; refusal: Refusal; limits?: LimitState[] }

@@ -7,7 +7,8 @@ import { refusal } from "../errors.ts";
 import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../limits.ts";
 import { outputKey } from "../mirror/keys.ts";
 import { isShownInline, OCTET_STREAM } from "../mirror/types.ts";
-import { readFilePath } from "../mirror/urls.ts";
+import { type FileAddress, readFilePath } from "../mirror/urls.ts";
+import { askTracker } from "../requests/stub.ts";
 import type { AppEnv } from "./app-env.ts";
 import { noRoute, problemResponse } from "./problem.ts";
 
@@ -42,7 +43,7 @@ files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
 
 async function serveFile(context: Context<AppEnv>): Promise<Response> {
   const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
-  if (file === null) return noSuchFile(context);
+  if (file === null) return noSuchFile(context, null);
   const bucket = context.env.FILES;
   const key = outputKey(file.team, file.request, file.n);
   const wants: Wants = {
@@ -54,16 +55,19 @@ async function serveFile(context: Context<AppEnv>): Promise<Response> {
   };
   if (context.req.method === "HEAD") {
     const object = await bucket.head(key);
-    return object === null ? noSuchFile(context) : answer(object, { ...wants, range: null });
+    return object === null ? noSuchFile(context, file) : answer(object, { ...wants, range: null });
   }
   const part = await readPart(bucket, key, wants);
   if (part !== null) return answer(part, wants);
   const whole = await bucket.get(key, { onlyIf: unlessHeld(wants) });
-  return whole === null ? noSuchFile(context) : answer(whole, { ...wants, range: null });
+  return whole === null ? noSuchFile(context, file) : answer(whole, { ...wants, range: null });
 }
 
-/** The same for a path that we never made, one that was changed, and a file that is not there. */
-function noSuchFile(context: Context<AppEnv>): Response {
+/** The same for a path that we never made, one that was changed, and a file that is not there. Only a path of ours (`file`) is told of a deletion. */
+async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): Promise<Response> {
+  const letGo =
+    file !== null && (await askTracker(context.env, file.request, (tracker) => tracker.hasLetGo(file.team, file.n)));
+  if (letGo) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
   return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
 }
 

@@ -1,9 +1,15 @@
-// The refusal for an id that is not there. It is also what somebody else's id gets, so that ids cannot be probed.
+// The refusal for an id that is not there. It is also what somebody else's id gets, so that ids cannot be probed; who could
+// see the request until it was deleted is told that.
 
+import type { Env } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { REQUEST_ID } from "../ids.ts";
+import { askTracker } from "../requests/stub.ts";
+import type { Viewer } from "../requests/types.ts";
 
-export function noSuchRequest(id: string): Refusal {
+export async function noSuchRequest(env: Env, id: string, viewer: Viewer): Promise<Refusal> {
+  const deleted = await askTracker(env, id, (tracker) => tracker.wasDeleted(viewer));
+  if (deleted) return refusal("gone", "The request was deleted.", { requestId: id });
   const hint = REQUEST_ID.test(id) ? {} : { hint: "Request ids are 64 hexadecimal characters." };
   return refusal("not_found", "There is no such request.", hint);
 }

@@ -1,14 +1,14 @@
-// The event stream of one request: every change as it happens, upstream's log lines, a comment now and then, `end` last.
+// The event stream of one request: every change as it happens, upstream's log lines, a comment now and then, `end` (or `deleted`) last.
 // Resumes after Last-Event-ID. The stream is told by holds; it keeps no object awake.
 
 import * as z from "zod";
-import { refusal } from "../errors.ts";
 import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../limits.ts";
 import { requestText } from "../requests/spell.ts";
 import { askTracker } from "../requests/stub.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
 import { changes } from "../requests/watch.ts";
 import { viewerOf } from "./auth.ts";
+import { noSuchRequest } from "./no-such-request.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
@@ -22,13 +22,14 @@ export const requestEvents = defineRoute({
   access: "read",
   params: requestId,
   headers: z.looseObject({ "last-event-id": z.string().optional() }),
-  answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events." } },
-  errors: ["not_found"],
+  answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events; `deleted` ends it too." } },
+  errors: ["not_found", "gone"],
   async handle({ params, headers, caller, env, config }) {
     const viewer = viewerOf(caller);
     const watched = { env, id: params.id, viewer };
-    if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer))))
-      return { refusal: refusal("not_found", "There is no such request.") };
+    if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer)))) {
+      return { refusal: await noSuchRequest(env, params.id, viewer) };
+    }
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
       changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
@@ -60,27 +61,40 @@ function heardBefore(lastEventId: string | undefined): Heard {
 
 /** The events as text. A client that comes back hears what it missed, once. */
 async function* eventTexts(
-  views: AsyncIterable<RequestView>,
+  views: AsyncGenerator<RequestView, "over" | "not_visible">,
   timelineAfter: (seq: number) => Promise<TimelineEntry[]>,
   spellEnd: (view: RequestView) => Promise<string>,
   before: Heard,
 ): AsyncGenerator<string> {
   let { seq, logLines } = before;
   let last: RequestView | null = null;
-  for await (const view of views) {
-    last = view;
-    for (const entry of await timelineAfter(seq)) {
-      seq = entry.seq;
-      const { at, stage, what, detail } = entry;
-      const position = entry.stage === view.state.stage ? view.state.queuePosition : null;
-      const told = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
-      yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), { seq, logLines });
+  try {
+    for (;;) {
+      const next = await views.next();
+      if (next.done) {
+        if (last === null) return;
+        const { state } = last;
+        if (next.value === "not_visible")
+          yield eventText("deleted", JSON.stringify({ id: state.id }), { seq, logLines });
+        else if (hasEnded(state.stage)) yield eventText("end", await spellEnd(last), { seq, logLines });
+        return;
+      }
+      const view = next.value;
+      last = view;
+      for (const entry of await timelineAfter(seq)) {
+        seq = entry.seq;
+        const { at, stage, what, detail } = entry;
+        const position = entry.stage === view.state.stage ? view.state.queuePosition : null;
+        const told = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
+        yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), { seq, logLines });
+      }
+      const lines = JSON.parse(view.logs ?? "[]") as unknown[];
+      for (const line of lines.slice(logLines))
+        yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
     }
-    const lines = JSON.parse(view.logs ?? "[]") as unknown[];
-    for (const line of lines.slice(logLines))
-      yield eventText("log", JSON.stringify(line), { seq, logLines: ++logLines });
+  } finally {
+    await views.return("over");
   }
-  if (last !== null && hasEnded(last.state.stage)) yield eventText("end", await spellEnd(last), { seq, logLines });
 }
 
 function eventText(event: string, data: string, { seq, logLines }: Heard): string {

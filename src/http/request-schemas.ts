@@ -104,7 +104,7 @@ export const requestAnswer = z.object({
     z.object({
       path: z.string(),
       url: z.string().nullable(),
-      status: z.enum(["pending", "stored", "failed"]),
+      status: z.enum(["pending", "stored", "failed", "deleted"]),
       content_type: z.string().nullable(),
       size: z.int().nullable(),
       sha256: z.string().nullable(),

@@ -11,6 +11,7 @@ import { requestText } from "../requests/spell.ts";
 import { trackerOf } from "../requests/stub.ts";
 import type { RequestView } from "../requests/types.ts";
 import { actorOf } from "./actor.ts";
+import { viewerOf } from "./auth.ts";
 import { noSuchRequest } from "./no-such-request.ts";
 import { requestAnswer, requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
@@ -26,7 +27,7 @@ export const settle = defineRoute({
     usd: usdSchema.optional().describe("What upstream billed; what was reserved by default."),
   }),
   answers: { 200: { description: "The request, its charge settled.", schema: requestAnswer } },
-  errors: ["invalid_request", "not_found", "conflict"],
+  errors: ["invalid_request", "not_found", "gone", "conflict"],
   async handle(call) {
     const { params, body, caller, env, config } = call;
     if (body.usd !== undefined && !body.charged) {
@@ -37,7 +38,11 @@ export const settle = defineRoute({
     if (settled.kind === "refused") return { refusal: settled.refusal };
     const bill = { chargedMicro: settled.chargedMicro, source: settled.source, charged: body.charged };
     const view = (await trackerOf(env, params.id)?.tellCharge(caller.team, bill)) as RequestView | null | undefined;
-    if (!view) return { refusal: noSuchRequest(params.id) };
+    if (!view) {
+      const why = await noSuchRequest(env, params.id, viewerOf(caller));
+      const hint = "What you said about its charge is booked.";
+      return { refusal: why.code === "gone" ? { ...why, hint } : why };
+    }
     return { status: 200, body: new RawText(await requestText(env.FILES, config(), view, { logs: false })) };
   },
 });

@@ -1,5 +1,6 @@
 // The API's requests once they are there: read, wait, list, timeline, cancel. Parses and answers; what happens is decided in
-// the tracker. Their beginning is in request-submit.ts, their events in request-events.ts, a charge in request-settle.ts.
+// the tracker. Their beginning is in request-submit.ts, their events in request-events.ts, a charge in request-settle.ts,
+// their deletion in request-delete.ts.
 
 import * as z from "zod";
 import { askTeam } from "../access/team.ts";
@@ -14,6 +15,7 @@ import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
 import { userFor, viewerOf } from "./auth.ts";
 import { noSuchRequest } from "./no-such-request.ts";
+import { deleteRequest } from "./request-delete.ts";
 import { requestEvents } from "./request-events.ts";
 import { requestAnswer, requestId, summary, timelineAnswer } from "./request-schemas.ts";
 import { settle } from "./request-settle.ts";
@@ -36,13 +38,13 @@ const read = defineRoute({
     200: { description: "The request.", schema: requestAnswer },
     304: { description: "It is as `If-None-Match` says." },
   },
-  errors: ["not_found"],
+  errors: ["not_found", "gone"],
   async handle({ params, query, headers, caller, env, config }) {
     const logs = query.logs === "1" || query.logs === "true";
     const known = headers["if-none-match"];
     const until = Date.now() + Math.min(WAIT_MAX_S, query.wait ?? 0) * SECOND_MS;
     let view = (await askTracker(env, params.id, (tracker) => tracker.read(viewerOf(caller)))) as RequestView | null;
-    if (view === null) return { refusal: noSuchRequest(params.id) };
+    if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
     // A revision may be about what only the timeline shows (a doorbell, a proof that is looked for): no reason to answer.
@@ -51,7 +53,8 @@ const read = defineRoute({
       return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
     };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
-      view = (await hold({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews)) ?? view;
+      view = await hold({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews);
+      if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
       text = await requestText(env.FILES, config(), view, { logs });
       etag = await etagOf(text);
     }
@@ -101,10 +104,10 @@ const timeline = defineRoute({
   access: "read",
   params: requestId,
   answers: { 200: { description: "Oldest first.", schema: timelineAnswer } },
-  errors: ["not_found"],
+  errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(viewerOf(caller), 0));
-    if (!entries) return { refusal: noSuchRequest(params.id) };
+    if (!entries) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
     const data = entries.map(({ seq, at, stage, what, detail }) => {
       return { seq, at: isoTime(at), event: what, stage, detail: detail ?? {} };
     });
@@ -122,10 +125,12 @@ const cancel = defineRoute({
     200: { description: "Canceled.", schema: requestAnswer },
     202: { description: "Asked for; it may still finish, and be charged.", schema: requestAnswer },
   },
-  errors: ["not_found", "already_ended"],
+  errors: ["not_found", "gone", "already_ended"],
   async handle({ params, caller, env, config }) {
     const answer = await askTracker(env, params.id, (tracker) => tracker.cancel(viewerOf(caller)));
-    if (!answer || answer.kind === "not_found") return { refusal: noSuchRequest(params.id) };
+    if (!answer || answer.kind === "not_found") {
+      return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
+    }
     const view = answer.view as RequestView;
     if (answer.kind === "already_ended") {
       const detail = `The request is ${view.state.stage}: there is nothing left to cancel.`;
@@ -187,7 +192,7 @@ const cancelMany = defineRoute({
 
 export const requestRoutes: readonly Route[] = [
   ...[submit, list, cancelMany, read],
-  ...[requestEvents, timeline, cancel, settle],
+  ...[requestEvents, timeline, cancel, settle, deleteRequest],
 ];
 
 async function etagOf(text: string): Promise<string> {

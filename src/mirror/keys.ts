@@ -6,6 +6,11 @@ export function outputKey(team: string, request: string, n: number): string {
   return `outputs/${team}/${request}/${n}`;
 }
 
+/** Every file of a request's output lies below this. */
+export function outputPrefix(team: string, request: string): string {
+  return `outputs/${team}/${request}/`;
+}
+
 /** Texts of a request that may be too long for a row. */
 export type TextName = "input" | "payload" | "output";
 
@@ -19,7 +24,7 @@ export function textKey(team: string, request: string, name: TextName, sha256: s
 
 /** Everything that one request stored lies below these. */
 export function requestPrefixes(team: string, request: string): string[] {
-  return [`outputs/${team}/${request}/`, `texts/${team}/${request}/`];
+  return [outputPrefix(team, request), `texts/${team}/${request}/`];
 }
 
 /** Everything that one team stored lies below these. */

@@ -62,7 +62,7 @@ export function reopen(move: Move): void {
   const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null, deliveredAfter: null };
   move
     .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
-    .drop("settle", ["deliver", "request"])
+    .drop("settle", ["deliver", "request"], ["purge", "inputs"], ["purge", "files"], ["purge", "record"])
     .note("recovered");
 }
 

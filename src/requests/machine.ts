@@ -5,6 +5,7 @@
 
 import { CANCEL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
+import { clearFor, deletionOrdered, filesPurged, oweRetention } from "./deletion.ts";
 import {
   billed,
   endReported,
@@ -64,6 +65,7 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     costSource: "unknown",
     deliveredAfter: null,
     recoveredAt: null,
+    deletion: null,
   };
   const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: admittedAt }, ...startTimeoutOrders(state)];
   return { state, orders, notes: [{ what: "admitted" }] };
@@ -77,6 +79,8 @@ export function transition(
   now: number,
 ): Transition {
   const move = new Move(state, files, now);
+  if (event.type === "deletion_ordered") return deletionOrdered(move, event.forget, cancelRequested);
+  if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled") return ignored("deleted");
   switch (event.type) {
     case "granted":
       if (state.stage !== "held") return ignored("not held");
@@ -193,6 +197,8 @@ export function transition(
       if (!hasEnded(state.stage)) return ignored("has not ended");
       if (state.settledAt !== null) return ignored("settled before");
       move.change({ settledAt: now }).drop("settle").note("settled", billed(move, event.bill));
+      if (state.deletion !== null) return clearFor(move, ["purge", "record"]);
+      oweRetention(move);
       for (const endpoint of event.endpoints) move.owe(["deliver", endpoint], now);
       return move;
 
@@ -209,6 +215,11 @@ export function transition(
 
     case "delivery_parked":
       return move.note("delivery_parked", { endpoint: event.target });
+
+    case "purged":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (event.target === "files") filesPurged(move);
+      return move.drop(["purge", event.target]).note("purged", { what: event.target });
   }
 }
 

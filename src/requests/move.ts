@@ -1,12 +1,20 @@
 // A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine
 // decides with it and nothing else does. Pure; imports types only.
 
-import type { EffectOrder, RequestError, RequestFile, RequestState, TimelineNote, Transition } from "./types.ts";
+import type {
+  EffectKind,
+  EffectOrder,
+  RequestError,
+  RequestFile,
+  RequestState,
+  TimelineNote,
+  Transition,
+} from "./types.ts";
 
 /** What the upstream call and its follow-ups owe: gone with the end. */
 export const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "expire"] as const;
 
-type OwedName = EffectOrder["kind"] | readonly [EffectOrder["kind"], string | number];
+export type OwedName = EffectKind | readonly [EffectKind, string | number];
 
 /** An applied transition while it is being put together. Every change of what callers can see is a new revision. */
 export class Move implements Extract<Transition, { kind: "applied" }> {
@@ -58,6 +66,12 @@ export class Move implements Extract<Transition, { kind: "applied" }> {
     return this;
   }
 
+  /** Drops every row that is owed so far. */
+  clear(): this {
+    this.orders.push({ do: "clear" });
+    return this;
+  }
+
   note(what: string, detail?: TimelineNote["detail"]): this {
     this.notes.push(detail === undefined ? { what } : { what, detail });
     return this;
@@ -72,7 +86,7 @@ export class Move implements Extract<Transition, { kind: "applied" }> {
   }
 }
 
-function named(name: OwedName): { kind: EffectOrder["kind"]; target?: string } {
+function named(name: OwedName): { kind: EffectKind; target?: string } {
   return typeof name === "string" ? { kind: name } : { kind: name[0], target: String(name[1]) };
 }
 

@@ -37,7 +37,7 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
   const before = row
     ? record.effects.map((effect) => (effect.name === row.name ? finished(effect) : effect))
     : record.effects;
-  const touched = row && move.orders.some((order) => effectName(order.kind, order.target) === row.name);
+  const touched = row && move.orders.some((o) => o.do !== "clear" && effectName(o.kind, o.target) === row.name);
   const after = withOrders(before, move.orders);
   const effects = row && !touched ? after.filter((effect) => effect.name !== row.name) : after;
   return { record: { state: move.state, files: move.files, effects }, notes: move.notes, ignored: null };
@@ -79,6 +79,11 @@ export function withRow(record: RequestRecord, row: Effect): RequestRecord {
 function givenUp(row: Effect, reason: string): RequestEvent {
   if (row.kind === "cancel") return { type: "cancel_given_up" };
   return { type: "file_given_up", n: Number(row.target), code: "storage_failed", message: reason };
+}
+
+/** Whether a try still holds its row. */
+export function isLive(record: RequestRecord, tried: Try): boolean {
+  return liveRow(record, tried) !== undefined;
 }
 
 function liveRow(record: RequestRecord, done: Try): Effect | undefined {

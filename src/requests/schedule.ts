@@ -35,6 +35,10 @@ export function effectName(kind: EffectKind, target?: string | null): EffectName
 export function withOrders(effects: readonly Effect[], orders: readonly EffectOrder[]): Effect[] {
   const rows = new Map(effects.map((effect) => [effect.name, effect]));
   for (const order of orders) {
+    if (order.do === "clear") {
+      rows.clear();
+      continue;
+    }
     const name = effectName(order.kind, order.target);
     if (order.do === "drop") {
       rows.delete(name);
@@ -52,7 +56,7 @@ function owedAgain(known: Effect, dueAt: number): Effect {
   return known.parkedAt === null ? { ...known, dueAt } : { ...known, dueAt, failures: 0, parkedAt: null };
 }
 
-function newEffect(order: Exclude<EffectOrder, { do: "drop" }>): Effect {
+function newEffect(order: Exclude<EffectOrder, { do: "drop" | "clear" }>): Effect {
   return {
     name: effectName(order.kind, order.target),
     kind: order.kind,
@@ -106,6 +110,7 @@ export function leaseMs(kind: EffectKind): number {
     case "settle":
     case "deliver":
     case "expire":
+    case "purge":
       return MINUTE_MS;
   }
 }
@@ -205,6 +210,7 @@ function retryWaitMs(kind: EffectKind, failures: number): number | null {
     case "hash":
     case "settle":
     case "expire":
+    case "purge":
       return endlessWaitMs(kind, failures);
   }
 }

@@ -5,6 +5,7 @@ import { moneyText } from "../access/money.ts";
 import type { Config } from "../env.ts";
 import { objectText, parseTree, RawText, valueAt } from "../json.ts";
 import { fileName, filePath } from "../mirror/urls.ts";
+import { expiresAt } from "./deletion.ts";
 import { spellOutput } from "./output.ts";
 import { loadText } from "./texts.ts";
 import { isShownInPlace, type RequestFile, type RequestState, type RequestView, statusOf } from "./types.ts";
@@ -80,7 +81,7 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
     submitted_at: isoTime(state.submittedAt),
     started_at: isoTime(state.startedAt),
     completed_at: isoTime(state.endedAt),
-    expires_at: null,
+    expires_at: isoTime(expiresAt(state)),
     output:
       output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? inPlace?.get(n) ?? "")),
     files: files.map((file, n) => spellFile(file, urls[n] ?? null)),
@@ -103,7 +104,7 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
   });
 }
 
-/** The URL a reader should use: ours once stored, the source's when the copy was given up, none while it is under way. */
+/** The URL a reader should use: ours once stored (which says so when the file is deleted), the source's when the copy was given up, none while it is under way. */
 async function fileUrl(
   state: RequestState,
   file: RequestFile,
@@ -112,6 +113,7 @@ async function fileUrl(
 ): Promise<string | null> {
   switch (file.status) {
     case "stored":
+    case "deleted":
       return (
         baseUrl +
         (await filePath(signingKeys, { team: state.team, request: state.id, n: file.n, name: fileName(file) }))

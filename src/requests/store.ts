@@ -25,7 +25,17 @@ const MIGRATIONS = [
    CREATE TABLE body (name TEXT PRIMARY KEY, stored TEXT NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE timeline (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, stage TEXT NOT NULL, what TEXT NOT NULL, detail TEXT) STRICT;
    CREATE TABLE tombstone (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;`,
+  // Of a deleted request: whose it was. Without a team it never started.
+  `ALTER TABLE tombstone ADD COLUMN team TEXT;
+   ALTER TABLE tombstone ADD COLUMN user TEXT;`,
 ] as const;
+
+/** What is left of a request that never started (`team` null) or was deleted. `user` null: it had none, or was forgotten. */
+export interface Tombstone {
+  at: number;
+  team: string | null;
+  user: string | null;
+}
 
 export class RequestStore {
   readonly #sql: SqlStorage;
@@ -39,7 +49,7 @@ export class RequestStore {
   #exists(): boolean {
     if (this.#migrated) return true;
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").toArray();
-    this.#migrated = tables.length > 0;
+    if (tables.length > 0) this.migrate();
     return this.#migrated;
   }
 
@@ -50,6 +60,8 @@ export class RequestStore {
     );
     const row = this.#sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray()[0];
     const done = row?.version ?? 0;
+    this.#migrated = true;
+    if (done === MIGRATIONS.length) return;
     for (const migration of MIGRATIONS.slice(done)) this.#sql.exec(migration);
     this.#sql.exec("INSERT OR REPLACE INTO schema_version (one, version) VALUES (1, ?)", MIGRATIONS.length);
   }
@@ -137,12 +149,33 @@ export class RequestStore {
     this.#sql.exec("DELETE FROM body WHERE name = ?", name);
   }
 
-  isBuried(): boolean {
-    return this.#exists() && this.#sql.exec("SELECT 1 FROM tombstone").toArray().length > 0;
+  tombstone(): Tombstone | null {
+    if (!this.#exists()) return null;
+    return (
+      this.#sql
+        .exec<Tombstone & Record<string, SqlStorageValue>>("SELECT at, team, user FROM tombstone")
+        .toArray()[0] ?? null
+    );
   }
 
   /** Refuses any later start for good. */
   bury(at: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO tombstone (one, at) VALUES (1, ?)", at);
+  }
+
+  /** Deletes every row of every table and leaves a tombstone that says whose it was. */
+  erase({ at, team, user }: Tombstone): void {
+    const tables = this.#sql
+      .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'")
+      .toArray()
+      .map(({ name }) => name)
+      .filter((name) => name !== "schema_version" && !/^(_cf_|sqlite_)/.test(name));
+    for (const name of tables) this.#sql.exec(`DELETE FROM "${name}"`);
+    this.#sql.exec("INSERT INTO tombstone (one, at, team, user) VALUES (1, ?, ?, ?)", at, team, user);
+  }
+
+  /** Takes the user out of the tombstone. */
+  forgetUser(): void {
+    this.#sql.exec("UPDATE tombstone SET user = NULL");
   }
 }

@@ -2,6 +2,7 @@
 // retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
 // said only once it is closed.
 
+import { deletedPost } from "../access/admission.ts";
 import type { Measures } from "../access/measures.ts";
 import type { Price } from "../access/prices.ts";
 import type { LimitState } from "../access/quota.ts";
@@ -106,11 +107,13 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     startTimeoutS: work.startTimeoutS,
     origin: work.origin,
     cost: admitted.cost,
+    retention: admitted.retention,
     admittedAt: admitted.admittedAt,
   };
   const started = await startUntilCertain(env, request, printTree(judged.tree));
   const { replayed, limits } = admitted;
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
+  if (started.kind === "gone") return { kind: "refused", refusal: deletedPost(id), limits };
   await askTeam(env, work.team, (team) => team.release(id));
   logEvent("submit.closed", { request: id, team: work.team });
   const detail = "The request could not be started and was closed. Nothing was sent or charged: submit it again.";
@@ -127,7 +130,7 @@ async function startUntilCertain(
   env: Env,
   request: Omit<StartInput, "input">,
   inputText: string,
-): Promise<{ kind: "started"; view: RequestView } | { kind: "closed" }> {
+): Promise<{ kind: "started"; view: RequestView } | { kind: "closed" | "gone" }> {
   const { id, team } = request;
   const giveUpAt = Date.now() + START_RETRY_MS;
   let input: StoredText | null = null;
@@ -142,7 +145,7 @@ async function startUntilCertain(
       }
       input ??= await keepText(env.FILES, { team, request: id, name: "input" }, inputText);
       const answer = await trackerFor(env, id).start({ ...request, input });
-      return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: "closed" };
+      return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: answer.kind };
     } catch (fault) {
       logEvent("submit.retried", {
         request: id,

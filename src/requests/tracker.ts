@@ -4,14 +4,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { teamFor } from "../access/team.ts";
 import { type Env, requireConfig } from "../env.ts";
-import { ALARM_BUDGET_MS, ALARM_LANES, SAFETY_ALARM_MS, SUBMIT_ANSWER_WAIT_MS } from "../limits.ts";
+import { ALARM_BUDGET_MS, ALARM_LANES, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS, SUBMIT_ANSWER_WAIT_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { accountFor } from "../upstream/account.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { DescribedOutput } from "./output.ts";
-import { advanced, advancedWithin, begun, deferred, failed, type Step, type Try, withRow } from "./record.ts";
+import { advanced, advancedWithin, begun, deferred, failed, isLive, type Step, type Try, withRow } from "./record.ts";
 import { alarmAt, nextDue, quickened, taken, withoutDeadLeases } from "./schedule.ts";
 import { RequestStore, type TextName } from "./store.ts";
 import { keepDescribed } from "./texts.ts";
@@ -19,10 +19,12 @@ import {
   type Bill,
   type Effect,
   hasEnded,
+  isHidden,
   isShownInPlace,
   isVisible,
   type RequestEvent,
   type RequestRecord,
+  type RequestState,
   type RequestView,
   type StartInput,
   type StoredText,
@@ -32,10 +34,18 @@ import {
   type Watch,
 } from "./types.ts";
 
-export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" };
+/** `gone`: it was started once and is deleted. */
+export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" | "gone" };
 export type CancelAnswer =
   | { kind: "canceled" | "requested" | "already_ended"; view: RequestView }
   | { kind: "not_found" };
+/** `deleted`: also when it was before. `ordered`: it was asked to stop and is deleted after its end. `open`: only with `cancel`. */
+export type DeleteAnswer =
+  | { kind: "deleted" }
+  | { kind: "not_found" }
+  | { kind: "ordered" | "open"; view: RequestView };
+/** `pending`: it has not ended, or bytes are left; it goes on by itself. */
+export type ForgetAnswer = { kind: "forgotten" | "pending" };
 /** `unstarted`: a tombstone was written and no start can follow. */
 export type CloseAnswer = { kind: "unstarted" | "started" };
 
@@ -71,9 +81,12 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
   async start(input: StartInput): Promise<StartAnswer> {
-    if (this.#store.isBuried()) return { kind: "closed" };
+    const tombstone = this.#store.tombstone();
+    if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
     let acked: Promise<unknown> = Promise.resolve();
-    if (this.#load() === null) {
+    const before = this.#load();
+    if (before !== null && isHidden(before.state)) return { kind: "gone" };
+    if (before === null) {
       this.#transact(() => {
         this.#store.migrate();
         this.#store.keepText("input", input.input);
@@ -109,10 +122,47 @@ export class RequestTracker extends DurableObject<Env> {
     return { kind: stage === "storing" || hasEnded(stage) ? "already_ended" : "requested", view };
   }
 
+  /**
+   * Deletes an ended request, an open one only with `cancel`. The bytes are gone when it answers `deleted`, but for thousands
+   * of files or while R2 cannot be asked: then the rest goes by alarm. Safe to repeat.
+   */
+  async delete(viewer: Viewer, cancel: boolean): Promise<DeleteAnswer> {
+    const record = this.#seenBy(viewer);
+    if (record === null) return { kind: this.wasDeleted(viewer) ? "deleted" : "not_found" };
+    if (!cancel && !hasEnded(record.state.stage)) return { kind: "open", view: this.#view(record) };
+    await this.#order(false);
+    const after = this.#load();
+    return after === null || isHidden(after.state) ? { kind: "deleted" } : { kind: "ordered", view: this.#view(after) };
+  }
+
+  /** The same because its user is forgotten or its team removed: hidden at once, whatever its stage, and nobody's afterwards. */
+  async forget(): Promise<ForgetAnswer> {
+    if (this.#store.tombstone() !== null) this.#store.forgetUser();
+    else if (this.#load() === null) await this.closeIfUnstarted();
+    else await this.#order(true);
+    return { kind: this.#store.tombstone() === null ? "pending" : "forgotten" };
+  }
+
+  /** Whether this viewer could see the request until it was deleted. */
+  wasDeleted(viewer: Viewer): boolean {
+    const tombstone = this.#store.tombstone();
+    if (tombstone?.team != null) return isVisible({ team: tombstone.team, user: tombstone.user }, viewer);
+    const state = this.#load()?.state;
+    if (state === undefined || !isHidden(state)) return false;
+    return isVisible({ team: state.team, user: state.deletion?.forget ? null : state.user }, viewer);
+  }
+
+  /** Whether a file of this request is there no more because it was let go. */
+  hasLetGo(team: string, n: number): boolean {
+    if (this.wasDeleted({ team, user: null })) return true;
+    const record = this.#load();
+    return record?.state.team === team && record.files[n]?.status === "deleted";
+  }
+
   /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
   async report(report: WebhookReport): Promise<ReportAnswer> {
     const record = this.#load();
-    if (record === null) return { kind: "not_found" };
+    if (record === null || isDone(record.state)) return { kind: this.#wasStarted() ? "heard" : "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
     const known = await this.#isPinned(record, report.userId);
     if (!known) {
@@ -133,7 +183,7 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
   async ring(reason: string, candidateId: string | null): Promise<ReportAnswer> {
-    if (this.#load() === null) return { kind: "not_found" };
+    if (this.#load() === null) return { kind: this.#wasStarted() ? "heard" : "not_found" };
     this.#apply({ type: "doorbell_rung", candidateId, reason });
     await this.#arm();
     return { kind: "heard" };
@@ -149,8 +199,7 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
   async closeIfUnstarted(): Promise<CloseAnswer> {
-    const record = this.#load();
-    if (record !== null) {
+    if (this.#wasStarted()) {
       await this.#arm();
       return { kind: "started" };
     }
@@ -198,6 +247,19 @@ export class RequestTracker extends DurableObject<Env> {
       }
     };
     await Promise.all(Array.from({ length: ALARM_LANES }, lane));
+    await this.#arm();
+  }
+
+  /** Orders the deletion and does at once what can be: the settling of a request that has ended, and the purge. */
+  async #order(forget: boolean): Promise<void> {
+    const startedAt = Date.now();
+    this.#apply({ type: "deletion_ordered", forget });
+    await this.#arm();
+    while (Date.now() - startedAt < PURGE_IN_PLACE_MS) {
+      const effect = this.#takeNext((due) => due.kind === "settle" || due.kind === "purge");
+      if (effect === null) break;
+      await this.#run(effect);
+    }
     await this.#arm();
   }
 
@@ -249,13 +311,12 @@ export class RequestTracker extends DurableObject<Env> {
     const outcome = await this.#outcomeOf(effect);
     this.#conclude(effect, outcome);
     this.#live.delete(leaseOf(effect));
-    const { state } = this.#mustLoad();
     logEvent("effect.attempted", {
-      request: state.id,
+      request: this.ctx.id.toString(),
       effect: effect.name,
       attempt: effect.failures + 1,
       outcome: outcome.kind === "happened" ? outcome.event.type : outcome.kind,
-      stage: state.stage,
+      stage: this.#load()?.state.stage ?? "deleted",
       ms: Date.now() - startedAt,
       ...(outcome.kind === "failed" ? { reason: outcome.reason } : {}),
     });
@@ -272,7 +333,9 @@ export class RequestTracker extends DurableObject<Env> {
   #conclude(effect: Effect, outcome: EffectOutcome): void {
     this.#transact(() => {
       const now = Date.now();
-      const record = this.#mustLoad();
+      const record = this.#load();
+      // Deleted while this try ran: whatever it came to has nobody left to hear it.
+      if (record === null) return;
       const tried: Try = { name: effect.name, leaseId: effect.leaseId };
       switch (outcome.kind) {
         case "happened": {
@@ -295,6 +358,12 @@ export class RequestTracker extends DurableObject<Env> {
         case "turned_away":
           this.#commit(record, deferred(record, tried, outcome.until));
           return;
+        case "erased": {
+          if (!isLive(record, tried)) return;
+          const { team, user, deletion } = record.state;
+          this.#store.erase({ at: now, team, user: deletion?.forget ? null : user });
+          return;
+        }
         case "obsolete": {
           const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
           this.#store.save(record, { ...record, effects });
@@ -337,6 +406,7 @@ export class RequestTracker extends DurableObject<Env> {
       if (texts?.logs !== undefined) this.#unannounced = step.record.state.revision;
       const { state, files } = step.record;
       if (state.stage === "completed" && !files.some(isShownInPlace)) this.#store.dropText("payload");
+      if (event.type === "purged" && event.target === "inputs") this.#store.dropText("input");
     }
     this.#commit(before, step);
     return step;
@@ -385,6 +455,7 @@ export class RequestTracker extends DurableObject<Env> {
       view: () => this.#view(this.#mustLoad()),
       advance: (event) => this.#advance(event, effect),
       watch: () => this.#watch(),
+      othersRun: () => [...this.#live].some((lease) => lease !== leaseOf(effect)),
     };
   }
 
@@ -401,7 +472,12 @@ export class RequestTracker extends DurableObject<Env> {
 
   #seenBy(viewer: Viewer): RequestRecord | null {
     const record = this.#load();
-    return record !== null && isVisible(record.state, viewer) ? record : null;
+    return record !== null && isVisible(record.state, viewer) && !isHidden(record.state) ? record : null;
+  }
+
+  /** Whether this request has ever been started, deleted or not. */
+  #wasStarted(): boolean {
+    return this.#load() !== null || (this.#store.tombstone()?.team ?? null) !== null;
   }
 
   #load(): RequestRecord | null {
@@ -435,6 +511,11 @@ export class RequestTracker extends DurableObject<Env> {
       timelineSeq: this.#store.timelineSeq(),
     };
   }
+}
+
+/** Deleted, but for its rows: no report is worth storing anything for. */
+function isDone({ deletion, stage }: RequestState): boolean {
+  return deletion !== null && hasEnded(stage);
 }
 
 function leaseOf(tried: Try): string {

@@ -1,7 +1,7 @@
 // What a request is: its stages, its state, the events that move it, the effects it owes. One sentence on each case.
 // Types and the few total functions over them; imports types only.
 
-import type { AdmittedCost, CostSource } from "../access/types.ts";
+import type { AdmittedCost, CostSource, Retention } from "../access/types.ts";
 import type { ErrorCode } from "../errors.ts";
 
 /** Ours. `held` to `storing` are open, the last three are ends. */
@@ -81,6 +81,8 @@ export interface StartInput {
   origin: string;
   /** What the admit said about money: it holds for the request whatever prices and plans say later. */
   cost: AdmittedCost;
+  /** How long its parts are kept, as the plan said at the admit. */
+  retention: Retention;
   admittedAt: number;
 }
 
@@ -146,6 +148,19 @@ export interface RequestState extends Identity {
   /** Tries until the caller's `webhook_url` took the end; null before. */
   deliveredAfter: number | null;
   recoveredAt: number | null;
+  deletion: Deletion | null;
+}
+
+/** That the record is to be deleted: once it has ended, and settled, if that is still to come. */
+export interface Deletion {
+  orderedAt: number;
+  /** Its user is forgotten or its team removed: nobody may see it from the order on, and the tombstone names no user. */
+  forget: boolean;
+}
+
+/** Whether callers see it no more although its rows are still here. */
+export function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean {
+  return deletion !== null && (deletion.forget || hasEnded(stage));
 }
 
 /** Where in the output a file stands, and where its bytes come from now. */
@@ -159,7 +174,8 @@ export interface FileSource {
   claimedName: string | null;
 }
 
-export type FileStatus = "pending" | "stored" | "failed";
+/** `deleted`: its time by the plan's `files_days` is over. */
+export type FileStatus = "pending" | "stored" | "failed" | "deleted";
 
 export interface RequestFile extends FileSource {
   n: number;
@@ -191,7 +207,11 @@ export type EffectKind =
   | "settle"
   | "deliver"
   | "cancel"
-  | "expire";
+  | "expire"
+  | "purge";
+
+/** What a `purge` row lets go; also its target. */
+export type PurgeTarget = "inputs" | "files" | "record";
 
 /** Name of an effect row: the kind, and for `mirror`, `hash`, `deliver` which one: "mirror:0". */
 export type EffectName = string;
@@ -223,7 +243,9 @@ export type EffectOrder =
   | { do: "owe"; kind: EffectKind; target?: string; dueAt: number }
   /** The same, but what is due sooner stays so. */
   | { do: "hasten"; kind: EffectKind; target?: string; dueAt: number }
-  | { do: "drop"; kind: EffectKind; target?: string };
+  | { do: "drop"; kind: EffectKind; target?: string }
+  /** Drops every row. */
+  | { do: "clear" };
 
 /** The end as upstream told it. */
 export type UpstreamEnd =
@@ -299,7 +321,11 @@ export type RequestEvent =
   /** A person said what nobody could know: whether an uncertain request was charged. */
   | { type: "charge_told"; bill: Bill }
   | { type: "delivered"; target: string; attempts: number }
-  | { type: "delivery_parked"; target: string };
+  | { type: "delivery_parked"; target: string }
+  /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
+  | { type: "deletion_ordered"; forget: boolean }
+  /** Their bytes are gone. */
+  | { type: "purged"; target: Exclude<PurgeTarget, "record"> };
 
 /** Everything the tracker keeps in rows, as one value: what the pure rules work on. */
 export interface RequestRecord {

@@ -16,14 +16,14 @@ export interface Watched {
 
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
- * yielded for a request that this viewer cannot see. `following` makes polls show progress; `waiting` is for the end alone. A
+ * yielded for a request that this viewer cannot see, and no more once it is deleted: then `not_visible` is returned. `following` makes polls show progress; `waiting` is for the end alone. A
  * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
  */
 export async function* changes(
   watched: Watched,
   until: number,
   watch: Exclude<Watch, "none">,
-): AsyncGenerator<RequestView> {
+): AsyncGenerator<RequestView, "over" | "not_visible", undefined> {
   let bell = await openBell(watched, watch);
   let seen = "";
   let lastLook = false;
@@ -32,7 +32,7 @@ export async function* changes(
       if (bell.isBroken()) bell = await openBell(watched, watch);
       const rung = bell.next();
       const read = await readView(watched);
-      if (read.kind === "not_visible") return;
+      if (read.kind === "not_visible") return "not_visible";
       if (read.kind === "read") {
         const { view } = read;
         const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
@@ -40,14 +40,14 @@ export async function* changes(
         seen = mark;
         if (hasEnded(view.state.stage)) {
           // What it cost is known a moment after the end: worth the moment, not more.
-          if (view.state.settledAt !== null || lastLook) return;
+          if (view.state.settledAt !== null || lastLook) return "over";
           lastLook = true;
           await Promise.race([rung, after(SETTLED_WAIT_MS)]);
           continue;
         }
       }
       const left = until - Date.now();
-      if (left <= 0) return;
+      if (left <= 0) return "over";
       await Promise.race([rung, after(Math.min(left, bell.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
     }
   } finally {
@@ -55,18 +55,27 @@ export async function* changes(
   }
 }
 
-/** Waits until `enough` says so or `until` has come, and answers the last view; null for a request that this viewer cannot see. */
+/**
+ * Waits until `enough` says so or `until` has come, and answers the last view; null for a request that this viewer cannot
+ * see, or can no more because it was deleted meanwhile.
+ */
 export async function hold(
   watched: Watched,
   until: number,
   enough: (view: RequestView) => boolean | Promise<boolean>,
 ): Promise<RequestView | null> {
+  const views = changes(watched, until, "waiting");
   let last: RequestView | null = null;
-  for await (const view of changes(watched, until, "waiting")) {
-    last = view;
-    if (await enough(view)) break;
+  try {
+    for (;;) {
+      const next = await views.next();
+      if (next.done) return next.value === "over" ? last : null;
+      last = next.value;
+      if (await enough(last)) return last;
+    }
+  } finally {
+    await views.return("over");
   }
-  return last;
 }
 
 type ReadView = { kind: "read"; view: RequestView } | { kind: "not_visible" | "unreachable" };

@@ -70,6 +70,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
     }),
     advance: () => true,
     watch: () => "none",
+    othersRun: () => false,
   };
 }
 

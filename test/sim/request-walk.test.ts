@@ -157,7 +157,15 @@ function anOutcome(
       ]);
     case "expire":
       return { type: "time_ran_out" };
+    case "purge":
+      return aPurge(row);
   }
+}
+
+/** What a purge of files or inputs comes to; that of a record begins with the order. */
+function aPurge({ target }: Effect): RequestEvent {
+  if (target === "files" || target === "inputs") return { type: "purged", target };
+  return { type: "deletion_ordered", forget: false };
 }
 
 class Walk {
@@ -383,5 +391,7 @@ function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
       return { type: "delivered", target: row.target ?? "", attempts: 1 };
     case "expire":
       return { type: "time_ran_out" };
+    case "purge":
+      return aPurge(row);
   }
 }

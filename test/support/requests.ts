@@ -32,6 +32,7 @@ export function aStart(changes: Partial<StartInput> = {}): StartInput {
     startTimeoutS: null,
     origin: "https://sluice.test",
     cost: { estimatedMicro: null, price: null, exact: false },
+    retention: { recordsDays: null, filesDays: null, inputsDays: null },
     admittedAt: START_AT,
     ...changes,
   };

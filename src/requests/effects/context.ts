@@ -18,6 +18,8 @@ export interface EffectContext {
   /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
   advance(event: RequestEvent): boolean;
   watch(): Watch;
+  /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
+  othersRun(): boolean;
 }
 
 export type EffectOutcome =
@@ -27,7 +29,9 @@ export type EffectOutcome =
   /** No turn yet; not a failure. */
   | { kind: "turned_away"; until: number }
   /** The request has moved on and the row has nothing left to do. */
-  | { kind: "obsolete" };
+  | { kind: "obsolete" }
+  /** All that the request stored outside its object is gone: its rows go now, a tombstone stays. */
+  | { kind: "erased" };
 
 /** `calls` counts what it cost of the gateway, for the caller's own eyes. */
 export function happened(event: RequestEvent, calls?: number): EffectOutcome {

@@ -6,6 +6,7 @@ import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { runDeliver } from "./deliver.ts";
 import { runHash, runMirror } from "./files.ts";
 import { runCancel, runPoll } from "./follow.ts";
+import { runPurge } from "./purge.ts";
 import { runFetchResult } from "./result.ts";
 import { runSettle } from "./settle.ts";
 import { runSubmit } from "./submit.ts";
@@ -28,6 +29,8 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
       return runDeliver(context, effect);
     case "cancel":
       return runCancel(context, effect);
+    case "purge":
+      return runPurge(context, effect);
     case "expire":
       return Promise.resolve(happened({ type: "time_ran_out" }));
   }
