@@ -286,7 +286,7 @@ describe("other methods", () => {
   it.each([
     ["PUT", "/v1/requests", "POST, GET, HEAD"],
     ["DELETE", "/v1/requests", "POST, GET, HEAD"],
-    ["PUT", `/v1/requests/${"0".repeat(64)}`, "GET, HEAD"],
+    ["PUT", `/v1/requests/${"0".repeat(64)}`, "GET, DELETE, HEAD"],
     ["GET", `/v1/requests/${"0".repeat(64)}/cancel`, "POST"],
     ["POST", `/v1/requests/${"0".repeat(64)}/events`, "GET, HEAD"],
     ["POST", `/v1/requests/${"0".repeat(64)}/timeline`, "GET, HEAD"],
