@@ -20,7 +20,7 @@ export function randomText(length: number): string {
 }
 
 /** `key_…`, `evt_…`: a prefix that says what it is and 20 random characters (119 bits). */
-export function newId(prefix: "key" | "evt" | "whk" | "dlv"): string {
+export function newId(prefix: "key" | "evt" | "whk" | "dlv" | "rpl"): string {
   return `${prefix}_${randomText(20)}`;
 }
 

@@ -193,6 +193,34 @@ export const DELIVER_RETRY_AFTER_MAX_MS = DAY_MS;
 /** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */
 export const EVENT_BODY_MAX_BYTES = 256 * 1024;
 
+// --- Webhook endpoints -----------------------------------------------------------------------------------------
+
+/** Endpoints of a team: every end of a request is matched against each. */
+export const ENDPOINTS_PER_TEAM_MAX = 20;
+/** Headers of a team's own on an endpoint: a credential or two. */
+export const ENDPOINT_HEADERS_MAX = 10;
+export const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
+/** A rotated secret signs beside the new one this long by default, and at most (a week, as others in the field have it). */
+export const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
+export const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
+/** A run of failures as long as this is told: by then the fourth try has failed as well. */
+export const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
+/** It is told again a day before the endpoint is disabled. */
+export const ENDPOINT_WARN_AFTER_MS = 4 * DAY_MS;
+/** Only failures for this long disable an endpoint: longer than all tries at one event. */
+export const ENDPOINT_DISABLE_AFTER_MS = 5 * DAY_MS;
+/** From here on a run of failures counts as an outage: one bad answer must not slow a busy endpoint down. */
+export const ENDPOINT_OUTAGE_AFTER_MS = 5 * MINUTE_MS;
+/** Least gap between two tries at an endpoint, by the time since it came back from an outage; during one, the first. */
+export const BACKLOG_RAMP_MS = [
+  { untilMs: MINUTE_MS, spacingMs: SECOND_MS },
+  { untilMs: 10 * MINUTE_MS, spacingMs: 200 },
+  { untilMs: HOUR_MS, spacingMs: 100 },
+] as const;
+/** Deliveries, their attempts and the event feed are kept this long: what was missed is found after a holiday. */
+export const DELIVERY_KEEP_MS = 30 * DAY_MS;
+export const EVENT_KEEP_MS = 30 * DAY_MS;
+
 // --- Polls -----------------------------------------------------------------------------------------------------
 
 /** First poll of a model without learned durations while webhooks arrive: they nearly always win. */

@@ -1,6 +1,7 @@
 // What a team's administration is asked and what it answers, as data that crosses RPC. Times are epoch milliseconds.
 // Types only; imports types.
 
+import type { EventType } from "../relay/event-types.ts";
 import type { KeyKind } from "./keys.ts";
 import type { Plan } from "./plan.ts";
 import type { PriceTable } from "./prices.ts";
@@ -72,30 +73,30 @@ export interface AuditPage {
   nextBefore: number | null;
 }
 
-/** A limit in USD has come so far. Amounts are decimal text. */
+/** A line of the team's event feed. `data` is spelled as feed and webhooks tell it, so that all say the same. */
+export interface TeamEvent<D = Record<string, unknown>> {
+  id: string;
+  type: EventType;
+  at: number;
+  data: D;
+}
+
+/** `limit.reached`: a limit in USD has come so far. Amounts are decimal text, `reset` is ISO 8601. */
 export interface LimitAlert {
-  limitName: string;
+  limit_name: string;
   scope: string;
   /** Whom the limit counts: "team", a key's id, a user, "tag=value". */
   subject: string;
   percent: number;
-  limitUsd: string;
-  usedUsd: string;
-  resetAt: number | null;
-}
-
-/** A line of the team's event feed. */
-export interface TeamEvent {
-  id: string;
-  type: "limit.alert";
-  at: number;
-  data: LimitAlert;
+  limit_usd: string;
+  used_usd: string;
+  reset: string | null;
 }
 
 /** At which percentages of a limit in USD an event is written, and the latest that were. */
 export interface Alerts {
   percents: number[];
-  latest: TeamEvent[];
+  latest: TeamEvent<LimitAlert>[];
 }
 
 /** What usage may be grouped by. */

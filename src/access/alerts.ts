@@ -4,6 +4,7 @@
 
 import { newId } from "../ids.ts";
 import { HOUR_MS, MINUTE_MS } from "../limits.ts";
+import type { LimitAlert } from "./admin-types.ts";
 import type { Books } from "./books.ts";
 import { moneyText } from "./money.ts";
 import type { LimitScope } from "./plan.ts";
@@ -38,12 +39,13 @@ function giveAlert(books: Books, state: LimitState, subject: string, percent: nu
   if (!books.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
   books.events.add({
     id: newId("evt"),
-    type: "limit.alert",
+    type: "limit.reached",
     at: now,
     data: {
-      ...{ limitName: state.name, scope: state.scope, subject, percent },
-      ...{ limitUsd: moneyText(state.limit), usedUsd: moneyText(state.used), resetAt: state.resetAt },
-    },
+      ...{ limit_name: state.name, scope: state.scope, subject, percent },
+      ...{ limit_usd: moneyText(state.limit), used_usd: moneyText(state.used) },
+      reset: state.resetAt === null ? null : new Date(state.resetAt).toISOString(),
+    } satisfies LimitAlert,
   });
 }
 

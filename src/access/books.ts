@@ -2,6 +2,8 @@
 // the Team object wraps each decision in one transaction. Imports the stores.
 
 import { AuditStore } from "./audit-store.ts";
+import { DeliveryStore } from "./delivery-store.ts";
+import { EndpointStore } from "./endpoint-store.ts";
 import { EventStore } from "./event-store.ts";
 import { IndexStore } from "./index-store.ts";
 import { IssuerStore } from "./issuer-store.ts";
@@ -24,6 +26,8 @@ export interface Books {
   replays: ReplayStore;
   usage: UsageStore;
   events: EventStore;
+  endpoints: EndpointStore;
+  deliveries: DeliveryStore;
   audit: AuditStore;
 }
 
@@ -39,6 +43,8 @@ export function openBooks(sql: SqlStorage): Books {
     replays: new ReplayStore(sql),
     usage: new UsageStore(sql),
     events: new EventStore(sql),
+    endpoints: new EndpointStore(sql),
+    deliveries: new DeliveryStore(sql),
     audit: new AuditStore(sql),
   };
 }

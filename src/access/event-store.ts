@@ -17,11 +17,11 @@ export class EventStore {
   }
 
   /** Newest first. */
-  latest(type: TeamEvent["type"], limit: number): TeamEvent[] {
+  latest<D>(type: TeamEvent["type"], limit: number): TeamEvent<D>[] {
     return this.#sql
       .exec<EventRow>("SELECT id, type, at, data FROM event WHERE type = ? ORDER BY seq DESC LIMIT ?", type, limit)
       .toArray()
-      .map((row) => ({ ...row, type, data: JSON.parse(row.data) as TeamEvent["data"] }));
+      .map((row) => ({ ...row, type, data: JSON.parse(row.data) as D }));
   }
 
   /** Notes that an alert is given. False: it was given before, in this window. */

@@ -66,6 +66,20 @@ export class IndexStore {
     this.#sql.exec("UPDATE request SET tags = '{}', erased_at = ? WHERE id = ? AND erased_at IS NULL", at, id);
   }
 
+  /** The end of it that was last told, and the event that tells it. */
+  toldEnd(id: string): { endedAt: number; eventId: string } | null {
+    const [row] = this.#sql.exec<{ told_end_at: number | null; told_event_id: string | null }>(
+      "SELECT told_end_at, told_event_id FROM request WHERE id = ?",
+      id,
+    );
+    const { told_end_at: endedAt = null, told_event_id: eventId = null } = row ?? {};
+    return endedAt === null || eventId === null ? null : { endedAt, eventId };
+  }
+
+  setToldEnd(id: string, endedAt: number, eventId: string): void {
+    this.#sql.exec("UPDATE request SET told_end_at = ?, told_event_id = ? WHERE id = ?", endedAt, eventId, id);
+  }
+
   remove(id: string): void {
     this.#sql.exec("DELETE FROM request WHERE id = ?", id);
   }

@@ -4,6 +4,7 @@
 import { type Refusal, refusal } from "../errors.ts";
 import type { Actor, ChargeWord, UsageSums } from "./admin-types.ts";
 import type { Books } from "./books.ts";
+import { NOTHING_TOLD, type ToldEnd, tellEnd } from "./event-desk.ts";
 import type { IndexedRequest } from "./index-store.ts";
 import type { LedgerLine, Receipt } from "./ledger-store.ts";
 import { moneyText } from "./money.ts";
@@ -24,11 +25,12 @@ export function settle(books: Books, input: SettleInput, now: number): Settled {
   const request = books.index.request(input.requestId);
   const line = books.ledger.line(input.requestId);
   if (request === null || line === null) {
-    return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, endpoints: [] };
+    return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, ...NOTHING_TOLD };
   }
   const recovered = request.status === "failed" && input.outcome !== "failed";
   if (request.status === "open" || recovered) books.index.end(request.id, input.outcome, input.endedAt);
-  if (line.receipt !== null) return settledBefore(line.receipt);
+  const told = tellEnd(books, request, input, now);
+  if (line.receipt !== null) return settledBefore(line.receipt, told);
 
   const verdict = verdictOf(input, line);
   const { units, measured, outputBytes, outcome } = input;
@@ -36,7 +38,7 @@ export function settle(books: Books, input: SettleInput, now: number): Settled {
   const charge = chargeOf({ price: terms.price, estimate: estimatedMicro, units, measured, reservation: verdict });
   if (verdict === "keep") holdOn(books, line, now);
   else book(books, { request, line, verdict, charge, outputBytes, outcome, by: null }, now);
-  return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, endpoints: [] };
+  return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, ...told };
 }
 
 /**
@@ -52,7 +54,7 @@ export function settleByWord(books: Books, word: ChargeWord, by: Actor, now: num
   const micro = charged ? (usdMicro ?? line.estimatedMicro) : 0;
   if (line.receipt !== null) {
     const same = line.receipt.by !== null && line.receipt.chargedMicro === micro;
-    return same ? settledBefore(line.receipt) : refused(tooLate(requestId));
+    return same ? settledBefore(line.receipt, NOTHING_TOLD) : refused(tooLate(requestId));
   }
   if (request.status === "open") return refused(tooEarly(requestId));
   // An amount that a person names is what upstream billed.
@@ -61,7 +63,7 @@ export function settleByWord(books: Books, word: ChargeWord, by: Actor, now: num
   book(books, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
   const usd = micro === null ? null : moneyText(micro);
   books.audit.note(by, "request.settled", requestId, { charged, usd }, now);
-  return { kind: "settled", chargedMicro: micro, source, verdict, endpoints: [] };
+  return { kind: "settled", chargedMicro: micro, source, verdict, ...NOTHING_TOLD };
 }
 
 /** Undoes an admit whose request is known never to have started, nor ever to start. */
@@ -131,8 +133,8 @@ function bookedAt(admittedAt: number, now: number): number {
   return monthOf(admittedAt) === monthOf(now) ? admittedAt : now;
 }
 
-function settledBefore({ chargedMicro, source, verdict }: Receipt): Settled {
-  return { kind: "settled", chargedMicro, source, verdict, endpoints: [] };
+function settledBefore({ chargedMicro, source, verdict }: Receipt, told: ToldEnd): Settled {
+  return { kind: "settled", chargedMicro, source, verdict, ...told };
 }
 
 function tooLate(requestId: string): Refusal {

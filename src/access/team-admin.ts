@@ -3,7 +3,7 @@
 
 import { randomText } from "../ids.ts";
 import { HISTORY_LIMIT_MAX } from "../limits.ts";
-import type { Actor, Alerts, TeamSummary, UserSummary } from "./admin-types.ts";
+import type { Actor, Alerts, LimitAlert, TeamSummary, UserSummary } from "./admin-types.ts";
 import type { Books } from "./books.ts";
 import { noSuchPlan } from "./key-admin.ts";
 import type { Plan } from "./plan.ts";
@@ -47,7 +47,7 @@ export function putAlerts(books: Books, percents: number[], by: Actor, now: numb
 }
 
 export function alertsOf({ team, events }: Books): Alerts {
-  return { percents: team.alertPercents(), latest: events.latest("limit.alert", HISTORY_LIMIT_MAX) };
+  return { percents: team.alertPercents(), latest: events.latest<LimitAlert>("limit.reached", HISTORY_LIMIT_MAX) };
 }
 
 export function putPrices(books: Books, table: PriceTable, by: Actor, now: number): void {

@@ -206,6 +206,43 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX mint_over ON mint (minted_until);
   `,
+  `
+  -- terms, secrets, health, disabled: JSON. check_at: when a run of failures has to be judged again.
+  CREATE TABLE endpoint (
+    id TEXT PRIMARY KEY,
+    terms TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    secrets TEXT NOT NULL,
+    health TEXT NOT NULL,
+    disabled TEXT,
+    check_at INTEGER,
+    created_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  -- One event on its way to one place. endpoint_id null: the request's own URL. request_id null: an event of the team.
+  CREATE TABLE delivery (
+    id TEXT PRIMARY KEY,
+    endpoint_id TEXT,
+    request_id TEXT,
+    event_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    status INTEGER,
+    category TEXT,
+    replay_id TEXT
+  ) WITHOUT ROWID;
+  CREATE INDEX delivery_newest ON delivery (created_at, id);
+  CREATE INDEX delivery_of_endpoint ON delivery (endpoint_id, created_at, id) WHERE endpoint_id IS NOT NULL;
+  CREATE INDEX delivery_of_request ON delivery (request_id) WHERE request_id IS NOT NULL;
+  CREATE INDEX delivery_undelivered ON delivery (created_at, id) WHERE state <> 'delivered';
+
+  -- The end that was last told, so that the same end is told once: its time, and the event that tells it.
+  ALTER TABLE request ADD COLUMN told_end_at INTEGER;
+  ALTER TABLE request ADD COLUMN told_event_id TEXT;
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

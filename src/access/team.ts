@@ -32,6 +32,8 @@ import type {
 import { actingAs, admit, limitsNow, quote } from "./admission.ts";
 import { type Books, openBooks } from "./books.ts";
 import { UNKNOWN_KEY } from "./credentials.ts";
+import { beginReplay, deliveryReported, deliveryTarget } from "./delivery-desk.ts";
+import { NOTHING_TOLD } from "./event-desk.ts";
 import { type IdentifyAnswer, identify } from "./identity.ts";
 import { countMint, IssuerKeyRing, putIssuer, removeIssuer } from "./issuer-desk.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
@@ -70,6 +72,7 @@ import type {
   Settled,
   SettleInput,
 } from "./types.ts";
+import type { Delivery, DeliveryReport, DeliveryTarget, ReplayRoad } from "./webhook-types.ts";
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
 export function teamFor(env: Env, teamId: string): DurableObjectStub<Team> {
@@ -170,10 +173,10 @@ export class Team extends DurableObject<Env> {
     this.#decide(undefined, (now) => this.#books.index.setSweep(requestId, now + OPEN_SWEEP_MS));
   }
 
-  /** Books the end of a request. The second time it changes nothing. Answers the team's webhook endpoints that want to know. */
+  /** Books the end of a request. The second time it changes nothing. Answers the deliveries that the tracker owes of it. */
   settle(input: SettleInput): Settled {
     const { reservation: verdict } = input;
-    const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, endpoints: [] };
+    const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, ...NOTHING_TOLD };
     return this.#decide(nothing, (now) => settle(this.#books, input, now));
   }
 
@@ -327,6 +330,29 @@ export class Team extends DurableObject<Env> {
   /** Counts one exchange of a publishable key by an address, or refuses it. */
   countMint(exchange: { keyId: string; ip: string }): { kind: "counted" } | Refused {
     return this.#ask((now) => countMint(this.#books, exchange, now));
+  }
+
+  // --- Webhooks --------------------------------------------------------------------------------------------------
+
+  /** Where a delivery goes now. Asked at every try. */
+  deliveryTarget({ deliveryId }: { deliveryId: string }): DeliveryTarget {
+    const unknown: DeliveryTarget = { kind: "gone", reason: "unknown" };
+    return this.#decide(unknown, (now) => deliveryTarget(this.#books, deliveryId, now));
+  }
+
+  /** A delivery's first failure, or its outcome. */
+  deliveryReported(report: DeliveryReport): void {
+    this.#decide(undefined, () => deliveryReported(this.#books, report));
+  }
+
+  /** A line of the delivery index. */
+  delivery({ deliveryId }: { deliveryId: string }): Delivery | null {
+    return this.#exists ? this.#books.deliveries.byId(deliveryId) : null;
+  }
+
+  /** Puts a delivery on its way once more, and says who sends it. `replayId`: the job that does. */
+  beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): ReplayRoad {
+    return this.#ask((now) => beginReplay(this.#books, replay, now));
   }
 
   // --- Alarm -----------------------------------------------------------------------------------------------------

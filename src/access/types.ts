@@ -2,11 +2,13 @@
 // Types and one spelling; imports types.
 
 import type { Refusal } from "../errors.ts";
+import type { EndEventType } from "../relay/event-types.ts";
 import type { KeyKind } from "./keys.ts";
 import type { Measures } from "./measures.ts";
 import type { Plan } from "./plan.ts";
 import type { Charge, Price } from "./prices.ts";
 import type { LimitState } from "./quota.ts";
+import type { OwedDelivery } from "./webhook-types.ts";
 
 /** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
 export type Scope = "run" | "read" | "admin";
@@ -197,6 +199,10 @@ export interface SettleInput {
   outputBytes: number | null;
   /** Upstream's status of a failure, where it gave one. */
   failure: { status: number | null } | null;
+  /** What the end is told as. */
+  eventType: EndEventType;
+  /** The request names a `webhook_url` of its own. */
+  hasWebhook: boolean;
 }
 
 /** What the ledger says about an ended request. `verdict`: a 422 may have been decided otherwise than asked, by plan. */
@@ -206,7 +212,10 @@ export interface Settled {
   chargedMicro: number | null;
   source: CostSource;
   verdict: Verdict;
-  endpoints: string[];
+  /** The `webhook-id` of this end's deliveries and its id in the event feed; null where there is nothing to tell. */
+  eventId: string | null;
+  /** What the tracker owes; the same each time that the same end is told. */
+  deliveries: OwedDelivery[];
 }
 
 export interface RequestSummary {

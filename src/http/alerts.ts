@@ -67,9 +67,6 @@ async function alertsOf(env: Env, caller: Caller): Promise<z.input<typeof alerts
   const alerts: Alerts = await askTeam(env, caller.team, (team) => team.alerts());
   return {
     usd_percents: alerts.percents,
-    latest: alerts.latest.map(({ id, at, data: { resetAt, limitName, limitUsd, usedUsd, ...rest } }) => ({
-      ...{ id, at: isoTime(at), ...rest },
-      ...{ limit_name: limitName, limit_usd: limitUsd, used_usd: usedUsd, reset: isoTime(resetAt) },
-    })),
+    latest: alerts.latest.map(({ id, at, data }) => ({ id, at: isoTime(at), ...data })),
   };
 }

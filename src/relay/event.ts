@@ -3,8 +3,7 @@
 
 import { objectText, RawText } from "../json.ts";
 import { EVENT_BODY_MAX_BYTES } from "../limits.ts";
-
-export type EndEventType = "request.completed" | "request.failed" | "request.canceled" | "request.recovered";
+import { endEventType } from "./event-types.ts";
 
 export interface EndEventInput {
   outcome: "completed" | "failed" | "canceled";
@@ -20,7 +19,7 @@ export interface EndEventInput {
 
 /** The body text. Above EVENT_BODY_MAX_BYTES `data` is thin: `id`, `status` and `links`, where the rest is to be read. */
 export function endEvent({ outcome, recovered, endedAt, requestText, outputLeftOut }: EndEventInput): string {
-  const type: EndEventType = recovered ? "request.recovered" : `request.${outcome}`;
+  const type = endEventType(outcome, recovered);
   const timestamp = new Date(endedAt).toISOString();
   const body = objectText({ type, timestamp, data: new RawText(requestText) });
   if (!outputLeftOut && fits(body)) return body;

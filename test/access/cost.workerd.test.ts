@@ -262,7 +262,9 @@ describe("a money alert", () => {
 
   const told = async (team: TestTeam) => {
     const { latest } = await team.stub.alerts();
-    return latest.map(({ data }) => `${data.limitName} ${data.subject} ${data.percent} % (${data.usedUsd})`).reverse();
+    return latest
+      .map(({ data }) => `${data.limit_name} ${data.subject} ${data.percent} % (${data.used_usd})`)
+      .reverse();
   };
 
   it("is given once at 80 % and once at 100 %, and again in the next window", async () => {

@@ -27,6 +27,7 @@ export function anEnd(requestId: string, reservation: Verdict, changes: Partial<
   return {
     ...{ requestId, reservation, outcome: reservation === "take" ? "completed" : "failed", endedAt: Date.now() },
     ...{ units: null, measured: null, outputBytes: null, failure: reservation === "take" ? null : { status: 500 } },
+    ...{ eventType: reservation === "take" ? "request.completed" : "request.failed", hasWebhook: false },
     ...changes,
   };
 }

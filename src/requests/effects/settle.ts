@@ -7,6 +7,7 @@ import type { Settled } from "../../access/types.ts";
 import type { Env } from "../../env.ts";
 import { parseTree, plainCopy } from "../../json.ts";
 import { EXACT_COST_TRIES } from "../../limits.ts";
+import { endEventType } from "../../relay/event-types.ts";
 import { accountFor } from "../../upstream/account.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
 import { loadText } from "../texts.ts";
@@ -30,6 +31,8 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     measured: units === null && state.stage === "completed" ? await measured(context, state) : null,
     outputBytes: files.reduce((sum, file) => sum + (file.status === "stored" ? (file.bytes ?? 0) : 0), 0),
     failure: state.error === null ? null : { status: state.error.upstreamStatus },
+    eventType: endEventType(ended.outcome, state.recoveredAt !== null),
+    hasWebhook: state.webhookUrl !== null,
   });
   await tellAboutWebhooks(context.env, state).catch(() => undefined);
   const endpoints = state.webhookUrl === null ? [] : ["request"];

@@ -1,0 +1,66 @@
+// What happens when something is told: the event joins the feed, and every endpoint that asks for it gets a delivery, in the
+// transaction of whatever it tells of. Synchronous over the stores, with the clock passed in.
+
+import { newId } from "../ids.ts";
+import { DELIVERY_KEEP_MS } from "../limits.ts";
+import type { EndEventType } from "../relay/event-types.ts";
+import type { Books } from "./books.ts";
+import { wants } from "./endpoints.ts";
+import type { IndexedRequest } from "./index-store.ts";
+import type { SettleInput } from "./types.ts";
+import type { Delivery, Endpoint, OwedDelivery } from "./webhook-types.ts";
+
+/** The target that stands for the request's own `webhook_url`. */
+const REQUEST_TARGET = "request";
+
+/** The end of a request as it was told: its event, and the deliveries that its tracker owes. */
+export interface ToldEnd {
+  eventId: string | null;
+  deliveries: OwedDelivery[];
+}
+
+export const NOTHING_TOLD: ToldEnd = { eventId: null, deliveries: [] };
+
+/** Tells the end of a request once, however often it is settled; a recovered request has a second end, told anew. */
+export function tellEnd(books: Books, request: IndexedRequest, input: SettleInput, now: number): ToldEnd {
+  const told = books.index.toldEnd(request.id);
+  if (told?.endedAt === input.endedAt) {
+    const deliveries = books.deliveries.ofEnd(request.id, told.eventId).map(owedOf);
+    return { eventId: told.eventId, deliveries };
+  }
+  const eventId = newId("evt");
+  const { eventType, endedAt, outcome } = input;
+  const data = { request_id: request.id, model: request.model, status: outcome };
+  books.events.add({ id: eventId, type: eventType, at: endedAt, data });
+  books.index.setToldEnd(request.id, endedAt, eventId);
+  const places = books.endpoints.all().filter((endpoint) => {
+    return isHeard(endpoint, now) && wants(endpoint, eventType, request.tags);
+  });
+  const targets = [...(input.hasWebhook ? [null] : []), ...places.map(({ id }) => id)];
+  const deliveries = targets.map((endpointId) => {
+    const delivery = newDelivery({ endpointId, requestId: request.id, eventId, eventType }, now);
+    books.deliveries.insert(delivery);
+    return owedOf(delivery);
+  });
+  return { eventId, deliveries };
+}
+
+/**
+ * Whether an endpoint gets deliveries at all. A disabled one gets them too: none is tried, but they are its backlog, which
+ * whoever enables it may want. After as long as deliveries are kept there would be no end to it.
+ */
+function isHeard({ disabled }: Endpoint, now: number): boolean {
+  return disabled === null || now - disabled.at < DELIVERY_KEEP_MS;
+}
+
+function newDelivery(
+  what: { endpointId: string | null; requestId: string | null; eventId: string; eventType: EndEventType },
+  now: number,
+): Delivery {
+  const untried = { state: "pending", attempts: 0, status: null, category: null, replayId: null } as const;
+  return { id: newId("dlv"), ...what, ...untried, createdAt: now, updatedAt: now };
+}
+
+function owedOf({ id, endpointId }: Delivery): OwedDelivery {
+  return { id, target: endpointId ?? REQUEST_TARGET };
+}

@@ -1,0 +1,118 @@
+// Webhook endpoints and deliveries as Team is asked about them and answers, over RPC. Times are epoch milliseconds.
+// Types only; imports types.
+
+import type { EventType } from "../relay/event-types.ts";
+import type { Refused } from "./types.ts";
+
+/** What a team chose for an endpoint. */
+export interface EndpointTerms {
+  url: string;
+  /** What it wants to hear of; null: everything. */
+  events: EventType[] | null;
+  /** Tags that an event must carry, all of them. Events that are about no request carry none. */
+  tags: Record<string, string>;
+  description: string;
+  /** Of the team's own, beside those of a delivery. Their values may be credentials and are never shown. */
+  headers: Record<string, string>;
+}
+
+/** A secret that signs, and until when; null: until it is rotated. */
+export interface EndpointSecret {
+  secret: string;
+  validUntil: number | null;
+}
+
+/** How an endpoint has answered lately. */
+export interface EndpointHealth {
+  /** The first failure since the last success; null: the last thing that was heard is a success. */
+  failingSince: number | null;
+  lastFailureAt: number | null;
+  lastSuccessAt: number | null;
+  /** Deliveries that failed since the last success. */
+  failures: number;
+  /** What the team has been told of this run of failures. */
+  told: "nothing" | "failing" | "disabling_soon";
+  /** When a run of failures that was an outage ended. */
+  recoveredAt: number | null;
+}
+
+export type DisabledReason = "by_hand" | "failing" | "gone";
+
+export interface Endpoint extends EndpointTerms {
+  id: string;
+  /** Newest first. */
+  secrets: EndpointSecret[];
+  health: EndpointHealth;
+  disabled: { at: number; reason: DisabledReason } | null;
+  /** Where it was saved from: leads back to us, as does the configuration's own. */
+  origin: string;
+  createdAt: number;
+}
+
+/** An endpoint as lists show it: neither secrets nor header values. */
+export interface EndpointSummary extends Omit<Endpoint, "secrets" | "headers" | "origin"> {
+  headerNames: string[];
+}
+
+/** `pending`: not tried yet. `parked`: given up after the last try. `gone`: no try can do better; its category says why. */
+export type DeliveryState = "pending" | "failing" | "delivered" | "parked" | "gone";
+
+/** A line of the delivery index: one event on its way to one place. */
+export interface Delivery {
+  id: string;
+  /** Null: the request's own `webhook_url`. */
+  endpointId: string | null;
+  /** Null: an event of the team, which Team sends itself. */
+  requestId: string | null;
+  /** The `webhook-id` of every try. */
+  eventId: string;
+  eventType: string;
+  state: DeliveryState;
+  createdAt: number;
+  updatedAt: number;
+  attempts: number;
+  /** HTTP status of the last try that was told of; null: none came. */
+  status: number | null;
+  category: string | null;
+  /** The job that sent it again, where one did. */
+  replayId: string | null;
+}
+
+/** A delivery that a tracker owes: `target` is "request" or an endpoint's id. */
+export interface OwedDelivery {
+  id: string;
+  target: string;
+}
+
+/** Where a delivery goes now. Asked at every try, so that a changed URL, a rotated secret, a pause hold from the next try on. */
+export type DeliveryTarget =
+  | {
+      kind: "known";
+      /** Null: the request's own. */
+      url: string | null;
+      /** `whsec_…`, newest first: all that are valid now. */
+      secrets: string[];
+      headers: Record<string, string>;
+      endpointId: string | null;
+      /** Not to be tried before: the endpoint gets its backlog slowly. Ask again then. */
+      notBefore: number | null;
+    }
+  /** There is nowhere to go: the endpoint was deleted or is disabled, or nobody knows the delivery. */
+  | { kind: "gone"; reason: "deleted" | "disabled" | "unknown" };
+
+/** What became of a delivery: told at its first failure (`failing`) and at its outcome. The same again changes nothing. */
+export interface DeliveryReport {
+  deliveryId: string;
+  requestId: string;
+  outcome: Exclude<DeliveryState, "pending">;
+  status: number | null;
+  category: string | null;
+  attempts: number;
+  at: number;
+}
+
+/**
+ * Whose turn it is to send a delivery again: its request's tracker (`replayDelivery`), or nobody's any more, because Team has
+ * put an event of its own on its way.
+ */
+export type ReplayRoad = { kind: "tracker"; requestId: string } | { kind: "sent" } | Refused;
