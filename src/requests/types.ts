@@ -60,6 +60,8 @@ export interface UpstreamOptions {
   priority?: "normal" | "low";
   runnerHint?: string;
   noRetry?: boolean;
+  /** The Maton connection to send it over, where an admin named one. */
+  connection?: string;
 }
 
 /** What the edge hands to a tracker after an admit. Identity never changes afterwards. */

@@ -74,8 +74,15 @@ export class UpstreamAccount extends DurableObject<Env> {
   }
 
   /** A turn for one call through the gateway. A turn up to GRANT_WAIT_IN_PLACE_MS ahead is granted; the caller waits. */
-  async take(call: { kind: CallKind; requestId: string; leadMs?: number }): Promise<Grant> {
-    const resolution = await this.#connection();
+  async take(call: {
+    kind: CallKind;
+    requestId: string;
+    leadMs?: number;
+    /** The connection that the caller named; else the account's own. */
+    connection?: string | undefined;
+  }): Promise<Grant> {
+    const resolution: Resolution =
+      call.connection === undefined ? await this.#connection() : { kind: "found", connection: call.connection };
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
     const asked = this.#ask(`${call.kind}:${call.requestId}`, call.leadMs);
     if (asked.kind === "away") return this.#sentAway(asked);

@@ -11,10 +11,10 @@ import type { EffectContext, EffectOutcome } from "./context.ts";
  */
 export async function turnAt(context: EffectContext, kind: CallKind): Promise<Grant> {
   const account = accountFor(context.env);
-  const requestId = context.record().state.id;
+  const { id: requestId, options } = context.record().state;
   let leadMs = 0;
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
-    const grant = await account.take({ kind, requestId, leadMs });
+    const grant = await account.take({ kind, requestId, leadMs, connection: options.connection });
     if (!grant.granted) return grant;
     const wait = grant.notBefore - context.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
