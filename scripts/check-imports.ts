@@ -46,6 +46,7 @@ export const PURE_FILES: readonly string[] = [
   "access/prices.ts",
   "access/quota.ts",
   "access/usage.ts",
+  "compat/words.ts",
   "mirror/data-uri.ts",
   "mirror/hosts.ts",
   "mirror/walk.ts",

@@ -3,6 +3,8 @@
 
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import { queueRoutes } from "./compat/queue-routes.ts";
+import { falRefusal } from "./compat/refusal.ts";
 import { readConfig } from "./env.ts";
 import { refusal } from "./errors.ts";
 import { alertRoutes } from "./http/alerts.ts";
@@ -21,7 +23,7 @@ import { meRoutes } from "./http/me.ts";
 import { modelRoutes } from "./http/models.ts";
 import { peopleRoutes } from "./http/people.ts";
 import { priceRoutes } from "./http/prices.ts";
-import { noRoute, onFault, problemResponse } from "./http/problem.ts";
+import { noRoute, onFault } from "./http/problem.ts";
 import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { teamRoutes } from "./http/teams.ts";
@@ -43,6 +45,7 @@ const apiRoutes: readonly Route[] = [
   ...alertRoutes,
   ...auditRoutes,
   ...connectionRoutes,
+  ...queueRoutes("/fal/queue"),
 ];
 
 /** Every declared route: what the API description is made from, and what tests run over. */
@@ -52,6 +55,7 @@ export function createApp(): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
   app.use(callId);
   app.use(cors);
+  app.use("/fal/*", falWords);
   mount(app, healthRoutes);
   app.use(configured);
   mount(app, apiRoutes);
@@ -63,11 +67,17 @@ export function createApp(): Hono<AppEnv> {
   return app;
 }
 
+/** Where fal's clients call, refusals and faults are said in their words. */
+const falWords = createMiddleware<AppEnv>(async function falWords(context, next) {
+  context.set("refuse", falRefusal);
+  await next();
+});
+
 /** A deployment that lacks a setting says which, on every path that comes after, instead of failing half-way. */
 const configured = createMiddleware<AppEnv>(async function configured(context, next) {
   const read = readConfig(context.env);
   if (read.ok) return next();
   const faults = read.problems.map(({ name, message }) => `${name} ${message}`).join("; ");
   const refused = refusal("misconfigured", `Not configured: ${faults}.`, { hint: "GET /healthz shows every problem." });
-  return problemResponse(refused, context.get("callId"));
+  return context.get("refuse")(refused, context.get("callId"));
 });

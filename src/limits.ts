@@ -270,6 +270,8 @@ export const PRICES_PER_TEAM_MAX = 500;
 export const COMPAT_HOLD_S = 10;
 /** Above this, clients and proxies with a 30 s patience would give up. */
 export const COMPAT_HOLD_MAX_S = 20;
+/** Status texts that an isolate remembers having told; past this it forgets all, and tells them once more. */
+export const COMPAT_TOLD_MAX = 5_000;
 /** Keys of one team, revoked ones included: the list is shown whole. */
 export const KEYS_PER_TEAM_MAX = 1_000;
 /** A rotated key's old text goes on working this long, so that servers can be given the new one; a leaked key is revoked. */

@@ -4,12 +4,14 @@
 import { createMiddleware } from "hono/factory";
 import { randomText } from "../ids.ts";
 import type { AppEnv } from "./app-env.ts";
+import { problemResponse } from "./problem.ts";
 
 const CALL_ID_CHARS = 20;
 
 export const callId = createMiddleware<AppEnv>(async function callId(context, next) {
   const id = randomText(CALL_ID_CHARS);
   context.set("callId", id);
+  context.set("refuse", problemResponse);
   await next();
   context.header("X-Request-Id", id);
 });

@@ -1,5 +1,5 @@
-// How a refusal looks on the wire: RFC 9457 problem+json with our members. The only place that turns one into a response,
-// and the one answer to a fault: a fixed sentence and an id, never an inner text.
+// How a refusal looks on the wire: RFC 9457 problem+json with our members; surfaces with other words bring their own `Refuse`.
+// Also the one answer to a fault: a fixed sentence and an id, never an inner text.
 
 import type { Context } from "hono";
 import { ERRORS, type Refusal, refusal } from "../errors.ts";
@@ -13,6 +13,9 @@ export interface ProblemExtras {
   status?: number;
   headers?: Record<string, string>;
 }
+
+/** Turns a refusal into a response. */
+export type Refuse = (refused: Refusal, callId: string, extras?: ProblemExtras) => Response;
 
 /**
  * The response for a refusal. `message` repeats `detail`, because fal's JavaScript client shows that member.
@@ -32,9 +35,7 @@ export function problemResponse(refused: Refusal, callId: string, extras: Proble
     hint: refused.hint,
     retryable,
     request_id: refused.requestId ?? callId,
-    violated_policies: refused.violated?.map(({ name, per, limit, used, resetAt }) => {
-      return { name, per, limit: amountWire(per, limit), used: amountWire(per, used), reset: isoTime(resetAt) };
-    }),
+    violated_policies: violatedPolicies(refused),
   };
   const headers = new Headers({
     "Content-Type": "application/problem+json",
@@ -48,13 +49,20 @@ export function problemResponse(refused: Refusal, callId: string, extras: Proble
   return new Response(JSON.stringify(body), { status, headers });
 }
 
+/** The limits that a submit would break, as the wire has them; undefined where that is not the reason. */
+export function violatedPolicies({ violated }: Refusal): Record<string, unknown>[] | undefined {
+  return violated?.map(({ name, per, limit, used, resetAt }) => {
+    return { name, per, limit: amountWire(per, limit), used: amountWire(per, used), reset: isoTime(resetAt) };
+  });
+}
+
 /** The one answer to a fault. The log has its class and the call's id, the caller has the id. */
 export function onFault(fault: Error, context: Context<AppEnv>): Response {
   const callId = context.get("callId");
   logEvent("call.failed", { call: callId, method: context.req.method, error: faultName(fault) });
   const detail = "Something went wrong here, and it was noted.";
   const hint = `Try again; if it stays, tell the operator this id: ${callId}.`;
-  return problemResponse(refusal("internal", detail, { hint }), callId);
+  return context.get("refuse")(refusal("internal", detail, { hint }), callId);
 }
 
 /** The answer where no route took the call: 405 where another method would have been, 404 otherwise. */
@@ -62,11 +70,11 @@ export function noRoute(context: Context<AppEnv>, allowed: readonly string[]): R
   const callId = context.get("callId");
   if (allowed.length === 0) {
     const hint = "The paths of the API begin with /v1/.";
-    return problemResponse(refusal("not_found", "There is nothing at this path.", { hint }), callId);
+    return context.get("refuse")(refusal("not_found", "There is nothing at this path.", { hint }), callId);
   }
   const allow = allowed.join(", ");
   const refused = refusal("invalid_request", `This path does not take ${context.req.method}.`, {
     hint: `It takes ${allow}.`,
   });
-  return problemResponse(refused, callId, { status: 405, headers: { Allow: allow } });
+  return context.get("refuse")(refused, callId, { status: 405, headers: { Allow: allow } });
 }

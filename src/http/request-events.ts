@@ -8,12 +8,11 @@ import { askTracker } from "../requests/stub.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../requests/types.ts";
 import { changes } from "../requests/watch.ts";
 import { viewerOf } from "./auth.ts";
+import { byteStream, EVENT_STREAM_HEADERS, withComments } from "./event-stream.ts";
 import { noSuchRequest } from "./no-such-request.ts";
 import { requestId } from "./request-schemas.ts";
 import { defineRoute } from "./route.ts";
 import { isoTime } from "./time.ts";
-
-const COMMENT = ": still here\n\n";
 
 export const requestEvents = defineRoute({
   method: "GET",
@@ -38,12 +37,8 @@ export const requestEvents = defineRoute({
       spellEnd,
       heardBefore(headers["last-event-id"]),
     );
-    const headersOut = {
-      "Content-Type": "text/event-stream",
-      "Cache-Control": "no-store",
-      "X-Accel-Buffering": "no",
-    };
-    return { response: new Response(byteStream(withComments(events, SSE_COMMENT_MS)), { headers: headersOut }) };
+    const body = byteStream(withComments(events, SSE_COMMENT_MS));
+    return { response: new Response(body, { headers: EVENT_STREAM_HEADERS }) };
   },
 });
 
@@ -99,41 +94,4 @@ async function* eventTexts(
 
 function eventText(event: string, data: string, { seq, logLines }: Heard): string {
   return `id: ${seq}.${logLines}\nevent: ${event}\ndata: ${data}\n\n`;
-}
-
-/** The same texts, with a comment whenever nothing came for a while, so that proxies keep the connection. */
-async function* withComments(texts: AsyncGenerator<string>, everyMs: number): AsyncGenerator<string> {
-  try {
-    let next = texts.next();
-    for (;;) {
-      const first = await Promise.race([next, quiet(everyMs)]);
-      if (first === "quiet") {
-        yield COMMENT;
-        continue;
-      }
-      if (first.done) return;
-      yield first.value;
-      next = texts.next();
-    }
-  } finally {
-    await texts.return(undefined);
-  }
-}
-
-function quiet(ms: number): Promise<"quiet"> {
-  return new Promise((resolve) => setTimeout(() => resolve("quiet"), ms));
-}
-
-function byteStream(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    async pull(controller) {
-      const next = await texts.next();
-      if (next.done) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
-    },
-    async cancel() {
-      await texts.return(undefined);
-    },
-  });
 }

@@ -11,7 +11,6 @@ import { type JsonTree, RawText } from "../json.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
 import { readJsonBody } from "./json-body.ts";
-import { problemResponse } from "./problem.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 /** `run`, `read`, `admin`: a credential with that scope. `mint`: who may make client tokens. `operator`: ADMIN_TOKEN. */
@@ -129,7 +128,8 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   const { env } = context;
   const request = context.req.raw;
   const callId = context.get("callId");
-  const refuse = (why: Refusal, headers: Record<string, string> = {}) => problemResponse(why, callId, { headers });
+  const refuse = (why: Refusal, headers: Record<string, string> = {}) =>
+    context.get("refuse")(why, callId, { headers });
 
   const access = await authorize(route.access, request, env);
   if (access.kind === "refused") return refuse(access.refusal);

@@ -8,7 +8,14 @@ import { fileName, filePath } from "../mirror/urls.ts";
 import { expiresAt } from "./deletion.ts";
 import { spellOutput } from "./output.ts";
 import { loadText } from "./texts.ts";
-import { isShownInPlace, type RequestFile, type RequestState, type RequestView, statusOf } from "./types.ts";
+import {
+  isShownInPlace,
+  type RequestFile,
+  type RequestState,
+  type RequestView,
+  type StoredText,
+  statusOf,
+} from "./types.ts";
 
 export interface SpellInput {
   view: RequestView;
@@ -41,11 +48,30 @@ export async function requestText(
     signingKeys: config.SIGNING_KEY,
   };
   if (view.output === null) return spellRequest({ ...spelled, output: null });
+  return withOutput(bucket, view, view.output, (output, inPlace) => spellRequest({ ...spelled, output, inPlace }));
+}
+
+/** The model's output alone, spelled for this reader; null where there is none. Rejects when R2 cannot be read just now. */
+export async function outputText(bucket: R2Bucket, config: Config, view: RequestView): Promise<string | null> {
+  if (view.output === null) return null;
+  const urls = await fileUrls(view, baseUrlOf(config, view.state.origin), config.SIGNING_KEY);
+  return withOutput(bucket, view, view.output, async (output, inPlace) =>
+    spellOutput(view.state.id, output, (n) => urls[n] ?? inPlace.get(n) ?? ""),
+  );
+}
+
+/** Loads a kept output with what is shown in place, uses them, and gives the bytes back. */
+async function withOutput<T>(
+  bucket: R2Bucket,
+  view: RequestView,
+  stored: StoredText,
+  use: (output: string, inPlace: ReadonlyMap<number, string>) => Promise<T>,
+): Promise<T> {
   const inPlace = await valuesInPlace(bucket, view);
-  const loaded = await loadText(bucket, view.output);
+  const loaded = await loadText(bucket, stored);
   if (loaded.kind === "missing") throw new Error("a kept output is not where it was put");
   try {
-    return await spellRequest({ ...spelled, output: loaded.text, inPlace });
+    return await use(loaded.text, inPlace);
   } finally {
     loaded.permit.release();
   }
@@ -69,7 +95,7 @@ async function valuesInPlace(bucket: R2Bucket, { files, payload }: RequestView):
 /** JSON text of the request object (design: API v1). */
 export async function spellRequest({ view, output, inPlace, logs, baseUrl, signingKeys }: SpellInput): Promise<string> {
   const { state, files } = view;
-  const urls = await Promise.all(files.map((file) => fileUrl(state, file, baseUrl, signingKeys)));
+  const urls = await fileUrls(view, baseUrl, signingKeys);
   const self = `${baseUrl}/v1/requests/${state.id}`;
   return objectText({
     id: state.id,
@@ -102,6 +128,14 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
     upstream: { request_id: state.upstreamId, calls: state.upstreamCalls },
     links: { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` },
   });
+}
+
+function fileUrls(
+  { state, files }: RequestView,
+  baseUrl: string,
+  signingKeys: readonly string[],
+): Promise<(string | null)[]> {
+  return Promise.all(files.map((file) => fileUrl(state, file, baseUrl, signingKeys)));
 }
 
 /** The URL a reader should use: ours once stored (which says so when the file is deleted), the source's when the copy was given up, none while it is under way. */

@@ -53,6 +53,8 @@ export interface RequestError {
   charged: boolean | "unknown";
   /** HTTP status that upstream gave, where it gave one. */
   upstreamStatus: number | null;
+  /** fal's machine name of the error, where it gave one: compatible surfaces repeat it. */
+  upstreamType?: string;
 }
 
 /** The caller's options that travel upstream as X-Fal headers (names: fal.ai/docs …/common-parameters). */

@@ -63,8 +63,9 @@ export async function hold(
   watched: Watched,
   until: number,
   enough: (view: RequestView) => boolean | Promise<boolean>,
+  watch: Exclude<Watch, "none"> = "waiting",
 ): Promise<RequestView | null> {
-  const views = changes(watched, until, "waiting");
+  const views = changes(watched, until, watch);
   let last: RequestView | null = null;
   try {
     for (;;) {

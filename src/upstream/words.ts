@@ -103,7 +103,13 @@ export function falError({ status, headers, body }: Answer, when: "submit" | "re
     retryable: retryHint(headers) ?? (atAccount || ERRORS[code].retryable),
     charged: status >= 500 || when === "submit" ? false : chargedUnits(headers),
     upstreamStatus: status,
+    ...upstreamType(types),
   };
+}
+
+/** Names longer than fal's longest are no names. */
+function upstreamType([type]: readonly string[]): { upstreamType?: string } {
+  return type !== undefined && /^[a-z0-9_.]{1,64}$/i.test(type) ? { upstreamType: type } : {};
 }
 
 function codeOf(status: number, types: readonly string[], headers: Headers, body: JsonTree | undefined): ErrorCode {

@@ -1,0 +1,96 @@
+// The queue's routes below a prefix: `/fal/queue` speaks as queue.fal.run does, and `/maton/fal-ai` as Maton in front of it.
+// Sub-paths of a model belong to its submit alone; on a request's URL they are taken and mean nothing.
+
+import * as z from "zod";
+import { submitHeaders } from "../http/request-schemas.ts";
+import { defineRoute, type Route } from "../http/route.ts";
+import { queueCancel, queueResult, queueStatus, queueStream, submitToQueue } from "./queue.ts";
+
+const named = z.object({ app: z.string(), id: z.string() });
+const webhookQuery = z.looseObject({
+  fal_webhook: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Where to tell the end."),
+});
+const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` for log lines.") });
+
+/** What every submit of these surfaces may be refused with, on top of authentication. */
+export const SUBMIT_ERRORS = [
+  ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
+  ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
+  ...(["quota_exceeded", "rate_limited", "idempotency_mismatch", "conflict", "gone", "internal"] as const),
+] as const;
+
+/** The five calls of fal's queue. URLs in answers begin with the origin that the caller used, and this prefix. */
+export function queueRoutes(prefix: `/${string}`): readonly Route[] {
+  const request = `${prefix}/:app{.+}/requests/:id` as const;
+  const baseOf = ({ url }: { url: URL }): string => `${url.origin}${prefix}`;
+  const result = (path: `/${string}`): Route =>
+    defineRoute({
+      method: "GET",
+      path,
+      summary: "Result of a queued run",
+      access: "read",
+      params: named,
+      answers: {
+        200: { description: "The model's output." },
+        400: { description: "`Request is still in progress`, after a hold of `hold_s`." },
+      },
+      errors: ["not_found", "gone"],
+      handle: (call) => queueResult(call, call.params),
+    });
+  return [
+    defineRoute({
+      method: "POST",
+      path: `${prefix}/:model{.+}`,
+      summary: "Submit a model run to the queue",
+      access: "run",
+      params: z.object({ model: z.string() }),
+      query: webhookQuery,
+      headers: submitHeaders,
+      body: z.looseObject({}).describe("The model's own input, passed on as it is."),
+      answers: { 200: { description: "It is in the queue: `request_id` and where to look." } },
+      errors: SUBMIT_ERRORS,
+      handle: (call) => submitToQueue(call, call.params.model, baseOf(call)),
+    }),
+    defineRoute({
+      method: "GET",
+      path: `${request}/status`,
+      summary: "Status of a queued run, held until there is news",
+      access: "read",
+      params: named,
+      query: logsQuery,
+      answers: { 200: { description: "COMPLETED, well or badly." }, 202: { description: "IN_QUEUE or IN_PROGRESS." } },
+      errors: ["not_found", "gone"],
+      handle: (call) => queueStatus(call, call.params, baseOf(call)),
+    }),
+    defineRoute({
+      method: "GET",
+      path: `${request}/status/stream`,
+      summary: "Status of a queued run as server-sent events",
+      access: "read",
+      params: named,
+      query: logsQuery,
+      answers: { 200: { description: "text/event-stream, closed after COMPLETED." } },
+      errors: ["not_found", "gone"],
+      handle: (call) => queueStream(call, call.params, baseOf(call)),
+    }),
+    result(request),
+    // As fal's guide spells it (fal.ai/docs/documentation/model-apis/inference/queue); its API does not.
+    result(`${request}/response`),
+    defineRoute({
+      method: "PUT",
+      path: `${request}/cancel`,
+      summary: "Cancel a queued run",
+      access: "run",
+      params: named,
+      answers: {
+        202: { description: "Asked for; it may still finish, and be charged." },
+        400: { description: "It is over already." },
+      },
+      errors: ["not_found", "gone"],
+      handle: (call) => queueCancel(call, call.params),
+    }),
+  ];
+}

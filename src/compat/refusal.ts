@@ -1,0 +1,53 @@
+// How the compatible surfaces refuse: one JSON body that every client of fal and Maton can read, and statuses that none of
+// them takes for "try again" where a further try cannot help. Imports errors and http's words for limits; no Hono.
+
+import { ERRORS, type Refusal } from "../errors.ts";
+import { type ProblemExtras, violatedPolicies } from "../http/problem.ts";
+import { objectText, RawText } from "../json.ts";
+import { type FalError, isRetriedByClients } from "./words.ts";
+
+/** The response for an error: fal's body, with the members that other clients look for beside it, and `more` of our own. */
+export function falErrorResponse(
+  error: FalError,
+  headers: Record<string, string> = {},
+  more: Record<string, unknown> = {},
+): Response {
+  const { status, detail, type, message, retryable } = error;
+  const body = objectText({ ...more, detail, error_type: type, message, error: { message, code: status } });
+  const hint = retryable ? "1" : "0";
+  return falJson(status, body, {
+    "x-fal-error-type": type,
+    // The same hint under its older and its newer name; both are in circulation.
+    ...{ "x-fal-retryable": hint, "x-fal-needs-retry": hint },
+    ...headers,
+  });
+}
+
+/** JSON as all of these clients want it: they hand anything of another type over as text. */
+export function falJson(status: number, text: string, headers: Record<string, string> = {}): Response {
+  return new Response(text, {
+    status,
+    headers: {
+      ...{ "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" },
+      ...headers,
+    },
+  });
+}
+
+/** A refusal in these words: a `Refuse` of the paths below `/fal` and `/maton`. The hint goes into the text, which clients show. */
+export function falRefusal(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
+  const { status: usual, retryable } = ERRORS[refused.code];
+  const own = extras.status ?? refused.status ?? usual;
+  const status = isRetriedByClients(own) && !retryable ? 400 : own;
+  const message = refused.hint === undefined ? refused.detail : `${refused.detail} ${refused.hint}`;
+  // Whoever reads a 422 looks for fields (fal.ai/docs/documentation/model-apis/errors).
+  const fields = [{ loc: ["body"], msg: message, type: "value_error" }];
+  const detail = refused.code === "invalid_input" ? new RawText(JSON.stringify(fields)) : message;
+  const more = { request_id: refused.requestId ?? callId, violated_policies: violatedPolicies(refused) };
+  const headers = {
+    ...(refused.retryAfterS === undefined ? {} : { "Retry-After": String(refused.retryAfterS) }),
+    ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
+    ...extras.headers,
+  };
+  return falErrorResponse({ status, detail, type: refused.code, message, retryable }, headers, more);
+}

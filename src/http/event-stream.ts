@@ -1,0 +1,48 @@
+// Server-sent events as bytes: texts as they come, a comment whenever nothing came for a while, and an end when the client
+// goes. What the texts say is the caller's. Imports nothing.
+
+const COMMENT = ": still here\n\n";
+
+/** `X-Accel-Buffering` keeps nginx from collecting events. */
+export const EVENT_STREAM_HEADERS = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-store",
+  "X-Accel-Buffering": "no",
+} as const;
+
+/** The same texts, with a comment whenever nothing came for a while, so that proxies keep the connection. */
+export async function* withComments(texts: AsyncGenerator<string>, everyMs: number): AsyncGenerator<string> {
+  try {
+    let next = texts.next();
+    for (;;) {
+      const first = await Promise.race([next, quiet(everyMs)]);
+      if (first === "quiet") {
+        yield COMMENT;
+        continue;
+      }
+      if (first.done) return;
+      yield first.value;
+      next = texts.next();
+    }
+  } finally {
+    await texts.return(undefined);
+  }
+}
+
+function quiet(ms: number): Promise<"quiet"> {
+  return new Promise((resolve) => setTimeout(() => resolve("quiet"), ms));
+}
+
+export function byteStream(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const next = await texts.next();
+      if (next.done) controller.close();
+      else controller.enqueue(encoder.encode(next.value));
+    },
+    async cancel() {
+      await texts.return(undefined);
+    },
+  });
+}
