@@ -1,0 +1,31 @@
+// A receiver for Deno, as a Supabase Edge Function: supabase/functions/hook/index.ts.
+// supabase secrets set WEBHOOK_SECRET=whsec_… · supabase functions deploy hook --no-verify-jwt (the signature is the proof)
+
+import { Webhook } from "npm:standardwebhooks@1.1.1";
+
+type Event = { type: string; timestamp: string; data: { id: string; status: string } };
+
+const handled = new Set<string>();
+
+export async function handler(request: Request): Promise<Response> {
+  // The raw text is what was signed: never `await request.json()` first.
+  const body = await request.text();
+  let event: Event;
+  try {
+    const secret = Deno.env.get("WEBHOOK_SECRET") ?? "";
+    event = new Webhook(secret).verify(body, Object.fromEntries(request.headers)) as Event;
+  } catch {
+    return new Response("The signature does not fit.", { status: 401 });
+  }
+  await onEvent(request.headers.get("webhook-id") ?? "", event);
+  return new Response(null, { status: 204 });
+}
+
+/** The same event can come twice: `id` is its name, so remember it where the work is stored, not in memory as here. */
+async function onEvent(id: string, { type, data }: Event): Promise<void> {
+  if (handled.has(id)) return;
+  handled.add(id);
+  console.log(`${type}: ${data.id} is ${data.status}`);
+}
+
+Deno.serve({ port: Number(Deno.env.get("PORT") ?? 8000) }, handler);
