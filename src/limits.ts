@@ -49,10 +49,17 @@ export const URL_MAX_CHARS = 2_048;
 
 /** Files of one output that are copied; an output that names more keeps the rest at their source, with an error. */
 export const FILES_PER_REQUEST_MAX = 1_000;
-/** One stored file. Above 16 MiB a copy still streams in one go; resuming by parts is the mirror's next step. */
+/** One stored file: what R2 takes in a single put, so that a source without ranges can be stored too. */
 export const FILE_MAX_BYTES = 4_900 * 1024 * 1024;
-/** A source without a length is buffered, so it is held to this. */
-export const FILE_UNKNOWN_LENGTH_MAX_BYTES = 16 * 1024 * 1024;
+/** All files of one request together. */
+export const REQUEST_FILES_MAX_BYTES = 20 * 1024 * 1024 * 1024;
+/** Up to this a file is copied in one pass: downloading it again costs less than the calls of an upload in parts. */
+export const FILE_ONE_PASS_MAX_BYTES = 16 * 1024 * 1024;
+/**
+ * Part of a larger one: the most that a kill makes us download again. R2 takes 5 MiB to 5 GiB and 10,000 of them; of sources without a
+ * length a part is held in memory, and six fit the byte budget.
+ */
+export const FILE_PART_BYTES = 8 * 1024 * 1024;
 /** Read of a source at once: below 64 KiB the calls per chunk cost more than the bytes, above this it gains nothing. */
 export const FILE_COPY_CHUNK_BYTES = 256 * 1024;
 /** First bytes that are looked at for a signature; the farthest that counts (tar) ends at byte 265. */
@@ -61,6 +68,12 @@ export const FILE_SNIFF_BYTES = 4 * 1024;
 export const FILE_NAME_MAX_CHARS = 100;
 /** Time for one try at copying one file. */
 export const FILE_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
+/** Time for one part of it: a source slower than 100 kB/s is no source. */
+export const FILE_PART_TIMEOUT_MS = 90 * SECOND_MS;
+/** A copy that can be resumed gives its lane back at the first part boundary after this; it goes on under the next alarm. */
+export const FILE_COPY_TURN_MS = 45 * SECOND_MS;
+/** A file that is not stored this long after its copy was owed is given up, whatever progress it makes; others go before it. */
+export const FILE_DEADLINE_MS = 2 * HOUR_MS;
 /** Waits between tries at one file, then it is given up and keeps its source URL. */
 export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
 

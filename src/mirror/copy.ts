@@ -1,230 +1,142 @@
-// Copies one file into R2: from its URL, or from the data URI that it is. Safe to repeat, nothing half is ever visible
-// (R2 shows an object once its put is whole), no credentials, no redirects. Imports net, limits, ids, mirror's pure files.
+// Copies one file into R2: from its URL, or from the data URI that it is. Safe to repeat, and nothing half is ever visible (R2
+// shows an object once its put or its upload is whole). What fits one part, or cannot be had in parts, goes in one pass; the
+// rest by parts (parts.ts). Imports ids, limits and mirror's own files.
 
-import { hex, sha256Hex } from "../ids.ts";
-import {
-  FILE_COPY_CHUNK_BYTES,
-  FILE_COPY_TIMEOUT_MS,
-  FILE_MAX_BYTES,
-  FILE_SNIFF_BYTES,
-  FILE_UNKNOWN_LENGTH_MAX_BYTES,
-} from "../limits.ts";
-import { discard, readCapped } from "../net/body.ts";
-import { callOut } from "../net/fetch.ts";
+import { sha256Hex } from "../ids.ts";
+import { FILE_COPY_TIMEOUT_MS, FILE_ONE_PASS_MAX_BYTES, FILE_PART_TIMEOUT_MS } from "../limits.ts";
 import type { StoredFile } from "../requests/types.ts";
 import { dataUriBytes, readDataUri } from "./data-uri.ts";
+import { Digest, type Feed, SliceFeed, withinTime } from "./feed.ts";
 import type { AllowedUrl } from "./hosts.ts";
+import {
+  abandon,
+  type CopyOutcome,
+  copyBuffered,
+  copyParts,
+  finish,
+  later,
+  NOT_WRITTEN,
+  type Target,
+} from "./parts.ts";
+import { BROKE_OFF, pour } from "./pour.ts";
+import { type Opened, openSource } from "./source.ts";
 import { decideType, OCTET_STREAM, sniff } from "./types.ts";
-
-/** `later` may be tried again (`ours`: R2 did not take it, the source is not to blame), `gone` and `too_large` are final. Reasons are for people and name no URL. */
-export type CopyOutcome =
-  | { kind: "stored"; stored: StoredFile }
-  | { kind: "later"; reason: string; ours?: true }
-  | { kind: "gone"; reason: string }
-  | { kind: "too_large" };
-
-const NOT_WRITTEN = "The file could not be written.";
-
-/** Where a file goes and what upstream said about it. */
-interface Target {
-  bucket: R2Bucket;
-  key: string;
-  claimedType: string | null;
-}
+import type { Upload } from "./uploads.ts";
 
 export interface UrlCopy extends Target {
   url: string;
+  claimedType: string | null;
   claimedName: string | null;
   allowed: AllowedUrl;
 }
 
 /**
- * Encodings that the runtime takes off a body although none was asked for; it leaves others (deflate, zstd) in place
- * (developers.cloudflare.com/workers/configuration/compatibility-flags, "Brotli content encoding support").
- */
-const DECODED = new Set(["identity", "gzip", "br"]);
-
-/**
- * Copies what stands at a URL. A known length streams straight through, whatever its size up to FILE_MAX_BYTES; a body
- * without one is buffered up to FILE_UNKNOWN_LENGTH_MAX_BYTES, since R2 takes no stream of unknown length
- * (developers.cloudflare.com/r2/api/workers/workers-api-reference). What an earlier try that was cut off has stored is
- * answered without a second download; its digest is then null, as the bytes did not pass by here.
+ * Copies what stands at a URL. What an earlier try that was cut off has stored is answered without a download, what it left
+ * unfinished is gone on with; the digest is then null, as the bytes did not all pass by here.
  */
 export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   const url = URL.parse(copy.url);
   if (url === null || !copy.allowed(url)) return gone("The file is not on a host that may be copied from.");
   const source = await sha256Hex(copy.url);
   const stored = await storedBefore(copy, source);
-  if (stored !== null) return { kind: "stored", stored };
+  if (stored !== null) {
+    copy.uploads.forget();
+    return { kind: "stored", stored };
+  }
+  const left = copy.uploads.read();
+  const begun = left !== null && left.source === source && resumeOf(left) !== null ? left : null;
+  if (left !== null && begun === null && !(await abandon(copy, left))) return NOT_WRITTEN;
+  const resume = begun && resumeOf(begun);
+  if (begun !== null && resume?.offset === begun.total) return finish(copy, begun, null);
 
-  // An encoded body has no length that counts.
-  const headers = { accept: "*/*", "accept-encoding": "identity" };
-  const call = await callOut(copy.url, { headers }, { timeoutMs: FILE_COPY_TIMEOUT_MS });
-  if (call.kind === "failed") return later(`The source could not be reached (${call.reason}).`);
-  try {
-    return await copyAnswer(copy, call.response, source);
-  } finally {
-    call.end();
+  const opened = await openSource(copy.url, resume);
+  switch (opened.kind) {
+    case "open":
+      try {
+        return await copyOpened(copy, opened, source, begun);
+      } finally {
+        opened.feed.close();
+        opened.end();
+      }
+    case "changed":
+      if (begun !== null && !(await abandon(copy, begun))) return NOT_WRITTEN;
+      return later("The source changed while it was being copied.");
+    case "later":
+    case "gone":
+      return opened;
   }
 }
 
 /** An object carries a digest of the URL it came from: a signed URL itself is a secret that must not be kept twice. */
-async function storedBefore({ bucket, key }: UrlCopy, source: string): Promise<StoredFile | null> {
+async function storedBefore({ bucket, key }: Target, source: string): Promise<StoredFile | null> {
   const object = await bucket.head(key).catch(() => null);
   if (object === null || object.customMetadata?.source !== source) return null;
   return { contentType: object.httpMetadata?.contentType ?? OCTET_STREAM, bytes: object.size, sha256: null };
 }
 
-async function copyAnswer(copy: UrlCopy, response: Response, source: string): Promise<CopyOutcome> {
-  const { status } = response;
-  if (status !== 200) {
-    discard(response);
-    const reason = `The source answered ${status}.`;
-    return status >= 500 || status === 408 || status === 425 || status === 429 ? later(reason) : gone(reason);
-  }
-  if (!DECODED.has(encodingOf(response))) {
-    discard(response);
-    return gone("The source sent an encoding that was not asked for.");
-  }
-  const words = {
+/** Where an unfinished upload can be gone on with; null when there is nothing yet, or no way to ask for the rest. */
+function resumeOf({ parts, partBytes, total, validator }: Upload) {
+  if (total === null || validator === null || parts.length === 0) return null;
+  return { offset: Math.min(total, parts.length * partBytes), total, validator };
+}
+
+async function copyOpened(
+  copy: UrlCopy,
+  opened: Extract<Opened, { kind: "open" }>,
+  source: string,
+  begun: Upload | null,
+): Promise<CopyOutcome> {
+  const { feed, total, validator } = opened;
+  if (begun !== null && opened.offset > 0) return copyParts(copy, feed, begun, null);
+  // Asked to go on, it sent the whole: it has other bytes now, or no ranges after all.
+  if (begun !== null && !(await abandon(copy, begun))) return NOT_WRITTEN;
+  if (total !== null && total > copy.maxBytes) return { kind: "too_large" };
+  const head = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => feed.peek()).catch(() => null);
+  if (head === null) return later(BROKE_OFF);
+  const contentType = decideType({
     claimed: copy.claimedType,
-    header: response.headers.get("content-type"),
+    header: opened.contentType,
     name: copy.claimedName ?? URL.parse(copy.url)?.pathname ?? null,
-  };
-  const length = knownLength(response);
-  if (length !== null) {
-    if (length <= FILE_MAX_BYTES) return store(copy, { length, chunks: bodyChunks(response), words, source });
-    discard(response);
-    return { kind: "too_large" };
+    sniffed: sniff(head),
+  });
+  const content = { source, contentType };
+  if (total === null) return copyBuffered(copy, feed, content);
+  if (total <= FILE_ONE_PASS_MAX_BYTES)
+    return putWhole(copy, feed, { ...content, total, timeoutMs: FILE_PART_TIMEOUT_MS });
+  if (validator === null || begun !== null) {
+    return putWhole(copy, feed, { ...content, total, timeoutMs: FILE_COPY_TIMEOUT_MS });
   }
-  const read = await readCapped(response, FILE_UNKNOWN_LENGTH_MAX_BYTES);
-  if (read.kind === "too_large") return { kind: "too_large" };
-  if (read.kind === "broken") return later("The source broke off.");
-  try {
-    return await store(copy, { length: read.bytes.length, chunks: [read.bytes], words, source });
-  } finally {
-    read.permit.release();
-  }
+  return copyParts(copy, feed, { ...content, total, validator }, new Digest());
 }
 
 /** Stores the bytes of a data URI. They are decoded in slices, so that nothing is held beside the text itself. */
-export async function copyData(copy: Target & { dataUri: string }): Promise<CopyOutcome> {
+export async function copyData(
+  copy: Pick<Target, "bucket" | "key"> & { dataUri: string; claimedType: string | null },
+): Promise<CopyOutcome> {
   const uri = readDataUri(copy.dataUri);
   if (uri === null) return gone("The data URI cannot be decoded.");
+  const feed = new SliceFeed(dataUriBytes(copy.dataUri, uri));
   const words = { claimed: copy.claimedType, header: uri.type, name: null };
-  return store(copy, { length: uri.bytes, chunks: dataUriBytes(copy.dataUri, uri), words, source: "data" });
+  const contentType = decideType({ ...words, sniffed: sniff(await feed.peek()) });
+  return putWhole(copy, feed, { source: "data", contentType, total: uri.bytes, timeoutMs: FILE_PART_TIMEOUT_MS });
 }
 
-/** Reads a stored object once and digests it, for copies whose bytes did not pass in one piece. */
-export async function hashStored({
-  bucket,
-  key,
-}: {
-  bucket: R2Bucket;
-  key: string;
-}): Promise<{ kind: "hashed"; sha256: string } | { kind: "missing" } | { kind: "later"; reason: string }> {
-  try {
-    const object = await bucket.get(key);
-    if (object === null) return { kind: "missing" };
-    const digest = new crypto.DigestStream("SHA-256");
-    const [, sum] = await Promise.all([object.body.pipeTo(digest), digest.digest]);
-    return { kind: "hashed", sha256: hex(sum) };
-  } catch {
-    return later("The stored file could not be read to its end.");
+/** One pass. A put whose stream is aborted leaves no object. */
+async function putWhole(
+  { bucket, key }: Pick<Target, "bucket" | "key">,
+  feed: Feed,
+  content: { source: string; contentType: string; total: number; timeoutMs: number },
+): Promise<CopyOutcome> {
+  const { contentType, source, total: length, timeoutMs } = content;
+  const digest = new Digest();
+  const options = { httpMetadata: { contentType }, customMetadata: { source } };
+  const send = (bytes: ReadableStream) => bucket.put(key, bytes, options);
+  const poured = await pour({ feed, length, last: true, digest, send, timeoutMs });
+  if (poured.kind !== "poured") {
+    await digest.drop();
+    return poured.kind === "source" ? later(poured.reason) : NOT_WRITTEN;
   }
-}
-
-interface Content {
-  /** Bytes that `chunks` must come to. */
-  length: number;
-  /** The first holds FILE_SNIFF_BYTES, or all there is. A chunk is not read again once the next is asked for. */
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-  words: { claimed: string | null; header: string | null; name: string | null };
-  /** Kept with the object: what it was copied from. */
-  source: string;
-}
-
-/**
- * One pass: each chunk goes to R2 and to the digest before the next is asked for, so a slow bucket slows the source and
- * nothing piles up (a `tee` would buffer for the slower branch). A put whose stream is aborted leaves no object.
- */
-async function store({ bucket, key }: Target, content: Content): Promise<CopyOutcome> {
-  const pipe = new FixedLengthStream(content.length);
-  const toBucket = pipe.writable.getWriter();
-  const digest = new crypto.DigestStream("SHA-256");
-  const toDigest = digest.getWriter();
-  let fault: string | null = null;
-  let contentType = OCTET_STREAM;
-  let put: Promise<void> | null = null;
-
-  function beginPut(head: Uint8Array): Promise<void> {
-    contentType = decideType({ ...content.words, sniffed: sniff(head) });
-    const options = { httpMetadata: { contentType }, customMetadata: { source: content.source } };
-    return bucket.put(key, pipe.readable, options).then(
-      () => undefined,
-      (error: unknown) => {
-        fault ??= NOT_WRITTEN;
-        return toBucket.abort(error).catch(() => undefined);
-      },
-    );
-  }
-
-  try {
-    let sent = 0;
-    for await (const chunk of content.chunks) {
-      put ??= beginPut(chunk);
-      sent += chunk.length;
-      if (sent > content.length) break;
-      await Promise.all([toBucket.write(chunk), toDigest.write(chunk)]);
-    }
-    put ??= beginPut(new Uint8Array(0));
-    if (sent === content.length) await Promise.all([toBucket.close(), toDigest.close()]);
-    else fault ??= `The source sent ${sent > content.length ? "more" : "fewer"} bytes than it announced.`;
-  } catch {
-    fault ??= "The source broke off.";
-  }
-  if (fault !== null) {
-    const error = new Error(fault);
-    await Promise.allSettled([toBucket.abort(error), toDigest.abort(error), digest.digest]);
-  }
-  await put;
-  if (fault === NOT_WRITTEN) return { ...later(fault), ours: true };
-  if (fault !== null) return later(fault);
-  return { kind: "stored", stored: { contentType, bytes: content.length, sha256: hex(await digest.digest) } };
-}
-
-/** A body in chunks of at most FILE_COPY_CHUNK_BYTES, all in one buffer that is used again. */
-async function* bodyChunks(response: Response): AsyncGenerator<Uint8Array> {
-  if (response.body === null) return;
-  const reader = response.body.getReader({ mode: "byob" });
-  let buffer = new ArrayBuffer(FILE_COPY_CHUNK_BYTES);
-  try {
-    for (;;) {
-      const { done, value } = await reader.readAtLeast(FILE_SNIFF_BYTES, new Uint8Array(buffer));
-      if (value !== undefined && value.length > 0) {
-        yield value;
-        buffer = value.buffer;
-      }
-      if (done) return;
-    }
-  } finally {
-    // Reached also when the reader of this generator stops early; after the end it does nothing.
-    reader.cancel().catch(() => undefined);
-  }
-}
-
-/** Content-Length where it is the length of what will be read. */
-function knownLength(response: Response): number | null {
-  const text = response.headers.get("content-length") ?? "";
-  return encodingOf(response) === "identity" && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
-}
-
-function encodingOf(response: Response): string {
-  return (response.headers.get("content-encoding") ?? "identity").toLowerCase();
-}
-
-function later(reason: string): { kind: "later"; reason: string } {
-  return { kind: "later", reason };
+  return { kind: "stored", stored: { contentType, bytes: length, sha256: await digest.hex() } };
 }
 
 function gone(reason: string): { kind: "gone"; reason: string } {

@@ -5,6 +5,7 @@ import { candidateDisproved } from "./claims.ts";
 import { ignored, type Move, UPSTREAM_EFFECTS } from "./move.ts";
 import {
   type Bill,
+  type FileSource,
   hasEnded,
   type RequestError,
   type RequestEvent,
@@ -39,7 +40,7 @@ export function endReported(move: Move, event: Extract<RequestEvent, { type: "en
     case "canceled":
       return move.end("canceled", event.source, null);
     case "output": {
-      move.files = event.end.files.map((file, n) => newFile(n, file));
+      move.files = event.end.files.map((file, n) => newFile(n, file, now));
       move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
       if (move.files.length === 0) return move.end("completed", event.source, null);
       move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
@@ -98,8 +99,9 @@ export function billed(move: Move, { chargedMicro, source, charged }: Bill): Non
   return above ? { source, above_estimate: true } : { source };
 }
 
-function newFile(n: number, source: Pick<RequestFile, "path" | "source" | "claimedType" | "claimedName">): RequestFile {
-  return { ...source, n, status: "pending", contentType: null, bytes: null, sha256: null, error: null };
+function newFile(n: number, source: FileSource, now: number): RequestFile {
+  const unknown = { contentType: null, bytes: null, sha256: null, error: null };
+  return { ...source, n, status: "pending", pendingSince: now, ...unknown };
 }
 
 export function errorOf(

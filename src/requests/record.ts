@@ -52,6 +52,17 @@ export function advancedWithin(record: RequestRecord, event: RequestEvent, now: 
   return { ...step, record: { ...step.record, effects } };
 }
 
+/**
+ * The record while a try goes on: its lease begins anew, and progress makes what failed before not count. Null when the try is no
+ * longer live.
+ */
+export function carriedOn(record: RequestRecord, tried: Try, now: number, isProgress: boolean): RequestRecord | null {
+  const row = liveRow(record, tried);
+  if (!row) return null;
+  const counts = isProgress ? { takes: 0, failures: 0, stumbles: 0 } : {};
+  return withRow(record, { ...renewed(row, now), ...counts });
+}
+
 /** A try failed: due again later, parked, or given up on, which is an event of its own. */
 export function failed(record: RequestRecord, done: Try, failure: Failure, now: number, spread: number): Step {
   const row = liveRow(record, done);

@@ -10,6 +10,7 @@ import type {
   TimelineEntry,
   TimelineNote,
 } from "./types.ts";
+import { UPLOAD_TABLES } from "./upload-store.ts";
 
 /**
  * Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs.
@@ -28,6 +29,7 @@ const MIGRATIONS = [
   // Of a deleted request: whose it was. Without a team it never started.
   `ALTER TABLE tombstone ADD COLUMN team TEXT;
    ALTER TABLE tombstone ADD COLUMN user TEXT;`,
+  UPLOAD_TABLES,
 ] as const;
 
 /** What is left of a request that never started (`team` null) or was deleted. `user` null: it had none, or was forgotten. */

@@ -11,7 +11,18 @@ import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { DescribedOutput } from "./output.ts";
-import { advanced, advancedWithin, begun, deferred, failed, isLive, type Step, type Try, withRow } from "./record.ts";
+import {
+  advanced,
+  advancedWithin,
+  begun,
+  carriedOn,
+  deferred,
+  failed,
+  isLive,
+  type Step,
+  type Try,
+  withRow,
+} from "./record.ts";
 import { alarmAt, nextDue, quickened, taken, withoutDeadLeases } from "./schedule.ts";
 import { RequestStore, type TextName } from "./store.ts";
 import { keepDescribed } from "./texts.ts";
@@ -33,6 +44,7 @@ import {
   type Viewer,
   type Watch,
 } from "./types.ts";
+import { UploadStore } from "./upload-store.ts";
 
 /** `gone`: it was started once and is deleted. */
 export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" | "gone" };
@@ -63,6 +75,7 @@ export type ReportAnswer = { kind: "heard" | "not_found" };
 
 export class RequestTracker extends DurableObject<Env> {
   readonly #store: RequestStore;
+  readonly #uploads: UploadStore;
   /** A revision that holds have not heard of yet. */
   #unannounced: number | null = null;
   /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
@@ -71,6 +84,7 @@ export class RequestTracker extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new RequestStore(ctx.storage.sql);
+    this.#uploads = new UploadStore(ctx.storage.sql);
     // A dropped alarm is the one thing that could leave owed work asleep for ever.
     void ctx.blockConcurrencyWhile(async () => {
       const record = this.#store.load();
@@ -412,6 +426,18 @@ export class RequestTracker extends DurableObject<Env> {
     return step;
   }
 
+  /** A write in the middle of a try; false, and nothing written, when the try is no longer live. */
+  #carryOn(tried: Try, work: () => void, isProgress: boolean): boolean {
+    return this.#transact(() => {
+      const record = this.#mustLoad();
+      const after = carriedOn(record, tried, Date.now(), isProgress);
+      if (after === null) return false;
+      this.#store.save(record, after);
+      work();
+      return true;
+    });
+  }
+
   #commit(before: RequestRecord | null, step: Step): void {
     const now = Date.now();
     this.#store.save(before, step.record);
@@ -454,6 +480,7 @@ export class RequestTracker extends DurableObject<Env> {
       keepText: (name, stored) => this.#store.keepText(name, stored),
       view: () => this.#view(this.#mustLoad()),
       advance: (event) => this.#advance(event, effect),
+      uploads: (n) => this.#uploads.logOf(n, (work, isProgress) => this.#carryOn(effect, work, isProgress)),
       watch: () => this.#watch(),
       othersRun: () => [...this.#live].some((lease) => lease !== leaseOf(effect)),
     };

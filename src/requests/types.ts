@@ -184,6 +184,8 @@ export type FileStatus = "pending" | "stored" | "failed" | "deleted";
 export interface RequestFile extends FileSource {
   n: number;
   status: FileStatus;
+  /** When its copy was last owed for the first time: from here its deadline counts. */
+  pendingSince: number;
   contentType: string | null;
   bytes: number | null;
   sha256: string | null;

@@ -2,14 +2,11 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
 import { sha256Hex } from "../../src/ids.ts";
-import {
-  BUFFER_BUDGET_BYTES,
-  FILE_COPY_TIMEOUT_MS,
-  FILE_MAX_BYTES,
-  FILE_UNKNOWN_LENGTH_MAX_BYTES,
-} from "../../src/limits.ts";
-import { copyData, copyUrl, hashStored, type UrlCopy } from "../../src/mirror/copy.ts";
+import { BUFFER_BUDGET_BYTES, FILE_MAX_BYTES, FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../src/limits.ts";
+import { copyData, copyUrl, type UrlCopy } from "../../src/mirror/copy.ts";
+import { hashStored } from "../../src/mirror/hash.ts";
 import { acquire, highWaterBytes } from "../../src/net/buffers.ts";
+import { UploadRows } from "../support/uploads.ts";
 
 const { FILES: bucket } = env as Env;
 const url = "https://cdn.test/files/cat.png?sig=secret";
@@ -51,13 +48,18 @@ function sized(bytes: Uint8Array, headers: Record<string, string> = {}, announce
 /** A body without a length, in uneven pieces. */
 function chunked(bytes: Uint8Array, end: "close" | "break" = "close", headers: Record<string, string> = {}): Response {
   let at = 0;
-  const body = new ReadableStream<Uint8Array>({
+  const body = new ReadableStream({
+    type: "bytes",
     pull(controller) {
       if (at < bytes.length) {
         controller.enqueue(bytes.slice(at, at + 70_001));
         at += 70_001;
-      } else if (end === "close") controller.close();
-      else controller.error(new Error("reset"));
+      } else if (end === "break") {
+        controller.error(new Error("reset"));
+      } else {
+        controller.close();
+        controller.byobRequest?.respond(0);
+      }
     },
   });
   return new Response(body, { headers: { "content-type": "image/png", ...headers } });
@@ -65,7 +67,8 @@ function chunked(bytes: Uint8Array, end: "close" | "break" = "close", headers: R
 
 function copy(change: Partial<UrlCopy> = {}) {
   const allowed = (each: URL) => each.host === "cdn.test";
-  return copyUrl({ bucket, key, url, claimedType: null, claimedName: null, allowed, ...change });
+  const where = { bucket, key, uploads: new UploadRows(), maxBytes: FILE_MAX_BYTES, isTurnOver: () => false };
+  return copyUrl({ ...where, url, claimedType: null, claimedName: null, allowed, ...change });
 }
 
 async function storedBytes(): Promise<Uint8Array | null> {
@@ -157,7 +160,7 @@ describe("a source that tells its length", () => {
     });
     const copied = copy();
     await writer.write(picture(600_000));
-    await vi.advanceTimersByTimeAsync(FILE_COPY_TIMEOUT_MS - 1);
+    await vi.advanceTimersByTimeAsync(FILE_PART_TIMEOUT_MS - 1);
     expect(await Promise.race([copied, Promise.resolve("still copying")])).toBe("still copying");
     await vi.advanceTimersByTimeAsync(1);
     expect(await copied).toEqual({ kind: "later", reason: "The source broke off." });
@@ -179,7 +182,10 @@ describe("a source that tells its length", () => {
   test("above the cap is refused by its header alone", async () => {
     const cancel = vi.fn();
     answers(
-      () => new Response(new ReadableStream({ cancel }), { headers: { "content-length": String(FILE_MAX_BYTES + 1) } }),
+      () =>
+        new Response(new ReadableStream({ type: "bytes", cancel }), {
+          headers: { "content-length": String(FILE_MAX_BYTES + 1) },
+        }),
     );
     expect(await copy()).toEqual({ kind: "too_large" });
     expect(cancel).toHaveBeenCalledOnce();
@@ -204,15 +210,64 @@ describe("a source without a length", () => {
     expect(await bucket.head(key)).toBeNull();
   });
 
-  test("is refused when it passes the cap, by count", async () => {
-    answers(() => chunked(picture(FILE_UNKNOWN_LENGTH_MAX_BYTES + 1)));
-    expect(await copy()).toEqual({ kind: "too_large" });
-    expect(await bucket.head(key)).toBeNull();
+  test.each([FILE_PART_BYTES, FILE_PART_BYTES + 1, 3 * FILE_PART_BYTES])(
+    "of %d bytes arrives part by part, whole, with its digest",
+    async (size) => {
+      const bytes = picture(size);
+      const uploads = new UploadRows();
+      answers(() => chunked(bytes));
+      expect(await copy({ uploads })).toEqual({
+        kind: "stored",
+        stored: { contentType: "image/png", bytes: size, sha256: await sha256Hex(bytes) },
+      });
+      await expectStored(bytes);
+      expect(uploads.read()).toBeNull();
+    },
+  );
+
+  test.each([10_000, FILE_PART_BYTES + 10_000])(
+    "is refused when it passes the cap of %d, by count",
+    async (maxBytes) => {
+      const uploads = new UploadRows();
+      answers(() => chunked(picture(maxBytes + 1)));
+      expect(await copy({ maxBytes, uploads })).toEqual({ kind: "too_large" });
+      expect(await bucket.head(key)).toBeNull();
+      expect(uploads.read()).toBeNull();
+    },
+  );
+
+  test("that never ends is read up to the cap, one part in memory at a time, and nothing is left of it", async () => {
+    const block = picture(256 * 1024);
+    let sent = 0;
+    const cancel = vi.fn();
+    answers(() => {
+      const pull = (controller: ReadableByteStreamController) => {
+        sent += block.length;
+        controller.enqueue(block.slice());
+      };
+      return new Response(new ReadableStream({ type: "bytes", pull, cancel }));
+    });
+    const uploads = new UploadRows();
+    const maxBytes = 3 * FILE_PART_BYTES;
+    expect(await copy({ maxBytes, uploads })).toEqual({ kind: "too_large" });
+    expect(cancel).toHaveBeenCalledOnce();
+    expect(sent).toBeLessThan(maxBytes + 2 * FILE_PART_BYTES);
+    expect(uploads.read()).toBeNull();
   });
 
-  test("may be as large as the cap", async () => {
-    answers(() => chunked(picture(FILE_UNKNOWN_LENGTH_MAX_BYTES)));
-    expect(await copy()).toMatchObject({ kind: "stored", stored: { bytes: FILE_UNKNOWN_LENGTH_MAX_BYTES } });
+  test("that breaks off in a later part is begun anew, and the first upload is dropped", async () => {
+    const bytes = picture(2 * FILE_PART_BYTES);
+    answers(
+      () => chunked(bytes.subarray(0, FILE_PART_BYTES + 500_000), "break"),
+      () => chunked(bytes),
+    );
+    const uploads = new UploadRows();
+    expect(await copy({ uploads })).toEqual({ kind: "later", reason: "The source broke off." });
+    const first = uploads.read();
+    expect(first?.parts).toHaveLength(1);
+    expect(await copy({ uploads })).toMatchObject({ kind: "stored", stored: { bytes: bytes.length } });
+    await expectStored(bytes);
+    expect(uploads.forgotten).toEqual([first?.uploadId, expect.any(String)]);
   });
 
   test("counts as such when its body is encoded, whatever length it tells", async () => {
@@ -235,7 +290,7 @@ describe("a source without a length", () => {
     const copied = await Promise.all(keys.map((each) => copy({ key: each })));
     expect(copied.map((each) => each.kind)).toEqual(keys.map(() => "stored"));
     expect(highWaterBytes()).toBeLessThanOrEqual(BUFFER_BUDGET_BYTES);
-    expect(highWaterBytes()).toBeGreaterThanOrEqual(2 * FILE_UNKNOWN_LENGTH_MAX_BYTES);
+    expect(highWaterBytes()).toBeGreaterThanOrEqual(2 * FILE_PART_BYTES);
     const sizes = await Promise.all(keys.map(async (each) => (await bucket.head(each))?.size));
     expect(sizes).toEqual(keys.map(() => bytes.length));
     const everything = await acquire(BUFFER_BUDGET_BYTES);

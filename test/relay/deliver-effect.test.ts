@@ -68,6 +68,9 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
       deliveries: [{ target: "request", failures: 0, parkedAt: null, lastFailure: null }],
       timelineSeq: 0,
     }),
+    uploads: () => {
+      throw new Error("a delivery uploads nothing");
+    },
     advance: () => true,
     watch: () => "none",
     othersRun: () => false,

@@ -2,6 +2,7 @@
 // Types and one constructor; imports types only.
 
 import type { Config, Env } from "../../env.ts";
+import type { UploadLog } from "../../mirror/uploads.ts";
 import type { TextName } from "../store.ts";
 import type { RequestEvent, RequestRecord, RequestView, StoredText, Watch } from "../types.ts";
 
@@ -17,6 +18,8 @@ export interface EffectContext {
   view(): RequestView;
   /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
   advance(event: RequestEvent): boolean;
+  /** The unfinished upload of a file, as this try may write it. */
+  uploads(n: number): UploadLog;
   watch(): Watch;
   /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
   othersRun(): boolean;
@@ -26,7 +29,7 @@ export type EffectOutcome =
   /** It came to something the machine should know. Texts are saved in the event's own transaction. */
   | { kind: "happened"; event: RequestEvent; texts?: Partial<Record<TextName, StoredText>>; calls?: number }
   | { kind: "failed"; reason: string; retryAfterMs: number | null; final?: true; ours?: true; calls?: number }
-  /** No turn yet; not a failure. */
+  /** No turn yet, or its turn is over for now; not a failure. */
   | { kind: "turned_away"; until: number }
   /** The request has moved on and the row has nothing left to do. */
   | { kind: "obsolete" }

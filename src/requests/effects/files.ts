@@ -1,7 +1,9 @@
 // The `mirror` and `hash` effects: one file of an output into R2, and its digest where the copy could not take it.
 
 import { parseTree, valueAt } from "../../json.ts";
-import { copyData, copyUrl, hashStored } from "../../mirror/copy.ts";
+import { FILE_COPY_TURN_MS, FILE_DEADLINE_MS, FILE_MAX_BYTES, HOUR_MS, REQUEST_FILES_MAX_BYTES } from "../../limits.ts";
+import { copyData, copyUrl } from "../../mirror/copy.ts";
+import { hashStored } from "../../mirror/hash.ts";
 import { allowedHosts } from "../../mirror/hosts.ts";
 import { outputKey } from "../../mirror/keys.ts";
 import { loadText } from "../texts.ts";
@@ -12,6 +14,11 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
   const { state, files } = context.record();
   const file = files[n];
   if (file === undefined) return happened({ type: "file_given_up", n, code: "internal", message: "no such file" });
+  const startedAt = context.now();
+  if (startedAt > file.pendingSince + FILE_DEADLINE_MS) {
+    const message = `The file could not be copied within ${FILE_DEADLINE_MS / HOUR_MS} hours.`;
+    return happened({ type: "file_given_up", n, code: "storage_failed", message });
+  }
   const key = outputKey(state.team, state.id, n);
   const copied =
     file.source.kind === "url"
@@ -22,11 +29,16 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
           claimedType: file.claimedType,
           claimedName: file.claimedName,
           allowed: allowedHosts(context.config.FAL_MEDIA_HOSTS),
+          uploads: context.uploads(n),
+          maxBytes: Math.min(FILE_MAX_BYTES, roomLeft(files)),
+          isTurnOver: () => context.now() >= startedAt + FILE_COPY_TURN_MS,
         })
       : await copyFromPayload(context, key, file);
   switch (copied.kind) {
     case "stored":
       return happened({ type: "file_stored", n, stored: copied.stored });
+    case "paused":
+      return { kind: "turned_away", until: context.now() };
     case "later":
       return { kind: "failed", reason: copied.reason, retryAfterMs: null, ...(copied.ours ? { ours: true } : {}) };
     case "gone":
@@ -36,9 +48,14 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
         type: "file_given_up",
         n,
         code: "payload_too_large",
-        message: "The file is too large to store.",
+        message: "The file is too large to store, by itself or together with the request's other files.",
       });
   }
+}
+
+/** Copies that run side by side do not see each other here: the cap can be passed by one file at most. */
+function roomLeft(files: readonly RequestFile[]): number {
+  return REQUEST_FILES_MAX_BYTES - files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
 }
 
 /** A data URI's bytes lie in the payload text, which is read again for each such file and held only meanwhile. */
