@@ -8,9 +8,10 @@ import type { Settings } from "./settings.ts";
 
 export type FileFault =
   | { kind: "status"; status: 403 | 404 | 500 }
-  | { kind: "truncated" | "chunked" | "html" | "wrong-type" }
+  | { kind: "truncated" | "chunked" | "html" | "wrong-type" | "endless" | "silent" }
   | { kind: "slow"; ms: number }
-  | { kind: "huge"; bytes: number }
+  /** Filled up to so many bytes; another content with each `version`. */
+  | { kind: "huge"; bytes: number; version: number; ranges: boolean; breakAfter: number }
   | { kind: "redirect"; target: string | null };
 
 /** What the world knows of a path. */
@@ -22,11 +23,13 @@ const PLAIN_FAULTS = {
   "file-chunked": "chunked",
   "file-html": "html",
   "file-wrong-type": "wrong-type",
+  "file-endless": "endless",
+  "file-silent": "silent",
 } as const;
 
 /**
  * The fault of file `n` of a request. A number after most words means that file only (from 0); after `file-flaky` it is how
- * many GETs fail, after `file-huge` the length in bytes.
+ * many GETs fail, after `file-huge` the length in bytes. `file-no-ranges`, `file-changing` and `file-breaking` are about huge files.
  */
 export function faultOf(outcomes: Outcomes, n: number, gets: number, settings: Settings): FileFault | null {
   const hits = (name: OutcomeName) => outcomes[name] === true || outcomes[name] === n;
@@ -40,9 +43,16 @@ export function faultOf(outcomes: Outcomes, n: number, gets: number, settings: S
   if (hits("file-slow")) return { kind: "slow", ms: settings.fileSlowMs };
   if (hits("file-redirect")) return { kind: "redirect", target: settings.redirectTarget };
   const bytes = outcomeNumber(outcomes, "file-huge", settings.hugeBytes);
-  return bytes === undefined ? null : { kind: "huge", bytes };
+  if (bytes === undefined) return null;
+  const version = Math.min(gets, outcomeNumber(outcomes, "file-changing", 1) ?? 0);
+  const ranges = outcomes["file-no-ranges"] === undefined;
+  const breakAfter = outcomeNumber(outcomes, "file-breaking", BREAK_AFTER_BYTES) ?? Number.POSITIVE_INFINITY;
+  return { kind: "huge", bytes, version, ranges, breakAfter };
 }
 
+/** Where the outcome `file-breaking` breaks off without a number. */
+const BREAK_AFTER_BYTES = 10_000_000;
+const SILENCE_MS = 10 * 60_000;
 const HTML = "<!doctype html><title>Not a picture</title><p>This is a web page.</p>";
 /** Repeated behind the media of a huge file; 64 KiB a piece keeps the runtime's pipes full. */
 const FILLER = new Uint8Array(64 * 1024).map((_, i) => (i * 31 + (i >> 8)) & 0xff);
@@ -64,27 +74,32 @@ export async function serveFile(request: Request, answer: FileAnswer): Promise<R
     });
   }
   const media: Uint8Array = fault?.kind === "html" ? new TextEncoder().encode(HTML) : await makeMedia(recipe);
-  const size = fault?.kind === "huge" ? Math.max(fault.bytes, media.length) : media.length;
+  const huge = fault?.kind === "huge" ? fault : null;
+  const endless = fault?.kind === "endless";
+  const size = endless ? Number.MAX_SAFE_INTEGER : Math.max(huge?.bytes ?? 0, media.length);
   const headers = new Headers({
     "content-type": fault?.kind === "wrong-type" ? "text/plain" : MEDIA_TYPES[recipe.kind],
-    etag: `"${await etagOf(media, size)}"`,
-    "accept-ranges": "bytes",
+    etag: `"${await etagOf(media, size)}-${huge?.version ?? 0}"`,
+    "accept-ranges": huge?.ranges === false ? "none" : "bytes",
     "access-control-allow-origin": "*",
     "cache-control": "public, max-age=31536000",
   });
   if (request.headers.get("if-none-match") === headers.get("etag")) return new Response(null, { status: 304, headers });
 
-  const range = readRange(request.headers.get("range"), size);
+  const ifRange = request.headers.get("if-range");
+  const isRanged = huge?.ranges !== false && (ifRange === null || ifRange === headers.get("etag"));
+  const range = isRanged ? readRange(request.headers.get("range"), size) : null;
   if (range === "unsatisfiable") {
     headers.set("content-range", `bytes */${size}`);
     return new Response(null, { status: 416, headers });
   }
   const { start, end } = range ?? { start: 0, end: size };
   if (range) headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
-  if (fault?.kind !== "chunked") headers.set("content-length", String(end - start));
+  if (fault?.kind !== "chunked" && !endless) headers.set("content-length", String(end - start));
   const status = range ? 206 : 200;
   if (request.method === "HEAD") return new Response(null, { status, headers });
-  return new Response(bodyOf(pieces(media, start, end), end - start, fault), { status, headers });
+  const parts = pieces(media, start, end, huge?.version ?? 0);
+  return new Response(bodyOf(parts, end - start, fault), { status, headers });
 }
 
 async function etagOf(media: Uint8Array, size: number): Promise<string> {
@@ -105,15 +120,15 @@ function readRange(header: string | null, size: number): Range | "unsatisfiable"
   return { start, end: last === "" ? size : Math.min(size, Number(last) + 1) };
 }
 
-/** The bytes from `start` to `end` of the media followed by as much filler as it takes. */
-function* pieces(media: Uint8Array, start: number, end: number): Generator<Uint8Array> {
+/** The bytes from `start` to `end` of the media followed by as much filler as it takes, which differs between versions. */
+function* pieces(media: Uint8Array, start: number, end: number, version: number): Generator<Uint8Array> {
   let at = start;
   if (at < media.length) {
     yield media.subarray(at, end);
     at = Math.min(end, media.length);
   }
   while (at < end) {
-    const offset = (at - media.length) % FILLER.length;
+    const offset = (at - media.length + version) % FILLER.length;
     const piece = FILLER.subarray(offset, offset + Math.min(FILLER.length - offset, end - at));
     yield piece;
     at += piece.length;
@@ -122,7 +137,10 @@ function* pieces(media: Uint8Array, start: number, end: number): Generator<Uint8
 
 function bodyOf(parts: Iterable<Uint8Array>, length: number, fault: FileFault | null): ReadableStream {
   // A stream that has a length makes the runtime send Content-Length; one without is sent in chunks.
-  const pipe = fault?.kind === "chunked" ? new IdentityTransformStream() : new FixedLengthStream(length);
+  const pipe =
+    fault?.kind === "chunked" || fault?.kind === "endless"
+      ? new IdentityTransformStream()
+      : new FixedLengthStream(length);
   const writer = pipe.writable.getWriter();
   // A reader that goes away, or the break that an outcome asks for, ends the copy; there is nobody left to tell.
   copy(writer, parts, length, fault).catch((reason: unknown) => writer.abort(reason).catch(() => undefined));
@@ -135,9 +153,12 @@ async function copy(
   length: number,
   fault: FileFault | null,
 ): Promise<void> {
-  let left = fault?.kind === "truncated" ? Math.floor(length / 2) : length;
+  const breakAfter = breakPoint(length, fault);
+  let left = Math.min(length, breakAfter);
+  if (fault?.kind === "silent") left = 0;
   const step = fault?.kind === "slow" ? Math.ceil(length / SLOW_PIECES) : FILLER.length;
   for (const part of parts) {
+    if (left <= 0) break;
     for (let at = 0; at < part.length && left > 0; at += step) {
       const piece = part.subarray(at, Math.min(at + step, at + left, part.length));
       await writer.write(piece);
@@ -145,7 +166,16 @@ async function copy(
       if (fault?.kind === "slow") await sleep(fault.ms / SLOW_PIECES);
     }
   }
-  if (fault?.kind === "truncated") await sleep(BREAK_AFTER_MS);
-  if (fault?.kind === "truncated") throw new Error("broken off by the outcome file-truncated");
+  if (fault?.kind === "silent") await sleep(SILENCE_MS);
+  if (breakAfter < length) {
+    await sleep(BREAK_AFTER_MS);
+    throw new Error("broken off by an outcome");
+  }
   await writer.close();
+}
+
+/** After how many bytes of an answer it breaks off. */
+function breakPoint(length: number, fault: FileFault | null): number {
+  if (fault?.kind === "truncated") return Math.floor(length / 2);
+  return fault?.kind === "huge" ? fault.breakAfter : length;
 }

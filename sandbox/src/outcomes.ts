@@ -49,6 +49,11 @@ const OUTCOMES = {
   "file-slow": "number",
   "file-huge": "number",
   "file-redirect": "number",
+  "file-no-ranges": "plain",
+  "file-changing": "number",
+  "file-breaking": "number",
+  "file-endless": "number",
+  "file-silent": "number",
 } as const;
 
 export type OutcomeName = keyof typeof OUTCOMES;

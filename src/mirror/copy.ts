@@ -45,7 +45,7 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   }
   const left = copy.uploads.read();
   const begun = left !== null && left.source === source && resumeOf(left) !== null ? left : null;
-  if (left !== null && begun === null && !(await abandon(copy, left))) return NOT_WRITTEN;
+  if (left !== null && begun === null && !(await abandon(copy.bucket, left, copy.uploads))) return NOT_WRITTEN;
   const resume = begun && resumeOf(begun);
   if (begun !== null && resume?.offset === begun.total) return finish(copy, begun, null);
 
@@ -59,7 +59,7 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
         opened.end();
       }
     case "changed":
-      if (begun !== null && !(await abandon(copy, begun))) return NOT_WRITTEN;
+      if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
       return later("The source changed while it was being copied.");
     case "later":
     case "gone":
@@ -89,7 +89,7 @@ async function copyOpened(
   const { feed, total, validator } = opened;
   if (begun !== null && opened.offset > 0) return copyParts(copy, feed, begun, null);
   // Asked to go on, it sent the whole: it has other bytes now, or no ranges after all.
-  if (begun !== null && !(await abandon(copy, begun))) return NOT_WRITTEN;
+  if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
   if (total !== null && total > copy.maxBytes) return { kind: "too_large" };
   const head = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => feed.peek()).catch(() => null);
   if (head === null) return later(BROKE_OFF);

@@ -97,7 +97,7 @@ async function uploadBuffered(target: Target, feed: Feed, content: Content, dige
       const { bytes, ended } = read;
       size += bytes.length;
       if (size > maxBytes) {
-        if (upload !== null && !(await abandon(target, upload))) return NOT_WRITTEN;
+        if (upload !== null && !(await abandon(bucket, upload, uploads))) return NOT_WRITTEN;
         return { kind: "too_large" };
       }
       await digest.write(bytes);
@@ -165,7 +165,11 @@ export async function finish(target: Target, upload: Upload, digest: Digest | nu
 }
 
 /** Drops an upload that is of no use any more. False when R2 cannot be reached: its row stays, so that it is tried again. */
-export async function abandon({ bucket, uploads }: Target, upload: Upload): Promise<boolean> {
+export async function abandon(
+  bucket: R2Bucket,
+  upload: Pick<Upload, "key" | "uploadId">,
+  uploads: UploadLog,
+): Promise<boolean> {
   try {
     await bucket.resumeMultipartUpload(upload.key, upload.uploadId).abort();
   } catch (fault) {

@@ -6,15 +6,28 @@ import type { FileSource } from "../requests/types.ts";
 import { readDataUri } from "./data-uri.ts";
 import type { AllowedUrl } from "./hosts.ts";
 
+/** Every place of the output where a file stands, by the file's number. */
+export interface FilePlace {
+  path: JsonPath;
+  n: number;
+}
+
 /**
- * The files of an output in document order, at most `max`; `skipped` counts the ones beyond it, which stay at their source.
+ * The files of an output in document order, at most `max`; `skipped` counts the ones beyond it, which stay at their source. A URL
+ * that stands in several places is one file, described as its first place does.
  *
  * A file is a string that is, as a whole, an http(s) URL on an allowed host (in a `url` field or bare: fal has both) or a
  * data URI. A base64 data URI counts anywhere, the percent form only in a `url` field. Text that merely contains a URL is
  * no file. `content_type` and `file_name` are read beside a `url` field only.
  */
-export function findFiles(tree: JsonTree, allowed: AllowedUrl, max: number): { files: FileSource[]; skipped: number } {
+export function findFiles(
+  tree: JsonTree,
+  allowed: AllowedUrl,
+  max: number,
+): { files: FileSource[]; places: FilePlace[]; skipped: number } {
   const files: FileSource[] = [];
+  const places: FilePlace[] = [];
+  const numbers = new Map<string, number>();
   const path: JsonPath = [];
   let skipped = 0;
 
@@ -23,10 +36,14 @@ export function findFiles(tree: JsonTree, allowed: AllowedUrl, max: number): { f
       const inUrlField = path.at(-1) === "url";
       const source = sourceOf(node, inUrlField, allowed);
       if (source === null) return;
-      if (files.length === max) {
+      const known = numbers.get(node);
+      if (known === undefined && files.length === max) {
         skipped++;
         return;
       }
+      places.push({ path: [...path], n: known ?? files.length });
+      if (known !== undefined) return;
+      if (source.kind === "url") numbers.set(node, files.length);
       files.push({
         path: [...path],
         source,
@@ -44,7 +61,7 @@ export function findFiles(tree: JsonTree, allowed: AllowedUrl, max: number): { f
   }
 
   visit(tree, null);
-  return { files, skipped };
+  return { files, places, skipped };
 }
 
 function sourceOf(text: string, inUrlField: boolean, allowed: AllowedUrl): FileSource["source"] | null {

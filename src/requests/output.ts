@@ -32,11 +32,9 @@ export async function describeOutput(
   const parsed = parseTree(text);
   if (parsed === null) return null;
   const fingerprint = await fingerprintOf("output", printTree(parsed.tree));
-  const { files, skipped } = findFiles(parsed.tree, allowed, FILES_PER_REQUEST_MAX);
+  const { files, places, skipped } = findFiles(parsed.tree, allowed, FILES_PER_REQUEST_MAX);
   let tree: JsonTree = parsed.tree;
-  files.forEach((file, n) => {
-    tree = withValueAt(tree, file.path, placeMark(requestId, n));
-  });
+  for (const { path, n } of places) tree = withValueAt(tree, path, placeMark(requestId, n));
   const payloadText = files.some((file) => file.source.kind === "data") ? text : null;
   return { files, skipped, outputText: printTree(tree), payloadText, fingerprint };
 }

@@ -42,6 +42,8 @@ export interface Tombstone {
 export class RequestStore {
   readonly #sql: SqlStorage;
   #migrated = false;
+  /** The rows as they are, once read or written: an output of hundreds of files is looked at thousands of times on its way. */
+  #known: RequestRecord | null = null;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -68,7 +70,18 @@ export class RequestStore {
     this.#sql.exec("INSERT OR REPLACE INTO schema_version (one, version) VALUES (1, ?)", MIGRATIONS.length);
   }
 
+  /** After a transaction that was rolled back: what was written in it is not there. */
+  rolledBack(): void {
+    this.#known = null;
+    this.#migrated = false;
+  }
+
   load(): RequestRecord | null {
+    this.#known ??= this.#read();
+    return this.#known;
+  }
+
+  #read(): RequestRecord | null {
     if (!this.#exists()) return null;
     const row = this.#sql.exec<{ state: string }>("SELECT state FROM request").toArray()[0];
     if (!row) return null;
@@ -107,6 +120,7 @@ export class RequestStore {
       knownEffects.delete(effect.name);
     }
     for (const name of knownEffects.keys()) this.#sql.exec("DELETE FROM effect WHERE name = ?", name);
+    this.#known = after;
   }
 
   note(state: RequestState, notes: readonly TimelineNote[], at: number): void {
@@ -173,6 +187,7 @@ export class RequestStore {
       .map(({ name }) => name)
       .filter((name) => name !== "schema_version" && !/^(_cf_|sqlite_)/.test(name));
     for (const name of tables) this.#sql.exec(`DELETE FROM "${name}"`);
+    this.#known = null;
     this.#sql.exec("INSERT INTO tombstone (one, at, team, user) VALUES (1, ?, ?, ?)", at, team, user);
   }
 

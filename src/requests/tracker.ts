@@ -447,7 +447,7 @@ export class RequestTracker extends DurableObject<Env> {
 
   /** One transaction; what it changed is told to the holds afterwards, so that a broken socket cannot undo it. */
   #transact<T>(work: () => T): T {
-    const result = this.ctx.storage.transactionSync(work);
+    const result = this.#inTransaction(work);
     if (this.#unannounced === null) return result;
     for (const socket of this.ctx.getWebSockets()) {
       try {
@@ -458,6 +458,15 @@ export class RequestTracker extends DurableObject<Env> {
     }
     this.#unannounced = null;
     return result;
+  }
+
+  #inTransaction<T>(work: () => T): T {
+    try {
+      return this.ctx.storage.transactionSync(work);
+    } catch (fault) {
+      this.#store.rolledBack();
+      throw fault;
+    }
   }
 
   /** Puts the alarm where the earliest unparked row needs it: called at the end of every entry point. */
@@ -481,6 +490,7 @@ export class RequestTracker extends DurableObject<Env> {
       view: () => this.#view(this.#mustLoad()),
       advance: (event) => this.#advance(event, effect),
       uploads: (n) => this.#uploads.logOf(n, (work, isProgress) => this.#carryOn(effect, work, isProgress)),
+      unfinishedUploads: () => this.#uploads.all(),
       watch: () => this.#watch(),
       othersRun: () => [...this.#live].some((lease) => lease !== leaseOf(effect)),
     };

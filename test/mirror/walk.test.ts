@@ -35,7 +35,6 @@ test.each([
   ["a data URI in a url field", '{"images":[{"url":"data:image/png;base64,QQ=="}]}', ["images.0.url"]],
   ["a bare base64 data URI", '{"mask":"data:image/png;base64,QQ=="}', ["mask"]],
   ["a data URI in percent form in a url field", '{"file":{"url":"data:text/plain,hello"}}', ["file.url"]],
-  ["the same URL twice", '{"a":"https://cdn.test/a.png","b":"https://cdn.test/a.png"}', ["a", "b"]],
   ["a URL in capitals", '{"url":"HTTPS://CDN.test/a.png"}', ["url"]],
 ])("finds %s", (_name, text, expected) => {
   expect(paths(text)).toEqual(expected);
@@ -98,4 +97,21 @@ test("every path leads back to the value it was found at, odd keys included", ()
     '{"__proto__":{"url":"https://cdn.test/1"},"a.b":{"":["https://cdn.test/2"]},"constructor":"https://cdn.test/3"}',
   );
   expect(files.map((file) => valueAt(tree, file.path))).toEqual([1, 2, 3].map((n) => `https://cdn.test/${n}`));
+});
+
+test("a URL that stands in several places is one file, which is found at each of them", () => {
+  const { files, places, skipped } = walk(
+    '{"image":{"url":"https://cdn.test/a.png","file_name":"a"},"b":"https://cdn.test/b","all":["https://cdn.test/a.png"]}',
+    2,
+  );
+  expect(files.map(({ path, claimedName }) => [path.join("."), claimedName])).toEqual([
+    ["image.url", "a"],
+    ["b", null],
+  ]);
+  expect(places.map(({ path, n }) => [path.join("."), n])).toEqual([
+    ["image.url", 0],
+    ["b", 1],
+    ["all.0", 0],
+  ]);
+  expect(skipped).toBe(0);
 });

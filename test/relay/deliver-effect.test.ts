@@ -68,6 +68,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
       deliveries: [{ target: "request", failures: 0, parkedAt: null, lastFailure: null }],
       timelineSeq: 0,
     }),
+    unfinishedUploads: () => [],
     uploads: () => {
       throw new Error("a delivery uploads nothing");
     },

@@ -32,10 +32,11 @@ describe("places", () => {
   it.each<[string, unknown, unknown, string[]]>([
     [
       "a list of pictures",
-      { images: [{ url: PICTURE, width: 8 }, { url: PICTURE }], seed: 1 },
+      { images: [{ url: PICTURE, width: 8 }, { url: `${PICTURE}?2` }], seed: 1 },
       { images: [{ url: "/0", width: 8 }, { url: "/1" }], seed: 1 },
       ["images.0.url", "images.1.url"],
     ],
+    ["the same URL twice", { a: { url: PICTURE }, all: [PICTURE] }, { a: { url: "/0" }, all: ["/0"] }, ["a.url"]],
     ["a bare URL deep in a tree", { a: [[{ b: PICTURE }]] }, { a: [[{ b: "/0" }]] }, ["a.0.0.b"]],
     ["an output that is a URL", JSON.stringify(PICTURE), "/0", [""]],
     ["a data URI", { image: { url: DATA } }, { image: { url: "/0" } }, ["image.url"]],
@@ -65,11 +66,12 @@ describe("places", () => {
   });
 
   it("beyond the most that are copied stay at their source, and are counted", async () => {
-    const images = Array.from({ length: FILES_PER_REQUEST_MAX + 2 }, () => ({ url: PICTURE }));
+    const images = Array.from({ length: FILES_PER_REQUEST_MAX + 2 }, (_, n) => ({ url: `${PICTURE}?${n}` }));
     const { files, skipped } = await described({ images });
     expect([files.length, skipped]).toEqual([FILES_PER_REQUEST_MAX, 2]);
     const back = JSON.parse(await readBack({ images })) as { images: { url: string }[] };
-    expect(back.images.slice(-3).map(({ url }) => url)).toEqual([`/${FILES_PER_REQUEST_MAX - 1}`, PICTURE, PICTURE]);
+    const beyond = [0, 1].map((n) => `${PICTURE}?${FILES_PER_REQUEST_MAX + n}`);
+    expect(back.images.slice(-3).map(({ url }) => url)).toEqual([`/${FILES_PER_REQUEST_MAX - 1}`, ...beyond]);
   });
 });
 

@@ -351,6 +351,55 @@ describe("a file that is forced", () => {
     expect(new Uint8Array(await part.arrayBuffer())).toEqual(whole.slice(1_000_000, 3_000_000));
   });
 
+  it("file-huge: in ranges only while it is the same", async () => {
+    const [url = ""] = await file("file-huge:5000000,file-changing:1");
+    const first = await call("GET", url);
+    const etag = first.headers.get("etag") ?? "";
+    const whole = new Uint8Array(await first.arrayBuffer());
+    const second = await call("GET", url, undefined, { range: "bytes=4000000-", "if-range": etag });
+    expect([second.status, second.headers.get("etag") === etag]).toEqual([200, false]);
+    expect(new Uint8Array(await second.arrayBuffer())).not.toEqual(whole);
+    const now = second.headers.get("etag") ?? "";
+    const third = await call("GET", url, undefined, { range: "bytes=4000000-", "if-range": now });
+    expect([third.status, (await third.arrayBuffer()).byteLength]).toEqual([206, 1_000_000]);
+  });
+
+  it("file-no-ranges: says so and sends the whole", async () => {
+    const [url = ""] = await file("file-huge:500000,file-no-ranges");
+    const answer = await call("GET", url, undefined, { range: "bytes=400000-" });
+    expect([answer.status, answer.headers.get("accept-ranges")]).toEqual([200, "none"]);
+    expect((await answer.arrayBuffer()).byteLength).toBe(500_000);
+  });
+
+  it("file-breaking: breaks off after so many bytes of each answer", async () => {
+    const [url = ""] = await file("file-huge:500000,file-breaking:300000");
+    await expect((await call("GET", url)).arrayBuffer()).rejects.toThrow();
+    const rest = await call("GET", url, undefined, { range: "bytes=300000-" });
+    expect((await rest.arrayBuffer()).byteLength).toBe(200_000);
+  });
+
+  it("file-endless: has no length and goes on and on", async () => {
+    const [url = ""] = await file("file-endless");
+    const answer = await call("GET", url);
+    expect(answer.headers.get("content-length")).toBeNull();
+    let bytes = 0;
+    for await (const piece of answer.body ?? []) {
+      bytes += piece.length;
+      if (bytes > 1_000_000) break;
+    }
+    expect(bytes).toBeGreaterThan(1_000_000);
+  });
+
+  it("file-silent: names its length and sends nothing", async () => {
+    const [url = ""] = await file("file-silent");
+    const answer = await call("GET", url);
+    expect(Number(answer.headers.get("content-length"))).toBeGreaterThan(0);
+    const reader = answer.body?.getReader();
+    const silence = new Promise((resolve) => setTimeout(() => resolve("silence"), 200));
+    expect(await Promise.race([reader?.read(), silence])).toBe("silence");
+    await reader?.cancel();
+  });
+
   it("file-redirect: leads to the same file, or where the settings say", async () => {
     const [url = ""] = await file("file-redirect");
     const answer = await call("GET", url);

@@ -20,6 +20,7 @@ export interface EffectContext {
   advance(event: RequestEvent): boolean;
   /** The unfinished upload of a file, as this try may write it. */
   uploads(n: number): UploadLog;
+  unfinishedUploads(): { n: number; key: string; uploadId: string }[];
   watch(): Watch;
   /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
   othersRun(): boolean;

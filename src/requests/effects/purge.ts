@@ -4,6 +4,7 @@
 import { askTeam } from "../../access/team.ts";
 import { PURGE_PAGES_PER_TRY, PURGE_WAIT_MS } from "../../limits.ts";
 import { outputPrefix, requestPrefixes } from "../../mirror/keys.ts";
+import { abandon } from "../../mirror/parts.ts";
 import { purgePrefixes } from "../../mirror/purge.ts";
 import type { TextName } from "../store.ts";
 import { type Effect, hasEnded, type PurgeTarget } from "../types.ts";
@@ -19,9 +20,11 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
       // Its days are over: from now on it is deleted, whoever asks, and this row comes again for the bytes.
       if (state.deletion === null) return happened({ type: "deletion_ordered", forget: false });
       await askTeam(context.env, state.team, (team) => team.erased(state.id));
+      await abortUploads(context);
       return (await purged(context, requestPrefixes(state.team, state.id))) ?? { kind: "erased" };
     case "files":
       await dropStoredText(context, "payload");
+      await abortUploads(context);
       return (await purged(context, [outputPrefix(state.team, state.id)])) ?? happened({ type: "purged", target });
     case "inputs":
       await dropStoredText(context, "input");
@@ -33,6 +36,14 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
 async function purged(context: EffectContext, prefixes: readonly string[]): Promise<EffectOutcome | null> {
   const { done } = await purgePrefixes(context.env.FILES, prefixes, PURGE_PAGES_PER_TRY);
   return done ? null : { kind: "turned_away", until: context.now() };
+}
+
+/** Parts of unfinished uploads are bytes too, and R2 shows them nowhere. Rejects when R2 does not take it just now. */
+async function abortUploads(context: EffectContext): Promise<void> {
+  for (const upload of context.unfinishedUploads()) {
+    const aborted = await abandon(context.env.FILES, upload, context.uploads(upload.n));
+    if (!aborted) throw new Error("an unfinished upload could not be aborted");
+  }
 }
 
 /** A long text's object; its row goes with the event. */
