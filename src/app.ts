@@ -17,6 +17,7 @@ import { estimateRoutes } from "./http/estimate.ts";
 import { files } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
 import { hooks } from "./http/hooks.ts";
+import { inputs } from "./http/inputs.ts";
 import { issuerRoutes } from "./http/issuers.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { meRoutes } from "./http/me.ts";
@@ -28,10 +29,12 @@ import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { teamRoutes } from "./http/teams.ts";
 import { tokenRoutes } from "./http/tokens.ts";
+import { uploadRoutes, uploadTargets } from "./http/uploads.ts";
 import { usageRoutes } from "./http/usage.ts";
 
 const apiRoutes: readonly Route[] = [
   ...requestRoutes,
+  ...uploadRoutes,
   ...modelRoutes,
   ...meRoutes,
   ...keyRoutes,
@@ -61,6 +64,8 @@ export function createApp(): Hono<AppEnv> {
   mount(app, apiRoutes);
   app.route("/hooks", hooks);
   app.route("/files", files);
+  app.route("/uploads", uploadTargets);
+  app.route("/inputs", inputs);
   const methods = methodsAt(routes);
   app.notFound((context) => noRoute(context, methods(context.req.path)));
   app.onError(onFault);

@@ -52,7 +52,7 @@ export type ErrorCode = keyof typeof ERRORS;
  */
 export interface Violation {
   name: string;
-  per: "request" | "usd" | "concurrent" | "output_byte";
+  per: "request" | "usd" | "concurrent" | "output_byte" | "upload" | "upload_byte";
   limit: number;
   used: number;
   resetAt: number | null;

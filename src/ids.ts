@@ -6,6 +6,9 @@ export const TEAM_ID = /^[a-z0-9-]{1,32}$/;
 /** A tracker's unique id in hex. Shape only; `idFromString` refuses ids that this deployment did not make. */
 export const REQUEST_ID = /^[0-9a-f]{64}$/;
 
+/** An upload that was announced by itself; one inside a request is called after it (mirror/input-urls.ts). */
+export const UPLOAD_ID = /^upl_[0-9A-Za-z]{20}$/;
+
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** `length` characters of about 5.95 random bits each; the rejection keeps them evenly spread. */
@@ -20,7 +23,7 @@ export function randomText(length: number): string {
 }
 
 /** `key_…`, `evt_…`: a prefix that says what it is and 20 random characters (119 bits). */
-export function newId(prefix: "key" | "evt" | "whk" | "dlv" | "rpl"): string {
+export function newId(prefix: "key" | "evt" | "whk" | "dlv" | "rpl" | "upl"): string {
   return `${prefix}_${randomText(20)}`;
 }
 

@@ -68,6 +68,29 @@ export const FILE_SNIFF_BYTES = 4 * 1024;
 export const FILE_NAME_MAX_CHARS = 100;
 /** Time for one try at copying one file. */
 export const FILE_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
+/** Body of one upload call. Cloudflare's own cap (100 MB in most plans) would otherwise answer with a page of HTML. */
+export const UPLOAD_PUT_MAX_BYTES = 100 * 1024 * 1024;
+/** From here on an upload is better sent in parts: below the cap by the room that a form's own bytes take. fal's clients agree. */
+export const UPLOAD_PARTS_FROM_BYTES = 90 * 1024 * 1024;
+/** Size of a part that we advise, and that fal's clients send. */
+export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
+/** R2's rules for parts: this at least, but for the last one, and so many (developers.cloudflare.com/r2/objects/upload-objects). */
+export const UPLOAD_PART_MIN_BYTES = 5 * 1024 * 1024;
+export const UPLOAD_PARTS_MAX = 10_000;
+/** An upload URL takes bytes this long: minutes for a person who picks a file, and some for a slow phone. */
+export const UPLOAD_URL_MS = HOUR_MS;
+/** Largest uploaded file where the plan says nothing. */
+export const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
+/** Days that an uploaded file is kept where the plan says nothing: inputs are tried again within a week or not at all. */
+export const INPUTS_DAYS_DEFAULT = 7;
+/** Copies of an uploaded file in one browser: short, because the file goes away. */
+export const INPUT_CACHE_S = 300;
+/** Uploads that one request may use: each is looked up in its admit. */
+export const INPUT_UPLOADS_MAX = 50;
+/** Files inside an input above this many characters are stored and sent as URLs; fal advises data URIs for a few KB only. */
+export const INLINE_KEEP_MAX_CHARS = 8 * 1024;
+/** Files that are taken out of one input; each is a write to R2 before the submit. */
+export const INLINE_FILES_MAX = 50;
 /** Time for one part of it: a source slower than 100 kB/s is no source. */
 export const FILE_PART_TIMEOUT_MS = 90 * SECOND_MS;
 /** A copy that can be resumed gives its lane back at the first part boundary after this; it goes on under the next alarm. */

@@ -47,6 +47,15 @@ export function actingAs(
   return { kind: "known", identity, subjects: { keyId: identity.keyId, user, visitor, ip, tags } };
 }
 
+/** Why nothing may be run or uploaded by this identity for this user now, or null. */
+export function stoppedFault(books: Books, { scopes }: Identity, { user }: Subjects): Refusal | null {
+  return (
+    scopeFault(scopes, "run") ??
+    teamFault(books.team.team().frozenAt) ??
+    (user === null ? null : userFault(books.people.frozenAt(user)))
+  );
+}
+
 /**
  * Decides about one submit and books it: credential, scope, replay, plan, model, tags, price, every limit of every scope,
  * index line, reservation. The same `requestId` again gives the same answer, because an RPC may be delivered twice. A
@@ -56,10 +65,7 @@ export function admit(books: Books, input: AdmitInput, now: number): AdmitAnswer
   const known = actingAs(books, input, now);
   if (known.kind === "refused") return known;
   const { identity, subjects } = known;
-  const stopped =
-    scopeFault(identity.scopes, "run") ??
-    teamFault(books.team.team().frozenAt) ??
-    (subjects.user === null ? null : userFault(books.people.frozenAt(subjects.user)));
+  const stopped = stoppedFault(books, identity, subjects);
   if (stopped !== null) return refused(stopped);
 
   const earlier = earlierRequest(books, input, identity, subjects, now);
@@ -267,7 +273,8 @@ function tooDear(estimated: number, most: number, plan: string): Refusal {
   });
 }
 
-function quotaRefusal(
+/** What a caller reads of limits that are over. */
+export function quotaRefusal(
   {
     code,
     violated,
@@ -297,6 +304,10 @@ function violationText({ name, per, used, limit, resetAt }: Violation): string {
       return `"${name}" (${used} of ${limit} requests, ${reset})`;
     case "output_byte":
       return `"${name}" (${used} of ${limit} bytes, ${reset})`;
+    case "upload":
+      return `"${name}" (${used} of ${limit} uploads, ${reset})`;
+    case "upload_byte":
+      return `"${name}" (${used} of ${limit} uploaded bytes, ${reset})`;
     case "concurrent":
       return `"${name}" (${used} of ${limit} open at once)`;
   }

@@ -13,6 +13,7 @@ import { PeopleStore } from "./people-store.ts";
 import { PriceStore } from "./price-store.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { TeamStore } from "./team-store.ts";
+import { UploadStore } from "./upload-store.ts";
 import { UsageStore } from "./usage-store.ts";
 
 export interface Books {
@@ -24,6 +25,7 @@ export interface Books {
   ledger: LedgerStore;
   index: IndexStore;
   replays: ReplayStore;
+  uploads: UploadStore;
   usage: UsageStore;
   events: EventStore;
   endpoints: EndpointStore;
@@ -41,6 +43,7 @@ export function openBooks(sql: SqlStorage): Books {
     ledger: new LedgerStore(sql),
     index: new IndexStore(sql),
     replays: new ReplayStore(sql),
+    uploads: new UploadStore(sql),
     usage: new UsageStore(sql),
     events: new EventStore(sql),
     endpoints: new EndpointStore(sql),

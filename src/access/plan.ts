@@ -7,6 +7,7 @@ import {
   COMPAT_HOLD_MAX_S,
   COMPAT_HOLD_S,
   DEDUPE_MAX_S,
+  FILE_MAX_BYTES,
   PLAN_INPUT_RULES_MAX,
   PLAN_LIMITS_MAX,
   PLAN_MODEL_GLOBS_MAX,
@@ -14,6 +15,7 @@ import {
   RETENTION_MAX_DAYS,
   TAG_TEXT_MAX_CHARS,
   TAGS_MAX,
+  UPLOAD_MAX_BYTES_DEFAULT,
 } from "../limits.ts";
 import { microOf } from "./money.ts";
 import type { Retention } from "./types.ts";
@@ -78,6 +80,20 @@ const limitSchema = z.discriminatedUnion(
     z.strictObject({
       name: limitName,
       scope: limitScope,
+      per: z.literal("upload"),
+      limit: z.int().min(0).max(1_000_000_000).describe("Files that are uploaded, or sent inside an input."),
+      window: limitWindow,
+    }),
+    z.strictObject({
+      name: limitName,
+      scope: limitScope,
+      per: z.literal("upload_byte"),
+      limit: z.int().min(0).max(1_000_000_000_000_000).describe("Their bytes, reserved before they are sent."),
+      window: limitWindow,
+    }),
+    z.strictObject({
+      name: limitName,
+      scope: limitScope,
       per: z.literal("concurrent"),
       limit: z.int().min(0).max(1_000_000).describe("Requests that are open at once."),
       window: z.never("must be left out: what is open at once has no window").optional(),
@@ -86,9 +102,11 @@ const limitSchema = z.discriminatedUnion(
   { error: unionFault },
 );
 
+const PER_FAULT = 'must be one of "request", "usd", "output_byte", "upload", "upload_byte", "concurrent"';
+
 /** zod's own words for a missing or unknown `per` name neither the field's values nor what to do. */
 function unionFault(issue: z.core.$ZodRawIssue): string | undefined {
-  return issue.code === "invalid_union" ? 'must be one of "request", "usd", "output_byte", "concurrent"' : undefined;
+  return issue.code === "invalid_union" ? PER_FAULT : undefined;
 }
 
 function distinct(values: readonly string[]): boolean {
@@ -133,6 +151,26 @@ function isOrigin(text: string): boolean {
 }
 
 const days = z.int().min(1).max(RETENTION_MAX_DAYS).nullable().default(null);
+
+/** `image/png`, or `image/*` for every kind of image. */
+const typePattern = z
+  .string()
+  .regex(/^[a-z]+\/(\*|[a-z0-9.+-]+)$/, 'must be a content type, or "image/*" and the like');
+
+const uploadRules = z.strictObject({
+  max_bytes: z
+    .int()
+    .min(0)
+    .max(FILE_MAX_BYTES)
+    .default(UPLOAD_MAX_BYTES_DEFAULT)
+    .describe("Most that one file may have."),
+  types: z
+    .array(typePattern)
+    .max(PLAN_INPUT_RULES_MAX)
+    .nullable()
+    .default(null)
+    .describe("Content types that may be uploaded, by what the bytes say; null takes every kind that models know."),
+});
 
 /** Everything that a plan can say. Unknown fields are refused, so that nobody relies on one. */
 export const planSchema = z.strictObject({
@@ -181,8 +219,9 @@ export const planSchema = z.strictObject({
     .strictObject({ records_days: days, files_days: days, inputs_days: days })
     .prefault({})
     .describe(
-      "Days from the end of a request until its record, its files and its input are deleted; null keeps them. What the plan says at the submit holds for the request.",
+      "Days from the end of a request until its record, its files and its input are deleted; null keeps them. What the plan says at the submit holds for the request. Uploads go `inputs_days` after they came, 7 where it is null.",
     ),
+  uploads: uploadRules.prefault({}).describe("Files for inputs; how many and how much in all are `limits`."),
   origins: z
     .array(originSchema)
     .max(PLAN_ORIGINS_MAX)
@@ -202,6 +241,7 @@ export type LimitScope = PlanLimit["scope"];
 export type LimitPer = PlanLimit["per"];
 export type LimitWindow = z.output<typeof limitWindow>;
 export type InputRules = Plan["input"];
+export type UploadRules = Plan["uploads"];
 
 /** What a team has before anybody writes a plan: every model, no limit. */
 export function defaultPlan(): Plan {

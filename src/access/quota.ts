@@ -17,14 +17,19 @@ import {
   stepUs,
   usedOf,
 } from "./counters.ts";
-import type { LimitPer, LimitScope, LimitWindow, PlanLimit } from "./plan.ts";
+import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
 export type { CounterWrite, ReadCounter, Subjects } from "./counters.ts";
 
-/** What a request asks for. `usdMicro` is the worst case in micro-USD; null = not known, which counts nothing. */
+/**
+ * What a submit or an upload asks for; limits of what is left out are not looked at. `usdMicro` is the worst case in
+ * micro-USD; null = not known, which counts nothing. So is a null of `uploadBytes`.
+ */
 export interface Demand {
-  requests: 1;
-  usdMicro: number | null;
+  requests?: 1;
+  usdMicro?: number | null;
+  uploads?: number;
+  uploadBytes?: number | null;
 }
 
 /** What a request holds of one counter until it is settled. Kept with the reservation as JSON. */
@@ -99,17 +104,20 @@ export function limitStates(
   return slotsOf(limits, subjects, now).map(({ limit, slot }) => stateOf(limit, slot, read(slot.id), now));
 }
 
-/** What of a demand falls on a kind of limit. Null: not known before the end. */
-function demandOn(per: LimitPer, demand: Demand): number | null {
+/** What of a demand falls on a kind of limit. Null: not known before the end. Undefined: nothing of that kind is asked for. */
+function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
   switch (per) {
     case "request":
-      return demand.requests;
     case "concurrent":
-      return 1;
+      return demand.requests;
     case "usd":
       return demand.usdMicro;
     case "output_byte":
-      return null;
+      return demand.requests === undefined ? undefined : null;
+    case "upload":
+      return demand.uploads;
+    case "upload_byte":
+      return demand.uploadBytes;
   }
 }
 
@@ -148,8 +156,9 @@ export function check(
   const violated: Violation[] = [];
   const takes = new Map<string, Take>();
   for (const { limit, slot } of slotsOf(limits, subjects, now)) {
-    const value = read(slot.id);
     const amount = demandOn(limit.per, demand);
+    if (amount === undefined) continue;
+    const value = read(slot.id);
     const wait = waitMs(slot, value, amount, now);
     if (wait > 0) {
       const { name, scope, per, window, limit: size, used } = stateOf(limit, slot, value, now);
@@ -161,9 +170,65 @@ export function check(
     const take = [...takes.values()];
     return { kind: "ok", take, writes: take.filter((each) => each.amount > 0).map(writeOf) };
   }
+  return over(violated, now);
+}
+
+function over(violated: Violation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
   if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded" };
   const wait = Math.max(...violated.map((violation) => violation.resetAt - now));
   return { kind: "over", violated, code: "rate_limited", retryAfterS: Math.ceil(wait / SECOND_MS) };
+}
+
+/** Where a take is counted now: the calendar may have turned since, and then it holds nothing. */
+function current(take: Take, now: number): { slot: Slot; held: number } {
+  const slot = slotOf(take.per, take.window, take.size, take.subject, now);
+  return { slot, held: slot.id === take.id ? take.amount : 0 };
+}
+
+/** The most bytes that these takes may come to. Infinity where no limit counts them. */
+export function uploadRoom(takes: readonly Take[], read: ReadCounter, now: number): number {
+  const rooms = takes.flatMap((take) => {
+    if (take.per !== "upload_byte") return [];
+    const { slot, held } = current(take, now);
+    return [Math.max(0, slot.size - usedOf(slot, read(slot.id), now)) + held];
+  });
+  return Math.min(Number.POSITIVE_INFINITY, ...rooms);
+}
+
+/**
+ * Makes the takes of an upload hold `bytes`: more only where all of it fits, less is given back. `limits` are the plan's, for
+ * the names of what is over.
+ */
+export function resizeUpload(
+  takes: readonly Take[],
+  bytes: number,
+  limits: readonly PlanLimit[],
+  read: ReadCounter,
+  now: number,
+): QuotaAnswer {
+  const violated: Violation[] = [];
+  const writes: CounterWrite[] = [];
+  const resized = takes.map((take): Take => {
+    if (take.per !== "upload_byte") return take;
+    const { slot, held } = current(take, now);
+    const value = read(slot.id);
+    if (bytes <= held) {
+      const write = corrected(take, bytes, read, now);
+      if (write !== null) writes.push(write);
+      return { ...take, amount: bytes };
+    }
+    const wait = waitMs(slot, value, bytes - held, now);
+    if (wait > 0) {
+      const { per, window, size } = slot;
+      const limit = limits.find((each) => each.per === per && each.window === window && limitSize(each) === size);
+      const [name, scope] = [limit?.name ?? per, limit?.scope ?? "team"];
+      violated.push({ name, scope, per, window, limit: size, used: usedOf(slot, value, now), resetAt: now + wait });
+    }
+    const after = raised(slot, value, bytes - held, now);
+    writes.push({ id: slot.id, ...after });
+    return { ...slot, amount: bytes, ...after };
+  });
+  return violated.length === 0 ? { kind: "ok", take: resized, writes } : over(violated, now);
 }
 
 function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
@@ -214,6 +279,8 @@ function settledWrite(
       return corrected(take, how === "refund" ? 0 : (actual.usdMicro ?? take.amount), read, now);
     case "request":
     case "concurrent":
+    case "upload":
+    case "upload_byte":
       return corrected(take, how === "refund" ? 0 : take.amount, read, now);
   }
 }

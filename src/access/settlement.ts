@@ -29,6 +29,7 @@ export function settle(books: Books, input: SettleInput, now: number): Settled {
   }
   const recovered = request.status === "failed" && input.outcome !== "failed";
   if (request.status === "open" || recovered) books.index.end(request.id, input.outcome, input.endedAt);
+  books.uploads.endUses(request.id);
   const told = tellEnd(books, request, input, now);
   if (line.receipt !== null) return settledBefore(line.receipt, told);
 
@@ -76,6 +77,7 @@ export function release(books: Books, requestId: string, now: number): void {
   books.ledger.writeCounters(writes);
   books.usage.add(usageKeys({ ...request, bookedAt: bookedAt(request.createdAt, now) }), { requests: -1 });
   books.ledger.remove(requestId);
+  books.uploads.endUses(requestId);
   books.index.remove(requestId);
 }
 

@@ -243,6 +243,45 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE request ADD COLUMN told_end_at INTEGER;
   ALTER TABLE request ADD COLUMN told_event_id TEXT;
   `,
+  `
+  -- Files for inputs. terms: JSON of what the plan said. multipart: R2's id of one that is under way. stored_at: null until
+  -- the bytes are there.
+  CREATE TABLE upload (
+    id TEXT PRIMARY KEY,
+    object_key TEXT NOT NULL,
+    request_id TEXT,
+    key_id TEXT NOT NULL,
+    user TEXT,
+    name TEXT NOT NULL,
+    content_type TEXT,
+    bytes INTEGER,
+    sha256 TEXT,
+    terms TEXT NOT NULL,
+    multipart TEXT,
+    created_at INTEGER NOT NULL,
+    stored_at INTEGER,
+    expires_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX upload_over ON upload (expires_at);
+  CREATE INDEX upload_of_user ON upload (user, id) WHERE user IS NOT NULL;
+  CREATE INDEX upload_of_request ON upload (request_id) WHERE request_id IS NOT NULL;
+
+  CREATE TABLE upload_part (
+    upload_id TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    etag TEXT,
+    PRIMARY KEY (upload_id, n)
+  ) WITHOUT ROWID;
+
+  -- Open requests that use an upload: it stays until they have ended.
+  CREATE TABLE upload_use (
+    request_id TEXT NOT NULL,
+    upload_id TEXT NOT NULL,
+    PRIMARY KEY (request_id, upload_id)
+  ) WITHOUT ROWID;
+  CREATE INDEX upload_use_of ON upload_use (upload_id);
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

@@ -72,6 +72,7 @@ import type {
   Settled,
   SettleInput,
 } from "./types.ts";
+import * as uploads from "./uploads.ts";
 import type { Delivery, DeliveryReport, DeliveryTarget, ReplayRoad } from "./webhook-types.ts";
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
@@ -187,7 +188,10 @@ export class Team extends DurableObject<Env> {
 
   /** A request that is being deleted: lists show it no more, and a post that comes again is told so. */
   erased(requestId: string): void {
-    this.#decide(undefined, (now) => this.#books.index.erase(requestId, now));
+    this.#decide(undefined, (now) => {
+      this.#books.index.erase(requestId, now);
+      for (const { id } of this.#books.uploads.ofRequest(requestId)) this.#books.uploads.remove(id);
+    });
   }
 
   /** One page of the request index, newest first. `limit` is at least 1. */
@@ -353,6 +357,43 @@ export class Team extends DurableObject<Env> {
   /** Puts a delivery on its way once more, and says who sends it. `replayId`: the job that does. */
   beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): ReplayRoad {
     return this.#ask((now) => beginReplay(this.#books, replay, now));
+  }
+
+  // --- Uploads ---------------------------------------------------------------------------------------------------
+
+  announceUpload(input: uploads.AnnouncedUpload): ReturnType<typeof uploads.announce> {
+    return this.#ask((now) => uploads.announce(this.#books, input, now));
+  }
+
+  beginUpload(input: uploads.BeginInput): uploads.BeginAnswer {
+    return this.#ask((now) => uploads.begin(this.#books, input, now));
+  }
+
+  beginUploadPart(part: { id: string; n: number; bytes: number }): uploads.BeginAnswer {
+    return this.#ask((now) => uploads.beginPart(this.#books, part, now));
+  }
+
+  /** R2's id that counts for this upload; null when there is nothing to send any more. */
+  keepMultipart(id: string, multipart: string): string | null {
+    return this.#decide<string | null>(null, () => uploads.keepMultipart(this.#books, id, multipart));
+  }
+
+  finishUploadPart(part: Parameters<typeof uploads.finishPart>[1]): void {
+    this.#decide(undefined, () => uploads.finishPart(this.#books, part));
+  }
+
+  uploadParts(id: string): uploads.PartsAnswer {
+    return this.#ask((now) => uploads.partsOf(this.#books, id, now));
+  }
+
+  finishUpload(input: uploads.FinishInput): uploads.FinishAnswer {
+    return this.#ask((now) => uploads.finish(this.#books, input, now));
+  }
+
+  inputFile(id: string): ReturnType<typeof uploads.inputFile> {
+    return this.#decide<ReturnType<typeof uploads.inputFile>>({ kind: "gone" }, (now) =>
+      uploads.inputFile(this.#books, id, now),
+    );
   }
 
   // --- Alarm -----------------------------------------------------------------------------------------------------

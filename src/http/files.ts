@@ -2,6 +2,7 @@
 // The mark is checked before storage is touched. Imports hono, env, errors, limits, mirror (keys, types, urls), problem.
 
 import { type Context, Hono } from "hono";
+import { createMiddleware } from "hono/factory";
 import { requireConfig } from "../env.ts";
 import { refusal } from "../errors.ts";
 import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../limits.ts";
@@ -31,10 +32,11 @@ const CACHE_CONTROL = `public, max-age=${BROWSER_CACHE_S}, s-maxage=${FILE_EDGE_
 /** Mounted at `/files`. Expects what app.ts does before: a call id, a valid configuration, an answer to OPTIONS. */
 export const files = new Hono<AppEnv>();
 
-files.use(async function openToAll(context, next) {
+export const openToAll = createMiddleware<AppEnv>(async function openToAll(context, next) {
   await next();
   for (const [name, value] of Object.entries(COMMON_HEADERS)) context.res.headers.set(name, value);
 });
+files.use(openToAll);
 
 // Hono answers HEAD through this route too, with the body taken off.
 files.get("/*", serveFile);
@@ -44,23 +46,33 @@ files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
 async function serveFile(context: Context<AppEnv>): Promise<Response> {
   const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
   if (file === null) return noSuchFile(context, null);
+  const stored = { key: outputKey(file.team, file.request, file.n), name: file.name, cacheControl: CACHE_CONTROL };
+  return (await serveStored(context, stored)) ?? noSuchFile(context, file);
+}
+
+/** An object of the bucket as this call wants it; null when it is not there. `type`: where the object's own is not the last word. */
+export async function serveStored(
+  context: Context<AppEnv>,
+  { key, name, cacheControl, type }: { key: string; name: string | null; cacheControl: string; type?: string | null },
+): Promise<Response | null> {
   const bucket = context.env.FILES;
-  const key = outputKey(file.team, file.request, file.n);
   const wants: Wants = {
     range: parseRange(context.req.header("range")),
     ifRange: context.req.header("if-range"),
     ifNoneMatch: context.req.header("if-none-match"),
-    pathName: file.name,
+    pathName: name,
     download: context.req.query("download") ?? null,
+    cacheControl,
+    type: type ?? null,
   };
   if (context.req.method === "HEAD") {
     const object = await bucket.head(key);
-    return object === null ? noSuchFile(context, file) : answer(object, { ...wants, range: null });
+    return object && answer(object, { ...wants, range: null });
   }
   const part = await readPart(bucket, key, wants);
   if (part !== null) return answer(part, wants);
   const whole = await bucket.get(key, { onlyIf: unlessHeld(wants) });
-  return whole === null ? noSuchFile(context, file) : answer(whole, { ...wants, range: null });
+  return whole && answer(whole, { ...wants, range: null });
 }
 
 /** The same for a path that we never made, one that was changed, and a file that is not there. Only a path of ours (`file`) is told of a deletion. */
@@ -77,6 +89,8 @@ interface Wants {
   ifNoneMatch: string | undefined;
   pathName: string | null;
   download: string | null;
+  cacheControl: string;
+  type: string | null;
 }
 
 /**
@@ -111,12 +125,12 @@ function bodyOf(object: R2Object | R2ObjectBody): ReadableStream | null {
 async function answer(object: R2Object | R2ObjectBody, wants: Wants): Promise<Response> {
   const body = bodyOf(object);
   const { httpEtag: etag, size } = object;
-  const headers = new Headers({ etag, "cache-control": CACHE_CONTROL, "accept-ranges": "bytes" });
+  const headers = new Headers({ etag, "cache-control": wants.cacheControl, "accept-ranges": "bytes" });
   if (matchesEtag(wants.ifNoneMatch, etag)) {
     await body?.cancel();
     return new Response(null, { status: 304, headers });
   }
-  const type = object.httpMetadata?.contentType ?? OCTET_STREAM;
+  const type = wants.type ?? object.httpMetadata?.contentType ?? OCTET_STREAM;
   headers.set("content-type", type.startsWith("text/") ? `${type}; charset=utf-8` : type);
   headers.set("content-disposition", disposition(type, wants.pathName, wants.download));
   if (wants.range === null) {

@@ -39,10 +39,12 @@ function windowParameter({ window }: LimitState): string {
 function unitParameter({ per }: LimitState): string {
   switch (per) {
     case "request":
+    case "upload":
       return "";
     case "concurrent":
       return ';qu="concurrent-requests"';
     case "output_byte":
+    case "upload_byte":
       return ';qu="content-bytes"';
     case "usd":
       return ';sluice-unit="micro-usd"';

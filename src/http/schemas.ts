@@ -31,7 +31,7 @@ const amount = z.union([z.int(), z.string()]).describe("Whole; USD as decimal te
 export const limitBody = z.object({
   name: z.string(),
   scope: z.string(),
-  per: z.enum(["request", "usd", "concurrent", "output_byte"]),
+  per: z.enum(["request", "usd", "concurrent", "output_byte", "upload", "upload_byte"]),
   window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
   limit: amount,
   used: amount,

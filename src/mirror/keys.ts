@@ -1,5 +1,6 @@
 // The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}`
-// for large texts. Pure; imports nothing. Team ids and request ids hold no slash (ids.ts), so no prefix reaches into a neighbour.
+// for large texts, `uploads/{team}/{id}` for files that inputs use. Pure; imports nothing. Team ids, request ids and upload
+// ids hold no slash (ids.ts), so no prefix reaches into a neighbour.
 
 /** File `n` of a request's output. */
 export function outputKey(team: string, request: string, n: number): string {
@@ -9,6 +10,11 @@ export function outputKey(team: string, request: string, n: number): string {
 /** Every file of a request's output lies below this. */
 export function outputPrefix(team: string, request: string): string {
   return `outputs/${team}/${request}/`;
+}
+
+/** A file for inputs. One that came inside a request's input has the request's id in its own. */
+export function uploadKey(team: string, id: string): string {
+  return `uploads/${team}/${id}`;
 }
 
 /** Texts of a request that may be too long for a row. */
@@ -24,10 +30,10 @@ export function textKey(team: string, request: string, name: TextName, sha256: s
 
 /** Everything that one request stored lies below these. */
 export function requestPrefixes(team: string, request: string): string[] {
-  return [outputPrefix(team, request), `texts/${team}/${request}/`];
+  return [outputPrefix(team, request), `texts/${team}/${request}/`, `uploads/${team}/${request}-`];
 }
 
 /** Everything that one team stored lies below these. */
 export function teamPrefixes(team: string): string[] {
-  return [`outputs/${team}/`, `texts/${team}/`];
+  return [`outputs/${team}/`, `texts/${team}/`, `uploads/${team}/`];
 }

@@ -182,7 +182,8 @@ export function typeOfName(name: string | null): string | null {
   return Object.keys(EXTENSIONS).find((type) => EXTENSIONS[type]?.includes(extension)) ?? null;
 }
 
-function listedType(word: string | null): string | null {
+/** The type of our list that a Content-Type names, by its usual name; null where it names none. */
+export function listedType(word: string | null): string | null {
   const essence = (word ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   const type = Object.hasOwn(ALIASES, essence) ? ALIASES[essence] : essence;
   return type !== undefined && Object.hasOwn(EXTENSIONS, type) ? type : null;

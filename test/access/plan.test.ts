@@ -25,6 +25,7 @@ describe("a plan", () => {
       dedupe_s: 0,
       hold_s: 10,
       retention: { records_days: null, files_days: null, inputs_days: null },
+      uploads: { max_bytes: 1024 ** 3, types: null },
       origins: [],
       webhooks: true,
       store_false: false,
@@ -48,6 +49,7 @@ describe("a plan", () => {
       dedupe_s: 60,
       hold_s: 0,
       retention: { records_days: 30, files_days: null, inputs_days: 1 },
+      uploads: { max_bytes: 10_000_000, types: ["image/*", "application/zip"] },
       origins: ["https://demo.example", "http://localhost:3000", "capacitor://localhost"],
       webhooks: false,
       store_false: true,
@@ -63,7 +65,7 @@ describe("a plan", () => {
     expect(planSchema.parse({ retention: { files_days: 7 } }).retention.records_days).toBeNull();
   });
 
-  const PER = '"request", "usd", "output_byte", "concurrent"';
+  const PER = '"request", "usd", "output_byte", "upload", "upload_byte", "concurrent"';
   const SCOPES = '"team", "key", "user", "visitor", "ip", or "tag:" and a tag\'s name';
   const USD = 'must be an amount of USD as text, at most six places, e.g. "0.25".';
   const many = Array.from({ length: 51 }, (_, n) => [`f${n}`, 1]);

@@ -121,7 +121,9 @@ describe("limits of days, months and open requests", () => {
             const used = applying.map((limit) => usedByHistory(limit, history, subjects, now));
             expect(limitStates(limits, read, subjects, now).map((state) => state.used)).toEqual(used);
             const broken = applying.filter((limit, n) => {
-              const asks = { request: 1, concurrent: 1, usd: cost, output_byte: null }[limit.per];
+              const asks = { request: 1, concurrent: 1, usd: cost, output_byte: null, upload: 0, upload_byte: 0 }[
+                limit.per
+              ];
               const before = used[n] ?? 0;
               return asks === null ? before >= sizeOf(limit) : before + asks > sizeOf(limit);
             });

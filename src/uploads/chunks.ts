@@ -1,0 +1,54 @@
+// Bodies in chunks, without holding more than one: as they come, and with a first chunk that is long enough to be looked at.
+// Imports limits.
+
+import { FILE_COPY_CHUNK_BYTES } from "../limits.ts";
+
+/** A chunk means something until the next is asked for: its memory is used again. */
+export type Chunks = AsyncIterable<Uint8Array>;
+
+/** A body in chunks of at most FILE_COPY_CHUNK_BYTES, all in one buffer. Stopping early cancels the body. */
+export async function* bodyChunks(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  const reader = body.getReader({ mode: "byob" });
+  let buffer = new ArrayBuffer(FILE_COPY_CHUNK_BYTES);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (value !== undefined && value.length > 0) {
+        yield value;
+        buffer = value.buffer;
+      }
+      if (done) return;
+    }
+  } finally {
+    // After the end it does nothing.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** The same chunks, the first of them with at least `bytes`, or all there are. */
+export async function* withHead(chunks: Chunks, bytes: number): AsyncGenerator<Uint8Array> {
+  let head: Uint8Array | null = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    if (head === null) {
+      yield chunk;
+      continue;
+    }
+    const first: Uint8Array = head.length === 0 ? chunk : joined(head, chunk);
+    if (first.length < bytes) {
+      head = first === chunk ? chunk.slice() : first;
+      continue;
+    }
+    head = null;
+    yield first;
+  }
+  if (head !== null && head.length > 0) yield head;
+}
+
+/** Two pieces as one, in memory of its own. */
+export function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}

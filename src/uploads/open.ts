@@ -1,0 +1,68 @@
+// The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
+// for the model's input. Knows no Hono. Imports access, mirror, env.
+
+import { askTeam } from "../access/team.ts";
+import type { ActingFor, Refused } from "../access/types.ts";
+import { type Config, type Env, requireConfig } from "../env.ts";
+import { newId } from "../ids.ts";
+import { inputPath, uploadPath } from "../mirror/input-urls.ts";
+import { uploadKey } from "../mirror/keys.ts";
+import { announcedType } from "../mirror/upload-type.ts";
+import { fileName } from "../mirror/urls.ts";
+
+/** A file that somebody is about to send. */
+export interface UploadWish extends ActingFor {
+  team: string;
+  fileName: string;
+  /** As the caller spells it; null: not said. */
+  contentType: string | null;
+  /** Bytes; null: not said. */
+  size: number | null;
+  /** Origin that our URLs are spelled with, where the configuration names none. */
+  origin: string;
+}
+
+export interface OpenedUpload {
+  kind: "opened";
+  id: string;
+  /** Takes the bytes without a key: `PUT`, or in parts `PUT …/{n}` and `POST …/complete`. */
+  uploadUrl: string;
+  /** For a model's input, once the bytes are there. */
+  fileUrl: string;
+  /** What a model will be told, null where the bytes decide. */
+  contentType: string | null;
+  /** Until when `uploadUrl` takes bytes, epoch ms. */
+  expiresAt: number;
+}
+
+export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {
+  const config = requireConfig(env);
+  const announced = announcedType(wish.contentType, wish.fileName);
+  if (announced.kind === "refused") return announced;
+  const contentType = announced.type;
+  const { team, credential, user, visitor, ip, tags, size } = wish;
+  const id = newId("upl");
+  const name = fileName({ n: 0, source: { kind: "data" }, claimedName: wish.fileName, contentType });
+  const acting = { credential, user, visitor, ip, tags };
+  const file = { id, objectKey: uploadKey(team, id), name, contentType, size };
+  const answer = await askTeam(env, team, (stub) => stub.announceUpload({ ...acting, ...file }));
+  if (answer.kind === "refused") return answer;
+  return {
+    kind: "opened",
+    id,
+    uploadUrl:
+      (config.BASE_URL ?? config.PUBLIC_URL ?? wish.origin) + (await uploadPath(config.SIGNING_KEY, { team, id })),
+    fileUrl: await fileUrl(config, wish.origin, { team, id, name }),
+    contentType,
+    expiresAt: answer.upload.expiresAt,
+  };
+}
+
+/** The URL that a model fetches an input file by: models come in from outside, so PUBLIC_URL goes before BASE_URL. */
+export async function fileUrl(
+  config: Pick<Config, "PUBLIC_URL" | "BASE_URL" | "SIGNING_KEY">,
+  origin: string,
+  file: { team: string; id: string; name: string },
+): Promise<string> {
+  return (config.PUBLIC_URL ?? config.BASE_URL ?? origin) + (await inputPath(config.SIGNING_KEY, file));
+}

@@ -1,0 +1,176 @@
+// An upload in parts, for files above what one call takes: each part streams into R2 as it comes, and is known before it is
+// sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
+// Knows no Hono. Imports access, uploads' own.
+
+import { askTeam } from "../access/team.ts";
+import type { Refused } from "../access/types.ts";
+import { GONE } from "../access/upload-rules.ts";
+import type { Upload, UploadPart } from "../access/upload-store.ts";
+import type { Env } from "../env.ts";
+import { type Refusal, refusal } from "../errors.ts";
+import { UPLOAD_PART_BYTES, UPLOAD_PART_MIN_BYTES, UPLOAD_PARTS_MAX, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
+import type { UploadAddress } from "../mirror/input-urls.ts";
+import { bodyChunks, type Chunks } from "./chunks.ts";
+import { BROKEN, type ReceiveAnswer, tried, withType } from "./receive.ts";
+import { storePart } from "./store.ts";
+
+export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
+
+/** A part as whoever completes an upload names it. */
+export interface NamedPart {
+  n: number;
+  etag: string;
+}
+
+/** Takes part `n`, from 1. */
+export async function receivePart(
+  env: Env,
+  { team, id }: UploadAddress,
+  n: number,
+  request: Request,
+): Promise<PartAnswer> {
+  if (n < 1 || n > UPLOAD_PARTS_MAX) return refused(NO_SUCH_PART);
+  const said = request.headers.get("Content-Length") ?? "";
+  if (!/^[0-9]{1,15}$/.test(said)) return refused(LENGTH_REQUIRED);
+  const bytes = Number(said);
+  if (bytes > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(bytes));
+  const begun = await askTeam(env, team, (stub) => stub.beginUploadPart({ id, n, bytes }));
+  if (begun.kind === "refused") return begun;
+  if (begun.kind === "stored") return refused(COMPLETE);
+
+  const { upload } = begun;
+  const file = { chunks: bodyChunks(request.body), length: bytes, atMost: bytes, contentType: null, broken: BROKEN };
+  const looked = n === 1 ? await withType(upload, file) : { kind: "untyped" as const, chunks: file.chunks };
+  if (looked.kind === "refused") return looked;
+  const chunks: Chunks = looked.chunks;
+  const sent = await tried(async () => {
+    const multipart = await multipartOf(env, team, upload);
+    return multipart === null ? null : storePart(multipart, n, chunks, bytes);
+  });
+  if (sent === null) return refused(GONE);
+  if (sent.kind === "refused") return sent;
+  if (sent.kind === "broken") return refused(BROKEN);
+  const { etag } = sent.done;
+  const contentType = looked.kind === "typed" ? looked.contentType : null;
+  await askTeam(env, team, (stub) => stub.finishUploadPart({ id, n, bytes, etag, contentType }));
+  return { kind: "received", n, etag };
+}
+
+/** Makes one file of the parts: those that are named, or all that came. Again: the same answer. */
+export async function completeUpload(
+  env: Env,
+  { team, id }: UploadAddress,
+  named: NamedPart[] | null,
+): Promise<ReceiveAnswer> {
+  const known = await askTeam(env, team, (stub) => stub.uploadParts(id));
+  if (known.kind !== "parts") return known;
+  const { upload } = known;
+  const chosen = chosenParts(known.parts, named);
+  if ("code" in chosen) return refused(chosen);
+  const bytes = chosen.reduce((sum, part) => sum + part.bytes, 0);
+  const { partsType: contentType } = upload.terms;
+  const fault = sizesFault(chosen) ?? announcedFault(upload, bytes);
+  if (fault !== null) return refused(fault);
+  const { multipart } = upload;
+  if (contentType === null || multipart === null) return refused(NOTHING_CAME);
+  const completed = await tried(() => complete(env.FILES, upload, multipart, chosen, bytes));
+  if (completed.kind === "refused") return completed;
+  return askTeam(env, team, (stub) => stub.finishUpload({ id, bytes, contentType, sha256: null }));
+}
+
+/** The one multipart upload of a file; parts that come side by side agree on it. Null: the upload is over. */
+async function multipartOf(env: Env, team: string, upload: Upload): Promise<R2MultipartUpload | null> {
+  if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(upload.objectKey, upload.multipart);
+  const made = await env.FILES.createMultipartUpload(upload.objectKey);
+  const kept = await askTeam(env, team, (stub) => stub.keepMultipart(upload.id, made.uploadId));
+  if (kept === made.uploadId) return made;
+  await made.abort();
+  return kept === null ? null : env.FILES.resumeMultipartUpload(upload.objectKey, kept);
+}
+
+async function complete(
+  bucket: R2Bucket,
+  { objectKey }: Upload,
+  multipart: string,
+  parts: readonly NamedPart[],
+  bytes: number,
+): Promise<{ kind: "completed" }> {
+  const numbered = parts.map(({ n, etag }) => ({ partNumber: n, etag }));
+  try {
+    await bucket.resumeMultipartUpload(objectKey, multipart).complete(numbered);
+  } catch (fault) {
+    // It may have been completed before, by a call whose answer got lost.
+    if ((await bucket.head(objectKey))?.size !== bytes) throw fault;
+  }
+  return { kind: "completed" };
+}
+
+function chosenParts(
+  known: readonly UploadPart[],
+  named: NamedPart[] | null,
+): (NamedPart & { bytes: number })[] | Refusal {
+  const wanted = named ?? known.map(({ n, etag }) => ({ n, etag: etag ?? "" }));
+  const chosen: (NamedPart & { bytes: number })[] = [];
+  for (const { n, etag } of wanted) {
+    const part = known.find((each) => each.n === n);
+    if (part?.etag === undefined || part.etag === null || part.etag !== etag) return otherPart(n);
+    if (n <= (chosen.at(-1)?.n ?? 0))
+      return refusal("invalid_request", "`parts` must be in ascending order, each once.");
+    chosen.push({ n, etag: part.etag, bytes: part.bytes });
+  }
+  return chosen.length === 0 ? NOTHING_CAME : chosen;
+}
+
+/** R2 wants parts of one size, and a last one that is not larger (developers.cloudflare.com/r2/objects/upload-objects). */
+function sizesFault(parts: readonly { n: number; bytes: number }[]): Refusal | null {
+  const size = parts[0]?.bytes ?? 0;
+  const last = parts.at(-1);
+  const odd = parts.find((part) => (part === last ? part.bytes > size : part.bytes !== size));
+  if (odd !== undefined) {
+    const detail = `Part ${odd.n} has ${odd.bytes} bytes and part 1 has ${size}: all but the last must be of one size.`;
+    return refusal("invalid_request", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
+  }
+  if (parts.length > 1 && size < UPLOAD_PART_MIN_BYTES) {
+    const detail = `Parts have ${size} bytes, and ${UPLOAD_PART_MIN_BYTES} is the least.`;
+    return refusal("invalid_request", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
+  }
+  return null;
+}
+
+function announcedFault({ bytes: announced }: Upload, bytes: number): Refusal | null {
+  if (announced === null || announced === bytes) return null;
+  const detail = `The upload was announced with a \`size\` of ${announced} bytes, and its parts come to ${bytes}.`;
+  return refusal("invalid_request", detail, { hint: "Send the parts that are missing, then complete it again." });
+}
+
+const NOTHING_CAME = refusal("invalid_request", "Part 1 of this upload has not come.", {
+  hint: "PUT {upload_url}/1, …/2 and so on, then POST {upload_url}/complete.",
+});
+
+const COMPLETE = refusal("conflict", "This upload is complete: its file is there.", {
+  hint: "Announce a new file with POST /v1/uploads.",
+});
+
+const NO_SUCH_PART = refusal("invalid_request", `Parts are numbered from 1 to ${UPLOAD_PARTS_MAX}.`, {
+  hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.`,
+});
+
+const LENGTH_REQUIRED = refusal("invalid_request", "A part needs a Content-Length.", {
+  hint: "Send it as bytes or as a Blob, not as a stream.",
+  status: 411,
+});
+
+function tooLarge(bytes: number): Refusal {
+  const detail = `The part is ${bytes} bytes, and one call takes ${UPLOAD_PUT_MAX_BYTES} at most.`;
+  return refusal("payload_too_large", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
+}
+
+function otherPart(n: number): Refusal {
+  return refusal("invalid_request", `\`parts\` names part ${n}, which has not come with that \`etag\`.`, {
+    hint: "Send the part again and name it by the `etag` of that answer.",
+  });
+}
+
+function refused(why: Refusal): Refused {
+  return { kind: "refused", refusal: why };
+}
