@@ -48,6 +48,7 @@ export const PURE_FILES: readonly string[] = [
   "access/upload-rules.ts",
   "access/quota.ts",
   "access/usage.ts",
+  "compat/proxy-target.ts",
   "compat/words.ts",
   "mirror/data-uri.ts",
   "mirror/hosts.ts",

@@ -3,8 +3,10 @@
 
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import { proxyRoutes } from "./compat/proxy.ts";
 import { queueRoutes } from "./compat/queue-routes.ts";
 import { falRefusal } from "./compat/refusal.ts";
+import { runRoutes } from "./compat/run-routes.ts";
 import { readConfig } from "./env.ts";
 import { refusal } from "./errors.ts";
 import { alertRoutes } from "./http/alerts.ts";
@@ -49,6 +51,8 @@ const apiRoutes: readonly Route[] = [
   ...auditRoutes,
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),
+  ...runRoutes,
+  ...proxyRoutes,
 ];
 
 /** Every declared route: what the API description is made from, and what tests run over. */

@@ -4,7 +4,8 @@
 import * as z from "zod";
 import { submitHeaders } from "../http/request-schemas.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { queueCancel, queueResult, queueStatus, queueStream, submitToQueue } from "./queue.ts";
+import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
+import { type Asked, submitToQueue } from "./submit.ts";
 
 const named = z.object({ app: z.string(), id: z.string() });
 const webhookQuery = z.looseObject({
@@ -25,7 +26,7 @@ export const SUBMIT_ERRORS = [
 /** The five calls of fal's queue. URLs in answers begin with the origin that the caller used, and this prefix. */
 export function queueRoutes(prefix: `/${string}`): readonly Route[] {
   const request = `${prefix}/:app{.+}/requests/:id` as const;
-  const baseOf = ({ url }: { url: URL }): string => `${url.origin}${prefix}`;
+  const asked = ({ url }: { url: URL }): Asked => ({ base: `${url.origin}${prefix}`, query: url.searchParams });
   const result = (path: `/${string}`): Route =>
     defineRoute({
       method: "GET",
@@ -52,7 +53,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       body: z.looseObject({}).describe("The model's own input, passed on as it is."),
       answers: { 200: { description: "It is in the queue: `request_id` and where to look." } },
       errors: SUBMIT_ERRORS,
-      handle: (call) => submitToQueue(call, call.params.model, baseOf(call)),
+      handle: (call) => submitToQueue(call, call.params.model, asked(call)),
     }),
     defineRoute({
       method: "GET",
@@ -63,7 +64,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       query: logsQuery,
       answers: { 200: { description: "COMPLETED, well or badly." }, 202: { description: "IN_QUEUE or IN_PROGRESS." } },
       errors: ["not_found", "gone"],
-      handle: (call) => queueStatus(call, call.params, baseOf(call)),
+      handle: (call) => queueStatus(call, call.params, asked(call)),
     }),
     defineRoute({
       method: "GET",
@@ -74,7 +75,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       query: logsQuery,
       answers: { 200: { description: "text/event-stream, closed after COMPLETED." } },
       errors: ["not_found", "gone"],
-      handle: (call) => queueStream(call, call.params, baseOf(call)),
+      handle: (call) => queueStream(call, call.params, asked(call)),
     }),
     result(request),
     // As fal's guide spells it (fal.ai/docs/documentation/model-apis/inference/queue); its API does not.

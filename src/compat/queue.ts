@@ -1,38 +1,18 @@
-// fal's queue over the same core as v1: submit, status, status stream, result, cancel. Translates only: who may, how much and
-// what happens is decided behind requests/submit.ts and in the tracker. `base` is where the caller's surface begins.
+// A queued request as fal's queue shows it: status, status stream, result, cancel. Translates only: who may see it and what
+// happens is decided in the tracker. Its beginning is in submit.ts.
 
-import type * as z from "zod";
-import type { Refusal } from "../errors.ts";
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
-import { limitHeaders } from "../http/limit-headers.ts";
 import { noSuchRequest as whyNoRequest } from "../http/no-such-request.ts";
-import type { submitHeaders } from "../http/request-schemas.ts";
-import type { Call } from "../http/route.ts";
-import { submitWork } from "../http/submit-work.ts";
-import { printTree } from "../json.ts";
 import { SSE_COMMENT_MS } from "../limits.ts";
 import { askTracker } from "../requests/stub.ts";
-import { submitRequest } from "../requests/submit.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { changes, type Watched } from "../requests/watch.ts";
 import { endOf, newsOf } from "./holds.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
-import { failureResponse, pendingResponse, resultResponse } from "./result.ts";
-import { failureOf, finalFailure, isOfApp, logLines, statusText, submittedText } from "./words.ts";
-
-/** What these need of a route's call. */
-export type CompatCall = Pick<
-  Call<"run", unknown, unknown, unknown, unknown>,
-  "request" | "url" | "env" | "execution" | "config" | "caller"
->;
-export type SubmitCall = CompatCall &
-  Pick<
-    Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
-    "headers" | "body" | "bodyTree" | "releaseBody"
-  >;
-
-export type CompatOutcome = { response: Response } | { refusal: Refusal; headers?: Record<string, string> };
+import { pendingResponse, resultResponse } from "./result.ts";
+import type { Asked, CompatCall, CompatOutcome } from "./submit.ts";
+import { isOfApp, logLines, statusText } from "./words.ts";
 
 /** Which request a path speaks of: the app (or a whole model id of it), and our id. */
 export interface Named {
@@ -40,46 +20,11 @@ export interface Named {
   id: string;
 }
 
-/** Admits and starts a run of `model` with the body as input, and answers what became of it so far. */
-export async function startRun(
-  call: SubmitCall,
-  model: string,
-): Promise<
-  { kind: "started"; view: RequestView; headers: Record<string, string> } | Extract<CompatOutcome, { refusal: Refusal }>
-> {
-  const { caller, url, headers, bodyTree } = call;
-  const webhookUrl = url.searchParams.get("fal_webhook") ?? undefined;
-  const asked = await submitWork({
-    ...{ caller, headers, config: call.config(), origin: url.origin, model, webhookUrl },
-    ...{ input: bodyTree, plainInput: call.body },
-    said: JSON.stringify([model, printTree(bodyTree), webhookUrl]),
-  });
-  if (asked.kind === "refused") return { refusal: asked.refusal };
-  call.releaseBody();
-  const submitted = await submitRequest(call.env, call.execution, asked.work);
-  const limits = limitHeaders(submitted.limits, Date.now());
-  if (submitted.kind === "refused") return { refusal: submitted.refusal, headers: limits };
-  const replayed = submitted.replayed ? { "Idempotent-Replayed": "true" } : {};
-  return { kind: "started", view: submitted.view, headers: { ...limits, ...replayed } };
-}
-
-/** `POST {base}/{model}`. What fal refuses at once, for nothing, is refused here too; all else is in the queue. */
-export async function submitToQueue(call: SubmitCall, model: string, base: string): Promise<CompatOutcome> {
-  const started = await startRun(call, model);
-  if ("refusal" in started) return started;
-  const { view, headers } = started;
-  const failure = failureOf(view.state);
-  if (failure !== null && view.state.endedBy === "submit" && view.state.error?.charged === false) {
-    return { response: failureResponse(finalFailure(failure), view.state, headers) };
-  }
-  return { response: falJson(200, submittedText(view, base), { "x-fal-request-id": view.state.id, ...headers }) };
-}
-
 /** `GET …/requests/{id}/status?logs=`: 202 until it is over, 200 then; held until there is news. */
-export async function queueStatus(call: CompatCall, named: Named, base: string): Promise<CompatOutcome> {
+export async function queueStatus(call: CompatCall, named: Named, { base, query }: Asked): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
-  const logs = wantsLogs(call.url);
+  const logs = wantsLogs(query);
   const { keyId, identity } = call.caller;
   const spell = (view: RequestView): string => statusText(view, base, { logs });
   const watch = logs ? "following" : "waiting";
@@ -90,11 +35,11 @@ export async function queueStatus(call: CompatCall, named: Named, base: string):
 }
 
 /** `GET …/requests/{id}/status/stream?logs=`: an event for each change, comments in between, over with COMPLETED. */
-export async function queueStream(call: CompatCall, named: Named, base: string): Promise<CompatOutcome> {
+export async function queueStream(call: CompatCall, named: Named, { base, query }: Asked): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
   const views = changes(found.watched, Number.POSITIVE_INFINITY, "following");
-  const texts = statusEvents(views, base, wantsLogs(call.url));
+  const texts = statusEvents(views, base, wantsLogs(query));
   const body = byteStream(withComments(texts, SSE_COMMENT_MS));
   return { response: new Response(body, { headers: { ...EVENT_STREAM_HEADERS, "x-fal-request-id": named.id } }) };
 }
@@ -146,8 +91,8 @@ async function* statusEvents(views: AsyncIterable<RequestView>, base: string, lo
 }
 
 /** JavaScript sends 0 and 1, Python true and false (fal-ai/fal-js:libs/client/src/queue.ts, fal-ai/fal:…/client.py). */
-function wantsLogs(url: URL): boolean {
-  return /^(1|true)$/i.test(url.searchParams.get("logs") ?? "");
+function wantsLogs(query: URLSearchParams): boolean {
+  return /^(1|true)$/i.test(query.get("logs") ?? "");
 }
 
 /** Also what somebody else's id gets, and one of another app, as at fal. One that this caller deleted is 410. */

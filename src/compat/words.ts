@@ -27,7 +27,7 @@ export interface FalError {
 }
 
 /** For ends that fal has no status for: no client takes it for a reason to try again. */
-const FAILED_FOR_GOOD = 424;
+export const FAILED_FOR_GOOD = 424;
 
 /** What a submit is answered with, wherever the request is by now. `base` is where this surface's paths begin. */
 export function submittedText({ state }: RequestView, base: string): string {

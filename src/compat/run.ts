@@ -1,0 +1,75 @@
+// fal.run's synchronous calls, over the queue: they wait as long as their client stays. A client that goes leaves the run
+// going: it is paid for, and v1 lists it. `/stream` sends comments meanwhile and the final output as its one event.
+// Accepted loss: a model's partial outputs, because Maton has no road to fal.run.
+
+import { viewerOf } from "../http/auth.ts";
+import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
+import { noSuchRequest } from "../http/no-such-request.ts";
+import { SSE_COMMENT_MS } from "../limits.ts";
+import { faultName, logEvent } from "../log.ts";
+import { hasEnded, type RequestView } from "../requests/types.ts";
+import { hold } from "../requests/watch.ts";
+import { falErrorResponse } from "./refusal.ts";
+import { failureResponse, resultResponse } from "./result.ts";
+import { type CompatOutcome, type SubmitCall, startRun } from "./submit.ts";
+import { FAILED_FOR_GOOD, failureOf, finalFailure } from "./words.ts";
+
+/** `POST {base}/{model}`: the output, or the failure in a status that no client posts again after. */
+export async function run(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
+  const started = await startRun(call, model, query);
+  if ("refusal" in started) return started;
+  const answer = await finalAnswer(call, started.view);
+  if ("response" in answer)
+    for (const [name, value] of Object.entries(started.headers)) answer.response.headers.set(name, value);
+  return answer;
+}
+
+/**
+ * `POST {base}/{model}/stream`. What fails before the first comment would be due is an ordinary error; later there is only
+ * the stream to say it: an event with the error's body, and then no proper end, so that nobody takes it for an output.
+ */
+export async function runStream(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
+  const started = await startRun(call, model, query);
+  if ("refusal" in started) return started;
+  const answered = finalAnswer(call, started.view);
+  const early = await Promise.race([answered, quiet()]);
+  if (early !== null && !("response" in early && early.response.ok)) return early;
+  const headers = { ...started.headers, ...EVENT_STREAM_HEADERS, "x-fal-request-id": started.view.state.id };
+  return { response: new Response(byteStream(withComments(lastEvent(answered), SSE_COMMENT_MS)), { headers }) };
+}
+
+async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<string> {
+  const answer = await answered;
+  if ("response" in answer && answer.response.ok) {
+    yield `data: ${await answer.response.text()}\n\n`;
+    return;
+  }
+  const text = "response" in answer ? await answer.response.text() : JSON.stringify({ detail: answer.refusal.detail });
+  yield `event: error\ndata: ${text}\n\n`;
+  throw new Error("the run failed after its stream had begun");
+}
+
+/** Waits for the end, however long, and answers it. From a paid start on nothing may become a 5xx: clients would pay twice. */
+async function finalAnswer(call: SubmitCall, started: RequestView): Promise<CompatOutcome> {
+  const { env, caller } = call;
+  const { id } = started.state;
+  const viewer = viewerOf(caller);
+  const isOver = ({ state }: RequestView): boolean => hasEnded(state.stage);
+  const forEver = Number.POSITIVE_INFINITY;
+  const view = isOver(started) ? started : await hold({ env, id, viewer }, forEver, isOver);
+  if (view === null) return { refusal: await noSuchRequest(env, id, viewer) };
+  const failure = failureOf(view.state);
+  if (failure !== null) return { response: failureResponse(finalFailure(failure), view.state) };
+  try {
+    return { response: await resultResponse(env.FILES, call.config(), view) };
+  } catch (fault) {
+    logEvent("run.unread", { request: id, error: faultName(fault) });
+    const message = `The run is done and its output is kept, but cannot be read just now: GET /v1/requests/${id} has it.`;
+    const error = { status: FAILED_FOR_GOOD, detail: message, type: "storage_failed", message, retryable: false };
+    return { response: falErrorResponse(error, { "x-fal-request-id": id }) };
+  }
+}
+
+function quiet(): Promise<null> {
+  return new Promise((resolve) => setTimeout(() => resolve(null), SSE_COMMENT_MS));
+}

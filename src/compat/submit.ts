@@ -1,0 +1,70 @@
+// How a run begins on the compatible surfaces: the same admit-and-start road as v1, the body being the model's input.
+// Decides nothing; what fal refuses at once is refused in its words.
+
+import type * as z from "zod";
+import type { Refusal } from "../errors.ts";
+import { limitHeaders } from "../http/limit-headers.ts";
+import type { submitHeaders } from "../http/request-schemas.ts";
+import type { Call } from "../http/route.ts";
+import { submitWork } from "../http/submit-work.ts";
+import { printTree } from "../json.ts";
+import { submitRequest } from "../requests/submit.ts";
+import type { RequestView } from "../requests/types.ts";
+import { falJson } from "./refusal.ts";
+import { failureResponse } from "./result.ts";
+import { failureOf, finalFailure, submittedText } from "./words.ts";
+
+/** What these need of a route's call. */
+export type CompatCall = Pick<
+  Call<"run", unknown, unknown, unknown, unknown>,
+  "request" | "url" | "env" | "execution" | "config" | "caller"
+>;
+export type SubmitCall = CompatCall &
+  Pick<
+    Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
+    "headers" | "body" | "bodyTree" | "releaseBody"
+  >;
+
+/** What the caller's own URL says: where URLs in answers begin (origin and prefix), and its query. */
+export interface Asked {
+  base: string;
+  query: URLSearchParams;
+}
+
+export type CompatOutcome = { response: Response } | { refusal: Refusal; headers?: Record<string, string> };
+
+/** Admits and starts a run of `model` with the body as input, and answers what became of it so far. */
+export async function startRun(
+  call: SubmitCall,
+  model: string,
+  query: URLSearchParams,
+): Promise<
+  { kind: "started"; view: RequestView; headers: Record<string, string> } | Extract<CompatOutcome, { refusal: Refusal }>
+> {
+  const { caller, url, headers, bodyTree } = call;
+  const webhookUrl = query.get("fal_webhook") ?? undefined;
+  const asked = await submitWork({
+    ...{ caller, headers, config: call.config(), origin: url.origin, model, webhookUrl },
+    ...{ input: bodyTree, plainInput: call.body },
+    said: JSON.stringify([model, printTree(bodyTree), webhookUrl]),
+  });
+  if (asked.kind === "refused") return { refusal: asked.refusal };
+  call.releaseBody();
+  const submitted = await submitRequest(call.env, call.execution, asked.work);
+  const limits = limitHeaders(submitted.limits, Date.now());
+  if (submitted.kind === "refused") return { refusal: submitted.refusal, headers: limits };
+  const replayed = submitted.replayed ? { "Idempotent-Replayed": "true" } : {};
+  return { kind: "started", view: submitted.view, headers: { ...limits, ...replayed } };
+}
+
+/** `POST {base}/{model}`. What fal refuses at once, for nothing, is refused here too; all else is in the queue. */
+export async function submitToQueue(call: SubmitCall, model: string, { base, query }: Asked): Promise<CompatOutcome> {
+  const started = await startRun(call, model, query);
+  if ("refusal" in started) return started;
+  const { view, headers } = started;
+  const failure = failureOf(view.state);
+  if (failure !== null && view.state.endedBy === "submit" && view.state.error?.charged === false) {
+    return { response: failureResponse(finalFailure(failure), view.state, headers) };
+  }
+  return { response: falJson(200, submittedText(view, base), { "x-fal-request-id": view.state.id, ...headers }) };
+}
