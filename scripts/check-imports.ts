@@ -59,6 +59,8 @@ export const PURE_FILES: readonly string[] = [
   "relay/scrub.ts",
   "requests/claims.ts",
   "requests/deletion.ts",
+  "requests/deliveries.ts",
+  "requests/delivery-views.ts",
   "requests/ends.ts",
   "requests/machine.ts",
   "requests/move.ts",

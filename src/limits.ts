@@ -190,6 +190,8 @@ export const SAFETY_ALARM_MS = 2 * MINUTE_MS;
 export const ALARM_BUDGET_MS = MINUTE_MS;
 /** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
 export const ALARM_LANES = 2;
+/** Deliveries that run beside them, so that a receiver that hangs harms no other; six calls out are all that a Worker has. */
+export const DELIVER_LANES = 4;
 /** Time over an effect's own time-outs before its lease counts as lost. */
 export const LEASE_SLACK_MS = 5 * SECOND_MS;
 /** Faults of our own in a row that use up no try: about a day. What still fails then is taken as the other side's. */

@@ -132,7 +132,14 @@ export const requestAnswer = z.object({
   metadata: jsonValue,
   metrics: jsonValue,
   logs: z.array(jsonValue).nullable(),
-  webhook: z.object({ url: z.string(), status: z.string(), attempts: z.int() }).nullable(),
+  webhook: z
+    .object({
+      url: z.string(),
+      status: z.enum(["pending", "delivered", "failed"]),
+      attempts: z.int(),
+      delivery_id: z.string().nullable().describe("Its log: GET /v1/deliveries/{delivery_id}."),
+    })
+    .nullable(),
   upstream: z.object({ request_id: z.string().nullable(), calls: z.int() }),
   links: z.object({ self: z.string(), events: z.string(), timeline: z.string(), cancel: z.string() }),
 });

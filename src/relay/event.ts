@@ -5,6 +5,9 @@ import { objectText, RawText } from "../json.ts";
 import { EVENT_BODY_MAX_BYTES } from "../limits.ts";
 import { endEventType } from "./event-types.ts";
 
+/** In whose shape a receiver reads an event. An event keeps one text for each shape that somebody reads. */
+export type EventFormat = "standard";
+
 export interface EndEventInput {
   outcome: "completed" | "failed" | "canceled";
   /** It had been told as failed (submit_uncertain) and was proven afterwards. */

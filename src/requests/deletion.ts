@@ -2,9 +2,9 @@
 // count from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards.
 // Pure; imports move, limits and types only.
 
-import { DAY_MS } from "../limits.ts";
+import { DAY_MS, DELIVERY_KEEP_MS } from "../limits.ts";
 import { ignored, type Move, type OwedName } from "./move.ts";
-import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";
+import { hasEnded, isShownInPlace, type PurgeTarget, type RequestState, type Transition } from "./types.ts";
 
 /**
  * An ended request is deleted now, an open one is asked to stop (`cancel`) and deleted after its end. Of an ended one nothing
@@ -31,11 +31,12 @@ export function oweRetention(move: Move): void {
   const { recordsDays, filesDays, inputsDays } = move.state.retention;
   const recordAt = purgeAt(move.state, recordsDays);
   if (recordAt !== null) move.owe(["purge", "record"], recordAt);
-  const owePart = (target: "files" | "inputs", at: number | null): void => {
+  const owePart = (target: Exclude<PurgeTarget, "record">, at: number | null): void => {
     if (at !== null && (recordAt === null || at < recordAt)) move.owe(["purge", target], at);
   };
   if (move.files.length > 0) owePart("files", purgeAt(move.state, filesDays));
   owePart("inputs", purgeAt(move.state, inputsDays));
+  if (move.state.deliveries.length > 0) owePart("deliveries", purgeAt(move.state, DELIVERY_KEEP_MS / DAY_MS));
 }
 
 /** When the record goes by its plan; null: not before somebody deletes it, or not known before the end. */

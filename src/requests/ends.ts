@@ -1,7 +1,8 @@
 // How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what the
-// end cost, and the two ends that are said for want of an answer. Pure; imports claims, move and types only.
+// end cost, and the two ends that are said for want of an answer. Pure; imports claims, deliveries, move and types only.
 
 import { candidateDisproved } from "./claims.ts";
+import { dropDeliveries } from "./deliveries.ts";
 import { ignored, type Move, UPSTREAM_EFFECTS } from "./move.ts";
 import {
   type Bill,
@@ -60,10 +61,10 @@ export function isReopenable({ stage, error, recoveredAt }: RequestState): boole
 }
 
 export function reopen(move: Move): void {
-  const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null, deliveredAfter: null };
-  move
+  const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null };
+  dropDeliveries(move)
     .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
-    .drop("settle", ["deliver", "request"], ["purge", "inputs"], ["purge", "files"], ["purge", "record"])
+    .drop("settle", ["purge", "inputs"], ["purge", "files"], ["purge", "deliveries"], ["purge", "record"])
     .note("recovered");
 }
 

@@ -1,11 +1,12 @@
 // The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed,
 // or why the event changes nothing. State says what callers are told; orders say what is still owed.
-// The arrows of ends are in ends.ts, those of mere claims in claims.ts.
-// Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, move, schedule's poll rhythm, limits and types.
+// The arrows of ends are in ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts.
+// Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
 
 import { CANCEL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
 import { clearFor, deletionOrdered, filesPurged, oweRetention } from "./deletion.ts";
+import { delivered, deliveryFailed, deliveryParked, deliveryReplayed, oweDeliveries } from "./deliveries.ts";
 import {
   billed,
   endReported,
@@ -63,7 +64,7 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     settledAt: null,
     chargedMicro: null,
     costSource: "unknown",
-    deliveredAfter: null,
+    deliveries: [],
     recoveredAt: null,
     deletion: null,
   };
@@ -198,8 +199,8 @@ export function transition(
       if (state.settledAt !== null) return ignored("settled before");
       move.change({ settledAt: now }).drop("settle").note("settled", billed(move, event.bill));
       if (state.deletion !== null) return clearFor(move, ["purge", "record"]);
+      oweDeliveries(move, event.deliveries);
       oweRetention(move);
-      for (const endpoint of event.endpoints) move.owe(["deliver", endpoint], now);
       return move;
 
     case "charge_told":
@@ -210,11 +211,13 @@ export function transition(
       return move.note("charge_told", billed(move, event.bill));
 
     case "delivered":
-      if (event.target === "request") move.change({ deliveredAfter: event.attempts });
-      return move.drop(["deliver", event.target]).note("delivered", { endpoint: event.target });
-
+      return delivered(move, event);
+    case "delivery_failed":
+      return deliveryFailed(move, event);
     case "delivery_parked":
-      return move.note("delivery_parked", { endpoint: event.target });
+      return deliveryParked(move, event);
+    case "delivery_replayed":
+      return deliveryReplayed(move, event);
 
     case "purged":
       if (!hasEnded(state.stage)) return ignored("has not ended");

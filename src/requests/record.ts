@@ -3,7 +3,7 @@
 
 import { opened, transition } from "./machine.ts";
 import { afterFailure, effectName, type Failure, finished, putBack, renewed, withOrders } from "./schedule.ts";
-import type { Effect, RequestEvent, RequestRecord, StartInput, TimelineNote } from "./types.ts";
+import type { DeliveryReport, Effect, RequestEvent, RequestRecord, StartInput, TimelineNote } from "./types.ts";
 
 export interface Step {
   record: RequestRecord;
@@ -63,24 +63,32 @@ export function carriedOn(record: RequestRecord, tried: Try, now: number, isProg
   return withRow(record, { ...renewed(row, now), ...counts });
 }
 
+/** Of a delivery also what the receiver said. */
+export type DeliveryFailure = Failure & { report?: DeliveryReport };
+
 /** A try failed: due again later, parked, or given up on, which is an event of its own. */
-export function failed(record: RequestRecord, done: Try, failure: Failure, now: number, spread: number): Step {
+export function failed(record: RequestRecord, done: Try, failure: DeliveryFailure, now: number, spread: number): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, "a try that is no longer live");
   const after = afterFailure(row, failure, now, spread);
-  if (after.kind === "retry") return { record: withRow(record, after.effect), notes: [], ignored: null };
-  if (after.kind === "park") {
-    const step = advanced(withRow(record, after.effect), { type: "delivery_parked", target: row.target ?? "" }, now);
-    return step;
-  }
-  return advanced(record, givenUp(row, failure.reason), now, done);
+  if (after.kind === "give_up") return advanced(record, givenUp(row, failure.reason), now, done);
+  const kept = withRow(record, after.effect);
+  // What stumbled over ourselves was no try of a delivery.
+  const isTry = row.kind === "deliver" && after.effect.stumbles === row.stumbles;
+  return isTry ? advanced(kept, deliveryFault(row, failure, after.kind), now) : unchanged(kept, null);
+}
+
+function deliveryFault(row: Effect, failure: DeliveryFailure, kind: "retry" | "park"): RequestEvent {
+  const said = { delivery: row.target ?? "", ...(failure.report ?? { status: null, category: "fault" }) };
+  if (kind === "retry") return { type: "delivery_failed", ...said };
+  return { type: "delivery_parked", ...said, gone: failure.final ?? false };
 }
 
 /** A try was turned away without failing: no turn yet. */
 export function deferred(record: RequestRecord, done: Try, dueAt: number): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, "a try that is no longer live");
-  return { record: withRow(record, putBack(row, dueAt)), notes: [], ignored: null };
+  return unchanged(withRow(record, putBack(row, dueAt)), null);
 }
 
 export function withRow(record: RequestRecord, row: Effect): RequestRecord {
@@ -103,6 +111,6 @@ function liveRow(record: RequestRecord, done: Try): Effect | undefined {
   );
 }
 
-function unchanged(record: RequestRecord, reason: string): Step {
+function unchanged(record: RequestRecord, reason: string | null): Step {
   return { record, notes: [], ignored: reason };
 }

@@ -109,6 +109,7 @@ export function leaseMs(kind: EffectKind): number {
       return FILE_COPY_TIMEOUT_MS + LEASE_SLACK_MS;
     case "settle":
     case "deliver":
+    case "report":
     case "expire":
     case "purge":
       return MINUTE_MS;
@@ -169,6 +170,8 @@ export interface Failure {
   final?: true;
   /** Our own doing (an object, R2, the configuration): the other side was not asked, so no try of it is used up. */
   ours?: true;
+  /** Asked for by hand: it used up no planned try, and the plan goes on where it was; null: there was none left. */
+  byHand?: { resumeAt: number | null };
 }
 
 export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: "give_up" };
@@ -183,6 +186,12 @@ export function afterFailure(effect: Effect, failure: Failure, now: number, spre
     const dueAt = now + Math.round(spreadOut(endlessWaitMs(effect.kind, stumbles), spread));
     const row = { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: failure.reason, dueAt };
     return { kind: "retry", effect: row };
+  }
+  if (failure.byHand) {
+    const { resumeAt } = failure.byHand;
+    const row = { ...effect, leaseUntil: null, takes: 0, lastFailure: failure.reason };
+    if (resumeAt === null || failure.final) return { kind: "park", effect: { ...row, parkedAt: now } };
+    return { kind: "retry", effect: { ...row, dueAt: Math.max(resumeAt, now + (failure.retryAfterMs ?? 0)) } };
   }
   const failures = effect.failures + 1;
   const wait = failure.final ? null : retryWaitMs(effect.kind, failures);
@@ -209,6 +218,7 @@ function retryWaitMs(kind: EffectKind, failures: number): number | null {
     case "fetch_result":
     case "hash":
     case "settle":
+    case "report":
     case "expire":
     case "purge":
       return endlessWaitMs(kind, failures);

@@ -6,10 +6,12 @@ import type { Config } from "../env.ts";
 import { objectText, parseTree, RawText, valueAt } from "../json.ts";
 import { fileName, filePath } from "../mirror/urls.ts";
 import { expiresAt } from "./deletion.ts";
+import { REQUEST_TARGET } from "./deliveries.ts";
 import { spellOutput } from "./output.ts";
 import { loadText } from "./texts.ts";
 import {
   isShownInPlace,
+  type RequestDelivery,
   type RequestFile,
   type RequestState,
   type RequestView,
@@ -124,7 +126,7 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
     metadata: raw(state.metadata),
     metrics: raw(state.metrics),
     logs: logs ? raw(view.logs ?? "[]") : null,
-    webhook: spellWebhook(view),
+    webhook: spellWebhook(state),
     upstream: { request_id: state.upstreamId, calls: state.upstreamCalls },
     links: { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` },
   });
@@ -176,14 +178,25 @@ function spellError(error: NonNullable<RequestState["error"]>): string {
   return objectText({ code, message, detail: raw(detail), retryable, charged });
 }
 
-function spellWebhook({ state, deliveries }: RequestView): Record<string, unknown> | null {
-  if (state.webhookUrl === null) return null;
-  if (state.deliveredAfter !== null) {
-    return { url: state.webhookUrl, status: "delivered", attempts: state.deliveredAfter };
+/** How the caller's own address heard of the end that holds now; its log is at `GET /v1/deliveries/{delivery_id}`. */
+function spellWebhook({ webhookUrl, deliveries, endedAt }: RequestState): Record<string, unknown> | null {
+  if (webhookUrl === null) return null;
+  const own = deliveries.findLast(({ target, ...each }) => target === REQUEST_TARGET && each.endedAt === endedAt);
+  const status = webhookStatus(own?.status ?? "pending");
+  return { url: webhookUrl, status, attempts: own?.attempts ?? 0, delivery_id: own?.id ?? null };
+}
+
+function webhookStatus(status: RequestDelivery["status"]): "pending" | "delivered" | "failed" {
+  switch (status) {
+    case "pending":
+    case "failing":
+      return "pending";
+    case "delivered":
+      return "delivered";
+    case "parked":
+    case "gone":
+      return "failed";
   }
-  const row = deliveries.find((delivery) => delivery.target === "request");
-  const parked = row !== undefined && row.parkedAt !== null;
-  return { url: state.webhookUrl, status: parked ? "failed" : "pending", attempts: row?.failures ?? 0 };
 }
 
 /** JSON text that was checked when it came in. */

@@ -1,6 +1,7 @@
 // The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls
 // wraps what belongs together in one transaction. Imports types only.
 
+import { DELIVERY_TABLES } from "./delivery-log.ts";
 import type {
   Effect,
   RequestFile,
@@ -12,11 +13,8 @@ import type {
 } from "./types.ts";
 import { UPLOAD_TABLES } from "./upload-store.ts";
 
-/**
- * Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs.
- * The event that tells customers of the end is short enough for its row.
- */
-export type TextName = "input" | "payload" | "output" | "logs" | "event";
+/** Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs. */
+export type TextName = "input" | "payload" | "output" | "logs";
 
 /** Append only: a migration that has run is never edited. State, files and effects are JSON of the shapes in types.ts. */
 const MIGRATIONS = [
@@ -30,6 +28,7 @@ const MIGRATIONS = [
   `ALTER TABLE tombstone ADD COLUMN team TEXT;
    ALTER TABLE tombstone ADD COLUMN user TEXT;`,
   UPLOAD_TABLES,
+  DELIVERY_TABLES,
 ] as const;
 
 /** What is left of a request that never started (`team` null) or was deleted. `user` null: it had none, or was forgotten. */
@@ -49,7 +48,7 @@ export class RequestStore {
     this.#sql = sql;
   }
 
-  /** Whether anything was ever kept here. A made-up id must not make tables. */
+  /** Whether anything was ever kept here. A made-up id must not make tables; rows of an older version are brought up. */
   #exists(): boolean {
     if (this.#migrated) return true;
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").toArray();

@@ -167,6 +167,6 @@ function notYetCertain(request: Omit<StartInput, "input">): { kind: "started"; v
   const { record } = begun({ ...request, input: { at: "row", text: "" } });
   return {
     kind: "started",
-    view: { state: record.state, files: [], output: null, payload: null, logs: null, deliveries: [], timelineSeq: 0 },
+    view: { state: record.state, files: [], output: null, payload: null, logs: null, timelineSeq: 0 },
   };
 }

@@ -4,10 +4,21 @@
 import { DurableObject } from "cloudflare:workers";
 import { teamFor } from "../access/team.ts";
 import { type Env, requireConfig } from "../env.ts";
-import { ALARM_BUDGET_MS, ALARM_LANES, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS, SUBMIT_ANSWER_WAIT_MS } from "../limits.ts";
+import {
+  ALARM_BUDGET_MS,
+  ALARM_LANES,
+  DELIVER_LANES,
+  PURGE_IN_PLACE_MS,
+  SAFETY_ALARM_MS,
+  SUBMIT_ANSWER_WAIT_MS,
+} from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { accountFor } from "../upstream/account.ts";
+import { REQUEST_TARGET } from "./deliveries.ts";
+import { DeliveryLog, type TriedDelivery } from "./delivery-log.ts";
+import { type DeliveryView, deliveryView, nextTry, type ReplayAnswer, replayOf } from "./delivery-views.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
+import { formatFor } from "./effects/deliver.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { DescribedOutput } from "./output.ts";
@@ -76,6 +87,7 @@ export type ReportAnswer = { kind: "heard" | "not_found" };
 export class RequestTracker extends DurableObject<Env> {
   readonly #store: RequestStore;
   readonly #uploads: UploadStore;
+  readonly #deliveries: DeliveryLog;
   /** A revision that holds have not heard of yet. */
   #unannounced: number | null = null;
   /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
@@ -85,6 +97,7 @@ export class RequestTracker extends DurableObject<Env> {
     super(ctx, env);
     this.#store = new RequestStore(ctx.storage.sql);
     this.#uploads = new UploadStore(ctx.storage.sql);
+    this.#deliveries = new DeliveryLog(ctx.storage.sql);
     // A dropped alarm is the one thing that could leave owed work asleep for ever.
     void ctx.blockConcurrencyWhile(async () => {
       const record = this.#store.load();
@@ -203,6 +216,30 @@ export class RequestTracker extends DurableObject<Env> {
     return { kind: "heard" };
   }
 
+  /** The deliveries of the request's ends, oldest first, with their tries; only one of them if asked so. Null: not seen by this viewer. */
+  async deliveryLog(viewer: Viewer, delivery: string | null): Promise<DeliveryView[] | null> {
+    const record = this.#seenBy(viewer);
+    if (record === null) return null;
+    const tries = this.#deliveries.attempts(delivery);
+    // Who sees one user's requests sees how the caller's own address heard, not the team's endpoints.
+    return record.state.deliveries
+      .filter(({ id, target }) => (delivery ?? id) === id && (viewer.user === null || target === REQUEST_TARGET))
+      .map((each) => deliveryView(record, each, this.#deliveries.event(each.eventId, formatFor(each)), tries));
+  }
+
+  /** Sends a delivery once more, now, with the id and bytes that it had. Safe to repeat while that try is still to come. */
+  async replayDelivery(team: string, id: string): Promise<ReplayAnswer> {
+    const record = this.#seenBy({ team, user: null });
+    const delivery = record?.state.deliveries.find((each) => each.id === id);
+    if (!record || !delivery) return { kind: "not_found" };
+    const wish = replayOf(record, delivery, this.#deliveries.event(delivery.eventId, formatFor(delivery)), Date.now());
+    if (wish === "expired") return { kind: "expired" };
+    if (wish !== "wait") this.#apply(wish);
+    await this.#arm();
+    const [view] = (await this.deliveryLog({ team, user: null }, id)) ?? [];
+    return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
+  }
+
   /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
   async tellCharge(team: string, bill: Bill): Promise<RequestView | null> {
     if (this.#seenBy({ team, user: null }) === null) return null;
@@ -253,15 +290,27 @@ export class RequestTracker extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const startedAt = Date.now();
     await this.ctx.storage.setAlarm(startedAt + SAFETY_ALARM_MS);
-    const lane = async (): Promise<void> => {
-      while (Date.now() - startedAt < ALARM_BUDGET_MS) {
-        const effect = this.#takeNext();
-        if (effect === null) return;
-        await this.#run(effect);
-      }
-    };
-    await Promise.all(Array.from({ length: ALARM_LANES }, lane));
+    await this.#runDue(startedAt + ALARM_BUDGET_MS);
     await this.#arm();
+  }
+
+  /** Runs what is due, side by side as far as the lanes allow; starts nothing after `until` (epoch ms). */
+  async #runDue(until: number): Promise<void> {
+    const room: Record<Lane, number> = { work: ALARM_LANES, tell: DELIVER_LANES };
+    const running = new Set<Promise<void>>();
+    for (;;) {
+      const effect = Date.now() < until ? this.#takeNext(undefined, ({ kind }) => room[laneOf(kind)] > 0) : null;
+      if (effect !== null) {
+        const lane = laneOf(effect.kind);
+        room[lane]--;
+        const trying = this.#run(effect).then(() => {
+          room[lane]++;
+          running.delete(trying);
+        });
+        running.add(trying);
+      } else if (running.size > 0) await Promise.race(running);
+      else return;
+    }
   }
 
   /** Orders the deletion and does at once what can be: the settling of a request that has ended, and the purge. */
@@ -292,13 +341,19 @@ export class RequestTracker extends DurableObject<Env> {
     clearTimeout(timer);
   }
 
-  /** Leases the row that has waited longest, or null. Rows whose try was cut off are dealt with on the way. */
-  #takeNext(wanted: (effect: Effect) => boolean = () => true): Effect | null {
+  /**
+   * Leases the row that has waited longest, of those that `mayRun`, if it is `wanted`; else null. Rows whose try was cut off are
+   * dealt with on the way.
+   */
+  #takeNext(
+    wanted: (effect: Effect) => boolean = () => true,
+    mayRun: (effect: Effect) => boolean = () => true,
+  ): Effect | null {
     return this.#transact(() => {
       for (;;) {
         const now = Date.now();
         const record = this.#load();
-        const due = record && nextDue(record.effects, now);
+        const due = record && nextDue(record.effects.filter(mayRun), now);
         if (!record || !due || !wanted(due)) return null;
         if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
           const lost: RequestEvent = {
@@ -350,41 +405,53 @@ export class RequestTracker extends DurableObject<Env> {
       const record = this.#load();
       // Deleted while this try ran: whatever it came to has nobody left to hear it.
       if (record === null) return;
-      const tried: Try = { name: effect.name, leaseId: effect.leaseId };
-      switch (outcome.kind) {
-        case "happened": {
-          const counted = withCalls(record, outcome.calls ?? 0);
-          this.#applyTo(counted, outcome.event, now, tried, outcome.texts, record);
-          return;
-        }
-        case "failed":
-          if (effect.kind === "submit" && record.state.stage === "submitting") {
-            const lost: RequestEvent = {
-              type: "submit_lost",
-              reason: outcome.reason,
-              graceMs: graceMs(requireConfig(this.env)),
-            };
-            this.#applyTo(record, lost, now, tried, undefined, record);
-            return;
-          }
-          this.#commit(record, failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()));
-          return;
-        case "turned_away":
-          this.#commit(record, deferred(record, tried, outcome.until));
-          return;
-        case "erased": {
-          if (!isLive(record, tried)) return;
-          const { team, user, deletion } = record.state;
-          this.#store.erase({ at: now, team, user: deletion?.forget ? null : user });
-          return;
-        }
-        case "obsolete": {
-          const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
-          this.#store.save(record, { ...record, effects });
-          return;
-        }
-      }
+      this.#concludeTry(record, effect, outcome, now);
+      const told = outcome.kind === "happened" || outcome.kind === "failed" ? outcome.tried : undefined;
+      if (told !== undefined) this.#logTry(effect, told, now);
     });
+  }
+
+  /** In the transaction that says what comes next. A try that is no longer live was made all the same. */
+  #logTry({ name }: Effect, tried: TriedDelivery, now: number): void {
+    const row = this.#load()?.effects.find((effect) => effect.name === name && effect.leaseUntil === null);
+    this.#deliveries.append(tried, nextTry(row, tried, now));
+  }
+
+  #concludeTry(record: RequestRecord, effect: Effect, outcome: EffectOutcome, now: number): void {
+    const tried: Try = { name: effect.name, leaseId: effect.leaseId };
+    switch (outcome.kind) {
+      case "happened": {
+        const counted = withCalls(record, outcome.calls ?? 0);
+        this.#applyTo(counted, outcome.event, now, tried, outcome.texts, record);
+        return;
+      }
+      case "failed":
+        if (effect.kind === "submit" && record.state.stage === "submitting") {
+          const lost: RequestEvent = {
+            type: "submit_lost",
+            reason: outcome.reason,
+            graceMs: graceMs(requireConfig(this.env)),
+          };
+          this.#applyTo(record, lost, now, tried, undefined, record);
+          return;
+        }
+        this.#commit(record, failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()));
+        return;
+      case "turned_away":
+        this.#commit(record, deferred(record, tried, outcome.until));
+        return;
+      case "erased": {
+        if (!isLive(record, tried)) return;
+        const { team, user, deletion } = record.state;
+        this.#store.erase({ at: now, team, user: deletion?.forget ? null : user });
+        return;
+      }
+      case "obsolete": {
+        const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
+        this.#store.save(record, { ...record, effects });
+        return;
+      }
+    }
   }
 
   #apply(event: RequestEvent, tried?: Try, texts?: Partial<Record<TextName, StoredText>>): Step {
@@ -421,6 +488,7 @@ export class RequestTracker extends DurableObject<Env> {
       const { state, files } = step.record;
       if (state.stage === "completed" && !files.some(isShownInPlace)) this.#store.dropText("payload");
       if (event.type === "purged" && event.target === "inputs") this.#store.dropText("input");
+      if (event.type === "purged" && event.target === "deliveries") this.#deliveries.forget();
     }
     this.#commit(before, step);
     return step;
@@ -486,7 +554,9 @@ export class RequestTracker extends DurableObject<Env> {
       now: () => Date.now(),
       record: () => this.#mustLoad(),
       text: (name) => this.#store.text(name),
-      keepText: (name, stored) => this.#store.keepText(name, stored),
+      event: (id, format) => this.#deliveries.event(id, format),
+      keepEvent: (event) => this.#deliveries.keepEvent(event),
+      lastAttempt: (delivery) => this.#deliveries.attempts(delivery).at(-1) ?? null,
       view: () => this.#view(this.#mustLoad()),
       advance: (event) => this.#advance(event, effect),
       uploads: (n) => this.#uploads.logOf(n, (work, isProgress) => this.#carryOn(effect, work, isProgress)),
@@ -529,7 +599,7 @@ export class RequestTracker extends DurableObject<Env> {
     return record;
   }
 
-  #view({ state, files, effects }: RequestRecord): RequestView {
+  #view({ state, files }: RequestRecord): RequestView {
     const logs = this.#store.text("logs");
     return {
       state,
@@ -537,17 +607,16 @@ export class RequestTracker extends DurableObject<Env> {
       output: state.stage === "completed" ? this.#store.text("output") : null,
       payload: state.stage === "completed" ? this.#store.text("payload") : null,
       logs: logs?.at === "row" ? logs.text : null,
-      deliveries: effects
-        .filter((effect) => effect.kind === "deliver")
-        .map(({ target, failures, parkedAt, lastFailure }) => ({
-          target: target ?? "",
-          failures,
-          parkedAt,
-          lastFailure,
-        })),
       timelineSeq: this.#store.timelineSeq(),
     };
   }
+}
+
+/** Who is told of an end waits for nobody but others who are told. */
+type Lane = "work" | "tell";
+
+function laneOf(kind: Effect["kind"]): Lane {
+  return kind === "deliver" || kind === "report" ? "tell" : "work";
 }
 
 /** Deleted, but for its rows: no report is worth storing anything for. */

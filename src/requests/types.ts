@@ -149,8 +149,8 @@ export interface RequestState extends Identity {
   /** What it cost, in micro-USD, once the team's ledger has said so; null = not known. */
   chargedMicro: number | null;
   costSource: CostSource;
-  /** Tries until the caller's `webhook_url` took the end; null before. */
-  deliveredAfter: number | null;
+  /** Who is told of its ends, and how that stands; oldest first. */
+  deliveries: RequestDelivery[];
   recoveredAt: number | null;
   deletion: Deletion | null;
 }
@@ -165,6 +165,36 @@ export interface Deletion {
 /** Whether callers see it no more although its rows are still here. */
 export function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean {
   return deletion !== null && (deletion.forget || hasEnded(stage));
+}
+
+/** One telling of one end: to the caller's own address, or to one of the team's endpoints. */
+export interface RequestDelivery {
+  /** `dlv_…`, given by the team. */
+  id: string;
+  /** "request": the caller's `webhook_url`; otherwise the endpoint's id. */
+  target: string;
+  /** `evt_…`, the team's as well: all deliveries of one end carry the same. */
+  eventId: string;
+  /** Which end it tells of: a recovered request ends twice. */
+  endedAt: number;
+  /**
+   * `failing`: a try failed and another is planned. `parked`: no try is left. `gone`: the receiver wants no more, may not be
+   * called, or the end was taken back.
+   */
+  status: "pending" | "failing" | "delivered" | "parked" | "gone";
+  /** Tries that came to something, replays included. */
+  attempts: number;
+  /** 0: the schedule's own tries. Each replay by hand begins the next group. */
+  group: number;
+  /** A replay that has not come to anything yet, and when the schedule goes on should it fail; null: nothing is planned. */
+  replay: { resumeAt: number | null } | null;
+}
+
+/** What a try of a delivery came to, in the little that a timeline says. */
+export interface DeliveryReport {
+  /** HTTP status; null when there was no answer. */
+  status: number | null;
+  category: string;
 }
 
 /** Where in the output a file stands, and where its bytes come from now. */
@@ -212,21 +242,22 @@ export type EffectKind =
   | "hash"
   | "settle"
   | "deliver"
+  | "report"
   | "cancel"
   | "expire"
   | "purge";
 
 /** What a `purge` row lets go; also its target. */
-export type PurgeTarget = "inputs" | "files" | "record";
+export type PurgeTarget = "inputs" | "files" | "deliveries" | "record";
 
-/** Name of an effect row: the kind, and for `mirror`, `hash`, `deliver` which one: "mirror:0". */
+/** Name of an effect row: the kind, and for `mirror`, `hash`, `deliver`, `report` which one: "mirror:0". */
 export type EffectName = string;
 
 /** Work that is owed: a row with a due time. */
 export interface Effect {
   name: EffectName;
   kind: EffectKind;
-  /** File number or endpoint id; null for the one-of-a-kind effects. */
+  /** File number or delivery id; null for the one-of-a-kind effects. */
   target: string | null;
   dueAt: number;
   /** Tries in a row that ended without what the row is for. */
@@ -323,11 +354,16 @@ export type RequestEvent =
   | { type: "cancel_given_up" }
   /** The expire row came due: start time-out while held, or the grace of an uncertain submit. */
   | { type: "time_ran_out" }
-  | { type: "settled"; endpoints: string[]; bill: Bill }
+  | { type: "settled"; deliveries: Pick<RequestDelivery, "id" | "target" | "eventId">[]; bill: Bill }
   /** A person said what nobody could know: whether an uncertain request was charged. */
   | { type: "charge_told"; bill: Bill }
-  | { type: "delivered"; target: string; attempts: number }
-  | { type: "delivery_parked"; target: string }
+  | ({ type: "delivered"; delivery: string } & DeliveryReport)
+  /** Another try is planned. */
+  | ({ type: "delivery_failed"; delivery: string } & DeliveryReport)
+  /** None is. `gone`: none could do better. */
+  | ({ type: "delivery_parked"; delivery: string; gone: boolean } & DeliveryReport)
+  /** Somebody wants it sent once more, now. `resumeAt`: what was planned. */
+  | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
   /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
   | { type: "deletion_ordered"; forget: boolean }
   /** Their bytes are gone. */
@@ -367,7 +403,5 @@ export interface RequestView {
   payload: StoredText | null;
   /** JSON text of upstream's log lines, as the polls saw them. */
   logs: string | null;
-  /** Deliveries that are owed, under way or parked. */
-  deliveries: { target: string; failures: number; parkedAt: number | null; lastFailure: string | null }[];
   timelineSeq: number;
 }

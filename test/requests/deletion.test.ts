@@ -20,7 +20,7 @@ it.each(ENDS)("%s: the books first, then the bytes, and nothing else", (stage) =
 
 it.each(ENDS)("%s and settled: deliveries that are owed are dropped", (stage) => {
   const settled = onward(recordAt(stage), SETTLED);
-  expect(owed(settled, LATER)).toContain("deliver:request");
+  expect(owed(settled, LATER)).toContain("deliver:dlv_1");
   expect(owed(onward(settled, ORDERED), LATER)).toBe("purge:record at +0 s");
 });
 
@@ -62,7 +62,7 @@ const DAYS = [
 ] as const;
 
 it.each(DAYS)("%j counts from the end", (retention, rows) => {
-  const settled = onward(recordAt("completed", { retention }), { ...SETTLED, endpoints: [] });
+  const settled = onward(recordAt("completed", { retention }), { ...SETTLED, deliveries: [] });
   const text = settled.effects.map(
     ({ name, dueAt }) => `${name} at +${(dueAt - (settled.state.endedAt ?? 0)) / DAY_MS} d`,
   );
@@ -75,7 +75,7 @@ it("nothing is owed for days before the books are closed, nor kept owed when the
   const lost = onward(recordAt("uncertain", { retention }), { type: "time_ran_out" }, SETTLED);
   expect(owed(lost, LATER)).toContain("purge:record");
   const reopened = onward(lost, endReported({ kind: "output", files: [aFile(0)], skipped: 0 }));
-  expect(owed(reopened, LATER)).toBe("mirror:0 at +0 s");
+  expect(owed(reopened, LATER)).toBe("mirror:0 at +0 s, report:dlv_1 at +0 s");
 });
 
 it("files whose bytes are gone say so, one that was never stored goes on naming its source", () => {

@@ -158,13 +158,15 @@ describe("the end", () => {
   });
 
   it("is told to the ledger once, and then to each endpoint", () => {
-    const settled = onward(recordAt("completed"), { ...SETTLED, endpoints: ["request", "whk_1"] });
-    expect(owed(settled)).toBe("deliver:request at +1 s, deliver:whk_1 at +1 s");
-    expect(step(settled, { ...SETTLED, endpoints: ["whk_2"] }).ignored).toBe("settled before");
-    const delivered = onward(settled, { type: "delivered", target: "whk_1", attempts: 5 });
-    expect(delivered.state.deliveredAfter).toBeNull();
-    expect(owed(delivered)).toBe("deliver:request at +1 s");
-    expect(onward(delivered, { type: "delivered", target: "request", attempts: 2 }).state.deliveredAfter).toBe(2);
+    const both = [...SETTLED.deliveries, { id: "dlv_2", target: "whk_1", eventId: "evt_1" }];
+    const settled = onward(recordAt("completed"), { ...SETTLED, deliveries: both });
+    expect(owed(settled)).toBe("deliver:dlv_1 at +1 s, deliver:dlv_2 at +1 s");
+    expect(
+      step(settled, { ...SETTLED, deliveries: [{ id: "dlv_3", target: "whk_2", eventId: "evt_1" }] }).ignored,
+    ).toBe("settled before");
+    const delivered = onward(settled, { type: "delivered", delivery: "dlv_2", status: 200, category: "accepted" });
+    expect(delivered.state.deliveries).toMatchObject([{ status: "pending" }, { status: "delivered", attempts: 1 }]);
+    expect(owed(delivered)).toBe("deliver:dlv_1 at +1 s, report:dlv_2 at +1 s");
   });
 });
 

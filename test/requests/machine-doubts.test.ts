@@ -183,15 +183,16 @@ describe("an end that was said only for want of an answer", () => {
     ["result_lost", lost],
   ])("%s, is reopened by a verified output: nothing of it is left, and nobody hears of it any more", (code, before) => {
     expect(before.state.error?.code).toBe(code);
-    expect(owed(before)).toBe("deliver:request at +1 s");
+    expect(owed(before)).toBe("deliver:dlv_1 at +1 s");
     const { record, notes } = step(before, endReported(anOutput(1)));
     expect(record.state).toMatchObject({
       ...{ stage: "storing", upstreamId: "fal-1", recoveredAt: LATER, endedBy: "webhook" },
-      ...{ error: null, endedAt: null, settledAt: null, deliveredAfter: null },
+      ...{ error: null, endedAt: null, settledAt: null },
     });
     expect(notes.map(({ what }) => what)).toEqual(["webhook", "recovered"]);
-    expect(owed(record)).toBe("mirror:0 at +1 s");
-    expect(owed(onward(record, STORED))).toBe("settle at +1 s");
+    expect(owed(record)).toBe("mirror:0 at +1 s, report:dlv_1 at +1 s");
+    expect(record.state.deliveries).toMatchObject([{ status: "gone", attempts: 0 }]);
+    expect(owed(onward(record, STORED))).toBe("report:dlv_1 at +1 s, settle at +1 s");
   });
 
   it.each<[string, RequestEvent, string, string]>([
@@ -204,7 +205,8 @@ describe("an end that was said only for want of an answer", () => {
     // Also where the first end was not yet told to the ledger.
     for (const before of [uncertain, onward(recordAt("uncertain"), TIME_OUT)]) {
       const { record, notes } = step(before, event);
-      expect([record.state.stage, owed(record)]).toEqual([stage, rows]);
+      const others = record.effects.filter((row) => row.kind !== "report");
+      expect([record.state.stage, owed({ effects: others })]).toEqual([stage, rows]);
       expect(record.state).toMatchObject({ upstreamId: "fal-1", recoveredAt: LATER, settledAt: null });
       expect(notes.map(({ what }) => what)).toContain("recovered");
     }

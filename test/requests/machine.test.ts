@@ -20,6 +20,7 @@ import {
   TAKEN,
 } from "../support/requests.ts";
 
+const ANSWERED = { status: 200, category: "accepted" };
 const error = { kind: "error", error: MODEL_FAILED } as const;
 const poll = { source: "poll" } as const;
 /** Another report than the one that ended the sample requests. */
@@ -60,8 +61,10 @@ const EVENTS: Record<string, RequestEvent> = {
   "time ran out": { type: "time_ran_out" },
   settled: SETTLED,
   "charge told": { type: "charge_told", bill: { chargedMicro: 3_000, source: "reserved", charged: true } },
-  delivered: { type: "delivered", target: "request", attempts: 2 },
-  "delivery parked": { type: "delivery_parked", target: "request" },
+  delivered: { type: "delivered", delivery: "dlv_1", ...ANSWERED },
+  "delivery failed": { type: "delivery_failed", delivery: "dlv_1", ...ANSWERED },
+  "delivery parked": { type: "delivery_parked", delivery: "dlv_1", gone: false, ...ANSWERED },
+  "delivery replayed": { type: "delivery_replayed", delivery: "dlv_1", resumeAt: null },
 };
 
 /** `·` ignored, `=` applied within the stage, else the stage it leads to. */
@@ -101,8 +104,10 @@ cancel given up           =           =           =           =           =     
 time ran out              failed      =           failed      =           =           =           =           =           =
 settled                   ·           ·           ·           ·           ·           ·           =           =           =
 charge told               ·           ·           ·           ·           ·           ·           =           =           =
-delivered                 =           =           =           =           =           =           =           =           =
-delivery parked           =           =           =           =           =           =           =           =           =
+delivered                 ·           ·           ·           ·           ·           ·           ·           ·           ·
+delivery failed           ·           ·           ·           ·           ·           ·           ·           ·           ·
+delivery parked           ·           ·           ·           ·           ·           ·           ·           ·           ·
+delivery replayed         ·           ·           ·           ·           ·           ·           ·           ·           ·
 `;
 
 const [header = "", ...rows] = TABLE.trim().split("\n");
@@ -138,10 +143,10 @@ describe("the transition table", () => {
 /** What readers of the request object see of it; the timeline comes on top. */
 function seen({ state, files }: RequestRecord): unknown {
   const { stage, queuePosition, createdAt, submittedAt, startedAt, endedAt } = state;
-  const { error: failure, metrics, upstreamId, upstreamCalls, deliveredAfter } = state;
+  const { error: failure, metrics, upstreamId, upstreamCalls, deliveries } = state;
   return {
     ...{ stage, queuePosition, createdAt, submittedAt, startedAt, endedAt },
-    ...{ failure, metrics, upstreamId, upstreamCalls, deliveredAfter, files },
+    ...{ failure, metrics, upstreamId, upstreamCalls, deliveries, files },
   };
 }
 
@@ -215,9 +220,9 @@ describe("what is owed after", () => {
     ["running", "canceled by poll", "settle at +1 s"],
     ["storing", "file stored", "settle at +1 s"],
     ["storing", "file given up", "settle at +1 s"],
-    ["completed", "settled", "deliver:request at +1 s"],
-    ["failed", "settled", "deliver:request at +1 s"],
-    ["canceled", "settled", "deliver:request at +1 s"],
+    ["completed", "settled", "deliver:dlv_1 at +1 s"],
+    ["failed", "settled", "deliver:dlv_1 at +1 s"],
+    ["canceled", "settled", "deliver:dlv_1 at +1 s"],
   ])("%s: %s", (stage, name, rows) => {
     expect(owed(advanced(recordAt(stage), sample(name), LATER).record)).toBe(rows);
   });

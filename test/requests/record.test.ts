@@ -199,15 +199,19 @@ describe("a try that failed", () => {
 
   it("for the last time parks a delivery, which stays to be seen and can be owed again", () => {
     const settled = onward(recordAt("completed"), SETTLED);
-    const { record, tried } = withTry(settled, "deliver:request");
+    const { record, tried } = withTry(settled, "deliver:dlv_1");
     const tired = withRow(record, { ...tried, failures: DELIVER_RETRY_MS.length });
-    const step = failed(tired, tried, failure, LATER, 0.5);
-    expect(rowOf(step, "deliver:request")).toMatchObject({ parkedAt: LATER, failures: 10, leaseUntil: null });
-    expect(step.notes).toEqual([{ what: "delivery_parked", detail: { endpoint: "request" } }]);
+    const report = { status: 500, category: "server_error" };
+    const step = failed(tired, tried, { ...failure, report }, LATER, 0.5);
+    expect(rowOf(step, "deliver:dlv_1")).toMatchObject({ parkedAt: LATER, failures: 10, leaseUntil: null });
+    expect(step.record.state.deliveries).toMatchObject([{ status: "parked", attempts: 1 }]);
+    const detail = { delivery: "dlv_1", endpoint: "request", attempt: 1, status: 500, category: "server_error" };
+    expect(step.notes).toEqual([{ what: "delivery_parked", detail }]);
     const late: Try = { name: tried.name, leaseId: tried.leaseId };
-    expect(advanced(step.record, { type: "delivered", target: "request", attempts: 11 }, LATER, late).ignored).toBe(
-      STALE,
-    );
+    expect(
+      advanced(step.record, { type: "delivered", delivery: "dlv_1", status: 200, category: "accepted" }, LATER, late)
+        .ignored,
+    ).toBe(STALE);
   });
 });
 

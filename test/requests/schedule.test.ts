@@ -38,7 +38,7 @@ import { recordAt } from "../support/requests.ts";
 const NOW = 1_800_000_000_000;
 const KINDS: EffectKind[] = [
   ...(["submit", "poll", "fetch_result", "mirror", "hash"] as const),
-  ...(["settle", "deliver", "cancel", "expire"] as const),
+  ...(["settle", "deliver", "report", "cancel", "expire", "purge"] as const),
 ];
 
 function aRow(kind: EffectKind, changes: Partial<Effect> = {}): Effect {

@@ -7,7 +7,14 @@ import { requestAnswer } from "../../src/http/request-schemas.ts";
 import { describeOutput } from "../../src/requests/output.ts";
 import { advanced } from "../../src/requests/record.ts";
 import { baseUrlOf, requestText } from "../../src/requests/spell.ts";
-import type { RequestRecord, RequestState, RequestView, Stage, StartInput } from "../../src/requests/types.ts";
+import type {
+  RequestDelivery,
+  RequestRecord,
+  RequestState,
+  RequestView,
+  Stage,
+  StartInput,
+} from "../../src/requests/types.ts";
 import { endReported, LATER, onward, REQUEST, recordAt, STAGES, START_AT, STORED } from "../support/requests.ts";
 
 const VARIABLES = { MATON_API_KEY: "maton-key", SIGNING_KEY: "a-signing-key-of-at-least-32-bytes!" };
@@ -23,7 +30,7 @@ function configOf(variables: Record<string, string> = {}) {
 }
 
 function viewOf({ state, files }: RequestRecord, more: Partial<RequestView> = {}): RequestView {
-  return { state, files, output: null, payload: null, logs: null, deliveries: [], timelineSeq: 1, ...more };
+  return { state, files, output: null, payload: null, logs: null, timelineSeq: 1, ...more };
 }
 
 type Spelled = Record<string, unknown> & { output: unknown; files: Record<string, unknown>[] };
@@ -99,17 +106,34 @@ describe("the object", () => {
     expect((await spelled(viewOf(record), {}, true)).logs).toEqual([]);
   });
 
-  const row = { target: "request", failures: 3, parkedAt: null, lastFailure: "500" };
+  const ended = recordAt("completed", { webhookUrl: "https://example.com/hook" });
+  const own: RequestDelivery = {
+    ...{
+      id: "dlv_1",
+      target: "request",
+      eventId: "evt_1",
+      endedAt: ended.state.endedAt ?? 0,
+      status: "pending",
+      attempts: 3,
+    },
+    ...{ group: 0, replay: null },
+  };
 
-  it.each<[string, Partial<RequestState>, RequestView["deliveries"], object]>([
-    ["before the end", {}, [], { status: "pending", attempts: 0 }],
-    ["while tries go on", {}, [row], { status: "pending", attempts: 3 }],
-    ["after the last try", {}, [{ ...row, parkedAt: LATER }], { status: "failed", attempts: 3 }],
-    ["once it was taken", { deliveredAfter: 2 }, [], { status: "delivered", attempts: 2 }],
-    ["whatever other endpoints do", {}, [{ ...row, target: "whk_1" }], { status: "pending", attempts: 0 }],
-  ])("says how the caller's webhook stands %s", async (_when, state, deliveries, expected) => {
-    const record = recordAt("completed", { webhookUrl: "https://example.com/hook" });
-    const view = viewOf({ ...record, state: { ...record.state, ...state } }, { deliveries });
+  it.each<[string, RequestDelivery[], object]>([
+    ["before the end is booked", [], { status: "pending", attempts: 0, delivery_id: null }],
+    ["before the first try", [{ ...own, attempts: 0 }], { status: "pending", attempts: 0, delivery_id: "dlv_1" }],
+    ["while tries go on", [{ ...own, status: "failing" }], { status: "pending", attempts: 3, delivery_id: "dlv_1" }],
+    ["after the last try", [{ ...own, status: "parked" }], { status: "failed", attempts: 3, delivery_id: "dlv_1" }],
+    ["when it wants no more", [{ ...own, status: "gone" }], { status: "failed", attempts: 3, delivery_id: "dlv_1" }],
+    [
+      "once it was taken",
+      [{ ...own, status: "delivered" }],
+      { status: "delivered", attempts: 3, delivery_id: "dlv_1" },
+    ],
+    ["whatever endpoints do", [{ ...own, target: "whk_1" }], { status: "pending", attempts: 0, delivery_id: null }],
+    ["of an end that was taken back", [{ ...own, endedAt: 1 }], { status: "pending", attempts: 0, delivery_id: null }],
+  ])("says how the caller's webhook stands %s", async (_when, deliveries, expected) => {
+    const view = viewOf({ ...ended, state: { ...ended.state, deliveries } });
     expect((await spelled(view)).webhook).toEqual({ url: "https://example.com/hook", ...expected });
   });
 });

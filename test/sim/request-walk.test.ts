@@ -4,6 +4,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
+import { isOwed } from "../../src/requests/deliveries.ts";
+import { replayOf } from "../../src/requests/delivery-views.ts";
 import { advanced, begun, deferred, failed, type Step, type Try, withRow } from "../../src/requests/record.ts";
 import { alarmAt, attentionAt, nextDue, taken } from "../../src/requests/schedule.ts";
 import {
@@ -14,7 +16,7 @@ import {
   type RequestRecord,
   type UpstreamEnd,
 } from "../../src/requests/types.ts";
-import { aStart, SETTLED } from "../support/requests.ts";
+import { aStart, SETTLED, type Told } from "../support/requests.ts";
 
 const seed = Number(process.env.WALK_SEED ?? Date.now() % 1_000_000_007);
 const stepsWanted = Number(process.env.WALK_STEPS ?? 30_000);
@@ -145,9 +147,12 @@ function anOutcome(
     case "hash":
       return { type: "file_hashed", n: Number(row.target), sha256: "cd" };
     case "settle":
-      return { ...SETTLED, endpoints: dice.chance(0.5) ? ["request"] : [] };
+      return { ...SETTLED, deliveries: someDeliveries(dice, record) };
     case "deliver":
-      return { type: "delivered", target: row.target ?? "", attempts: 1 };
+      return { type: "delivered", delivery: row.target ?? "", status: 200, category: "accepted" };
+    case "report":
+      // Told and done: an event that changes nothing takes the row away.
+      return { type: "delivered", delivery: "none", status: 200, category: "accepted" };
     case "cancel":
       return dice.one<RequestEvent>([
         { type: "cancel_confirmed" },
@@ -162,9 +167,16 @@ function anOutcome(
   }
 }
 
+/** The caller's own address, and an endpoint now and then; the second end of a request makes new ones. */
+function someDeliveries(dice: Dice, { state }: RequestRecord): Told<"settled">["deliveries"] {
+  return ["request", "whk_1"]
+    .filter(() => dice.chance(0.5))
+    .map((target) => ({ id: `dlv_${state.deliveries.length}_${target}`, target, eventId: "evt_1" }));
+}
+
 /** What a purge of files or inputs comes to; that of a record begins with the order. */
 function aPurge({ target }: Effect): RequestEvent {
-  if (target === "files" || target === "inputs") return { type: "purged", target };
+  if (target === "files" || target === "inputs" || target === "deliveries") return { type: "purged", target };
   return { type: "deletion_ordered", forget: false };
 }
 
@@ -233,6 +245,14 @@ class Walk {
     const alarm = alarmAt(effects);
     for (const row of unparked) expect(alarm).toBeLessThanOrEqual(attentionAt(row));
     for (const row of effects) if (row.parkedAt !== null) expect(row.kind).toBe("deliver");
+    const owedDeliveries = state.deletion === null ? state.deliveries.filter(isOwed) : [];
+    expect(
+      unparked.filter((row) => row.kind === "deliver").map((row) => row.target),
+      "what is still to be told is owed, and nothing else",
+    ).toEqual(expect.arrayContaining(owedDeliveries.map(({ id }) => id)));
+    if (state.deletion === null) {
+      expect(unparked.filter((row) => row.kind === "deliver").length).toBe(owedDeliveries.length);
+    }
     if (state.stage === "completed") expect(files.every((file) => file.status !== "pending")).toBe(true);
     expect(new Set(effects.map((row) => row.name)).size).toBe(effects.length);
     expect(this.submits - this.notTaken, "at most one submit that may have been taken").toBeLessThanOrEqual(1);
@@ -284,7 +304,12 @@ class Walk {
         this.event({ type: "submit_lost", reason: "fault", graceMs: UNCERTAIN_GRACE_MS }, row);
         return;
       }
-      const failure = { reason: "fault", retryAfterMs: this.dice.chance(0.2) ? MINUTE_MS : null };
+      const replay = before.state.deliveries.find(({ id }) => id === row.target)?.replay ?? null;
+      const failure = {
+        ...{ reason: "fault", retryAfterMs: this.dice.chance(0.2) ? MINUTE_MS : null },
+        ...(row.kind === "deliver" && this.dice.chance(0.1) ? { final: true as const } : {}),
+        ...(row.kind === "deliver" && replay !== null ? { byHand: replay } : {}),
+      };
       this.take(failed(before, row, failure, this.now, this.dice.next()), before);
       return;
     }
@@ -303,12 +328,19 @@ class Walk {
     }
   }
 
+  /** Somebody sends a delivery once more, as the tracker lets them; or nobody does. */
+  replay(): RequestEvent | null {
+    const delivery = this.record.state.deliveries[this.dice.below(4)];
+    const wish = delivery && replayOf(this.record, delivery, null, this.now);
+    return typeof wish === "object" ? wish : null;
+  }
+
   step(): void {
     const roll = this.dice.next();
     if (roll < 0.45) this.takeRow();
     else if (roll < 0.75) this.answer();
     else if (roll < 0.85) {
-      const event = anOutsideEvent(this.dice);
+      const event = this.replay() ?? anOutsideEvent(this.dice);
       const first = this.event(event);
       if (event.type === "end_reported" && first.ignored === null) {
         const settled = this.record.state;
@@ -386,9 +418,12 @@ function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
     case "hash":
       return { type: "file_hashed", n: Number(row.target), sha256: "ab" };
     case "settle":
-      return { ...SETTLED, endpoints: [] };
+      return { ...SETTLED, deliveries: [] };
     case "deliver":
-      return { type: "delivered", target: row.target ?? "", attempts: 1 };
+      return { type: "delivered", delivery: row.target ?? "", status: 200, category: "accepted" };
+    case "report":
+      // Told and done: an event that changes nothing takes the row away.
+      return { type: "delivered", delivery: "none", status: 200, category: "accepted" };
     case "expire":
       return { type: "time_ran_out" };
     case "purge":

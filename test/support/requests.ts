@@ -89,7 +89,11 @@ export const RUNNING: Told<"progress_seen"> = {
 };
 /** The ledger's answer about a request whose price nobody knows. */
 export const UNKNOWN_BILL: Bill = { chargedMicro: null, source: "unknown", charged: null };
-export const SETTLED: Told<"settled"> = { type: "settled", endpoints: ["request"], bill: UNKNOWN_BILL };
+export const SETTLED: Told<"settled"> = {
+  type: "settled",
+  deliveries: [{ id: "dlv_1", target: "request", eventId: "evt_1" }],
+  bill: UNKNOWN_BILL,
+};
 export const STORED: Told<"file_stored"> = {
   type: "file_stored",
   n: 0,
@@ -128,9 +132,13 @@ export function onward(record: RequestRecord, ...events: RequestEvent[]): Reques
   return afterAll(record, events, LATER);
 }
 
-/** What a record owes, as text: "mirror:0 at +0 s, poll at +60 s", times from `now`. */
+/**
+ * What a record owes, as text: "mirror:0 at +0 s, poll at +60 s", times from `now`. The end of the deliveries' log in thirty
+ * days is left out: every settled request that told somebody owes it.
+ */
 export function owed({ effects }: Pick<RequestRecord, "effects">, now = START_AT): string {
   return effects
+    .filter(({ name }) => name !== "purge:deliveries")
     .map(({ name, dueAt }) => `${name} at +${(dueAt - now) / 1_000} s`)
     .sort()
     .join(", ");

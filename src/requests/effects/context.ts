@@ -3,6 +3,8 @@
 
 import type { Config, Env } from "../../env.ts";
 import type { UploadLog } from "../../mirror/uploads.ts";
+import type { AttemptEntry, DeliveryLog, TriedDelivery } from "../delivery-log.ts";
+import type { DeliveryFailure } from "../record.ts";
 import type { TextName } from "../store.ts";
 import type { RequestEvent, RequestRecord, RequestView, StoredText, Watch } from "../types.ts";
 
@@ -13,7 +15,11 @@ export interface EffectContext {
   /** The rows as they are now: read again after every await. */
   record(): RequestRecord;
   text(name: TextName): StoredText | null;
-  keepText(name: TextName, stored: StoredText): void;
+  /** The event of an end as it was sent; see DeliveryLog. */
+  event: DeliveryLog["event"];
+  keepEvent: DeliveryLog["keepEvent"];
+  /** The latest try of a delivery, which told how it stands. */
+  lastAttempt(delivery: string): AttemptEntry | null;
   /** What readers would see now. */
   view(): RequestView;
   /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
@@ -28,8 +34,15 @@ export interface EffectContext {
 
 export type EffectOutcome =
   /** It came to something the machine should know. Texts are saved in the event's own transaction. */
-  | { kind: "happened"; event: RequestEvent; texts?: Partial<Record<TextName, StoredText>>; calls?: number }
-  | { kind: "failed"; reason: string; retryAfterMs: number | null; final?: true; ours?: true; calls?: number }
+  | {
+      kind: "happened";
+      event: RequestEvent;
+      texts?: Partial<Record<TextName, StoredText>>;
+      calls?: number;
+      /** A delivery's try: logged in the same transaction, whatever has become of its row. */
+      tried?: TriedDelivery;
+    }
+  | ({ kind: "failed"; calls?: number; tried?: TriedDelivery } & DeliveryFailure)
   /** No turn yet, or its turn is over for now; not a failure. */
   | { kind: "turned_away"; until: number }
   /** The request has moved on and the row has nothing left to do. */

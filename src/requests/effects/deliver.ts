@@ -1,85 +1,107 @@
-// The `deliver` effect: the end of a request told to whoever asked to hear of it. Id and body are kept before the first try,
-// so that every try sends the same bytes; they belong to one end, because a recovered request ends a second time.
-// So far the only target is "request", the caller's own webhook_url; endpoints of the team get theirs beside it.
+// The `deliver` effect: the end of a request told to one of those who want to hear of it, and `report`, which tells the team how
+// that stands. Id and body of the event are kept before the first try and shared by all targets, so that every try sends the
+// same bytes; they belong to one end, because a recovered request ends a second time.
 
 import { askTeam } from "../../access/team.ts";
-import { newId } from "../../ids.ts";
-import { deliver } from "../../relay/deliver.ts";
-import { endEvent } from "../../relay/event.ts";
+import { type DeliverAnswer, deliver } from "../../relay/deliver.ts";
+import { type EventFormat, endEvent } from "../../relay/event.ts";
+import { endEventType } from "../../relay/event-types.ts";
 import { guardRules } from "../../relay/rules.ts";
+import type { KeptEvent, TriedAnswer, TriedDelivery } from "../delivery-log.ts";
 import { baseUrlOf, spellRequest } from "../spell.ts";
-import type { Effect, RequestState } from "../types.ts";
-import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-
-/** The target that stands for the request's own `webhook_url`. */
-const REQUEST_TARGET = "request";
-
-/** What is kept as text "event": JSON of this. `endedAt` says which end it tells of. */
-interface KeptEvent {
-  id: string;
-  endedAt: number;
-  body: string;
-}
+import type { Effect, RequestDelivery } from "../types.ts";
+import type { EffectContext, EffectOutcome } from "./context.ts";
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const delivery = deliveryOf(context, effect);
+  const event = delivery && (await eventOf(context, delivery));
+  if (delivery === null || event === null) return { kind: "obsolete" };
   const { state } = context.record();
-  if (effect.target !== REQUEST_TARGET || state.webhookUrl === null) return { kind: "obsolete" };
-  const event = await eventOf(context, state);
-  if (event === null) return movedOn(context);
-  const secrets = await askTeam(context.env, state.team, (team) => team.webhookSecrets());
+  // Asked at every try: an address that was changed, a secret that leaked, an endpoint that was turned off count at once.
+  const target = await askTeam(context.env, state.team, (team) => team.deliveryTarget({ deliveryId: delivery.id }));
+  const tried = (answer: TriedAnswer): TriedDelivery => {
+    const { id, group, replay } = delivery;
+    return { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.takes - 1 };
+  };
+  if (target.kind === "gone") return outcomeOf(delivery, tried(disabled(target.reason, context.now())));
+  if (target.notBefore !== null && target.notBefore > context.now()) {
+    return { kind: "turned_away", until: target.notBefore };
+  }
+  const url = target.url ?? state.webhookUrl;
+  if (url === null) return { kind: "obsolete" };
   const answer = await deliver({
-    url: state.webhookUrl,
-    eventId: event.id,
-    body: event.body,
-    secrets,
-    now: () => context.now(),
+    ...{ url, eventId: event.id, body: event.body, secrets: target.secrets, headers: target.headers },
+    now: context.now,
     guard: guardRules(context.config, state.origin),
   });
-  if (context.record().state.endedAt !== event.endedAt) return movedOn(context);
-  switch (answer.kind) {
-    case "taken":
-      return happened({ type: "delivered", target: REQUEST_TARGET, attempts: effect.failures + 1 });
-    case "later":
-      return { kind: "failed", reason: answer.reason, retryAfterMs: answer.retryAfterMs };
-    case "gone":
-      return { kind: "failed", reason: answer.reason, retryAfterMs: null, final: true };
-  }
+  return outcomeOf(delivery, tried(answer));
 }
 
-/** The end in question is no longer the end. A later one, if there is one already, is told next by the same row. */
-function movedOn(context: EffectContext): EffectOutcome {
-  return context.record().state.endedAt === null ? { kind: "obsolete" } : { kind: "turned_away", until: context.now() };
+/** Tells the team how a delivery stands. Owed until it is heard, and always about the latest. */
+export async function runReport(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const delivery = deliveryOf(context, effect);
+  if (delivery === null || delivery.status === "pending") return { kind: "obsolete" };
+  const { state } = context.record();
+  const last = context.lastAttempt(delivery.id);
+  const report = {
+    ...{ deliveryId: delivery.id, requestId: state.id, outcome: delivery.status, attempts: delivery.attempts },
+    ...{ status: last?.status ?? null, category: last?.category ?? "overtaken", at: last?.at ?? context.now() },
+  };
+  await askTeam(context.env, state.team, (team) => team.deliveryReported(report));
+  return { kind: "obsolete" };
 }
 
-/** The event of this end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
-async function eventOf(context: EffectContext, state: RequestState): Promise<KeptEvent | null> {
-  const { endedAt } = state;
-  if (endedAt === null) return null;
-  const kept = keptEvent(context, endedAt);
+function deliveryOf(context: EffectContext, { target }: Effect): RequestDelivery | null {
+  return context.record().state.deliveries.find(({ id }) => id === target) ?? null;
+}
+
+function outcomeOf({ id, replay }: RequestDelivery, tried: TriedDelivery): EffectOutcome {
+  const report = { status: tried.status, category: tried.category };
+  if (tried.kind === "taken") return { kind: "happened", event: { type: "delivered", delivery: id, ...report }, tried };
+  return {
+    ...{ kind: "failed", reason: tried.reason, retryAfterMs: tried.retryAfterMs, report, tried },
+    ...(tried.kind === "gone" ? { final: true as const } : {}),
+    ...(replay === null ? {} : { byHand: replay }),
+  };
+}
+
+function disabled(reason: string, at: number): TriedAnswer {
+  const nothing: Omit<DeliverAnswer, "category" | "reason"> = {
+    ...{ kind: "gone", retryAfterMs: null, at, ms: 0, url: "", status: null, reply: null, location: null },
+  };
+  return { ...nothing, category: "disabled", reason };
+}
+
+/** Every receiver reads the same format so far; fal's own shape is for those who gave a `fal_webhook`. */
+export function formatFor(_delivery: RequestDelivery): EventFormat {
+  return "standard";
+}
+
+/** The event of this delivery's end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
+async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<KeptEvent | null> {
+  const { eventId: id, endedAt } = delivery;
+  const format = formatFor(delivery);
+  const kept = context.event(id, format);
   if (kept !== null) return kept;
-  const body = await bodyOf(context, endedAt);
-  if (body === null || context.record().state.endedAt !== endedAt) return null;
-  // A try that was believed lost may have been faster meanwhile: what it sent is what counts.
-  const first = keptEvent(context, endedAt);
-  if (first !== null) return first;
-  const event: KeptEvent = { id: newId("evt"), endedAt, body };
-  context.keepText("event", { at: "row", text: JSON.stringify(event) });
-  return event;
+  const made = await eventNow(context, endedAt, format);
+  if (made === null || context.record().state.endedAt !== endedAt) return null;
+  context.keepEvent({ ...made, id, format });
+  // Another target's try may have been faster: what it kept is what counts.
+  return context.event(id, format);
 }
 
-function keptEvent(context: EffectContext, endedAt: number): KeptEvent | null {
-  const stored = context.text("event");
-  if (stored?.at !== "row") return null;
-  const event = JSON.parse(stored.text) as KeptEvent;
-  return event.endedAt === endedAt ? event : null;
-}
-
-/** The body as of now. An output that lies in R2 is far above what an event may hold, so it is not even read. */
-async function bodyOf(context: EffectContext, endedAt: number): Promise<string | null> {
+/** The event as of now. An output that lies in R2 is far above what an event may hold, so it is not even read. */
+async function eventNow(
+  context: EffectContext,
+  endedAt: number,
+  format: EventFormat,
+): Promise<Pick<KeptEvent, "type" | "body"> | null> {
   const { config } = context;
   const view = context.view();
   const { stage, origin, recoveredAt } = view.state;
-  if (stage !== "completed" && stage !== "failed" && stage !== "canceled") return null;
+  if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
+    return null;
+  const outcome = { outcome: stage, recovered: recoveredAt !== null };
   const requestText = await spellRequest({
     view,
     output: view.output?.at === "row" ? view.output.text : null,
@@ -88,5 +110,11 @@ async function bodyOf(context: EffectContext, endedAt: number): Promise<string |
     signingKeys: config.SIGNING_KEY,
   });
   const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
-  return endEvent({ outcome: stage, recovered: recoveredAt !== null, endedAt, requestText, outputLeftOut });
+  switch (format) {
+    case "standard":
+      return {
+        type: endEventType(stage, outcome.recovered),
+        body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }),
+      };
+  }
 }

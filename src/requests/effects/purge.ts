@@ -26,6 +26,8 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
       await dropStoredText(context, "payload");
       await abortUploads(context);
       return (await purged(context, [outputPrefix(state.team, state.id)])) ?? happened({ type: "purged", target });
+    case "deliveries":
+      return happened({ type: "purged", target });
     case "inputs":
       await dropStoredText(context, "input");
       return happened({ type: "purged", target });

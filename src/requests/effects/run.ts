@@ -3,7 +3,7 @@
 
 import type { Effect } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { runDeliver } from "./deliver.ts";
+import { runDeliver, runReport } from "./deliver.ts";
 import { runHash, runMirror } from "./files.ts";
 import { runCancel, runPoll } from "./follow.ts";
 import { runPurge } from "./purge.ts";
@@ -27,6 +27,8 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
       return runSettle(context, effect);
     case "deliver":
       return runDeliver(context, effect);
+    case "report":
+      return runReport(context, effect);
     case "cancel":
       return runCancel(context, effect);
     case "purge":

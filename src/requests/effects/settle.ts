@@ -35,8 +35,9 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     hasWebhook: state.webhookUrl !== null,
   });
   await tellAboutWebhooks(context.env, state).catch(() => undefined);
-  const endpoints = state.webhookUrl === null ? [] : ["request"];
-  return happened({ type: "settled", endpoints, bill: billOf(state, settled) }, bought === null ? 0 : 1);
+  const { eventId } = settled;
+  const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
+  return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, bought === null ? 0 : 1);
 }
 
 /** The ledger's answer as the request keeps it. Of a 422 the plan decided whether it is charged; the rest is as it was said. */
