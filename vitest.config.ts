@@ -62,11 +62,16 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "worker", include: ["test/**/*.workerd.test.ts"], exclude: ["test/sandbox/**"] },
+        test: {
+          name: "worker",
+          include: ["test/**/*.workerd.test.ts"],
+          exclude: ["test/sandbox/**"],
+          setupFiles: ["test/support/quiet.ts"],
+        },
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./sandbox/wrangler.toml" } })],
-        test: { name: "sandbox", include: ["test/sandbox/**/*.test.ts"] },
+        test: { name: "sandbox", include: ["test/sandbox/**/*.test.ts"], setupFiles: ["test/support/quiet.ts"] },
       },
       {
         test: {
