@@ -3,6 +3,7 @@
 
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import { falAlone, matonRoutes } from "./compat/maton-routes.ts";
 import { proxyRoutes } from "./compat/proxy.ts";
 import { queueRoutes } from "./compat/queue-routes.ts";
 import { falRefusal } from "./compat/refusal.ts";
@@ -53,6 +54,7 @@ const apiRoutes: readonly Route[] = [
   ...queueRoutes("/fal/queue"),
   ...runRoutes,
   ...proxyRoutes,
+  ...matonRoutes,
 ];
 
 /** Every declared route: what the API description is made from, and what tests run over. */
@@ -63,6 +65,7 @@ export function createApp(): Hono<AppEnv> {
   app.use(callId);
   app.use(cors);
   app.use("/fal/*", falWords);
+  app.use("/maton/*", falWords, falAlone);
   mount(app, healthRoutes);
   app.use(configured);
   mount(app, apiRoutes);

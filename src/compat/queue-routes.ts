@@ -5,7 +5,7 @@ import * as z from "zod";
 import { submitHeaders } from "../http/request-schemas.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
-import { type Asked, submitToQueue } from "./submit.ts";
+import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
 
 const named = z.object({ app: z.string(), id: z.string() });
 const webhookQuery = z.looseObject({
@@ -23,10 +23,15 @@ export const SUBMIT_ERRORS = [
   ...(["quota_exceeded", "rate_limited", "idempotency_mismatch", "conflict", "gone", "internal"] as const),
 ] as const;
 
-/** The five calls of fal's queue. URLs in answers begin with the origin that the caller used, and this prefix. */
+/**
+ * The five calls of fal's queue. URLs in answers begin with the origin that the caller used, and this prefix; a configured
+ * BASE_URL comes before it, because behind a proxy only that is where the caller stands.
+ */
 export function queueRoutes(prefix: `/${string}`): readonly Route[] {
   const request = `${prefix}/:app{.+}/requests/:id` as const;
-  const asked = ({ url }: { url: URL }): Asked => ({ base: `${url.origin}${prefix}`, query: url.searchParams });
+  const asked = ({ url, config }: Pick<CompatCall, "url" | "config">): Asked => {
+    return { base: `${config().BASE_URL ?? url.origin}${prefix}`, query: url.searchParams };
+  };
   const result = (path: `/${string}`): Route =>
     defineRoute({
       method: "GET",

@@ -2,7 +2,7 @@
 // Decides nothing; what fal refuses at once is refused in its words.
 
 import type * as z from "zod";
-import type { Refusal } from "../errors.ts";
+import { type Refusal, refusal } from "../errors.ts";
 import { limitHeaders } from "../http/limit-headers.ts";
 import type { submitHeaders } from "../http/request-schemas.ts";
 import type { Call } from "../http/route.ts";
@@ -10,6 +10,7 @@ import { submitWork } from "../http/submit-work.ts";
 import { printTree } from "../json.ts";
 import { submitRequest } from "../requests/submit.ts";
 import type { RequestView } from "../requests/types.ts";
+import { CONNECTION_ID } from "../upstream/connections.ts";
 import { falJson } from "./refusal.ts";
 import { failureResponse } from "./result.ts";
 import { failureOf, finalFailure, submittedText } from "./words.ts";
@@ -42,11 +43,15 @@ export async function startRun(
   { kind: "started"; view: RequestView; headers: Record<string, string> } | Extract<CompatOutcome, { refusal: Refusal }>
 > {
   const { caller, url, headers, bodyTree } = call;
+  const connection = connectionOf(call);
+  if (connection !== null && !CONNECTION_ID.test(connection)) {
+    return { refusal: refusal("invalid_request", "`Maton-Connection` is no connection id.") };
+  }
   const webhookUrl = query.get("fal_webhook") ?? undefined;
   const asked = await submitWork({
-    ...{ caller, headers, config: call.config(), origin: url.origin, model, webhookUrl },
+    ...{ caller, headers, config: call.config(), origin: url.origin, model, webhookUrl, connection },
     ...{ input: bodyTree, plainInput: call.body },
-    said: JSON.stringify([model, printTree(bodyTree), webhookUrl]),
+    said: JSON.stringify([model, printTree(bodyTree), webhookUrl, connection]),
   });
   if (asked.kind === "refused") return { refusal: asked.refusal };
   call.releaseBody();
@@ -67,4 +72,9 @@ export async function submitToQueue(call: SubmitCall, model: string, { base, que
     return { response: failureResponse(finalFailure(failure), view.state, headers) };
   }
   return { response: falJson(200, submittedText(view, base), { "x-fal-request-id": view.state.id, ...headers }) };
+}
+
+/** The Maton connection that the caller named. Only admins choose whose account pays; for all others it is as if they had not. */
+function connectionOf({ request, caller }: CompatCall): string | null {
+  return caller.scopes.includes("admin") ? request.headers.get("Maton-Connection") : null;
 }

@@ -26,6 +26,8 @@ export interface FalError {
   retryable: boolean;
 }
 
+/** Maton's answer where there is no active connection (maton-ai/api-gateway-skill:SKILL.md). */
+const NO_CONNECTION = 400;
 /** For ends that fal has no status for: no client takes it for a reason to try again. */
 export const FAILED_FOR_GOOD = 424;
 
@@ -116,7 +118,8 @@ function isStartTimeout({ upstreamStatus, upstreamType }: RequestError): boolean
 
 /** fal's own status, but for what is not about this request: the operator's account, or something that fal does not know. */
 function replayedStatus({ code, upstreamStatus }: RequestError): number {
-  const isAccounts = code === "misconfigured" || code === "connection_missing" || upstreamStatus === 401;
+  if (code === "connection_missing") return upstreamStatus ?? NO_CONNECTION;
+  const isAccounts = code === "misconfigured" || upstreamStatus === 401;
   if (!isAccounts && upstreamStatus !== null && upstreamStatus >= 400 && upstreamStatus <= 599) return upstreamStatus;
   const own = ERRORS[code].status;
   return isAccounts || own >= 500 ? FAILED_FOR_GOOD : own;

@@ -36,6 +36,8 @@ export interface SubmitAsked {
   webhookUrl?: string | undefined;
   priority?: "normal" | "low" | undefined;
   startTimeoutS?: number | undefined;
+  /** The Maton connection to use, where the caller may choose one. */
+  connection?: string | null;
   /** All that was said, as text: equal posts are told by it. */
   said: string;
 }
@@ -79,6 +81,7 @@ export async function submitWork(asked: SubmitAsked): Promise<{ kind: "ready"; w
       ...(priority === undefined ? {} : { priority }),
       ...(runnerHint === undefined ? {} : { runnerHint }),
       ...(noRetry === undefined ? {} : { noRetry }),
+      ...(asked.connection == null ? {} : { connection: asked.connection }),
     },
     startTimeoutS:
       asked.startTimeoutS ?? headers["x-fal-request-start-timeout"] ?? headers["x-fal-request-timeout"] ?? null,
