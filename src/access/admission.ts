@@ -8,6 +8,7 @@ import type { Books } from "./books.ts";
 import { actingFault, scopeFault, teamFault, userFault } from "./credentials.ts";
 import { identify, keyAllowsModel } from "./identity.ts";
 import type { IndexedRequest } from "./index-store.ts";
+import { bookInputFiles, inputFilesDemand, inputFilesFault } from "./input-files.ts";
 import type { LedgerLine } from "./ledger-store.ts";
 import type { Measures } from "./measures.ts";
 import { microOf, moneyText } from "./money.ts";
@@ -80,7 +81,9 @@ export function admit(books: Books, input: AdmitInput, now: number): AdmitAnswer
   if ("refusal" in offer) return refused(offer.refusal);
   const { price, estimatedMicro } = offer;
 
-  const demand = { requests: 1, usdMicro: estimatedMicro } as const;
+  const filesFault = inputFilesFault(books, input.files, identity, now);
+  if (filesFault !== null) return refused(filesFault);
+  const demand = { requests: 1, usdMicro: estimatedMicro, ...inputFilesDemand(input.files) } as const;
   const quota = check(plan.limits, (id) => books.ledger.counter(id), subjects, demand, now);
   if (quota.kind === "over") {
     const limits = limitsNow(books, identity, subjects, now);
@@ -102,6 +105,7 @@ export function admit(books: Books, input: AdmitInput, now: number): AdmitAnswer
     ...{ sweepAt: now + UNSTARTED_SWEEP_MS, endedAt: null, erasedAt: null },
   };
   books.index.insert(request);
+  bookInputFiles(books, input, identity, subjects, now);
   books.usage.add(usageKeys({ bookedAt: now, model, user, keyId, tags }), { requests: 1 });
   rememberPost(books, input, identity, subjects, now);
   const answer = admitted(books, identity, subjects, { request, line, replayed: false }, now);

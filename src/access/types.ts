@@ -3,6 +3,7 @@
 
 import type { Refusal } from "../errors.ts";
 import type { EndEventType } from "../relay/event-types.ts";
+import type { InputFiles } from "./input-files.ts";
 import type { KeyKind } from "./keys.ts";
 import type { Measures } from "./measures.ts";
 import type { Plan } from "./plan.ts";
@@ -123,6 +124,7 @@ export interface AdmitInput extends ActingFor {
   planHash: string;
   /** The worst case of the input that will be sent; null: the plan's rules refuse it, so only a replay can be answered. */
   measures: Measures | null;
+  files: InputFiles;
   idempotencyKey: string | null;
   /** SHA-256 of all that makes the post what it is, model and user included; compared when it comes again. */
   bodyHash: string;

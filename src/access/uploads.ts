@@ -3,13 +3,12 @@
 // Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
 
 import { type Refusal, refusal } from "../errors.ts";
-import { DAY_MS, INPUTS_DAYS_DEFAULT, UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES, UPLOAD_URL_MS } from "../limits.ts";
+import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES, UPLOAD_URL_MS } from "../limits.ts";
 import { actingAs, quotaRefusal, stoppedFault } from "./admission.ts";
 import type { Books } from "./books.ts";
-import type { Plan } from "./plan.ts";
 import { check, type QuotaAnswer, resizeUpload, uploadRoom } from "./quota.ts";
 import type { ActingFor, Refused } from "./types.ts";
-import { GONE, typeFault } from "./upload-rules.ts";
+import { GONE, sizeFault, termsOf, typeFault } from "./upload-rules.ts";
 import type { Upload, UploadPart, UploadTerms } from "./upload-store.ts";
 
 export interface AnnouncedUpload extends ActingFor {
@@ -174,29 +173,6 @@ export function inputFile(
   const upload = books.uploads.byId(id);
   if (upload === null || books.uploads.isOver(id, now)) return { kind: "gone" };
   return upload.storedAt === null ? { kind: "missing" } : { kind: "found", upload };
-}
-
-/** What a plan says about the files of somebody who is under it now. */
-export function termsOf(planName: string, { uploads, retention }: Plan): UploadTerms {
-  const { max_bytes: maxBytes, types } = uploads;
-  const keepMs = (retention.inputs_days ?? INPUTS_DAYS_DEFAULT) * DAY_MS;
-  return { plan: planName, maxBytes, types, keepMs, takes: [], partsType: null };
-}
-
-/** Why a file of that size is not taken, or null. `what` begins the sentence. */
-export function sizeFault(what: string, bytes: number, { maxBytes, plan }: UploadTerms): Refusal | null {
-  if (bytes === 0)
-    return refusal("invalid_request", `${what} is 0 bytes: there is nothing to store.`, {
-      hint: "Send the file's bytes, e.g. `curl -T file.png {upload_url}`.",
-    });
-  if (bytes <= maxBytes) return null;
-  return refusal(
-    "payload_too_large",
-    `${what} is ${bytes} bytes, and plan "${plan}" takes files of at most ${maxBytes}.`,
-    {
-      hint: `Send a smaller file, or have an admin raise \`uploads.max_bytes\` with PUT /v1/plans/${plan}.`,
-    },
-  );
 }
 
 function openUpload(

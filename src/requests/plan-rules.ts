@@ -21,17 +21,17 @@ interface Judgeable {
 
 /**
  * Applies the plan's rules and asks Team, again under the new plan when Team says that there is one. What the rules refuse
- * is asked about too (`measures` null): the plan at hand may be seconds old, and a replay is answered whatever it says.
+ * is asked about too (`ruled` null): the plan at hand may be seconds old, and a replay is answered whatever it says.
  */
 export async function askUnderPlan<A extends { kind: string }>(
   known: PlanInUse,
   work: Judgeable,
-  ask: (planHash: string, measures: Measures | null) => Promise<A | PlanChanged>,
+  ask: (planHash: string, ruled: Extract<Judged, { kind: "ok" }> | null) => Promise<A | PlanChanged>,
 ): Promise<{ answer: A | Refused; judged: Judged }> {
   let plan = known;
   for (let tries = 1; tries <= PLAN_TRIES; tries++) {
     const judged = judge(plan, work);
-    const answer = await ask(plan.hash, judged.kind === "ok" ? judged.measures : null);
+    const answer = await ask(plan.hash, judged.kind === "ok" ? judged : null);
     if (!isPlanChanged(answer)) return { answer, judged };
     plan = answer;
   }

@@ -8,11 +8,13 @@ import type { Price } from "../access/prices.ts";
 import type { LimitState } from "../access/quota.ts";
 import { askTeam } from "../access/team.ts";
 import type { ActingFor, AdmitAnswer, Credential, PlanInUse, QuoteAnswer, Refused } from "../access/types.ts";
-import type { Env } from "../env.ts";
+import { type Env, requireConfig } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { type JsonTree, printTree } from "../json.ts";
 import { SECOND_MS, START_RETRY_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
+import type { InlineFile } from "../mirror/inline.ts";
+import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 import { begun } from "./record.ts";
 import { trackerFor } from "./stub.ts";
@@ -67,7 +69,8 @@ export async function quoteRequest(
 ): Promise<Quote | Refused> {
   const { team, credential, model } = work;
   const judgeable = { ...work, webhookUrl: null };
-  const ask = async (planHash: string, measures: Measures | null): Promise<QuoteAnswer> => {
+  const ask = async (planHash: string, ruled: { measures: Measures } | null): Promise<QuoteAnswer> => {
+    const measures = ruled?.measures ?? null;
     return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
   };
   const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(work.plan, judgeable, ask);
@@ -80,8 +83,16 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
   const requestId = env.TRACKER.newUniqueId().toString();
   const { credential, user, visitor, ip, tags, model, idempotencyKey, bodyHash } = work;
   const post = { credential, user, visitor, ip, tags, requestId, model, idempotencyKey, bodyHash };
-  const ask = async (planHash: string, measures: Measures | null): Promise<AdmitAnswer> => {
-    return askTeam(env, work.team, (stub) => stub.admit({ ...post, planHash, measures }));
+  const config = requireConfig(env);
+  let inline: InlineFile[] = [];
+  const ask = async (planHash: string, ruled: { tree: JsonTree; measures: Measures } | null): Promise<AdmitAnswer> => {
+    const found = await filesOf(config, work.team, requestId, ruled?.tree ?? null);
+    if (found.kind === "refused") return found;
+    const { files } = found;
+    inline = found.inline;
+    return askTeam(env, work.team, (stub) =>
+      stub.admit({ ...post, planHash, measures: ruled?.measures ?? null, files }),
+    );
   };
   const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(work.plan, work, ask);
   if (admitted.kind === "refused") {
@@ -110,8 +121,16 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     retention: admitted.retention,
     admittedAt: admitted.admittedAt,
   };
-  const started = await startUntilCertain(env, request, printTree(judged.tree));
   const { replayed, limits } = admitted;
+  if (replayed && inline.length > 0) {
+    // Its files lie in R2 already, or were let go since: an input is stored by the start that takes it.
+    const view = await startedBefore(env, work.team, id);
+    if (view !== null) return { kind: "accepted", view, replayed, limits };
+  }
+  const started = await startUntilCertain(env, request, async () => {
+    await storeInline({ bucket: env.FILES, config }, { team: work.team, request: id }, judged.tree, inline);
+    return printTree(judged.tree);
+  });
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
   if (started.kind === "gone") return { kind: "refused", refusal: deletedPost(id), limits };
   await askTeam(env, work.team, (team) => team.release(id));
@@ -129,7 +148,7 @@ async function startedBefore(env: Env, team: string, id: string): Promise<Reques
 async function startUntilCertain(
   env: Env,
   request: Omit<StartInput, "input">,
-  inputText: string,
+  inputText: () => Promise<string>,
 ): Promise<{ kind: "started"; view: RequestView } | { kind: "closed" | "gone" }> {
   const { id, team } = request;
   const giveUpAt = Date.now() + START_RETRY_MS;
@@ -143,7 +162,7 @@ async function startUntilCertain(
         const view = (await trackerFor(env, id).read({ team, user: null })) as RequestView | null;
         if (view !== null) return { kind: "started", view };
       }
-      input ??= await keepText(env.FILES, { team, request: id, name: "input" }, inputText);
+      input ??= await keepText(env.FILES, { team, request: id, name: "input" }, await inputText());
       const answer = await trackerFor(env, id).start({ ...request, input });
       return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: answer.kind };
     } catch (fault) {

@@ -163,7 +163,7 @@ describe("users", () => {
       const requestId = env.TRACKER.newUniqueId().toString();
       const post = { credential: { kind: "key", digest } as const, user, visitor: null, ip: null, tags: { who: user } };
       const rest = { model: MODEL, planHash, measures: { ...NOTHING_MEASURED, megapixels: 1 }, bodyHash: requestId };
-      await stub.admit({ ...post, ...rest, requestId, idempotencyKey: null });
+      await stub.admit({ ...post, ...rest, files: { used: [], inline: [] }, requestId, idempotencyKey: null });
       await stub.settle(anEnd(requestId, "take"));
       ids.push(requestId);
     }

@@ -37,7 +37,9 @@ describe("a team", () => {
     expect(await team.identify(credential)).toMatchObject(refused);
     expect(await team.me(acting)).toMatchObject(refused);
     const post = { ...acting, requestId: "r", model: "m/n", planHash: "", measures: NOTHING_MEASURED };
-    expect(await team.admit({ ...post, idempotencyKey: null, bodyHash: "" })).toMatchObject(refused);
+    expect(
+      await team.admit({ ...post, files: { used: [], inline: [] }, idempotencyKey: null, bodyHash: "" }),
+    ).toMatchObject(refused);
     expect(await team.settle(anEnd("r", "take"))).toMatchObject({ kind: "settled", chargedMicro: null });
     await team.started("r");
     await team.release("r");

@@ -43,7 +43,7 @@ async function admitAlone(over: Partial<AdmitInput> = {}): Promise<string> {
   const credential = { kind: "key", digest: await keyDigest(team.key) } as const;
   const known = await bindings.TEAM.getByName(team.id).identify(credential);
   const answer = await bindings.TEAM.getByName(team.id).admit({
-    ...{ credential, visitor: null, ip: null, measures: NOTHING_MEASURED },
+    ...{ credential, visitor: null, ip: null, measures: NOTHING_MEASURED, files: { used: [], inline: [] } },
     planHash: known.kind === "known" ? known.identity.planHash : "unknown",
     requestId: bindings.TRACKER.newUniqueId().toString(),
     model: POST.model,

@@ -89,6 +89,7 @@ export class TestTeam {
       model: MODEL,
       planHash: changes.planHash ?? (await this.planHash(credential)),
       measures: NOTHING_MEASURED,
+      files: { used: [], inline: [] },
       idempotencyKey: null,
       bodyHash: "body",
       ...changes,
