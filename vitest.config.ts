@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: "rules",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts", "test/sandbox/**", "test/process/**"],
+          exclude: ["test/**/*.workerd.test.ts", "test/sandbox/**", "test/process/**", "test/clients/**"],
         },
       },
       {
@@ -76,7 +76,7 @@ export default defineConfig({
       {
         test: {
           name: "process",
-          include: ["test/process/**/*.test.ts"],
+          include: ["test/process/**/*.test.ts", "test/clients/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -11,6 +11,7 @@ import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { SUBMIT_ERRORS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 import { type Asked, type CompatOutcome, submitToQueue } from "./submit.ts";
+import { beginUpload } from "./upload.ts";
 
 const QUEUE = "https://queue.fal.run";
 const target = z.string().max(4_096).optional().describe("The URL of fal that the client would call.");
@@ -72,7 +73,7 @@ export const proxyRoutes: readonly Route[] = [
     headers: submitHeaders.extend({ "x-fal-target-url": target }),
     body: z.looseObject({}).describe("The model's own input, or what an upload is to be."),
     answers: { 200: { description: "As fal answers." } },
-    errors: SUBMIT_ERRORS,
+    errors: [...SUBMIT_ERRORS, "unsupported_media_type"],
     async handle(call): Promise<CompatOutcome> {
       const given = call.headers["x-fal-target-url"];
       const named = read("POST", given);
@@ -83,6 +84,9 @@ export const proxyRoutes: readonly Route[] = [
           return run(call, named.model, asked(given).query);
         case "run_stream":
           return runStream(call, named.model, asked(given).query);
+        case "upload":
+        case "multipart_upload":
+          return beginUpload(call);
         case "token":
           return { refusal: NO_TOKENS };
         default:

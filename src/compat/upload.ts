@@ -1,0 +1,32 @@
+// An upload as fal's clients begin one: `initiate` and `initiate-multipart` give a URL of ours that takes the bytes, and the one
+// for the model's input (fal-ai/fal-js:libs/client/src/storage.ts). Bytes and parts go to http/uploads.ts.
+// Accepted loss: the client's lifecycle headers; the plan says how long files stay.
+
+import * as z from "zod";
+import { refusal } from "../errors.ts";
+import { parseFields } from "../fields.ts";
+import { userFor } from "../http/auth.ts";
+import { openUpload } from "../uploads/open.ts";
+import { falJson } from "./refusal.ts";
+import type { CompatOutcome, SubmitCall } from "./submit.ts";
+
+const announced = z.looseObject({
+  file_name: z.string().min(1).max(1_000),
+  content_type: z.string().max(200).nullish(),
+});
+
+/** Answers `{ upload_url, file_url }`. Both ways of sending begin alike: the upload URL takes a whole file or parts. */
+export async function beginUpload(call: SubmitCall): Promise<CompatOutcome> {
+  const { caller, env, url, headers } = call;
+  const wish = parseFields(announced, call.body, "body");
+  if (!wish.ok) return { refusal: refusal("invalid_request", wish.detail) };
+  const acting = userFor(caller.user, headers["sluice-user"]);
+  if (acting.kind === "refused") return { refusal: acting.refusal };
+  const { team, credential, visitor, ip } = caller;
+  const opened = await openUpload(env, {
+    ...{ team, credential, visitor, ip, user: acting.user, tags: { ...headers["sluice-tags"], ...caller.tags } },
+    ...{ fileName: wish.value.file_name, contentType: wish.value.content_type ?? null, size: null, origin: url.origin },
+  });
+  if (opened.kind === "refused") return { refusal: opened.refusal };
+  return { response: falJson(200, JSON.stringify({ upload_url: opened.uploadUrl, file_url: opened.fileUrl })) };
+}
