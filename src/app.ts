@@ -34,6 +34,7 @@ import { teamRoutes } from "./http/teams.ts";
 import { tokenRoutes } from "./http/tokens.ts";
 import { uploadRoutes, uploadTargets } from "./http/uploads.ts";
 import { usageRoutes } from "./http/usage.ts";
+import { webhookRoutes } from "./http/webhooks.ts";
 
 const apiRoutes: readonly Route[] = [
   ...requestRoutes,
@@ -50,6 +51,7 @@ const apiRoutes: readonly Route[] = [
   ...peopleRoutes,
   ...alertRoutes,
   ...auditRoutes,
+  ...webhookRoutes,
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),
   ...runRoutes,

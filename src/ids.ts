@@ -8,6 +8,8 @@ export const REQUEST_ID = /^[0-9a-f]{64}$/;
 
 /** An upload that was announced by itself; one inside a request is called after it (mirror/input-urls.ts). */
 export const UPLOAD_ID = /^upl_[0-9A-Za-z]{20}$/;
+/** As `newId` spells a delivery's. */
+export const DELIVERY_ID = /^dlv_[0-9A-Za-z]{20}$/;
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

@@ -255,6 +255,13 @@ export const BACKLOG_RAMP_MS = [
   { untilMs: 10 * MINUTE_MS, spacingMs: 200 },
   { untilMs: HOUR_MS, spacingMs: 100 },
 ] as const;
+/** Turns at recovering endpoints that a team remembers: at ten a second, more than come within an hour. */
+export const BACKLOG_TURNS_MAX = 50_000;
+/** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
+export const REPLAY_BATCH_ROWS = 50;
+export const REPLAY_GAP_MS = 5 * SECOND_MS;
+/** Events of a team that are sent side by side, one to an endpoint. */
+export const TEAM_DELIVERY_LANES = 4;
 /** Deliveries, their attempts and the event feed are kept this long: what was missed is found after a holiday. */
 export const DELIVERY_KEEP_MS = 30 * DAY_MS;
 export const EVENT_KEEP_MS = 30 * DAY_MS;

@@ -2,10 +2,10 @@
 // Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
 // Synchronous over the stores, with the clock passed in.
 
-import { newId } from "../ids.ts";
 import { HOUR_MS, MINUTE_MS } from "../limits.ts";
 import type { LimitAlert } from "./admin-types.ts";
 import type { Books } from "./books.ts";
+import { type TeamNews, tellTeam } from "./event-desk.ts";
 import { moneyText } from "./money.ts";
 import type { LimitScope } from "./plan.ts";
 import type { LimitState, Subjects } from "./quota.ts";
@@ -29,24 +29,32 @@ export function giveAlerts(
     // A refusal for want of money is the end of a limit, also when a few cents of it are left.
     const isOver = refused.includes(state.name);
     for (const percent of percents) {
-      if (isOver || state.used * 100 >= state.limit * percent) giveAlert(books, state, subject, percent, now);
+      if (isOver || state.used * 100 >= state.limit * percent) {
+        giveAlert(books, state, { subject, tags: tagOf(state.scope, subjects) }, percent, now);
+      }
     }
   }
 }
 
-function giveAlert(books: Books, state: LimitState, subject: string, percent: number, now: number): void {
+function giveAlert(
+  books: Books,
+  state: LimitState,
+  { subject, tags }: { subject: string; tags: Record<string, string> },
+  percent: number,
+  now: number,
+): void {
   const window = windowEnd(state, now);
   if (!books.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
-  books.events.add({
-    id: newId("evt"),
+  const news: TeamNews = {
     type: "limit.reached",
-    at: now,
     data: {
       ...{ limit_name: state.name, scope: state.scope, subject, percent },
       ...{ limit_usd: moneyText(state.limit), used_usd: moneyText(state.used) },
       reset: state.resetAt === null ? null : new Date(state.resetAt).toISOString(),
     } satisfies LimitAlert,
-  });
+    tags,
+  };
+  tellTeam(books, news, now);
 }
 
 /** What names the window for the once: sliding ones have no end of their own, so the clock's stands in. */
@@ -54,6 +62,12 @@ function windowEnd({ window, resetAt }: LimitState, now: number): number {
   const slidingMs = window === "1m" ? MINUTE_MS : window === "1h" ? HOUR_MS : null;
   if (slidingMs !== null) return (Math.floor(now / slidingMs) + 1) * slidingMs;
   return resetAt ?? 0;
+}
+
+/** The tag that a limit counts by: who asks to hear of that tag alone hears of its limits too. */
+function tagOf(scope: LimitScope, { tags }: Subjects): Record<string, string> {
+  const name = scope.startsWith("tag:") ? scope.slice("tag:".length) : null;
+  return name === null ? {} : { [name]: tags[name] ?? "" };
 }
 
 /** Whom a limit counts, as people know it; null for those who are nobody's concern. */

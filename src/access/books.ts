@@ -9,8 +9,10 @@ import { IndexStore } from "./index-store.ts";
 import { IssuerStore } from "./issuer-store.ts";
 import { KeyStore } from "./key-store.ts";
 import { LedgerStore } from "./ledger-store.ts";
+import { OutboxStore } from "./outbox-store.ts";
 import { PeopleStore } from "./people-store.ts";
 import { PriceStore } from "./price-store.ts";
+import { ReplayJobStore } from "./replay-job-store.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { TeamStore } from "./team-store.ts";
 import { UploadStore } from "./upload-store.ts";
@@ -30,6 +32,8 @@ export interface Books {
   events: EventStore;
   endpoints: EndpointStore;
   deliveries: DeliveryStore;
+  outbox: OutboxStore;
+  replayJobs: ReplayJobStore;
   audit: AuditStore;
 }
 
@@ -48,6 +52,8 @@ export function openBooks(sql: SqlStorage): Books {
     events: new EventStore(sql),
     endpoints: new EndpointStore(sql),
     deliveries: new DeliveryStore(sql),
+    outbox: new OutboxStore(sql),
+    replayJobs: new ReplayJobStore(sql),
     audit: new AuditStore(sql),
   };
 }

@@ -10,7 +10,7 @@ export function encodeCursor(position: ListPosition): string {
 }
 
 /** The position that a cursor names, or null for text that is none of ours. */
-export function decodeCursor(text: string): ListPosition | null {
+export function decodeCursor(text: string, idShape = REQUEST_ID): ListPosition | null {
   if (!/^[A-Za-z0-9_-]{1,200}$/.test(text)) return null;
   let plain: string;
   try {
@@ -19,6 +19,6 @@ export function decodeCursor(text: string): ListPosition | null {
     return null;
   }
   const [createdAt = "", id = "", ...rest] = plain.split(".");
-  if (!/^[0-9]{1,15}$/.test(createdAt) || !REQUEST_ID.test(id) || rest.length > 0) return null;
+  if (!/^[0-9]{1,15}$/.test(createdAt) || !idShape.test(id) || rest.length > 0) return null;
   return { createdAt: Number(createdAt), id };
 }

@@ -2,22 +2,46 @@
 // heard here. Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
 
 import { refusal } from "../errors.ts";
-import { DELIVERY_KEEP_MS } from "../limits.ts";
+import { DAY_MS, DELIVERY_KEEP_MS, ENDPOINT_DISABLE_AFTER_MS } from "../limits.ts";
+import { TEST_EVENT_TYPE, type TeamEventType } from "../relay/event-types.ts";
+import { scrubLink } from "../relay/scrub.ts";
 import type { Actor } from "./admin-types.ts";
+import type { BacklogPacer } from "./backlog-pacer.ts";
 import type { Books } from "./books.ts";
-import { checkAt, type Heard, heard } from "./endpoint-health.ts";
+import { checkAt, heard, verdictOf } from "./endpoint-health.ts";
 import { targetOf } from "./endpoints.ts";
-import type { DeliveryReport, DeliveryTarget, Endpoint, ReplayRoad } from "./webhook-types.ts";
+import { tellTeam } from "./event-desk.ts";
+import type {
+  Delivery,
+  DeliveryReport,
+  DeliveryTarget,
+  DisabledReason,
+  Endpoint,
+  ReplayRoad,
+} from "./webhook-types.ts";
+
+/** Who disables endpoints when nobody does, as the audit names it. */
+const SYSTEM: Actor = { id: "system", ip: null };
+const NOTICE_TYPE: TeamEventType = "endpoint.failing";
+const SKIPPED = "skipped";
 
 /** A receiver that answers so wants no more, ever. */
 const GONE_STATUS = 410;
 
-export function deliveryTarget(books: Books, deliveryId: string, now: number): DeliveryTarget {
+/** Where a delivery goes now; a test goes to a disabled endpoint too. */
+export function deliveryTarget(books: Books, pacer: BacklogPacer, deliveryId: string, now: number): DeliveryTarget {
   const delivery = books.deliveries.byId(deliveryId);
   if (delivery === null) return { kind: "gone", reason: "unknown" };
-  if (delivery.endpointId !== null) return targetOf(books.endpoints.byId(delivery.endpointId), null, now);
-  const secrets = [books.team.webhookSecret()];
-  return { kind: "known", url: null, secrets, headers: {}, endpointId: null, notBefore: null };
+  if (delivery.endpointId === null) {
+    const secrets = [books.team.webhookSecret()];
+    return { kind: "known", url: null, secrets, headers: {}, endpointId: null, notBefore: null };
+  }
+  if (delivery.state === "gone" && delivery.category === SKIPPED) return { kind: "gone", reason: SKIPPED };
+  const found = books.endpoints.byId(delivery.endpointId);
+  const endpoint = found !== null && delivery.eventType === TEST_EVENT_TYPE ? { ...found, disabled: null } : found;
+  const target = targetOf(endpoint, now);
+  if (target.kind === "gone" || endpoint === null) return target;
+  return { ...target, notBefore: pacer.turn(endpoint, deliveryId, now) };
 }
 
 /** The same again changes nothing: neither the index nor what is counted of the endpoint. */
@@ -26,16 +50,83 @@ export function deliveryReported(books: Books, report: DeliveryReport): void {
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
   books.deliveries.report(report);
   const endpoint = delivery.endpointId === null ? null : books.endpoints.byId(delivery.endpointId);
-  if (endpoint === null || endpoint.disabled !== null) return;
-  const failed = delivery.state === "failing" ? "failed_again" : "failed";
-  noteHealth(books, endpoint, report, report.outcome === "delivered" ? "delivered" : failed);
+  if (endpoint !== null && endpoint.disabled === null) noteHealth(books, endpoint, delivery, report);
 }
 
-function noteHealth(books: Books, endpoint: Endpoint, { outcome, status, at }: DeliveryReport, what: Heard): void {
-  if (outcome === "gone" && status !== GONE_STATUS) return;
-  const health = heard(endpoint.health, what, at);
-  books.endpoints.setHealth(endpoint.id, health, checkAt(health));
-  if (outcome === "gone") books.endpoints.setDisabled(endpoint.id, { at, reason: "gone" });
+/**
+ * What a report says about the endpoint. Tests say nothing, and a failure to tell of failing endpoints none that would be told
+ * of again. A `gone` without the receiver's own word is our doing.
+ */
+function noteHealth(books: Books, endpoint: Endpoint, before: Delivery, { outcome, status, at }: DeliveryReport): void {
+  const isWish = outcome === "gone" && status === GONE_STATUS;
+  const isQuiet = before.eventType === TEST_EVENT_TYPE || before.eventType === NOTICE_TYPE;
+  if (isWish) disable(books, endpoint, "gone", at);
+  else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
+  else {
+    const failed = before.state === "failing" ? "failed_again" : "failed";
+    const health = heard(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
+    books.endpoints.setHealth(endpoint.id, health, checkAt(health));
+  }
+}
+
+/** Judges the runs of failures that are due: a notice, another before the end, the end. */
+export function judgeEndpoints(books: Books, now: number): void {
+  for (const endpoint of books.endpoints.toCheck(now)) {
+    const { id, health } = endpoint;
+    const verdict = endpoint.disabled === null ? verdictOf(health, now) : "nothing";
+    switch (verdict) {
+      case "nothing":
+        books.endpoints.setHealth(id, health, endpoint.disabled === null ? laterThan(checkAt(health), now) : null);
+        break;
+      case "tell_failing":
+      case "tell_disabling_soon": {
+        const told = {
+          ...health,
+          told: verdict === "tell_failing" ? ("failing" as const) : ("disabling_soon" as const),
+        };
+        books.endpoints.setHealth(id, told, checkAt(told));
+        notice(books, endpoint, told.told, now);
+        break;
+      }
+      case "disable":
+        disable(books, endpoint, "failing", now);
+        break;
+    }
+  }
+}
+
+/** A check that is due and changes nothing must not ring again at once. */
+function laterThan(at: number | null, now: number): number | null {
+  return at !== null && at > now ? at : null;
+}
+
+function disable(books: Books, endpoint: Endpoint, reason: Exclude<DisabledReason, "by_hand">, now: number): void {
+  books.endpoints.setDisabled(endpoint.id, { at: now, reason });
+  books.endpoints.setHealth(endpoint.id, endpoint.health, null);
+  books.audit.note(SYSTEM, "webhook.disabled", endpoint.id, { reason }, now);
+  notice(books, endpoint, reason === "gone" ? "disabled_gone" : "disabled_failing", now);
+}
+
+type Notice = "failing" | "disabling_soon" | "disabled_failing" | "disabled_gone";
+
+/** Tells the feed and the other endpoints that ask. The URL goes without what may be a secret in it. */
+function notice(books: Books, { id, url, description, health }: Endpoint, what: Notice, now: number): void {
+  const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString());
+  const { failingSince, lastSuccessAt, failures } = health;
+  const isOver = what === "disabled_failing" || what === "disabled_gone";
+  const data = {
+    ...{ endpoint_id: id, url: scrubLink(url), description },
+    state: isOver ? "disabled" : what,
+    reason: what === "disabled_gone" ? "it answered 410" : "only failures",
+    ...{ failing_since: isoTime(failingSince), last_success_at: isoTime(lastSuccessAt), failed_deliveries: failures },
+    disables_at: isOver || failingSince === null ? null : isoTime(failingSince + ENDPOINT_DISABLE_AFTER_MS),
+  };
+  tellTeam(books, { type: NOTICE_TYPE, data, about: id }, now);
+}
+
+/** What is still on its way to an endpoint is not tried again unless somebody asks for it. */
+export function skipBacklog(books: Books, endpointId: string, now: number): void {
+  books.deliveries.skip(endpointId, SKIPPED, now);
 }
 
 /** Puts a delivery on its way once more. Who sends it asks `deliveryTarget` as ever. */
@@ -46,14 +137,14 @@ export function beginReplay(
 ): ReplayRoad {
   const delivery = books.deliveries.byId(deliveryId);
   if (delivery === null) {
-    const hint = `Deliveries are kept for ${DELIVERY_KEEP_MS / 86_400_000} days; GET /v1/deliveries lists them.`;
+    const hint = `Deliveries are kept for ${DELIVERY_KEEP_MS / DAY_MS} days; GET /v1/deliveries lists them.`;
     return {
       kind: "refused",
       refusal: refusal("not_found", "There is no such delivery, or it has expired.", { hint }),
     };
   }
   if (delivery.endpointId !== null) {
-    const target = targetOf(books.endpoints.byId(delivery.endpointId), null, now);
+    const target = targetOf(books.endpoints.byId(delivery.endpointId), now);
     if (target.kind === "gone") {
       const hint = target.reason === "disabled" ? `POST /v1/webhooks/${delivery.endpointId}/enable first.` : undefined;
       const detail = `The delivery's endpoint is ${target.reason}.`;
@@ -62,6 +153,9 @@ export function beginReplay(
   }
   books.deliveries.reopen(deliveryId, replayId, now);
   if (replayId === null) books.audit.note(by, "delivery.replayed", deliveryId, {}, now);
-  if (delivery.requestId === null) throw new Error("events of the team are not delivered yet");
-  return { kind: "tracker", requestId: delivery.requestId };
+  if (delivery.requestId !== null) return { kind: "tracker", requestId: delivery.requestId };
+  const row = books.outbox.byId(deliveryId);
+  // What is owed anyway is only hastened: its schedule goes on.
+  if (row !== null) books.outbox.put({ ...row, dueAt: now, replay: row.dueAt === null || row.replay });
+  return { kind: "sent" };
 }

@@ -1,7 +1,8 @@
 // The SQL of the delivery index: one line for each event and place, coarse; what each try saw is kept where it was made.
 // Imports types. Decides nothing; every method is synchronous.
 
-import type { Delivery, DeliveryReport, DeliveryState } from "./webhook-types.ts";
+import type { ListPosition } from "./index-store.ts";
+import type { Delivery, DeliveryFilter, DeliveryReport, DeliveryState } from "./webhook-types.ts";
 
 type DeliveryRow = {
   id: string;
@@ -56,17 +57,80 @@ export class DeliveryStore {
     );
   }
 
+  /** One page, newest first, after `position`. */
+  list(filter: DeliveryFilter, position: ListPosition | null, limit: number): Delivery[] {
+    const { condition, values } = conditionOf(filter);
+    const beyond = position === null ? "" : "AND (created_at, id) < (?, ?)";
+    const query = `SELECT ${COLUMNS} FROM delivery WHERE ${condition} ${beyond} ORDER BY created_at DESC, id DESC LIMIT ?`;
+    const after = position === null ? [] : [position.createdAt, position.id];
+    return this.#sql
+      .exec<DeliveryRow>(query, ...values, ...after, limit)
+      .toArray()
+      .map(deliveryOf);
+  }
+
+  /** What a bulk replay goes over, oldest first, after `position`: nothing that was made after it began. */
+  toReplay(filter: DeliveryFilter, position: ListPosition | null, begunAt: number, limit: number): Delivery[] {
+    const { condition, values } = conditionOf(filter);
+    const query = `SELECT ${COLUMNS} FROM delivery WHERE ${condition} AND created_at <= ? AND (created_at, id) > (?, ?)
+       ORDER BY created_at, id LIMIT ?`;
+    const { createdAt, id } = position ?? { createdAt: 0, id: "" };
+    return this.#sql
+      .exec<DeliveryRow>(query, ...values, begunAt, createdAt, id, limit)
+      .toArray()
+      .map(deliveryOf);
+  }
+
+  /** Puts a line back as it was. */
+  restore({ id, state, category, updatedAt, replayId }: Delivery): void {
+    this.#sql.exec(
+      "UPDATE delivery SET state = ?, category = ?, updated_at = ?, replay_id = ? WHERE id = ?",
+      ...[state, category, updatedAt, replayId, id],
+    );
+  }
+
   /** On its way once more; the job that sent it is noted. */
   reopen(id: string, replayId: string | null, at: number): void {
     const state: DeliveryState = "pending";
-    const query = "UPDATE delivery SET state = ?, replay_id = coalesce(?, replay_id), updated_at = ? WHERE id = ?";
+    const query =
+      "UPDATE delivery SET state = ?, category = NULL, replay_id = coalesce(?, replay_id), updated_at = ? WHERE id = ?";
     this.#sql.exec(query, state, replayId, at, id);
+  }
+
+  skip(endpointId: string, category: string, at: number): void {
+    this.#sql.exec(
+      `UPDATE delivery SET state = 'gone', category = ?, updated_at = ?
+       WHERE endpoint_id = ? AND state IN ('pending', 'failing')`,
+      ...[category, at, endpointId],
+    );
   }
 
   cleanUp(before: number, limit: number): void {
     const over = "SELECT id FROM delivery WHERE created_at < ? AND updated_at < ? ORDER BY created_at LIMIT ?";
     this.#sql.exec(`DELETE FROM delivery WHERE id IN (${over})`, before, before, limit);
   }
+}
+
+/** `undelivered` is asked for in the words of its index, so that a rare line is found without reading them all. */
+function conditionOf({ endpointId, requestId, eventType, state, from, to }: DeliveryFilter): {
+  condition: string;
+  values: (string | number)[];
+} {
+  const where: string[] = [];
+  const values: (string | number)[] = [];
+  const also = (condition: string, ...bound: (string | number)[]) => {
+    where.push(condition);
+    values.push(...bound);
+  };
+  if (endpointId !== undefined) also("endpoint_id = ?", endpointId);
+  if (requestId !== undefined) also("request_id = ?", requestId);
+  if (eventType !== undefined) also("event_type = ?", eventType);
+  if (state === "undelivered") also("state <> 'delivered' AND state <> 'pending'");
+  else if (state === "delivered") also("state = 'delivered'");
+  else if (state !== undefined) also("state <> 'delivered' AND state = ?", state);
+  if (from !== undefined) also("created_at >= ?", from);
+  if (to !== undefined) also("created_at < ?", to);
+  return { condition: where.length === 0 ? "TRUE" : where.join(" AND "), values };
 }
 
 function deliveryOf(row: DeliveryRow): Delivery {

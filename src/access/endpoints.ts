@@ -49,10 +49,10 @@ export function summaryOf({ secrets: _secrets, headers, origin: _origin, ...show
   return { ...shown, headerNames: Object.keys(headers) };
 }
 
-/** Where a delivery to this endpoint goes now; `notBefore` is the caller's to say. */
-export function targetOf(endpoint: Endpoint | null, notBefore: number | null, now: number): DeliveryTarget {
+/** Where a delivery to this endpoint goes, whenever it may. */
+export function targetOf(endpoint: Endpoint | null, now: number): DeliveryTarget {
   if (endpoint === null) return { kind: "gone", reason: "deleted" };
   if (endpoint.disabled !== null) return { kind: "gone", reason: "disabled" };
   const { id, url, headers, secrets } = endpoint;
-  return { kind: "known", url, secrets: validSecrets(secrets, now), headers, endpointId: id, notBefore };
+  return { kind: "known", url, secrets: validSecrets(secrets, now), headers, endpointId: id, notBefore: null };
 }

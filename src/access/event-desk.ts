@@ -3,7 +3,7 @@
 
 import { newId } from "../ids.ts";
 import { DELIVERY_KEEP_MS } from "../limits.ts";
-import type { EndEventType } from "../relay/event-types.ts";
+import type { TeamEventType } from "../relay/event-types.ts";
 import type { Books } from "./books.ts";
 import { wants } from "./endpoints.ts";
 import type { IndexedRequest } from "./index-store.ts";
@@ -45,6 +45,39 @@ export function tellEnd(books: Books, request: IndexedRequest, input: SettleInpu
   return { eventId, deliveries };
 }
 
+/** An event of the team: what is told of, which tags it carries, which endpoint is not told because it is the subject. */
+export interface TeamNews {
+  type: TeamEventType;
+  data: Record<string, unknown>;
+  tags?: Readonly<Record<string, string>>;
+  about?: string;
+}
+
+/** Tells an event of the team itself. Team's alarm sends it: whoever calls this arms it. */
+export function tellTeam(books: Books, { type, data, tags = {}, about }: TeamNews, now: number): void {
+  const event = { id: newId("evt"), type, at: now, data };
+  books.events.add(event);
+  for (const endpoint of books.endpoints.all()) {
+    const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, type, tags);
+    if (asks) sendToOne(books, endpoint, event, now);
+  }
+}
+
+/** Puts one event on its way to one endpoint, whatever that asks to hear of; answers the delivery's id. */
+export function sendToOne(
+  books: Books,
+  { id: endpointId }: Endpoint,
+  event: { id: string; type: string; at: number; data: Record<string, unknown> },
+  now: number,
+): string {
+  const delivery = newDelivery({ endpointId, requestId: null, eventId: event.id, eventType: event.type }, now);
+  books.deliveries.insert(delivery);
+  const body = JSON.stringify({ type: event.type, timestamp: new Date(event.at).toISOString(), data: event.data });
+  const owed = { dueAt: now, failures: 0, replay: false, leaseUntil: null };
+  books.outbox.put({ deliveryId: delivery.id, endpointId, eventId: event.id, body, ...owed });
+  return delivery.id;
+}
+
 /**
  * Whether an endpoint gets deliveries at all. A disabled one gets them too: none is tried, but they are its backlog, which
  * whoever enables it may want. After as long as deliveries are kept there would be no end to it.
@@ -54,7 +87,7 @@ function isHeard({ disabled }: Endpoint, now: number): boolean {
 }
 
 function newDelivery(
-  what: { endpointId: string | null; requestId: string | null; eventId: string; eventType: EndEventType },
+  what: Pick<Delivery, "endpointId" | "requestId" | "eventId" | "eventType">,
   now: number,
 ): Delivery {
   const untried = { state: "pending", attempts: 0, status: null, category: null, replayId: null } as const;

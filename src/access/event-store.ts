@@ -1,19 +1,47 @@
 // The SQL of a team's event feed, and of which alerts were given. An event is never edited.
 // Imports types. Decides nothing; every method is synchronous.
 
+import { EVENT_KEEP_MS } from "../limits.ts";
 import type { TeamEvent } from "./admin-types.ts";
+import type { FeedEvent } from "./webhook-types.ts";
 
 type EventRow = { id: string; type: string; at: number; data: string };
 
 export class EventStore {
   readonly #sql: SqlStorage;
+  #added = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
   }
 
   add({ id, type, at, data }: TeamEvent): void {
+    this.#added = true;
     this.#sql.exec("INSERT INTO event (id, type, at, data) VALUES (?, ?, ?, ?)", id, type, at, JSON.stringify(data));
+  }
+
+  /** Oldest first, after a place in the feed; of all types, or of these. */
+  after(seq: number, types: readonly string[] | null, limit: number): FeedEvent[] {
+    const query = `SELECT seq, id, type, at, data FROM event
+       WHERE seq > ?1 AND (?2 IS NULL OR type IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?3`;
+    return this.#sql
+      .exec<EventRow & { seq: number }>(query, seq, types === null ? null : JSON.stringify(types), limit)
+      .toArray()
+      .map((row) => ({ ...row, type: row.type as TeamEvent["type"], data: JSON.parse(row.data) as TeamEvent["data"] }));
+  }
+
+  /** The places of the oldest and the newest event; 1 and 0 before there are any. */
+  bounds(): { first: number; last: number } {
+    const query = "SELECT min(seq) AS first, max(seq) AS last FROM event";
+    const { first, last } = this.#sql.exec<{ first: number | null; last: number | null }>(query).one();
+    return { first: first ?? 1, last: last ?? 0 };
+  }
+
+  /** Whether something was added since this was last asked: who holds the feed is told then. */
+  takeNews(): boolean {
+    const added = this.#added;
+    this.#added = false;
+    return added;
   }
 
   /** Newest first. */
@@ -35,5 +63,9 @@ export class EventStore {
   cleanUp(now: number, limit: number): void {
     const over = "SELECT name FROM alert_given WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
     this.#sql.exec(`DELETE FROM alert_given WHERE name IN (${over})`, now, limit);
+    // The newest stays, so that the feed's places go on from it.
+    const oldest = "SELECT seq FROM (SELECT seq, at FROM event ORDER BY seq LIMIT ?) WHERE at < ?";
+    const query = `DELETE FROM event WHERE seq IN (${oldest}) AND seq < (SELECT max(seq) FROM event)`;
+    this.#sql.exec(query, limit, now - EVENT_KEEP_MS);
   }
 }

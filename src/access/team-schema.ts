@@ -282,6 +282,42 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX upload_use_of ON upload_use (upload_id);
   `,
+  `
+  -- Events of the team itself on their way to endpoints. due_at null: nothing is owed, the body is kept for a replay.
+  CREATE TABLE outbox (
+    delivery_id TEXT PRIMARY KEY,
+    endpoint_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    due_at INTEGER,
+    failures INTEGER NOT NULL,
+    replay INTEGER NOT NULL,
+    lease_until INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+
+  -- attempt: JSON of what a try of these came to.
+  CREATE TABLE attempt (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    attempt TEXT NOT NULL
+  );
+  CREATE INDEX attempt_of_delivery ON attempt (delivery_id);
+
+  -- Bulk replays. due_at: when the next piece is due; null once it is over.
+  CREATE TABLE replay_job (
+    id TEXT PRIMARY KEY,
+    filter TEXT NOT NULL,
+    state TEXT NOT NULL,
+    position TEXT,
+    counts TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    due_at INTEGER
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

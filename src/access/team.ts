@@ -3,17 +3,18 @@
 // Knows trackers only through env's binding; its alarm asks them about requests that nobody has told the end of. The only
 // fetch is for issuers' keys.
 
-import { DurableObject } from "cloudflare:workers";
 import { type Env, requireConfig } from "../env.ts";
 import {
   ALARM_BUDGET_MS,
   CLEAN_UP_BATCH_ROWS,
+  DELIVERY_KEEP_MS,
   OPEN_SWEEP_MS,
   SAFETY_ALARM_MS,
   SWEEP_BATCH_ROWS,
   UNSTARTED_SWEEP_MS,
 } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
+import { guardRules } from "../relay/rules.ts";
 import { askAgain } from "../stubs.ts";
 import type {
   Actor,
@@ -30,9 +31,10 @@ import type {
   UserSummary,
 } from "./admin-types.ts";
 import { actingAs, admit, limitsNow, quote } from "./admission.ts";
+import { BacklogPacer } from "./backlog-pacer.ts";
 import { type Books, openBooks } from "./books.ts";
 import { UNKNOWN_KEY } from "./credentials.ts";
-import { beginReplay, deliveryReported, deliveryTarget } from "./delivery-desk.ts";
+import { judgeEndpoints } from "./delivery-desk.ts";
 import { NOTHING_TOLD } from "./event-desk.ts";
 import { type IdentifyAnswer, identify } from "./identity.ts";
 import { countMint, IssuerKeyRing, putIssuer, removeIssuer } from "./issuer-desk.ts";
@@ -41,8 +43,10 @@ import type { KeptIssuer } from "./issuer-store.ts";
 import type { Issuer } from "./issuers.ts";
 import { freezeKey, type KeyAnswer, type KeyText, makeTeamKey, revokeKey, rotateKey } from "./key-admin.ts";
 import { type KeyKind, keyDigest, makeKey, makeWebhookSecret } from "./keys.ts";
+import { sendDue } from "./outbox.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan } from "./plan.ts";
 import { type Price, type PriceTable, priceFor } from "./prices.ts";
+import { runReplayJob } from "./replay-jobs.ts";
 import { listRequests } from "./request-list.ts";
 import { release, settle, settleByWord } from "./settlement.ts";
 import {
@@ -57,6 +61,7 @@ import {
   userSummary,
 } from "./team-admin.ts";
 import { hasTables, migrate } from "./team-schema.ts";
+import { type TeamRoom, TeamWebhooks } from "./team-webhooks.ts";
 import type {
   ActingFor,
   AdmitAnswer,
@@ -73,7 +78,6 @@ import type {
   SettleInput,
 } from "./types.ts";
 import * as uploads from "./uploads.ts";
-import type { Delivery, DeliveryReport, DeliveryTarget, ReplayRoad } from "./webhook-types.ts";
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
 export function teamFor(env: Env, teamId: string): DurableObjectStub<Team> {
@@ -93,18 +97,26 @@ const FIRST_KEY: KeyWish = {
   ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
 };
 
-export class Team extends DurableObject<Env> {
+export class Team extends TeamWebhooks {
   readonly #books: Books;
   /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
   #exists: boolean;
   /** When the alarm rings, as far as this instance has set or seen it. */
   #armedFor: number | null = null;
   readonly #issuerKeys = new IssuerKeyRing();
+  protected override readonly room: TeamRoom;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { sql } = ctx.storage;
     this.#books = openBooks(sql);
+    this.room = {
+      ...{ books: this.#books, pacer: new BacklogPacer() },
+      decide: (absent, decision) => this.#decide(absent, decision),
+      ask: (decision) => this.#ask(decision),
+      transact: (work) => this.#transact(work),
+      arm: () => this.#arm(),
+    };
     this.#exists = hasTables(sql);
     if (!this.#exists) return;
     migrate(ctx.storage);
@@ -336,29 +348,6 @@ export class Team extends DurableObject<Env> {
     return this.#ask((now) => countMint(this.#books, exchange, now));
   }
 
-  // --- Webhooks --------------------------------------------------------------------------------------------------
-
-  /** Where a delivery goes now. Asked at every try. */
-  deliveryTarget({ deliveryId }: { deliveryId: string }): DeliveryTarget {
-    const unknown: DeliveryTarget = { kind: "gone", reason: "unknown" };
-    return this.#decide(unknown, (now) => deliveryTarget(this.#books, deliveryId, now));
-  }
-
-  /** A delivery's first failure, or its outcome. */
-  deliveryReported(report: DeliveryReport): void {
-    this.#decide(undefined, () => deliveryReported(this.#books, report));
-  }
-
-  /** A line of the delivery index. */
-  delivery({ deliveryId }: { deliveryId: string }): Delivery | null {
-    return this.#exists ? this.#books.deliveries.byId(deliveryId) : null;
-  }
-
-  /** Puts a delivery on its way once more, and says who sends it. `replayId`: the job that does. */
-  beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): ReplayRoad {
-    return this.#ask((now) => beginReplay(this.#books, replay, now));
-  }
-
   // --- Uploads ---------------------------------------------------------------------------------------------------
 
   announceUpload(input: uploads.AnnouncedUpload): ReturnType<typeof uploads.announce> {
@@ -401,18 +390,38 @@ export class Team extends DurableObject<Env> {
   /** Asks about what nobody told, and cleans up. Never throws: after too many failures an alarm is dropped for good. */
   override async alarm(): Promise<void> {
     const now = Date.now();
+    let retryAt = 0;
     try {
       this.#armedFor = now + SAFETY_ALARM_MS;
       await this.ctx.storage.setAlarm(this.#armedFor);
-      await this.#sweep(now);
-      const { ledger, replays, keys, events } = this.#books;
+      await Promise.all([this.#sweep(now), this.#send(now), runReplayJob(this.room, this.env)]);
+      const { ledger, replays, keys, events, deliveries, outbox, replayJobs } = this.#books;
       for (const store of [ledger, replays, keys, events]) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
+      for (const store of [deliveries, outbox, replayJobs]) store.cleanUp(now - DELIVERY_KEEP_MS, CLEAN_UP_BATCH_ROWS);
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
+      // What is due now failed now: to ring at once would only do so again.
+      retryAt = Date.now() + UNSTARTED_SWEEP_MS;
     }
-    this.#armedFor = this.#books.index.nextSweepAt();
+    const due = this.#nextDueAt();
+    this.#armedFor = due === null ? null : Math.max(due, retryAt);
     if (this.#armedFor === null) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(this.#armedFor);
+  }
+
+  /** Webhooks: runs of failures are judged, and events of the team go out. */
+  async #send(now: number): Promise<void> {
+    this.#decide(undefined, () => judgeEndpoints(this.#books, now));
+    const config = requireConfig(this.env);
+    await sendDue({ ...this.room, guard: (origin) => guardRules(config, origin) }, now);
+  }
+
+  /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
+  #nextDueAt(): number | null {
+    const { index, outbox, endpoints, replayJobs } = this.#books;
+    const dues = [index.nextSweepAt(), outbox.nextDueAt(), endpoints.nextCheckAt(), replayJobs.nextDueAt()];
+    const due = dues.filter((at) => at !== null);
+    return due.length === 0 ? null : Math.min(...due);
   }
 
   async #sweep(now: number): Promise<void> {
@@ -444,13 +453,26 @@ export class Team extends DurableObject<Env> {
 
   /** The same where there is something to say about a team that is not there. */
   #decide<T>(absent: T, decision: (now: number) => T): T {
-    if (!this.#exists) return absent;
-    return this.ctx.storage.transactionSync(() => decision(Date.now()));
+    return this.#exists ? this.#transact(decision) : absent;
+  }
+
+  /** What joined the event feed is told to its holds afterwards, so that a broken socket cannot undo it. */
+  #transact<T>(work: (now: number) => T): T {
+    const result = this.ctx.storage.transactionSync(() => work(Date.now()));
+    if (!this.#books.events.takeNews()) return result;
+    for (const socket of this.ctx.getWebSockets()) {
+      try {
+        socket.send("new");
+      } catch {
+        // Its Worker reads the feed again by itself.
+      }
+    }
+    return result;
   }
 
   /** Puts the alarm at the earliest due question, unless one rings before. */
   async #arm(): Promise<void> {
-    const due = this.#books.index.nextSweepAt();
+    const due = this.#exists ? this.#nextDueAt() : null;
     if (due === null || (this.#armedFor !== null && this.#armedFor <= due)) return;
     this.#armedFor = due;
     await this.ctx.storage.setAlarm(due);

@@ -1,7 +1,10 @@
 // Webhook endpoints and deliveries as Team is asked about them and answers, over RPC. Times are epoch milliseconds.
 // Types only; imports types.
 
+import type { DeliverAnswer } from "../relay/deliver.ts";
 import type { EventType } from "../relay/event-types.ts";
+import type { Actor, TeamEvent } from "./admin-types.ts";
+import type { ListPosition } from "./index-store.ts";
 import type { Refused } from "./types.ts";
 
 /** What a team chose for an endpoint. */
@@ -54,6 +57,8 @@ export interface EndpointSummary extends Omit<Endpoint, "secrets" | "headers" | 
   headerNames: string[];
 }
 
+export type EndpointAnswer = { kind: "known"; endpoint: EndpointSummary } | Refused;
+
 /** `pending`: not tried yet. `parked`: given up after the last try. `gone`: no try can do better; its category says why. */
 export type DeliveryState = "pending" | "failing" | "delivered" | "parked" | "gone";
 
@@ -97,13 +102,14 @@ export type DeliveryTarget =
       /** Not to be tried before: the endpoint gets its backlog slowly. Ask again then. */
       notBefore: number | null;
     }
-  /** There is nowhere to go: the endpoint was deleted or is disabled, or nobody knows the delivery. */
-  | { kind: "gone"; reason: "deleted" | "disabled" | "unknown" };
+  /** There is nowhere to go: the endpoint was deleted, is disabled or was enabled without its backlog; or nobody knows it. */
+  | { kind: "gone"; reason: "deleted" | "disabled" | "skipped" | "unknown" };
 
 /** What became of a delivery: told at its first failure (`failing`) and at its outcome. The same again changes nothing. */
 export interface DeliveryReport {
   deliveryId: string;
-  requestId: string;
+  /** Null: an event of the team. */
+  requestId: string | null;
   outcome: Exclude<DeliveryState, "pending">;
   status: number | null;
   category: string | null;
@@ -116,3 +122,67 @@ export interface DeliveryReport {
  * put an event of its own on its way.
  */
 export type ReplayRoad = { kind: "tracker"; requestId: string } | { kind: "sent" } | Refused;
+
+/** When the next try is due, and why then; without a time, why there is none. */
+export interface NextTry {
+  at: number | null;
+  why: "delivered" | "schedule" | "retry_after" | "no_tries_left" | "gone" | "replay_failed";
+}
+
+/** One try at a delivery of the team's own events. */
+export interface TeamAttempt extends DeliverAnswer {
+  replay: boolean;
+  next: NextTry;
+}
+
+/** An event of the feed; `seq` is its place. */
+export interface FeedEvent extends TeamEvent {
+  seq: number;
+}
+
+export interface FeedQuery {
+  /** A place in the feed; null: before the oldest event; "latest": after the newest. */
+  after: number | "latest" | null;
+  types: EventType[] | null;
+  limit: number;
+}
+
+/** `next` is where to go on, also when nothing was found. */
+export type FeedAnswer = { kind: "page"; data: FeedEvent[]; next: number; hasMore: boolean } | Refused;
+
+/** Which deliveries: `undelivered` are those that failed, were given up or have nowhere to go. */
+export interface DeliveryFilter {
+  endpointId?: string | undefined;
+  requestId?: string | undefined;
+  eventType?: string | undefined;
+  state?: DeliveryState | "undelivered" | undefined;
+  /** Made at or after. */
+  from?: number | undefined;
+  /** Made before. */
+  to?: number | undefined;
+}
+
+export interface DeliveryListInput extends DeliveryFilter {
+  cursor?: string | undefined;
+  limit: number;
+}
+
+export type DeliveryListAnswer = { kind: "page"; data: Delivery[]; nextCursor: string | null } | Refused;
+
+/** What a bulk replay sends again. */
+export type ReplayFilter = Omit<DeliveryFilter, "requestId"> & { state: DeliveryState | "undelivered" };
+
+export interface ReplayJob {
+  id: string;
+  filter: ReplayFilter;
+  state: "running" | "done" | "canceled";
+  /** The last delivery that it has dealt with; null: none yet. */
+  position: ListPosition | null;
+  /** `expired`: what was sent is no longer kept. `refused`: its endpoint is deleted or disabled. */
+  counts: { replayed: number; expired: number; refused: number };
+  by: Actor;
+  createdAt: number;
+  updatedAt: number;
+  /** When its next piece is due; null once it is over. */
+  dueAt: number | null;
+}

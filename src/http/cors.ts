@@ -5,7 +5,7 @@ import { createMiddleware } from "hono/factory";
 import { CORS_MAX_AGE_S } from "../limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
-const METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /** A wildcard would not cover `authorization`, so each is named (fal's: fal-ai/fal-js:libs/client/src). */
 const REQUEST_HEADERS = [

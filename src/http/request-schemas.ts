@@ -11,7 +11,7 @@ export const requestId = z.object({
 
 const user = z.string().min(1).max(USER_MAX_CHARS).describe("Whom the request is for; its own bucket of limits.");
 
-const tags = z
+export const tags = z
   .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), z.string().max(TAG_TEXT_MAX_CHARS))
   .refine((given) => Object.keys(given).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`);
 

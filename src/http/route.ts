@@ -12,7 +12,7 @@ import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
 import { readJsonBody } from "./json-body.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** `run`, `read`, `admin`: a credential with that scope. `mint`: who may make client tokens. `operator`: ADMIN_TOKEN. */
 export type Access = "public" | "run" | "read" | "admin" | "mint" | "operator";
 
