@@ -7,7 +7,10 @@ import type { DeliveryStore } from "./delivery-store.ts";
 import type { DeliveryListAnswer, DeliveryListInput } from "./webhook-types.ts";
 
 /** `limit` is at least 1. */
-export function listDeliveries(deliveries: DeliveryStore, { cursor, limit, ...filter }: DeliveryListInput): DeliveryListAnswer {
+export function listDeliveries(
+  deliveries: DeliveryStore,
+  { cursor, limit, ...filter }: DeliveryListInput,
+): DeliveryListAnswer {
   const position = cursor === undefined ? null : decodeCursor(cursor, DELIVERY_ID);
   if (cursor !== undefined && position === null) {
     return { kind: "refused", refusal: refusal("invalid_request", "`cursor` is not one of ours.") };
