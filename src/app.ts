@@ -16,7 +16,9 @@ import { auditRoutes } from "./http/audit.ts";
 import { callId } from "./http/call-id.ts";
 import { connectionRoutes } from "./http/connections.ts";
 import { cors } from "./http/cors.ts";
+import { deliveryListRoutes } from "./http/delivery-lists.ts";
 import { estimateRoutes } from "./http/estimate.ts";
+import { eventRoutes } from "./http/events.ts";
 import { files } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
 import { hooks } from "./http/hooks.ts";
@@ -52,6 +54,8 @@ const apiRoutes: readonly Route[] = [
   ...alertRoutes,
   ...auditRoutes,
   ...webhookRoutes,
+  ...deliveryListRoutes,
+  ...eventRoutes,
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),
   ...runRoutes,

@@ -18,6 +18,7 @@ import { EVENT_TYPES } from "../relay/event-types.ts";
 import { headerFault } from "../relay/headers.ts";
 import { guardRules } from "../relay/rules.ts";
 import { actorOf } from "./actor.ts";
+import { replayBody, replayWire } from "./delivery-lists.ts";
 import { tags } from "./request-schemas.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { listBody } from "./schemas.ts";
@@ -237,7 +238,45 @@ const disable = defineRoute({
   },
 });
 
-export const webhookRoutes: readonly Route[] = [create, list, read, change, remove, secret, rotate, test, disable];
+const enable = defineRoute({
+  method: "POST",
+  path: "/v1/webhooks/:id/enable",
+  summary: "Let deliveries to an endpoint go on",
+  access: "admin",
+  params: endpointId,
+  body: z.strictObject({
+    backlog: z.enum(["skip", "send"]).describe("What becomes of that which it missed: left, or sent again, slowly."),
+  }),
+  answers: {
+    200: {
+      description: "The endpoint, and the replay that sends its backlog.",
+      schema: endpointBody.extend({ replay: replayBody.nullable() }),
+    },
+  },
+  errors: ["invalid_request", "not_found"],
+  async handle(call) {
+    const { env, caller, params, body } = call;
+    const answer = await askTeam(env, caller.team, (team) =>
+      team.enableEndpoint(params.id, body.backlog, actorOf(call)),
+    );
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    const replay = answer.job === null ? null : replayWire(answer.job);
+    return { status: 200, body: { ...endpointWire(answer.endpoint), replay } };
+  },
+});
+
+export const webhookRoutes: readonly Route[] = [
+  create,
+  list,
+  read,
+  change,
+  remove,
+  secret,
+  rotate,
+  test,
+  disable,
+  enable,
+];
 
 /** Why these terms cannot be saved: the same rules that judge every try. */
 function termsFault(

@@ -1,7 +1,7 @@
-// Holds: the Worker keeps a client waiting; the tracker only tells it, over a hibernatable socket, that something changed.
-// A pending RPC would keep the object billed. On the socket's close, and now and then, the state is read again: a broken
-// hold is never an error.
+// Holds: the Worker keeps a client waiting; the tracker only rings when something changed (bell.ts). On the socket's close, and
+// now and then, the state is read again: a broken hold is never an error.
 
+import { after, type Bell, openBell } from "../bell.ts";
 import type { Env } from "../env.ts";
 import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../limits.ts";
 import { askTracker, trackerOf } from "./stub.ts";
@@ -24,12 +24,12 @@ export async function* changes(
   until: number,
   watch: Exclude<Watch, "none">,
 ): AsyncGenerator<RequestView, "over" | "not_visible", undefined> {
-  let bell = await openBell(watched, watch);
+  let bell = await bellOf(watched, watch);
   let seen = "";
   let lastLook = false;
   try {
     for (;;) {
-      if (bell.isBroken()) bell = await openBell(watched, watch);
+      if (bell.isBroken()) bell = await bellOf(watched, watch);
       const rung = bell.next();
       const read = await readView(watched);
       if (read.kind === "not_visible") return "not_visible";
@@ -92,53 +92,9 @@ async function readView(watched: Watched): Promise<ReadView> {
   }
 }
 
-interface Bell {
-  /** Resolves at the next ring, or when there will be none. */
-  next(): Promise<void>;
-  isBroken(): boolean;
-  close(): void;
-}
-
-async function openBell(watched: Watched, watch: Watch): Promise<Bell> {
-  let ring: () => void = () => {};
-  let pending = Promise.resolve();
-  const rearm = (): void => {
-    pending = new Promise((resolve) => {
-      ring = resolve;
-    });
-  };
-  rearm();
-  const socket = await connect(watched, watch);
-  let broken = socket === null;
-  const breaks = (): void => {
-    broken = true;
-    ring();
-  };
-  socket?.addEventListener("message", () => ring());
-  socket?.addEventListener("close", breaks);
-  socket?.addEventListener("error", breaks);
-  return {
-    next() {
-      rearm();
-      return pending;
-    },
-    isBroken: () => broken,
-    close() {
-      socket?.close();
-    },
-  };
-}
-
-/** Null when no socket is to be had: the hold then lives on its re-reads. */
-async function connect(watched: Watched, watch: Watch): Promise<WebSocket | null> {
-  try {
-    const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
-    const answer = await trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers });
-    answer?.webSocket?.accept();
-    return answer?.webSocket ?? null;
-  } catch {
-    return null;
-  }
+function bellOf(watched: Watched, watch: Watch): Promise<Bell> {
+  const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
+  return openBell(async () => trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers }));
 }
 
 /** JSON that a header can carry: user names may hold any character. */
@@ -147,8 +103,4 @@ function asciiJson(viewer: Viewer): string {
     /[^ -~]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-}
-
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
