@@ -9,7 +9,7 @@ import { DAY_MS, DELIVER_RETRY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../s
 const NOON = Date.UTC(2031, 10, 22, 12);
 
 /** The health after these, each so long after NOON. */
-function after(...news: [Heard, number][]): EndpointHealth {
+function healthAfter(...news: [Heard, number][]): EndpointHealth {
   return news.reduce((health, [what, ms]) => heard(health, what, NOON + ms), UNTRIED);
 }
 
@@ -27,19 +27,24 @@ function toldOf(health: EndpointHealth): string[] {
 
 describe("an endpoint's health", () => {
   it("is told after an hour of failures, again after four days, and ends after five", () => {
-    const health = after(["failed", 0], ["failed", 10 * MINUTE_MS], ["failed_again", 2 * DAY_MS]);
+    const health = healthAfter(["failed", 0], ["failed", 10 * MINUTE_MS], ["failed_again", 2 * DAY_MS]);
     expect(toldOf(health)).toEqual(["tell_failing at 1 h", "tell_disabling_soon at 96 h", "disable at 120 h"]);
   });
 
   it("D20 does not end by one delivery that always fails: the event may be at fault", () => {
-    expect(toldOf(after(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["tell_failing at 1 h"]);
+    expect(toldOf(healthAfter(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["tell_failing at 1 h"]);
   });
 
   it("O7 begins anew with any success, so that sporadic failures never disable", () => {
-    const sporadic = after(["failed", 0], ["failed", DAY_MS], ["delivered", 4.9 * DAY_MS], ["failed", 4.95 * DAY_MS]);
+    const sporadic = healthAfter(
+      ["failed", 0],
+      ["failed", DAY_MS],
+      ["delivered", 4.9 * DAY_MS],
+      ["failed", 4.95 * DAY_MS],
+    );
     expect(sporadic.failures).toBe(1);
     expect(verdictOf(sporadic, NOON + 5.5 * DAY_MS)).not.toBe("disable");
-    expect(toldOf(after(["failed", 0], ["delivered", 10 * MINUTE_MS]))).toEqual([]);
+    expect(toldOf(healthAfter(["failed", 0], ["delivered", 10 * MINUTE_MS]))).toEqual([]);
   });
 
   it("O7 never disables within five days of a success, whatever comes in which order", () => {
@@ -67,19 +72,19 @@ describe("an endpoint's health", () => {
 describe("the pace of a backlog", () => {
   it.each([
     ["of an endpoint that is well", UNTRIED, 0, 0],
-    ["after one bad answer", after(["failed", 0]), MINUTE_MS, 0],
-    ["in an outage", after(["failed", 0]), 5 * MINUTE_MS, SECOND_MS],
-    ["just after an outage", after(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 1, SECOND_MS],
-    ["minutes after an outage", after(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 2 * MINUTE_MS, 200],
-    ["an hour after an outage", after(["failed", 0], ["delivered", HOUR_MS]), 2 * HOUR_MS, 0],
-    ["after a short run of failures", after(["failed", 0], ["delivered", MINUTE_MS]), MINUTE_MS + 1, 0],
+    ["after one bad answer", healthAfter(["failed", 0]), MINUTE_MS, 0],
+    ["in an outage", healthAfter(["failed", 0]), 5 * MINUTE_MS, SECOND_MS],
+    ["just after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 1, SECOND_MS],
+    ["minutes after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 2 * MINUTE_MS, 200],
+    ["an hour after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), 2 * HOUR_MS, 0],
+    ["after a short run of failures", healthAfter(["failed", 0], ["delivered", MINUTE_MS]), MINUTE_MS + 1, 0],
   ])("D19 %s", (_what, health, ms, spacing) => {
     expect(spacingMs(health, NOON + ms)).toBe(spacing);
   });
 
   it("D19 lets fifty thousand that come at once in one by one, each at a time of its own", () => {
     const pacer = new BacklogPacer();
-    const endpoint = { id: "whk_1", health: after(["failed", 0], ["delivered", HOUR_MS]) };
+    const endpoint = { id: "whk_1", health: healthAfter(["failed", 0], ["delivered", HOUR_MS]) };
     const now = NOON + HOUR_MS + 1;
     const turns = Array.from({ length: 2_000 }, (_, n) => pacer.turn(endpoint, `dlv_${n}`, now) ?? now);
     expect(new Set(turns).size).toBe(turns.length);
@@ -88,7 +93,7 @@ describe("the pace of a backlog", () => {
 
   it("keeps a turn for who comes back for it, and asks nothing of other endpoints", () => {
     const pacer = new BacklogPacer();
-    const health = after(["failed", 0]);
+    const health = healthAfter(["failed", 0]);
     const now = NOON + HOUR_MS;
     expect(pacer.turn({ id: "whk_1", health }, "dlv_1", now)).toBeNull();
     expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now)).toBe(now + SECOND_MS);
