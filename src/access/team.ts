@@ -77,6 +77,7 @@ import type {
   Settled,
   SettleInput,
 } from "./types.ts";
+import { removeUploadBytes } from "./upload-removal.ts";
 import * as uploads from "./uploads.ts";
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
@@ -187,10 +188,13 @@ export class Team extends TeamWebhooks {
   }
 
   /** Books the end of a request. The second time it changes nothing. Answers the deliveries that the tracker owes of it. */
-  settle(input: SettleInput): Settled {
+  async settle(input: SettleInput): Promise<Settled> {
     const { reservation: verdict } = input;
     const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, ...NOTHING_TOLD };
-    return this.#decide(nothing, (now) => settle(this.#books, input, now));
+    const settled = this.#decide(nothing, (now) => settle(this.#books, input, now));
+    // Uploads that the request used may be over.
+    if (this.#exists) await this.#arm();
+    return settled;
   }
 
   /** Undoes an admit, after the tracker has been closed for good without a start. */
@@ -350,8 +354,10 @@ export class Team extends TeamWebhooks {
 
   // --- Uploads ---------------------------------------------------------------------------------------------------
 
-  announceUpload(input: uploads.AnnouncedUpload): ReturnType<typeof uploads.announce> {
-    return this.#ask((now) => uploads.announce(this.#books, input, now));
+  async announceUpload(input: uploads.AnnouncedUpload): Promise<ReturnType<typeof uploads.announce>> {
+    const answer = this.#ask((now) => uploads.announce(this.#books, input, now));
+    if (this.#exists) await this.#arm();
+    return answer;
   }
 
   beginUpload(input: uploads.BeginInput): uploads.BeginAnswer {
@@ -394,7 +400,12 @@ export class Team extends TeamWebhooks {
     try {
       this.#armedFor = now + SAFETY_ALARM_MS;
       await this.ctx.storage.setAlarm(this.#armedFor);
-      await Promise.all([this.#sweep(now), this.#send(now), runReplayJob(this.room, this.env)]);
+      await Promise.all([
+        this.#sweep(now),
+        this.#send(now),
+        runReplayJob(this.room, this.env),
+        this.#letGoOfUploads(now),
+      ]);
       const { ledger, replays, keys, events, deliveries, outbox, replayJobs } = this.#books;
       for (const store of [ledger, replays, keys, events]) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
       for (const store of [deliveries, outbox, replayJobs]) store.cleanUp(now - DELIVERY_KEEP_MS, CLEAN_UP_BATCH_ROWS);
@@ -418,10 +429,25 @@ export class Team extends TeamWebhooks {
 
   /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
   #nextDueAt(): number | null {
-    const { index, outbox, endpoints, replayJobs } = this.#books;
-    const dues = [index.nextSweepAt(), outbox.nextDueAt(), endpoints.nextCheckAt(), replayJobs.nextDueAt()];
+    const { index, outbox, endpoints, replayJobs, uploads: files } = this.#books;
+    const dues = [
+      index.nextSweepAt(),
+      outbox.nextDueAt(),
+      endpoints.nextCheckAt(),
+      replayJobs.nextDueAt(),
+      files.nextOverAt(),
+    ];
     const due = dues.filter((at) => at !== null);
     return due.length === 0 ? null : Math.min(...due);
+  }
+
+  /** Uploads whose time is over: their bytes first, then what is known of them. */
+  async #letGoOfUploads(now: number): Promise<void> {
+    for (const upload of this.#books.uploads.over(now, SWEEP_BATCH_ROWS)) {
+      if (Date.now() - now > ALARM_BUDGET_MS) return;
+      await removeUploadBytes(this.env.FILES, upload);
+      this.#decide(undefined, (at) => uploads.forget(this.#books, upload.id, at));
+    }
   }
 
   async #sweep(now: number): Promise<void> {

@@ -70,8 +70,9 @@ type UploadRow = {
 const COLUMNS =
   "id, object_key, request_id, key_id, user, name, content_type, bytes, sha256, terms, multipart, created_at, stored_at, expires_at" as const;
 
+const USES = "SELECT 1 FROM upload_use WHERE upload_id = upload.id";
 /** Nobody needs it any more: its time is over, and no open request uses it. */
-const IS_OVER = "expires_at <= ? AND NOT EXISTS (SELECT 1 FROM upload_use WHERE upload_id = upload.id)";
+const IS_OVER = `expires_at <= ? AND NOT EXISTS (${USES})`;
 
 export class UploadStore {
   readonly #sql: SqlStorage;
@@ -104,9 +105,12 @@ export class UploadStore {
     return this.#list(`${IS_OVER} ORDER BY expires_at LIMIT ?`, now, limit);
   }
 
-  /** When the next upload's time is over, by itself. Null: never. */
+  /** When the time of the next upload is over that no open request uses. Null: there is none. */
   nextOverAt(): number | null {
-    return this.#sql.exec<{ at: number | null }>("SELECT min(expires_at) AS at FROM upload").one().at;
+    const [row] = this.#sql.exec<{ expires_at: number }>(
+      `SELECT expires_at FROM upload WHERE NOT EXISTS (${USES}) ORDER BY expires_at LIMIT 1`,
+    );
+    return row?.expires_at ?? null;
   }
 
   /** A user's uploads after `afterId`, by id; those inside requests too. */

@@ -175,6 +175,14 @@ export function inputFile(
   return upload.storedAt === null ? { kind: "missing" } : { kind: "found", upload };
 }
 
+/** Forgets an upload whose bytes are gone. What it reserved for bytes that never came is given back. */
+export function forget(books: Books, id: string, now: number): void {
+  const upload = books.uploads.byId(id);
+  if (upload === null) return;
+  if (upload.storedAt === null) reserve(books, upload, 0, now);
+  books.uploads.remove(id);
+}
+
 function openUpload(
   books: Books,
   id: string,
