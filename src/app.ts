@@ -19,6 +19,7 @@ import { cors } from "./http/cors.ts";
 import { deliveryListRoutes } from "./http/delivery-lists.ts";
 import { estimateRoutes } from "./http/estimate.ts";
 import { eventRoutes } from "./http/events.ts";
+import { fileRetryRoutes } from "./http/file-retry.ts";
 import { files } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
 import { hooks } from "./http/hooks.ts";
@@ -32,6 +33,7 @@ import { priceRoutes } from "./http/prices.ts";
 import { noRoute, onFault } from "./http/problem.ts";
 import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
+import { shareRoutes } from "./http/shares.ts";
 import { teamRoutes } from "./http/teams.ts";
 import { tokenRoutes } from "./http/tokens.ts";
 import { uploadRoutes, uploadTargets } from "./http/uploads.ts";
@@ -41,6 +43,8 @@ import { webhookRoutes } from "./http/webhooks.ts";
 const apiRoutes: readonly Route[] = [
   ...requestRoutes,
   ...uploadRoutes,
+  ...fileRetryRoutes,
+  ...shareRoutes,
   ...modelRoutes,
   ...meRoutes,
   ...keyRoutes,

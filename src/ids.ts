@@ -25,7 +25,7 @@ export function randomText(length: number): string {
 }
 
 /** `key_…`, `evt_…`: a prefix that says what it is and 20 random characters (119 bits). */
-export function newId(prefix: "key" | "evt" | "whk" | "dlv" | "rpl" | "upl"): string {
+export function newId(prefix: "key" | "evt" | "whk" | "dlv" | "rpl" | "upl" | "shr"): string {
   return `${prefix}_${randomText(20)}`;
 }
 

@@ -97,6 +97,15 @@ export const FILE_PART_TIMEOUT_MS = 90 * SECOND_MS;
 export const FILE_COPY_TURN_MS = 45 * SECOND_MS;
 /** A file that is not stored this long after its copy was owed is given up, whatever progress it makes; others go before it. */
 export const FILE_DEADLINE_MS = 2 * HOUR_MS;
+/** Share links of one request; all are shown in one list. Ended ones make room. */
+export const SHARES_PER_REQUEST_MAX = 100;
+export const SHARE_DEFAULT_S = 7 * 24 * 3_600;
+/** Below a minute a link would end on its way to whoever it is for. */
+export const SHARE_MIN_S = 60;
+export const SHARE_MAX_S = 365 * 24 * 3_600;
+/** Links of private files live at least this long: a page shows them, and a film plays for a while. */
+export const FILE_LINK_MIN_S = 300;
+export const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 /** Waits between tries at one file, then it is given up and keeps its source URL. */
 export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
 

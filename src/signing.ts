@@ -4,7 +4,7 @@
 import { hex } from "./ids.ts";
 
 /** What a mark is for. It is part of the signed text, so a mark of one kind never passes as another. */
-export type MarkPurpose = "callback" | "file" | "upload" | "input" | "visitor" | "address";
+export type MarkPurpose = "callback" | "file" | "file_link" | "upload" | "input" | "visitor" | "address";
 
 /** A signing key ready for HMAC-SHA256. */
 export interface MarkKey {

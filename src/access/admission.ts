@@ -220,6 +220,7 @@ function admitted(
     holdS: identity.plan.hold_s,
     cost: { estimatedMicro, price: terms.price, exact: terms.exact },
     retention: retentionOf(identity.plan),
+    fileLinkS: identity.plan.file_link_s,
     limits: limitsNow(books, identity, subjects, now),
   };
 }

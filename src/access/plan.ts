@@ -7,6 +7,8 @@ import {
   COMPAT_HOLD_MAX_S,
   COMPAT_HOLD_S,
   DEDUPE_MAX_S,
+  FILE_LINK_MAX_S,
+  FILE_LINK_MIN_S,
   FILE_MAX_BYTES,
   PLAN_INPUT_RULES_MAX,
   PLAN_LIMITS_MAX,
@@ -215,6 +217,13 @@ export const planSchema = z.strictObject({
     .max(COMPAT_HOLD_MAX_S)
     .default(COMPAT_HOLD_S)
     .describe("How long the compatible surfaces hold a status call until something changes."),
+  file_link_s: z
+    .int()
+    .min(FILE_LINK_MIN_S)
+    .max(FILE_LINK_MAX_S)
+    .nullable()
+    .default(null)
+    .describe("Private files: their URLs end after so many seconds, at most twice that; null: URLs are for good."),
   retention: z
     .strictObject({ records_days: days, files_days: days, inputs_days: days })
     .prefault({})

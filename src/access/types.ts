@@ -159,6 +159,8 @@ export type AdmitAnswer =
       admittedAt: number;
       cost: AdmittedCost;
       retention: Retention;
+      /** Life of the files' links in seconds where they are private; null: their URLs are for good. */
+      fileLinkS: number | null;
       limits: LimitState[];
     }
   | { kind: "refused"; refusal: Refusal; limits?: LimitState[] }

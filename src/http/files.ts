@@ -1,5 +1,5 @@
-// GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: the stored bytes, as browsers and players want them.
-// The mark is checked before storage is touched. Imports hono, env, errors, limits, mirror (keys, types, urls), problem.
+// GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: the stored bytes, as browsers and players want them; the same by a link
+// that ends. The mark is checked before storage is touched, the tracker is asked only for share links and missing files. Imports hono, env, errors, limits, mirror (keys, types, urls), problem.
 
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -8,7 +8,7 @@ import { refusal } from "../errors.ts";
 import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../limits.ts";
 import { outputKey } from "../mirror/keys.ts";
 import { isShownInline, OCTET_STREAM } from "../mirror/types.ts";
-import { type FileAddress, readFilePath } from "../mirror/urls.ts";
+import { type FileAddress, type FileLink, readFilePath } from "../mirror/urls.ts";
 import { askTracker } from "../requests/stub.ts";
 import type { AppEnv } from "./app-env.ts";
 import { noRoute, problemResponse } from "./problem.ts";
@@ -26,8 +26,8 @@ const COMMON_HEADERS = {
 };
 
 const BROWSER_CACHE_S = (365 * DAY_MS) / SECOND_MS;
-/** The bytes of a path never change, but a deletion must reach shared caches soon. */
-const CACHE_CONTROL = `public, max-age=${BROWSER_CACHE_S}, s-maxage=${FILE_EDGE_CACHE_S}, immutable`;
+/** The bytes of a path never change, but a deletion must reach shared caches soon (docs/decisions/served-files.md). */
+const CACHE_FOR_GOOD = `public, max-age=${BROWSER_CACHE_S}, s-maxage=${FILE_EDGE_CACHE_S}, immutable`;
 
 /** Mounted at `/files`. Expects what app.ts does before: a call id, a valid configuration, an answer to OPTIONS. */
 export const files = new Hono<AppEnv>();
@@ -46,7 +46,10 @@ files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
 async function serveFile(context: Context<AppEnv>): Promise<Response> {
   const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
   if (file === null) return noSuchFile(context, null);
-  const stored = { key: outputKey(file.team, file.request, file.n), name: file.name, cacheControl: CACHE_CONTROL };
+  const ended = await linkFault(context, file);
+  if (ended !== null) return problemResponse(refusal("gone", ended), context.get("callId"));
+  const key = outputKey(file.team, file.request, file.n);
+  const stored = { key, name: file.name, cacheControl: cacheControlOf(file.link) };
   return (await serveStored(context, stored)) ?? noSuchFile(context, file);
 }
 
@@ -59,7 +62,9 @@ export async function serveStored(
   const wants: Wants = {
     range: parseRange(context.req.header("range")),
     ifRange: context.req.header("if-range"),
+    ifMatch: context.req.header("if-match"),
     ifNoneMatch: context.req.header("if-none-match"),
+    ifModifiedSince: context.req.header("if-modified-since"),
     pathName: name,
     download: context.req.query("download") ?? null,
     cacheControl,
@@ -75,6 +80,23 @@ export async function serveStored(
   return whole && answer(whole, { ...wants, range: null });
 }
 
+/** Why a link is good no longer; null when it is good. A revoked one is found out at its next call, so nothing may keep it for long. */
+async function linkFault(context: Context<AppEnv>, { link, ...file }: FilePlace): Promise<string | null> {
+  if (link === null) return null;
+  if (Date.now() >= link.endsAtS * SECOND_MS) return "The link has expired.";
+  const { share } = link;
+  if (share === null) return null;
+  const isGood = await askTracker(context.env, file.request, (tracker) => tracker.isShared(file.team, share, file.n));
+  return isGood ? null : "The link was revoked, or the file deleted.";
+}
+
+/** A copy of a file behind a link that ends must not outlive the link, nor lie where others find it. */
+function cacheControlOf(link: FileLink | null): string {
+  if (link === null) return CACHE_FOR_GOOD;
+  const leftS = Math.floor(link.endsAtS - Date.now() / SECOND_MS);
+  return `private, max-age=${Math.max(0, Math.min(FILE_EDGE_CACHE_S, leftS))}`;
+}
+
 /** The same for a path that we never made, one that was changed, and a file that is not there. Only a path of ours (`file`) is told of a deletion. */
 async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): Promise<Response> {
   const letGo =
@@ -83,10 +105,14 @@ async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): P
   return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
 }
 
+type FilePlace = FileAddress & { link: FileLink | null };
+
 interface Wants {
   range: ByteRange | null;
   ifRange: string | undefined;
+  ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
+  ifModifiedSince: string | undefined;
   pathName: string | null;
   download: string | null;
   cacheControl: string;
@@ -125,10 +151,14 @@ function bodyOf(object: R2Object | R2ObjectBody): ReadableStream | null {
 async function answer(object: R2Object | R2ObjectBody, wants: Wants): Promise<Response> {
   const body = bodyOf(object);
   const { httpEtag: etag, size } = object;
-  const headers = new Headers({ etag, "cache-control": wants.cacheControl, "accept-ranges": "bytes" });
-  if (matchesEtag(wants.ifNoneMatch, etag)) {
+  const headers = new Headers({
+    ...{ etag, "last-modified": object.uploaded.toUTCString() },
+    ...{ "cache-control": wants.cacheControl, "accept-ranges": "bytes" },
+  });
+  const status = conditionStatus(wants, etag, object.uploaded.getTime());
+  if (status !== null) {
     await body?.cancel();
-    return new Response(null, { status: 304, headers });
+    return new Response(null, { status, headers });
   }
   const type = wants.type ?? object.httpMetadata?.contentType ?? OCTET_STREAM;
   headers.set("content-type", type.startsWith("text/") ? `${type}; charset=utf-8` : type);
@@ -180,10 +210,27 @@ export function spanOf(range: ByteRange, size: number): { first: number; last: n
   return { first: range.offset, last };
 }
 
+/** What the conditions of a call come to (RFC 9110, 13.2.2); null: it is answered. `modifiedAt` in epoch ms, headers know seconds. */
+export function conditionStatus(
+  { ifMatch, ifNoneMatch, ifModifiedSince }: Pick<Wants, "ifMatch" | "ifNoneMatch" | "ifModifiedSince">,
+  etag: string,
+  modifiedAt: number,
+): 304 | 412 | null {
+  // Compared strongly (13.1.1): a weakened tag does not promise the same bytes.
+  if (ifMatch !== undefined && !listed(ifMatch).some((tag) => tag === "*" || tag === etag)) return 412;
+  if (ifNoneMatch !== undefined) return matchesEtag(ifNoneMatch, etag) ? 304 : null;
+  const since = Date.parse(ifModifiedSince ?? "");
+  return Math.floor(modifiedAt / SECOND_MS) * SECOND_MS <= since ? 304 : null;
+}
+
 /** `If-None-Match` (RFC 9110, 13.1.2): compared weakly, because a proxy that compresses weakens our tag. */
 export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
-  return header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
+  return listed(header).some((tag) => tag === "*" || tag.replace(/^W\//, "") === etag);
+}
+
+function listed(header: string): string[] {
+  return header.split(",").map((tag) => tag.trim());
 }
 
 /**

@@ -44,11 +44,19 @@ export function expiresAt(state: RequestState): number | null {
   return purgeAt(state, state.retention.recordsDays);
 }
 
-/** Files whose bytes are gone say so. One that was never stored goes on naming its source. */
+/** When the files go by the plan, alone or with the record. */
+export function filesExpireAt(state: RequestState): number | null {
+  const times = [state.retention.filesDays, state.retention.recordsDays].map((days) => purgeAt(state, days));
+  const known = times.filter((at) => at !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Files whose bytes are gone say so, also those that were just being copied again. One that was never stored goes on naming its source. */
 export function filesPurged(move: Move): void {
   for (const file of move.files) {
     move.drop(["hash", file.n], ["mirror", file.n]);
-    if (file.status === "stored" || isShownInPlace(file)) move.file(file.n, { status: "deleted" });
+    if (file.status === "stored" || file.status === "pending" || isShownInPlace(file))
+      move.file(file.n, { status: "deleted" });
   }
 }
 

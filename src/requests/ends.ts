@@ -74,7 +74,8 @@ export function fileSettled(
 ): Transition {
   const { state, files, now } = move;
   const file = files[event.n];
-  if (state.stage !== "storing" || file?.status !== "pending") return ignored("no such pending file");
+  const isCopied = state.stage === "storing" || state.stage === "completed";
+  if (!isCopied || file?.status !== "pending") return ignored("no such pending file");
   move.drop(["mirror", event.n]);
   if (event.type === "file_stored") {
     const { contentType, bytes, sha256 } = event.stored;
@@ -85,8 +86,20 @@ export function fileSettled(
     move.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
     move.note("file_given_up", { file: event.n, code: event.code });
   }
-  if (move.files.some((each) => each.status === "pending")) return move;
+  if (state.stage === "completed" || move.files.some((each) => each.status === "pending")) return move;
   return move.end("completed", state.endedBy ?? "poll", null);
+}
+
+/** Copies again what was given up: its source may have it by now, or still. The end stays what it was, and what was told of it. */
+export function copyAgain(move: Move, n: number | null, keptUntil: number | null): Transition {
+  if (move.state.stage !== "completed") return ignored("has not completed");
+  if (keptUntil !== null && keptUntil <= move.now) return ignored("files are not kept any more");
+  const wanted = move.files.filter((file) => file.status === "failed" && (n === null || file.n === n));
+  if (wanted.length === 0) return ignored("no such failed file");
+  for (const file of wanted) {
+    move.file(file.n, { status: "pending", pendingSince: move.now, error: null }).owe(["mirror", file.n], move.now);
+  }
+  return move.note("copy_again", { files: wanted.length });
 }
 
 /** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */

@@ -5,10 +5,11 @@
 
 import { CANCEL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
-import { clearFor, deletionOrdered, filesPurged, oweRetention } from "./deletion.ts";
+import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
 import { delivered, deliveryFailed, deliveryParked, deliveryReplayed, oweDeliveries } from "./deliveries.ts";
 import {
   billed,
+  copyAgain,
   endReported,
   errorOf,
   fileSettled,
@@ -164,6 +165,9 @@ export function transition(
     case "file_stored":
     case "file_given_up":
       return fileSettled(move, event);
+
+    case "copy_again_asked":
+      return copyAgain(move, event.n, filesExpireAt(state));
 
     case "file_hashed": {
       if (files[event.n]?.status !== "stored") return ignored("no such stored file");

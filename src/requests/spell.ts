@@ -4,12 +4,13 @@
 import { moneyText } from "../access/money.ts";
 import type { Config } from "../env.ts";
 import { objectText, parseTree, RawText, valueAt } from "../json.ts";
-import { fileName, filePath } from "../mirror/urls.ts";
+import { fileName, filePath, linkEndS, linkPath } from "../mirror/urls.ts";
 import { expiresAt } from "./deletion.ts";
 import { REQUEST_TARGET } from "./deliveries.ts";
 import { spellOutput } from "./output.ts";
 import { loadText } from "./texts.ts";
 import {
+  hasEnded,
   isShownInPlace,
   type RequestDelivery,
   type RequestFile,
@@ -29,6 +30,8 @@ export interface SpellInput {
   logs: boolean;
   baseUrl: string;
   signingKeys: readonly string[];
+  /** Epoch ms: links of private files live from here. */
+  now: number;
 }
 
 /** How this deployment spells its own URLs: as configured, else the origin that the request was submitted through. */
@@ -48,6 +51,7 @@ export async function requestText(
     logs: options.logs,
     baseUrl: baseUrlOf(config, view.state.origin),
     signingKeys: config.SIGNING_KEY,
+    now: Date.now(),
   };
   if (view.output === null) return spellRequest({ ...spelled, output: null });
   return withOutput(bucket, view, view.output, (output, inPlace) => spellRequest({ ...spelled, output, inPlace }));
@@ -56,7 +60,8 @@ export async function requestText(
 /** The model's output alone, spelled for this reader; null where there is none. Rejects when R2 cannot be read just now. */
 export async function outputText(bucket: R2Bucket, config: Config, view: RequestView): Promise<string | null> {
   if (view.output === null) return null;
-  const urls = await fileUrls(view, baseUrlOf(config, view.state.origin), config.SIGNING_KEY);
+  const baseUrl = baseUrlOf(config, view.state.origin);
+  const urls = await fileUrls(view, { baseUrl, signingKeys: config.SIGNING_KEY, now: Date.now() });
   return withOutput(bucket, view, view.output, async (output, inPlace) =>
     spellOutput(view.state.id, output, (n) => urls[n] ?? inPlace.get(n) ?? ""),
   );
@@ -95,9 +100,10 @@ async function valuesInPlace(bucket: R2Bucket, { files, payload }: RequestView):
 }
 
 /** JSON text of the request object (design: API v1). */
-export async function spellRequest({ view, output, inPlace, logs, baseUrl, signingKeys }: SpellInput): Promise<string> {
+export async function spellRequest(input: SpellInput): Promise<string> {
+  const { view, output, inPlace, logs, baseUrl } = input;
   const { state, files } = view;
-  const urls = await fileUrls(view, baseUrl, signingKeys);
+  const urls = await fileUrls(view, input);
   const self = `${baseUrl}/v1/requests/${state.id}`;
   return objectText({
     id: state.id,
@@ -132,33 +138,36 @@ export async function spellRequest({ view, output, inPlace, logs, baseUrl, signi
   });
 }
 
-function fileUrls(
-  { state, files }: RequestView,
-  baseUrl: string,
-  signingKeys: readonly string[],
-): Promise<(string | null)[]> {
-  return Promise.all(files.map((file) => fileUrl(state, file, baseUrl, signingKeys)));
+type UrlSpelling = Pick<SpellInput, "baseUrl" | "signingKeys" | "now">;
+
+function fileUrls({ state, files }: RequestView, spelling: UrlSpelling): Promise<(string | null)[]> {
+  return Promise.all(files.map((file) => fileUrl(state, file, spelling)));
 }
 
-/** The URL a reader should use: ours once stored (which says so when the file is deleted), the source's when the copy was given up, none while it is under way. */
+/** The URL a reader should use: ours once stored (which says so when the file is deleted), else the source's once the request has ended. */
 async function fileUrl(
   state: RequestState,
   file: RequestFile,
-  baseUrl: string,
-  signingKeys: readonly string[],
+  { baseUrl, signingKeys, now }: UrlSpelling,
 ): Promise<string | null> {
   switch (file.status) {
     case "stored":
-    case "deleted":
-      return (
-        baseUrl +
-        (await filePath(signingKeys, { team: state.team, request: state.id, n: file.n, name: fileName(file) }))
-      );
+    case "deleted": {
+      const address = { team: state.team, request: state.id, n: file.n, name: fileName(file) };
+      if (state.fileLinkS === null) return baseUrl + (await filePath(signingKeys, address));
+      const link = { share: null, endsAtS: linkEndS(now, state.fileLinkS) };
+      return baseUrl + (await linkPath(signingKeys, address, link));
+    }
     case "failed":
-      return file.source.kind === "url" ? file.source.url : null;
+      return sourceUrl(file);
     case "pending":
-      return null;
+      // Copied again after the end: until it is stored, readers get what they got before.
+      return hasEnded(state.stage) ? sourceUrl(file) : null;
   }
+}
+
+function sourceUrl({ source }: RequestFile): string | null {
+  return source.kind === "url" ? source.url : null;
 }
 
 function spellFile(file: RequestFile, url: string | null): Record<string, unknown> {

@@ -2,6 +2,7 @@
 // wraps what belongs together in one transaction. Imports types only.
 
 import { DELIVERY_TABLES } from "./delivery-log.ts";
+import { SHARE_TABLES } from "./shares.ts";
 import type {
   Effect,
   RequestFile,
@@ -29,6 +30,7 @@ const MIGRATIONS = [
    ALTER TABLE tombstone ADD COLUMN user TEXT;`,
   UPLOAD_TABLES,
   DELIVERY_TABLES,
+  SHARE_TABLES,
 ] as const;
 
 /** What is left of a request that never started (`team` null) or was deleted. `user` null: it had none, or was forgotten. */

@@ -119,6 +119,7 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     origin: work.origin,
     cost: admitted.cost,
     retention: admitted.retention,
+    fileLinkS: admitted.fileLinkS,
     admittedAt: admitted.admittedAt,
   };
   const { replayed, limits } = admitted;

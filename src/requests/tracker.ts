@@ -35,6 +35,7 @@ import {
   withRow,
 } from "./record.ts";
 import { alarmAt, nextDue, quickened, taken, withoutDeadLeases } from "./schedule.ts";
+import { type Share, type ShareOutcome, Shares, type ShareWish } from "./shares.ts";
 import { RequestStore, type TextName } from "./store.ts";
 import { keepDescribed } from "./texts.ts";
 import {
@@ -68,6 +69,10 @@ export type DeleteAnswer =
   | { kind: "not_found" }
   | { kind: "ordered" | "open"; view: RequestView };
 /** `pending`: it has not ended, or bytes are left; it goes on by itself. */
+export type ShareAnswer =
+  | { kind: "not_found" }
+  | Exclude<ShareOutcome, { kind: "shared" }>
+  | (Extract<ShareOutcome, { kind: "shared" }> & { view: RequestView });
 export type ForgetAnswer = { kind: "forgotten" | "pending" };
 /** `unstarted`: a tombstone was written and no start can follow. */
 export type CloseAnswer = { kind: "unstarted" | "started" };
@@ -88,6 +93,7 @@ export class RequestTracker extends DurableObject<Env> {
   readonly #store: RequestStore;
   readonly #uploads: UploadStore;
   readonly #deliveries: DeliveryLog;
+  readonly #shares: Shares;
   /** A revision that holds have not heard of yet. */
   #unannounced: number | null = null;
   /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
@@ -98,6 +104,7 @@ export class RequestTracker extends DurableObject<Env> {
     this.#store = new RequestStore(ctx.storage.sql);
     this.#uploads = new UploadStore(ctx.storage.sql);
     this.#deliveries = new DeliveryLog(ctx.storage.sql);
+    this.#shares = new Shares(ctx.storage.sql);
     // A dropped alarm is the one thing that could leave owed work asleep for ever.
     void ctx.blockConcurrencyWhile(async () => {
       const record = this.#store.load();
@@ -137,6 +144,38 @@ export class RequestTracker extends DurableObject<Env> {
 
   async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
     return this.#seenBy(viewer) === null ? null : this.#store.timeline(afterSeq);
+  }
+
+  /** Owes the copies of files that were given up anew; null: of all of them. `asked` is false where there was nothing to copy. */
+  async copyAgain(viewer: Viewer, n: number | null): Promise<{ asked: boolean; view: RequestView } | null> {
+    if (this.#seenBy(viewer) === null) return null;
+    const step = this.#apply({ type: "copy_again_asked", n });
+    await this.#arm();
+    return { asked: step.ignored === null, view: this.#view(step.record) };
+  }
+
+  share(viewer: Viewer, wish: ShareWish): ShareAnswer {
+    const record = this.#seenBy(viewer);
+    if (record === null) return { kind: "not_found" };
+    const outcome = this.#transact(() => this.#shares.create(record, wish, Date.now()));
+    return outcome.kind === "shared" ? { ...outcome, view: this.#view(record) } : outcome;
+  }
+
+  shares(viewer: Viewer): { shares: Share[]; view: RequestView } | null {
+    const record = this.#seenBy(viewer);
+    return record && { shares: this.#shares.list(Date.now()), view: this.#view(record) };
+  }
+
+  /** Null: all of them. False for a request that this viewer cannot see. */
+  revokeShares(viewer: Viewer, id: string | null): boolean {
+    if (this.#seenBy(viewer) === null) return false;
+    this.#transact(() => this.#shares.revoke(id));
+    return true;
+  }
+
+  /** Whether a share link still opens file `n`. */
+  isShared(team: string, id: string, n: number): boolean {
+    return this.#seenBy({ team, user: null }) !== null && this.#shares.holds(id, n, Date.now());
   }
 
   async cancel(viewer: Viewer): Promise<CancelAnswer> {

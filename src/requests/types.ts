@@ -87,6 +87,8 @@ export interface StartInput {
   cost: AdmittedCost;
   /** How long its parts are kept, as the plan said at the admit. */
   retention: Retention;
+  /** Private files, by plan: how many seconds their links live; null: their URLs are for good. */
+  fileLinkS: number | null;
   admittedAt: number;
 }
 
@@ -224,7 +226,7 @@ export interface RequestFile extends FileSource {
 
 /** A data URI that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
 export function isShownInPlace(file: RequestFile): boolean {
-  return file.status === "failed" && file.source.kind === "data";
+  return (file.status === "failed" || file.status === "pending") && file.source.kind === "data";
 }
 
 export interface StoredFile {
@@ -343,6 +345,8 @@ export type RequestEvent =
   | { type: "upstream_gone" }
   | { type: "file_stored"; n: number; stored: StoredFile }
   | { type: "file_given_up"; n: number; code: ErrorCode; message: string }
+  /** Its owner wants what was given up copied again; null: every such file. */
+  | { type: "copy_again_asked"; n: number | null }
   | { type: "file_hashed"; n: number; sha256: string }
   | { type: "cancel_requested" }
   /** fal's 200: taken out of the queue. */

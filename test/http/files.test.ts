@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { disposition, matchesEtag, parseRange, spanOf } from "../../src/http/files.ts";
+import { conditionStatus, disposition, matchesEtag, parseRange, spanOf } from "../../src/http/files.ts";
 
 describe("Range", () => {
   test.each([
@@ -97,5 +97,26 @@ describe("Content-Disposition", () => {
   test("cuts a long name between characters", () => {
     const header = disposition("image/png", null, "😀".repeat(300));
     expect(decodeURIComponent(header.split("''")[1] ?? "")).toBe("😀".repeat(100));
+  });
+});
+
+describe("conditions", () => {
+  const none = { ifMatch: undefined, ifNoneMatch: undefined, ifModifiedSince: undefined };
+  const at = Date.parse("Sun, 22 Nov 2026 10:00:00 GMT") + 500;
+  test.each([
+    [{}, null],
+    [{ ifMatch: '"a"' }, null],
+    [{ ifMatch: '"b", "a"' }, null],
+    [{ ifMatch: "*" }, null],
+    [{ ifMatch: '"b"' }, 412],
+    [{ ifMatch: 'W/"a"' }, 412],
+    [{ ifMatch: '"b"', ifNoneMatch: '"a"' }, 412],
+    [{ ifNoneMatch: '"a"' }, 304],
+    [{ ifNoneMatch: '"b"', ifModifiedSince: "Sun, 22 Nov 2026 10:00:00 GMT" }, null],
+    [{ ifModifiedSince: "Sun, 22 Nov 2026 10:00:00 GMT" }, 304],
+    [{ ifModifiedSince: "Sun, 22 Nov 2026 09:59:59 GMT" }, null],
+    [{ ifModifiedSince: "yesterday" }, null],
+  ])('%j of the file "a": %s', (headers, status) => {
+    expect(conditionStatus({ ...none, ...headers }, '"a"', at)).toBe(status);
   });
 });

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import fc from "fast-check";
 import { Hono } from "hono";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Env, requireConfig } from "../../src/env.ts";
@@ -6,7 +7,7 @@ import type { AppEnv } from "../../src/http/app-env.ts";
 import { callId } from "../../src/http/call-id.ts";
 import { files } from "../../src/http/files.ts";
 import { outputKey } from "../../src/mirror/keys.ts";
-import { filePath } from "../../src/mirror/urls.ts";
+import { filePath, linkPath } from "../../src/mirror/urls.ts";
 
 const bindings = env as Env;
 const bucket = bindings.FILES;
@@ -41,16 +42,27 @@ async function bodyOf(response: Response): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Numbers that are the same on every run (mulberry32). */
-function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
+/** What a call with this Range has to get: the plain reading of RFC 9110, 14.1.2 on an array. Null: the whole. */
+function slice(range: string): { from: number; to: number } | "outside" | null {
+  const [, first = "", last = ""] = /^bytes=([0-9]*)-([0-9]*)$/.exec(range) ?? [];
+  if (first === "" && last === "") return null;
+  const from = first === "" ? Math.max(0, SIZE - Number(last)) : Number(first);
+  const to = first === "" || last === "" ? SIZE : Math.min(SIZE, Number(last) + 1);
+  if (first !== "" && last !== "" && Number(last) < Number(first)) return null;
+  return from >= to ? "outside" : { from, to };
 }
+
+const place = fc.oneof(fc.nat(SIZE + 1_000), fc.constantFrom(0, 1, SIZE - 1, SIZE, SIZE + 1));
+const oneRange = fc.oneof(
+  fc.tuple(place, place).map(([first, last]) => `${first}-${last}`),
+  place.map((first) => `${first}-`),
+  place.map((last) => `-${last}`),
+);
+const anyRange = fc.oneof(
+  { weight: 8, arbitrary: oneRange.map((range) => `bytes=${range}`) },
+  { weight: 1, arbitrary: fc.array(oneRange, { minLength: 2, maxLength: 4 }).map((all) => `bytes=${all.join(",")}`) },
+  { weight: 1, arbitrary: fc.stringMatching(/^[a-z]{0,6}=?[0-9,x -]{0,12}$/) },
+);
 
 describe("a whole file", () => {
   test("comes with what browsers, players and canvases need", async () => {
@@ -62,6 +74,7 @@ describe("a whole file", () => {
       "content-length": String(SIZE),
       "content-disposition": 'inline; filename="cat.png"',
       "accept-ranges": "bytes",
+      "last-modified": expect.stringMatching(/ GMT$/),
       etag,
       "cache-control": "public, max-age=31536000, s-maxage=300, immutable",
       "access-control-allow-origin": "*",
@@ -132,25 +145,26 @@ describe("HEAD", () => {
 });
 
 describe("a range", () => {
-  test("of any place and length is the same slice of the bytes (300 seeded ones)", async () => {
-    const random = seeded(20_261_122);
-    for (let i = 0; i < 300; i++) {
-      const first = random(SIZE);
-      const last = first + random(SIZE + 1_000 - first);
-      const suffix = 1 + random(SIZE + 1_000);
-      const [range, from, to] = [
-        [`bytes=${first}-${last}`, first, Math.min(last, SIZE - 1)] as const,
-        [`bytes=${first}-`, first, SIZE - 1] as const,
-        [`bytes=-${suffix}`, Math.max(0, SIZE - suffix), SIZE - 1] as const,
-      ][i % 3] ?? ["", 0, 0];
-      const response = await fetchFile(path, { range });
-      expect(response.status, range).toBe(206);
-      expect(response.headers.get("content-range"), range).toBe(`bytes ${from}-${to}/${SIZE}`);
-      expect(response.headers.get("content-length"), range).toBe(String(to - from + 1));
-      expect(response.headers.get("etag"), range).toBe(etag);
-      const body = await bodyOf(response);
-      expect(body.length === to - from + 1 && body.every((byte, at) => byte === bytes[from + at]), range).toBe(true);
-    }
+  test("whatever it says gets what the plain bytes have there", { timeout: 30_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(anyRange, async (range) => {
+        const expected = slice(range);
+        const response = await fetchFile(path, { range });
+        const body = await bodyOf(response);
+        if (expected === "outside") {
+          expect([response.status, response.headers.get("content-range")]).toEqual([416, `bytes */${SIZE}`]);
+          return;
+        }
+        const { from, to } = expected ?? { from: 0, to: SIZE };
+        const contentRange = expected === null ? null : `bytes ${from}-${to - 1}/${SIZE}`;
+        expect([response.status, response.headers.get("content-range")]).toEqual([expected ? 206 : 200, contentRange]);
+        expect(response.headers.get("content-length")).toBe(String(to - from));
+        expect(response.headers.get("etag")).toBe(etag);
+        // Compared as a boolean: the difference of a hundred thousand bytes is nothing to read.
+        expect(body.length === to - from && body.every((byte, at) => byte === bytes[from + at])).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test.each([
@@ -243,6 +257,47 @@ describe("a visitor that has the file", () => {
 
   test("of another file gets the bytes", async () => {
     expect((await fetchFile(path, { "if-none-match": '"other"' })).status).toBe(200);
+  });
+});
+
+describe("conditions", () => {
+  test("a visitor that knows the date only hears that it has the file", async () => {
+    const since = (await fetchFile(path, {}, "HEAD")).headers.get("last-modified") ?? "";
+    for (const method of ["GET", "HEAD"]) {
+      const response = await fetchFile(path, { "if-modified-since": since }, method);
+      expect([response.status, response.body]).toEqual([304, null]);
+    }
+  });
+
+  test("who wants these bytes or none gets none of others", async () => {
+    expect((await fetchFile(path, { "if-match": etag })).status).toBe(200);
+    const other = await fetchFile(path, { "if-match": '"other"', range: "bytes=0-9" });
+    expect([other.status, other.body, other.headers.get("etag")]).toEqual([412, null, etag]);
+  });
+});
+
+describe("a link that ends", () => {
+  const file = { team, request, n: 0, name: "cat.png" };
+  const inS = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+
+  test("serves until its end, to be kept by the visitor alone and no longer than that", async () => {
+    const response = await fetchFile(await linkPath(keys, file, { share: null, endsAtS: inS(60) }), {
+      range: "bytes=0-4",
+    });
+    expect(response.status).toBe(206);
+    expect(response.headers.get("cache-control")).toMatch(/^private, max-age=(60|5\d)$/);
+    expect(await bodyOf(response)).toEqual(bytes.slice(0, 5));
+    const long = await fetchFile(await linkPath(keys, file, { share: null, endsAtS: inS(86_400) }), {}, "HEAD");
+    expect(long.headers.get("cache-control")).toBe("private, max-age=300");
+  });
+
+  test("after its end says so, readable for any page, and touches no storage", async () => {
+    const spies = (["get", "head", "list"] as const).map((method) => vi.spyOn(bucket, method));
+    const response = await fetchFile(await linkPath(keys, file, { share: null, endsAtS: inS(-1) }));
+    expect(response.status).toBe(410);
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    expect(await response.json()).toMatchObject({ code: "gone", detail: "The link has expired." });
+    for (const spy of spies) expect(spy).not.toHaveBeenCalled();
   });
 });
 

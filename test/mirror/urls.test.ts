@@ -1,18 +1,20 @@
 import { expect, test } from "vitest";
 import { outputKey, requestPrefixes, teamPrefixes, textKey } from "../../src/mirror/keys.ts";
-import { fileName, filePath, readFilePath } from "../../src/mirror/urls.ts";
+import { fileName, filePath, linkEndS, linkPath, readFilePath } from "../../src/mirror/urls.ts";
 
 const keys = ["a-signing-key-of-at-least-32-bytes!!"];
 const request = "0123456789abcdef".repeat(4);
 const file = { team: "acme", request, n: 3, name: "cat.png" };
+/** What is read back of a path that is for good. */
+const forGood = { ...file, link: null };
 
 test("a path that we made is read back, whatever name stands in it", async () => {
   const path = await filePath(keys, file);
   expect(path).toMatch(/^\/files\/acme\/[0-9a-f]{64}\.[0-9a-f]{68}\/3\/cat\.png$/);
-  expect(await readFilePath(keys, path)).toEqual(file);
-  expect(await readFilePath(keys, path.replace("cat.png", "my%20dog.png"))).toEqual({ ...file, name: "my dog.png" });
-  expect(await readFilePath(keys, path.replace("/cat.png", ""))).toEqual({ ...file, name: null });
-  expect(await readFilePath(keys, path.replace("cat.png", "%ff"))).toEqual({ ...file, name: null });
+  expect(await readFilePath(keys, path)).toEqual(forGood);
+  expect(await readFilePath(keys, path.replace("cat.png", "my%20dog.png"))).toEqual({ ...forGood, name: "my dog.png" });
+  expect(await readFilePath(keys, path.replace("/cat.png", ""))).toEqual({ ...forGood, name: null });
+  expect(await readFilePath(keys, path.replace("cat.png", "%ff"))).toEqual({ ...forGood, name: null });
 });
 
 test("the same file has the same path every time", async () => {
@@ -21,7 +23,7 @@ test("the same file has the same path every time", async () => {
 
 test("paths of an older key hold while that key is listed", async () => {
   const path = await filePath(keys, file);
-  expect(await readFilePath(["a-newer-signing-key-of-32-bytes!!!!!", ...keys], path)).toEqual(file);
+  expect(await readFilePath(["a-newer-signing-key-of-32-bytes!!!!!", ...keys], path)).toEqual(forGood);
   expect(await readFilePath(["a-newer-signing-key-of-32-bytes!!!!!"], path)).toBeNull();
 });
 
@@ -52,6 +54,41 @@ test("nothing but the name can be changed", async () => {
     "",
   ];
   for (const each of changed) expect(await readFilePath(keys, each), each).toBeNull();
+});
+
+const share = { share: `shr_${"a1B2".repeat(5)}`, endsAtS: 1_800_000_000 };
+
+test.each([share, { ...share, share: null }])("a link that ends is read back with its end: %j", async (link) => {
+  const path = await linkPath(keys, file, link);
+  expect(await readFilePath(keys, path)).toEqual({ ...file, link });
+});
+
+test("of a link nothing but the name can be changed, and no mark of one kind passes as another", async () => {
+  const path = await linkPath(keys, file, share);
+  const forGoodMark = (await filePath(keys, file)).split("/")[3]?.split(".")[1] ?? "";
+  const [id = "", shareId = "", end = "", mark = ""] = path.split("/")[3]?.split(".") ?? [];
+  const places = [
+    [id, "-", end, mark],
+    [id, shareId.replace("a", "b"), end, mark],
+    [id, shareId, String(share.endsAtS + 1), mark],
+    [id, shareId, `0${end}`, mark],
+    [id, shareId, "", mark],
+    [id, shareId, end, forGoodMark],
+    [id, mark],
+    [id, end, mark],
+    [id, shareId, end, mark, mark],
+  ];
+  for (const place of places) {
+    const changed = path.replace(/[^/]+(?=\/3\/)/, place.join("."));
+    expect(await readFilePath(keys, changed), changed).toBeNull();
+  }
+  expect(await readFilePath(keys, path.replace("/3/", "/4/"))).toBeNull();
+});
+
+test("links of private files end after one to two times their life, all of one stretch at the same moment", () => {
+  const ends = (s: number) => linkEndS(s * 1_000, 600) - s;
+  expect([ends(6_000), ends(6_001), ends(6_599)]).toEqual([1_200, 1_199, 601]);
+  expect(linkEndS(6_599_999, 600)).toBe(linkEndS(6_000_000, 600));
 });
 
 test("numbers past the last file are refused although their mark is ours", async () => {

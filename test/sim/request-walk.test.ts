@@ -13,6 +13,7 @@ import {
   hasEnded,
   type RequestError,
   type RequestEvent,
+  type RequestFile,
   type RequestRecord,
   type UpstreamEnd,
 } from "../../src/requests/types.ts";
@@ -71,9 +72,11 @@ function anEnd(dice: Dice): { end: UpstreamEnd; fingerprint: string } {
 /** What the outside may do at any time. */
 function anOutsideEvent(dice: Dice): RequestEvent {
   const upstreamId = dice.one(["fal-1", "fal-1", "fal-2"]);
-  switch (dice.below(6)) {
+  switch (dice.below(7)) {
     case 0:
       return { type: "cancel_requested" };
+    case 6:
+      return { type: "copy_again_asked", n: dice.one([null, 0, 1]) };
     case 1:
       return { type: "end_announced", upstreamId };
     case 2:
@@ -227,9 +230,8 @@ class Walk {
       this.recoveries++;
     }
     const delivers = after.effects.some((row) => row.kind === "deliver");
-    if (delivers && after.files.some((file) => file.status === "pending") && hasEnded(is.stage)) {
-      this.endDeliveredWithPending++;
-    }
+    const awaited = after.files.filter((file) => file.status === "pending" && file.pendingSince < (is.endedAt ?? 0));
+    if (delivers && awaited.length > 0 && hasEnded(is.stage)) this.endDeliveredWithPending++;
   }
 
   checkRows(): void {
@@ -253,7 +255,9 @@ class Walk {
     if (state.deletion === null) {
       expect(unparked.filter((row) => row.kind === "deliver").length).toBe(owedDeliveries.length);
     }
-    if (state.stage === "completed") expect(files.every((file) => file.status !== "pending")).toBe(true);
+    const copiedAgain = (file: RequestFile) => file.pendingSince >= (state.endedAt ?? 0);
+    if (state.stage === "completed")
+      expect(files.every((file) => file.status !== "pending" || copiedAgain(file))).toBe(true);
     expect(new Set(effects.map((row) => row.name)).size).toBe(effects.length);
     expect(this.submits - this.notTaken, "at most one submit that may have been taken").toBeLessThanOrEqual(1);
     expect(this.settles, "settled once, and once more after the one recovery").toBeLessThanOrEqual(1 + this.recoveries);

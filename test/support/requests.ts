@@ -33,6 +33,7 @@ export function aStart(changes: Partial<StartInput> = {}): StartInput {
     origin: "https://sluice.test",
     cost: { estimatedMicro: null, price: null, exact: false },
     retention: { recordsDays: null, filesDays: null, inputsDays: null },
+    fileLinkS: null,
     admittedAt: START_AT,
     ...changes,
   };

@@ -108,6 +108,7 @@ async function eventNow(
     logs: false,
     baseUrl: baseUrlOf(config, origin),
     signingKeys: config.SIGNING_KEY,
+    now: context.now(),
   });
   const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
   switch (format) {
