@@ -135,10 +135,10 @@ async function belongings(): Promise<unknown> {
   return Object.fromEntries(seen);
 }
 
-/** A path of the route. An app beside an id is nobody's own, and has to be the right one. */
+/** A path of the route. An app or a file's number beside an id is nobody's own, and has to be a right one. */
 function pathOf(route: Route, id: string): string {
   const ofFlux = route.path.replace(/:app\{[^}]*\}/, "fal-ai/flux");
-  return ofFlux.replaceAll(/:[a-z_]+(\{[^}]*\})?/g, id);
+  return ofFlux.replace(/:n\b/, "0").replaceAll(/:[a-z_]+(\{[^}]*\})?/g, id);
 }
 
 /** A body that the route's own schema would take, so that an attempt is not turned away for its form. */
@@ -244,7 +244,9 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
 
   it("would have worked for those they belong to", async () => {
     const tried: string[] = [];
-    const order = (route: Route) => (route.method === "DELETE" ? 2 : route.path.endsWith("/cancel") ? 1 : 0);
+    // What lies below something goes before it.
+    const order = ({ method, path }: Route) =>
+      method === "DELETE" ? 100 - path.split("/").length : path.endsWith("/cancel") ? 1 : 0;
     for (const route of targets.toSorted((one, other) => order(one) - order(other))) {
       const responses = await Promise.all(
         [...victim.ids, "fal-ai/flux/schnell"].map(async (id) => {

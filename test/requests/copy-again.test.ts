@@ -16,7 +16,7 @@ const AGAIN: RequestEvent = { type: "copy_again_asked", n: null };
 
 /** Completed and settled, with file 0 stored and files 1 and 2 given up. */
 function halfStored(retention = { recordsDays: null, filesDays: null, inputsDays: null } as const): RequestRecord {
-  const events = [endReported(anOutput(3)), STORED, GIVEN_UP, { ...GIVEN_UP, n: 2 }, { ...SETTLED, endpoints: [] }];
+  const events = [endReported(anOutput(3)), STORED, GIVEN_UP, { ...GIVEN_UP, n: 2 }, { ...SETTLED, deliveries: [] }];
   return onward(recordAt("running", { retention }), ...events);
 }
 
