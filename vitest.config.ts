@@ -32,6 +32,9 @@ const fuzz = Object.fromEntries(
   ["FUZZ_SEED", "FUZZ_ATTEMPTS"].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
 );
 
+/** What ends a test that hangs. On a busy machine a good one takes its time, which decides nothing. */
+const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     silent: "passed-only",
@@ -67,19 +70,24 @@ export default defineConfig({
           include: ["test/**/*.workerd.test.ts"],
           exclude: ["test/sandbox/**"],
           setupFiles: ["test/support/quiet.ts"],
+          ...patience,
         },
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./sandbox/wrangler.toml" } })],
-        test: { name: "sandbox", include: ["test/sandbox/**/*.test.ts"], setupFiles: ["test/support/quiet.ts"] },
+        test: {
+          name: "sandbox",
+          include: ["test/sandbox/**/*.test.ts"],
+          setupFiles: ["test/support/quiet.ts"],
+          ...patience,
+        },
       },
       {
         test: {
           name: "process",
           include: ["test/process/**/*.test.ts", "test/clients/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...patience,
         },
       },
     ],
