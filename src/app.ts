@@ -28,6 +28,7 @@ import { issuerRoutes } from "./http/issuers.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { meRoutes } from "./http/me.ts";
 import { modelRoutes } from "./http/models.ts";
+import { operatorWebhookRoutes } from "./http/operator-webhook.ts";
 import { peopleRoutes } from "./http/people.ts";
 import { priceRoutes } from "./http/prices.ts";
 import { noRoute, onFault } from "./http/problem.ts";
@@ -60,6 +61,7 @@ const apiRoutes: readonly Route[] = [
   ...webhookRoutes,
   ...deliveryListRoutes,
   ...eventRoutes,
+  ...operatorWebhookRoutes,
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),
   ...runRoutes,

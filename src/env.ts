@@ -32,6 +32,14 @@ const baseUrl = z
   .refine((text) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text), "must be an http(s) URL without query")
   .transform((text) => text.replace(/\/+$/, ""));
 
+/** An address that we call and others may have put a token into: a query may be part of it, a password may not. */
+const webhookUrl = z
+  .string()
+  .refine(
+    (text) => /^https?:\/\/[^\s#@]+$/.test(text) && URL.canParse(text),
+    "must be an http(s) URL without user name or fragment",
+  );
+
 /** An unset variable and an empty one mean the same. */
 function optional<T extends z.ZodType>(schema: T) {
   return z.preprocess((value) => (value === "" ? undefined : value), schema.optional());
@@ -88,6 +96,7 @@ export const configSchema = z.object({
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
+  OPERATOR_WEBHOOK_URL: optional(webhookUrl),
   TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),
 });
 
