@@ -85,9 +85,16 @@ beforeAll(async () => {
   }
   // Ended, so that nothing of theirs changes by itself: not the state, not the sums.
   await Promise.all(requests.map((id) => untilEnded(own.key, id)));
+  const url = "https://hooks.example/";
+  const endpoint = await json(await call("POST", "/v1/webhooks", { ...admin, body: { url, description: CANARY } }));
+  const filter = { endpoint: String(endpoint.id) };
+  const replay = await json(await call("POST", "/v1/deliveries/replay", { ...admin, body: { filter } }));
   victim = {
     ...{ team: own.team, adminKey: own.key, requests },
-    ids: [...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", own.team],
+    ids: [
+      ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", own.team],
+      ...[String(endpoint.id), String(replay.id)],
+    ],
   };
 
   const tokenOf = async (key: string, body: Record<string, unknown>, headers: Record<string, string> = {}) =>
@@ -122,7 +129,7 @@ async function belongings(): Promise<unknown> {
   const paths = [
     ...victim.requests.flatMap((id) => [`/v1/requests/${id}`, `/v1/requests/${id}/timeline`]),
     ...["/v1/requests", "/v1/keys", "/v1/plans", "/v1/issuers", "/v1/users/ada", "/v1/team", "/v1/prices"],
-    ...["/v1/team/alerts", "/v1/usage?group_by=user,key,tag", "/v1/audit"],
+    ...["/v1/team/alerts", "/v1/webhooks", "/v1/usage?group_by=user,key,tag", "/v1/audit"],
   ];
   const seen = await Promise.all(
     paths.map(async (path) => {
@@ -221,7 +228,7 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
       });
       statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
       const what = `${route.method} ${path} by ${attacker.name}: ${response.status}`;
-      const ofOneTeamOnly = /^\/v1\/(requests|keys)\/|\/requests\/:id/.test(route.path);
+      const ofOneTeamOnly = /^\/v1\/(requests|keys|webhooks|deliveries)\/|\/requests\/:id/.test(route.path);
       // 409 would be said of what is there.
       if (ofOneTeamOnly && (response.ok || response.status === 409)) {
         breaches.push(what);
