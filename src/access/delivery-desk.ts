@@ -9,7 +9,7 @@ import type { Actor } from "./admin-types.ts";
 import type { BacklogPacer } from "./backlog-pacer.ts";
 import type { Books } from "./books.ts";
 import { checkAt, heard, verdictOf } from "./endpoint-health.ts";
-import { targetOf } from "./endpoints.ts";
+import { targetOf, validSecrets } from "./endpoints.ts";
 import { tellTeam } from "./event-desk.ts";
 import type {
   Delivery,
@@ -33,7 +33,7 @@ export function deliveryTarget(books: Books, pacer: BacklogPacer, deliveryId: st
   const delivery = books.deliveries.byId(deliveryId);
   if (delivery === null) return { kind: "gone", reason: "unknown" };
   if (delivery.endpointId === null) {
-    const secrets = [books.team.webhookSecret()];
+    const secrets = validSecrets(books.team.webhookSecrets(), now);
     return { kind: "known", url: null, secrets, headers: {}, endpointId: null, notBefore: null };
   }
   if (delivery.state === "gone" && delivery.category === SKIPPED) return { kind: "gone", reason: SKIPPED };

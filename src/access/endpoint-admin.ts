@@ -13,7 +13,7 @@ import { rotated, summaryOf, validSecrets } from "./endpoints.ts";
 import { sendToOne } from "./event-desk.ts";
 import { makeWebhookSecret } from "./keys.ts";
 import type { Refused } from "./types.ts";
-import type { Endpoint, EndpointAnswer, EndpointTerms } from "./webhook-types.ts";
+import type { Endpoint, EndpointAnswer, EndpointSecret, EndpointTerms } from "./webhook-types.ts";
 
 /** Makes an endpoint. Its secret is told once here, and again on wish. */
 export function createEndpoint(
@@ -75,13 +75,25 @@ export function rotateSecret(books: Books, id: string, overlapS: number, by: Act
   return secretsOf(books, id, now);
 }
 
-/** The secret that signs now, and until when the one before it signs too. */
+/** The same for what signs deliveries to requests' own URLs. */
+export function rotateTeamSecret(books: Books, overlapS: number, by: Actor, now: number): SecretAnswer {
+  const next = rotated(books.team.webhookSecrets(), makeWebhookSecret(), overlapS * 1_000, now);
+  if (next.kind === "refused") return next;
+  books.team.setWebhookSecrets(next.secrets);
+  books.audit.note(by, "team.webhook_secret_rotated", null, { overlap_s: overlapS }, now);
+  return shownSecrets(next.secrets, now);
+}
+
 export function secretsOf(books: Books, id: string, now: number): SecretAnswer {
   const endpoint = books.endpoints.byId(id);
-  if (endpoint === null) return NO_ENDPOINT;
-  const [secret, previous] = validSecrets(endpoint.secrets, now);
-  if (secret === undefined) throw new Error("an endpoint has a secret without an end");
-  const previousUntil = endpoint.secrets.find((each) => each.secret === previous)?.validUntil ?? null;
+  return endpoint === null ? NO_ENDPOINT : shownSecrets(endpoint.secrets, now);
+}
+
+/** The secret that signs now, and until when the one before it signs too. */
+export function shownSecrets(secrets: readonly EndpointSecret[], now: number): SecretAnswer {
+  const [secret, previous] = validSecrets(secrets, now);
+  if (secret === undefined) throw new Error("the newest secret has no end");
+  const previousUntil = secrets.find((each) => each.secret === previous)?.validUntil ?? null;
   return { kind: "secrets", secret, previousUntil };
 }
 

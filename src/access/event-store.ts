@@ -44,6 +44,12 @@ export class EventStore {
     return added;
   }
 
+  /** Puts `alias` where an event names a user: only limits that count users do. */
+  forget(user: string, alias: string): void {
+    const names = "type = 'limit.reached' AND data ->> '$.scope' = 'user' AND data ->> '$.subject' = ?";
+    this.#sql.exec(`UPDATE event SET data = json_set(data, '$.subject', ?) WHERE ${names}`, alias, user);
+  }
+
   /** Newest first. */
   latest<D>(type: TeamEvent["type"], limit: number): TeamEvent<D>[] {
     return this.#sql

@@ -70,6 +70,13 @@ export class OutboxStore {
     return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
+  /** Puts `alias` where a body names a user; what is still to be sent goes out without the name, too. */
+  forget(user: string, alias: string): void {
+    const names = `body ->> '$.type' = 'limit.reached' AND body ->> '$.data.scope' = 'user'
+      AND body ->> '$.data.subject' = ?`;
+    this.#sql.exec(`UPDATE outbox SET body = json_set(body, '$.data.subject', ?) WHERE ${names}`, alias, user);
+  }
+
   addAttempt(deliveryId: string, attempt: TeamAttempt): void {
     const { at } = attempt;
     const text = JSON.stringify(attempt);

@@ -83,5 +83,7 @@ export function forgetUser(books: Books, user: string, by: Actor, now: number): 
   const requests = books.index.countOf(user);
   const alias = `forgotten:${randomText(ALIAS_CHARS)}`;
   books.people.forget(user, alias, now);
+  books.events.forget(user, alias);
+  books.outbox.forget(user, alias);
   books.audit.note(by, "user.forgotten", alias, { requests }, now);
 }

@@ -305,6 +305,9 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX attempt_of_delivery ON attempt (delivery_id);
 
+  -- JSON of what signs deliveries to requests' own URLs, newest first; null until the first rotation of webhook_secret.
+  ALTER TABLE team ADD COLUMN webhook_secrets TEXT;
+
   -- Bulk replays. due_at: when the next piece is due; null once it is over.
   CREATE TABLE replay_job (
     id TEXT PRIMARY KEY,

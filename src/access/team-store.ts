@@ -3,6 +3,7 @@
 
 import type { NamedPlan, TeamSummary } from "./admin-types.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan, planSchema } from "./plan.ts";
+import type { EndpointSecret } from "./webhook-types.ts";
 
 type TeamRow = { id: string; name: string; plan: string; created_at: number; frozen_at: number | null };
 
@@ -28,8 +29,16 @@ export class TeamStore {
     );
   }
 
-  webhookSecret(): string {
-    return this.#sql.exec<{ webhook_secret: string }>("SELECT webhook_secret FROM team").one().webhook_secret;
+  /** What signs deliveries to a request's own URL, newest first, ended ones included. */
+  webhookSecrets(): EndpointSecret[] {
+    const row = this.#sql
+      .exec<{ first: string; all: string | null }>("SELECT webhook_secret AS first, webhook_secrets AS 'all' FROM team")
+      .one();
+    return row.all === null ? [{ secret: row.first, validUntil: null }] : (JSON.parse(row.all) as EndpointSecret[]);
+  }
+
+  setWebhookSecrets(secrets: readonly EndpointSecret[]): void {
+    this.#sql.exec("UPDATE team SET webhook_secrets = ?", JSON.stringify(secrets));
   }
 
   /** The team of this store. Throws where there is none: callers know by `hasTables`. */

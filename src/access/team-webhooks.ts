@@ -17,8 +17,10 @@ import {
   endpointNow,
   removeEndpoint,
   rotateSecret,
+  rotateTeamSecret,
   type SecretAnswer,
   secretsOf,
+  shownSecrets,
   testEndpoint,
 } from "./endpoint-admin.ts";
 import { summaryOf } from "./endpoints.ts";
@@ -40,7 +42,7 @@ import type {
   ReplayFilter,
   ReplayJob,
   ReplayRoad,
-  TeamAttempt,
+  TeamDelivery,
 } from "./webhook-types.ts";
 
 /** What all parts of the Team object share. */
@@ -92,6 +94,15 @@ export abstract class TeamWebhooks extends DurableObject<Env> {
 
   endpointSecrets(id: string): SecretAnswer {
     return this.room.ask((now) => secretsOf(this.room.books, id, now));
+  }
+
+  /** What signs deliveries to requests' own URLs. */
+  teamSecrets(): SecretAnswer {
+    return this.room.ask((now) => shownSecrets(this.room.books.team.webhookSecrets(), now));
+  }
+
+  rotateTeamSecret(overlapS: number, by: Actor): SecretAnswer {
+    return this.room.ask((now) => rotateTeamSecret(this.room.books, overlapS, by, now));
   }
 
   disableEndpoint(id: string, by: Actor): EndpointAnswer {
@@ -173,9 +184,19 @@ export abstract class TeamWebhooks extends DurableObject<Env> {
     return this.room.ask((now) => cancelReplayJob(this.room.books, id, by, now));
   }
 
-  /** Tries at a delivery that Team sends itself, oldest first; those of a request's end are with its tracker. */
-  deliveryAttempts(deliveryId: string): TeamAttempt[] {
-    return this.room.decide<TeamAttempt[]>([], () => this.room.books.outbox.attempts(deliveryId));
+  /** A delivery that Team sends itself, with its tries. Null for those of a request's end: they are with its tracker. */
+  ownDelivery(deliveryId: string): TeamDelivery | null {
+    const { deliveries, outbox } = this.room.books;
+    return this.room.decide<TeamDelivery | null>(null, () => {
+      const [delivery, row] = [deliveries.byId(deliveryId), outbox.byId(deliveryId)];
+      if (delivery === null || row === null) return null;
+      return {
+        delivery,
+        body: row.body,
+        nextAt: row.leaseUntil === null ? row.dueAt : null,
+        tries: outbox.attempts(deliveryId),
+      };
+    });
   }
 
   // --- Events ----------------------------------------------------------------------------------------------------

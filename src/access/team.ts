@@ -320,11 +320,6 @@ export class Team extends TeamWebhooks {
     if (this.#exists) this.#books.audit.note(by, action, target, {}, Date.now());
   }
 
-  /** What signs deliveries to a request's own `webhook_url`: `whsec_…`, newest first. */
-  webhookSecrets(): string[] {
-    return this.#exists ? [this.#books.team.webhookSecret()] : [];
-  }
-
   // --- Issuers and exchanges -------------------------------------------------------------------------------------
 
   issuers(): KeptIssuer[] {

@@ -79,19 +79,6 @@ export const teamRoutes: readonly Route[] = [
   }),
   defineRoute({
     method: "GET",
-    path: "/v1/team/webhook_secret",
-    summary: "What signs deliveries to a request's own webhook_url",
-    access: "admin",
-    answers: { 200: { description: "A Standard Webhooks secret.", schema: z.object({ secret: z.string() }) } },
-    errors: [],
-    async handle({ env, caller }) {
-      const [secret] = await askTeam(env, caller.team, (team) => team.webhookSecrets());
-      if (secret === undefined) throw new Error("a team has a webhook secret");
-      return { status: 200, body: { secret } };
-    },
-  }),
-  defineRoute({
-    method: "GET",
     path: "/v1/plans",
     summary: "The team's plans",
     access: "admin",

@@ -2,6 +2,7 @@
 // an endpoint's own headers are never shown: they may be credentials.
 
 import * as z from "zod";
+import type { SecretAnswer } from "../access/endpoint-admin.ts";
 import { askTeam, teamFor } from "../access/team.ts";
 import type { EndpointSummary, EndpointTerms } from "../access/webhook-types.ts";
 import type { Config } from "../env.ts";
@@ -171,9 +172,17 @@ const secret = defineRoute({
   async handle({ env, caller, params }) {
     const answer = await askTeam(env, caller.team, (team) => team.endpointSecrets(params.id));
     if (answer.kind === "refused") return { refusal: answer.refusal };
-    const { secret, previousUntil } = answer;
-    return { status: 200, body: { secret, previous_valid_until: isoTime(previousUntil) } };
+    return { status: 200, body: secretWire(answer) };
   },
+});
+
+const overlapBody = z.strictObject({
+  overlap_s: z
+    .int()
+    .min(0)
+    .max(SECRET_OVERLAP_MAX_S)
+    .default(SECRET_OVERLAP_DEFAULT_S)
+    .describe("How long the old secret signs beside the new one. 0, after a leak, ends it with the next try."),
 });
 
 const rotate = defineRoute({
@@ -182,22 +191,42 @@ const rotate = defineRoute({
   summary: "Give an endpoint another secret",
   access: "admin",
   params: endpointId,
-  body: z.strictObject({
-    overlap_s: z
-      .int()
-      .min(0)
-      .max(SECRET_OVERLAP_MAX_S)
-      .default(SECRET_OVERLAP_DEFAULT_S)
-      .describe("How long the old secret signs beside the new one. 0, after a leak, ends it with the next try."),
-  }),
+  body: overlapBody,
   answers: { 200: { description: "The new secret.", schema: secretBody } },
   errors: ["not_found", "conflict"],
   async handle(call) {
     const { env, caller, params, body } = call;
     const answer = await teamFor(env, caller.team).rotateEndpoint(params.id, body.overlap_s, actorOf(call));
     if (answer.kind === "refused") return { refusal: answer.refusal };
-    const { secret, previousUntil } = answer;
-    return { status: 200, body: { secret, previous_valid_until: isoTime(previousUntil) } };
+    return { status: 200, body: secretWire(answer) };
+  },
+});
+
+const teamSecret = defineRoute({
+  method: "GET",
+  path: "/v1/team/webhook_secret",
+  summary: "What signs deliveries to a request's own webhook_url",
+  access: "admin",
+  answers: { 200: { description: "The secret.", schema: secretBody } },
+  errors: [],
+  async handle({ env, caller }) {
+    const answer = await askTeam(env, caller.team, (team) => team.teamSecrets());
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: secretWire(answer) };
+  },
+});
+
+const rotateTeamSecret = defineRoute({
+  method: "POST",
+  path: "/v1/team/webhook_secret/rotate",
+  summary: "Give the team another secret for requests' own webhook_url",
+  access: "admin",
+  body: overlapBody,
+  answers: { 200: { description: "The new secret.", schema: secretBody } },
+  errors: ["conflict"],
+  async handle(call) {
+    const { env, caller, body } = call;
+    const answer = await teamFor(env, caller.team).rotateTeamSecret(body.overlap_s, actorOf(call));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: secretWire(answer) };
   },
 });
 
@@ -276,7 +305,13 @@ export const webhookRoutes: readonly Route[] = [
   test,
   disable,
   enable,
+  teamSecret,
+  rotateTeamSecret,
 ];
+
+function secretWire({ secret, previousUntil }: Extract<SecretAnswer, { kind: "secrets" }>): z.input<typeof secretBody> {
+  return { secret, previous_valid_until: isoTime(previousUntil) };
+}
 
 /** Why these terms cannot be saved: the same rules that judge every try. */
 function termsFault(
@@ -297,7 +332,7 @@ function termsFault(
   return null;
 }
 
-export function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
+function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
   const { id, url, events, tags, description, headerNames, disabled, health } = endpoint;
   return {
     ...{ id, url, events, tags, description, header_names: headerNames },

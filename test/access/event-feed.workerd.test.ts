@@ -4,7 +4,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openBooks } from "../../src/access/books.ts";
 import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../src/limits.ts";
-import { anEnd, TestTeam } from "../support/team.ts";
+import { anEnd, SOMEBODY, TestTeam } from "../support/team.ts";
 import { bindings, eventually, freezeClocks, passTime, Team } from "../support/world.ts";
 
 interface Feed {
@@ -103,6 +103,25 @@ describe("the event feed", () => {
     const member = await team.send<{ secret: string }>("POST", "/v1/keys", { user: "ada", scopes: ["read"] });
     const answer = await new Team(team.id, member.body.secret).send<Feed>("GET", "/v1/events");
     expect([answer.status, answer.body.code]).toEqual([403, "forbidden"]);
+  });
+});
+
+describe("a forgotten user", () => {
+  it("is named neither in the feed nor in what is still to be sent", async () => {
+    const limits = [{ name: "each", scope: "user", per: "usd", limit: "0.01", window: "1d" } as const];
+    await direct.putPlan("default", { limits });
+    await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
+    const made = await team.send("POST", "/v1/webhooks", { url: "https://one.example/", events: ["limit.reached"] });
+    expect(made.status).toBe(201);
+    await direct.admitted({ user: "ada" });
+    expect(JSON.stringify((await feed()).body)).toContain("ada");
+    await direct.stub.forgetUser("ada", SOMEBODY);
+    expect((await feed()).body.data[0]?.data.subject).toMatch(/^forgotten:/);
+    const bodies = await runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) =>
+      state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray(),
+    );
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]?.body).not.toContain("ada");
   });
 });
 

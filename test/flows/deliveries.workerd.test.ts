@@ -3,7 +3,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
-import { expectVerified, Receivers } from "../support/receiver.ts";
+import { expectVerified, Receivers, verifies } from "../support/receiver.ts";
 import {
   bindings,
   freezeClocks,
@@ -17,15 +17,13 @@ import {
 
 interface Summary {
   id: string;
-  endpoint: string | null;
-  request: string | null;
-  event_id: string;
-  event_type: string;
-  state: string;
+  request_id: string | null;
+  endpoint_id: string | null;
+  event: { id: string; type: string };
+  status: string;
   attempts: number;
-  last_status: number | null;
-  last_category: string | null;
-  replay: string | null;
+  last: { status: number | null; category: string | null };
+  replay_id: string | null;
 }
 interface Page {
   data: Summary[];
@@ -100,10 +98,29 @@ describe("the end of a request", () => {
     expect(receivers.received).toHaveLength(3);
     expect(new Set(receivers.received.map(({ id }) => id)).size).toBe(1);
     const listed = await deliveries();
-    expect(listed.map(({ state, request: of }) => [state, of])).toEqual(listed.map(() => ["delivered", request]));
-    expect(new Set(listed.map(({ endpoint }) => endpoint))).toEqual(new Set([all.id, tagged.id, null]));
+    expect(listed.map(({ status, request_id: of }) => [status, of])).toEqual(listed.map(() => ["delivered", request]));
+    expect(new Set(listed.map(({ endpoint_id }) => endpoint_id))).toEqual(new Set([all.id, tagged.id, null]));
     const feed = await team.send<{ data: { id: string }[] }>("GET", "/v1/events?types=request.completed");
     expect(feed.body.data.at(-1)?.id).toBe(receivers.received[0]?.id);
+  });
+
+  it("S1 S3 is signed for its own URL with both of the team's secrets in an overlap, and with the new one alone after a leak", async () => {
+    const secret = async () => (await team.send<{ secret: string }>("GET", "/v1/team/webhook_secret")).body.secret;
+    const rotate = (overlap_s: number) => team.send("POST", "/v1/team/webhook_secret/rotate", { overlap_s });
+    const old = await secret();
+    expect((await rotate(3_600)).status).toBe(200);
+    const next = await secret();
+    await anEnd({ webhook_url: "https://own.example/" });
+    expect([old, next].map((each) => verifies(receivers.received[0] ?? expect.unreachable(), each))).toEqual([
+      true,
+      true,
+    ]);
+    expect((await rotate(3_600)).status).toBe(409);
+    expect((await rotate(0)).status).toBe(200);
+    const last = await secret();
+    await anEnd({ webhook_url: "https://own.example/" });
+    const verdicts = [old, next, last].map((each) => verifies(receivers.received[1] ?? expect.unreachable(), each));
+    expect(verdicts).toEqual([false, false, true]);
   });
 
   it("that is not taken is listed as undelivered, by endpoint, state and page", async () => {
@@ -112,7 +129,7 @@ describe("the end of a request", () => {
     receivers.answer("down.example", 500);
     for (let n = 0; n < 3; n++) await anEnd();
     const undelivered = await deliveries("?state=undelivered");
-    expect(undelivered.map(({ endpoint, state, last_status }) => [endpoint, state, last_status])).toEqual(
+    expect(undelivered.map(({ endpoint_id, status, last }) => [endpoint_id, status, last.status])).toEqual(
       undelivered.map(() => [id, "failing", 500]),
     );
     expect(undelivered).toHaveLength(3);
@@ -135,7 +152,7 @@ describe("a disabled endpoint", () => {
     const requests = [await anEnd(), await anEnd()];
     expect(receivers.received).toEqual([]);
     const missed = await deliveries("?state=undelivered");
-    expect(missed.map(({ state, last_category }) => [state, last_category])).toEqual([
+    expect(missed.map(({ status, last }) => [status, last.category])).toEqual([
       ["gone", "disabled"],
       ["gone", "disabled"],
     ]);
@@ -147,9 +164,7 @@ describe("a disabled endpoint", () => {
     for (const request of requests) await ring(request);
     await passTime(2 * SECOND_MS);
     for (const request of requests) await ring(request);
-    expect(receivers.received.map(({ id: each }) => each).sort()).toEqual(
-      missed.map(({ event_id }) => event_id).sort(),
-    );
+    expect(receivers.received.map(({ id: each }) => each).sort()).toEqual(missed.map(({ event }) => event.id).sort());
     for (const received of receivers.received) expectVerified(received, secret);
   });
 
@@ -195,8 +210,8 @@ describe("a bulk replay", () => {
     for (const request of requests) await ring(request);
     expect(receivers.at("one.example")).toHaveLength(2);
     expect(receivers.at("two.example")).toHaveLength(0);
-    expect(receivers.received.map((each) => each.id)).toContain(before?.event_id);
-    expect((await deliveries(`?endpoint=${id}`))[0]).toMatchObject({ replay: begun.body.id });
+    expect(receivers.received.map((each) => each.id)).toContain(before?.event.id);
+    expect((await deliveries(`?endpoint=${id}`))[0]).toMatchObject({ replay_id: begun.body.id });
   });
 
   it("O5 is begun once by a double click, and can be stopped", async () => {
