@@ -266,6 +266,8 @@ export const BACKLOG_RAMP_MS = [
 ] as const;
 /** Turns at recovering endpoints that a team remembers: at ten a second, more than come within an hour. */
 export const BACKLOG_TURNS_MAX = 50_000;
+/** How long a team's alarm waits for receivers: normally all have answered. Slower ones answer on while the alarm is over. */
+export const TEAM_SEND_WAIT_MS = 2 * SECOND_MS;
 /** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
 export const REPLAY_BATCH_ROWS = 50;
 export const REPLAY_GAP_MS = 5 * SECOND_MS;

@@ -25,6 +25,8 @@ export interface Mailroom {
   pacer: BacklogPacer;
   /** One transaction. */
   transact<T>(work: (now: number) => T): T;
+  /** Puts the alarm where the rows need it. */
+  arm(): Promise<void>;
   /** `origin` leads back to us. */
   guard(origin: string): GuardRules;
 }
@@ -36,6 +38,7 @@ export async function sendDue(room: Mailroom, startedAt: number): Promise<void> 
       const taken = room.transact((now) => take(room, now));
       if (taken === null) return;
       await send(room, taken);
+      await room.arm();
     }
   };
   await Promise.all(Array.from({ length: TEAM_DELIVERY_LANES }, lane));

@@ -11,6 +11,7 @@ import {
   OPEN_SWEEP_MS,
   SAFETY_ALARM_MS,
   SWEEP_BATCH_ROWS,
+  TEAM_SEND_WAIT_MS,
   UNSTARTED_SWEEP_MS,
 } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
@@ -395,12 +396,13 @@ export class Team extends TeamWebhooks {
     try {
       this.#armedFor = now + SAFETY_ALARM_MS;
       await this.ctx.storage.setAlarm(this.#armedFor);
-      await Promise.all([
+      const parts = await Promise.allSettled([
         this.#sweep(now),
         this.#send(now),
         runReplayJob(this.room, this.env),
         this.#letGoOfUploads(now),
       ]);
+      for (const part of parts) if (part.status === "rejected") throw part.reason;
       const { ledger, replays, keys, events, deliveries, outbox, replayJobs } = this.#books;
       for (const store of [ledger, replays, keys, events]) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
       for (const store of [deliveries, outbox, replayJobs]) store.cleanUp(now - DELIVERY_KEEP_MS, CLEAN_UP_BATCH_ROWS);
@@ -415,11 +417,22 @@ export class Team extends TeamWebhooks {
     else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
-  /** Webhooks: runs of failures are judged, and events of the team go out. */
+  /**
+   * Webhooks: runs of failures are judged, and events of the team go out. Slow receivers are not waited for, because only one
+   * alarm runs at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
+   */
   async #send(now: number): Promise<void> {
     this.#decide(undefined, () => judgeEndpoints(this.#books, now));
     const config = requireConfig(this.env);
-    await sendDue({ ...this.room, guard: (origin) => guardRules(config, origin) }, now);
+    const sent = sendDue({ ...this.room, guard: (origin) => guardRules(config, origin) }, now).catch((fault) =>
+      logEvent("delivery.failed", { error: faultName(fault) }),
+    );
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const waited = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, TEAM_SEND_WAIT_MS);
+    });
+    await Promise.race([sent, waited]);
+    if (timer !== null) clearTimeout(timer);
   }
 
   /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
