@@ -43,7 +43,13 @@ export default defineConfig({
         test: {
           name: "rules",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts", "test/sandbox/**", "test/process/**", "test/clients/**"],
+          exclude: [
+            "test/**/*.workerd.test.ts",
+            "test/sandbox/**",
+            "test/process/**",
+            "test/clients/**",
+            "test/browser/**",
+          ],
         },
       },
       {
@@ -85,7 +91,7 @@ export default defineConfig({
       {
         test: {
           name: "process",
-          include: ["test/process/**/*.test.ts", "test/clients/**/*.test.ts"],
+          include: ["test/process/**/*.test.ts", "test/clients/**/*.test.ts", "test/browser/**/*.test.ts"],
           fileParallelism: false,
           ...patience,
         },

@@ -9,6 +9,7 @@ import { refusal } from "../errors.ts";
 import { parseFields } from "../fields.ts";
 import { FILE_NAME_MAX_CHARS, UPLOAD_PART_BYTES, UPLOAD_PARTS_FROM_BYTES, UPLOAD_PARTS_MAX } from "../limits.ts";
 import { readUploadPlace, type UploadAddress } from "../mirror/input-urls.ts";
+import { drain } from "../uploads/chunks.ts";
 import { fileUrl, openUpload } from "../uploads/open.ts";
 import { completeUpload, type NamedPart, receivePart } from "../uploads/parts.ts";
 import { receiveUpload } from "../uploads/receive.ts";
@@ -128,12 +129,14 @@ function addressOf(context: UploadContext): Promise<UploadAddress | null> {
   return readUploadPlace(requireConfig(context.env).SIGNING_KEY, team, place);
 }
 
-function noSuchUpload(context: UploadContext): Response {
+function noSuchUpload(context: UploadContext): Promise<Response> {
   const hint = "Use `upload_url` of POST /v1/uploads as it is, with nothing added.";
   return problem(context, refusal("not_found", "This is no upload URL of ours.", { hint }));
 }
 
-function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Response {
+/** A refusal. What is still coming is read first, so that the sender gets to hear it. */
+async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
+  await drain(context.req.raw);
   return problemResponse(why, context.get("callId"));
 }
 

@@ -1,12 +1,12 @@
 // Bodies in chunks, without holding more than one: as they come, and with a first chunk that is long enough to be looked at.
 // Imports limits.
 
-import { FILE_COPY_CHUNK_BYTES } from "../limits.ts";
+import { FILE_COPY_CHUNK_BYTES, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
 
 /** A chunk means something until the next is asked for: its memory is used again. */
 export type Chunks = AsyncIterable<Uint8Array>;
 
-/** A body in chunks of at most FILE_COPY_CHUNK_BYTES, all in one buffer. Stopping early cancels the body. */
+/** A body in chunks of at most FILE_COPY_CHUNK_BYTES, all in one buffer. Stopping early reads what is left and drops it. */
 export async function* bodyChunks(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   const reader = body.getReader({ mode: "byob" });
@@ -21,8 +21,29 @@ export async function* bodyChunks(body: ReadableStream<Uint8Array> | null): Asyn
       if (done) return;
     }
   } finally {
-    // After the end it does nothing.
-    reader.cancel().catch(() => undefined);
+    await readAway(reader, new ArrayBuffer(FILE_COPY_CHUNK_BYTES));
+  }
+}
+
+/** Reads a body that nobody began to read: a browser whose body is cut off says "Failed to fetch", and shows no refusal. */
+export async function drain({ body }: Request): Promise<void> {
+  if (body === null || body.locked) return;
+  await readAway(body.getReader({ mode: "byob" }), new ArrayBuffer(FILE_COPY_CHUNK_BYTES));
+}
+
+/** To the end of the body, or as far as one call may go. */
+async function readAway(reader: ReadableStreamBYOBReader, first: ArrayBuffer): Promise<void> {
+  let buffer = first;
+  try {
+    for (let bytes = 0; bytes < UPLOAD_PUT_MAX_BYTES; ) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done || value === undefined) return;
+      bytes += value.length;
+      buffer = value.buffer;
+    }
+    await reader.cancel();
+  } catch {
+    // The sender has gone.
   }
 }
 
