@@ -62,6 +62,7 @@ export const PURE_FILES: readonly string[] = [
   "requests/deliveries.ts",
   "requests/delivery-views.ts",
   "requests/ends.ts",
+  "requests/fal-failure.ts",
   "requests/machine.ts",
   "requests/move.ts",
   "requests/record.ts",

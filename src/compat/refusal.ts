@@ -4,7 +4,8 @@
 import { ERRORS, type Refusal } from "../errors.ts";
 import { type ProblemExtras, violatedPolicies } from "../http/problem.ts";
 import { objectText, RawText } from "../json.ts";
-import { type FalError, isRetriedByClients } from "./words.ts";
+import type { FalError } from "../requests/fal-failure.ts";
+import { isRetriedByClients } from "./words.ts";
 
 /** The response for an error: fal's body, with the members that other clients look for beside it, and `more` of our own. */
 export function falErrorResponse(

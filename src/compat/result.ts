@@ -2,10 +2,10 @@
 // fal replays a model's answer (fal.ai/docs/documentation/model-apis/inference/queue); so does this.
 
 import type { Config } from "../env.ts";
+import { type Failure, failureOf } from "../requests/fal-failure.ts";
 import { outputText } from "../requests/spell.ts";
 import type { RequestState, RequestView } from "../requests/types.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
-import { type Failure, failureOf } from "./words.ts";
 
 /** Clients compare this to the letter (vercel/ai:packages/fal/src/fal-video-model.ts). */
 const STILL_RUNNING = "Request is still in progress";

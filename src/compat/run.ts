@@ -7,12 +7,13 @@ import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-st
 import { noSuchRequest } from "../http/no-such-request.ts";
 import { SSE_COMMENT_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
+import { FAILED_FOR_GOOD, failureOf } from "../requests/fal-failure.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
 import { falErrorResponse } from "./refusal.ts";
 import { failureResponse, resultResponse } from "./result.ts";
 import { type CompatOutcome, type SubmitCall, startRun } from "./submit.ts";
-import { FAILED_FOR_GOOD, failureOf, finalFailure } from "./words.ts";
+import { finalFailure } from "./words.ts";
 
 /** `POST {base}/{model}`: the output, or the failure in a status that no client posts again after. */
 export async function run(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {

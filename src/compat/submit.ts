@@ -8,12 +8,13 @@ import type { submitHeaders } from "../http/request-schemas.ts";
 import type { Call } from "../http/route.ts";
 import { submitWork } from "../http/submit-work.ts";
 import { printTree } from "../json.ts";
+import { failureOf } from "../requests/fal-failure.ts";
 import { submitRequest } from "../requests/submit.ts";
 import type { RequestView } from "../requests/types.ts";
 import { CONNECTION_ID } from "../upstream/connections.ts";
 import { falJson } from "./refusal.ts";
 import { failureResponse } from "./result.ts";
-import { failureOf, finalFailure, submittedText } from "./words.ts";
+import { finalFailure, submittedText } from "./words.ts";
 
 /** What these need of a route's call. */
 export type CompatCall = Pick<
@@ -49,7 +50,8 @@ export async function startRun(
   }
   const webhookUrl = query.get("fal_webhook") ?? undefined;
   const asked = await submitWork({
-    ...{ caller, headers, config: call.config(), origin: url.origin, model, webhookUrl, connection },
+    ...{ caller, headers, config: call.config(), origin: url.origin, model, connection },
+    ...{ webhookUrl, webhookFormat: "fal" },
     ...{ input: bodyTree, plainInput: call.body },
     said: JSON.stringify([model, printTree(bodyTree), webhookUrl, connection]),
   });

@@ -10,6 +10,7 @@ import { sha256Hex } from "../ids.ts";
 import type { JsonTree } from "../json.ts";
 import { METADATA_MAX_BYTES, TAGS_MAX } from "../limits.ts";
 import { mayCall } from "../net/guard.ts";
+import type { EventFormat } from "../relay/event.ts";
 import { guardRules } from "../relay/rules.ts";
 import type { SubmitWork } from "../requests/submit.ts";
 import { parseModelId } from "../upstream/model-id.ts";
@@ -34,6 +35,8 @@ export interface SubmitAsked {
   /** JSON text. */
   metadata?: string | null;
   webhookUrl?: string | undefined;
+  /** In whose shape it hears of the end: ours, unless the caller speaks as to fal. */
+  webhookFormat?: EventFormat;
   priority?: "normal" | "low" | undefined;
   startTimeoutS?: number | undefined;
   /** The Maton connection to use, where the caller may choose one. */
@@ -86,6 +89,7 @@ export async function submitWork(asked: SubmitAsked): Promise<{ kind: "ready"; w
     startTimeoutS:
       asked.startTimeoutS ?? headers["x-fal-request-start-timeout"] ?? headers["x-fal-request-timeout"] ?? null,
     webhookUrl: asked.webhookUrl ?? null,
+    webhookFormat: asked.webhookFormat ?? "standard",
     idempotencyKey: headers["idempotency-key"] ?? null,
     bodyHash: await sha256Hex(JSON.stringify([asked.said, acting.user, tags])),
   };

@@ -6,7 +6,7 @@ import { EVENT_BODY_MAX_BYTES } from "../limits.ts";
 import { endEventType } from "./event-types.ts";
 
 /** In whose shape a receiver reads an event. An event keeps one text for each shape that somebody reads. */
-export type EventFormat = "standard";
+export type EventFormat = "standard" | "fal";
 
 export interface EndEventInput {
   outcome: "completed" | "failed" | "canceled";
@@ -29,6 +29,27 @@ export function endEvent({ outcome, recovered, endedAt, requestText, outputLeftO
   // Plain numbers do no harm here: the three fields hold none.
   const { id, status, links } = JSON.parse(requestText) as Record<string, unknown>;
   return objectText({ type, timestamp, data: new RawText(objectText({ id, status, links })) });
+}
+
+/** What fal's own webhook would say of an end. `output` and `detail` are JSON text. */
+export type FalEnd =
+  /** `output` null: it is larger than an event may be. */
+  { kind: "ok"; output: string | null } | { kind: "error"; status: number; detail: string };
+
+/**
+ * The body in fal's shape (fal.ai/docs/documentation/model-apis/inference/webhooks). An output that is too large leaves `payload`
+ * null and says so in `payload_error`, as fal does when it cannot put one in. fal's runs are tried once here: both ids are the same.
+ */
+export function falEvent(requestId: string, end: FalEnd): string {
+  const ids = { request_id: requestId, gateway_request_id: requestId };
+  if (end.kind === "error") {
+    const payload = new RawText(`{"detail":${end.detail}}`);
+    return objectText({ ...ids, status: "ERROR", error: `Invalid status code: ${end.status}`, payload });
+  }
+  const whole = end.output && objectText({ ...ids, status: "OK", payload: new RawText(end.output) });
+  if (whole && fits(whole)) return whole;
+  const payload_error = "The output is too large for a webhook: read the result by its request_id.";
+  return objectText({ ...ids, status: "OK", payload: null, payload_error });
 }
 
 /** Text of more characters than the cap has more bytes too, and need not be encoded to know. */

@@ -14,6 +14,7 @@ import { type JsonTree, printTree } from "../json.ts";
 import { SECOND_MS, START_RETRY_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import type { InlineFile } from "../mirror/inline.ts";
+import type { EventFormat } from "../relay/event.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 import { begun } from "./record.ts";
@@ -33,6 +34,7 @@ export interface SubmitWork extends ActingFor {
   options: UpstreamOptions;
   startTimeoutS: number | null;
   webhookUrl: string | null;
+  webhookFormat: EventFormat;
   idempotencyKey: string | null;
   /** Hash of all that makes the submit what it is, model and user included; compared when the submit comes again. */
   bodyHash: string;
@@ -115,6 +117,7 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     tags,
     metadata: work.metadata,
     webhookUrl: work.webhookUrl,
+    webhookFormat: work.webhookFormat,
     startTimeoutS: work.startTimeoutS,
     origin: work.origin,
     cost: admitted.cost,

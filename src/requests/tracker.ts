@@ -263,7 +263,9 @@ export class RequestTracker extends DurableObject<Env> {
     // Who sees one user's requests sees how the caller's own address heard, not the team's endpoints.
     return record.state.deliveries
       .filter(({ id, target }) => (delivery ?? id) === id && (viewer.user === null || target === REQUEST_TARGET))
-      .map((each) => deliveryView(record, each, this.#deliveries.event(each.eventId, formatFor(each)), tries));
+      .map((each) =>
+        deliveryView(record, each, this.#deliveries.event(each.eventId, formatFor(record.state, each)), tries),
+      );
   }
 
   /** Sends a delivery once more, now, with the id and bytes that it had. Safe to repeat while that try is still to come. */
@@ -271,7 +273,12 @@ export class RequestTracker extends DurableObject<Env> {
     const record = this.#seenBy({ team, user: null });
     const delivery = record?.state.deliveries.find((each) => each.id === id);
     if (!record || !delivery) return { kind: "not_found" };
-    const wish = replayOf(record, delivery, this.#deliveries.event(delivery.eventId, formatFor(delivery)), Date.now());
+    const wish = replayOf(
+      record,
+      delivery,
+      this.#deliveries.event(delivery.eventId, formatFor(record.state, delivery)),
+      Date.now(),
+    );
     if (wish === "expired") return { kind: "expired" };
     if (wish !== "wait") this.#apply(wish);
     await this.#arm();

@@ -3,6 +3,7 @@
 
 import type { AdmittedCost, CostSource, Retention } from "../access/types.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { EventFormat } from "../relay/event.ts";
 
 /** Ours. `held` to `storing` are open, the last three are ends. */
 export type Stage =
@@ -80,6 +81,8 @@ export interface StartInput {
   metadata: string | null;
   /** Where the caller wants to hear of the end. */
   webhookUrl: string | null;
+  /** In whose shape that address hears of it. */
+  webhookFormat: EventFormat;
   startTimeoutS: number | null;
   /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
   origin: string;

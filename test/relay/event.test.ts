@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { EVENT_BODY_MAX_BYTES } from "../../src/limits.ts";
-import { endEvent } from "../../src/relay/event.ts";
+import { endEvent, type FalEnd, falEvent } from "../../src/relay/event.ts";
 
 const LINKS = `"links":{"self":"https://sluice.example/v1/requests/r1","cancel":"https://sluice.example/v1/requests/r1/cancel"}`;
 const ended = {
@@ -61,5 +61,38 @@ describe("thin events", () => {
   test("a request object without its output is never sent as if it were whole", () => {
     const body = endEvent({ ...ended, outputLeftOut: true, requestText: requestText("null") });
     expect(JSON.parse(body).data).toStrictEqual(thinData);
+  });
+});
+
+describe("an event in fal's shape", () => {
+  const ids = `"request_id":"r1","gateway_request_id":"r1"`;
+
+  test.each<[string, FalEnd, string]>([
+    [
+      "an output",
+      { kind: "ok", output: `{"seed":196619188014358660}` },
+      `"status":"OK","payload":{"seed":196619188014358660}`,
+    ],
+    [
+      "a failure that fal lists field by field",
+      { kind: "error", status: 422, detail: `[{"loc":["body"],"msg":"no","type":"x"}]` },
+      `"status":"ERROR","error":"Invalid status code: 422","payload":{"detail":[{"loc":["body"],"msg":"no","type":"x"}]}`,
+    ],
+    [
+      "a failure in a sentence",
+      { kind: "error", status: 499, detail: `"cancelled"` },
+      `"status":"ERROR","error":"Invalid status code: 499","payload":{"detail":"cancelled"}`,
+    ],
+  ])("says %s as fal does", (_what, end, rest) => {
+    expect(falEvent("r1", end)).toBe(`{${ids},${rest}}`);
+  });
+
+  test.each<[string, string | null]>([
+    ["that was left out", null],
+    ["above the cap", JSON.stringify("x".repeat(EVENT_BODY_MAX_BYTES))],
+  ])("with an output %s has no payload and says so", (_what, output) => {
+    expect(JSON.parse(falEvent("r1", { kind: "ok", output }))).toMatchObject({
+      ...{ status: "OK", payload: null, payload_error: expect.any(String) },
+    });
   });
 });

@@ -29,6 +29,7 @@ export function aStart(changes: Partial<StartInput> = {}): StartInput {
     tags: {},
     metadata: null,
     webhookUrl: null,
+    webhookFormat: "standard",
     startTimeoutS: null,
     origin: "https://sluice.test",
     cost: { estimatedMicro: null, price: null, exact: false },

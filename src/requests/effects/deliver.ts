@@ -3,13 +3,16 @@
 // same bytes; they belong to one end, because a recovered request ends a second time.
 
 import { askTeam } from "../../access/team.ts";
+import { RawText } from "../../json.ts";
 import { type DeliverAnswer, deliver } from "../../relay/deliver.ts";
-import { type EventFormat, endEvent } from "../../relay/event.ts";
+import { type EventFormat, endEvent, falEvent } from "../../relay/event.ts";
 import { endEventType } from "../../relay/event-types.ts";
 import { guardRules } from "../../relay/rules.ts";
+import { REQUEST_TARGET } from "../deliveries.ts";
 import type { KeptEvent, TriedAnswer, TriedDelivery } from "../delivery-log.ts";
-import { baseUrlOf, spellRequest } from "../spell.ts";
-import type { Effect, RequestDelivery } from "../types.ts";
+import { failureOf } from "../fal-failure.ts";
+import { baseUrlOf, outputText, spellRequest } from "../spell.ts";
+import type { Effect, RequestDelivery, RequestState, RequestView } from "../types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
@@ -72,15 +75,15 @@ function disabled(reason: string, at: number): TriedAnswer {
   return { ...nothing, category: "disabled", reason };
 }
 
-/** Every receiver reads the same format so far; fal's own shape is for those who gave a `fal_webhook`. */
-export function formatFor(_delivery: RequestDelivery): EventFormat {
-  return "standard";
+/** The team's endpoints read our format; a caller's own address reads fal's, if it was given as a `fal_webhook`. */
+export function formatFor(state: Pick<RequestState, "webhookFormat">, { target }: RequestDelivery): EventFormat {
+  return target === REQUEST_TARGET ? state.webhookFormat : "standard";
 }
 
 /** The event of this delivery's end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
 async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<KeptEvent | null> {
   const { eventId: id, endedAt } = delivery;
-  const format = formatFor(delivery);
+  const format = formatFor(context.record().state, delivery);
   const kept = context.event(id, format);
   if (kept !== null) return kept;
   const made = await eventNow(context, endedAt, format);
@@ -102,6 +105,9 @@ async function eventNow(
   if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
     return null;
   const outcome = { outcome: stage, recovered: recoveredAt !== null };
+  const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
+  const type = endEventType(stage, outcome.recovered);
+  if (format === "fal") return { type, body: await falEventNow(context, view, outputLeftOut) };
   const requestText = await spellRequest({
     view,
     output: view.output?.at === "row" ? view.output.text : null,
@@ -110,12 +116,19 @@ async function eventNow(
     signingKeys: config.SIGNING_KEY,
     now: context.now(),
   });
-  const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
-  switch (format) {
-    case "standard":
-      return {
-        type: endEventType(stage, outcome.recovered),
-        body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }),
-      };
+  return { type, body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }) };
+}
+
+async function falEventNow({ env, config }: EffectContext, view: RequestView, outputLeftOut: boolean): Promise<string> {
+  const { id } = view.state;
+  const failure = failureOf(view.state);
+  if (failure === null) {
+    return falEvent(id, { kind: "ok", output: outputLeftOut ? null : await outputText(env.FILES, config, view) });
   }
+  const { status, detail } = failure;
+  return falEvent(id, {
+    kind: "error",
+    status,
+    detail: detail instanceof RawText ? detail.text : JSON.stringify(detail),
+  });
 }

@@ -305,6 +305,11 @@ def scene_errors(client):
     }
 
 
+def scene_webhook(client):
+    handle = client.submit(IMAGE_MODEL, prompt(), webhook_url=os.environ["WEBHOOK_URL"])
+    handle.get()
+    return {"request_id": handle.request_id}
+
 
 SCENES = {name.removeprefix("scene_"): run for name, run in list(globals().items()) if name.startswith("scene_")}
 

@@ -133,6 +133,12 @@ def scene_errors():
     }
 
 
+def scene_webhook():
+    query = "?fal_webhook=" + quote(os.environ["WEBHOOK_URL"], safe="")
+    submitted = send("/fal-ai/fal-ai/flux/schnell" + query, {"prompt": "a cat"}, "POST")
+    wait_for("/fal-ai/fal-ai/flux/requests/" + submitted["request_id"])
+    return {"request_id": submitted["request_id"]}
+
 
 def scene_session():
     """`requests.Session`: one connection for every call, its own Accept-Encoding, JSON without spaces to spare."""

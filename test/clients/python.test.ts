@@ -2,27 +2,49 @@
 // What each script covers stands at its top.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
-import { freePorts } from "../support/process.ts";
+import { eventually, freePorts } from "../support/process.ts";
 import { httpsFront, runScenes, type Scenes } from "../support/python.ts";
 
+interface Notice {
+  headers: Record<string, string>;
+  text: string;
+  body: { request_id: string; gateway_request_id: string; status: string; payload: unknown; error?: string };
+}
 interface Output {
   images: { url: string; width: number; content_type: string }[];
   [field: string]: unknown;
 }
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-python-"));
+const notices: Notice[] = [];
+let receiver: Server;
 let front: Awaited<ReturnType<typeof httpsFront>>;
 let running: Running;
 let base: string;
+let webhookUrl: string;
 let falScenes: Scenes;
 let matonScenes: Scenes;
 
 beforeAll(async () => {
-  const [port = 0, sandboxPort = 0, frontPort = 0] = await freePorts(3);
+  const [port = 0, sandboxPort = 0, receiverPort = 0, frontPort = 0] = await freePorts(4);
+  receiver = createServer((request, response) => {
+    let text = "";
+    request.on("data", (data) => {
+      text += data;
+    });
+    request.on("end", () => {
+      notices.push({ headers: request.headers as Record<string, string>, text, body: JSON.parse(text) });
+      response.end();
+    });
+  });
+  await new Promise<void>((done) => receiver.listen(receiverPort, "localhost", done));
+  webhookUrl = `http://localhost:${receiverPort}/done`;
   base = `https://localhost:${frontPort}`;
   front = await httpsFront(frontPort, port);
   writeFileSync(join(stateDir, "front.pem"), front.certificate);
@@ -31,6 +53,7 @@ beforeAll(async () => {
       STATE_DIR: stateDir,
       PORT: String(port),
       SANDBOX_PORT: String(sandboxPort),
+      RELAY_ALLOW_HOSTS: `localhost:${receiverPort}`,
       BASE_URL: base,
     },
     () => undefined,
@@ -42,10 +65,12 @@ beforeAll(async () => {
       FAL_RUN_HOST: `${host}/fal/run`,
       FAL_QUEUE_RUN_HOST: `${host}/fal/queue`,
       SSL_CERT_FILE: join(stateDir, "front.pem"),
+      WEBHOOK_URL: webhookUrl,
     }),
     runScenes("maton_calls.py", {
       MATON_BASE: `${running.url}/maton`,
       MATON_API_KEY: running.key,
+      WEBHOOK_URL: webhookUrl,
     }),
   ]);
 });
@@ -53,6 +78,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await running?.stop();
   await front?.close();
+  await new Promise((done) => receiver.close(done));
   rmSync(stateDir, { recursive: true, force: true });
 });
 
@@ -68,6 +94,21 @@ async function typeOfFile(url: string): Promise<string | null> {
   const answer = await fetch(url.replace(base, running.url));
   expect(answer.status).toBe(200);
   return answer.headers.get("Content-Type");
+}
+
+/** The notice about a request, once it has come and holds by the team's secret. */
+async function noticeOf(requestId: string): Promise<Notice> {
+  const found = await eventually(
+    "the webhook",
+    20_000,
+    async () => notices.find(({ body }) => body.request_id === requestId) ?? null,
+  );
+  const answer = await fetch(`${running.url}/v1/team/webhook_secret`, {
+    headers: { Authorization: `Bearer ${running.key}` },
+  });
+  const { secret } = (await answer.json()) as { secret: string };
+  new Webhook(secret).verify(found.text, found.headers);
+  return found;
 }
 
 describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HOST with a path in them", () => {
@@ -145,6 +186,16 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
     expect(seen.unknown?.status).toBe(404);
     expect(seen.wrong_key).toMatchObject({ status: 401, message: expect.any(String) });
   });
+
+  it("hears of the end at its webhook_url, in fal's body and with our signature", async () => {
+    const { request_id } = saw<{ request_id: string }>("webhook");
+    const { body } = await noticeOf(request_id);
+    expect(body).toMatchObject({
+      status: "OK",
+      gateway_request_id: expect.any(String),
+      payload: { images: [expect.anything()] },
+    });
+  });
 });
 
 describe("code written for Maton, with another base URL and key", () => {
@@ -210,6 +261,11 @@ describe("code written for Maton, with another base URL and key", () => {
       no_owner: { status: 404, body: { message: expect.stringContaining("fal-ai/flux/schnell") } },
       no_request: { status: 404 },
     });
+  });
+
+  it("hears of the end at fal_webhook, in fal's body and with our signature", async () => {
+    const { request_id } = saw<{ request_id: string }>("webhook");
+    expect((await noticeOf(request_id)).body).toMatchObject({ status: "OK", payload: { images: [expect.anything()] } });
   });
 
   it("works over one kept-alive session: 202 while it runs, 200 when done", () => {
