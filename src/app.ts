@@ -35,6 +35,7 @@ import { noRoute, onFault } from "./http/problem.ts";
 import { requestRoutes } from "./http/requests.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { shareRoutes } from "./http/shares.ts";
+import { sweepRoutes } from "./http/sweep.ts";
 import { teamRoutes } from "./http/teams.ts";
 import { tokenRoutes } from "./http/tokens.ts";
 import { uploadRoutes, uploadTargets } from "./http/uploads.ts";
@@ -62,6 +63,7 @@ const apiRoutes: readonly Route[] = [
   ...deliveryListRoutes,
   ...eventRoutes,
   ...operatorWebhookRoutes,
+  ...sweepRoutes,
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),
   ...runRoutes,

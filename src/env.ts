@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import type { Team } from "./access/team.ts";
+import type { BucketSweeper } from "./mirror/sweeper.ts";
 import type { RequestTracker } from "./requests/tracker.ts";
 import type { UpstreamAccount } from "./upstream/account.ts";
 
@@ -11,6 +12,7 @@ export interface Env {
   TEAM: DurableObjectNamespace<Team>;
   TRACKER: DurableObjectNamespace<RequestTracker>;
   UPSTREAM: DurableObjectNamespace<UpstreamAccount>;
+  SWEEPER: DurableObjectNamespace<BucketSweeper>;
   FILES: R2Bucket;
 }
 

@@ -117,6 +117,10 @@ export const R2_PAGE_KEYS = 1_000;
 export const PURGE_PAGES_PER_TRY = 10;
 /** A copy that still runs would outlive the deletion: the purge comes back after this. */
 export const PURGE_WAIT_MS = 5 * SECOND_MS;
+/** An object younger than this may belong to something that is being made: its row and its bytes do not come at once. */
+export const SWEEP_GRACE_MS = DAY_MS;
+/** A sweep that R2 or a team could not answer goes on after this. */
+export const SWEEP_RETRY_MS = 5 * MINUTE_MS;
 /** How long a caller who deletes waits in place for the bytes to be gone; the rest is done by alarm. */
 export const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
 
@@ -343,8 +347,22 @@ export const OPEN_SWEEP_MS = HOUR_MS;
 export const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
 /** Unstarted requests that one alarm of a team asks about; the rest comes with the next. */
 export const SWEEP_BATCH_ROWS = 100;
-/** Rows past their time (counters, idempotency keys) that one alarm of a team deletes. */
+/** Rows past their time (counters, idempotency keys) that one alarm of a team deletes; more are left to the next, at once. */
 export const CLEAN_UP_BATCH_ROWS = 500;
+/** How long such a row may stay: each alarm costs a wake-up, each early one deletes less. */
+export const CLEAN_UP_DELAY_MS = HOUR_MS;
+/** Trackers that one alarm of a team asks to forget their requests, and how many of them side by side. */
+export const REMOVAL_BATCH_ROWS = 100;
+export const REMOVAL_LANES = 6;
+/** Requests that one alarm of a team that is removed puts on the list of those to forget. */
+export const REMOVAL_FILL_ROWS = 1_000;
+/** A request that has not ended, or could not be asked, is asked again after this, doubling to an hour. */
+export const REMOVAL_RETRY_MS = MINUTE_MS;
+export const REMOVAL_RETRY_MAX_MS = HOUR_MS;
+/** How long the report of a finished removal can be read. */
+export const REMOVAL_REPORT_MS = 30 * DAY_MS;
+/** Lines of the index that one page looks at: a rare filter answers with a cursor instead of walking a team's whole history. */
+export const LIST_SCAN_MAX_ROWS = 2_000;
 /** Tries at a Durable Object that a deploy or a move has just reset, each on a fresh stub. */
 export const STUB_TRIES = 3;
 /** Pause before such a try, times its number. */

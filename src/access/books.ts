@@ -12,6 +12,7 @@ import { LedgerStore } from "./ledger-store.ts";
 import { OutboxStore } from "./outbox-store.ts";
 import { PeopleStore } from "./people-store.ts";
 import { PriceStore } from "./price-store.ts";
+import { RemovalStore } from "./removal-store.ts";
 import { ReplayJobStore } from "./replay-job-store.ts";
 import { ReplayStore } from "./replay-store.ts";
 import { TeamStore } from "./team-store.ts";
@@ -28,6 +29,7 @@ export interface Books {
   index: IndexStore;
   replays: ReplayStore;
   uploads: UploadStore;
+  removals: RemovalStore;
   usage: UsageStore;
   events: EventStore;
   endpoints: EndpointStore;
@@ -48,6 +50,7 @@ export function openBooks(sql: SqlStorage): Books {
     index: new IndexStore(sql),
     replays: new ReplayStore(sql),
     uploads: new UploadStore(sql),
+    removals: new RemovalStore(sql),
     usage: new UsageStore(sql),
     events: new EventStore(sql),
     endpoints: new EndpointStore(sql),

@@ -105,6 +105,11 @@ export class DeliveryStore {
     );
   }
 
+  /** Takes the deliveries of a deleted request out: nobody sends them any more. */
+  removeOf(requestId: string): void {
+    this.#sql.exec("DELETE FROM delivery WHERE request_id = ?", requestId);
+  }
+
   cleanUp(before: number, limit: number): void {
     const over = "SELECT id FROM delivery WHERE created_at < ? AND updated_at < ? ORDER BY created_at LIMIT ?";
     this.#sql.exec(`DELETE FROM delivery WHERE id IN (${over})`, before, before, limit);

@@ -74,4 +74,12 @@ export class EventStore {
     const query = `DELETE FROM event WHERE seq IN (${oldest}) AND seq < (SELECT max(seq) FROM event)`;
     this.#sql.exec(query, limit, now - EVENT_KEEP_MS);
   }
+
+  /** When the first of them is over; null when there are none. */
+  nextOverAt(): number | null {
+    const oldest = "SELECT at FROM event WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1";
+    const all = `SELECT min(reset_at) AS at FROM alert_given UNION ALL SELECT (${oldest}) + ?`;
+    const query = `SELECT min(at) AS at FROM (${all})`;
+    return this.#sql.exec<{ at: number | null }>(query, EVENT_KEEP_MS).one().at;
+  }
 }

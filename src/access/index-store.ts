@@ -1,6 +1,7 @@
 // The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker.
 // Also when the tracker has to be asked about it. Imports types. Decides nothing; every method is synchronous.
 
+import { LIST_SCAN_MAX_ROWS } from "../limits.ts";
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "./types.ts";
 
 /** A line of the index. */
@@ -105,32 +106,54 @@ export class IndexStore {
     return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM request WHERE user = ?", user).one().n;
   }
 
-  /** One page, newest first, after `position`. A rare match walks the whole index: reads are cheap. */
-  list(filter: ListInput, position: ListPosition | null, limit: number): RequestSummary[] {
-    const where: string[] = ["erased_at IS NULL"];
-    const values: (string | number)[] = [];
-    const also = (condition: string, ...bound: (string | number)[]) => {
-      where.push(condition);
-      values.push(...bound);
-    };
-    if (filter.status !== undefined) also("status = ?", filter.status);
-    if (filter.model !== undefined) also("model = ?", filter.model);
-    if (filter.user !== undefined) also("user = ?", filter.user);
-    if (filter.from !== undefined) also("created_at >= ?", filter.from);
-    if (filter.to !== undefined) also("created_at < ?", filter.to);
-    if (filter.tag !== undefined) {
-      const [name = "", ...rest] = filter.tag.split("=");
-      if (rest.length === 0) also("EXISTS (SELECT 1 FROM json_each(tags) WHERE key = ?)", name);
-      else also("EXISTS (SELECT 1 FROM json_each(tags) WHERE key = ? AND value = ?)", name, rest.join("="));
-    }
-    if (position !== null) also("(created_at, id) < (?, ?)", position.createdAt, position.id);
-    const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
-    const query = `SELECT ${COLUMNS} FROM request ${condition} ORDER BY created_at DESC, id DESC LIMIT ?`;
-    return this.#sql
-      .exec<RequestRow>(query, ...values, limit)
+  /**
+   * One page, newest first, after `position`. Looks at LIST_SCAN_MAX_ROWS lines at most: when those hold no `limit` matches,
+   * `lookedTo` is the last of them and the page goes on there.
+   */
+  list(
+    filter: ListInput,
+    position: ListPosition | null,
+    limit: number,
+  ): { data: RequestSummary[]; lookedTo: ListPosition | null } {
+    const span: Condition[] = [];
+    if (filter.user !== undefined) span.push(["user = ?", filter.user]);
+    if (filter.from !== undefined) span.push(["created_at >= ?", filter.from]);
+    if (filter.to !== undefined) span.push(["created_at < ?", filter.to]);
+    if (position !== null) span.push(["(created_at, id) < (?, ?)", position.createdAt, position.id]);
+    const looked = `SELECT ${COLUMNS} FROM request ${whereOf(span)} ORDER BY created_at DESC, id DESC`;
+    const matches: Condition[] = [["erased_at IS NULL"]];
+    if (filter.status !== undefined) matches.push(["status = ?", filter.status]);
+    if (filter.model !== undefined) matches.push(["model = ?", filter.model]);
+    if (filter.tag !== undefined) matches.push(tagCondition(filter.tag));
+    const bound = valuesOf(span);
+    const data = this.#sql
+      .exec<RequestRow>(
+        `SELECT * FROM (${looked} LIMIT ?) ${whereOf(matches)} ORDER BY created_at DESC, id DESC LIMIT ?`,
+        ...[...bound, LIST_SCAN_MAX_ROWS, ...valuesOf(matches), limit],
+      )
       .toArray()
       .map((row) => summaryOf(row));
+    if (data.length >= limit) return { data, lookedTo: null };
+    const [last] = this.#sql.exec<RequestRow>(`${looked} LIMIT 1 OFFSET ?`, ...bound, LIST_SCAN_MAX_ROWS - 1);
+    return { data, lookedTo: last === undefined ? null : { createdAt: last.created_at, id: last.id } };
   }
+}
+
+/** SQL and what its question marks stand for. */
+type Condition = [sql: string, ...values: (string | number)[]];
+
+function whereOf(conditions: readonly Condition[]): string {
+  return conditions.length === 0 ? "" : `WHERE ${conditions.map(([sql]) => sql).join(" AND ")}`;
+}
+
+function valuesOf(conditions: readonly Condition[]): (string | number)[] {
+  return conditions.flatMap(([, ...values]) => values);
+}
+
+function tagCondition(tag: string): Condition {
+  const [name = "", ...rest] = tag.split("=");
+  if (rest.length === 0) return ["EXISTS (SELECT 1 FROM json_each(tags) WHERE key = ?)", name];
+  return ["EXISTS (SELECT 1 FROM json_each(tags) WHERE key = ? AND value = ?)", name, rest.join("=")];
 }
 
 function lineOf(row: RequestRow): IndexedRequest {

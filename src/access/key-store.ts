@@ -89,6 +89,11 @@ export class KeyStore {
     const over = "SELECT digest FROM old_digest WHERE valid_until < ? ORDER BY valid_until LIMIT ?";
     this.#sql.exec(`DELETE FROM old_digest WHERE digest IN (${over})`, now, limit);
   }
+
+  /** When the first of them is over; null when there are none. */
+  nextOverAt(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").one().at;
+  }
 }
 
 function keyOf(row: KeyRow): KeySummary {

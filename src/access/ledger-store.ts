@@ -60,6 +60,11 @@ export class LedgerStore {
 
   writeCounters(writes: readonly CounterWrite[]): void {
     for (const { id, value, resetAt } of writes) {
+      // What is open at once has no window that ends: nothing open needs no row, and names nobody.
+      if (value === 0 && resetAt === null) {
+        this.#sql.exec("DELETE FROM counter WHERE id = ?", id);
+        continue;
+      }
       this.#sql.exec(
         `INSERT INTO counter (id, used, reset_at) VALUES (?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET used = excluded.used, reset_at = excluded.reset_at`,
@@ -102,6 +107,13 @@ export class LedgerStore {
   cleanUp(now: number, limit: number): void {
     const over = "SELECT id FROM counter WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
     this.#sql.exec(`DELETE FROM counter WHERE id IN (${over})`, now, limit);
+  }
+
+  /** When the first of them is over; null when none ever is. */
+  nextOverAt(): number | null {
+    const query = "SELECT reset_at FROM counter WHERE reset_at IS NOT NULL ORDER BY reset_at LIMIT 1";
+    const [row] = this.#sql.exec<{ reset_at: number }>(query);
+    return row?.reset_at ?? null;
   }
 }
 

@@ -23,15 +23,13 @@ export class PeopleStore {
   }
 
   /**
-   * Takes a user's name and tags out of the index and the usage, and orders each of their requests removed. Sums stay:
-   * `alias` stands for the user from now on.
+   * Takes a user's name and tags out of index, usage and uploads. Sums stay: `alias` stands for the user from now on.
+   * Uploads are over, and known by the removal's `subject` until they are gone.
    */
-  forget(user: string, alias: string, at: number): void {
-    this.#sql.exec(
-      "INSERT OR IGNORE INTO removal (request_id, ordered_at) SELECT id, ? FROM request WHERE user = ?",
-      ...[at, user],
-    );
-    this.#sql.exec("UPDATE request SET user = ?, tags = '{}', erased_at = ? WHERE user = ?", alias, at, user);
+  forget(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
+    const line = "UPDATE request SET user = ?, tags = '{}', erased_at = coalesce(erased_at, ?) WHERE user = ?";
+    this.#sql.exec(line, alias, at, user);
     this.#sql.exec("UPDATE usage SET user = ? WHERE user = ?", alias, user);
+    this.#sql.exec("UPDATE upload SET user = ?, expires_at = min(expires_at, ?) WHERE user = ?", subject, at, user);
   }
 }

@@ -72,6 +72,14 @@ export class ReplayStore {
     const overPosts = "SELECT name FROM recent_post WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
     this.#sql.exec(`DELETE FROM recent_post WHERE name IN (${overPosts})`, now - RECENT_POST_KEPT_MS, limit);
   }
+
+  /** When the first of them is over; null when there are none. */
+  nextOverAt(): number | null {
+    const posts = "SELECT min(expires_at) + ? FROM recent_post";
+    const all = `SELECT min(expires_at) AS at FROM idempotency UNION ALL ${posts}`;
+    const query = `SELECT min(at) AS at FROM (${all})`;
+    return this.#sql.exec<{ at: number | null }>(query, RECENT_POST_KEPT_MS).one().at;
+  }
 }
 
 /** A user's name comes last, so that its text cannot be taken for another part. */

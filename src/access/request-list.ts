@@ -5,15 +5,15 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import type { IndexStore } from "./index-store.ts";
 import type { ListAnswer, ListInput } from "./types.ts";
 
-/** Newest first. `limit` is at least 1. */
+/** Newest first. `limit` is at least 1. A page of a rare filter may be short, or empty, and still have a next one. */
 export function listRequests(index: IndexStore, input: ListInput): ListAnswer {
   const position = input.cursor === undefined ? null : decodeCursor(input.cursor);
   if (input.cursor !== undefined && position === null) {
     const hint = "Pass `next_cursor` of the page before, as it was.";
     return { kind: "refused", refusal: refusal("invalid_request", "`cursor` is not one of ours.", { hint }) };
   }
-  const rows = index.list(input, position, input.limit + 1);
+  const { data: rows, lookedTo } = index.list(input, position, input.limit + 1);
   const data = rows.slice(0, input.limit);
-  const last = data.at(-1);
-  return { kind: "page", data, nextCursor: rows.length > data.length && last ? encodeCursor(last) : null };
+  const last = rows.length > data.length ? data.at(-1) : lookedTo;
+  return { kind: "page", data, nextCursor: last ? encodeCursor(last) : null };
 }

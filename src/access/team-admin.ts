@@ -9,6 +9,7 @@ import { noSuchPlan } from "./key-admin.ts";
 import type { Plan } from "./plan.ts";
 import type { PriceTable } from "./prices.ts";
 import { limitStates } from "./quota.ts";
+import type { Removal } from "./removal-store.ts";
 import type { Refused } from "./types.ts";
 
 /** Characters of the name that stands for a forgotten user in sums. */
@@ -75,15 +76,21 @@ export function freezeUser(books: Books, user: string, frozen: boolean, by: Acto
 }
 
 /**
- * Forgets a user: their requests lose name and tags and are to be removed, sums stay under a name that says nothing. The
- * audit says that it was done, not to whom; what was done to them before stays in it, and so do tags of the team's own in
- * sums, a block, and until their time is over counters and idempotency keys: without those a limit could be reset by it.
+ * Forgets a user: their requests lose name and tags and are removed one by one (removals.ts), sums stay under a name that says
+ * nothing. The audit says that it was done, not to whom; what was done to them before stays in it, and so do tags of the
+ * team's own in sums, a block, and until their time is over counters and idempotency keys: without those a limit could be
+ * reset by it. `subject` is how the removal can be found again.
  */
-export function forgetUser(books: Books, user: string, by: Actor, now: number): void {
+export function forgetUser(books: Books, user: string, subject: string, by: Actor, now: number): Removal {
   const requests = books.index.countOf(user);
   const alias = `forgotten:${randomText(ALIAS_CHARS)}`;
-  books.people.forget(user, alias, now);
+  books.removals.orderUser(user, subject, now);
+  books.people.forget(user, { alias, subject }, now);
   books.events.forget(user, alias);
   books.outbox.forget(user, alias);
   books.audit.note(by, "user.forgotten", alias, { requests }, now);
+  books.removals.finishAll(now);
+  const removal = books.removals.removal(subject);
+  if (removal === null) throw new Error("a removal that was just ordered is there");
+  return removal;
 }

@@ -321,6 +321,31 @@ const MIGRATIONS: readonly string[] = [
     due_at INTEGER
   ) WITHOUT ROWID;
   `,
+  `
+  -- Requests whose trackers are to forget them. subject: whose removal it is, see removal_job. due_at: when to ask next.
+  DROP TABLE removal;
+  CREATE TABLE removal (
+    request_id TEXT PRIMARY KEY,
+    subject TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    tries INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX removal_due ON removal (due_at);
+  CREATE INDEX removal_subject ON removal (subject);
+
+  -- Removals: how many requests each began with, and when nothing was left. subject: a digest of the person, or 'team'.
+  -- filled_to: up to which request the team's are in removal; null where it is about a person.
+  CREATE TABLE removal_job (
+    subject TEXT PRIMARY KEY,
+    ordered_at INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    finished_at INTEGER,
+    filled_to TEXT
+  ) WITHOUT ROWID;
+
+  -- A person's requests are listed, and forgotten, without a walk over everybody's.
+  CREATE INDEX request_user ON request (user, created_at, id);
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

@@ -6,8 +6,6 @@
 import { type Env, requireConfig } from "../env.ts";
 import {
   ALARM_BUDGET_MS,
-  CLEAN_UP_BATCH_ROWS,
-  DELIVERY_KEEP_MS,
   OPEN_SWEEP_MS,
   SAFETY_ALARM_MS,
   SWEEP_BATCH_ROWS,
@@ -34,6 +32,7 @@ import type {
 import { actingAs, admit, limitsNow, quote } from "./admission.ts";
 import { BacklogPacer } from "./backlog-pacer.ts";
 import { type Books, openBooks } from "./books.ts";
+import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
 import { UNKNOWN_KEY } from "./credentials.ts";
 import { judgeEndpoints } from "./delivery-desk.ts";
 import { NOTHING_TOLD } from "./event-desk.ts";
@@ -47,6 +46,8 @@ import { type KeyKind, keyDigest, makeKey, makeWebhookSecret } from "./keys.ts";
 import { sendDue } from "./outbox.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan } from "./plan.ts";
 import { type Price, type PriceTable, priceFor } from "./prices.ts";
+import { type Removal, WHOLE_TEAM } from "./removal-store.ts";
+import { carryOutRemovals, subjectOf } from "./removals.ts";
 import { runReplayJob } from "./replay-jobs.ts";
 import { listRequests } from "./request-list.ts";
 import { release, settle, settleByWord } from "./settlement.ts";
@@ -61,6 +62,7 @@ import {
   putPrices,
   userSummary,
 } from "./team-admin.ts";
+import { orderTeamRemoval, removeTeam } from "./team-removal.ts";
 import { hasTables, migrate } from "./team-schema.ts";
 import { type TeamRoom, TeamWebhooks } from "./team-webhooks.ts";
 import type {
@@ -157,6 +159,7 @@ export class Team extends TeamWebhooks {
 
   /** Who a credential is, and what it may do now. */
   identify(credential: Credential): IdentifyAnswer {
+    if (this.#exists && this.#books.removals.ofTeam()) return REFUSED;
     return this.#ask((now) => identify(this.#books, credential, now));
   }
 
@@ -203,11 +206,12 @@ export class Team extends TeamWebhooks {
     this.#decide(undefined, (now) => release(this.#books, requestId, now));
   }
 
-  /** A request that is being deleted: lists show it no more, and a post that comes again is told so. */
+  /** A request that is being deleted: lists show it no more, a post that comes again is told so, nothing of it is delivered. */
   erased(requestId: string): void {
     this.#decide(undefined, (now) => {
       this.#books.index.erase(requestId, now);
       for (const { id } of this.#books.uploads.ofRequest(requestId)) this.#books.uploads.remove(id);
+      this.#books.deliveries.removeOf(requestId);
     });
   }
 
@@ -259,6 +263,18 @@ export class Team extends TeamWebhooks {
     return this.#decide<TeamSummary | null>(null, (now) => freezeTeam(this.#books, frozen, by, now));
   }
 
+  /** Removes the team with all that it stored. Null: there is no such team. Again: how far it is. */
+  async remove(by: Actor): Promise<Removal | null> {
+    const removal = this.#decide<Removal | null>(null, (now) => orderTeamRemoval(this.#books, by, now));
+    if (removal !== null) await this.#arm();
+    return removal;
+  }
+
+  /** How far the removal of the team is; null when none was ordered, or nothing of the team is left. */
+  removal(): Removal | null {
+    return this.#exists ? this.#books.removals.removal(WHOLE_TEAM) : null;
+  }
+
   putPlan(name: string, plan: Plan, by: Actor): void {
     this.#decide(undefined, (now) => putPlan(this.#books, name, plan, by, now));
   }
@@ -295,8 +311,18 @@ export class Team extends TeamWebhooks {
     return this.#decide<UserSummary | null>(null, (now) => freezeUser(this.#books, user, frozen, by, now));
   }
 
-  forgetUser(user: string, by: Actor): void {
-    this.#decide(undefined, (now) => forgetUser(this.#books, user, by, now));
+  /** Takes a user out of the books; their requests are removed by alarm. Again: also what came since. */
+  async forgetUser(user: string, by: Actor): Promise<Removal | null> {
+    if (!this.#exists) return null;
+    const subject = await subjectOf(this.#books.team.team().id, user);
+    const removal = this.#decide<Removal | null>(null, (now) => forgetUser(this.#books, user, subject, by, now));
+    await this.#arm();
+    return removal;
+  }
+
+  /** How far the forgetting of a user is; null when there was none, or none lately. */
+  async userRemoval(user: string): Promise<Removal | null> {
+    return this.#exists ? this.#books.removals.removal(await subjectOf(this.#books.team.team().id, user)) : null;
   }
 
   /** Somebody's word on a charge that nobody could judge. */
@@ -387,6 +413,17 @@ export class Team extends TeamWebhooks {
     );
   }
 
+  /** Which of these ids are still there, or still being removed: their bytes are theirs. */
+  knownOf({ requests, uploads }: { requests: string[]; uploads: string[] }): { requests: string[]; uploads: string[] } {
+    if (!this.#exists) return { requests: [], uploads: [] };
+    const { index, removals, uploads: store } = this.#books;
+    const isKnown = (id: string): boolean => {
+      const line = index.request(id);
+      return line !== null && (line.erasedAt === null || line.status === "open" || removals.has(id));
+    };
+    return { requests: requests.filter(isKnown), uploads: uploads.filter((id) => store.byId(id) !== null) };
+  }
+
   // --- Alarm -----------------------------------------------------------------------------------------------------
 
   /** Asks about what nobody told, and cleans up. Never throws: after too many failures an alarm is dropped for good. */
@@ -401,11 +438,15 @@ export class Team extends TeamWebhooks {
         this.#send(now),
         runReplayJob(this.room, this.env),
         this.#letGoOfUploads(now),
+        carryOutRemovals(this.env, this.#books, now + ALARM_BUDGET_MS),
       ]);
       for (const part of parts) if (part.status === "rejected") throw part.reason;
-      const { ledger, replays, keys, events, deliveries, outbox, replayJobs } = this.#books;
-      for (const store of [ledger, replays, keys, events]) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
-      for (const store of [deliveries, outbox, replayJobs]) store.cleanUp(now - DELIVERY_KEEP_MS, CLEAN_UP_BATCH_ROWS);
+      this.#books.removals.finishAll(now);
+      if (this.#books.removals.ofTeam() && (await removeTeam(this.env, this.#books, now)) === "emptied") {
+        await this.#forgetAll();
+        return;
+      }
+      cleanUp(this.#books, now);
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
       // What is due now failed now: to ring at once would only do so again.
@@ -437,13 +478,16 @@ export class Team extends TeamWebhooks {
 
   /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
   #nextDueAt(): number | null {
-    const { index, outbox, endpoints, replayJobs, uploads: files } = this.#books;
+    const { index, outbox, endpoints, replayJobs, removals, uploads: files } = this.#books;
     const dues = [
       index.nextSweepAt(),
       outbox.nextDueAt(),
       endpoints.nextCheckAt(),
       replayJobs.nextDueAt(),
       files.nextOverAt(),
+      // A removal of the team goes on at once whenever no request of it has to be waited for.
+      removals.nextDueAt() ?? (removals.ofTeam() ? Date.now() : null),
+      cleanUpDueAt(this.#books),
     ];
     const due = dues.filter((at) => at !== null);
     return due.length === 0 ? null : Math.min(...due);
@@ -456,6 +500,15 @@ export class Team extends TeamWebhooks {
       await removeUploadBytes(this.env.FILES, upload);
       this.#decide(undefined, (at) => uploads.forget(this.#books, upload.id, at));
     }
+  }
+
+  /** The end of a removed team: from here on its object is one that nobody has ever made. */
+  async #forgetAll(): Promise<void> {
+    this.#exists = false;
+    this.#armedFor = null;
+    // The alarm goes with everything else; what the stores remembered must not outlive it.
+    await this.ctx.storage.deleteAll();
+    Object.assign(this.#books, openBooks(this.ctx.storage.sql));
   }
 
   async #sweep(now: number): Promise<void> {

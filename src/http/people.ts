@@ -3,7 +3,9 @@
 
 import * as z from "zod";
 import type { UserSummary } from "../access/admin-types.ts";
+import type { Removal } from "../access/removal-store.ts";
 import { askTeam } from "../access/team.ts";
+import { refusal } from "../errors.ts";
 import { actorOf } from "./actor.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { limitBody, limitWire, userSchema } from "./schemas.ts";
@@ -13,6 +15,15 @@ const userBody = z.object({
   user: z.string(),
   frozen_at: z.iso.datetime().nullable(),
   limits: z.array(limitBody).describe("What the team's plan counts for this user alone."),
+});
+
+export const removalBody = z.object({
+  ordered_at: z.iso.datetime(),
+  finished_at: z.iso.datetime().nullable(),
+  requests: z
+    .object({ total: z.int(), removed: z.int(), left: z.int() })
+    .describe("`left` still hold something: what has not ended is stopped, and removed after its end."),
+  uploads_left: z.int().describe("Files for inputs that are still there, because an open request uses them."),
 });
 
 const userId = z.object({ id: userSchema });
@@ -39,16 +50,34 @@ export const peopleRoutes: readonly Route[] = [
     access: "admin",
     params: userId,
     answers: {
-      204: {
+      202: {
         description:
-          "Their requests lose name and tags, records and files are removed. Sums stay, and so does a block.",
+          "They are out of every list at once; records and files are removed one by one. Sums stay, and so does a block.",
+        schema: removalBody,
       },
     },
     errors: [],
     async handle(call) {
       const { env, caller, params } = call;
-      await askTeam(env, caller.team, (team) => team.forgetUser(params.id, actorOf(call)));
-      return { status: 204 };
+      const removal = await askTeam(env, caller.team, (team) => team.forgetUser(params.id, actorOf(call)));
+      if (removal === null) throw new Error("a caller's team exists");
+      const headers = { Location: `/v1/users/${encodeURIComponent(params.id)}/removal` };
+      return { status: 202, headers, body: removalWire(removal) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/users/:id/removal",
+    summary: "How far the forgetting of a user is",
+    access: "admin",
+    params: userId,
+    answers: { 200: { description: "It can be read for 30 days after it is finished.", schema: removalBody } },
+    errors: ["not_found"],
+    async handle({ env, caller, params }) {
+      const removal = await askTeam(env, caller.team, (team) => team.userRemoval(params.id));
+      if (removal !== null) return { status: 200, body: removalWire(removal) };
+      const hint = "DELETE /v1/users/{id} forgets a user.";
+      return { refusal: refusal("not_found", "Nobody by that name was forgotten lately.", { hint }) };
     },
   }),
 ];
@@ -68,6 +97,15 @@ function freezing(frozen: boolean): Route {
       return { status: 200, body: userWire(user) };
     },
   });
+}
+
+export function removalWire({ orderedAt, finishedAt, requests, left, uploads }: Removal): z.input<typeof removalBody> {
+  return {
+    ordered_at: isoTime(orderedAt),
+    finished_at: isoTime(finishedAt),
+    requests: { total: requests, removed: requests - left, left },
+    uploads_left: uploads,
+  };
 }
 
 /** A caller's team exists: nobody else is let in. */

@@ -5,9 +5,10 @@ import * as z from "zod";
 import type { TeamSummary } from "../access/admin-types.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../access/plan.ts";
 import { askTeam, teamFor } from "../access/team.ts";
-import { refusal } from "../errors.ts";
+import { type Refusal, refusal } from "../errors.ts";
 import { TEAM_ID } from "../ids.ts";
 import { actorOf, operatorOf } from "./actor.ts";
+import { removalBody, removalWire } from "./people.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { listBody, planBody, planWire } from "./schemas.ts";
 import { isoTime } from "./time.ts";
@@ -30,6 +31,12 @@ const newTeam = z.strictObject({
     .meta({ description: "What the team's default plan says; without it, every model and no limit." }),
 });
 
+const teamId = z.object({ id: z.string().regex(TEAM_ID) });
+
+function noSuchTeam(id: string): Refusal {
+  return refusal("not_found", `There is no team "${id}" that is being removed.`, { hint: "It is gone, or never was." });
+}
+
 export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
@@ -50,6 +57,39 @@ export const teamRoutes: readonly Route[] = [
       const answer = await teamFor(env, id).create({ id, name, by, ...(plan === undefined ? {} : { plan }) });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
+    },
+  }),
+  defineRoute({
+    method: "DELETE",
+    path: "/v1/admin/teams/:id",
+    summary: "Remove a team with all that it stored",
+    access: "operator",
+    params: teamId,
+    answers: {
+      202: {
+        description: "Nobody of it is let in any more. It is gone, and its name free, once its removal answers 404.",
+        schema: removalBody,
+      },
+    },
+    errors: ["not_found"],
+    async handle({ env, params, request }) {
+      const removal = await askTeam(env, params.id, (team) => team.remove(operatorOf(request)));
+      if (removal === null) return { refusal: noSuchTeam(params.id) };
+      const headers = { Location: `/v1/admin/teams/${params.id}/removal` };
+      return { status: 202, headers, body: removalWire(removal) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/admin/teams/:id/removal",
+    summary: "How far the removal of a team is",
+    access: "operator",
+    params: teamId,
+    answers: { 200: { description: "It is under way.", schema: removalBody } },
+    errors: ["not_found"],
+    async handle({ env, params }) {
+      const removal = await askTeam(env, params.id, (team) => team.removal());
+      return removal === null ? { refusal: noSuchTeam(params.id) } : { status: 200, body: removalWire(removal) };
     },
   }),
   defineRoute({

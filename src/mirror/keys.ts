@@ -33,7 +33,10 @@ export function requestPrefixes(team: string, request: string): string[] {
   return [outputPrefix(team, request), `texts/${team}/${request}/`, `uploads/${team}/${request}-`];
 }
 
+/** Everything of ours lies below these. */
+export const BUCKET_ROOTS = ["outputs/", "texts/", "uploads/"] as const;
+
 /** Everything that one team stored lies below these. */
 export function teamPrefixes(team: string): string[] {
-  return [`outputs/${team}/`, `texts/${team}/`, `uploads/${team}/`];
+  return BUCKET_ROOTS.map((root) => `${root}${team}/`);
 }

@@ -168,7 +168,7 @@ describe("users", () => {
       ids.push(requestId);
     }
     const before = await send(key, "GET", "/v1/usage?group_by=model");
-    expect((await send(key, "DELETE", "/v1/users/anna-name")).status).toBe(204);
+    expect((await send(key, "DELETE", "/v1/users/anna-name")).status).toBe(202);
     expect((await send(key, "GET", "/v1/usage?group_by=model")).body).toEqual(before.body);
 
     const { tables, removals } = await runInDurableObject(stub, (_instance, { storage: { sql } }) => ({

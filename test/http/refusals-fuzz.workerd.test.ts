@@ -89,10 +89,11 @@ beforeAll(async () => {
   const endpoint = await json(await call("POST", "/v1/webhooks", { ...admin, body: { url, description: CANARY } }));
   const filter = { endpoint: String(endpoint.id) };
   const replay = await json(await call("POST", "/v1/deliveries/replay", { ...admin, body: { filter } }));
+  await call("DELETE", "/v1/users/forgotten", admin);
   victim = {
     ...{ team: own.team, adminKey: own.key, requests },
     ids: [
-      ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", own.team],
+      ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", "forgotten", own.team],
       ...[String(endpoint.id), String(replay.id)],
     ],
   };
