@@ -283,6 +283,19 @@ describe("a source without a length", () => {
     expect(await bucket.head(key)).toBeNull();
   });
 
+  test("twenty at once, each of more than one part, stay within the byte budget", { timeout: 60_000 }, async () => {
+    const bytes = picture(FILE_PART_BYTES + 1_000);
+    answers(() => chunked(bytes));
+    const keys = Array.from({ length: 20 }, (_, n) => `${key}-${n}`);
+    const copied = await Promise.all(keys.map((each) => copy({ key: each })));
+    expect(copied).toEqual(
+      keys.map(() => ({ kind: "stored", stored: expect.objectContaining({ bytes: bytes.length }) })),
+    );
+    expect(highWaterBytes()).toBeLessThanOrEqual(BUFFER_BUDGET_BYTES);
+    expect(highWaterBytes()).toBeGreaterThanOrEqual(BUFFER_BUDGET_BYTES - FILE_PART_BYTES);
+    (await acquire(BUFFER_BUDGET_BYTES))?.release();
+  });
+
   test("twenty at once stay within the byte budget and give it all back", async () => {
     const bytes = picture(2_000_000);
     answers(() => chunked(bytes));

@@ -82,9 +82,14 @@ export async function eventually<T>(what: string, patienceMs: number, check: () 
   }
 }
 
-/** The Worker's own runtimes; not the sandbox's, and not the one that wrangler keeps before it to hold the port. */
+/** The Worker's own runtimes; not the sandbox's. */
 export function workerRuntimes(port: number): number[] {
-  const wranglers = children().filter(({ args }) => /--config wrangler\.toml/.test(args));
+  return runtimesOf("wrangler.toml", port);
+}
+
+/** The runtimes of the `wrangler dev` of this configuration; not the one that it keeps before them to hold the port. */
+export function runtimesOf(config: string, port: number): number[] {
+  const wranglers = children().filter(({ args }) => args.includes(`--config ${config} `));
   const theirs = wranglers.flatMap(({ pid }) => children(pid)).filter(({ name }) => name === "workerd");
   return [...new Set(theirs.filter(({ args }) => !args.includes(`:${port} `)).map(({ pid }) => pid))];
 }
