@@ -95,6 +95,23 @@ describe("the gateway's page, example by example", () => {
     expect((await send("GET", path)).status).toBe(422);
   });
 
+  it("tells once and for all that a model answered with bytes, which no JSON surface can keep", async () => {
+    const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat sandbox:binary-result" });
+    await runToEnd(team, body.request_id);
+    const result = await send("GET", `/fal-ai/fal-ai/flux/requests/${body.request_id}`);
+    expect([result.status, result.body.error_type]).toEqual([424, "storage_failed"]);
+    expect(result.body.message).toContain("bytes instead of JSON");
+  });
+
+  it("streams the status as server-sent events", async () => {
+    const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" });
+    await runToEnd(team, body.request_id);
+    const path = `/maton/fal-ai/fal-ai/flux/requests/${body.request_id}/status/stream?logs=1`;
+    const answer = await call(path, { headers: { Authorization: `Bearer ${team.key}` } });
+    expect(answer.headers.get("Content-Type")).toBe("text/event-stream");
+    expect(await answer.text()).toMatch(/^data: .*"status":"COMPLETED".*\n\n$/);
+  });
+
   it("lists, begins, reads and deletes connections in Maton's own shapes", async () => {
     const all = await send<{ connections: Connection[] }>("GET", "/connections?app=fal-ai&status=ACTIVE");
     expect(all.body.connections).toHaveLength(1);
