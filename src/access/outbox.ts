@@ -8,8 +8,9 @@ import {
   DELIVER_TIMEOUT_MS,
   LEASE_SLACK_MS,
   TEAM_DELIVERY_LANES,
+  TEAM_SEND_WAIT_MS,
 } from "../limits.ts";
-import { logEvent } from "../log.ts";
+import { faultName, logEvent } from "../log.ts";
 import type { GuardRules } from "../net/guard.ts";
 import { type DeliverAnswer, deliver } from "../relay/deliver.ts";
 import { scrubLink } from "../relay/scrub.ts";
@@ -31,8 +32,21 @@ export interface Mailroom {
   guard(origin: string): GuardRules;
 }
 
-/** Sends what is due until nothing is, or the alarm's time is up. */
+/**
+ * Sends what is due until nothing is, or the alarm's time is up. Slow receivers are not waited for, because only one alarm runs
+ * at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
+ */
 export async function sendDue(room: Mailroom, startedAt: number): Promise<void> {
+  const sent = sendAll(room, startedAt).catch((fault) => logEvent("delivery.failed", { error: faultName(fault) }));
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const waited = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, TEAM_SEND_WAIT_MS);
+  });
+  await Promise.race([sent, waited]);
+  clearTimeout(timer);
+}
+
+async function sendAll(room: Mailroom, startedAt: number): Promise<void> {
   const lane = async (): Promise<void> => {
     while (Date.now() - startedAt < ALARM_BUDGET_MS) {
       const taken = room.transact((now) => take(room, now));

@@ -9,7 +9,6 @@ import {
   OPEN_SWEEP_MS,
   SAFETY_ALARM_MS,
   SWEEP_BATCH_ROWS,
-  TEAM_SEND_WAIT_MS,
   UNSTARTED_SWEEP_MS,
 } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
@@ -458,22 +457,11 @@ export class Team extends TeamWebhooks {
     else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
-  /**
-   * Webhooks: runs of failures are judged, and events of the team go out. Slow receivers are not waited for, because only one
-   * alarm runs at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
-   */
+  /** Webhooks: runs of failures are judged, and events of the team go out. */
   async #send(now: number): Promise<void> {
     this.#decide(undefined, () => judgeEndpoints(this.#books, now));
     const config = requireConfig(this.env);
-    const sent = sendDue({ ...this.room, guard: (origin) => guardRules(config, origin) }, now).catch((fault) =>
-      logEvent("delivery.failed", { error: faultName(fault) }),
-    );
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    const waited = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, TEAM_SEND_WAIT_MS);
-    });
-    await Promise.race([sent, waited]);
-    if (timer !== null) clearTimeout(timer);
+    await sendDue({ ...this.room, guard: (origin) => guardRules(config, origin) }, now);
   }
 
   /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */

@@ -296,6 +296,19 @@ describe("an endpoint that only fails", () => {
     expect(feed.body.data.map(({ data }) => data.url)).toEqual(["https://down.example/hook"]);
   });
 
+  it("D19 is tried once a second in an outage, whatever is due at once", async () => {
+    await newEndpoint("down.example");
+    receivers.answer("down.example", 500);
+    const requests = [await anEnd(), await anEnd(), await anEnd()];
+    await passTime(6 * MINUTE_MS);
+    receivers.received.length = 0;
+    for (const tried of [1, 2, 3]) {
+      for (const request of requests) await ring(request);
+      expect(receivers.received).toHaveLength(tried);
+      await passTime(SECOND_MS);
+    }
+  });
+
   it("O7 is not told of when it recovers within the hour", async () => {
     const { id } = await newEndpoint("down.example");
     receivers.answer("down.example", 500);
