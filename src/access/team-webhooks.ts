@@ -42,7 +42,7 @@ import type {
   ReplayFilter,
   ReplayJob,
   ReplayRoad,
-  TeamDelivery,
+  TeamAttempt,
 } from "./webhook-types.ts";
 
 /** What all parts of the Team object share. */
@@ -184,19 +184,9 @@ export abstract class TeamWebhooks extends DurableObject<Env> {
     return this.room.ask((now) => cancelReplayJob(this.room.books, id, by, now));
   }
 
-  /** A delivery that Team sends itself, with its tries. Null for those of a request's end: they are with its tracker. */
-  ownDelivery(deliveryId: string): TeamDelivery | null {
-    const { deliveries, outbox } = this.room.books;
-    return this.room.decide<TeamDelivery | null>(null, () => {
-      const [delivery, row] = [deliveries.byId(deliveryId), outbox.byId(deliveryId)];
-      if (delivery === null || row === null) return null;
-      return {
-        delivery,
-        body: row.body,
-        nextAt: row.leaseUntil === null ? row.dueAt : null,
-        tries: outbox.attempts(deliveryId),
-      };
-    });
+  /** Tries at a delivery that Team sends itself, oldest first; those of a request's end are with its tracker. */
+  deliveryAttempts(deliveryId: string): TeamAttempt[] {
+    return this.room.decide<TeamAttempt[]>([], () => this.room.books.outbox.attempts(deliveryId));
   }
 
   // --- Events ----------------------------------------------------------------------------------------------------

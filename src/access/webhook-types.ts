@@ -135,17 +135,6 @@ export interface TeamAttempt extends DeliverAnswer {
   next: NextTry;
 }
 
-/** A delivery of the team's own events as people read it. */
-export interface TeamDelivery {
-  delivery: Delivery;
-  /** What is sent. */
-  body: string;
-  /** When the next try is due; null when none is planned, or one is under way. */
-  nextAt: number | null;
-  /** Oldest first. */
-  tries: TeamAttempt[];
-}
-
 /** An event of the feed; `seq` is its place. */
 export interface FeedEvent extends TeamEvent {
   seq: number;

@@ -19,15 +19,15 @@ const instant = z.iso.datetime({ offset: true });
 
 const deliverySummary = z.object({
   id: z.string(),
-  request_id: z.string().nullable().describe("Null: an event that is about no request."),
-  endpoint_id: z.string().nullable().describe("Null: the request's own `webhook_url`."),
-  event: z.object({ id: z.string().describe("`webhook-id` of every try."), type: z.string() }),
-  status: z.enum(["pending", "failing", "delivered", "parked", "gone"]),
+  endpoint: z.string().nullable().describe("Null: the request's own `webhook_url`."),
+  request: z.string().nullable().describe("Null: an event that is about no request."),
+  event_id: z.string().describe("`webhook-id` of every try."),
+  event_type: z.string(),
+  state: z.enum(["pending", "failing", "delivered", "parked", "gone"]),
   attempts: z.int(),
-  last: z
-    .object({ status: z.int().nullable(), category: z.string().nullable() })
-    .describe("The first failure or the outcome, whichever was heard last: HTTP status and what it means."),
-  replay_id: z.string().nullable().describe("The bulk replay that sent it again."),
+  last_status: z.int().nullable().describe("HTTP status of the first failure or the outcome, whichever came last."),
+  last_category: z.string().nullable(),
+  replay: z.string().nullable().describe("The bulk replay that sent it again."),
   created_at: instant,
   updated_at: instant,
 });
@@ -165,8 +165,8 @@ function timeOf(text: string | undefined): number | undefined {
 function deliveryWire(delivery: Delivery): z.input<typeof deliverySummary> {
   const { id, endpointId, requestId, eventId, eventType, state, attempts, status, category, replayId } = delivery;
   return {
-    ...{ id, request_id: requestId, endpoint_id: endpointId, event: { id: eventId, type: eventType } },
-    ...{ status: state, attempts, last: { status, category }, replay_id: replayId },
+    ...{ id, endpoint: endpointId, request: requestId, event_id: eventId, event_type: eventType, state, attempts },
+    ...{ last_status: status, last_category: category, replay: replayId },
     ...{ created_at: isoTime(delivery.createdAt), updated_at: isoTime(delivery.updatedAt) },
   };
 }

@@ -17,13 +17,15 @@ import {
 
 interface Summary {
   id: string;
-  request_id: string | null;
-  endpoint_id: string | null;
-  event: { id: string; type: string };
-  status: string;
+  endpoint: string | null;
+  request: string | null;
+  event_id: string;
+  event_type: string;
+  state: string;
   attempts: number;
-  last: { status: number | null; category: string | null };
-  replay_id: string | null;
+  last_status: number | null;
+  last_category: string | null;
+  replay: string | null;
 }
 interface Page {
   data: Summary[];
@@ -98,8 +100,8 @@ describe("the end of a request", () => {
     expect(receivers.received).toHaveLength(3);
     expect(new Set(receivers.received.map(({ id }) => id)).size).toBe(1);
     const listed = await deliveries();
-    expect(listed.map(({ status, request_id: of }) => [status, of])).toEqual(listed.map(() => ["delivered", request]));
-    expect(new Set(listed.map(({ endpoint_id }) => endpoint_id))).toEqual(new Set([all.id, tagged.id, null]));
+    expect(listed.map(({ state, request: of }) => [state, of])).toEqual(listed.map(() => ["delivered", request]));
+    expect(new Set(listed.map(({ endpoint }) => endpoint))).toEqual(new Set([all.id, tagged.id, null]));
     const feed = await team.send<{ data: { id: string }[] }>("GET", "/v1/events?types=request.completed");
     expect(feed.body.data.at(-1)?.id).toBe(receivers.received[0]?.id);
   });
@@ -129,7 +131,7 @@ describe("the end of a request", () => {
     receivers.answer("down.example", 500);
     for (let n = 0; n < 3; n++) await anEnd();
     const undelivered = await deliveries("?state=undelivered");
-    expect(undelivered.map(({ endpoint_id, status, last }) => [endpoint_id, status, last.status])).toEqual(
+    expect(undelivered.map(({ endpoint, state, last_status }) => [endpoint, state, last_status])).toEqual(
       undelivered.map(() => [id, "failing", 500]),
     );
     expect(undelivered).toHaveLength(3);
@@ -152,7 +154,7 @@ describe("a disabled endpoint", () => {
     const requests = [await anEnd(), await anEnd()];
     expect(receivers.received).toEqual([]);
     const missed = await deliveries("?state=undelivered");
-    expect(missed.map(({ status, last }) => [status, last.category])).toEqual([
+    expect(missed.map(({ state, last_category }) => [state, last_category])).toEqual([
       ["gone", "disabled"],
       ["gone", "disabled"],
     ]);
@@ -164,7 +166,9 @@ describe("a disabled endpoint", () => {
     for (const request of requests) await ring(request);
     await passTime(2 * SECOND_MS);
     for (const request of requests) await ring(request);
-    expect(receivers.received.map(({ id: each }) => each).sort()).toEqual(missed.map(({ event }) => event.id).sort());
+    expect(receivers.received.map(({ id: each }) => each).sort()).toEqual(
+      missed.map(({ event_id }) => event_id).sort(),
+    );
     for (const received of receivers.received) expectVerified(received, secret);
   });
 
@@ -210,8 +214,8 @@ describe("a bulk replay", () => {
     for (const request of requests) await ring(request);
     expect(receivers.at("one.example")).toHaveLength(2);
     expect(receivers.at("two.example")).toHaveLength(0);
-    expect(receivers.received.map((each) => each.id)).toContain(before?.event.id);
-    expect((await deliveries(`?endpoint=${id}`))[0]).toMatchObject({ replay_id: begun.body.id });
+    expect(receivers.received.map((each) => each.id)).toContain(before?.event_id);
+    expect((await deliveries(`?endpoint=${id}`))[0]).toMatchObject({ replay: begun.body.id });
   });
 
   it("O5 is begun once by a double click, and can be stopped", async () => {
