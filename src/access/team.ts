@@ -4,13 +4,7 @@
 // fetch is for issuers' keys.
 
 import { type Env, requireConfig } from "../env.ts";
-import {
-  ALARM_BUDGET_MS,
-  OPEN_SWEEP_MS,
-  SAFETY_ALARM_MS,
-  SWEEP_BATCH_ROWS,
-  UNSTARTED_SWEEP_MS,
-} from "../limits.ts";
+import { ALARM_BUDGET_MS, OPEN_SWEEP_MS, SAFETY_ALARM_MS, SWEEP_BATCH_ROWS, UNSTARTED_SWEEP_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { guardRules } from "../relay/rules.ts";
 import { askAgain } from "../stubs.ts";

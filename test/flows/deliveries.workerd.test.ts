@@ -233,13 +233,13 @@ describe("a bulk replay", () => {
     expect((await finished(stopped.body.id)).state).toBe("canceled");
   });
 
-  it("O3 M10 says that there is nothing to send where the request was deleted, and goes on with the others", async () => {
+  it("O3 M10 sends nothing of a request that was deleted, and goes on with the others", async () => {
     await newEndpoint("one.example");
     const [gone, kept] = [await anEnd(), await anEnd()];
     expect((await team.send("DELETE", `/v1/requests/${gone}`)).status).toBeLessThan(300);
     receivers.received.length = 0;
     const begun = await team.send<Replay>("POST", "/v1/deliveries/replay", { filter: { state: "delivered" } });
-    expect(await finished(begun.body.id)).toMatchObject({ state: "done", replayed: 1, expired: 1 });
+    expect(await finished(begun.body.id)).toMatchObject({ state: "done", replayed: 1, expired: 0 });
     await ring(kept);
     expect(receivers.received).toHaveLength(1);
   });
