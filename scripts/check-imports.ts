@@ -69,8 +69,13 @@ export const PURE_FILES: readonly string[] = [
   "requests/schedule.ts",
   "requests/types.ts",
   "upstream/connections.ts",
+  "requests/waiting.ts",
+  "upstream/durations.ts",
+  "upstream/fair-queue.ts",
+  "upstream/health.ts",
   "upstream/model-id.ts",
   "upstream/pace.ts",
+  "upstream/turn-desk.ts",
   "upstream/words.ts",
 ];
 const PURE_MAY_IMPORT = [...PURE_FILES, "errors.ts", "ids.ts", "json.ts", "limits.ts", "picomatch", "zod"];

@@ -166,8 +166,51 @@ export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
 export const PACE_SLACK = 1.05;
 /** A busy account notes so at most this often; it stays below the 10 s after which an idle object may be put to sleep. */
 export const PACE_NOTE_MS = 8 * SECOND_MS;
-/** Callers that were sent away to come back later, remembered so that newcomers queue behind them. */
-export const PACE_EXPECTED_MAX = 20_000;
+/** Turns are given this far ahead to those who wait, so that an alarm that is late costs none of them. */
+export const TURNS_AHEAD_MS = 600;
+/** A turn that is told by a call begins no sooner: the call takes its time. */
+export const WAKE_LEAD_MS = 60;
+/** A tracker that could not be woken is tried again after this; it also comes by itself. */
+export const WAKE_RETRY_MS = 5 * SECOND_MS;
+/** Who waits for a turn comes by itself half as much later than told, and this: the net under a wake that got lost. */
+export const WAKE_MISSED_MS = 15 * SECOND_MS;
+/** The same at most: an estimate may be wrong by hours. */
+export const WAKE_MISSED_MAX_MS = 10 * MINUTE_MS;
+/** A waiting call whose tracker is this late to come by itself has gone. */
+export const WAITER_GONE_MS = 10 * MINUTE_MS;
+/** Calls that have waited this long get every second turn. Results come before fal forgets them (six minutes). */
+export const OVERDUE_MS = {
+  submit: Number.POSITIVE_INFINITY,
+  cancel: 5 * SECOND_MS,
+  result: 10 * SECOND_MS,
+  status: 30 * SECOND_MS,
+} as const;
+/** Submits without an answer at a time, in seconds of a full pace: a gateway that hangs makes no more of them uncertain. */
+export const UNANSWERED_SUBMITS_S = 2;
+/** A slot that was not heard of for so long is asked about; sooner while somebody waits for one. */
+export const SLOT_CHECK_MS = 10 * MINUTE_MS;
+export const SLOT_CHECK_WAITED_MS = MINUTE_MS;
+/** Slots asked about at a time. */
+export const SLOT_CHECK_BATCH = 20;
+/** Failed calls in a row that close a connection. */
+export const FAILURES_IN_A_ROW_MAX = 4;
+/** Pauses of a closed connection: doubling. At most a minute, because a locked account is unlocked by a payment. */
+export const HEALTH_PAUSE_FIRST_MS = 5 * SECOND_MS;
+export const HEALTH_PAUSE_MAX_MS = MINUTE_MS;
+/** A request that itself found the account locked so often, while others were taken in between, is not held again. */
+export const LOCKED_TRIES_MAX = 3;
+/** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
+export const RATE_LIMITED_CALM_MS = MINUTE_MS;
+export const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
+/** Requests of a model that its durations are learned from, and how many it takes. */
+export const DURATIONS_KEPT = 64;
+export const DURATIONS_NEEDED = 3;
+/** What is learned of an end that the first look found already: it may have been there for a while. */
+export const FIRST_LOOK_PART = 0.9;
+/** Models whose durations are kept; the one that ended longest ago gives way. */
+export const DURATION_MODELS_MAX = 500;
+/** Held requests tell their place anew at most this often, however many read them. */
+export const PLACE_REREAD_MS = 2 * SECOND_MS;
 
 // --- Requests --------------------------------------------------------------------------------------------------
 
@@ -287,6 +330,11 @@ export const EVENT_KEEP_MS = 30 * DAY_MS;
 export const POLL_FIRST_WITH_WEBHOOKS_MS = 60 * SECOND_MS;
 /** The same with no PUBLIC_URL, or while webhooks are missing: the poll is the only news. */
 export const POLL_FIRST_WITHOUT_WEBHOOKS_MS = 3 * SECOND_MS;
+/** Beside webhooks the first poll comes so long after nearly all requests of the model have ended: a late webhook still wins. */
+export const POLL_AFTER_P95_MS = 20 * SECOND_MS;
+/** First polls by learned durations: not closer than this, and not farther than fal keeps what ended early. */
+export const POLL_FIRST_MIN_MS = SECOND_MS;
+export const POLL_FIRST_MAX_MS = 5 * MINUTE_MS;
 /** fal keeps a result of 10 KB or more for about six minutes: no gap may come near that. */
 export const POLL_MAX_GAP_MS = 120 * SECOND_MS;
 /** Somebody waits for the end and no webhook will tell it: no gap above this. */

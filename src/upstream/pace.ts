@@ -1,7 +1,7 @@
-// The pace of one Maton account: at most `rps` calls in any window, a queue of turns behind them, closed after a 429.
+// The pace of one Maton account: at most `rps` calls in any window, turns ahead of time, closed after a 429.
 // Pure: the clock is a parameter, a pace is a value. Imports limits.
 
-import { GRANT_USE_MS, GRANT_WAIT_IN_PLACE_MS, PACE_SLACK, RETRY_AFTER_MAX_MS, SECOND_MS } from "../limits.ts";
+import { GRANT_WAIT_IN_PLACE_MS, PACE_SLACK, RETRY_AFTER_MAX_MS, SECOND_MS } from "../limits.ts";
 
 /** Times are epoch milliseconds. Maton allows 10 calls in a second per account (maton-ai/api-gateway-skill:SKILL.md). */
 export interface Pace {
@@ -12,20 +12,10 @@ export interface Pace {
   readonly since: number;
   /** No turn before this: upstream said 429. */
   readonly closedUntil: number;
-  /** The turn that the next caller who is sent away may expect: they stand in a line that only they know their place in. */
-  readonly lineEnd: number;
 }
 
-export type Ask =
-  | { kind: "turn"; at: number }
-  /** `retryAt`: a little before the expected turn, so that the rest of the wait is spent in place. */
-  | { kind: "away"; retryAt: number; position: number };
-
-/** How long before its expected turn a caller comes back: alarms and calls have their own delays. */
-const EARLY_MS = GRANT_WAIT_IN_PLACE_MS / 2;
-
 export function newPace(rps: number): Pace {
-  return { rps, turns: [], since: 0, closedUntil: 0, lineEnd: 0 };
+  return { rps, turns: [], since: 0, closedUntil: 0 };
 }
 
 /** The window that holds `rps` calls: a little over Maton's second, for a turn that is used late. */
@@ -43,44 +33,22 @@ export function nextTurn(pace: Pace, now: number): { pace: Pace; at: number } {
   return { pace: { ...pace, turns }, at };
 }
 
-/**
- * A turn, when it is near enough to be waited for in place; else when to come back. `promisedAt` is what the caller was told
- * before, if it was: once that is here the next turn is its own, and who comes too early keeps its place. Newcomers stand
- * behind the line, or those in it would never get a turn; but a turn that is free this very moment is anybody's, since
- * some of the line never come back.
- */
-export function ask(pace: Pace, now: number, promisedAt: number | null): { pace: Pace; ask: Ask } {
-  const free = freeAt(pace, now);
-  const isDue = promisedAt !== null && promisedAt <= now + GRANT_USE_MS;
-  const turn = isDue || free === now ? free : Math.max(free, pace.lineEnd);
-  if (turn - now <= GRANT_WAIT_IN_PLACE_MS) {
-    const next = nextTurn(pace, now);
-    return { pace: next.pace, ask: { kind: "turn", at: next.at } };
-  }
-  if (promisedAt !== null && !isDue) return { pace, ask: away(pace, promisedAt, free) };
-  const end = Math.max(free, pace.lineEnd);
-  const retryAt = Math.max(now + GRANT_USE_MS, Math.floor(end - EARLY_MS));
-  return { pace: { ...pace, lineEnd: end + spacingMs(pace) }, ask: away(pace, retryAt, free) };
-}
-
-function away(pace: Pace, retryAt: number, free: number): Ask {
-  return {
-    kind: "away",
-    retryAt,
-    position: Math.max(1, Math.round((retryAt + EARLY_MS - free) / spacingMs(pace)) + 1),
-  };
-}
-
 /** A turn that was not used. Later turns stay as they are. */
 export function handBack(pace: Pace, at: number): Pace {
   const index = pace.turns.lastIndexOf(at);
   return index < 0 ? pace : { ...pace, turns: pace.turns.toSpliced(index, 1) };
 }
 
-/** Upstream said 429: nothing leaves before the pause is over. A shorter pause never reopens a longer one. */
+/**
+ * Upstream said 429: nothing leaves before the pause is over, and then one call first, whose answer is back before the next
+ * goes. A shorter pause never reopens a longer one.
+ */
 export function close(pace: Pace, now: number, pauseMs: number): Pace {
   const until = now + Math.min(RETRY_AFTER_MAX_MS, Math.max(0, pauseMs));
-  return { ...pace, closedUntil: Math.max(pace.closedUntil, until) };
+  if (until <= pace.closedUntil) return pace;
+  const assumedAt = Math.max(pace.turns.at(-1) ?? 0, until - spacingMs(pace));
+  const turns = [...pace.turns, ...Array<number>(pace.rps - 1).fill(assumedAt)];
+  return { ...pace, turns, closedUntil: until };
 }
 
 /** Whether more than half of a window is in use: then a fresh start has to assume a full one. */
@@ -103,7 +71,8 @@ function unnotedTurns(rps: number): number {
   return Math.floor(rps / 2);
 }
 
-function freeAt(pace: Pace, now: number): number {
+/** When the next turn would be. */
+export function freeAt(pace: Pace, now: number): number {
   const turns = pace.turns.filter((turn) => turn + windowMs() > now);
   const last = turns.at(-1) ?? 0;
   const oldestInWindow = turns.at(-pace.rps);
@@ -112,6 +81,7 @@ function freeAt(pace: Pace, now: number): number {
   return earliest === now ? now : Math.ceil(Math.max(earliest, last + spacingMs(pace)));
 }
 
-function spacingMs(pace: Pace): number {
+/** Between turns of those who wait: evenly over the window. */
+export function spacingMs(pace: Pace): number {
   return windowMs() / pace.rps;
 }

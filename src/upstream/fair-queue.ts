@@ -1,0 +1,164 @@
+// Who is next among the calls that wait for a turn: by kind, and inside a kind round robin over users, so that ten small users
+// do not stand behind one of a thousand. A deterministic structure in memory; the account keeps the rows.
+// Pure: the clock is a parameter. Imports limits.
+
+import { OVERDUE_MS } from "../limits.ts";
+
+/** In the order in which they are served while nothing of a later kind is overdue. */
+export const QUEUED_KINDS = ["submit", "cancel", "result", "status"] as const;
+export type QueuedKind = (typeof QUEUED_KINDS)[number];
+
+/** A call that waits. Times are epoch milliseconds. */
+export interface Waiter {
+  requestId: string;
+  /** Name of the tracker's row that wants the call. */
+  effect: string;
+  kind: QueuedKind;
+  /** Whose share it counts on: a team's user, or its key. */
+  user: string;
+  connection: string;
+  model: string;
+  /** What it is ordered by within its user and kind. */
+  since: number;
+  /** Its tracker comes by itself about then; one that is long past it has gone. */
+  expectedBy: number;
+}
+
+export function waiterName({ requestId, effect }: Pick<Waiter, "requestId" | "effect">): string {
+  return `${requestId}/${effect}`;
+}
+
+/** Whether a waiter may have a turn now, for reasons of its own (slots, health). The same for all of a kind and connection. */
+export type Admissible = (waiter: Waiter) => boolean;
+
+/**
+ * Shares are counted in turns. A user who begins to wait starts level with whoever was served last: nobody saves turns up,
+ * and nobody is punished for turns that no one else wanted.
+ */
+export class FairQueue {
+  readonly #lines = new Map<QueuedKind, Map<string, Waiter[]>>(QUEUED_KINDS.map((kind) => [kind, new Map()]));
+  readonly #names = new Map<string, Waiter>();
+  readonly #waitingOf = new Map<string, number>();
+  readonly #turnsOf = new Map<string, number>();
+  #level = 0;
+  /** Overdue calls get every second turn at most: the others must not starve in their place. */
+  #lastWasOverdue = false;
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  find(name: string): Waiter | undefined {
+    return this.#names.get(name);
+  }
+
+  all(): IterableIterator<Waiter> {
+    return this.#names.values();
+  }
+
+  add(waiter: Waiter): void {
+    this.remove(waiterName(waiter));
+    const { user, kind } = waiter;
+    const waiting = this.#waitingOf.get(user) ?? 0;
+    if (waiting === 0) this.#turnsOf.set(user, Math.max(this.#turnsOf.get(user) ?? 0, this.#level));
+    this.#waitingOf.set(user, waiting + 1);
+    this.#names.set(waiterName(waiter), waiter);
+    const line = this.#line(kind).get(user) ?? [];
+    let at = line.length;
+    while (at > 0 && (line[at - 1]?.since ?? 0) > waiter.since) at--;
+    line.splice(at, 0, waiter);
+    this.#line(kind).set(user, line);
+  }
+
+  remove(name: string): Waiter | undefined {
+    const waiter = this.#names.get(name);
+    if (waiter === undefined) return undefined;
+    this.#names.delete(name);
+    const lines = this.#line(waiter.kind);
+    const line = lines.get(waiter.user) ?? [];
+    line.splice(line.indexOf(waiter), 1);
+    if (line.length === 0) lines.delete(waiter.user);
+    const waiting = (this.#waitingOf.get(waiter.user) ?? 1) - 1;
+    if (waiting > 0) this.#waitingOf.set(waiter.user, waiting);
+    else this.#waitingOf.delete(waiter.user);
+    if (this.#names.size === 0) this.#turnsOf.clear();
+    return waiter;
+  }
+
+  /** Who gets the next turn, without taking it out; undefined when nobody may have one. */
+  peek(now: number, admissible: Admissible): Waiter | undefined {
+    return this.#choose(now, admissible)?.waiter;
+  }
+
+  /** Takes out who gets the next turn, and counts it. */
+  take(now: number, admissible: Admissible): Waiter | undefined {
+    const chosen = this.#choose(now, admissible);
+    if (chosen === undefined) return undefined;
+    const { waiter, overdue } = chosen;
+    this.#lastWasOverdue = overdue;
+    const turns = this.#turnsOf.get(waiter.user) ?? this.#level;
+    this.#level = Math.max(this.#level, turns);
+    this.#turnsOf.set(waiter.user, turns + 1);
+    this.remove(waiterName(waiter));
+    return waiter;
+  }
+
+  /**
+   * The place of a waiting call among those of its kind, from 1, if nobody else comes: its user's earlier calls, and of each
+   * other user as many as have their turns before.
+   */
+  position(name: string): number | null {
+    const waiter = this.#names.get(name);
+    if (waiter === undefined) return null;
+    const lines = this.#line(waiter.kind);
+    const own = lines.get(waiter.user)?.indexOf(waiter) ?? 0;
+    const turns = (user: string) => this.#turnsOf.get(user) ?? this.#level;
+    const rank = turns(waiter.user) + own;
+    let position = own + 1;
+    for (const [user, line] of lines) {
+      if (user !== waiter.user) position += Math.min(line.length, Math.max(0, rank - turns(user)));
+    }
+    return position;
+  }
+
+  /** How many calls of each user wait. */
+  waitingByUser(): ReadonlyMap<string, number> {
+    return this.#waitingOf;
+  }
+
+  #line(kind: QueuedKind): Map<string, Waiter[]> {
+    const line = this.#lines.get(kind);
+    if (line === undefined) throw new Error("every kind has its lines");
+    return line;
+  }
+
+  #choose(now: number, admissible: Admissible): { waiter: Waiter; overdue: boolean } | undefined {
+    if (!this.#lastWasOverdue) {
+      const overdue = (waiter: Waiter) => now - waiter.since >= OVERDUE_MS[waiter.kind] && admissible(waiter);
+      for (const kind of QUEUED_KINDS) {
+        const waiter = kind === "submit" ? undefined : this.#fairest(kind, overdue);
+        if (waiter !== undefined) return { waiter, overdue: true };
+      }
+    }
+    for (const kind of QUEUED_KINDS) {
+      const waiter = this.#fairest(kind, admissible);
+      if (waiter !== undefined) return { waiter, overdue: false };
+    }
+    return undefined;
+  }
+
+  /** The oldest call of the user who has had the fewest turns; of several such users, the one whose call is oldest. */
+  #fairest(kind: QueuedKind, admissible: Admissible): Waiter | undefined {
+    let best: Waiter | undefined;
+    let bestTurns = Number.POSITIVE_INFINITY;
+    for (const [user, line] of this.#line(kind)) {
+      const turns = this.#turnsOf.get(user) ?? this.#level;
+      const head = line.find(admissible);
+      if (head === undefined || turns > bestTurns) continue;
+      if (turns === bestTurns && best !== undefined && head.since >= best.since) continue;
+      best = head;
+      bestTurns = turns;
+    }
+    return best;
+  }
+}

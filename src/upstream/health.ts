@@ -1,0 +1,64 @@
+// Whether a connection can be used: closed on a clear no and on a run of failures, for growing pauses, until a probe opens it.
+// Pure: the clock is a parameter, a health is a value. Imports limits.
+
+import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_FIRST_MS, HEALTH_PAUSE_MAX_MS } from "../limits.ts";
+
+/** Why nothing leaves. `locked`: fal takes no submits, while reads still work; the others stop every call. */
+export type PauseReason = "locked" | "key_refused" | "failing";
+
+export interface Closure {
+  why: PauseReason;
+  /** Epoch ms, as is `probeAt`: when it is tried again. */
+  since: number;
+  probeAt: number;
+  /** Probes that failed. */
+  probes: number;
+}
+
+export interface Health {
+  /** Calls in a row that came to nothing. */
+  failures: number;
+  closure: Closure | null;
+}
+
+export const HEALTHY: Health = { failures: 0, closure: null };
+
+/** A call whose answer says that calls work. A closed connection is opened by its probe alone: older calls may still come in. */
+export function succeeded(health: Health): Health {
+  return health.failures === 0 ? health : { ...health, failures: 0 };
+}
+
+/** A 5xx, a time-out, a broken line. */
+export function failed(health: Health, now: number): Health {
+  const failures = health.failures + 1;
+  if (health.closure !== null || failures < FAILURES_IN_A_ROW_MAX) return { ...health, failures };
+  return closed({ ...health, failures }, "failing", now);
+}
+
+/** A clear no to whatever is asked. What it is closed for already is not said anew: answers of the same moment come in late. */
+export function closed(health: Health, why: PauseReason, now: number): Health {
+  if (health.closure?.why === why) return health;
+  const since = health.closure?.since ?? now;
+  return { ...health, closure: { why, since, probeAt: now + pauseMs(0), probes: 0 } };
+}
+
+/** The probe came to nothing: the next one is later. `why` may have changed: a gateway that is back may refuse the key. */
+export function probeFailed(health: Health, why: PauseReason, now: number): Health {
+  if (health.closure === null) return closed(health, why, now);
+  const probes = health.closure.probes + 1;
+  return { ...health, closure: { ...health.closure, why, probes, probeAt: now + pauseMs(probes) } };
+}
+
+/** While a probe is under way nobody starts another; one that is never answered is followed by the next. */
+export function probeStarted(health: Health, now: number): Health {
+  if (health.closure === null) return health;
+  return { ...health, closure: { ...health.closure, probeAt: now + pauseMs(health.closure.probes + 1) } };
+}
+
+export function isProbeDue({ closure }: Health, now: number): boolean {
+  return closure !== null && closure.probeAt <= now;
+}
+
+function pauseMs(probes: number): number {
+  return Math.min(HEALTH_PAUSE_MAX_MS, HEALTH_PAUSE_FIRST_MS * 2 ** Math.min(probes, 20));
+}
