@@ -25,6 +25,8 @@ const variables = {
   PUBLIC_URL: "https://sluice.test",
   SIGNING_KEY: "test-signing-key-of-at-least-32-bytes",
   ADMIN_TOKEN: "test-admin-token-of-at-least-32-bytes",
+  // Tests of a file share one account, and many leave requests behind.
+  UPSTREAM_SLOTS: "1000",
 };
 
 /** The fuzz's seed and length, so that a run can be repeated: code inside workerd does not see this process's environment. */

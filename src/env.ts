@@ -97,6 +97,7 @@ export const configSchema = z.object({
   SIGNING_KEY: z.string({ error: "is missing" }).pipe(signingKeys),
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
+  UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
   OPERATOR_WEBHOOK_URL: optional(webhookUrl),
   TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),

@@ -23,6 +23,7 @@ describe("defaults", () => {
         FAL_MEDIA_HOSTS: ["v3.fal.media", "v3b.fal.media", "fal.media"],
         SIGNING_KEY: [SECRET],
         UPSTREAM_RPS: 10,
+        UPSTREAM_SLOTS: 40,
         RELAY_ALLOW_HOSTS: [],
         TURNSTILE_VERIFY_URL: "https://challenges.cloudflare.com/turnstile/v0/siteverify",
       },

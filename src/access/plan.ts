@@ -238,6 +238,12 @@ export const planSchema = z.strictObject({
     .default([])
     .describe("Origins that pages may call from; empty leaves that to the key."),
   webhooks: z.boolean().default(true).describe("Whether a request may name a `webhook_url`."),
+  when_paused: z
+    .enum(["hold", "refuse"])
+    .default("hold")
+    .describe(
+      "While upstream is paused (locked, key refused, failing): hold requests until it is back, or refuse them with 503.",
+    ),
   store_false: z
     .boolean()
     .default(false)

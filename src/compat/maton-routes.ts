@@ -29,9 +29,9 @@ const connectionRoutes: readonly Route[] = [
     query: z.looseObject({ app: filter, status: filter, method: filter, limit: filter }),
     answers: { 200: { description: "`connections`, fal's alone: other apps have none here." } },
     errors: ERRORS_OF_CONNECTIONS,
-    async handle({ env, callId, query: { app, status, method, limit } }) {
+    async handle({ env, query: { app, status, method, limit } }) {
       if (app !== undefined && app !== CONNECTED_APP) return { response: falJson(200, '{"connections":[]}') };
-      return spell(await manageConnections(env, callId, { kind: "list", filters: { status, method, limit } }));
+      return spell(await manageConnections(env, { kind: "list", filters: { status, method, limit } }));
     },
   }),
   defineRoute({
@@ -43,7 +43,7 @@ const connectionRoutes: readonly Route[] = [
     answers: { 200: { description: "`connection`, with the `url` where the fal key is entered." } },
     errors: ERRORS_OF_CONNECTIONS,
     async handle(call) {
-      const { env, callId, caller, body } = call;
+      const { env, caller, body } = call;
       if (body.app !== CONNECTED_APP) {
         return spell({
           kind: "declined",
@@ -51,7 +51,7 @@ const connectionRoutes: readonly Route[] = [
           message: `Unknown app: only ${CONNECTED_APP} is connected here.`,
         });
       }
-      const answer = await manageConnections(env, callId, { kind: "create", method: body.method });
+      const answer = await manageConnections(env, { kind: "create", method: body.method });
       if (answer.kind === "done") {
         const id = textAt(answer.body.connection, "connection_id") ?? "";
         await askTeam(env, caller.team, (team) => team.noteChange("connection.created", id, actorOf(call)));
@@ -67,8 +67,8 @@ const connectionRoutes: readonly Route[] = [
     params: named,
     answers: { 200: { description: "`connection`." } },
     errors: ERRORS_OF_CONNECTIONS,
-    async handle({ env, callId, params }) {
-      return spell(await manageConnections(env, callId, { kind: "get", id: params.id }));
+    async handle({ env, params }) {
+      return spell(await manageConnections(env, { kind: "get", id: params.id }));
     },
   }),
   defineRoute({
@@ -80,8 +80,8 @@ const connectionRoutes: readonly Route[] = [
     answers: { 200: { description: "What Maton says, `{}` where it says nothing." } },
     errors: ERRORS_OF_CONNECTIONS,
     async handle(call) {
-      const { env, callId, caller, params } = call;
-      const answer = await manageConnections(env, callId, { kind: "delete", id: params.id });
+      const { env, caller, params } = call;
+      const answer = await manageConnections(env, { kind: "delete", id: params.id });
       if (answer.kind === "done") {
         await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
       }

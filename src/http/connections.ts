@@ -40,9 +40,9 @@ export const connectionRoutes: readonly Route[] = [
     query: z.looseObject({ status: filter.optional(), method: filter.optional(), limit: filter.optional() }),
     answers: { 200: { description: "As Maton lists them.", schema: listBody(connectionBody) } },
     errors: ["rate_limited", "upstream_failed", "misconfigured"],
-    async handle({ env, callId, query: { status, method, limit } }) {
+    async handle({ env, query: { status, method, limit } }) {
       const filters = { status, method, limit };
-      const answer = await manageConnections(env, callId, { kind: "list", filters });
+      const answer = await manageConnections(env, { kind: "list", filters });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       const list = answer.body.connections;
       const data = Array.isArray(list) ? list.map((each) => connectionWire(each, answer.inUse)) : [];
@@ -58,8 +58,8 @@ export const connectionRoutes: readonly Route[] = [
     answers: { 201: { description: "Open `url` to enter the fal key.", schema: connectionBody } },
     errors: ["invalid_request", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
-      const { env, callId, caller, body } = call;
-      const answer = await manageConnections(env, callId, { kind: "create", ...body });
+      const { env, caller, body } = call;
+      const answer = await manageConnections(env, { kind: "create", ...body });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       const connection = connectionWire(answer.body.connection ?? null, answer.inUse);
       await askTeam(env, caller.team, (team) => team.noteChange("connection.created", connection.id, actorOf(call)));
@@ -74,8 +74,8 @@ export const connectionRoutes: readonly Route[] = [
     params: named,
     answers: { 200: { description: "The connection.", schema: connectionBody } },
     errors: ["not_found", "rate_limited", "upstream_failed", "misconfigured"],
-    async handle({ env, callId, params }) {
-      const answer = await manageConnections(env, callId, { kind: "get", id: params.id });
+    async handle({ env, params }) {
+      const answer = await manageConnections(env, { kind: "get", id: params.id });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       return { status: 200, body: connectionWire(answer.body.connection ?? null, answer.inUse) };
     },
@@ -89,8 +89,8 @@ export const connectionRoutes: readonly Route[] = [
     answers: { 204: { description: "Gone. If it was in use, the next request looks for another." } },
     errors: ["not_found", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
-      const { env, callId, caller, params } = call;
-      const answer = await manageConnections(env, callId, { kind: "delete", id: params.id });
+      const { env, caller, params } = call;
+      const answer = await manageConnections(env, { kind: "delete", id: params.id });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
       return { status: 204 };

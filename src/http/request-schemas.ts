@@ -93,7 +93,22 @@ export const requestAnswer = z.object({
     ...["held", "submitting", "uncertain", "queued", "running"],
     ...["storing", "completed", "failed", "canceled"],
   ] as const),
-  queue_position: z.int().nullable(),
+  queue_position: z.int().nullable().describe("While held: the place in Sluice's own queue. Afterwards fal's."),
+  waiting: z
+    .object({
+      reason: z.enum(["pace", "slot", "upstream_paused"]),
+      why: z.enum(["locked", "key_refused", "failing", "rate_limited"]).nullable(),
+      since: instant,
+      starts_at: instant,
+    })
+    .nullable()
+    .describe(
+      "While held: what for. `upstream_paused` says why and since when. `starts_at` is an estimate; null: not known.",
+    ),
+  typical_duration: z
+    .object({ p50_s: z.number(), p95_s: z.number(), samples: z.int() })
+    .nullable()
+    .describe("How long requests of the model took lately, from submit to output; null while too few have ended."),
   created_at: instant,
   submitted_at: instant,
   started_at: instant,

@@ -136,6 +136,12 @@ export function submitUncertain(): RequestError {
   );
 }
 
+/** Nothing was sent. */
+export function upstreamPaused(): RequestError {
+  const message = "Upstream is paused, and the plan does not hold requests meanwhile. Nothing was charged.";
+  return errorOf("upstream_paused", message, true, false);
+}
+
 export function resultLost(): RequestError {
   return errorOf(
     "result_lost",

@@ -49,6 +49,9 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     candidateId: null,
     candidateUser: null,
     queuePosition: null,
+    waiting: null,
+    durations: null,
+    lockedTries: 0,
     cancelRequestedAt: null,
     cancelAskedAt: null,
     webhooks: "off",
@@ -91,8 +94,10 @@ export function transition(
           connection: event.connection,
           webhooks: event.webhooks,
           pinnedUsers: event.pinnedUsers,
+          durations: event.durations,
           submittedAt: now,
           queuePosition: null,
+          waiting: null,
           upstreamCalls: state.upstreamCalls + 1,
         })
         .drop("expire")
@@ -100,14 +105,13 @@ export function transition(
 
     case "wait_ordered":
       if (state.stage !== "held") return ignored("not held");
-      if (event.position !== state.queuePosition) move.change({ queuePosition: event.position });
-      return move.owe("submit", event.until);
+      return waitOrdered(move, event);
 
     case "submit_taken":
       return submitTaken(move, event.upstreamId, event.queuePosition);
 
     case "submit_not_taken":
-      return submitNotTaken(move, event.reason, event.retryAt);
+      return submitNotTaken(move, event);
 
     case "submit_refused":
       if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
@@ -130,7 +134,7 @@ export function transition(
         .note("poll", { status: "COMPLETED" });
 
     case "result_pending":
-      return resultPending(move, event.watch);
+      return resultPending(move, event.watch, event.look ?? false);
 
     case "end_reported":
       if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
@@ -230,6 +234,15 @@ export function transition(
   }
 }
 
+/** The same place for the same reason is no news; readers get the latest estimate from the account. */
+function waitOrdered(move: Move, event: Extract<RequestEvent, { type: "wait_ordered" }>): Transition {
+  const { position: queuePosition, waiting, durations } = event;
+  const { state } = move;
+  const isNews = queuePosition !== state.queuePosition || waiting?.reason !== state.waiting?.reason;
+  if (isNews) move.change({ queuePosition, waiting, durations });
+  return move.owe("submit", event.until);
+}
+
 function submitTaken(move: Move, upstreamId: string, queuePosition: number | null): Transition {
   const { state, now } = move;
   const isProof = isReopenable(state) && state.upstreamId === null;
@@ -252,8 +265,9 @@ function submitTaken(move: Move, upstreamId: string, queuePosition: number | nul
 }
 
 /** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
-function submitNotTaken(move: Move, reason: string, retryAt: number): Transition {
+function submitNotTaken(move: Move, event: Extract<RequestEvent, { type: "submit_not_taken" }>): Transition {
   const { state } = move;
+  const { reason, retryAt } = event;
   if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("not submitting");
   if (state.candidateId !== null) {
     return state.stage === "submitting"
@@ -262,7 +276,9 @@ function submitNotTaken(move: Move, reason: string, retryAt: number): Transition
   }
   move.drop("expire").note("not_taken", { reason });
   if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
-  move.stage("held", { connection: null, submittedAt: null }).owe("submit", retryAt);
+  const lockedTries = state.lockedTries + (event.foundLocked ? 1 : 0);
+  const waiting = event.waiting ?? null;
+  move.stage("held", { connection: null, submittedAt: null, lockedTries, waiting }).owe("submit", retryAt);
   for (const order of startTimeoutOrders(state)) move.orders.push(order);
   return move;
 }
@@ -298,14 +314,15 @@ function progressSeen(
   return { ...move.asApplied(), state: { ...state, polls } };
 }
 
-function resultPending(move: Move, watch: Watch): Transition {
+function resultPending(move: Move, watch: Watch, look: boolean): Transition {
   const { state, now } = move;
   if (state.stage === "uncertain") return candidateDisproved(move);
   if (!isUpstream(state)) return ignored("not at fal");
+  const polls = state.polls + (look ? 1 : 0);
   return move
-    .change({ candidateUser: null })
+    .change({ candidateUser: null, polls })
     .drop("fetch_result")
-    .owe("poll", now + pollGapMs(state, watch))
+    .owe("poll", now + pollGapMs({ ...state, polls }, watch))
     .note("result_pending");
 }
 

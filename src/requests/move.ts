@@ -79,7 +79,7 @@ export class Move implements Extract<Transition, { kind: "applied" }> {
 
   /** The end: nothing more is wanted from upstream, and Team has to hear of it. */
   end(stage: "completed" | "failed" | "canceled", by: RequestState["endedBy"], error: RequestError | null): this {
-    return this.stage(stage, { endedBy: by, error, endedAt: this.now, queuePosition: null })
+    return this.stage(stage, { endedBy: by, error, endedAt: this.now, queuePosition: null, waiting: null })
       .drop(...UPSTREAM_EFFECTS)
       .owe("settle", this.now)
       .note(stage);

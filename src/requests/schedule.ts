@@ -11,6 +11,9 @@ import {
   MINUTE_MS,
   MIRROR_RETRY_MS,
   PATIENT_LOOKS,
+  POLL_AFTER_P95_MS,
+  POLL_FIRST_MAX_MS,
+  POLL_FIRST_MIN_MS,
   POLL_FIRST_WITH_WEBHOOKS_MS,
   POLL_FIRST_WITHOUT_WEBHOOKS_MS,
   POLL_FOLLOWED_FIRST_MS,
@@ -244,24 +247,37 @@ function backoffMs(failures: number): number {
   return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20));
 }
 
+type PolledBy = Pick<RequestState, "webhooks" | "polls" | "durations">;
+
 /**
  * Gap before the next poll. Webhooks arriving: they nearly always win, so polls are a rare net, whoever waits for the end.
- * Otherwise the poll is the only news: soon, then doubling. Somebody who follows the progress makes polls frequent, because
- * only they show it. No gap comes near the six minutes that fal keeps a result of 10 KB or more.
+ * Otherwise the poll is the only news: when half of the model's requests have ended, then a little later, then doubling.
+ * Somebody who follows the progress makes polls frequent, because only they show it. No gap comes near the six minutes that
+ * fal keeps a result of 10 KB or more. Where the pace does not suffice, polls wait in the account's queue, all alike.
  */
-export function pollGapMs(state: Pick<RequestState, "webhooks" | "polls">, watch: Watch): number {
-  const growth = 2 ** Math.min(state.polls, 10);
-  const arriving = state.webhooks === "arriving";
-  const first = arriving ? POLL_FIRST_WITH_WEBHOOKS_MS : POLL_FIRST_WITHOUT_WEBHOOKS_MS;
-  const gap = Math.min(POLL_MAX_GAP_MS, first * growth);
-  switch (watch) {
-    case "none":
-      return gap;
-    case "waiting":
-      return arriving ? gap : Math.min(gap, POLL_WAITED_GAP_MS);
-    case "following":
-      return Math.min(gap, POLL_FOLLOWED_GAP_MS, POLL_FOLLOWED_FIRST_MS * growth);
+export function pollGapMs(state: PolledBy, watch: Watch): number {
+  const gap = state.webhooks === "arriving" ? gapBesideWebhooksMs(state) : gapWithoutWebhooksMs(state, watch);
+  if (watch !== "following") return gap;
+  return Math.min(gap, POLL_FOLLOWED_GAP_MS, POLL_FOLLOWED_FIRST_MS * 2 ** Math.min(state.polls, 10));
+}
+
+function gapBesideWebhooksMs({ polls, durations }: PolledBy): number {
+  const learned = durations && Math.max(2 * durations.p50Ms, durations.p95Ms + POLL_AFTER_P95_MS);
+  const first = learned ?? POLL_FIRST_WITH_WEBHOOKS_MS;
+  return polls === 0 ? Math.min(POLL_FIRST_MAX_MS, first) : doubled(first, polls);
+}
+
+function gapWithoutWebhooksMs({ polls, durations }: PolledBy, watch: Watch): number {
+  if (durations !== null && polls === 0) {
+    return Math.min(POLL_FIRST_MAX_MS, Math.max(POLL_FIRST_MIN_MS, durations.p50Ms));
   }
+  const step = durations === null ? POLL_FIRST_WITHOUT_WEBHOOKS_MS : Math.max(POLL_FIRST_MIN_MS, durations.p50Ms / 8);
+  const gap = Math.round(doubled(step, durations === null ? polls : polls - 1));
+  return watch === "waiting" ? Math.min(gap, POLL_WAITED_GAP_MS) : gap;
+}
+
+function doubled(ms: number, times: number): number {
+  return Math.min(POLL_MAX_GAP_MS, ms * 2 ** Math.min(times, 10));
 }
 
 /** The rows once somebody watches the request: a poll that is far off comes nearer. Others stay as they are. */

@@ -111,6 +111,8 @@ export async function spellRequest(input: SpellInput): Promise<string> {
     status: statusOf(state.stage),
     stage: state.stage,
     queue_position: state.queuePosition,
+    waiting: spellWaiting(state),
+    typical_duration: spellDurations(state),
     created_at: isoTime(state.createdAt),
     submitted_at: isoTime(state.submittedAt),
     started_at: isoTime(state.startedAt),
@@ -142,6 +144,23 @@ type UrlSpelling = Pick<SpellInput, "baseUrl" | "signingKeys" | "now">;
 
 function fileUrls({ state, files }: RequestView, spelling: UrlSpelling): Promise<(string | null)[]> {
   return Promise.all(files.map((file) => fileUrl(state, file, spelling)));
+}
+
+/** What a held request waits for; an empty answer elsewhere would say nothing. */
+function spellWaiting({ stage, waiting }: RequestState): Record<string, unknown> | null {
+  if (stage !== "held" || waiting === null) return null;
+  const { reason, why, since, startsAt } = waiting;
+  return { reason, why, since: isoTime(since), starts_at: isoTime(startsAt) };
+}
+
+/** "Typically 8 s, 95 % under 20 s", from submit to output. */
+function spellDurations({ durations }: RequestState): Record<string, number> | null {
+  if (durations === null) return null;
+  return { p50_s: seconds(durations.p50Ms), p95_s: seconds(durations.p95Ms), samples: durations.samples };
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
 }
 
 /** The URL a reader should use: ours once stored (which says so when the file is deleted), else the source's once the request has ended. */

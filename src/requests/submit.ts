@@ -119,6 +119,7 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     webhookUrl: work.webhookUrl,
     webhookFormat: work.webhookFormat,
     startTimeoutS: work.startTimeoutS,
+    whenPaused: work.plan.plan.when_paused,
     origin: work.origin,
     cost: admitted.cost,
     retention: admitted.retention,

@@ -8,12 +8,14 @@ import {
   ALARM_BUDGET_MS,
   ALARM_LANES,
   DELIVER_LANES,
+  PLACE_REREAD_MS,
   PURGE_IN_PLACE_MS,
   SAFETY_ALARM_MS,
   SUBMIT_ANSWER_WAIT_MS,
 } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
-import { accountFor } from "../upstream/account.ts";
+import { accountFor, type Granted } from "../upstream/account.ts";
+import type { Place } from "../upstream/turn-desk.ts";
 import { REQUEST_TARGET } from "./deliveries.ts";
 import { DeliveryLog, type TriedDelivery } from "./delivery-log.ts";
 import { type DeliveryView, deliveryView, nextTry, type ReplayAnswer, replayOf } from "./delivery-views.ts";
@@ -21,6 +23,7 @@ import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { formatFor } from "./effects/deliver.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
+import { leaveAccount } from "./effects/turn.ts";
 import type { DescribedOutput } from "./output.ts";
 import {
   advanced,
@@ -42,6 +45,7 @@ import {
   type Bill,
   type Effect,
   hasEnded,
+  isAtFal,
   isHidden,
   isShownInPlace,
   isVisible,
@@ -57,6 +61,7 @@ import {
   type Watch,
 } from "./types.ts";
 import { UploadStore } from "./upload-store.ts";
+import { placedAt } from "./waiting.ts";
 
 /** `gone`: it was started once and is deleted. */
 export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" | "gone" };
@@ -98,6 +103,10 @@ export class RequestTracker extends DurableObject<Env> {
   #unannounced: number | null = null;
   /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
   readonly #live = new Set<string>();
+  /** Turns that woke a try and that it has not used yet, by lease. */
+  readonly #grants = new Map<string, Granted>();
+  /** Where the account last saw a held request, and when. */
+  #place: { place: Place | null; at: number } = { place: null, at: 0 };
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -139,7 +148,8 @@ export class RequestTracker extends DurableObject<Env> {
     const record = this.#seenBy(viewer);
     if (record === null) return null;
     await this.#arm();
-    return this.#view(record);
+    const view = this.#view(record);
+    return { ...view, state: await this.#placed(view.state) };
   }
 
   async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
@@ -286,6 +296,26 @@ export class RequestTracker extends DurableObject<Env> {
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
   }
 
+  /**
+   * The account calls: the turn of this row's call has come. `used` false: nothing wants it any more, or its try is under way.
+   * The call itself is made after the answer; should the object die meanwhile, the row's lease tells.
+   */
+  async turnGranted(name: string, grant: Granted): Promise<{ used: boolean }> {
+    const effect = this.#takeRow(name);
+    if (effect === null) return { used: false };
+    this.#grants.set(leaseOf(effect), grant);
+    await this.#arm();
+    this.ctx.waitUntil(this.#run(effect).then(() => this.#arm()));
+    return { used: true };
+  }
+
+  /** The account asks whether a slot that it has not heard of for long is still in use. */
+  async holdsSlot(): Promise<{ holds: boolean }> {
+    const record = this.#load();
+    if (record !== null) await this.#arm();
+    return { holds: record !== null && isAtFal(record.state.stage) };
+  }
+
   /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
   async tellCharge(team: string, bill: Bill): Promise<RequestView | null> {
     if (this.#seenBy({ team, user: null }) === null) return null;
@@ -420,12 +450,30 @@ export class RequestTracker extends DurableObject<Env> {
     });
   }
 
+  /** Leases a row whose turn has come, whenever it was due; null when it is not there, or a try of it is under way. */
+  #takeRow(name: string): Effect | null {
+    return this.#transact(() => {
+      const now = Date.now();
+      const record = this.#load();
+      const row = record?.effects.find((effect) => effect.name === name);
+      if (!record || !row || row.leaseUntil !== null || row.parkedAt !== null) return null;
+      const { kind, effect } = taken(row, now);
+      this.#store.save(record, withRow(record, effect));
+      if (kind !== "leased") return null;
+      this.#live.add(leaseOf(effect));
+      return effect;
+    });
+  }
+
   /** One try of one row, from lease to outcome. Never throws: a fault is a failed try. */
   async #run(effect: Effect): Promise<void> {
     const startedAt = Date.now();
     const outcome = await this.#outcomeOf(effect);
     this.#conclude(effect, outcome);
     this.#live.delete(leaseOf(effect));
+    const unused = this.#grants.get(leaseOf(effect));
+    this.#grants.delete(leaseOf(effect));
+    if (unused !== undefined) this.#tell(accountFor(this.env).handBack(unused.given));
     logEvent("effect.attempted", {
       request: this.ctx.id.toString(),
       effect: effect.name,
@@ -556,6 +604,11 @@ export class RequestTracker extends DurableObject<Env> {
     const now = Date.now();
     this.#store.save(before, step.record);
     this.#store.note(step.record.state, step.notes, now);
+    const { state } = step.record;
+    // Told again with the settling, should this get lost. One that goes back to the line keeps its slot.
+    if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
+      this.#tell(leaveAccount(this.env, state));
+    }
     if (before?.state.revision !== step.record.state.revision) this.#unannounced = step.record.state.revision;
   }
 
@@ -609,7 +662,29 @@ export class RequestTracker extends DurableObject<Env> {
       unfinishedUploads: () => this.#uploads.all(),
       watch: () => this.#watch(),
       othersRun: () => [...this.#live].some((lease) => lease !== leaseOf(effect)),
+      takeGrant: () => {
+        const grant = this.#grants.get(leaseOf(effect)) ?? null;
+        this.#grants.delete(leaseOf(effect));
+        return grant;
+      },
+      tell: (telling) => this.#tell(telling),
     };
+  }
+
+  #tell(telling: Promise<unknown>): void {
+    this.ctx.waitUntil(telling.catch(() => undefined));
+  }
+
+  /** A held request with its place as it is now. What the account cannot be asked is as it was last told. */
+  async #placed(state: RequestState): Promise<RequestState> {
+    if (state.stage !== "held") return state;
+    if (Date.now() - this.#place.at >= PLACE_REREAD_MS || Date.now() < this.#place.at) {
+      const place = await accountFor(this.env)
+        .placeOf(state.id)
+        .catch(() => null);
+      this.#place = { place: place as Place | null, at: Date.now() };
+    }
+    return placedAt(state, this.#place.place, Date.now());
   }
 
   /** Pinned when the grant said so, or since: another request may have proven the user id meanwhile. */

@@ -4,6 +4,7 @@
 import type { AdmittedCost, CostSource, Retention } from "../access/types.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { EventFormat } from "../relay/event.ts";
+import type { Durations } from "../upstream/durations.ts";
 
 /** Ours. `held` to `storing` are open, the last three are ends. */
 export type Stage =
@@ -36,6 +37,11 @@ export function statusOf(stage: Stage): Status {
     case "canceled":
       return "CANCELED";
   }
+}
+
+/** A call for it may be under way, or fal has it: it takes one of the connection's slots. */
+export function isAtFal(stage: Stage): boolean {
+  return stage === "submitting" || stage === "queued" || stage === "running";
 }
 
 export function hasEnded(stage: Stage): boolean {
@@ -84,6 +90,8 @@ export interface StartInput {
   /** In whose shape that address hears of it. */
   webhookFormat: EventFormat;
   startTimeoutS: number | null;
+  /** What becomes of it while upstream is paused, by plan. */
+  whenPaused: "hold" | "refuse";
   /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
   origin: string;
   /** What the admit said about money: it holds for the request whatever prices and plans say later. */
@@ -109,6 +117,15 @@ export function isVisible(request: Pick<StartInput, "team" | "user">, viewer: Vi
   return request.team === viewer.team && (viewer.user === null || request.user === viewer.user);
 }
 
+/** What a held request waits for. Times are epoch milliseconds; `startsAt` null: nobody can know. */
+export interface Waiting {
+  reason: "pace" | "slot" | "upstream_paused";
+  /** Why upstream is paused and since when; null for the other reasons. */
+  why: "locked" | "key_refused" | "failing" | "rate_limited" | null;
+  since: number | null;
+  startsAt: number | null;
+}
+
 /** The whole state of one request. Times are epoch milliseconds. */
 export interface RequestState extends Identity {
   stage: Stage;
@@ -127,6 +144,12 @@ export interface RequestState extends Identity {
   /** A signed webhook's user id that is not pinned yet, with the fingerprint of what it claimed. */
   candidateUser: { userId: string; claim: string } | null;
   queuePosition: number | null;
+  /** Only while held. */
+  waiting: Waiting | null;
+  /** How long requests of the model take, as the account knew it when it was last asked for a turn. */
+  durations: Durations | null;
+  /** How often its submit was the one that found the account locked. */
+  lockedTries: number;
   cancelRequestedAt: number | null;
   /** When fal was last asked to cancel, or was to be. */
   cancelAskedAt: number | null;
@@ -313,12 +336,19 @@ export type RequestEvent =
       connection: string | null;
       webhooks: RequestState["webhooks"];
       pinnedUsers: string[];
+      durations: Durations | null;
     }
-  /** The account's pace asks to come back. */
-  | { type: "wait_ordered"; until: number; position: number }
+  /** The account wakes it when its turn comes; at `until` it asks again. */
+  | {
+      type: "wait_ordered";
+      until: number;
+      position: number | null;
+      waiting: Waiting | null;
+      durations: Durations | null;
+    }
   | { type: "submit_taken"; upstreamId: string; queuePosition: number | null }
   /** Known not to have been taken (429 and the like): the row goes back. */
-  | { type: "submit_not_taken"; retryAt: number; reason: string }
+  | { type: "submit_not_taken"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting }
   /** A clear no. */
   | { type: "submit_refused"; error: RequestError }
   /** No clear answer, or the try was cut off. */
@@ -326,7 +356,8 @@ export type RequestEvent =
   | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; watch: Watch }
   /** fal says COMPLETED; the result has to be fetched. */
   | { type: "completion_seen"; metrics: string | null }
-  | { type: "result_pending"; watch: Watch }
+  /** `look`: the result was asked for in place of a poll. */
+  | { type: "result_pending"; watch: Watch; look?: boolean }
   /** A terminal report that may be believed: a verified webhook, or an authenticated result call. */
   | {
       type: "end_reported";

@@ -35,7 +35,8 @@ export async function* changes(
       if (read.kind === "not_visible") return "not_visible";
       if (read.kind === "read") {
         const { view } = read;
-        const mark = `${view.state.revision}.${view.timelineSeq}.${view.logs}`;
+        const { queuePosition, waiting } = view.state;
+        const mark = `${view.state.revision}.${view.timelineSeq}.${queuePosition}.${waiting?.reason}.${view.logs}`;
         if (mark !== seen) yield view;
         seen = mark;
         if (hasEnded(view.state.stage)) {

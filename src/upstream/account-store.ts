@@ -1,7 +1,12 @@
-// The rows of an UpstreamAccount: what must outlive the object's memory, and nothing that a call costs each time.
-// Synchronous SQL only. Imports limits.
+// The rows of an UpstreamAccount: what must outlive the object's memory. Turns are not among it: a free one costs no row, one
+// that is waited for is written when the waiting begins and deleted when it ends.
+// Synchronous SQL only. Imports limits and types.
 
-import { PINNED_USERS_MAX } from "../limits.ts";
+import { DURATION_MODELS_MAX, PINNED_USERS_MAX } from "../limits.ts";
+import type { Sample } from "./durations.ts";
+import type { Waiter } from "./fair-queue.ts";
+import type { Health } from "./health.ts";
+import type { Slot } from "./turn-desk.ts";
 
 /** The last good key set: JWK `x` values, and when they were fetched (epoch ms). */
 export interface StoredKeys {
@@ -10,7 +15,7 @@ export interface StoredKeys {
 }
 
 /** One row per fact. */
-type FactName = "connection" | "webhooks_arrive" | "busy_until" | "closed_until" | "keys";
+type FactName = "connection" | "webhooks_arrive" | "busy_until" | "closed_until" | "keys" | "notice";
 
 export class AccountStore {
   readonly #sql: SqlStorage;
@@ -22,6 +27,18 @@ export class AccountStore {
       `CREATE TABLE IF NOT EXISTS pinned_users (
         connection TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (connection, user_id)
       )`,
+    );
+    sql.exec("CREATE TABLE IF NOT EXISTS waiting (name TEXT PRIMARY KEY, waiter TEXT NOT NULL) WITHOUT ROWID");
+    sql.exec(
+      `CREATE TABLE IF NOT EXISTS slots (
+        request_id TEXT PRIMARY KEY, connection TEXT NOT NULL, since INTEGER NOT NULL
+      ) WITHOUT ROWID`,
+    );
+    sql.exec("CREATE TABLE IF NOT EXISTS health (connection TEXT PRIMARY KEY, health TEXT NOT NULL) WITHOUT ROWID");
+    sql.exec(
+      `CREATE TABLE IF NOT EXISTS durations (
+        model TEXT PRIMARY KEY, sample TEXT NOT NULL, ended_at INTEGER NOT NULL
+      ) WITHOUT ROWID`,
     );
   }
 
@@ -90,6 +107,69 @@ export class AccountStore {
     for (const old of this.pinnedUsers(connection).slice(0, -PINNED_USERS_MAX)) {
       this.#sql.exec("DELETE FROM pinned_users WHERE connection = ? AND user_id = ?", connection, old);
     }
+  }
+
+  waiting(): Waiter[] {
+    const rows = this.#sql.exec<{ waiter: string }>("SELECT waiter FROM waiting").toArray();
+    return rows.map(({ waiter }) => JSON.parse(waiter) as Waiter);
+  }
+
+  keepWaiting(name: string, waiter: Waiter): void {
+    this.#sql.exec("INSERT OR REPLACE INTO waiting VALUES (?, ?)", name, JSON.stringify(waiter));
+  }
+
+  dropWaiting(name: string): void {
+    this.#sql.exec("DELETE FROM waiting WHERE name = ?", name);
+  }
+
+  slots(): Slot[] {
+    return this.#sql
+      .exec<{ request_id: string; connection: string; since: number }>(
+        "SELECT request_id, connection, since FROM slots",
+      )
+      .toArray()
+      .map(({ request_id, connection, since }) => ({ requestId: request_id, connection, since, checkedAt: since }));
+  }
+
+  keepSlot({ requestId, connection, since }: Slot): void {
+    this.#sql.exec("INSERT OR REPLACE INTO slots VALUES (?, ?, ?)", requestId, connection, since);
+  }
+
+  dropSlot(requestId: string): void {
+    this.#sql.exec("DELETE FROM slots WHERE request_id = ?", requestId);
+  }
+
+  health(): [connection: string, health: Health][] {
+    const rows = this.#sql.exec<{ connection: string; health: string }>("SELECT connection, health FROM health");
+    return rows.toArray().map(({ connection, health }) => [connection, JSON.parse(health) as Health]);
+  }
+
+  /** Only a closed connection is kept: an open one that was forgotten is open. */
+  keepHealth(connection: string, health: Health): void {
+    if (health.closure === null) this.#sql.exec("DELETE FROM health WHERE connection = ?", connection);
+    else this.#sql.exec("INSERT OR REPLACE INTO health VALUES (?, ?)", connection, JSON.stringify(health));
+  }
+
+  durations(model: string): Sample {
+    const rows = this.#sql.exec<{ sample: string }>("SELECT sample FROM durations WHERE model = ?", model).toArray();
+    return rows[0] === undefined ? [] : (JSON.parse(rows[0].sample) as number[]);
+  }
+
+  /** Every model's sample, the one that ended last first. */
+  allDurations(limit: number): [model: string, sample: Sample][] {
+    const rows = this.#sql.exec<{ model: string; sample: string }>(
+      "SELECT model, sample FROM durations ORDER BY ended_at DESC LIMIT ?",
+      limit,
+    );
+    return rows.toArray().map(({ model, sample }) => [model, JSON.parse(sample) as number[]]);
+  }
+
+  keepDurations(model: string, sample: Sample, endedAt: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO durations VALUES (?, ?, ?)", model, JSON.stringify(sample), endedAt);
+    this.#sql.exec(
+      `DELETE FROM durations WHERE model NOT IN (SELECT model FROM durations ORDER BY ended_at DESC LIMIT ?)`,
+      DURATION_MODELS_MAX,
+    );
   }
 
   #fact(name: FactName): string | null {

@@ -1,41 +1,64 @@
 // The UpstreamAccount Durable Object: one per Maton account, since Maton's 10 calls a second are per account. It gives turns,
-// holds the connection, fal's keys and the pinned webhook users. A thin shell over pace.ts, key-set.ts and account-store.ts.
+// holds the connection, fal's keys, the pinned webhook users and what it learned of models. A thin shell over
+// account-turns.ts, key-set.ts, durations.ts and account-store.ts.
 
 import { DurableObject } from "cloudflare:workers";
 import { type Config, type Env, requireConfig } from "../env.ts";
-import {
-  GRANT_USE_MS,
-  GRANT_WAIT_IN_PLACE_MS,
-  LOOKUP_RETRY_MS,
-  MINUTE_MS,
-  PACE_EXPECTED_MAX,
-  PACE_NOTE_MS,
-  RATE_LIMITED_PAUSE_MS,
-} from "../limits.ts";
+import { GRANT_USE_MS, LOOKUP_RETRY_MS } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import type { RequestError, RequestState } from "../requests/types.ts";
 import { AccountStore } from "./account-store.ts";
+import { AccountTurns, notAfter, type Told } from "./account-turns.ts";
 import { createUpstreamClient } from "./client.ts";
 import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
+import { type Durations, durationsOf, withDuration } from "./durations.ts";
+import type { QueuedKind } from "./fair-queue.ts";
+import type { Closure } from "./health.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
-import { type Ask, ask, close, handBack, isBusy, type Pace, paceAfterWaking, windowMs } from "./pace.ts";
+import type { Given, Place } from "./turn-desk.ts";
 import { connectionMissing } from "./words.ts";
 
-export type CallKind = "submit" | "cancel" | "result" | "status";
+/** A call that wants a turn. `since` (epoch ms) orders it among its user's calls of the kind. */
+export interface TurnWish {
+  kind: QueuedKind;
+  requestId: string;
+  /** Name of the tracker's row that wants it: what is woken when its turn comes. */
+  effect: string;
+  /** Whose share of the account it counts on. */
+  user: string;
+  model: string;
+  since: number;
+  /** The connection that the request went over or that its caller named; null: the account's own. */
+  connection: string | null;
+}
 
 /** Times are epoch milliseconds. A granted turn is used between its two times, or handed back. */
+export interface Granted {
+  granted: true;
+  notBefore: number;
+  notAfter: number;
+  connection: string;
+  webhooks: RequestState["webhooks"];
+  pinnedUsers: string[];
+  durations: Durations | null;
+  /** The connection is closed, and this call tries it: what it came to is told in any case. */
+  probe: boolean;
+  /** What is handed back when it is not used. */
+  given: Given;
+}
+
 export type Grant =
-  | {
-      granted: true;
-      notBefore: number;
-      notAfter: number;
-      connection: string | null;
-      webhooks: RequestState["webhooks"];
-      pinnedUsers: string[];
-    }
-  /** Come back at `retryAt`; `position` is the place in the line, from 1. */
-  | { granted: false; reason: "pace" | "closed"; retryAt: number; position: number }
+  | Granted
+  /** The tracker is woken when its turn comes; at `retryAt` it asks again, should nobody have called. */
+  | { granted: false; reason: "wait"; retryAt: number; place: Place | null; durations: Durations | null }
   | { granted: false; reason: "refused"; error: RequestError };
+
+/** A request that is no longer at fal. `ms`: from submit to end, where it ran to an end of its own. */
+export interface Leaving {
+  requestId: string;
+  model: string;
+  ms: number | null;
+}
 
 /** JWK `x` values. `unavailable`: no set that may be trusted, so nothing can be verified now. */
 export type KeySet = { kind: "keys"; keys: string[]; fetchedAt: number } | { kind: "unavailable" };
@@ -55,10 +78,7 @@ type Resolution = { kind: "found"; connection: string } | { kind: "refused"; err
 export class UpstreamAccount extends DurableObject<Env> {
   readonly #config: Config;
   readonly #store: AccountStore;
-  #pace: Pace;
-  #busyUntil: number;
-  /** Callers who were sent away, by call, and when they were told to come back. Oldest first. */
-  readonly #promised = new Map<string, number>();
+  readonly #turns: AccountTurns;
   #resolving: Promise<Resolution> | null = null;
   #refused: { error: RequestError; at: number } | null = null;
   #fetchingKeys: Promise<void> | null = null;
@@ -68,47 +88,69 @@ export class UpstreamAccount extends DurableObject<Env> {
     super(ctx, env);
     this.#config = requireConfig(env);
     this.#store = new AccountStore(ctx.storage.sql);
-    this.#busyUntil = this.#store.busyUntil;
-    const pace = paceAfterWaking(this.#config.UPSTREAM_RPS, Date.now(), this.#busyUntil);
-    this.#pace = { ...pace, closedUntil: this.#store.closedUntil };
+    const grantOf = (given: Given) => this.#grant(given);
+    this.#turns = new AccountTurns({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
+    this.#turns.arm();
   }
 
-  /** A turn for one call through the gateway. A turn up to GRANT_WAIT_IN_PLACE_MS ahead is granted; the caller waits. */
-  async take(call: {
-    kind: CallKind;
-    requestId: string;
-    leadMs?: number;
-    /** The connection that the caller named; else the account's own. */
-    connection?: string | undefined;
-  }): Promise<Grant> {
+  /**
+   * A turn for one call through the gateway: at once, or up to GRANT_WAIT_IN_PLACE_MS ahead, while nobody waits; else a place in
+   * the queue. `leadMs` above 0: the call has just missed a turn and needs so much notice.
+   */
+  async take(wish: TurnWish, leadMs = 0): Promise<Grant> {
     const resolution: Resolution =
-      call.connection === undefined ? await this.#connection() : { kind: "found", connection: call.connection };
+      wish.connection === null ? await this.#connection() : { kind: "found", connection: wish.connection };
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
-    const asked = this.#ask(`${call.kind}:${call.requestId}`, call.leadMs);
-    if (asked.kind === "away") return this.#sentAway(asked);
+    const durations = durationsOf(this.#store.durations(wish.model));
     if (resolution.kind === "later") {
-      this.#pace = handBack(this.#pace, asked.at);
-      return this.#sentAway({ kind: "away", retryAt: Math.max(asked.at, Date.now() + GRANT_USE_MS), position: 1 });
+      const retryAt = Math.max(Date.now() + GRANT_USE_MS, this.#turns.desk.pace.closedUntil);
+      return { granted: false, reason: "wait", retryAt, place: null, durations };
     }
-    return {
-      granted: true,
-      notBefore: asked.at,
-      notAfter: asked.at + GRANT_USE_MS,
-      connection: resolution.connection,
-      webhooks: this.#webhooks(),
-      pinnedUsers: this.#store.pinnedUsers(resolution.connection),
-    };
+    await this.#turns.probe();
+    const asked = this.#turns.take({ ...wish, connection: resolution.connection }, leadMs);
+    if (asked.kind === "turn") return this.#grant(asked.given);
+    return { granted: false, reason: "wait", retryAt: asked.retryAt, place: asked.place, durations };
   }
 
   /** A turn that was not used. */
-  async handBack(notBefore: number): Promise<void> {
-    this.#pace = handBack(this.#pace, notBefore);
+  async handBack(given: Given): Promise<void> {
+    this.#turns.handBack(given);
   }
 
-  /** Upstream answered 429: closes the account for Retry-After, or for RATE_LIMITED_PAUSE_MS. `until` is epoch ms. */
+  /** What a call showed of its connection: of every submit, of other calls only what is wrong, and of every probe. */
+  async heard(told: Told): Promise<void> {
+    this.#turns.heard(told);
+  }
+
+  /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
+  async left({ requestId, model, ms }: Leaving): Promise<void> {
+    if (!this.#turns.left(requestId) || ms === null) return;
+    this.#store.keepDurations(model, withDuration(this.#store.durations(model), ms), Date.now());
+  }
+
+  /** Where a request's submit stands in the queue; null when it does not wait there. */
+  async placeOf(requestId: string): Promise<Place | null> {
+    return this.#turns.desk.place(`${requestId}/submit`, Date.now());
+  }
+
+  /** How long requests of these models take, in their order; null where it is not known yet. */
+  async durationsOf(models: string[]): Promise<(Durations | null)[]> {
+    return models.map((model) => durationsOf(this.#store.durations(model)));
+  }
+
+  /** Why submits cannot leave now; null while they can. */
+  async paused(): Promise<Closure | null> {
+    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    return connection === null ? null : this.#turns.desk.healthOf(connection).closure;
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#turns.alarm();
+  }
+
+  /** Upstream answered 429: closes the account for Retry-After, or for a pause of ours. `until` is epoch ms. */
   async rateLimited(retryAfterMs: number | null): Promise<{ until: number }> {
-    this.#close(retryAfterMs ?? RATE_LIMITED_PAUSE_MS);
-    return { until: this.#pace.closedUntil };
+    return { until: this.#turns.rateLimited(retryAfterMs) };
   }
 
   /** Maton does not know this connection (any more): the next turn looks for another. A configured one stays. */
@@ -118,16 +160,16 @@ export class UpstreamAccount extends DurableObject<Env> {
 
   /**
    * One call of Maton's connection API, for an admin, when its turn has come. A deleted connection is used no longer; who asks
-   * for the next turn finds another. `callId` keeps the caller's place in the line.
+   * for the next turn finds another.
    */
-  async askConnections(wish: ConnectionWish, callId: string): Promise<ConnectionTurn> {
-    const asked = this.#ask(`connections:${callId}`);
-    if (asked.kind === "away") return { kind: "away", retryAt: asked.retryAt };
-    await new Promise((resolve) => setTimeout(resolve, asked.at - Date.now()));
+  async askConnections(wish: ConnectionWish): Promise<ConnectionTurn> {
+    const turn = this.#turns.takeOwn();
+    if ("retryAt" in turn) return { kind: "away", retryAt: turn.retryAt };
+    await new Promise((resolve) => setTimeout(resolve, turn.at - Date.now()));
     const reply = await createUpstreamClient(this.#config).askConnections(wish);
     const status = reply.kind === "read" ? reply.status : 0;
     logEvent("account.connections_asked", { outcome: wish.kind, status });
-    if (reply.kind === "read" && status === 429) this.#close(reply.retryAfterMs ?? RATE_LIMITED_PAUSE_MS);
+    if (reply.kind === "read" && status === 429) this.#turns.rateLimited(reply.retryAfterMs);
     if (wish.kind === "delete" && status >= 200 && status < 300) await this.connectionRefused(wish.id);
     return { kind: "replied", reply, inUse: this.#config.MATON_CONNECTION ?? this.#store.connection };
   }
@@ -171,43 +213,19 @@ export class UpstreamAccount extends DurableObject<Env> {
     return this.#store.webhooksArrive ? "arriving" : "missing";
   }
 
-  /** `leadMs`: no turn before that long from now, for a caller that hears of its turns late. */
-  #ask(call: string, leadMs = 0): Ask {
-    const now = Date.now() + leadMs;
-    const asked = ask(this.#pace, now, this.#promised.get(call) ?? null);
-    this.#pace = asked.pace;
-    this.#promised.delete(call);
-    if (asked.ask.kind === "away") this.#promise(call, asked.ask.retryAt, now);
-    else this.#noteBusy(asked.ask.at, now);
-    return asked.ask;
-  }
-
-  /** Who is a minute late has gone, and the line has a cap: a caller that is forgotten stands at its end again. */
-  #promise(call: string, retryAt: number, now: number): void {
-    for (const [oldest, at] of this.#promised) {
-      if (at > now - MINUTE_MS && this.#promised.size < PACE_EXPECTED_MAX) break;
-      this.#promised.delete(oldest);
-    }
-    this.#promised.set(call, retryAt);
-  }
-
-  /** The write is confirmed before the grant leaves (output gate). */
-  #noteBusy(at: number, now: number): void {
-    if (!isBusy(this.#pace, now) || this.#busyUntil >= at + windowMs()) return;
-    this.#busyUntil = at + PACE_NOTE_MS;
-    this.#store.busyUntil = this.#busyUntil;
-  }
-
-  #sentAway({ retryAt, position }: Extract<Ask, { kind: "away" }>): Grant {
-    const closed = this.#pace.closedUntil > Date.now() + GRANT_WAIT_IN_PLACE_MS;
-    return { granted: false, reason: closed ? "closed" : "pace", retryAt, position };
-  }
-
-  /** Short pauses are not stored: an object that forgets one meets one more 429. */
-  #close(pauseMs: number): void {
-    this.#pace = close(this.#pace, Date.now(), pauseMs);
-    if (pauseMs > RATE_LIMITED_PAUSE_MS) this.#store.closedUntil = this.#pace.closedUntil;
-    logEvent("account.closed", { ms: pauseMs });
+  #grant(given: Given): Granted {
+    const { connection, model } = given.waiter;
+    return {
+      granted: true,
+      notBefore: given.at,
+      notAfter: notAfter(given.at),
+      connection,
+      webhooks: this.#webhooks(),
+      pinnedUsers: this.#store.pinnedUsers(connection),
+      durations: durationsOf(this.#store.durations(model)),
+      probe: given.probe,
+      given,
+    };
   }
 
   async #connection(): Promise<Resolution> {
@@ -224,9 +242,9 @@ export class UpstreamAccount extends DurableObject<Env> {
     if (this.#refused !== null && Date.now() - this.#refused.at < LOOKUP_RETRY_MS) {
       return { kind: "refused", error: this.#refused.error };
     }
-    const asked = this.#ask("connection");
-    if (asked.kind === "away") return { kind: "later" };
-    await new Promise((resolve) => setTimeout(resolve, asked.at - Date.now()));
+    const turn = this.#turns.takeOwn();
+    if ("retryAt" in turn) return { kind: "later" };
+    await new Promise((resolve) => setTimeout(resolve, turn.at - Date.now()));
     const answer = await createUpstreamClient(this.#config).findConnection();
     logEvent("account.connection_resolved", { outcome: answer.kind });
     switch (answer.kind) {
@@ -240,7 +258,7 @@ export class UpstreamAccount extends DurableObject<Env> {
         return { kind: "refused", error };
       }
       case "later":
-        this.#close(answer.retryAfterMs ?? LOOKUP_RETRY_MS);
+        this.#turns.rateLimited(answer.retryAfterMs ?? LOOKUP_RETRY_MS);
         return { kind: "later" };
     }
   }

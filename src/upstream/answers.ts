@@ -67,6 +67,9 @@ export type ConnectionAnswer =
   | { kind: "refused"; error: RequestError }
   | Later;
 
+/** `failed`: nothing came back that fal would have said. */
+export type ProbeAnswer = "ok" | "failed" | "key_refused" | "rate_limited";
+
 /** What a header may carry as a connection id. */
 const CONNECTION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 /** fal's words while a result is not ready; clients compare them too (vercel/ai:packages/fal/src/fal-video-model.ts). */
@@ -157,6 +160,27 @@ export function connectionAnswer(reply: Reply): ConnectionAnswer {
   }
   if (status < 400 || status >= 500 || status === 408 || status === 429) return later(reply);
   return { kind: "refused", error: status <= 403 && status >= 401 ? keyRefused(status) : connectionMissing(status) };
+}
+
+/** Whatever fal itself says below 500 means that calls come through; so does Maton's word on the connection, which others mend. */
+export function probeAnswer(reply: Reply): ProbeAnswer {
+  const trouble = troubleOf(reply);
+  switch (trouble) {
+    case "rate_limited":
+      return "rate_limited";
+    case "key_refused":
+      return reply.kind !== "failed" && reply.status === 403 ? "ok" : "key_refused";
+    case "connection_missing":
+    case "unexpected_answer":
+      return "ok";
+    case "timeout":
+    case "network":
+    case "redirected":
+    case "gateway_failed":
+    case "upstream_failed":
+    case "unreadable":
+      return "failed";
+  }
 }
 
 function successfulResult(reply: Extract<Reply, { status: number }>): ResultAnswer {

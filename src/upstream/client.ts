@@ -18,6 +18,8 @@ import {
   type ConnectionAnswer,
   cancelAnswer,
   connectionAnswer,
+  type ProbeAnswer,
+  probeAnswer,
   type ResultAnswer,
   resultAnswer,
   type StatusAnswer,
@@ -54,10 +56,14 @@ export interface UpstreamClient {
   result(following: Following): Promise<ResultAnswer>;
   cancel(following: Following): Promise<CancelAnswer>;
   findConnection(): Promise<ConnectionAnswer>;
+  /** A look that changes nothing and costs nothing: whether calls over this connection come through. */
+  probe(connection: string): Promise<ProbeAnswer>;
   /** One call of Maton's connection API, its answer as it came. */
   askConnections(wish: ConnectionWish): Promise<ConnectionReply>;
 }
 
+/** A request that nobody made: fal's 404 for it says that gateway, key and connection work. */
+const PROBE_PATH = "fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
 /** Printable ASCII: what a header value may be without the runtime refusing the whole call. */
 const HEADER_TEXT = /^[\x20-\x7e]{1,256}$/;
 
@@ -121,6 +127,15 @@ export function createUpstreamClient(config: Config): UpstreamClient {
         { timeoutMs: CONNECTION_TIMEOUT_MS, capBytes: UPSTREAM_REPLY_MAX_BYTES },
       );
       return released(reply, connectionAnswer(reply));
+    },
+
+    async probe(connection) {
+      const reply = await exchange(
+        `${gateway}/${PROBE_PATH}`,
+        { headers: headers(connection) },
+        { timeoutMs: STATUS_TIMEOUT_MS, capBytes: UPSTREAM_REPLY_MAX_BYTES },
+      );
+      return released(reply, probeAnswer(reply));
     },
 
     async askConnections(wish) {

@@ -14,21 +14,21 @@ import {
   noSuchConnection,
 } from "./connections.ts";
 
-/** `callId` keeps the caller's place in the line. A deletion reads first: Maton would delete any vendor's. Costs a call each. */
-export async function manageConnections(env: Env, callId: string, wish: ConnectionWish): Promise<ConnectionAnswer> {
-  if (wish.kind === "list" || wish.kind === "create") return ask(env, callId, wish);
+/** A deletion reads first: Maton would delete any vendor's. Costs a call each. */
+export async function manageConnections(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+  if (wish.kind === "list" || wish.kind === "create") return ask(env, wish);
   if (!CONNECTION_ID.test(wish.id)) return noSuchConnection(wish.id);
-  const read = await ask(env, callId, { kind: "get", id: wish.id });
+  const read = await ask(env, { kind: "get", id: wish.id });
   if (read.kind !== "done") return read;
   if (!isOfFal(read.body.connection ?? null)) return noSuchConnection(wish.id);
-  return wish.kind === "get" ? read : ask(env, callId, wish);
+  return wish.kind === "get" ? read : ask(env, wish);
 }
 
 /** One call, once its turn has come. */
-async function ask(env: Env, callId: string, wish: ConnectionWish): Promise<ConnectionAnswer> {
+async function ask(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
   const giveUpAt = Date.now() + CONNECTION_TURN_WAIT_MS;
   for (;;) {
-    const turn = await accountFor(env).askConnections(wish, callId);
+    const turn = await accountFor(env).askConnections(wish);
     if (turn.kind === "replied") return connectionMeaning(wish, turn);
     const wait = turn.retryAt - Date.now();
     if (turn.retryAt > giveUpAt) return { kind: "refused", refusal: busy(wait) };

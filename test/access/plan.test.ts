@@ -30,6 +30,7 @@ describe("a plan", () => {
       origins: [],
       webhooks: true,
       store_false: false,
+      when_paused: "hold",
     });
   });
 
@@ -55,6 +56,7 @@ describe("a plan", () => {
       origins: ["https://demo.example", "http://localhost:3000", "capacitor://localhost"],
       webhooks: false,
       store_false: true,
+      when_paused: "hold",
     };
     const plan = planSchema.parse(written);
     expect(plan).toEqual(written);

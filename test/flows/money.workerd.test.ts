@@ -128,7 +128,7 @@ describe("what upstream does not bill is given back:", () => {
     ["a submit that was refused", "sandbox:submit-422", "FAILED"],
     ["an account that is locked", "sandbox:locked", "FAILED"],
   ])("%s", async (_what, prompt, status) => {
-    const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+    const team = await Team.create(undefined, { limits: [MONEY, OPEN], when_paused: "refuse" });
     const ended = await settledEnd(team, prompt);
     expect([ended.status, ended.error?.charged]).toEqual([status, false]);
     expect(ended.cost).toMatchObject({ estimated: "0.003000", charged: "0.000000" });

@@ -17,7 +17,9 @@ import {
   upstreamRequests,
 } from "../support/world.ts";
 
-const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
+const ONE_LIMIT = {
+  limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }],
+};
 
 let team: Team;
 beforeEach(async () => {
@@ -86,9 +88,11 @@ const REFUSALS: Refusal[] = [
 
 describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model, arrange, error }) => {
   it(`fails as ${error.code} at once, uncharged, and is not sent again`, async () => {
+    // What closes the account would hold the request until it is mended; this plan refuses it instead.
+    team = await Team.create(undefined, { ...ONE_LIMIT, when_paused: "refuse" });
     await introduceAccount(team);
     await passTime(MINUTE_MS);
-    const before = (await sandboxCalls()).total;
+    const before = (await sandboxCalls()).counts.submit ?? 0;
     await arrange?.();
     const submitted = await team.submit(prompt, model === undefined ? {} : { model });
     expect(submitted).toMatchObject({ status: "FAILED", output: null, upstream: { request_id: null, calls: 1 } });
@@ -97,7 +101,7 @@ describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model,
     await runToEnd(team, submitted.id);
     await passTime(MINUTE_MS);
     expect(await ring(submitted.id)).toBe(false);
-    expect((await sandboxCalls()).total - before).toBeLessThanOrEqual(1);
+    expect(((await sandboxCalls()).counts.submit ?? 0) - before).toBeLessThanOrEqual(1);
     expect(await upstreamRequests()).toHaveLength(1);
     expect(await team.used()).toEqual([1]);
     expect(await team.timeline(submitted.id)).toContain("refused");
@@ -132,10 +136,13 @@ describe("a submit that meets a 429 was not taken", () => {
     }
     expect((await sandboxCalls()).counts).not.toHaveProperty("cancel");
     expect(await upstreamRequests()).toHaveLength(1);
-    await passTime(SECOND_MS);
-    for (const id of all) {
-      await ring(id);
-      await expectArmed(id);
+    // One call goes first, then one after the other.
+    for (let second = 0; second < 6; second++) {
+      await passTime(SECOND_MS);
+      for (const id of all) {
+        await ring(id);
+        await expectArmed(id);
+      }
     }
     expect([(await team.read(first.id)).stage, (await team.read(second.id)).stage]).toEqual(["queued", "queued"]);
     expect((await team.read(queued.id)).status).toBe("CANCELED");

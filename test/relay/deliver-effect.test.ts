@@ -95,6 +95,8 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
     advance: () => true,
     watch: () => "none",
     othersRun: () => false,
+    takeGrant: () => null,
+    tell: () => undefined,
   };
 }
 

@@ -47,7 +47,13 @@ describe("a grant", () => {
   });
 
   it("that has to wait shows its place in the line, and the same place again is no news", () => {
-    const wait: Told<"wait_ordered"> = { type: "wait_ordered", until: LATER, position: 3 };
+    const wait: Told<"wait_ordered"> = {
+      type: "wait_ordered",
+      until: LATER,
+      position: 3,
+      waiting: null,
+      durations: null,
+    };
     const waiting = onward(recordAt("held"), wait);
     expect(waiting.state.queuePosition).toBe(3);
     expect(onward(waiting, wait).state).toBe(waiting.state);

@@ -28,7 +28,7 @@ const other = { fingerprint: "another" };
 
 const EVENTS: Record<string, RequestEvent> = {
   granted: GRANTED,
-  "wait ordered": { type: "wait_ordered", until: LATER + 5_000, position: 3 },
+  "wait ordered": { type: "wait_ordered", until: LATER + 5_000, position: 3, waiting: null, durations: null },
   "submit taken": TAKEN,
   "submit not taken": { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" },
   "submit refused": { type: "submit_refused", error: MODEL_FAILED },

@@ -295,7 +295,7 @@ describe("a failed try", () => {
 
 describe("the gap before the next poll", () => {
   const gaps = (webhooks: RequestState["webhooks"], watch: Watch) =>
-    [0, 1, 2, 3, 4, 5, 6, 99].map((polls) => pollGapMs({ webhooks, polls }, watch) / SECOND_MS);
+    [0, 1, 2, 3, 4, 5, 6, 99].map((polls) => pollGapMs({ webhooks, polls, durations: null }, watch) / SECOND_MS);
 
   it.each<[RequestState["webhooks"], Watch, number[]]>([
     ["arriving", "none", [60, 120, 120, 120, 120, 120, 120, 120]],

@@ -59,7 +59,15 @@ describe("the object", () => {
     const text = await requestText(bucket, configOf(), viewOf(recordAt("held", start)), { logs: false });
     expect(text).toContain('"metadata":{"a":[1.50]}');
     expect(JSON.parse(text)).toEqual({
-      ...{ id: REQUEST, model: "fal-ai/flux/schnell", status: "IN_QUEUE", stage: "held", queue_position: null },
+      ...{
+        id: REQUEST,
+        model: "fal-ai/flux/schnell",
+        status: "IN_QUEUE",
+        stage: "held",
+        queue_position: null,
+        waiting: null,
+        typical_duration: null,
+      },
       ...{ created_at: new Date(START_AT).toISOString(), submitted_at: null, started_at: null, completed_at: null },
       ...{ expires_at: null, output: null, files: [], error: null },
       cost: { currency: "USD", estimated: null, charged: null, source: "unknown" },

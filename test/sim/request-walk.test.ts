@@ -279,10 +279,11 @@ class Walk {
     if (kind === "put_off") return;
     if (effect.kind === "submit") {
       if (this.dice.chance(0.3)) {
-        this.event({ type: "wait_ordered", until: this.now + SECOND_MS, position: 3 }, effect);
+        const place = { position: 3, waiting: null, durations: null };
+        this.event({ type: "wait_ordered", until: this.now + SECOND_MS, ...place }, effect);
         return;
       }
-      const granted = { type: "granted" as const, connection: "c", pinnedUsers: ["user-1"] };
+      const granted = { type: "granted" as const, connection: "c", pinnedUsers: ["user-1"], durations: null };
       const step = this.event({ ...granted, webhooks: this.dice.one(["arriving", "missing", "off"]) });
       if (step.ignored !== null) {
         const effects = this.record.effects.filter((row) => row.name !== "submit");

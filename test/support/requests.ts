@@ -31,6 +31,7 @@ export function aStart(changes: Partial<StartInput> = {}): StartInput {
     webhookUrl: null,
     webhookFormat: "standard",
     startTimeoutS: null,
+    whenPaused: "hold",
     origin: "https://sluice.test",
     cost: { estimatedMicro: null, price: null, exact: false },
     retention: { recordsDays: null, filesDays: null, inputsDays: null },
@@ -80,6 +81,7 @@ export const GRANTED: Told<"granted"> = {
   connection: "connection-1",
   webhooks: "arriving",
   pinnedUsers: ["user-1"],
+  durations: null,
 };
 export const TAKEN: Told<"submit_taken"> = { type: "submit_taken", upstreamId: "fal-1", queuePosition: 2 };
 export const LOST: Told<"submit_lost"> = { type: "submit_lost", reason: "timeout", graceMs: 6 * 3_600_000 };

@@ -10,7 +10,7 @@ import {
   LOOKUP_RETRY_MS,
   PINNED_USERS_MAX,
 } from "../../src/limits.ts";
-import { type Grant, UpstreamAccount } from "../../src/upstream/account.ts";
+import { type Grant, type TurnWish, UpstreamAccount } from "../../src/upstream/account.ts";
 import { signingKeys } from "../../src/upstream/jwks.ts";
 import { decodeKey } from "../../src/upstream/webhook.ts";
 
@@ -53,19 +53,25 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** A call of a request that nobody made, so nobody can be woken for it. */
+function wish(requestId: string, changes: Partial<TurnWish> = {}): TurnWish {
+  return {
+    ...{ kind: "submit", requestId, effect: "submit", user: "acme/u", model: "fal-ai/flux/schnell" },
+    ...{ since: Date.now(), connection: null, ...changes },
+  } as TurnWish;
+}
+
 const newAccount = () => env.UPSTREAM.getByName(`account:test-${++made}`);
 type Account = ReturnType<typeof newAccount>;
 
 async function takeMany(account: Account, count: number): Promise<Grant[]> {
-  return Promise.all(
-    Array.from({ length: count }, (_, n) => account.take({ kind: "submit", requestId: `request-${made}-${n}` })),
-  );
+  return Promise.all(Array.from({ length: count }, (_, n) => account.take(wish(`request-${made}-${n}`))));
 }
 
 /** An account that has its connection and a free window. */
 async function readyAccount(): Promise<Account> {
   const account = newAccount();
-  await account.take({ kind: "submit", requestId: "first" });
+  await account.take(wish("first"));
   vi.setSystemTime(Date.now() + 10_000);
   return account;
 }
@@ -77,47 +83,48 @@ const rowOf = (account: Account, name: string) =>
   );
 
 describe("a turn", () => {
-  test("comes with the connection, what is known of webhooks, and its use-by time", async () => {
-    expect(await newAccount().take({ kind: "submit", requestId: "r" })).toEqual({
+  test("comes with the connection, what is known of webhooks and of the model, and its use-by time", async () => {
+    expect(await newAccount().take(wish("r"))).toMatchObject({
       granted: true,
       notBefore: START,
       notAfter: START + GRANT_USE_MS,
       connection: "conn-1",
       webhooks: "missing",
       pinnedUsers: [],
+      durations: null,
+      probe: false,
     });
   });
 
-  test("goes to ten at once, and the others are told when to come", async () => {
+  test("goes to ten at once; the others are told their place and when it will be their turn", async () => {
     const account = await readyAccount();
-    const now = Date.now();
     const grants = await takeMany(account, 14);
     expect(granted(grants)).toHaveLength(10);
-    const away = grants.filter((grant) => !grant.granted);
-    expect(away.map((grant) => grant.reason)).toEqual(Array(4).fill("pace"));
-    expect(away).toMatchObject([1, 2, 3, 4].map((position) => ({ position })));
-    expect(away).toMatchObject([550, 655, 760, 865].map((afterMs) => ({ retryAt: now + afterMs })));
+    const places = grants.flatMap((grant) => (!grant.granted && grant.reason === "wait" ? [grant.place] : []));
+    expect(places).toMatchObject([
+      { reason: "pace", position: 1, etaMs: 1_050 },
+      { reason: "pace", position: 2, etaMs: 1_155 },
+      { reason: "pace", position: 3, etaMs: 1_260 },
+      { reason: "pace", position: 4, etaMs: 1_365 },
+    ]);
   });
 
-  test("is there for one who comes back when told, before a newcomer", async () => {
+  test("is there for those who wait before a newcomer", async () => {
     const account = await readyAccount();
     const now = Date.now();
     await takeMany(account, 40);
-    vi.setSystemTime(now + 550);
-    expect(await account.take({ kind: "submit", requestId: "newcomer" })).toMatchObject({
-      granted: false,
-      position: 31,
-    });
-    const back = await account.take({ kind: "submit", requestId: `request-${made}-10` });
-    expect(back).toMatchObject({ granted: true, notBefore: now + 1_050 });
+    // Five of the thirty who wait may be told their turns now.
+    vi.setSystemTime(now + 900);
+    expect(await account.take(wish("newcomer"))).toMatchObject({ granted: false, place: { position: 26 } });
   });
 
   test("that was handed back goes to somebody else", async () => {
     const account = await readyAccount();
     const grants = await takeMany(account, 10);
     expect(granted(grants)).toHaveLength(10);
-    await account.handBack(Date.now());
-    expect(await account.take({ kind: "status", requestId: "other" })).toMatchObject({ granted: true });
+    const [first] = grants;
+    if (first?.granted) await account.handBack(first.given);
+    expect(await account.take(wish("other", { kind: "status", effect: "poll" }))).toMatchObject({ granted: true });
   });
 
   test("is not given while upstream says 429, however long that is", async () => {
@@ -125,10 +132,13 @@ describe("a turn", () => {
     const now = Date.now();
     expect(await account.rateLimited(30_000)).toEqual({ until: now + 30_000 });
     expect(await account.rateLimited(null)).toEqual({ until: now + 30_000 });
-    const away = await account.take({ kind: "submit", requestId: "r" });
-    expect(away).toMatchObject({ granted: false, reason: "closed", retryAt: now + 29_500 });
+    const away = await account.take(wish("r"));
+    expect(away).toMatchObject({
+      granted: false,
+      place: { reason: "upstream_paused", why: "rate_limited", since: now, position: 1, etaMs: 30_000 },
+    });
     vi.setSystemTime(now + 30_000);
-    expect(await account.take({ kind: "submit", requestId: "r" })).toMatchObject({ granted: true });
+    expect(await account.take(wish("r"))).toMatchObject({ granted: true });
   });
 
   test("waits two seconds after a 429 that names no time", async () => {
@@ -139,7 +149,7 @@ describe("a turn", () => {
   test("says that webhooks are off without a public URL", async () => {
     const account = await readyAccount();
     const grant = await runInDurableObject(account, (_instance, state) =>
-      new UpstreamAccount(state, { ...env, PUBLIC_URL: "" } as typeof env).take({ kind: "submit", requestId: "r" }),
+      new UpstreamAccount(state, { ...env, PUBLIC_URL: "" } as typeof env).take(wish("r")),
     );
     expect(grant).toMatchObject({ granted: true, webhooks: "off" });
   });
@@ -147,7 +157,7 @@ describe("a turn", () => {
   test("follows the last news of webhooks", async () => {
     const account = await readyAccount();
     const webhooks = async () => {
-      const grant = await account.take({ kind: "submit", requestId: "r" });
+      const grant = await account.take(wish("r"));
       return grant.granted ? grant.webhooks : grant.reason;
     };
     await account.webhookSeen();
@@ -177,7 +187,7 @@ describe("an object that was put out of memory", () => {
     expect(granted(await takeMany(account, 3))).toEqual([]);
     vi.setSystemTime(now + 10_000);
     await evictDurableObject(account);
-    expect(await account.take({ kind: "submit", requestId: "later" })).toMatchObject({ notBefore: now + 10_000 });
+    expect(await account.take(wish("later"))).toMatchObject({ granted: true });
   });
 
   test("still knows connection, pins, keys, webhooks and a long pause", async () => {
@@ -188,12 +198,12 @@ describe("an object that was put out of memory", () => {
     await evictDurableObject(account);
     connections = () => new Response(null, { status: 500 });
     jwks = () => new Response(null, { status: 500 });
-    const grant = await account.take({ kind: "submit", requestId: "r" });
+    const grant = await account.take(wish("r"));
     expect(grant).toMatchObject({ connection: "conn-1", webhooks: "arriving", pinnedUsers: ["user_a"] });
     expect(await account.keySet({ force: false })).toMatchObject({ kind: "keys", keys: [X] });
     await account.rateLimited(HOUR_MS);
     await evictDurableObject(account);
-    expect(await account.take({ kind: "submit", requestId: "s" })).toMatchObject({ granted: false, reason: "closed" });
+    expect(await account.take(wish("s"))).toMatchObject({ granted: false, place: { why: "rate_limited" } });
   });
 });
 
@@ -210,16 +220,16 @@ describe("the connection", () => {
     const account = newAccount();
     const refused = { granted: false, reason: "refused", error: { code: "connection_missing", charged: false } };
     expect(await takeMany(account, 3)).toMatchObject([refused, refused, refused]);
-    expect(await account.take({ kind: "submit", requestId: "r" })).toMatchObject(refused);
+    expect(await account.take(wish("r"))).toMatchObject(refused);
     expect(calls.connections).toBe(1);
     connections = () => connectionList("conn-2");
     vi.setSystemTime(START + LOOKUP_RETRY_MS);
-    expect(await account.take({ kind: "submit", requestId: "r" })).toMatchObject({ connection: "conn-2" });
+    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-2" });
   });
 
   test("cannot be had with a bad key", async () => {
     connections = () => Response.json({ error: { message: "Invalid key", code: 401 } }, { status: 401 });
-    expect(await newAccount().take({ kind: "submit", requestId: "r" })).toMatchObject({
+    expect(await newAccount().take(wish("r"))).toMatchObject({
       granted: false,
       reason: "refused",
       error: { code: "misconfigured" },
@@ -231,29 +241,29 @@ describe("the connection", () => {
     const account = newAccount();
     const away = await takeMany(account, 2);
     expect(away).toMatchObject([
-      { granted: false, reason: "closed" },
-      { granted: false, reason: "closed" },
+      { granted: false, reason: "wait", place: null },
+      { granted: false, reason: "wait", place: null },
     ]);
     expect(calls.connections).toBe(1);
     connections = () => connectionList("conn-1");
     vi.setSystemTime(START + LOOKUP_RETRY_MS + 2_000);
-    expect(await account.take({ kind: "submit", requestId: "r" })).toMatchObject({ granted: true });
+    expect(await account.take(wish("r"))).toMatchObject({ granted: true });
   });
 
   test("that Maton refuses is forgotten and looked up anew", async () => {
     const account = await readyAccount();
     connections = () => connectionList("conn-2");
     await account.connectionRefused("conn-of-another-time");
-    expect(await account.take({ kind: "submit", requestId: "r" })).toMatchObject({ connection: "conn-1" });
+    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-1" });
     await account.connectionRefused("conn-1");
-    expect(await account.take({ kind: "submit", requestId: "r" })).toMatchObject({ connection: "conn-2" });
+    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-2" });
   });
 
   test("from the configuration is never looked up nor forgotten", async () => {
     const grant = await runInDurableObject(newAccount(), async (_instance, state) => {
       const account = new UpstreamAccount(state, { ...env, MATON_CONNECTION: "configured" } as typeof env);
       await account.connectionRefused("configured");
-      return account.take({ kind: "submit", requestId: "r" });
+      return account.take(wish("r"));
     });
     expect(grant).toMatchObject({ connection: "configured" });
     expect(calls.connections).toBe(0);

@@ -3,6 +3,7 @@
 
 import type { Config, Env } from "../../env.ts";
 import type { UploadLog } from "../../mirror/uploads.ts";
+import type { Granted } from "../../upstream/account.ts";
 import type { AttemptEntry, DeliveryLog, TriedDelivery } from "../delivery-log.ts";
 import type { DeliveryFailure } from "../record.ts";
 import type { TextName } from "../store.ts";
@@ -30,6 +31,10 @@ export interface EffectContext {
   watch(): Watch;
   /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
   othersRun(): boolean;
+  /** The turn that woke this try, once; null when it has to ask for one. */
+  takeGrant(): Granted | null;
+  /** Something said to an object that learns of it another way too, should it get lost. */
+  tell(telling: Promise<unknown>): void;
 }
 
 export type EffectOutcome =

@@ -1,18 +1,20 @@
 // The `poll` and `cancel` effects: asking fal how a request stands, and asking it to stop.
 
-import { GONE_CONFIRM_MS } from "../../limits.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
-import type { Effect, StoredText } from "../types.ts";
+import type { Effect, RequestState, StoredText } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { goneOutcome } from "./gone.ts";
+import { runFetchResult } from "./result.ts";
 import { takeTurn, troubled } from "./turn.ts";
-
-const GONE = "not known to fal";
 
 export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
   if (state.upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  const turn = await takeTurn(context, "status");
-  if (turn !== null) return turn;
+  // What should have ended by now is asked for its result at once: one call instead of two.
+  if (isOverdue(state, context.now()) && context.watch() !== "following")
+    return looked(await runFetchResult(context, effect));
+  const turn = await takeTurn(context, { kind: "status", effect: effect.name });
+  if (!turn.granted) return turn.outcome;
   const { upstreamId, model, connection } = state;
   const status = await createUpstreamClient(context.config).status({ model, upstreamId, connection, logs: true });
   switch (status.kind) {
@@ -36,12 +38,15 @@ export async function runPoll(context: EffectContext, effect: Effect): Promise<E
   }
 }
 
-/** A 404 ends a paid request, so one is not enough, and none is right after the submit: it may be fal's own delay. */
-export function goneOutcome(context: EffectContext, effect: Effect): EffectOutcome {
-  const { submittedAt } = context.record().state;
-  const isFresh = submittedAt !== null && context.now() - submittedAt < GONE_CONFIRM_MS;
-  if (isFresh || effect.lastFailure !== GONE) return { kind: "failed", reason: GONE, retryAfterMs: null, calls: 1 };
-  return happened({ type: "upstream_gone" }, 1);
+/** An asking in vain counts as the poll that it stands for. */
+function looked(outcome: EffectOutcome): EffectOutcome {
+  if (outcome.kind !== "happened" || outcome.event.type !== "result_pending") return outcome;
+  return { ...outcome, event: { ...outcome.event, look: true } };
+}
+
+/** By what is known of the model. Only where webhooks do not tell: there the look is a net, and its log lines are worth more. */
+function isOverdue({ durations, submittedAt, webhooks }: RequestState, now: number): boolean {
+  return durations !== null && webhooks !== "arriving" && submittedAt !== null && now - submittedAt >= durations.p95Ms;
 }
 
 function logTexts(logs: string | null): { texts?: { logs: StoredText } } {
@@ -51,8 +56,8 @@ function logTexts(logs: string | null): { texts?: { logs: StoredText } } {
 export async function runCancel(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { upstreamId, model, connection } = context.record().state;
   if (upstreamId === null) return happened({ type: "cancel_given_up" });
-  const turn = await takeTurn(context, "cancel");
-  if (turn !== null) return turn;
+  const turn = await takeTurn(context, { kind: "cancel", effect: effect.name });
+  if (!turn.granted) return turn.outcome;
   const answer = await createUpstreamClient(context.config).cancel({ model, upstreamId, connection });
   switch (answer.kind) {
     case "canceled":

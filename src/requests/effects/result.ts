@@ -8,15 +8,15 @@ import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from 
 import { keepDescribed } from "../texts.ts";
 import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { goneOutcome } from "./follow.ts";
+import { goneOutcome } from "./gone.ts";
 import { takeTurn, troubled } from "./turn.ts";
 
 export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
   const upstreamId = state.upstreamId ?? state.candidateId;
   if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  const turn = await takeTurn(context, "result");
-  if (turn !== null) return turn;
+  const turn = await takeTurn(context, { kind: "result", effect: effect.name });
+  if (!turn.granted) return turn.outcome;
   const { model, connection } = state;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
   switch (result.kind) {

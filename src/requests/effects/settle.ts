@@ -13,7 +13,7 @@ import { createUpstreamClient } from "../../upstream/client.ts";
 import { loadText } from "../texts.ts";
 import type { Bill, Effect, RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { takeTurn, troubled } from "./turn.ts";
+import { leaveAccount, takeTurn, troubled } from "./turn.ts";
 
 /** The status of a model's refusal: whether it is charged is the plan's to say. */
 const REFUSED_BY_MODEL = 422;
@@ -34,6 +34,8 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     eventType: endEventType(ended.outcome, state.recoveredAt !== null),
     hasWebhook: state.webhookUrl !== null,
   });
+  // Told before, as it left; this is for the case that it was not heard.
+  context.tell(leaveAccount(context.env, state));
   await tellAboutWebhooks(context.env, state).catch(() => undefined);
   const { eventId } = settled;
   const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
@@ -55,8 +57,8 @@ async function buyUnits(
   context: EffectContext,
   { upstreamId, model, connection }: RequestState,
 ): Promise<{ units: string | null } | EffectOutcome> {
-  const turn = await takeTurn(context, "result");
-  if (turn !== null) return turn;
+  const turn = await takeTurn(context, { kind: "result", effect: "settle" });
+  if (!turn.granted) return turn.outcome;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
   if (result.kind === "later") return troubled(context, result);
   if (result.kind !== "output") return { units: null };

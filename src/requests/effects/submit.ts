@@ -2,14 +2,18 @@
 // try that is cut off after it counts as "may have been taken" and is never made again.
 
 import type { Config } from "../../env.ts";
-import { RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../limits.ts";
+import { LOCKED_TRIES_MAX, RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../limits.ts";
 import { makeMark } from "../../signing.ts";
-import { accountFor } from "../../upstream/account.ts";
+import { accountFor, type Grant, type Granted } from "../../upstream/account.ts";
+import type { CallSign } from "../../upstream/account-turns.ts";
+import type { SubmitAnswer } from "../../upstream/answers.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
+import { upstreamPaused } from "../ends.ts";
 import { loadText } from "../texts.ts";
-import type { RequestState } from "../types.ts";
+import type { RequestEvent, RequestState } from "../types.ts";
+import { waitingAt } from "../waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { turnAt } from "./turn.ts";
+import { isFault, turnAt } from "./turn.ts";
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
   const { env, config } = context;
@@ -21,19 +25,16 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
-    const grant = await turnAt(context, "submit");
-    if (!grant.granted) {
-      if (grant.reason === "refused") return happened({ type: "submit_refused", error: grant.error });
-      return happened({ type: "wait_ordered", until: grant.retryAt, position: grant.position });
-    }
+    const grant = await turnAt(context, { kind: "submit", effect: "submit" });
+    if (!grant.granted) return happened(notNow(state, grant, context.now()));
     const leftS = startTimeoutLeftS(state, context.now());
     if (leftS !== null && leftS <= 0) {
-      await account.handBack(grant.notBefore);
+      await account.handBack(grant.given);
       return happened({ type: "time_ran_out" });
     }
-    const { connection, webhooks, pinnedUsers } = grant;
-    if (!context.advance({ type: "granted", connection, webhooks, pinnedUsers })) {
-      await account.handBack(grant.notBefore);
+    const { connection, webhooks, pinnedUsers, durations, probe } = grant;
+    if (!context.advance({ type: "granted", connection, webhooks, pinnedUsers, durations })) {
+      await account.handBack(grant.given);
       return { kind: "obsolete" };
     }
     const outcome = await createUpstreamClient(config).submit({
@@ -44,12 +45,18 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       callbackUrl: await callbackUrl(config, state.id),
       connection,
     });
+    const sign = signOf(outcome);
+    const telling = account.heard({ requestId: state.id, connection, sign, probe });
+    // Good news may take its time; a closed door is known before anybody else runs against it.
+    if (sign === "ok") context.tell(telling);
+    else await told(telling);
     switch (outcome.kind) {
       case "taken":
         return happened({ type: "submit_taken", upstreamId: outcome.upstreamId, queuePosition: outcome.queuePosition });
       case "refused":
         if (outcome.error.code === "connection_missing") await told(account.connectionRefused(connection));
-        return happened({ type: "submit_refused", error: outcome.error });
+        if (sign === "ok" || !mayWait(state)) return happened({ type: "submit_refused", error: outcome.error });
+        return happened(pausedBy(sign, probe, context.now()));
       case "not_taken": {
         const limited = outcome.reason === "rate_limited";
         const closed = limited ? await told(account.rateLimited(outcome.retryAfterMs)) : null;
@@ -62,6 +69,49 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   } finally {
     loaded.permit.release();
   }
+}
+
+/** No turn yet: it waits, unless its plan would rather not while upstream is paused. */
+function notNow(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
+  if (grant.reason === "refused") return { type: "submit_refused", error: grant.error };
+  const { place, retryAt, durations } = grant;
+  if (place?.reason === "upstream_paused" && state.whenPaused === "refuse") {
+    return { type: "submit_refused", error: upstreamPaused() };
+  }
+  const waiting = place && waitingAt(place, now);
+  return { type: "wait_ordered", until: retryAt, position: place?.position ?? null, waiting, durations };
+}
+
+/** What an answer shows of the account. Whatever fal itself says about a request means that calls come through. */
+function signOf(outcome: SubmitAnswer): CallSign {
+  switch (outcome.kind) {
+    case "taken":
+      return "ok";
+    case "not_taken":
+    case "unknown":
+      return isFault(outcome.reason) ? "failed" : "ok";
+    case "refused": {
+      const { code, upstreamStatus } = outcome.error;
+      if (code === "upstream_locked") return "locked";
+      return code === "misconfigured" || upstreamStatus === 401 ? "key_refused" : "ok";
+    }
+  }
+}
+
+/** Whether it is held until the account is mended. One that goes on being refused while others are taken is not. */
+function mayWait(state: RequestState): boolean {
+  return state.whenPaused === "hold" && state.lockedTries < LOCKED_TRIES_MAX;
+}
+
+/** The account was closed by this very answer; nothing was taken. */
+function pausedBy(sign: "failed" | "locked" | "key_refused", probe: boolean, now: number): RequestEvent {
+  return {
+    type: "submit_not_taken",
+    retryAt: now + RETRY_FIRST_MS,
+    reason: sign,
+    foundLocked: !probe,
+    waiting: { reason: "upstream_paused", why: sign === "failed" ? "failing" : sign, since: now, startsAt: null },
+  };
 }
 
 /** What the account could not be told it learns from the next call; a clear answer must not turn uncertain over it. */

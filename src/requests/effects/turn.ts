@@ -1,45 +1,80 @@
-// A call's turn at the Maton account: asked for, waited for in place when it is near, handed back when it was missed.
+// A call's turn at the Maton account: the one that woke the try, or asked for; waited for in place when it is near, handed back
+// when it was missed. And what the account hears of calls: what they showed of its connection, that a request has left fal.
 
-import { GRANT_LEAD_MAX_MS, GRANT_TRIES, SECOND_MS } from "../../limits.ts";
-import { accountFor, type CallKind, type Grant } from "../../upstream/account.ts";
-import type { Later } from "../../upstream/answers.ts";
+import type { Env } from "../../env.ts";
+import { FIRST_LOOK_PART, GRANT_LEAD_MAX_MS, GRANT_TRIES, SECOND_MS } from "../../limits.ts";
+import { accountFor, type Grant, type Granted } from "../../upstream/account.ts";
+import type { Later, Trouble } from "../../upstream/answers.ts";
+import type { QueuedKind } from "../../upstream/fair-queue.ts";
+import type { RequestState } from "../types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
+
+/** What a turn is for: the kind of call, and the row that makes it. */
+interface TurnFor {
+  kind: QueuedKind;
+  effect: string;
+}
 
 /**
  * A turn whose moment is now, or the account's word that there is none yet. Who hears of its turn too late (a far region,
  * clocks that differ) hands it back and asks for one that lies twice as far ahead as it was late.
  */
-export async function turnAt(context: EffectContext, kind: CallKind): Promise<Grant> {
+export async function turnAt(context: EffectContext, { kind, effect }: TurnFor): Promise<Grant> {
   const account = accountFor(context.env);
-  const { id: requestId, options } = context.record().state;
+  const { state } = context.record();
+  const wish = {
+    kind,
+    requestId: state.id,
+    effect,
+    user: `${state.team}/${state.user ?? state.keyId}`,
+    model: state.model,
+    since: kind === "submit" ? state.createdAt : context.now(),
+    connection: kind === "submit" ? (state.options.connection ?? null) : state.connection,
+  };
   let leadMs = 0;
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
-    const grant = await account.take({ kind, requestId, leadMs, connection: options.connection });
+    const grant: Grant = context.takeGrant() ?? (await account.take(wish, leadMs));
     if (!grant.granted) return grant;
     const wait = grant.notBefore - context.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     if (context.now() <= grant.notAfter) return grant;
-    await account.handBack(grant.notBefore);
-    leadMs = Math.min(GRANT_LEAD_MAX_MS, 2 * (context.now() - grant.notBefore));
+    await account.handBack(grant.given);
+    leadMs = Math.max(1, Math.min(GRANT_LEAD_MAX_MS, 2 * (context.now() - grant.notBefore)));
   }
-  return { granted: false, reason: "pace", retryAt: context.now() + SECOND_MS, position: 0 };
+  return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, place: null, durations: null };
 }
 
-/** Takes a turn for a call about a request that fal has. Null when it may be made now. */
+/** Takes a turn for a call about a request that fal has; an outcome when there is none yet. */
 export async function takeTurn(
   context: EffectContext,
-  kind: Exclude<CallKind, "submit">,
-): Promise<EffectOutcome | null> {
-  const grant = await turnAt(context, kind);
-  if (grant.granted) return null;
-  if (grant.reason === "refused") return { kind: "failed", reason: grant.error.code, retryAfterMs: null, ours: true };
-  return { kind: "turned_away", until: grant.retryAt };
+  turn: TurnFor & { kind: Exclude<QueuedKind, "submit"> },
+): Promise<Granted | { granted: false; outcome: EffectOutcome }> {
+  const grant = await turnAt(context, turn);
+  if (grant.granted) return grant;
+  if (grant.reason === "wait") return { granted: false, outcome: { kind: "turned_away", until: grant.retryAt } };
+  const reason = grant.error.code;
+  return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };
 }
 
 /** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
 export async function troubled(context: EffectContext, { reason, retryAfterMs }: Later): Promise<EffectOutcome> {
   const account = accountFor(context.env);
+  const { id, connection } = context.record().state;
   if (reason === "rate_limited") await account.rateLimited(retryAfterMs);
-  if (reason === "connection_missing") await account.connectionRefused(context.record().state.connection);
+  else if (reason === "connection_missing") await account.connectionRefused(connection);
+  else if (isFault(reason)) await account.heard({ requestId: id, connection, sign: "failed", probe: false });
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
+}
+
+/** Whether a trouble may be the way there rather than this one request. fal's own 5xx about a request are its own. */
+export function isFault(reason: Trouble): boolean {
+  return reason === "timeout" || reason === "network" || reason === "gateway_failed" || reason === "key_refused";
+}
+
+/** Tells the account that the request is no longer at fal. A look that was the first may have come long after the end. */
+export async function leaveAccount(env: Env, state: RequestState): Promise<void> {
+  const { id, model, submittedAt, outputAt, endedBy, polls } = state;
+  const ran = submittedAt !== null && outputAt !== null && (endedBy === "webhook" || endedBy === "poll");
+  const part = endedBy === "poll" && polls <= 1 ? FIRST_LOOK_PART : 1;
+  await accountFor(env).left({ requestId: id, model, ms: ran ? (outputAt - submittedAt) * part : null });
 }
