@@ -4,7 +4,7 @@
 import { isRecord } from "./json.ts";
 
 export type ModelKind = "image" | "video" | "audio" | "other";
-export type ModelOutput = "images" | "upscaled" | "video" | "speech" | "echo";
+export type ModelOutput = "images" | "upscaled" | "video" | "speech" | "spoken" | "transcript" | "echo";
 
 interface Parameter {
   type: "text" | "url" | "integer" | "number" | "boolean" | "image_size" | "choice";
@@ -99,6 +99,19 @@ const MODELS: Readonly<Record<string, Model>> = {
       ref_audio_url: { type: "url" },
       ref_text: { type: "text" },
       model_type: { type: "choice", choices: ["F5-TTS", "E2-TTS"] },
+    },
+  },
+  "fal-ai/minimax/speech-02-hd": {
+    kind: "audio",
+    output: "spoken",
+    parameters: { text: { type: "text", required: true }, output_format: { type: "choice", choices: ["url", "hex"] } },
+  },
+  "fal-ai/whisper": {
+    kind: "audio",
+    output: "transcript",
+    parameters: {
+      audio_url: { type: "url", required: true },
+      task: { type: "choice", choices: ["transcribe", "translate"] },
     },
   },
 };

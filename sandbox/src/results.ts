@@ -192,6 +192,20 @@ class OutputPlan {
         const output = { audio_url: { ...this.#file(recipe, "speech"), file_size: wavSize(seconds) } };
         return { output, units: (text.length / 1_000).toFixed(3) };
       }
+      case "spoken": {
+        const text = String(input.text);
+        const seconds = Math.min(8, Math.max(1.5, text.length * SPEECH_SECONDS_PER_CHARACTER));
+        const recipe: MediaRecipe = { kind: "wav", key: this.#key, seconds };
+        return {
+          output: { audio: this.#file(recipe, "speech"), duration_ms: Math.round(seconds * 1_000) },
+          units: (text.length / 1_000).toFixed(3),
+        };
+      }
+      case "transcript": {
+        const words = ["a", "cat", "speaks"];
+        const chunks = words.map((text, n) => ({ text, timestamp: [n, n + 1] }));
+        return { output: { text: words.join(" "), chunks, inferred_languages: ["en"] }, units: "3" };
+      }
       case "echo": {
         const images = Array.from({ length: this.#count(1) }, (_, n) => this.#image(n, 512, 512));
         return { output: { output: parseExact(inputText), images, seed, timings }, units: "1" };
