@@ -31,7 +31,7 @@ export interface Failure extends FalError {
 /** What a failed or canceled request shows instead of a result; null for all others. */
 export function failureOf({ stage, error, startTimeoutS }: RequestState): Failure | null {
   if (stage === "canceled") {
-    const message = "The request was cancelled.";
+    const message = "The request was cancelled";
     const type = "client_cancelled";
     return { status: 499, detail: message, type, message, retryable: false, isUserTimeout: false };
   }

@@ -4,30 +4,24 @@
 // ValidationError with its request id.
 
 import { build } from "esbuild";
-import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openPage, type Site, servePage, startBrowser } from "../support/browser.ts";
+import { openPage, type PageElsewhere } from "../browser/support.ts";
 import { type Sluice, startSluice } from "../support/sluice.ts";
 
 let sluice: Sluice;
-let browser: Browser;
-let site: Site;
-let page: Page;
+let elsewhere: PageElsewhere;
 
 beforeAll(async () => {
-  [sluice, browser] = await Promise.all([startSluice(), startBrowser()]);
-  site = await servePage(await bundled());
-  page = await openPage(browser, site);
+  const script = (await bundled()).replaceAll("</script", "<\\/script");
+  [sluice, elsewhere] = await Promise.all([startSluice(), openPage(`<!doctype html><script>${script}</script>`)]);
   const token = await clientToken();
-  await page.evaluate(([url, text]) => Object.assign(globalThis, { fal: globalThis.connect(url, text) }), [
-    sluice.url,
-    token,
-  ] as const);
+  const connect = ([url, text]: readonly [string, string]) =>
+    Object.assign(globalThis, { fal: globalThis.connect(url, text) });
+  await elsewhere.page.evaluate(connect, [sluice.url, token] as const);
 });
 
 afterAll(async () => {
-  await browser?.close();
-  await site?.stop();
+  await elsewhere?.close();
   await sluice?.stop();
 });
 
@@ -50,14 +44,14 @@ async function clientToken(): Promise<string> {
   const answer = await fetch(`${sluice.url}/v1/tokens`, {
     method: "POST",
     headers: { Authorization: `Bearer ${sluice.key}`, "Content-Type": "application/json" },
-    body: JSON.stringify({ user: "ada", origin: site.origin }),
+    body: JSON.stringify({ user: "ada", origin: elsewhere.origin }),
   });
   return ((await answer.json()) as { token: string }).token;
 }
 
 /** Runs code of the page with `fal` at hand; a rejection becomes what a page would read of it. */
 async function onPage(code: string): Promise<Record<string, unknown>> {
-  return page.evaluate(
+  return elsewhere.page.evaluate(
     `(async () => { ${code} })().catch(({ name, status, message, requestId, fieldErrors }) => ({ name, status, message, requestId, fieldErrors }))`,
   );
 }
