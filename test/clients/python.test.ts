@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launch, type Running } from "../../scripts/launcher.ts";
 import { eventually, freePorts } from "../support/process.ts";
 import { httpsFront, runScenes, type Scenes } from "../support/python.ts";
+import { type Sluice, startSluice } from "../support/sluice.ts";
 
 interface Notice {
   headers: Record<string, string>;
@@ -21,18 +21,18 @@ interface Output {
   [field: string]: unknown;
 }
 
-const stateDir = mkdtempSync(join(tmpdir(), "sluice-python-"));
+const certificates = mkdtempSync(join(tmpdir(), "sluice-python-"));
 const notices: Notice[] = [];
 let receiver: Server;
 let front: Awaited<ReturnType<typeof httpsFront>>;
-let running: Running;
+let sluice: Sluice;
 let base: string;
 let webhookUrl: string;
 let falScenes: Scenes;
 let matonScenes: Scenes;
 
 beforeAll(async () => {
-  const [port = 0, sandboxPort = 0, receiverPort = 0, frontPort = 0] = await freePorts(4);
+  const [port = 0, receiverPort = 0, frontPort = 0] = await freePorts(3);
   receiver = createServer((request, response) => {
     let text = "";
     request.on("data", (data) => {
@@ -47,39 +47,30 @@ beforeAll(async () => {
   webhookUrl = `http://localhost:${receiverPort}/done`;
   base = `https://localhost:${frontPort}`;
   front = await httpsFront(frontPort, port);
-  writeFileSync(join(stateDir, "front.pem"), front.certificate);
-  running = await launch(
-    {
-      STATE_DIR: stateDir,
-      PORT: String(port),
-      SANDBOX_PORT: String(sandboxPort),
-      RELAY_ALLOW_HOSTS: `localhost:${receiverPort}`,
-      BASE_URL: base,
-    },
-    () => undefined,
-  );
+  writeFileSync(join(certificates, "front.pem"), front.certificate);
+  sluice = await startSluice({ PORT: String(port), RELAY_ALLOW_HOSTS: `localhost:${receiverPort}`, BASE_URL: base });
   const host = base.replace("https://", "");
   [falScenes, matonScenes] = await Promise.all([
     runScenes("fal_client_calls.py", {
-      FAL_KEY: running.key,
+      FAL_KEY: sluice.key,
       FAL_RUN_HOST: `${host}/fal/run`,
       FAL_QUEUE_RUN_HOST: `${host}/fal/queue`,
-      SSL_CERT_FILE: join(stateDir, "front.pem"),
+      SSL_CERT_FILE: join(certificates, "front.pem"),
       WEBHOOK_URL: webhookUrl,
     }),
     runScenes("maton_calls.py", {
-      MATON_BASE: `${running.url}/maton`,
-      MATON_API_KEY: running.key,
+      MATON_BASE: `${sluice.url}/maton`,
+      MATON_API_KEY: sluice.key,
       WEBHOOK_URL: webhookUrl,
     }),
   ]);
 });
 
 afterAll(async () => {
-  await running?.stop();
+  await sluice?.stop();
   await front?.close();
   await new Promise((done) => receiver.close(done));
-  rmSync(stateDir, { recursive: true, force: true });
+  rmSync(certificates, { recursive: true, force: true });
 });
 
 function sawIn<T>(scenes: Scenes, name: string): T {
@@ -91,7 +82,7 @@ function sawIn<T>(scenes: Scenes, name: string): T {
 /** The file behind a URL of ours, as far as a client sees it. */
 async function typeOfFile(url: string): Promise<string | null> {
   expect(url).toContain(`${base}/files/`);
-  const answer = await fetch(url.replace(base, running.url));
+  const answer = await fetch(url.replace(base, sluice.url));
   expect(answer.status).toBe(200);
   return answer.headers.get("Content-Type");
 }
@@ -103,8 +94,8 @@ async function noticeOf(requestId: string): Promise<Notice> {
     20_000,
     async () => notices.find(({ body }) => body.request_id === requestId) ?? null,
   );
-  const answer = await fetch(`${running.url}/v1/team/webhook_secret`, {
-    headers: { Authorization: `Bearer ${running.key}` },
+  const answer = await fetch(`${sluice.url}/v1/team/webhook_secret`, {
+    headers: { Authorization: `Bearer ${sluice.key}` },
   });
   const { secret } = (await answer.json()) as { secret: string };
   new Webhook(secret).verify(found.text, found.headers);
@@ -126,8 +117,8 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
     }>("submit");
     const mine = `${base}/fal/queue/fal-ai/flux/requests/${request_id}`;
     expect(urls).toEqual([mine, `${mine}/status`, `${mine}/cancel`]);
-    expect(["Queued", "InProgress"]).toContain(without_logs.state);
-    expect(["Queued", "InProgress", "Completed"]).toContain(with_logs.state);
+    const states = ["Queued", "InProgress", "Completed"];
+    expect([states.includes(without_logs.state), states.includes(with_logs.state)]).toEqual([true, true]);
     expect(logs_at_end).toEqual(expect.any(Array));
     expect(await typeOfFile(output.images[0]?.url ?? "")).toBe("image/png");
   });

@@ -264,7 +264,7 @@ def scene_subscribe(client):
 
 def scene_timeout(client):
     try:
-        client.subscribe(IMAGE_MODEL, prompt("sandbox:slow"), client_timeout=2)
+        client.subscribe(IMAGE_MODEL, prompt("sandbox:slow"), client_timeout=8)
     except TimeoutError as error:
         handle = client.get_handle(IMAGE_MODEL, str(error))
         return {"end": error_of(handle.get), "state": handle.status()["state"]}
