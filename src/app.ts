@@ -16,6 +16,7 @@ import { auditRoutes } from "./http/audit.ts";
 import { callId } from "./http/call-id.ts";
 import { connectionRoutes } from "./http/connections.ts";
 import { cors } from "./http/cors.ts";
+import { deliveryRoutes } from "./http/delivery.ts";
 import { deliveryListRoutes } from "./http/delivery-lists.ts";
 import { estimateRoutes } from "./http/estimate.ts";
 import { eventRoutes } from "./http/events.ts";
@@ -26,6 +27,7 @@ import { hooks } from "./http/hooks.ts";
 import { inputs } from "./http/inputs.ts";
 import { issuerRoutes } from "./http/issuers.ts";
 import { keyRoutes } from "./http/keys.ts";
+import { refuseDeliveries } from "./http/loop.ts";
 import { meRoutes } from "./http/me.ts";
 import { modelRoutes } from "./http/models.ts";
 import { operatorWebhookRoutes } from "./http/operator-webhook.ts";
@@ -61,6 +63,7 @@ const apiRoutes: readonly Route[] = [
   ...auditRoutes,
   ...webhookRoutes,
   ...deliveryListRoutes,
+  ...deliveryRoutes,
   ...eventRoutes,
   ...operatorWebhookRoutes,
   ...sweepRoutes,
@@ -82,8 +85,9 @@ export function createApp(): Hono<AppEnv> {
   app.use("/maton/*", falWords, falAlone);
   mount(app, healthRoutes);
   app.use(configured);
-  mount(app, apiRoutes);
   app.route("/hooks", hooks);
+  app.use(refuseDeliveries);
+  mount(app, apiRoutes);
   app.route("/files", files);
   app.route("/uploads", uploadTargets);
   app.route("/inputs", inputs);

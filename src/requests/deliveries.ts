@@ -1,6 +1,7 @@
 // The deliveries of a request's ends, as the machine sees them: owed at the settle, tried, parked, replayed by hand, overtaken
-// by a later end. When a row is due again is schedule.ts's to say. Pure: imports move and types only.
+// by a later end. When a row is due again is schedule.ts's to say. Pure: imports event types, move and types only.
 
+import { endEventType } from "../relay/event-types.ts";
 import { ignored, type Move } from "./move.ts";
 import type { DeliveryReport, RequestDelivery, RequestEvent, TimelineNote, Transition } from "./types.ts";
 
@@ -10,10 +11,12 @@ export const REQUEST_TARGET = "request";
 /** What the team wants told of this end: each is a delivery with its own tries. */
 export function oweDeliveries(move: Move, wanted: readonly Pick<RequestDelivery, "id" | "target" | "eventId">[]): Move {
   const { state, now } = move;
-  if (wanted.length === 0 || state.endedAt === null) return move;
-  const { endedAt } = state;
+  const { stage, endedAt } = state;
+  const isEnd = stage === "completed" || stage === "failed" || stage === "canceled";
+  if (wanted.length === 0 || !isEnd || endedAt === null) return move;
+  const eventType = endEventType(stage, state.recoveredAt !== null);
   const fresh = wanted.map(({ id, target, eventId }): RequestDelivery => {
-    return { id, target, eventId, endedAt, status: "pending", attempts: 0, group: 0, replay: null };
+    return { id, target, eventId, eventType, endedAt, status: "pending", attempts: 0, group: 0, replay: null };
   });
   for (const { id } of fresh) move.owe(["deliver", id], now);
   return move.change({ deliveries: [...state.deliveries, ...fresh] });
@@ -81,6 +84,13 @@ export function deliveryReplayed(move: Move, event: Extract<RequestEvent, { type
   return move
     .owe(["deliver", delivery.id], move.now)
     .note("delivery_replayed", { delivery: delivery.id, endpoint: delivery.target, group });
+}
+
+/** What was sent is no longer kept. */
+export function replayExpired(move: Move, event: Extract<RequestEvent, { type: "replay_expired" }>): Transition {
+  return find(move, event.delivery) === null
+    ? ignored("no such delivery")
+    : move.owe(["report", event.delivery], move.now);
 }
 
 /** Whether a try is still to come. */

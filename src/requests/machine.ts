@@ -6,7 +6,14 @@
 import { CANCEL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
 import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
-import { delivered, deliveryFailed, deliveryParked, deliveryReplayed, oweDeliveries } from "./deliveries.ts";
+import {
+  delivered,
+  deliveryFailed,
+  deliveryParked,
+  deliveryReplayed,
+  oweDeliveries,
+  replayExpired,
+} from "./deliveries.ts";
 import {
   billed,
   copyAgain,
@@ -226,6 +233,8 @@ export function transition(
       return deliveryParked(move, event);
     case "delivery_replayed":
       return deliveryReplayed(move, event);
+    case "replay_expired":
+      return replayExpired(move, event);
 
     case "purged":
       if (!hasEnded(state.stage)) return ignored("has not ended");

@@ -289,9 +289,10 @@ export class RequestTracker extends DurableObject<Env> {
       this.#deliveries.event(delivery.eventId, formatFor(record.state, delivery)),
       Date.now(),
     );
-    if (wish === "expired") return { kind: "expired" };
-    if (wish !== "wait") this.#apply(wish);
+    if (wish === "expired") this.#apply({ type: "replay_expired", delivery: id });
+    else if (wish !== "wait") this.#apply(wish);
     await this.#arm();
+    if (wish === "expired") return { kind: "expired" };
     const [view] = (await this.deliveryLog({ team, user: null }, id)) ?? [];
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
   }

@@ -4,6 +4,7 @@
 import type { AdmittedCost, CostSource, Retention } from "../access/types.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { EventFormat } from "../relay/event.ts";
+import type { EndEventType } from "../relay/event-types.ts";
 import type { Durations } from "../upstream/durations.ts";
 
 /** Ours. `held` to `storing` are open, the last three are ends. */
@@ -203,6 +204,7 @@ export interface RequestDelivery {
   target: string;
   /** `evt_…`, the team's as well: all deliveries of one end carry the same. */
   eventId: string;
+  eventType: EndEventType;
   /** Which end it tells of: a recovered request ends twice. */
   endedAt: number;
   /**
@@ -402,6 +404,8 @@ export type RequestEvent =
   | ({ type: "delivery_parked"; delivery: string; gone: boolean } & DeliveryReport)
   /** Somebody wants it sent once more, now. `resumeAt`: what was planned. */
   | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
+  /** That cannot be: the team, which believes that it will, is told how it stands. */
+  | { type: "replay_expired"; delivery: string }
   /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
   | { type: "deletion_ordered"; forget: boolean }
   /** Their bytes are gone. */

@@ -19,6 +19,7 @@ const CANARY = "canary-7f3a9c";
 /** fal's word for a cancel that comes too late: it would be said of what is there. */
 const ENDED = "ALREADY_COMPLETED";
 const PAGE = "https://app.example";
+const RECEIVER = "https://receiver.example/hook";
 
 /** A model in a path is nobody's own; connections are the deployment's: every team's admins may see and change them. */
 const targets = routes.filter(
@@ -55,7 +56,7 @@ let attackersIssuer: TestIssuer;
 let attackers: Attacker[];
 
 beforeEach(() => {
-  serveKeys();
+  serveKeys(RECEIVER);
 });
 
 afterEach(() => {
@@ -63,7 +64,7 @@ afterEach(() => {
 });
 
 beforeAll(async () => {
-  serveKeys();
+  serveKeys(RECEIVER);
   const [own, foreign] = [await newTeam(), await newTeam()];
   const admin = { key: own.key };
   await call("PUT", `/v1/plans/private`, { ...admin, body: { require_tags: [CANARY] } });
@@ -79,12 +80,14 @@ beforeAll(async () => {
   for (const user of ["ada", "ada", undefined]) {
     const body = {
       ...{ model: "fal-ai/flux/schnell", input: { prompt: "a cat" }, metadata: CANARY, tags: { [CANARY]: "1" } },
+      webhook_url: RECEIVER,
       ...(user === undefined ? {} : { user }),
     };
     requests.push(String((await json(await call("POST", "/v1/requests", { ...admin, body }))).id));
   }
   // Ended, so that nothing of theirs changes by itself: not the state, not the sums.
   await Promise.all(requests.map((id) => untilEnded(own.key, id)));
+  const deliveries = await Promise.all(requests.map((id) => untilDelivered(own.key, id)));
   const url = "https://hooks.example/";
   const endpoint = await json(await call("POST", "/v1/webhooks", { ...admin, body: { url, description: CANARY } }));
   const filter = { endpoint: String(endpoint.id) };
@@ -94,7 +97,7 @@ beforeAll(async () => {
     ...{ team: own.team, adminKey: own.key, requests },
     ids: [
       ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", "forgotten", own.team],
-      ...[String(endpoint.id), String(replay.id)],
+      ...[String(endpoint.id), String(replay.id), ...deliveries],
     ],
   };
 
@@ -125,10 +128,21 @@ async function untilEnded(key: string, id: string): Promise<void> {
   }
 }
 
+/** The id of the delivery that told of its end, once it was taken. */
+async function untilDelivered(key: string, id: string): Promise<string> {
+  const line = z.object({ data: z.array(z.object({ id: z.string(), state: z.string() })) });
+  for (;;) {
+    const { data } = line.parse(await json(await call("GET", `/v1/requests/${id}/deliveries`, { key })));
+    const [delivery] = data;
+    if (delivery?.state === "delivered") return delivery.id;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** All that the victims own, as their admin sees it: what nobody else may change. */
 async function belongings(): Promise<unknown> {
   const paths = [
-    ...victim.requests.flatMap((id) => [`/v1/requests/${id}`, `/v1/requests/${id}/timeline`]),
+    ...victim.requests.flatMap((id) => ["", "/timeline", "/deliveries"].map((part) => `/v1/requests/${id}${part}`)),
     ...["/v1/requests", "/v1/keys", "/v1/plans", "/v1/issuers", "/v1/users/ada", "/v1/team", "/v1/prices"],
     ...["/v1/team/alerts", "/v1/webhooks", "/v1/usage?group_by=user,key,tag", "/v1/audit"],
   ];

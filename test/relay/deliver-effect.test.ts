@@ -46,7 +46,7 @@ afterEach(() => {
 
 const DELIVERY: RequestDelivery = {
   ...{ id: "dlv_1", target: "request", eventId: "evt_0123456789abcdefghij", endedAt: NOW - MINUTE_MS },
-  ...{ status: "pending", attempts: 0, group: 0, replay: null },
+  ...{ eventType: "request.completed", status: "pending", attempts: 0, group: 0, replay: null },
 };
 
 /** What the effect sees of its tracker. Tests change `state`, `config`, `texts` and `events` as events would. */

@@ -120,6 +120,7 @@ describe("the object", () => {
       id: "dlv_1",
       target: "request",
       eventId: "evt_1",
+      eventType: "request.completed",
       endedAt: ended.state.endedAt ?? 0,
       status: "pending",
       attempts: 3,

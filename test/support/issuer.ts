@@ -84,11 +84,12 @@ export class TestIssuer {
   }
 }
 
-/** Serves the keys of every test issuer until `vi.restoreAllMocks()`; other calls go where they go. */
-export function serveKeys(): void {
+/** Serves the keys of every test issuer until `vi.restoreAllMocks()`; `receiver` takes all it gets, other calls go where they go. */
+export function serveKeys(receiver?: string): void {
   asked.clear();
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
+    if (url === receiver) return new Response(null, { status: 204 });
     const issuer = hosts.get(url);
     if (issuer === undefined) return realFetch(input, init);
     asked.set(url, issuer.asked() + 1);

@@ -14,10 +14,14 @@ export interface Received {
   event: { type: string; timestamp: string; data: Record<string, unknown> };
 }
 
+export type AnswerWith = (request: Request, received: Received) => Response | Promise<Response>;
+
 export class Receivers {
   /** What came in, in its order. */
   readonly received: Received[] = [];
-  readonly #answers = new Map<string, () => Response | Promise<Response>>();
+  /** By host: secrets that each delivery verifies with, when it arrives. */
+  readonly secrets = new Map<string, string[]>();
+  readonly #answers = new Map<string, AnswerWith>();
 
   /** Takes all calls to *.example until `vi.restoreAllMocks()`; they are answered 204 unless told otherwise. */
   static open(): Receivers {
@@ -28,14 +32,16 @@ export class Receivers {
       const body = await request.clone().text();
       const id = request.headers.get("webhook-id") ?? "";
       const event = JSON.parse(body) as Received["event"];
-      receivers.received.push({ url: request.url, headers: request.headers, id, body, event });
-      return (receivers.#answers.get(hostname) ?? (() => new Response(null, { status: 204 })))();
+      const received = { url: request.url, headers: request.headers, id, body, event };
+      receivers.received.push(received);
+      for (const secret of receivers.secrets.get(hostname) ?? []) expectVerified(received, secret);
+      return (receivers.#answers.get(hostname) ?? (() => new Response(null, { status: 204 })))(request, received);
     });
     return receivers;
   }
 
   /** From now on this host answers so. */
-  answer(hostname: string, answer: number | (() => Response | Promise<Response>)): void {
+  answer(hostname: string, answer: number | AnswerWith): void {
     this.#answers.set(hostname, typeof answer === "number" ? () => new Response(null, { status: answer }) : answer);
   }
 
