@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ENDPOINTS_PER_TEAM_MAX, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { expectVerified, Receivers, verifies } from "../support/receiver.ts";
-import { eventually, freezeClocks, passTime, ringTeam, Team } from "../support/world.ts";
+import { bindings, eventually, freezeClocks, passTime, ringTeam, Team } from "../support/world.ts";
 
 interface EndpointObject {
   id: string;
@@ -260,5 +260,22 @@ describe("an event of the team", () => {
     }
     expect(receivers.received).toHaveLength(10);
     expect(new Set(receivers.received.map(({ id: each, body }) => each + body)).size).toBe(1);
+  });
+});
+
+describe("the operator's webhook", () => {
+  const asOperator = (method: string, path: string) =>
+    new Team("operator", bindings.ADMIN_TOKEN).send<{ secret: string; code: string; hint: string }>(method, path);
+
+  it("has a secret that stays the same, and says which setting is missing when it is tested without an address", async () => {
+    const [one, two] = [
+      await asOperator("GET", "/v1/admin/webhook_secret"),
+      await asOperator("GET", "/v1/admin/webhook_secret"),
+    ];
+    expect(one.body.secret).toMatch(/^whsec_/);
+    expect(two.body).toEqual(one.body);
+    const tested = await asOperator("POST", "/v1/admin/webhook_test");
+    expect([tested.status, tested.body.code]).toEqual([409, "conflict"]);
+    expect(tested.body.hint).toContain("OPERATOR_WEBHOOK_URL");
   });
 });
