@@ -22,7 +22,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   access: 3,
   upstream: 3,
   mirror: 2,
-  relay: 2,
+  // The account tells the operator.
+  relay: 1.5,
   net: 1,
 };
 const LOWEST = 0;

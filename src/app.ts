@@ -10,6 +10,7 @@ import { falRefusal } from "./compat/refusal.ts";
 import { runRoutes } from "./compat/run-routes.ts";
 import { readConfig } from "./env.ts";
 import { refusal } from "./errors.ts";
+import { adminUpstreamRoutes } from "./http/admin-upstream.ts";
 import { alertRoutes } from "./http/alerts.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { auditRoutes } from "./http/audit.ts";
@@ -66,6 +67,7 @@ const apiRoutes: readonly Route[] = [
   ...deliveryRoutes,
   ...eventRoutes,
   ...operatorWebhookRoutes,
+  ...adminUpstreamRoutes,
   ...sweepRoutes,
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),

@@ -202,6 +202,10 @@ export const LOCKED_TRIES_MAX = 3;
 /** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
 export const RATE_LIMITED_CALM_MS = MINUTE_MS;
 export const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
+/** Waits between tries at telling the operator that a connection was closed or is back. */
+export const NOTICE_RETRY_MS = [5 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS] as const;
+/** Models whose durations the operator is shown. */
+export const DURATIONS_SHOWN_MAX = 50;
 /** Requests of a model that its durations are learned from, and how many it takes. */
 export const DURATIONS_KEPT = 64;
 export const DURATIONS_NEEDED = 3;

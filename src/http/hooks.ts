@@ -5,7 +5,7 @@ import { type Context, Hono } from "hono";
 import type { Config, Env } from "../env.ts";
 import { requireConfig } from "../env.ts";
 import { REQUEST_ID } from "../ids.ts";
-import { WEBHOOK_BODY_MAX_BYTES } from "../limits.ts";
+import { SECOND_MS, WEBHOOK_BODY_MAX_BYTES } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import { allowedHosts } from "../mirror/hosts.ts";
 import { readInbound } from "../net/body.ts";
@@ -62,7 +62,7 @@ async function receive(context: HookContext): Promise<Response> {
 }
 
 type Verdict =
-  | { kind: "verified"; requestId: string; userId: string }
+  | { kind: "verified"; requestId: string; userId: string; delayMs: number }
   | { kind: "refused" | "unavailable"; reason: string };
 
 /** Checks the signature with the known keys, and once more with freshly fetched ones: fal may have rotated them. */
@@ -72,7 +72,11 @@ async function verify(context: HookContext, bytes: Uint8Array): Promise<Verdict>
     const keySet = await signingKeys(context.env, { force });
     if (keySet.kind === "unavailable") return { kind: "unavailable", reason: "no_key_set" };
     const verdict = await verifyWebhook({ headers, bytes, nowMs: Date.now(), keys: keySet.keys });
-    if (verdict.kind === "verified" || verdict.reason !== "bad_signature") return verdict;
+    if (verdict.kind === "verified") {
+      const signedAt = Number(headers.get("x-fal-webhook-timestamp")) * SECOND_MS;
+      return { ...verdict, delayMs: Math.max(0, Date.now() - signedAt) };
+    }
+    if (verdict.reason !== "bad_signature") return verdict;
   }
   return { kind: "refused", reason: "bad_signature" };
 }
@@ -82,11 +86,12 @@ async function reportOf(
   config: Config,
   request: string,
   text: string,
-  verdict: { requestId: string; userId: string },
+  verdict: { requestId: string; userId: string; delayMs: number },
 ): Promise<WebhookReport | null> {
   const parsed = parseReport(text);
   if (parsed.kind === "malformed" || parsed.requestId !== verdict.requestId) return null;
-  const base = { userId: verdict.userId, upstreamId: parsed.requestId, described: null };
+  const { userId, delayMs } = verdict;
+  const base = { userId, delayMs, upstreamId: parsed.requestId, described: null };
   switch (parsed.kind) {
     case "announced":
       return { ...base, end: null, fingerprint: await announcedClaim() };

@@ -15,6 +15,7 @@ import { SECOND_MS, START_RETRY_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import type { InlineFile } from "../mirror/inline.ts";
 import type { EventFormat } from "../relay/event.ts";
+import { accountFor } from "../upstream/account.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 import { begun } from "./record.ts";
@@ -81,7 +82,20 @@ export async function quoteRequest(
   return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
 }
 
+/** A post under a plan that would rather not wait, while upstream is paused: refused before anything is reserved. */
+async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitWork): Promise<SubmitAnswer | null> {
+  // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
+  if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
+  const closure = await accountFor(env).paused();
+  if (closure === null) return null;
+  const detail = `Upstream is paused since ${new Date(closure.since).toISOString()}: ${closure.why}. Nothing was charged.`;
+  const retryAfterS = Math.max(1, Math.ceil((closure.probeAt - Date.now()) / SECOND_MS));
+  return { kind: "refused", refusal: refusal("upstream_paused", detail, { retryAfterS }), limits: [] };
+}
+
 async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> {
+  const paused = await refusedWhilePaused(env, work);
+  if (paused !== null) return paused;
   const requestId = env.TRACKER.newUniqueId().toString();
   const { credential, user, visitor, ip, tags, model, idempotencyKey, bodyHash } = work;
   const post = { credential, user, visitor, ip, tags, requestId, model, idempotencyKey, bodyHash };

@@ -86,6 +86,8 @@ export type CloseAnswer = { kind: "unstarted" | "started" };
 export interface WebhookReport {
   userId: string;
   upstreamId: string;
+  /** From fal's signature to its arrival. */
+  delayMs: number;
   /** Null when it carried no usable payload and the result has to be fetched. */
   end: UpstreamEnd | null;
   fingerprint: string;
@@ -105,6 +107,8 @@ export class RequestTracker extends DurableObject<Env> {
   readonly #live = new Set<string>();
   /** Turns that woke a try and that it has not used yet, by lease. */
   readonly #grants = new Map<string, Granted>();
+  /** How long after its signature the webhook was here that is being applied. */
+  #webhookDelayMs: number | null = null;
   /** Where the account last saw a held request, and when. */
   #place: { place: Place | null; at: number } = { place: null, at: 0 };
 
@@ -240,6 +244,7 @@ export class RequestTracker extends DurableObject<Env> {
     const record = this.#load();
     if (record === null || isDone(record.state)) return { kind: this.#wasStarted() ? "heard" : "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
+    this.#webhookDelayMs = report.delayMs;
     const known = await this.#isPinned(record, report.userId);
     if (!known) {
       const candidateId = upstreamId;
@@ -608,7 +613,7 @@ export class RequestTracker extends DurableObject<Env> {
     const { state } = step.record;
     // Told again with the settling, should this get lost. One that goes back to the line keeps its slot.
     if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
-      this.#tell(leaveAccount(this.env, state));
+      this.#tell(leaveAccount(this.env, state, this.#webhookDelayMs));
     }
     if (before?.state.revision !== step.record.state.revision) this.#unannounced = step.record.state.revision;
   }

@@ -6,6 +6,7 @@ import { DURATION_MODELS_MAX, PINNED_USERS_MAX } from "../limits.ts";
 import type { Sample } from "./durations.ts";
 import type { Waiter } from "./fair-queue.ts";
 import type { Health } from "./health.ts";
+import type { Notice } from "./notice.ts";
 import type { Slot } from "./turn-desk.ts";
 
 /** The last good key set: JWK `x` values, and when they were fetched (epoch ms). */
@@ -15,7 +16,7 @@ export interface StoredKeys {
 }
 
 /** One row per fact. */
-type FactName = "connection" | "webhooks_arrive" | "busy_until" | "closed_until" | "keys" | "notice";
+type FactName = "connection" | "webhooks_arrive" | "busy_until" | "closed_until" | "keys" | "notice" | "webhook_delay";
 
 export class AccountStore {
   readonly #sql: SqlStorage;
@@ -84,6 +85,25 @@ export class AccountStore {
 
   set keys(keys: StoredKeys) {
     this.#setFact("keys", JSON.stringify(keys));
+  }
+
+  /** How long after fal signed it the last webhook was here; null before the first. */
+  get webhookDelayMs(): number | null {
+    const text = this.#fact("webhook_delay");
+    return text === null ? null : Number(text);
+  }
+
+  set webhookDelayMs(ms: number) {
+    this.#setFact("webhook_delay", String(ms));
+  }
+
+  get notice(): Notice | null {
+    const text = this.#fact("notice");
+    return text === null ? null : (JSON.parse(text) as Notice);
+  }
+
+  set notice(notice: Notice | null) {
+    this.#setFact("notice", notice === null ? null : JSON.stringify(notice));
   }
 
   /** In the order they were pinned. */

@@ -28,6 +28,7 @@ import {
   probeStarted,
   succeeded,
 } from "./health.ts";
+import { type Notice, noticeOf, tellNotice } from "./notice.ts";
 import { isBusy, paceAfterWaking, windowMs } from "./pace.ts";
 import { type Asked, type Given, TurnDesk, type Wish } from "./turn-desk.ts";
 
@@ -42,6 +43,15 @@ export interface Told {
   probe: boolean;
 }
 
+/** `at`: epoch ms. */
+export interface LastFailure {
+  at: number;
+  sign: CallSign;
+  requestId: string;
+}
+
+const LAST_FAILURES_KEPT = 20;
+
 interface Surroundings {
   ctx: DurableObjectState;
   env: Env;
@@ -53,8 +63,11 @@ interface Surroundings {
 
 export class AccountTurns {
   readonly desk: TurnDesk;
+  /** The newest last. In memory: an account that woke has seen none. */
+  readonly lastFailures: LastFailure[] = [];
   readonly #around: Surroundings;
   #busyUntil: number;
+  #notice: Notice | null;
   #probing: Promise<void> | null = null;
   /** What the alarm is set to, as far as this instance knows. */
   #alarmAt: number | null = null;
@@ -63,6 +76,7 @@ export class AccountTurns {
     const { store, config } = around;
     this.#around = around;
     this.#busyUntil = store.busyUntil;
+    this.#notice = store.notice;
     const pace = { ...paceAfterWaking(config.UPSTREAM_RPS, now, this.#busyUntil), closedUntil: store.closedUntil };
     this.desk = new TurnDesk(pace, config.UPSTREAM_SLOTS);
     for (const waiter of store.waiting()) this.desk.queue.add(waiter);
@@ -119,6 +133,10 @@ export class AccountTurns {
 
   heard({ requestId, connection, sign, probe }: Told): void {
     this.desk.answered(requestId);
+    if (sign !== "ok") {
+      this.lastFailures.push({ at: Date.now(), sign, requestId });
+      this.lastFailures.splice(0, this.lastFailures.length - LAST_FAILURES_KEPT);
+    }
     if (connection !== null) {
       const health = this.desk.healthOf(connection);
       this.#setHealth(connection, healthAfter(health, sign, probe, Date.now()));
@@ -142,7 +160,7 @@ export class AccountTurns {
     this.#alarmAt = null;
     for (const gone of this.desk.dropGone(Date.now())) this.#around.store.dropWaiting(waiterName(gone));
     await this.#pump();
-    await Promise.all([this.probe(), this.#checkSlots()]);
+    await Promise.all([this.probe(), this.#checkSlots(), this.#tellNotice()]);
     await this.#pump();
   }
 
@@ -153,7 +171,8 @@ export class AccountTurns {
       closure === null || closure.why === "locked" ? [] : [closure.probeAt],
     );
     const slots = [...this.desk.slots.values()].map(({ checkedAt }) => checkedAt + this.#slotCheckMs());
-    const earliest = [...probes, ...slots].reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+    const notices = this.#notice === null ? [] : [this.#notice.dueAt];
+    const earliest = [...probes, ...slots, ...notices].reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
     const at = Math.max(now + 1, Math.min(earliest, this.desk.nextPumpAt(now) ?? earliest));
     if (!Number.isFinite(at) || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
     this.#alarmAt = at;
@@ -257,8 +276,28 @@ export class AccountTurns {
     if (before.closure === null && health.closure === null) return;
     this.#keepHealth(connection);
     if (before.closure?.why === health.closure?.why) return;
-    if (health.closure === null) logEvent("account.reopened", { reason: before.closure?.why ?? "" });
-    else logEvent("account.closed", { reason: health.closure.why });
+    const now = Date.now();
+    if (health.closure !== null) {
+      logEvent("account.closed", { reason: health.closure.why });
+      this.#owe(noticeOf("upstream.paused", health.closure, now));
+    } else if (before.closure !== null) {
+      logEvent("account.reopened", { reason: before.closure.why });
+      this.#owe(noticeOf("upstream.resumed", before.closure, now));
+    }
+  }
+
+  #owe(notice: Notice | null): void {
+    this.#notice = notice;
+    this.#around.store.notice = notice;
+  }
+
+  async #tellNotice(): Promise<void> {
+    const notice = this.#notice;
+    if (notice === null || notice.dueAt > Date.now()) return;
+    const teams = new Set([...this.desk.queue.all()].map(({ user }) => user.slice(0, user.indexOf("/"))));
+    const left = await tellNotice(this.#around.env, this.#around.config, notice, [...teams]);
+    // A newer one may have come meanwhile.
+    if (this.#notice?.id === notice.id) this.#owe(left);
   }
 
   #keepHealth(connection: string): void {

@@ -4,16 +4,16 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { type Config, type Env, requireConfig } from "../env.ts";
-import { GRANT_USE_MS, LOOKUP_RETRY_MS } from "../limits.ts";
+import { DURATIONS_SHOWN_MAX, GRANT_USE_MS, LIST_LIMIT_MAX, LOOKUP_RETRY_MS, SECOND_MS } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import type { RequestError, RequestState } from "../requests/types.ts";
 import { AccountStore } from "./account-store.ts";
-import { AccountTurns, notAfter, type Told } from "./account-turns.ts";
+import { AccountTurns, type LastFailure, notAfter, type Told } from "./account-turns.ts";
 import { createUpstreamClient } from "./client.ts";
 import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
 import { type Durations, durationsOf, withDuration } from "./durations.ts";
 import type { QueuedKind } from "./fair-queue.ts";
-import type { Closure } from "./health.ts";
+import { type Closure, isProbeDue } from "./health.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 import type { Given, Place } from "./turn-desk.ts";
 import { connectionMissing } from "./words.ts";
@@ -53,11 +53,31 @@ export type Grant =
   | { granted: false; reason: "wait"; retryAt: number; place: Place | null; durations: Durations | null }
   | { granted: false; reason: "refused"; error: RequestError };
 
+/** Times are epoch milliseconds. */
+export interface AccountOverview {
+  connection: string | null;
+  rps: number;
+  callsLastSecond: number;
+  /** The end of a pause after a 429. */
+  pausedUntil: number | null;
+  closure: Closure | null;
+  failuresInARow: number;
+  slots: { used: number; limit: number };
+  waiting: Record<QueuedKind, number>;
+  /** Those with most first. A user is "team/user", or "team/key". */
+  waitingByUser: { user: string; calls: number }[];
+  lastFailures: LastFailure[];
+  webhooks: { state: RequestState["webhooks"]; lastDelayMs: number | null };
+  durations: { model: string; durations: Durations | null }[];
+}
+
 /** A request that is no longer at fal. `ms`: from submit to end, where it ran to an end of its own. */
 export interface Leaving {
   requestId: string;
   model: string;
   ms: number | null;
+  /** From fal's signature of the webhook that told the end to its arrival; null where none did. */
+  webhookDelayMs: number | null;
 }
 
 /** JWK `x` values. `unavailable`: no set that may be trusted, so nothing can be verified now. */
@@ -123,8 +143,9 @@ export class UpstreamAccount extends DurableObject<Env> {
   }
 
   /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
-  async left({ requestId, model, ms }: Leaving): Promise<void> {
+  async left({ requestId, model, ms, webhookDelayMs }: Leaving): Promise<void> {
     if (!this.#turns.left(requestId) || ms === null) return;
+    if (webhookDelayMs !== null) this.#store.webhookDelayMs = webhookDelayMs;
     this.#store.keepDurations(model, withDuration(this.#store.durations(model), ms), Date.now());
   }
 
@@ -138,10 +159,35 @@ export class UpstreamAccount extends DurableObject<Env> {
     return models.map((model) => durationsOf(this.#store.durations(model)));
   }
 
-  /** Why submits cannot leave now; null while they can. */
+  /** Why submits cannot leave now; null while they can, and when one may try. */
   async paused(): Promise<Closure | null> {
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
-    return connection === null ? null : this.#turns.desk.healthOf(connection).closure;
+    if (connection === null) return null;
+    const health = this.#turns.desk.healthOf(connection);
+    return isProbeDue(health, Date.now()) ? null : health.closure;
+  }
+
+  /** What the operator sees of the account. */
+  async overview(): Promise<AccountOverview> {
+    const now = Date.now();
+    const { desk } = this.#turns;
+    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    return {
+      connection,
+      rps: this.#config.UPSTREAM_RPS,
+      callsLastSecond: desk.pace.turns.filter((at) => at > now - SECOND_MS && at <= now).length,
+      pausedUntil: desk.pace.closedUntil > now ? desk.pace.closedUntil : null,
+      closure: connection === null ? null : desk.healthOf(connection).closure,
+      failuresInARow: connection === null ? 0 : desk.healthOf(connection).failures,
+      slots: { used: connection === null ? 0 : desk.slotsUsed(connection), limit: this.#config.UPSTREAM_SLOTS },
+      waiting: desk.waitingByKind(),
+      waitingByUser: mostFirst(desk.queue.waitingByUser()).slice(0, LIST_LIMIT_MAX),
+      lastFailures: this.#turns.lastFailures,
+      webhooks: { state: this.#webhooks(), lastDelayMs: this.#store.webhookDelayMs },
+      durations: this.#store
+        .allDurations(DURATIONS_SHOWN_MAX)
+        .map(([model, sample]) => ({ model, durations: durationsOf(sample) })),
+    };
   }
 
   override async alarm(): Promise<void> {
@@ -270,4 +316,8 @@ export class UpstreamAccount extends DurableObject<Env> {
     logEvent("account.keys_fetched", { outcome: keys.length > 0 ? "stored" : "kept" });
     if (keys.length > 0) this.#store.keys = { keys, fetchedAt: Date.now() };
   }
+}
+
+function mostFirst(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {
+  return [...waiting].map(([user, calls]) => ({ user, calls })).sort((a, b) => b.calls - a.calls);
 }

@@ -72,9 +72,14 @@ export function isFault(reason: Trouble): boolean {
 }
 
 /** Tells the account that the request is no longer at fal. A look that was the first may have come long after the end. */
-export async function leaveAccount(env: Env, state: RequestState): Promise<void> {
+export async function leaveAccount(env: Env, state: RequestState, webhookDelayMs: number | null = null): Promise<void> {
   const { id, model, submittedAt, outputAt, endedBy, polls } = state;
   const ran = submittedAt !== null && outputAt !== null && (endedBy === "webhook" || endedBy === "poll");
   const part = endedBy === "poll" && polls <= 1 ? FIRST_LOOK_PART : 1;
-  await accountFor(env).left({ requestId: id, model, ms: ran ? (outputAt - submittedAt) * part : null });
+  await accountFor(env).left({
+    requestId: id,
+    model,
+    ms: ran ? (outputAt - submittedAt) * part : null,
+    webhookDelayMs,
+  });
 }

@@ -1,0 +1,40 @@
+// What the operator and the teams that wait are told of a closed connection: one owed event, kept until it was taken or given
+// up on. A newer one takes the place of an older one: only the present state is news. Imports relay, env (types), limits.
+
+import type { Config, Env } from "../env.ts";
+import { newId } from "../ids.ts";
+import { NOTICE_RETRY_MS } from "../limits.ts";
+import { logEvent } from "../log.ts";
+import { type OperatorEvent, tellOperator } from "../relay/operator.ts";
+import type { Closure } from "./health.ts";
+
+export interface Notice extends OperatorEvent {
+  /** Epoch ms. */
+  dueAt: number;
+  failures: number;
+}
+
+/** `closure` is what it is closed for, or was. Times in `data` are spelled as everywhere on the wire. */
+export function noticeOf(type: "upstream.paused" | "upstream.resumed", closure: Closure, now: number): Notice {
+  const data = { why: closure.why, since: new Date(closure.since).toISOString() };
+  return { id: newId("evt"), type, at: now, data, dueAt: now, failures: 0 };
+}
+
+/** One try; answers what is still owed. Teams have their own deliveries behind them, so one call each is enough. */
+export async function tellNotice(
+  env: Env,
+  config: Config,
+  notice: Notice,
+  teams: readonly string[],
+): Promise<Notice | null> {
+  const { type, data, failures } = notice;
+  if (type === "upstream.paused" && failures === 0) {
+    const telling = teams.map((team) => env.TEAM.getByName(team).noteEvent({ type, data }));
+    await Promise.allSettled(telling);
+  }
+  const answer = await tellOperator(config, notice, () => Date.now());
+  logEvent("account.notice_sent", { outcome: answer?.kind ?? "no_address", attempt: failures + 1 });
+  const wait = NOTICE_RETRY_MS[failures];
+  if (answer === null || answer.kind === "taken" || wait === undefined) return null;
+  return { ...notice, failures: failures + 1, dueAt: Date.now() + wait };
+}

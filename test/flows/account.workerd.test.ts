@@ -1,0 +1,135 @@
+// One account for many, in the real runtime: a locked account, slots that are all taken, turns and slots that got lost.
+
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../src/limits.ts";
+import {
+  account,
+  bindings,
+  call,
+  eventually,
+  evict,
+  exhaustPace,
+  freezeClocks,
+  interceptFetch,
+  introduceAccount,
+  passTime,
+  ring,
+  ringAccount,
+  runToEnd,
+  sandboxCalls,
+  Team,
+  upstreamCall,
+} from "../support/world.ts";
+
+const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
+
+let team: Team;
+beforeEach(async () => {
+  await freezeClocks();
+  team = await Team.create(undefined, ONE_LIMIT);
+  await introduceAccount(team);
+  await passTime(MINUTE_MS);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+async function upstreamView(): Promise<{
+  health: { state: string; why: string | null };
+  slots: { used: number };
+  waiting: { submit: number };
+}> {
+  const headers = { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` };
+  return (await call("/v1/admin/upstream", { headers })).json();
+}
+
+describe("an account that is locked for ten minutes", () => {
+  let locked = true;
+  const lockSubmits = () => {
+    locked = true;
+    interceptFetch((request, pass) => {
+      if (!locked || upstreamCall(request) !== "submit") return pass();
+      const detail = "User is locked. Reason: Exhausted balance.";
+      return Promise.resolve(Response.json({ detail }, { status: 403 }));
+    });
+  };
+
+  it("holds its requests, says why, charges nothing, and goes on by itself", async () => {
+    lockSubmits();
+    const first = await team.submit("first");
+    const second = await team.submit("second");
+    const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "locked" } };
+    expect([first, second]).toMatchObject([paused, paused]);
+    expect((await upstreamView()).health).toMatchObject({ state: "closed", why: "locked" });
+    for (let minute = 0; minute < 10; minute++) {
+      await passTime(MINUTE_MS);
+      await ring(first.id);
+    }
+    expect([await team.read(first.id), await team.read(second.id)]).toMatchObject([paused, paused]);
+    locked = false;
+    for (let minute = 0; minute < 3; minute++) {
+      await passTime(MINUTE_MS);
+      for (const { id } of [first, second]) await ring(id);
+    }
+    for (const { id } of [first, second]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    expect((await sandboxCalls()).counts.submit).toBe(3);
+    expect((await upstreamView()).health).toMatchObject({ state: "open", why: null });
+  });
+
+  it("refuses with 503 under a plan that would rather not wait, before anything is counted", async () => {
+    lockSubmits();
+    const held = await team.submit("finds it");
+    const impatient = await Team.create(undefined, { ...ONE_LIMIT, when_paused: "refuse" });
+    const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
+    const answer = await impatient.send<{ code: string }>("POST", "/v1/requests", body);
+    expect([answer.status, answer.body.code]).toEqual([503, "upstream_paused"]);
+    expect(await impatient.used()).toEqual([0]);
+    await team.cancel(held.id);
+    locked = false;
+  });
+});
+
+describe("a request that waits for its turn", () => {
+  it("is woken when it comes, though tracker and account were put out of memory meanwhile", async () => {
+    await exhaustPace();
+    const { id, stage, waiting } = await team.submit("a cat");
+    expect([stage, waiting]).toMatchObject(["held", { reason: "pace" }]);
+    await evict(id);
+    await evictDurableObject(account());
+    for (let n = 0; n < 4; n++) {
+      await passTime(2 * SECOND_MS);
+      await ring(id);
+    }
+    expect((await team.read(id)).stage).toBe("queued");
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  });
+});
+
+describe("a slot", () => {
+  it("is free once its request has ended", async () => {
+    const before = (await upstreamView()).slots.used;
+    const { id } = await team.submit("a cat");
+    expect((await upstreamView()).slots.used).toBe(before + 1);
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    await eventually(async () => expect((await upstreamView()).slots.used).toBe(before));
+  });
+
+  it("whose end was never heard of is found by asking its tracker", async () => {
+    const before = (await upstreamView()).slots.used;
+    const lost = bindings.TRACKER.newUniqueId().toString();
+    await runInDurableObject(account(), (_instance, state) => {
+      state.storage.sql.exec("INSERT INTO slots VALUES (?, 'conn', ?)", lost, Date.now());
+    });
+    await evictDurableObject(account());
+    await passTime(SLOT_CHECK_MS + SECOND_MS);
+    await ringAccount();
+    const left = await runInDurableObject(account(), (_instance, state) =>
+      state.storage.sql.exec("SELECT 1 FROM slots WHERE request_id = ?", lost).toArray(),
+    );
+    expect(left).toEqual([]);
+    expect((await upstreamView()).slots.used).toBeLessThanOrEqual(before);
+  });
+});
