@@ -72,7 +72,6 @@ describe("an admit that no start followed", () => {
     expect(await ringTeam(team)).toBe(true);
     expect(await team.used()).toEqual([0]);
     expect(await listed("open")).toEqual([]);
-    expect(await ringTeam(team)).toBe(false);
     expect(await trackerOf(id).start(startOf(id))).toEqual({ kind: "closed" });
     expect(await ring(id)).toBe(false);
     expect(await upstreamRequests()).toEqual([]);

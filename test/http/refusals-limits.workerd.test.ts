@@ -14,9 +14,17 @@ const PAGE = "https://app.example";
 const TAGS = { job: "7" };
 
 /** What is posted to a route that admits. */
-const EXAMPLES: Record<string, { path: string; body: unknown }> = {
-  "POST /v1/requests": { path: "/v1/requests", body: { model: MODEL, input: { prompt: "another cat" } } },
-  "POST /fal/queue/:model{.+}": { path: `/fal/queue/${MODEL}`, body: { prompt: "another cat" } },
+const NATIVE = { prompt: "another cat" };
+const EXAMPLES: Record<string, { path: string; body: unknown; headers?: Record<string, string> }> = {
+  "POST /v1/requests": { path: "/v1/requests", body: { model: MODEL, input: NATIVE } },
+  "POST /fal/queue/:model{.+}": { path: `/fal/queue/${MODEL}`, body: NATIVE },
+  "POST /fal/run/:model{.+}": { path: `/fal/run/${MODEL}`, body: NATIVE },
+  "POST /fal/run/:model{.+}/stream": { path: `/fal/run/${MODEL}/stream`, body: NATIVE },
+  "POST /fal/proxy": {
+    ...{ path: "/fal/proxy", body: NATIVE },
+    headers: { "x-fal-target-url": `https://queue.fal.run/${MODEL}` },
+  },
+  "POST /maton/fal-ai/:model{.+}": { path: `/maton/fal-ai/${MODEL}`, body: NATIVE },
 };
 
 type Scope = "team" | "key" | "user" | "visitor" | "ip" | "tag:job";
@@ -84,8 +92,8 @@ it("has an example for every route that admits, and for no other", () => {
 describe.each(LIMITS)("%s, used up", (_name, limit, status, code) => {
   it("refuse what would take more of them, and say which limit, how much of it and until when", async () => {
     const person = await overLimit(limit);
-    for (const { path, body } of Object.values(EXAMPLES)) {
-      const response = await call("POST", path, { ...person, body });
+    for (const { path, body, headers = {} } of Object.values(EXAMPLES)) {
+      const response = await call("POST", path, { ...person, body, headers: { ...person.headers, ...headers } });
       const problem = await json(response);
       // fal's clients know the code as `error_type`.
       expect([path, response.status, problem.code ?? problem.error_type]).toEqual([path, status, code]);
