@@ -1,0 +1,130 @@
+// `npm run bench:burst -- --shape equal`: 1,000 requests at once on one account of ten calls a second. Prints how many ended per
+// second, when each user's last one did, and what it cost of upstream, and writes it to docs/figures.md.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { launch, type Running } from "../scripts/launcher.ts";
+import { eventually, freePorts } from "../test/support/process.ts";
+import { provenance, table, writeSection } from "./figures.ts";
+
+const SHAPES = {
+  equal: { title: "Burst, 20 users", sizes: Array<number>(20).fill(50), prompt: "a cat" },
+  half: { title: "Burst, one user owns half", sizes: [500, ...Array<number>(10).fill(50)], prompt: "a cat" },
+  lost: { title: "Burst, webhooks lost", sizes: Array<number>(20).fill(50), prompt: "a cat sandbox:webhook-lost" },
+} as const;
+const RUN_MS = 2_000;
+const QUEUE_MS = 100;
+const PATIENCE_MS = 600_000;
+/** Posts under way at a time: a thousand sockets at once would measure the machine. */
+const POSTING = 50;
+
+const { values } = parseArgs({ options: { shape: { type: "string", default: "equal" } } });
+if (!Object.hasOwn(SHAPES, values.shape)) {
+  console.error(`--shape must be one of ${Object.keys(SHAPES).join(", ")}.`);
+  process.exit(2);
+}
+const { title, sizes, prompt } = SHAPES[values.shape as keyof typeof SHAPES];
+
+interface Ended {
+  user: string;
+  status: string;
+  endS: number;
+}
+
+const stateDir = mkdtempSync(join(tmpdir(), "sluice-burst-"));
+const [port = 0, sandboxPort = 0] = await freePorts(2);
+const running = await launch(
+  { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort), UPSTREAM_SLOTS: "1000" },
+  () => undefined,
+);
+try {
+  await sandbox(running, "PATCH", "settings", { run_ms: { image: RUN_MS }, queue_ms: { image: QUEUE_MS } });
+  // The first of an account proves fal's user and costs a call more.
+  await post(running, "first", "a cat");
+  await eventually("the first end", PATIENCE_MS, () => noneOpen(running));
+  const before = await sandbox<{ total: number }>(running, "GET", "calls");
+
+  const startedAt = Date.now();
+  const wanted = sizes.flatMap((count, n) => Array.from({ length: count }, () => `user-${n}`));
+  // Users take turns at the door, so that nobody is early by the order of a list.
+  const posts = wanted.map((user, n) => ({ user, n: n % 50 })).sort((a, b) => a.n - b.n);
+  const ids: { id: string; user: string }[] = [];
+  const posting = async () => {
+    for (let next = posts.shift(); next !== undefined; next = posts.shift()) {
+      ids.push({ id: await post(running, next.user, prompt), user: next.user });
+    }
+  };
+  await Promise.all(Array.from({ length: POSTING }, posting));
+  const postedS = (Date.now() - startedAt) / 1_000;
+  await eventually("every end", PATIENCE_MS, () => noneOpen(running));
+  const calls = await sandbox<{ total: number; rate_limited: number }>(running, "GET", "calls");
+  const ended: Ended[] = [];
+  for (const { id, user } of ids) {
+    const { status, completed_at } = await read<{ status: string; completed_at: string }>(
+      running,
+      `/v1/requests/${id}`,
+    );
+    ended.push({ user, status, endS: (Date.parse(completed_at) - startedAt) / 1_000 });
+  }
+  report(ended, postedS, calls.total - before.total, calls.rate_limited);
+} finally {
+  await running.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+function report(ended: readonly Ended[], postedS: number, calls: number, rateLimited: number): void {
+  const lastOf = new Map<string, number>();
+  for (const { user, endS } of ended) lastOf.set(user, Math.max(lastOf.get(user) ?? 0, endS));
+  const lasts = [...lastOf.values()].sort((a, b) => a - b);
+  const small = [...lastOf].filter(([user]) => user !== "user-0").map(([, endS]) => endS);
+  const allS = lasts.at(-1) ?? 0;
+  const round = (value: number) => Math.round(value * 100) / 100;
+  const completed = ended.filter(({ status }) => status === "COMPLETED").length;
+  const fairS = (11 * 50) / (10 / 1.05) + (RUN_MS + QUEUE_MS) / 1_000;
+  const rows: (string | number)[][] = [
+    ["completed", `${completed} of ${ended.length}`],
+    ["all were posted after, s", round(postedS)],
+    ["all had ended after, s", round(allS)],
+    ["ended per second", round(completed / allS)],
+    ["slowest user / median user", round(allS / (lasts[Math.floor(lasts.length / 2)] ?? 1))],
+    ["upstream calls per request", round(calls / ended.length)],
+    ["upstream 429", rateLimited],
+  ];
+  if (values.shape === "half") rows.push(["slowest small user / its fair time", round(Math.max(...small) / fairS)]);
+  const result = table(["figure", "measured"], rows);
+  console.log(result);
+  writeSection(title, `${provenance(`npm run bench:burst -- --shape ${values.shape}`)}\n\n${result}`);
+}
+
+async function noneOpen(of: Running): Promise<true | null> {
+  const { data } = await read<{ data: unknown[] }>(of, "/v1/requests?status=open&limit=1");
+  return data.length === 0 ? true : null;
+}
+
+async function post(of: Running, user: string, text: string): Promise<string> {
+  const body = { model: "fal-ai/flux/schnell", input: { prompt: text, image_size: "square" }, user };
+  const answer = await fetch(`${of.url}/v1/requests`, {
+    method: "POST",
+    headers: headersOf(of),
+    body: JSON.stringify(body),
+  });
+  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+async function read<T>(of: Running, path: string): Promise<T> {
+  const answer = await fetch(`${of.url}${path}`, { headers: headersOf(of) });
+  if (!answer.ok) throw new Error(`${path} was answered ${answer.status}`);
+  return (await answer.json()) as T;
+}
+
+function headersOf({ key }: Running): Record<string, string> {
+  return { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
+}
+
+async function sandbox<T>(of: Running, method: string, room: string, body?: unknown): Promise<T> {
+  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+  return (await (await fetch(`${of.sandboxUrl}/_sandbox/${room}`, init)).json()) as T;
+}
