@@ -18,6 +18,11 @@ export interface Try {
   leaseId: number;
 }
 
+/** Names one try among all of a record. */
+export function leaseOf({ name, leaseId }: Try): string {
+  return `${name}#${leaseId}`;
+}
+
 export function begun(input: StartInput): Step {
   const { state, orders, notes } = opened(input);
   return { record: { state, files: [], effects: withOrders([], orders) }, notes, ignored: null };
