@@ -203,14 +203,16 @@ export function sandboxCalls(): Promise<{ total: number; counts: Record<string, 
 }
 
 /** What the sandbox took: one entry per submit that came through. */
-export async function upstreamRequests(): Promise<
-  { request_id: string; status: string; calls: Record<string, number> }[]
-> {
-  const answer = await sandbox<{ requests: { request_id: string; status: string; calls: Record<string, number> }[] }>(
-    "GET",
-    "requests",
-  );
-  return answer.requests;
+export async function upstreamRequests(): Promise<UpstreamRequest[]> {
+  return (await sandbox<{ requests: UpstreamRequest[] }>("GET", "requests")).requests;
+}
+
+interface UpstreamRequest {
+  request_id: string;
+  status: string;
+  calls: Record<string, number>;
+  /** Names our request's id, where webhooks are on. */
+  webhook_url: string;
 }
 
 /** Where file `n` of the sandbox's only request lies at its CDN. */
