@@ -119,10 +119,8 @@ describe("a submit", () => {
   });
 
   it.each([
-    ["locked", 403, "upstream_locked"],
     ["submit-400", 400, "bad_request"],
     ["submit-422", 422, "missing"],
-    ["submit-401", 424, "upstream_refused"],
   ])(
     "that fal refuses at once (%s) is refused with %d, which no client takes for a reason to post again",
     async (word, status, type) => {
