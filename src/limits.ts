@@ -16,6 +16,8 @@ export const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;
 export const REQUEST_BODY_MAX_BYTES = 10 * 1024 * 1024;
 /** A result body (data URIs of sync_mode make them big). Held in memory once, under the byte semaphore. */
 export const RESULT_BODY_MAX_BYTES = 16 * 1024 * 1024;
+/** A result that is a file itself instead of JSON: kept as base64 until it is stored, which is then as long as the longest JSON. */
+export const RESULT_FILE_MAX_BYTES = 12 * 1024 * 1024;
 /** Upstream answers that are never results: submit, status, cancel, connections, JWKS. */
 export const UPSTREAM_REPLY_MAX_BYTES = 1024 * 1024;
 /** All buffers of an isolate together; objects of a class share its 128 MB. */

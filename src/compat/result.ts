@@ -1,10 +1,13 @@
 // What a result call answers: the model's output as it is, the failure's own code and body, or "still in progress".
-// fal replays a model's answer (fal.ai/docs/documentation/model-apis/inference/queue); so does this.
+// fal replays a model's answer (fal.ai/docs/documentation/model-apis/inference/queue); so does this, bytes included.
 
 import type { Config } from "../env.ts";
+import { ERRORS } from "../errors.ts";
+import { dataUriBytes, readDataUri } from "../mirror/data-uri.ts";
+import { outputKey } from "../mirror/keys.ts";
 import { type Failure, failureOf } from "../requests/fal-failure.ts";
 import { outputText } from "../requests/spell.ts";
-import type { RequestState, RequestView } from "../requests/types.ts";
+import type { RequestFile, RequestState, RequestView } from "../requests/types.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 
 /** Clients compare this to the letter (vercel/ai:packages/fal/src/fal-video-model.ts). */
@@ -14,7 +17,50 @@ const STILL_RUNNING = "Request is still in progress";
 export async function resultResponse(bucket: R2Bucket, config: Config, view: RequestView): Promise<Response> {
   const failure = failureOf(view.state);
   if (failure !== null) return failureResponse(failure, view.state);
-  return falJson(200, (await outputText(bucket, config, view)) ?? "null", headersOf(view.state));
+  const body = view.files.find(({ source }) => source.kind === "body");
+  if (body !== undefined) return fileResponse(bucket, config, view, body);
+  return falJson(200, await resultText(bucket, config, view), headersOf(view.state));
+}
+
+/** The output as JSON text, also where the model answered with a file: then it names the file. Rejects like `resultResponse`. */
+export async function resultText(bucket: R2Bucket, config: Config, view: RequestView): Promise<string> {
+  return (await outputText(bucket, config, view)) ?? "null";
+}
+
+/**
+ * An answer that was a file itself: its bytes, under the type that the model gave them. That type is not proven, but nothing opens
+ * this answer as a page: it takes a credential in a header.
+ */
+async function fileResponse(bucket: R2Bucket, config: Config, view: RequestView, file: RequestFile): Promise<Response> {
+  const { team, id } = view.state;
+  if (file.status === "deleted") {
+    const message = "The file that the model answered with was deleted.";
+    const error = { status: ERRORS.gone.status, detail: message, type: "gone", message, retryable: false };
+    return falErrorResponse(error, headersOf(view.state));
+  }
+  const headers = {
+    ...{ "Content-Type": file.claimedType ?? "application/octet-stream", "Cache-Control": "no-store" },
+    ...{ "X-Content-Type-Options": "nosniff" },
+    ...headersOf(view.state),
+  };
+  if (file.status !== "stored") return new Response(await bytesInPlace(bucket, config, view), { headers });
+  const object = await bucket.get(outputKey(team, id, file.n));
+  if (object === null) throw new Error("a stored file is not where it was put");
+  return new Response(object.body, { headers });
+}
+
+/** The bytes of a file that could not be stored: they stand in the output as a data URI. */
+async function bytesInPlace(bucket: R2Bucket, config: Config, view: RequestView): Promise<Uint8Array> {
+  const { url } = JSON.parse(await resultText(bucket, config, view)) as { url: string };
+  const uri = readDataUri(url);
+  if (uri === null) throw new Error("a kept payload is no data URI");
+  const bytes = new Uint8Array(uri.bytes);
+  let at = 0;
+  for (const slice of dataUriBytes(url, uri)) {
+    bytes.set(slice, at);
+    at += slice.length;
+  }
+  return bytes;
 }
 
 export function failureResponse(failure: Failure, state: RequestState, headers: Record<string, string> = {}): Response {

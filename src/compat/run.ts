@@ -2,6 +2,7 @@
 // going: it is paid for, and v1 lists it. `/stream` sends comments meanwhile and the final output as its one event.
 // Accepted loss: a model's partial outputs, because Maton has no road to fal.run.
 
+import type { Config } from "../env.ts";
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
 import { noSuchRequest } from "../http/no-such-request.ts";
@@ -10,8 +11,8 @@ import { faultName, logEvent } from "../log.ts";
 import { FAILED_FOR_GOOD, failureOf } from "../requests/fal-failure.ts";
 import { hasEnded, type RequestView } from "../requests/types.ts";
 import { hold } from "../requests/watch.ts";
-import { falErrorResponse } from "./refusal.ts";
-import { failureResponse, resultResponse } from "./result.ts";
+import { falErrorResponse, falJson } from "./refusal.ts";
+import { failureResponse, resultResponse, resultText } from "./result.ts";
 import { type CompatOutcome, type SubmitCall, startRun } from "./submit.ts";
 import { finalFailure } from "./words.ts";
 
@@ -19,7 +20,7 @@ import { finalFailure } from "./words.ts";
 export async function run(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
-  const answer = await finalAnswer(call, started.view);
+  const answer = await finalAnswer(call, started.view, resultResponse);
   if ("response" in answer)
     for (const [name, value] of Object.entries(started.headers)) answer.response.headers.set(name, value);
   return answer;
@@ -32,7 +33,7 @@ export async function run(call: SubmitCall, model: string, query: URLSearchParam
 export async function runStream(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
-  const answered = finalAnswer(call, started.view);
+  const answered = finalAnswer(call, started.view, eventResponse);
   const early = await Promise.race([answered, quiet()]);
   if (early !== null && !("response" in early && early.response.ok)) return early;
   const headers = { ...started.headers, ...EVENT_STREAM_HEADERS, "x-fal-request-id": started.view.state.id };
@@ -51,7 +52,11 @@ async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<stri
 }
 
 /** Waits for the end, however long, and answers it. From a paid start on nothing may become a 5xx: clients would pay twice. */
-async function finalAnswer(call: SubmitCall, started: RequestView): Promise<CompatOutcome> {
+async function finalAnswer(
+  call: SubmitCall,
+  started: RequestView,
+  respond: typeof resultResponse,
+): Promise<CompatOutcome> {
   const { env, caller } = call;
   const { id } = started.state;
   const viewer = viewerOf(caller);
@@ -62,13 +67,18 @@ async function finalAnswer(call: SubmitCall, started: RequestView): Promise<Comp
   const failure = failureOf(view.state);
   if (failure !== null) return { response: failureResponse(finalFailure(failure), view.state) };
   try {
-    return { response: await resultResponse(env.FILES, call.config(), view) };
+    return { response: await respond(env.FILES, call.config(), view) };
   } catch (fault) {
     logEvent("run.unread", { request: id, error: faultName(fault) });
     const message = `The run is done and its output is kept, but cannot be read just now: GET /v1/requests/${id} has it.`;
     const error = { status: FAILED_FOR_GOOD, detail: message, type: "storage_failed", message, retryable: false };
     return { response: falErrorResponse(error, { "x-fal-request-id": id }) };
   }
+}
+
+/** What an event can carry: an answer that was a file is named, because bytes are no text. */
+async function eventResponse(bucket: R2Bucket, config: Config, view: RequestView): Promise<Response> {
+  return falJson(200, await resultText(bucket, config, view));
 }
 
 function quiet(): Promise<null> {

@@ -1,9 +1,12 @@
-// Data URIs (RFC 2397): is this text one, how many bytes are in it, and the bytes in slices.
+// Data URIs (RFC 2397): is this text one, how many bytes are in it, and the bytes in slices; and bytes as one.
 // Pure; imports nothing. Decoding by slices means that a big one never lies in memory twice.
 
 /** The head: media type, parameters, the word base64, a comma. Only the type and the word matter here. */
 const HEAD = /^data:([a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+)?(?:;[a-z0-9_.-]+=[^;,\s]*)*(;base64)?,/i;
 const HEAD_MAX_CHARS = 200;
+const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}(?=;|\s|$)/i;
+/** Bytes encoded at a time: a multiple of 3, and few enough to be arguments of one call. */
+const SLICE_BYTES = 24 * 1024;
 /** Characters decoded at a time: a multiple of 4, so that base64 is never cut inside a group. */
 const SLICE_CHARS = 256 * 1024;
 
@@ -55,6 +58,16 @@ export function* dataUriBytes(text: string, uri: DataUri): Generator<Uint8Array>
       );
     }
   }
+}
+
+/** Bytes as a data URI. What is no plain media type is left out; its parameters always are. */
+export function dataUriOf(bytes: Uint8Array, contentType: string): string {
+  const type = MEDIA_TYPE.exec(contentType)?.[0] ?? "";
+  let base64 = "";
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    base64 += btoa(String.fromCharCode(...bytes.subarray(at, at + SLICE_BYTES)));
+  }
+  return `data:${type};base64,${base64}`;
 }
 
 /** A string of characters below 256, as bytes. */

@@ -4,6 +4,7 @@
 import { sha256Hex } from "../ids.ts";
 import { type JsonTree, parseTree, printTree, withValueAt } from "../json.ts";
 import { FILES_PER_REQUEST_MAX } from "../limits.ts";
+import { dataUriOf } from "../mirror/data-uri.ts";
 import { findFiles } from "../mirror/walk.ts";
 import type { FileSource, RequestError } from "./types.ts";
 
@@ -37,6 +38,25 @@ export async function describeOutput(
   for (const { path, n } of places) tree = withValueAt(tree, path, placeMark(requestId, n));
   const payloadText = files.some((file) => file.source.kind === "data") ? text : null;
   return { files, skipped, outputText: printTree(tree), payloadText, fingerprint };
+}
+
+/**
+ * An answer that is a file itself, read as an output of one file in fal's shape for files
+ * (fal-ai/fal:projects/fal/src/fal/toolkit/file/file.py). `contentType` is upstream's own word.
+ */
+export async function describeFile(
+  requestId: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  contentType: string,
+): Promise<DescribedOutput> {
+  const shape = (url: string): string => JSON.stringify({ url, content_type: contentType, file_size: bytes.length });
+  return {
+    files: [{ path: ["url"], source: { kind: "body" }, claimedType: contentType, claimedName: null }],
+    skipped: 0,
+    outputText: shape(placeMark(requestId, 0)),
+    payloadText: shape(dataUriOf(bytes, contentType)),
+    fingerprint: await fingerprintOf("output", await sha256Hex(bytes)),
+  };
 }
 
 /** Names the content of a terminal report, whichever road it came by. */

@@ -231,8 +231,11 @@ export interface DeliveryReport {
 export interface FileSource {
   /** Keys and indices from the root of the output, e.g. ["images", 0, "url"]. */
   path: (string | number)[];
-  /** A data URI's bytes stay in the payload text; `path` finds them. */
-  source: { kind: "url"; url: string } | { kind: "data" };
+  /**
+   * A data URI's bytes stay in the payload text; `path` finds them. So do those of an answer that was a file itself (`body`), and
+   * readers who get the model's answer as it was get these bytes.
+   */
+  source: { kind: "url"; url: string } | { kind: "data" } | { kind: "body" };
   /** Upstream's `content_type` and `file_name` beside the URL, where given. A hint, never trusted. */
   claimedType: string | null;
   claimedName: string | null;
@@ -252,9 +255,9 @@ export interface RequestFile extends FileSource {
   error: { code: ErrorCode; message: string } | null;
 }
 
-/** A data URI that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
+/** A data URI (or the whole answer) that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
 export function isShownInPlace(file: RequestFile): boolean {
-  return (file.status === "failed" || file.status === "pending") && file.source.kind === "data";
+  return (file.status === "failed" || file.status === "pending") && file.source.kind !== "url";
 }
 
 export interface StoredFile {

@@ -2,7 +2,7 @@
 // Nothing here calls, waits or reads a clock. Imports json, limits, words and the shape of a reply.
 
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../json.ts";
-import { LOGS_MAX_BYTES, METADATA_MAX_BYTES, RESULT_BODY_MAX_BYTES } from "../limits.ts";
+import { LOGS_MAX_BYTES, METADATA_MAX_BYTES } from "../limits.ts";
 import type { Permit } from "../net/buffers.ts";
 import type { RequestError } from "../requests/types.ts";
 import type { Reply } from "./reply.ts";
@@ -46,6 +46,8 @@ export type StatusAnswer =
 export type ResultAnswer =
   /** JSON text as upstream spelled it. The permit over it is the caller's to release. */
   | { kind: "output"; text: string; permit: Permit; billableUnits: string | null }
+  /** The answer is a file itself. The permit over its bytes is the caller's to release. */
+  | { kind: "file"; bytes: Uint8Array<ArrayBuffer>; contentType: string; permit: Permit; billableUnits: string | null }
   | { kind: "failed"; error: RequestError }
   | { kind: "canceled" }
   | { kind: "pending" }
@@ -186,10 +188,12 @@ export function probeAnswer(reply: Reply): ProbeAnswer {
 function successfulResult(reply: Extract<Reply, { status: number }>): ResultAnswer {
   const billableUnits = reply.headers.get("x-fal-billable-units");
   if (reply.kind === "unread") {
-    if (reply.why !== "not_text") {
-      return unstorable(`The result is larger than ${RESULT_BODY_MAX_BYTES} bytes, so it could not be kept.`, reply);
-    }
-    return unstorable("The model answered with bytes instead of JSON, which cannot be kept.", reply);
+    return reply.why === "too_large" ? unstorable(reply) : later(reply);
+  }
+  if (reply.kind === "bytes") {
+    const { bytes, contentType, permit } = reply;
+    if (bytes.length > 0) return { kind: "file", bytes, contentType, permit, billableUnits };
+    return { kind: "output", text: "null", permit, billableUnits };
   }
   // No model answers with a page; something between fal and us does.
   if (reply.body === undefined && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
@@ -200,10 +204,10 @@ function successfulResult(reply: Extract<Reply, { status: number }>): ResultAnsw
   return { kind: "output", text, permit: reply.permit, billableUnits };
 }
 
-function unstorable(message: string, { status }: { status: number }): ResultAnswer {
+function unstorable({ status, capBytes }: { status: number; capBytes: number }): ResultAnswer {
   const error: RequestError = {
     code: "storage_failed",
-    message,
+    message: `The result is larger than ${capBytes} bytes, so it could not be kept.`,
     detail: null,
     retryable: false,
     charged: "unknown",
@@ -225,7 +229,7 @@ function troubleOf(reply: Reply): Trouble {
   if (status === 401 || status === 403) return "key_refused";
   if (speaker === "maton" && (status === 400 || status === 404)) return "connection_missing";
   if (status >= 300 && status < 400) return "redirected";
-  return reply.kind === "unread" ? "unreadable" : "unexpected_answer";
+  return reply.kind === "read" ? "unexpected_answer" : "unreadable";
 }
 
 /** fal's 404, except an app's own for a path it does not have: that one is the model's answer. */

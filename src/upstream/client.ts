@@ -6,6 +6,7 @@ import {
   CANCEL_TIMEOUT_MS,
   CONNECTION_TIMEOUT_MS,
   RESULT_BODY_MAX_BYTES,
+  RESULT_FILE_MAX_BYTES,
   RESULT_TIMEOUT_MS,
   START_DEADLINE_MIN_S,
   STATUS_TIMEOUT_MS,
@@ -105,10 +106,10 @@ export function createUpstreamClient(config: Config): UpstreamClient {
       const reply = await exchange(
         `${gateway}/${requestPath(of)}`,
         { headers: headers(connection) },
-        { timeoutMs: RESULT_TIMEOUT_MS, capBytes: RESULT_BODY_MAX_BYTES },
+        { timeoutMs: RESULT_TIMEOUT_MS, capBytes: RESULT_BODY_MAX_BYTES, fileCapBytes: RESULT_FILE_MAX_BYTES },
       );
       const answer = resultAnswer(reply);
-      return answer.kind === "output" ? answer : released(reply, answer);
+      return answer.kind === "output" || answer.kind === "file" ? answer : released(reply, answer);
     },
 
     async cancel({ connection, ...of }) {
@@ -156,7 +157,7 @@ export function createUpstreamClient(config: Config): UpstreamClient {
 
 /** Gives the reply's bytes back once an answer that holds none of them is made. */
 function released<T>(reply: Reply, answer: T): T {
-  if (reply.kind === "read") reply.permit.release();
+  if (reply.kind === "read" || reply.kind === "bytes") reply.permit.release();
   return answer;
 }
 

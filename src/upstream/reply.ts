@@ -3,7 +3,7 @@
 
 import { type JsonTree, parseTree } from "../json.ts";
 import { RETRY_AFTER_MAX_MS } from "../limits.ts";
-import { discard, readTextCapped } from "../net/body.ts";
+import { discard, readCapped, readTextCapped } from "../net/body.ts";
 import type { Permit } from "../net/buffers.ts";
 import { type CallInit, callOut } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";
@@ -17,17 +17,23 @@ interface StatusLine {
 
 /**
  * `read`: `body` is undefined for text that is not JSON; the permit over `text` is the reader's to release.
- * `unread`: the status line is known, but the body is too large, broke off, or is no text at all.
+ * `bytes`: a success that is no text, of a call that takes such; the permit is the reader's to release as well.
+ * `unread`: the status line is known, but the body is larger than `capBytes`, broke off, or is no text and not wanted.
  * `failed`: nothing came back.
  */
 export type Reply =
   | (StatusLine & { kind: "read"; text: string; body: JsonTree | undefined; permit: Permit })
-  | (StatusLine & { kind: "unread"; why: "too_large" | "broken" | "not_text" })
+  | (StatusLine & { kind: "bytes"; bytes: Uint8Array<ArrayBuffer>; contentType: string; permit: Permit })
+  | (StatusLine & { kind: "unread"; why: "too_large"; capBytes: number })
+  | (StatusLine & { kind: "unread"; why: "broken" | "not_text" })
   | { kind: "failed"; reason: "timeout" | "network"; sent: "no" | "maybe" };
 
 export interface CallLimits {
   timeoutMs: number;
+  /** Of text. */
   capBytes: number;
+  /** Of what is no text; without it none is read. */
+  fileCapBytes?: number;
 }
 
 /** Calls and reads. Never throws; the time limit covers the body too. */
@@ -36,29 +42,39 @@ export async function exchange(url: string, init: CallInit, limits: CallLimits):
   if (outcome.kind === "failed") return outcome;
   const { response, end } = outcome;
   try {
-    return await readReply(response, limits.capBytes);
+    return await readReply(response, limits);
   } finally {
     end();
   }
 }
 
-async function readReply(response: Response, capBytes: number): Promise<Reply> {
+async function readReply(response: Response, { capBytes, fileCapBytes }: CallLimits): Promise<Reply> {
   const { status, headers } = response;
   const line: StatusLine = {
     status,
     headers,
     retryAfterMs: retryAfterMs(headers.get("retry-after"), Date.now(), RETRY_AFTER_MAX_MS),
   };
-  if (!isText(headers.get("content-type"))) {
+  const contentType = headers.get("content-type");
+  if (contentType === null || isText(contentType)) {
+    const read = await readTextCapped(response, capBytes);
+    if (read.kind !== "read") return unread(line, read.kind, capBytes);
+    return { kind: "read", ...line, text: read.text, body: parseTree(read.text)?.tree, permit: read.permit };
+  }
+  if (!response.ok || fileCapBytes === undefined) {
     discard(response);
     return { kind: "unread", ...line, why: "not_text" };
   }
-  const read = await readTextCapped(response, capBytes);
-  if (read.kind !== "read") return { kind: "unread", ...line, why: read.kind };
-  return { kind: "read", ...line, text: read.text, body: parseTree(read.text)?.tree, permit: read.permit };
+  const read = await readCapped(response, fileCapBytes);
+  if (read.kind !== "read") return unread(line, read.kind, fileCapBytes);
+  return { kind: "bytes", ...line, bytes: read.bytes, contentType, permit: read.permit };
 }
 
-/** A missing type counts as text: what is not JSON then shows itself at the parse. */
-function isText(contentType: string | null): boolean {
-  return contentType === null || /^\s*text\/|json|xml/i.test(contentType);
+function unread(line: StatusLine, why: "too_large" | "broken", capBytes: number): Reply {
+  return why === "broken" ? { kind: "unread", ...line, why } : { kind: "unread", ...line, why, capBytes };
+}
+
+/** A missing type counts as text too: what is not JSON then shows itself at the parse. */
+function isText(contentType: string): boolean {
+  return /^\s*text\/|json|xml/i.test(contentType);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dataUriBytes, readDataUri } from "../../src/mirror/data-uri.ts";
+import { dataUriBytes, dataUriOf, readDataUri } from "../../src/mirror/data-uri.ts";
 
 function decode(text: string): { type: string | null; bytes: Uint8Array } | null {
   const uri = readDataUri(text);
@@ -55,5 +55,18 @@ test("decodes large ones in slices without losing a byte at the seams", () => {
     expect(Math.max(...(slices ?? []).map((slice) => slice.length))).toBeLessThanOrEqual(256 * 1024);
     const expected = text.includes(",x") ? [0x78, ...bytes] : bytes;
     expect(slices && Buffer.concat(slices).equals(Buffer.from(expected))).toBe(true);
+  }
+});
+
+test.each([
+  ["a plain type", "image/png", "image/png"],
+  ["a type with parameters", "audio/pcm; rate=24000", "audio/pcm"],
+  ["no type at all", "bytes, I think", null],
+])("writes bytes with %s so that they are read back", (_name, contentType, type) => {
+  for (const length of [1, 2, 3, 24 * 1024, 24 * 1024 + 1, 100_000]) {
+    const bytes = Uint8Array.from({ length }, (_, i) => (i * 31) & 0xff);
+    const read = decode(dataUriOf(bytes, contentType));
+    expect(read?.type).toBe(type);
+    expect(read && Buffer.from(read.bytes).equals(bytes)).toBe(true);
   }
 });

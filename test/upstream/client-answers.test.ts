@@ -1,6 +1,6 @@
 // What the answers to status, result, cancel and the look-up of connections count as.
 import { describe, expect, test } from "vitest";
-import { LOGS_MAX_BYTES, RESULT_BODY_MAX_BYTES } from "../../src/limits.ts";
+import { FREE_BODY_BYTES, LOGS_MAX_BYTES, RESULT_BODY_MAX_BYTES, RESULT_FILE_MAX_BYTES } from "../../src/limits.ts";
 import {
   answerWith,
   answerWithStream,
@@ -13,6 +13,8 @@ import {
   MATON_404,
   MATON_500,
 } from "./client-support.ts";
+
+const MiB = 1024 * 1024;
 
 describe("status", () => {
   const ask = () => client.status({ ...following, logs: true });
@@ -107,19 +109,48 @@ describe("result", () => {
     expect((await output()).text).toBe(text);
   });
 
-  test("says that bytes could not be kept, without reading them", async () => {
+  test("gives an answer that is a file as its bytes, under a permit, with the type as written", async () => {
+    const bytes = Uint8Array.from({ length: FREE_BODY_BYTES + 1 }, (_, i) => i);
+    answerWithStream(new Blob([bytes]).stream(), 200, "audio/pcm; rate=24000");
+    const answer = await client.result(following);
+    if (answer.kind !== "file") throw new Error(JSON.stringify(answer));
+    expect(answer).toMatchObject({ contentType: "audio/pcm; rate=24000", permit: { bytes: bytes.length } });
+    expect(Buffer.from(answer.bytes).equals(Buffer.from(bytes))).toBe(true);
+    answer.permit.release();
+  });
+
+  test("keeps a file without a byte as null", async () => {
+    answerWith(200, "", { "content-type": "image/png" });
+    expect((await output()).text).toBe("null");
+  });
+
+  test.each([
+    ["says so", (bytes: number) => ({ "content-length": String(bytes) })],
+    ["does not say so", () => ({})],
+  ])("refuses a file that is too large and %s, and reads no more of it", async (_name, headers) => {
     let canceled = false;
     const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(MiB)),
       cancel() {
         canceled = true;
       },
     });
-    answerWithStream(body, 200, "image/png");
-    expect(await client.result(following)).toMatchObject({
+    const init = { headers: { "content-type": "image/png", ...headers(RESULT_FILE_MAX_BYTES + 1) } };
+    fetchSpy.mockImplementation(async () => new Response(body, init));
+    const answer = await client.result(following);
+    expect(answer).toMatchObject({
       kind: "failed",
       error: { code: "storage_failed", charged: "unknown", retryable: false },
     });
+    expect(answer.kind === "failed" && answer.error.message).toContain(`larger than ${RESULT_FILE_MAX_BYTES} bytes`);
     expect(canceled).toBe(true);
+  });
+
+  test("asks again after bytes that are no success, and after a file that broke off", async () => {
+    answerWith(502, "PNG", { "content-type": "image/png" });
+    expect(await client.result(following)).toMatchObject({ kind: "later", reason: "gateway_failed" });
+    answerWithStream(brokenBody(), 200, "image/png");
+    expect(await client.result(following)).toMatchObject({ kind: "later", reason: "unreadable" });
   });
 
   test("says that a result was too large", async () => {

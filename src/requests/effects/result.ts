@@ -1,10 +1,19 @@
 // The `fetch_result` effect: one authenticated result call, read, described and kept; also the proof of what somebody
 // only claimed (a candidate id, a webhook signed for a user id that is not pinned).
 
+import type { Config } from "../../env.ts";
 import { allowedHosts } from "../../mirror/hosts.ts";
 import { accountFor } from "../../upstream/account.ts";
+import type { ResultAnswer } from "../../upstream/answers.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
-import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../output.ts";
+import {
+  announcedClaim,
+  type DescribedOutput,
+  describeFile,
+  describeOutput,
+  errorFingerprint,
+  fingerprintOf,
+} from "../output.ts";
 import { keepDescribed } from "../texts.ts";
 import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
@@ -21,6 +30,7 @@ export async function runFetchResult(context: EffectContext, effect: Effect): Pr
   const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
   switch (result.kind) {
     case "output":
+    case "file":
       try {
         return await outputOutcome(context, state, upstreamId, result);
       } finally {
@@ -47,15 +57,24 @@ async function outputOutcome(
   context: EffectContext,
   state: RequestState,
   upstreamId: string,
-  result: { text: string; billableUnits: string | null },
+  result: Extract<ResultAnswer, { kind: "output" | "file" }>,
 ): Promise<EffectOutcome> {
   const { env, config } = context;
-  const described = await describeOutput(state.id, result.text, allowedHosts(config.FAL_MEDIA_HOSTS));
+  const described = await describe(config, state.id, result);
   if (described === null) return { kind: "failed", reason: "the result is not JSON", retryAfterMs: null, calls: 1 };
   const texts = await keepDescribed(env.FILES, state, described);
   const end: UpstreamEnd = { kind: "output", files: described.files, skipped: described.skipped };
   const outcome = await endOutcome(context, state, upstreamId, end, described.fingerprint, result.billableUnits);
   return { ...outcome, texts };
+}
+
+function describe(
+  config: Config,
+  id: string,
+  result: Extract<ResultAnswer, { kind: "output" | "file" }>,
+): Promise<DescribedOutput | null> {
+  if (result.kind === "file") return describeFile(id, result.bytes, result.contentType);
+  return describeOutput(id, result.text, allowedHosts(config.FAL_MEDIA_HOSTS));
 }
 
 /** The authenticated end. A stranger's claim that says the same proves that its user id is this account's, and that its webhooks arrive. */

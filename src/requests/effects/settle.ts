@@ -61,7 +61,7 @@ async function buyUnits(
   if (!turn.granted) return turn.outcome;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
   if (result.kind === "later") return troubled(context, result);
-  if (result.kind !== "output") return { units: null };
+  if (result.kind !== "output" && result.kind !== "file") return { units: null };
   result.permit.release();
   return { units: result.billableUnits };
 }
