@@ -346,6 +346,11 @@ const MIGRATIONS: readonly string[] = [
   -- A person's requests are listed, and forgotten, without a walk over everybody's.
   CREATE INDEX request_user ON request (user, created_at, id);
   `,
+  `
+  -- Uploads are listed newest first, everybody's and a user's. Files inside requests are not: they go with them.
+  CREATE INDEX upload_listed ON upload (created_at, id) WHERE request_id IS NULL;
+  CREATE INDEX upload_listed_of_user ON upload (user, created_at, id) WHERE request_id IS NULL AND user IS NOT NULL;
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

@@ -73,7 +73,9 @@ import type {
   Settled,
   SettleInput,
 } from "./types.ts";
+import { endUpload, findUpload, listUploads, type UploadListInput } from "./upload-list.ts";
 import { removeUploadBytes } from "./upload-removal.ts";
+import type { Upload } from "./upload-store.ts";
 import * as uploads from "./uploads.ts";
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
@@ -406,6 +408,28 @@ export class Team extends TeamWebhooks {
     );
   }
 
+  /** One page of the uploads, newest first. */
+  listUploads(input: UploadListInput): ReturnType<typeof listUploads> {
+    return this.#ask((now) => listUploads(this.#books.uploads, input, now));
+  }
+
+  upload(wish: { id: string; user: string | null }): ReturnType<typeof findUpload> {
+    return this.#ask((now) => findUpload(this.#books.uploads, wish, now));
+  }
+
+  /** Deletes an upload with its bytes. What R2 does not take out just now goes with the next alarm; its URLs are over at once. */
+  async deleteUpload(wish: { id: string; user: string | null }): Promise<{ kind: "deleted" } | Refused> {
+    const ended = this.#ask((now) => endUpload(this.#books.uploads, wish, now));
+    if (ended.kind === "refused") return ended;
+    await this.#arm();
+    try {
+      await this.#letGoOf(ended.upload);
+    } catch (fault) {
+      logEvent("upload.failed", { error: faultName(fault) });
+    }
+    return { kind: "deleted" };
+  }
+
   /** Which of these ids are still there, or still being removed: their bytes are theirs. */
   knownOf({ requests, uploads }: { requests: string[]; uploads: string[] }): { requests: string[]; uploads: string[] } {
     if (!this.#exists) return { requests: [], uploads: [] };
@@ -479,9 +503,13 @@ export class Team extends TeamWebhooks {
   async #letGoOfUploads(now: number): Promise<void> {
     for (const upload of this.#books.uploads.over(now, SWEEP_BATCH_ROWS)) {
       if (Date.now() - now > ALARM_BUDGET_MS) return;
-      await removeUploadBytes(this.env.FILES, upload);
-      this.#decide(undefined, (at) => uploads.forget(this.#books, upload.id, at));
+      await this.#letGoOf(upload);
     }
+  }
+
+  async #letGoOf(upload: Upload): Promise<void> {
+    await removeUploadBytes(this.env.FILES, upload);
+    this.#decide(undefined, (at) => uploads.forget(this.#books, upload.id, at));
   }
 
   /** The end of a removed team: from here on its object is one that nobody has ever made. */

@@ -2,6 +2,7 @@
 // came inside an input are rows too, so that one list knows every input file of a team. Rows in, types out; decides nothing.
 // Imports types. Every method is synchronous, so that callers can put several into one transaction.
 
+import type { ListPosition } from "./index-store.ts";
 import type { Take } from "./quota.ts";
 
 /** What the plan said when the upload was made; it holds for the upload whatever the plan says later. */
@@ -111,6 +112,20 @@ export class UploadStore {
       `SELECT expires_at FROM upload WHERE NOT EXISTS (${USES}) ORDER BY expires_at LIMIT 1`,
     );
     return row?.expires_at ?? null;
+  }
+
+  /** Uploads that are not over and came by themselves, newest first, after a position. `user` null: everybody's. */
+  page(user: string | null, after: ListPosition | null, limit: number, now: number): Upload[] {
+    const [ofUser, values] = user === null ? ["", []] : [" AND user = ?", [user]];
+    const [behind, position] =
+      after === null ? ["", []] : [" AND (created_at, id) < (?, ?)", [after.createdAt, after.id]];
+    const where = `request_id IS NULL AND NOT (${IS_OVER})${ofUser}${behind} ORDER BY created_at DESC, id DESC LIMIT ?`;
+    return this.#list(where, now, ...values, ...position, limit);
+  }
+
+  /** Whether an open request uses it. */
+  isUsed(id: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM upload_use WHERE upload_id = ? LIMIT 1", id).toArray().length > 0;
   }
 
   /** A user's uploads after `afterId`, by id; those inside requests too. */

@@ -1,25 +1,33 @@
-// POST /v1/uploads announces a file; PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
+// POST /v1/uploads announces a file, GET and DELETE look after it; PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
 // the permission: it needs no key and works from any page. Parses and answers; what happens is decided behind uploads/.
 
 import { type Context, Hono } from "hono";
 import * as z from "zod";
+import { askTeam } from "../access/team.ts";
 import type { Upload } from "../access/upload-store.ts";
-import { requireConfig } from "../env.ts";
+import { type Config, requireConfig } from "../env.ts";
 import { refusal } from "../errors.ts";
 import { parseFields } from "../fields.ts";
-import { FILE_NAME_MAX_CHARS, UPLOAD_PART_BYTES, UPLOAD_PARTS_FROM_BYTES, UPLOAD_PARTS_MAX } from "../limits.ts";
+import {
+  FILE_NAME_MAX_CHARS,
+  LIST_LIMIT_DEFAULT,
+  LIST_LIMIT_MAX,
+  UPLOAD_PART_BYTES,
+  UPLOAD_PARTS_FROM_BYTES,
+  UPLOAD_PARTS_MAX,
+} from "../limits.ts";
 import { readUploadPlace, type UploadAddress } from "../mirror/input-urls.ts";
 import { drain } from "../uploads/chunks.ts";
 import { fileUrl, openUpload } from "../uploads/open.ts";
 import { completeUpload, type NamedPart, receivePart } from "../uploads/parts.ts";
 import { receiveUpload } from "../uploads/receive.ts";
 import type { AppEnv } from "./app-env.ts";
-import { userFor } from "./auth.ts";
+import { userFor, viewerOf } from "./auth.ts";
 import { readJsonBody } from "./json-body.ts";
 import { noRoute, problemResponse } from "./problem.ts";
 import { submitHeaders } from "./request-schemas.ts";
 import { defineRoute, type Route } from "./route.ts";
-import { userSchema } from "./schemas.ts";
+import { listBody, userSchema } from "./schemas.ts";
 import { isoTime } from "./time.ts";
 
 const announced = z.object({
@@ -52,7 +60,7 @@ const announce = defineRoute({
   answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced } },
   errors: [
     ...(["invalid_request", "user_mismatch", "payload_too_large", "unsupported_media_type"] as const),
-    ...(["quota_exceeded", "rate_limited"] as const),
+    ...(["quota_exceeded", "rate_limited", "input_unreachable"] as const),
   ],
   async handle({ body, headers, caller, env, url }) {
     const acting = userFor(caller.user, body.user ?? headers["sluice-user"]);
@@ -85,7 +93,95 @@ const announce = defineRoute({
   },
 });
 
-export const uploadRoutes: readonly Route[] = [announce];
+const uploadBody = z.object({
+  id: z.string(),
+  status: z.enum(["pending", "stored"]).describe("pending: not all of its bytes have come."),
+  file_name: z.string(),
+  content_type: z.string().nullable(),
+  size: z.int().nullable().describe("Bytes; while pending as announced."),
+  sha256: z.string().nullable().describe("Null while pending, and for a file that came in parts."),
+  file_url: z.string().describe("For a model's input, once it is stored."),
+  user: z.string().nullable(),
+  created_at: z.iso.datetime(),
+  stored_at: z.iso.datetime().nullable(),
+  expires_at: z.iso
+    .datetime()
+    .describe("Until then bytes are taken; once stored, it is kept until then, and while an open request uses it."),
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/uploads",
+  summary: "List uploads, newest first",
+  access: "read",
+  query: z.looseObject({
+    user: z.string().optional(),
+    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+  }),
+  answers: { 200: { description: "A page of those that are not over.", schema: listBody(uploadBody) } },
+  errors: ["invalid_request", "user_mismatch"],
+  async handle({ query, caller, env, config, url }) {
+    const { cursor, limit } = query;
+    const listed = userFor(viewerOf(caller).user, query.user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
+    const page = await askTeam(env, caller.team, (team) => team.listUploads({ user: listed.user, cursor, limit }));
+    if (page.kind === "refused") return { refusal: page.refusal };
+    const uploads = page.data as Upload[];
+    const data = await Promise.all(uploads.map((upload) => uploadWire(config(), url.origin, caller.team, upload)));
+    return { status: 200, body: { data, next_cursor: page.nextCursor } };
+  },
+});
+
+const uploadId = z.object({ id: z.string().max(100) });
+
+const read = defineRoute({
+  method: "GET",
+  path: "/v1/uploads/:id",
+  summary: "Read what is known of an upload",
+  access: "read",
+  params: uploadId,
+  answers: { 200: { description: "The upload.", schema: uploadBody } },
+  errors: ["not_found"],
+  async handle({ params, caller, env, config, url }) {
+    const { user } = viewerOf(caller);
+    const known = await askTeam(env, caller.team, (team) => team.upload({ id: params.id, user }));
+    if (known.kind === "refused") return { refusal: known.refusal };
+    return { status: 200, body: await uploadWire(config(), url.origin, caller.team, known.upload as Upload) };
+  },
+});
+
+const remove = defineRoute({
+  method: "DELETE",
+  path: "/v1/uploads/:id",
+  summary: "Delete an upload with its bytes",
+  access: "run",
+  params: uploadId,
+  answers: { 204: { description: "Its URLs answer 410 from now on. What it counted on limits stays counted." } },
+  errors: ["not_found", "conflict"],
+  async handle({ params, caller, env }) {
+    const { user } = viewerOf(caller);
+    const answer = await askTeam(env, caller.team, (team) => team.deleteUpload({ id: params.id, user }));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
+  },
+});
+
+export const uploadRoutes: readonly Route[] = [announce, list, read, remove];
+
+async function uploadWire(
+  config: Config,
+  origin: string,
+  team: string,
+  upload: Upload,
+): Promise<z.input<typeof uploadBody>> {
+  const { id, name, contentType, bytes, sha256, user, createdAt, storedAt, expiresAt } = upload;
+  return {
+    ...{ id, status: storedAt === null ? "pending" : "stored", file_name: name, content_type: contentType },
+    ...{ size: bytes, sha256, file_url: await fileUrl(config, origin, { team, id, name }), user },
+    ...{ created_at: isoTime(createdAt), stored_at: storedAt === null ? null : isoTime(storedAt) },
+    expires_at: isoTime(expiresAt),
+  };
+}
 
 /** Mounted at `/uploads`. Expects what app.ts does before: a call id, a valid configuration, CORS and its preflight. */
 export const uploadTargets = new Hono<AppEnv>();

@@ -4,6 +4,7 @@
 import { askTeam } from "../access/team.ts";
 import type { ActingFor, Refused } from "../access/types.ts";
 import { type Config, type Env, requireConfig } from "../env.ts";
+import { refusal } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { inputPath, uploadPath } from "../mirror/input-urls.ts";
 import { uploadKey } from "../mirror/keys.ts";
@@ -35,8 +36,16 @@ export interface OpenedUpload {
   expiresAt: number;
 }
 
+const UNREACHABLE = refusal(
+  "input_unreachable",
+  "Models cannot fetch files from this Sluice: its operator has set no PUBLIC_URL.",
+  { hint: "Send the file inside the input as a data URI, or by a URL that is public, or have PUBLIC_URL set." },
+);
+
 export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {
   const config = requireConfig(env);
+  // Who is told of an upload would submit its URL, pay, and hear from the model that the file cannot be fetched.
+  if (config.PUBLIC_URL === undefined) return { kind: "refused", refusal: UNREACHABLE };
   const announced = announcedType(wish.contentType, wish.fileName);
   if (announced.kind === "refused") return announced;
   const contentType = announced.type;

@@ -11,7 +11,7 @@ import { type Refusal, refusal } from "../errors.ts";
 import { UPLOAD_PART_BYTES, UPLOAD_PART_MIN_BYTES, UPLOAD_PARTS_MAX, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
 import type { UploadAddress } from "../mirror/input-urls.ts";
 import { bodyChunks, type Chunks } from "./chunks.ts";
-import { BROKEN, type ReceiveAnswer, tried, withType } from "./receive.ts";
+import { BROKEN, finished, type ReceiveAnswer, tried, withType } from "./receive.ts";
 import { storePart } from "./store.ts";
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
@@ -75,7 +75,7 @@ export async function completeUpload(
   if (contentType === null || multipart === null) return refused(NOTHING_CAME);
   const completed = await tried(() => complete(env.FILES, upload, multipart, chosen, bytes));
   if (completed.kind === "refused") return completed;
-  return askTeam(env, team, (stub) => stub.finishUpload({ id, bytes, contentType, sha256: null }));
+  return finished(env, team, upload, { bytes, contentType, sha256: null });
 }
 
 /** The one multipart upload of a file; parts that come side by side agree on it. Null: the upload is over. */

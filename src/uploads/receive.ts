@@ -69,9 +69,21 @@ export async function receiveUpload(env: Env, address: UploadAddress, request: R
         await env.FILES.delete(upload.objectKey);
         return refused(shorter(bytes, upload.bytes));
       }
-      return askTeam(env, team, (stub) => stub.finishUpload({ id, bytes, contentType, sha256 }));
+      return finished(env, team, upload, { bytes, contentType, sha256 });
     }
   }
+}
+
+/** Books what lies in R2. Of an upload that was deleted meanwhile nothing stays. */
+export async function finished(
+  env: Env,
+  team: string,
+  { id, objectKey }: Upload,
+  came: { bytes: number; contentType: string; sha256: string | null },
+): Promise<ReceiveAnswer> {
+  const answer = await askTeam(env, team, (stub) => stub.finishUpload({ id, ...came }));
+  if (answer.kind === "refused") await env.FILES.delete(objectKey);
+  return answer;
 }
 
 /** The type of what comes, by its first bytes, which are still among the chunks. */

@@ -1,9 +1,20 @@
 // Files on their way into a model: uploads that an input names, and data URIs that it holds.
 
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createApp } from "../../src/app.ts";
 import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
 import { announce, aPng, fetched, send } from "../support/upload-calls.ts";
-import { bindings, freezeClocks, passTime, type RequestObject, runToEnd, sandbox, Team } from "../support/world.ts";
+import {
+  BASE,
+  bindings,
+  freezeClocks,
+  passTime,
+  type RequestObject,
+  runToEnd,
+  sandbox,
+  Team,
+} from "../support/world.ts";
 
 let team: Team;
 beforeEach(async () => {
@@ -154,6 +165,42 @@ describe("a data URI in an input", () => {
   });
 });
 
+describe("where no PUBLIC_URL is set", () => {
+  /** A call on a deployment that fal cannot reach. */
+  async function callUnreachable(
+    path: string,
+    body: unknown,
+    more: Record<string, string> = {},
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
+    const headers = { Authorization: `Bearer ${team.key}`, "Content-Type": "application/json", ...more };
+    const request = new Request(new URL(path, BASE), { method: "POST", headers, body: JSON.stringify(body) });
+    const context = createExecutionContext();
+    const answer = await createApp().fetch(request, { ...bindings, PUBLIC_URL: "" }, context);
+    const said = { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    await waitOnExecutionContext(context);
+    return said;
+  }
+
+  it("a data URI stays in the input, whatever its size, and nothing is stored", async () => {
+    const dataUri = `data:image/png;base64,${base64(aPng(200_000))}`;
+    const input = { prompt: "a cat", image_url: dataUri };
+    const { status, body } = await callUnreachable("/v1/requests", { model: MODEL, input });
+    expect(status).toBe(202);
+    expect((await sentInput()).image_url).toBe(dataUri);
+    expect(await storedKeys()).toEqual([]);
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, String(body.id));
+  });
+
+  it.each([
+    ["the API", "/v1/uploads", {}],
+    ["fal's proxy", "/fal/proxy", { "x-fal-target-url": "https://rest.fal.ai/storage/upload/initiate" }],
+  ])("an upload is refused before a byte is sent, in a sentence, by %s", async (_name, path, headers) => {
+    const refused = await callUnreachable(path, { file_name: "cat.png" }, headers);
+    expect(refused).toMatchObject({ status: 422, body: { detail: expect.stringContaining("PUBLIC_URL") } });
+  });
+});
+
 describe("an upload that an input names", () => {
   async function uploaded(bytes = aPng(20_000)): Promise<string> {
     const { upload_url, file_url } = await announce(team.key);
@@ -174,6 +221,19 @@ describe("an upload that an input names", () => {
     await passTime(2 * SECOND_MS);
     expect((await fetched(url)).status, "its days are over, but the request is open").toBe(200);
     await runToEnd(team, request.id);
+    expect((await fetched(url)).status).toBe(410);
+  });
+
+  it("cannot be deleted while the request is open, but afterwards", async () => {
+    const url = await uploaded();
+    const id = /upl_\w{20}/.exec(url)?.[0] ?? "";
+    const request = await submitted({ image_url: url });
+    const refused = await team.send("DELETE", `/v1/uploads/${id}`);
+    expect([refused.status, refused.body]).toMatchObject([409, { code: "conflict" }]);
+    expect((await fetched(url)).status).toBe(200);
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, request.id);
+    expect((await team.send("DELETE", `/v1/uploads/${id}`)).status).toBe(204);
     expect((await fetched(url)).status).toBe(410);
   });
 

@@ -88,6 +88,8 @@ beforeAll(async () => {
   // Ended, so that nothing of theirs changes by itself: not the state, not the sums.
   await Promise.all(requests.map((id) => untilEnded(own.key, id)));
   const deliveries = await Promise.all(requests.map((id) => untilDelivered(own.key, id)));
+  const file = { file_name: `${CANARY}.png`, user: "ada" };
+  const upload = await json(await call("POST", "/v1/uploads", { ...admin, body: file }));
   const url = "https://hooks.example/";
   const endpoint = await json(await call("POST", "/v1/webhooks", { ...admin, body: { url, description: CANARY } }));
   const filter = { endpoint: String(endpoint.id) };
@@ -97,7 +99,7 @@ beforeAll(async () => {
     ...{ team: own.team, adminKey: own.key, requests },
     ids: [
       ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", "forgotten", own.team],
-      ...[String(endpoint.id), String(replay.id), ...deliveries],
+      ...[String(endpoint.id), String(replay.id), String(upload.id), ...deliveries],
     ],
   };
 
@@ -144,7 +146,7 @@ async function belongings(): Promise<unknown> {
   const paths = [
     ...victim.requests.flatMap((id) => ["", "/timeline", "/deliveries"].map((part) => `/v1/requests/${id}${part}`)),
     ...["/v1/requests", "/v1/keys", "/v1/plans", "/v1/issuers", "/v1/users/ada", "/v1/team", "/v1/prices"],
-    ...["/v1/team/alerts", "/v1/webhooks", "/v1/usage?group_by=user,key,tag", "/v1/audit"],
+    ...["/v1/team/alerts", "/v1/webhooks", "/v1/usage?group_by=user,key,tag", "/v1/audit", "/v1/uploads"],
   ];
   const seen = await Promise.all(
     paths.map(async (path) => {
