@@ -166,8 +166,8 @@ describe("fal.subscribe", () => {
     const refused = await apiError(poor.subscribe(MODEL, { input: { prompt: "a cat" } }));
     expect([refused.status, refused.body.error_type]).toEqual([402, "quota_exceeded"]);
     const before = await sluice.gatewayCalls();
-    const locked = await apiError(fal.subscribe(MODEL, { input: { prompt: "a cat sandbox:locked" } }));
-    expect([locked.status, locked.message]).toEqual([403, expect.stringContaining("Exhausted balance")]);
+    const bad = await apiError(fal.subscribe(MODEL, { input: { prompt: "a cat sandbox:submit-400" } }));
+    expect([bad.status, bad.body.error_type]).toEqual([400, "bad_request"]);
     expect((await sluice.gatewayCalls()) - before).toBe(1);
   });
 });

@@ -58,7 +58,6 @@ const ACTS: Record<string, Act> = {
   "subscribe, streaming": subscribed("a cat", "streaming"),
   "refused by the model": subscribed("a cat sandbox:refused"),
   "the model's own error": subscribed("a cat sandbox:error500"),
-  "fal's account is locked": subscribed("a cat sandbox:locked"),
   "cancel of a running request": async (fal, states) => {
     const { request_id: requestId } = await fal.queue.submit(MODEL, { input: { prompt: "a cat sandbox:slow:20000" } });
     const onQueueUpdate = async ({ status }: { status: string }): Promise<void> => {
