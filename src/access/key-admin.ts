@@ -7,13 +7,19 @@ import { KEYS_PER_TEAM_MAX } from "../limits.ts";
 import type { Actor, KeyWish } from "./admin-types.ts";
 import type { Books } from "./books.ts";
 import { keyFault } from "./credentials.ts";
-import { shownPart } from "./keys.ts";
+import { type KeyKind, keyDigest, makeKey, shownPart } from "./keys.ts";
 import type { KeySummary, Refused } from "./types.ts";
 
 /** A key's text and the form of it that is stored. */
 export interface KeyText {
   text: string;
   digest: string;
+}
+
+/** A new text for a key of this team. */
+export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
+  const text = await makeKey(team, kind);
+  return { text, digest: await keyDigest(text) };
 }
 
 export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;

@@ -9,7 +9,7 @@ import { REPLAY_BATCH_ROWS, REPLAY_GAP_MS, SAFETY_ALARM_MS } from "../limits.ts"
 import type { Actor } from "./admin-types.ts";
 import type { Books } from "./books.ts";
 import { beginReplay } from "./delivery-desk.ts";
-import type { TeamRoom } from "./team-webhooks.ts";
+import type { TeamRoom } from "./team-room.ts";
 import type { Refused } from "./types.ts";
 import type { ReplayFilter, ReplayJob } from "./webhook-types.ts";
 

@@ -5,8 +5,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
 import type { Actor } from "./admin-types.ts";
-import type { BacklogPacer } from "./backlog-pacer.ts";
-import type { Books } from "./books.ts";
 import { beginReplay, deliveryReported, deliveryTarget } from "./delivery-desk.ts";
 import { listDeliveries } from "./delivery-list.ts";
 import {
@@ -27,6 +25,7 @@ import { summaryOf } from "./endpoints.ts";
 import { tellTeam } from "./event-desk.ts";
 import { readFeed } from "./feed.ts";
 import { beginReplayJob, cancelReplayJob, type ReplayJobAnswer, replayJobNow } from "./replay-jobs.ts";
+import type { TeamRoom } from "./team-room.ts";
 import type { Refused } from "./types.ts";
 import type {
   Delivery,
@@ -44,19 +43,6 @@ import type {
   ReplayRoad,
   TeamAttempt,
 } from "./webhook-types.ts";
-
-/** What all parts of the Team object share. */
-export interface TeamRoom {
-  books: Books;
-  pacer: BacklogPacer;
-  /** One decision in one transaction; `absent` where there is no such team. */
-  decide<T>(absent: T, decision: (now: number) => T): T;
-  /** The same, refused where there is no such team. */
-  ask<T>(decision: (now: number) => T): T | Refused;
-  /** One transaction of a team that is there. */
-  transact<T>(work: (now: number) => T): T;
-  arm(): Promise<void>;
-}
 
 export abstract class TeamWebhooks extends DurableObject<Env> {
   protected abstract readonly room: TeamRoom;

@@ -1,69 +1,39 @@
-// The Durable Object of one team: keys, plans, prices, quota ledger, request index, usage, audit. A thin shell that reads the
-// clock and wraps each decision in one transaction, so N submits at once never take more than the limits hold.
-// Knows trackers only through env's binding; its alarm asks them about requests that nobody has told the end of. The only
-// fetch is for issuers' keys.
+// The Durable Object of one team: its callers, their reservations, requests, usage and uploads, and its alarm. A thin shell that
+// reads the clock and wraps each decision in one transaction, so N submits at once never take more than the limits hold.
+// What those who run the team ask is in team-management.ts, webhooks are in team-webhooks.ts.
+// Knows trackers only through env's binding; its alarm asks them about requests that nobody has told the end of.
 
 import { type Env, requireConfig } from "../env.ts";
 import { ALARM_BUDGET_MS, OPEN_SWEEP_MS, SAFETY_ALARM_MS, SWEEP_BATCH_ROWS, UNSTARTED_SWEEP_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
 import { guardRules } from "../relay/rules.ts";
 import { askAgain } from "../stubs.ts";
-import type {
-  Actor,
-  Alerts,
-  AuditPage,
-  ChargeWord,
-  KeyWish,
-  NamedPlan,
-  NewKey,
-  PricesInForce,
-  TeamSummary,
-  UsageQuery,
-  UsageRow,
-  UserSummary,
-} from "./admin-types.ts";
+import type { Actor, KeyWish, NewKey, TeamSummary, UsageQuery, UsageRow } from "./admin-types.ts";
 import { actingAs, admit, limitsNow, quote } from "./admission.ts";
 import { BacklogPacer } from "./backlog-pacer.ts";
 import { type Books, openBooks } from "./books.ts";
 import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
-import { UNKNOWN_KEY } from "./credentials.ts";
 import { judgeEndpoints } from "./delivery-desk.ts";
 import { NOTHING_TOLD } from "./event-desk.ts";
 import { type IdentifyAnswer, identify } from "./identity.ts";
-import { countMint, IssuerKeyRing, putIssuer, removeIssuer } from "./issuer-desk.ts";
-import type { IssuerKeys } from "./issuer-keys.ts";
-import type { KeptIssuer } from "./issuer-store.ts";
-import type { Issuer } from "./issuers.ts";
-import { freezeKey, type KeyAnswer, type KeyText, makeTeamKey, revokeKey, rotateKey } from "./key-admin.ts";
-import { type KeyKind, keyDigest, makeKey, makeWebhookSecret } from "./keys.ts";
+import { keyText, makeTeamKey } from "./key-admin.ts";
+import { makeWebhookSecret } from "./keys.ts";
 import { sendDue } from "./outbox.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan } from "./plan.ts";
-import { type Price, type PriceTable, priceFor } from "./prices.ts";
-import { type Removal, WHOLE_TEAM } from "./removal-store.ts";
-import { carryOutRemovals, subjectOf } from "./removals.ts";
+import { carryOutRemovals } from "./removals.ts";
 import { runReplayJob } from "./replay-jobs.ts";
 import { listRequests } from "./request-list.ts";
-import { release, settle, settleByWord } from "./settlement.ts";
-import {
-  alertsOf,
-  choosePlan,
-  forgetUser,
-  freezeTeam,
-  freezeUser,
-  putAlerts,
-  putPlan,
-  putPrices,
-  userSummary,
-} from "./team-admin.ts";
-import { orderTeamRemoval, removeTeam } from "./team-removal.ts";
+import { release, settle } from "./settlement.ts";
+import { putPlan } from "./team-admin.ts";
+import { TeamManagement } from "./team-management.ts";
+import { removeTeam } from "./team-removal.ts";
+import { REFUSED, type TeamRoom } from "./team-room.ts";
 import { hasTables, migrate } from "./team-schema.ts";
-import { type TeamRoom, TeamWebhooks } from "./team-webhooks.ts";
 import type {
   ActingFor,
   AdmitAnswer,
   AdmitInput,
   Credential,
-  KeySummary,
   ListAnswer,
   ListInput,
   Me,
@@ -88,21 +58,17 @@ export function askTeam<T>(env: Env, teamId: string, ask: (team: DurableObjectSt
   return askAgain(() => teamFor(env, teamId), ask);
 }
 
-/** What everybody is told by a team that does not exist. */
-const REFUSED: Refused = { kind: "refused", refusal: UNKNOWN_KEY };
-
 const FIRST_KEY: KeyWish = {
   ...{ kind: "secret", name: "First key", scopes: ["run", "read", "admin"], expiresAt: null },
   ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
 };
 
-export class Team extends TeamWebhooks {
+export class Team extends TeamManagement {
   readonly #books: Books;
   /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
   #exists: boolean;
   /** When the alarm rings, as far as this instance has set or seen it. */
   #armedFor: number | null = null;
-  readonly #issuerKeys = new IssuerKeyRing();
   protected override readonly room: TeamRoom;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -217,156 +183,6 @@ export class Team extends TeamWebhooks {
 
   usage(query: UsageQuery): UsageRow[] {
     return this.#exists ? this.#books.usage.sums(query) : [];
-  }
-
-  // --- Administration --------------------------------------------------------------------------------------------
-
-  /** Makes a key and tells its text, this once. */
-  async createKey(wish: KeyWish, by: Actor): Promise<{ kind: "created"; key: KeySummary; secret: string } | Refused> {
-    if (!this.#exists) return REFUSED;
-    const text = await keyText(this.#books.team.team().id, wish.kind);
-    const made = this.#ask((now) => makeTeamKey(this.#books, wish, text, by, now));
-    return made.kind === "refused" ? made : { kind: "created", key: made.key, secret: text.text };
-  }
-
-  /** Gives a key another text and tells it, this once. The old one works for `overlapS` more. */
-  async rotateKey(id: string, overlapS: number, by: Actor): Promise<{ kind: "rotated"; key: NewKey } | Refused> {
-    if (!this.#exists) return REFUSED;
-    const text = await keyText(this.#books.team.team().id, this.#books.keys.byId(id)?.kind ?? "secret");
-    const made = this.#ask((now) => rotateKey(this.#books, id, text, overlapS, by, now));
-    return made.kind === "refused" ? made : { kind: "rotated", key: { id, secret: text.text } };
-  }
-
-  listKeys(): KeySummary[] {
-    return this.#exists ? this.#books.keys.all() : [];
-  }
-
-  revokeKey(id: string, by: Actor): KeyAnswer {
-    return this.#ask((now) => revokeKey(this.#books, id, by, now));
-  }
-
-  freezeKey(id: string, frozen: boolean, by: Actor): KeyAnswer {
-    return this.#ask((now) => freezeKey(this.#books, id, frozen, by, now));
-  }
-
-  /** The team; null when it does not exist. */
-  summary(): TeamSummary | null {
-    return this.#exists ? this.#books.team.team() : null;
-  }
-
-  freezeTeam(frozen: boolean, by: Actor): TeamSummary | null {
-    return this.#decide<TeamSummary | null>(null, (now) => freezeTeam(this.#books, frozen, by, now));
-  }
-
-  /** Removes the team with all that it stored. Null: there is no such team. Again: how far it is. */
-  async remove(by: Actor): Promise<Removal | null> {
-    const removal = this.#decide<Removal | null>(null, (now) => orderTeamRemoval(this.#books, by, now));
-    if (removal !== null) await this.#arm();
-    return removal;
-  }
-
-  /** How far the removal of the team is; null when none was ordered, or nothing of the team is left. */
-  removal(): Removal | null {
-    return this.#exists ? this.#books.removals.removal(WHOLE_TEAM) : null;
-  }
-
-  putPlan(name: string, plan: Plan, by: Actor): void {
-    this.#decide(undefined, (now) => putPlan(this.#books, name, plan, by, now));
-  }
-
-  listPlans(): NamedPlan[] {
-    return this.#exists ? this.#books.team.plans() : [];
-  }
-
-  choosePlan(name: string, by: Actor): { kind: "chosen"; team: TeamSummary } | Refused {
-    return this.#ask((now) => choosePlan(this.#books, name, by, now));
-  }
-
-  /** Price tables, the one in force first. */
-  prices(limit: number): PricesInForce[] {
-    return this.#exists ? this.#books.prices.history(limit) : [];
-  }
-
-  /** What these models cost, in their order; null where the table has no price. */
-  pricesOf(models: string[]): (Price | null)[] {
-    if (!this.#exists) return [];
-    const table = this.#books.prices.current();
-    return models.map((model) => priceFor(table, model));
-  }
-
-  putPrices(table: PriceTable, by: Actor): void {
-    this.#decide(undefined, (now) => putPrices(this.#books, table, by, now));
-  }
-
-  user(user: string): UserSummary | null {
-    return this.#decide<UserSummary | null>(null, (now) => userSummary(this.#books, user, now));
-  }
-
-  freezeUser(user: string, frozen: boolean, by: Actor): UserSummary | null {
-    return this.#decide<UserSummary | null>(null, (now) => freezeUser(this.#books, user, frozen, by, now));
-  }
-
-  /** Takes a user out of the books; their requests are removed by alarm. Again: also what came since. */
-  async forgetUser(user: string, by: Actor): Promise<Removal | null> {
-    if (!this.#exists) return null;
-    const subject = await subjectOf(this.#books.team.team().id, user);
-    const removal = this.#decide<Removal | null>(null, (now) => forgetUser(this.#books, user, subject, by, now));
-    await this.#arm();
-    return removal;
-  }
-
-  /** How far the forgetting of a user is; null when there was none, or none lately. */
-  async userRemoval(user: string): Promise<Removal | null> {
-    return this.#exists ? this.#books.removals.removal(await subjectOf(this.#books.team.team().id, user)) : null;
-  }
-
-  /** Somebody's word on a charge that nobody could judge. */
-  settleByWord(word: ChargeWord, by: Actor): Settled | Refused {
-    return this.#ask((now) => settleByWord(this.#books, word, by, now));
-  }
-
-  alerts(): Alerts {
-    return this.#decide({ percents: [], latest: [] }, () => alertsOf(this.#books));
-  }
-
-  putAlerts(percents: number[], by: Actor): void {
-    this.#decide(undefined, (now) => putAlerts(this.#books, percents, by, now));
-  }
-
-  audit(before: number | null, limit: number): AuditPage {
-    return this.#exists ? this.#books.audit.page(before, limit) : { data: [], nextBefore: null };
-  }
-
-  /** An admin changed something of the deployment's, which this team's audit remembers. */
-  noteChange(action: "connection.created" | "connection.deleted", target: string, by: Actor): void {
-    if (this.#exists) this.#books.audit.note(by, action, target, {}, Date.now());
-  }
-
-  // --- Issuers and exchanges -------------------------------------------------------------------------------------
-
-  issuers(): KeptIssuer[] {
-    return this.#exists ? this.#books.issuers.all() : [];
-  }
-
-  putIssuer(issuer: Issuer, by: Actor): { kind: "kept" } | Refused {
-    this.#issuerKeys.forget(issuer);
-    return this.#ask((now) => putIssuer(this.#books, issuer, by, now));
-  }
-
-  removeIssuer(name: string, by: Actor): { kind: "removed" } | Refused {
-    return this.#ask((now) => removeIssuer(this.#books, name, by, now));
-  }
-
-  /** An issuer's keys, asked for first when that is due. Null: there are none. */
-  async issuerKeys({ name, unknownKey }: { name: string; unknownKey: boolean }): Promise<IssuerKeys | null> {
-    if (!this.#exists) return null;
-    const rules = { allowHosts: requireConfig(this.env).RELAY_ALLOW_HOSTS, ownHosts: [] };
-    return this.#issuerKeys.keys(this.#books, name, unknownKey, rules);
-  }
-
-  /** Counts one exchange of a publishable key by an address, or refuses it. */
-  countMint(exchange: { keyId: string; ip: string }): { kind: "counted" } | Refused {
-    return this.#ask((now) => countMint(this.#books, exchange, now));
   }
 
   // --- Uploads ---------------------------------------------------------------------------------------------------
@@ -574,9 +390,4 @@ export class Team extends TeamWebhooks {
     this.#armedFor = due;
     await this.ctx.storage.setAlarm(due);
   }
-}
-
-async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
-  const text = await makeKey(team, kind);
-  return { text, digest: await keyDigest(text) };
 }

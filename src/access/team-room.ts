@@ -1,0 +1,22 @@
+// What the parts of the Team object share: its books, and how one decision becomes one transaction. Team itself fills it in.
+
+import type { BacklogPacer } from "./backlog-pacer.ts";
+import type { Books } from "./books.ts";
+import { UNKNOWN_KEY } from "./credentials.ts";
+import type { Refused } from "./types.ts";
+
+/** What everybody is told by a team that does not exist. */
+export const REFUSED: Refused = { kind: "refused", refusal: UNKNOWN_KEY };
+
+/** What all parts of the Team object share. */
+export interface TeamRoom {
+  books: Books;
+  pacer: BacklogPacer;
+  /** One decision in one transaction; `absent` where there is no such team. */
+  decide<T>(absent: T, decision: (now: number) => T): T;
+  /** The same, refused where there is no such team. */
+  ask<T>(decision: (now: number) => T): T | Refused;
+  /** One transaction of a team that is there. */
+  transact<T>(work: (now: number) => T): T;
+  arm(): Promise<void>;
+}
