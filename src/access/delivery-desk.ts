@@ -11,6 +11,7 @@ import type { Books } from "./books.ts";
 import { checkAt, heard, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoints.ts";
 import { tellTeam } from "./event-desk.ts";
+import { isUnderWay } from "./outbox-store.ts";
 import type {
   Delivery,
   DeliveryReport,
@@ -49,21 +50,25 @@ export function deliveryReported(books: Books, report: DeliveryReport): void {
   const delivery = books.deliveries.byId(report.deliveryId);
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
   books.deliveries.report(report);
+  // Without a new try it says how the delivery stands after all: a replay that came to nothing.
+  if (delivery.attempts === report.attempts) return;
   const endpoint = delivery.endpointId === null ? null : books.endpoints.byId(delivery.endpointId);
   if (endpoint !== null && endpoint.disabled === null) noteHealth(books, endpoint, delivery, report);
 }
 
 /**
  * What a report says about the endpoint. Tests say nothing, and a failure to tell of failing endpoints none that would be told
- * of again. A `gone` without the receiver's own word is our doing.
+ * of again. Nor does a replay that fails: somebody tries something out, and what failed before was counted then. A `gone`
+ * without the receiver's own word is our doing.
  */
-function noteHealth(books: Books, endpoint: Endpoint, before: Delivery, { outcome, status, at }: DeliveryReport): void {
-  const isWish = outcome === "gone" && status === GONE_STATUS;
+function noteHealth(books: Books, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
+  const { outcome, status, at } = report;
   const isQuiet = before.eventType === TEST_EVENT_TYPE || before.eventType === NOTICE_TYPE;
-  if (isWish) disable(books, endpoint, "gone", at);
+  if (status === GONE_STATUS) disable(books, endpoint, "gone", at);
+  else if (report.failedReplay && before.attempts > 0) return;
   else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
   else {
-    const failed = before.state === "failing" ? "failed_again" : "failed";
+    const failed = before.attempts > 0 ? "failed_again" : "failed";
     const health = heard(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
     books.endpoints.setHealth(endpoint.id, health, checkAt(health));
   }
@@ -151,10 +156,12 @@ export function beginReplay(
       return { kind: "refused", refusal: refusal("conflict", detail, hint === undefined ? {} : { hint }) };
     }
   }
-  books.deliveries.reopen(deliveryId, replayId, now);
   if (replayId === null) books.audit.note(by, "delivery.replayed", deliveryId, {}, now);
+  const row = delivery.requestId === null ? books.outbox.byId(deliveryId) : null;
+  // A try that is under way does as well: what it comes to is told as ever.
+  if (row !== null && isUnderWay(row, now)) return { kind: "sent" };
+  books.deliveries.reopen(deliveryId, replayId, now);
   if (delivery.requestId !== null) return { kind: "tracker", requestId: delivery.requestId };
-  const row = books.outbox.byId(deliveryId);
   // What is owed anyway is only hastened: its schedule goes on.
   if (row !== null) books.outbox.put({ ...row, dueAt: now, replay: row.dueAt === null || row.replay });
   return { kind: "sent" };

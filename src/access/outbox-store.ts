@@ -1,7 +1,7 @@
 // The SQL of the deliveries that Team sends itself: what is owed, under leases, and what each try came to. A row without a due
 // time is done; it keeps the body for a replay. Imports types. Every method is synchronous.
 
-import type { TeamAttempt } from "./webhook-types.ts";
+import type { TeamAttempt, TeamDeliveryLog } from "./webhook-types.ts";
 
 /** A delivery of an event of the team, as it is sent. */
 export interface OutboxRow {
@@ -16,6 +16,11 @@ export interface OutboxRow {
   replay: boolean;
   /** While a try runs: until when it is believed to. */
   leaseUntil: number | null;
+}
+
+/** Whether a try of it is believed to be running. */
+export function isUnderWay({ dueAt, leaseUntil }: Pick<OutboxRow, "dueAt" | "leaseUntil">, now: number): boolean {
+  return dueAt !== null && leaseUntil !== null && leaseUntil > now;
 }
 
 type Row = {
@@ -83,8 +88,20 @@ export class OutboxStore {
     this.#sql.exec("INSERT INTO attempt (delivery_id, at, attempt) VALUES (?, ?, ?)", deliveryId, at, text);
   }
 
+  /** As readers get it. */
+  log(deliveryId: string, now: number): TeamDeliveryLog {
+    const row = this.byId(deliveryId);
+    const nextAt = row === null || isUnderWay(row, now) ? null : row.dueAt;
+    return { body: row?.body ?? null, nextAt, tries: this.#attempts(deliveryId) };
+  }
+
+  /** Whether a receiver has taken it at any try. */
+  wasTaken(deliveryId: string): boolean {
+    return this.#attempts(deliveryId).some(({ kind }) => kind === "taken");
+  }
+
   /** Oldest first. */
-  attempts(deliveryId: string): TeamAttempt[] {
+  #attempts(deliveryId: string): TeamAttempt[] {
     return this.#sql
       .exec<{ attempt: string }>("SELECT attempt FROM attempt WHERE delivery_id = ? ORDER BY seq", deliveryId)
       .toArray()

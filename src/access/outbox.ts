@@ -72,7 +72,7 @@ function take({ books, pacer }: Mailroom, now: number): Taken | null {
     const target = deliveryTarget(books, pacer, row.deliveryId, now);
     if (target.kind === "gone") {
       books.outbox.put({ ...row, dueAt: null, leaseUntil: null });
-      report(books, row, { outcome: "gone", status: null, category: target.reason, at: now }, 0);
+      report(books, row, { outcome: "gone", status: null, category: target.reason, failedReplay: false, at: now }, 0);
     } else if (target.notBefore !== null) {
       books.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
     } else {
@@ -104,7 +104,10 @@ function conclude(books: Books, row: OutboxRow, answer: DeliverAnswer, now: numb
   const failures = row.failures + (answer.kind === "taken" ? 0 : 1);
   books.outbox.put({ ...row, dueAt: next.at, failures, leaseUntil: null, replay: row.replay && next.at !== null });
   const { status, category } = answer;
-  report(books, row, { outcome, status, category, at: now }, 1);
+  const failedReplay = row.replay && answer.kind !== "taken";
+  // What was taken once, was.
+  const stands = failedReplay && books.outbox.wasTaken(row.deliveryId) ? "delivered" : outcome;
+  report(books, row, { outcome: stands, status, category, failedReplay, at: now }, 1);
   return outcome;
 }
 

@@ -41,7 +41,7 @@ import type {
   ReplayFilter,
   ReplayJob,
   ReplayRoad,
-  TeamAttempt,
+  TeamDeliveryLog,
 } from "./webhook-types.ts";
 
 export abstract class TeamWebhooks extends DurableObject<Env> {
@@ -170,9 +170,10 @@ export abstract class TeamWebhooks extends DurableObject<Env> {
     return this.room.ask((now) => cancelReplayJob(this.room.books, id, by, now));
   }
 
-  /** Tries at a delivery that Team sends itself, oldest first; those of a request's end are with its tracker. */
-  deliveryAttempts(deliveryId: string): TeamAttempt[] {
-    return this.room.decide<TeamAttempt[]>([], () => this.room.books.outbox.attempts(deliveryId));
+  /** What Team has sent itself of a delivery; that of a request's end is with its tracker. */
+  deliveryLog(deliveryId: string): TeamDeliveryLog {
+    const nothing: TeamDeliveryLog = { body: null, nextAt: null, tries: [] };
+    return this.room.decide(nothing, (now) => this.room.books.outbox.log(deliveryId, now));
   }
 
   // --- Events ----------------------------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ export interface DeliveryReport {
   status: number | null;
   category: string | null;
   attempts: number;
+  /** The last of these tries was a replay, and came to nothing. */
+  failedReplay: boolean;
   at: number;
 }
 
@@ -133,6 +135,15 @@ export interface NextTry {
 export interface TeamAttempt extends DeliverAnswer {
   replay: boolean;
   next: NextTry;
+}
+
+/** What was sent of an event of the team, and each try, oldest first. */
+export interface TeamDeliveryLog {
+  /** Null: it is no longer kept, or this is the delivery of a request's end. */
+  body: string | null;
+  /** When the next try is due; null when none is planned, or one is under way. */
+  nextAt: number | null;
+  tries: TeamAttempt[];
 }
 
 /** An event of the feed; `seq` is its place. */

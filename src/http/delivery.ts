@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { askTeam } from "../access/team.ts";
-import type { TeamAttempt } from "../access/webhook-types.ts";
+import type { TeamDeliveryLog } from "../access/webhook-types.ts";
 import type { Env } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../limits.ts";
@@ -57,9 +57,7 @@ const deliveryBody = deliverySummary.extend({
   sent: z
     .object({ body: z.string(), end: z.enum(["whole", "cut"]) })
     .nullable()
-    .describe(
-      "The beginning of what is sent; null before the first try, after thirty days, and for events of the team.",
-    ),
+    .describe("The beginning of what is sent; null before the first try and after thirty days."),
   log: z.array(attemptBody).describe("Oldest first."),
 });
 
@@ -160,12 +158,12 @@ function deliveryWire(view: DeliveryView): z.input<typeof deliveryBody> {
 async function teamDelivery(env: Env, team: string, id: string): Promise<z.input<typeof deliveryBody> | null> {
   const line = await askTeam(env, team, (stub) => stub.delivery({ deliveryId: id }));
   if (line === null) return null;
-  const tries = (await askTeam(env, team, (stub) => stub.deliveryAttempts(id))) as TeamAttempt[];
-  const nextAt = tries.at(-1)?.next.at ?? null;
+  const { body, nextAt, tries } = (await askTeam(env, team, (stub) => stub.deliveryLog(id))) as TeamDeliveryLog;
   let replays = 0;
   return {
     ...{ id, endpoint: line.endpointId, request: null, event_id: line.eventId, event_type: line.eventType },
-    ...{ state: line.state, attempts: line.attempts, next_attempt_at: isoTime(nextAt), sent: null },
+    ...{ state: line.state, attempts: line.attempts, next_attempt_at: isoTime(nextAt) },
+    sent: body === null ? null : snippet(body),
     log: tries.map((tried) => attemptWire({ ...tried, group: tried.replay ? ++replays : 0, cutOff: null })),
   };
 }

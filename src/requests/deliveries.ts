@@ -86,8 +86,8 @@ export function deliveryReplayed(move: Move, event: Extract<RequestEvent, { type
     .note("delivery_replayed", { delivery: delivery.id, endpoint: delivery.target, group });
 }
 
-/** What was sent is no longer kept. */
-export function replayExpired(move: Move, event: Extract<RequestEvent, { type: "replay_expired" }>): Transition {
+/** Nothing is sent because of the wish: what was sent is no longer kept, or a try is under way that does as well. */
+export function replayMoot(move: Move, event: Extract<RequestEvent, { type: "replay_moot" }>): Transition {
   return find(move, event.delivery) === null
     ? ignored("no such delivery")
     : move.owe(["report", event.delivery], move.now);

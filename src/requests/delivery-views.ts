@@ -41,16 +41,16 @@ export function deliveryView(
   };
 }
 
-/** What a wish to replay comes to; `wait`: it is being replayed, or a try is under way that does as well. */
+/** What a wish to replay comes to; `wait`: it is being replayed already; `under_way`: a try is, which does as well. */
 export function replayOf(
   record: RequestRecord,
   delivery: RequestDelivery,
   event: KeptEvent | null,
   now: number,
-): RequestEvent | "wait" | "expired" {
+): RequestEvent | "wait" | "under_way" | "expired" {
   const row = rowOf(record, delivery);
-  if (delivery.replay !== null || (row !== undefined && row.parkedAt === null && row.leaseUntil !== null))
-    return "wait";
+  if (delivery.replay !== null) return "wait";
+  if (row !== undefined && row.parkedAt === null && row.leaseUntil !== null) return "under_way";
   // An end that still holds can be told for the first time; one that was taken back only as it was told then.
   const tellable = event !== null || (delivery.endedAt === record.state.endedAt && delivery.attempts === 0);
   if (!tellable || delivery.endedAt < now - DELIVERY_KEEP_MS) return "expired";

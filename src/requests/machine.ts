@@ -12,7 +12,7 @@ import {
   deliveryParked,
   deliveryReplayed,
   oweDeliveries,
-  replayExpired,
+  replayMoot,
 } from "./deliveries.ts";
 import {
   billed,
@@ -233,8 +233,8 @@ export function transition(
       return deliveryParked(move, event);
     case "delivery_replayed":
       return deliveryReplayed(move, event);
-    case "replay_expired":
-      return replayExpired(move, event);
+    case "replay_moot":
+      return replayMoot(move, event);
 
     case "purged":
       if (!hasEnded(state.stage)) return ignored("has not ended");

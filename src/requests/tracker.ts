@@ -251,7 +251,7 @@ export class RequestTracker extends DurableObject<Env> {
       this.#keeper.deliveries.event(delivery.eventId, formatFor(record.state, delivery)),
       Date.now(),
     );
-    if (wish === "expired") this.#keeper.apply({ type: "replay_expired", delivery: id });
+    if (wish === "expired" || wish === "under_way") this.#keeper.apply({ type: "replay_moot", delivery: id });
     else if (wish !== "wait") this.#keeper.apply(wish);
     await this.#keeper.arm();
     if (wish === "expired") return { kind: "expired" };

@@ -407,8 +407,8 @@ export type RequestEvent =
   | ({ type: "delivery_parked"; delivery: string; gone: boolean } & DeliveryReport)
   /** Somebody wants it sent once more, now. `resumeAt`: what was planned. */
   | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
-  /** That cannot be: the team, which believes that it will, is told how it stands. */
-  | { type: "replay_expired"; delivery: string }
+  /** That adds no try: the team, which believes that it will, is told how it stands. */
+  | { type: "replay_moot"; delivery: string }
   /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
   | { type: "deletion_ordered"; forget: boolean }
   /** Their bytes are gone. */

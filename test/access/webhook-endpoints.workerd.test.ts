@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ENDPOINTS_PER_TEAM_MAX, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
+import { deliveryOf } from "../support/deliveries.ts";
 import { expectVerified, Receivers, verifies } from "../support/receiver.ts";
 import { bindings, eventually, freezeClocks, passTime, ringTeam, Team } from "../support/world.ts";
 
@@ -16,6 +17,7 @@ interface EndpointObject {
   health: { failing_since: string | null; failed_deliveries: number };
   [field: string]: unknown;
 }
+const limits = [{ name: "money", scope: "team", per: "usd", limit: "0.01", window: "1d" }];
 type Problem = { code: string; detail: string };
 
 let team: Team;
@@ -199,8 +201,6 @@ describe("a rotation", () => {
 });
 
 describe("an event of the team", () => {
-  const limits = [{ name: "money", scope: "team", per: "usd", limit: "0.01", window: "1d" }];
-
   it("reaches every endpoint that asks for it, signed with its own secret, and no other", async () => {
     team = await Team.create(undefined, { limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
@@ -260,6 +260,93 @@ describe("an event of the team", () => {
     }
     expect(receivers.received).toHaveLength(10);
     expect(new Set(receivers.received.map(({ id: each, body }) => each + body)).size).toBe(1);
+  });
+});
+
+describe("the delivery of an event of the team", () => {
+  it("O1 O4 is read with what was sent and every try, and replayed with the same id and bytes", async () => {
+    const { id } = await newEndpoint();
+    const delivery = await sendTest(id);
+    const read = () => deliveryOf(team, delivery);
+    const [first] = receivers.received;
+    expect(await read()).toMatchObject({
+      ...{ endpoint: id, request: null, event_id: first?.id, event_type: "webhook.test", state: "delivered" },
+      ...{ attempts: 1, next_attempt_at: null, sent: { body: first?.body, end: "whole" } },
+      log: [{ status: 204, group: 0, replay: false, next: { at: null, why: "delivered" } }],
+    });
+    for (const [status, attempts] of [
+      [500, 2],
+      [204, 3],
+    ] as const) {
+      receivers.answer("one.example", status);
+      const replayed = await team.send("POST", `/v1/deliveries/${delivery}/replay`);
+      expect([replayed.status, replayed.body]).toMatchObject([202, { state: "pending", sent: { body: first?.body } }]);
+      await ringTeam(team);
+      expect(await read()).toMatchObject({ state: "delivered", attempts, next_attempt_at: null });
+    }
+    expect(receivers.received.map((each) => [each.id, each.body])).toEqual(Array(3).fill([first?.id, first?.body]));
+    expect((await read()).log.map(({ group, replay, next }) => [group, replay, next.why])).toEqual([
+      [0, false, "delivered"],
+      [1, true, "replay_failed"],
+      [2, true, "delivered"],
+    ]);
+  });
+
+  it("O2 a replay while a try is planned hastens it, and while one is under way adds none", async () => {
+    const { id } = await newEndpoint();
+    receivers.answer("one.example", 500);
+    const delivery = await sendTest(id);
+    const replay = async () => {
+      expect((await team.send("POST", `/v1/deliveries/${delivery}/replay`)).status).toBe(202);
+    };
+    expect((await deliveryOf(team, delivery)).next_attempt_at).not.toBeNull();
+    const stuck = Promise.withResolvers<Response>();
+    receivers.answer("one.example", () => stuck.promise);
+    await replay();
+    await ringTeam(team);
+    expect(receivers.received).toHaveLength(2);
+    expect((await deliveryOf(team, delivery)).next_attempt_at).toBeNull();
+    await replay();
+    stuck.resolve(new Response(null, { status: 500 }));
+    await eventually(async () => expect((await deliveryOf(team, delivery)).log).toHaveLength(2));
+    await ringTeam(team);
+    expect(receivers.received).toHaveLength(2);
+    expect(await deliveryOf(team, delivery)).toMatchObject({ state: "failing", attempts: 2 });
+    receivers.answer("one.example", 204);
+    await replay();
+    await ringTeam(team);
+    expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", attempts: 3 });
+  });
+
+  it("O4 that fails when it is sent again does not count against its endpoint", async () => {
+    team = await Team.create(undefined, { limits });
+    await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
+    const { id } = await newEndpoint({ events: ["limit.reached"] });
+    const { id: request } = await team.submit();
+    await ringTeam(team);
+    const before = (await read(id)).health;
+    const list = await team.send<{ data: { id: string }[] }>("GET", `/v1/webhooks/${id}/deliveries`);
+    const [line] = list.body.data;
+    receivers.answer("one.example", 500);
+    await team.send("POST", `/v1/deliveries/${line?.id}/replay`);
+    await ringTeam(team);
+    expect(await deliveryOf(team, line?.id ?? "")).toMatchObject({ state: "delivered", attempts: 2 });
+    expect((await read(id)).health).toEqual(before);
+    await team.cancel(request);
+  });
+
+  it("that nobody knows, or another team's, is 404 to whoever reads or replays it", async () => {
+    const { id } = await newEndpoint();
+    const delivery = await sendTest(id);
+    const stranger = await Team.create();
+    for (const [method, path] of [
+      ["GET", `/v1/deliveries/${delivery}`],
+      ["POST", `/v1/deliveries/${delivery}/replay`],
+    ] as const) {
+      expect((await stranger.send(method, path)).status).toBe(404);
+    }
+    await team.send("DELETE", `/v1/webhooks/${id}`);
+    expect((await team.send("POST", `/v1/deliveries/${delivery}/replay`)).status).toBe(409);
   });
 });
 

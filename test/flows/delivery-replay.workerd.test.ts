@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DAY_MS, DELIVER_RETRY_MS, HOUR_MS } from "../../src/limits.ts";
 import { deliveriesOf, deliveryOf, newSecret, status, withEndpoints } from "../support/deliveries.ts";
 import { HOOK, Scene } from "../support/scene.ts";
-import { ring, Team } from "../support/world.ts";
+import { eventually, passTime, ring, Team } from "../support/world.ts";
 
 let scene: Scene;
 
@@ -15,6 +15,12 @@ beforeEach(async () => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
+
+/** A delivery's line in the team's list. */
+async function listed(id: string): Promise<Record<string, unknown> | undefined> {
+  const answer = await scene.team.send<{ data: Record<string, unknown>[] }>("GET", "/v1/deliveries");
+  return answer.body.data.find((line) => line.id === id);
+}
 
 describe("several targets", () => {
   it("D20 D21 only the one that fails is tried again, each with a count of its own, all with one id and the same bytes", async () => {
@@ -139,6 +145,59 @@ describe("replays by hand", () => {
     await scene.nextTry(id, DAY_MS);
     expect(scene.receivers.received).toHaveLength(4);
     expect(await deliveryOf(scene.team, before.id)).toMatchObject({ state: "delivered", attempts: 4 });
+  });
+
+  it("O2 C14 while a try is under way: that one does as well, and the team's list goes on saying how it stands", async () => {
+    scene.receivers.answer("own.example", status(500));
+    const id = await scene.ended();
+    const { id: delivery } = await scene.onlyDelivery(id);
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    scene.receivers.answer("own.example", () => promise);
+    await passTime(Math.ceil(1.2 * DELIVER_RETRY_MS[0]));
+    const ringing = ring(id);
+    await eventually(async () => expect(scene.receivers.received).toHaveLength(2));
+    await scene.replay(delivery);
+    resolve(new Response(null, { status: 500 }));
+    await ringing;
+    await ring(id);
+    expect(scene.receivers.received).toHaveLength(2);
+    const after = await deliveryOf(scene.team, delivery);
+    expect(after.log.map(({ replay }) => replay)).toEqual([false, false]);
+    expect(after.next_attempt_at).not.toBeNull();
+    expect(await listed(delivery)).toMatchObject({ state: "failing", last_status: 500 });
+    scene.receivers.answer("own.example", status(200));
+    await scene.nextTry(id, DELIVER_RETRY_MS[1]);
+    await ring(id);
+    expect(await listed(delivery)).toMatchObject({ state: "delivered", attempts: 3 });
+  });
+
+  it("O4 that fail say nothing about the endpoint, whose own failures are counted; one that is taken ends them", async () => {
+    const endpoint = await scene.endpoint("one.example");
+    const health = async () => {
+      type Health = { failed_deliveries: number; failing_since: string | null; last_success_at: string | null };
+      return (await scene.team.send<{ health: Health }>("GET", `/v1/webhooks/${endpoint}`)).body.health;
+    };
+    const replayed = async (request: string, delivery: string) => {
+      await scene.replay(delivery);
+      for (let n = 0; n < 2; n++) await ring(request);
+      return health();
+    };
+    const taken = await scene.ended({});
+    await ring(taken);
+    const { id: first } = await scene.onlyDelivery(taken);
+    const before = await health();
+    scene.receivers.answer("one.example", status(500));
+    expect(await replayed(taken, first)).toEqual(before);
+    const failing = await scene.ended({});
+    await ring(failing);
+    const { id: second } = await scene.onlyDelivery(failing);
+    const counted = await health();
+    expect(counted.failed_deliveries).toBe(1);
+    expect(await replayed(failing, second)).toEqual(counted);
+    expect(await replayed(taken, first)).toEqual(counted);
+    expect(await listed(second)).toMatchObject({ state: "failing", attempts: 2 });
+    scene.receivers.answer("one.example", status(200));
+    expect(await replayed(failing, second)).toMatchObject({ failed_deliveries: 0, failing_since: null });
   });
 
   it("O4 of a parked one that fails again: one try, and it stays parked", async () => {

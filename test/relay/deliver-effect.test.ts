@@ -311,11 +311,11 @@ describe("where it goes is asked at every try", () => {
 describe("how it stands is told to the team", () => {
   test("with what the last try came to", async () => {
     const tracker = aTracker({ deliveries: [{ ...DELIVERY, status: "failing", attempts: 3 }] });
-    tracker.last = { status: 500, category: "server_error", at: NOW - 1 } as AttemptEntry;
+    tracker.last = { status: 500, category: "server_error", at: NOW - 1, replay: true, kind: "later" } as AttemptEntry;
     expect(await tracker.report()).toStrictEqual({ kind: "obsolete" });
     expect(team.deliveryReported).toHaveBeenCalledWith({
       ...{ deliveryId: "dlv_1", requestId: REQUEST, outcome: "failing", attempts: 3 },
-      ...{ status: 500, category: "server_error", at: NOW - 1 },
+      ...{ status: 500, category: "server_error", at: NOW - 1, failedReplay: true },
     });
   });
 

@@ -84,7 +84,7 @@ describe("what is sent", () => {
     ],
     ["an empty body", SECRET, "msg_empty", 1700000000, "", "v1,LrOGikvEp3ovC4ipwU5sfXzzFy9SMN1tDL3jPPGtLmc="],
   ])(
-    "the signature of %s is the one of the standard's vectors",
+    "the signature of %s is the one of the standard's vectors, and both libraries take it then",
     async (_what, secret, eventId, seconds, body, signature) => {
       answer(204);
       await deliver({ ...delivery, eventId, body, secrets: [secret], now: () => seconds * 1000 });
@@ -94,8 +94,41 @@ describe("what is sent", () => {
         "webhook-signature": signature,
       });
       expect(sent().init.body).toBe(body);
+      vi.setSystemTime(seconds * 1000);
+      const { headers } = sent();
+      const parsed: unknown = body === "" ? undefined : JSON.parse(body);
+      expect(new Webhook(secret).verify(body, headers)).toEqual(parsed);
+      expect(() => new SvixWebhook(secret).verify(body, headers)).not.toThrow();
     },
   );
+
+  test.each([
+    ["without its id", { "webhook-id": "" }, "Missing required headers"],
+    ["without its time stamp", { "webhook-timestamp": "" }, "Missing required headers"],
+    ["without its signature", { "webhook-signature": "" }, "Missing required headers"],
+    ["with another id", { "webhook-id": "evt_another" }, "No matching signature"],
+    [
+      "with the time stamp of a second later",
+      { "webhook-timestamp": String(Math.floor(NOW / 1000) + 1) },
+      "No matching signature",
+    ],
+    ["with a signature of no text", { "webhook-signature": "v1," }, "No matching signature"],
+  ])("a delivery %s is taken by neither library", async (_what, changes, message) => {
+    answer(200);
+    await deliver(delivery);
+    const headers = { ...sent().headers, ...changes };
+    expect(() => new Webhook(SECRET).verify(BODY, headers)).toThrow(message);
+    expect(() => new SvixWebhook(SECRET).verify(BODY, headers)).toThrow(message);
+  });
+
+  test("a right signature is found behind wrong ones and unknown versions", async () => {
+    answer(200);
+    await deliver(delivery);
+    const signature = `v9,AAAA v1,AAAA ${sent().headers["webhook-signature"]}`;
+    const headers = { ...sent().headers, "webhook-signature": signature };
+    expect(() => new Webhook(SECRET).verify(BODY, headers)).not.toThrow();
+    expect(() => new SvixWebhook(SECRET).verify(BODY, headers)).not.toThrow();
+  });
 
   test("it is a POST of JSON that names its sender, and redirects are not followed", async () => {
     answer(200);

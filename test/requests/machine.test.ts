@@ -64,7 +64,7 @@ const EVENTS: Record<string, RequestEvent> = {
   delivered: { type: "delivered", delivery: "dlv_1", ...ANSWERED },
   "delivery failed": { type: "delivery_failed", delivery: "dlv_1", ...ANSWERED },
   "delivery parked": { type: "delivery_parked", delivery: "dlv_1", gone: false, ...ANSWERED },
-  "replay expired": { type: "replay_expired", delivery: "dlv_1" },
+  "replay moot": { type: "replay_moot", delivery: "dlv_1" },
   "delivery replayed": { type: "delivery_replayed", delivery: "dlv_1", resumeAt: null },
 };
 
@@ -108,7 +108,7 @@ charge told               ·           ·           ·           ·           ·
 delivered                 ·           ·           ·           ·           ·           ·           ·           ·           ·
 delivery failed           ·           ·           ·           ·           ·           ·           ·           ·           ·
 delivery parked           ·           ·           ·           ·           ·           ·           ·           ·           ·
-replay expired            ·           ·           ·           ·           ·           ·           ·           ·           ·
+replay moot               ·           ·           ·           ·           ·           ·           ·           ·           ·
 delivery replayed         ·           ·           ·           ·           ·           ·           ·           ·           ·
 `;
 

@@ -49,6 +49,7 @@ export async function runReport(context: EffectContext, effect: Effect): Promise
   const report = {
     ...{ deliveryId: delivery.id, requestId: state.id, outcome: delivery.status, attempts: delivery.attempts },
     ...{ status: last?.status ?? null, category: last?.category ?? "overtaken", at: last?.at ?? context.now() },
+    failedReplay: last?.replay === true && last.kind !== "taken",
   };
   await askTeam(context.env, state.team, (team) => team.deliveryReported(report));
   return { kind: "obsolete" };
