@@ -354,6 +354,11 @@ export const PATIENT_LOOKS = 120;
 export const DOORBELL_GAP_MS = 10 * SECOND_MS;
 /** So must who cancels all day. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;
+/**
+ * fal's 202 to a cancel is a wish, and most runners obey at once: the first look comes so soon, each further one after as long again
+ * as the wish is old. A model that does not obey so costs a handful of looks.
+ */
+export const CANCEL_LOOK_FIRST_MS = 500;
 
 // --- Access ----------------------------------------------------------------------------------------------------
 

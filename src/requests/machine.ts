@@ -3,7 +3,7 @@
 // The arrows of ends are in ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts.
 // Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
 
-import { CANCEL_GAP_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
+import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS, UNCERTAIN_GRACE_MS } from "../limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
 import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
 import {
@@ -26,7 +26,7 @@ import {
   submitUncertain,
 } from "./ends.ts";
 import { ignored, Move } from "./move.ts";
-import { pollGapMs } from "./schedule.ts";
+import { nextPollGapMs, pollGapMs } from "./schedule.ts";
 import {
   type EffectOrder,
   hasEnded,
@@ -196,7 +196,7 @@ export function transition(
       if (!isUpstream(state)) return ignored("not at fal");
       return move
         .drop("cancel")
-        .owe("poll", now + pollGapMs({ ...state, webhooks: "missing" }, "waiting"))
+        .hasten("poll", now + CANCEL_LOOK_FIRST_MS)
         .note("cancel", { answer: "requested" });
 
     case "cancel_too_late":
@@ -314,7 +314,7 @@ function progressSeen(
   const { state, now } = move;
   if (!isUpstream(state)) return ignored("not at fal");
   const polls = state.polls + 1;
-  move.owe("poll", now + pollGapMs({ ...state, polls }, watch));
+  move.owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now));
   if (progress === "running" && state.stage === "queued") {
     return move.stage("running", { polls, startedAt: now, queuePosition: null }).note("running");
   }
@@ -331,7 +331,7 @@ function resultPending(move: Move, watch: Watch, look: boolean): Transition {
   return move
     .change({ candidateUser: null, polls })
     .drop("fetch_result")
-    .owe("poll", now + pollGapMs({ ...state, polls }, watch))
+    .owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now))
     .note("result_pending");
 }
 

@@ -2,6 +2,7 @@
 // Pure: no storage, no clock (`now` is a parameter, epoch ms), no fetch. Imports types and limits.
 
 import {
+  CANCEL_LOOK_FIRST_MS,
   CANCEL_RETRY_MS,
   CANCEL_TIMEOUT_MS,
   DELIVER_RETRY_MS,
@@ -259,6 +260,20 @@ export function pollGapMs(state: PolledBy, watch: Watch): number {
   const gap = state.webhooks === "arriving" ? gapBesideWebhooksMs(state) : gapWithoutWebhooksMs(state, watch);
   if (watch !== "following") return gap;
   return Math.min(gap, POLL_FOLLOWED_GAP_MS, POLL_FOLLOWED_FIRST_MS * 2 ** Math.min(state.polls, 10));
+}
+
+/**
+ * Gap before the next poll of a request as it stands at `now`. One that its caller wants to stop is looked at soon, whatever webhooks
+ * do: fal promises none for a run that a cancel has stopped.
+ */
+export function nextPollGapMs(
+  state: PolledBy & Pick<RequestState, "cancelRequestedAt">,
+  watch: Watch,
+  now: number,
+): number {
+  const gap = pollGapMs(state, watch);
+  if (state.cancelRequestedAt === null) return gap;
+  return Math.min(gap, Math.max(CANCEL_LOOK_FIRST_MS, now - state.cancelRequestedAt));
 }
 
 function gapBesideWebhooksMs({ polls, durations }: PolledBy): number {

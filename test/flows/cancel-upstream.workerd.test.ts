@@ -1,7 +1,7 @@
 // A cancel of what fal has: a wish that fal may grant, refused once there is nothing left to cancel; and a cancel of many.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CANCEL_RETRY_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
+import { CANCEL_LOOK_FIRST_MS, CANCEL_RETRY_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   deliverWebhooks,
   dueWebhooks,
@@ -12,6 +12,7 @@ import {
   introduceAccount,
   passTime,
   post,
+  recordOf,
   ring,
   runToEnd,
   sandbox,
@@ -116,6 +117,33 @@ describe("a cancel while it runs", () => {
     expect(ended).toMatchObject({ status: "CANCELED", error: null, output: null });
     expect(await cancelCalls()).toBe(1);
     expect(await team.used()).toEqual([0]);
+  });
+
+  it("is seen to be granted at the first look, which comes at once although webhooks arrive", async () => {
+    await introduceAccount(team);
+    const id = await running("sandbox:slow:60000");
+    const before = (await sandboxCalls()).counts;
+    await team.cancel(id);
+    await ring(id);
+    await expectArmed(id, Date.now() + CANCEL_LOOK_FIRST_MS);
+    await passTime(CANCEL_LOOK_FIRST_MS);
+    await ring(id);
+    await ring(id);
+    expect(await team.read(id)).toMatchObject({ status: "CANCELED", upstream: { calls: 4 } });
+    const after = (await sandboxCalls()).counts;
+    const made = ["cancel", "status", "result"].map((kind) => (after[kind] ?? 0) - (before[kind] ?? 0));
+    expect(made).toEqual([1, 1, 1]);
+  });
+
+  it("says nothing about webhooks: later requests do not begin to poll because none told of it", async () => {
+    await introduceAccount(team);
+    const id = await running("sandbox:slow:60000");
+    await team.cancel(id);
+    expect((await runToEnd(team, id)).status).toBe("CANCELED");
+    const { id: next } = await team.submit("a cat");
+    expect((await recordOf(next))?.state.webhooks).toBe("arriving");
+    await passTime(5 * SECOND_MS);
+    expect((await runToEnd(team, next)).upstream.calls).toBe(1);
   });
 
   it("that the model does not heed leaves it COMPLETED and counted", async () => {

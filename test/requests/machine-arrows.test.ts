@@ -1,7 +1,7 @@
 // What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in machine-doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
-import { CANCEL_GAP_MS } from "../../src/limits.ts";
+import { CANCEL_GAP_MS, POLL_MAX_GAP_MS } from "../../src/limits.ts";
 import { advanced, type Step } from "../../src/requests/record.ts";
 import type { RequestEvent, RequestRecord, Stage } from "../../src/requests/types.ts";
 import {
@@ -222,7 +222,7 @@ describe("a cancel", () => {
       ignored: expect.any(String),
     });
     const again = step(first, CANCEL, LATER + CANCEL_GAP_MS).record;
-    expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +11 s, poll at +4 s"]);
+    expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +11 s, poll at +1.5 s"]);
   });
 
   it("that comes too late for fal is an output like any other, and charged", () => {
@@ -230,9 +230,28 @@ describe("a cancel", () => {
     expect(late.state).toMatchObject({ stage: "completed", cancelRequestedAt: LATER });
   });
 
+  it("that fal notes is looked after in growing steps, which a model that goes on and a second cancel do not shorten", () => {
+    const looks = (record: RequestRecord, at: number): number => {
+      const seen = step(record, { type: "progress_seen", progress: "running", queuePosition: null, watch: "none" }, at);
+      return (seen.record.effects.find(({ kind }) => kind === "poll")?.dueAt ?? 0) - at;
+    };
+    const noted = onward(recordAt("running"), CANCEL, { type: "cancel_accepted" });
+    const waits = [100, 600, 1_200, 2_400, 30_000, 500_000].map((ms) => looks(noted, LATER + ms));
+    expect(waits).toEqual([500, 600, 1_200, 2_400, 30_000, POLL_MAX_GAP_MS]);
+    const again = step(noted, CANCEL, LATER + CANCEL_GAP_MS).record;
+    expect(looks(again, LATER + CANCEL_GAP_MS)).toBe(CANCEL_GAP_MS);
+  });
+
+  it("does not put off a look that is due sooner", () => {
+    const soon = recordAt("running");
+    const effects = soon.effects.map((row) => (row.kind === "poll" ? { ...row, dueAt: LATER + 100 } : row));
+    const noted = onward({ ...soon, effects }, CANCEL, { type: "cancel_accepted" });
+    expect(owed(noted)).toBe("poll at +1.1 s");
+  });
+
   it("that fal only notes does not end the request", () => {
     const noted = onward(recordAt("running"), CANCEL, { type: "cancel_accepted" });
-    expect([noted.state.stage, owed(noted)]).toEqual(["running", "poll at +6 s"]);
+    expect([noted.state.stage, owed(noted)]).toEqual(["running", "poll at +1.5 s"]);
     expect(onward(noted, endReported({ kind: "canceled" }, { source: "poll" })).state.stage).toBe("canceled");
   });
 });

@@ -212,7 +212,7 @@ describe("what is owed after", () => {
     ["queued", "upstream gone", "settle at +1 s"],
     ["queued", "cancel requested", "cancel at +1 s, poll at +60 s"],
     ["queued", "cancel confirmed", "settle at +1 s"],
-    ["queued", "cancel accepted", "poll at +4 s"],
+    ["queued", "cancel accepted", "poll at +1.5 s"],
     ["queued", "cancel too late", "fetch_result at +1 s"],
     ["queued", "cancel given up", "poll at +60 s"],
     ["running", "result pending", "poll at +121 s"],

@@ -122,5 +122,8 @@ async function tellAboutWebhooks(env: Env, state: RequestState): Promise<void> {
   if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookSeen();
   // Whoever rang without an end that could be used had the end fetched at once: that is an arrival too.
   const nobodyRang = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
-  if (state.webhooks === "arriving" && state.endedBy === "poll" && nobodyRang) await accountFor(env).webhookMissed();
+  // fal promises no webhook for a run that was stopped, and the looks after a cancel are faster than most.
+  const isExpected = state.cancelRequestedAt === null;
+  if (state.webhooks === "arriving" && state.endedBy === "poll" && nobodyRang && isExpected)
+    await accountFor(env).webhookMissed();
 }
