@@ -56,6 +56,7 @@ const ACTS: Record<string, Act> = {
   "subscribe, 1 s": subscribed("a cat"),
   "subscribe, 10 s": subscribed("a cat sandbox:slow:10000"),
   "subscribe, streaming": subscribed("a cat", "streaming"),
+  "an answer that is a file": subscribed("a cat sandbox:binary-result"),
   "refused by the model": subscribed("a cat sandbox:refused"),
   "the model's own error": subscribed("a cat sandbox:error500"),
   "cancel of a running request": async (fal, states) => {
