@@ -3,7 +3,8 @@
 
 /** The head: media type, parameters, the word base64, a comma. Only the type and the word matter here. */
 const HEAD = /^data:([a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+)?(?:;[a-z0-9_.-]+=[^;,\s]*)*(;base64)?,/i;
-const HEAD_MAX_CHARS = 200;
+/** The head stands within this. */
+export const HEAD_MAX_CHARS = 200;
 const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}(?=;|\s|$)/i;
 /** Bytes encoded at a time: a multiple of 3, and few enough to be arguments of one call. */
 const SLICE_BYTES = 24 * 1024;

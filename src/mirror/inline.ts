@@ -3,7 +3,7 @@
 
 import type { JsonPath, JsonTree } from "../json.ts";
 import { INLINE_KEEP_MAX_CHARS } from "../limits.ts";
-import { dataUriBytes, readDataUri } from "./data-uri.ts";
+import { dataUriBytes, HEAD_MAX_CHARS, readDataUri } from "./data-uri.ts";
 import { eachString } from "./input-urls.ts";
 import { decideType, OCTET_STREAM, sniff } from "./types.ts";
 
@@ -18,6 +18,7 @@ export interface InlineFile {
 
 /** A field that wants a URL: `url`, `image_url`, `image_urls`. One that is named after base64 wants base64, and keeps it. */
 const URL_FIELD = /(^|_)urls?$/i;
+const BASE64_URI = /^data:[^,]*;base64,/i;
 const BARE_BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
@@ -25,22 +26,20 @@ const BARE_BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
  * wants a URL, and only when its bytes begin as a file does: no model could have fetched it as a URL.
  */
 export function inlineFiles(tree: JsonTree): InlineFile[] {
-  const files: InlineFile[] = [];
-  // The same text may be a file in one kind of field and none in the other.
-  const [inUrlFields, elsewhere] = [new Map<string, InlineFile>(), new Map<string, InlineFile>()];
+  const files = new Map<string, InlineFile>();
   eachString(tree, (text, path) => {
     if (text.length <= INLINE_KEEP_MAX_CHARS) return;
     const inUrlField = URL_FIELD.test(nameOf(path));
-    const known = inUrlField ? inUrlFields : elsewhere;
-    const before = known.get(text);
-    const found = before === undefined ? inlineFile(text, inUrlField) : null;
-    before?.paths.push(path);
-    if (found === null) return;
-    const file = { ...found, paths: [path] };
-    known.set(text, file);
-    files.push(file);
+    // The same text may be a file in one kind of field and none in the other.
+    const before = files.get(text);
+    if (before !== undefined) {
+      if (inUrlField || BASE64_URI.test(text.slice(0, HEAD_MAX_CHARS))) before.paths.push(path);
+      return;
+    }
+    const found = inlineFile(text, inUrlField);
+    if (found !== null) files.set(text, { ...found, paths: [path] });
   });
-  return files;
+  return [...files.values()];
 }
 
 function inlineFile(text: string, inUrlField: boolean): Omit<InlineFile, "paths"> | null {

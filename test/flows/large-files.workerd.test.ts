@@ -4,7 +4,15 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { hex } from "../../src/ids.ts";
-import { FILE_COPY_TURN_MS, FILE_DEADLINE_MS, FILE_PART_BYTES, SECOND_MS } from "../../src/limits.ts";
+import {
+  FILE_COPY_TURN_MS,
+  FILE_DEADLINE_MS,
+  FILE_PART_BYTES,
+  FILE_PART_TIMEOUT_MS,
+  MIRROR_RETRY_MS,
+  REQUEST_FILES_MAX_BYTES,
+  SECOND_MS,
+} from "../../src/limits.ts";
 import { alarmAt } from "../../src/requests/schedule.ts";
 import { UploadStore } from "../../src/requests/upload-store.ts";
 import {
@@ -247,4 +255,51 @@ describe("a source that", { timeout: 30_000 }, () => {
       files: [{ status: "failed", error: { code: "payload_too_large" } }],
     });
   });
+
+  it("sends nothing is let go after its time, asked again, and given up", async () => {
+    const real = globalThis.setTimeout;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms?: number) =>
+      real(work, ms === FILE_PART_TIMEOUT_MS ? 20 : ms)) as typeof setTimeout);
+    const asked = listenToSource();
+    const ended = await runToEnd(team, await storing("file-silent"));
+    expect(ended).toMatchObject({
+      status: "COMPLETED",
+      files: [{ status: "failed", error: { code: "storage_failed", message: "The source broke off." } }],
+    });
+    expect(asked).toHaveLength(MIRROR_RETRY_MS.length + 1);
+  });
+});
+
+describe("what all files of a request may come to", { timeout: 30_000 }, () => {
+  it.each([
+    ["by its length", "many-files:2", 1_000],
+    ["by what came, where it has no end", "many-files:2,file-endless:1", 2 * FILE_PART_BYTES + 1],
+  ])("stops a file %s; those before it stay, and nothing of it is left", async (_how, words, room) => {
+    let isDown = true;
+    interceptFetch(async (request, pass) => {
+      const isSecond = isSource(request) && new URL(request.url).pathname === (await sourcePath(1));
+      return isSecond && isDown ? new Response(null, { status: 503 }) : pass();
+    });
+    const id = await storing(words);
+    for (let i = 0; i < 5 && (await team.read(id)).files[0]?.status !== "stored"; i++) await ring(id);
+    await pretendStored(id, REQUEST_FILES_MAX_BYTES - room);
+    isDown = false;
+    expect(await runToEnd(team, id)).toMatchObject({
+      status: "COMPLETED",
+      files: [{ status: "stored" }, { status: "failed", error: { code: "payload_too_large" } }],
+    });
+    expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/${id}` })).objects).toHaveLength(1);
+    const unfinished = await runInDurableObject(trackerOf(id), (_instance, state) => {
+      return new UploadStore(state.storage.sql).all();
+    });
+    expect(unfinished).toEqual([]);
+  });
+
+  /** Says of file 0 that it has so many bytes. */
+  async function pretendStored(id: string, bytes: number): Promise<void> {
+    await runInDurableObject(trackerOf(id), (_instance, { storage }) => {
+      storage.sql.exec("UPDATE file SET file = json_set(file, '$.bytes', ?) WHERE n = 0", bytes);
+    });
+    await evict(id);
+  }
 });

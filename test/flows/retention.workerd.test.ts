@@ -1,7 +1,8 @@
 // The plan's days: inputs, files and records go by themselves, each at its time, fixed at the submit.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
+import { DAY_MS, R2_PAGE_KEYS, SECOND_MS } from "../../src/limits.ts";
+import { outputKey } from "../../src/mirror/keys.ts";
 import {
   bindings,
   call,
@@ -84,4 +85,17 @@ it("a request that has not ended expires at no time yet", async () => {
   expect(expires_at).toBeNull();
   expect((await team.send("DELETE", `/v1/requests/${id}?cancel=true`)).status).toBe(202);
   await runToEnd(team, id).catch(() => undefined);
+});
+
+it("files are more than R2 lists at once: all go with their day", async () => {
+  const team = await Team.create(undefined, { retention: { files_days: 1 } });
+  const { id } = await completed(team);
+  for (let n = 0; n <= R2_PAGE_KEYS; n += 91) {
+    const some = Array.from({ length: 91 }, (_, i) => outputKey(team.id, id, n + i));
+    await Promise.all(some.map((key) => bindings.FILES.put(key, "x")));
+  }
+  await nextDay(id);
+  for (let i = 0; i < 3; i++) await ring(id);
+  expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/` })).objects).toEqual([]);
+  expect((await team.read(id)).files.map(({ status }) => status)).toEqual(["expired"]);
 });

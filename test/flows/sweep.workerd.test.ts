@@ -1,7 +1,8 @@
 // The sweep of the bucket: what belongs to nothing goes, everything else stays, whoever breaks off meanwhile.
 
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import worker from "../../src/index.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS, SWEEP_RETRY_MS } from "../../src/limits.ts";
 import { outputKey, textKey, uploadKey } from "../../src/mirror/keys.ts";
 import { sweeperFor } from "../../src/mirror/sweeper.ts";
@@ -118,6 +119,31 @@ describe("a sweep", () => {
     vi.restoreAllMocks();
     expect(await swept()).toMatchObject({ deleted: 2 });
     expect(await keys()).toEqual([]);
+  });
+
+  it("is begun by the daily call, and takes as many pages as there are", async () => {
+    const team = await Team.create();
+    const id = await completed(team);
+    const kept = await keys();
+    await Promise.all(Array.from({ length: 25 }, (_, n) => bindings.FILES.put(outputKey(team.id, NOBODY, n), "1")));
+    // R2 may list fewer than it was asked for.
+    const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
+    const real = bucket.list;
+    const lists = vi.spyOn(bucket, "list").mockImplementation(function (this: R2Bucket, options) {
+      return real.call(this, { ...options, limit: 4 });
+    });
+    await worker.scheduled(createScheduledController(), bindings);
+    await runDurableObjectAlarm(sweeperFor(bindings));
+    for (let i = 0; i < 10 && (await ask("GET", "/v1/admin/sweep")).body.finished_at === null; i++) {
+      await passTime(SWEEP_RETRY_MS);
+      await runDurableObjectAlarm(sweeperFor(bindings));
+    }
+    const { body } = await ask("GET", "/v1/admin/sweep");
+    expect(body).toMatchObject({ finished_at: expect.any(String), known: kept.length, deleted: 25 });
+    expect(lists.mock.calls.length).toBeGreaterThan(25 / 4);
+    lists.mockRestore();
+    expect(await keys()).toEqual(kept);
+    expect((await team.read(id)).status).toBe("COMPLETED");
   });
 
   it("goes on later when R2 is away, and a second one does not begin meanwhile", async () => {
