@@ -97,5 +97,5 @@ it("files are more than R2 lists at once: all go with their day", async () => {
   await nextDay(id);
   for (let i = 0; i < 3; i++) await ring(id);
   expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/` })).objects).toEqual([]);
-  expect((await team.read(id)).files.map(({ status }) => status)).toEqual(["expired"]);
+  expect((await team.read(id)).files.map(({ status }) => status)).toEqual(["deleted"]);
 });
