@@ -164,7 +164,9 @@ export function check(
       const { name, scope, per, window, limit: size, used } = stateOf(limit, slot, value, now);
       violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
     }
-    takes.set(slot.id, { ...slot, amount: amount ?? 0, ...raised(slot, value, amount ?? 0, now) });
+    // Two limits may share a counter: the smaller one is what a take may grow to.
+    const size = Math.min(slot.size, takes.get(slot.id)?.size ?? slot.size);
+    takes.set(slot.id, { ...slot, size, amount: amount ?? 0, ...raised(slot, value, amount ?? 0, now) });
   }
   if (violated.length === 0) {
     const take = [...takes.values()];
