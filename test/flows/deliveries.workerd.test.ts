@@ -147,6 +147,44 @@ describe("the end of a request", () => {
   });
 });
 
+describe("an end whose delivery has to wait", () => {
+  it("O11 goes out although its team has no request left to post", async () => {
+    team = await Team.create(undefined, {
+      limits: [{ name: "day", scope: "team", per: "request", limit: 1, window: "1d" }],
+    });
+    await newEndpoint("one.example", { events: ["request.completed"] });
+    receivers.answer("one.example", 500);
+    const request = await anEnd();
+    const refused = await team.send("POST", "/v1/requests", {
+      model: "fal-ai/flux/schnell",
+      input: { prompt: "one more" },
+    });
+    expect(refused.status).toBe(402);
+    receivers.answer("one.example", 204);
+    await passTime(MINUTE_MS);
+    await ring(request);
+    expect(receivers.types("one.example")).toEqual(["request.completed", "request.completed"]);
+  });
+
+  it("O10 O12 is listed while nothing rings for two hours, and then told at once, each by one id", async () => {
+    await newEndpoint("one.example");
+    receivers.answer("one.example", 500);
+    const requests = [await anEnd(), await anEnd()];
+    const until = receivers.received.length;
+    await passTime(2 * HOUR_MS);
+    expect((await deliveries("?state=undelivered")).map(({ request }) => request)).toEqual(requests.toReversed());
+    receivers.answer("one.example", 204);
+    for (const request of requests) {
+      await ring(request);
+      await passTime(SECOND_MS);
+    }
+    for (const request of requests) await ring(request);
+    expect(receivers.received.slice(until).map(({ event }) => event.data.id)).toEqual(requests);
+    expect(new Set(receivers.received.map(({ id }) => id)).size).toBe(2);
+    expect(await deliveries("?state=undelivered")).toEqual([]);
+  });
+});
+
 describe("a disabled endpoint", () => {
   it("S7 S8 gets nothing, keeps its backlog, and is sent it with the same ids when it is enabled so", async () => {
     const { id, secret } = await newEndpoint("one.example");

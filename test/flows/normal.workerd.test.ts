@@ -60,7 +60,7 @@ describe("a request on the webhook road", () => {
     expect((await sandboxCalls()).total - before).toBe(3);
   });
 
-  it("keeps a seed above 2^53 as it was written", async () => {
+  it("U25 keeps a seed above 2^53 as it was written", async () => {
     const { id } = await team.submit("big seed");
     await passTime(5_000);
     await runToEnd(team, id);
@@ -71,7 +71,7 @@ describe("a request on the webhook road", () => {
   });
 });
 
-it("a request nobody reports on is finished by polls", async () => {
+it("U7 a request nobody reports on is finished by polls", async () => {
   const { id } = await team.submit("no webhook");
   const ended = await runToEnd(team, id, { webhooks: false });
   expect(ended.status).toBe("COMPLETED");

@@ -31,7 +31,7 @@ afterEach(() => {
 
 // The first test of the file meets an account that never had a key set.
 describe.each(["down", "garbage", "empty"])("fal's key set is %s and there is no other", (jwks) => {
-  it("a webhook is answered 503, so that fal sends it again, and fal is asked at once", async () => {
+  it("U21 a webhook is answered 503, so that fal sends it again, and fal is asked at once", async () => {
     await sandbox("PATCH", "settings", { jwks });
     const { id } = await finishedAtFal(team);
     const before = await team.read(id);
@@ -44,7 +44,7 @@ describe.each(["down", "garbage", "empty"])("fal's key set is %s and there is no
 });
 
 describe("fal's key set", () => {
-  it("is fetched once more when fal signs with a new key, and the webhook is taken", async () => {
+  it("U19 is fetched once more when fal signs with a new key, and the webhook is taken", async () => {
     await introduceAccount(team);
     await passTime(2 * MINUTE_MS);
     const before = await keySetCalls();
@@ -57,7 +57,7 @@ describe("fal's key set", () => {
     expect((await keySetCalls()) - before).toBe(1);
   });
 
-  it("is not fetched a second time within the minute, so a second new key is taken when fal sends again", async () => {
+  it("U19 is not fetched a second time within the minute, so a second new key is taken when fal sends again", async () => {
     await introduceAccount(team);
     await passTime(2 * MINUTE_MS);
     for (const [key, status] of [
@@ -72,7 +72,7 @@ describe("fal's key set", () => {
     expect(await deliverWebhooks()).toEqual([200]);
   });
 
-  it.each(["down", "garbage", "empty"])("stays the last good one when its source is %s", async (jwks) => {
+  it.each(["down", "garbage", "empty"])("U20 U22 stays the last good one when its source is %s", async (jwks) => {
     await introduceAccount(team);
     const before = await keySetCalls();
     await passTime(10 * HOUR_MS);
@@ -85,7 +85,7 @@ describe("fal's key set", () => {
     expect((await team.read(id)).stage).toBe("storing");
   });
 
-  it("is not trusted for more than a day while its source is down", async () => {
+  it("U21 is not trusted for more than a day while its source is down", async () => {
     await introduceAccount(team);
     await sandbox("PATCH", "settings", { jwks: "down" });
     await passTime(DAY_MS);
@@ -95,7 +95,7 @@ describe("fal's key set", () => {
     await expectDoorbell(team, id, before);
   });
 
-  it("is renewed in time by the webhooks that come in, so a source that is down for hours costs nothing", async () => {
+  it("U20 is renewed in time by the webhooks that come in, so a source that is down for hours costs nothing", async () => {
     await introduceAccount(team);
     await passTime(13 * HOUR_MS);
     await runToEnd(team, (await finishedAtFal(team)).id);
@@ -107,7 +107,7 @@ describe("fal's key set", () => {
 });
 
 describe("somebody who knows the address and rings without end", () => {
-  it("at once: the key set is fetched once, and fal is asked once, without delay", async () => {
+  it("U23 at once: the key set is fetched once, and fal is asked once, without delay", async () => {
     const { id, webhook } = await ringable();
     const statuses = await Promise.all(Array.from({ length: 30 }, () => post(webhook)));
     expect(new Set(statuses)).toEqual(new Set([401]));
@@ -117,7 +117,7 @@ describe("somebody who knows the address and rings without end", () => {
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, status: 1 }]);
   });
 
-  it("every second: fal is asked every ten seconds and no oftener, its key set at most every minute", async () => {
+  it("U23 every second: fal is asked every ten seconds and no oftener, its key set at most every minute", async () => {
     await introduceAccount(team);
     const { id, webhook } = await ringable();
     const keysBefore = await keySetCalls();

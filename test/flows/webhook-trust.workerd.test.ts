@@ -48,7 +48,7 @@ describe("a call that fal did not sign, or not just now", () => {
     ["with another request id", changed("x-fal-webhook-request-id", crypto.randomUUID())],
     ["with a signature that is no hex", changed("x-fal-webhook-signature", "zz".repeat(64))],
     ["with a time stamp in milliseconds", (headers) => ({ ...headers, "x-fal-webhook-timestamp": String(Date.now()) })],
-  ])("%s is answered 401 and tells nothing", async (_what, change) => {
+  ])("U11 U12 U17 %s is answered 401 and tells nothing", async (_what, change) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -56,7 +56,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  it("signed by somebody else is answered 401, and polls end the request", async () => {
+  it("U12 signed by somebody else is answered 401, and polls end the request", async () => {
     await introduceAccount(team);
     const { id } = await finishedAtFal(team, "sandbox:webhook-forged");
     const before = await team.read(id);
@@ -64,7 +64,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  it("with a changed body is answered 401 and tells nothing", async () => {
+  it("U12 with a changed body is answered 401 and tells nothing", async () => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -73,13 +73,15 @@ describe("a call that fal did not sign, or not just now", () => {
   });
 
   it.each([
+    [-600, 401],
     [-301, 401],
     [-300, 200],
     [-299, 200],
     [299, 200],
     [300, 200],
     [301, 401],
-  ])("signed %i s away from our clock is answered %i", async (offset, status) => {
+    [600, 401],
+  ])("U15 U17 U18 signed %i s away from our clock is answered %i", async (offset, status) => {
     await introduceAccount(team);
     const { id, upstreamId } = await finishedAtFal(team);
     const before = await team.read(id);
@@ -89,7 +91,7 @@ describe("a call that fal did not sign, or not just now", () => {
     expect((await team.read(id)).stage).toBe("storing");
   });
 
-  it("is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
+  it("U27 is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
     const mine = await webhookUnderWay(team);
     const other = await webhookUnderWay(team);
     const before = await team.read(mine.id);
@@ -130,7 +132,7 @@ describe("the address that fal is given", () => {
     ["POST", "over plain http", (url) => url.replace("https:", "http:"), 200],
     ["POST", "with a doubled slash", (url) => url.replace("/hooks/", "//hooks/"), 404],
     ["POST", "with more behind it", (url) => `${url}/more`, 404],
-  ])("%s %s is never redirected", async (method, _how, spelling, status) => {
+  ])("U27 %s %s is never redirected", async (method, _how, spelling, status) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const body = method === "POST" || method === "PUT" ? { body: webhook.body } : {};
@@ -143,7 +145,7 @@ describe("the address that fal is given", () => {
 describe("a fal user whose webhooks we have not seen before", () => {
   const newUser = (): string => `user_${crypto.randomUUID()}`;
 
-  it("costs one result call the first time, and none from then on", async () => {
+  it("U13 costs one result call the first time, and none from then on", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const first = await finishedAtFal(team, "the first");
     expect(await deliverWebhooks()).toEqual([200]);
@@ -156,7 +158,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }, { submit: 1 }]);
   });
 
-  it("costs one result call too when twenty of its webhooks come at once", async () => {
+  it("U2 U13 costs one result call too when twenty of its webhooks come at once", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const { id, webhook } = await webhookUnderWay(team);
     const twenty = Array.from({ length: 20 }, () => webhook);
@@ -182,7 +184,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
   it.each([
     ["another output", lie],
     ["a failure", failure],
-  ])("and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
+  ])("U13 and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
     await introduceAccount(team);
     const swapped = newUser();
     for (const prompt of ["one", "two"]) {
@@ -198,7 +200,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     }
   });
 
-  it("and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
+  it("U13 and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
     await introduceAccount(team);
     const { id, upstream } = await team.submit("sandbox:slow:30000");
     await passTime(5 * SECOND_MS);

@@ -3,11 +3,13 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
+import { RequestTracker } from "../../src/requests/tracker.ts";
 import { callsAtFal, finishedAtFal, webhookUnderWay } from "../support/webhooks.ts";
 import {
   deliverWebhooks,
   expectArmed,
   freezeClocks,
+  interceptFetch,
   introduceAccount,
   passTime,
   post,
@@ -35,7 +37,7 @@ function count(timeline: string[], event: string): number {
 }
 
 describe("a webhook that comes more than once", () => {
-  it("ends its request the first time and changes nothing the second", async () => {
+  it("U1 ends its request the first time and changes nothing the second", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-twice");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     await expectArmed(id);
@@ -46,7 +48,7 @@ describe("a webhook that comes more than once", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  it("ends its request once when twenty come at once, and all are thanked for", async () => {
+  it("U2 ends its request once when twenty come at once, and all are thanked for", async () => {
     const { id, webhook } = await webhookUnderWay(team, "twenty at once");
     const twenty = Array.from({ length: 20 }, () => webhook);
     expect(await Promise.all(twenty.map(post))).toEqual(twenty.map(() => 200));
@@ -60,7 +62,7 @@ describe("a webhook that comes more than once", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  it("is thanked for after the end too, and nothing of the request changes", async () => {
+  it("U1 U16 is thanked for after the end too, and nothing of the request changes", async () => {
     const { id, upstreamId } = await finishedAtFal(team, "repeated after the end");
     const ended = await runToEnd(team, id);
     const timeline = await team.timeline(id);
@@ -73,11 +75,73 @@ describe("a webhook that comes more than once", () => {
   });
 });
 
+describe("a webhook that meets something else", () => {
+  it("U3 of the same request from another of fal's own attempts is the same end", async () => {
+    const { id, webhook } = await webhookUnderWay(team);
+    const body = webhook.body.replace(/("gateway_request_id": ?")[^"]+/, `$1${crypto.randomUUID()}`);
+    expect(body).not.toBe(webhook.body);
+    const again = await signedWebhook({ request_id: webhook.headers["x-fal-webhook-request-id"] ?? "", body });
+    expect([await post(webhook), await post(again)]).toEqual([200, 200]);
+    await runToEnd(team, id, { webhooks: false });
+    const events = ["webhook", "completed", "conflicting_report"];
+    const timeline = await team.timeline(id);
+    expect(events.map((event) => count(timeline, event))).toEqual([1, 1, 0]);
+  });
+
+  it("U8 a poll at the same moment: the request ends once, and its files are fetched once", async () => {
+    const { id, webhook } = await webhookUnderWay(team, "told and asked at once");
+    await passTime(2 * MINUTE_MS);
+    const again = await signedWebhook({ request_id: webhook.headers["x-fal-webhook-request-id"] ?? "" });
+    const [status] = await Promise.all([post(again), ring(id), ring(id)]);
+    expect(status).toBe(200);
+    expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
+    const timeline = await team.timeline(id);
+    expect(["stored", "completed", "settled"].map((event) => count(timeline, event))).toEqual([1, 1, 1]);
+    expect(count(timeline, "conflicting_report")).toBe(0);
+    const { requests } = await sandbox<{ requests: { files: { gets: number }[] }[] }>("GET", "requests");
+    expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
+  });
+
+  it("U15 the end, and is stale: answered 401, and nothing of the request changes", async () => {
+    const { id, upstreamId } = await finishedAtFal(team);
+    const ended = await runToEnd(team, id);
+    expect(await post(await signedWebhook({ request_id: upstreamId, variant: "stale" }))).toBe(401);
+    await ring(id);
+    expect(await team.read(id)).toEqual(ended);
+    expect(count(await team.timeline(id), "webhook")).toBe(1);
+  });
+
+  it("U28 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
+    const { id, webhook } = await webhookUnderWay(team);
+    const before = await team.read(id);
+    const report = vi.spyOn(RequestTracker.prototype, "report").mockImplementation(() => {
+      throw new Error("the disk is full");
+    });
+    expect(await post(webhook)).toBeGreaterThanOrEqual(500);
+    expect(await team.read(id)).toEqual(before);
+    report.mockRestore();
+    expect(await post(webhook)).toBe(200);
+    await expectArmed(id);
+    expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
+  });
+
+  it("U29 files that are still to be copied: it is answered as soon as it is kept", async () => {
+    const { id, webhook } = await webhookUnderWay(team);
+    const fetches = vi.fn(() => expect.unreachable("nothing is fetched before the answer"));
+    interceptFetch(fetches);
+    expect(await post(webhook)).toBe(200);
+    expect((await team.read(id)).stage).toBe("storing");
+    expect(fetches).not.toHaveBeenCalled();
+    vi.restoreAllMocks();
+    expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
+  });
+});
+
 describe("a webhook without a payload that can be used", () => {
   it.each([
     ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
     ["is larger than a megabyte", "sandbox:webhook-big", { submit: 1, status: 1, result: 1 }],
-  ])("that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
+  ])("U9 U24 that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
     const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     expect((await team.read(id)).output).toBeNull();
@@ -96,7 +160,7 @@ describe("a webhook without a payload that can be used", () => {
     ],
     ["another request's id in its body", () => JSON.stringify({ request_id: "another", status: "OK", payload: {} })],
     ["an error without a status", (id: string) => JSON.stringify({ request_id: id, status: "ERROR", error: "Oh no" })],
-  ])("but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
+  ])("U14 U26 but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     expect(await post(await signedWebhook({ request_id: upstreamId, body: bodyOf(upstreamId) }))).toBe(200);
     expect(await team.read(id)).toMatchObject({ output: null, error: null });
@@ -105,7 +169,7 @@ describe("a webhook without a payload that can be used", () => {
     expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
   });
 
-  it("ends a request whose submit's answer got lost, however large its output is", async () => {
+  it("U6 U24 ends a request whose submit's answer got lost, however large its output is", async () => {
     const { id, stage } = await team.submit("sandbox:submit-garbage,webhook-big");
     expect(stage).toBe("uncertain");
     await passTime(5 * SECOND_MS);
@@ -121,7 +185,7 @@ describe("two webhooks that contradict each other", () => {
   it.each([
     ["ERROR then OK", ["error", "ok"], "FAILED"],
     ["OK then ERROR", ["ok", "error"], "COMPLETED"],
-  ] as const)("%s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
+  ] as const)("U4 %s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     const [first, second] = variants;
     expect(await post(await signedWebhook({ request_id: upstreamId, variant: first }))).toBe(200);
@@ -134,7 +198,7 @@ describe("two webhooks that contradict each other", () => {
     expect((await team.timeline(id)).at(-1)).toBe("conflicting_report");
   });
 
-  it("OK then ERROR while the files are being stored: the files are stored", async () => {
+  it("U4 OK then ERROR while the files are being stored: the files are stored", async () => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     for (const variant of ["ok", "error"] as const) {
       expect(await post(await signedWebhook({ request_id: upstreamId, variant }))).toBe(200);
@@ -145,7 +209,7 @@ describe("two webhooks that contradict each other", () => {
     expect(count(await team.timeline(id), "conflicting_report")).toBe(1);
   });
 
-  it("both in fal's own outbox: the request has failed, and the ledger says so", async () => {
+  it("U4 both in fal's own outbox: the request has failed, and the ledger says so", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-error-then-ok");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     expect((await runToEnd(team, id)).status).toBe("FAILED");
@@ -161,7 +225,7 @@ describe("a webhook that tells no output", () => {
     ["sandbox:invalid", { code: "invalid_input", detail: "The input could not be processed", charged: "unknown" }],
     ["sandbox:crash", { code: "upstream_failed", retryable: true, charged: false }],
     ["sandbox:error500", { code: "upstream_failed", detail: "Internal Server Error", charged: false }],
-  ])("%s: the request fails with fal's own words, without another call", async (prompt, error) => {
+  ])("U10 %s: the request fails with fal's own words, without another call", async (prompt, error) => {
     const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     await expectArmed(id);
@@ -187,7 +251,7 @@ describe("a webhook that tells no output", () => {
   });
 });
 
-it("a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
+it("U14 a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
   const mine = await team.submit("sandbox:webhook-lost");
   const other = await webhookUnderWay(team, "somebody else's picture");
   const { url } = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });

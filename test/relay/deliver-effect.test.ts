@@ -339,7 +339,7 @@ describe("a request that was told as failed and is recovered", () => {
     deliveries: [DELIVERY, second],
   };
 
-  test("ends a second time, with an event of its own; what was told can still be told again", async () => {
+  test("D22 ends a second time, with an event of its own; what was told can still be told again", async () => {
     const tracker = aTracker({ stage: "failed" });
     answer(200);
     await tracker.run();

@@ -175,7 +175,7 @@ describe("parseReport", () => {
   const report = (fields: object) =>
     parseReport(JSON.stringify({ request_id: ID, gateway_request_id: "other", ...fields }));
 
-  test("gives an output with its numbers as written", () => {
+  test("U25 gives an output with its numbers as written", () => {
     const text = `{"request_id":"${ID}","status":"OK","payload":{"seed":196619188014358660,"scale":1.0},"error":null}`;
     expect(parseReport(text)).toEqual({
       kind: "output",
@@ -185,12 +185,23 @@ describe("parseReport", () => {
   });
 
   test.each([
+    ["members in another order", `{"payload":{"a":1.0},"error":null,"status":"OK","request_id":"${ID}"}`],
+    ["a new line at the end", `{"request_id":"${ID}","status":"OK","payload":{"a":1.0}}\n`],
+    [
+      "a member twice, of which the last counts",
+      `{"request_id":"${ID}","status":"ERROR","status":"OK","payload":{"a":1.0}}`,
+    ],
+  ])("U25 reads %s", (_name, text) => {
+    expect(parseReport(text)).toEqual({ kind: "output", requestId: ID, payload: '{"a":1.0}' });
+  });
+
+  test.each([
     ["OK without a payload", { status: "OK", payload: null, payload_error: "not serialisable" }],
     ["OK that forgot it", { status: "OK" }],
     ["ERROR that names no status", { status: "ERROR", error: "Something", payload: null }],
     ["ERROR with a text and no status", { status: "ERROR", error: "Something", payload: { detail: "x" } }],
     ["ERROR without any words", { status: "ERROR" }],
-  ])("announces an end for %s", (_name, fields) => {
+  ])("U9 announces an end for %s", (_name, fields) => {
     expect(report(fields)).toEqual({ kind: "announced", requestId: ID });
   });
 
@@ -200,7 +211,7 @@ describe("parseReport", () => {
     ["a time-out", "Invalid status code: 504", null, "upstream_timeout", 504, false],
     ["a status without a payload", "Invalid status code: 404", null, "upstream_refused", 404, "unknown"],
     ["a list without a status", "", { detail: [entry("file_download_error")] }, "input_unreachable", null, "unknown"],
-  ])("gives the error of %s", (_name, error, payload, code, upstreamStatus, charged) => {
+  ])("U10 gives the error of %s", (_name, error, payload, code, upstreamStatus, charged) => {
     expect(report({ status: "ERROR", error, payload })).toMatchObject({
       kind: "error",
       requestId: ID,
@@ -230,7 +241,7 @@ describe("parseReport", () => {
     ["an id of dots", '{"request_id":"..","status":"OK","payload":{}}'],
     ["a foreign status", `{"request_id":"${ID}","status":"COMPLETED","payload":{}}`],
     ["nesting without end", `{"request_id":"${ID}","status":"OK","payload":${"[".repeat(5_000)}${"]".repeat(5_000)}}`],
-  ])("calls %s malformed", (_name, text) => {
+  ])("U24 U26 calls %s malformed", (_name, text) => {
     expect(parseReport(text)).toEqual({ kind: "malformed" });
   });
 });
