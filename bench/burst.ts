@@ -20,12 +20,30 @@ const PATIENCE_MS = 600_000;
 /** Posts under way at a time: a thousand sockets at once would measure the machine. */
 const POSTING = 50;
 
-const { values } = parseArgs({ options: { shape: { type: "string", default: "equal" } } });
+const { values } = parseArgs({
+  options: {
+    shape: { type: "string", default: "equal" },
+    // A smaller burst for a quick look: it is printed, not written down.
+    requests: { type: "string", default: "1000" },
+  },
+});
+const part = Number(values.requests) / 1_000;
+if (!(part > 0 && part <= 1)) {
+  console.error("--requests must be a number from 1 to 1000.");
+  process.exit(2);
+}
 if (!Object.hasOwn(SHAPES, values.shape)) {
   console.error(`--shape must be one of ${Object.keys(SHAPES).join(", ")}.`);
   process.exit(2);
 }
-const { title, sizes, prompt } = SHAPES[values.shape as keyof typeof SHAPES];
+const { title, prompt, ...shape } = SHAPES[values.shape as keyof typeof SHAPES];
+const sizes = shape.sizes.map((count) => Math.max(1, Math.round(count * part)));
+
+interface Calls {
+  total: number;
+  rate_limited: number;
+  max_per_second: number;
+}
 
 interface Ended {
   user: string;
@@ -59,7 +77,7 @@ try {
   await Promise.all(Array.from({ length: POSTING }, posting));
   const postedS = (Date.now() - startedAt) / 1_000;
   await eventually("every end", PATIENCE_MS, () => noneOpen(running));
-  const calls = await sandbox<{ total: number; rate_limited: number }>(running, "GET", "calls");
+  const calls = await sandbox<Calls>(running, "GET", "calls");
   const ended: Ended[] = [];
   for (const { id, user } of ids) {
     const { status, completed_at } = await read<{ status: string; completed_at: string }>(
@@ -68,13 +86,13 @@ try {
     );
     ended.push({ user, status, endS: (Date.parse(completed_at) - startedAt) / 1_000 });
   }
-  report(ended, postedS, calls.total - before.total, calls.rate_limited);
+  report(ended, postedS, calls.total - before.total, calls);
 } finally {
   await running.stop();
   rmSync(stateDir, { recursive: true, force: true });
 }
 
-function report(ended: readonly Ended[], postedS: number, calls: number, rateLimited: number): void {
+function report(ended: readonly Ended[], postedS: number, calls: number, seen: Calls): void {
   const lastOf = new Map<string, number>();
   for (const { user, endS } of ended) lastOf.set(user, Math.max(lastOf.get(user) ?? 0, endS));
   const lasts = [...lastOf.values()].sort((a, b) => a - b);
@@ -82,7 +100,7 @@ function report(ended: readonly Ended[], postedS: number, calls: number, rateLim
   const allS = lasts.at(-1) ?? 0;
   const round = (value: number) => Math.round(value * 100) / 100;
   const completed = ended.filter(({ status }) => status === "COMPLETED").length;
-  const fairS = (11 * 50) / (10 / 1.05) + (RUN_MS + QUEUE_MS) / 1_000;
+  const fairS = (11 * 50 * part) / (10 / 1.05) + (RUN_MS + QUEUE_MS) / 1_000;
   const rows: (string | number)[][] = [
     ["completed", `${completed} of ${ended.length}`],
     ["all were posted after, s", round(postedS)],
@@ -90,12 +108,13 @@ function report(ended: readonly Ended[], postedS: number, calls: number, rateLim
     ["ended per second", round(completed / allS)],
     ["slowest user / median user", round(allS / (lasts[Math.floor(lasts.length / 2)] ?? 1))],
     ["upstream calls per request", round(calls / ended.length)],
-    ["upstream 429", rateLimited],
+    ["upstream 429", seen.rate_limited],
+    ["most upstream calls within a second", seen.max_per_second],
   ];
   if (values.shape === "half") rows.push(["slowest small user / its fair time", round(Math.max(...small) / fairS)]);
   const result = table(["figure", "measured"], rows);
   console.log(result);
-  writeSection(title, `${provenance(`npm run bench:burst -- --shape ${values.shape}`)}\n\n${result}`);
+  if (part === 1) writeSection(title, `${provenance(`npm run bench:burst -- --shape ${values.shape}`)}\n\n${result}`);
 }
 
 async function noneOpen(of: Running): Promise<true | null> {

@@ -147,6 +147,8 @@ export const JWKS_REFRESH_AFTER_MS = 12 * HOUR_MS;
 export const JWKS_KEYS_MAX = 16;
 /** A look-up that failed (connection, key set) is asked again at most this often. */
 export const LOOKUP_RETRY_MS = 5 * SECOND_MS;
+/** Who finds no turn for the look-up of the connection comes back this soon. */
+export const LOOKUP_FIRST_RETRY_MS = 50;
 /** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */
 export const PINNED_USERS_MAX = 16;
 /** fal's clients refuse a start deadline of one second or less; what is left below this is sent as this. */
@@ -157,8 +159,15 @@ export const WEBHOOK_TOLERANCE_S = 300;
 export const RATE_LIMITED_PAUSE_MS = 2 * SECOND_MS;
 /** A Retry-After beyond this is taken as this. */
 export const RETRY_AFTER_MAX_MS = HOUR_MS;
-/** A grant is used within this long of its start, or handed back: a late call would break the pace. */
-export const GRANT_USE_MS = 50;
+/** A grant is used within this long of its start, or handed back. A call that is late within it keeps its place for longer. */
+export const GRANT_USE_MS = 500;
+/** A call whose answer was not heard for so long after its turn has arrived or never will: its tracker may be dead. */
+export const CALL_UNHEARD_MS = 10 * SECOND_MS;
+/** Answers of a kind of call that its quickest is learned from, and how many that takes. */
+export const ANSWERS_KEPT = 64;
+export const ANSWERS_NEEDED = 16;
+/** How far the quickest answer may be from what the next one could have been: clocks tick, loops turn. */
+export const ANSWER_NOISE_MS = 25;
 /** Turns that one try asks for before it comes back later, and how far ahead a late caller may have its next one. */
 export const GRANT_TRIES = 3;
 export const GRANT_LEAD_MAX_MS = 500;

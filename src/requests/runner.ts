@@ -214,6 +214,7 @@ export class EffectRunner {
       lastAttempt: (delivery) => this.#keeper.deliveries.attempts(delivery).at(-1) ?? null,
       view: () => this.#keeper.view(this.#keeper.mustLoad()),
       advance: (event) => this.#keeper.advance(event, effect),
+      saved: () => this.#ctx.storage.sync(),
       uploads: (n) =>
         this.#keeper.uploads.logOf(n, (work, isProgress) => this.#keeper.carryOn(effect, work, isProgress)),
       unfinishedUploads: () => this.#keeper.uploads.all(),

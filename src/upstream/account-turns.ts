@@ -29,19 +29,11 @@ import {
   succeeded,
 } from "./health.ts";
 import { type Notice, noticeOf, tellNotice } from "./notice.ts";
-import { isBusy, paceAfterWaking, windowMs } from "./pace.ts";
+import { isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
 import { type Asked, type Given, TurnDesk, type Wish } from "./turn-desk.ts";
 
 /** What a call showed of its connection. `failed`: nothing came back that upstream would have said. */
 export type CallSign = "ok" | "failed" | Extract<PauseReason, "locked" | "key_refused">;
-
-export interface Told {
-  requestId: string;
-  connection: string | null;
-  sign: CallSign;
-  /** Its turn was the one that tries a closed connection. */
-  probe: boolean;
-}
 
 /** `at`: epoch ms. */
 export interface LastFailure {
@@ -109,11 +101,22 @@ export class AccountTurns {
   }
 
   /** A turn for a call of the account's own; `retryAt` when none is near. */
-  takeOwn(): { at: number } | { retryAt: number } {
+  takeOwn(): Turn | { retryAt: number } {
     const now = Date.now();
-    const turn = this.desk.takeNext(now, now);
+    const turn = this.desk.takeOwn(now);
     if ("at" in turn) this.#noteBusy(turn.at, now);
     return turn;
+  }
+
+  /** Makes a call of the account's own when its turn has come. */
+  async callOwn<T>(turn: Turn, call: () => Promise<T>): Promise<T> {
+    await new Promise((resolve) => setTimeout(resolve, turn.at - Date.now()));
+    try {
+      return await call();
+    } finally {
+      this.desk.ownAnswered(turn, Date.now());
+      this.pump();
+    }
   }
 
   handBack(given: Given): void {
@@ -131,16 +134,15 @@ export class AccountTurns {
     return closedUntil;
   }
 
-  heard({ requestId, connection, sign, probe }: Told): void {
-    this.desk.answered(requestId);
+  heard(given: Given, sign: CallSign): void {
+    const now = Date.now();
+    const { requestId, connection } = given.waiter;
+    this.desk.answered(given, now);
     if (sign !== "ok") {
-      this.lastFailures.push({ at: Date.now(), sign, requestId });
+      this.lastFailures.push({ at: now, sign, requestId });
       this.lastFailures.splice(0, this.lastFailures.length - LAST_FAILURES_KEPT);
     }
-    if (connection !== null) {
-      const health = this.desk.healthOf(connection);
-      this.#setHealth(connection, healthAfter(health, sign, probe, Date.now()));
-    }
+    this.#setHealth(connection, healthAfter(this.desk.healthOf(connection), sign, given.probe, now));
     this.pump();
   }
 
@@ -194,7 +196,7 @@ export class AccountTurns {
     const slot = given.tookSlot ? this.desk.slots.get(given.waiter.requestId) : undefined;
     if (slot !== undefined) this.#around.store.keepSlot(slot);
     if (given.probe) this.#keepHealth(given.waiter.connection);
-    this.#noteBusy(given.at, now);
+    this.#noteBusy(given.turn.at, now);
   }
 
   /** The write is confirmed before the grant leaves (output gate). */
@@ -239,8 +241,7 @@ export class AccountTurns {
       const turn = this.takeOwn();
       if ("retryAt" in turn) continue;
       this.#setHealth(connection, probeStarted(before, Date.now()));
-      await new Promise((resolve) => setTimeout(resolve, turn.at - Date.now()));
-      const sign = await createUpstreamClient(this.#around.config).probe(connection);
+      const sign = await this.callOwn(turn, () => createUpstreamClient(this.#around.config).probe(connection));
       const health = this.desk.healthOf(connection);
       if (sign === "rate_limited") this.rateLimited(LOOKUP_RETRY_MS);
       else if (health.closure !== null) this.#setHealth(connection, healthAfter(health, sign, true, Date.now()));

@@ -4,11 +4,11 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { type Config, type Env, requireConfig } from "../env.ts";
-import { DURATIONS_SHOWN_MAX, GRANT_USE_MS, LIST_LIMIT_MAX, LOOKUP_RETRY_MS, SECOND_MS } from "../limits.ts";
+import { DURATIONS_SHOWN_MAX, LIST_LIMIT_MAX, LOOKUP_FIRST_RETRY_MS, LOOKUP_RETRY_MS, SECOND_MS } from "../limits.ts";
 import { logEvent } from "../log.ts";
 import type { RequestError, RequestState } from "../requests/types.ts";
 import { AccountStore } from "./account-store.ts";
-import { AccountTurns, type LastFailure, notAfter, type Told } from "./account-turns.ts";
+import { AccountTurns, type CallSign, type LastFailure, notAfter } from "./account-turns.ts";
 import { createUpstreamClient } from "./client.ts";
 import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
 import { type Durations, durationsOf, withDuration } from "./durations.ts";
@@ -123,7 +123,7 @@ export class UpstreamAccount extends DurableObject<Env> {
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
     const durations = durationsOf(this.#store.durations(wish.model));
     if (resolution.kind === "later") {
-      const retryAt = Math.max(Date.now() + GRANT_USE_MS, this.#turns.desk.pace.closedUntil);
+      const retryAt = Math.max(Date.now() + LOOKUP_FIRST_RETRY_MS, this.#turns.desk.pace.closedUntil);
       return { granted: false, reason: "wait", retryAt, place: null, durations };
     }
     await this.#turns.probe();
@@ -137,9 +137,9 @@ export class UpstreamAccount extends DurableObject<Env> {
     this.#turns.handBack(given);
   }
 
-  /** What a call showed of its connection: of every submit, of other calls only what is wrong, and of every probe. */
-  async heard(told: Told): Promise<void> {
-    this.#turns.heard(told);
+  /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. */
+  async heard(given: Given, sign: CallSign): Promise<void> {
+    this.#turns.heard(given, sign);
   }
 
   /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
@@ -175,7 +175,7 @@ export class UpstreamAccount extends DurableObject<Env> {
     return {
       connection,
       rps: this.#config.UPSTREAM_RPS,
-      callsLastSecond: desk.pace.turns.filter((at) => at > now - SECOND_MS && at <= now).length,
+      callsLastSecond: desk.pace.turns.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
       pausedUntil: desk.pace.closedUntil > now ? desk.pace.closedUntil : null,
       closure: connection === null ? null : desk.healthOf(connection).closure,
       failuresInARow: connection === null ? 0 : desk.healthOf(connection).failures,
@@ -211,8 +211,7 @@ export class UpstreamAccount extends DurableObject<Env> {
   async askConnections(wish: ConnectionWish): Promise<ConnectionTurn> {
     const turn = this.#turns.takeOwn();
     if ("retryAt" in turn) return { kind: "away", retryAt: turn.retryAt };
-    await new Promise((resolve) => setTimeout(resolve, turn.at - Date.now()));
-    const reply = await createUpstreamClient(this.#config).askConnections(wish);
+    const reply = await this.#turns.callOwn(turn, () => createUpstreamClient(this.#config).askConnections(wish));
     const status = reply.kind === "read" ? reply.status : 0;
     logEvent("account.connections_asked", { outcome: wish.kind, status });
     if (reply.kind === "read" && status === 429) this.#turns.rateLimited(reply.retryAfterMs);
@@ -263,8 +262,8 @@ export class UpstreamAccount extends DurableObject<Env> {
     const { connection, model } = given.waiter;
     return {
       granted: true,
-      notBefore: given.at,
-      notAfter: notAfter(given.at),
+      notBefore: given.turn.at,
+      notAfter: notAfter(given.turn.at),
       connection,
       webhooks: this.#webhooks(),
       pinnedUsers: this.#store.pinnedUsers(connection),
@@ -290,8 +289,7 @@ export class UpstreamAccount extends DurableObject<Env> {
     }
     const turn = this.#turns.takeOwn();
     if ("retryAt" in turn) return { kind: "later" };
-    await new Promise((resolve) => setTimeout(resolve, turn.at - Date.now()));
-    const answer = await createUpstreamClient(this.#config).findConnection();
+    const answer = await this.#turns.callOwn(turn, () => createUpstreamClient(this.#config).findConnection());
     logEvent("account.connection_resolved", { outcome: answer.kind });
     switch (answer.kind) {
       case "found":

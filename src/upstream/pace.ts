@@ -1,24 +1,45 @@
-// The pace of one Maton account: at most `rps` calls in any window, turns ahead of time, closed after a 429.
-// Pure: the clock is a parameter, a pace is a value. Imports limits.
+// The pace of one Maton account: at most `rps` calls arrive in any second, turns ahead of time, closed after a 429.
+// Maton counts arrivals and we only know departures: a call keeps its place until its answer was heard, and longer the later
+// that was, so calls that are held up on their way cannot bunch. Pure: the clock is a parameter, a pace is a value.
 
-import { GRANT_WAIT_IN_PLACE_MS, PACE_SLACK, RETRY_AFTER_MAX_MS, SECOND_MS } from "../limits.ts";
+import {
+  ANSWER_NOISE_MS,
+  CALL_UNHEARD_MS,
+  GRANT_USE_MS,
+  GRANT_WAIT_IN_PLACE_MS,
+  PACE_SLACK,
+  RETRY_AFTER_MAX_MS,
+  SECOND_MS,
+} from "../limits.ts";
+
+/** Times are epoch milliseconds. `n` tells turns of one moment apart. */
+export interface Turn {
+  readonly n: number;
+  readonly at: number;
+}
+
+/** `until`: when its place is free again; null while its answer was not heard. */
+interface Place extends Turn {
+  readonly until: number | null;
+}
 
 /** Times are epoch milliseconds. Maton allows 10 calls in a second per account (maton-ai/api-gateway-skill:SKILL.md). */
 export interface Pace {
   readonly rps: number;
-  /** Turns that count: of the last window, and those given for the near future. Ascending. */
-  readonly turns: readonly number[];
+  /** Turns that count: those whose call may have arrived within the last window, and those of the near future. Ascending. */
+  readonly turns: readonly Place[];
   /** Turns before this are assumed: an object that woke does not remember them. */
   readonly since: number;
   /** No turn before this: upstream said 429. */
   readonly closedUntil: number;
+  readonly nextN: number;
 }
 
 export function newPace(rps: number): Pace {
-  return { rps, turns: [], since: 0, closedUntil: 0 };
+  return { rps, turns: [], since: 0, closedUntil: 0, nextN: 1 };
 }
 
-/** The window that holds `rps` calls: a little over Maton's second, for a turn that is used late. */
+/** The window that holds `rps` calls: a little over Maton's second, since no two calls are equally long on their way. */
 export function windowMs(): number {
   return SECOND_MS * PACE_SLACK;
 }
@@ -27,16 +48,25 @@ export function windowMs(): number {
  * Takes the next turn. While nobody waits it is now, so a burst of `rps` goes out at once; turns that have to wait are also
  * spaced evenly, since bursts that meet different delays on their way could fall into one of Maton's seconds.
  */
-export function nextTurn(pace: Pace, now: number): { pace: Pace; at: number } {
-  const at = freeAt(pace, now);
-  const turns = [...pace.turns.filter((turn) => turn + windowMs() > now), at];
-  return { pace: { ...pace, turns }, at };
+export function nextTurn(pace: Pace, now: number): { pace: Pace; turn: Turn } {
+  const turn: Turn = { n: pace.nextN, at: freeAt(pace, now) };
+  const turns = [...pace.turns.filter((place) => untilOf(place) > now), { ...turn, until: null }];
+  return { pace: { ...pace, turns, nextN: pace.nextN + 1 }, turn };
 }
 
 /** A turn that was not used. Later turns stay as they are. */
-export function handBack(pace: Pace, at: number): Pace {
-  const index = pace.turns.lastIndexOf(at);
-  return index < 0 ? pace : { ...pace, turns: pace.turns.toSpliced(index, 1) };
+export function handBack(pace: Pace, turn: Turn): Pace {
+  return { ...pace, turns: pace.turns.filter((place) => !isSame(place, turn)) };
+}
+
+/**
+ * The answer to a turn's call was heard at `now`. The call may have arrived as much later than others as its answer took
+ * longer than the quickest of its kind, `quickestMs` (0: not known): its place is kept for that much longer.
+ */
+export function answered(pace: Pace, turn: Turn, now: number, quickestMs: number): Pace {
+  const lateMs = Math.max(0, now - turn.at - quickestMs) + ANSWER_NOISE_MS;
+  const until = turn.at + Math.max(windowMs(), SECOND_MS + lateMs);
+  return { ...pace, turns: pace.turns.map((place) => (isSame(place, turn) ? { ...place, until } : place)) };
 }
 
 /**
@@ -46,14 +76,14 @@ export function handBack(pace: Pace, at: number): Pace {
 export function close(pace: Pace, now: number, pauseMs: number): Pace {
   const until = now + Math.min(RETRY_AFTER_MAX_MS, Math.max(0, pauseMs));
   if (until <= pace.closedUntil) return pace;
-  const assumedAt = Math.max(pace.turns.at(-1) ?? 0, until - spacingMs(pace));
-  const turns = [...pace.turns, ...Array<number>(pace.rps - 1).fill(assumedAt)];
+  const assumedAt = Math.max(pace.turns.at(-1)?.at ?? 0, until - spacingMs(pace));
+  const turns = [...pace.turns, ...assumed(pace.rps - 1, assumedAt, assumedAt + windowMs())];
   return { ...pace, turns, closedUntil: until };
 }
 
 /** Whether more than half of a window is in use: then a fresh start has to assume a full one. */
 export function isBusy(pace: Pace, now: number): boolean {
-  return pace.turns.filter((turn) => turn >= pace.since && turn + windowMs() > now).length > unnotedTurns(pace.rps);
+  return pace.turns.filter((turn) => turn.at >= pace.since && untilOf(turn) > now).length > unnotedTurns(pace.rps);
 }
 
 /**
@@ -63,7 +93,7 @@ export function isBusy(pace: Pace, now: number): boolean {
 export function paceAfterWaking(rps: number, now: number, busyUntil: number): Pace {
   const wasBusy = busyUntil > now;
   const lastTurn = wasBusy ? now + GRANT_WAIT_IN_PLACE_MS : now - 1;
-  const turns = Array<number>(wasBusy ? rps : unnotedTurns(rps)).fill(lastTurn);
+  const turns = assumed(wasBusy ? rps : unnotedTurns(rps), lastTurn, lastTurn + GRANT_USE_MS + windowMs());
   return { ...newPace(rps), turns, since: now };
 }
 
@@ -71,12 +101,26 @@ function unnotedTurns(rps: number): number {
   return Math.floor(rps / 2);
 }
 
-/** When the next turn would be. */
+/** Places of turns that nobody will tell of. */
+function assumed(count: number, at: number, until: number): Place[] {
+  return Array.from({ length: count }, () => ({ n: 0, at, until }));
+}
+
+/** When the next turn is, if no answer is heard until then. */
 export function freeAt(pace: Pace, now: number): number {
-  const turns = pace.turns.filter((turn) => turn + windowMs() > now);
-  const last = turns.at(-1) ?? 0;
-  const oldestInWindow = turns.at(-pace.rps);
-  const windowFree = turns.length < pace.rps || oldestInWindow === undefined ? 0 : oldestInWindow + windowMs();
+  return firstFree(pace, now, untilOf);
+}
+
+/** When the next turn is expected: answers come in time. */
+export function expectedAt(pace: Pace, now: number): number {
+  return firstFree(pace, now, ({ at, until }) => until ?? Math.max(at + windowMs(), now + 1));
+}
+
+function firstFree(pace: Pace, now: number, until: (place: Place) => number): number {
+  const turns = pace.turns.filter((place) => until(place) > now);
+  const last = turns.at(-1)?.at ?? 0;
+  const ends = turns.map(until).sort((a, b) => a - b);
+  const windowFree = ends.at(-pace.rps) ?? 0;
   const earliest = Math.max(now, last, pace.closedUntil, windowFree);
   return earliest === now ? now : Math.ceil(Math.max(earliest, last + spacingMs(pace)));
 }
@@ -84,4 +128,13 @@ export function freeAt(pace: Pace, now: number): number {
 /** Between turns of those who wait: evenly over the window. */
 export function spacingMs(pace: Pace): number {
   return windowMs() / pace.rps;
+}
+
+/** A call that is never heard of has arrived, or is dead, by some time. */
+function untilOf({ at, until }: Place): number {
+  return until ?? at + CALL_UNHEARD_MS + windowMs();
+}
+
+function isSame(a: Turn, b: Turn): boolean {
+  return a.n === b.n && a.at === b.at;
 }

@@ -3,6 +3,8 @@
 // Pure: the clock is a parameter, no I/O. Imports pace, fair-queue, health and limits.
 
 import {
+  ANSWERS_KEPT,
+  ANSWERS_NEEDED,
   GRANT_WAIT_IN_PLACE_MS,
   LEASE_SLACK_MS,
   RATE_LIMITED_CALM_MS,
@@ -19,7 +21,7 @@ import {
 } from "../limits.ts";
 import { FairQueue, QUEUED_KINDS, type QueuedKind, type Waiter, waiterName } from "./fair-queue.ts";
 import { HEALTHY, type Health, isProbeDue, type PauseReason, probeStarted } from "./health.ts";
-import { close, freeAt, handBack, nextTurn, type Pace, spacingMs } from "./pace.ts";
+import { answered, close, expectedAt, freeAt, handBack, nextTurn, type Pace, spacingMs, type Turn } from "./pace.ts";
 
 export type Wish = Omit<Waiter, "expectedBy">;
 
@@ -45,7 +47,7 @@ export interface Slot {
 /** A turn and whom it is for. `probe`: its answer opens the connection again, or not. */
 export interface Given {
   waiter: Waiter;
-  at: number;
+  turn: Turn;
   probe: boolean;
   /** False when the request had its slot already. */
   tookSlot: boolean;
@@ -66,6 +68,8 @@ export class TurnDesk {
   readonly #unanswered = new Map<string, number>();
   /** Calls whose tracker could not be woken, and when they may be tried again. */
   readonly #resting = new Map<string, number>();
+  /** How long the last answers to each kind of call took, from their turns until they were heard of. */
+  readonly #answersMs = new Map<QueuedKind, number[]>();
   /** How long a slot is held, lately. */
   #holdMs: number | null = null;
   #pauses: { since: number; strikes: number } = { since: 0, strikes: 0 };
@@ -108,15 +112,24 @@ export class TurnDesk {
     return { asked: { kind: "wait", place, retryAt: expectedBy, waiter: waiting }, woken };
   }
 
-  /** A turn for a call that has no tracker to wake, or that has just missed its turn: the next free one, if it is near. */
-  takeNext(now: number, notBefore: number): { at: number } | { retryAt: number } {
-    const at = freeAt(this.pace, notBefore);
-    if (at - now > GRANT_WAIT_IN_PLACE_MS) return { retryAt: at - GRANT_WAIT_IN_PLACE_MS / 2 };
-    this.pace = nextTurn(this.pace, notBefore).pace;
-    return { at };
+  /** A turn for a call of the account's own, that has no tracker to wake: the next free one, if it is near. */
+  takeOwn(now: number): Turn | { retryAt: number } {
+    if (freeAt(this.pace, now) - now > GRANT_WAIT_IN_PLACE_MS) {
+      return {
+        retryAt: Math.max(now + GRANT_WAIT_IN_PLACE_MS / 2, expectedAt(this.pace, now) - GRANT_WAIT_IN_PLACE_MS / 2),
+      };
+    }
+    const { pace, turn } = nextTurn(this.pace, now);
+    this.pace = pace;
+    return turn;
   }
 
-  /** The same for one who had been chosen and heard of it too late. Null: it has to wait as others do. */
+  /** The account's own call was answered. */
+  ownAnswered(turn: Turn, now: number): void {
+    this.pace = answered(this.pace, turn, now, 0);
+  }
+
+  /** A turn for one who had been chosen and heard of it too late. Null: it has to wait as others do. */
   takeAgain(wish: Wish, now: number, notBefore: number): Given | null {
     const waiter = { ...wish, expectedBy: now };
     if (!this.#admissible(now)(waiter) || freeAt(this.pace, notBefore) - now > GRANT_WAIT_IN_PLACE_MS) return null;
@@ -136,7 +149,7 @@ export class TurnDesk {
     }
   }
 
-  /** When to look again for those who wait; null when nobody does. Slots and answers that come in are looked at at once. */
+  /** When to look again for those who wait; null when nobody does. What comes in (slots, answers) is looked at at once. */
   nextPumpAt(now: number): number | null {
     if (this.queue.size === 0) return null;
     if (this.queue.peek(now, this.#admissible(now)) === undefined) return now + WAKE_RETRY_MS;
@@ -144,8 +157,8 @@ export class TurnDesk {
   }
 
   /** The turn was not used. */
-  giveBack({ waiter, at, tookSlot }: Given): void {
-    this.pace = handBack(this.pace, at);
+  giveBack({ waiter, turn, tookSlot }: Given): void {
+    this.pace = handBack(this.pace, turn);
     if (waiter.kind !== "submit") return;
     this.#unanswered.delete(waiter.requestId);
     if (tookSlot) this.slots.delete(waiter.requestId);
@@ -157,8 +170,13 @@ export class TurnDesk {
     this.queue.add(waiter);
   }
 
-  answered(requestId: string): void {
-    this.#unanswered.delete(requestId);
+  /** The answer to a call was heard, or that none will come: only now can it be said when its place in the pace is free. */
+  answered({ waiter, turn }: Given, now: number): void {
+    if (waiter.kind === "submit") this.#unanswered.delete(waiter.requestId);
+    const tookMs = this.#answersMs.get(waiter.kind) ?? [];
+    const quickestMs = tookMs.length < ANSWERS_NEEDED ? 0 : Math.min(...tookMs);
+    this.pace = answered(this.pace, turn, now, quickestMs);
+    this.#answersMs.set(waiter.kind, [...tookMs, Math.max(0, now - turn.at)].slice(-ANSWERS_KEPT));
   }
 
   /** The request is no longer at fal, or never came there. Answers its slot, if it had one. */
@@ -233,7 +251,8 @@ export class TurnDesk {
   #give(waiter: Waiter, now: number, from: number): Given {
     const next = nextTurn(this.pace, from);
     this.pace = next.pace;
-    const given: Given = { waiter, at: next.at, probe: false, tookSlot: false };
+    const { turn } = next;
+    const given: Given = { waiter, turn, probe: false, tookSlot: false };
     if (waiter.kind !== "submit") return given;
     const health = this.healthOf(waiter.connection);
     given.probe = health.closure !== null;
@@ -241,9 +260,9 @@ export class TurnDesk {
     given.tookSlot = !this.slots.has(waiter.requestId);
     if (given.tookSlot) {
       const { requestId, connection } = waiter;
-      this.slots.set(requestId, { requestId, connection, since: next.at, checkedAt: next.at });
+      this.slots.set(requestId, { requestId, connection, since: turn.at, checkedAt: turn.at });
     }
-    this.#unanswered.set(waiter.requestId, next.at);
+    this.#unanswered.set(waiter.requestId, turn.at);
     return given;
   }
 
@@ -253,7 +272,7 @@ export class TurnDesk {
       return { reason: "upstream_paused", why: closure.why, since: closure.since, position, etaMs: null };
     }
     const pauseMs = Math.max(0, this.pace.closedUntil - now);
-    const paceMs = Math.max(0, freeAt(this.pace, now) - now) + (position - 1) * spacingMs(this.pace);
+    const paceMs = Math.max(0, expectedAt(this.pace, now) - now) + (position - 1) * spacingMs(this.pace);
     if (pauseMs > RATE_LIMITED_PAUSE_MS) {
       const since = this.#pauses.since;
       return { reason: "upstream_paused", why: "rate_limited", since, position, etaMs: paceMs };

@@ -96,6 +96,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
     watch: () => "none",
     othersRun: () => false,
     takeGrant: () => null,
+    saved: () => Promise.resolve(),
     tell: () => undefined,
   };
 }

@@ -69,7 +69,40 @@ describe("slots", () => {
   });
 });
 
-describe("any load", () => {
+// Hundreds of simulated loads take their time on a machine that is busy otherwise.
+const LONG = { timeout: 120_000 };
+
+describe("callers and networks that stall", LONG, () => {
+  it("cannot bunch calls: no second ever sees more than are allowed, whatever is held up where", () => {
+    const loads = fc.record({
+      sizes: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 }),
+      rps: fc.integer({ min: 2, max: 12 }),
+      polls: fc.constantFrom(0, 1, 3),
+      often: fc.double({ min: 0, max: 0.8, noNaN: true }),
+      longestMs: fc.constantFrom(30, 200, 1_000, 3_000),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(loads, ({ sizes, rps, polls, often, longestMs, seed }) => {
+        const chance = chanceOf(seed);
+        const stallMs = () => (chance() < often ? Math.floor(chance() * longestMs) : 0);
+        const run = simulate({ ...BUSY, rps, polls, users: usersOf(sizes), runMs: () => 2_000, stallMs }, 24 * HOUR);
+        expect(run.requests.filter(({ endedAt }) => endedAt === null)).toEqual([]);
+        expect(closestMs(run, rps)).toBeGreaterThanOrEqual(1_000);
+      }),
+      { numRuns: 60, seed: 11 },
+    );
+  });
+
+  it("cost of the pace only what they last", () => {
+    const chance = chanceOf(5);
+    const stallMs = () => (chance() < 0.1 ? Math.floor(chance() * 300) : 0);
+    const run = simulate({ ...BUSY, users: usersOf(Array(20).fill(50)), runMs: () => 2_000, stallMs }, HOUR);
+    expect(1_000 / Math.max(...lastEndsS(run).values())).toBeGreaterThan(8.5);
+  });
+});
+
+describe("any load", LONG, () => {
   it("keeps the pace and the slots, ends every request, and gives each user a fair share of the turns", () => {
     const loads = fc.record({
       sizes: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 }),

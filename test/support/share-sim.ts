@@ -1,7 +1,7 @@
 // An account under load on a virtual clock: requests of many users come in, the real desk gives the turns, upstream answers,
 // runs and ends. The same simulation is a property in the tests and prints figures in the bench.
 
-import { SECOND_MS } from "../../src/limits.ts";
+import { GRANT_USE_MS, SECOND_MS } from "../../src/limits.ts";
 import { newPace } from "../../src/upstream/pace.ts";
 import { type Given, TurnDesk, type Wish } from "../../src/upstream/turn-desk.ts";
 
@@ -16,6 +16,8 @@ export interface Load {
   /** Polls that each request needs to come to its end, `pollGapMs` apart; 0: a webhook tells it. */
   polls: number;
   pollGapMs: number;
+  /** How much longer than usual things take just now: each of a call's three ways (out of its tracker, to upstream, back). */
+  stallMs?: () => number;
 }
 
 export interface SimulatedRequest {
@@ -30,7 +32,7 @@ export interface SimulatedRequest {
 
 export interface SimulatedRun {
   requests: SimulatedRequest[];
-  /** When each call left, in order. */
+  /** When each call arrived upstream, in order of leaving. */
   calls: number[];
   mostSlots: number;
   /** The longest that a waiting call's queue was looked through, as a count of looks at the desk. */
@@ -44,6 +46,7 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
   const desk = new TurnDesk(newPace(load.rps), load.slots);
   const agenda = new Agenda();
   const run: SimulatedRun = { requests: [], calls: [], mostSlots: 0, looks: 0 };
+  const stallMs = load.stallMs ?? (() => 0);
   let looksAt: number | null = null;
 
   const wishOf = (id: number, kind: Wish["kind"], now: number): Wish => {
@@ -51,7 +54,9 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
     return { requestId: String(id), effect: kind, kind, user, connection: "c", model: "m", since: now };
   };
   const go = (given: readonly Given[]) => {
-    for (const { waiter, at } of given) agenda.add(at, () => send(Number(waiter.requestId), waiter.kind, at));
+    for (const each of given) {
+      agenda.add(each.turn.at + Math.min(GRANT_USE_MS, stallMs()), (at) => leave(each, at));
+    }
   };
   const look = (now: number) => {
     run.looks++;
@@ -73,6 +78,15 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
     plan(now);
     return asked.kind === "turn" ? null : asked.place.position;
   };
+  const leave = (given: Given, now: number) => {
+    agenda.add(now + stallMs(), (at) => {
+      send(Number(given.waiter.requestId), given.waiter.kind, at);
+      agenda.add(at + load.answerMs + stallMs(), (heardAt) => {
+        desk.answered(given, heardAt);
+        look(heardAt);
+      });
+    });
+  };
   const send = (id: number, kind: Wish["kind"], now: number) => {
     const request = run.requests[id];
     if (request === undefined) return;
@@ -83,10 +97,6 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
       return request.pollsLeft === 0 ? end(id, now) : agenda.add(now + load.pollGapMs, (at) => ask(id, "status", at));
     }
     request.sentAt = now;
-    agenda.add(now + load.answerMs, (at) => {
-      desk.answered(String(id));
-      look(at);
-    });
     const runMs = load.runMs();
     if (load.polls === 0) agenda.add(now + load.answerMs + runMs, (at) => end(id, at));
     else agenda.add(now + Math.max(runMs, load.pollGapMs), (at) => ask(id, "status", at));

@@ -1,31 +1,40 @@
 // The pace: never more than `rps` turns in a window, whatever the order of events.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { GRANT_WAIT_IN_PLACE_MS, HOUR_MS } from "../../src/limits.ts";
+import { ANSWER_NOISE_MS, CALL_UNHEARD_MS, GRANT_USE_MS, GRANT_WAIT_IN_PLACE_MS, HOUR_MS } from "../../src/limits.ts";
 import {
+  answered,
   close,
+  expectedAt,
+  freeAt,
   handBack,
   isBusy,
   newPace,
   nextTurn,
   type Pace,
   paceAfterWaking,
+  type Turn,
   windowMs,
 } from "../../src/upstream/pace.ts";
 
 const NOW = 1_800_000_000_000;
 const RPS = 10;
 
-function takeMany(pace: Pace, count: number, now: number): { pace: Pace; turns: number[] } {
+/** Turns whose calls are all answered at once. */
+function takeMany(pace: Pace, count: number, now: number): { pace: Pace; turns: number[]; last: Turn } {
   const turns: number[] = [];
   let next = pace;
+  let last: Turn = { n: 0, at: 0 };
   for (let i = 0; i < count; i++) {
-    const turn = nextTurn(next, now);
-    next = turn.pace;
-    turns.push(turn.at);
+    const taken = nextTurn(next, now);
+    last = taken.turn;
+    next = answered(taken.pace, last, last.at, 0);
+    turns.push(last.at);
   }
-  return { pace: next, turns };
+  return { pace: next, turns, last };
 }
+
+const turnAt = (pace: Pace, now: number) => nextTurn(pace, now).turn.at;
 
 /** The closest that `rps` + 1 turns come to each other. */
 function closestMs(turns: readonly number[], rps: number): number {
@@ -47,11 +56,11 @@ describe("nextTurn", () => {
 
   test("is free again after the window", () => {
     const { pace } = takeMany(newPace(RPS), RPS, NOW);
-    expect(nextTurn(pace, NOW + windowMs()).at).toBe(NOW + windowMs());
+    expect(turnAt(pace, NOW + windowMs())).toBe(NOW + windowMs());
   });
 
   test("gives nothing while closed", () => {
-    expect(nextTurn(close(newPace(RPS), NOW, 2_000), NOW).at).toBe(NOW + 2_000);
+    expect(turnAt(close(newPace(RPS), NOW, 2_000), NOW)).toBe(NOW + 2_000);
   });
 
   test("holds one call a second too", () => {
@@ -72,46 +81,76 @@ describe("nextTurn", () => {
       fc.property(fc.integer({ min: 1, max: 12 }), fc.array(step, { maxLength: 120 }), (rps, steps) => {
         let pace = newPace(rps);
         let now = NOW;
-        const used: number[] = [];
+        const used: Turn[] = [];
         for (const each of steps) {
           if (each.do === "close") {
             pace = close(pace, now, each.pauseMs);
           } else if (each.do === "hand_back") {
-            const at = used[used.length - 1 - each.pick];
-            if (at === undefined || at < now) continue;
-            used.splice(used.lastIndexOf(at), 1);
-            pace = handBack(pace, at);
+            const turn = used[used.length - 1 - each.pick];
+            if (turn === undefined || turn.at < now) continue;
+            used.splice(used.indexOf(turn), 1);
+            pace = handBack(pace, turn);
           } else {
             now += each.afterMs;
             // Some turns are told ahead of time.
-            const { pace: after, at } = nextTurn(pace, now + each.aheadMs);
-            pace = after;
-            expect(at).toBeGreaterThanOrEqual(Math.max(now, pace.closedUntil));
-            used.push(at);
+            const { pace: after, turn } = nextTurn(pace, now + each.aheadMs);
+            pace = answered(after, turn, turn.at, 0);
+            expect(turn.at).toBeGreaterThanOrEqual(Math.max(now, pace.closedUntil));
+            used.push(turn);
           }
         }
-        expect(closestMs(used, rps)).toBeGreaterThanOrEqual(windowMs());
+        const times = used.map(({ at }) => at);
+        expect(closestMs(times, rps)).toBeGreaterThanOrEqual(windowMs());
       }),
       { numRuns: 500 },
     );
   });
 });
 
+describe("answered", () => {
+  const full = () => {
+    const { pace } = takeMany(newPace(RPS), RPS - 1, NOW);
+    return nextTurn(pace, NOW);
+  };
+
+  test("nobody gets the place of a call whose answer was not heard, though it is expected", () => {
+    const { pace } = nextTurn(newPace(1), NOW);
+    expect(expectedAt(pace, NOW + 500)).toBe(NOW + windowMs());
+    expect(freeAt(pace, NOW + 5_000)).toBeGreaterThan(NOW + 10_000);
+  });
+
+  test("an answer as quick as any costs no more than the window", () => {
+    const { pace, turn } = full();
+    expect(turnAt(answered(pace, turn, NOW + 200, 200), NOW)).toBe(NOW + windowMs());
+  });
+
+  test("a late answer keeps the place for as much longer: its call may have been as late", () => {
+    const { pace, turn } = nextTurn(newPace(1), NOW);
+    const after = answered(pace, turn, NOW + 900, 200);
+    expect(turnAt(after, NOW + 900)).toBe(NOW + 1_000 + 700 + ANSWER_NOISE_MS);
+  });
+
+  test("a call that is never heard of gives its place up in the end", () => {
+    const { pace } = nextTurn(newPace(1), NOW);
+    expect(turnAt(pace, NOW + CALL_UNHEARD_MS + windowMs())).toBe(NOW + CALL_UNHEARD_MS + windowMs());
+  });
+});
+
 describe("handBack", () => {
   test("frees a turn that was not used", () => {
-    const { pace } = takeMany(newPace(RPS), RPS, NOW);
-    expect(nextTurn(handBack(pace, NOW), NOW).at).toBe(NOW);
+    const { pace, last } = takeMany(newPace(RPS), RPS, NOW);
+    expect(turnAt(handBack(pace, last), NOW)).toBe(NOW);
   });
 
   test("lets nobody overtake those who wait", () => {
-    const { pace, turns } = takeMany(newPace(RPS), RPS + 3, NOW);
-    const freed = handBack(pace, turns[RPS] ?? 0);
-    expect(nextTurn(freed, NOW + 1_051).at).toBe(NOW + 1_365);
+    const { pace, last } = takeMany(newPace(RPS), RPS + 1, NOW);
+    const freed = handBack(takeMany(pace, 2, NOW).pace, last);
+    expect(turnAt(freed, NOW + 1_051)).toBe(NOW + 1_365);
   });
 
   test("does nothing for a turn that it does not know", () => {
     const { pace } = takeMany(newPace(RPS), RPS, NOW);
-    expect(handBack(pace, NOW - 5_000)).toEqual(pace);
+    expect(handBack(pace, { n: 999, at: NOW })).toEqual(pace);
   });
 });
 
@@ -136,7 +175,7 @@ describe("paceAfterWaking", () => {
   test("lets half a window go at once when nothing was noted", () => {
     const { turns } = takeMany(paceAfterWaking(RPS, NOW, NOW - 1), 6, NOW);
     expect(turns.slice(0, 5)).toEqual(Array(5).fill(NOW));
-    expect(turns[5]).toBe(NOW - 1 + windowMs());
+    expect(turns[5]).toBe(NOW + windowMs());
   });
 
   test("does not take its own assumption for being busy", () => {
@@ -146,8 +185,8 @@ describe("paceAfterWaking", () => {
   });
 
   test("waits out what may still be under way when it was busy", () => {
-    expect(nextTurn(paceAfterWaking(RPS, NOW, NOW + 1), NOW).at).toBeGreaterThanOrEqual(
-      NOW + GRANT_WAIT_IN_PLACE_MS + windowMs(),
+    expect(turnAt(paceAfterWaking(RPS, NOW, NOW + 1), NOW)).toBeGreaterThanOrEqual(
+      NOW + GRANT_WAIT_IN_PLACE_MS + GRANT_USE_MS + windowMs(),
     );
   });
 
@@ -158,7 +197,7 @@ describe("paceAfterWaking", () => {
       const next = nextTurn(pace, NOW);
       if (isBusy(next.pace, NOW)) break;
       pace = next.pace;
-      used.push(next.at);
+      used.push(next.turn.at);
     }
     const after = takeMany(paceAfterWaking(rps, NOW + 1, 0), rps + 1, NOW + 1).turns;
     expect(closestMs([...used, ...after], rps)).toBeGreaterThanOrEqual(windowMs() - 2);

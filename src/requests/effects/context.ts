@@ -25,6 +25,8 @@ export interface EffectContext {
   view(): RequestView;
   /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
   advance(event: RequestEvent): boolean;
+  /** Resolves when all that was saved until now is on disk. */
+  saved(): Promise<void>;
   /** The unfinished upload of a file, as this try may write it. */
   uploads(n: number): UploadLog;
   unfinishedUploads(): { n: number; key: string; uploadId: string }[];

@@ -5,7 +5,7 @@ import type { Effect, RequestState, StoredText } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
 import { runFetchResult } from "./result.ts";
-import { takeTurn, troubled } from "./turn.ts";
+import { cameThrough, takeTurn, troubled } from "./turn.ts";
 
 export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
@@ -17,6 +17,8 @@ export async function runPoll(context: EffectContext, effect: Effect): Promise<E
   if (!turn.granted) return turn.outcome;
   const { upstreamId, model, connection } = state;
   const status = await createUpstreamClient(context.config).status({ model, upstreamId, connection, logs: true });
+  if (status.kind === "later") return troubled(context, turn, status);
+  cameThrough(context, turn);
   switch (status.kind) {
     case "queued":
     case "running": {
@@ -33,8 +35,6 @@ export async function runPoll(context: EffectContext, effect: Effect): Promise<E
       };
     case "gone":
       return goneOutcome(context, effect);
-    case "later":
-      return troubled(context, status);
   }
 }
 
@@ -59,6 +59,8 @@ export async function runCancel(context: EffectContext, effect: Effect): Promise
   const turn = await takeTurn(context, { kind: "cancel", effect: effect.name });
   if (!turn.granted) return turn.outcome;
   const answer = await createUpstreamClient(context.config).cancel({ model, upstreamId, connection });
+  if (answer.kind === "later") return troubled(context, turn, answer);
+  cameThrough(context, turn);
   switch (answer.kind) {
     case "canceled":
       return happened({ type: "cancel_confirmed" }, 1);
@@ -68,7 +70,5 @@ export async function runCancel(context: EffectContext, effect: Effect): Promise
       return happened({ type: "cancel_too_late" }, 1);
     case "gone":
       return goneOutcome(context, effect);
-    case "later":
-      return troubled(context, answer);
   }
 }

@@ -18,7 +18,7 @@ import { keepDescribed } from "../texts.ts";
 import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
-import { takeTurn, troubled } from "./turn.ts";
+import { cameThrough, takeTurn, troubled } from "./turn.ts";
 
 export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
@@ -28,6 +28,8 @@ export async function runFetchResult(context: EffectContext, effect: Effect): Pr
   if (!turn.granted) return turn.outcome;
   const { model, connection } = state;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
+  if (result.kind === "later") return troubled(context, turn, result);
+  cameThrough(context, turn);
   switch (result.kind) {
     case "output":
     case "file":
@@ -48,8 +50,6 @@ export async function runFetchResult(context: EffectContext, effect: Effect): Pr
       return happened({ type: "result_pending", watch: context.watch() }, 1);
     case "gone":
       return goneOutcome(context, effect);
-    case "later":
-      return troubled(context, result);
   }
 }
 

@@ -13,7 +13,7 @@ import { createUpstreamClient } from "../../upstream/client.ts";
 import { loadText } from "../texts.ts";
 import type { Bill, Effect, RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { leaveAccount, takeTurn, troubled } from "./turn.ts";
+import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
 
 /** The status of a model's refusal: whether it is charged is the plan's to say. */
 const REFUSED_BY_MODEL = 422;
@@ -60,7 +60,8 @@ async function buyUnits(
   const turn = await takeTurn(context, { kind: "result", effect: "settle" });
   if (!turn.granted) return turn.outcome;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
-  if (result.kind === "later") return troubled(context, result);
+  if (result.kind === "later") return troubled(context, turn, result);
+  cameThrough(context, turn);
   if (result.kind !== "output" && result.kind !== "file") return { units: null };
   result.permit.release();
   return { units: result.billableUnits };

@@ -25,6 +25,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
+    const callback = await callbackUrl(config, state.id);
     const grant = await turnAt(context, { kind: "submit", effect: "submit" });
     if (!grant.granted) return happened(notNow(state, grant, context.now()));
     const leftS = startTimeoutLeftS(state, context.now());
@@ -37,16 +38,25 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       await account.handBack(grant.given);
       return { kind: "obsolete" };
     }
+    // The intent is on disk before the call leaves in any case; waited for here, so that the moment of leaving is known.
+    await context.saved();
+    if (context.now() > grant.notAfter) {
+      await account.handBack(grant.given);
+      return happened({ type: "submit_not_taken", retryAt: context.now(), reason: "turn_missed" });
+    }
     const outcome = await createUpstreamClient(config).submit({
       model: state.model,
       inputText: loaded.text,
       options: state.options,
       startTimeoutLeftS: leftS,
-      callbackUrl: await callbackUrl(config, state.id),
+      callbackUrl: callback,
       connection,
     });
     const sign = signOf(outcome);
-    const telling = account.heard({ requestId: state.id, connection, sign, probe });
+    const limited = outcome.kind === "not_taken" && outcome.reason === "rate_limited";
+    // Before anything else: what is heard frees a place for the next call.
+    const closed = limited ? await told(account.rateLimited(outcome.retryAfterMs)) : null;
+    const telling = account.heard(grant.given, sign);
     // Good news may take its time; a closed door is known before anybody else runs against it.
     if (sign === "ok") context.tell(telling);
     else await told(telling);
@@ -58,8 +68,6 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
         if (sign === "ok" || !mayWait(state)) return happened({ type: "submit_refused", error: outcome.error });
         return happened(pausedBy(sign, probe, context.now()));
       case "not_taken": {
-        const limited = outcome.reason === "rate_limited";
-        const closed = limited ? await told(account.rateLimited(outcome.retryAfterMs)) : null;
         const retryAt = closed?.until ?? context.now() + (outcome.retryAfterMs ?? RETRY_FIRST_MS);
         return happened({ type: "submit_not_taken", retryAt, reason: outcome.reason });
       }

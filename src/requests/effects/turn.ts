@@ -56,13 +56,21 @@ export async function takeTurn(
   return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };
 }
 
+/** A call that told something of its request, and that calls come through. Its place in the pace is held until this is told. */
+export function cameThrough(context: EffectContext, { given }: Granted): void {
+  context.tell(accountFor(context.env).heard(given, "ok"));
+}
+
 /** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
-export async function troubled(context: EffectContext, { reason, retryAfterMs }: Later): Promise<EffectOutcome> {
+export async function troubled(
+  context: EffectContext,
+  { given, connection }: Granted,
+  { reason, retryAfterMs }: Later,
+): Promise<EffectOutcome> {
   const account = accountFor(context.env);
-  const { id, connection } = context.record().state;
   if (reason === "rate_limited") await account.rateLimited(retryAfterMs);
   else if (reason === "connection_missing") await account.connectionRefused(connection);
-  else if (isFault(reason)) await account.heard({ requestId: id, connection, sign: "failed", probe: false });
+  await account.heard(given, isFault(reason) ? "failed" : "ok");
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
