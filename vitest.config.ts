@@ -45,6 +45,7 @@ export default defineConfig({
         test: {
           name: "rules",
           include: ["test/**/*.test.ts"],
+          ...patience,
           exclude: [
             "test/**/*.workerd.test.ts",
             "test/sandbox/**",
