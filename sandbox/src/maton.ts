@@ -41,6 +41,14 @@ export async function maton(call: Call, window: RateWindow): Promise<Response> {
   const account = accountOf(call.request, settings);
   if (account === null) return matonError(settings, 401, "Invalid or missing API key");
   if (!window.admit(account, call.now, settings.rps)) return matonError(settings, 429, "Rate limit exceeded");
+  if (settings.accountFault === "rate_limited") return matonError(settings, 429, "Rate limit exceeded");
+  if (settings.accountFault === "failing") return matonError(settings, 500, "Internal server error");
+  if (settings.accountFault === "dead") {
+    return new Response("<html><h1>502 Bad Gateway</h1></html>", {
+      status: 502,
+      headers: { "content-type": "text/html" },
+    });
+  }
   const [, app = "", ...rest] = url.pathname.split("/");
   if (app === "connections") return connections(call, account, rest[0] === "" ? undefined : rest[0]);
   if (app !== APP) return matonError(settings, 400, `Unknown app: ${app}`);

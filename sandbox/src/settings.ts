@@ -32,6 +32,8 @@ export const settingsSchema = z.strictObject({
   rps: z.int().min(1).default(10),
   /** `Retry-After` of Maton's 429 in seconds; null: not sent. */
   retry_after_s: z.int().min(0).nullable().default(null),
+  /** What is wrong with every call of the account: fal's lock (submits only), Maton's 429 or 500, a page of 502 (dead). */
+  account_fault: z.enum(["none", "locked", "rate_limited", "failing", "dead"]).default("none"),
   /** The account used when a call names no connection: Maton's texts contradict each other. */
   default_connection: z.enum(["oldest", "newest"]).default("oldest"),
   /** Whether a request is known only to the connection that submitted it. */

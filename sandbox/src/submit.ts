@@ -124,7 +124,7 @@ function timingOf(call: QueueCall, submitted: Submitted, random: Random): Timing
 
 /** A refusal that was asked for. 401 and 403 come from before the queue, so they carry no request id. */
 function forcedRefusal(call: QueueCall, outcomes: Outcomes): Response | null {
-  if (outcomes.locked) {
+  if (outcomes.locked || call.settings.accountFault === "locked") {
     return falError(403, "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.");
   }
   if (outcomes["submit-401"]) return falError(401, "invalid key credentials");

@@ -2,7 +2,7 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../src/limits.ts";
+import { CALL_UNHEARD_MS, MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../src/limits.ts";
 import {
   account,
   bindings,
@@ -17,6 +17,7 @@ import {
   ring,
   ringAccount,
   runToEnd,
+  sandbox,
   sandboxCalls,
   Team,
   upstreamCall,
@@ -88,6 +89,62 @@ describe("an account that is locked for ten minutes", () => {
     expect(await impatient.used()).toEqual([0]);
     await team.cancel(held.id);
     locked = false;
+  });
+});
+
+describe.each(["failing", "dead"])("a gateway that is %s", (fault) => {
+  it("closes the connection; what comes then is held, free, and goes on by itself", async () => {
+    const early = await team.submit("early");
+    await sandbox("PATCH", "settings", { account_fault: fault });
+    for (let n = 0; n < 12 && (await upstreamView()).health.state === "open"; n++) {
+      await passTime(2 * MINUTE_MS);
+      await ring(early.id);
+    }
+    expect((await upstreamView()).health).toMatchObject({ state: "closed", why: "failing" });
+    const late = await team.submit("late");
+    const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "failing" } };
+    expect(late).toMatchObject(paused);
+    await sandbox("PATCH", "settings", { account_fault: "none" });
+    for (let n = 0; n < 4; n++) {
+      await passTime(MINUTE_MS);
+      await ringAccount();
+      for (const { id } of [early, late]) await ring(id);
+    }
+    for (const { id } of [early, late]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    expect((await upstreamView()).health).toMatchObject({ state: "open", why: null });
+    expect((await sandboxCalls()).counts.submit).toBe(3);
+  });
+});
+
+describe("an account that upstream says 429 to, whatever is asked", () => {
+  it("holds its requests and takes them up again when that is over", async () => {
+    await sandbox("PATCH", "settings", { account_fault: "rate_limited" });
+    const { id, stage } = await team.submit("a cat");
+    expect(stage).toBe("held");
+    for (let minute = 0; minute < 3; minute++) {
+      await passTime(MINUTE_MS);
+      await ring(id);
+      expect(await team.read(id)).toMatchObject({ stage: "held", error: null });
+    }
+    await sandbox("PATCH", "settings", { account_fault: "none" });
+    await passTime(2 * MINUTE_MS);
+    await ring(id);
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  });
+});
+
+describe("turns that were given and never heard of again", () => {
+  it("hold up what waits for ten seconds, not longer", async () => {
+    const lost = { kind: "status", effect: "poll", user: "gone/u", model: "m", connection: null } as const;
+    for (let n = 0; n < 10; n++) await account().take({ ...lost, requestId: `lost-${n}`, since: Date.now() });
+    const { id, waiting } = await team.submit("a cat");
+    expect(waiting).toMatchObject({ reason: "pace" });
+    await passTime(5 * SECOND_MS);
+    await ring(id);
+    expect((await team.read(id)).stage).toBe("held");
+    await passTime(CALL_UNHEARD_MS);
+    await ring(id);
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   });
 });
 

@@ -25,6 +25,25 @@ describe("a credential", () => {
   });
 });
 
+describe("an account with a fault", () => {
+  it.each([
+    ["rate_limited", 429, 429],
+    ["failing", 500, 500],
+    ["dead", 502, 502],
+    ["locked", 403, 200],
+  ])(
+    "%s answers a submit with %i and a list with %i, and nothing is taken, until the fault is gone",
+    async (fault, submitted, listed) => {
+      await set({ account_fault: fault });
+      expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "a cat" })).status).toBe(submitted);
+      expect((await call("GET", "/connections")).status).toBe(listed);
+      expect(await json(await call("GET", "/_sandbox/requests"))).toMatchObject({ requests: [] });
+      await set({ account_fault: "none" });
+      expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "a cat" })).status).toBe(200);
+    },
+  );
+});
+
 describe("the pace of an account", () => {
   beforeEach(() => set({ rps: 10, api_keys: ["sandbox-maton-key", "second-key"] }));
 
