@@ -6,6 +6,8 @@ import { matchesModel, modelAllowed } from "../access/plan.ts";
 import { priceSchema } from "../access/prices.ts";
 import { askTeam } from "../access/team.ts";
 import { refusal } from "../errors.ts";
+import { SECOND_MS } from "../limits.ts";
+import { accountFor } from "../upstream/account.ts";
 import { parseModelId } from "../upstream/model-id.ts";
 import { inputSchemaOf, knownModel, MODELS, unknownModel } from "../upstream/models.ts";
 import type { Caller } from "./auth.ts";
@@ -21,6 +23,10 @@ const modelSummary = z.object({
 });
 
 const modelBody = modelSummary.extend({
+  typical_duration: z
+    .object({ p50_s: z.number(), p95_s: z.number() })
+    .nullable()
+    .meta({ description: "From submit to end, of the last requests of anybody; null until a few have ended." }),
   input_schema: z.record(z.string(), z.unknown()).nullable().meta({ description: "JSON Schema, where known." }),
 });
 
@@ -58,6 +64,10 @@ export const modelRoutes: readonly Route[] = [
       if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
       const known = knownModel(parsed.model);
       const [price = null] = await askTeam(env, caller.team, (team) => team.pricesOf([parsed.model]));
+      // An estimate is no reason to refuse the rest.
+      const [typical = null] = await accountFor(env)
+        .durationsOf([parsed.model])
+        .catch(() => []);
       return {
         status: 200,
         body: {
@@ -65,6 +75,7 @@ export const modelRoutes: readonly Route[] = [
           title: known?.title ?? null,
           kind: known?.kind ?? null,
           price,
+          typical_duration: typical && { p50_s: typical.p50Ms / SECOND_MS, p95_s: typical.p95Ms / SECOND_MS },
           input_schema: known === null ? null : inputSchemaOf(known),
         },
       };

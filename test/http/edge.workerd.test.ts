@@ -449,7 +449,8 @@ describe("models", () => {
     const known = await json(await call("GET", "/v1/models/fal-ai/flux/schnell", { key }));
     expect(known).toMatchObject({ id: "fal-ai/flux/schnell", input_schema: { required: ["prompt"] } });
     const other = await json(await call("GET", "/v1/models/owner/app/deep/path", { key }));
-    expect(other).toEqual({ id: "owner/app/deep/path", title: null, kind: null, price: null, input_schema: null });
+    const unknown = { title: null, kind: null, price: null, input_schema: null, typical_duration: null };
+    expect(other).toEqual({ id: "owner/app/deep/path", ...unknown });
   });
 
   it.each([

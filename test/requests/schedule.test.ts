@@ -310,6 +310,22 @@ describe("the gap before the next poll", () => {
   ])("with webhooks %s and a caller %s, after 0, 1, 2 … polls, in seconds", (webhooks, watch, seconds) => {
     expect(gaps(webhooks, watch)).toEqual(seconds);
   });
+
+  const learned = (p50S: number, p95S: number) => ({ p50Ms: p50S * SECOND_MS, p95Ms: p95S * SECOND_MS, samples: 9 });
+
+  it.each([
+    // Beside webhooks: the larger of twice the usual time and 20 s past the slowest, then rarer.
+    ["arriving", 8, 20, [40, 80, 120]],
+    ["arriving", 60, 70, [120, 120, 120]],
+    ["arriving", 200, 260, [300, 120, 120]],
+    // Polls alone: when half of the model's requests have ended, then soon, then doubling.
+    ["missing", 8, 20, [8, 1, 2, 4, 8, 16]],
+    ["off", 40, 90, [40, 5, 10, 20, 40, 80, 120]],
+    ["off", 0.1, 0.2, [1, 1, 2, 4]],
+  ] as const)("with webhooks %s, of a model that takes %d s, or %d s at worst", (webhooks, p50S, p95S, seconds) => {
+    const durations = learned(p50S, p95S);
+    expect(seconds.map((_, polls) => pollGapMs({ webhooks, polls, durations }, "none") / SECOND_MS)).toEqual(seconds);
+  });
 });
 
 describe("somebody who begins to watch", () => {
