@@ -142,7 +142,8 @@ export class AccountTurns {
       this.lastFailures.push({ at: now, sign, requestId });
       this.lastFailures.splice(0, this.lastFailures.length - LAST_FAILURES_KEPT);
     }
-    this.#setHealth(connection, healthAfter(this.desk.healthOf(connection), sign, given.probe, now));
+    const health = healthAfter(this.desk.healthOf(connection), sign, given.probe, now);
+    this.#setHealth(connection, health, teamOf(given.waiter.user));
     this.pump();
   }
 
@@ -240,11 +241,11 @@ export class AccountTurns {
       if (before.closure === null || before.closure.why === "locked" || !isProbeDue(before, Date.now())) continue;
       const turn = this.takeOwn();
       if ("retryAt" in turn) continue;
-      this.#setHealth(connection, probeStarted(before, Date.now()));
+      this.#setHealth(connection, probeStarted(before, Date.now()), null);
       const sign = await this.callOwn(turn, () => createUpstreamClient(this.#around.config).probe(connection));
       const health = this.desk.healthOf(connection);
       if (sign === "rate_limited") this.rateLimited(LOOKUP_RETRY_MS);
-      else if (health.closure !== null) this.#setHealth(connection, healthAfter(health, sign, true, Date.now()));
+      else if (health.closure !== null) this.#setHealth(connection, healthAfter(health, sign, true, Date.now()), null);
     }
   }
 
@@ -271,7 +272,7 @@ export class AccountTurns {
     return this.desk.waitsForSlot() ? SLOT_CHECK_WAITED_MS : SLOT_CHECK_MS;
   }
 
-  #setHealth(connection: string, health: Health): void {
+  #setHealth(connection: string, health: Health, finder: string | null): void {
     const before = this.desk.healthOf(connection);
     this.desk.health.set(connection, health);
     if (before.closure === null && health.closure === null) return;
@@ -280,10 +281,10 @@ export class AccountTurns {
     const now = Date.now();
     if (health.closure !== null) {
       logEvent("account.closed", { reason: health.closure.why });
-      this.#owe(noticeOf("upstream.paused", health.closure, now));
+      this.#owe(noticeOf("upstream.paused", health.closure, finder, now));
     } else if (before.closure !== null) {
       logEvent("account.reopened", { reason: before.closure.why });
-      this.#owe(noticeOf("upstream.resumed", before.closure, now));
+      this.#owe(noticeOf("upstream.resumed", before.closure, finder, now));
     }
   }
 
@@ -295,8 +296,8 @@ export class AccountTurns {
   async #tellNotice(): Promise<void> {
     const notice = this.#notice;
     if (notice === null || notice.dueAt > Date.now()) return;
-    const teams = new Set([...this.desk.queue.all()].map(({ user }) => user.slice(0, user.indexOf("/"))));
-    const left = await tellNotice(this.#around.env, this.#around.config, notice, [...teams]);
+    const teams = [...this.desk.queue.all()].map(({ user }) => teamOf(user));
+    const left = await tellNotice(this.#around.env, this.#around.config, notice, teams);
     // A newer one may have come meanwhile.
     if (this.#notice?.id === notice.id) this.#owe(left);
   }
@@ -304,6 +305,11 @@ export class AccountTurns {
   #keepHealth(connection: string): void {
     this.#around.store.keepHealth(connection, this.desk.healthOf(connection));
   }
+}
+
+/** Users are named below their team. */
+function teamOf(user: string): string {
+  return user.slice(0, user.indexOf("/"));
 }
 
 /** A turn is used between its time and this much later. */

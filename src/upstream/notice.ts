@@ -12,12 +12,19 @@ export interface Notice extends OperatorEvent {
   /** Epoch ms. */
   dueAt: number;
   failures: number;
+  /** Whose request found it, before anybody waited for it. */
+  finder: string | null;
 }
 
-/** `closure` is what it is closed for, or was. Times in `data` are spelled as everywhere on the wire. */
-export function noticeOf(type: "upstream.paused" | "upstream.resumed", closure: Closure, now: number): Notice {
+/** `closure` is what it is closed for, or was; `finder` the team that met it. Times in `data` are spelled as on the wire. */
+export function noticeOf(
+  type: "upstream.paused" | "upstream.resumed",
+  closure: Closure,
+  finder: string | null,
+  now: number,
+): Notice {
   const data = { why: closure.why, since: new Date(closure.since).toISOString() };
-  return { id: newId("evt"), type, at: now, data, dueAt: now, failures: 0 };
+  return { id: newId("evt"), type, at: now, data, dueAt: now, failures: 0, finder };
 }
 
 /** One try; answers what is still owed. Teams have their own deliveries behind them, so one call each is enough. */
@@ -27,9 +34,10 @@ export async function tellNotice(
   notice: Notice,
   teams: readonly string[],
 ): Promise<Notice | null> {
-  const { type, data, failures } = notice;
+  const { type, data, failures, finder } = notice;
   if (type === "upstream.paused" && failures === 0) {
-    const telling = teams.map((team) => env.TEAM.getByName(team).noteEvent({ type, data }));
+    const told = new Set([...teams, ...(finder === null ? [] : [finder])]);
+    const telling = [...told].map((team) => env.TEAM.getByName(team).noteEvent({ type, data }));
     await Promise.allSettled(telling);
   }
   const answer = await tellOperator(config, notice, () => Date.now());

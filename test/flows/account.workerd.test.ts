@@ -64,7 +64,11 @@ describe("an account that is locked for ten minutes", () => {
     const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "locked" } };
     expect([first, second]).toMatchObject([paused, paused]);
     expect((await upstreamView()).health).toMatchObject({ state: "closed", why: "locked" });
-    for (let minute = 0; minute < 10; minute++) {
+    await passTime(MINUTE_MS);
+    await ring(first.id);
+    const heard = await team.send<{ data: object[] }>("GET", "/v1/events?types=upstream.paused");
+    expect(heard.body.data, "within a minute, once").toMatchObject([{ data: { why: "locked" } }]);
+    for (let minute = 1; minute < 10; minute++) {
       await passTime(MINUTE_MS);
       await ring(first.id);
     }
