@@ -69,6 +69,8 @@ export const PURE_FILES: readonly string[] = [
   "requests/record.ts",
   "requests/schedule.ts",
   "requests/types.ts",
+  "requests/effect-types.ts",
+  "requests/events.ts",
   "upstream/connections.ts",
   "requests/waiting.ts",
   "upstream/durations.ts",

@@ -3,8 +3,9 @@
 // Pure; imports move, limits and types only.
 
 import { DAY_MS, DELIVERY_KEEP_MS } from "../limits.ts";
+import type { PurgeTarget } from "./effect-types.ts";
 import { ignored, type Move, type OwedName } from "./move.ts";
-import { hasEnded, isShownInPlace, type PurgeTarget, type RequestState, type Transition } from "./types.ts";
+import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";
 
 /**
  * An ended request is deleted now, an open one is asked to stop (`cancel`) and deleted after its end. Of an ended one nothing

@@ -2,8 +2,9 @@
 // by a later end. When a row is due again is schedule.ts's to say. Pure: imports event types, move and types only.
 
 import { endEventType } from "../relay/event-types.ts";
+import type { RequestEvent } from "./events.ts";
 import { ignored, type Move } from "./move.ts";
-import type { DeliveryReport, RequestDelivery, RequestEvent, TimelineNote, Transition } from "./types.ts";
+import type { DeliveryReport, RequestDelivery, TimelineNote, Transition } from "./types.ts";
 
 /** The target that stands for the request's own `webhook_url`. */
 export const REQUEST_TARGET = "request";

@@ -3,8 +3,10 @@
 
 import { DELIVERY_KEEP_MS } from "../limits.ts";
 import type { AttemptEntry, KeptEvent, NextTry } from "./delivery-log.ts";
+import type { Effect } from "./effect-types.ts";
+import type { RequestEvent } from "./events.ts";
 import { effectName } from "./schedule.ts";
-import type { Effect, RequestDelivery, RequestEvent, RequestRecord } from "./types.ts";
+import type { RequestDelivery, RequestRecord } from "./types.ts";
 
 /** What readers get of one delivery. */
 export interface DeliveryView extends Omit<RequestDelivery, "replay"> {

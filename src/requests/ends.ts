@@ -3,13 +3,12 @@
 
 import { candidateDisproved } from "./claims.ts";
 import { dropDeliveries } from "./deliveries.ts";
+import type { Bill, RequestEvent } from "./events.ts";
 import { ignored, type Move, UPSTREAM_EFFECTS } from "./move.ts";
 import {
-  type Bill,
   type FileSource,
   hasEnded,
   type RequestError,
-  type RequestEvent,
   type RequestFile,
   type RequestState,
   type TimelineNote,

@@ -4,6 +4,7 @@
 import type { Env } from "../env.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { leaveAccount } from "./effects/turn.ts";
+import type { RequestEvent, Watch } from "./events.ts";
 import { advanced, advancedWithin, carriedOn, leaseOf, type Step, type Try } from "./record.ts";
 import { alarmAt, withoutDeadLeases } from "./schedule.ts";
 import { Shares } from "./shares.ts";
@@ -13,12 +14,10 @@ import {
   isHidden,
   isShownInPlace,
   isVisible,
-  type RequestEvent,
   type RequestRecord,
   type RequestView,
   type StoredText,
   type Viewer,
-  type Watch,
 } from "./types.ts";
 import { UploadStore } from "./upload-store.ts";
 

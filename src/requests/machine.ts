@@ -14,6 +14,7 @@ import {
   oweDeliveries,
   replayMoot,
 } from "./deliveries.ts";
+import type { EffectOrder } from "./effect-types.ts";
 import {
   billed,
   copyAgain,
@@ -25,18 +26,16 @@ import {
   resultLost,
   submitUncertain,
 } from "./ends.ts";
+import type { RequestEvent, Watch } from "./events.ts";
 import { ignored, Move } from "./move.ts";
 import { nextPollGapMs, pollGapMs } from "./schedule.ts";
 import {
-  type EffectOrder,
   hasEnded,
-  type RequestEvent,
   type RequestFile,
   type RequestState,
   type StartInput,
   type TimelineNote,
   type Transition,
-  type Watch,
 } from "./types.ts";
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */

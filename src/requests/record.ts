@@ -1,9 +1,11 @@
 // One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it
 // answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
 
+import type { Effect } from "./effect-types.ts";
+import type { RequestEvent } from "./events.ts";
 import { opened, transition } from "./machine.ts";
 import { afterFailure, effectName, type Failure, finished, putBack, renewed, withOrders } from "./schedule.ts";
-import type { DeliveryReport, Effect, RequestEvent, RequestRecord, StartInput, TimelineNote } from "./types.ts";
+import type { DeliveryReport, RequestRecord, StartInput, TimelineNote } from "./types.ts";
 
 export interface Step {
   record: RequestRecord;

@@ -7,13 +7,15 @@ import { faultName, logEvent } from "../log.ts";
 import { accountFor, type Granted } from "../upstream/account.ts";
 import type { TriedDelivery } from "./delivery-log.ts";
 import { nextTry } from "./delivery-views.ts";
+import type { Effect, EffectKind } from "./effect-types.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
+import type { RequestEvent } from "./events.ts";
 import type { RecordKeeper } from "./keeper.ts";
 import { advanced, deferred, failed, isLive, leaseOf, type Try, withRow } from "./record.ts";
 import { nextDue, taken } from "./schedule.ts";
-import type { Effect, EffectKind, RequestEvent, RequestRecord } from "./types.ts";
+import type { RequestRecord } from "./types.ts";
 
 export class EffectRunner {
   readonly #env: Env;

@@ -29,7 +29,9 @@ import {
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../limits.ts";
-import type { Effect, EffectKind, EffectName, EffectOrder, RequestState, Watch } from "./types.ts";
+import type { Effect, EffectKind, EffectName, EffectOrder } from "./effect-types.ts";
+import type { Watch } from "./events.ts";
+import type { RequestState } from "./types.ts";
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
   return target === undefined || target === null ? kind : `${kind}:${target}`;

@@ -2,16 +2,9 @@
 // wraps what belongs together in one transaction. Imports types only.
 
 import { DELIVERY_TABLES } from "./delivery-log.ts";
+import type { Effect } from "./effect-types.ts";
 import { SHARE_TABLES } from "./shares.ts";
-import type {
-  Effect,
-  RequestFile,
-  RequestRecord,
-  RequestState,
-  StoredText,
-  TimelineEntry,
-  TimelineNote,
-} from "./types.ts";
+import type { RequestFile, RequestRecord, RequestState, StoredText, TimelineEntry, TimelineNote } from "./types.ts";
 import { UPLOAD_TABLES } from "./upload-store.ts";
 
 /** Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs. */

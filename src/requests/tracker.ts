@@ -11,6 +11,7 @@ import type { Place } from "../upstream/turn-desk.ts";
 import { REQUEST_TARGET } from "./deliveries.ts";
 import { type DeliveryView, deliveryView, type ReplayAnswer, replayOf } from "./delivery-views.ts";
 import { formatFor } from "./effects/deliver.ts";
+import type { Bill, UpstreamEnd, Watch } from "./events.ts";
 import { RecordKeeper } from "./keeper.ts";
 import type { DescribedOutput } from "./output.ts";
 import { begun } from "./record.ts";
@@ -19,7 +20,6 @@ import { quickened } from "./schedule.ts";
 import type { Share, ShareOutcome, ShareWish } from "./shares.ts";
 import { keepDescribed } from "./texts.ts";
 import {
-  type Bill,
   hasEnded,
   isAtFal,
   isHidden,
@@ -29,9 +29,7 @@ import {
   type RequestView,
   type StartInput,
   type TimelineEntry,
-  type UpstreamEnd,
   type Viewer,
-  type Watch,
 } from "./types.ts";
 import { placedAt } from "./waiting.ts";
 

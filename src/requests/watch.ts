@@ -4,8 +4,9 @@
 import { after, type Bell, openBell } from "../bell.ts";
 import type { Env } from "../env.ts";
 import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../limits.ts";
+import type { Watch } from "./events.ts";
 import { askTracker, trackerOf } from "./stub.ts";
-import { hasEnded, type RequestView, type Viewer, type Watch } from "./types.ts";
+import { hasEnded, type RequestView, type Viewer } from "./types.ts";
 
 /** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
 export interface Watched {

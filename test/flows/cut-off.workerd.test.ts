@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS, TAKES_BEFORE_BACKOFF } from "../../src/limits.ts";
+import type { Effect } from "../../src/requests/effect-types.ts";
 import { attentionAt, leaseMs } from "../../src/requests/schedule.ts";
-import type { Effect } from "../../src/requests/types.ts";
 import {
   call,
   cutOff,

@@ -6,11 +6,12 @@ import type { DeliveryReport, DeliveryTarget } from "../../src/access/webhook-ty
 import type { Config, Env } from "../../src/env.ts";
 import { MINUTE_MS } from "../../src/limits.ts";
 import type { AttemptEntry, KeptEvent } from "../../src/requests/delivery-log.ts";
+import type { Effect } from "../../src/requests/effect-types.ts";
 import type { EffectContext } from "../../src/requests/effects/context.ts";
 import { runDeliver, runReport } from "../../src/requests/effects/deliver.ts";
 import { opened } from "../../src/requests/machine.ts";
 import type { TextName } from "../../src/requests/store.ts";
-import type { Effect, RequestDelivery, RequestState, StoredText } from "../../src/requests/types.ts";
+import type { RequestDelivery, RequestState, StoredText } from "../../src/requests/types.ts";
 import { aStart, REQUEST } from "../support/requests.ts";
 
 const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];

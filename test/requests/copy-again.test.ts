@@ -2,8 +2,9 @@
 
 import { expect, it } from "vitest";
 import { DAY_MS } from "../../src/limits.ts";
+import type { RequestEvent } from "../../src/requests/events.ts";
 import { advanced, failed } from "../../src/requests/record.ts";
-import type { RequestEvent, RequestRecord } from "../../src/requests/types.ts";
+import type { RequestRecord } from "../../src/requests/types.ts";
 import { anOutput, endReported, LATER, onward, owed, recordAt, SETTLED, STAGES, STORED } from "../support/requests.ts";
 
 const GIVEN_UP: RequestEvent = {

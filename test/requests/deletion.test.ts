@@ -2,8 +2,9 @@
 
 import { expect, it } from "vitest";
 import { DAY_MS } from "../../src/limits.ts";
+import type { RequestEvent } from "../../src/requests/events.ts";
 import { advanced } from "../../src/requests/record.ts";
-import { isHidden, type RequestEvent } from "../../src/requests/types.ts";
+import { isHidden } from "../../src/requests/types.ts";
 import { aFile, endReported, LATER, onward, owed, REQUEST, recordAt, SETTLED, STAGES } from "../support/requests.ts";
 
 const ORDERED: RequestEvent = { type: "deletion_ordered", forget: false };

@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { CANCEL_GAP_MS, POLL_MAX_GAP_MS } from "../../src/limits.ts";
+import type { RequestEvent } from "../../src/requests/events.ts";
 import { advanced, type Step } from "../../src/requests/record.ts";
-import type { RequestEvent, RequestRecord, Stage } from "../../src/requests/types.ts";
+import type { RequestRecord, Stage } from "../../src/requests/types.ts";
 import {
   aFile,
   anOutput,

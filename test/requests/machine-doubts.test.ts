@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { DOORBELL_GAP_MS, HOUR_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
+import type { RequestEvent } from "../../src/requests/events.ts";
 import { advanced, type Step } from "../../src/requests/record.ts";
-import type { RequestEvent, RequestRecord } from "../../src/requests/types.ts";
+import type { RequestRecord } from "../../src/requests/types.ts";
 import {
   anOutput,
   endReported,

@@ -2,8 +2,9 @@
 // What single arrows keep, forget and refuse is in machine-arrows.test.ts and machine-doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
+import type { RequestEvent } from "../../src/requests/events.ts";
 import { advanced } from "../../src/requests/record.ts";
-import { hasEnded, type RequestEvent, type RequestRecord, type Stage } from "../../src/requests/types.ts";
+import { hasEnded, type RequestRecord, type Stage } from "../../src/requests/types.ts";
 import {
   anOutput,
   endReported,

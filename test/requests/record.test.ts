@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { DELIVER_RETRY_MS, MIRROR_RETRY_MS, SECOND_MS } from "../../src/limits.ts";
+import type { Effect } from "../../src/requests/effect-types.ts";
 import {
   advanced,
   advancedWithin,
@@ -13,7 +14,7 @@ import {
   withRow,
 } from "../../src/requests/record.ts";
 import { taken } from "../../src/requests/schedule.ts";
-import type { Effect, RequestRecord } from "../../src/requests/types.ts";
+import type { RequestRecord } from "../../src/requests/types.ts";
 import {
   anOutput,
   aStart,

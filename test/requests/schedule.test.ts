@@ -17,6 +17,8 @@ import {
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../../src/limits.ts";
+import type { Effect, EffectKind } from "../../src/requests/effect-types.ts";
+import type { Watch } from "../../src/requests/events.ts";
 import {
   afterFailure,
   alarmAt,
@@ -32,7 +34,7 @@ import {
   withOrders,
   withoutDeadLeases,
 } from "../../src/requests/schedule.ts";
-import type { Effect, EffectKind, RequestState, Watch } from "../../src/requests/types.ts";
+import type { RequestState } from "../../src/requests/types.ts";
 import { recordAt } from "../support/requests.ts";
 
 const NOW = 1_800_000_000_000;

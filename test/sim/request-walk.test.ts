@@ -6,17 +6,11 @@ import { expect, it } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
 import { isOwed } from "../../src/requests/deliveries.ts";
 import { replayOf } from "../../src/requests/delivery-views.ts";
+import type { Effect } from "../../src/requests/effect-types.ts";
+import type { RequestEvent, UpstreamEnd } from "../../src/requests/events.ts";
 import { advanced, begun, deferred, failed, type Step, type Try, withRow } from "../../src/requests/record.ts";
 import { alarmAt, attentionAt, nextDue, taken } from "../../src/requests/schedule.ts";
-import {
-  type Effect,
-  hasEnded,
-  type RequestError,
-  type RequestEvent,
-  type RequestFile,
-  type RequestRecord,
-  type UpstreamEnd,
-} from "../../src/requests/types.ts";
+import { hasEnded, type RequestError, type RequestFile, type RequestRecord } from "../../src/requests/types.ts";
 import { aStart, SETTLED, type Told } from "../support/requests.ts";
 
 const seed = Number(process.env.WALK_SEED ?? Date.now() % 1_000_000_007);

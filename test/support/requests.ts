@@ -1,17 +1,9 @@
 // Made-up requests for tests of the pure rules: how one starts, what happens to it on the usual road, how it stands in
 // each stage. Times are epoch milliseconds; everything on the usual road happens at START_AT, what a test adds at LATER.
 
+import type { Bill, RequestEvent, UpstreamEnd } from "../../src/requests/events.ts";
 import { advanced, begun } from "../../src/requests/record.ts";
-import type {
-  Bill,
-  FileSource,
-  RequestError,
-  RequestEvent,
-  RequestRecord,
-  Stage,
-  StartInput,
-  UpstreamEnd,
-} from "../../src/requests/types.ts";
+import type { FileSource, RequestError, RequestRecord, Stage, StartInput } from "../../src/requests/types.ts";
 
 export const REQUEST = "ab".repeat(32);
 export const START_AT = 1_800_000_000_000;

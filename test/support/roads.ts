@@ -3,8 +3,9 @@
 
 import { expect, vi } from "vitest";
 import { DELIVER_RETRY_MS, HOUR_MS, MINUTE_MS, RETRY_FIRST_MS, SECOND_MS } from "../../src/limits.ts";
+import type { Effect } from "../../src/requests/effect-types.ts";
 import { alarmAt } from "../../src/requests/schedule.ts";
-import type { Effect, RequestRecord } from "../../src/requests/types.ts";
+import type { RequestRecord } from "../../src/requests/types.ts";
 import {
   deliverWebhooks,
   expectArmed,

@@ -5,9 +5,10 @@ import type { Config, Env } from "../../env.ts";
 import type { UploadLog } from "../../mirror/uploads.ts";
 import type { Granted } from "../../upstream/account.ts";
 import type { AttemptEntry, DeliveryLog, TriedDelivery } from "../delivery-log.ts";
+import type { RequestEvent, Watch } from "../events.ts";
 import type { DeliveryFailure } from "../record.ts";
 import type { TextName } from "../store.ts";
-import type { RequestEvent, RequestRecord, RequestView, StoredText, Watch } from "../types.ts";
+import type { RequestRecord, RequestView, StoredText } from "../types.ts";
 
 export interface EffectContext {
   env: Env;

@@ -10,9 +10,10 @@ import { endEventType } from "../../relay/event-types.ts";
 import { guardRules } from "../../relay/rules.ts";
 import { REQUEST_TARGET } from "../deliveries.ts";
 import type { KeptEvent, TriedAnswer, TriedDelivery } from "../delivery-log.ts";
+import type { Effect } from "../effect-types.ts";
 import { failureOf } from "../fal-failure.ts";
 import { baseUrlOf, outputText, spellRequest } from "../spell.ts";
-import type { Effect, RequestDelivery, RequestState, RequestView } from "../types.ts";
+import type { RequestDelivery, RequestState, RequestView } from "../types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {

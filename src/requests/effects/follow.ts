@@ -1,7 +1,8 @@
 // The `poll` and `cancel` effects: asking fal how a request stands, and asking it to stop.
 
 import { createUpstreamClient } from "../../upstream/client.ts";
-import type { Effect, RequestState, StoredText } from "../types.ts";
+import type { Effect } from "../effect-types.ts";
+import type { RequestState, StoredText } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
 import { runFetchResult } from "./result.ts";

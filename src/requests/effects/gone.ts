@@ -1,7 +1,7 @@
 // fal's 404: one is not enough to end a paid request. Imports limits.
 
 import { GONE_CONFIRM_MS } from "../../limits.ts";
-import type { Effect } from "../types.ts";
+import type { Effect } from "../effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
 const GONE = "not known to fal";

@@ -6,8 +6,9 @@ import { PURGE_PAGES_PER_TRY, PURGE_WAIT_MS } from "../../limits.ts";
 import { outputPrefix, requestPrefixes } from "../../mirror/keys.ts";
 import { abandon } from "../../mirror/parts.ts";
 import { purgePrefixes } from "../../mirror/purge.ts";
+import type { Effect, PurgeTarget } from "../effect-types.ts";
 import type { TextName } from "../store.ts";
-import { type Effect, hasEnded, type PurgeTarget } from "../types.ts";
+import { hasEnded } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
 export async function runPurge(context: EffectContext, effect: Effect): Promise<EffectOutcome> {

@@ -6,6 +6,8 @@ import { allowedHosts } from "../../mirror/hosts.ts";
 import { accountFor } from "../../upstream/account.ts";
 import type { ResultAnswer } from "../../upstream/answers.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
+import type { Effect } from "../effect-types.ts";
+import type { RequestEvent, UpstreamEnd } from "../events.ts";
 import {
   announcedClaim,
   type DescribedOutput,
@@ -15,7 +17,7 @@ import {
   fingerprintOf,
 } from "../output.ts";
 import { keepDescribed } from "../texts.ts";
-import type { Effect, RequestEvent, RequestState, UpstreamEnd } from "../types.ts";
+import type { RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
 import { cameThrough, takeTurn, troubled } from "./turn.ts";

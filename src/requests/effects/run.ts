@@ -1,7 +1,7 @@
 // Does one owed thing by calling one station, and says how it came out. Every effect is safe to repeat, but `submit`, which
 // saves its intent before the call and never runs twice past it. Imports the effects; never the tracker.
 
-import type { Effect } from "../types.ts";
+import type { Effect } from "../effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { runDeliver, runReport } from "./deliver.ts";
 import { runHash, runMirror } from "./files.ts";

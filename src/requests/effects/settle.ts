@@ -10,8 +10,10 @@ import { EXACT_COST_TRIES } from "../../limits.ts";
 import { endEventType } from "../../relay/event-types.ts";
 import { accountFor } from "../../upstream/account.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
+import type { Effect } from "../effect-types.ts";
+import type { Bill } from "../events.ts";
 import { loadText } from "../texts.ts";
-import type { Bill, Effect, RequestState } from "../types.ts";
+import type { RequestState } from "../types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
 
