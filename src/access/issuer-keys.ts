@@ -12,11 +12,9 @@ import {
   JWKS_KEYS_MAX,
   JWKS_TIMEOUT_MS,
   LOOKUP_RETRY_MS,
-  UPSTREAM_REPLY_MAX_BYTES,
 } from "../limits.ts";
-import { discard, readTextCapped } from "../net/body.ts";
-import { callOut } from "../net/fetch.ts";
 import { type GuardRules, mayCall } from "../net/guard.ts";
+import { fetchSmallText } from "../net/small-text.ts";
 
 /** A key set as it was got. `json` is a JWKS (RFC 7517) of public keys only. `fetchedAt` is epoch milliseconds. */
 export interface IssuerKeys {
@@ -71,21 +69,8 @@ export async function fetchIssuerKeys(url: string, rules: GuardRules): Promise<s
   const verdict = mayCall(url, rules);
   if (!verdict.ok) return null;
   const headers = { accept: "application/json" };
-  const outcome = await callOut(verdict.url.href, { headers }, { timeoutMs: JWKS_TIMEOUT_MS });
-  if (outcome.kind === "failed") return null;
-  const { response, end } = outcome;
-  try {
-    if (response.status !== 200) {
-      discard(response);
-      return null;
-    }
-    const read = await readTextCapped(response, UPSTREAM_REPLY_MAX_BYTES);
-    if (read.kind !== "read") return null;
-    read.permit.release();
-    return publicPart(read.text);
-  } finally {
-    end();
-  }
+  const text = await fetchSmallText(verdict.url.href, { headers }, { timeoutMs: JWKS_TIMEOUT_MS });
+  return text === null ? null : publicPart(text);
 }
 
 /** What of a JWKS is kept: public members of asymmetric keys. Null when nothing is left, or too much for a row. */

@@ -4,10 +4,9 @@
 
 import * as z from "zod";
 import { type Refusal, refusal } from "../errors.ts";
-import { TURNSTILE_TIMEOUT_MS, TURNSTILE_TOKEN_MAX_CHARS, UPSTREAM_REPLY_MAX_BYTES } from "../limits.ts";
+import { TURNSTILE_TIMEOUT_MS, TURNSTILE_TOKEN_MAX_CHARS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
-import { discard, readTextCapped } from "../net/body.ts";
-import { callOut } from "../net/fetch.ts";
+import { fetchSmallText } from "../net/small-text.ts";
 
 export interface TurnstileCheck {
   verifyUrl: string;
@@ -63,23 +62,13 @@ async function siteverify(
 ): Promise<z.output<typeof verdictSchema> | null> {
   const body = JSON.stringify({ secret, response: token, ...(address === null ? {} : { remoteip: address }) });
   const init = { method: "POST", headers: { "content-type": "application/json" }, body };
-  const outcome = await callOut(verifyUrl, init, { timeoutMs: TURNSTILE_TIMEOUT_MS });
-  if (outcome.kind === "failed") return null;
-  const { response, end } = outcome;
+  const text = await fetchSmallText(verifyUrl, init, { timeoutMs: TURNSTILE_TIMEOUT_MS });
+  if (text === null) return null;
   try {
-    if (response.status !== 200) {
-      discard(response);
-      return null;
-    }
-    const read = await readTextCapped(response, UPSTREAM_REPLY_MAX_BYTES);
-    if (read.kind !== "read") return null;
-    read.permit.release();
-    return verdictSchema.parse(JSON.parse(read.text));
+    return verdictSchema.parse(JSON.parse(text));
   } catch (fault) {
     logEvent("turnstile.failed", { error: faultName(fault) });
     return null;
-  } finally {
-    end();
   }
 }
 

@@ -7,6 +7,7 @@ import type { Delivery, DeliveryListInput, ReplayFilter, ReplayJob } from "../ac
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../limits.ts";
 import { EVENT_TYPES, TEST_EVENT_TYPE } from "../relay/event-types.ts";
 import { actorOf } from "./actor.ts";
+import { deliveryFields } from "./delivery.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { listBody } from "./schemas.ts";
 import { isoTime } from "./time.ts";
@@ -17,14 +18,7 @@ const state = z
 const type = z.enum([...EVENT_TYPES, TEST_EVENT_TYPE]);
 const instant = z.iso.datetime({ offset: true });
 
-const deliverySummary = z.object({
-  id: z.string(),
-  endpoint: z.string().nullable().describe("Null: the request's own `webhook_url`."),
-  request: z.string().nullable().describe("Null: an event that is about no request."),
-  event_id: z.string().describe("`webhook-id` of every try."),
-  event_type: z.string(),
-  state: z.enum(["pending", "failing", "delivered", "parked", "gone"]),
-  attempts: z.int(),
+const deliverySummary = deliveryFields.extend({
   last_status: z.int().nullable().describe("HTTP status of the first failure or the outcome, whichever came last."),
   last_category: z.string().nullable(),
   replay: z.string().nullable().describe("The bulk replay that sent it again."),

@@ -22,7 +22,8 @@ const instant = z.iso.datetime();
 
 export const deliveryId = z.object({ id: z.string().regex(/^dlv_[0-9A-Za-z]{20}$/, "is not a delivery id") });
 
-const deliverySummary = z.object({
+/** What every view of a delivery says. */
+export const deliveryFields = z.object({
   id: z.string(),
   endpoint: z.string().nullable().describe("Null: the request's own `webhook_url`."),
   request: z.string().nullable().describe("Null: an event that is about no request."),
@@ -32,6 +33,9 @@ const deliverySummary = z.object({
     .enum(["pending", "failing", "delivered", "parked", "gone"])
     .describe("`parked`: no try is left. `gone`: none could do better (410, endpoint off, URL not allowed)."),
   attempts: z.int(),
+});
+
+const deliverySummary = deliveryFields.extend({
   next_attempt_at: instant.nullable().describe("Null: none is planned, or one is under way."),
 });
 

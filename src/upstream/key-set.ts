@@ -7,10 +7,8 @@ import {
   JWKS_REFRESH_GAP_MS,
   JWKS_TIMEOUT_MS,
   LOOKUP_RETRY_MS,
-  UPSTREAM_REPLY_MAX_BYTES,
 } from "../limits.ts";
-import { discard, readTextCapped } from "../net/body.ts";
-import { callOut } from "../net/fetch.ts";
+import { fetchSmallText } from "../net/small-text.ts";
 import { encodeKey, keysOf } from "./webhook.ts";
 
 /** Whether a set may still be trusted: fal allows a day. */
@@ -37,19 +35,7 @@ export function shouldFetchKeys(facts: {
 
 /** The usable keys as JWK `x` values; empty for any fault, a bad status, or a document without one usable key. */
 export async function fetchKeys(url: string): Promise<string[]> {
-  const outcome = await callOut(url, { headers: { accept: "application/json" } }, { timeoutMs: JWKS_TIMEOUT_MS });
-  if (outcome.kind === "failed") return [];
-  const { response, end } = outcome;
-  try {
-    if (response.status !== 200) {
-      discard(response);
-      return [];
-    }
-    const read = await readTextCapped(response, UPSTREAM_REPLY_MAX_BYTES);
-    if (read.kind !== "read") return [];
-    read.permit.release();
-    return keysOf(read.text).map(encodeKey);
-  } finally {
-    end();
-  }
+  const init = { headers: { accept: "application/json" } };
+  const text = await fetchSmallText(url, init, { timeoutMs: JWKS_TIMEOUT_MS });
+  return text === null ? [] : keysOf(text).map(encodeKey);
 }
