@@ -276,15 +276,15 @@ describe("a plan's rules on the input", () => {
   const rules = { max: { num_images: 2 }, force: { enable_safety_checker: true }, forbid: ["sync_mode"] };
 
   it.each([
-    ['{"prompt":"a","num_images":3}', "`input.num_images`"],
-    ['{"prompt":"a","num_images":1,"num_images":9}', "`input.num_images` stands twice"],
-    ['{"prompt":"a","num_\\u0069mages":9}', "`input.num_images`"],
-    ['{"prompt":"a","sync_mode":false}', "`input.sync_mode`"],
-  ])("refuse %s and name the field", async (input, detail) => {
+    ['{"prompt":"a","num_images":3}', 422, "invalid_input", "`input.num_images`"],
+    ['{"prompt":"a","num_images":1,"num_images":9}', 400, "invalid_request", "`input.num_images` stands twice"],
+    ['{"prompt":"a","num_\\u0069mages":9}', 422, "invalid_input", "`input.num_images`"],
+    ['{"prompt":"a","sync_mode":false}', 422, "invalid_input", "`input.sync_mode`"],
+  ])("refuse %s with %i %s and name the field", async (input, status, code, detail) => {
     const team = await Team.create(undefined, { input: rules });
     const body = `{"model":"${MODEL}","input":${input}}`;
     const answer = await team.send<Problem>("POST", "/v1/requests", body, { "Content-Type": "application/json" });
-    expect([400, 422]).toContain(answer.status);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.body.detail).toContain(detail);
     expect(await upstreamRequests()).toEqual([]);
   });
