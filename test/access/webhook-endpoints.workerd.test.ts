@@ -1,7 +1,15 @@
 // Webhook endpoints as admins manage them, and what reaches them of events that Team sends itself.
 
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ENDPOINTS_PER_TEAM_MAX, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
+import {
+  DELIVER_TIMEOUT_MS,
+  ENDPOINTS_PER_TEAM_MAX,
+  HOUR_MS,
+  LEASE_SLACK_MS,
+  MINUTE_MS,
+  SECOND_MS,
+} from "../../src/limits.ts";
 import { deliveryOf } from "../support/deliveries.ts";
 import { expectVerified, Receivers, verifies } from "../support/receiver.ts";
 import { bindings, eventually, freezeClocks, passTime, ringTeam, Team } from "../support/world.ts";
@@ -35,6 +43,7 @@ afterEach(() => {
 async function newEndpoint(body: Record<string, unknown> = {}): Promise<EndpointObject> {
   const made = await team.send<EndpointObject>("POST", "/v1/webhooks", { url: "https://one.example/hook", ...body });
   expect(made.status).toBe(201);
+  receivers.secrets.set(new URL(made.body.url).hostname, [made.body.secret]);
   return made.body;
 }
 
@@ -158,6 +167,7 @@ describe("a rotation", () => {
     receivers.answer("one.example", 500);
     await sendTest(id);
     const { body } = await rotate(id, 60);
+    receivers.secrets.set("one.example", [body.secret]);
     await passTime(6 * SECOND_MS);
     await ringTeam(team);
     const [before, during] = receivers.received;
@@ -177,6 +187,7 @@ describe("a rotation", () => {
     receivers.answer("one.example", 500);
     await sendTest(id);
     const { body } = await rotate(id, 0);
+    receivers.secrets.set("one.example", [body.secret]);
     expect(body.previous_valid_until).toBeNull();
     await passTime(6 * SECOND_MS);
     await ringTeam(team);
@@ -248,6 +259,24 @@ describe("an event of the team", () => {
     expect(receivers.at("watch.example").map(({ event }) => event)).toMatchObject([
       { type: "endpoint.failing", data: { endpoint_id: gone.id, state: "disabled", reason: "it answered 410" } },
     ]);
+  });
+
+  it("C7 C11 whose try is cut off is sent again once its lease is over, with the same id and bytes", async () => {
+    const { id } = await newEndpoint();
+    receivers.answer("one.example", () => new Promise(() => undefined));
+    const delivery = await sendTest(id);
+    const stub = bindings.TEAM.getByName(team.id);
+    const cut = runInDurableObject(stub, (_instance, state) => state.abort("cut off by a test"));
+    await expect(cut).rejects.toThrow("cut off by a test");
+    receivers.answer("one.example", 204);
+    await ringTeam(team);
+    expect(receivers.received).toHaveLength(1);
+    await passTime(DELIVER_TIMEOUT_MS + LEASE_SLACK_MS);
+    await ringTeam(team);
+    const [first, second] = receivers.received;
+    expect(receivers.received).toHaveLength(2);
+    expect([second?.id, second?.body]).toEqual([first?.id, first?.body]);
+    expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", log: [{ status: 204 }] });
   });
 
   it("D9 is tried for three days, then given up, and stays to be sent again", async () => {

@@ -58,6 +58,7 @@ async function newEndpoint(host: string, body: Record<string, unknown> = {}): Pr
     ...body,
   });
   expect(made.status).toBe(201);
+  receivers.secrets.set(host, [made.body.secret]);
   return made.body;
 }
 
@@ -90,8 +91,9 @@ describe("the end of a request", () => {
     const tagged = await newEndpoint("tagged.example", { tags: { env: "prod" } });
     await newEndpoint("other.example", { tags: { env: "dev" } });
     await newEndpoint("failed.example", { events: ["request.failed"] });
-    const request = await anEnd({ tags: { env: "prod" }, webhook_url: "https://own.example/" });
     const own = await team.send<{ secret: string }>("GET", "/v1/team/webhook_secret");
+    receivers.secrets.set("own.example", [own.body.secret]);
+    const request = await anEnd({ tags: { env: "prod" }, webhook_url: "https://own.example/" });
     const secrets = { "all.example": all.secret, "tagged.example": tagged.secret, "own.example": own.body.secret };
     for (const [host, secret] of Object.entries(secrets)) {
       const [received] = receivers.at(host);
@@ -112,6 +114,7 @@ describe("the end of a request", () => {
     const old = await secret();
     expect((await rotate(3_600)).status).toBe(200);
     const next = await secret();
+    receivers.secrets.set("own.example", [old, next]);
     await anEnd({ webhook_url: "https://own.example/" });
     expect([old, next].map((each) => verifies(receivers.received[0] ?? expect.unreachable(), each))).toEqual([
       true,
@@ -120,6 +123,7 @@ describe("the end of a request", () => {
     expect((await rotate(3_600)).status).toBe(409);
     expect((await rotate(0)).status).toBe(200);
     const last = await secret();
+    receivers.secrets.set("own.example", [last]);
     await anEnd({ webhook_url: "https://own.example/" });
     const verdicts = [old, next, last].map((each) => verifies(receivers.received[1] ?? expect.unreachable(), each));
     expect(verdicts).toEqual([false, false, true]);
