@@ -206,6 +206,7 @@ describe("D15 D16 D17 nothing of ours and nothing inside is ever reached", () =>
       expect((await deliveryOf(scene.team, delivery)).log).toMatchObject([{ category: "blocked", status: null }]);
     }
     const hosts = new Set(called.mock.calls.map(([input]) => new URL(new Request(input as RequestInfo).url).hostname));
+    expect(hosts.size, "the calls of the request itself are seen").toBeGreaterThan(0);
     for (const host of hosts) expect(host).toMatch(/\.sandbox\.test$/);
   });
 
