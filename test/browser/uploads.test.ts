@@ -28,11 +28,21 @@ afterAll(async () => {
 
 /** What pages have and Node has not, as far as these tests use it. */
 declare const document: { createElement(name: "canvas"): Canvas };
-declare const Image: new () => { crossOrigin: string; src: string; naturalWidth: number; decode(): Promise<void> };
+declare const Image: new () => Picture;
+interface Picture {
+  crossOrigin: string;
+  src: string;
+  naturalWidth: number;
+  decode(): Promise<void>;
+}
 interface Canvas {
   width: number;
   height: number;
-  getContext(kind: "2d"): { fillRect(x: number, y: number, width: number, height: number): void } | null;
+  getContext(kind: "2d"): {
+    fillRect(x: number, y: number, width: number, height: number): void;
+    drawImage(image: Picture, x: number, y: number): void;
+    getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray };
+  } | null;
   toBlob(done: (blob: Blob | null) => void, type: string): void;
 }
 
@@ -63,7 +73,7 @@ async function sizeAt(url: string): Promise<[number, string | null, number]> {
 }
 
 describe("a page of another origin", () => {
-  it("uploads what it drew with a token, shows it, and submits it", async () => {
+  it("uploads what it drew with a token, shows it, submits it, and reads the pixels of the output", async () => {
     const minted = await fetch(`${sluice.url}/v1/tokens`, {
       method: "POST",
       headers: { Authorization: `Bearer ${sluice.key}`, "Content-Type": "application/json" },
@@ -89,27 +99,40 @@ describe("a page of another origin", () => {
         if (!upload_url) throw new Error(`not announced: ${announced.status}`);
         const sent = await fetch(upload_url, { method: "PUT", body: blob, headers: { "Content-Type": blob.type } });
         const stored = (await sent.json()) as { size: number };
-        const image = new Image();
-        image.crossOrigin = "anonymous";
-        image.src = file_url;
-        await image.decode();
+        const shown = async (url: string) => {
+          const image = new Image();
+          image.crossOrigin = "anonymous";
+          image.src = url;
+          await image.decode();
+          return image;
+        };
+        const image = await shown(file_url);
         const input = { prompt: "a cat", image_url: file_url };
         const submitted = await fetch(`${base}/v1/requests?wait=20`, {
           method: "POST",
           headers,
           body: JSON.stringify({ model: "fal-ai/flux/dev/image-to-image", input }),
         });
-        const request = (await submitted.json()) as { status: string };
+        const request = (await submitted.json()) as { status: string; output: { images: { url: string }[] } };
+        const url = request.output.images[0]?.url ?? "";
+        const paper = document.createElement("canvas").getContext("2d");
+        paper?.drawImage(await shown(url), 0, 0);
         return {
           sent: sent.status,
           stored: stored.size === blob.size,
           width: image.naturalWidth,
           status: request.status,
+          isOurs: url.startsWith(`${base}/files/`),
+          // Throws where the canvas is tainted.
+          opaque: paper?.getImageData(0, 0, 1, 1).data[3],
         };
       },
       { base: sluice.url, token },
     );
-    expect(seen, elsewhere.said.join("\n")).toEqual({ sent: 200, stored: true, width: 600, status: "COMPLETED" });
+    expect(seen, elsewhere.said.join("\n")).toEqual({
+      ...{ sent: 200, stored: true, width: 600, status: "COMPLETED" },
+      ...{ isOurs: true, opaque: 255 },
+    });
   });
 
   it("reads why a file is refused, also of a large one", async () => {
