@@ -194,16 +194,25 @@ const FAULTS: { fault: string; word: string; file: Record<string, unknown>; gets
 ];
 
 describe("one file of three is faulty", () => {
-  it.each(FAULTS)("it $fault: $file.status, and the request ends", async ({ word, file, gets }) => {
-    const ended = await completed(`three cats sandbox:many-files:3,${word}`);
-    expect(ended.files).toMatchObject([STORED, file, STORED]);
-    const [sent] = (await upstreamRequests()) as unknown as { files: { path: string; gets: number }[] }[];
-    expect(sent?.files[1]?.gets).toBe(gets);
-    const [first, second, third] = imagesOf(ended);
-    expect([first?.url, second?.url, third?.url]).toEqual(ended.files.map((each) => each.url));
-    if (file.status === "failed") expect(second?.url).toBe(`https://cdn.sandbox.test${sent?.files[1]?.path}`);
-    else expect((await call(second?.url ?? "")).status).toBe(200);
-  });
+  it.each(FAULTS)(
+    "it $fault: $file.status, the request ends, and no line tells its URL",
+    async ({ word, file, gets }) => {
+      const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+      const ended = await completed(`three cats sandbox:many-files:3,${word}`);
+      expect(ended.files).toMatchObject([STORED, file, STORED]);
+      const [sent] = (await upstreamRequests()) as unknown as { files: { path: string; gets: number }[] }[];
+      expect(sent?.files[1]?.gets).toBe(gets);
+      const [first, second, third] = imagesOf(ended);
+      expect([first?.url, second?.url, third?.url]).toEqual(ended.files.map((each) => each.url));
+      if (file.status === "failed") expect(second?.url).toBe(`https://cdn.sandbox.test${sent?.files[1]?.path}`);
+      else expect((await call(second?.url ?? "")).status).toBe(200);
+      const lines = log.mock.calls.map(([line]) => String(line));
+      expect(lines.filter((line) => line.includes('"effect":"mirror')).length).toBeGreaterThanOrEqual(gets + 2);
+      for (const secret of ["cdn.sandbox.test", sent?.files[1]?.path ?? "no path", "three cats"]) {
+        expect(lines.filter((line) => line.includes(secret))).toEqual([]);
+      }
+    },
+  );
 
   it("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async () => {
     const ended = await completed("three cats sandbox:many-files:3,file-html:1");
