@@ -90,6 +90,24 @@ describe("keys", () => {
     expect((await send(key, "POST", "/v1/keys/key_unknown/rotate", {})).status).toBe(404);
   });
 
+  it("that were frozen, rotated away or revoked submit nothing more, though the edge still remembers them", async () => {
+    const { key } = await newTeam();
+    const { id, secret } = await newKey(key, { scopes: ["run"] });
+    const submit = async (text: string) => {
+      const { status } = await send(text, "POST", "/v1/requests", { model: MODEL, input: { prompt: "a cat" } });
+      return status;
+    };
+    expect(await submit(secret)).toBe(202);
+    await send(key, "POST", `/v1/keys/${id}/freeze`);
+    expect(await submit(secret)).toBe(403);
+    await send(key, "POST", `/v1/keys/${id}/resume`);
+    expect(await submit(secret)).toBe(202);
+    const { body: next } = await send(key, "POST", `/v1/keys/${id}/rotate`, { overlap_s: 0 });
+    expect([await submit(secret), await submit(String(next.secret))]).toEqual([401, 202]);
+    await call("DELETE", `/v1/keys/${id}`, { key });
+    expect(await submit(String(next.secret))).toBe(401);
+  });
+
   it("are frozen and resumed with one call each, but for the last admin key", async () => {
     const { key, keyId } = await newTeam();
     const server = await newKey(key, {});

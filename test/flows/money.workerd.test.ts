@@ -118,6 +118,11 @@ describe("a request's cost", () => {
     const estimate = { model: MODEL, input: { prompt: "a cat" } };
     expect((await team.send("POST", "/v1/estimate", estimate)).status).toBe(200);
     expect(await used(team)).toEqual(["0.003000", 1]);
+    const waited = team.send("GET", `/v1/requests/${id}?wait=60`);
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    expect((await waited).status).toBe(200);
+    expect(await used(team)).toEqual(["0.003000", 1]);
   });
 });
 
@@ -239,11 +244,11 @@ it("an end that never reached the ledger is found by asking, and settled by the 
 });
 
 describe("a limit", () => {
-  it("for seven lets exactly seven of a hundred simultaneous submits in", async () => {
+  it("for seven lets exactly seven of 1,000 simultaneous submits in", async () => {
     const team = await Team.create(undefined, { limits: [{ ...MONEY, limit: "0.023999" }] });
-    const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => post(team, { metadata: n })));
+    const answers = await Promise.all(Array.from({ length: 1_000 }, (_, n) => post(team, { metadata: n })));
     expect(answers.filter((answer) => answer.status === 202)).toHaveLength(7);
-    expect(answers.filter((answer) => answer.status === 402)).toHaveLength(93);
+    expect(answers.filter((answer) => answer.status === 402)).toHaveLength(993);
     expect(await used(team)).toEqual(["0.021000"]);
   });
 
