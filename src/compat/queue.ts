@@ -12,7 +12,7 @@ import { endOf, newsOf } from "./holds.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { pendingResponse, resultResponse } from "./result.ts";
 import type { Asked, CompatCall, CompatOutcome } from "./submit.ts";
-import { isOfApp, logLines, statusText } from "./words.ts";
+import { falStatus, isOfApp, logLines, statusText } from "./words.ts";
 
 /** Which request a path speaks of: the app (or a whole model id of it), and our id. */
 export interface Named {
@@ -80,7 +80,8 @@ async function* statusEvents(views: AsyncIterable<RequestView>, base: string, lo
   let linesTold = 0;
   for await (const view of views) {
     const bare = statusText(view, base, { logs: false });
-    const lines = logs ? logLines(view) : 0;
+    // In the queue a status has no lines to carry: they are for the next one.
+    const lines = logs && falStatus(view.state) !== "IN_QUEUE" ? logLines(view) : 0;
     if (bare !== told || lines > linesTold) {
       yield `data: ${statusText(view, base, { logs, logsAfter: linesTold })}\n\n`;
     }
