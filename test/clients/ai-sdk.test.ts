@@ -94,7 +94,9 @@ describe("generateVideo", () => {
   });
 
   it("rejects with what the model refused", async () => {
+    const before = await submits();
     await expect(video("a cat sandbox:refused")).rejects.toThrow(/flagged/);
+    expect((await submits()) - before).toBe(1);
   });
 });
 
@@ -105,8 +107,10 @@ describe("generateSpeech", () => {
   });
 
   it("rejects with what the model refused", async () => {
+    const before = await submits();
     const wrong = generateSpeech({ model: fal.speech("fal-ai/minimax/speech-02-hd"), text: "Hello sandbox:refused" });
     expect((await refusalOf(wrong)).statusCode).toBe(422);
+    expect((await submits()) - before).toBe(1);
   });
 });
 
@@ -115,5 +119,21 @@ describe("transcribe", () => {
     const audio = new Uint8Array(2_000);
     const { text, segments } = await transcribe({ model: fal.transcription("whisper"), audio });
     expect([text, segments.length]).toEqual(["a cat speaks", 3]);
+  });
+
+  it("rejects where a limit is used up, and posts nothing on", async () => {
+    const limits = [{ name: "none", scope: "team", per: "request", limit: 0, window: "1d" }];
+    const made = await fetch(`${sluice.url}/v1/admin/teams`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${sluice.adminToken}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ id: "poor", plan: { limits } }),
+    });
+    const { key } = (await made.json()) as { key: { secret: string } };
+    const poor = createFal({ apiKey: key.secret, fetch: sluiceFetch(PUBLIC, there) });
+    const before = await submits();
+    const audio = new Uint8Array(2_000);
+    const refused = await refusalOf(transcribe({ model: poor.transcription("whisper"), audio }));
+    expect([refused.statusCode, refused.isRetryable]).toEqual([402, false]);
+    expect(await submits()).toBe(before);
   });
 });

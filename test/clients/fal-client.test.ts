@@ -86,11 +86,12 @@ describe("fal.subscribe", () => {
   it("collects the log lines that were asked for", async () => {
     const lines: string[] = [];
     await fal.subscribe(MODEL, {
-      ...{ input: { prompt: "a cat" }, mode: "streaming", logs: true },
+      ...{ input: { prompt: "a cat sandbox:slow:5000" }, mode: "streaming", logs: true },
       onQueueUpdate: (update) => {
         if ("logs" in update) lines.splice(0, lines.length, ...(update.logs ?? []).map(({ message }) => message));
       },
     });
+    expect(lines[0]).toBe("Loading the model");
     expect(new Set(lines).size).toBe(lines.length);
   });
 
@@ -267,6 +268,18 @@ describe("fal.realtime", () => {
     });
     expect(answer.status).toBe(400);
     expect(((await answer.json()) as { message: string }).message).toMatch(/POST \/v1\/tokens.*fal\.subscribe/);
+  });
+});
+
+describe("a whole URL of fal's as the id", () => {
+  it("is run, streamed and submitted here", async () => {
+    const input = { prompt: "a cat" };
+    expect((await fal.run(`https://fal.run/${MODEL}`, { input })).data).toMatchObject({ images: [{ width: 1024 }] });
+    const stream = await fal.stream(`https://fal.run/${MODEL}`, { input });
+    expect(await stream.done()).toMatchObject({ images: [{ width: 1024 }] });
+    const { request_id: requestId } = await fal.queue.submit(`https://queue.fal.run/${MODEL}`, { input });
+    await fal.queue.subscribeToStatus(MODEL, { requestId });
+    expect((await fal.queue.result(MODEL, { requestId })).data.images).toHaveLength(1);
   });
 });
 

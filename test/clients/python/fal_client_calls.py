@@ -233,7 +233,6 @@ def scene_submit(client):
         "without_logs": handle.status(),
         "with_logs": handle.status(with_logs=True),
         "output": handle.get(),
-        "logs_at_end": handle.status(with_logs=True)["logs"],
     }
 
 
@@ -244,9 +243,9 @@ def scene_path(client):
 
 
 def scene_events(client):
-    handle = client.submit(IMAGE_MODEL, prompt())
-    states = [status["state"] for status in handle.iter_events(with_logs=True)]
-    return {"states": states, "output": handle.get()}
+    handle = client.submit(IMAGE_MODEL, prompt("sandbox:slow:5000"))
+    events = list(handle.iter_events(with_logs=True))
+    return {"states": [event["state"] for event in events], "logs": events[-1]["logs"], "output": handle.get()}
 
 
 def scene_handle(client):
