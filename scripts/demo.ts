@@ -74,7 +74,9 @@ async function demo(): Promise<number> {
       }
       await printTimeline(ended, key);
     }
-    console.log(`\nAll three are in demo-output/. \`npm start\` keeps Sluice running for your own calls.`);
+    console.log(
+      `\nAll three are in demo-output/; the demo's own store is cleared with it. \`npm start\` keeps Sluice running for your own calls.`,
+    );
     return 0;
   } finally {
     await stop();
