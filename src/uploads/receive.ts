@@ -74,7 +74,10 @@ export async function receiveUpload(env: Env, address: UploadAddress, request: R
   }
 }
 
-/** Books what lies in R2. Of an upload that was deleted meanwhile nothing stays. */
+/**
+ * Books what lies in R2. Of an upload that was deleted meanwhile nothing stays, nor of one whose URL took two different files
+ * at once: nobody knows then which of them lies there, and the other one's size and digest are booked.
+ */
 export async function finished(
   env: Env,
   team: string,
@@ -82,8 +85,15 @@ export async function finished(
   came: { bytes: number; contentType: string; sha256: string | null },
 ): Promise<ReceiveAnswer> {
   const answer = await askTeam(env, team, (stub) => stub.finishUpload({ id, ...came }));
-  if (answer.kind === "refused") await env.FILES.delete(objectKey);
-  return answer;
+  if (answer.kind === "refused") {
+    await env.FILES.delete(objectKey);
+    return answer;
+  }
+  const { bytes, sha256 } = answer.upload;
+  const isOther = bytes !== came.bytes || (sha256 !== null && came.sha256 !== null && sha256 !== came.sha256);
+  if (!isOther) return answer;
+  await askTeam(env, team, (stub) => stub.deleteUpload({ id, user: null }));
+  return refused(TWO_AT_ONCE);
 }
 
 /** The type of what comes, by its first bytes, which are still among the chunks. */
@@ -127,6 +137,10 @@ export const BROKEN = refusal("invalid_request", "The body ended before it was c
 
 const EMPTY = refusal("invalid_request", "The body is empty: there is nothing to store.", {
   hint: "Send the file's bytes as the body, e.g. `curl -T file.png {upload_url}`.",
+});
+
+const TWO_AT_ONCE = refusal("conflict", "This URL was sent two different files at once, and keeps neither.", {
+  hint: "Announce each file with POST /v1/uploads: every file has a URL of its own.",
 });
 
 async function sentFile(request: Request): Promise<{ kind: "file"; file: SentFile } | Refused> {

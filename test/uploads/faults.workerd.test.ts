@@ -112,3 +112,18 @@ describe("bytes that lie in R2 and whose row was never written", () => {
     expect(await team.used()).toEqual([2_000]);
   });
 });
+
+it("two different files that are sent to one URL at once leave neither, whatever was booked", async () => {
+  const { upload_url, file_url } = await announce(team.key);
+  const bucket = Object.getPrototypeOf(env.FILES) as Calls;
+  const real = bucket.put;
+  let first: Said | null = null;
+  vi.spyOn(bucket, "put").mockImplementationOnce(async function (this: unknown, ...args: unknown[]) {
+    first = await whole(upload_url, aPng(100));
+    return real?.apply(this, args);
+  });
+  expect(await whole(upload_url, aPng(90_000))).toMatchObject({ status: 409, body: { code: "conflict" } });
+  expect(first).toMatchObject({ status: 200, body: { size: 100 } });
+  expect((await fetched(file_url)).status).toBe(410);
+  expect([await keys(), await team.used()]).toEqual([[], [100]]);
+});
