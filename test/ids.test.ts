@@ -22,7 +22,7 @@ describe("random text", () => {
   });
 });
 
-it.each(["key", "evt", "whk", "dlv"] as const)("a new id says that it is a %s", (prefix) => {
+it.each(["key", "evt", "whk", "dlv"] as const)("S10 a new id says that it is a %s, and has no dot", (prefix) => {
   expect(newId(prefix)).toMatch(new RegExp(`^${prefix}_[0-9A-Za-z]{20}$`));
 });
 

@@ -146,7 +146,7 @@ describe("a large file", { timeout: 30_000 }, () => {
   });
 
   it.each([1, 2, 3])(
-    "whose tracker dies when part %d was sent and not yet written down costs that part again",
+    "C4 whose tracker dies when part %d was sent and not yet written down costs that part again",
     async (k) => {
       const id = await storing(`file-huge:${SIZE}`);
       const asked = listenToSource();

@@ -37,7 +37,7 @@ function count(timeline: string[], event: string): number {
 }
 
 describe("a webhook that comes more than once", () => {
-  it("U1 ends its request the first time and changes nothing the second", async () => {
+  it("U1 C2 ends its request the first time and changes nothing the second", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-twice");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     await expectArmed(id);
@@ -111,7 +111,7 @@ describe("a webhook that meets something else", () => {
     expect(count(await team.timeline(id), "webhook")).toBe(1);
   });
 
-  it("U28 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
+  it("U28 C1 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
     const report = vi.spyOn(RequestTracker.prototype, "report").mockImplementation(() => {

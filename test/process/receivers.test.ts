@@ -28,6 +28,10 @@ const answer = (status: number, headers: Record<string, string> = {}): Script =>
 
 const SCRIPTS: Record<string, Script> = {
   "/fine": answer(204),
+  "/processing": (_request, response) => {
+    response.writeProcessing();
+    response.writeHead(200).end("no");
+  },
   "/slow-headers": () => undefined,
   "/slow-body": (_request, response) => void response.writeHead(200).write("so "),
   "/endless-body": (_request, response) => {
@@ -148,6 +152,7 @@ const FIVE_S = [4 * SECOND_MS, 6 * SECOND_MS] as const;
 /** Each receiver, what the first try comes to, and how long after it the next one is planned. */
 const CASES: [string, string, number | null, string, readonly [number, number] | null][] = [
   ["takes it", "/fine", 204, "accepted", null],
+  ["D2 says 102 before it takes it", "/processing", 200, "accepted", null],
   ["never answers", "/slow-headers", null, "timeout", FIVE_S],
   ["answers and never ends its body", "/slow-body", 200, "accepted", null],
   ["answers without end", "/endless-body", 200, "accepted", null],
@@ -169,6 +174,7 @@ describe("a receiver that", () => {
     const urls = [
       ...CASES.map(([, path]) => `http://localhost:${receiverPort}${path}`),
       `http://localhost:${closedPort}/`,
+      `https://localhost:${receiverPort}/no-tls`,
     ];
     for (const url of urls) requests.set(new URL(url).pathname, await submit(url));
   });
@@ -193,6 +199,12 @@ describe("a receiver that", () => {
     });
     expect(calls.map(({ verified: fits }) => fits)).not.toContain(false);
     expect(new Set(calls.map((call) => call.id)).size, "one id over all tries").toBe(1);
+  });
+
+  it("D14 does not speak TLS is tried again, and never by HTTP", async () => {
+    const { log } = await delivered(requests.get("/no-tls") ?? "", 2);
+    expect(log.map(({ status, category }) => [status, category])).toEqual(log.map(() => [null, "unreachable"]));
+    expect(heard.map(({ path }) => path)).not.toContain("/no-tls");
   });
 
   it("is not there is tried again", async () => {
