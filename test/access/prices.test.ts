@@ -156,6 +156,13 @@ describe("the table that teams begin with", () => {
     for (const { source } of Object.values(STARTER_PRICES)) expect(source).toMatch(/fal\.ai.*[Cc]heck before you bill/);
   });
 
+  it("says of each price when it was seen, but of the one whose page has no date", () => {
+    const undated = Object.entries(STARTER_PRICES).filter(([, price]) => price.as_of === undefined);
+    expect(undated.map(([model, { source }]) => [model, source])).toEqual([
+      ["fal-ai/clarity-upscaler", expect.stringContaining("without a date")],
+    ]);
+  });
+
   it("prices known models only, and leaves out what it does not know", () => {
     const priced = MODELS.map((model) => model.id).filter((id) => priceFor(STARTER_PRICES, id) !== null);
     expect(Object.keys(STARTER_PRICES)).toEqual(priced);
