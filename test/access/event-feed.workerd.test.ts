@@ -1,11 +1,11 @@
 // The event feed as its readers get it: in order, from any point on, held until something comes.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openBooks } from "../../src/access/books.ts";
 import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../src/limits.ts";
 import { anEnd, SOMEBODY, TestTeam } from "../support/team.ts";
-import { bindings, eventually, freezeClocks, passTime, Team } from "../support/world.ts";
+import { bindings, eventually, onFrozenClocks, passTime, Team } from "../support/world.ts";
 
 interface Feed {
   data: { cursor: string; id: string; type: string; timestamp: string; data: Record<string, unknown> }[];
@@ -17,14 +17,9 @@ interface Feed {
 
 let team: Team;
 let direct: TestTeam;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   direct = await TestTeam.of(team.id, team.key);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const feed = (query = "") => team.send<Feed>("GET", `/v1/events${query}`);

@@ -1,7 +1,7 @@
 // Webhook endpoints as admins manage them, and what reaches them of events that Team sends itself.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   DELIVER_TIMEOUT_MS,
   ENDPOINTS_PER_TEAM_MAX,
@@ -12,7 +12,7 @@ import {
 } from "../../src/limits.ts";
 import { deliveryOf } from "../support/deliveries.ts";
 import { expectVerified, Receivers, verifies } from "../support/receiver.ts";
-import { bindings, eventually, freezeClocks, passTime, ringTeam, Team } from "../support/world.ts";
+import { bindings, eventually, onFrozenClocks, passTime, ringTeam, Team } from "../support/world.ts";
 
 interface EndpointObject {
   id: string;
@@ -30,14 +30,9 @@ type Problem = { code: string; detail: string };
 
 let team: Team;
 let receivers: Receivers;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   receivers = Receivers.open();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 async function newEndpoint(body: Record<string, unknown> = {}): Promise<EndpointObject> {

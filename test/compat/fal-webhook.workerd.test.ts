@@ -1,25 +1,20 @@
 // `fal_webhook` on the compatible surfaces: the end told in fal's body, signed as all our webhooks are.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { EVENT_BODY_MAX_BYTES, SECOND_MS } from "../../src/limits.ts";
 import { teamSecret } from "../support/deliveries.ts";
 import { type Received, Receivers } from "../support/receiver.ts";
-import { freezeClocks, introduceAccount, passTime, ring, runToEnd, Team } from "../support/world.ts";
+import { introduceAccount, onFrozenClocks, passTime, ring, runToEnd, Team } from "../support/world.ts";
 
 const HOOK = "https://own.example/done";
 
 let team: Team;
 let receivers: Receivers;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, { hold_s: 0 });
   await introduceAccount(team);
   receivers = Receivers.open();
   receivers.secrets.set("own.example", [await teamSecret(team)]);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** A request that was made with `fal_webhook` and has ended; what its receiver got. */

@@ -1,13 +1,13 @@
 // `/maton`, call by call, as code written for the Maton gateway makes them with fetch. The queue's own rules are tested at
 // /fal/queue (queue.workerd.test.ts): it is the same routes.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   answerFirst,
   BASE,
   call,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   runToEnd,
   sandbox,
@@ -28,13 +28,8 @@ interface Connection {
 }
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, { hold_s: 0 });
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** One call, a second after the one before, so that the account's pace never matters. */

@@ -1,7 +1,7 @@
 // One account for many, in the real runtime: a locked account, slots that are all taken, turns and slots that got lost.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { CALL_UNHEARD_MS, MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../src/limits.ts";
 import {
   account,
@@ -10,9 +10,9 @@ import {
   eventually,
   evict,
   exhaustPace,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   ring,
   ringAccount,
@@ -26,15 +26,10 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
   await introduceAccount(team);
   await passTime(MINUTE_MS);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 async function upstreamView(): Promise<{

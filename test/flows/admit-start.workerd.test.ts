@@ -1,6 +1,6 @@
 // From an admit to a started request: what becomes of it when the client leaves, an object is reset or an answer gets lost.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { keyDigest } from "../../src/access/keys.ts";
 import { Team as TeamObject } from "../../src/access/team.ts";
 import type { AdmitInput } from "../../src/access/types.ts";
@@ -12,7 +12,7 @@ import {
   bindings,
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
+  onFrozenClocks,
   passTime,
   ring,
   ringTeam,
@@ -25,13 +25,8 @@ import {
 const LIMIT_OF_SEVEN = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 7 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, LIMIT_OF_SEVEN);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const POST = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };

@@ -1,16 +1,16 @@
 // Alarms that ring twice, get lost, or meet a fault: nothing is done twice, nothing that is owed is left lying.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ALARM_BUDGET_MS, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { places, ROADS, runDry, undisturbedStory, walk } from "../support/roads.ts";
 import {
   deliverWebhooks,
   evict,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   isSource,
+  onFrozenClocks,
   passTime,
   ring,
   runToEnd,
@@ -22,13 +22,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 describe("an alarm that rings twice does nothing twice", () => {

@@ -1,15 +1,15 @@
 // A cancel of what fal has: a wish that fal may grant, refused once there is nothing left to cancel; and a cancel of many.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { CANCEL_LOOK_FIRST_MS, CANCEL_RETRY_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   deliverWebhooks,
   dueWebhooks,
   exhaustPace,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   recordOf,
@@ -25,13 +25,8 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 async function cancelCalls(): Promise<number> {

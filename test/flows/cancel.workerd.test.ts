@@ -1,15 +1,15 @@
 // A cancel before it is known that fal has the request: free while nothing was sent, remembered while it is not clear.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
 import {
   eventually,
   exhaustPace,
   expectArmed,
-  freezeClocks,
   holdSubmits,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   ring,
   runToEnd,
@@ -22,13 +22,8 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** Prompts that reached the sandbox. */

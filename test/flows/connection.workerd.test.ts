@@ -1,12 +1,12 @@
 // The Maton connection that submits go over: none, one that was deleted, one that cannot be looked up.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { LOOKUP_RETRY_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -21,18 +21,13 @@ const MISSING = { code: "connection_missing", retryable: true, charged: false };
 
 let team: Team;
 let first: string;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   // The account may know a connection of an earlier test, which the sandbox has forgotten: one submit finds that out.
   await (await Team.create()).submit("whatever becomes of it");
   await passTime(MINUTE_MS);
   team = await Team.create(undefined, ONE_LIMIT);
   await introduceAccount(team);
   first = await connectionUsed();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** Over which connection the sandbox was last given a request. */

@@ -1,6 +1,6 @@
 // Tries that outlive their lease, and tries that die with their object: nothing counts twice, nothing stays undone.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS, TAKES_BEFORE_BACKOFF } from "../../src/limits.ts";
 import type { Effect } from "../../src/requests/effect-types.ts";
 import { attentionAt, leaseMs } from "../../src/requests/schedule.ts";
@@ -10,9 +10,9 @@ import {
   deliverWebhooks,
   eventually,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   isSource,
+  onFrozenClocks,
   passTime,
   recordOf,
   ring,
@@ -26,15 +26,10 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   // Leases of copies are long: what they copy must still be there when they are over.
   await sandbox("PATCH", "settings", { cdn_ttl_ms: DAY_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 it("a submit whose answer comes after its lease was believed lost, is heard all the same, and fal is asked once", async () => {

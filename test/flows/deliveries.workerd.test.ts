@@ -1,13 +1,13 @@
 // The ends of requests on their way to a team's endpoints, seen from the team: lists, backlogs, bulk replays, notices.
 
 import { evictDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { expectVerified, Receivers, verifies } from "../support/receiver.ts";
 import {
   bindings,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   ring,
   ringTeam,
@@ -41,15 +41,10 @@ interface Replay {
 
 let team: Team;
 let receivers: Receivers;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   await introduceAccount(team);
   receivers = Receivers.open();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 async function newEndpoint(host: string, body: Record<string, unknown> = {}): Promise<{ id: string; secret: string }> {

@@ -1,10 +1,10 @@
 // Posts at once: equal ones under an idempotency key make one request, and a limit lets exactly as many in as it says.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   expectArmed,
-  freezeClocks,
+  onFrozenClocks,
   passTime,
   ringTeam,
   runToEnd,
@@ -16,13 +16,8 @@ import {
 const LIMIT_OF_SEVEN = { limits: [{ name: "day", scope: "team", per: "request", window: "1d", limit: 7 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, LIMIT_OF_SEVEN);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const POST = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };

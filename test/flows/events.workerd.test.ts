@@ -1,7 +1,7 @@
 // The event stream of a request: every change once and in order, log lines as they come, the object at the end; who comes
 // back hears what it missed.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   EVENT_STREAM_MAX_MS,
   HOLD_REREAD_MS,
@@ -15,8 +15,8 @@ import {
   type Answer,
   eventually,
   expectArmed,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   recordOf,
   ring,
@@ -24,13 +24,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 function read(id: string, query: string): Promise<Answer> {

@@ -2,7 +2,7 @@
 // breaks is never an error.
 
 import { evictDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { HOLD_REREAD_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../support/holds.ts";
 import {
@@ -12,8 +12,8 @@ import {
   eventually,
   evict,
   expectArmed,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   ring,
   Team,
@@ -22,13 +22,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 function submitAndWait(seconds: number): Promise<Answer> {

@@ -1,10 +1,10 @@
 // The same post more than once: by its idempotency key, by its content, at the same time, after a reload.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DAY_MS, IDENTITY_CACHE_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   type Answer,
-  freezeClocks,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   runToEnd,
@@ -16,13 +16,8 @@ const BODY = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
 const COUNT = { name: "count", scope: "team", per: "request", limit: 100, window: "1d" } as const;
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, { limits: [COUNT] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 type Posted = Answer<RequestObject & { code?: string }>;

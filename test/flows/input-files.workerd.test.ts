@@ -1,14 +1,14 @@
 // Files on their way into a model: uploads that an input names, and data URIs that it holds.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createApp } from "../../src/app.ts";
 import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
 import { announce, aPng, fetched, send } from "../support/upload-calls.ts";
 import {
   BASE,
   bindings,
-  freezeClocks,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   runToEnd,
@@ -17,13 +17,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const MODEL = "fal-ai/flux/dev/image-to-image";

@@ -2,7 +2,7 @@
 // Each request is walked to its end by hand; what is stored is compared with what the source sends.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hex } from "../../src/ids.ts";
 import {
   FILE_COPY_TURN_MS,
@@ -23,9 +23,9 @@ import {
   eventually,
   evict,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   isSource,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   recordOf,
@@ -42,14 +42,9 @@ const SIZE = 2 * FILE_PART_BYTES + 54_321;
 const PARTS = 3;
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   await sandbox("PATCH", "settings", { cdn_ttl_ms: 2 * FILE_DEADLINE_MS });
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** A request whose output is known and whose one file is about to be copied. */

@@ -1,6 +1,6 @@
 // Big inputs, big outputs, many files and faulty ones: whatever comes, the request ends, and what was stored is the whole of it.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../src/ids.ts";
 import { BUFFER_BUDGET_BYTES, ROW_TEXT_MAX_BYTES, SECOND_MS } from "../../src/limits.ts";
 import { acquire, highWaterBytes } from "../../src/net/buffers.ts";
@@ -10,8 +10,8 @@ import {
   deliverWebhooks,
   evict,
   expectArmed,
-  freezeClocks,
   interceptFetch,
+  onFrozenClocks,
   passTime,
   post,
   type RequestObject,
@@ -24,13 +24,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 type Image = { url: string };

@@ -1,17 +1,20 @@
 // Hundreds of files in one output: all are stored, each under its own number, and no more than two are copied at a time.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SECOND_MS } from "../../src/limits.ts";
-import { deliverWebhooks, freezeClocks, interceptFetch, isSource, passTime, runToEnd, Team } from "../support/world.ts";
+import {
+  deliverWebhooks,
+  interceptFetch,
+  isSource,
+  onFrozenClocks,
+  passTime,
+  runToEnd,
+  Team,
+} from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 describe("an output of 500 files", () => {

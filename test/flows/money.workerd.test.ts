@@ -1,16 +1,16 @@
 // What requests cost, seen from outside: reserved at the submit, settled at the end, given back when upstream bills nothing.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MINUTE_MS, OPEN_SWEEP_MS, SECOND_MS } from "../../src/limits.ts";
 import { TestTeam } from "../support/team.ts";
 import {
   type Answer,
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   ring,
@@ -34,13 +34,7 @@ interface Problem {
   violated_policies?: { name: string; limit: string | number; used: string | number; reset: string | null }[];
 }
 
-beforeEach(async () => {
-  await freezeClocks();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+onFrozenClocks();
 
 /** What is used of each limit of the caller's plan, as /v1/me says it. */
 async function used(team: Team): Promise<(string | number)[]> {

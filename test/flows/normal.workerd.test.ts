@@ -1,11 +1,11 @@
 // The main road as callers see it: a prompt goes in, its picture stays.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   call,
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
+  onFrozenClocks,
   passTime,
   ring,
   runToEnd,
@@ -14,13 +14,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 describe("a request on the webhook road", () => {

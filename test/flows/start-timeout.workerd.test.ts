@@ -1,11 +1,11 @@
 // start_timeout_s: ours to keep while the request is held, fal's once it is sent, with what is left of it.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   expectArmed,
-  freezeClocks,
   interceptFetch,
+  onFrozenClocks,
   passTime,
   ring,
   runToEnd,
@@ -18,13 +18,8 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** Upstream answers the next submit with a 429, so that nothing leaves the account for so many seconds. */

@@ -1,14 +1,14 @@
 // A submit whose answer gets lost: it may have been taken and paid for, so it is proven or given up on, never sent again.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS, SUBMIT_TIMEOUT_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
 import {
   catchTimers,
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -25,13 +25,8 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** Lets the sandbox take every submit and puts another answer in the place of its own. */

@@ -2,7 +2,7 @@
 // Also the road without webhooks, where no late proof can come.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { HOUR_MS, MINUTE_MS, SUBMIT_ANSWER_WAIT_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
 import { RequestTracker } from "../../src/requests/tracker.ts";
 import { aStart } from "../support/requests.ts";
@@ -11,8 +11,8 @@ import {
   catchTimers,
   eventually,
   expectArmed,
-  freezeClocks,
   holdSubmits,
+  onFrozenClocks,
   passTime,
   recordOf,
   ring,
@@ -27,13 +27,8 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** How many submits left for upstream since the sandbox was reset, unanswered ones ("gateway") too: never two. */

@@ -1,13 +1,13 @@
 // A submit that upstream answers with a no: a clear one ends the request at once and free, a 429 lets it go again.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { UpstreamAccount } from "../../src/upstream/account.ts";
 import {
   answerFirst,
   expectArmed,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   ring,
   runToEnd,
@@ -22,13 +22,8 @@ const ONE_LIMIT = {
 };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const settings = (change: Record<string, unknown>) => sandbox("PATCH", "settings", change);

@@ -1,21 +1,15 @@
 // The sweep of the bucket: what belongs to nothing goes, everything else stays, whoever breaks off meanwhile.
 
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS, SWEEP_RETRY_MS } from "../../src/limits.ts";
 import { outputKey, textKey, uploadKey } from "../../src/mirror/keys.ts";
 import { sweeperFor } from "../../src/mirror/sweeper.ts";
-import { bindings, call, eventually, freezeClocks, passTime, runToEnd, Team, trackerOf } from "../support/world.ts";
+import { bindings, call, eventually, onFrozenClocks, passTime, runToEnd, Team, trackerOf } from "../support/world.ts";
 
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   for (const { key } of (await bindings.FILES.list()).objects) await bindings.FILES.delete(key);
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 interface Report {

@@ -1,14 +1,14 @@
 // What goes wrong after fal has the request: trouble on the way is no end, a failure of the model is, and what it costs is said.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MINUTE_MS, SECOND_MS, STATUS_TIMEOUT_MS } from "../../src/limits.ts";
 import {
   answerFirst,
   catchTimers,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -24,13 +24,8 @@ import {
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create(undefined, ONE_LIMIT);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const settings = (change: Record<string, unknown>) => sandbox("PATCH", "settings", change);

@@ -1,15 +1,15 @@
 // A webhook that is faster than the submit's answer: fal's word counts as soon as it is here, and the answer that comes
 // after it adds what it knows. Whatever becomes of that answer, the submit is not sent again.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { callsAtFal } from "../support/webhooks.ts";
 import {
   deliverWebhooks,
   dueWebhooks,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   ring,
@@ -19,14 +19,9 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   await introduceAccount(team);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 describe("a webhook that overtakes the submit's answer", () => {

@@ -1,14 +1,14 @@
 // fal's key set, which every webhook is checked with: kept for a day, renewed in time, asked for again when nothing fits,
 // but seldom, because any forger can send what does not fit. Without one no webhook is believed, and fal is asked instead.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DAY_MS, DOORBELL_GAP_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { callsAtFal, expectDoorbell, finishedAtFal, keySetCalls, webhookUnderWay } from "../support/webhooks.ts";
 import {
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -20,13 +20,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 // The first test of the file meets an account that never had a key set.

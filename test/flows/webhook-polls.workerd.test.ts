@@ -1,12 +1,12 @@
 // How webhooks set the rhythm of polls: rare while they arrive, because then they nearly always win; soon once one stayed
 // away, because then nothing else tells the end. What is remembered is the account's, from one request to the next.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SECOND_MS } from "../../src/limits.ts";
 import {
   deliverWebhooks,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -17,14 +17,9 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   await introduceAccount(team);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 describe("the polls of a request that runs for half a minute", () => {

@@ -1,7 +1,7 @@
 // Who is believed: fal's signature, fresh, by a user known to be ours, at the address that only fal was given. Anybody else
 // who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SECOND_MS } from "../../src/limits.ts";
 import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../support/webhooks.ts";
 import {
@@ -10,8 +10,8 @@ import {
   call,
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -23,13 +23,8 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 describe("a call that fal did not sign, or not just now", () => {

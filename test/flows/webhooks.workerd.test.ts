@@ -1,16 +1,16 @@
 // What a report of fal's does to its request: it ends it once, whenever it comes and however often, whatever it carries.
 // The fal user is known from a first request on, so a report is applied as it comes in; who is believed is in webhook-trust.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../src/limits.ts";
 import { RequestTracker } from "../../src/requests/tracker.ts";
 import { callsAtFal, finishedAtFal, webhookUnderWay } from "../support/webhooks.ts";
 import {
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   ring,
@@ -22,14 +22,9 @@ import {
 } from "../support/world.ts";
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
   await introduceAccount(team);
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 function count(timeline: string[], event: string): number {

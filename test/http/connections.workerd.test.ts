@@ -1,16 +1,16 @@
 // /v1/connections: the deployment's connections at Maton, as admins see and change them.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { CONNECTION_TURN_WAIT_MS, LOOKUP_RETRY_MS, SECOND_MS } from "../../src/limits.ts";
 import { accountFor } from "../../src/upstream/account.ts";
 import {
   answerFirst,
   bindings,
   eventually,
-  freezeClocks,
   interceptFetch,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   runToEnd,
   sandbox,
@@ -31,13 +31,8 @@ interface Problem {
 }
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 /** One call, a second after the one before: an account that just woke has half its turns. */

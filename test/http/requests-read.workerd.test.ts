@@ -1,7 +1,7 @@
 // Reading requests: one, its timeline, lists page by page; and that what is not the caller's is not there at all.
 
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../src/limits.ts";
 import {
   bindings,
@@ -9,8 +9,8 @@ import {
   deliverWebhooks,
   eventually,
   expectArmed,
-  freezeClocks,
   introduceAccount,
+  onFrozenClocks,
   passTime,
   post,
   type RequestObject,
@@ -27,13 +27,8 @@ interface Page {
 }
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 function get<T = RequestObject>(path: string, headers: Record<string, string> = {}) {

@@ -1,13 +1,13 @@
 // POST /v1/requests: what is taken, in which form it reaches upstream, once or again, waited for or not.
 // Refusals are in requests-refused.workerd.test.ts, reading and listing in requests-read.workerd.test.ts.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   call,
   deliverWebhooks,
   eventually,
   expectArmed,
-  freezeClocks,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   ring,
@@ -30,13 +30,8 @@ interface Problem {
 }
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 function submit<T = RequestObject>(body: unknown, headers: Record<string, string> = {}, query = "") {

@@ -1,15 +1,15 @@
 // Share links and private files, from the API to the bytes: made, listed, used without a key, ended, revoked, deleted with the
 // request; and files that are copied again on their owner's word.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MINUTE_MS, SECOND_MS, SHARES_PER_REQUEST_MAX } from "../../src/limits.ts";
 import {
   call,
   deliverWebhooks,
   expectArmed,
-  freezeClocks,
   interceptFetch,
   isSource,
+  onFrozenClocks,
   passTime,
   type RequestObject,
   recordOf,
@@ -27,13 +27,8 @@ interface Share {
 type Problem = { code: string; detail: string };
 
 let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
+onFrozenClocks(async () => {
   team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 async function completed(of: Team, prompt: string): Promise<RequestObject> {

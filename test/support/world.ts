@@ -3,7 +3,7 @@
 
 import { evictAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { expect, vi } from "vitest";
+import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
 import { DAY_MS, SECOND_MS, TURNS_AHEAD_MS } from "../../src/limits.ts";
 import { alarmAt } from "../../src/requests/schedule.ts";
@@ -227,6 +227,18 @@ export function isSource(request: Request): boolean {
 }
 
 // --- Clock -----------------------------------------------------------------------------------------------------
+
+/** Sets every test of the file up with both clocks stopped, then by `setUp`; what a test has faked is taken back after it. */
+export function onFrozenClocks(setUp: () => Promise<void> = async () => undefined): void {
+  beforeEach(async () => {
+    await freezeClocks();
+    await setUp();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+}
 
 let nextStart = 0;
 

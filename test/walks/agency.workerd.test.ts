@@ -1,10 +1,10 @@
 // Walk C: an agency of several members works for several clients. Each run names its client, members, clients and the whole
 // team have their money for the month, and the month's export is the invoice.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../src/limits.ts";
 import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../support/people.ts";
-import { call, freezeClocks, runToEnd, sandbox, Team, upstreamRequests } from "../support/world.ts";
+import { call, onFrozenClocks, runToEnd, sandbox, Team, upstreamRequests } from "../support/world.ts";
 
 const VIDEO = "fal-ai/minimax/video-01";
 const monthly = (name: string, scope: string, usd: string) => ({ name, scope, per: "usd", limit: usd, window: "1mo" });
@@ -17,13 +17,7 @@ const PLAN = {
   ],
 };
 
-beforeEach(async () => {
-  await freezeClocks();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+onFrozenClocks();
 
 /** The agency: a key for each member, who acts under it and nobody else. */
 async function openAgency<M extends string>(

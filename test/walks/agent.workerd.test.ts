@@ -1,20 +1,14 @@
 // Walk E: an agent with a key of its own runs in a loop. What it can spend is known before it starts, equal calls are one
 // request, the answer tells it to stop, and its owner sees it and freezes the key.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../src/limits.ts";
 import { endOf, MODEL, many, Person, type Said, sorted } from "../support/people.ts";
-import { freezeClocks, passTime, Team, upstreamRequests } from "../support/world.ts";
+import { onFrozenClocks, passTime, Team, upstreamRequests } from "../support/world.ts";
 
 const DEDUPE_S = 600;
 
-beforeEach(async () => {
-  await freezeClocks();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+onFrozenClocks();
 
 /** A key that may spend $0.04 a day and $0.02 a call, and takes equal calls within ten minutes for one. */
 async function openAgent() {

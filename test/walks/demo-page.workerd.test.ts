@@ -1,23 +1,17 @@
 // Walk A: an indie developer puts a public demo page online. Visitors run a model from it with no backend, scripts and crowds
 // come, and the day costs two dollars at most.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../src/limits.ts";
 import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../support/people.ts";
-import { type Answer, call, freezeClocks, passTime, runToEnd, Team, upstreamRequests } from "../support/world.ts";
+import { type Answer, call, onFrozenClocks, passTime, runToEnd, Team, upstreamRequests } from "../support/world.ts";
 
 const PAGE = "https://demo.example";
 const OTHER_PAGE = "https://copycat.example";
 const PER_VISITOR = { name: "each-visitor", scope: "visitor", per: "request", limit: 3, window: "1d" };
 const budget = (usd: string) => ({ name: "demo-budget", scope: "key", per: "usd", limit: usd, window: "1d" });
 
-beforeEach(async () => {
-  await freezeClocks();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+onFrozenClocks();
 
 interface Demo {
   team: Team;
