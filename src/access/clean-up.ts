@@ -1,6 +1,6 @@
 // Rows whose time is over: deleted in bounded batches, and when the next batch is due. Synchronous over the stores.
 
-import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS, DELIVERY_KEEP_MS } from "../limits.ts";
+import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../limits.ts";
 import type { Books } from "./books.ts";
 
 /** A store with rows that end by themselves. */
@@ -9,19 +9,14 @@ interface Perishable {
   nextOverAt(): number | null;
 }
 
-function perishables({ ledger, replays, keys, events, removals }: Books): Perishable[] {
-  return [ledger, replays, keys, events, removals];
+function perishables(books: Books): Perishable[] {
+  const { ledger, replays, keys, events, removals, deliveries, outbox, replayJobs } = books;
+  return [ledger, replays, keys, events, removals, deliveries, outbox, replayJobs];
 }
 
-/** Deliveries end with the events that they tell of, so these need no time of their own. */
-function ofDeliveries({ deliveries, outbox, replayJobs }: Books): Pick<Perishable, "cleanUp">[] {
-  return [deliveries, outbox, replayJobs];
-}
-
-/** One batch of each kind. What is left over is due at once. */
+/** One batch of each kind, for one transaction. What is left over is due at once. */
 export function cleanUp(books: Books, now: number): void {
   for (const store of perishables(books)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
-  for (const store of ofDeliveries(books)) store.cleanUp(now - DELIVERY_KEEP_MS, CLEAN_UP_BATCH_ROWS);
 }
 
 /** When the next batch is due: some time after its first row is over, so that a batch is worth waking for. Null: never. */

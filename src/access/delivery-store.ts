@@ -1,6 +1,7 @@
 // The SQL of the delivery index: one line for each event and place, coarse; what each try saw is kept where it was made.
-// Imports types. Decides nothing; every method is synchronous.
+// Imports types and limits. Decides nothing; every method is synchronous.
 
+import { DELIVERY_KEEP_MS } from "../limits.ts";
 import type { ListPosition } from "./index-store.ts";
 import type { Delivery, DeliveryFilter, DeliveryReport, DeliveryState } from "./webhook-types.ts";
 
@@ -110,9 +111,29 @@ export class DeliveryStore {
     this.#sql.exec("DELETE FROM delivery WHERE request_id = ?", requestId);
   }
 
-  cleanUp(before: number, limit: number): void {
-    const over = "SELECT id FROM delivery WHERE created_at < ? AND updated_at < ? ORDER BY created_at LIMIT ?";
-    this.#sql.exec(`DELETE FROM delivery WHERE id IN (${over})`, before, before, limit);
+  /**
+   * Deletes lines that nothing was heard of for DELIVERY_KEEP_MS, and with each what Team itself still holds to send of it, so
+   * that neither is ever there alone.
+   */
+  cleanUp(now: number, limit: number): void {
+    const before = now - DELIVERY_KEEP_MS;
+    const over = this.#sql
+      .exec<{ id: string }>(
+        "SELECT id FROM delivery WHERE created_at < ?1 AND updated_at < ?1 ORDER BY created_at, id LIMIT ?2",
+        ...[before, limit],
+      )
+      .toArray();
+    if (over.length === 0) return;
+    const ids = JSON.stringify(over.map(({ id }) => id));
+    this.#sql.exec("DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))", ids);
+    this.#sql.exec("DELETE FROM outbox WHERE delivery_id IN (SELECT value FROM json_each(?))", ids);
+  }
+
+  /** When the oldest is over; null when there are none. One that was sent again may hold younger ones up: for as long at most. */
+  nextOverAt(): number | null {
+    const query = "SELECT updated_at FROM delivery ORDER BY created_at, id LIMIT 1";
+    const [oldest] = this.#sql.exec<{ updated_at: number }>(query);
+    return oldest === undefined ? null : oldest.updated_at + DELIVERY_KEEP_MS;
   }
 }
 

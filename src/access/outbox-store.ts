@@ -1,6 +1,7 @@
 // The SQL of the deliveries that Team sends itself: what is owed, under leases, and what each try came to. A row without a due
-// time is done; it keeps the body for a replay. Imports types. Every method is synchronous.
+// time is done; it keeps the body for a replay. Imports types and limits. Every method is synchronous.
 
+import { DELIVERY_KEEP_MS } from "../limits.ts";
 import type { TeamAttempt, TeamDeliveryLog } from "./webhook-types.ts";
 
 /** A delivery of an event of the team, as it is sent. */
@@ -108,12 +109,16 @@ export class OutboxStore {
       .map(({ attempt }) => JSON.parse(attempt) as TeamAttempt);
   }
 
-  /** Removes what belongs to deliveries that the index no longer has, and attempts past their time. */
-  cleanUp(before: number, limit: number): void {
-    const orphans = "SELECT delivery_id FROM outbox WHERE delivery_id NOT IN (SELECT id FROM delivery) LIMIT ?";
-    this.#sql.exec(`DELETE FROM outbox WHERE delivery_id IN (${orphans})`, limit);
+  /** Deletes tries that are DELIVERY_KEEP_MS old. A row goes with its line of the delivery index. */
+  cleanUp(now: number, limit: number): void {
     const over = "SELECT seq FROM (SELECT seq, at FROM attempt ORDER BY seq LIMIT ?) WHERE at < ?";
-    this.#sql.exec(`DELETE FROM attempt WHERE seq IN (${over})`, limit, before);
+    this.#sql.exec(`DELETE FROM attempt WHERE seq IN (${over})`, limit, now - DELIVERY_KEEP_MS);
+  }
+
+  /** When the first try is over; null when there are none. */
+  nextOverAt(): number | null {
+    const [first] = this.#sql.exec<{ at: number }>("SELECT at FROM attempt ORDER BY seq LIMIT 1");
+    return first === undefined ? null : first.at + DELIVERY_KEEP_MS;
   }
 }
 

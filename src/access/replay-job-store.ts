@@ -1,5 +1,7 @@
-// The SQL of bulk replays: a filter, how far it has come, what it did. Imports types. Every method is synchronous.
+// The SQL of bulk replays: a filter, how far it has come, what it did. Imports types and limits.
+// Every method is synchronous.
 
+import { DELIVERY_KEEP_MS } from "../limits.ts";
 import type { Actor } from "./admin-types.ts";
 import type { ReplayFilter, ReplayJob } from "./webhook-types.ts";
 
@@ -49,9 +51,16 @@ export class ReplayJobStore {
     return this.#sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM replay_job").one().at;
   }
 
-  cleanUp(before: number, limit: number): void {
+  /** Deletes jobs that ended DELIVERY_KEEP_MS ago: nothing that they sent is left. */
+  cleanUp(now: number, limit: number): void {
     const over = "SELECT id FROM replay_job WHERE due_at IS NULL AND updated_at < ? LIMIT ?";
-    this.#sql.exec(`DELETE FROM replay_job WHERE id IN (${over})`, before, limit);
+    this.#sql.exec(`DELETE FROM replay_job WHERE id IN (${over})`, now - DELIVERY_KEEP_MS, limit);
+  }
+
+  /** When the first of them is over; null when there are none. */
+  nextOverAt(): number | null {
+    const query = "SELECT min(updated_at) + ? AS at FROM replay_job WHERE due_at IS NULL";
+    return this.#sql.exec<{ at: number | null }>(query, DELIVERY_KEEP_MS).one().at;
   }
 }
 

@@ -279,7 +279,7 @@ export class Team extends TeamManagement {
         await this.#forgetAll();
         return;
       }
-      cleanUp(this.#books, now);
+      this.#transact(() => cleanUp(this.#books, now));
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
       // What is due now failed now: to ring at once would only do so again.
