@@ -32,7 +32,7 @@ it.skipIf(!existsSync("/proc/self/stat"))(
 describe("the judge of such a run", () => {
   const ended = (id: string): SeenRequest => ({
     ...{ id, status: "COMPLETED", stage: "completed" },
-    ...{ createdAt: 0, chargedMicro: 3_000, settled: 1 },
+    ...{ createdAt: 0, chargedMicro: 3_000, settled: 1, answerLost: false },
   });
   const waiting: SeenRequest = {
     ...ended("b"),

@@ -12,6 +12,8 @@ export interface SeenRequest {
   chargedMicro: number | null;
   /** How often the timeline says that its charge was settled. */
   settled: number;
+  /** Whether the answer to its submit got lost. */
+  answerLost: boolean;
 }
 
 /** Everything that one team showed during a run. */
