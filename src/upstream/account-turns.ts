@@ -26,14 +26,15 @@ import {
   type PauseReason,
   probeFailed,
   probeStarted,
+  probeUnused,
   succeeded,
 } from "./health.ts";
 import { type Notice, noticeOf, tellNotice } from "./notice.ts";
 import { isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
 import { type Asked, type Given, TurnDesk, type Wish } from "./turn-desk.ts";
 
-/** What a call showed of its connection. `failed`: nothing came back that upstream would have said. */
-export type CallSign = "ok" | "failed" | Extract<PauseReason, "locked" | "key_refused">;
+/** What a call showed of its connection. `failed`: nothing came back that upstream would have said; `rate_limited`: a 429. */
+export type CallSign = "ok" | "failed" | "rate_limited" | Extract<PauseReason, "locked" | "key_refused">;
 
 /** `at`: epoch ms. */
 export interface LastFailure {
@@ -120,7 +121,8 @@ export class AccountTurns {
   }
 
   handBack(given: Given): void {
-    this.desk.giveBack(given);
+    this.desk.giveBack(given, Date.now());
+    if (given.probe) this.#keepHealth(given.waiter.connection);
     if (given.tookSlot) this.#around.store.dropSlot(given.waiter.requestId);
     this.pump();
   }
@@ -321,6 +323,9 @@ function healthAfter(health: Health, sign: CallSign, probe: boolean, now: number
   switch (sign) {
     case "ok":
       return probe ? HEALTHY : succeeded(health);
+    case "rate_limited":
+      // Calls come through; a probe has not learned whether its own would be taken.
+      return probe ? probeUnused(health, now) : succeeded(health);
     case "failed":
       return probe ? probeFailed(health, health.closure?.why ?? "failing", now) : failed(health, now);
     case "locked":

@@ -55,6 +55,12 @@ export function probeStarted(health: Health, now: number): Health {
   return { ...health, closure: { ...health.closure, probeAt: now + pauseMs(health.closure.probes + 1) } };
 }
 
+/** Whose turn it was did not make the call, or learned nothing from it: the next may try at once. What failed is not forgotten. */
+export function probeUnused(health: Health, now: number): Health {
+  if (health.closure === null || health.closure.probeAt <= now) return health;
+  return { ...health, closure: { ...health.closure, probeAt: now } };
+}
+
 export function isProbeDue({ closure }: Health, now: number): boolean {
   return closure !== null && closure.probeAt <= now;
 }

@@ -20,7 +20,7 @@ import {
   WAKE_RETRY_MS,
 } from "../limits.ts";
 import { FairQueue, QUEUED_KINDS, type QueuedKind, type Waiter, waiterName } from "./fair-queue.ts";
-import { HEALTHY, type Health, isProbeDue, type PauseReason, probeStarted } from "./health.ts";
+import { HEALTHY, type Health, isProbeDue, type PauseReason, probeStarted, probeUnused } from "./health.ts";
 import { answered, close, expectedAt, freeAt, handBack, nextTurn, type Pace, spacingMs, type Turn } from "./pace.ts";
 
 export type Wish = Omit<Waiter, "expectedBy">;
@@ -156,10 +156,13 @@ export class TurnDesk {
     return Math.max(now + 1, freeAt(this.pace, now + WAKE_LEAD_MS) - TURNS_AHEAD_MS / 2);
   }
 
-  /** The turn was not used. */
-  giveBack({ waiter, turn, tookSlot }: Given): void {
+  /** The turn was not used. One handed back late may free a probe while another is out: that costs one more refusal. */
+  giveBack({ waiter, turn, probe, tookSlot }: Given, now: number): void {
     this.pace = handBack(this.pace, turn);
     if (waiter.kind !== "submit") return;
+    const health = this.healthOf(waiter.connection);
+    // Closed for a graver reason since, it is tried by the account itself.
+    if (probe && health.closure?.why === "locked") this.health.set(waiter.connection, probeUnused(health, now));
     this.#unanswered.delete(waiter.requestId);
     if (tookSlot) this.slots.delete(waiter.requestId);
   }

@@ -3,10 +3,10 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { CALL_UNHEARD_MS, MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../src/limits.ts";
+import { accountView } from "../support/account.ts";
 import {
   account,
   bindings,
-  call,
   eventually,
   evict,
   exhaustPace,
@@ -32,15 +32,6 @@ onFrozenClocks(async () => {
   await passTime(MINUTE_MS);
 });
 
-async function upstreamView(): Promise<{
-  health: { state: string; why: string | null };
-  slots: { used: number };
-  waiting: { submit: number };
-}> {
-  const headers = { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` };
-  return (await call("/v1/admin/upstream", { headers })).json();
-}
-
 describe("an account that is locked for ten minutes", () => {
   let locked = true;
   const lockSubmits = () => {
@@ -58,7 +49,7 @@ describe("an account that is locked for ten minutes", () => {
     const second = await team.submit("second");
     const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "locked" } };
     expect([first, second]).toMatchObject([paused, paused]);
-    expect((await upstreamView()).health).toMatchObject({ state: "closed", why: "locked" });
+    expect((await accountView()).health).toMatchObject({ state: "closed", why: "locked" });
     await passTime(MINUTE_MS);
     await ring(first.id);
     const heard = await team.send<{ data: object[] }>("GET", "/v1/events?types=upstream.paused");
@@ -75,7 +66,7 @@ describe("an account that is locked for ten minutes", () => {
     }
     for (const { id } of [first, second]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
     expect((await sandboxCalls()).counts.submit).toBe(3);
-    expect((await upstreamView()).health).toMatchObject({ state: "open", why: null });
+    expect((await accountView()).health).toMatchObject({ state: "open", why: null });
   });
 
   it("refuses with 503 under a plan that would rather not wait, before anything is counted", async () => {
@@ -95,11 +86,11 @@ describe.each(["failing", "dead"])("a gateway that is %s", (fault) => {
   it("closes the connection; what comes then is held, free, and goes on by itself", async () => {
     const early = await team.submit("early");
     await sandbox("PATCH", "settings", { account_fault: fault });
-    for (let n = 0; n < 12 && (await upstreamView()).health.state === "open"; n++) {
+    for (let n = 0; n < 12 && (await accountView()).health.state === "open"; n++) {
       await passTime(2 * MINUTE_MS);
       await ring(early.id);
     }
-    expect((await upstreamView()).health).toMatchObject({ state: "closed", why: "failing" });
+    expect((await accountView()).health).toMatchObject({ state: "closed", why: "failing" });
     const late = await team.submit("late");
     const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "failing" } };
     expect(late).toMatchObject(paused);
@@ -110,7 +101,7 @@ describe.each(["failing", "dead"])("a gateway that is %s", (fault) => {
       for (const { id } of [early, late]) await ring(id);
     }
     for (const { id } of [early, late]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
-    expect((await upstreamView()).health).toMatchObject({ state: "open", why: null });
+    expect((await accountView()).health).toMatchObject({ state: "open", why: null });
     expect((await sandboxCalls()).counts.submit).toBe(3);
   });
 });
@@ -165,16 +156,16 @@ describe("a request that waits for its turn", () => {
 
 describe("a slot", () => {
   it("is free once its request has ended", async () => {
-    const before = (await upstreamView()).slots.used;
+    const before = (await accountView()).slots.used;
     const { id } = await team.submit("a cat");
-    expect((await upstreamView()).slots.used).toBe(before + 1);
+    expect((await accountView()).slots.used).toBe(before + 1);
     await passTime(5 * SECOND_MS);
     await runToEnd(team, id);
-    await eventually(async () => expect((await upstreamView()).slots.used).toBe(before));
+    await eventually(async () => expect((await accountView()).slots.used).toBe(before));
   });
 
   it("whose end was never heard of is found by asking its tracker", async () => {
-    const before = (await upstreamView()).slots.used;
+    const before = (await accountView()).slots.used;
     const lost = bindings.TRACKER.newUniqueId().toString();
     await runInDurableObject(account(), (_instance, state) => {
       state.storage.sql.exec("INSERT INTO slots VALUES (?, 'conn', ?)", lost, Date.now());
@@ -186,6 +177,6 @@ describe("a slot", () => {
       state.storage.sql.exec("SELECT 1 FROM slots WHERE request_id = ?", lost).toArray(),
     );
     expect(left).toEqual([]);
-    expect((await upstreamView()).slots.used).toBeLessThanOrEqual(before);
+    expect((await accountView()).slots.used).toBeLessThanOrEqual(before);
   });
 });

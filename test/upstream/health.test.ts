@@ -10,6 +10,7 @@ import {
   isProbeDue,
   probeFailed,
   probeStarted,
+  probeUnused,
   succeeded,
 } from "../../src/upstream/health.ts";
 
@@ -49,6 +50,21 @@ describe("a probe", () => {
     expect(isProbeDue(started, NOW + 14_999)).toBe(false);
     // Nobody answered: the next one may go.
     expect(isProbeDue(started, NOW + 15_000)).toBe(true);
+  });
+
+  test("that nobody made is due again at once, and what failed before it stays counted", () => {
+    const once = probeFailed(closed(HEALTHY, "locked", NOW), "locked", NOW + 5_000);
+    const unused = probeUnused(probeStarted(once, NOW + 15_000), NOW + 16_000);
+    expect(isProbeDue(unused, NOW + 16_000)).toBe(true);
+    expect(unused.closure).toMatchObject({ why: "locked", since: NOW, probes: 1 });
+    const pauseMs = (probeFailed(unused, "locked", NOW + 16_000).closure?.probeAt ?? 0) - (NOW + 16_000);
+    expect(pauseMs).toBe(20_000);
+  });
+
+  test("that is due, or of a connection that is open, changes nothing by not being made", () => {
+    const due = closed(HEALTHY, "locked", NOW);
+    expect(probeUnused(due, NOW + 6_000)).toBe(due);
+    expect(probeUnused(HEALTHY, NOW)).toBe(HEALTHY);
   });
 
   test("that fails makes the pause longer, up to a minute, and keeps since when", () => {

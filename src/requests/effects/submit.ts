@@ -14,7 +14,7 @@ import { loadText } from "../texts.ts";
 import type { RequestState } from "../types.ts";
 import { waitingAt } from "../waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { isFault, turnAt } from "./turn.ts";
+import { signOfTrouble, turnAt } from "./turn.ts";
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
   const { env, config } = context;
@@ -66,8 +66,10 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
         return happened({ type: "submit_taken", upstreamId: outcome.upstreamId, queuePosition: outcome.queuePosition });
       case "refused":
         if (outcome.error.code === "connection_missing") await told(account.connectionRefused(connection));
-        if (sign === "ok" || !mayWait(state)) return happened({ type: "submit_refused", error: outcome.error });
-        return happened(pausedBy(sign, probe, context.now()));
+        if ((sign === "locked" || sign === "key_refused") && mayWait(state)) {
+          return happened(pausedBy(sign, probe, context.now()));
+        }
+        return happened({ type: "submit_refused", error: outcome.error });
       case "not_taken": {
         const retryAt = closed?.until ?? context.now() + (outcome.retryAfterMs ?? RETRY_FIRST_MS);
         return happened({ type: "submit_not_taken", retryAt, reason: outcome.reason });
@@ -98,7 +100,7 @@ function signOf(outcome: SubmitAnswer): CallSign {
       return "ok";
     case "not_taken":
     case "unknown":
-      return isFault(outcome.reason) ? "failed" : "ok";
+      return signOfTrouble(outcome.reason);
     case "refused": {
       const { code, upstreamStatus } = outcome.error;
       if (code === "upstream_locked") return "locked";
@@ -113,13 +115,13 @@ function mayWait(state: RequestState): boolean {
 }
 
 /** The account was closed by this very answer; nothing was taken. */
-function pausedBy(sign: "failed" | "locked" | "key_refused", probe: boolean, now: number): RequestEvent {
+function pausedBy(sign: "locked" | "key_refused", probe: boolean, now: number): RequestEvent {
   return {
     type: "submit_not_taken",
     retryAt: now + RETRY_FIRST_MS,
     reason: sign,
     foundLocked: !probe,
-    waiting: { reason: "upstream_paused", why: sign === "failed" ? "failing" : sign, since: now, startsAt: null },
+    waiting: { reason: "upstream_paused", why: sign, since: now, startsAt: null },
   };
 }
 

@@ -70,13 +70,16 @@ export async function troubled(
   const account = accountFor(context.env);
   if (reason === "rate_limited") await account.rateLimited(retryAfterMs);
   else if (reason === "connection_missing") await account.connectionRefused(connection);
-  await account.heard(given, isFault(reason) ? "failed" : "ok");
+  await account.heard(given, signOfTrouble(reason));
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
 /** Whether a trouble may be the way there rather than this one request. fal's own 5xx about a request are its own. */
-export function isFault(reason: Trouble): boolean {
-  return reason === "timeout" || reason === "network" || reason === "gateway_failed" || reason === "key_refused";
+export function signOfTrouble(reason: Trouble): "ok" | "failed" | "rate_limited" {
+  if (reason === "rate_limited") return reason;
+  const isFault =
+    reason === "timeout" || reason === "network" || reason === "gateway_failed" || reason === "key_refused";
+  return isFault ? "failed" : "ok";
 }
 
 /** Tells the account that the request is no longer at fal. A look that was the first may have come long after the end. */

@@ -1,0 +1,104 @@
+// Who tries a locked account when its pause is over, and that a try which is not made keeps nobody waiting.
+
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { HEALTH_PAUSE_MAX_MS, MINUTE_MS, SECOND_MS, WAKE_LEAD_MS } from "../../src/limits.ts";
+import { accountView, faultAccount } from "../support/account.ts";
+import { holdLimit } from "../support/deliveries.ts";
+import {
+  account,
+  eventually,
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  recordOf,
+  ring,
+  ringAccount,
+  runToEnd,
+  sandboxCalls,
+  Team,
+} from "../support/world.ts";
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+  await introduceAccount(team);
+  await passTime(MINUTE_MS);
+});
+
+/** A request that found the account locked and has its place in the queue again. */
+async function foundLocked(): Promise<string> {
+  await faultAccount("locked");
+  const { id, waiting } = await team.submit("finds it locked");
+  expect(waiting).toMatchObject({ reason: "upstream_paused", why: "locked" });
+  await passTime(3 * SECOND_MS);
+  await ring(id);
+  expect((await accountView()).waiting.submit).toBe(1);
+  return id;
+}
+
+async function stageOf(id: string): Promise<string | undefined> {
+  return (await recordOf(id))?.state.stage;
+}
+
+/** Submits that reached fal: the one that introduced the account, the one that found it locked, and what came after. */
+async function submits(): Promise<number> {
+  return (await sandboxCalls()).counts.submit ?? 0;
+}
+
+describe("the try of a locked account", () => {
+  it("is the next one's at once when the request whose turn it was has been canceled while it waited", async () => {
+    const first = await foundLocked();
+    const second = (await team.submit("waits behind it")).id;
+    await passTime(HEALTH_PAUSE_MAX_MS);
+    expect((await team.cancel(first)).status).toBe(200);
+    await faultAccount("none");
+    await ringAccount();
+    await eventually(async () => expect(await stageOf(second)).toBe("queued"));
+    expect((await runToEnd(team, second)).status).toBe("COMPLETED");
+    expect(await submits()).toBe(3);
+  });
+
+  it("is the next one's at once when its request is canceled between its turn and its call", async () => {
+    const first = await foundLocked();
+    const second = (await team.submit("waits behind it")).id;
+    await passTime(HEALTH_PAUSE_MAX_MS);
+    await faultAccount("none");
+    const letGo = holdLimit(WAKE_LEAD_MS);
+    await ringAccount();
+    expect((await recordOf(first))?.effects).toMatchObject([{ name: "submit", leaseUntil: expect.any(Number) }]);
+    expect((await team.cancel(first)).status).toBe(200);
+    letGo();
+    await eventually(async () => expect(await stageOf(second)).toBe("queued"));
+    expect((await runToEnd(team, second)).status).toBe("COMPLETED");
+    expect(await submits()).toBe(3);
+  });
+
+  it("is a newcomer's at once when nobody else waited, also after the account was put out of memory", async () => {
+    const first = await foundLocked();
+    await passTime(HEALTH_PAUSE_MAX_MS);
+    expect((await team.cancel(first)).status).toBe(200);
+    await ringAccount();
+    expect((await accountView()).waiting.submit).toBe(0);
+    await evictDurableObject(account());
+    await faultAccount("none");
+    const { id, stage } = await team.submit("comes later");
+    expect(stage).toBe("queued");
+    expect((await accountView()).health.state).toBe("open");
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  });
+
+  it("that upstream answers with a 429 opens nothing, and is made again when that is over", async () => {
+    const first = await foundLocked();
+    await passTime(HEALTH_PAUSE_MAX_MS);
+    await faultAccount("rate_limited");
+    await ring(first);
+    await eventually(async () => expect((await accountView()).health.last_failures.at(-1)?.sign).toBe("rate_limited"));
+    expect((await accountView()).health).toMatchObject({ state: "closed", why: "locked" });
+    await faultAccount("none");
+    await passTime(MINUTE_MS);
+    await ring(first);
+    expect((await runToEnd(team, first)).status).toBe("COMPLETED");
+    expect((await accountView()).health.state).toBe("open");
+  });
+});
