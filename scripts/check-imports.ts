@@ -1,5 +1,5 @@
-// Holds the layout: imports of src/ go one way, Hono stays at the edge, the sandbox stays outside, pure files stay pure.
-// Reads text, needs no dependency. Prints offenders as file:line and exits 1.
+// Holds the layout: imports of src/ go one way, Hono stays at the edge, the sandbox stays outside, pure files stay pure. And that
+// secrets are compared in one place: an ordinary compare tells by its time how much of a guess is right. Reads text, needs no dependency. Prints offenders as file:line and exits 1.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative, sep } from "node:path";
@@ -84,13 +84,25 @@ export const PURE_FILES: readonly string[] = [
 const PURE_MAY_IMPORT = [...PURE_FILES, "errors.ts", "ids.ts", "json.ts", "limits.ts", "picomatch", "zod"];
 const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
 
+/** Where secrets are compared; everybody else asks it. */
+const COMPARES_SECRETS = "signing.ts";
+const COMPARE = /([A-Za-z_$][\w$.?]*)\s*[!=]==?\s*([A-Za-z_$][\w$.?]*)/g;
+const SECRET_NAME = /(?:secret|token|password|digest|signature|mark|hmac)$/i;
+/** What a secret may be compared with: that tells only whether there is one. */
+const NOTHING = /^(?:null|undefined)$/;
+const CONSTANT_TIME = /\btimingSafeEqual\b/g;
+
 const STATEMENT = /^[ \t]*(?:import|export)\s+(type\s+)?(?:[^"';]*?\bfrom\s*)?["']([^"']+)["']/gm;
 const DYNAMIC = /\bimport\(\s*["']([^"']+)["']\s*\)/g;
 const STRING_OR_COMMENT = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
 
 /** Checks files of src/, given as path (from src/, with slashes) -> text. */
 export function checkImports(files: ReadonlyMap<string, string>): Offence[] {
-  return [...files].flatMap(([file, text]) => [...checkFile(file, text), ...checkPurity(file, text)]);
+  return [...files].flatMap(([file, text]) => [
+    ...checkFile(file, text),
+    ...checkPurity(file, text),
+    ...checkCompares(file, text),
+  ]);
 }
 
 function checkFile(file: string, text: string): Offence[] {
@@ -137,6 +149,17 @@ function checkPurity(file: string, text: string): Offence[] {
   const code = blank(text, () => true);
   return [...code.matchAll(IMPURE)].map((match) => {
     return { file, line: lineOf(code, match.index), reason: `a pure file may not use ${match[0]}` };
+  });
+}
+
+function checkCompares(file: string, text: string): Offence[] {
+  if (file === COMPARES_SECRETS) return [];
+  const code = blank(text, () => true);
+  const compares = [...code.matchAll(COMPARE)].filter(([, one = "", other = ""]) => {
+    return [one, other].some((name) => SECRET_NAME.test(name)) && ![one, other].some((name) => NOTHING.test(name));
+  });
+  return [...compares, ...code.matchAll(CONSTANT_TIME)].map((match) => {
+    return { file, line: lineOf(code, match.index), reason: `${match[0]}: secrets are compared by sameSecret alone` };
   });
 }
 

@@ -1,5 +1,6 @@
 // Unguessable marks made with SIGNING_KEY: the first key signs, every key of the list verifies, so keys can be rotated.
-// Used for callback tokens, file URLs, visitors, and (the keys alone) client tokens. Imports nothing of the project but ids.
+// Used for callback tokens, file URLs, visitors, and (the keys alone) client tokens. Also the one compare of secrets: nothing
+// else may ask whether two are the same (scripts/check-imports.ts holds that). Imports nothing of the project but ids.
 
 import { hex } from "./ids.ts";
 
@@ -62,4 +63,15 @@ export async function checkMark(
     if (await crypto.subtle.verify("HMAC", key, bytes, signedText(purpose, parts))) return true;
   }
   return false;
+}
+
+/**
+ * Whether two secrets are the same text, told in a time that neither their contents nor their lengths change: their SHA-256 are
+ * compared in constant time (developers.cloudflare.com/workers/runtime-apis/web-crypto: `timingSafeEqual` takes equal lengths).
+ */
+export async function sameSecret(one: string, other: string): Promise<boolean> {
+  const encoder = new TextEncoder();
+  const digests = [one, other].map((text) => crypto.subtle.digest("SHA-256", encoder.encode(text)));
+  const [first, second] = await Promise.all(digests);
+  return first !== undefined && second !== undefined && crypto.subtle.timingSafeEqual(first, second);
 }

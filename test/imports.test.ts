@@ -44,6 +44,14 @@ describe("the check allows", () => {
       "requests/machine.ts",
       'const text = "fetch() at Date.now()"; // fetch()',
     ],
+    [
+      "to ask whether there is a secret",
+      "http/auth.ts",
+      'if (token === null || key.digest !== undefined || "" === mark) return;',
+    ],
+    ["a secret's length", "http/auth.ts", "if (token.length === other.length) return;"],
+    ["a secret in a text of code", "http/auth.ts", 'const text = "token === other"; // secret === mine'],
+    ["the one compare of secrets", "signing.ts", "return crypto.subtle.timingSafeEqual(mark, other.mark);"],
   ])("%s", (_what, file, text) => {
     expect(faultsOf(file, text)).toEqual([]);
   });
@@ -123,6 +131,24 @@ describe("the check refuses", () => {
       "2: a pure file may not use Date.now(",
     ],
     ["chance in a pure file", "requests/schedule.ts", "Math.random()", "1: a pure file may not use Math.random("],
+    [
+      "a compare of a token",
+      "http/auth.ts",
+      "\nif (text === config.ADMIN_TOKEN) return null;",
+      "2: text === config.ADMIN_TOKEN: secrets are compared by sameSecret alone",
+    ],
+    [
+      "a compare of a digest, the other way round",
+      "access/key-store.ts",
+      "keys.find((key) => key?.digest != wanted)",
+      "1: key?.digest != wanted: secrets are compared by sameSecret alone",
+    ],
+    [
+      "a compare in constant time of its own",
+      "http/uploads.ts",
+      "crypto.subtle.timingSafeEqual(one, other)",
+      "1: timingSafeEqual: secrets are compared by sameSecret alone",
+    ],
   ])("%s", (_what, file, text, fault) => {
     expect(faultsOf(file, text)).toEqual([fault]);
   });

@@ -9,7 +9,7 @@ import type { Actor } from "./admin-types.ts";
 import type { Books } from "./books.ts";
 import { skipBacklog } from "./delivery-desk.ts";
 import { UNTRIED } from "./endpoint-health.ts";
-import { rotated, summaryOf, validSecrets } from "./endpoints.ts";
+import { rotated, stillValid, summaryOf } from "./endpoints.ts";
 import { sendToOne } from "./event-desk.ts";
 import { makeWebhookSecret } from "./keys.ts";
 import type { Refused } from "./types.ts";
@@ -91,10 +91,9 @@ export function secretsOf(books: Books, id: string, now: number): SecretAnswer {
 
 /** The secret that signs now, and until when the one before it signs too. */
 export function shownSecrets(secrets: readonly EndpointSecret[], now: number): SecretAnswer {
-  const [secret, previous] = validSecrets(secrets, now);
-  if (secret === undefined) throw new Error("the newest secret has no end");
-  const previousUntil = secrets.find((each) => each.secret === previous)?.validUntil ?? null;
-  return { kind: "secrets", secret, previousUntil };
+  const [newest, previous] = stillValid(secrets, now);
+  if (newest === undefined) throw new Error("the newest secret has no end");
+  return { kind: "secrets", secret: newest.secret, previousUntil: previous?.validUntil ?? null };
 }
 
 /** Stops deliveries to an endpoint; what comes meanwhile is its backlog. Again: the same answer. */

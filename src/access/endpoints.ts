@@ -16,7 +16,12 @@ export function wants(
 
 /** What signs at this moment, newest first. */
 export function validSecrets(secrets: readonly EndpointSecret[], now: number): string[] {
-  return secrets.filter(({ validUntil }) => validUntil === null || validUntil > now).map(({ secret }) => secret);
+  return stillValid(secrets, now).map(({ secret }) => secret);
+}
+
+/** The same, each with its end. */
+export function stillValid(secrets: readonly EndpointSecret[], now: number): EndpointSecret[] {
+  return secrets.filter(({ validUntil }) => validUntil === null || validUntil > now);
 }
 
 /**

@@ -9,6 +9,7 @@ import { type Config, type Env, requireConfig } from "../env.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../limits.ts";
 import type { Viewer } from "../requests/types.ts";
+import { sameSecret } from "../signing.ts";
 import { authorizationOf, credentialOf } from "./credential.ts";
 import { originFault, pageOrigin } from "./origin.ts";
 
@@ -98,7 +99,7 @@ export async function operatorFault(request: Request, config: Config): Promise<R
     });
   }
   const text = authorizationOf(request);
-  return text !== null && (await sameText(text, config.ADMIN_TOKEN)) ? null : NOT_THE_OPERATOR;
+  return text !== null && (await sameSecret(text, config.ADMIN_TOKEN)) ? null : NOT_THE_OPERATOR;
 }
 
 function wantedFault(identity: Identity, credential: Credential, wanted: Wanted): Refusal | null {
@@ -152,12 +153,4 @@ async function identityOf(
   if (identities.size >= IDENTITIES_CACHED_MAX) identities.clear();
   identities.set(name, { identity, until: Date.now() + IDENTITY_CACHE_MS });
   return { kind: "known", identity };
-}
-
-/** Compares digests in constant time, so that neither length nor content of the token shows. */
-async function sameText(one: string, other: string): Promise<boolean> {
-  const encoder = new TextEncoder();
-  const digests = await Promise.all([one, other].map((text) => crypto.subtle.digest("SHA-256", encoder.encode(text))));
-  const [first, second] = digests;
-  return first !== undefined && second !== undefined && crypto.subtle.timingSafeEqual(first, second);
 }

@@ -6,7 +6,13 @@ import { checkTeamJwt } from "../access/issuer-directory.ts";
 import type { IssuerKeys } from "../access/issuer-keys.ts";
 import { keySetOf } from "../access/issuer-keys.ts";
 import type { KeptIssuer } from "../access/issuer-store.ts";
-import { completeIssuer, issuerBodySchema, issuerNameSchema, issuerSchema } from "../access/issuers.ts";
+import {
+  completeIssuer,
+  type IssuerBody,
+  issuerBodySchema,
+  issuerNameSchema,
+  issuerSchema,
+} from "../access/issuers.ts";
 import { parseKey } from "../access/keys.ts";
 import { askTeam } from "../access/team.ts";
 import { checkToken, isClientToken } from "../access/tokens.ts";
@@ -58,7 +64,7 @@ export const issuerRoutes: readonly Route[] = [
       const { issuer } = completed;
       const verdict = mayCall(issuer.jwks_url, { allowHosts: config().RELAY_ALLOW_HOSTS, ownHosts: [] });
       if (!verdict.ok) {
-        return { refusal: refusal("invalid_request", `\`jwks_url\` may not be called: ${verdict.reason}.`) };
+        return { refusal: refusal("invalid_request", keysFault(body, issuer.jwks_url, verdict.reason)) };
       }
       const put = await askTeam(env, caller.team, (team) => team.putIssuer(issuer, actorOf(call)));
       if (put.kind === "refused") return { refusal: put.refusal };
@@ -107,6 +113,12 @@ export const issuerRoutes: readonly Route[] = [
     },
   }),
 ];
+
+/** Why an issuer's keys may not be read: whoever left `jwks_url` to the preset is told what is wrong with `issuer`. */
+function keysFault(body: IssuerBody, jwksUrl: string, reason: string): string {
+  if (body.jwks_url !== undefined) return `\`jwks_url\` may not be called: ${reason}.`;
+  return `\`issuer\` does not fit: its keys would be read at ${jwksUrl}, which may not be called: ${reason}.`;
+}
 
 async function explained(env: Env, config: Config, team: string, token: string): Promise<TestAnswer> {
   const nothing = { issuer: null, user: null, plan: null, tags: {}, header: null, claims: null };

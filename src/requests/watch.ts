@@ -37,9 +37,9 @@ export async function* changes(
       if (read.kind === "read") {
         const { view } = read;
         const { queuePosition, waiting } = view.state;
-        const mark = `${view.state.revision}.${view.timelineSeq}.${queuePosition}.${waiting?.reason}.${view.logs}`;
-        if (mark !== seen) yield view;
-        seen = mark;
+        const version = `${view.state.revision}.${view.timelineSeq}.${queuePosition}.${waiting?.reason}.${view.logs}`;
+        if (version !== seen) yield view;
+        seen = version;
         if (hasEnded(view.state.stage)) {
           // What it cost is known a moment after the end: worth the moment, not more.
           if (view.state.settledAt !== null || lastLook) return "over";

@@ -87,8 +87,30 @@ describe("an issuer", () => {
     const { key } = await newTeam();
     const issuer = await TestIssuer.create();
     const response = await call("PUT", "/v1/issuers/app", { key, body: issuer.body({ jwks_url }) });
-    expect([response.status, (await json(response)).detail]).toEqual([400, expect.stringContaining(reason)]);
+    const { detail } = await json(response);
+    expect([response.status, detail]).toEqual([400, expect.stringMatching(/^`jwks_url` /)]);
+    expect(detail).toContain(reason);
   });
+
+  it.each([
+    ["https://127.0.0.1", "IP address"],
+    ["https://clerk.internal", "local name"],
+    ["https://acme.example:8443", "port"],
+    ["https://user:pass@acme.example", "user name"],
+    ["https://acme example", "not a URL"],
+    ["http://acme.example", "looks like https://your-app.clerk.accounts.dev"],
+  ])(
+    "of a preset that cannot be at %s is told so of `issuer`, and of no field that was not sent",
+    async (issuer, reason) => {
+      const { key } = await newTeam();
+      const body = { preset: "clerk", issuer, audience: "https://app.example" };
+      const response = await call("PUT", "/v1/issuers/app", { key, body });
+      const { detail } = await json(response);
+      expect([response.status, detail]).toEqual([400, expect.stringMatching(/^`issuer` /)]);
+      expect(detail).toContain(reason);
+      expect(detail).not.toContain("`jwks_url`");
+    },
+  );
 
   it("is one of ten at most", async () => {
     const { key } = await newTeam();

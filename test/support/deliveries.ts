@@ -81,6 +81,7 @@ export interface DeliveryAnswer extends DeliveryLine {
   sent: { body: string; end: string } | null;
   log: {
     at: string;
+    duration_ms: number;
     group: number;
     replay: boolean;
     url: string;
