@@ -142,7 +142,7 @@ async function demoKey(url: string, adminToken: string, file: string): Promise<s
     const answer = await fetch(`${url}/v1/admin/teams`, {
       method: "POST",
       headers: { Authorization: `Bearer ${adminToken}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ id, name: "Demo" }),
+      body: JSON.stringify({ id, name: "Demo", manages_connections: true }),
     });
     if (answer.status === 409) continue;
     const body = (await answer.json()) as { key?: { secret: string }; detail?: string };

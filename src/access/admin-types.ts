@@ -20,6 +20,8 @@ export interface TeamSummary {
   plan: string;
   createdAt: number;
   frozenAt: number | null;
+  /** Whether its admins may change the deployment's connections, and choose one: what they do there, all teams pay for. */
+  managesConnections: boolean;
 }
 
 export interface NamedPlan {

@@ -12,7 +12,7 @@ import { type Credential, type Identity, issuerKeyId, type KeySummary, type Plan
 export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
 
 /** What of an identity does not depend on plan and team. */
-type Who = Omit<Identity, "team" | "planName" | "plan" | "planHash">;
+type Who = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "managesConnections">;
 
 /** Tokens are for pages and apps: they run and read, whatever their key may do. */
 const TOKEN_SCOPES: Identity["scopes"] = ["run", "read"];
@@ -81,12 +81,12 @@ function keyIdentity(
 }
 
 function known(books: Books, who: Who, { name: planName, plan, hash: planHash }: PlanInUse): IdentifyAnswer {
-  const { id: team, frozenAt } = books.team.team();
+  const { id: team, frozenAt, managesConnections } = books.team.team();
   const stopped = who.scopes.includes("admin") ? null : teamFault(frozenAt);
   const fault = stopped ?? (who.user === null ? null : userFault(books.people.frozenAt(who.user)));
   if (fault !== null) return refused(fault);
   const origins = who.origins ?? (plan.origins.length === 0 ? null : plan.origins);
-  return { kind: "known", identity: { ...who, origins, team, planName, plan, planHash } };
+  return { kind: "known", identity: { ...who, origins, team, planName, plan, planHash, managesConnections } };
 }
 
 /**

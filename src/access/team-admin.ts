@@ -42,6 +42,15 @@ export function freezeTeam(books: Books, frozen: boolean, by: Actor, now: number
   return books.team.team();
 }
 
+/** Lets the team's admins change the deployment's connections, or no longer. Again: the same answer. */
+export function allowConnections(books: Books, may: boolean, by: Actor, now: number): TeamSummary {
+  if (books.team.team().managesConnections !== may) {
+    books.team.setManagesConnections(may);
+    books.audit.note(by, may ? "team.connections_allowed" : "team.connections_forbidden", null, {}, now);
+  }
+  return books.team.team();
+}
+
 export function putAlerts(books: Books, percents: number[], by: Actor, now: number): void {
   books.team.setAlertPercents(percents);
   books.audit.note(by, "alerts.written", null, { percents: percents.join(" ") }, now);

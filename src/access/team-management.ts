@@ -26,6 +26,7 @@ import { subjectOf } from "./removals.ts";
 import { settleByWord } from "./settlement.ts";
 import {
   alertsOf,
+  allowConnections,
   choosePlan,
   forgetUser,
   freezeTeam,
@@ -84,6 +85,11 @@ export abstract class TeamManagement extends TeamWebhooks {
 
   freezeTeam(frozen: boolean, by: Actor): TeamSummary | null {
     return this.room.decide<TeamSummary | null>(null, (now) => freezeTeam(this.room.books, frozen, by, now));
+  }
+
+  /** Lets the team's admins change the deployment's connections, or no longer. Null: there is no such team. */
+  manageConnections(may: boolean, by: Actor): TeamSummary | null {
+    return this.room.decide<TeamSummary | null>(null, (now) => allowConnections(this.room.books, may, by, now));
   }
 
   /** Removes the team with all that it stored. Null: there is no such team. Again: how far it is. */

@@ -351,6 +351,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX upload_listed ON upload (created_at, id) WHERE request_id IS NULL;
   CREATE INDEX upload_listed_of_user ON upload (user, created_at, id) WHERE request_id IS NULL AND user IS NOT NULL;
   `,
+  `
+  -- 1: its admins may begin and delete the deployment's connections, and choose one. The operator's word.
+  ALTER TABLE team ADD COLUMN manages_connections INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */

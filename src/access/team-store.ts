@@ -5,7 +5,9 @@ import type { NamedPlan, TeamSummary } from "./admin-types.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan, planSchema } from "./plan.ts";
 import type { EndpointSecret } from "./webhook-types.ts";
 
-type TeamRow = { id: string; name: string; plan: string; created_at: number; frozen_at: number | null };
+type TeamRow = { id: string; name: string; plan: string; created_at: number; frozen_at: number | null } & {
+  manages_connections: number;
+};
 
 /** A plan and how often it was written: 0 for the default one that nobody wrote. */
 export interface RevisedPlan {
@@ -24,8 +26,8 @@ export class TeamStore {
 
   insertTeam(team: TeamSummary, webhookSecret: string): void {
     this.#sql.exec(
-      "INSERT INTO team (id, name, plan, webhook_secret, created_at) VALUES (?, ?, ?, ?, ?)",
-      ...[team.id, team.name, team.plan, webhookSecret, team.createdAt],
+      "INSERT INTO team (id, name, plan, webhook_secret, created_at, manages_connections) VALUES (?, ?, ?, ?, ?, ?)",
+      ...[team.id, team.name, team.plan, webhookSecret, team.createdAt, team.managesConnections ? 1 : 0],
     );
   }
 
@@ -43,8 +45,10 @@ export class TeamStore {
 
   /** The team of this store. Throws where there is none: callers know by `hasTables`. */
   team(): TeamSummary {
-    const row = this.#sql.exec<TeamRow>("SELECT id, name, plan, created_at, frozen_at FROM team").one();
-    return { id: row.id, name: row.name, plan: row.plan, createdAt: row.created_at, frozenAt: row.frozen_at };
+    const query = "SELECT id, name, plan, created_at, frozen_at, manages_connections FROM team";
+    const { id, name, plan, ...row } = this.#sql.exec<TeamRow>(query).one();
+    const managesConnections = row.manages_connections === 1;
+    return { id, name, plan, createdAt: row.created_at, frozenAt: row.frozen_at, managesConnections };
   }
 
   choosePlan(name: string): void {
@@ -54,6 +58,10 @@ export class TeamStore {
   /** Null resumes it. */
   setFrozen(at: number | null): void {
     this.#sql.exec("UPDATE team SET frozen_at = ?", at);
+  }
+
+  setManagesConnections(may: boolean): void {
+    this.#sql.exec("UPDATE team SET manages_connections = ?", may ? 1 : 0);
   }
 
   alertPercents(): number[] {

@@ -97,13 +97,14 @@ export class Team extends TeamManagement {
     id: string;
     name: string;
     plan?: Plan;
+    managesConnections?: boolean;
     by: Actor;
   }): Promise<{ kind: "created"; team: TeamSummary; key: NewKey } | { kind: "exists" }> {
     const text = await keyText(input.id, "secret");
     if (this.#exists) return { kind: "exists" };
     const now = Date.now();
-    const { id, name, by } = input;
-    const team: TeamSummary = { id, name, plan: DEFAULT_PLAN, createdAt: now, frozenAt: null };
+    const { id, name, by, managesConnections = false } = input;
+    const team: TeamSummary = { id, name, plan: DEFAULT_PLAN, createdAt: now, frozenAt: null, managesConnections };
     const made = this.ctx.storage.transactionSync(() => {
       migrate(this.ctx.storage);
       this.#books.team.insertTeam(team, makeWebhookSecret());

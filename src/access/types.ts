@@ -102,6 +102,8 @@ export interface Identity {
   planName: string;
   plan: Plan;
   planHash: string;
+  /** What the operator allows the team; its admins alone make use of it. */
+  managesConnections: boolean;
 }
 
 export type Refused = { kind: "refused"; refusal: Refusal };

@@ -7,9 +7,9 @@ import { askTeam } from "../access/team.ts";
 import { refusal } from "../errors.ts";
 import { actorOf } from "../http/actor.ts";
 import type { AppEnv } from "../http/app-env.ts";
+import { askConnections } from "../http/connection-access.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { printTree } from "../json.ts";
-import { manageConnections } from "../upstream/connection-desk.ts";
 import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/connections.ts";
 import { textAt } from "../upstream/words.ts";
 import { queueRoutes } from "./queue-routes.ts";
@@ -18,7 +18,9 @@ import type { CompatOutcome } from "./submit.ts";
 
 const filter = z.string().max(64).optional();
 const named = z.object({ id: z.string() });
-const ERRORS_OF_CONNECTIONS = ["invalid_request", "rate_limited", "upstream_failed", "misconfigured"] as const;
+const ERRORS_OF_CONNECTIONS = [
+  ...(["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"] as const),
+];
 
 const connectionRoutes: readonly Route[] = [
   defineRoute({
@@ -29,9 +31,9 @@ const connectionRoutes: readonly Route[] = [
     query: z.looseObject({ app: filter, status: filter, method: filter, limit: filter }),
     answers: { 200: { description: "`connections`, fal's alone: other apps have none here." } },
     errors: ERRORS_OF_CONNECTIONS,
-    async handle({ env, query: { app, status, method, limit } }) {
+    async handle({ env, caller, query: { app, status, method, limit } }) {
       if (app !== undefined && app !== CONNECTED_APP) return { response: falJson(200, '{"connections":[]}') };
-      return spell(await manageConnections(env, { kind: "list", filters: { status, method, limit } }));
+      return spell(await askConnections(env, caller, { kind: "list", filters: { status, method, limit } }));
     },
   }),
   defineRoute({
@@ -51,7 +53,7 @@ const connectionRoutes: readonly Route[] = [
           message: `Unknown app: only ${CONNECTED_APP} is connected here.`,
         });
       }
-      const answer = await manageConnections(env, { kind: "create", method: body.method });
+      const answer = await askConnections(env, caller, { kind: "create", method: body.method });
       if (answer.kind === "done") {
         const id = textAt(answer.body.connection, "connection_id") ?? "";
         await askTeam(env, caller.team, (team) => team.noteChange("connection.created", id, actorOf(call)));
@@ -67,8 +69,8 @@ const connectionRoutes: readonly Route[] = [
     params: named,
     answers: { 200: { description: "`connection`." } },
     errors: ERRORS_OF_CONNECTIONS,
-    async handle({ env, params }) {
-      return spell(await manageConnections(env, { kind: "get", id: params.id }));
+    async handle({ env, caller, params }) {
+      return spell(await askConnections(env, caller, { kind: "get", id: params.id }));
     },
   }),
   defineRoute({
@@ -81,7 +83,7 @@ const connectionRoutes: readonly Route[] = [
     errors: ERRORS_OF_CONNECTIONS,
     async handle(call) {
       const { env, caller, params } = call;
-      const answer = await manageConnections(env, { kind: "delete", id: params.id });
+      const answer = await askConnections(env, caller, { kind: "delete", id: params.id });
       if (answer.kind === "done") {
         await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
       }

@@ -3,6 +3,7 @@
 
 import type * as z from "zod";
 import { type Refusal, refusal } from "../errors.ts";
+import { managesConnections } from "../http/connection-access.ts";
 import { limitHeaders } from "../http/limit-headers.ts";
 import type { submitHeaders } from "../http/request-schemas.ts";
 import type { Call } from "../http/route.ts";
@@ -76,7 +77,7 @@ export async function submitToQueue(call: SubmitCall, model: string, { base, que
   return { response: falJson(200, submittedText(view, base), { "x-fal-request-id": view.state.id, ...headers }) };
 }
 
-/** The Maton connection that the caller named. Only admins choose whose account pays; for all others it is as if they had not. */
+/** The Maton connection that the caller named. Only who manages them chooses whose account pays; others name none. */
 function connectionOf({ request, caller }: CompatCall): string | null {
-  return caller.scopes.includes("admin") ? request.headers.get("Maton-Connection") : null;
+  return managesConnections(caller) ? request.headers.get("Maton-Connection") : null;
 }

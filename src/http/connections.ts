@@ -1,15 +1,15 @@
-// /v1/connections: the deployment's connections to fal at Maton, for admins. Maton's answers in this API's shapes; the same in
-// Maton's own are in compat/. The link that finishes a connection is a secret: shown to the admin, never logged.
+// /v1/connections: the deployment's connections to fal at Maton, for admins (connection-access.ts says which). Maton's answers in
+// this API's shapes; the same in Maton's own are in compat/. The link that finishes a connection is a secret: shown to the admin, never logged.
 
 import * as z from "zod";
 import { askTeam } from "../access/team.ts";
 import { type Refusal, refusal } from "../errors.ts";
 import type { JsonTree } from "../json.ts";
 import { plainCopy, valueAt } from "../json.ts";
-import { manageConnections } from "../upstream/connection-desk.ts";
 import { CONNECTION_ID, type ConnectionAnswer } from "../upstream/connections.ts";
 import { textAt } from "../upstream/words.ts";
 import { actorOf } from "./actor.ts";
+import { askConnections } from "./connection-access.ts";
 import { defineRoute, type Route } from "./route.ts";
 import { listBody } from "./schemas.ts";
 
@@ -38,11 +38,16 @@ export const connectionRoutes: readonly Route[] = [
     summary: "The gateway account's connections to fal",
     access: "admin",
     query: z.looseObject({ status: filter.optional(), method: filter.optional(), limit: filter.optional() }),
-    answers: { 200: { description: "As Maton lists them.", schema: listBody(connectionBody) } },
+    answers: {
+      200: {
+        description: "As Maton lists them; the one in use, where the team does not manage them.",
+        schema: listBody(connectionBody),
+      },
+    },
     errors: ["rate_limited", "upstream_failed", "misconfigured"],
-    async handle({ env, query: { status, method, limit } }) {
+    async handle({ env, caller, query: { status, method, limit } }) {
       const filters = { status, method, limit };
-      const answer = await manageConnections(env, { kind: "list", filters });
+      const answer = await askConnections(env, caller, { kind: "list", filters });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       const list = answer.body.connections;
       const data = Array.isArray(list) ? list.map((each) => connectionWire(each, answer.inUse)) : [];
@@ -56,10 +61,10 @@ export const connectionRoutes: readonly Route[] = [
     access: "admin",
     body: z.strictObject({ method: filter.optional() }),
     answers: { 201: { description: "Open `url` to enter the fal key.", schema: connectionBody } },
-    errors: ["invalid_request", "rate_limited", "upstream_failed", "misconfigured"],
+    errors: ["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
       const { env, caller, body } = call;
-      const answer = await manageConnections(env, { kind: "create", ...body });
+      const answer = await askConnections(env, caller, { kind: "create", ...body });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       const connection = connectionWire(answer.body.connection ?? null, answer.inUse);
       await askTeam(env, caller.team, (team) => team.noteChange("connection.created", connection.id, actorOf(call)));
@@ -74,8 +79,8 @@ export const connectionRoutes: readonly Route[] = [
     params: named,
     answers: { 200: { description: "The connection.", schema: connectionBody } },
     errors: ["not_found", "rate_limited", "upstream_failed", "misconfigured"],
-    async handle({ env, params }) {
-      const answer = await manageConnections(env, { kind: "get", id: params.id });
+    async handle({ env, caller, params }) {
+      const answer = await askConnections(env, caller, { kind: "get", id: params.id });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       return { status: 200, body: connectionWire(answer.body.connection ?? null, answer.inUse) };
     },
@@ -87,10 +92,10 @@ export const connectionRoutes: readonly Route[] = [
     access: "admin",
     params: named,
     answers: { 204: { description: "Gone. If it was in use, the next request looks for another." } },
-    errors: ["not_found", "rate_limited", "upstream_failed", "misconfigured"],
+    errors: ["forbidden", "not_found", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
       const { env, caller, params } = call;
-      const answer = await manageConnections(env, { kind: "delete", id: params.id });
+      const answer = await askConnections(env, caller, { kind: "delete", id: params.id });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
       return { status: 204 };

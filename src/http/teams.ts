@@ -19,6 +19,9 @@ const teamBody = z.object({
   plan: planNameSchema,
   created_at: z.iso.datetime(),
   frozen_at: z.iso.datetime().nullable(),
+  manages_connections: z
+    .boolean()
+    .describe("Its admins may begin and delete the deployment's connections, which every team uses, and choose one."),
 });
 
 const newTeam = z.strictObject({
@@ -29,6 +32,7 @@ const newTeam = z.strictObject({
     .preprocess((plan) => (plan === DEFAULT_PLAN ? {} : plan), planSchema)
     .optional()
     .meta({ description: "What the team's default plan says; without it, every model and no limit." }),
+  manages_connections: z.boolean().optional().describe("False unless it is said: see the team."),
 });
 
 const teamId = z.object({ id: z.string().regex(TEAM_ID) });
@@ -52,11 +56,30 @@ export const teamRoutes: readonly Route[] = [
     },
     errors: ["conflict"],
     async handle({ env, body, request }) {
-      const { id, name = id, plan } = body;
+      const { id, name = id, plan, manages_connections: managesConnections = false } = body;
       const by = operatorOf(request);
-      const answer = await teamFor(env, id).create({ id, name, by, ...(plan === undefined ? {} : { plan }) });
+      const answer = await teamFor(env, id).create({
+        ...{ id, name, by, managesConnections },
+        ...(plan === undefined ? {} : { plan }),
+      });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
+    },
+  }),
+  defineRoute({
+    method: "PATCH",
+    path: "/v1/admin/teams/:id",
+    summary: "Let a team change the deployment's connections, or no longer",
+    access: "operator",
+    params: teamId,
+    body: z.strictObject({ manages_connections: z.boolean() }),
+    answers: { 200: { description: "The team. It acts within ten seconds.", schema: teamBody } },
+    errors: ["not_found"],
+    async handle({ env, params, body, request }) {
+      const by = operatorOf(request);
+      const team = await askTeam(env, params.id, (stub) => stub.manageConnections(body.manages_connections, by));
+      if (team === null) return { refusal: refusal("not_found", `There is no team "${params.id}".`) };
+      return { status: 200, body: teamWire(team) };
     },
   }),
   defineRoute({
@@ -173,6 +196,7 @@ function freezing(frozen: boolean): Route {
 /** A caller's team exists: nobody else is let in. */
 function teamWire(team: TeamSummary | null): z.input<typeof teamBody> {
   if (team === null) throw new Error("a caller's team exists");
-  const { id, name, plan, createdAt, frozenAt } = team;
-  return { id, name, plan, created_at: isoTime(createdAt), frozen_at: isoTime(frozenAt) };
+  const { id, name, plan, createdAt, frozenAt, managesConnections } = team;
+  const [created_at, frozen_at] = [isoTime(createdAt), isoTime(frozenAt)];
+  return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections };
 }

@@ -29,7 +29,7 @@ interface Connection {
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, { hold_s: 0 });
+  team = await Team.create(undefined, { hold_s: 0 }, { manages_connections: true });
 });
 
 /** One call, a second after the one before, so that the account's pace never matters. */

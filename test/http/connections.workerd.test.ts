@@ -32,7 +32,7 @@ interface Problem {
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create();
+  team = await Team.create(undefined, undefined, { manages_connections: true });
 });
 
 /** One call, a second after the one before: an account that just woke has half its turns. */
@@ -110,6 +110,103 @@ describe("connections", () => {
       Response.json({ error: { message: "Invalid API key", code: 401 } }, { status: 401 }),
     );
     expect((await send<Problem>("GET", "")).body).toMatchObject({ status: 503, code: "misconfigured" });
+  });
+});
+
+describe("a team that does not manage them", () => {
+  /** What the operator says of the team. */
+  const allow = (id: string, manages_connections: boolean) =>
+    new Team("operator", bindings.ADMIN_TOKEN).send<Problem & { manages_connections: boolean }>(
+      ...(["PATCH", `/v1/admin/teams/${id}`, { manages_connections }] as const),
+    );
+
+  it("sees the one in use and no other, begins and deletes none, and none of it costs a call", async () => {
+    await introduceAccount(team);
+    const [inUse] = await list();
+    const begun = (await send("POST", "", {})).body;
+    const tenant = await Team.create();
+    const before = await sandboxCalls();
+    const seen = await tenant.send<{ data: Connection[] }>("GET", "/v1/connections");
+    const known = { id: inUse?.id, app: "fal-ai", method: null, status: "ACTIVE", url: null, in_use: true };
+    expect(seen.body.data).toEqual([{ ...known, created_at: null, updated_at: null, metadata: {} }]);
+    expect((await tenant.send("GET", `/v1/connections/${inUse?.id}`)).body).toEqual(seen.body.data[0]);
+    expect((await tenant.send("GET", "/v1/connections?status=PENDING")).body).toMatchObject({ data: [] });
+    for (const [method, path, body] of [
+      ["GET", `/${begun.id}`, undefined],
+      ["GET", "/00000000-0000-4000-8000-000000000000", undefined],
+    ] as const) {
+      const answer = await tenant.send<Problem>(method, `/v1/connections${path}`, body);
+      expect([answer.status, answer.body.code], path).toEqual([404, "not_found"]);
+    }
+    for (const [method, path, body] of [
+      ["POST", "", {}],
+      ["DELETE", `/${inUse?.id}`, undefined],
+      ["DELETE", `/${begun.id}`, undefined],
+      ["DELETE", "/00000000-0000-4000-8000-000000000000", undefined],
+    ] as const) {
+      const answer = await tenant.send<Problem>(method, `/v1/connections${path}`, body);
+      expect([answer.status, answer.body.code], `${method} ${path}`).toEqual([403, "forbidden"]);
+      expect(JSON.stringify(answer.body)).toContain("manages_connections");
+    }
+    expect(await sandboxCalls()).toEqual(before);
+    await send("DELETE", `/${begun.id}`);
+  });
+
+  it("is told the same in Maton's words, and its header names no connection", async () => {
+    await introduceAccount(team);
+    const [inUse] = await list();
+    const { id: other } = (await send("POST", "", {})).body;
+    await sandbox("POST", `connections/${other}`, { status: "ACTIVE" });
+    const tenant = await Team.create(undefined, { hold_s: 0 });
+    const before = await sandboxCalls();
+    const maton = <T = Problem>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+      tenant.send<T>(method, `/maton${path}`, body, headers);
+    const shown = { connection_id: inUse?.id, app: "fal-ai", status: "ACTIVE" };
+    expect((await maton("GET", "/connections?app=fal-ai&status=ACTIVE")).body).toEqual({ connections: [shown] });
+    expect((await maton("GET", `/connections/${inUse?.id}`)).body).toEqual({ connection: shown });
+    expect((await maton("GET", `/connections/${other}`)).status).toBe(404);
+    expect((await maton("POST", "/connections", { app: "fal-ai" })).status).toBe(403);
+    expect((await maton("DELETE", `/connections/${inUse?.id}`)).status).toBe(403);
+    expect(await sandboxCalls()).toEqual(before);
+    const path = "/fal-ai/fal-ai/flux/schnell";
+    const submitted = await maton("POST", path, { prompt: "a cat" }, { "Maton-Connection": other });
+    expect(submitted.status).toBe(200);
+    const { requests } = await sandbox<{ requests: { connection_id: string }[] }>("GET", "requests");
+    expect(requests.at(-1)?.connection_id).toBe(inUse?.id);
+    const [id] = [await tenant.onlyRequest()];
+    await passTime(5 * SECOND_MS);
+    await runToEnd(tenant, id);
+    await send("DELETE", `/${other}`);
+  });
+
+  it("manages them from the operator's word on, and no longer once that is taken back", async () => {
+    const tenant = await Team.create();
+    const change = async () => {
+      await passTime(SECOND_MS);
+      const begun = await tenant.send<Connection>("POST", "/v1/connections", {});
+      if (begun.status === 201) await send("DELETE", `/${begun.body.id}`);
+      return begun.status;
+    };
+    expect(await change()).toBe(403);
+    expect((await tenant.send("PATCH", `/v1/admin/teams/${tenant.id}`, { manages_connections: true })).status).toBe(
+      401,
+    );
+    for (const [may, status] of [
+      [true, 201],
+      [true, 201],
+      [false, 403],
+    ] as const) {
+      const told = await allow(tenant.id, may);
+      expect([told.status, told.body.manages_connections]).toEqual([200, may]);
+      expect(await change()).toBe(status);
+    }
+    const audit = await tenant.send<{ data: { action: string; actor: string }[] }>("GET", "/v1/audit");
+    const told = audit.body.data.filter(({ action }) => action.startsWith("team.connections"));
+    expect(told.map(({ action, actor }) => [action, actor])).toEqual([
+      ["team.connections_forbidden", "operator"],
+      ["team.connections_allowed", "operator"],
+    ]);
+    expect((await allow("no-such-team", true)).status).toBe(404);
   });
 });
 

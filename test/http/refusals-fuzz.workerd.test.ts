@@ -9,6 +9,7 @@ import { routes } from "../../src/app.ts";
 import type { Route } from "../../src/http/route.ts";
 import { call, json, newKey, newTeam } from "../support/edge.ts";
 import { serveKeys, TestIssuer, trust } from "../support/issuer.ts";
+import { sandboxCalls } from "../support/world.ts";
 
 const variables = env as { FUZZ_SEED?: string; FUZZ_ATTEMPTS?: string };
 const seed = Number(variables.FUZZ_SEED ?? Date.now() % 1_000_000_007);
@@ -20,11 +21,11 @@ const CANARY = "canary-7f3a9c";
 const ENDED = "ALREADY_COMPLETED";
 const PAGE = "https://app.example";
 const RECEIVER = "https://receiver.example/hook";
+/** Where connections are read and deleted. Each surface has one of its own: a deleted one is nothing to the other. */
+const CONNECTION_SURFACES = ["/v1/connections/", "/maton/connections/"];
 
-/** A model in a path is nobody's own; connections are the deployment's: every team's admins may see and change them. */
-const targets = routes.filter(
-  ({ path, access }) => /:(?!model\b)/.test(path) && access !== "operator" && !path.includes("/connections"),
-);
+/** A model in a path is nobody's own. */
+const targets = routes.filter(({ path, access }) => /:(?!model\b)/.test(path) && access !== "operator");
 
 /** mulberry32: small, and the same everywhere. */
 function dice(from: number): () => number {
@@ -49,6 +50,8 @@ interface Victim {
   /** Everything of theirs that a path can name. */
   ids: string[];
   requests: string[];
+  /** Begun and not finished: whoever sees one could enter a fal key of their own, for everybody. */
+  connections: string[];
 }
 
 let victim: Victim;
@@ -65,7 +68,7 @@ afterEach(() => {
 
 beforeAll(async () => {
   serveKeys(RECEIVER);
-  const [own, foreign] = [await newTeam(), await newTeam()];
+  const [own, foreign] = [await newTeam(undefined, { manages_connections: true }), await newTeam()];
   const admin = { key: own.key };
   await call("PUT", `/v1/plans/private`, { ...admin, body: { require_tags: [CANARY] } });
   const issuer = await TestIssuer.create();
@@ -95,9 +98,14 @@ beforeAll(async () => {
   const filter = { endpoint: String(endpoint.id) };
   const replay = await json(await call("POST", "/v1/deliveries/replay", { ...admin, body: { filter } }));
   await call("DELETE", "/v1/users/forgotten", admin);
+  const connections: string[] = [];
+  for (const _each of CONNECTION_SURFACES) {
+    connections.push(String((await json(await call("POST", "/v1/connections", { ...admin, body: {} }))).id));
+  }
   victim = {
-    ...{ team: own.team, adminKey: own.key, requests },
+    ...{ team: own.team, adminKey: own.key, requests, connections },
     ids: [
+      ...connections,
       ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", "forgotten", own.team],
       ...[String(endpoint.id), String(replay.id), String(upload.id), ...deliveries],
     ],
@@ -157,6 +165,17 @@ async function belongings(): Promise<unknown> {
     }),
   );
   return Object.fromEntries(seen);
+}
+
+/** How often Maton was asked about connections. */
+async function connectionCalls(): Promise<number> {
+  return (await sandboxCalls()).counts.connections ?? 0;
+}
+
+/** What the route could be about. A look at a connection is a call on Maton, which takes ten a second: none in vain. */
+function idsFor({ path }: Route): string[] {
+  const surface = CONNECTION_SURFACES.findIndex((prefix) => path.startsWith(prefix));
+  return surface < 0 ? [...victim.ids, "fal-ai/flux/schnell"] : [victim.connections[surface] ?? ""];
 }
 
 /** A path of the route. An app or a file's number beside an id is nobody's own, and has to be a right one. */
@@ -227,6 +246,8 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
       { "Last-Event-ID": "0" },
     ];
     const before = await belongings();
+    const callsBefore = await connectionCalls();
+    expect(callsBefore).toBeGreaterThan(0);
     const breaches: string[] = [];
     const statuses = new Map<number, number>();
 
@@ -245,7 +266,9 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
       });
       statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
       const what = `${route.method} ${path} by ${attacker.name}: ${response.status}`;
-      const ofOneTeamOnly = /^\/v1\/(requests|keys|webhooks|deliveries)\/|\/requests\/:id/.test(route.path);
+      const ofOneTeamOnly = /\/(requests|keys|webhooks|deliveries|connections)\/:id|^\/v1\/deliveries\//.test(
+        route.path,
+      );
       // 409 would be said of what is there.
       if (ofOneTeamOnly && (response.ok || response.status === 409)) {
         breaches.push(what);
@@ -262,6 +285,7 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
 
     expect(breaches, `seed ${seed}`).toEqual([]);
     expect(await belongings(), `seed ${seed}`).toEqual(before);
+    expect((await connectionCalls()) - callsBefore, `calls on Maton for the attackers, seed ${seed}`).toBe(0);
     expect(statuses.get(500) ?? 0, `faults, seed ${seed}`).toBe(0);
     expect(statuses.get(404) ?? 0).toBeGreaterThan(attemptsWanted / 10);
   });
@@ -273,7 +297,7 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
       method === "DELETE" ? 100 - path.split("/").length : path.endsWith("/cancel") ? 1 : 0;
     for (const route of targets.toSorted((one, other) => order(one) - order(other))) {
       const responses = await Promise.all(
-        [...victim.ids, "fal-ai/flux/schnell"].map(async (id) => {
+        idsFor(route).map(async (id) => {
           const path = pathOf(route, encodeURI(id));
           const body = bodyFor(route);
           const response = await call(route.method, path, {

@@ -200,7 +200,7 @@ describe.each(named(({ access }) => access !== "public" && access !== "operator"
   });
 
   it("nobody who may come in", async () => {
-    const response = await ask(route, { key: (await newTeam()).key });
+    const response = await ask(route, { key: (await newTeam(undefined, { manages_connections: true })).key });
     expect([401, 403]).not.toContain(response.status);
   });
 

@@ -40,9 +40,12 @@ export async function json(response: Response): Promise<Record<string, unknown>>
 let made = 0;
 
 /** Makes a team with its first admin key, as the operator does. Ids are unique in a test file. */
-export async function newTeam(plan?: unknown): Promise<{ team: string; key: string; keyId: string }> {
+export async function newTeam(
+  plan?: unknown,
+  more: { manages_connections?: boolean } = {},
+): Promise<{ team: string; key: string; keyId: string }> {
   const team = `team-${++made}-${crypto.randomUUID().slice(0, 8)}`;
-  const body = { id: team, ...(plan === undefined ? {} : { plan }) };
+  const body = { id: team, ...(plan === undefined ? {} : { plan }), ...more };
   const response = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body });
   if (response.status !== 201) throw new Error(`no team: ${response.status} ${await response.text()}`);
   const { key } = z.object({ key: z.object({ id: z.string(), secret: z.string() }) }).parse(await response.json());

@@ -58,11 +58,15 @@ export class Team {
     this.key = key;
   }
 
-  static async create(id = `t-${crypto.randomUUID().slice(0, 18)}`, plan?: unknown): Promise<Team> {
+  static async create(
+    id = `t-${crypto.randomUUID().slice(0, 18)}`,
+    plan?: unknown,
+    more: { manages_connections?: boolean } = {},
+  ): Promise<Team> {
     const answer = await call("/v1/admin/teams", {
       method: "POST",
       headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ id, name: id, ...(plan === undefined ? {} : { plan }) }),
+      body: JSON.stringify({ id, name: id, ...(plan === undefined ? {} : { plan }), ...more }),
     });
     const body = (await answer.json()) as { key: { secret: string } };
     expect(answer.status).toBe(201);
