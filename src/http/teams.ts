@@ -35,7 +35,7 @@ const newTeam = z.strictObject({
   manages_connections: z.boolean().optional().describe("False unless it is said: see the team."),
 });
 
-const teamId = z.object({ id: z.string().regex(TEAM_ID) });
+const teamId = z.object({ id: newTeam.shape.id });
 
 function noSuchTeam(id: string): Refusal {
   return refusal("not_found", `There is no team "${id}" that is being removed.`, { hint: "It is gone, or never was." });
