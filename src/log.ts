@@ -21,6 +21,8 @@ export interface LogFields {
   error?: string;
   ms?: number;
   bytes?: number;
+  /** The most bytes of bodies that the isolate has held at once since it began; the budget is 48 MiB. */
+  held?: number;
 }
 
 /** Writes `{ event, ...fields }`. Event names are `subject.verb_in_past`, e.g. `effect.attempted`. */

@@ -124,7 +124,7 @@ export async function acquireInbound(bytes: number): Promise<Permit | null> {
   };
 }
 
-/** The most that was held at once since this isolate began. */
+/** The most that was held at once since this isolate began; operators read it in the log (`held`). */
 export function highWaterBytes(): number {
   return budget.highWater;
 }

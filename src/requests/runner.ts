@@ -4,6 +4,7 @@
 import { type Env, requireConfig } from "../env.ts";
 import { ALARM_LANES, DELIVER_LANES, SUBMIT_ANSWER_WAIT_MS } from "../limits.ts";
 import { faultName, logEvent } from "../log.ts";
+import { highWaterBytes } from "../net/buffers.ts";
 import { accountFor, type Granted } from "../upstream/account.ts";
 import type { TriedDelivery } from "./delivery-log.ts";
 import { nextTry } from "./delivery-views.ts";
@@ -142,6 +143,7 @@ export class EffectRunner {
       outcome: outcome.kind === "happened" ? outcome.event.type : outcome.kind,
       stage: this.#keeper.load()?.state.stage ?? "deleted",
       ms: Date.now() - startedAt,
+      held: highWaterBytes(),
       ...(outcome.kind === "failed" ? { reason: outcome.reason } : {}),
     });
   }

@@ -76,6 +76,7 @@ describe("twenty requests with big outputs at once in one isolate", () => {
         input: { prompt: `cat ${n}`, notes: `${n}`.repeat(n % 4 === 1 ? 600_000 : 1_300_000) },
       };
     });
+    const log = vi.spyOn(console, "log");
     const submitted = await Promise.all(prompts.map((body) => team.send("POST", "/v1/requests", body)));
     const ids = submitted.map((answer) => answer.body.id);
     expect(submitted.map((answer) => answer.status)).toEqual(ids.map(() => 202));
@@ -88,6 +89,14 @@ describe("twenty requests with big outputs at once in one isolate", () => {
       ended = (await Promise.all(ids.map((id) => team.read(id)))).filter((each) => each.status === "COMPLETED");
     }
     expect(ended).toHaveLength(20);
+    // The operator reads it in every line about an effect.
+    const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)) as { event: string; held?: number });
+    const held = lines.filter(({ event }) => event === "effect.attempted").map((line) => line.held ?? Number.NaN);
+    expect(
+      held.toSorted((one, other) => one - other),
+      "it only rises",
+    ).toEqual(held);
+    expect(held.at(-1)).toBe(highWaterBytes());
     for (const request of ended) await expectWhole(request, payloads.get(request.upstream.request_id ?? "") ?? {});
     for (const id of ids) await expectArmed(id);
     expect(await upstreamRequests()).toHaveLength(20);
