@@ -242,7 +242,7 @@ export const planSchema = z.strictObject({
     .enum(["hold", "refuse"])
     .default("hold")
     .describe(
-      "While upstream is paused (locked, key refused, failing): hold requests until it is back, or refuse them with 503.",
+      "While upstream is paused (locked, key refused, failing, told to wait by a 429): hold requests until it is back, or refuse them with 503.",
     ),
   store_false: z
     .boolean()

@@ -49,7 +49,7 @@ export type RequestEvent =
     }
   | { type: "submit_taken"; upstreamId: string; queuePosition: number | null }
   /** Known not to have been taken (429 and the like): the row goes back. */
-  | { type: "submit_not_taken"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting }
+  | { type: "submit_not_taken"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting | null }
   /** A clear no. */
   | { type: "submit_refused"; error: RequestError }
   /** No clear answer, or the try was cut off. */

@@ -86,10 +86,10 @@ export async function quoteRequest(
 async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitWork): Promise<SubmitAnswer | null> {
   // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
   if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
-  const closure = await accountFor(env).paused();
-  if (closure === null) return null;
-  const detail = `Upstream is paused since ${new Date(closure.since).toISOString()}: ${closure.why}. Nothing was charged.`;
-  const retryAfterS = Math.max(1, Math.ceil((closure.probeAt - Date.now()) / SECOND_MS));
+  const pause = await accountFor(env).paused();
+  if (pause === null) return null;
+  const detail = `Upstream is paused since ${new Date(pause.since).toISOString()}: ${pause.why}. Nothing was charged.`;
+  const retryAfterS = Math.max(1, Math.ceil((pause.until - Date.now()) / SECOND_MS));
   return { kind: "refused", refusal: refusal("upstream_paused", detail, { retryAfterS }), limits: [] };
 }
 

@@ -16,7 +16,15 @@ export interface StoredKeys {
 }
 
 /** One row per fact. */
-type FactName = "connection" | "webhooks_arrive" | "busy_until" | "closed_until" | "keys" | "notice" | "webhook_delay";
+type FactName =
+  | "connection"
+  | "webhooks_arrive"
+  | "busy_until"
+  | "closed_until"
+  | "closed_since"
+  | "keys"
+  | "notice"
+  | "webhook_delay";
 
 export class AccountStore {
   readonly #sql: SqlStorage;
@@ -74,7 +82,13 @@ export class AccountStore {
     return Number(this.#fact("closed_until") ?? 0);
   }
 
-  set closedUntil(until: number) {
+  get closedSince(): number {
+    return Number(this.#fact("closed_since") ?? 0);
+  }
+
+  /** A pause of the pace (epoch ms). */
+  closed({ since, until }: { since: number; until: number }): void {
+    this.#setFact("closed_since", String(since));
     this.#setFact("closed_until", String(until));
   }
 

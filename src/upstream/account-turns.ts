@@ -7,7 +7,6 @@ import {
   GRANT_USE_MS,
   LOOKUP_RETRY_MS,
   PACE_NOTE_MS,
-  RATE_LIMITED_PAUSE_MS,
   SLOT_CHECK_BATCH,
   SLOT_CHECK_MS,
   SLOT_CHECK_WAITED_MS,
@@ -31,7 +30,7 @@ import {
 } from "./health.ts";
 import { type Notice, noticeOf, tellNotice } from "./notice.ts";
 import { isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
-import { type Asked, type Given, TurnDesk, type Wish } from "./turn-desk.ts";
+import { type Asked, type Given, type Pause, TurnDesk, type Wish } from "./turn-desk.ts";
 
 /** What a call showed of its connection. `failed`: nothing came back that upstream would have said; `rate_limited`: a 429. */
 export type CallSign = "ok" | "failed" | "rate_limited" | Extract<PauseReason, "locked" | "key_refused">;
@@ -71,7 +70,7 @@ export class AccountTurns {
     this.#busyUntil = store.busyUntil;
     this.#notice = store.notice;
     const pace = { ...paceAfterWaking(config.UPSTREAM_RPS, now, this.#busyUntil), closedUntil: store.closedUntil };
-    this.desk = new TurnDesk(pace, config.UPSTREAM_SLOTS);
+    this.desk = new TurnDesk(pace, config.UPSTREAM_SLOTS, store.closedSince);
     for (const waiter of store.waiting()) this.desk.queue.add(waiter);
     for (const slot of store.slots()) this.desk.slots.set(slot.requestId, slot);
     for (const [connection, health] of store.health()) this.desk.health.set(connection, health);
@@ -129,14 +128,16 @@ export class AccountTurns {
 
   /** Short pauses are not stored: an object that forgets one meets one more 429. */
   rateLimited(retryAfterMs: number | null): number {
-    const pauseMs = this.desk.rateLimited(retryAfterMs, Date.now());
-    const { closedUntil } = this.desk.pace;
-    if (pauseMs > RATE_LIMITED_PAUSE_MS) this.#around.store.closedUntil = closedUntil;
+    const now = Date.now();
+    const pauseMs = this.desk.rateLimited(retryAfterMs, now);
+    const pause = this.desk.pacePause(now);
+    if (pause !== null) this.#around.store.closed(pause);
     logEvent("account.closed", { reason: "rate_limited", ms: pauseMs });
-    return closedUntil;
+    return this.desk.pace.closedUntil;
   }
 
-  heard(given: Given, sign: CallSign): void {
+  /** Answers the pause that the account is in, as far as is known now. */
+  heard(given: Given, sign: CallSign): Pause | null {
     const now = Date.now();
     const { requestId, connection } = given.waiter;
     this.desk.answered(given, now);
@@ -147,6 +148,7 @@ export class AccountTurns {
     const health = healthAfter(this.desk.healthOf(connection), sign, given.probe, now);
     this.#setHealth(connection, health, teamOf(given.waiter.user));
     this.pump();
+    return this.desk.pause(connection, now);
   }
 
   /** The request is not at fal, or no longer. True when it had a slot until now: what it says of itself is news then. */

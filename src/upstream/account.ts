@@ -13,9 +13,9 @@ import { createUpstreamClient } from "./client.ts";
 import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
 import { type Durations, durationsOf, withDuration } from "./durations.ts";
 import type { QueuedKind } from "./fair-queue.ts";
-import { type Closure, isProbeDue } from "./health.ts";
+import type { Closure } from "./health.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
-import type { Given, Place } from "./turn-desk.ts";
+import type { Given, Pause, Place } from "./turn-desk.ts";
 import { connectionMissing } from "./words.ts";
 
 /** A call that wants a turn. `since` (epoch ms) orders it among its user's calls of the kind. */
@@ -137,9 +137,9 @@ export class UpstreamAccount extends DurableObject<Env> {
     this.#turns.handBack(given);
   }
 
-  /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. */
-  async heard(given: Given, sign: CallSign): Promise<void> {
-    this.#turns.heard(given, sign);
+  /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. Answers its pause. */
+  async heard(given: Given, sign: CallSign): Promise<Pause | null> {
+    return this.#turns.heard(given, sign);
   }
 
   /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
@@ -160,11 +160,10 @@ export class UpstreamAccount extends DurableObject<Env> {
   }
 
   /** Why submits cannot leave now; null while they can, and when one may try. */
-  async paused(): Promise<Closure | null> {
-    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
-    if (connection === null) return null;
-    const health = this.#turns.desk.healthOf(connection);
-    return isProbeDue(health, Date.now()) ? null : health.closure;
+  async paused(): Promise<Pause | null> {
+    const now = Date.now();
+    const pause = this.#pause(now);
+    return pause !== null && pause.until > now ? pause : null;
   }
 
   /** What the operator sees of the account. */
@@ -251,6 +250,11 @@ export class UpstreamAccount extends DurableObject<Env> {
     const stored = this.#store.keys;
     if (stored === null || !isTrusted(stored.fetchedAt, Date.now())) return { kind: "unavailable" };
     return { kind: "keys", ...stored };
+  }
+
+  #pause(now: number): Pause | null {
+    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    return connection === null ? this.#turns.desk.pacePause(now) : this.#turns.desk.pause(connection, now);
   }
 
   #webhooks(): RequestState["webhooks"] {

@@ -36,6 +36,13 @@ export interface Place {
   etaMs: number | null;
 }
 
+/** Submits do not leave. Times are epoch ms; `until`: when it is tried again. */
+export interface Pause {
+  why: PauseReason | "rate_limited";
+  since: number;
+  until: number;
+}
+
 export interface Slot {
   requestId: string;
   connection: string;
@@ -72,11 +79,13 @@ export class TurnDesk {
   readonly #answersMs = new Map<QueuedKind, number[]>();
   /** How long a slot is held, lately. */
   #holdMs: number | null = null;
-  #pauses: { since: number; strikes: number } = { since: 0, strikes: 0 };
+  #pauses: { since: number; strikes: number };
 
-  constructor(pace: Pace, slotsMax: number) {
+  /** `pausedSince`: when the pause began that the pace is closed for, if it is. */
+  constructor(pace: Pace, slotsMax: number, pausedSince = 0) {
     this.pace = pace;
     this.#slotsMax = slotsMax;
+    this.#pauses = { since: pausedSince, strikes: 0 };
   }
 
   healthOf(connection: string): Health {
@@ -209,6 +218,19 @@ export class TurnDesk {
     return pauseMs;
   }
 
+  /** Why submits over this connection do not leave; null while they do. */
+  pause(connection: string, now: number): Pause | null {
+    const { closure } = this.healthOf(connection);
+    if (closure === null) return this.pacePause(now);
+    return { why: closure.why, since: closure.since, until: closure.probeAt };
+  }
+
+  /** The pause after a 429, if it is one that callers should hear of. */
+  pacePause(now: number): Pause | null {
+    const { closedUntil: until } = this.pace;
+    return until - now > RATE_LIMITED_PAUSE_MS ? { why: "rate_limited", since: this.#pauses.since, until } : null;
+  }
+
   /** Where a waiting call stands; null when it does not wait. */
   place(name: string, now: number): Place | null {
     const waiter = this.queue.find(name);
@@ -270,15 +292,11 @@ export class TurnDesk {
   }
 
   #placeAt(waiter: Waiter, position: number, now: number): Place {
-    const { closure } = this.healthOf(waiter.connection);
-    if (closure !== null && (waiter.kind === "submit" || closure.why !== "locked")) {
-      return { reason: "upstream_paused", why: closure.why, since: closure.since, position, etaMs: null };
-    }
-    const pauseMs = Math.max(0, this.pace.closedUntil - now);
+    const pause = this.pause(waiter.connection, now);
     const paceMs = Math.max(0, expectedAt(this.pace, now) - now) + (position - 1) * spacingMs(this.pace);
-    if (pauseMs > RATE_LIMITED_PAUSE_MS) {
-      const since = this.#pauses.since;
-      return { reason: "upstream_paused", why: "rate_limited", since, position, etaMs: paceMs };
+    if (pause !== null && (waiter.kind === "submit" || pause.why !== "locked")) {
+      const { why, since } = pause;
+      return { reason: "upstream_paused", why, since, position, etaMs: why === "rate_limited" ? paceMs : null };
     }
     if (waiter.kind === "submit" && this.#isFull(waiter.connection)) {
       const perSlotMs = this.#holdMs === null ? null : this.#holdMs / this.#slotsMax;

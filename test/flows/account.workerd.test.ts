@@ -1,4 +1,4 @@
-// One account for many, in the real runtime: a locked account, slots that are all taken, turns and slots that got lost.
+// One account for many, in the real runtime: who waits for a turn, turns and slots that got lost.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
@@ -10,117 +10,20 @@ import {
   eventually,
   evict,
   exhaustPace,
-  interceptFetch,
   introduceAccount,
   onFrozenClocks,
   passTime,
   ring,
   ringAccount,
   runToEnd,
-  sandbox,
-  sandboxCalls,
   Team,
-  upstreamCall,
 } from "../support/world.ts";
-
-const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create();
   await introduceAccount(team);
   await passTime(MINUTE_MS);
-});
-
-describe("an account that is locked for ten minutes", () => {
-  let locked = true;
-  const lockSubmits = () => {
-    locked = true;
-    interceptFetch((request, pass) => {
-      if (!locked || upstreamCall(request) !== "submit") return pass();
-      const detail = "User is locked. Reason: Exhausted balance.";
-      return Promise.resolve(Response.json({ detail }, { status: 403 }));
-    });
-  };
-
-  it("holds its requests, says why, charges nothing, and goes on by itself", async () => {
-    lockSubmits();
-    const first = await team.submit("first");
-    const second = await team.submit("second");
-    const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "locked" } };
-    expect([first, second]).toMatchObject([paused, paused]);
-    expect((await accountView()).health).toMatchObject({ state: "closed", why: "locked" });
-    await passTime(MINUTE_MS);
-    await ring(first.id);
-    const heard = await team.send<{ data: object[] }>("GET", "/v1/events?types=upstream.paused");
-    expect(heard.body.data, "within a minute, once").toMatchObject([{ data: { why: "locked" } }]);
-    for (let minute = 1; minute < 10; minute++) {
-      await passTime(MINUTE_MS);
-      await ring(first.id);
-    }
-    expect([await team.read(first.id), await team.read(second.id)]).toMatchObject([paused, paused]);
-    locked = false;
-    for (let minute = 0; minute < 3; minute++) {
-      await passTime(MINUTE_MS);
-      for (const { id } of [first, second]) await ring(id);
-    }
-    for (const { id } of [first, second]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
-    expect((await sandboxCalls()).counts.submit).toBe(3);
-    expect((await accountView()).health).toMatchObject({ state: "open", why: null });
-  });
-
-  it("refuses with 503 under a plan that would rather not wait, before anything is counted", async () => {
-    lockSubmits();
-    const held = await team.submit("finds it");
-    const impatient = await Team.create(undefined, { ...ONE_LIMIT, when_paused: "refuse" });
-    const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
-    const answer = await impatient.send<{ code: string }>("POST", "/v1/requests", body);
-    expect([answer.status, answer.body.code]).toEqual([503, "upstream_paused"]);
-    expect(await impatient.used()).toEqual([0]);
-    await team.cancel(held.id);
-    locked = false;
-  });
-});
-
-describe.each(["failing", "dead"])("a gateway that is %s", (fault) => {
-  it("closes the connection; what comes then is held, free, and goes on by itself", async () => {
-    const early = await team.submit("early");
-    await sandbox("PATCH", "settings", { account_fault: fault });
-    for (let n = 0; n < 12 && (await accountView()).health.state === "open"; n++) {
-      await passTime(2 * MINUTE_MS);
-      await ring(early.id);
-    }
-    expect((await accountView()).health).toMatchObject({ state: "closed", why: "failing" });
-    const late = await team.submit("late");
-    const paused = { stage: "held", error: null, waiting: { reason: "upstream_paused", why: "failing" } };
-    expect(late).toMatchObject(paused);
-    await sandbox("PATCH", "settings", { account_fault: "none" });
-    for (let n = 0; n < 4; n++) {
-      await passTime(MINUTE_MS);
-      await ringAccount();
-      for (const { id } of [early, late]) await ring(id);
-    }
-    for (const { id } of [early, late]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
-    expect((await accountView()).health).toMatchObject({ state: "open", why: null });
-    expect((await sandboxCalls()).counts.submit).toBe(3);
-  });
-});
-
-describe("an account that upstream says 429 to, whatever is asked", () => {
-  it("holds its requests and takes them up again when that is over", async () => {
-    await sandbox("PATCH", "settings", { account_fault: "rate_limited" });
-    const { id, stage } = await team.submit("a cat");
-    expect(stage).toBe("held");
-    for (let minute = 0; minute < 3; minute++) {
-      await passTime(MINUTE_MS);
-      await ring(id);
-      expect(await team.read(id)).toMatchObject({ stage: "held", error: null });
-    }
-    await sandbox("PATCH", "settings", { account_fault: "none" });
-    await passTime(2 * MINUTE_MS);
-    await ring(id);
-    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
-  });
 });
 
 describe("turns that were given and never heard of again", () => {

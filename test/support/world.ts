@@ -33,6 +33,7 @@ export interface RequestObject {
   status: string;
   stage: string;
   queue_position: number | null;
+  waiting: { reason: string; why: string | null; since: string | null; starts_at: string | null } | null;
   output: Record<string, unknown> | null;
   files: {
     path: string;

@@ -8,10 +8,11 @@ import { accountFor, type Grant, type Granted } from "../../upstream/account.ts"
 import type { CallSign } from "../../upstream/account-turns.ts";
 import type { SubmitAnswer } from "../../upstream/answers.ts";
 import { createUpstreamClient } from "../../upstream/client.ts";
+import type { Pause } from "../../upstream/turn-desk.ts";
 import { upstreamPaused } from "../ends.ts";
 import type { RequestEvent } from "../events.ts";
 import { loadText } from "../texts.ts";
-import type { RequestState } from "../types.ts";
+import type { RequestState, Waiting } from "../types.ts";
 import { waitingAt } from "../waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { signOfTrouble, turnAt } from "./turn.ts";
@@ -60,19 +61,24 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     const telling = account.heard(grant.given, sign);
     // Good news may take its time; a closed door is known before anybody else runs against it.
     if (sign === "ok") context.tell(telling);
-    else await told(telling);
+    const pause = sign === "ok" ? null : await told(telling);
     switch (outcome.kind) {
       case "taken":
         return happened({ type: "submit_taken", upstreamId: outcome.upstreamId, queuePosition: outcome.queuePosition });
       case "refused":
         if (outcome.error.code === "connection_missing") await told(account.connectionRefused(connection));
         if ((sign === "locked" || sign === "key_refused") && mayWait(state)) {
-          return happened(pausedBy(sign, probe, context.now()));
+          const now = context.now();
+          return happened(pausedBy(sign, probe, pause ?? { why: sign, since: now, until: now }, now));
         }
         return happened({ type: "submit_refused", error: outcome.error });
       case "not_taken": {
         const retryAt = closed?.until ?? context.now() + (outcome.retryAfterMs ?? RETRY_FIRST_MS);
-        return happened({ type: "submit_not_taken", retryAt, reason: outcome.reason });
+        if (pause !== null && limited && state.whenPaused === "refuse") {
+          return happened({ type: "submit_refused", error: upstreamPaused() });
+        }
+        const waiting = limited ? waitingOut(pause, retryAt) : null;
+        return happened({ type: "submit_not_taken", retryAt, reason: outcome.reason, waiting });
       }
       case "unknown":
         return happened({ type: "submit_lost", reason: outcome.reason, graceMs: graceMs(config) });
@@ -115,14 +121,20 @@ function mayWait(state: RequestState): boolean {
 }
 
 /** The account was closed by this very answer; nothing was taken. */
-function pausedBy(sign: "locked" | "key_refused", probe: boolean, now: number): RequestEvent {
+function pausedBy(sign: "locked" | "key_refused", probe: boolean, pause: Pause, now: number): RequestEvent {
   return {
     type: "submit_not_taken",
     retryAt: now + RETRY_FIRST_MS,
     reason: sign,
     foundLocked: !probe,
-    waiting: { reason: "upstream_paused", why: sign, since: now, startsAt: null },
+    waiting: waitingOut(pause, null),
   };
+}
+
+/** What it waits for whose own call met the pause, until the account has told it its place. */
+function waitingOut(pause: Pause | null, startsAt: number | null): Waiting {
+  if (pause === null) return { reason: "pace", why: null, since: null, startsAt };
+  return { reason: "upstream_paused", why: pause.why, since: pause.since, startsAt };
 }
 
 /** What the account could not be told it learns from the next call; a clear answer must not turn uncertain over it. */
