@@ -215,6 +215,12 @@ export const RATE_LIMITED_CALM_MS = MINUTE_MS;
 export const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
 /** Waits between tries at telling the operator that a connection was closed or is back. */
 export const NOTICE_RETRY_MS = [5 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS] as const;
+/** Anybody may ask for the account's health: an isolate asks the one object at most this often, whoever and how many do. */
+export const GLANCE_GAP_MS = 5 * SECOND_MS;
+/** How long whoever asks waits for the account: a health check that hangs says less than one that does not know. */
+export const GLANCE_WAIT_MS = 500;
+/** Beyond this an earlier look says nothing of now. */
+export const GLANCE_OLD_MS = MINUTE_MS;
 /** Models whose durations the operator is shown. */
 export const DURATIONS_SHOWN_MAX = 50;
 /** Requests of a model that its durations are learned from, and how many it takes. */

@@ -53,16 +53,23 @@ export type Grant =
   | { granted: false; reason: "wait"; retryAt: number; place: Place | null; durations: Durations | null }
   | { granted: false; reason: "refused"; error: RequestError };
 
-/** Times are epoch milliseconds. */
-export interface AccountOverview {
-  connection: string | null;
+/** What anybody may see of the account: numbers, no names. `at` is epoch ms. */
+export interface AccountGlance {
+  at: number;
+  pause: Pause | null;
   rps: number;
   callsLastSecond: number;
+  slots: { used: number; limit: number };
+  callsWaiting: number;
+}
+
+/** Times are epoch milliseconds. */
+export interface AccountOverview extends AccountGlance {
+  connection: string | null;
   /** The end of a pause after a 429. */
   pausedUntil: number | null;
   closure: Closure | null;
   failuresInARow: number;
-  slots: { used: number; limit: number };
   waiting: Record<QueuedKind, number>;
   /** Those with most first. A user is "team/user", or "team/key". */
   waitingByUser: { user: string; calls: number }[];
@@ -166,19 +173,31 @@ export class UpstreamAccount extends DurableObject<Env> {
     return pause !== null && pause.until > now ? pause : null;
   }
 
+  async glance(): Promise<AccountGlance> {
+    const now = Date.now();
+    const { desk } = this.#turns;
+    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    return {
+      at: now,
+      pause: this.#pause(now),
+      rps: this.#config.UPSTREAM_RPS,
+      callsLastSecond: desk.pace.turns.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
+      slots: { used: connection === null ? 0 : desk.slotsUsed(connection), limit: this.#config.UPSTREAM_SLOTS },
+      callsWaiting: desk.queue.size,
+    };
+  }
+
   /** What the operator sees of the account. */
   async overview(): Promise<AccountOverview> {
     const now = Date.now();
     const { desk } = this.#turns;
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
     return {
+      ...(await this.glance()),
       connection,
-      rps: this.#config.UPSTREAM_RPS,
-      callsLastSecond: desk.pace.turns.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
       pausedUntil: desk.pace.closedUntil > now ? desk.pace.closedUntil : null,
       closure: connection === null ? null : desk.healthOf(connection).closure,
       failuresInARow: connection === null ? 0 : desk.healthOf(connection).failures,
-      slots: { used: connection === null ? 0 : desk.slotsUsed(connection), limit: this.#config.UPSTREAM_SLOTS },
       waiting: desk.waitingByKind(),
       waitingByUser: mostFirst(desk.queue.waitingByUser()).slice(0, LIST_LIMIT_MAX),
       lastFailures: this.#turns.lastFailures,
