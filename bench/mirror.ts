@@ -2,7 +2,6 @@
 // `FILES.put(key, response.body)`, in turns. Prints time and peak memory of both and their ratio, and writes them to
 // docs/figures.md. Exit code 1 when a bar of the design does not hold. Linux only: memory is read in /proc.
 
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,8 @@ import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
 import { children, eventually, freePorts, runtimesOf } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
+import { median } from "./numbers.ts";
+import { startYardstick } from "./yardstick.ts";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "3" }, bytes: { type: "string", default: String(1024 ** 3) } },
@@ -45,24 +46,11 @@ const stateDir = mkdtempSync(join(tmpdir(), "sluice-mirror-"));
 const [port = 0, sandboxPort = 0, barePort = 0] = await freePorts(3);
 const variables = { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) };
 const running = await launch(variables, () => undefined);
-const bare = spawn(
-  "node_modules/.bin/wrangler",
-  [
-    ...["dev", "--config", BARE_CONFIG, "--ip", "127.0.0.1", "--port", String(barePort), "--inspector-port", "0"],
-    ...["--persist-to", `${stateDir}/bare`, "--show-interactive-dev-session=false"],
-  ],
-  { stdio: "ignore", env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" } },
-);
+const bare = await startYardstick(BARE_CONFIG, barePort, stateDir);
 try {
-  await eventually("the bare Worker answers", 60_000, async () => {
-    return fetch(`http://localhost:${barePort}/nothing`).then(
-      () => true,
-      () => null,
-    );
-  });
   report(await measure(running));
 } finally {
-  bare.kill("SIGTERM");
+  bare.stop();
   await running.stop();
   rmSync(stateDir, { recursive: true, force: true });
 }
@@ -114,7 +102,7 @@ async function copyBySluice({ url, key, sandboxUrl }: Running): Promise<{ span: 
 }
 
 async function copyBare(source: string): Promise<Span> {
-  const answer = await fetch(`http://localhost:${barePort}/?source=${encodeURIComponent(source)}`, { method: "POST" });
+  const answer = await fetch(`${bare.url}/?source=${encodeURIComponent(source)}`, { method: "POST" });
   const copied = (await answer.json()) as { bytes: number } & Span;
   if (copied.bytes !== bytes) throw new Error(`the bare Worker stored ${copied.bytes} bytes`);
   return copied;
@@ -156,9 +144,4 @@ high-water mark for twenty copies at once of sources without a length.`;
 
 function command(): string {
   return `npm run bench:mirror -- --rounds ${rounds} --bytes ${bytes}`;
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

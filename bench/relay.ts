@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
 import { eventually, freePorts } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
+import { quantile } from "./numbers.ts";
 
 const { values } = parseArgs({
   options: { stuck: { type: "string", default: "2000" }, probes: { type: "string", default: "100" } },
@@ -72,7 +73,7 @@ async function measure({ url, sandboxUrl, key }: Running): Promise<void> {
   const during = await delays(url, key);
 
   const [median, late] = [ratio(before, during, 0.5), ratio(before, during, 0.95)];
-  const ms = (sorted: number[], part: number) => Math.round(at(sorted, part));
+  const ms = (sorted: number[], part: number) => Math.round(quantile(sorted, part));
   const rows = [
     ["nothing is stuck", before.length, ms(before, 0.5), ms(before, 0.95), ms(before, 1)],
     [`${stuck} are stuck`, during.length, ms(during, 0.5), ms(during, 0.95), ms(during, 1)],
@@ -119,13 +120,9 @@ async function inLanes(count: number, act: () => Promise<unknown>): Promise<void
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-function at(sorted: number[], part: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-}
-
 /** A delay below a millisecond cannot be told from none. */
 function ratio(before: number[], during: number[], part: number): number {
-  return Math.max(1, at(during, part)) / Math.max(1, at(before, part));
+  return Math.max(1, quantile(during, part)) / Math.max(1, quantile(before, part));
 }
 
 /** A receiver; `hear` gets the request's id of each event. */

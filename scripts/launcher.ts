@@ -28,8 +28,11 @@ export class LaunchProblem extends Error {}
 
 type Variables = Record<string, string | undefined>;
 
-/** Starts everything; throws LaunchProblem with a sentence for people when it cannot. */
-export async function launch(environment: Variables, say: (line: string) => void): Promise<Running> {
+/**
+ * Starts everything; throws LaunchProblem with a sentence for people when it cannot. `entry`: another entry of the Worker than
+ * wrangler.toml's, for measurements that wrap it.
+ */
+export async function launch(environment: Variables, say: (line: string) => void, entry?: string): Promise<Running> {
   const port = portOf(environment, "PORT", 8787);
   const sandboxPort = portOf(environment, "SANDBOX_PORT", 8788);
   const stateDir = resolve(root, environment.STATE_DIR || ".state");
@@ -57,7 +60,7 @@ export async function launch(environment: Variables, say: (line: string) => void
     processes.push(new Process("the sandbox", "sandbox/wrangler.toml", sandboxPort, stateDir, "sandbox"));
   }
   say("Starting Sluice …");
-  processes.push(new Process("Sluice", "wrangler.toml", port, stateDir, "worker"));
+  processes.push(new Process("Sluice", "wrangler.toml", port, stateDir, "worker", entry));
   const stop = async (): Promise<void> => {
     await Promise.all(processes.map((each) => each.stop()));
   };
@@ -163,13 +166,14 @@ class Process {
   #output = "";
   #stopping = false;
 
-  constructor(name: string, config: string, port: number, stateDir: string, part: string) {
+  constructor(name: string, config: string, port: number, stateDir: string, part: string, entry?: string) {
     this.#name = name;
     this.#port = port;
     this.#child = spawn(
       `${root}node_modules/.bin/wrangler`,
       [
-        ...["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
+        ...(entry === undefined ? ["dev"] : ["dev", entry]),
+        ...["--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
         ...["--persist-to", `${stateDir}/${part}`, "--env-file", `${stateDir}/${part}.env`],
         ...["--show-interactive-dev-session=false", "--log-level", "log"],
       ],

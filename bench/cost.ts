@@ -1,0 +1,248 @@
+// `npm run bench:cost`: what Cloudflare would bill for a million requests, from the calls, rows, alarms, bucket operations and
+// time of some hundred. They go through Sluice with a meter around it (bench/metered). Writes the parts to docs/figures.md.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { launch, type Running } from "../scripts/launcher.ts";
+import { children, eventually, freePorts, pause, runtimesOf } from "../test/support/process.ts";
+import { provenance, table, writeSection } from "./figures.ts";
+import type { Count, Tally } from "./metered/tally.ts";
+import * as price from "./prices.ts";
+
+const { values } = parseArgs({ options: { requests: { type: "string", default: "200" } } });
+const requests = Number(values.requests);
+
+const MODEL = "fal-ai/flux/schnell";
+const WARM_UPS = 5;
+/** Below the account's pace of ten a second, so that nothing waits in its queue. */
+const SUBMIT_GAP_MS = 150;
+/** What fal takes to answer a call, as seen from a Worker; objects that wait for it are billed meanwhile. */
+const LATENCY_MS = 100;
+/** Nothing was counted for so long: all that the requests owed is done. */
+const QUIET_MS = 4_000;
+const PATIENCE_MS = 120_000;
+const MILLION = 1_000_000;
+/** Of USER_HZ, in which /proc tells CPU time. */
+const TICK_MS = 10;
+const EMPTY: Omit<Count, "bytes"> = {
+  ...{ requests: 0, alarms: 0, alarmsSet: 0, rowsRead: 0, rowsWritten: 0, activeMs: 0 },
+};
+const CLASSES = ["Team", "RequestTracker", "UpstreamAccount"] as const;
+
+interface Reading extends Tally {
+  cpuMs: number;
+}
+
+// wrangler's processes are groups of their own, which Ctrl-C does not reach.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    for (const { pid } of children()) process.kill(pid, "SIGKILL");
+    process.exit(1);
+  });
+}
+
+const stateDir = mkdtempSync(join(tmpdir(), "sluice-cost-"));
+const [port = 0, sandboxPort = 0] = await freePorts(2);
+const running = await launch(
+  { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) },
+  () => undefined,
+  "bench/metered/index.ts",
+);
+const headers = { Authorization: `Bearer ${running.key}`, "Content-Type": "application/json" };
+try {
+  await measure(running);
+} finally {
+  await running.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+async function measure({ url, sandboxUrl }: Running): Promise<void> {
+  const settings = { latency_ms: LATENCY_MS, run_ms: { image: 1_000 }, queue_ms: { image: 300 } };
+  await fetch(`${sandboxUrl}/_sandbox/settings`, { method: "PATCH", body: JSON.stringify(settings) });
+  for (let n = 0; n < WARM_UPS; n++) await submit(url);
+  const before = await quiet(url);
+
+  const ids: string[] = [];
+  for (let n = 0; n < requests; n++) {
+    ids.push(await submit(url));
+    await pause(SUBMIT_GAP_MS);
+  }
+  const ended = await quiet(url);
+
+  let [pictureBytes, pictureUrl] = [0, ""];
+  for (const id of ids) {
+    const answer = await fetch(`${url}/v1/requests/${id}`, { headers });
+    const request = (await answer.json()) as { status: string; files: { status: string; size: number; url: string }[] };
+    const [file] = request.files;
+    if (request.status !== "COMPLETED" || file?.status !== "stored") throw new Error(`${id} is ${request.status}`);
+    [pictureBytes, pictureUrl] = [pictureBytes + file.size / requests, file.url];
+    const view = await fetch(pictureUrl);
+    await view.arrayBuffer();
+  }
+  const seen = await quiet(url);
+  for (const id of ids) {
+    const answer = await fetch(`${url}/v1/requests/${id}`, { method: "DELETE", headers });
+    if (answer.status !== 204) throw new Error(`a deletion was answered ${answer.status}: ${await answer.text()}`);
+  }
+  const gone = await quiet(url);
+  report([spent(before, ended), spent(ended, seen), spent(seen, gone)], ended, before, pictureBytes);
+}
+
+async function submit(url: string): Promise<string> {
+  const body = JSON.stringify({ model: MODEL, input: { prompt: "a tiny cute cat", image_size: "square" } });
+  const answer = await fetch(`${url}/v1/requests`, { method: "POST", headers, body });
+  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+/** What is counted once nothing happens any more. */
+async function quiet(url: string): Promise<Reading> {
+  let [last, since] = ["", Date.now()];
+  return eventually("nothing happens any more", PATIENCE_MS, async () => {
+    const text = await (await fetch(`${url}/_meter`)).text();
+    if (text !== last) [last, since] = [text, Date.now()];
+    return Date.now() - since < QUIET_MS ? null : { ...(JSON.parse(text) as Tally), cpuMs: cpuMs() };
+  });
+}
+
+/** CPU time of the runtime so far: user and system, in ms. */
+function cpuMs(): number {
+  const [pid = 0] = runtimesOf("wrangler.toml", port);
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** What one request took between two readings. */
+interface Spent {
+  invocations: number;
+  cpuMs: number;
+  classes: Record<string, Omit<Count, "bytes">>;
+  classA: number;
+  classB: number;
+}
+
+function spent(from: Reading, to: Reading): Spent {
+  const each = (name: string, field: keyof Omit<Count, "bytes">) =>
+    ((to.objects[name]?.[field] ?? 0) - (from.objects[name]?.[field] ?? 0)) / requests;
+  const operations = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + (to.bucket[name] ?? 0) - (from.bucket[name] ?? 0), 0) / requests;
+  const classes = CLASSES.map((name) => {
+    const count = {
+      requests: each(name, "requests"),
+      alarms: each(name, "alarms"),
+      alarmsSet: each(name, "alarmsSet"),
+      rowsRead: each(name, "rowsRead"),
+      rowsWritten: each(name, "rowsWritten"),
+      activeMs: each(name, "activeMs"),
+    };
+    return [name, count] as const;
+  });
+  return {
+    invocations: (to.invocations - from.invocations) / requests,
+    cpuMs: (to.cpuMs - from.cpuMs) / requests,
+    classes: Object.fromEntries(classes),
+    ...{ classA: operations(price.R2_CLASS_A), classB: operations(price.R2_CLASS_B) },
+  };
+}
+
+/** Lines of a bill: what, how many of it a request, USD a million requests. */
+type Line = readonly [what: string, count: number, usd: number];
+
+function bill(one: Spent): Line[] {
+  const counts = Object.values(one.classes);
+  const sum = (pick: (count: Omit<Count, "bytes">) => number) => counts.reduce((all, each) => all + pick(each), 0);
+  const line = (what: string, count: number, usd: number): Line => [what, count, count * usd * MILLION];
+  const gbSeconds = (sum(({ activeMs }) => activeMs) / 1_000) * price.OBJECT_GB;
+  return [
+    line("Worker calls", one.invocations, price.WORKER_REQUEST_USD),
+    line("CPU ms (upper bound)", one.cpuMs, price.WORKER_CPU_MS_USD),
+    line(
+      "object calls",
+      sum((each) => each.requests),
+      price.OBJECT_REQUEST_USD,
+    ),
+    line(
+      "alarms rung",
+      sum(({ alarms }) => alarms),
+      price.OBJECT_REQUEST_USD,
+    ),
+    line("object time, GB-s", gbSeconds, price.OBJECT_GB_SECOND_USD),
+    line(
+      "rows read",
+      sum(({ rowsRead }) => rowsRead),
+      price.ROW_READ_USD,
+    ),
+    line(
+      "rows written",
+      sum(({ rowsWritten }) => rowsWritten),
+      price.ROW_WRITTEN_USD,
+    ),
+    line(
+      "alarms set (a row each)",
+      sum(({ alarmsSet }) => alarmsSet),
+      price.ROW_WRITTEN_USD,
+    ),
+    line("R2 class A (writes)", one.classA, price.R2_CLASS_A_USD),
+    line("R2 class B (reads)", one.classB, price.R2_CLASS_B_USD),
+  ];
+}
+
+function report(stages: readonly [Spent, Spent, Spent], ended: Reading, before: Reading, pictureBytes: number): void {
+  const [toEnd, seen, gone] = stages.map(bill);
+  if (toEnd === undefined || seen === undefined || gone === undefined) throw new Error("three stages");
+  const total = (lines: readonly Line[]) => lines.reduce((sum, [, , usd]) => sum + usd, 0);
+  const count = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(value < 0.1 ? 4 : 2));
+  const usd = (value: number) => value.toFixed(2);
+  const rows = toEnd.map(([what, each, cost], n) => {
+    const others = [seen[n], gone[n]].flatMap((line) => (line === undefined ? [] : [count(line[1]), usd(line[2])]));
+    return [what, count(each), usd(cost), ...others];
+  });
+  rows.push(["**together, USD**", "", `**${usd(total(toEnd))}**`, "", usd(total(seen)), "", usd(total(gone))]);
+  const columns = ["a request, USD a million", "submit to end", "USD", "one read, one view", "USD", "deletion", "USD"];
+
+  const byClass = CLASSES.map((name) => {
+    const { requests: calls, alarms, alarmsSet, rowsRead, rowsWritten, activeMs } = stages[0].classes[name] ?? EMPTY;
+    return [name, ...[calls, alarms, alarmsSet, rowsRead, rowsWritten, activeMs].map(count)];
+  });
+  const classColumns = [
+    "submit to end",
+    "calls",
+    "alarms rung",
+    "alarms set",
+    "rows read",
+    "rows written",
+    "ms active",
+  ];
+
+  const trackerBytes = bytesOf(ended, "RequestTracker") - bytesOf(before, "RequestTracker");
+  const teamBytes = bytesOf(ended, "Team") - bytesOf(before, "Team");
+  const monthOf = (bytes: number, gbMonth: number) => usd((bytes / 1e9) * gbMonth * MILLION);
+  const kept = [
+    ["tracker's database", trackerBytes / requests, price.OBJECT_GB_MONTH_USD],
+    ["the team's rows", teamBytes / requests, price.OBJECT_GB_MONTH_USD],
+    ["the picture in R2", pictureBytes, price.R2_GB_MONTH_USD],
+  ] as const;
+  const keptRows = kept.map(([what, bytes, gbMonth]) => [what, (bytes / 1e3).toFixed(1), monthOf(bytes, gbMonth)]);
+
+  const result = `${table(columns, rows)}
+
+${table(classColumns, byClass)}
+
+${table(["kept for a month", "kB a request", "USD a million"], keptRows)}
+
+${requests} requests of \`${MODEL}\` by the webhook path, one picture each, through \`bench/metered\`: the same Worker with every call, row,
+alarm and bucket operation counted on its way. Prices as of ${price.PRICES_AS_OF}, beyond what a paid plan includes, in \`bench/prices.ts\` with their
+pages. Rows are what the storage's cursors say, indexes included. An object's time is that in which a call or an alarm was in it, with an upstream that
+answers in ${LATENCY_MS} ms; objects here are a thread away and disks are near, so that production takes longer. CPU is that of the whole runtime,
+objects and storage included, which Cloudflare bills in part only.`;
+  console.log(`\n${result}`);
+  writeSection("Cost", `${provenance(`npm run bench:cost -- --requests ${requests}`)}\n\n${result}`);
+}
+
+function bytesOf({ objects }: Reading, name: string): number {
+  return Object.values(objects[name]?.bytes ?? {}).reduce((sum, bytes) => sum + bytes, 0);
+}
