@@ -38,6 +38,10 @@ const newTeam = z.strictObject({
 const teamId = z.object({ id: newTeam.shape.id });
 
 function noSuchTeam(id: string): Refusal {
+  return refusal("not_found", `There is no team "${id}".`, { hint: "It was removed, or never was." });
+}
+
+function noRemoval(id: string): Refusal {
   return refusal("not_found", `There is no team "${id}" that is being removed.`, { hint: "It is gone, or never was." });
 }
 
@@ -78,7 +82,7 @@ export const teamRoutes: readonly Route[] = [
     async handle({ env, params, body, request }) {
       const by = operatorOf(request);
       const team = await askTeam(env, params.id, (stub) => stub.manageConnections(body.manages_connections, by));
-      if (team === null) return { refusal: refusal("not_found", `There is no team "${params.id}".`) };
+      if (team === null) return { refusal: noSuchTeam(params.id) };
       return { status: 200, body: teamWire(team) };
     },
   }),
@@ -112,7 +116,7 @@ export const teamRoutes: readonly Route[] = [
     errors: ["not_found"],
     async handle({ env, params }) {
       const removal = await askTeam(env, params.id, (team) => team.removal());
-      return removal === null ? { refusal: noSuchTeam(params.id) } : { status: 200, body: removalWire(removal) };
+      return removal === null ? { refusal: noRemoval(params.id) } : { status: 200, body: removalWire(removal) };
     },
   }),
   defineRoute({
