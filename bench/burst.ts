@@ -1,12 +1,12 @@
 // `npm run bench:burst -- --shape equal`: 1,000 requests at once on one account of ten calls a second. Prints how many ended per
 // second, when each user's last one did, and what it cost of upstream, and writes it to docs/figures.md.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { eventually, freePorts } from "../test/support/process.ts";
+import { children, eventually, freePorts } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 
 const SHAPES = {
@@ -17,8 +17,11 @@ const SHAPES = {
 const RUN_MS = 2_000;
 const QUEUE_MS = 100;
 const PATIENCE_MS = 600_000;
-/** Posts under way at a time: a thousand sockets at once would measure the machine. */
-const POSTING = 50;
+/**
+ * Posts under way at a time: enough to keep the one process busy that Sluice is on this machine. More would be answered no
+ * sooner, and the answers to its own calls would stand in the line behind them.
+ */
+const POSTING = 8;
 
 const { values } = parseArgs({
   options: {
@@ -51,7 +54,17 @@ interface Ended {
   endS: number;
 }
 
-const stateDir = mkdtempSync(join(tmpdir(), "sluice-burst-"));
+// wrangler's processes are groups of their own, which Ctrl-C does not reach.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    for (const { pid } of children()) process.kill(pid, "SIGKILL");
+    process.exit(1);
+  });
+}
+
+// In memory where there is such a place: each post is a dozen commits, and one disk would be what is measured.
+const MEMORY = "/dev/shm";
+const stateDir = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "sluice-burst-"));
 const [port = 0, sandboxPort = 0] = await freePorts(2);
 const running = await launch(
   { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort), UPSTREAM_SLOTS: "1000" },
@@ -112,7 +125,9 @@ function report(ended: readonly Ended[], postedS: number, calls: number, seen: C
     ["most upstream calls within a second", seen.max_per_second],
   ];
   if (values.shape === "half") rows.push(["slowest small user / its fair time", round(Math.max(...small) / fairS)]);
-  const result = table(["figure", "measured"], rows);
+  const result = `${table(["figure", "measured"], rows)}
+
+${POSTING} posts under way at a time, state kept ${stateDir.startsWith(MEMORY) ? "in memory" : "on a disk"}.`;
   console.log(result);
   if (part === 1) writeSection(title, `${provenance(`npm run bench:burst -- --shape ${values.shape}`)}\n\n${result}`);
 }

@@ -163,8 +163,11 @@ export const RETRY_AFTER_MAX_MS = HOUR_MS;
 export const GRANT_USE_MS = 500;
 /** A call whose answer was not heard for so long after its turn has arrived or never will: its tracker may be dead. */
 export const CALL_UNHEARD_MS = 10 * SECOND_MS;
-/** Answers of a kind of call that its quickest is learned from, and how many that takes. */
-export const ANSWERS_KEPT = 64;
+/**
+ * Answers of a kind of call that its quickest is learned from, and how many that takes. A minute at full pace: a machine that
+ * was busy for shorter does not count as the usual, and its calls cannot bunch with the first quick ones after it.
+ */
+export const ANSWERS_KEPT = 512;
 export const ANSWERS_NEEDED = 16;
 /** How far the quickest answer may be from what the next one could have been: clocks tick, loops turn. */
 export const ANSWER_NOISE_MS = 25;

@@ -94,6 +94,16 @@ describe("callers and networks that stall", LONG, () => {
     );
   });
 
+  it("may all be slow for a while: the first quick calls after it do not meet the last slow ones", () => {
+    for (const longestMs of [50, 100, 200, 400]) {
+      const chance = chanceOf(longestMs);
+      const isBusy = (at: number) => at > 3_000 && at < 25_000;
+      const stallMs = (at: number) => Math.floor(isBusy(at) ? ((1 + chance()) * longestMs) / 2 : chance() * 5);
+      const load = { ...BUSY, answerMs: 20, users: usersOf(Array(10).fill(60)), runMs: () => 2_000, stallMs };
+      expect(closestMs(simulate(load, HOUR), 10)).toBeGreaterThanOrEqual(1_000);
+    }
+  });
+
   it("cost of the pace only what they last", () => {
     const chance = chanceOf(5);
     const stallMs = () => (chance() < 0.1 ? Math.floor(chance() * 300) : 0);

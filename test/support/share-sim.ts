@@ -16,8 +16,8 @@ export interface Load {
   /** Polls that each request needs to come to its end, `pollGapMs` apart; 0: a webhook tells it. */
   polls: number;
   pollGapMs: number;
-  /** How much longer than usual things take just now: each of a call's three ways (out of its tracker, to upstream, back). */
-  stallMs?: () => number;
+  /** How much longer than usual things take at `at` (ms after the start): each of a call's ways (out of its tracker, there, back). */
+  stallMs?: (at: number) => number;
 }
 
 export interface SimulatedRequest {
@@ -46,7 +46,7 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
   const desk = new TurnDesk(newPace(load.rps), load.slots);
   const agenda = new Agenda();
   const run: SimulatedRun = { requests: [], calls: [], mostSlots: 0, looks: 0 };
-  const stallMs = load.stallMs ?? (() => 0);
+  const stallMs = (at: number) => load.stallMs?.(at - START_AT) ?? 0;
   let looksAt: number | null = null;
 
   const wishOf = (id: number, kind: Wish["kind"], now: number): Wish => {
@@ -55,7 +55,7 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
   };
   const go = (given: readonly Given[]) => {
     for (const each of given) {
-      agenda.add(each.turn.at + Math.min(GRANT_USE_MS, stallMs()), (at) => leave(each, at));
+      agenda.add(each.turn.at + Math.min(GRANT_USE_MS, stallMs(each.turn.at)), (at) => leave(each, at));
     }
   };
   const look = (now: number) => {
@@ -79,9 +79,9 @@ export function simulate(load: Load, untilMs: number): SimulatedRun {
     return asked.kind === "turn" ? null : asked.place.position;
   };
   const leave = (given: Given, now: number) => {
-    agenda.add(now + stallMs(), (at) => {
+    agenda.add(now + stallMs(now), (at) => {
       send(Number(given.waiter.requestId), given.waiter.kind, at);
-      agenda.add(at + load.answerMs + stallMs(), (heardAt) => {
+      agenda.add(at + load.answerMs + stallMs(at), (heardAt) => {
         desk.answered(given, heardAt);
         look(heardAt);
       });
