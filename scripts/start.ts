@@ -30,6 +30,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     void running.stop().then(() => process.exit(0));
   });
 }
+
+// Whoever stops npm by a signal stops npm's shell, which tells nobody: without this the ports would stay taken.
+if (process.env.npm_lifecycle_event === "start") {
+  const shell = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== shell) void running.stop().then(() => process.exit(0));
+  }, 500).unref();
+}
 console.error(await running.ended);
 await running.stop();
 process.exit(1);

@@ -1,0 +1,34 @@
+// `npm start` as a supervisor treats it: started by name, stopped by a signal to npm.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { children, eventually, freePorts, isRunning } from "../support/process.ts";
+
+const stateDir = mkdtempSync(join(tmpdir(), "sluice-start-"));
+let npm: ChildProcess | null = null;
+
+afterAll(() => {
+  npm?.kill();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+it("leaves nothing running when npm alone is told to stop", async () => {
+  const [port = 0, sandboxPort = 0] = await freePorts(2);
+  const places = { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) };
+  // Nothing else of this process: the test runner sets a BASE_URL of its own.
+  const { PATH, HOME } = process.env;
+  npm = spawn("npm", ["start"], { env: { PATH, HOME, ...places }, stdio: ["ignore", "pipe", "ignore"] });
+  let said = "";
+  npm.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  await eventually("it says how to call it", 90_000, async () => (said.includes("Stop with") ? said : null));
+  expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
+  const theirs = children(npm.pid).map(({ pid }) => pid);
+  expect(theirs.length).toBeGreaterThan(4);
+  npm.kill("SIGTERM");
+  await eventually("all of it has ended", 30_000, async () => (theirs.some(isRunning) ? null : true));
+});
