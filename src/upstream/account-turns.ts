@@ -141,6 +141,7 @@ export class AccountTurns {
     const now = Date.now();
     const { requestId, connection } = given.waiter;
     this.desk.answered(given, now);
+    if (sign === "locked") this.desk.refused(given.waiter, now);
     if (sign !== "ok") {
       this.lastFailures.push({ at: now, sign, requestId });
       this.lastFailures.splice(0, this.lastFailures.length - LAST_FAILURES_KEPT);

@@ -75,6 +75,8 @@ export class TurnDesk {
   readonly #unanswered = new Map<string, number>();
   /** Calls whose tracker could not be woken, and when they may be tried again. */
   readonly #resting = new Map<string, number>();
+  /** Submits that a locked account refused, and when: their users' others try before them, or one odd request would for ever. */
+  readonly #refusedAt = new Map<string, number>();
   /** How long the last answers to each kind of call took, from their turns until they were heard of. */
   readonly #answersMs = new Map<QueuedKind, number[]>();
   /** How long a slot is held, lately. */
@@ -101,7 +103,8 @@ export class TurnDesk {
   /** A turn at once while nobody waits who could have it; else a place in the queue, and perhaps turns for others. */
   take(wish: Wish, now: number): { asked: Asked; woken: Given[] } {
     const name = waiterName(wish);
-    const waiter: Waiter = { ...wish, expectedBy: now };
+    const since = Math.max(wish.since, this.#refusedAt.get(wish.requestId) ?? 0);
+    const waiter: Waiter = { ...wish, since, expectedBy: now };
     this.#resting.delete(name);
     const admissible = this.#admissible(now);
     const waits = this.queue.find(name) !== undefined || this.queue.peek(now, admissible) !== undefined;
@@ -182,6 +185,11 @@ export class TurnDesk {
     this.queue.add(waiter);
   }
 
+  /** The account is locked, said the answer to this submit. */
+  refused({ requestId }: Waiter, now: number): void {
+    this.#refusedAt.set(requestId, now);
+  }
+
   /** The answer to a call was heard, or that none will come: only now can it be said when its place in the pace is free. */
   answered({ waiter, turn }: Given, now: number): void {
     if (waiter.kind === "submit") this.#unanswered.delete(waiter.requestId);
@@ -194,6 +202,7 @@ export class TurnDesk {
   /** The request is no longer at fal, or never came there. Answers its slot, if it had one. */
   release(requestId: string, now: number): Slot | undefined {
     this.#unanswered.delete(requestId);
+    this.#refusedAt.delete(requestId);
     const slot = this.slots.get(requestId);
     if (slot === undefined) return undefined;
     this.slots.delete(requestId);

@@ -73,7 +73,7 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
   /** Something is at fal; then the fault begins, and is known of. */
   beforeEach(async () => {
     team = await Team.create(undefined, { limits: LIMITS });
-    early = await team.submit("slow:60000 it was there before");
+    early = await team.submit("it was there before");
     expect(early.stage).toBe("queued");
     await faultAccount(fault);
     if (why !== "failing") return;

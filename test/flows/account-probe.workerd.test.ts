@@ -17,12 +17,14 @@ import {
   runToEnd,
   sandboxCalls,
   Team,
+  upstreamRequests,
 } from "../support/world.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create();
-  await introduceAccount(team);
+  await introduceAccount(await Team.create());
+  const month = { name: "month", scope: "team", per: "request", window: "1mo", limit: 100 };
+  team = await Team.create(undefined, { limits: [month] });
   await passTime(MINUTE_MS);
 });
 
@@ -100,5 +102,47 @@ describe("the try of a locked account", () => {
     await ring(first);
     expect((await runToEnd(team, first)).status).toBe("COMPLETED");
     expect((await accountView()).health.state).toBe("open");
+  });
+});
+
+describe("one odd request that fal alone calls locked", () => {
+  it("keeps its user's others out for a while only, and fails for free once they were taken three times in between", async () => {
+    const odd = await team.submit("an odd one sandbox:locked");
+    expect(odd.waiting).toMatchObject({ reason: "upstream_paused", why: "locked" });
+    const others: string[] = [];
+    for (let round = 0; round < 12 && (await team.read(odd.id)).status === "IN_QUEUE"; round++) {
+      others.push((await team.submit("a cat")).id);
+      await passTime(HEALTH_PAUSE_MAX_MS);
+      for (const id of [odd.id, ...others]) await ring(id);
+    }
+    expect(others.length).toBeLessThan(12);
+    expect(others.length).toBeGreaterThanOrEqual(3);
+    const failed = { status: "FAILED", error: { code: "upstream_locked", charged: false } };
+    expect(await team.read(odd.id)).toMatchObject(failed);
+    await ring(odd.id);
+    await passTime(HEALTH_PAUSE_MAX_MS);
+    for (const id of others) await ring(id);
+    for (const id of others) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    expect(await team.used()).toEqual([others.length]);
+    expect((await upstreamRequests()).map(({ webhook_url }) => webhook_url).join()).not.toContain(odd.id);
+    const next = await team.submit("comes when all is over");
+    expect([next.stage, (await accountView()).health.state]).toEqual(["queued", "open"]);
+    await runToEnd(team, next.id);
+  });
+
+  it("that is the only one goes on being held, and tries again by itself", async () => {
+    const { id } = await team.submit("an odd one sandbox:locked");
+    for (let minute = 0; minute < 6; minute++) {
+      await passTime(MINUTE_MS);
+      await ring(id);
+    }
+    expect(await team.read(id)).toMatchObject({ stage: "held", waiting: { why: "locked" } });
+    const tried = await submits();
+    await passTime(MINUTE_MS);
+    await ring(id);
+    await eventually(async () => expect(await submits()).toBe(tried + 1));
+    expect((await team.cancel(id)).status).toBe(200);
+    await ring(id);
+    expect(await team.used()).toEqual([0]);
   });
 });

@@ -7,6 +7,7 @@ import { accountView } from "../support/account.ts";
 import {
   account,
   bindings,
+  deliverWebhooks,
   eventually,
   evict,
   exhaustPace,
@@ -81,5 +82,32 @@ describe("a slot", () => {
     );
     expect(left).toEqual([]);
     expect((await accountView()).slots.used).toBeLessThanOrEqual(before);
+  });
+});
+
+describe("what was learned of a model", () => {
+  interface Model {
+    typical_duration: object | null;
+  }
+  const model = () => team.send<Model>("GET", "/v1/models/fal-ai/flux/schnell");
+
+  it("is told by its page and on a held request once a few have ended, as median and as what 95 % stay under", async () => {
+    expect((await model()).body.typical_duration).toBeNull();
+    for (const tookS of [6, 8, 20]) {
+      const { id, typical_duration } = await team.submit(`a cat of ${tookS} s`);
+      if (tookS === 6) expect(typical_duration).toBeNull();
+      await passTime(tookS * SECOND_MS);
+      await deliverWebhooks();
+      await runToEnd(team, id);
+    }
+    const typical = { p50_s: 6, p95_s: 20 };
+    expect((await model()).body.typical_duration).toEqual(typical);
+    await account().rateLimited(30 * SECOND_MS);
+    const held = await team.submit("waits");
+    const startsAt = new Date(Date.now() + 30 * SECOND_MS).toISOString();
+    expect(held).toMatchObject({ stage: "held", queue_position: 1, typical_duration: { ...typical, samples: 4 } });
+    expect(held.waiting).toMatchObject({ reason: "upstream_paused", why: "rate_limited", starts_at: startsAt });
+    await passTime(31 * SECOND_MS);
+    expect((await runToEnd(team, held.id)).status).toBe("COMPLETED");
   });
 });

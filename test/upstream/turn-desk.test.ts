@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { HEALTH_PAUSE_FIRST_MS, WAKE_RETRY_MS } from "../../src/limits.ts";
-import { closed, HEALTHY, isProbeDue } from "../../src/upstream/health.ts";
+import { closed, HEALTHY, isProbeDue, probeFailed } from "../../src/upstream/health.ts";
 import { newPace } from "../../src/upstream/pace.ts";
 import { type Given, TurnDesk, type Wish } from "../../src/upstream/turn-desk.ts";
 
@@ -53,6 +53,25 @@ describe("a locked account", () => {
     if (second !== undefined) desk.giveBack(second, DUE + 2);
     expect(names(desk.pump(DUE + WAKE_RETRY_MS))).toEqual([]);
     expect(names(desk.pump(DUE + WAKE_RETRY_MS + 1))).toEqual([["a", true]]);
+  });
+
+  test("is tried by the others of a user before the one that it has refused, and by that one after them", () => {
+    const desk = lockedDesk("a", "b", "c");
+    const tried: string[] = [];
+    let now = DUE;
+    for (let n = 0; n < 5; n++) {
+      const [given] = desk.pump(now);
+      if (given === undefined) throw new Error("nobody probes");
+      const { requestId } = given.waiter;
+      tried.push(requestId);
+      desk.answered(given, now);
+      desk.refused(given.waiter, now);
+      desk.health.set("c", probeFailed(desk.healthOf("c"), "locked", now));
+      // As trackers do: they ask again with the time of their request.
+      desk.take(wish(requestId, { since: NOW + ["a", "b", "c"].indexOf(requestId) }), now + 1);
+      now = desk.healthOf("c").closure?.probeAt ?? now;
+    }
+    expect(tried).toEqual(["a", "b", "c", "a", "b"]);
   });
 
   test("that has refused the key since is not tried sooner for a submit that hands its turn back", () => {
