@@ -21,6 +21,14 @@ export function writeSection(title: string, body: string): void {
   writeFileSync(FILE, `${[head, ...sections].map((part) => part.trim()).join("\n\n")}\n`);
 }
 
+/** The rows of the section's table, below its columns; none where there is no such section. */
+export function rowsOf(title: string): string[][] {
+  const sections = existsSync(FILE) ? readFileSync(FILE, "utf8").split(/^(?=## )/m) : [];
+  const section = sections.find((each) => each.startsWith(`## ${title}\n`)) ?? "";
+  const rows = [...section.matchAll(/^\| (.*) \|$/gm)].map(([, row = ""]) => row.split(" | "));
+  return rows.slice(2);
+}
+
 /** How and where a figure came to be. */
 export function provenance(command: string): string {
   const day = new Date().toISOString().slice(0, 10);

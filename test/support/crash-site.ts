@@ -19,6 +19,8 @@ const ANSWER_WITHIN_MS = 60_000;
 const CALL_TIMEOUT_MS = 20_000;
 /** The first webhook after a kill, or a poll, tells each end. */
 const END_WITHIN_MS = 60_000;
+/** A call whose caller was killed may still come to something upstream; after so long it has not. */
+const CUT_OFF_CALL_MS = 5_000;
 /** A day that turns during a run rightly gives its places anew. */
 const RUN_MAX_MS = 300_000;
 const DAY_MS = 86_400_000;
@@ -192,11 +194,14 @@ export class CrashSite {
 
   async #endOf(team: CrashTeam, id: string): Promise<SeenRequest> {
     const giveUpAt = Date.now() + END_WITHIN_MS;
+    let unprovenSince: number | null = null;
     for (;;) {
       const seen = await this.#look(team, id);
       if (seen !== null) {
         if (seen.settled > 0 || Date.now() > giveUpAt) return seen;
-        if (seen.stage === "uncertain" && !(await this.sentUpstream()).has(id)) return seen;
+        const isUnproven = seen.stage === "uncertain" && !(await this.sentUpstream()).has(id);
+        unprovenSince = isUnproven ? (unprovenSince ?? Date.now()) : null;
+        if (unprovenSince !== null && Date.now() - unprovenSince > CUT_OFF_CALL_MS) return seen;
       } else if (Date.now() > giveUpAt) throw new Error(`request ${id} cannot be read`);
       await pause(250);
     }

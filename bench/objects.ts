@@ -1,0 +1,71 @@
+// `npm run bench:objects`: what one call of a Team, an account and a tracker costs in the runtime itself, SQLite and all. One
+// object takes one call after another, so this says how many it takes in a second. Prints a table and writes it to
+// docs/figures.md; the simulation's own copy of it is bench/service-times.ts.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { freePorts } from "../test/support/process.ts";
+import { startWorker } from "./dev-worker.ts";
+import { provenance, table, writeSection } from "./figures.ts";
+import type { Measured } from "./objects/index.ts";
+
+const { values } = parseArgs({ options: { calls: { type: "string", default: "1000" } } });
+const calls = Number(values.calls);
+const ROUNDS = 3;
+/** An account asks after slots that somebody waits for after a minute; its measurement has to be over by then. */
+const LINES = [100, 1_000, 3_000];
+const asked = [
+  { object: "team", calls, waiting: 0 },
+  ...LINES.map((waiting) => ({ object: "account", calls: Math.min(calls, 200), waiting })),
+  // The last one: it leaves a line behind.
+  { object: "tracker", calls, waiting: 0 },
+];
+
+const stateDir = mkdtempSync(join(tmpdir(), "sluice-objects-"));
+const [port = 0] = await freePorts(1);
+const worker = await startWorker("bench/objects/wrangler.toml", port, stateDir);
+try {
+  const rows: (string | number)[][] = [];
+  for (const each of asked) {
+    const rounds: Record<string, Measured>[] = [];
+    for (let n = 0; n < ROUNDS; n++) rounds.push(await measure(each));
+    for (const call of Object.keys(rounds[0] ?? {})) {
+      const ms = rounds.flatMap((found) => found[call] ?? []).map((found) => found.ms / found.calls);
+      const median = ms.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? 0;
+      const inLine = each.object === "account" ? each.waiting : "";
+      const row = [
+        `\`${call}\``,
+        inLine,
+        each.calls,
+        round(median),
+        Math.round(1_000 / median),
+        ms.map(round).join(", "),
+      ];
+      rows.push(row);
+      console.log(...row);
+    }
+  }
+  const columns = ["call", "submits in line", "calls", "ms each", "calls a second", "ms each, by round"];
+  const result = `${table(columns, rows)}
+
+Twenty calls at a time from a Worker in the same process, which therefore counts too. The team has four limits and twenty users;
+the account's slots are all taken, so each look at the line goes through all of it. \`tracker.start\` is the first step of as many
+different requests: their own rows, \`team.started\` and \`account.take\` are in it, and only the Team and the account are shared.`;
+  console.log(`\n${result}`);
+  writeSection("Calls of the objects", `${provenance(`npm run bench:objects -- --calls ${calls}`)}\n\n${result}`);
+} finally {
+  worker.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+async function measure({ object, calls: count, waiting }: (typeof asked)[number]): Promise<Record<string, Measured>> {
+  const answer = await fetch(`http://localhost:${port}/${object}?calls=${count}&waiting=${waiting}`);
+  if (!answer.ok) throw new Error(`${object} was answered ${answer.status}`);
+  return (await answer.json()) as Record<string, Measured>;
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,132 @@
+// Calls one object many times over and says how long that took: GET /{what}?calls=N&waiting=N. In the runtime itself, so that no
+// HTTP stands between. The clock stands still between calls and moves with each answer, which is all that is needed here.
+
+import type { Env } from "../../src/env.ts";
+import { trackerFor } from "../../src/requests/stub.ts";
+import type { StartInput } from "../../src/requests/types.ts";
+import { accountFor, type TurnWish, type UpstreamAccount } from "../../src/upstream/account.ts";
+import type { Given } from "../../src/upstream/turn-desk.ts";
+import { aStart } from "../../test/support/requests.ts";
+import { anEnd, TestTeam } from "../../test/support/team.ts";
+
+export { BucketSweeper, RequestTracker, Team, UpstreamAccount } from "../../src/index.ts";
+
+/** Calls under way at a time: the object always has the next one, and none of them waits for long. */
+const LANES = 20;
+/** Slots of this account (wrangler.toml): as many as turns that one which just woke gives at once. */
+const SLOTS = 5;
+const MODEL = "fal-ai/flux/schnell";
+/** What a team of some size has: money for all, requests and money for each of its users, some at a time. */
+const PLAN = {
+  limits: [
+    { name: "team-money", scope: "team", per: "usd", limit: "100000", window: "1mo" },
+    { name: "user-money", scope: "user", per: "usd", limit: "1000", window: "1d" },
+    { name: "user-requests", scope: "user", per: "request", limit: 100_000, window: "1h" },
+    { name: "user-at-a-time", scope: "user", per: "concurrent", limit: 100_000 },
+  ],
+} as const;
+const USERS = 20;
+
+/** What was measured: so many calls took so many ms. */
+export interface Measured {
+  calls: number;
+  ms: number;
+}
+
+type Wish = { calls: number; waiting: number };
+
+const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, Measured>>> = {
+  /** Every call of a request's life on its Team, in their order. */
+  async team(_env, { calls }) {
+    const team = await TestTeam.create(PLAN);
+    await team.stub.putPrices({ [MODEL]: { unit: "request", usd: "0.003" } }, { id: "key_bench", ip: null });
+    const planHash = await team.planHash();
+    const posts = await Promise.all(
+      Array.from({ length: calls }, (_, n) => team.post({ planHash, user: `user-${n % USERS}` })),
+    );
+    return {
+      "team.admit": await timed(posts, (post) => team.stub.admit(post)),
+      "team.started": await timed(posts, ({ requestId }) => team.stub.started(requestId)),
+      "team.settle": await timed(posts, ({ requestId }) => team.stub.settle(anEnd(requestId, "take"))),
+    };
+  },
+  /**
+   * What reaches an account whose slots are all taken, with `waiting` submits in line: one more of them, a reader's question for
+   * a place, the words that an answer is here and that a request has left. Nobody's turn comes meanwhile.
+   */
+  async account(env, { calls, waiting }) {
+    const account = env.UPSTREAM.getByName(`account:${crypto.randomUUID()}`);
+    const given = await fillSlots(env, account);
+    const [last = aWish(env, 0)] = await line(env, account, waiting);
+    const others = wishes(env, calls);
+    const questions = Array<string>(calls).fill(last.requestId);
+    return {
+      "account.placeOf": await timed(questions, (id) => account.placeOf(id)),
+      "account.heard": await timed(questions, () => account.heard(given, "ok")),
+      // It has no slot, so nobody else gets one.
+      "account.left": await timed(others, ({ requestId }) =>
+        account.left({ requestId, model: MODEL, ms: null, webhookDelayMs: null }),
+      ),
+      "account.take": await timed(others, (wish) => account.take(wish)),
+    };
+  },
+  /** A request's first step: its rows, its Team told, its place in the line. */
+  async tracker(env, { calls }) {
+    const team = await TestTeam.create(PLAN);
+    const starts: StartInput[] = Array.from({ length: calls }, () =>
+      aStart({ id: env.TRACKER.newUniqueId().toString(), team: team.id, admittedAt: Date.now() }),
+    );
+    await Promise.all(wishes(env, SLOTS).map((wish) => accountFor(env).take(wish)));
+    return { "tracker.start": await timed(starts, (start) => trackerFor(env, start.id).start(start)) };
+  },
+};
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    const measure = measures[pathname.slice(1)];
+    if (measure === undefined) return new Response(null, { status: 404 });
+    const wish = { calls: Number(searchParams.get("calls")), waiting: Number(searchParams.get("waiting")) };
+    return Response.json(await measure(env, wish));
+  },
+};
+
+/** Makes the calls, LANES at a time, and takes the time from the first one to the last answer. */
+async function timed<T>(inputs: readonly T[], call: (input: T) => Promise<unknown>): Promise<Measured> {
+  const left = inputs.values();
+  const lane = async () => {
+    for (const input of left) await call(input);
+  };
+  const from = Date.now();
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return { calls: inputs.length, ms: Date.now() - from };
+}
+
+function aWish(env: Env, n: number): TurnWish {
+  return {
+    ...{ kind: "submit", requestId: env.TRACKER.newUniqueId().toString(), effect: "submit" },
+    ...{ user: `team/user-${n % USERS}`, model: MODEL, since: Date.now(), connection: null },
+  };
+}
+
+function wishes(env: Env, count: number): TurnWish[] {
+  return Array.from({ length: count }, (_, n) => aWish(env, n));
+}
+
+/** Takes every slot. Answers one of the turns. */
+async function fillSlots(env: Env, account: DurableObjectStub<UpstreamAccount>): Promise<Given> {
+  let last: Given | null = null;
+  for (const wish of wishes(env, SLOTS)) {
+    const grant = await account.take(wish);
+    if (grant.granted) last = grant.given;
+  }
+  if (last === null) throw new Error("an account that nobody knew gives its turns at once");
+  return last;
+}
+
+/** Puts submits in line, and answers them. */
+async function line(env: Env, account: DurableObjectStub<UpstreamAccount>, waiting: number): Promise<TurnWish[]> {
+  const all = wishes(env, waiting);
+  await timed(all, (wish) => account.take(wish));
+  return all;
+}
