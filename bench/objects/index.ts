@@ -60,6 +60,8 @@ const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, 
     const [last = aWish(env, 0)] = await line(env, account, waiting);
     const others = wishes(env, calls);
     const questions = Array<string>(calls).fill(last.requestId);
+    // What the line has left to be done is over first.
+    await timed(questions, (id) => account.placeOf(id));
     return {
       "account.placeOf": await timed(questions, (id) => account.placeOf(id)),
       "account.heard": await timed(questions, () => account.heard(given, "ok")),

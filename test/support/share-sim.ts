@@ -94,6 +94,11 @@ export class SimulatedAccount {
     this.#desk = new TurnDesk(newPace(load.rps), load.slots);
   }
 
+  /** Calls that wait for their turn. */
+  get waiting(): number {
+    return this.#desk.queue.size;
+  }
+
   /** A request of this user comes then. */
   come(user: string, cameAt: number): void {
     const id = this.run.requests.length;
