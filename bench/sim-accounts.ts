@@ -27,7 +27,7 @@ export interface Outcome {
   p95Ms: number;
   /** Of each account, until the last one had ended. */
   endedPerS: number;
-  /** Work that came to the busiest Team and account, as a part of what they can do. */
+  /** Work of the busiest Team and account, as a part of what they can do while requests come; of those at once, until all ended. */
   teamBusy: number;
   accountBusy: number;
 }
@@ -36,6 +36,7 @@ export interface Outcome {
 export const COMING_MS = 2 * MINUTE_MS;
 const PATIENCE_MS = 60 * MINUTE_MS;
 const USERS_PER_TEAM = 20;
+/** Of each line: so many groups of readers, each at a time of its own. */
 const WATCHERS = 20;
 
 /** An object: one call after another. */
@@ -84,7 +85,7 @@ export function simulateWorld(world: World, coming: Coming, seed: number): Outco
     if (world.watched && server !== undefined) watch(agenda, account, server);
   }
   agenda.run(START_AT + PATIENCE_MS);
-  return outcomeOf(accounts, teams, objects);
+  return outcomeOf(accounts, teams, objects, "atOnce" in coming ? null : COMING_MS);
 }
 
 /** Through many doors at once: a millisecond apart. */
@@ -113,6 +114,7 @@ function outcomeOf(
   accounts: readonly SimulatedAccount[],
   teams: readonly Server[],
   objects: readonly Server[],
+  comingMs: number | null,
 ): Outcome {
   const requests = accounts.flatMap(({ run }) => run.requests);
   const took = requests
@@ -121,7 +123,8 @@ function outcomeOf(
   const at = (part: number) => took[Math.min(took.length - 1, Math.floor(part * took.length))] ?? 0;
   const lastEnd = requests.reduce((last, { endedAt }) => Math.max(last, endedAt ?? START_AT + PATIENCE_MS), 0);
   const ended = requests.filter(({ endedAt }) => endedAt !== null).length;
-  const busy = (servers: readonly Server[]) => Math.max(...servers.map(({ busyMs }) => busyMs)) / COMING_MS;
+  const spanMs = comingMs ?? lastEnd - START_AT;
+  const busy = (servers: readonly Server[]) => Math.max(...servers.map(({ busyMs }) => busyMs)) / spanMs;
   return {
     medianMs: at(0.5),
     p95Ms: at(0.95),

@@ -208,10 +208,9 @@ export class CrashSite {
   }
 
   async #look(team: CrashTeam, id: string): Promise<SeenRequest | null> {
-    const [request, timeline] = await Promise.all([
-      this.#call(team.key, `/v1/requests/${id}`),
-      this.#call(team.key, `/v1/requests/${id}/timeline`),
-    ]);
+    // In this order: a request whose timeline tells of its settling has ended when it is read.
+    const timeline = await this.#call(team.key, `/v1/requests/${id}/timeline`);
+    const request = await this.#call(team.key, `/v1/requests/${id}`);
     if (request.status !== 200 || timeline.status !== 200) return null;
     const { status, stage, created_at, cost } = JSON.parse(request.text) as RequestObject;
     const { data } = JSON.parse(timeline.text) as { data: { event: string }[] };
