@@ -8,7 +8,8 @@ const LONG = [
   ["bench:burst -- --shape equal", "three minutes for each shape (equal, half, lost)"],
   ["bench:crash -- --kills 10", "half a minute for each kill"],
   ["bench:mirror -- --rounds 3", "some minutes, and 2 GiB of disk"],
-  ["bench:sim", "some minutes of one processor; figures in docs/scale.md"],
+  ["bench:objects", "two minutes"],
+  ["bench:sim", "some minutes of one processor; docs/scale.svg and the tables of docs/scale.md"],
 ] as const;
 
 const missed: string[] = [];

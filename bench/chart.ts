@@ -21,6 +21,7 @@ export interface Chart {
 const [WIDTH, HEIGHT] = [880, 500];
 const PLOT = { left: 70, right: 650, top: 56, bottom: 436 };
 const LABEL_GAP = 18;
+const KNEE_GAP = 36;
 
 export function svgOf(chart: Chart): string {
   const [x0 = 0, x1 = 1] = [chart.xMarks[0], chart.xMarks.at(-1)];
@@ -43,22 +44,26 @@ ${text(PLOT.left, 46, chart.yTitle, "start", 'fill="#666"')}
 ${text((PLOT.left + PLOT.right) / 2, HEIGHT - 18, chart.xTitle, "middle", 'fill="#666"')}
 ${marks.join("\n")}
 <line x1="${PLOT.left}" x2="${PLOT.right}" y1="${PLOT.bottom}" y2="${PLOT.bottom}" stroke="#222"/>
-${chart.lines.map((line) => lineOf(line, left, top)).join("\n")}
+${chart.lines.map((line, n) => lineOf(line, n, left, top)).join("\n")}
 ${labels(chart.lines, top)}
 </svg>
 `;
 }
 
-function lineOf({ colour, points, knee }: Line, left: (x: number) => number, top: (y: number) => number): string {
+/** The text of each knee stands lower than the one before, so that knees may be near each other. */
+function lineOf(
+  { colour, points, knee }: Line,
+  n: number,
+  left: (x: number) => number,
+  top: (y: number) => number,
+): string {
   const path = points.map(({ x, y }) => `${px(left(x))},${px(top(y))}`).join(" ");
   const line = `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2.5" stroke-linejoin="round"/>`;
   if (knee === null) return line;
   const at = px(left(knee.x));
   return `${line}
 <line x1="${at}" x2="${at}" y1="${PLOT.top}" y2="${PLOT.bottom}" stroke="${colour}" stroke-dasharray="3 4"/>
-<text x="${at}" y="${PLOT.bottom - 6}" fill="${colour}" text-anchor="end" transform="rotate(-90 ${at} ${PLOT.bottom - 6}) translate(${
-    PLOT.bottom - PLOT.top - 8
-  } -5)">${escaped(knee.text)}</text>`;
+<text x="${at}" y="${PLOT.bottom - 6}" fill="${colour}" text-anchor="end" transform="rotate(-90 ${at} ${PLOT.bottom - 6}) translate(${PLOT.bottom - PLOT.top - 8 - KNEE_GAP * n} -5)">${escaped(knee.text)}</text>`;
 }
 
 /** Names beside the ends of the lines, pushed apart where they would lie on each other. */

@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { freePorts } from "../test/support/process.ts";
-import { startWorker } from "./dev-worker.ts";
 import { provenance, table, writeSection } from "./figures.ts";
+import { median } from "./numbers.ts";
 import type { Measured } from "./objects/index.ts";
+import { startYardstick } from "./yardstick.ts";
 
 const { values } = parseArgs({ options: { calls: { type: "string", default: "1000" } } });
 const calls = Number(values.calls);
@@ -25,7 +26,7 @@ const asked = [
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-objects-"));
 const [port = 0] = await freePorts(1);
-const worker = await startWorker("bench/objects/wrangler.toml", port, stateDir);
+const worker = await startYardstick("bench/objects/wrangler.toml", port, stateDir);
 try {
   const rows: (string | number)[][] = [];
   for (const each of asked) {
@@ -33,14 +34,14 @@ try {
     for (let n = 0; n < ROUNDS; n++) rounds.push(await measure(each));
     for (const call of Object.keys(rounds[0] ?? {})) {
       const ms = rounds.flatMap((found) => found[call] ?? []).map((found) => found.ms / found.calls);
-      const median = ms.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? 0;
+      const middle = median(ms);
       const inLine = each.object === "account" ? each.waiting : "";
       const row = [
         `\`${call}\``,
         inLine,
         each.calls,
-        round(median),
-        Math.round(1_000 / median),
+        round(middle),
+        Math.round(1_000 / middle),
         ms.map(round).join(", "),
       ];
       rows.push(row);
@@ -61,7 +62,7 @@ different requests: their own rows, \`team.started\` and \`account.take\` are in
 }
 
 async function measure({ object, calls: count, waiting }: (typeof asked)[number]): Promise<Record<string, Measured>> {
-  const answer = await fetch(`http://localhost:${port}/${object}?calls=${count}&waiting=${waiting}`);
+  const answer = await fetch(`${worker.url}/${object}?calls=${count}&waiting=${waiting}`);
   if (!answer.ok) throw new Error(`${object} was answered ${answer.status}`);
   return (await answer.json()) as Record<string, Measured>;
 }

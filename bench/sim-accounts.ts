@@ -6,6 +6,7 @@ import { MINUTE_MS, PLACE_REREAD_MS, SECOND_MS } from "../src/limits.ts";
 import { Agenda } from "../test/support/agenda.ts";
 import { chanceOf } from "../test/support/process.ts";
 import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/support/share-sim.ts";
+import { median, quantile } from "./numbers.ts";
 import { accountMs, TEAM_MS } from "./service-times.ts";
 
 export interface World {
@@ -117,17 +118,14 @@ function outcomeOf(
   comingMs: number | null,
 ): Outcome {
   const requests = accounts.flatMap(({ run }) => run.requests);
-  const took = requests
-    .map(({ cameAt, endedAt }) => (endedAt === null ? Number.POSITIVE_INFINITY : endedAt - cameAt))
-    .sort((a, b) => a - b);
-  const at = (part: number) => took[Math.min(took.length - 1, Math.floor(part * took.length))] ?? 0;
+  const took = requests.map(({ cameAt, endedAt }) => (endedAt === null ? Number.POSITIVE_INFINITY : endedAt - cameAt));
   const lastEnd = requests.reduce((last, { endedAt }) => Math.max(last, endedAt ?? START_AT + PATIENCE_MS), 0);
   const ended = requests.filter(({ endedAt }) => endedAt !== null).length;
   const spanMs = comingMs ?? lastEnd - START_AT;
   const busy = (servers: readonly Server[]) => Math.max(...servers.map(({ busyMs }) => busyMs)) / spanMs;
   return {
-    medianMs: at(0.5),
-    p95Ms: at(0.95),
+    medianMs: median(took),
+    p95Ms: quantile(took, 0.95),
     endedPerS: ended / accounts.length / ((lastEnd - START_AT) / SECOND_MS),
     teamBusy: busy(teams),
     accountBusy: busy(objects),
