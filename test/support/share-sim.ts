@@ -125,7 +125,9 @@ export class SimulatedAccount {
 
   #go(given: readonly Given[]): void {
     for (const each of given) {
-      this.#agenda.add(each.turn.at + Math.min(GRANT_USE_MS, this.#stallMs(each.turn.at)), (at) => this.#leave(each, at));
+      this.#agenda.add(each.turn.at + Math.min(GRANT_USE_MS, this.#stallMs(each.turn.at)), (at) =>
+        this.#leave(each, at),
+      );
     }
   }
 
