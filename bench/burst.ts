@@ -13,8 +13,9 @@ const SHAPES = {
   equal: { title: "Burst, 20 users", sizes: Array<number>(20).fill(50), prompt: "a cat" },
   half: { title: "Burst, one user owns half", sizes: [500, ...Array<number>(10).fill(50)], prompt: "a cat" },
   lost: { title: "Burst, webhooks lost", sizes: Array<number>(20).fill(50), prompt: "a cat sandbox:webhook-lost" },
+  // No burst: what a long run costs of upstream where no webhook comes.
+  long: { title: "Runs of 30 s, webhooks lost", sizes: Array<number>(20).fill(1), prompt: "a cat sandbox:webhook-lost" },
 } as const;
-const RUN_MS = 2_000;
 const QUEUE_MS = 100;
 const PATIENCE_MS = 600_000;
 /**
@@ -40,6 +41,7 @@ if (!Object.hasOwn(SHAPES, values.shape)) {
   process.exit(2);
 }
 const { title, prompt, ...shape } = SHAPES[values.shape as keyof typeof SHAPES];
+const runMs = values.shape === "long" ? 30_000 : 2_000;
 const sizes = shape.sizes.map((count) => Math.max(1, Math.round(count * part)));
 
 interface Calls {
@@ -71,7 +73,7 @@ const running = await launch(
   () => undefined,
 );
 try {
-  await sandbox(running, "PATCH", "settings", { run_ms: { image: RUN_MS }, queue_ms: { image: QUEUE_MS } });
+  await sandbox(running, "PATCH", "settings", { run_ms: { image: runMs }, queue_ms: { image: QUEUE_MS } });
   // The first of an account proves fal's user and costs a call more.
   await post(running, "first", "a cat");
   await eventually("the first end", PATIENCE_MS, () => noneOpen(running));
@@ -113,7 +115,7 @@ function report(ended: readonly Ended[], postedS: number, calls: number, seen: C
   const allS = lasts.at(-1) ?? 0;
   const round = (value: number) => Math.round(value * 100) / 100;
   const completed = ended.filter(({ status }) => status === "COMPLETED").length;
-  const fairS = (11 * 50 * part) / (10 / 1.05) + (RUN_MS + QUEUE_MS) / 1_000;
+  const fairS = (11 * 50 * part) / (10 / 1.05) + (runMs + QUEUE_MS) / 1_000;
   const rows: (string | number)[][] = [
     ["completed", `${completed} of ${ended.length}`],
     ["all were posted after, s", round(postedS)],
