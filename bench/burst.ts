@@ -14,7 +14,11 @@ const SHAPES = {
   half: { title: "Burst, one user owns half", sizes: [500, ...Array<number>(10).fill(50)], prompt: "a cat" },
   lost: { title: "Burst, webhooks lost", sizes: Array<number>(20).fill(50), prompt: "a cat sandbox:webhook-lost" },
   // No burst: what a long run costs of upstream where no webhook comes.
-  long: { title: "Runs of 30 s, webhooks lost", sizes: Array<number>(20).fill(1), prompt: "a cat sandbox:webhook-lost" },
+  long: {
+    title: "Runs of 30 s, webhooks lost",
+    sizes: Array<number>(20).fill(1),
+    prompt: "a cat sandbox:webhook-lost",
+  },
 } as const;
 const QUEUE_MS = 100;
 const PATIENCE_MS = 600_000;
