@@ -44,16 +44,23 @@ ${text(PLOT.left, 46, chart.yTitle, "start", 'fill="#666"')}
 ${text((PLOT.left + PLOT.right) / 2, HEIGHT - 18, chart.xTitle, "middle", 'fill="#666"')}
 ${marks.join("\n")}
 <line x1="${PLOT.left}" x2="${PLOT.right}" y1="${PLOT.bottom}" y2="${PLOT.bottom}" stroke="#222"/>
-${chart.lines.map((line, n) => lineOf(line, n, left, top)).join("\n")}
+${chart.lines.map((line, n) => lineOf(line, near(chart.lines.slice(0, n), line, left), left, top)).join("\n")}
 ${labels(chart.lines, top)}
 </svg>
 `;
 }
 
-/** The text of each knee stands lower than the one before, so that knees may be near each other. */
+/** How many of the lines before bend so near to this one that their texts would lie on each other. */
+function near(before: readonly Line[], { knee }: Line, left: (x: number) => number): number {
+  if (knee === null) return 0;
+  return before.filter((other) => other.knee !== null && Math.abs(left(other.knee.x) - left(knee.x)) < LABEL_GAP)
+    .length;
+}
+
+/** The text of its knee stands as many steps lower. */
 function lineOf(
   { colour, points, knee }: Line,
-  n: number,
+  steps: number,
   left: (x: number) => number,
   top: (y: number) => number,
 ): string {
@@ -63,7 +70,7 @@ function lineOf(
   const at = px(left(knee.x));
   return `${line}
 <line x1="${at}" x2="${at}" y1="${PLOT.top}" y2="${PLOT.bottom}" stroke="${colour}" stroke-dasharray="3 4"/>
-<text x="${at}" y="${PLOT.bottom - 6}" fill="${colour}" text-anchor="end" transform="rotate(-90 ${at} ${PLOT.bottom - 6}) translate(${PLOT.bottom - PLOT.top - 8 - KNEE_GAP * n} -5)">${escaped(knee.text)}</text>`;
+<text x="${at}" y="${PLOT.bottom - 6}" fill="${colour}" text-anchor="end" transform="rotate(-90 ${at} ${PLOT.bottom - 6}) translate(${PLOT.bottom - PLOT.top - 8 - KNEE_GAP * steps} -5)">${escaped(knee.text)}</text>`;
 }
 
 /** Names beside the ends of the lines, pushed apart where they would lie on each other. */

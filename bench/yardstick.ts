@@ -27,11 +27,17 @@ export async function startYardstick(
     { stdio: "ignore", env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" } },
   );
   const url = `http://localhost:${port}`;
-  await eventually(`${config} answers`, READY_MS, async () => {
+  const answers = async () => {
     return fetch(`${url}/nothing`).then(
       () => true,
       () => null,
     );
-  });
+  };
+  try {
+    await eventually(`${config} answers`, READY_MS, answers);
+  } catch (fault) {
+    child.kill("SIGTERM");
+    throw fault;
+  }
   return { url, stop: () => void child.kill("SIGTERM") };
 }

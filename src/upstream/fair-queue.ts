@@ -153,8 +153,9 @@ export class FairQueue {
     let bestTurns = Number.POSITIVE_INFINITY;
     for (const [user, line] of this.#line(kind)) {
       const turns = this.#turnsOf.get(user) ?? this.#level;
+      if (turns > bestTurns) continue;
       const head = line.find(admissible);
-      if (head === undefined || turns > bestTurns) continue;
+      if (head === undefined) continue;
       if (turns === bestTurns && best !== undefined && head.since >= best.since) continue;
       best = head;
       bestTurns = turns;

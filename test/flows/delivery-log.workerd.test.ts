@@ -126,8 +126,8 @@ it.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
       expect(sent?.body, road).toBe(heard?.body);
       expect(line, road).toMatchObject({ state, attempts: 1 });
       const known = { state, attempts: 1, last_status: expected.status, last_category: expected.category };
-      const [newest] = await linesAt("/v1/deliveries");
-      expect(newest, road).toMatchObject({ id, ...known });
+      // Two of one moment stand in either order.
+      expect(await linesAt("/v1/deliveries"), road).toContainEqual(expect.objectContaining({ id, ...known }));
       if (line.endpoint === null) continue;
       expect(await linesAt(`/v1/webhooks/${line.endpoint}/deliveries`), road).toMatchObject([{ id, ...known }]);
       await scene.team.send("DELETE", `/v1/webhooks/${line.endpoint}`);
