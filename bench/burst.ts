@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { children, eventually, freePorts } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 
 const SHAPES = {
@@ -60,13 +60,7 @@ interface Ended {
   endS: number;
 }
 
-// wrangler's processes are groups of their own, which Ctrl-C does not reach.
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    for (const { pid } of children()) process.kill(pid, "SIGKILL");
-    process.exit(1);
-  });
-}
+endChildrenOnSignal();
 
 // In memory where there is such a place: each post is a dozen commits, and one disk would be what is measured.
 const MEMORY = "/dev/shm";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { children, eventually, freePorts, pause, runtimesOf } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts, pause, runtimesOf } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import type { Count, Tally } from "./metered/tally.ts";
 import * as price from "./prices.ts";
@@ -35,13 +35,7 @@ interface Reading extends Tally {
   cpuMs: number;
 }
 
-// wrangler's processes are groups of their own, which Ctrl-C does not reach.
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    for (const { pid } of children()) process.kill(pid, "SIGKILL");
-    process.exit(1);
-  });
-}
+endChildrenOnSignal();
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-cost-"));
 const [port = 0, sandboxPort = 0] = await freePorts(2);

@@ -7,7 +7,7 @@ import { crashAccount, POSTS_PER_KILL, RPS, SLOTS } from "../test/support/accoun
 import { judgeAccount } from "../test/support/account-verdict.ts";
 import { crashUnderLimits, PLACES } from "../test/support/limit-crash.ts";
 import { judge, type SeenTeam, strays, type Verdict } from "../test/support/limit-verdict.ts";
-import { children } from "../test/support/process.ts";
+import { endChildrenOnSignal } from "../test/support/process.ts";
 import { provenance, rowsOf, table, writeSection } from "./figures.ts";
 
 const { values } = parseArgs({
@@ -22,13 +22,7 @@ const { values } = parseArgs({
 });
 const [kills, firstSeed] = [whole("kills"), whole("seed")];
 
-// wrangler's processes are groups of their own, which Ctrl-C does not reach.
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    for (const { pid } of children()) process.kill(pid, "SIGKILL");
-    process.exit(1);
-  });
-}
+endChildrenOnSignal();
 
 /** What one seed showed: cells of its row, and the sentences under each kind of fault. */
 interface SeedRun {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { children, eventually, freePorts, runtimesOf } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts, runtimesOf } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 import { startYardstick } from "./yardstick.ts";
@@ -34,13 +34,7 @@ interface Copy {
 }
 const SAMPLE_MS = 50;
 
-// wrangler's processes are groups of their own, which Ctrl-C does not reach.
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    for (const { pid } of children()) process.kill(pid, "SIGKILL");
-    process.exit(1);
-  });
-}
+endChildrenOnSignal();
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-mirror-"));
 const [port = 0, sandboxPort = 0, barePort = 0] = await freePorts(3);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { freePorts } from "../test/support/process.ts";
+import { endChildrenOnSignal, freePorts } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 import type { Measured } from "./objects/index.ts";
@@ -24,6 +24,7 @@ const asked = [
   { object: "tracker", calls, waiting: 0 },
 ];
 
+endChildrenOnSignal();
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-objects-"));
 const [port = 0] = await freePorts(1);
 const worker = await startYardstick("bench/objects/wrangler.toml", port, stateDir);

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { children, eventually, freePorts, pause } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts, pause } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median, quantile } from "./numbers.ts";
 import { startQuickUpstream } from "./quick-upstream.ts";
@@ -44,13 +44,7 @@ interface Call {
   body?: string;
 }
 
-// wrangler's processes are groups of their own, which Ctrl-C does not reach.
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    for (const { pid } of children()) process.kill(pid, "SIGKILL");
-    process.exit(1);
-  });
-}
+endChildrenOnSignal();
 
 const agent = new Agent({ keepAlive: true, maxSockets: READERS });
 const folder = mkdtempSync(join(tmpdir(), "sluice-overhead-"));

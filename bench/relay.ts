@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { eventually, freePorts } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts } from "../test/support/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { quantile } from "./numbers.ts";
 
@@ -37,6 +37,8 @@ const bad = await listening(hangingPort, (_id, response) => {
     hanging -= 1;
   });
 });
+
+endChildrenOnSignal();
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-relay-"));
 let running: Running | null = null;
 try {

@@ -35,6 +35,16 @@ export function children(of = process.pid, all = processes()): Child[] {
   return all.filter(({ parent }) => parent === of).flatMap((child) => [child, ...children(child.pid, all)]);
 }
 
+/** Ends every child with this process: wrangler's are groups of their own, which Ctrl-C does not reach. */
+export function endChildrenOnSignal(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      for (const { pid } of children()) process.kill(pid, "SIGKILL");
+      process.exit(1);
+    });
+  }
+}
+
 export function isRunning(pid: number): boolean {
   return processes().some((each) => each.pid === pid);
 }
