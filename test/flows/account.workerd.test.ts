@@ -107,6 +107,11 @@ describe("what was learned of a model", () => {
     const startsAt = new Date(Date.now() + 30 * SECOND_MS).toISOString();
     expect(held).toMatchObject({ stage: "held", queue_position: 1, typical_duration: { ...typical, samples: 4 } });
     expect(held.waiting).toMatchObject({ reason: "upstream_paused", why: "rate_limited", starts_at: startsAt });
+    const seen = await accountView();
+    expect(seen.waiting_by_user).toEqual([{ user: expect.stringContaining("/"), calls: 1 }]);
+    expect(seen.typical_durations).toEqual([{ model: "fal-ai/flux/schnell", ...typical, samples: 4 }]);
+    expect(seen.webhooks).toEqual({ state: "arriving", last_delay_s: expect.any(Number) });
+    expect(seen.webhooks.last_delay_s).toBeGreaterThanOrEqual(0);
     await passTime(31 * SECOND_MS);
     expect((await runToEnd(team, held.id)).status).toBe("COMPLETED");
   });

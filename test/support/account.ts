@@ -14,6 +14,8 @@ export interface AccountView {
   slots: { used: number; limit: number };
   waiting: { submit: number; status: number };
   waiting_by_user: { user: string; calls: number }[];
+  webhooks: { state: string; last_delay_s: number | null };
+  typical_durations: { model: string; p50_s: number; p95_s: number; samples: number }[];
 }
 
 export async function accountView(): Promise<AccountView> {
