@@ -1,13 +1,13 @@
 // Calls one object many times over and says how long that took: GET /{what}?calls=N&waiting=N. In the runtime itself, so that no
 // HTTP stands between. The clock stands still between calls and moves with each answer, which is all that is needed here.
 
-import type { Env } from "../../src/env.ts";
-import { trackerFor } from "../../src/requests/stub.ts";
-import type { StartInput } from "../../src/requests/types.ts";
+import type { Env } from "../../src/platform/config.ts";
+import { trackerFor } from "../../src/platform/tracker-stub.ts";
+import type { StartInput } from "../../src/requests/machine/types.ts";
 import { accountFor, type TurnWish, type UpstreamAccount } from "../../src/upstream/account.ts";
-import type { Given } from "../../src/upstream/turn-desk.ts";
-import { aStart } from "../../test/support/requests.ts";
-import { anEnd, TestTeam } from "../../test/support/team.ts";
+import type { Given } from "../../src/upstream/scheduler.ts";
+import { aStart } from "../../test/harness/requests.ts";
+import { anEnd, TestTeam } from "../../test/harness/team.ts";
 
 export { BucketSweeper, RequestTracker, Team, UpstreamAccount } from "../../src/index.ts";
 

@@ -2,15 +2,20 @@
 // sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
 // Knows no Hono. Imports access, uploads' own.
 
-import { askTeam } from "../access/team.ts";
-import type { Refused } from "../access/types.ts";
-import { GONE } from "../access/upload-rules.ts";
-import type { Upload, UploadPart } from "../access/upload-store.ts";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { UPLOAD_PART_BYTES, UPLOAD_PART_MIN_BYTES, UPLOAD_PARTS_MAX, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
-import type { UploadAddress } from "../mirror/input-urls.ts";
-import { bodyChunks, type Chunks } from "./chunks.ts";
+import type { Refused } from "../contracts/team-access.ts";
+import { bodyChunks, type Chunks } from "../files/chunks.ts";
+import type { UploadAddress } from "../files/input-urls.ts";
+import type { Env } from "../platform/config.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import {
+  UPLOAD_PART_BYTES,
+  UPLOAD_PART_MIN_BYTES,
+  UPLOAD_PARTS_MAX,
+  UPLOAD_PUT_MAX_BYTES,
+} from "../platform/limits.ts";
+import { askTeam } from "../team/team.ts";
+import { GONE } from "../team/uploads/upload-rules.ts";
+import type { Upload, UploadPart } from "../team/uploads/upload-store.ts";
 import { BROKEN, finished, type ReceiveAnswer, tried, withType } from "./receive.ts";
 import { storePart } from "./store.ts";
 

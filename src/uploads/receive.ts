@@ -2,18 +2,18 @@
 // reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
 // Knows no Hono. Imports access, mirror, uploads' own.
 
-import { askTeam } from "../access/team.ts";
-import type { Refused } from "../access/types.ts";
-import { typeFault } from "../access/upload-rules.ts";
-import type { Upload } from "../access/upload-store.ts";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { FILE_SNIFF_BYTES, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
-import { faultName, logEvent } from "../log.ts";
-import { hashStored } from "../mirror/hash.ts";
-import type { UploadAddress } from "../mirror/input-urls.ts";
-import { uploadedType } from "../mirror/upload-type.ts";
-import { bodyChunks, type Chunks, withHead } from "./chunks.ts";
+import type { Refused } from "../contracts/team-access.ts";
+import { bodyChunks, type Chunks, withHead } from "../files/chunks.ts";
+import { hashStored } from "../files/digest.ts";
+import type { UploadAddress } from "../files/input-urls.ts";
+import { uploadedType } from "../files/upload-type.ts";
+import type { Env } from "../platform/config.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { FILE_SNIFF_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
+import { faultName, logEvent } from "../platform/log.ts";
+import { askTeam } from "../team/team.ts";
+import { typeFault } from "../team/uploads/upload-rules.ts";
+import type { Upload } from "../team/uploads/upload-store.ts";
 import { formFile } from "./form.ts";
 import { digestOf, storeKnown, storeUnknown } from "./store.ts";
 

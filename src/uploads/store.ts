@@ -1,10 +1,10 @@
 // Bytes of an upload into R2 in one pass, never more than a chunk (known length) or a part (unknown length) in memory. What
 // does not come whole is never visible. Imports net/buffers, mirror's types, ids, limits.
 
-import { hex } from "../ids.ts";
-import { UPLOAD_PART_MIN_BYTES } from "../limits.ts";
-import { acquireInbound } from "../net/buffers.ts";
-import type { Chunks } from "./chunks.ts";
+import type { Chunks } from "../files/chunks.ts";
+import { acquireInbound } from "../net/byte-budget.ts";
+import { hex } from "../platform/ids.ts";
+import { UPLOAD_PART_MIN_BYTES } from "../platform/limits.ts";
 
 /** `broken`: the sender stopped, or sent another number of bytes than it said. A fault of R2's is thrown. */
 export type StoreOutcome =

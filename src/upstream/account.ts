@@ -1,22 +1,28 @@
 // The UpstreamAccount Durable Object: one per Maton account, since Maton's 10 calls a second are per account. It gives turns,
 // holds the connection, fal's keys, the pinned webhook users and what it learned of models. A thin shell over
-// account-turns.ts, key-set.ts, durations.ts and account-store.ts.
+// grants.ts, key-set.ts, durations.ts and account-store.ts.
 
 import { DurableObject } from "cloudflare:workers";
-import { type Config, type Env, requireConfig } from "../env.ts";
-import { DURATIONS_SHOWN_MAX, LIST_LIMIT_MAX, LOOKUP_FIRST_RETRY_MS, LOOKUP_RETRY_MS, SECOND_MS } from "../limits.ts";
-import { logEvent } from "../log.ts";
-import type { RequestError, RequestState } from "../requests/types.ts";
+import { type Durations, durationsOf, withDuration } from "../models/durations.ts";
+import { type Config, type Env, requireConfig } from "../platform/config.ts";
+import {
+  DURATIONS_SHOWN_MAX,
+  LIST_LIMIT_MAX,
+  LOOKUP_FIRST_RETRY_MS,
+  LOOKUP_RETRY_MS,
+  SECOND_MS,
+} from "../platform/limits.ts";
+import { logEvent } from "../platform/log.ts";
+import type { RequestError, RequestState } from "../requests/machine/types.ts";
 import { AccountStore } from "./account-store.ts";
-import { AccountTurns, type CallSign, type LastFailure, notAfter } from "./account-turns.ts";
-import { createUpstreamClient } from "./client.ts";
-import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
-import { type Durations, durationsOf, withDuration } from "./durations.ts";
+import { connectionMissing } from "./client/classify.ts";
+import { createUpstreamClient } from "./client/client.ts";
+import type { ConnectionTurn, ConnectionWish } from "./client/connections.ts";
 import type { QueuedKind } from "./fair-queue.ts";
+import { AccountTurns, type CallSign, type LastFailure, notAfter } from "./grants.ts";
 import type { Closure } from "./health.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
-import type { Given, Pause, Place } from "./turn-desk.ts";
-import { connectionMissing } from "./words.ts";
+import type { Given, Pause, Place } from "./scheduler.ts";
 
 /** A call that wants a turn. `since` (epoch ms) orders it among its user's calls of the kind. */
 export interface TurnWish {

@@ -2,7 +2,7 @@
 // do not stand behind one of a thousand. A deterministic structure in memory; the account keeps the rows.
 // Pure: the clock is a parameter. Imports limits.
 
-import { OVERDUE_MS } from "../limits.ts";
+import { OVERDUE_MS } from "../platform/limits.ts";
 
 /** In the order in which they are served while nothing of a later kind is overdue. */
 export const QUEUED_KINDS = ["submit", "cancel", "result", "status"] as const;

@@ -1,7 +1,7 @@
 // Whether a connection can be used: closed on a clear no and on a run of failures, for growing pauses, until a probe opens it.
 // Pure: the clock is a parameter, a health is a value. Imports limits.
 
-import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_FIRST_MS, HEALTH_PAUSE_MAX_MS } from "../limits.ts";
+import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_FIRST_MS, HEALTH_PAUSE_MAX_MS } from "../platform/limits.ts";
 
 /** Why nothing leaves. `locked`: fal takes no submits, while reads still work; the others stop every call. */
 export type PauseReason = "locked" | "key_refused" | "failing";

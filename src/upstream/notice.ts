@@ -1,11 +1,11 @@
 // What the operator and the teams that wait are told of a closed connection: one owed event, kept until it was taken or given
 // up on. A newer one takes the place of an older one: only the present state is news. Imports relay, env (types), limits.
 
-import type { Config, Env } from "../env.ts";
-import { newId } from "../ids.ts";
-import { NOTICE_RETRY_MS } from "../limits.ts";
-import { logEvent } from "../log.ts";
-import { type OperatorEvent, tellOperator } from "../relay/operator.ts";
+import type { Config, Env } from "../platform/config.ts";
+import { newId } from "../platform/ids.ts";
+import { NOTICE_RETRY_MS } from "../platform/limits.ts";
+import { logEvent } from "../platform/log.ts";
+import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
 import type { Closure } from "./health.ts";
 
 export interface Notice extends OperatorEvent {
