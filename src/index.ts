@@ -1,8 +1,8 @@
 // The Worker's entry: the fetch handler, the daily call, and the Durable Object classes, nothing else.
 
 import { createApp } from "./app.ts";
-import { sweeperFor } from "./files/sweeper.ts";
-import type { Env } from "./platform/config.ts";
+import type { Env } from "./platform/bindings.ts";
+import { sweeperFor } from "./platform/stubs.ts";
 
 export { BucketSweeper } from "./files/sweeper.ts";
 export { RequestTracker } from "./requests/engine/tracker.ts";

@@ -2,7 +2,7 @@
 // operation counted on its way through. GET /_meter tells the counts.
 
 import sluice, * as objects from "../../src/index.ts";
-import type { Env } from "../../src/platform/config.ts";
+import type { Env } from "../../src/platform/bindings.ts";
 import { type Count, emptyTally, type Tally } from "./tally.ts";
 
 const tally: Tally = emptyTally();

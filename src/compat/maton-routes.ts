@@ -9,7 +9,7 @@ import { defineRoute, type Route } from "../http/route.ts";
 import { askConnections } from "../http/routes/access/connection-access.ts";
 import { refusal } from "../platform/errors.ts";
 import { printTree } from "../platform/json.ts";
-import { askTeam } from "../team/team.ts";
+import { askTeam } from "../platform/stubs.ts";
 import { textAt } from "../upstream/client/classify.ts";
 import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/client/connections.ts";
 import { queueRoutes } from "./queue-routes.ts";

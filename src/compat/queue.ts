@@ -5,7 +5,7 @@ import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
 import { noSuchRequest as whyNoRequest } from "../http/no-such-request.ts";
 import { SSE_COMMENT_MS } from "../platform/limits.ts";
-import { askTracker } from "../platform/tracker-stub.ts";
+import { askTracker } from "../platform/stubs.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { changes, type Watched } from "../requests/service/watch.ts";
 import { endOf, newsOf } from "./holds.ts";
@@ -71,7 +71,7 @@ async function find(
   { app, id }: Named,
 ): Promise<{ view: RequestView; watched: Watched } | null> {
   const viewer = viewerOf(caller);
-  const view = (await askTracker(env, id, (tracker) => tracker.read(viewer))) as RequestView | null;
+  const view = await askTracker(env, id, (tracker) => tracker.read(viewer));
   return view !== null && isOfApp(view.state, app) ? { view, watched: { env, id, viewer } } : null;
 }
 

@@ -3,9 +3,10 @@
 
 import { dataUriBytes, readDataUri } from "../files/data-uri.ts";
 import { outputKey } from "../files/keys.ts";
+import type { RequestFile } from "../files/request-file.ts";
 import type { Config } from "../platform/config.ts";
 import { ERRORS } from "../platform/errors.ts";
-import type { RequestFile, RequestState, RequestView } from "../requests/machine/types.ts";
+import type { RequestState, RequestView } from "../requests/machine/types.ts";
 import { type Failure, failureOf } from "../requests/view/fal-failure.ts";
 import { outputText } from "../requests/view/serialize.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";

@@ -2,8 +2,8 @@
 // Types only; imports types.
 
 import type { ListPosition } from "../team/request-index.ts";
+import type { DeliverAnswer } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
-import type { DeliverAnswer } from "../webhooks/send.ts";
 import type { Refused } from "./team-access.ts";
 import type { Actor, TeamEvent } from "./team-admin.ts";
 

@@ -4,7 +4,6 @@
 
 import { sha256Hex } from "../platform/ids.ts";
 import { FILE_COPY_TIMEOUT_MS, FILE_ONE_PASS_MAX_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
-import type { StoredFile } from "../requests/machine/types.ts";
 import { dataUriBytes, readDataUri } from "./data-uri.ts";
 import { Digest, type Feed, SliceFeed, withinTime } from "./feed.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
@@ -21,6 +20,7 @@ import {
   type Target,
 } from "./parts.ts";
 import { BROKE_OFF, pour } from "./pump.ts";
+import type { StoredFile } from "./request-file.ts";
 import { type Opened, openSource } from "./source.ts";
 
 export interface UrlCopy extends Target {

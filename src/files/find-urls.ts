@@ -2,9 +2,9 @@
 // Pure; imports json, data-uri and types. The whole tree is walked: fal's models name their files as they like.
 
 import { isRawNumber, type JsonPath, type JsonTree } from "../platform/json.ts";
-import type { FileSource } from "../requests/machine/types.ts";
 import { readDataUri } from "./data-uri.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
+import type { FileSource } from "./request-file.ts";
 
 /** Every place of the output where a file stands, by the file's number. */
 export interface FilePlace {

@@ -4,10 +4,10 @@
 
 import { acquire } from "../net/byte-budget.ts";
 import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
-import type { StoredFile } from "../requests/machine/types.ts";
 import { Digest, type Feed, withinTime } from "./feed.ts";
 import type { Upload, UploadLog } from "./multipart-uploads.ts";
 import { BROKE_OFF, pour } from "./pump.ts";
+import type { StoredFile } from "./request-file.ts";
 
 /**
  * `paused`: a part boundary was reached after this try's turn; the next try goes on there. `later` may be tried again (`ours`:

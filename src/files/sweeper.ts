@@ -3,7 +3,8 @@
 // Knows teams only through env's binding; deletes nothing that is younger than a day or that it cannot name.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../platform/config.ts";
+import type { SweeperContract, SweepReport } from "../contracts/sweeper.ts";
+import type { Env } from "../platform/bindings.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import {
   ALARM_BUDGET_MS,
@@ -14,24 +15,9 @@ import {
   SWEEP_RETRY_MS,
 } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { askAgain } from "../platform/stubs.ts";
+import { askTeam } from "../platform/stubs.ts";
 import { purgePrefixes } from "./delete-prefix.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./keys.ts";
-
-/** What a sweep has found so far. Times are epoch milliseconds. */
-export interface SweepReport {
-  startedAt: number;
-  finishedAt: number | null;
-  listed: number;
-  /** Somebody's. */
-  known: number;
-  /** Not asked about: it may belong to something that is being made. */
-  young: number;
-  /** Not spelled like anything of ours: left alone. */
-  foreign: number;
-  deleted: number;
-  deletedBytes: number;
-}
 
 /** Where it goes on: which root, and after which key. */
 interface Sweep extends SweepReport {
@@ -39,13 +25,9 @@ interface Sweep extends SweepReport {
   after: string | null;
 }
 
-export function sweeperFor(env: Pick<Env, "SWEEPER">): DurableObjectStub<BucketSweeper> {
-  return env.SWEEPER.getByName("bucket");
-}
-
 const STATE = "sweep";
 
-export class BucketSweeper extends DurableObject<Env> {
+export class BucketSweeper extends DurableObject<Env> implements SweeperContract {
   /** Begins a sweep, unless one is under way. */
   async begin(): Promise<SweepReport> {
     const before = await this.#read();
@@ -125,10 +107,7 @@ export class BucketSweeper extends DurableObject<Env> {
       const ids = (root: string) => [...new Set(its.filter((key) => key.startsWith(root)).map(ownerId))];
       const uploads = ids("uploads/");
       const requests = [...ids("outputs/"), ...ids("texts/")];
-      const asked = await askAgain(
-        () => this.env.TEAM.getByName(team),
-        (stub) => stub.knownOf({ requests, uploads }),
-      );
+      const asked = await askTeam(this.env, team, (stub) => stub.knownOf({ requests, uploads }));
       const owners = new Set([...asked.requests, ...asked.uploads]);
       for (const key of its) if (owners.has(ownerId(key))) known.add(key);
     }

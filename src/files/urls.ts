@@ -5,8 +5,8 @@
 import { REQUEST_ID, TEAM_ID } from "../platform/ids.ts";
 import { FILE_NAME_MAX_CHARS, FILES_PER_REQUEST_MAX, SECOND_MS } from "../platform/limits.ts";
 import { checkMark, makeMark } from "../platform/signing.ts";
-import type { RequestFile } from "../requests/machine/types.ts";
 import { extensionOf, typeOfName } from "./media-types.ts";
+import type { RequestFile } from "./request-file.ts";
 
 export interface FileAddress {
   team: string;

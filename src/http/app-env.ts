@@ -1,6 +1,6 @@
 // What every handler finds on Hono's context. Types only.
 
-import type { Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
 import type { Refuse } from "./problem.ts";
 
 export interface AppEnv {

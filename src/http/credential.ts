@@ -2,7 +2,8 @@
 // holds. The only place that knows how credentials are sent.
 
 import type { Credential, Refused } from "../contracts/team-access.ts";
-import type { Config, Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
+import type { Config } from "../platform/config.ts";
 import { refusal } from "../platform/errors.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";

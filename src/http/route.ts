@@ -4,7 +4,8 @@
 import type { Context, Hono } from "hono";
 import { TrieRouter } from "hono/router/trie-router";
 import type * as z from "zod";
-import { type Config, type Env, requireConfig } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Config, requireConfig } from "../platform/config.ts";
 import { type ErrorCode, type Refusal, refusal } from "../platform/errors.ts";
 import { type JsonTree, RawText } from "../platform/json.ts";
 import { type FieldsAnswer, parseFields } from "../platform/validate.ts";

@@ -1,20 +1,8 @@
-// Bindings, and the zod schema of vars and secrets, parsed once per isolate. The launcher checks with the same schema.
-// Type imports only (so that Node can load this file too); imports limits and zod.
+// Vars and secrets by one zod schema, parsed once per isolate. The launcher checks with the same schema, so that this file
+// must load in plain Node.
 
 import * as z from "zod";
-import type { BucketSweeper } from "../files/sweeper.ts";
-import type { RequestTracker } from "../requests/engine/tracker.ts";
-import type { Team } from "../team/team.ts";
-import type { UpstreamAccount } from "../upstream/account.ts";
-
-/** What wrangler.toml binds. Vars and secrets arrive as text and are read through `readConfig` only. */
-export interface Env {
-  TEAM: DurableObjectNamespace<Team>;
-  TRACKER: DurableObjectNamespace<RequestTracker>;
-  UPSTREAM: DurableObjectNamespace<UpstreamAccount>;
-  SWEEPER: DurableObjectNamespace<BucketSweeper>;
-  FILES: R2Bucket;
-}
+import type { Env } from "./bindings.ts";
 
 const SECRET_MIN_BYTES = 32;
 /** What a header may carry: anything else would make every call fail before it leaves. */

@@ -2,10 +2,11 @@
 // Team's alarm; a row goes only after its tracker's word, so a team that is cut off anywhere asks again.
 // Knows trackers only through env's binding.
 
-import type { Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import { REMOVAL_BATCH_ROWS, REMOVAL_LANES, REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
+import { trackerFor } from "../platform/stubs.ts";
 import type { RemovalRow } from "./removal-store.ts";
 import { release } from "./settle.ts";
 import type { Books } from "./stores.ts";
@@ -30,7 +31,7 @@ async function carryOut(env: Pick<Env, "TRACKER">, books: Books, row: RemovalRow
   const { requestId, tries } = row;
   let outcome: string;
   try {
-    outcome = (await env.TRACKER.get(env.TRACKER.idFromString(requestId)).forget()).kind;
+    outcome = (await trackerFor(env, requestId).forget()).kind;
   } catch (fault) {
     outcome = faultName(fault);
   }

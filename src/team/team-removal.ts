@@ -3,8 +3,9 @@
 // Knows the bucket's sweeper only through env's binding.
 
 import type { Actor } from "../contracts/team-admin.ts";
-import type { Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
 import { REMOVAL_FILL_ROWS } from "../platform/limits.ts";
+import { sweeperFor } from "../platform/stubs.ts";
 import { type Removal, WHOLE_TEAM } from "./removal-store.ts";
 import type { Books } from "./stores.ts";
 import { freezeTeam } from "./team-admin.ts";
@@ -28,6 +29,6 @@ export async function removeTeam(
   now: number,
 ): Promise<"going_on" | "emptied"> {
   if (books.removals.fillTeam(REMOVAL_FILL_ROWS, now) > 0 || books.removals.nextDueAt() !== null) return "going_on";
-  const { done } = await env.SWEEPER.getByName("bucket").emptyTeam(books.team.team().id);
+  const { done } = await sweeperFor(env).emptyTeam(books.team.team().id);
   return done ? "emptied" : "going_on";
 }

@@ -21,7 +21,7 @@ import type {
   ReplayRoad,
   TeamDeliveryLog,
 } from "../contracts/team-webhooks.ts";
-import type { Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
 import { listDeliveries } from "./endpoints/delivery-list.ts";
 import { beginReplay, deliveryReported, deliveryTarget } from "./endpoints/delivery-scheduler.ts";
 import {

@@ -18,7 +18,8 @@ import type {
   SettleInput,
 } from "../contracts/team-access.ts";
 import type { Actor, KeyWish, NewKey, TeamSummary, UsageQuery, UsageRow } from "../contracts/team-admin.ts";
-import { type Env, requireConfig } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
+import { requireConfig } from "../platform/config.ts";
 import {
   ALARM_BUDGET_MS,
   OPEN_SWEEP_MS,
@@ -27,7 +28,7 @@ import {
   UNSTARTED_SWEEP_MS,
 } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { askAgain } from "../platform/stubs.ts";
+import { trackerFor } from "../platform/stubs.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
 import { actingAs, admit, limitsNow, quote } from "./admit.ts";
 import { type IdentifyAnswer, identify } from "./auth/identity.ts";
@@ -53,16 +54,6 @@ import { endUpload, findUpload, listUploads, type UploadListInput } from "./uplo
 import { removeUploadBytes } from "./uploads/upload-removal.ts";
 import type { Upload } from "./uploads/upload-store.ts";
 import * as uploads from "./uploads/uploads.ts";
-
-/** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
-export function teamFor(env: Env, teamId: string): DurableObjectStub<Team> {
-  return env.TEAM.getByName(teamId);
-}
-
-/** Asks a team, again on a fresh stub if need be. Only for methods that may run twice (all but `create`, `createKey` and `rotateKey`). */
-export function askTeam<T>(env: Env, teamId: string, ask: (team: DurableObjectStub<Team>) => T): Promise<Awaited<T>> {
-  return askAgain(() => teamFor(env, teamId), ask);
-}
 
 const FIRST_KEY: KeyWish = {
   ...{ kind: "secret", name: "First key", scopes: ["run", "read", "admin"], expiresAt: null },
@@ -359,8 +350,7 @@ export class Team extends TeamManagement {
 
   /** Asking wakes the tracker and sets its alarm right, so an end that got lost on the way is told by the tracker itself. */
   async #askTracker(requestId: string): Promise<void> {
-    const tracker = this.env.TRACKER.get(this.env.TRACKER.idFromString(requestId));
-    const answer = await tracker.closeIfUnstarted();
+    const answer = await trackerFor(this.env, requestId).closeIfUnstarted();
     if (answer.kind === "unstarted") this.release(requestId);
     else this.started(requestId);
     logEvent("sweep.asked", { request: requestId, outcome: answer.kind });

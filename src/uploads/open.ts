@@ -6,10 +6,11 @@ import { inputPath, uploadPath } from "../files/input-urls.ts";
 import { uploadKey } from "../files/keys.ts";
 import { announcedType } from "../files/upload-type.ts";
 import { fileName } from "../files/urls.ts";
-import { type Config, type Env, requireConfig } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Config, requireConfig } from "../platform/config.ts";
 import { refusal } from "../platform/errors.ts";
 import { newId } from "../platform/ids.ts";
-import { askTeam } from "../team/team.ts";
+import { askTeam } from "../platform/stubs.ts";
 
 /** A file that somebody is about to send. */
 export interface UploadWish extends ActingFor {

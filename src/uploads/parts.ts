@@ -5,7 +5,7 @@
 import type { Refused } from "../contracts/team-access.ts";
 import { bodyChunks, type Chunks } from "../files/chunks.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
-import type { Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
 import { type Refusal, refusal } from "../platform/errors.ts";
 import {
   UPLOAD_PART_BYTES,
@@ -13,7 +13,7 @@ import {
   UPLOAD_PARTS_MAX,
   UPLOAD_PUT_MAX_BYTES,
 } from "../platform/limits.ts";
-import { askTeam } from "../team/team.ts";
+import { askTeam } from "../platform/stubs.ts";
 import { GONE } from "../team/uploads/upload-rules.ts";
 import type { Upload, UploadPart } from "../team/uploads/upload-store.ts";
 import { BROKEN, finished, type ReceiveAnswer, tried, withType } from "./receive.ts";

@@ -1,9 +1,9 @@
 // Does what an admin wants of Maton's connections: each call under a turn of the account's pace, and never on another vendor's
 // connection. Imports the account (its object makes the calls), connections, limits, env (types).
 
-import type { Env } from "../platform/config.ts";
+import type { Env } from "../platform/bindings.ts";
 import { CONNECTION_TURN_WAIT_MS } from "../platform/limits.ts";
-import { accountFor } from "./account.ts";
+import { accountFor } from "../platform/stubs.ts";
 import {
   busy,
   CONNECTION_ID,

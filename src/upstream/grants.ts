@@ -2,7 +2,9 @@
 // comes, probes of a closed connection, slots asked about, the alarm. Who is next is decided in scheduler.ts.
 // Imports the desk, store, client, env (types), limits.
 
-import type { Config, Env } from "../platform/config.ts";
+import type { CallSign, Given, Granted, LastFailure, Pause } from "../contracts/account.ts";
+import type { Env } from "../platform/bindings.ts";
+import type { Config } from "../platform/config.ts";
 import {
   GRANT_USE_MS,
   LOOKUP_RETRY_MS,
@@ -12,7 +14,7 @@ import {
   SLOT_CHECK_WAITED_MS,
 } from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
-import type { Granted } from "./account.ts";
+import { trackerFor } from "../platform/stubs.ts";
 import type { AccountStore } from "./account-store.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import { waiterName } from "./fair-queue.ts";
@@ -22,7 +24,6 @@ import {
   HEALTHY,
   type Health,
   isProbeDue,
-  type PauseReason,
   probeFailed,
   probeStarted,
   probeUnused,
@@ -30,17 +31,7 @@ import {
 } from "./health.ts";
 import { type Notice, noticeOf, tellNotice } from "./notice.ts";
 import { isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
-import { type Asked, type Given, type Pause, TurnDesk, type Wish } from "./scheduler.ts";
-
-/** What a call showed of its connection. `failed`: nothing came back that upstream would have said; `rate_limited`: a 429. */
-export type CallSign = "ok" | "failed" | "rate_limited" | Extract<PauseReason, "locked" | "key_refused">;
-
-/** `at`: epoch ms. */
-export interface LastFailure {
-  at: number;
-  sign: CallSign;
-  requestId: string;
-}
+import { type Asked, TurnDesk, type Wish } from "./scheduler.ts";
 
 const LAST_FAILURES_KEPT = 20;
 
@@ -231,7 +222,7 @@ export class AccountTurns {
     const { waiter } = given;
     const name = waiterName(waiter);
     try {
-      const tracker = env.TRACKER.get(env.TRACKER.idFromString(waiter.requestId));
+      const tracker = trackerFor(env, waiter.requestId);
       const { used } = await tracker.turnGranted(waiter.effect, grantOf(given));
       if (this.desk.queue.find(name) === undefined) store.dropWaiting(name);
       if (!used) this.handBack(given);
@@ -264,7 +255,7 @@ export class AccountTurns {
   async #checkSlot(requestId: string): Promise<void> {
     const { env } = this.#around;
     try {
-      const { holds } = await env.TRACKER.get(env.TRACKER.idFromString(requestId)).holdsSlot();
+      const { holds } = await trackerFor(env, requestId).holdsSlot();
       const slot = this.desk.slots.get(requestId);
       if (holds && slot !== undefined) this.desk.slots.set(requestId, { ...slot, checkedAt: Date.now() });
       if (!holds && this.left(requestId)) logEvent("account.slot_found", { request: requestId });

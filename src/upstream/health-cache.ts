@@ -2,10 +2,11 @@
 // from what it saw. A look belongs to the call that makes it and is never waited for by another: a call that is broken off takes
 // its own promises with it. Accepted loss: who comes while an isolate's first look is under way is told that nothing is known.
 
-import type { Env } from "../platform/config.ts";
+import type { AccountGlance } from "../contracts/account.ts";
+import type { Env } from "../platform/bindings.ts";
 import { GLANCE_GAP_MS, GLANCE_OLD_MS, GLANCE_WAIT_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { type AccountGlance, accountFor } from "./account.ts";
+import { accountFor } from "../platform/stubs.ts";
 
 let lastLook = Number.NEGATIVE_INFINITY;
 let seen: AccountGlance | null = null;
@@ -26,7 +27,7 @@ async function look(env: Env): Promise<AccountGlance | null> {
     timer = setTimeout(resolve, GLANCE_WAIT_MS, null);
   });
   try {
-    return await Promise.race([accountFor(env).glance() as Promise<AccountGlance>, timeUp]);
+    return await Promise.race([accountFor(env).glance(), timeUp]);
   } catch (fault) {
     logEvent("account.unreachable", { error: faultName(fault) });
     return null;

@@ -2,6 +2,7 @@
 // keeps the rows and wakes the trackers, a simulation drives the same desk.
 // Pure: the clock is a parameter, no I/O. Imports pace, fair-queue, health and limits.
 
+import type { Given, Pause, Place, QueuedKind, Waiter } from "../contracts/account.ts";
 import {
   ANSWERS_KEPT,
   ANSWERS_NEEDED,
@@ -19,29 +20,11 @@ import {
   WAKE_MISSED_MS,
   WAKE_RETRY_MS,
 } from "../platform/limits.ts";
-import { FairQueue, QUEUED_KINDS, type QueuedKind, type Waiter, waiterName } from "./fair-queue.ts";
-import { HEALTHY, type Health, isProbeDue, type PauseReason, probeStarted, probeUnused } from "./health.ts";
+import { FairQueue, QUEUED_KINDS, waiterName } from "./fair-queue.ts";
+import { HEALTHY, type Health, isProbeDue, probeStarted, probeUnused } from "./health.ts";
 import { answered, close, expectedAt, freeAt, handBack, nextTurn, type Pace, spacingMs, type Turn } from "./pace.ts";
 
 export type Wish = Omit<Waiter, "expectedBy">;
-
-/** What a call waits for. Times are epoch milliseconds; `etaMs` null: nobody can know. */
-export interface Place {
-  reason: "pace" | "slot" | "upstream_paused";
-  /** Why upstream is paused, and since when; null for the other reasons. */
-  why: PauseReason | "rate_limited" | null;
-  since: number | null;
-  /** Place among the waiting calls of its kind, from 1. */
-  position: number;
-  etaMs: number | null;
-}
-
-/** Submits do not leave. Times are epoch ms; `until`: when it is tried again. */
-export interface Pause {
-  why: PauseReason | "rate_limited";
-  since: number;
-  until: number;
-}
 
 export interface Slot {
   requestId: string;
@@ -49,15 +32,6 @@ export interface Slot {
   since: number;
   /** When its tracker was last known to hold it. */
   checkedAt: number;
-}
-
-/** A turn and whom it is for. `probe`: its answer opens the connection again, or not. */
-export interface Given {
-  waiter: Waiter;
-  turn: Turn;
-  probe: boolean;
-  /** False when the request had its slot already. */
-  tookSlot: boolean;
 }
 
 export type Asked = { kind: "turn"; given: Given } | { kind: "wait"; place: Place; retryAt: number; waiter: Waiter };

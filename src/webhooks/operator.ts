@@ -3,7 +3,8 @@
 // and tries again. Imports ids, limits through deliver, and types.
 
 import type { Config } from "../platform/config.ts";
-import { type DeliverAnswer, deliver } from "./send.ts";
+import type { DeliverAnswer } from "./attempt.ts";
+import { deliver } from "./send.ts";
 
 /** What the operator is told. `id` is the `webhook-id`, the same at every try; `data` is spelled as it is sent. */
 export interface OperatorEvent {

@@ -6,9 +6,10 @@ import { Webhook } from "standardwebhooks";
 import { callOut } from "../net/fetch.ts";
 import { type GuardRules, mayCall } from "../net/guard.ts";
 import { DELIVER_TIMEOUT_MS } from "../platform/limits.ts";
-import { blocked, type Sorted, sortAnswer, sortFault } from "./classify.ts";
+import type { DeliverAnswer } from "./attempt.ts";
+import { blocked, sortAnswer, sortFault } from "./classify.ts";
 import { deliveryHeaders } from "./headers.ts";
-import { type Reply, readReply } from "./reply.ts";
+import { readReply } from "./reply.ts";
 import { scrubLink } from "./scrub.ts";
 
 export interface Delivery {
@@ -24,20 +25,6 @@ export interface Delivery {
   /** Epoch ms. The time of this try is signed: receivers refuse a time stamp that is more than five minutes old. */
   now: () => number;
   guard: GuardRules;
-}
-
-/** What one try came to, as it may be kept and shown. */
-export interface DeliverAnswer extends Sorted {
-  /** Epoch ms, and how long the whole exchange took. */
-  at: number;
-  ms: number;
-  /** Where it went, without query and credentials. */
-  url: string;
-  /** Null when no answer came. */
-  status: number | null;
-  reply: Reply | null;
-  /** Where a redirect would have led. */
-  location: string | null;
 }
 
 /** Posts an event once. Nothing is sent where the URL guard refuses. */

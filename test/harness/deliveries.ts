@@ -4,6 +4,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
 import type { Endpoint } from "../../src/contracts/team-webhooks.ts";
 import { newId } from "../../src/platform/ids.ts";
+import { teamFor } from "../../src/platform/stubs.ts";
 import { UNTRIED } from "../../src/team/endpoints/endpoint-health.ts";
 import { EndpointStore } from "../../src/team/endpoints/endpoint-store.ts";
 import type { AnswerWith } from "./receiver.ts";
@@ -57,7 +58,7 @@ export async function saveEndpoint(team: Team, changes: Partial<Endpoint> & { ur
 }
 
 export function withEndpoints(team: Team, work: (endpoints: EndpointStore) => void): Promise<void> {
-  return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
+  return runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
     work(new EndpointStore(state.storage.sql));
   });
 }

@@ -1,9 +1,10 @@
 // Made-up requests for tests of the pure rules: how one starts, what happens to it on the usual road, how it stands in
 // each stage. Times are epoch milliseconds; everything on the usual road happens at START_AT, what a test adds at LATER.
 
+import type { FileSource } from "../../src/files/request-file.ts";
 import type { Bill, RequestEvent, UpstreamEnd } from "../../src/requests/machine/events.ts";
 import { advanced, begun } from "../../src/requests/machine/record.ts";
-import type { FileSource, RequestError, RequestRecord, Stage, StartInput } from "../../src/requests/machine/types.ts";
+import type { RequestError, RequestRecord, Stage, StartInput } from "../../src/requests/machine/types.ts";
 
 export const REQUEST = "ab".repeat(32);
 export const START_AT = 1_800_000_000_000;

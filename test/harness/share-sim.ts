@@ -1,9 +1,10 @@
 // Accounts under load on a virtual clock: requests of many users come in, the real desk gives the turns, upstream answers, runs
 // and ends. The same simulation is a property in the tests and prints figures in the bench.
 
+import type { Given } from "../../src/contracts/account.ts";
 import { GRANT_USE_MS, SECOND_MS } from "../../src/platform/limits.ts";
 import { newPace } from "../../src/upstream/pace.ts";
-import { type Given, TurnDesk, type Wish } from "../../src/upstream/scheduler.ts";
+import { TurnDesk, type Wish } from "../../src/upstream/scheduler.ts";
 import { Agenda } from "./agenda.ts";
 
 /** What an account is, and what its requests are like. */

@@ -1,12 +1,14 @@
 // A Team object as tests talk to it: made directly, asked over RPC, with the clock faked where a test needs one.
 
 import { env } from "cloudflare:workers";
+import type { Stub } from "../../src/contracts/rpc.ts";
+import type { TeamContract } from "../../src/contracts/team.ts";
 import type { AdmitInput, Credential, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
 import type { Actor, KeyWish } from "../../src/contracts/team-admin.ts";
 import type { Measures } from "../../src/models/measures.ts";
+import { teamFor } from "../../src/platform/stubs.ts";
 import { keyDigest } from "../../src/team/auth/keys.ts";
 import { planSchema } from "../../src/team/quota/plan.ts";
-import { type Team, teamFor } from "../../src/team/team.ts";
 
 export const SOMEBODY: Actor = { id: "key_admin", ip: "203.0.113.7" };
 export const NOTHING_MEASURED: Measures = { images: null, megapixels: null, seconds: null, characters: null };
@@ -37,7 +39,7 @@ let made = 0;
 /** A team with its first key, and what tests say to it. */
 export class TestTeam {
   readonly id: string;
-  readonly stub: DurableObjectStub<Team>;
+  readonly stub: Stub<TeamContract>;
   /** The first key, which has every scope. */
   readonly key: { id: string; secret: string };
   readonly credential: Credential;

@@ -4,8 +4,9 @@
 import { evictAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, vi } from "vitest";
-import type { Env } from "../../src/platform/config.ts";
+import type { Env } from "../../src/platform/bindings.ts";
 import { DAY_MS, SECOND_MS, TURNS_AHEAD_MS } from "../../src/platform/limits.ts";
+import { accountFor, teamFor, trackerFor } from "../../src/platform/stubs.ts";
 import { RequestStore } from "../../src/requests/engine/rows.ts";
 import { alarmAt } from "../../src/requests/machine/schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
@@ -274,12 +275,12 @@ export async function passTime(ms: number): Promise<void> {
 // --- Trackers --------------------------------------------------------------------------------------------------
 
 export function trackerOf(id: string) {
-  return bindings.TRACKER.get(bindings.TRACKER.idFromString(id));
+  return trackerFor(bindings, id);
 }
 
 /** Runs the team's alarm now. False when none was set. */
 export function ringTeam(team: Team): Promise<boolean> {
-  return runDurableObjectAlarm(bindings.TEAM.getByName(team.id));
+  return runDurableObjectAlarm(teamFor(bindings, team.id));
 }
 
 /** Runs the tracker's alarm now, whenever it was set for, and before it the account's. False when the tracker had none. */
@@ -301,7 +302,7 @@ export function ringAccount(): Promise<boolean> {
 }
 
 export function account() {
-  return bindings.UPSTREAM.getByName("account:default");
+  return accountFor(bindings);
 }
 
 /** Drops the object from memory; its rows stay. */

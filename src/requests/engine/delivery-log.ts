@@ -1,40 +1,9 @@
 // The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each try with what
 // it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction. Imports types only.
 
+import type { AttemptEntry, KeptEvent, NextTry, TriedDelivery } from "../../webhooks/attempt.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
 import type { EndEventType } from "../../webhooks/event-types.ts";
-import type { DeliverAnswer } from "../../webhooks/send.ts";
-
-/** An event as it is sent: the same bytes to every target that reads this format, at every try. */
-export interface KeptEvent {
-  id: string;
-  type: EndEventType;
-  format: EventFormat;
-  body: string;
-}
-
-/** `disabled`: the team no longer has the endpoint or has turned it off; nothing was sent. */
-export type TriedAnswer = Omit<DeliverAnswer, "category"> & { category: DeliverAnswer["category"] | "disabled" };
-
-/** When the next try is due, and why then; without a time, why there is none. */
-export interface NextTry {
-  at: number | null;
-  why: "delivered" | "schedule" | "retry_after" | "no_tries_left" | "gone" | "replay_failed" | "overtaken";
-}
-
-/** One try of a delivery, as it came out. */
-export interface TriedDelivery extends TriedAnswer {
-  delivery: string;
-  group: number;
-  replay: boolean;
-  /** Earlier tries that broke off before anybody knew what they came to: each may have been sent. */
-  cutOff: number;
-}
-
-export interface AttemptEntry extends TriedDelivery {
-  seq: number;
-  next: NextTry;
-}
 
 export const DELIVERY_TABLES = `
   CREATE TABLE event (id TEXT, format TEXT, type TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id, format)) STRICT, WITHOUT ROWID;

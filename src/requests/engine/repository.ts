@@ -1,7 +1,7 @@
 // The record keeping of one tracker: reads and writes its rows in transactions, tells the holds what changed, sets the alarm.
 // Every write that an event makes goes through here. Runs no effect and answers nobody: runner.ts and tracker.ts stand on it.
 
-import type { Env } from "../../platform/config.ts";
+import type { Env } from "../../platform/bindings.ts";
 import type { RequestEvent, Watch } from "../machine/events.ts";
 import { advanced, advancedWithin, carriedOn, leaseOf, type Step, type Try } from "../machine/record.ts";
 import { alarmAt, withoutDeadLeases } from "../machine/schedule.ts";

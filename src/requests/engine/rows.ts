@@ -1,15 +1,9 @@
 // The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls
 // wraps what belongs together in one transaction. Imports types only.
 
+import type { RequestFile } from "../../files/request-file.ts";
 import type { Effect } from "../machine/effect-types.ts";
-import type {
-  RequestFile,
-  RequestRecord,
-  RequestState,
-  StoredText,
-  TimelineEntry,
-  TimelineNote,
-} from "../machine/types.ts";
+import type { RequestRecord, RequestState, StoredText, TimelineEntry, TimelineNote } from "../machine/types.ts";
 import { DELIVERY_TABLES } from "./delivery-log.ts";
 import { UPLOAD_TABLES } from "./multipart-rows.ts";
 import { SHARE_TABLES } from "./shares.ts";

@@ -1,18 +1,20 @@
 // Runs what a tracker owes: takes due rows under saved leases, tries them side by side as far as the lanes allow, saves what
 // each try came to. How an effect is done is in effects/, what follows in machine.ts, when in schedule.ts. Knows no entry point.
 
+import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
-import { type Env, requireConfig } from "../../platform/config.ts";
+import type { Env } from "../../platform/bindings.ts";
+import { requireConfig } from "../../platform/config.ts";
 import { ALARM_LANES, DELIVER_LANES, SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
-import { accountFor, type Granted } from "../../upstream/account.ts";
+import { accountFor } from "../../platform/stubs.ts";
+import type { TriedDelivery } from "../../webhooks/attempt.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
 import { advanced, deferred, failed, isLive, leaseOf, type Try, withRow } from "../machine/record.ts";
 import { nextDue, taken } from "../machine/schedule.ts";
 import type { RequestRecord } from "../machine/types.ts";
 import { nextTry } from "../view/deliveries.ts";
-import type { TriedDelivery } from "./delivery-log.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";

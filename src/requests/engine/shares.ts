@@ -1,6 +1,7 @@
 // Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself is
 // signed and spelled at the edge. Rows and rules, no clock. Imports ids, limits and types.
 
+import type { Share, ShareOutcome, ShareWish } from "../../contracts/tracker.ts";
 import { newId } from "../../platform/ids.ts";
 import { SECOND_MS, SHARES_PER_REQUEST_MAX } from "../../platform/limits.ts";
 import type { RequestRecord } from "../machine/types.ts";
@@ -8,27 +9,6 @@ import type { RequestRecord } from "../machine/types.ts";
 /** The table's migration; rows.ts runs it. */
 export const SHARE_TABLES = `CREATE TABLE share (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, files TEXT NOT NULL)
    STRICT, WITHOUT ROWID;`;
-
-/** Times are epoch milliseconds; `endsAt` is a whole second, as the link spells it. */
-export interface Share {
-  id: string;
-  createdAt: number;
-  endsAt: number;
-  /** File numbers. */
-  files: number[];
-}
-
-export interface ShareWish {
-  expiresInS: number;
-  /** Null: all that are stored. */
-  files: number[] | null;
-}
-
-export type ShareOutcome =
-  | { kind: "shared"; share: Share }
-  /** Nothing is stored, or this file is not. */
-  | { kind: "not_stored"; n: number | null }
-  | { kind: "too_many" };
 
 export class Shares {
   readonly #sql: SqlStorage;

@@ -3,13 +3,27 @@
 // machine.ts, when in schedule.ts, how in effects/.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../../platform/config.ts";
+import type { Granted, Place } from "../../contracts/account.ts";
+import type {
+  CancelAnswer,
+  CloseAnswer,
+  DeleteAnswer,
+  DeliveryView,
+  ForgetAnswer,
+  ReplayAnswer,
+  ReportAnswer,
+  Share,
+  ShareAnswer,
+  ShareWish,
+  StartAnswer,
+  TrackerContract,
+  WebhookReport,
+} from "../../contracts/tracker.ts";
+import type { Env } from "../../platform/bindings.ts";
 import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
-import { teamFor } from "../../team/team.ts";
-import { accountFor, type Granted } from "../../upstream/account.ts";
-import type { Place } from "../../upstream/scheduler.ts";
+import { accountFor, teamFor } from "../../platform/stubs.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
-import type { Bill, UpstreamEnd, Watch } from "../machine/events.ts";
+import type { Bill, Watch } from "../machine/events.ts";
 import { begun } from "../machine/record.ts";
 import { quickened } from "../machine/schedule.ts";
 import {
@@ -24,49 +38,14 @@ import {
   type TimelineEntry,
   type Viewer,
 } from "../machine/types.ts";
-import { type DeliveryView, deliveryView, type ReplayAnswer, replayOf } from "../view/deliveries.ts";
-import type { DescribedOutput } from "../view/output.ts";
+import { deliveryView, replayOf } from "../view/deliveries.ts";
 import { placedAt } from "../view/waiting.ts";
 import { formatFor } from "./effects/deliver.ts";
 import { RecordKeeper } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
-import type { Share, ShareOutcome, ShareWish } from "./shares.ts";
 import { keepDescribed } from "./texts.ts";
 
-/** `gone`: it was started once and is deleted. */
-export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" | "gone" };
-export type CancelAnswer =
-  | { kind: "canceled" | "requested" | "already_ended"; view: RequestView }
-  | { kind: "not_found" };
-/** `deleted`: also when it was before. `ordered`: it was asked to stop and is deleted after its end. `open`: only with `cancel`. */
-export type DeleteAnswer =
-  | { kind: "deleted" }
-  | { kind: "not_found" }
-  | { kind: "ordered" | "open"; view: RequestView };
-export type ShareAnswer =
-  | { kind: "not_found" }
-  | Exclude<ShareOutcome, { kind: "shared" }>
-  | (Extract<ShareOutcome, { kind: "shared" }> & { view: RequestView });
-/** `pending`: it has not ended, or bytes are left; it goes on by itself. */
-export type ForgetAnswer = { kind: "forgotten" | "pending" };
-/** `unstarted`: a tombstone was written and no start can follow. */
-export type CloseAnswer = { kind: "unstarted" | "started" };
-
-/** A verified webhook: fal signed it, our token was right. Whether its user id is ours is found out here. */
-export interface WebhookReport {
-  userId: string;
-  upstreamId: string;
-  /** From fal's signature to its arrival. */
-  delayMs: number;
-  /** Null when it carried no usable payload and the result has to be fetched. */
-  end: UpstreamEnd | null;
-  fingerprint: string;
-  /** With an output: its texts, to be kept when the report is applied. */
-  described: DescribedOutput | null;
-}
-export type ReportAnswer = { kind: "heard" | "not_found" };
-
-export class RequestTracker extends DurableObject<Env> {
+export class RequestTracker extends DurableObject<Env> implements TrackerContract {
   readonly #keeper: RecordKeeper;
   readonly #runner: EffectRunner;
   /** Where the account last saw a held request, and when. */

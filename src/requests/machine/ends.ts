@@ -1,19 +1,12 @@
 // How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what the
 // end cost, and the two ends that are said for want of an answer. Pure; imports claims, deliveries, move and types only.
 
+import type { FileSource, RequestFile } from "../../files/request-file.ts";
 import { candidateDisproved } from "./claims.ts";
 import { dropDeliveries } from "./deliveries.ts";
 import type { Bill, RequestEvent } from "./events.ts";
 import { ignored, type Move, UPSTREAM_EFFECTS } from "./transition.ts";
-import {
-  type FileSource,
-  hasEnded,
-  type RequestError,
-  type RequestFile,
-  type RequestState,
-  type TimelineNote,
-  type Transition,
-} from "./types.ts";
+import { hasEnded, type RequestError, type RequestState, type TimelineNote, type Transition } from "./types.ts";
 
 export function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
   const { state, now } = move;

@@ -1,18 +1,11 @@
 // What can happen to a request, in the past tense, one sentence on each case. Types only; imports types.
 
 import type { CostSource } from "../../contracts/team-access.ts";
+import type { FileSource, StoredFile } from "../../files/request-file.ts";
 import type { Durations } from "../../models/durations.ts";
 import type { ErrorCode } from "../../platform/errors.ts";
 import type { PurgeTarget } from "./effect-types.ts";
-import type {
-  DeliveryReport,
-  FileSource,
-  RequestDelivery,
-  RequestError,
-  RequestState,
-  StoredFile,
-  Waiting,
-} from "./types.ts";
+import type { DeliveryReport, RequestDelivery, RequestError, RequestState, Waiting } from "./types.ts";
 /** The end as upstream told it. */
 export type UpstreamEnd =
   | { kind: "output"; files: FileSource[]; skipped: number }

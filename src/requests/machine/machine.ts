@@ -3,6 +3,7 @@
 // The arrows of ends are in ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts.
 // Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
 
+import type { RequestFile } from "../../files/request-file.ts";
 import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../platform/limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
 import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
@@ -29,14 +30,7 @@ import {
 import type { RequestEvent, Watch } from "./events.ts";
 import { nextPollGapMs, pollGapMs } from "./schedule.ts";
 import { ignored, Move } from "./transition.ts";
-import {
-  hasEnded,
-  type RequestFile,
-  type RequestState,
-  type StartInput,
-  type TimelineNote,
-  type Transition,
-} from "./types.ts";
+import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
 export function opened(input: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {

@@ -1,8 +1,9 @@
 // A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine
 // decides with it and nothing else does. Pure; imports types only.
 
+import type { RequestFile } from "../../files/request-file.ts";
 import type { EffectKind, EffectOrder } from "./effect-types.ts";
-import type { RequestError, RequestFile, RequestState, TimelineNote, Transition } from "./types.ts";
+import type { RequestError, RequestState, TimelineNote, Transition } from "./types.ts";
 
 /** What the upstream call and its follow-ups owe: gone with the end. */
 export const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "expire"] as const;

@@ -2,6 +2,7 @@
 // Types and the few total functions over them; imports types only.
 
 import type { AdmittedCost, CostSource, Retention } from "../../contracts/team-access.ts";
+import type { RequestFile } from "../../files/request-file.ts";
 import type { Durations } from "../../models/durations.ts";
 import type { ErrorCode } from "../../platform/errors.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
@@ -228,44 +229,9 @@ export interface DeliveryReport {
   category: string;
 }
 
-/** Where in the output a file stands, and where its bytes come from now. */
-export interface FileSource {
-  /** Keys and indices from the root of the output, e.g. ["images", 0, "url"]. */
-  path: (string | number)[];
-  /**
-   * A data URI's bytes stay in the payload text; `path` finds them. So do those of an answer that was a file itself (`body`), and
-   * readers who get the model's answer as it was get these bytes.
-   */
-  source: { kind: "url"; url: string } | { kind: "data" } | { kind: "body" };
-  /** Upstream's `content_type` and `file_name` beside the URL, where given. A hint, never trusted. */
-  claimedType: string | null;
-  claimedName: string | null;
-}
-
-/** `deleted`: its time by the plan's `files_days` is over. */
-export type FileStatus = "pending" | "stored" | "failed" | "deleted";
-
-export interface RequestFile extends FileSource {
-  n: number;
-  status: FileStatus;
-  /** When its copy was last owed for the first time: from here its deadline counts. */
-  pendingSince: number;
-  contentType: string | null;
-  bytes: number | null;
-  sha256: string | null;
-  error: { code: ErrorCode; message: string } | null;
-}
-
 /** A data URI (or the whole answer) that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
 export function isShownInPlace(file: RequestFile): boolean {
   return (file.status === "failed" || file.status === "pending") && file.source.kind !== "url";
-}
-
-export interface StoredFile {
-  contentType: string;
-  bytes: number;
-  /** Hex; null when the copy did not pass through in one piece. */
-  sha256: string | null;
 }
 
 /** Everything the tracker keeps in rows, as one value: what the pure rules work on. */

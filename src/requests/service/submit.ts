@@ -12,17 +12,16 @@ import type {
 } from "../../contracts/team-access.ts";
 import type { InlineFile } from "../../files/inline-files.ts";
 import type { Measures } from "../../models/measures.ts";
-import { type Env, requireConfig } from "../../platform/config.ts";
+import type { Env } from "../../platform/bindings.ts";
+import { requireConfig } from "../../platform/config.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { type JsonTree, printTree } from "../../platform/json.ts";
 import { SECOND_MS, START_RETRY_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
-import { trackerFor } from "../../platform/tracker-stub.ts";
+import { accountFor, askTeam, newRequestId, trackerFor } from "../../platform/stubs.ts";
 import { deletedPost } from "../../team/admit.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
-import { askTeam } from "../../team/team.ts";
-import { accountFor } from "../../upstream/account.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
 import { keepText } from "../engine/texts.ts";
 import { begun } from "../machine/record.ts";
@@ -103,7 +102,7 @@ async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitWork
 async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> {
   const paused = await refusedWhilePaused(env, work);
   if (paused !== null) return paused;
-  const requestId = env.TRACKER.newUniqueId().toString();
+  const requestId = newRequestId(env);
   const { credential, user, visitor, ip, tags, model, idempotencyKey, bodyHash } = work;
   const post = { credential, user, visitor, ip, tags, requestId, model, idempotencyKey, bodyHash };
   const config = requireConfig(env);
@@ -167,7 +166,7 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
 
 /** The request that an earlier post made, where today's rules would refuse that post: it is shown, never started from here. */
 async function startedBefore(env: Env, team: string, id: string): Promise<RequestView | null> {
-  return (await trackerFor(env, id).read({ team, user: null })) as RequestView | null;
+  return await trackerFor(env, id).read({ team, user: null });
 }
 
 /** Starts on fresh stubs for START_RETRY_MS; then closes, unless it turns out to have started after all. */
@@ -185,12 +184,12 @@ async function startUntilCertain(
       if (closing) {
         const answer = await trackerFor(env, id).closeIfUnstarted();
         if (answer.kind === "unstarted") return { kind: "closed" };
-        const view = (await trackerFor(env, id).read({ team, user: null })) as RequestView | null;
+        const view = await trackerFor(env, id).read({ team, user: null });
         if (view !== null) return { kind: "started", view };
       }
       input ??= await keepText(env.FILES, { team, request: id, name: "input" }, await inputText());
       const answer = await trackerFor(env, id).start({ ...request, input });
-      return answer.kind === "started" ? { kind: "started", view: answer.view as RequestView } : { kind: answer.kind };
+      return answer.kind === "started" ? { kind: "started", view: answer.view } : { kind: answer.kind };
     } catch (fault) {
       logEvent("submit.retried", {
         request: id,

@@ -1,10 +1,10 @@
 // Holds: the Worker keeps a client waiting; the tracker only rings when something changed (change-socket.ts). On the socket's close, and
 // now and then, the state is read again: a broken hold is never an error.
 
+import type { Env } from "../../platform/bindings.ts";
 import { after, type Bell, openBell } from "../../platform/change-socket.ts";
-import type { Env } from "../../platform/config.ts";
 import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../../platform/limits.ts";
-import { askTracker, trackerOf } from "../../platform/tracker-stub.ts";
+import { askTracker, trackerOf } from "../../platform/stubs.ts";
 import type { Watch } from "../machine/events.ts";
 import { hasEnded, type RequestView, type Viewer } from "../machine/types.ts";
 
@@ -85,9 +85,7 @@ type ReadView = { kind: "read"; view: RequestView } | { kind: "not_visible" | "u
 
 async function readView(watched: Watched): Promise<ReadView> {
   try {
-    const view = (await askTracker(watched.env, watched.id, (tracker) =>
-      tracker.read(watched.viewer),
-    )) as RequestView | null;
+    const view = await askTracker(watched.env, watched.id, (tracker) => tracker.read(watched.viewer));
     return view === null ? { kind: "not_visible" } : { kind: "read", view };
   } catch {
     return { kind: "unreachable" };

@@ -1,29 +1,13 @@
 // Deliveries as people read them, and what a replay by hand may be: from a tracker's rows, decided without I/O.
 // Imports limits and types only.
 
+import type { DeliveryView } from "../../contracts/tracker.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
-import type { AttemptEntry, KeptEvent, NextTry } from "../engine/delivery-log.ts";
+import type { AttemptEntry, KeptEvent, NextTry } from "../../webhooks/attempt.ts";
 import type { Effect } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
 import { effectName } from "../machine/schedule.ts";
 import type { RequestDelivery, RequestRecord } from "../machine/types.ts";
-
-/** What readers get of one delivery. */
-export interface DeliveryView extends Omit<RequestDelivery, "replay"> {
-  requestId: string;
-  /** Null until the first try, and once it is no longer kept. */
-  event: KeptEvent | null;
-  /** When the next try is due; null when none is planned, or one is under way. */
-  nextAt: number | null;
-  /** The log, oldest first. */
-  tries: AttemptEntry[];
-}
-
-/**
- * `replayed`: it is due now, or a try that was due anyway is under way. `expired`: what was sent is no longer kept, so it cannot be
- * sent again as it was.
- */
-export type ReplayAnswer = { kind: "replayed"; view: DeliveryView } | { kind: "not_found" | "expired" };
 
 export function deliveryView(
   record: RequestRecord,

@@ -1,23 +1,13 @@
 // An output on its way in and out: which files it names, what it is as text with a place for each file's URL, and how the
 // places are filled at read. Numbers keep their spelling. Imports json, ids, mirror's walk and types.
 
+import type { DescribedOutput } from "../../contracts/tracker.ts";
 import { dataUriOf } from "../../files/data-uri.ts";
 import { findFiles } from "../../files/find-urls.ts";
 import { sha256Hex } from "../../platform/ids.ts";
 import { type JsonTree, parseTree, printTree, withValueAt } from "../../platform/json.ts";
 import { FILES_PER_REQUEST_MAX } from "../../platform/limits.ts";
-import type { FileSource, RequestError } from "../machine/types.ts";
-
-export interface DescribedOutput {
-  files: FileSource[];
-  /** Files past FILES_PER_REQUEST_MAX, left at their source. */
-  skipped: number;
-  /** The output with a place mark instead of each file's value. */
-  outputText: string;
-  /** The output as it came, when bytes of files lie in it (data URIs) and have to be read again. */
-  payloadText: string | null;
-  fingerprint: string;
-}
+import type { RequestError } from "../machine/types.ts";
 
 /** The mark that holds file `n`'s place. It cannot occur by chance or design: nobody knows the id before the submit. */
 function placeMark(requestId: string, n: number): string {

@@ -1,6 +1,7 @@
 // The request object as callers read it: snake_case, URLs spelled with this reader's base, raw JSON kept as it was written.
 // One spelling for the API, the event stream and customer webhooks. Imports types, json, mirror's URLs.
 
+import type { RequestFile } from "../../files/request-file.ts";
 import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { objectText, parseTree, RawText, valueAt } from "../../platform/json.ts";
@@ -12,7 +13,6 @@ import {
   hasEnded,
   isShownInPlace,
   type RequestDelivery,
-  type RequestFile,
   type RequestState,
   type RequestView,
   type StoredText,

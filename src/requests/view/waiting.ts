@@ -1,6 +1,6 @@
 // What a held request waits for, as its readers are told. Pure; imports types only.
 
-import type { Place } from "../../upstream/scheduler.ts";
+import type { Place } from "../../contracts/account.ts";
 import type { RequestState, Waiting } from "../machine/types.ts";
 
 /** The account's word about a place, with its estimate as a moment. */

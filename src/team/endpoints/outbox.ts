@@ -13,8 +13,9 @@ import {
   TEAM_SEND_WAIT_MS,
 } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
+import type { DeliverAnswer } from "../../webhooks/attempt.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
-import { type DeliverAnswer, deliver } from "../../webhooks/send.ts";
+import { deliver } from "../../webhooks/send.ts";
 import type { Books } from "../stores.ts";
 import { deliveryReported, deliveryTarget } from "./delivery-scheduler.ts";
 import type { OutboxRow } from "./outbox-store.ts";

@@ -5,10 +5,11 @@
 import type { Refused } from "../../contracts/team-access.ts";
 import type { Actor } from "../../contracts/team-admin.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
-import type { Env } from "../../platform/config.ts";
+import type { Env } from "../../platform/bindings.ts";
 import { refusal } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { REPLAY_BATCH_ROWS, REPLAY_GAP_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
+import { trackerFor } from "../../platform/stubs.ts";
 import type { Books } from "../stores.ts";
 import type { TeamRoom } from "../team-context.ts";
 import { beginReplay } from "./delivery-scheduler.ts";
@@ -80,7 +81,7 @@ async function replayOne(
   const road = transact((now) => beginReplay(books, { deliveryId, replayId, by }, now));
   if (road.kind === "refused") return "refused";
   if (road.kind === "sent") return "replayed";
-  const tracker = env.TRACKER.get(env.TRACKER.idFromString(road.requestId));
+  const tracker = trackerFor(env, road.requestId);
   const answer = await tracker.replayDelivery(books.team.team().id, deliveryId);
   if (answer.kind === "replayed") return "replayed";
   // Its request was deleted, or what was sent is no longer kept: it stands as it stood.

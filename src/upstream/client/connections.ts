@@ -2,6 +2,7 @@
 // account may hold connections to other vendors, which are nobody's business here. Pure; imports json, errors, limits.
 // Shapes: maton-ai/api-gateway-skill:SKILL.md ("Connections").
 
+import type { ConnectionTurn } from "../../contracts/account.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";
 import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, SECOND_MS } from "../../platform/limits.ts";
@@ -29,11 +30,6 @@ export interface ConnectionFilters {
 export type ConnectionReply =
   | { kind: "read"; status: number; text: string; retryAfterMs: number | null }
   | { kind: "failed" };
-
-/** The same from the account, or its word that it is not this caller's turn yet. `retryAt`: epoch milliseconds. */
-export type ConnectionTurn =
-  | { kind: "replied"; reply: ConnectionReply; inUse: string | null }
-  | { kind: "away"; retryAt: number };
 
 /**
  * `done`: `body` is Maton's, with fal's connections alone; `inUse` is the one that Sluice sends its calls over.

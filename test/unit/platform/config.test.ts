@@ -1,7 +1,8 @@
 // The configuration: every variable's default, its good spellings, and its refusal by name and without its value.
 
 import { describe, expect, it } from "vitest";
-import { configSchema, type Env, parseConfig, readConfig, requireConfig } from "../../../src/platform/config.ts";
+import type { Env } from "../../../src/platform/bindings.ts";
+import { configSchema, parseConfig, readConfig, requireConfig } from "../../../src/platform/config.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const NEEDED = { MATON_API_KEY: "maton-key", SIGNING_KEY: SECRET };

@@ -1,7 +1,8 @@
 // What the operator and the teams hear of a closed connection: once each team, again and again the operator until it is taken.
 
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Config, Env } from "../../../src/platform/config.ts";
+import type { Env } from "../../../src/platform/bindings.ts";
+import type { Config } from "../../../src/platform/config.ts";
 import { NOTICE_RETRY_MS } from "../../../src/platform/limits.ts";
 import { type Notice, noticeOf, tellNotice } from "../../../src/upstream/notice.ts";
 

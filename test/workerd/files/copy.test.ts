@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { copyData, copyUrl, type UrlCopy } from "../../../src/files/copy.ts";
 import { hashStored } from "../../../src/files/digest.ts";
 import { acquire, highWaterBytes } from "../../../src/net/byte-budget.ts";
-import type { Env } from "../../../src/platform/config.ts";
+import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import {
   BUFFER_BUDGET_BYTES,

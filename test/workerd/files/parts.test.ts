@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { copyUrl, type UrlCopy } from "../../../src/files/copy.ts";
 import { hashStored } from "../../../src/files/digest.ts";
-import type { Env } from "../../../src/platform/config.ts";
+import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { FILE_MAX_BYTES, FILE_PART_BYTES } from "../../../src/platform/limits.ts";
 import { UploadRows } from "../../harness/uploads.ts";

@@ -3,6 +3,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { AdmitInput } from "../../../src/contracts/team-access.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { Team as TeamObject } from "../../../src/team/team.ts";
@@ -36,8 +37,8 @@ const postUnder = (idempotencyKey: string, body: unknown = POST) =>
 /** What the edge asks the team; the client that posted it has gone before anything else happened. */
 async function admitAlone(over: Partial<AdmitInput> = {}): Promise<string> {
   const credential = { kind: "key", digest: await keyDigest(team.key) } as const;
-  const known = await bindings.TEAM.getByName(team.id).identify(credential);
-  const answer = await bindings.TEAM.getByName(team.id).admit({
+  const known = await teamFor(bindings, team.id).identify(credential);
+  const answer = await teamFor(bindings, team.id).admit({
     ...{ credential, visitor: null, ip: null, measures: NOTHING_MEASURED, files: { used: [], inline: [] } },
     planHash: known.kind === "known" ? known.identity.planHash : "unknown",
     requestId: bindings.TRACKER.newUniqueId().toString(),

@@ -3,6 +3,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
 import {
   bindings,
@@ -287,7 +288,7 @@ describe("a bulk replay", () => {
     await ringTeam(team);
     const [sent] = receivers.received;
     const begun = await team.send<Replay>("POST", "/v1/deliveries/replay", { filter: { state: "delivered" } });
-    await evictDurableObject(bindings.TEAM.getByName(team.id));
+    await evictDurableObject(teamFor(bindings, team.id));
     expect(await finished(begun.body.id)).toMatchObject({ state: "done", replayed: 1 });
     await ringTeam(team);
     expect(receivers.received.map((each) => [each.id, each.body])).toEqual([

@@ -7,6 +7,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DELIVER_RETRY_MS } from "../../../src/platform/limits.ts";
+import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { Team as TeamObject } from "../../../src/team/team.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
 import type { Received } from "../../harness/receiver.ts";
@@ -93,7 +94,7 @@ it("P1 C10 evicted before the lease, and its alarm twice: heard once", async () 
 it("C3 C8 C9 an alarm that got lost comes back with whoever reads the request", async () => {
   scene.receivers.answer("own.example", status(500));
   const id = await scene.ended();
-  const tracker = bindings.TRACKER.get(bindings.TRACKER.idFromString(id));
+  const tracker = trackerFor(bindings, id);
   await runInDurableObject(tracker, (_instance, state) => state.storage.deleteAlarm());
   await evict(id);
   await scene.team.read(id);
@@ -158,7 +159,7 @@ async function expectDelivered(id: string, { cutOff }: { cutOff: number }): Prom
   expect(delivery.log.at(-1)).toMatchObject({ status: 200, cut_off_before: cutOff });
   expect(delivery.log.filter((each) => each.status === 200)).toHaveLength(1);
   expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["purge:deliveries"]);
-  const known = await bindings.TEAM.getByName(scene.team.id).delivery({ deliveryId: delivery.id });
+  const known = await teamFor(bindings, scene.team.id).delivery({ deliveryId: delivery.id });
   expect(known).toMatchObject({ state: "delivered", attempts: delivery.attempts });
   expect((await deliveryOf(scene.team, delivery.id)).attempts).toBe(delivery.log.length);
 }

@@ -5,6 +5,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { outputKey } from "../../../src/files/keys.ts";
 import { DAY_MS, HOUR_MS, REMOVAL_REPORT_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { RequestStore } from "../../../src/requests/engine/rows.ts";
 import { many, Person } from "../../harness/people.ts";
 import { onward, recordAt, SETTLED } from "../../harness/requests.ts";
@@ -82,7 +83,7 @@ async function finish(team: Team, user: string, ids: string[], between = async (
 }
 
 function evictTeam(team: Team): Promise<void> {
-  const abort = runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => state.abort("evicted"));
+  const abort = runInDurableObject(teamFor(bindings, team.id), (_instance, state) => state.abort("evicted"));
   return expect(abort).rejects.toThrow("evicted");
 }
 
@@ -136,7 +137,7 @@ describe("a forgotten user", () => {
     await team.send("DELETE", `/v1/requests/${id}`);
     await team.send("DELETE", "/v1/users/anna-of-the-test");
     await finish(team, "anna-of-the-test", [id]);
-    const found = await runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, { storage: { sql } }) => {
+    const found = await runInDurableObject(teamFor(bindings, team.id), (_instance, { storage: { sql } }) => {
       const tables = sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").toArray();
       return tables
         .filter(({ name }) => !name.startsWith("_cf_"))
@@ -228,6 +229,6 @@ describe("a removal that meets trouble", () => {
 });
 
 function evictTracker(id: string): Promise<void> {
-  const stub = bindings.TRACKER.get(bindings.TRACKER.idFromString(id));
+  const stub = trackerFor(bindings, id);
   return expect(runInDurableObject(stub, (_instance, state) => state.abort("evicted"))).rejects.toThrow("evicted");
 }

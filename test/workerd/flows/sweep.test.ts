@@ -3,9 +3,9 @@
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { outputKey, textKey, uploadKey } from "../../../src/files/keys.ts";
-import { sweeperFor } from "../../../src/files/sweeper.ts";
 import worker from "../../../src/index.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS, SWEEP_RETRY_MS } from "../../../src/platform/limits.ts";
+import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";
 import {
   bindings,
   call,
@@ -187,7 +187,7 @@ describe("a removed team", () => {
     expect(await removal(team)).toEqual({ status: 200, left: 3 });
 
     // A stub whose object broke off stays broken.
-    const stub = () => bindings.TEAM.getByName(team.id);
+    const stub = () => teamFor(bindings, team.id);
     for (let i = 0; i < 40 && (await removal(team)).status === 200; i++) {
       await runDurableObjectAlarm(stub());
       for (const id of ids) await runDurableObjectAlarm(trackerOf(id));

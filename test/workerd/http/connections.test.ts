@@ -1,9 +1,8 @@
 // /v1/connections: the deployment's connections at Maton, as admins see and change them.
 
-import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { CONNECTION_TURN_WAIT_MS, LOOKUP_RETRY_MS, SECOND_MS } from "../../../src/platform/limits.ts";
-import { accountFor } from "../../../src/upstream/account.ts";
+import { accountFor } from "../../../src/platform/stubs.ts";
 import {
   answerFirst,
   bindings,
@@ -222,7 +221,7 @@ describe("the account's pace", () => {
 
   it("that is closed for long is told with a time to come back", async () => {
     const pause = 10 * CONNECTION_TURN_WAIT_MS;
-    await runInDurableObject(accountFor(bindings), (account) => account.rateLimited(pause));
+    await accountFor(bindings).rateLimited(pause);
     const refused = await send<Problem>("GET", "");
     expect(refused.body).toMatchObject({ status: 429, code: "rate_limited" });
     expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(CONNECTION_TURN_WAIT_MS / SECOND_MS);

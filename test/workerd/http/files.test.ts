@@ -7,7 +7,8 @@ import { filePath, linkPath } from "../../../src/files/urls.ts";
 import type { AppEnv } from "../../../src/http/app-env.ts";
 import { callId } from "../../../src/http/call-id.ts";
 import { files } from "../../../src/http/routes/files/files.ts";
-import { type Env, requireConfig } from "../../../src/platform/config.ts";
+import type { Env } from "../../../src/platform/bindings.ts";
+import { requireConfig } from "../../../src/platform/config.ts";
 
 const bindings = env as Env;
 const bucket = bindings.FILES;

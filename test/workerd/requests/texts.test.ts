@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { acquire } from "../../../src/net/byte-budget.ts";
-import type { Env } from "../../../src/platform/config.ts";
+import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { BUFFER_BUDGET_BYTES, ROW_TEXT_MAX_BYTES } from "../../../src/platform/limits.ts";
 import { keepDescribed, keepText, loadText } from "../../../src/requests/engine/texts.ts";

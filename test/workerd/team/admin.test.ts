@@ -1,9 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { STARTER_PRICES } from "../../../src/team/quota/prices.ts";
-import { teamFor } from "../../../src/team/team.ts";
 import { ADMIN_TOKEN, call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { anEnd, MODEL, NOTHING_MEASURED } from "../../harness/team.ts";
 

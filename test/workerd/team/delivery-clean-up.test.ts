@@ -11,6 +11,7 @@ import {
   DELIVERY_KEEP_MS,
   SECOND_MS,
 } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { type Books, openBooks } from "../../../src/team/stores.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { Receivers } from "../../harness/receiver.ts";
@@ -37,7 +38,7 @@ async function sent(): Promise<string> {
 }
 
 function inTeam<T>(work: (books: Books, state: DurableObjectState) => T | Promise<T>): Promise<T> {
-  return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
+  return runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
     return work(openBooks(state.storage.sql), state);
   });
 }

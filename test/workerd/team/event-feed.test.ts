@@ -3,6 +3,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { openBooks } from "../../../src/team/stores.ts";
 import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
 import { bindings, eventually, onFrozenClocks, passTime, Team } from "../../harness/world.ts";
@@ -80,7 +81,7 @@ describe("the event feed", () => {
     const { next_cursor: seen } = (await feed("?limit=1")).body;
     await passTime(EVENT_KEEP_MS + DAY_MS);
     await pause("c");
-    await runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
+    await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
       openBooks(state.storage.sql).events.cleanUp(Date.now(), 100);
     });
     const late = await feed(`?after=${seen}`);
@@ -112,7 +113,7 @@ describe("a forgotten user", () => {
     expect(JSON.stringify((await feed()).body)).toContain("ada");
     await direct.stub.forgetUser("ada", SOMEBODY);
     expect((await feed()).body.data[0]?.data.subject).toMatch(/^forgotten:/);
-    const bodies = await runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) =>
+    const bodies = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) =>
       state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray(),
     );
     expect(bodies).toHaveLength(1);
@@ -124,7 +125,7 @@ describe("a hold of the feed", () => {
   it("answers as soon as something comes", async () => {
     const held = feed("?after=latest&wait=30");
     await eventually(async () => {
-      const sockets = await runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
+      const sockets = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
         return state.getWebSockets().length;
       });
       expect(sockets).toBe(1);

@@ -9,9 +9,10 @@ import {
   LIST_SCAN_MAX_ROWS,
   OPEN_SWEEP_MS,
 } from "../../../src/platform/limits.ts";
+import { askTeam, teamFor } from "../../../src/platform/stubs.ts";
 import { keyDigest, makeKey } from "../../../src/team/auth/keys.ts";
 import { migrate } from "../../../src/team/schema.ts";
-import { askTeam, type Team, teamFor } from "../../../src/team/team.ts";
+import type { Team } from "../../../src/team/team.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
 
 const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;

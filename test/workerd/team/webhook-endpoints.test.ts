@@ -10,6 +10,7 @@ import {
   MINUTE_MS,
   SECOND_MS,
 } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
 import { bindings, eventually, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";
@@ -260,7 +261,7 @@ describe("an event of the team", () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", () => new Promise(() => undefined));
     const delivery = await sendTest(id);
-    const stub = bindings.TEAM.getByName(team.id);
+    const stub = teamFor(bindings, team.id);
     const cut = runInDurableObject(stub, (_instance, state) => state.abort("cut off by a test"));
     await expect(cut).rejects.toThrow("cut off by a test");
     receivers.answer("one.example", 204);

@@ -6,6 +6,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { HOUR_MS, UPLOAD_PART_MIN_BYTES } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
 import { announce, aPng, fetched, type Said, send, streamed } from "../../harness/upload-calls.ts";
 import { ringTeam, Team } from "../../harness/world.ts";
 
@@ -102,7 +103,7 @@ describe("bytes that lie in R2 and whose row was never written", () => {
     const real = bucket.put;
     vi.spyOn(bucket, "put").mockImplementationOnce(async function (this: unknown, ...args: unknown[]) {
       const put = await real?.apply(this, args);
-      const cut = runInDurableObject(env.TEAM.getByName(team.id), (_team, state) => state.abort("cut off by a test"));
+      const cut = runInDurableObject(teamFor(env, team.id), (_team, state) => state.abort("cut off by a test"));
       await expect(cut).rejects.toThrow("cut off by a test");
       return put;
     });

@@ -1,7 +1,9 @@
 // The UpstreamAccount object: turns, the connection, the key set, and what survives when it is put out of memory.
+
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Grant, TurnWish } from "../../../src/contracts/account.ts";
 import {
   DAY_MS,
   GRANT_USE_MS,
@@ -10,7 +12,8 @@ import {
   LOOKUP_RETRY_MS,
   PINNED_USERS_MAX,
 } from "../../../src/platform/limits.ts";
-import { type Grant, type TurnWish, UpstreamAccount } from "../../../src/upstream/account.ts";
+import { accountFor } from "../../../src/platform/stubs.ts";
+import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { signingKeys } from "../../../src/upstream/jwks.ts";
 import { decodeKey } from "../../../src/upstream/webhook.ts";
 
@@ -66,7 +69,7 @@ async function hearAll(account: Account, grants: Grant[]): Promise<void> {
   for (const grant of grants) if (grant.granted) await account.heard(grant.given, "ok");
 }
 
-const newAccount = () => env.UPSTREAM.getByName(`account:test-${++made}`);
+const newAccount = () => accountFor(env, `test-${++made}`);
 type Account = ReturnType<typeof newAccount>;
 
 async function takeMany(account: Account, count: number): Promise<Grant[]> {

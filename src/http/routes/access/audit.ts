@@ -2,8 +2,8 @@
 
 import * as z from "zod";
 import { HISTORY_LIMIT_MAX, LIST_LIMIT_DEFAULT } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTeam } from "../../../team/team.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 

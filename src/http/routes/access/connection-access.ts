@@ -2,9 +2,9 @@
 // one that its requests go over, as the account remembers it: that costs no call of the pace which all teams share, and
 // shows nothing of another team's.
 
-import type { Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { refusal } from "../../../platform/errors.ts";
-import { accountFor } from "../../../upstream/account.ts";
+import { accountFor } from "../../../platform/stubs.ts";
 import {
   CONNECTED_APP,
   type ConnectionAnswer,

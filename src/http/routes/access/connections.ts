@@ -5,7 +5,7 @@ import * as z from "zod";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import type { JsonTree } from "../../../platform/json.ts";
 import { plainCopy, valueAt } from "../../../platform/json.ts";
-import { askTeam } from "../../../team/team.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { textAt } from "../../../upstream/client/classify.ts";
 import { CONNECTION_ID, type ConnectionAnswer } from "../../../upstream/client/connections.ts";
 import { actorOf } from "../../actor.ts";

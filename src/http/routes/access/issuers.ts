@@ -4,9 +4,11 @@
 import * as z from "zod";
 import type { Credential, Refused } from "../../../contracts/team-access.ts";
 import { mayCall } from "../../../net/guard.ts";
-import type { Config, Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { JWT_MAX_CHARS } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { checkTeamJwt } from "../../../team/auth/issuer-cache.ts";
 import type { IssuerKeys } from "../../../team/auth/issuer-keys.ts";
@@ -22,7 +24,6 @@ import {
 import { parseKey } from "../../../team/auth/keys.ts";
 import { checkToken, isClientToken } from "../../../team/auth/tokens.ts";
 import { credentialOfJwt, unverifiedParts } from "../../../team/auth/user-jwt.ts";
-import { askTeam } from "../../../team/team.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
@@ -80,7 +81,7 @@ export const issuerRoutes: readonly Route[] = [
     answers: { 200: { description: "All issuers by name.", schema: listBody(issuerAnswer) } },
     errors: [],
     async handle({ env, caller }) {
-      const kept = (await askTeam(env, caller.team, (team) => team.issuers())) as KeptIssuer[];
+      const kept = await askTeam(env, caller.team, (team) => team.issuers());
       return { status: 200, body: { data: kept.map(issuerWire), next_cursor: null } };
     },
   }),

@@ -11,9 +11,9 @@ import {
   KEY_OVERLAP_MAX_S,
   PLAN_ORIGINS_MAX,
 } from "../../../platform/limits.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { originSchema, planNameSchema } from "../../../team/quota/plan.ts";
-import { askTeam, teamFor } from "../../../team/team.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, scopeSchema, userSchema } from "../../schemas.ts";

@@ -1,8 +1,8 @@
 // GET /v1/me: who am I, what is my plan, what is left of every limit. What an app draws "3 of 5 left today" from.
 
 import * as z from "zod";
+import { askTeam } from "../../../platform/stubs.ts";
 import type { Plan } from "../../../team/quota/plan.ts";
-import { askTeam } from "../../../team/team.ts";
 import { userFor } from "../../auth.ts";
 import { limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";

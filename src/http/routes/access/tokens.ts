@@ -3,7 +3,8 @@
 
 import * as z from "zod";
 import type { Refused } from "../../../contracts/team-access.ts";
-import type { Config, Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import {
   KEY_MODEL_GLOBS_MAX,
@@ -11,12 +12,12 @@ import {
   TOKEN_TTL_MAX_S,
   TOKEN_TTL_MIN_S,
 } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { makeToken, type TokenCredential } from "../../../team/auth/tokens.ts";
 import { turnstileFault } from "../../../team/auth/turnstile.ts";
 import { addressMark, makeVisitorToken, newVisitor, visitorOf } from "../../../team/auth/visitor.ts";
 import { originSchema, planNameSchema } from "../../../team/quota/plan.ts";
-import { askTeam } from "../../../team/team.ts";
 import { addressOf, type Caller, userFor } from "../../auth.ts";
 import { originFault, pageOrigin } from "../../origin.ts";
 import { defineRoute, type Route } from "../../route.ts";

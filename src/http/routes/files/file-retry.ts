@@ -4,7 +4,7 @@ import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { FILES_PER_REQUEST_MAX } from "../../../platform/limits.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
+import { askTracker } from "../../../platform/stubs.ts";
 import type { RequestView } from "../../../requests/machine/types.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
@@ -34,7 +34,7 @@ const retryFile = defineRoute({
     const viewer = viewerOf(caller);
     const answer = await askTracker(env, params.id, (tracker) => tracker.copyAgain(viewer, params.n));
     if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
-    const view = answer.view as RequestView;
+    const { view } = answer;
     const file = view.files[params.n];
     if (file === undefined && view.state.stage === "completed") {
       return { refusal: refusal("not_found", `The request has no file ${params.n}.`, { requestId: params.id }) };
@@ -59,7 +59,7 @@ const retryFiles = defineRoute({
     const viewer = viewerOf(caller);
     const answer = await askTracker(env, params.id, (tracker) => tracker.copyAgain(viewer, null));
     if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
-    const view = answer.view as RequestView;
+    const { view } = answer;
     const isPending = view.files.some(({ status }) => status === "pending");
     if (answer.asked || isPending) return accepted(env.FILES, config(), view);
     const hasFailed = view.files.some(({ status }) => status === "failed");

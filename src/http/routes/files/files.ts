@@ -9,7 +9,7 @@ import { type FileAddress, type FileLink, readFilePath } from "../../../files/ur
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../../../platform/limits.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
+import { askTracker } from "../../../platform/stubs.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
 

@@ -2,6 +2,8 @@
 // answers; the rows are the tracker's.
 
 import * as z from "zod";
+import type { Share } from "../../../contracts/tracker.ts";
+import type { RequestFile } from "../../../files/request-file.ts";
 import { fileName, linkPath } from "../../../files/urls.ts";
 import type { Config } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
@@ -13,10 +15,9 @@ import {
   SHARE_MIN_S,
   SHARES_PER_REQUEST_MAX,
 } from "../../../platform/limits.ts";
+import { askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
-import type { Share } from "../../../requests/engine/shares.ts";
-import type { RequestFile, RequestView } from "../../../requests/machine/types.ts";
+import type { RequestView } from "../../../requests/machine/types.ts";
 import { baseUrlOf } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
@@ -70,7 +71,7 @@ const create = defineRoute({
         return { refusal: refusal("conflict", detail, { requestId: params.id }) };
       }
       case "shared": {
-        const view = answer.view as RequestView;
+        const { view } = answer;
         return { status: 201, body: await spellShare(config(), view, answer.share) };
       }
     }
@@ -89,7 +90,7 @@ const list = defineRoute({
     const viewer = viewerOf(caller);
     const answer = await askTracker(env, params.id, (tracker) => tracker.shares(viewer));
     if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
-    const view = answer.view as RequestView;
+    const { view } = answer;
     const data = await Promise.all(answer.shares.map((share) => spellShare(config(), view, share)));
     return { status: 200, body: { data } };
   },

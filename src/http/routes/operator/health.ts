@@ -2,9 +2,9 @@
 // Problems are told by name and reason, never by value; of the account only what anybody may see.
 
 import * as z from "zod";
+import type { AccountGlance } from "../../../contracts/account.ts";
 import { readConfig } from "../../../platform/config.ts";
 import { isoTime } from "../../../platform/time.ts";
-import type { AccountGlance } from "../../../upstream/account.ts";
 import { glanceAtAccount } from "../../../upstream/health-cache.ts";
 import { defineRoute, type Route } from "../../route.ts";
 

@@ -1,8 +1,9 @@
 // /v1/admin/sweep: begins a look through the bucket for orphans, and tells what it found. The operator's.
 
 import * as z from "zod";
-import { type SweepReport, sweeperFor } from "../../../files/sweeper.ts";
+import type { SweepReport } from "../../../contracts/sweeper.ts";
 import { refusal } from "../../../platform/errors.ts";
+import { sweeperFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { defineRoute, type Route } from "../../route.ts";
 

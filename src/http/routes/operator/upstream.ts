@@ -1,9 +1,9 @@
 // GET /v1/admin/upstream: the account as the operator sees it: pace, who waits, slots, health, webhooks, learned durations.
 
 import * as z from "zod";
+import type { AccountOverview } from "../../../contracts/account.ts";
+import { accountFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import type { AccountOverview } from "../../../upstream/account.ts";
-import { accountFor } from "../../../upstream/account.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
 const instant = z.iso.datetime().nullable();

@@ -4,8 +4,7 @@
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
-import type { RequestView } from "../../../requests/machine/types.ts";
+import { askTracker } from "../../../platform/stubs.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
@@ -36,7 +35,7 @@ export const deleteRequest = defineRoute({
       return { refusal: await noSuchRequest(env, params.id, viewer) };
     }
     if (answer.kind === "deleted") return { status: 204 };
-    const view = answer.view as RequestView;
+    const { view } = answer;
     if (answer.kind === "open") {
       const detail = `The request is ${view.state.stage}: it can be deleted once it has ended.`;
       const hint = "Send `?cancel=true` to have it canceled, and deleted after its end.";

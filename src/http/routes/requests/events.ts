@@ -3,8 +3,8 @@
 
 import * as z from "zod";
 import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../../../platform/limits.ts";
+import { askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../../../requests/machine/types.ts";
 import { changes } from "../../../requests/service/watch.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
@@ -32,8 +32,7 @@ export const requestEvents = defineRoute({
     const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
       changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
-      async (seq) =>
-        ((await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) as TimelineEntry[]) ?? [],
+      async (seq) => (await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) ?? [],
       spellEnd,
       heardBefore(headers["last-event-id"]),
     );

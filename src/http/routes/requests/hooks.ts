@@ -2,16 +2,17 @@
 // transaction in the tracker and 200; everything else is done by alarm. Never answers 3xx: fal takes that as final.
 
 import { type Context, Hono } from "hono";
+import type { WebhookReport } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import { readInbound } from "../../../net/body.ts";
-import type { Config, Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { REQUEST_ID } from "../../../platform/ids.ts";
 import { SECOND_MS, WEBHOOK_BODY_MAX_BYTES } from "../../../platform/limits.ts";
 import { logEvent } from "../../../platform/log.ts";
 import { checkMark } from "../../../platform/signing.ts";
-import { trackerOf } from "../../../platform/tracker-stub.ts";
-import type { ReportAnswer, WebhookReport } from "../../../requests/engine/tracker.ts";
+import { trackerOf } from "../../../platform/stubs.ts";
 import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
 import { signingKeys } from "../../../upstream/jwks.ts";
@@ -53,7 +54,7 @@ async function receive(context: HookContext): Promise<Response> {
       await tracker.ring("malformed", candidate(verdict.requestId));
       return answer(context, 200, "Noted; the body made no sense", request, "malformed");
     }
-    const heard = (await tracker.report(report)) as ReportAnswer;
+    const heard = await tracker.report(report);
     if (heard.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
     return answer(context, 200, "OK", request, "heard");
   } finally {

@@ -14,12 +14,11 @@ import {
   SECOND_MS,
   WAIT_MAX_S,
 } from "../../../platform/limits.ts";
+import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
 import { hold } from "../../../requests/service/watch.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
-import { askTeam } from "../../../team/team.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -49,7 +48,7 @@ const read = defineRoute({
     const logs = query.logs === "1" || query.logs === "true";
     const known = headers["if-none-match"];
     const until = Date.now() + Math.min(WAIT_MAX_S, query.wait ?? 0) * SECOND_MS;
-    let view = (await askTracker(env, params.id, (tracker) => tracker.read(viewerOf(caller)))) as RequestView | null;
+    let view = await askTracker(env, params.id, (tracker) => tracker.read(viewerOf(caller)));
     if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
@@ -137,7 +136,7 @@ const cancel = defineRoute({
     if (!answer || answer.kind === "not_found") {
       return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
     }
-    const view = answer.view as RequestView;
+    const { view } = answer;
     if (answer.kind === "already_ended") {
       const detail = `The request is ${view.state.stage}: there is nothing left to cancel.`;
       return { refusal: refusal("already_ended", detail, { requestId: params.id }) };

@@ -5,11 +5,9 @@ import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { microOf } from "../../../platform/money.ts";
-import { trackerOf } from "../../../platform/tracker-stub.ts";
-import type { RequestView } from "../../../requests/machine/types.ts";
+import { askTeam, trackerOf } from "../../../platform/stubs.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { usdSchema } from "../../../team/quota/plan.ts";
-import { askTeam } from "../../../team/team.ts";
 import { actorOf } from "../../actor.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
@@ -37,7 +35,7 @@ export const settle = defineRoute({
     const settled = await askTeam(env, caller.team, (team) => team.settleByWord(word, actorOf(call)));
     if (settled.kind === "refused") return { refusal: settled.refusal };
     const bill = { chargedMicro: settled.chargedMicro, source: settled.source, charged: body.charged };
-    const view = (await trackerOf(env, params.id)?.tellCharge(caller.team, bill)) as RequestView | null | undefined;
+    const view = await trackerOf(env, params.id)?.tellCharge(caller.team, bill);
     if (!view) {
       const why = await noSuchRequest(env, params.id, viewerOf(caller));
       const hint = "What you said about its charge is booked.";

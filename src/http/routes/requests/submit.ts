@@ -2,7 +2,8 @@
 // decided behind requests/service/submit.ts.
 
 import * as z from "zod";
-import type { Config, Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
 import { printTree, RawText, valueAt } from "../../../platform/json.ts";
 import { SECOND_MS, WAIT_MAX_S } from "../../../platform/limits.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";

@@ -6,7 +6,7 @@ import { readInputPath } from "../../../files/input-urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { INPUT_CACHE_S } from "../../../platform/limits.ts";
-import { askTeam } from "../../../team/team.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { GONE } from "../../../team/uploads/upload-rules.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";

@@ -15,9 +15,9 @@ import {
   UPLOAD_PARTS_FROM_BYTES,
   UPLOAD_PARTS_MAX,
 } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
-import { askTeam } from "../../../team/team.ts";
 import type { Upload } from "../../../team/uploads/upload-store.ts";
 import { fileUrl, openUpload } from "../../../uploads/open.ts";
 import { completeUpload, type NamedPart, receivePart } from "../../../uploads/parts.ts";

@@ -2,10 +2,10 @@
 
 import * as z from "zod";
 import type { Alerts } from "../../../contracts/team-admin.ts";
-import type { Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { ALERT_PERCENTS_MAX } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTeam } from "../../../team/team.ts";
 import { actorOf } from "../../actor.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";

@@ -5,7 +5,7 @@ import * as z from "zod";
 import type { UsageGroup, UsageQuery, UsageRow } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { moneyText } from "../../../platform/money.ts";
-import { askTeam } from "../../../team/team.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { type CsvCell, csvText, dayOf } from "../../../team/usage/usage.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";

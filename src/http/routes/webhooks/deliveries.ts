@@ -2,16 +2,14 @@
 // /v1/deliveries/{id}/replay. The team knows whose a delivery is, its request's tracker what became of it.
 
 import * as z from "zod";
-import type { TeamDeliveryLog } from "../../../contracts/team-webhooks.ts";
-import type { Env } from "../../../platform/config.ts";
+import type { DeliveryView } from "../../../contracts/tracker.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../platform/limits.ts";
+import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTracker } from "../../../platform/tracker-stub.ts";
-import type { AttemptEntry } from "../../../requests/engine/delivery-log.ts";
 import { REQUEST_TARGET } from "../../../requests/machine/deliveries.ts";
-import type { DeliveryView, ReplayAnswer } from "../../../requests/view/deliveries.ts";
-import { askTeam } from "../../../team/team.ts";
+import type { AttemptEntry } from "../../../webhooks/attempt.ts";
 import { actorOf } from "../../actor.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
@@ -79,7 +77,7 @@ const list = defineRoute({
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
-    const views = (await askTracker(env, params.id, (tracker) => tracker.deliveryLog(viewer, null))) as Views;
+    const views = await askTracker(env, params.id, (tracker) => tracker.deliveryLog(viewer, null));
     if (views === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
     return { status: 200, body: { data: views.map(summaryWire) } };
   },
@@ -101,7 +99,7 @@ const read = defineRoute({
       const body = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
       return body === null ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body };
     }
-    const views = (await askTracker(env, request, (tracker) => tracker.deliveryLog(viewer, params.id))) as Views;
+    const views = await askTracker(env, request, (tracker) => tracker.deliveryLog(viewer, params.id));
     const [view] = views ?? [];
     return view === undefined ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body: deliveryWire(view) };
   },
@@ -124,17 +122,15 @@ const replay = defineRoute({
       const body = await teamDelivery(env, caller.team, params.id);
       return body === null ? { refusal: NO_SUCH_DELIVERY } : { status: 202, body };
     }
-    const answer = (await askTracker(env, road.requestId, (tracker) => {
+    const answer = await askTracker(env, road.requestId, (tracker) => {
       return tracker.replayDelivery(caller.team, params.id);
-    })) as ReplayAnswer | null;
+    });
     if (answer?.kind === "replayed") return { status: 202, body: deliveryWire(answer.view) };
     return { refusal: answer?.kind === "expired" ? noLongerKept(params.id) : NO_SUCH_DELIVERY };
   },
 });
 
 export const deliveryRoutes: readonly Route[] = [list, read, replay];
-
-type Views = DeliveryView[] | null;
 
 function noLongerKept(id: string): Refusal {
   return refusal("gone", "What was sent is no longer kept, so it cannot be sent again as it was.", {
@@ -162,7 +158,7 @@ function deliveryWire(view: DeliveryView): z.input<typeof deliveryBody> {
 async function teamDelivery(env: Env, team: string, id: string): Promise<z.input<typeof deliveryBody> | null> {
   const line = await askTeam(env, team, (stub) => stub.delivery({ deliveryId: id }));
   if (line === null) return null;
-  const { body, nextAt, tries } = (await askTeam(env, team, (stub) => stub.deliveryLog(id))) as TeamDeliveryLog;
+  const { body, nextAt, tries } = await askTeam(env, team, (stub) => stub.deliveryLog(id));
   let replays = 0;
   return {
     ...{ id, endpoint: line.endpointId, request: null, event_id: line.eventId, event_type: line.eventType },

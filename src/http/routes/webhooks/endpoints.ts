@@ -13,9 +13,9 @@ import {
   SECRET_OVERLAP_MAX_S,
   URL_MAX_CHARS,
 } from "../../../platform/limits.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import type { SecretAnswer } from "../../../team/endpoints/endpoint-admin.ts";
-import { askTeam, teamFor } from "../../../team/team.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";

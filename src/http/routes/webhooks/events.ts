@@ -3,8 +3,8 @@
 
 import * as z from "zod";
 import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { after as later, openBell } from "../../../platform/change-socket.ts";
-import type { Env } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
 import {
   HOLD_BLIND_REREAD_MS,
@@ -14,8 +14,8 @@ import {
   SECOND_MS,
   WAIT_MAX_S,
 } from "../../../platform/limits.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { askTeam, teamFor } from "../../../team/team.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
@@ -75,8 +75,7 @@ export const eventRoutes: readonly Route[] = [
 
 /** The feed's answer, or a later one when this one is empty and there is time. */
 async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number): Promise<FeedAnswer> {
-  const read = (from: FeedQuery["after"]) =>
-    askTeam(env, teamId, (team) => team.feed({ ...query, after: from })) as Promise<FeedAnswer>;
+  const read = (from: FeedQuery["after"]) => askTeam(env, teamId, (team) => team.feed({ ...query, after: from }));
   const until = Date.now() + waitMs;
   let answer = await read(query.after);
   if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;

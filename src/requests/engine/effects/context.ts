@@ -1,13 +1,15 @@
 // What an effect may use of its tracker, and what it may come to.
 // Types and one constructor; imports types only.
 
+import type { Granted } from "../../../contracts/account.ts";
 import type { UploadLog } from "../../../files/multipart-uploads.ts";
-import type { Config, Env } from "../../../platform/config.ts";
-import type { Granted } from "../../../upstream/account.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
+import type { AttemptEntry, TriedDelivery } from "../../../webhooks/attempt.ts";
 import type { RequestEvent, Watch } from "../../machine/events.ts";
 import type { DeliveryFailure } from "../../machine/record.ts";
 import type { RequestRecord, RequestView, StoredText } from "../../machine/types.ts";
-import type { AttemptEntry, DeliveryLog, TriedDelivery } from "../delivery-log.ts";
+import type { DeliveryLog } from "../delivery-log.ts";
 import type { TextName } from "../rows.ts";
 
 export interface EffectContext {

@@ -3,17 +3,17 @@
 // same bytes; they belong to one end, because a recovered request ends a second time.
 
 import { RawText } from "../../../platform/json.ts";
-import { askTeam } from "../../../team/team.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import type { DeliverAnswer, KeptEvent, TriedAnswer, TriedDelivery } from "../../../webhooks/attempt.ts";
 import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
-import { type DeliverAnswer, deliver } from "../../../webhooks/send.ts";
+import { deliver } from "../../../webhooks/send.ts";
 import { REQUEST_TARGET } from "../../machine/deliveries.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestDelivery, RequestState, RequestView } from "../../machine/types.ts";
 import { failureOf } from "../../view/fal-failure.ts";
 import { baseUrlOf, outputText, spellRequest } from "../../view/serialize.ts";
-import type { KeptEvent, TriedAnswer, TriedDelivery } from "../delivery-log.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {

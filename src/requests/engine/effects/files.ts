@@ -4,6 +4,7 @@ import { copyData, copyUrl } from "../../../files/copy.ts";
 import { hashStored } from "../../../files/digest.ts";
 import { outputKey } from "../../../files/keys.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
+import type { RequestFile } from "../../../files/request-file.ts";
 import { parseTree, valueAt } from "../../../platform/json.ts";
 import {
   FILE_COPY_TURN_MS,
@@ -12,7 +13,7 @@ import {
   HOUR_MS,
   REQUEST_FILES_MAX_BYTES,
 } from "../../../platform/limits.ts";
-import type { RequestFile, RequestState } from "../../machine/types.ts";
+import type { RequestState } from "../../machine/types.ts";
 import { loadText } from "../texts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 

@@ -5,7 +5,7 @@ import { purgePrefixes } from "../../../files/delete-prefix.ts";
 import { outputPrefix, requestPrefixes } from "../../../files/keys.ts";
 import { abandon } from "../../../files/parts.ts";
 import { PURGE_PAGES_PER_TRY, PURGE_WAIT_MS } from "../../../platform/limits.ts";
-import { askTeam } from "../../../team/team.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import type { Effect, PurgeTarget } from "../../machine/effect-types.ts";
 import { hasEnded } from "../../machine/types.ts";
 import type { TextName } from "../rows.ts";

@@ -1,22 +1,16 @@
 // The `fetch_result` effect: one authenticated result call, read, described and kept; also the proof of what somebody
 // only claimed (a candidate id, a webhook signed for a user id that is not pinned).
 
+import type { DescribedOutput } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import type { Config } from "../../../platform/config.ts";
-import { accountFor } from "../../../upstream/account.ts";
+import { accountFor } from "../../../platform/stubs.ts";
 import type { ResultAnswer } from "../../../upstream/client/answers.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestEvent, UpstreamEnd } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
-import {
-  announcedClaim,
-  type DescribedOutput,
-  describeFile,
-  describeOutput,
-  errorFingerprint,
-  fingerprintOf,
-} from "../../view/output.ts";
+import { announcedClaim, describeFile, describeOutput, errorFingerprint, fingerprintOf } from "../../view/output.ts";
 import { keepDescribed } from "../texts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";

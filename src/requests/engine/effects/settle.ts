@@ -3,11 +3,10 @@
 
 import type { Settled } from "../../../contracts/team-access.ts";
 import { type Measures, measureOutput } from "../../../models/measures.ts";
-import type { Env } from "../../../platform/config.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { parseTree, plainCopy } from "../../../platform/json.ts";
 import { EXACT_COST_TRIES } from "../../../platform/limits.ts";
-import { teamFor } from "../../../team/team.ts";
-import { accountFor } from "../../../upstream/account.ts";
+import { accountFor, teamFor } from "../../../platform/stubs.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
 import type { Effect } from "../../machine/effect-types.ts";

@@ -1,14 +1,13 @@
 // The `submit` effect: the one paid call. Its intent is saved (the `granted` event) between the turn and the call, so a
 // try that is cut off after it counts as "may have been taken" and is never made again.
 
+import type { CallSign, Grant, Granted, Pause } from "../../../contracts/account.ts";
 import type { Config } from "../../../platform/config.ts";
 import { LOCKED_TRIES_MAX, RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../../platform/limits.ts";
 import { makeMark } from "../../../platform/signing.ts";
-import { accountFor, type Grant, type Granted } from "../../../upstream/account.ts";
+import { accountFor } from "../../../platform/stubs.ts";
 import type { SubmitAnswer } from "../../../upstream/client/answers.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
-import type { CallSign } from "../../../upstream/grants.ts";
-import type { Pause } from "../../../upstream/scheduler.ts";
 import { upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";

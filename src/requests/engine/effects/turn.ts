@@ -1,11 +1,11 @@
 // A call's turn at the Maton account: the one that woke the try, or asked for; waited for in place when it is near, handed back
 // when it was missed. And what the account hears of calls: what they showed of its connection, that a request has left fal.
 
-import type { Env } from "../../../platform/config.ts";
+import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { FIRST_LOOK_PART, GRANT_LEAD_MAX_MS, GRANT_TRIES, SECOND_MS } from "../../../platform/limits.ts";
-import { accountFor, type Grant, type Granted } from "../../../upstream/account.ts";
+import { accountFor } from "../../../platform/stubs.ts";
 import type { Later, Trouble } from "../../../upstream/client/answers.ts";
-import type { QueuedKind } from "../../../upstream/fair-queue.ts";
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 

@@ -3,15 +3,16 @@
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DeliveryReport, DeliveryTarget } from "../../../../src/contracts/team-webhooks.ts";
-import type { Config, Env } from "../../../../src/platform/config.ts";
+import type { Env } from "../../../../src/platform/bindings.ts";
+import type { Config } from "../../../../src/platform/config.ts";
 import { MINUTE_MS } from "../../../../src/platform/limits.ts";
-import type { AttemptEntry, KeptEvent } from "../../../../src/requests/engine/delivery-log.ts";
 import type { EffectContext } from "../../../../src/requests/engine/effects/context.ts";
 import { runDeliver, runReport } from "../../../../src/requests/engine/effects/deliver.ts";
 import type { TextName } from "../../../../src/requests/engine/rows.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
 import type { RequestDelivery, RequestState, StoredText } from "../../../../src/requests/machine/types.ts";
+import type { AttemptEntry, KeptEvent } from "../../../../src/webhooks/attempt.ts";
 import { aStart, REQUEST } from "../../../harness/requests.ts";
 
 const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];

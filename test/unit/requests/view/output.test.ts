@@ -2,14 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { DescribedOutput } from "../../../../src/contracts/tracker.ts";
 import { FILES_PER_REQUEST_MAX, JSON_DEPTH_MAX } from "../../../../src/platform/limits.ts";
-import {
-  type DescribedOutput,
-  describeOutput,
-  errorFingerprint,
-  fingerprintOf,
-  spellOutput,
-} from "../../../../src/requests/view/output.ts";
+import { describeOutput, errorFingerprint, fingerprintOf, spellOutput } from "../../../../src/requests/view/output.ts";
 import { MODEL_FAILED, REQUEST } from "../../../harness/requests.ts";
 
 const allowed = (url: URL) => url.hostname === "v3.fal.media";
