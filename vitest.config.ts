@@ -68,9 +68,9 @@ export default defineConfig({
           }),
         ],
         test: {
-          name: "worker",
-          include: ["test/**/*.workerd.test.ts"],
-          exclude: ["test/sandbox/**"],
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          exclude: ["test/workerd/sandbox/**"],
           setupFiles: ["test/harness/quiet.ts"],
           ...patience,
         },
@@ -79,7 +79,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./sandbox/wrangler.toml" } })],
         test: {
           name: "sandbox",
-          include: ["test/sandbox/**/*.test.ts"],
+          include: ["test/workerd/sandbox/**/*.test.ts"],
           setupFiles: ["test/harness/quiet.ts"],
           ...patience,
         },
