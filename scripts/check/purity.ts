@@ -42,6 +42,7 @@ export const PURE: readonly string[] = [
   "webhooks/attempt.ts",
   "webhooks/event-body.ts",
   "webhooks/event-types.ts",
+  "webhooks/events.ts",
   "webhooks/headers.ts",
   "webhooks/scrub.ts",
 ];
