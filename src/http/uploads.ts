@@ -16,8 +16,8 @@ import {
   UPLOAD_PARTS_FROM_BYTES,
   UPLOAD_PARTS_MAX,
 } from "../limits.ts";
+import { BodyFeed, drain } from "../mirror/feed.ts";
 import { readUploadPlace, type UploadAddress } from "../mirror/input-urls.ts";
-import { drain } from "../uploads/chunks.ts";
 import { fileUrl, openUpload } from "../uploads/open.ts";
 import { completeUpload, type NamedPart, receivePart } from "../uploads/parts.ts";
 import { receiveUpload } from "../uploads/receive.ts";
@@ -232,7 +232,8 @@ function noSuchUpload(context: UploadContext): Promise<Response> {
 
 /** A refusal. What is still coming is read first, so that the sender gets to hear it. */
 async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
-  await drain(context.req.raw);
+  const { body } = context.req.raw;
+  if (body !== null && !body.locked) await drain(new BodyFeed(body));
   return problemResponse(why, context.get("callId"));
 }
 
