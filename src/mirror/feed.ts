@@ -84,7 +84,7 @@ export class BodyFeed extends HeldFeed {
   }
 }
 
-/** Slices that are made as they are asked for, each in memory of its own. */
+/** Slices that are made as they are asked for. */
 export class SliceFeed extends HeldFeed {
   readonly #slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
 
