@@ -1,4 +1,4 @@
-// Four kinds of tests: rules in plain Node, the Worker and the sandbox each inside workerd, and whole processes.
+// Four kinds of tests, by runtime: plain Node, the Worker and the sandbox each inside workerd, and whole processes, some with a browser.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
@@ -43,16 +43,9 @@ export default defineConfig({
     projects: [
       {
         test: {
-          name: "rules",
-          include: ["test/**/*.test.ts"],
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
           ...patience,
-          exclude: [
-            "test/**/*.workerd.test.ts",
-            "test/sandbox/**",
-            "test/process/**",
-            "test/clients/**",
-            "test/browser/**",
-          ],
         },
       },
       {
@@ -75,10 +68,10 @@ export default defineConfig({
           }),
         ],
         test: {
-          name: "worker",
-          include: ["test/**/*.workerd.test.ts"],
-          exclude: ["test/sandbox/**"],
-          setupFiles: ["test/support/quiet.ts"],
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          exclude: ["test/workerd/sandbox/**"],
+          setupFiles: ["test/harness/quiet.ts"],
           ...patience,
         },
       },
@@ -86,15 +79,15 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./sandbox/wrangler.toml" } })],
         test: {
           name: "sandbox",
-          include: ["test/sandbox/**/*.test.ts"],
-          setupFiles: ["test/support/quiet.ts"],
+          include: ["test/workerd/sandbox/**/*.test.ts"],
+          setupFiles: ["test/harness/quiet.ts"],
           ...patience,
         },
       },
       {
         test: {
           name: "process",
-          include: ["test/process/**/*.test.ts", "test/clients/**/*.test.ts", "test/browser/**/*.test.ts"],
+          include: ["test/process/**/*.test.ts", "test/browser/**/*.test.ts"],
           fileParallelism: false,
           ...patience,
         },

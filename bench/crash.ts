@@ -3,11 +3,11 @@
 // oversold or leaked, and writes it to docs/figures.md; with `--add` below the seeds that are there. Exit code 1 when anything was.
 
 import { parseArgs } from "node:util";
-import { crashAccount, POSTS_PER_KILL, RPS, SLOTS } from "../test/support/account-crash.ts";
-import { judgeAccount } from "../test/support/account-verdict.ts";
-import { crashUnderLimits, PLACES } from "../test/support/limit-crash.ts";
-import { judge, type SeenTeam, strays, type Verdict } from "../test/support/limit-verdict.ts";
-import { endChildrenOnSignal } from "../test/support/process.ts";
+import { crashAccount, POSTS_PER_KILL, RPS, SLOTS } from "../test/harness/account-crash.ts";
+import { judgeAccount } from "../test/harness/account-verdict.ts";
+import { crashUnderLimits, PLACES } from "../test/harness/limit-crash.ts";
+import { judge, type SeenTeam, strays, type Verdict } from "../test/harness/limit-verdict.ts";
+import { endChildrenOnSignal } from "../test/harness/process.ts";
 import { provenance, rowsOf, table, writeSection } from "./figures.ts";
 
 const { values } = parseArgs({

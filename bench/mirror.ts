@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts, runtimesOf } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts, runtimesOf } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 import { startYardstick } from "./yardstick.ts";
@@ -129,7 +129,7 @@ ${(bytes / 1024 ** 2).toFixed(0)} MiB from the sandbox's CDN into the local buck
 that the file was stored, in parts, each written down, with SHA-256 taken on the way (after 45 s it yields once and goes on by a range). Bare:
 the put alone of a Worker that does nothing else. Memory: peak of the runtime's process meanwhile, the simulated bucket included, of the
 first round: a process keeps what a round before made it take, and the digest of a copy that has yielded is taken after it. Bars: ratio
-of the medians at most ${TIME_BAR}, at most ${MEMORY_BAR_MIB} MiB more. Sluice's own buffers are 256 KiB for such a copy and take nothing of the 48 MiB budget, which \`test/mirror/copy.workerd.test.ts\` holds by its
+of the medians at most ${TIME_BAR}, at most ${MEMORY_BAR_MIB} MiB more. Sluice's own buffers are 256 KiB for such a copy and take nothing of the 48 MiB budget, which \`test/workerd/files/copy.test.ts\` holds by its
 high-water mark for twenty copies at once of sources without a length.`;
   console.log(`\n${result}`);
   writeSection("Mirroring a large file", `${provenance(command())}\n\n${result}`);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { endChildrenOnSignal, freePorts } from "../test/support/process.ts";
+import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 import type { Measured } from "./objects/index.ts";

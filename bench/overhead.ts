@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts, pause } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts, pause } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median, quantile } from "./numbers.ts";
 import { startQuickUpstream } from "./quick-upstream.ts";

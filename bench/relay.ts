@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts } from "../test/support/process.ts";
+import { endChildrenOnSignal, eventually, freePorts } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { quantile } from "./numbers.ts";
 

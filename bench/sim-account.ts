@@ -3,7 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type AccountLoad, type Load, lastEndsS, START_AT, simulate } from "../test/support/share-sim.ts";
+import { type AccountLoad, type Load, lastEndsS, START_AT, simulate } from "../test/harness/share-sim.ts";
 import { type Line, svgOf } from "./chart.ts";
 import { table } from "./figures.ts";
 import { COMING_MS, type Outcome, simulateWorld, type World } from "./sim-accounts.ts";

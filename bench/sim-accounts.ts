@@ -2,10 +2,10 @@
 // account's own object, which gives turns, hears of answers and is asked for places. Service times: service-times.ts.
 // Pure but for the processor's time; used by sim-account.ts.
 
-import { MINUTE_MS, PLACE_REREAD_MS, SECOND_MS } from "../src/limits.ts";
-import { Agenda } from "../test/support/agenda.ts";
-import { chanceOf } from "../test/support/process.ts";
-import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/support/share-sim.ts";
+import { MINUTE_MS, PLACE_REREAD_MS, SECOND_MS } from "../src/platform/limits.ts";
+import { Agenda } from "../test/harness/agenda.ts";
+import { chanceOf } from "../test/harness/process.ts";
+import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/harness/share-sim.ts";
 import { median, quantile } from "./numbers.ts";
 import { accountMs, TEAM_MS } from "./service-times.ts";
 

@@ -1,7 +1,7 @@
 // Starts the Workers that measurements compare Sluice with, by the launcher that starts Sluice itself: `wrangler dev`.
 
 import { spawn } from "node:child_process";
-import { eventually } from "../test/support/process.ts";
+import { eventually } from "../test/harness/process.ts";
 
 const READY_MS = 60_000;
 

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { configSchema, parseConfig } from "../src/env.ts";
+import { configSchema, parseConfig } from "../src/platform/config.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const READY_TIMEOUT_MS = 60_000;

@@ -4,9 +4,9 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { objectText, RawText } from "../src/json.ts";
-import { deliver } from "../src/relay/deliver.ts";
-import { endEvent } from "../src/relay/event.ts";
+import { objectText, RawText } from "../src/platform/json.ts";
+import { endEvent } from "../src/webhooks/event-body.ts";
+import { deliver } from "../src/webhooks/send.ts";
 
 /** How long one call for news is held, how long any call may take, and the pause after one that failed. */
 const HOLD_S = 50;

@@ -1,12 +1,12 @@
 // The Worker's entry: the fetch handler, the daily call, and the Durable Object classes, nothing else.
 
 import { createApp } from "./app.ts";
-import type { Env } from "./env.ts";
-import { sweeperFor } from "./mirror/sweeper.ts";
+import type { Env } from "./platform/bindings.ts";
+import { sweeperFor } from "./platform/stubs.ts";
 
-export { Team } from "./access/team.ts";
-export { BucketSweeper } from "./mirror/sweeper.ts";
-export { RequestTracker } from "./requests/tracker.ts";
+export { BucketSweeper } from "./files/sweeper.ts";
+export { RequestTracker } from "./requests/engine/tracker.ts";
+export { Team } from "./team/team.ts";
 export { UpstreamAccount } from "./upstream/account.ts";
 
 const app = createApp();

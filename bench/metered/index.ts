@@ -1,8 +1,8 @@
 // Sluice with a meter around it, for bench/cost.ts: the same Worker and the same objects, every call, row, alarm and bucket
 // operation counted on its way through. GET /_meter tells the counts.
 
-import type { Env } from "../../src/env.ts";
 import sluice, * as objects from "../../src/index.ts";
+import type { Env } from "../../src/platform/bindings.ts";
 import { type Count, emptyTally, type Tally } from "./tally.ts";
 
 const tally: Tally = emptyTally();

@@ -1,13 +1,13 @@
 // Calls one object many times over and says how long that took: GET /{what}?calls=N&waiting=N. In the runtime itself, so that no
 // HTTP stands between. The clock stands still between calls and moves with each answer, which is all that is needed here.
 
-import type { Env } from "../../src/env.ts";
-import { trackerFor } from "../../src/requests/stub.ts";
-import type { StartInput } from "../../src/requests/types.ts";
-import { accountFor, type TurnWish, type UpstreamAccount } from "../../src/upstream/account.ts";
-import type { Given } from "../../src/upstream/turn-desk.ts";
-import { aStart } from "../../test/support/requests.ts";
-import { anEnd, TestTeam } from "../../test/support/team.ts";
+import type { AccountContract, Given, TurnWish } from "../../src/contracts/account.ts";
+import type { Stub } from "../../src/contracts/rpc.ts";
+import type { Env } from "../../src/platform/bindings.ts";
+import { accountFor, trackerFor } from "../../src/platform/stubs.ts";
+import type { StartInput } from "../../src/requests/machine/types.ts";
+import { aStart } from "../../test/harness/requests.ts";
+import { anEnd, TestTeam } from "../../test/harness/team.ts";
 
 export { BucketSweeper, RequestTracker, Team, UpstreamAccount } from "../../src/index.ts";
 
@@ -55,7 +55,7 @@ const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, 
    * a place, the words that an answer is here and that a request has left. Nobody's turn comes meanwhile.
    */
   async account(env, { calls, waiting }) {
-    const account = env.UPSTREAM.getByName(`account:${crypto.randomUUID()}`);
+    const account = accountFor(env, crypto.randomUUID());
     const given = await fillSlots(env, account);
     const [last = aWish(env, 0)] = await line(env, account, waiting);
     const others = wishes(env, calls);
@@ -116,7 +116,7 @@ function wishes(env: Env, count: number): TurnWish[] {
 }
 
 /** Takes every slot. Answers one of the turns. */
-async function fillSlots(env: Env, account: DurableObjectStub<UpstreamAccount>): Promise<Given> {
+async function fillSlots(env: Env, account: Stub<AccountContract>): Promise<Given> {
   let last: Given | null = null;
   for (const wish of wishes(env, SLOTS)) {
     const grant = await account.take(wish);
@@ -127,7 +127,7 @@ async function fillSlots(env: Env, account: DurableObjectStub<UpstreamAccount>):
 }
 
 /** Puts submits in line, and answers them. */
-async function line(env: Env, account: DurableObjectStub<UpstreamAccount>, waiting: number): Promise<TurnWish[]> {
+async function line(env: Env, account: Stub<AccountContract>, waiting: number): Promise<TurnWish[]> {
   const all = wishes(env, waiting);
   await timed(all, (wish) => account.take(wish));
   return all;

@@ -2,9 +2,9 @@
 // sooner. What a caller was last told is remembered in this isolate: only who knows the present state already is held.
 // Accepted loss: another isolate tells it once more.
 
-import { COMPAT_TOLD_MAX, SECOND_MS } from "../limits.ts";
-import { hasEnded, type RequestView } from "../requests/types.ts";
-import { hold, type Watched } from "../requests/watch.ts";
+import { COMPAT_TOLD_MAX, SECOND_MS } from "../platform/limits.ts";
+import { hasEnded, type RequestView } from "../requests/machine/types.ts";
+import { hold, type Watched } from "../requests/service/watch.ts";
 
 /** The last status text told, by caller and request. */
 const told = new Map<string, string>();

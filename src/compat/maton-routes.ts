@@ -3,15 +3,15 @@
 
 import { createMiddleware } from "hono/factory";
 import * as z from "zod";
-import { askTeam } from "../access/team.ts";
-import { refusal } from "../errors.ts";
 import { actorOf } from "../http/actor.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { askConnections } from "../http/connection-access.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { printTree } from "../json.ts";
-import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/connections.ts";
-import { textAt } from "../upstream/words.ts";
+import { askConnections } from "../http/routes/access/connection-access.ts";
+import { refusal } from "../platform/errors.ts";
+import { printTree } from "../platform/json.ts";
+import { askTeam } from "../platform/stubs.ts";
+import { textAt } from "../upstream/client/classify.ts";
+import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/client/connections.ts";
 import { queueRoutes } from "./queue-routes.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import type { CompatOutcome } from "./submit.ts";

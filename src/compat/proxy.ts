@@ -3,9 +3,9 @@
 // URLs in bodies stay on queue.fal.run: the AI SDK sends its key to that origin alone, and comes back through here.
 
 import * as z from "zod";
-import { refusal } from "../errors.ts";
-import { submitHeaders } from "../http/request-schemas.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { submitHeaders } from "../http/routes/requests/schemas.ts";
+import { refusal } from "../platform/errors.ts";
 import { type ProxyTarget, proxyTarget } from "./proxy-target.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { SUBMIT_ERRORS } from "./queue-routes.ts";

@@ -2,8 +2,8 @@
 // Sub-paths of a model belong to its submit alone; on a request's URL they are taken and mean nothing.
 
 import * as z from "zod";
-import { submitHeaders } from "../http/request-schemas.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
 

@@ -4,10 +4,10 @@
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
 import { noSuchRequest as whyNoRequest } from "../http/no-such-request.ts";
-import { SSE_COMMENT_MS } from "../limits.ts";
-import { askTracker } from "../requests/stub.ts";
-import { hasEnded, type RequestView } from "../requests/types.ts";
-import { changes, type Watched } from "../requests/watch.ts";
+import { SSE_COMMENT_MS } from "../platform/limits.ts";
+import { askTracker } from "../platform/stubs.ts";
+import { hasEnded, type RequestView } from "../requests/machine/types.ts";
+import { changes, type Watched } from "../requests/service/watch.ts";
 import { endOf, newsOf } from "./holds.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { pendingResponse, resultResponse } from "./result.ts";
@@ -71,7 +71,7 @@ async function find(
   { app, id }: Named,
 ): Promise<{ view: RequestView; watched: Watched } | null> {
   const viewer = viewerOf(caller);
-  const view = (await askTracker(env, id, (tracker) => tracker.read(viewer))) as RequestView | null;
+  const view = await askTracker(env, id, (tracker) => tracker.read(viewer));
   return view !== null && isOfApp(view.state, app) ? { view, watched: { env, id, viewer } } : null;
 }
 

@@ -1,10 +1,11 @@
 // How the compatible surfaces refuse: one JSON body that every client of fal and Maton can read, and statuses that none of
 // them takes for "try again" where a further try cannot help. Imports errors and http's words for limits; no Hono.
 
-import { ERRORS, type Refusal } from "../errors.ts";
-import { type ProblemExtras, violatedPolicies } from "../http/problem.ts";
-import { objectText, RawText } from "../json.ts";
-import type { FalError } from "../requests/fal-failure.ts";
+import type { ProblemExtras } from "../http/app-env.ts";
+import { violatedPolicies } from "../http/problem.ts";
+import { ERRORS, type Refusal } from "../platform/errors.ts";
+import { objectText, RawText } from "../platform/json.ts";
+import type { FalError } from "../requests/view/fal-failure.ts";
 import { isRetriedByClients } from "./words.ts";
 
 /** The response for an error: fal's body, with the members that other clients look for beside it, and `more` of our own. */

@@ -1,13 +1,14 @@
 // What a result call answers: the model's output as it is, the failure's own code and body, or "still in progress".
 // fal replays a model's answer (fal.ai/docs/documentation/model-apis/inference/queue); so does this, bytes included.
 
-import type { Config } from "../env.ts";
-import { ERRORS } from "../errors.ts";
-import { dataUriBytes, readDataUri } from "../mirror/data-uri.ts";
-import { outputKey } from "../mirror/keys.ts";
-import { type Failure, failureOf } from "../requests/fal-failure.ts";
-import { outputText } from "../requests/spell.ts";
-import type { RequestFile, RequestState, RequestView } from "../requests/types.ts";
+import { dataUriBytes, readDataUri } from "../files/data-uri.ts";
+import { outputKey } from "../files/keys.ts";
+import type { RequestFile } from "../files/request-file.ts";
+import type { Config } from "../platform/config.ts";
+import { ERRORS } from "../platform/errors.ts";
+import type { RequestState, RequestView } from "../requests/machine/types.ts";
+import { type Failure, failureOf } from "../requests/view/fal-failure.ts";
+import { outputText } from "../requests/view/serialize.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 
 /** Clients compare this to the letter (vercel/ai:packages/fal/src/fal-video-model.ts). */

@@ -2,15 +2,15 @@
 // going: it is paid for, and v1 lists it. `/stream` sends comments meanwhile and the final output as its one event.
 // Accepted loss: a model's partial outputs, because Maton has no road to fal.run.
 
-import type { Config } from "../env.ts";
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
 import { noSuchRequest } from "../http/no-such-request.ts";
-import { SSE_COMMENT_MS } from "../limits.ts";
-import { faultName, logEvent } from "../log.ts";
-import { FAILED_FOR_GOOD, failureOf } from "../requests/fal-failure.ts";
-import { hasEnded, type RequestView } from "../requests/types.ts";
-import { hold } from "../requests/watch.ts";
+import type { Config } from "../platform/config.ts";
+import { SSE_COMMENT_MS } from "../platform/limits.ts";
+import { faultName, logEvent } from "../platform/log.ts";
+import { hasEnded, type RequestView } from "../requests/machine/types.ts";
+import { hold } from "../requests/service/watch.ts";
+import { FAILED_FOR_GOOD, failureOf } from "../requests/view/fal-failure.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
 import { type CompatOutcome, type SubmitCall, startRun } from "./submit.ts";

@@ -2,17 +2,17 @@
 // Decides nothing; what fal refuses at once is refused in its words.
 
 import type * as z from "zod";
-import { type Refusal, refusal } from "../errors.ts";
-import { managesConnections } from "../http/connection-access.ts";
 import { limitHeaders } from "../http/limit-headers.ts";
-import type { submitHeaders } from "../http/request-schemas.ts";
 import type { Call } from "../http/route.ts";
+import { managesConnections } from "../http/routes/access/connection-access.ts";
+import type { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { submitWork } from "../http/submit-work.ts";
-import { printTree } from "../json.ts";
-import { failureOf } from "../requests/fal-failure.ts";
-import { submitRequest } from "../requests/submit.ts";
-import type { RequestView } from "../requests/types.ts";
-import { CONNECTION_ID } from "../upstream/connections.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { printTree } from "../platform/json.ts";
+import type { RequestView } from "../requests/machine/types.ts";
+import { submitRequest } from "../requests/service/submit.ts";
+import { failureOf } from "../requests/view/fal-failure.ts";
+import { CONNECTION_ID } from "../upstream/client/connections.ts";
 import { falJson } from "./refusal.ts";
 import { failureResponse } from "./result.ts";
 import { finalFailure, submittedText } from "./words.ts";

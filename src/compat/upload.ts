@@ -1,11 +1,11 @@
 // An upload as fal's clients begin one: `initiate` and `initiate-multipart` give a URL of ours that takes the bytes, and the one
-// for the model's input (fal-ai/fal-js:libs/client/src/storage.ts). Bytes and parts go to http/uploads.ts.
+// for the model's input (fal-ai/fal-js:libs/client/src/storage.ts). Bytes and parts go to http/routes/uploads/uploads.ts.
 // Accepted loss: the client's lifecycle headers; the plan says how long files stay.
 
 import * as z from "zod";
-import { refusal } from "../errors.ts";
-import { parseFields } from "../fields.ts";
 import { userFor } from "../http/auth.ts";
+import { refusal } from "../platform/errors.ts";
+import { parseFields } from "../platform/validate.ts";
 import { openUpload } from "../uploads/open.ts";
 import { falJson } from "./refusal.ts";
 import type { CompatOutcome, SubmitCall } from "./submit.ts";

@@ -1,9 +1,9 @@
 // A request in fal's words: three states, a failure that is a kind of COMPLETED, URLs, log lines (fal.ai/docs/documentation/model-apis/inference/queue). Pure; imports types, errors, json and model ids.
 
-import { objectText, RawText } from "../json.ts";
-import { FAILED_FOR_GOOD, type Failure, failureOf } from "../requests/fal-failure.ts";
-import { hasEnded, type RequestState, type RequestView, statusOf } from "../requests/types.ts";
-import { appOf, parseModelId } from "../upstream/model-id.ts";
+import { appOf, parseModelId } from "../models/model-id.ts";
+import { objectText, RawText } from "../platform/json.ts";
+import { hasEnded, type RequestState, type RequestView, statusOf } from "../requests/machine/types.ts";
+import { FAILED_FOR_GOOD, type Failure, failureOf } from "../requests/view/fal-failure.ts";
 
 /**
  * Statuses after which at least one client posts again: fal's JavaScript client (fal-ai/fal-js:libs/client/src/retry.ts), its

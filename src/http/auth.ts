@@ -1,15 +1,16 @@
 // Names the caller behind a request: the credential, whether it may be used from this page, and who its team says it is.
 // Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and admits always ask.
 
-import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../access/credentials.ts";
-import { askTeam } from "../access/team.ts";
-import type { Credential, Identity, Refused, Scope } from "../access/types.ts";
-import { addressMark } from "../access/visitor.ts";
-import { type Config, type Env, requireConfig } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../limits.ts";
-import type { Viewer } from "../requests/types.ts";
-import { sameSecret } from "../signing.ts";
+import type { Credential, Identity, Refused, Scope } from "../contracts/team-access.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Config, requireConfig } from "../platform/config.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../platform/limits.ts";
+import { sameSecret } from "../platform/signing.ts";
+import { askTeam } from "../platform/stubs.ts";
+import type { Viewer } from "../requests/machine/types.ts";
+import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../team/auth/credentials.ts";
+import { addressMark } from "../team/auth/visitor.ts";
 import { authorizationOf, credentialOf } from "./credential.ts";
 import { originFault, pageOrigin } from "./origin.ts";
 

@@ -2,7 +2,7 @@
 // A caller's own X-Request-Id is not taken over: ids in the log are ours.
 
 import { createMiddleware } from "hono/factory";
-import { randomText } from "../ids.ts";
+import { randomText } from "../platform/ids.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problemResponse } from "./problem.ts";
 

@@ -2,7 +2,7 @@
 // are judged by the key's list, later. There are no cookies, so nothing is allowed with credentials.
 
 import { createMiddleware } from "hono/factory";
-import { CORS_MAX_AGE_S } from "../limits.ts";
+import { CORS_MAX_AGE_S } from "../platform/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";

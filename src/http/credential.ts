@@ -1,16 +1,17 @@
 // Turns the Authorization header into a credential: form, checksum and signatures, no more. Team says later whether it still
 // holds. The only place that knows how credentials are sent.
 
-import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../access/credentials.ts";
-import { checkTeamJwt } from "../access/issuer-directory.ts";
-import { keyDigest, parseKey } from "../access/keys.ts";
-import { checkToken, isClientToken } from "../access/tokens.ts";
-import type { Credential, Refused } from "../access/types.ts";
-import { credentialOfJwt, unverifiedParts } from "../access/user-jwt.ts";
-import type { Config, Env } from "../env.ts";
-import { refusal } from "../errors.ts";
-import { TEAM_ID } from "../ids.ts";
-import { logEvent } from "../log.ts";
+import type { Credential, Refused } from "../contracts/team-access.ts";
+import type { Env } from "../platform/bindings.ts";
+import type { Config } from "../platform/config.ts";
+import { refusal } from "../platform/errors.ts";
+import { TEAM_ID } from "../platform/ids.ts";
+import { logEvent } from "../platform/log.ts";
+import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../team/auth/credentials.ts";
+import { checkTeamJwt } from "../team/auth/issuer-cache.ts";
+import { keyDigest, parseKey } from "../team/auth/keys.ts";
+import { checkToken, isClientToken } from "../team/auth/tokens.ts";
+import { credentialOfJwt, unverifiedParts } from "../team/auth/user-jwt.ts";
 
 const TEAM_REQUIRED = refusal("team_required", "A JWT that is sent as it is does not say which team it is for.", {
   hint: "Send the header `Sluice-Team: <team>` beside it, or `Authorization: Bearer sl_jwt_<team>.<jwt>`.",

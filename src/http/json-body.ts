@@ -1,12 +1,12 @@
 // A caller's JSON body, read once under a cap and a permit: the tree that keeps numbers as written, and a plain copy for
 // schemas. Whoever reads one releases its permit when done.
 
-import { hasDuplicateKeys } from "../access/input-rules.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { type JsonTree, parseTree, plainCopy } from "../json.ts";
-import { JSON_DEPTH_MAX, JSON_VALUES_MAX, REQUEST_BODY_MAX_BYTES } from "../limits.ts";
 import { discard, readInboundText } from "../net/body.ts";
-import type { Permit } from "../net/buffers.ts";
+import type { Permit } from "../net/byte-budget.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { type JsonTree, parseTree, plainCopy } from "../platform/json.ts";
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX, REQUEST_BODY_MAX_BYTES } from "../platform/limits.ts";
+import { hasDuplicateKeys } from "../team/quota/input-rules.ts";
 
 export type JsonBody =
   | { kind: "read"; tree: JsonTree; plain: unknown; permit: Permit }

@@ -1,8 +1,8 @@
 // A plan's limits as RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11: lists of quoted names with
 // parameters). Names are restricted by the plan's schema to what stands in quotes as it is. Imports types and limits.
 
-import type { LimitState } from "../access/quota.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
+import type { LimitState } from "../team/quota/limits.ts";
 
 /** The largest integer of a structured field (RFC 9651, 3.3.1). A larger limit is as good as none. */
 const INTEGER_MAX = 999_999_999_999_999;

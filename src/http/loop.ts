@@ -2,8 +2,8 @@
 // or through a server that passes everything on, starts nothing. fal's callbacks (/hooks) are met before this.
 
 import { createMiddleware } from "hono/factory";
-import { refusal } from "../errors.ts";
-import { HOP_HEADER } from "../relay/headers.ts";
+import { refusal } from "../platform/errors.ts";
+import { HOP_HEADER } from "../webhooks/headers.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** 508 Loop Detected (RFC 5842, section 7.2). */

@@ -1,7 +1,7 @@
 // Which page a call comes from, and whether the credential may be used there. An Origin header only stops browsers: who
 // writes scripts sets it as they like. It keeps a copied key out of other people's pages, and no more is claimed.
 
-import { type Refusal, refusal } from "../errors.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
 
 /** Where a credential may be used from. Origins are compared to the letter, as browsers send them. */
 export interface OriginRules {

@@ -4,10 +4,11 @@
 import type { Context, Hono } from "hono";
 import { TrieRouter } from "hono/router/trie-router";
 import type * as z from "zod";
-import { type Config, type Env, requireConfig } from "../env.ts";
-import { type ErrorCode, type Refusal, refusal } from "../errors.ts";
-import { type FieldsAnswer, parseFields } from "../fields.ts";
-import { type JsonTree, RawText } from "../json.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Config, requireConfig } from "../platform/config.ts";
+import { type ErrorCode, type Refusal, refusal } from "../platform/errors.ts";
+import { type JsonTree, RawText } from "../platform/json.ts";
+import { type FieldsAnswer, parseFields } from "../platform/validate.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
 import { readJsonBody } from "./json-body.ts";

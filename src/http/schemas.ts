@@ -2,12 +2,12 @@
 // turn is made here and in the route files.
 
 import * as z from "zod";
-import type { NamedPlan } from "../access/admin-types.ts";
-import { moneyText } from "../access/money.ts";
-import { planNameSchema, planSchema } from "../access/plan.ts";
-import type { LimitState } from "../access/quota.ts";
-import { USER_MAX_CHARS } from "../limits.ts";
-import { isoTime } from "./time.ts";
+import type { NamedPlan } from "../contracts/team-admin.ts";
+import { USER_MAX_CHARS } from "../platform/limits.ts";
+import { moneyText } from "../platform/money.ts";
+import { isoTime } from "../platform/time.ts";
+import type { LimitState } from "../team/quota/limits.ts";
+import { planNameSchema, planSchema } from "../team/quota/plan.ts";
 
 export const scopeSchema = z.enum(["run", "read", "admin"]);
 

@@ -2,21 +2,21 @@
 // for all surfaces is here: model id, input, webhook URL, acting user, tags. Decides nothing about limits or money.
 
 import type * as z from "zod";
-import { planOf } from "../access/identity.ts";
-import type { Refused } from "../access/types.ts";
-import type { Config } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { sha256Hex } from "../ids.ts";
-import type { JsonTree } from "../json.ts";
-import { METADATA_MAX_BYTES, TAGS_MAX } from "../limits.ts";
+import type { Refused } from "../contracts/team-access.ts";
+import { parseModelId } from "../models/model-id.ts";
+import { checkInput, unknownModel } from "../models/models.ts";
 import { mayCall } from "../net/guard.ts";
-import type { EventFormat } from "../relay/event.ts";
-import { guardRules } from "../relay/rules.ts";
-import type { SubmitWork } from "../requests/submit.ts";
-import { parseModelId } from "../upstream/model-id.ts";
-import { checkInput, unknownModel } from "../upstream/models.ts";
+import type { Config } from "../platform/config.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { sha256Hex } from "../platform/ids.ts";
+import type { JsonTree } from "../platform/json.ts";
+import { METADATA_MAX_BYTES, TAGS_MAX } from "../platform/limits.ts";
+import type { SubmitWork } from "../requests/service/submit.ts";
+import { planOf } from "../team/auth/identity.ts";
+import type { EventFormat } from "../webhooks/event-body.ts";
+import { guardRules } from "../webhooks/guard-rules.ts";
 import { type Caller, userFor } from "./auth.ts";
-import type { submitHeaders } from "./request-schemas.ts";
+import type { submitHeaders } from "./routes/requests/schemas.ts";
 
 export interface SubmitAsked {
   caller: Caller;

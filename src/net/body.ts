@@ -1,8 +1,8 @@
 // Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget.
 // A stream that is not read to its end is cancelled. Imports net/buffers.
 
-import { FREE_BODY_BYTES, INBOUND_READ_TIMEOUT_MS } from "../limits.ts";
-import { acquire, acquireInbound, type Permit } from "./buffers.ts";
+import { FREE_BODY_BYTES, INBOUND_READ_TIMEOUT_MS } from "../platform/limits.ts";
+import { acquire, acquireInbound, type Permit } from "./byte-budget.ts";
 
 /** A Request or a Response. */
 export interface Message {

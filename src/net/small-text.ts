@@ -1,7 +1,7 @@
 // A call for a small text that is good only with status 200: key sets, verdicts of other services. Never throws.
 // Imports net and limits.
 
-import { UPSTREAM_REPLY_MAX_BYTES } from "../limits.ts";
+import { UPSTREAM_REPLY_MAX_BYTES } from "../platform/limits.ts";
 import { discard, readTextCapped } from "./body.ts";
 import { type CallInit, callOut } from "./fetch.ts";
 

@@ -1,11 +1,21 @@
 // The one file of a multipart/form-data body (RFC 7578), as React Native and HTML forms send it, streamed: the form is never
 // held, only as much of it as a delimiter may hide in. Fields before the file are skipped.
 
-import type { Refused } from "../access/types.ts";
-import { refusal } from "../errors.ts";
-import { FILE_COPY_CHUNK_BYTES } from "../limits.ts";
-import { type Feed, joined, SliceFeed } from "../mirror/feed.ts";
-import type { SentFile } from "./receive.ts";
+import type { Refused } from "../contracts/team-access.ts";
+import { type Feed, joined, SliceFeed } from "../files/feed.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { FILE_COPY_CHUNK_BYTES } from "../platform/limits.ts";
+
+/** What is sent, however it is wrapped. `length` null: not known before its end. */
+export interface SentFile {
+  feed: Feed;
+  length: number | null;
+  /** Where `length` is null: no more than this can come; null: nothing is known. */
+  atMost: number | null;
+  contentType: string | null;
+  /** What is said when it does not come as it should. */
+  broken: Refusal;
+}
 
 /** Headers of one field: a name, a file name, a type. */
 const HEADERS_MAX_BYTES = 16 * 1024;

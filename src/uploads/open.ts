@@ -1,15 +1,16 @@
 // The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
 // for the model's input. Knows no Hono. Imports access, mirror, env.
 
-import { askTeam } from "../access/team.ts";
-import type { ActingFor, Refused } from "../access/types.ts";
-import { type Config, type Env, requireConfig } from "../env.ts";
-import { refusal } from "../errors.ts";
-import { newId } from "../ids.ts";
-import { inputPath, uploadPath } from "../mirror/input-urls.ts";
-import { uploadKey } from "../mirror/keys.ts";
-import { announcedType } from "../mirror/upload-type.ts";
-import { fileName } from "../mirror/urls.ts";
+import type { ActingFor, Refused } from "../contracts/team-access.ts";
+import { inputPath, uploadPath } from "../files/input-urls.ts";
+import { uploadKey } from "../files/keys.ts";
+import { announcedType } from "../files/upload-type.ts";
+import { fileName } from "../files/urls.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Config, requireConfig } from "../platform/config.ts";
+import { refusal } from "../platform/errors.ts";
+import { newId } from "../platform/ids.ts";
+import { askTeam } from "../platform/stubs.ts";
 
 /** A file that somebody is about to send. */
 export interface UploadWish extends ActingFor {

@@ -1,16 +1,21 @@
 // An upload in parts, for files above what one call takes: each part streams into R2 as it comes, and is known before it is
 // sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
 
-import { askTeam } from "../access/team.ts";
-import type { Refused } from "../access/types.ts";
-import { GONE } from "../access/upload-rules.ts";
-import type { Upload, UploadPart } from "../access/upload-store.ts";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { UPLOAD_PART_BYTES, UPLOAD_PART_MIN_BYTES, UPLOAD_PARTS_MAX, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
-import { BodyFeed, drain, type Feed } from "../mirror/feed.ts";
-import type { UploadAddress } from "../mirror/input-urls.ts";
-import { pour } from "../mirror/pour.ts";
+import type { Refused } from "../contracts/team-access.ts";
+import { BodyFeed, drain, type Feed } from "../files/feed.ts";
+import type { UploadAddress } from "../files/input-urls.ts";
+import { pour } from "../files/pump.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import {
+  UPLOAD_PART_BYTES,
+  UPLOAD_PART_MIN_BYTES,
+  UPLOAD_PARTS_MAX,
+  UPLOAD_PUT_MAX_BYTES,
+} from "../platform/limits.ts";
+import { askTeam } from "../platform/stubs.ts";
+import { GONE } from "../team/uploads/upload-rules.ts";
+import type { Upload, UploadPart } from "../team/uploads/upload-store.ts";
 import { BROKEN, finished, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;

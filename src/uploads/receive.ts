@@ -1,34 +1,23 @@
 // The bytes of a whole file at its upload URL: raw, or as the one file of a form; with a length or without. Looked at,
 // reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
 
-import { askTeam } from "../access/team.ts";
-import type { Refused } from "../access/types.ts";
-import { typeFault } from "../access/upload-rules.ts";
-import type { Upload } from "../access/upload-store.ts";
-import type { Env } from "../env.ts";
-import { type Refusal, refusal } from "../errors.ts";
-import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES } from "../limits.ts";
-import { faultName, logEvent } from "../log.ts";
-import { BodyFeed, digestOf, drain, type Feed } from "../mirror/feed.ts";
-import { hashStored } from "../mirror/hash.ts";
-import type { UploadAddress } from "../mirror/input-urls.ts";
-import { storeKnown, storeUnknown } from "../mirror/pour.ts";
-import { uploadedType } from "../mirror/upload-type.ts";
-import { acquireInbound } from "../net/buffers.ts";
-import { formFile } from "./form.ts";
+import type { Refused } from "../contracts/team-access.ts";
+import { hashStored } from "../files/digest.ts";
+import { BodyFeed, digestOf, drain, type Feed } from "../files/feed.ts";
+import type { UploadAddress } from "../files/input-urls.ts";
+import { storeKnown, storeUnknown } from "../files/pump.ts";
+import { uploadedType } from "../files/upload-type.ts";
+import { acquireInbound } from "../net/byte-budget.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
+import { faultName, logEvent } from "../platform/log.ts";
+import { askTeam } from "../platform/stubs.ts";
+import { typeFault } from "../team/uploads/upload-rules.ts";
+import type { Upload } from "../team/uploads/upload-store.ts";
+import { formFile, type SentFile } from "./form.ts";
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
-
-/** What is sent, however it is wrapped. `length` null: not known before its end. */
-export interface SentFile {
-  feed: Feed;
-  length: number | null;
-  /** Where `length` is null: no more than this can come; null: nothing is known. */
-  atMost: number | null;
-  contentType: string | null;
-  /** What is said when it does not come as it should. */
-  broken: Refusal;
-}
 
 const IN_PARTS = "Send it in parts: PUT {upload_url}/1, …/2 and so on, then POST {upload_url}/complete.";
 

@@ -2,12 +2,12 @@
 // that is waited for is written when the waiting begins and deleted when it ends.
 // Synchronous SQL only. Imports limits and types.
 
-import { DURATION_MODELS_MAX, PINNED_USERS_MAX } from "../limits.ts";
-import type { Sample } from "./durations.ts";
-import type { Waiter } from "./fair-queue.ts";
+import type { Waiter } from "../contracts/account.ts";
+import type { Sample } from "../models/durations.ts";
+import { DURATION_MODELS_MAX, PINNED_USERS_MAX } from "../platform/limits.ts";
 import type { Health } from "./health.ts";
 import type { Notice } from "./notice.ts";
-import type { Slot } from "./turn-desk.ts";
+import type { Slot } from "./scheduler.ts";
 
 /** The last good key set: JWK `x` values, and when they were fetched (epoch ms). */
 export interface StoredKeys {

@@ -1,99 +1,41 @@
 // The UpstreamAccount Durable Object: one per Maton account, since Maton's 10 calls a second are per account. It gives turns,
 // holds the connection, fal's keys, the pinned webhook users and what it learned of models. A thin shell over
-// account-turns.ts, key-set.ts, durations.ts and account-store.ts.
+// grants.ts, key-set.ts, durations.ts and account-store.ts.
 
 import { DurableObject } from "cloudflare:workers";
-import { type Config, type Env, requireConfig } from "../env.ts";
-import { DURATIONS_SHOWN_MAX, LIST_LIMIT_MAX, LOOKUP_FIRST_RETRY_MS, LOOKUP_RETRY_MS, SECOND_MS } from "../limits.ts";
-import { logEvent } from "../log.ts";
-import type { RequestError, RequestState } from "../requests/types.ts";
+import type {
+  AccountContract,
+  AccountGlance,
+  AccountOverview,
+  CallSign,
+  ConnectionTurn,
+  Given,
+  Grant,
+  Granted,
+  KeySet,
+  Leaving,
+  Pause,
+  Place,
+  TurnWish,
+} from "../contracts/account.ts";
+import { type Durations, durationsOf, withDuration } from "../models/durations.ts";
+import type { Env } from "../platform/bindings.ts";
+import { type Config, requireConfig } from "../platform/config.ts";
+import {
+  DURATIONS_SHOWN_MAX,
+  LIST_LIMIT_MAX,
+  LOOKUP_FIRST_RETRY_MS,
+  LOOKUP_RETRY_MS,
+  SECOND_MS,
+} from "../platform/limits.ts";
+import { logEvent } from "../platform/log.ts";
+import type { RequestError, RequestState } from "../requests/machine/types.ts";
 import { AccountStore } from "./account-store.ts";
-import { AccountTurns, type CallSign, type LastFailure, notAfter } from "./account-turns.ts";
-import { createUpstreamClient } from "./client.ts";
-import type { ConnectionTurn, ConnectionWish } from "./connections.ts";
-import { type Durations, durationsOf, withDuration } from "./durations.ts";
-import type { QueuedKind } from "./fair-queue.ts";
-import type { Closure } from "./health.ts";
+import { connectionMissing } from "./client/classify.ts";
+import { createUpstreamClient } from "./client/client.ts";
+import type { ConnectionWish } from "./client/connections.ts";
+import { AccountTurns, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
-import type { Given, Pause, Place } from "./turn-desk.ts";
-import { connectionMissing } from "./words.ts";
-
-/** A call that wants a turn. `since` (epoch ms) orders it among its user's calls of the kind. */
-export interface TurnWish {
-  kind: QueuedKind;
-  requestId: string;
-  /** Name of the tracker's row that wants it: what is woken when its turn comes. */
-  effect: string;
-  /** Whose share of the account it counts on. */
-  user: string;
-  model: string;
-  since: number;
-  /** The connection that the request went over or that its caller named; null: the account's own. */
-  connection: string | null;
-}
-
-/** Times are epoch milliseconds. A granted turn is used between its two times, or handed back. */
-export interface Granted {
-  granted: true;
-  notBefore: number;
-  notAfter: number;
-  connection: string;
-  webhooks: RequestState["webhooks"];
-  pinnedUsers: string[];
-  durations: Durations | null;
-  /** The connection is closed, and this call tries it: what it came to is told in any case. */
-  probe: boolean;
-  /** What is handed back when it is not used. */
-  given: Given;
-}
-
-export type Grant =
-  | Granted
-  /** The tracker is woken when its turn comes; at `retryAt` it asks again, should nobody have called. */
-  | { granted: false; reason: "wait"; retryAt: number; place: Place | null; durations: Durations | null }
-  | { granted: false; reason: "refused"; error: RequestError };
-
-/** What anybody may see of the account: numbers, no names. `at` is epoch ms. */
-export interface AccountGlance {
-  at: number;
-  pause: Pause | null;
-  rps: number;
-  callsLastSecond: number;
-  slots: { used: number; limit: number };
-  callsWaiting: number;
-}
-
-/** Times are epoch milliseconds. */
-export interface AccountOverview extends AccountGlance {
-  connection: string | null;
-  /** The end of a pause after a 429. */
-  pausedUntil: number | null;
-  closure: Closure | null;
-  failuresInARow: number;
-  waiting: Record<QueuedKind, number>;
-  /** Those with most first. A user is "team/user", or "team/key". */
-  waitingByUser: { user: string; calls: number }[];
-  lastFailures: LastFailure[];
-  webhooks: { state: RequestState["webhooks"]; lastDelayMs: number | null };
-  durations: { model: string; durations: Durations | null }[];
-}
-
-/** A request that is no longer at fal. `ms`: from submit to end, where it ran to an end of its own. */
-export interface Leaving {
-  requestId: string;
-  model: string;
-  ms: number | null;
-  /** From fal's signature of the webhook that told the end to its arrival; null where none did. */
-  webhookDelayMs: number | null;
-}
-
-/** JWK `x` values. `unavailable`: no set that may be trusted, so nothing can be verified now. */
-export type KeySet = { kind: "keys"; keys: string[]; fetchedAt: number } | { kind: "unavailable" };
-
-/** The account's object. One account is supported; its name is in the object's name so that there can be more. */
-export function accountFor(env: Env): DurableObjectStub<UpstreamAccount> {
-  return env.UPSTREAM.getByName("account:default");
-}
 
 type Resolution = { kind: "found"; connection: string } | { kind: "refused"; error: RequestError } | { kind: "later" };
 
@@ -102,7 +44,7 @@ type Resolution = { kind: "found"; connection: string } | { kind: "refused"; err
  * grants the other half only; a busier one keeps a note that it is, one row write in PACE_NOTE_MS, and the object that
  * finds it lets a full window pass before its first turn. So no eviction makes an eleventh call in a second.
  */
-export class UpstreamAccount extends DurableObject<Env> {
+export class UpstreamAccount extends DurableObject<Env> implements AccountContract {
   readonly #config: Config;
   readonly #store: AccountStore;
   readonly #turns: AccountTurns;

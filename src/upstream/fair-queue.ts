@@ -2,27 +2,11 @@
 // do not stand behind one of a thousand. A deterministic structure in memory; the account keeps the rows.
 // Pure: the clock is a parameter. Imports limits.
 
-import { OVERDUE_MS } from "../limits.ts";
+import type { QueuedKind, Waiter } from "../contracts/account.ts";
+import { OVERDUE_MS } from "../platform/limits.ts";
 
 /** In the order in which they are served while nothing of a later kind is overdue. */
-export const QUEUED_KINDS = ["submit", "cancel", "result", "status"] as const;
-export type QueuedKind = (typeof QUEUED_KINDS)[number];
-
-/** A call that waits. Times are epoch milliseconds. */
-export interface Waiter {
-  requestId: string;
-  /** Name of the tracker's row that wants the call. */
-  effect: string;
-  kind: QueuedKind;
-  /** Whose share it counts on: a team's user, or its key. */
-  user: string;
-  connection: string;
-  model: string;
-  /** What it is ordered by within its user and kind. */
-  since: number;
-  /** Its tracker comes by itself about then; one that is long past it has gone. */
-  expectedBy: number;
-}
+export const QUEUED_KINDS: readonly QueuedKind[] = ["submit", "cancel", "result", "status"];
 
 export function waiterName({ requestId, effect }: Pick<Waiter, "requestId" | "effect">): string {
   return `${requestId}/${effect}`;

@@ -1,19 +1,8 @@
 // Whether a connection can be used: closed on a clear no and on a run of failures, for growing pauses, until a probe opens it.
 // Pure: the clock is a parameter, a health is a value. Imports limits.
 
-import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_FIRST_MS, HEALTH_PAUSE_MAX_MS } from "../limits.ts";
-
-/** Why nothing leaves. `locked`: fal takes no submits, while reads still work; the others stop every call. */
-export type PauseReason = "locked" | "key_refused" | "failing";
-
-export interface Closure {
-  why: PauseReason;
-  /** Epoch ms, as is `probeAt`: when it is tried again. */
-  since: number;
-  probeAt: number;
-  /** Probes that failed. */
-  probes: number;
-}
+import type { Closure, PauseReason } from "../contracts/account.ts";
+import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_FIRST_MS, HEALTH_PAUSE_MAX_MS } from "../platform/limits.ts";
 
 export interface Health {
   /** Calls in a row that came to nothing. */

@@ -1,10 +1,10 @@
 // fal's webhook keys for the edge: a copy per isolate in front of the account's set. Never throws.
 // Imports the account's stub, webhook, limits.
 
-import type { Env } from "../env.ts";
-import { JWKS_REFRESH_AFTER_MS, LOOKUP_RETRY_MS } from "../limits.ts";
-import { faultName, logEvent } from "../log.ts";
-import { accountFor } from "./account.ts";
+import type { Env } from "../platform/bindings.ts";
+import { JWKS_REFRESH_AFTER_MS, LOOKUP_RETRY_MS } from "../platform/limits.ts";
+import { faultName, logEvent } from "../platform/log.ts";
+import { accountFor } from "../platform/stubs.ts";
 import { isTrusted } from "./key-set.ts";
 import { decodeKey } from "./webhook.ts";
 

@@ -1,14 +1,14 @@
 // fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it.
 // The rules are pure, the clock is a parameter. Imports net, limits, webhook.
 
+import { fetchSmallText } from "../net/small-text.ts";
 import {
   JWKS_MAX_AGE_MS,
   JWKS_REFRESH_AFTER_MS,
   JWKS_REFRESH_GAP_MS,
   JWKS_TIMEOUT_MS,
   LOOKUP_RETRY_MS,
-} from "../limits.ts";
-import { fetchSmallText } from "../net/small-text.ts";
+} from "../platform/limits.ts";
 import { encodeKey, keysOf } from "./webhook.ts";
 
 /** Whether a set may still be trusted: fal allows a day. */

@@ -1,12 +1,14 @@
 // What the operator and the teams that wait are told of a closed connection: one owed event, kept until it was taken or given
 // up on. A newer one takes the place of an older one: only the present state is news. Imports relay, env (types), limits.
 
-import type { Config, Env } from "../env.ts";
-import { newId } from "../ids.ts";
-import { NOTICE_RETRY_MS } from "../limits.ts";
-import { logEvent } from "../log.ts";
-import { type OperatorEvent, tellOperator } from "../relay/operator.ts";
-import type { Closure } from "./health.ts";
+import type { Closure } from "../contracts/account.ts";
+import type { Env } from "../platform/bindings.ts";
+import type { Config } from "../platform/config.ts";
+import { newId } from "../platform/ids.ts";
+import { NOTICE_RETRY_MS } from "../platform/limits.ts";
+import { logEvent } from "../platform/log.ts";
+import { teamFor } from "../platform/stubs.ts";
+import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
 
 export interface Notice extends OperatorEvent {
   /** Epoch ms. */
@@ -37,7 +39,7 @@ export async function tellNotice(
   const { type, data, failures, finder } = notice;
   if (type === "upstream.paused" && failures === 0) {
     const told = new Set([...teams, ...(finder === null ? [] : [finder])]);
-    const telling = [...told].map((team) => env.TEAM.getByName(team).noteEvent({ type, data }));
+    const telling = [...told].map((team) => teamFor(env, team).noteEvent({ type, data }));
     await Promise.allSettled(telling);
   }
   const answer = await tellOperator(config, notice, () => Date.now());

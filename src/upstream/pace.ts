@@ -10,7 +10,7 @@ import {
   PACE_SLACK,
   RETRY_AFTER_MAX_MS,
   SECOND_MS,
-} from "../limits.ts";
+} from "../platform/limits.ts";
 
 /** Times are epoch milliseconds. `n` tells turns of one moment apart. */
 export interface Turn {

@@ -1,8 +1,8 @@
 // fal's webhook signature over raw bytes, and the key set it is checked with. Verify before any meaning is read.
 // Pure apart from WebCrypto: no fetch, no clock, no storage. Imports ids, limits.
 
-import { sha256Hex } from "../ids.ts";
-import { JWKS_KEYS_MAX, WEBHOOK_TOLERANCE_S } from "../limits.ts";
+import { sha256Hex } from "../platform/ids.ts";
+import { JWKS_KEYS_MAX, WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
 
 export type Verification =
   | { kind: "verified"; requestId: string; userId: string; timestampS: number }

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Sluice, startSluice } from "../support/sluice.ts";
-import { openPage, type PageElsewhere } from "./support.ts";
+import { openPage, type PageElsewhere } from "../harness/browser.ts";
+import { type Sluice, startSluice } from "../harness/sluice.ts";
 
 const run = promisify(execFile);
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52];

@@ -4,9 +4,9 @@
 
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { crashAccount, POSTS_PER_KILL, RPS, SLOTS } from "../support/account-crash.ts";
-import { judgeAccount, type SeenAccount, type SeenKill } from "../support/account-verdict.ts";
-import { judge, strays } from "../support/limit-verdict.ts";
+import { crashAccount, POSTS_PER_KILL, RPS, SLOTS } from "../harness/account-crash.ts";
+import { judgeAccount, type SeenAccount, type SeenKill } from "../harness/account-verdict.ts";
+import { judge, strays } from "../harness/limit-verdict.ts";
 
 const KILLS = Number(process.env.KILLS ?? 3);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);

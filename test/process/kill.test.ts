@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
-import { chanceOf, children, eventually, freePorts, isRunning, pause, workerRuntimes } from "../support/process.ts";
+import { chanceOf, children, eventually, freePorts, isRunning, pause, workerRuntimes } from "../harness/process.ts";
 
 const KILLS = Number(process.env.KILLS ?? 3);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);

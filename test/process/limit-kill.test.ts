@@ -3,8 +3,8 @@
 
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { crashUnderLimits, PLACES } from "../support/limit-crash.ts";
-import { judge, type SeenRequest, type SeenTeam, strays } from "../support/limit-verdict.ts";
+import { crashUnderLimits, PLACES } from "../harness/limit-crash.ts";
+import { judge, type SeenRequest, type SeenTeam, strays } from "../harness/limit-verdict.ts";
 
 const SEED = Number(process.env.KILLS_SEED ?? Date.now() % 1_000_000);
 const POSTS_PER_TEAM = 300;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { children, eventually, freePorts, isRunning } from "../support/process.ts";
+import { children, eventually, freePorts, isRunning } from "../harness/process.ts";
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-start-"));
 let npm: ChildProcess | null = null;

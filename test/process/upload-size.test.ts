@@ -5,8 +5,8 @@ import { createHash, type Hash } from "node:crypto";
 import { request } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { UPLOAD_PUT_MAX_BYTES } from "../../src/limits.ts";
-import { type Sluice, startSluice } from "../support/sluice.ts";
+import { UPLOAD_PUT_MAX_BYTES } from "../../src/platform/limits.ts";
+import { type Sluice, startSluice } from "../harness/sluice.ts";
 
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]);
 const PIECE = Buffer.from(Uint8Array.from({ length: 256 * 1024 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));

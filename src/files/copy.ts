@@ -1,0 +1,139 @@
+// Copies one file into R2: from its URL, or from the data URI that it is. Safe to repeat, and nothing half is ever visible (R2
+// shows an object once its put or its upload is whole). What fits one part, or cannot be had in parts, goes in one pass; the
+// rest by parts (parts.ts).
+
+import { sha256Hex } from "../platform/ids.ts";
+import { FILE_COPY_TIMEOUT_MS, FILE_ONE_PASS_MAX_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
+import { dataUriBytes, readDataUri } from "./data-uri.ts";
+import { Digest, type Feed, SliceFeed, withinTime } from "./feed.ts";
+import type { AllowedUrl } from "./media-hosts.ts";
+import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
+import type { Upload } from "./multipart-uploads.ts";
+import {
+  abandon,
+  type CopyOutcome,
+  copyBuffered,
+  copyParts,
+  finish,
+  later,
+  metadataOf,
+  NOT_WRITTEN,
+  outcomeOf,
+  type Target,
+} from "./parts.ts";
+import { BROKE_OFF, storeKnown } from "./pump.ts";
+import type { StoredFile } from "./request-file.ts";
+import { type Opened, openSource } from "./source.ts";
+
+export interface UrlCopy extends Target {
+  url: string;
+  claimedType: string | null;
+  claimedName: string | null;
+  allowed: AllowedUrl;
+}
+
+/**
+ * Copies what stands at a URL. What an earlier try that was cut off has stored is answered without a download, what it left
+ * unfinished is gone on with; the digest is then null, as the bytes did not all pass by here.
+ */
+export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
+  const url = URL.parse(copy.url);
+  if (url === null || !copy.allowed(url)) return gone("The file is not on a host that may be copied from.");
+  const source = await sha256Hex(copy.url);
+  const stored = await storedBefore(copy, source);
+  if (stored !== null) {
+    copy.uploads.forget();
+    return { kind: "stored", stored };
+  }
+  const left = copy.uploads.read();
+  const begun = left !== null && left.source === source && resumeOf(left) !== null ? left : null;
+  if (left !== null && begun === null && !(await abandon(copy.bucket, left, copy.uploads))) return NOT_WRITTEN;
+  const resume = begun && resumeOf(begun);
+  if (begun !== null && resume?.offset === begun.total) return finish(copy, begun, null);
+
+  const opened = await openSource(copy.url, resume);
+  switch (opened.kind) {
+    case "open":
+      try {
+        return await copyOpened(copy, opened, source, begun);
+      } finally {
+        opened.feed.close();
+        opened.end();
+      }
+    case "changed":
+      if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
+      return later("The source changed while it was being copied.");
+    case "later":
+    case "gone":
+      return opened;
+  }
+}
+
+/** An object carries a digest of the URL it came from: a signed URL itself is a secret that must not be kept twice. */
+async function storedBefore({ bucket, key }: Target, source: string): Promise<StoredFile | null> {
+  const object = await bucket.head(key).catch(() => null);
+  if (object === null || object.customMetadata?.source !== source) return null;
+  return { contentType: object.httpMetadata?.contentType ?? OCTET_STREAM, bytes: object.size, sha256: null };
+}
+
+/** Where an unfinished upload can be gone on with; null when there is nothing yet, or no way to ask for the rest. */
+function resumeOf({ parts, partBytes, total, validator }: Upload) {
+  if (total === null || validator === null || parts.length === 0) return null;
+  return { offset: Math.min(total, parts.length * partBytes), total, validator };
+}
+
+async function copyOpened(
+  copy: UrlCopy,
+  opened: Extract<Opened, { kind: "open" }>,
+  source: string,
+  begun: Upload | null,
+): Promise<CopyOutcome> {
+  const { feed, total, validator } = opened;
+  if (begun !== null && opened.offset > 0) return copyParts(copy, feed, begun, null);
+  // Asked to go on, it sent the whole: it has other bytes now, or no ranges after all.
+  if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
+  if (total !== null && total > copy.maxBytes) return { kind: "too_large" };
+  const head = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => feed.peek()).catch(() => null);
+  if (head === null) return later(BROKE_OFF.reason);
+  const contentType = decideType({
+    claimed: copy.claimedType,
+    header: opened.contentType,
+    name: copy.claimedName ?? URL.parse(copy.url)?.pathname ?? null,
+    sniffed: sniff(head),
+  });
+  const content = { source, contentType };
+  if (total === null) return copyBuffered(copy, feed, content);
+  if (total <= FILE_ONE_PASS_MAX_BYTES)
+    return putWhole(copy, feed, { ...content, total, timeoutMs: FILE_PART_TIMEOUT_MS });
+  if (validator === null || begun !== null) {
+    return putWhole(copy, feed, { ...content, total, timeoutMs: FILE_COPY_TIMEOUT_MS });
+  }
+  return copyParts(copy, feed, { ...content, total, validator }, new Digest());
+}
+
+/** Stores the bytes of a data URI. They are decoded in slices, so that nothing is held beside the text itself. */
+export async function copyData(
+  copy: Pick<Target, "bucket" | "key"> & { dataUri: string; claimedType: string | null },
+): Promise<CopyOutcome> {
+  const uri = readDataUri(copy.dataUri);
+  if (uri === null) return gone("The data URI cannot be decoded.");
+  const feed = new SliceFeed(dataUriBytes(copy.dataUri, uri));
+  const words = { claimed: copy.claimedType, header: uri.type, name: null };
+  const contentType = decideType({ ...words, sniffed: sniff(await feed.peek()) });
+  return putWhole(copy, feed, { source: "data", contentType, total: uri.bytes, timeoutMs: FILE_PART_TIMEOUT_MS });
+}
+
+/** One pass. */
+async function putWhole(
+  { bucket, key }: Pick<Target, "bucket" | "key">,
+  feed: Feed,
+  content: { source: string; contentType: string; total: number; timeoutMs: number },
+): Promise<CopyOutcome> {
+  const { total: length, timeoutMs } = content;
+  const to = { bucket, key, metadata: metadataOf(content) };
+  return outcomeOf(await storeKnown(to, { feed, length, timeoutMs }), content);
+}
+
+function gone(reason: string): { kind: "gone"; reason: string } {
+  return { kind: "gone", reason };
+}

@@ -1,0 +1,28 @@
+// Deletes what lies in R2 below prefixes, page by page. A page that was deleted is listed no more, so whoever is cut off
+// begins again at the front and loses nothing. Imports limits.
+
+import { R2_PAGE_KEYS } from "../platform/limits.ts";
+
+/**
+ * Deletes at most `pages` pages of objects. `done`: nothing is left below any of the prefixes (R2's lists are consistent).
+ * Rejects when R2 cannot be asked just now; what was deleted until then stays deleted.
+ */
+export async function purgePrefixes(
+  bucket: R2Bucket,
+  prefixes: readonly string[],
+  pages: number,
+): Promise<{ deleted: number; done: boolean }> {
+  let deleted = 0;
+  let left = pages;
+  for (const prefix of prefixes) {
+    for (;;) {
+      const { objects, truncated } = await bucket.list({ prefix, limit: R2_PAGE_KEYS });
+      if (objects.length === 0) break;
+      if (left-- <= 0) return { deleted, done: false };
+      await bucket.delete(objects.map(({ key }) => key));
+      deleted += objects.length;
+      if (!truncated) break;
+    }
+  }
+  return { deleted, done: true };
+}

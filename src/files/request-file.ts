@@ -1,0 +1,38 @@
+// A file of an output: where it stands, where its bytes come from, and what has become of them. Types only.
+
+import type { ErrorCode } from "../platform/errors.ts";
+
+/** Where in the output a file stands, and where its bytes come from now. */
+export interface FileSource {
+  /** Keys and indices from the root of the output, e.g. ["images", 0, "url"]. */
+  path: (string | number)[];
+  /**
+   * A data URI's bytes stay in the payload text; `path` finds them. So do those of an answer that was a file itself (`body`), and
+   * readers who get the model's answer as it was get these bytes.
+   */
+  source: { kind: "url"; url: string } | { kind: "data" } | { kind: "body" };
+  /** Upstream's `content_type` and `file_name` beside the URL, where given. A hint, never trusted. */
+  claimedType: string | null;
+  claimedName: string | null;
+}
+
+/** `deleted`: its time by the plan's `files_days` is over. */
+export type FileStatus = "pending" | "stored" | "failed" | "deleted";
+
+export interface RequestFile extends FileSource {
+  n: number;
+  status: FileStatus;
+  /** When its copy was last owed for the first time: from here its deadline counts. */
+  pendingSince: number;
+  contentType: string | null;
+  bytes: number | null;
+  sha256: string | null;
+  error: { code: ErrorCode; message: string } | null;
+}
+
+export interface StoredFile {
+  contentType: string;
+  bytes: number;
+  /** Hex; null when the copy did not pass through in one piece. */
+  sha256: string | null;
+}

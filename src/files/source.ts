@@ -1,0 +1,101 @@
+// Asks a file's source for its bytes: the whole, or from where an earlier try stopped, and only if they are still the same.
+// No credentials, no redirects. Imports net, limits and mirror's feed and uploads.
+
+import { discard } from "../net/body.ts";
+import { callOut } from "../net/fetch.ts";
+import { FILE_COPY_TIMEOUT_MS } from "../platform/limits.ts";
+import { BodyFeed, type Feed } from "./feed.ts";
+
+/** From where to go on. */
+export interface Resume {
+  offset: number;
+  total: number;
+  validator: string;
+}
+
+export type Opened =
+  /** The bytes from `offset` on: 0, or where it was asked to go on. */
+  | {
+      kind: "open";
+      feed: Feed;
+      offset: number;
+      /** Of the whole file; null when it is not told. */
+      total: number | null;
+      /** Names these bytes in a later `If-Range`; null when they cannot be asked for in parts. */
+      validator: string | null;
+      contentType: string | null;
+      /** Call once the feed is read or closed. */
+      end(): void;
+    }
+  /** Not the bytes any more that an earlier try has begun with. */
+  | { kind: "changed" }
+  | { kind: "later"; reason: string }
+  | { kind: "gone"; reason: string };
+
+/**
+ * Encodings that the runtime takes off a body although none was asked for; it leaves others (deflate, zstd) in place
+ * (developers.cloudflare.com/workers/configuration/compatibility-flags, "Brotli content encoding support").
+ */
+const DECODED = new Set(["identity", "gzip", "br"]);
+
+/** Opens the source. A server that cannot resume answers the whole instead (RFC 9110, 13.1.5 and 14.2). */
+export async function openSource(url: string, resume: Resume | null): Promise<Opened> {
+  // An encoded body has no length that counts.
+  const headers: Record<string, string> = { accept: "*/*", "accept-encoding": "identity" };
+  if (resume !== null) {
+    headers.range = `bytes=${resume.offset}-`;
+    headers["if-range"] = resume.validator;
+  }
+  const call = await callOut(url, { headers }, { timeoutMs: FILE_COPY_TIMEOUT_MS });
+  if (call.kind === "failed") return { kind: "later", reason: `The source could not be reached (${call.reason}).` };
+  const { response, end } = call;
+  const judged = judge(response, resume);
+  if (judged.kind === "open") return { ...judged, feed: new BodyFeed(response.body), end };
+  discard(response);
+  end();
+  return judged;
+}
+
+type Judged = Exclude<Opened, { kind: "open" }> | Omit<Extract<Opened, { kind: "open" }>, "feed" | "end">;
+
+function judge(response: Response, resume: Resume | null): Judged {
+  const { status, headers } = response;
+  const contentType = headers.get("content-type");
+  if (status === 200) {
+    const encoding = encodingOf(headers);
+    if (!DECODED.has(encoding)) {
+      return { kind: "gone", reason: "The source sent an encoding that was not asked for." };
+    }
+    const total = encoding === "identity" ? wholeNumber(headers.get("content-length")) : null;
+    return { kind: "open", offset: 0, total, contentType, validator: validatorOf(headers) };
+  }
+  if (resume !== null && status === 416) return { kind: "changed" };
+  if (resume !== null && status === 206) {
+    const { offset, total, validator } = resume;
+    const range = `bytes ${offset}-${total - 1}/${total}`;
+    // Some servers do not know If-Range: then only the tag tells.
+    const etag = headers.get("etag") ?? validator;
+    const same = headers.get("content-range") === range && (etag === validator || !validator.startsWith('"'));
+    if (!same || encodingOf(headers) !== "identity") return { kind: "changed" };
+    return { kind: "open", offset, total, contentType, validator };
+  }
+  const reason = `The source answered ${status}.`;
+  const mayPass = status >= 500 || status === 408 || status === 425 || status === 429;
+  return { kind: mayPass ? "later" : "gone", reason };
+}
+
+/** A strong tag or a date, of a source that says it has ranges. */
+function validatorOf(headers: Headers): string | null {
+  if (headers.get("accept-ranges")?.toLowerCase() !== "bytes") return null;
+  const etag = headers.get("etag");
+  if (etag !== null && /^"[^"]*"$/.test(etag)) return etag;
+  return headers.get("last-modified");
+}
+
+function wholeNumber(text: string | null): number | null {
+  return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
+}
+
+function encodingOf(headers: Headers): string {
+  return (headers.get("content-encoding") ?? "identity").toLowerCase();
+}

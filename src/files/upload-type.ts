@@ -1,0 +1,51 @@
+// Which kind of file somebody sends, and whether that kind is taken: the words at the announcement, the bytes when they
+// come. Bytes outrank words; a picture that is none gets a sentence. Imports errors and mirror's types.
+
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { decideType, listedType, sniff } from "./media-types.ts";
+
+/** What runs script where it is opened. No model reads them. */
+const ACTIVE = new Set(["text/html", "application/xhtml+xml", "application/xml"]);
+
+type TypeAnswer<T> = { kind: "known"; type: T } | { kind: "refused"; refusal: Refusal };
+
+/** The type that an announcement names; null when it names none that we know, and the bytes decide alone. */
+export function announcedType(word: string | null, name: string): TypeAnswer<string | null> {
+  const type = listedType(word);
+  if (type !== null && ACTIVE.has(type)) {
+    return refused(`\`content_type\` is ${type}, which is not taken: "${name}" would run script where it is opened.`);
+  }
+  return { kind: "known", type };
+}
+
+/**
+ * The type of the bytes that came. `head` is the first FILE_SNIFF_BYTES of them, or all. What was announced as a picture, a
+ * film, a sound or a 3D model must begin as one; which one of them is the bytes' to say (a JPEG called .png is common).
+ */
+export function uploadedType(file: {
+  announced: string | null;
+  /** Content-Type that came with the bytes. */
+  header: string | null;
+  name: string;
+  head: Uint8Array;
+}): TypeAnswer<string> {
+  const sniffed = sniff(file.head);
+  const type = decideType({ header: file.announced, claimed: file.header, sniffed, name: file.name });
+  if (ACTIVE.has(type)) return refused(`The bytes are ${type}, which is not taken.`);
+  const family = familyOf(file.announced ?? "");
+  if (family !== null && familyOf(type) !== family) {
+    const what = sniffed.types[0] === undefined ? `do not begin as ${family} does` : `are ${type}`;
+    return refused(`\`content_type\` says ${file.announced}, but the bytes ${what}.`);
+  }
+  return { kind: "known", type };
+}
+
+function familyOf(type: string): string | null {
+  return /^(image|video|audio|model)\//.exec(type)?.[1] ?? null;
+}
+
+function refused(detail: string): { kind: "refused"; refusal: Refusal } {
+  const hint =
+    "Send a file that a model reads: a picture, a film, a sound, a 3D model, a ZIP, a PDF, text, or weights.";
+  return { kind: "refused", refusal: refusal("unsupported_media_type", detail, { hint }) };
+}

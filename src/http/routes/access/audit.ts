@@ -1,0 +1,43 @@
+// GET /v1/audit: who changed what, when, from where. Newest first, page by page.
+
+import * as z from "zod";
+import { HISTORY_LIMIT_MAX, LIST_LIMIT_DEFAULT } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody } from "../../schemas.ts";
+
+const entry = z.object({
+  at: z.iso.datetime(),
+  actor: z.string().describe("A key's id, or operator."),
+  ip: z.string().nullable(),
+  action: z.string().describe("E.g. key.created, plan.written, user.frozen."),
+  target: z.string().nullable(),
+  detail: z.record(z.string(), z.unknown()),
+});
+
+export const auditRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/audit",
+    summary: "Who changed what, newest first",
+    access: "admin",
+    query: z.looseObject({
+      cursor: z
+        .string()
+        .regex(/^\d{1,15}$/, "is not one of ours")
+        .transform(Number)
+        .optional(),
+      limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+    }),
+    answers: { 200: { description: "A page.", schema: listBody(entry) } },
+    errors: ["invalid_request"],
+    async handle({ env, caller, query }) {
+      const page = await askTeam(env, caller.team, (team) => team.audit(query.cursor ?? null, query.limit));
+      const data = page.data.map(({ at, actor, ip, action, target, detail }) => {
+        return { at: isoTime(at), actor, ip, action, target, detail };
+      });
+      return { status: 200, body: { data, next_cursor: page.nextBefore === null ? null : String(page.nextBefore) } };
+    },
+  }),
+];

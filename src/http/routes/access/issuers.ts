@@ -1,0 +1,182 @@
+// /v1/issuers: who vouches for a team's users; and POST /v1/team/jwt/test, which tells an admin, and nobody else, why a token
+// is refused.
+
+import * as z from "zod";
+import type { Credential, Refused } from "../../../contracts/team-access.ts";
+import { mayCall } from "../../../net/guard.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
+import { refusal } from "../../../platform/errors.ts";
+import { JWT_MAX_CHARS } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { checkTeamJwt } from "../../../team/auth/issuer-cache.ts";
+import type { IssuerKeys } from "../../../team/auth/issuer-keys.ts";
+import { keySetOf } from "../../../team/auth/issuer-keys.ts";
+import type { KeptIssuer } from "../../../team/auth/issuer-store.ts";
+import {
+  completeIssuer,
+  type IssuerBody,
+  issuerBodySchema,
+  issuerNameSchema,
+  issuerSchema,
+} from "../../../team/auth/issuers.ts";
+import { parseKey } from "../../../team/auth/keys.ts";
+import { checkToken, isClientToken } from "../../../team/auth/tokens.ts";
+import { credentialOfJwt, unverifiedParts } from "../../../team/auth/user-jwt.ts";
+import { actorOf } from "../../actor.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody } from "../../schemas.ts";
+
+const issuerAnswer = issuerSchema.extend({
+  key_ids: z.array(z.string().nullable()).describe("The `kid` of each key that was read at `jwks_url`."),
+  keys_fetched_at: z.iso.datetime().nullable().describe("Null: the keys have not been read yet, or could not be."),
+});
+
+const named = z.object({ name: issuerNameSchema });
+
+const testAnswer = z.object({
+  accepted: z.boolean(),
+  reason: z.string().nullable().describe("Why not, as one word; null when accepted."),
+  explanation: z.string(),
+  issuer: z.string().nullable(),
+  user: z.string().nullable(),
+  plan: z.string().nullable().describe("The plan that applies to the user."),
+  tags: z.record(z.string(), z.string()),
+  header: z.record(z.string(), z.unknown()).nullable().describe("What the token says of itself; not believed."),
+  claims: z.record(z.string(), z.unknown()).nullable().describe("Its registered claims; not believed either."),
+});
+type TestAnswer = z.input<typeof testAnswer>;
+
+export const issuerRoutes: readonly Route[] = [
+  defineRoute({
+    method: "PUT",
+    path: "/v1/issuers/:name",
+    summary: "Let an issuer of JWTs vouch for users",
+    access: "admin",
+    params: named,
+    body: issuerBodySchema,
+    answers: { 200: { description: "The issuer, and the keys that were read just now.", schema: issuerAnswer } },
+    errors: ["invalid_request", "conflict"],
+    async handle(call) {
+      const { env, caller, config, params, body } = call;
+      const completed = completeIssuer(params.name, body);
+      if (!completed.ok) return { refusal: refusal("invalid_request", completed.detail) };
+      const { issuer } = completed;
+      const verdict = mayCall(issuer.jwks_url, { allowHosts: config().RELAY_ALLOW_HOSTS, ownHosts: [] });
+      if (!verdict.ok) {
+        return { refusal: refusal("invalid_request", keysFault(body, issuer.jwks_url, verdict.reason)) };
+      }
+      const put = await askTeam(env, caller.team, (team) => team.putIssuer(issuer, actorOf(call)));
+      if (put.kind === "refused") return { refusal: put.refusal };
+      const keys = await askTeam(env, caller.team, (team) => team.issuerKeys({ name: issuer.name, unknownKey: false }));
+      return { status: 200, body: issuerWire({ issuer, keys }) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/issuers",
+    summary: "The team's issuers",
+    access: "admin",
+    answers: { 200: { description: "All issuers by name.", schema: listBody(issuerAnswer) } },
+    errors: [],
+    async handle({ env, caller }) {
+      const kept = await askTeam(env, caller.team, (team) => team.issuers());
+      return { status: 200, body: { data: kept.map(issuerWire), next_cursor: null } };
+    },
+  }),
+  defineRoute({
+    method: "DELETE",
+    path: "/v1/issuers/:name",
+    summary: "Let an issuer vouch no longer",
+    access: "admin",
+    params: named,
+    answers: { 204: { description: "Its tokens are refused on submits at once, on reads within ten seconds." } },
+    errors: ["not_found"],
+    async handle(call) {
+      const { env, caller, params } = call;
+      const answer = await askTeam(env, caller.team, (team) => team.removeIssuer(params.name, actorOf(call)));
+      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/team/jwt/test",
+    summary: "Why a token is taken or refused",
+    access: "admin",
+    body: z.strictObject({
+      token: z.string().min(1).max(JWT_MAX_CHARS).describe("As it is sent, with or without `sl_jwt_<team>.`"),
+    }),
+    answers: { 200: { description: "The verdict and its reason. Nothing is counted.", schema: testAnswer } },
+    errors: [],
+    async handle({ env, caller, config, body }) {
+      return { status: 200, body: await explained(env, config(), caller.team, body.token) };
+    },
+  }),
+];
+
+/** Why an issuer's keys may not be read: whoever left `jwks_url` to the preset is told what is wrong with `issuer`. */
+function keysFault(body: IssuerBody, jwksUrl: string, reason: string): string {
+  if (body.jwks_url !== undefined) return `\`jwks_url\` may not be called: ${reason}.`;
+  return `\`issuer\` does not fit: its keys would be read at ${jwksUrl}, which may not be called: ${reason}.`;
+}
+
+async function explained(env: Env, config: Config, team: string, token: string): Promise<TestAnswer> {
+  const nothing = { issuer: null, user: null, plan: null, tags: {}, header: null, claims: null };
+  const parsed = await parseKey(token.replace(/^(?:bearer|key)\s+/i, "").trim());
+  const parts = parsed.kind === "jwt" ? unverifiedParts(parsed.jwt) : null;
+  if (parsed.kind !== "jwt" || parts === null) {
+    return { ...nothing, accepted: false, reason: "malformed", explanation: "It is not a JWT." };
+  }
+  const { iss, aud, azp, sub, exp, nbf, iat } = parts.claims;
+  const shown = { ...nothing, header: parts.header, claims: { iss, aud, azp, sub, exp, nbf, iat } };
+  const no = (reason: string, explanation: string): TestAnswer => ({ ...shown, accepted: false, reason, explanation });
+  if (parsed.team !== null && parsed.team !== team) return no("foreign_team", `It is sent to team "${parsed.team}".`);
+
+  if (isClientToken(parts.header)) {
+    const answer = await checkToken(config.SIGNING_KEY, team, parsed.jwt, Date.now());
+    if (answer.kind === "refused")
+      return no(answer.reason, `As a client token of this gateway it is ${answer.reason}.`);
+    return accepted(env, team, shown, answer.token.credential);
+  }
+  const answer = await checkTeamJwt(env, team, parsed.jwt, { fresh: true });
+  if (answer.kind === "refused") return { ...no(answer.fault, answer.explanation), issuer: answer.issuer };
+  return accepted(env, team, { ...shown, issuer: answer.issuer.name }, credentialOfJwt(answer));
+}
+
+/** A good token; whether its user may come in is the team's to say. */
+async function accepted(
+  env: Env,
+  team: string,
+  shown: Omit<TestAnswer, "accepted" | "reason" | "explanation">,
+  credential: Exclude<Credential, { kind: "key" }>,
+): Promise<TestAnswer> {
+  const tags = credential.kind === "jwt" ? credential.tags : {};
+  const whose = { ...shown, user: credential.user, tags };
+  const known = await askTeam(env, team, (stub) => stub.identify(credential));
+  if (known.kind === "refused") {
+    const { code, detail } = (known as Refused).refusal;
+    return { ...whose, accepted: false, reason: code, explanation: detail };
+  }
+  const plan = known.identity.planName;
+  const asked = credential.plan;
+  const explanation =
+    asked === null || asked === plan
+      ? "It is good."
+      : `It is good. Plan "${asked}" does not exist, so "${plan}" applies.`;
+  return { ...whose, plan, accepted: true, reason: null, explanation };
+}
+
+function issuerWire({
+  issuer,
+  keys,
+}: {
+  issuer: KeptIssuer["issuer"];
+  keys: IssuerKeys | null;
+}): z.input<typeof issuerAnswer> {
+  return {
+    ...issuer,
+    key_ids: keys === null ? [] : keySetOf(keys).keys.map((key) => key.kid ?? null),
+    keys_fetched_at: isoTime(keys?.fetchedAt ?? null),
+  };
+}

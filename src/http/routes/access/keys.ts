@@ -1,0 +1,200 @@
+// /v1/keys: make, list, rotate, freeze and revoke a team's keys (scope `admin`). A key's text is in one answer only, at its
+// making or rotation; a publishable key's may be read again, because every page that uses it shows it.
+
+import * as z from "zod";
+import type { KeySummary } from "../../../contracts/team-access.ts";
+import type { KeyWish } from "../../../contracts/team-admin.ts";
+import { type Refusal, refusal } from "../../../platform/errors.ts";
+import {
+  KEY_MODEL_GLOBS_MAX,
+  KEY_OVERLAP_DEFAULT_S,
+  KEY_OVERLAP_MAX_S,
+  PLAN_ORIGINS_MAX,
+} from "../../../platform/limits.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { originSchema, planNameSchema } from "../../../team/quota/plan.ts";
+import { actorOf } from "../../actor.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
+
+const turnstileShown = z.object({ site_key: z.string(), hostname: z.string().nullable() });
+
+const keyBody = z.object({
+  id: z.string(),
+  kind: z.enum(["secret", "publishable"]),
+  name: z.string(),
+  scopes: z.array(scopeSchema),
+  user: z.string().nullable(),
+  plan: z.string().nullable(),
+  models: z.array(z.string()).nullable(),
+  origins: z.array(z.string()).nullable(),
+  turnstile: turnstileShown.nullable(),
+  prefix: z.string().describe("The first characters of a secret key, to tell keys apart; all of a publishable one."),
+  created_at: z.iso.datetime(),
+  last_used_at: z.iso.datetime().nullable().describe("To within ten minutes."),
+  expires_at: z.iso.datetime().nullable(),
+  revoked_at: z.iso.datetime().nullable(),
+  frozen_at: z.iso.datetime().nullable(),
+});
+
+const newKey = z.strictObject({
+  kind: z.enum(["secret", "publishable"]).default("secret"),
+  name: z.string().min(1).max(100).default("Unnamed"),
+  scopes: z.array(scopeSchema).min(1).optional().describe("Secret keys only; run and read by default."),
+  user: userSchema.optional().describe("Binds a secret key to a member, whom it acts for whatever a call says."),
+  plan: planNameSchema.optional().describe("Applies instead of the team's plan."),
+  models: z
+    .array(z.string().min(1).max(200))
+    .min(1)
+    .max(KEY_MODEL_GLOBS_MAX)
+    .optional()
+    .describe("Globs that narrow the plan's models."),
+  origins: z
+    .array(originSchema)
+    .min(1)
+    .max(PLAN_ORIGINS_MAX)
+    .optional()
+    .describe("Exact origins that pages may call from; a publishable key needs them."),
+  turnstile: z
+    .strictObject({
+      site_key: z.string().min(1).max(100),
+      secret: z.string().min(1).max(100),
+      hostname: z.string().min(1).max(253).optional().describe("The widget's, when it is not the page's own."),
+    })
+    .optional()
+    .describe("Publishable keys only: visitors pass Cloudflare Turnstile before they get a token."),
+  expires_at: z.iso.datetime({ offset: true }).nullable().default(null),
+});
+type NewKey = z.output<typeof newKey>;
+
+const keyId = z.object({ id: z.string() });
+const withSecret = keyBody.extend({ secret: z.string() });
+
+const create = defineRoute({
+  method: "POST",
+  path: "/v1/keys",
+  summary: "Make a key",
+  access: "admin",
+  body: newKey,
+  answers: { 201: { description: "The key. `secret` is not shown again.", schema: withSecret } },
+  errors: ["invalid_request", "not_found", "conflict"],
+  async handle(call) {
+    const wish = wishOf(call.body, Date.now());
+    if ("refusal" in wish) return wish;
+    const answer = await teamFor(call.env, call.caller.team).createKey(wish, actorOf(call));
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return { status: 201, body: { ...keyWire(answer.key), secret: answer.secret } };
+  },
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/keys",
+  summary: "The team's keys, newest first",
+  access: "admin",
+  answers: { 200: { description: "All keys, revoked and expired ones included.", schema: listBody(keyBody) } },
+  errors: [],
+  async handle({ env, caller }) {
+    const keys = await askTeam(env, caller.team, (team) => team.listKeys());
+    return { status: 200, body: { data: keys.map(keyWire), next_cursor: null } };
+  },
+});
+
+const rotate = defineRoute({
+  method: "POST",
+  path: "/v1/keys/:id/rotate",
+  summary: "Give a key another text",
+  access: "admin",
+  params: keyId,
+  body: z.strictObject({
+    overlap_s: z
+      .int()
+      .min(0)
+      .max(KEY_OVERLAP_MAX_S)
+      .default(KEY_OVERLAP_DEFAULT_S)
+      .describe("How long the old text works beside the new one. 0 ends it now."),
+  }),
+  answers: {
+    200: {
+      description: "The new text, not shown again. Limits, plan and history stay with the id.",
+      schema: z.object({ id: z.string(), secret: z.string() }),
+    },
+  },
+  errors: ["not_found", "conflict"],
+  async handle(call) {
+    const { env, caller, params, body } = call;
+    const answer = await teamFor(env, caller.team).rotateKey(params.id, body.overlap_s, actorOf(call));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: answer.key };
+  },
+});
+
+const revoke = defineRoute({
+  method: "DELETE",
+  path: "/v1/keys/:id",
+  summary: "Revoke a key",
+  access: "admin",
+  params: keyId,
+  answers: { 204: { description: "It is refused on submits at once, on reads within ten seconds." } },
+  errors: ["not_found", "conflict"],
+  async handle(call) {
+    const { env, caller, params } = call;
+    const answer = await askTeam(env, caller.team, (team) => team.revokeKey(params.id, actorOf(call)));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
+  },
+});
+
+export const keyRoutes: readonly Route[] = [create, list, rotate, freezing(true), freezing(false), revoke];
+
+function freezing(frozen: boolean): Route {
+  return defineRoute({
+    method: "POST",
+    path: frozen ? "/v1/keys/:id/freeze" : "/v1/keys/:id/resume",
+    summary: frozen ? "Stop a key for now" : "Let a frozen key go on",
+    access: "admin",
+    params: keyId,
+    answers: { 200: { description: "The key. It acts as a revocation does.", schema: keyBody } },
+    errors: ["not_found", "conflict"],
+    async handle(call) {
+      const { env, caller, params } = call;
+      const answer = await askTeam(env, caller.team, (team) => team.freezeKey(params.id, frozen, actorOf(call)));
+      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: keyWire(answer.key) };
+    },
+  });
+}
+
+/** What is asked for, with the defaults of its kind; a field that its kind has no use for is refused, so that nobody relies on it. */
+function wishOf(body: NewKey, now: number): KeyWish | { refusal: Refusal } {
+  const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
+  if (expiresAt !== null && expiresAt <= now) return unfit("`expires_at` must lie in the future.");
+  const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;
+  const rest = { kind, name, plan, models, origins, expiresAt };
+  if (kind === "secret") {
+    if (turnstile !== undefined) return unfit("`turnstile` is for publishable keys.");
+    return { ...rest, scopes: [...new Set(body.scopes ?? (["run", "read"] as const))], user, turnstile: null };
+  }
+  if (body.scopes !== undefined) return unfit("`scopes` are for secret keys: a publishable one can only be exchanged.");
+  if (user !== null) return unfit("`user` is for secret keys: behind a publishable one are its visitors.");
+  if (origins === null) return unfit("`origins` are required: a publishable key works from the pages that they name.");
+  if (turnstile === undefined) return { ...rest, scopes: [], user, turnstile: null };
+  const { site_key: siteKey, secret, hostname = null } = turnstile;
+  return { ...rest, scopes: [], user, turnstile: { siteKey, secret, hostname } };
+}
+
+function unfit(detail: string): { refusal: Refusal } {
+  return { refusal: refusal("invalid_request", detail) };
+}
+
+function keyWire(key: KeySummary): z.input<typeof keyBody> {
+  const { id, kind, name, scopes, user, plan, models, origins, turnstile } = key;
+  return {
+    ...{ id, kind, name, scopes, user, plan, models, origins },
+    turnstile: turnstile === null ? null : { site_key: turnstile.siteKey, hostname: turnstile.hostname },
+    prefix: key.shown,
+    created_at: isoTime(key.createdAt),
+    last_used_at: isoTime(key.lastUsedAt),
+    expires_at: isoTime(key.expiresAt),
+    revoked_at: isoTime(key.revokedAt),
+    frozen_at: isoTime(key.frozenAt),
+  };
+}

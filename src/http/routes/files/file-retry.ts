@@ -1,0 +1,81 @@
+// Copies files again that were given up, while their source may still have them. Parses and answers; the tracker decides.
+
+import * as z from "zod";
+import { refusal } from "../../../platform/errors.ts";
+import { RawText } from "../../../platform/json.ts";
+import { FILES_PER_REQUEST_MAX } from "../../../platform/limits.ts";
+import { askTracker } from "../../../platform/stubs.ts";
+import type { RequestView } from "../../../requests/machine/types.ts";
+import { requestText } from "../../../requests/view/serialize.ts";
+import { viewerOf } from "../../auth.ts";
+import { noSuchRequest } from "../../no-such-request.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { requestAnswer, requestId } from "../requests/schemas.ts";
+
+const answers = {
+  202: { description: "They are being copied: `pending`, then `stored` or `failed`.", schema: requestAnswer },
+} as const;
+
+const retryFile = defineRoute({
+  method: "POST",
+  path: "/v1/requests/:id/files/:n/retry",
+  summary: "Copy a file again that could not be stored",
+  access: "run",
+  params: requestId.extend({
+    n: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(FILES_PER_REQUEST_MAX - 1),
+  }),
+  answers,
+  errors: ["not_found", "conflict", "gone"],
+  async handle({ params, caller, env, config }) {
+    const viewer = viewerOf(caller);
+    const answer = await askTracker(env, params.id, (tracker) => tracker.copyAgain(viewer, params.n));
+    if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
+    const { view } = answer;
+    const file = view.files[params.n];
+    if (file === undefined && view.state.stage === "completed") {
+      return { refusal: refusal("not_found", `The request has no file ${params.n}.`, { requestId: params.id }) };
+    }
+    if (file?.status === "deleted") {
+      return { refusal: refusal("gone", `File ${params.n} was deleted.`, { requestId: params.id }) };
+    }
+    if (answer.asked || file?.status === "pending") return accepted(env.FILES, config(), view);
+    return { refusal: nothingToCopy(view, file?.status === "failed" ? TOO_LATE : `File ${params.n} is stored.`) };
+  },
+});
+
+const retryFiles = defineRoute({
+  method: "POST",
+  path: "/v1/requests/:id/files/retry",
+  summary: "Copy every file of a request again that could not be stored",
+  access: "run",
+  params: requestId,
+  answers,
+  errors: ["not_found", "conflict"],
+  async handle({ params, caller, env, config }) {
+    const viewer = viewerOf(caller);
+    const answer = await askTracker(env, params.id, (tracker) => tracker.copyAgain(viewer, null));
+    if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
+    const { view } = answer;
+    const isPending = view.files.some(({ status }) => status === "pending");
+    if (answer.asked || isPending) return accepted(env.FILES, config(), view);
+    const hasFailed = view.files.some(({ status }) => status === "failed");
+    return { refusal: nothingToCopy(view, hasFailed ? TOO_LATE : "No file of the request has failed.") };
+  },
+});
+
+export const fileRetryRoutes: readonly Route[] = [retryFile, retryFiles];
+
+async function accepted(bucket: R2Bucket, config: Parameters<typeof requestText>[1], view: RequestView) {
+  return { status: 202 as const, body: new RawText(await requestText(bucket, config, view, { logs: false })) };
+}
+
+const TOO_LATE = "The days that the plan keeps files for are over.";
+
+function nothingToCopy({ state }: RequestView, why: string) {
+  const notYet = `The request is ${state.stage}: files are copied again once it is completed.`;
+  return refusal("conflict", state.stage === "completed" ? why : notYet, { requestId: state.id });
+}

@@ -1,0 +1,145 @@
+// Share links of a request's files: make, list, revoke. Whoever has one reads the bytes without a key until it ends. Parses and
+// answers; the rows are the tracker's.
+
+import * as z from "zod";
+import type { Share } from "../../../contracts/tracker.ts";
+import type { RequestFile } from "../../../files/request-file.ts";
+import { fileName, linkPath } from "../../../files/urls.ts";
+import type { Config } from "../../../platform/config.ts";
+import { refusal } from "../../../platform/errors.ts";
+import {
+  FILES_PER_REQUEST_MAX,
+  SECOND_MS,
+  SHARE_DEFAULT_S,
+  SHARE_MAX_S,
+  SHARE_MIN_S,
+  SHARES_PER_REQUEST_MAX,
+} from "../../../platform/limits.ts";
+import { askTracker } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import type { RequestView } from "../../../requests/machine/types.ts";
+import { baseUrlOf } from "../../../requests/view/serialize.ts";
+import { viewerOf } from "../../auth.ts";
+import { noSuchRequest } from "../../no-such-request.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { requestId } from "../requests/schemas.ts";
+
+const fileNumber = z
+  .int()
+  .min(0)
+  .max(FILES_PER_REQUEST_MAX - 1);
+
+const shareAnswer = z.object({
+  id: z.string(),
+  created_at: z.iso.datetime(),
+  expires_at: z.iso.datetime(),
+  files: z.array(z.object({ n: z.int(), path: z.string(), url: z.string() })),
+});
+
+const create = defineRoute({
+  method: "POST",
+  path: "/v1/requests/:id/shares",
+  summary: "Make a share link for stored files",
+  access: "run",
+  params: requestId,
+  body: z.strictObject({
+    expires_in_s: z.int().min(SHARE_MIN_S).max(SHARE_MAX_S).default(SHARE_DEFAULT_S),
+    files: z
+      .array(fileNumber)
+      .min(1)
+      .max(FILES_PER_REQUEST_MAX)
+      .optional()
+      .describe("Numbers in the request's `files`, from 0; left out: all that are stored."),
+  }),
+  answers: { 201: { description: "The share; its URLs need no key until it ends.", schema: shareAnswer } },
+  errors: ["not_found", "conflict"],
+  async handle({ params, body, caller, env, config }) {
+    const viewer = viewerOf(caller);
+    const wish = { expiresInS: body.expires_in_s, files: body.files ?? null };
+    // Asked again after a reset it may make a second share, which nobody was told of: it stands in the list, and ends.
+    const answer = await askTracker(env, params.id, (tracker) => tracker.share(viewer, wish));
+    if (answer === null || answer.kind === "not_found") {
+      return { refusal: await noSuchRequest(env, params.id, viewer) };
+    }
+    switch (answer.kind) {
+      case "too_many": {
+        const detail = `The request has ${SHARES_PER_REQUEST_MAX} share links that have not ended.`;
+        return { refusal: refusal("conflict", detail, { hint: "Revoke some with DELETE.", requestId: params.id }) };
+      }
+      case "not_stored": {
+        const detail = answer.n === null ? "The request has no stored file." : `File ${answer.n} is not stored.`;
+        return { refusal: refusal("conflict", detail, { requestId: params.id }) };
+      }
+      case "shared": {
+        const { view } = answer;
+        return { status: 201, body: await spellShare(config(), view, answer.share) };
+      }
+    }
+  },
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/requests/:id/shares",
+  summary: "List a request's share links",
+  access: "run",
+  params: requestId,
+  answers: { 200: { description: "Those that have not ended.", schema: z.object({ data: z.array(shareAnswer) }) } },
+  errors: ["not_found"],
+  async handle({ params, caller, env, config }) {
+    const viewer = viewerOf(caller);
+    const answer = await askTracker(env, params.id, (tracker) => tracker.shares(viewer));
+    if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
+    const { view } = answer;
+    const data = await Promise.all(answer.shares.map((share) => spellShare(config(), view, share)));
+    return { status: 200, body: { data } };
+  },
+});
+
+const revoke = defineRoute({
+  method: "DELETE",
+  path: "/v1/requests/:id/shares/:share",
+  summary: "Revoke a share link",
+  access: "run",
+  params: requestId.extend({ share: z.string().max(64) }),
+  answers: { 204: { description: "Its URLs answer 410 from now on. So it is when there was none." } },
+  errors: ["not_found"],
+  async handle({ params, caller, env }) {
+    const viewer = viewerOf(caller);
+    const known = await askTracker(env, params.id, (tracker) => tracker.revokeShares(viewer, params.share));
+    return known ? { status: 204 } : { refusal: await noSuchRequest(env, params.id, viewer) };
+  },
+});
+
+const revokeAll = defineRoute({
+  method: "DELETE",
+  path: "/v1/requests/:id/shares",
+  summary: "Revoke every share link of a request",
+  access: "run",
+  params: requestId,
+  answers: { 204: { description: "Their URLs answer 410 from now on." } },
+  errors: ["not_found"],
+  async handle({ params, caller, env }) {
+    const viewer = viewerOf(caller);
+    const known = await askTracker(env, params.id, (tracker) => tracker.revokeShares(viewer, null));
+    return known ? { status: 204 } : { refusal: await noSuchRequest(env, params.id, viewer) };
+  },
+});
+
+export const shareRoutes: readonly Route[] = [create, list, revoke, revokeAll];
+
+async function spellShare(config: Config, { state, files }: RequestView, share: Share) {
+  const spelled = share.files.flatMap((n) => files[n] ?? []);
+  return {
+    id: share.id,
+    created_at: isoTime(share.createdAt),
+    expires_at: isoTime(share.endsAt),
+    files: await Promise.all(spelled.map((file) => spellFile(config, state, file, share))),
+  };
+}
+
+async function spellFile(config: Config, state: RequestView["state"], file: RequestFile, share: Share) {
+  const address = { team: state.team, request: state.id, n: file.n, name: fileName(file) };
+  const path = await linkPath(config.SIGNING_KEY, address, { share: share.id, endsAtS: share.endsAt / SECOND_MS });
+  return { n: file.n, path: file.path.join("."), url: baseUrlOf(config, state.origin) + path };
+}

@@ -1,0 +1,54 @@
+// The operator's own webhook: what signs it, and a test of it. Its address is configuration (OPERATOR_WEBHOOK_URL).
+
+import * as z from "zod";
+import { refusal } from "../../../platform/errors.ts";
+import { newId } from "../../../platform/ids.ts";
+import { TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
+import { operatorSecrets, tellOperator } from "../../../webhooks/operator.ts";
+import { defineRoute, type Route } from "../../route.ts";
+
+export const operatorWebhookRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/admin/webhook_secret",
+    summary: "What signs alerts to the operator",
+    access: "operator",
+    answers: { 200: { description: "A Standard Webhooks secret.", schema: z.object({ secret: z.string() }) } },
+    errors: [],
+    async handle({ config }) {
+      const [secret] = await operatorSecrets(config().SIGNING_KEY);
+      if (secret === undefined) throw new Error("there is a signing key");
+      return { status: 200, body: { secret } };
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/admin/webhook_test",
+    summary: "Send the operator a test alert, once",
+    access: "operator",
+    answers: {
+      200: {
+        description: "What the receiver answered.",
+        schema: z.object({
+          event_id: z.string(),
+          delivered: z.boolean(),
+          status: z.int().nullable(),
+          category: z.string(),
+          reason: z.string(),
+        }),
+      },
+    },
+    errors: ["conflict"],
+    async handle({ config }) {
+      const at = Date.now();
+      const event = { id: newId("evt"), type: TEST_EVENT_TYPE, at, data: { test: true } };
+      const answer = await tellOperator(config(), event, () => Date.now());
+      if (answer === null) {
+        const hint = "Set OPERATOR_WEBHOOK_URL, and restart or deploy.";
+        return { refusal: refusal("conflict", "There is no address to tell the operator at.", { hint }) };
+      }
+      const { kind, status, category, reason } = answer;
+      return { status: 200, body: { event_id: event.id, delivered: kind === "taken", status, category, reason } };
+    },
+  }),
+];

@@ -1,0 +1,206 @@
+// Teams and their plans: the operator makes a team and gets its first admin key; the team's admins write its plans, stop the
+// team and let it go on.
+
+import * as z from "zod";
+import type { TeamSummary } from "../../../contracts/team-admin.ts";
+import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { TEAM_ID } from "../../../platform/ids.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
+import { actorOf, operatorOf } from "../../actor.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody, planBody, planWire } from "../../schemas.ts";
+import { removalBody, removalWire } from "../access/users.ts";
+
+const teamBody = z.object({
+  id: z.string(),
+  name: z.string(),
+  plan: planNameSchema,
+  created_at: z.iso.datetime(),
+  frozen_at: z.iso.datetime().nullable(),
+  manages_connections: z
+    .boolean()
+    .describe("Its admins may begin and delete the deployment's connections, which every team uses, and choose one."),
+});
+
+const newTeam = z.strictObject({
+  id: z.string().regex(TEAM_ID, "must be 1 to 32 of a-z, 0-9 and -"),
+  name: z.string().min(1).max(100).optional(),
+  /** A new team has no other plan that could be named. */
+  plan: z
+    .preprocess((plan) => (plan === DEFAULT_PLAN ? {} : plan), planSchema)
+    .optional()
+    .meta({ description: "What the team's default plan says; without it, every model and no limit." }),
+  manages_connections: z.boolean().optional().describe("False unless it is said: see the team."),
+});
+
+const teamId = z.object({ id: newTeam.shape.id });
+
+function noSuchTeam(id: string): Refusal {
+  return refusal("not_found", `There is no team "${id}".`, { hint: "It was removed, or never was." });
+}
+
+function noRemoval(id: string): Refusal {
+  return refusal("not_found", `There is no team "${id}" that is being removed.`, { hint: "It is gone, or never was." });
+}
+
+export const teamRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/v1/admin/teams",
+    summary: "Make a team and its first admin key",
+    access: "operator",
+    body: newTeam,
+    answers: {
+      201: {
+        description: "The team, and a key with every scope. `secret` is not shown again.",
+        schema: z.object({ team: teamBody, key: z.object({ id: z.string(), secret: z.string() }) }),
+      },
+    },
+    errors: ["conflict"],
+    async handle({ env, body, request }) {
+      const { id, name = id, plan, manages_connections: managesConnections = false } = body;
+      const by = operatorOf(request);
+      const answer = await teamFor(env, id).create({
+        ...{ id, name, by, managesConnections },
+        ...(plan === undefined ? {} : { plan }),
+      });
+      if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
+      return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
+    },
+  }),
+  defineRoute({
+    method: "PATCH",
+    path: "/v1/admin/teams/:id",
+    summary: "Let a team change the deployment's connections, or no longer",
+    access: "operator",
+    params: teamId,
+    body: z.strictObject({ manages_connections: z.boolean() }),
+    answers: { 200: { description: "The team. It acts within ten seconds.", schema: teamBody } },
+    errors: ["not_found"],
+    async handle({ env, params, body, request }) {
+      const by = operatorOf(request);
+      const team = await askTeam(env, params.id, (stub) => stub.manageConnections(body.manages_connections, by));
+      if (team === null) return { refusal: noSuchTeam(params.id) };
+      return { status: 200, body: teamWire(team) };
+    },
+  }),
+  defineRoute({
+    method: "DELETE",
+    path: "/v1/admin/teams/:id",
+    summary: "Remove a team with all that it stored",
+    access: "operator",
+    params: teamId,
+    answers: {
+      202: {
+        description: "Nobody of it is let in any more. It is gone, and its name free, once its removal answers 404.",
+        schema: removalBody,
+      },
+    },
+    errors: ["not_found"],
+    async handle({ env, params, request }) {
+      const removal = await askTeam(env, params.id, (team) => team.remove(operatorOf(request)));
+      if (removal === null) return { refusal: noSuchTeam(params.id) };
+      const headers = { Location: `/v1/admin/teams/${params.id}/removal` };
+      return { status: 202, headers, body: removalWire(removal) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/admin/teams/:id/removal",
+    summary: "How far the removal of a team is",
+    access: "operator",
+    params: teamId,
+    answers: { 200: { description: "It is under way.", schema: removalBody } },
+    errors: ["not_found"],
+    async handle({ env, params }) {
+      const removal = await askTeam(env, params.id, (team) => team.removal());
+      return removal === null ? { refusal: noRemoval(params.id) } : { status: 200, body: removalWire(removal) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/team",
+    summary: "The team",
+    access: "admin",
+    answers: { 200: { description: "The team.", schema: teamBody } },
+    errors: [],
+    async handle({ env, caller }) {
+      return { status: 200, body: teamWire(await askTeam(env, caller.team, (team) => team.summary())) };
+    },
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/v1/team",
+    summary: "Choose the plan that the team uses",
+    access: "admin",
+    body: z.strictObject({ plan: planNameSchema }),
+    answers: { 200: { description: "The team.", schema: teamBody } },
+    errors: ["not_found"],
+    async handle(call) {
+      const { env, caller, body } = call;
+      const answer = await askTeam(env, caller.team, (team) => team.choosePlan(body.plan, actorOf(call)));
+      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: teamWire(answer.team) };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/plans",
+    summary: "The team's plans",
+    access: "admin",
+    answers: { 200: { description: "All plans by name.", schema: listBody(planBody) } },
+    errors: [],
+    async handle({ env, caller }) {
+      const plans = await askTeam(env, caller.team, (team) => team.listPlans());
+      return { status: 200, body: { data: plans.map(planWire), next_cursor: null } };
+    },
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/v1/plans/:name",
+    summary: "Write a plan",
+    access: "admin",
+    params: z.object({ name: planNameSchema }),
+    body: planSchema,
+    answers: {
+      200: { description: "The plan, with defaults filled in. It acts on the next submit.", schema: planBody },
+    },
+    errors: [],
+    async handle(call) {
+      const { env, caller, params, body } = call;
+      await askTeam(env, caller.team, (team) => team.putPlan(params.name, body, actorOf(call)));
+      return { status: 200, body: planWire({ name: params.name, plan: body }) };
+    },
+  }),
+  freezing(true),
+  freezing(false),
+];
+
+function freezing(frozen: boolean): Route {
+  return defineRoute({
+    method: "POST",
+    path: frozen ? "/v1/team/freeze" : "/v1/team/resume",
+    summary: frozen ? "Stop everybody of the team but its admins" : "Let a frozen team go on",
+    access: "admin",
+    answers: {
+      200: { description: "The team. Nobody submits while it is frozen; what runs goes on.", schema: teamBody },
+    },
+    errors: [],
+    async handle(call) {
+      const { env, caller } = call;
+      return {
+        status: 200,
+        body: teamWire(await askTeam(env, caller.team, (team) => team.freezeTeam(frozen, actorOf(call)))),
+      };
+    },
+  });
+}
+
+/** A caller's team exists: nobody else is let in. */
+function teamWire(team: TeamSummary | null): z.input<typeof teamBody> {
+  if (team === null) throw new Error("a caller's team exists");
+  const { id, name, plan, createdAt, frozenAt, managesConnections } = team;
+  const [created_at, frozen_at] = [isoTime(createdAt), isoTime(frozenAt)];
+  return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections };
+}

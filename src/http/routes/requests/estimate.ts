@@ -1,0 +1,62 @@
+// POST /v1/estimate: what a request would cost at worst, by the same rules and prices as a submit of it. Reserves nothing.
+
+import * as z from "zod";
+import { parseModelId } from "../../../models/model-id.ts";
+import { checkInput, unknownModel } from "../../../models/models.ts";
+import { refusal } from "../../../platform/errors.ts";
+import { valueAt } from "../../../platform/json.ts";
+import { quoteRequest } from "../../../requests/service/submit.ts";
+import { planOf } from "../../../team/auth/identity.ts";
+import { priceSchema } from "../../../team/quota/prices.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { moneyWire } from "../../schemas.ts";
+
+const estimateAnswer = z.object({
+  model: z.string(),
+  currency: z.literal("USD"),
+  estimated: z.string().nullable().describe("The worst case. Null: the price, or how much is wanted, is not known."),
+  price: priceSchema.nullable(),
+  measures: z
+    .object({
+      images: z.number().nullable(),
+      megapixels: z.number().nullable(),
+      seconds: z.number().nullable(),
+      characters: z.number().nullable(),
+    })
+    .describe("What the input asks for at most, in the units of prices; null where it leaves that to the model."),
+});
+
+export const estimateRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/v1/estimate",
+    summary: "What a request would cost",
+    access: "read",
+    body: z.strictObject({ model: z.string(), input: z.looseObject({}) }),
+    answers: { 200: { description: "The estimate.", schema: estimateAnswer } },
+    errors: ["invalid_request", "invalid_input", "model_not_allowed", "not_found", "conflict"],
+    async handle({ env, caller, body, bodyTree }) {
+      const unknown = unknownModel(body.model);
+      if (unknown !== null) return { refusal: unknown };
+      const id = parseModelId(body.model);
+      if (!id.ok) return { refusal: refusal("invalid_request", `\`model\` ${id.reason}.`) };
+      const checked = checkInput(id.model, body.input);
+      if (checked.kind === "refused") return { refusal: checked.refusal };
+      const { team, credential } = caller;
+      const input = valueAt(bodyTree, ["input"]) ?? {};
+      const quote = await quoteRequest(env, {
+        team,
+        credential,
+        plan: planOf(caller.identity),
+        model: id.model,
+        input,
+      });
+      if (quote.kind === "refused") return { refusal: quote.refusal };
+      const { estimatedMicro, price, measures } = quote;
+      return {
+        status: 200,
+        body: { model: id.model, currency: "USD" as const, estimated: moneyWire(estimatedMicro), price, measures },
+      };
+    },
+  }),
+];

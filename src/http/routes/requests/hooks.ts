@@ -1,0 +1,137 @@
+// Where fal calls: POST /hooks/fal/{request}/{token}. Raw bytes under a cap, token (wakes nothing), signature, then one
+// transaction in the tracker and 200; everything else is done by alarm. Never answers 3xx: fal takes that as final.
+
+import { type Context, Hono } from "hono";
+import type { WebhookReport } from "../../../contracts/tracker.ts";
+import { allowedHosts } from "../../../files/media-hosts.ts";
+import { readInbound } from "../../../net/body.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
+import { requireConfig } from "../../../platform/config.ts";
+import { REQUEST_ID } from "../../../platform/ids.ts";
+import { SECOND_MS, WEBHOOK_BODY_MAX_BYTES } from "../../../platform/limits.ts";
+import { logEvent } from "../../../platform/log.ts";
+import { checkMark } from "../../../platform/signing.ts";
+import { trackerOf } from "../../../platform/stubs.ts";
+import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
+import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
+import { signingKeys } from "../../../upstream/jwks.ts";
+import { verifyWebhook } from "../../../upstream/webhook.ts";
+
+type HookContext = Context<{ Bindings: Env }>;
+
+export const hooks = new Hono<{ Bindings: Env }>();
+
+hooks.on(["POST"], ["/fal/:request/:token", "/fal/:request/:token/"], (context) => receive(context));
+hooks.all("*", (context) => context.json({ message: "Not found" }, 404));
+
+async function receive(context: HookContext): Promise<Response> {
+  const config = requireConfig(context.env);
+  const request = context.req.param("request") ?? "";
+  const token = context.req.param("token") ?? "";
+  const tracker = REQUEST_ID.test(request) ? trackerOf(context.env, request) : null;
+  if (tracker === null || !(await checkMark(config.SIGNING_KEY, "callback", [request], token))) {
+    return answer(context, 404, "Not found", request, "bad_token");
+  }
+  const read = await readInbound(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
+  if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
+  if (read.kind === "too_large") {
+    // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.
+    await tracker.ring("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
+    return answer(context, 200, "Noted; the result is fetched instead", request, "too_large");
+  }
+  try {
+    const text = new TextDecoder().decode(read.bytes);
+    const verdict = await verify(context, read.bytes);
+    if (verdict.kind !== "verified") {
+      // Untrusted, but whoever holds the token is worth a look of our own: nothing of the body is believed.
+      await tracker.ring(verdict.reason, parsedRequestId(text));
+      const status = verdict.kind === "unavailable" ? 503 : 401;
+      return answer(context, status, "The signature could not be verified", request, verdict.reason);
+    }
+    const report = await reportOf(config, request, text, verdict);
+    if (report === null) {
+      await tracker.ring("malformed", candidate(verdict.requestId));
+      return answer(context, 200, "Noted; the body made no sense", request, "malformed");
+    }
+    const heard = await tracker.report(report);
+    if (heard.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
+    return answer(context, 200, "OK", request, "heard");
+  } finally {
+    read.permit.release();
+  }
+}
+
+type Verdict =
+  | { kind: "verified"; requestId: string; userId: string; delayMs: number }
+  | { kind: "refused" | "unavailable"; reason: string };
+
+/** Checks the signature with the known keys, and once more with freshly fetched ones: fal may have rotated them. */
+async function verify(context: HookContext, bytes: Uint8Array): Promise<Verdict> {
+  const { headers } = context.req.raw;
+  for (const force of [false, true]) {
+    const keySet = await signingKeys(context.env, { force });
+    if (keySet.kind === "unavailable") return { kind: "unavailable", reason: "no_key_set" };
+    const verdict = await verifyWebhook({ headers, bytes, nowMs: Date.now(), keys: keySet.keys });
+    if (verdict.kind === "verified") {
+      const signedAt = Number(headers.get("x-fal-webhook-timestamp")) * SECOND_MS;
+      return { ...verdict, delayMs: Math.max(0, Date.now() - signedAt) };
+    }
+    if (verdict.reason !== "bad_signature") return verdict;
+  }
+  return { kind: "refused", reason: "bad_signature" };
+}
+
+/** What a verified body says, ready for the tracker; null when it makes no sense or speaks of another request. */
+async function reportOf(
+  config: Config,
+  request: string,
+  text: string,
+  verdict: { requestId: string; userId: string; delayMs: number },
+): Promise<WebhookReport | null> {
+  const parsed = parseReport(text);
+  if (parsed.kind === "malformed" || parsed.requestId !== verdict.requestId) return null;
+  const { userId, delayMs } = verdict;
+  const base = { userId, delayMs, upstreamId: parsed.requestId, described: null };
+  switch (parsed.kind) {
+    case "announced":
+      return { ...base, end: null, fingerprint: await announcedClaim() };
+    case "canceled":
+      return { ...base, end: { kind: "canceled" }, fingerprint: await fingerprintOf("canceled", "") };
+    case "error":
+      return {
+        ...base,
+        end: { kind: "error", error: parsed.error },
+        fingerprint: await errorFingerprint(parsed.error),
+      };
+    case "output": {
+      const described = await describeOutput(request, parsed.payload, allowedHosts(config.FAL_MEDIA_HOSTS));
+      if (described === null) return null;
+      const { files, skipped, fingerprint } = described;
+      return { ...base, end: { kind: "output", files, skipped }, fingerprint, described };
+    }
+  }
+}
+
+/** An id that was only told. It is believed after an authenticated answer, and must be fit to be asked about. */
+function candidate(id: string | undefined): string | null {
+  return isUpstreamId(id) ? id : null;
+}
+
+/** The id that an unverified body names. A candidate at most. */
+function parsedRequestId(text: string): string | null {
+  const parsed = parseReport(text);
+  return parsed.kind === "malformed" ? null : parsed.requestId;
+}
+
+function answer(
+  context: HookContext,
+  status: 200 | 400 | 401 | 404 | 503,
+  message: string,
+  request: string,
+  outcome: string,
+): Response {
+  if (outcome !== "heard")
+    logEvent("webhook.refused", { ...(REQUEST_ID.test(request) ? { request } : {}), status, outcome });
+  return context.json({ message }, status);
+}

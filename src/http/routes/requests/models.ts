@@ -1,0 +1,88 @@
+// GET /v1/models and /v1/models/{id}: what this caller may run, with input schema and price where they are known.
+
+import * as z from "zod";
+import { parseModelId } from "../../../models/model-id.ts";
+import { inputSchemaOf, knownModel, MODELS, unknownModel } from "../../../models/models.ts";
+import { refusal } from "../../../platform/errors.ts";
+import { SECOND_MS } from "../../../platform/limits.ts";
+import { accountFor, askTeam } from "../../../platform/stubs.ts";
+import { modelRefusal } from "../../../team/admit.ts";
+import { matchesModel, modelAllowed } from "../../../team/quota/plan.ts";
+import { priceSchema } from "../../../team/quota/prices.ts";
+import type { Caller } from "../../auth.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody } from "../../schemas.ts";
+
+const modelSummary = z.object({
+  id: z.string(),
+  title: z.string().nullable(),
+  /** fal's category, e.g. text-to-image. */
+  kind: z.string().nullable(),
+  price: priceSchema.nullable().meta({ description: "As the team's table has it; null where it has none." }),
+});
+
+const modelBody = modelSummary.extend({
+  typical_duration: z
+    .object({ p50_s: z.number(), p95_s: z.number() })
+    .nullable()
+    .meta({ description: "From submit to end, of the last requests of anybody; null until a few have ended." }),
+  input_schema: z.record(z.string(), z.unknown()).nullable().meta({ description: "JSON Schema, where known." }),
+});
+
+export const modelRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/models",
+    summary: "The known models that the plan includes",
+    access: "read",
+    answers: {
+      200: { description: "Models by name; the plan may include others too.", schema: listBody(modelSummary) },
+    },
+    errors: [],
+    async handle({ env, caller }) {
+      const allowed = MODELS.filter((model) => mayRun(caller, model.id));
+      const ids = allowed.map((model) => model.id);
+      const prices = await askTeam(env, caller.team, (team) => team.pricesOf(ids));
+      const data = allowed.map(({ id, title, kind }, n) => ({ id, title, kind, price: prices[n] ?? null }));
+      return { status: 200, body: { data, next_cursor: null } };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/models/:id{.+}",
+    summary: "One model and its input schema",
+    access: "read",
+    params: z.object({ id: z.string() }),
+    answers: { 200: { description: "The model; nulls where Sluice knows nothing of it.", schema: modelBody } },
+    errors: ["not_found", "model_not_allowed"],
+    async handle({ env, caller, params }) {
+      const ownerless = unknownModel(params.id);
+      if (ownerless !== null) return { refusal: ownerless };
+      const parsed = parseModelId(params.id);
+      if (!parsed.ok) return { refusal: refusal("not_found", `A model id ${parsed.reason}.`) };
+      if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
+      const known = knownModel(parsed.model);
+      const [price = null] = await askTeam(env, caller.team, (team) => team.pricesOf([parsed.model]));
+      // An estimate is no reason to refuse the rest.
+      const [typical = null] = await accountFor(env)
+        .durationsOf([parsed.model])
+        .catch(() => []);
+      return {
+        status: 200,
+        body: {
+          id: parsed.model,
+          title: known?.title ?? null,
+          kind: known?.kind ?? null,
+          price,
+          typical_duration: typical && { p50_s: typical.p50Ms / SECOND_MS, p95_s: typical.p95Ms / SECOND_MS },
+          input_schema: known === null ? null : inputSchemaOf(known),
+        },
+      };
+    },
+  }),
+];
+
+/** By the plan and the credential's own list, as they were within IDENTITY_CACHE_MS. */
+function mayRun({ identity, models }: Caller, model: string): boolean {
+  return modelAllowed(identity.plan, model) && (models === null || matchesModel(models, model));
+}

@@ -1,0 +1,222 @@
+// The API's requests once they are there: read, wait, list, timeline, cancel. Parses and answers; what happens is decided in
+// the tracker. Their beginning is in submit.ts, their events in events.ts, a charge in settle.ts,
+// their deletion in delete.ts.
+
+import * as z from "zod";
+import type { RequestSummary } from "../../../contracts/team-access.ts";
+import { refusal } from "../../../platform/errors.ts";
+import { sha256Hex } from "../../../platform/ids.ts";
+import { RawText } from "../../../platform/json.ts";
+import {
+  BULK_CANCEL_MAX,
+  LIST_LIMIT_DEFAULT,
+  LIST_LIMIT_MAX,
+  SECOND_MS,
+  WAIT_MAX_S,
+} from "../../../platform/limits.ts";
+import { askTeam, askTracker } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
+import { hold } from "../../../requests/service/watch.ts";
+import { requestText } from "../../../requests/view/serialize.ts";
+import { userFor, viewerOf } from "../../auth.ts";
+import { noSuchRequest } from "../../no-such-request.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { deleteRequest } from "./delete.ts";
+import { requestEvents } from "./events.ts";
+import { requestAnswer, requestId, summary, timelineAnswer } from "./schemas.ts";
+import { settle } from "./settle.ts";
+import { submit } from "./submit.ts";
+
+const read = defineRoute({
+  method: "GET",
+  path: "/v1/requests/:id",
+  summary: "Read one request, or hold until it changes",
+  access: "read",
+  params: requestId,
+  query: z.looseObject({
+    wait: z.coerce.number().int().min(0).optional(),
+    logs: z.enum(["0", "1", "true", "false"]).optional(),
+  }),
+  headers: z.looseObject({ "if-none-match": z.string().optional() }),
+  answers: {
+    200: { description: "The request.", schema: requestAnswer },
+    304: { description: "It is as `If-None-Match` says." },
+  },
+  errors: ["not_found", "gone"],
+  async handle({ params, query, headers, caller, env, config }) {
+    const logs = query.logs === "1" || query.logs === "true";
+    const known = headers["if-none-match"];
+    const until = Date.now() + Math.min(WAIT_MAX_S, query.wait ?? 0) * SECOND_MS;
+    let view = await askTracker(env, params.id, (tracker) => tracker.read(viewerOf(caller)));
+    if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
+    let text = await requestText(env.FILES, config(), view, { logs });
+    let etag = await etagOf(text);
+    // A revision may be about what only the timeline shows (a doorbell, a proof that is looked for): no reason to answer.
+    const isNews = async (next: RequestView): Promise<boolean> => {
+      if (next.state.revision === view?.state.revision) return false;
+      return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
+    };
+    if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
+      view = await hold({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews);
+      if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
+      text = await requestText(env.FILES, config(), view, { logs });
+      etag = await etagOf(text);
+    }
+    if (known?.includes(etag)) return { status: 304, headers: { ETag: etag } };
+    return { status: 200, headers: { ETag: etag }, body: new RawText(text) };
+  },
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/requests",
+  summary: "List requests, newest first",
+  access: "read",
+  query: z.looseObject({
+    status: z.enum(["open", "completed", "failed", "canceled"]).optional(),
+    model: z.string().optional(),
+    user: z.string().optional(),
+    tag: z.string().optional(),
+    from: z.iso.datetime({ offset: true }).optional(),
+    to: z.iso.datetime({ offset: true }).optional(),
+    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+  }),
+  answers: {
+    200: {
+      description: "A page.",
+      schema: z.object({ data: z.array(summary), next_cursor: z.string().nullable() }),
+    },
+  },
+  errors: ["invalid_request"],
+  async handle({ query, caller, env }) {
+    const { from, to, status, model, user, tag, cursor, limit } = query;
+    const listed = userFor(viewerOf(caller).user, user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
+    const page = await askTeam(env, caller.team, (team) =>
+      team.list({ status, model, user: listed.user ?? undefined, tag, cursor, limit, from: time(from), to: time(to) }),
+    );
+    if (page.kind === "refused") return { refusal: page.refusal };
+    return { status: 200, body: { data: page.data.map(spellSummary), next_cursor: page.nextCursor } };
+  },
+});
+
+const timeline = defineRoute({
+  method: "GET",
+  path: "/v1/requests/:id/timeline",
+  summary: "What happened to a request, and when",
+  access: "read",
+  params: requestId,
+  answers: { 200: { description: "Oldest first.", schema: timelineAnswer } },
+  errors: ["not_found", "gone"],
+  async handle({ params, caller, env }) {
+    const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(viewerOf(caller), 0));
+    if (!entries) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
+    const data = entries.map(({ seq, at, stage, what, detail }) => {
+      return { seq, at: isoTime(at), event: what, stage, detail: detail ?? {} };
+    });
+    return { status: 200, body: { data } };
+  },
+});
+
+const cancel = defineRoute({
+  method: "POST",
+  path: "/v1/requests/:id/cancel",
+  summary: "Cancel a request",
+  access: "run",
+  params: requestId,
+  answers: {
+    200: { description: "Canceled.", schema: requestAnswer },
+    202: { description: "Asked for; it may still finish, and be charged.", schema: requestAnswer },
+  },
+  errors: ["not_found", "gone", "already_ended"],
+  async handle({ params, caller, env, config }) {
+    const answer = await askTracker(env, params.id, (tracker) => tracker.cancel(viewerOf(caller)));
+    if (!answer || answer.kind === "not_found") {
+      return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
+    }
+    const { view } = answer;
+    if (answer.kind === "already_ended") {
+      const detail = `The request is ${view.state.stage}: there is nothing left to cancel.`;
+      return { refusal: refusal("already_ended", detail, { requestId: params.id }) };
+    }
+    const body = new RawText(await requestText(env.FILES, config(), view, { logs: false }));
+    return { status: answer.kind === "canceled" ? 200 : 202, body };
+  },
+});
+
+const cancelMany = defineRoute({
+  method: "POST",
+  path: "/v1/requests/cancel",
+  summary: "Cancel open requests by filter",
+  access: "run",
+  body: z.strictObject({
+    filter: z.strictObject({
+      model: z.string().optional(),
+      user: z.string().optional(),
+      tag: z.string().optional(),
+    }),
+    cursor: z.string().optional().describe("The last answer's `next_cursor`: goes on where it stopped."),
+  }),
+  answers: {
+    200: {
+      description: "What became of each, newest first; call again with `next_cursor` until it is null.",
+      schema: z.object({
+        canceled: z.array(z.string()),
+        requested: z.array(z.string()),
+        already_ended: z.array(z.string()),
+        next_cursor: z.string().nullable(),
+      }),
+    },
+  },
+  errors: ["invalid_request"],
+  async handle({ body, caller, env }) {
+    const listed = userFor(viewerOf(caller).user, body.filter.user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
+    const page = await askTeam(env, caller.team, (team) =>
+      team.list({
+        ...body.filter,
+        user: listed.user ?? undefined,
+        status: "open",
+        cursor: body.cursor,
+        limit: BULK_CANCEL_MAX,
+      }),
+    );
+    if (page.kind === "refused") return { refusal: page.refusal };
+    const told = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
+    await Promise.all(
+      page.data.map(async ({ id }) => {
+        const answer = await askTracker(env, id, (tracker) => tracker.cancel(viewerOf(caller)));
+        if (answer && answer.kind !== "not_found") told[answer.kind].push(id);
+      }),
+    );
+    return { status: 200, body: { ...told, next_cursor: page.nextCursor } };
+  },
+});
+
+export const requestRoutes: readonly Route[] = [
+  ...[submit, list, cancelMany, read],
+  ...[requestEvents, timeline, cancel, settle, deleteRequest],
+];
+
+async function etagOf(text: string): Promise<string> {
+  return `"${(await sha256Hex(text)).slice(0, 32)}"`;
+}
+
+function time(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}
+
+function spellSummary(each: RequestSummary): z.input<typeof summary> {
+  return {
+    id: each.id,
+    model: each.model,
+    status: each.status,
+    user: each.user,
+    key_id: each.keyId,
+    tags: each.tags,
+    created_at: isoTime(each.createdAt),
+    completed_at: isoTime(each.endedAt),
+  };
+}

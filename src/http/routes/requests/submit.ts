@@ -1,0 +1,92 @@
+// POST /v1/requests: a submit, from the wire to the one admit-and-start road and back. Parses and answers; what happens is
+// decided behind requests/service/submit.ts.
+
+import * as z from "zod";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
+import { printTree, RawText, valueAt } from "../../../platform/json.ts";
+import { SECOND_MS, WAIT_MAX_S } from "../../../platform/limits.ts";
+import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
+import { submitRequest } from "../../../requests/service/submit.ts";
+import { hold } from "../../../requests/service/watch.ts";
+import { requestText } from "../../../requests/view/serialize.ts";
+import { type Caller, viewerOf } from "../../auth.ts";
+import { limitHeaders } from "../../limit-headers.ts";
+import { defineRoute } from "../../route.ts";
+import { submitWork } from "../../submit-work.ts";
+import { requestAnswer, submitBody, submitHeaders } from "./schemas.ts";
+
+export const submit = defineRoute({
+  method: "POST",
+  path: "/v1/requests",
+  summary: "Submit a model run",
+  access: "run",
+  query: z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
+  headers: submitHeaders,
+  body: submitBody,
+  answers: {
+    200: { description: "It ended within `wait`.", schema: requestAnswer },
+    202: { description: "It is on its way; `Location` is where to look.", schema: requestAnswer },
+  },
+  errors: [
+    ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
+    ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
+    ...(["quota_exceeded", "rate_limited", "idempotency_mismatch", "conflict", "gone", "internal"] as const),
+  ],
+  async handle(call) {
+    const { body, headers, caller, env, url } = call;
+    const metadata = printTree(valueAt(call.bodyTree, ["metadata"]) ?? null);
+    const asked = await submitWork({
+      ...{ caller, headers, config: call.config(), origin: url.origin },
+      ...{ model: body.model, user: body.user, tags: body.tags },
+      ...{ input: valueAt(call.bodyTree, ["input"]) ?? {}, plainInput: body.input },
+      metadata: metadata === "null" ? null : metadata,
+      webhookUrl: body.webhook_url,
+      priority: body.priority,
+      startTimeoutS: body.start_timeout_s,
+      said: printTree(call.bodyTree),
+    });
+    if (asked.kind === "refused") return { refusal: asked.refusal };
+    call.releaseBody();
+    const submitted = await submitRequest(env, call.execution, asked.work);
+    if (submitted.kind === "refused") {
+      return { refusal: submitted.refusal, headers: limitHeaders(submitted.limits, Date.now()) };
+    }
+    const waitS = Math.min(WAIT_MAX_S, call.query.wait ?? headers.prefer ?? 0);
+    const { view } = submitted;
+    const answered = await waited(env, call.config(), caller, view, waitS);
+    return {
+      status: waitS > 0 && answered.ended ? 200 : 202,
+      headers: {
+        Location: `/v1/requests/${view.state.id}`,
+        ...(submitted.replayed ? { "Idempotent-Replayed": "true" } : {}),
+        ...(headers.prefer === undefined ? {} : { "Preference-Applied": `wait=${waitS}` }),
+        ...limitHeaders(submitted.limits, Date.now()),
+      },
+      body: new RawText(answered.text),
+    };
+  },
+});
+
+/**
+ * Waits for the end of a request just submitted, and spells it. From here on nothing may become a 5xx: the request is paid for,
+ * and clients post again after one. What cannot be read just now is left out; `links.self` has it.
+ */
+async function waited(
+  env: Env,
+  config: Config,
+  caller: Caller,
+  view: RequestView,
+  waitS: number,
+): Promise<{ text: string; ended: boolean }> {
+  const watched = { env, id: view.state.id, viewer: viewerOf(caller) };
+  const isWaitedFor = waitS > 0 && !hasEnded(view.state.stage);
+  const until = Date.now() + waitS * SECOND_MS;
+  const seen = isWaitedFor ? await hold(watched, until, (next) => next.state.settledAt !== null) : view;
+  const last = seen ?? view;
+  try {
+    return { text: await requestText(env.FILES, config, last, { logs: false }), ended: hasEnded(last.state.stage) };
+  } catch {
+    return { text: await requestText(env.FILES, config, { ...last, output: null }, { logs: false }), ended: false };
+  }
+}

@@ -1,0 +1,284 @@
+// POST /v1/uploads announces a file, GET and DELETE look after it; PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
+// the permission: it needs no key and works from any page. Parses and answers; what happens is decided behind uploads/.
+
+import { type Context, Hono } from "hono";
+import * as z from "zod";
+import { BodyFeed, drain } from "../../../files/feed.ts";
+import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
+import { type Config, requireConfig } from "../../../platform/config.ts";
+import { refusal } from "../../../platform/errors.ts";
+import {
+  FILE_NAME_MAX_CHARS,
+  LIST_LIMIT_DEFAULT,
+  LIST_LIMIT_MAX,
+  UPLOAD_PART_BYTES,
+  UPLOAD_PARTS_FROM_BYTES,
+  UPLOAD_PARTS_MAX,
+} from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { parseFields } from "../../../platform/validate.ts";
+import type { Upload } from "../../../team/uploads/upload-store.ts";
+import { fileUrl, openUpload } from "../../../uploads/open.ts";
+import { completeUpload, type NamedPart, receivePart } from "../../../uploads/parts.ts";
+import { receiveUpload } from "../../../uploads/receive.ts";
+import type { AppEnv } from "../../app-env.ts";
+import { userFor, viewerOf } from "../../auth.ts";
+import { readJsonBody } from "../../json-body.ts";
+import { noRoute, problemResponse } from "../../problem.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody, userSchema } from "../../schemas.ts";
+import { submitHeaders } from "../requests/schemas.ts";
+
+const announced = z.object({
+  id: z.string(),
+  upload_url: z.string().describe("Takes the bytes until `expires_at`, without a key, from any origin."),
+  file_url: z.string().describe("For a model's input, once the bytes are there."),
+  expires_at: z.iso.datetime(),
+  method: z.literal("PUT"),
+  headers: z.record(z.string(), z.string()).describe("To send along with the bytes."),
+  parts: z
+    .object({ size: z.int(), count: z.int() })
+    .nullable()
+    .describe(
+      "How to send a file that is too large for one call: PUT {upload_url}/1 and on, POST {upload_url}/complete.",
+    ),
+});
+
+const announce = defineRoute({
+  method: "POST",
+  path: "/v1/uploads",
+  summary: "Announce a file for a model's input, and get the URL that takes it",
+  access: "run",
+  headers: submitHeaders.pick({ "sluice-user": true, "sluice-tags": true }),
+  body: z.strictObject({
+    file_name: z.string().min(1).max(1_000).describe(`Kept to ${FILE_NAME_MAX_CHARS} plain characters.`),
+    content_type: z.string().max(200).nullish().describe("What the file is. Its bytes have the last word."),
+    size: z.int().min(0).nullish().describe("Bytes. Said at the start, it is checked before anything is sent."),
+    user: userSchema.optional(),
+  }),
+  answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced } },
+  errors: [
+    ...(["invalid_request", "user_mismatch", "payload_too_large", "unsupported_media_type"] as const),
+    ...(["quota_exceeded", "rate_limited", "input_unreachable"] as const),
+  ],
+  async handle({ body, headers, caller, env, url }) {
+    const acting = userFor(caller.user, body.user ?? headers["sluice-user"]);
+    if (acting.kind === "refused") return { refusal: acting.refusal };
+    const { team, credential, visitor, ip } = caller;
+    const size = body.size ?? null;
+    const opened = await openUpload(env, {
+      ...{ team, credential, visitor, ip, user: acting.user, tags: { ...headers["sluice-tags"], ...caller.tags } },
+      ...{ fileName: body.file_name, contentType: body.content_type ?? null, size, origin: url.origin },
+    });
+    if (opened.kind === "refused") return { refusal: opened.refusal };
+    const { id, uploadUrl, contentType } = opened;
+    const method = "PUT" as const;
+    const inParts = size !== null && size > UPLOAD_PARTS_FROM_BYTES;
+    // More than the most parts of the usual size: larger ones.
+    const partSize = UPLOAD_PART_BYTES * Math.ceil((size ?? 0) / (UPLOAD_PART_BYTES * UPLOAD_PARTS_MAX));
+    return {
+      status: 201,
+      headers: { Location: opened.fileUrl },
+      body: {
+        id,
+        upload_url: uploadUrl,
+        file_url: opened.fileUrl,
+        expires_at: isoTime(opened.expiresAt),
+        method,
+        headers: contentType === null ? {} : { "Content-Type": contentType },
+        parts: inParts ? { size: partSize, count: Math.ceil(size / partSize) } : null,
+      },
+    };
+  },
+});
+
+const uploadBody = z.object({
+  id: z.string(),
+  status: z.enum(["pending", "stored"]).describe("pending: not all of its bytes have come."),
+  file_name: z.string(),
+  content_type: z.string().nullable(),
+  size: z.int().nullable().describe("Bytes; while pending as announced."),
+  sha256: z.string().nullable().describe("Null while pending, and for a file that came in parts."),
+  file_url: z.string().describe("For a model's input, once it is stored."),
+  user: z.string().nullable(),
+  created_at: z.iso.datetime(),
+  stored_at: z.iso.datetime().nullable(),
+  expires_at: z.iso
+    .datetime()
+    .describe("Until then bytes are taken; once stored, it is kept until then, and while an open request uses it."),
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/uploads",
+  summary: "List uploads, newest first",
+  access: "read",
+  query: z.looseObject({
+    user: z.string().optional(),
+    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+  }),
+  answers: { 200: { description: "A page of those that are not over.", schema: listBody(uploadBody) } },
+  errors: ["invalid_request", "user_mismatch"],
+  async handle({ query, caller, env, config, url }) {
+    const { cursor, limit } = query;
+    const listed = userFor(viewerOf(caller).user, query.user);
+    if (listed.kind === "refused") return { refusal: listed.refusal };
+    const page = await askTeam(env, caller.team, (team) => team.listUploads({ user: listed.user, cursor, limit }));
+    if (page.kind === "refused") return { refusal: page.refusal };
+    const uploads = page.data as Upload[];
+    const data = await Promise.all(uploads.map((upload) => uploadWire(config(), url.origin, caller.team, upload)));
+    return { status: 200, body: { data, next_cursor: page.nextCursor } };
+  },
+});
+
+const uploadId = z.object({ id: z.string().max(100) });
+
+const read = defineRoute({
+  method: "GET",
+  path: "/v1/uploads/:id",
+  summary: "Read what is known of an upload",
+  access: "read",
+  params: uploadId,
+  answers: { 200: { description: "The upload.", schema: uploadBody } },
+  errors: ["not_found"],
+  async handle({ params, caller, env, config, url }) {
+    const { user } = viewerOf(caller);
+    const known = await askTeam(env, caller.team, (team) => team.upload({ id: params.id, user }));
+    if (known.kind === "refused") return { refusal: known.refusal };
+    return { status: 200, body: await uploadWire(config(), url.origin, caller.team, known.upload as Upload) };
+  },
+});
+
+const remove = defineRoute({
+  method: "DELETE",
+  path: "/v1/uploads/:id",
+  summary: "Delete an upload with its bytes",
+  access: "run",
+  params: uploadId,
+  answers: { 204: { description: "Its URLs answer 410 from now on. What it counted on limits stays counted." } },
+  errors: ["not_found", "conflict"],
+  async handle({ params, caller, env }) {
+    const { user } = viewerOf(caller);
+    const answer = await askTeam(env, caller.team, (team) => team.deleteUpload({ id: params.id, user }));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
+  },
+});
+
+export const uploadRoutes: readonly Route[] = [announce, list, read, remove];
+
+async function uploadWire(
+  config: Config,
+  origin: string,
+  team: string,
+  upload: Upload,
+): Promise<z.input<typeof uploadBody>> {
+  const { id, name, contentType, bytes, sha256, user, createdAt, storedAt, expiresAt } = upload;
+  return {
+    ...{ id, status: storedAt === null ? "pending" : "stored", file_name: name, content_type: contentType },
+    ...{ size: bytes, sha256, file_url: await fileUrl(config, origin, { team, id, name }), user },
+    ...{ created_at: isoTime(createdAt), stored_at: storedAt === null ? null : isoTime(storedAt) },
+    expires_at: isoTime(expiresAt),
+  };
+}
+
+/** Mounted at `/uploads`. Expects what app.ts does before: a call id, a valid configuration, CORS and its preflight. */
+export const uploadTargets = new Hono<AppEnv>();
+
+// A form is posted by habit; it means the same.
+uploadTargets.on(["PUT", "POST"], "/:team/:place", async (context) => {
+  const address = await addressOf(context);
+  if (address === null) return noSuchUpload(context);
+  const answer = await receiveUpload(context.env, address, context.req.raw);
+  return answer.kind === "refused"
+    ? problem(context, answer.refusal)
+    : stored(context, address, answer.upload as Upload);
+});
+
+uploadTargets.post("/:team/:place/complete", async (context) => {
+  const address = await addressOf(context);
+  if (address === null) return noSuchUpload(context);
+  const named = await namedParts(context.req.raw);
+  if (named.kind === "refused") return problem(context, named.refusal);
+  const answer = await completeUpload(context.env, address, named.parts);
+  return answer.kind === "refused"
+    ? problem(context, answer.refusal)
+    : stored(context, address, answer.upload as Upload);
+});
+
+uploadTargets.put("/:team/:place/:n{[0-9]{1,6}}", async (context) => {
+  const address = await addressOf(context);
+  if (address === null) return noSuchUpload(context);
+  const answer = await receivePart(context.env, address, Number(context.req.param("n")), context.req.raw);
+  if (answer.kind === "refused") return problem(context, answer.refusal);
+  // JavaScript clients read the body, Python ones the header (fal-ai/fal-js:libs/client/src/storage.ts, fal-ai/fal:projects/fal_client).
+  return context.json({ partNumber: answer.n, etag: answer.etag }, 200, { ETag: `"${answer.etag}"` });
+});
+
+uploadTargets.all("/*", (context) => noRoute(context, ["PUT", "POST", "OPTIONS"]));
+
+type UploadContext = Context<AppEnv>;
+
+function addressOf(context: UploadContext): Promise<UploadAddress | null> {
+  const { team = "", place = "" } = context.req.param() as { team?: string; place?: string };
+  return readUploadPlace(requireConfig(context.env).SIGNING_KEY, team, place);
+}
+
+function noSuchUpload(context: UploadContext): Promise<Response> {
+  const hint = "Use `upload_url` of POST /v1/uploads as it is, with nothing added.";
+  return problem(context, refusal("not_found", "This is no upload URL of ours.", { hint }));
+}
+
+/** A refusal. What is still coming is read first, so that the sender gets to hear it. */
+async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
+  const { body } = context.req.raw;
+  if (body !== null && !body.locked) await drain(new BodyFeed(body));
+  return problemResponse(why, context.get("callId"));
+}
+
+async function stored(context: UploadContext, { team, id }: UploadAddress, upload: Upload): Promise<Response> {
+  const origin = new URL(context.req.url).origin;
+  return context.json(
+    {
+      id,
+      file_url: await fileUrl(requireConfig(context.env), origin, { team, id, name: upload.name }),
+      content_type: upload.contentType,
+      size: upload.bytes,
+      sha256: upload.sha256,
+      expires_at: isoTime(upload.expiresAt),
+    },
+    200,
+    upload.sha256 === null ? {} : { ETag: `"${upload.sha256}"` },
+  );
+}
+
+/** fal's names, and those of S3's habits. */
+const partsBody = z.looseObject({
+  parts: z.array(
+    z.looseObject({
+      partNumber: z.int().min(1).optional(),
+      part_number: z.int().min(1).optional(),
+      PartNumber: z.int().min(1).optional(),
+      etag: z.string().optional(),
+      ETag: z.string().optional(),
+    }),
+  ),
+});
+
+/** The parts that a completion names; null: all that came, where it has no body. */
+async function namedParts(
+  request: Request,
+): Promise<{ kind: "named"; parts: NamedPart[] | null } | { kind: "refused"; refusal: ReturnType<typeof refusal> }> {
+  if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
+  const json = await readJsonBody(request);
+  if (json.kind === "refused") return json;
+  json.permit.release();
+  const body = parseFields(partsBody, json.plain, "body");
+  if (!body.ok) return { kind: "refused", refusal: refusal("invalid_request", body.detail) };
+  const parts = body.value.parts.map((part) => ({
+    n: part.partNumber ?? part.part_number ?? part.PartNumber ?? 0,
+    etag: (part.etag ?? part.ETag ?? "").replaceAll('"', ""),
+  }));
+  return { kind: "named", parts };
+}

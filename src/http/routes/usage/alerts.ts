@@ -1,0 +1,72 @@
+// GET and PUT /v1/team/alerts: at which part of a limit in USD the team wants to know, and the latest that it was told.
+
+import * as z from "zod";
+import type { Alerts } from "../../../contracts/team-admin.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import { ALERT_PERCENTS_MAX } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { actorOf } from "../../actor.ts";
+import type { Caller } from "../../auth.ts";
+import { defineRoute, type Route } from "../../route.ts";
+
+const percents = z
+  .array(z.int().min(1).max(100))
+  .max(ALERT_PERCENTS_MAX)
+  .describe("Percentages of every limit in USD; empty turns alerts off.");
+
+const alertsBody = z.object({
+  usd_percents: percents,
+  latest: z
+    .array(
+      z.object({
+        id: z.string(),
+        at: z.iso.datetime(),
+        limit_name: z.string(),
+        scope: z.string(),
+        subject: z.string().describe("Whom the limit counts: team, a key's id, a user, tag=value."),
+        percent: z.int(),
+        limit_usd: z.string(),
+        used_usd: z.string(),
+        reset: z.iso.datetime().nullable(),
+      }),
+    )
+    .describe("Newest first; each limit once per percentage and window."),
+});
+
+export const alertRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/team/alerts",
+    summary: "Money alerts: settings, and the latest",
+    access: "admin",
+    answers: { 200: { description: "Percentages, and the latest alerts.", schema: alertsBody } },
+    errors: [],
+    async handle({ env, caller }) {
+      return { status: 200, body: await alertsOf(env, caller) };
+    },
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/v1/team/alerts",
+    summary: "Choose when to be told about limits in USD",
+    access: "admin",
+    body: z.strictObject({ usd_percents: percents }),
+    answers: { 200: { description: "As it is now.", schema: alertsBody } },
+    errors: [],
+    async handle(call) {
+      const { env, caller, body } = call;
+      const wanted = [...new Set(body.usd_percents)].sort((one, other) => one - other);
+      await askTeam(env, caller.team, (team) => team.putAlerts(wanted, actorOf(call)));
+      return { status: 200, body: await alertsOf(env, caller) };
+    },
+  }),
+];
+
+async function alertsOf(env: Env, caller: Caller): Promise<z.input<typeof alertsBody>> {
+  const alerts: Alerts = await askTeam(env, caller.team, (team) => team.alerts());
+  return {
+    usd_percents: alerts.percents,
+    latest: alerts.latest.map(({ id, at, data }) => ({ id, at: isoTime(at), ...data })),
+  };
+}

@@ -1,0 +1,66 @@
+// /v1/prices: what models cost, as the team says it (scope `admin`), with every table that was ever in force. A request is
+// charged by the table of its admit, so a new table changes nothing that was let in before.
+
+import * as z from "zod";
+import type { PricesInForce } from "../../../contracts/team-admin.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import { HISTORY_LIMIT_MAX } from "../../../platform/limits.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { type PriceTable, priceTableSchema } from "../../../team/quota/prices.ts";
+import { actorOf } from "../../actor.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody } from "../../schemas.ts";
+
+const tableInForce = z.object({
+  prices: priceTableSchema,
+  since: z.iso.datetime().nullable().describe("Null: the table that every team begins with."),
+  actor: z.string().nullable(),
+});
+
+export const priceRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/prices",
+    summary: "The price table in force",
+    access: "admin",
+    answers: { 200: { description: "Prices by model or glob.", schema: priceTableSchema } },
+    errors: [],
+    async handle({ env, caller }) {
+      const [current] = await tables(env, caller.team, 1);
+      return { status: 200, body: current?.table ?? {} };
+    },
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/v1/prices",
+    summary: "Replace the price table",
+    access: "admin",
+    body: priceTableSchema,
+    answers: { 200: { description: "The table. It holds for submits from now on.", schema: priceTableSchema } },
+    errors: [],
+    async handle(call) {
+      const { env, caller, body } = call;
+      await askTeam(env, caller.team, (team) => team.putPrices(body, actorOf(call)));
+      return { status: 200, body };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/prices/history",
+    summary: "Every price table that was in force, newest first",
+    access: "admin",
+    answers: { 200: { description: `The latest ${HISTORY_LIMIT_MAX}.`, schema: listBody(tableInForce) } },
+    errors: [],
+    async handle({ env, caller }) {
+      const history = await tables(env, caller.team, HISTORY_LIMIT_MAX);
+      const data = history.map(({ table, since, actor }) => ({ prices: table, since: isoTime(since), actor }));
+      return { status: 200, body: { data, next_cursor: null } };
+    },
+  }),
+];
+
+async function tables(env: Env, team: string, limit: number): Promise<PricesInForce[]> {
+  const history = await askTeam(env, team, (stub) => stub.prices(limit));
+  return history.map((each) => ({ ...each, table: each.table as PriceTable }));
+}

@@ -1,0 +1,185 @@
+// The log of a delivery, and sending one again: GET /v1/requests/{id}/deliveries, GET /v1/deliveries/{id}, POST
+// /v1/deliveries/{id}/replay. The team knows whose a delivery is, its request's tracker what became of it.
+
+import * as z from "zod";
+import type { DeliveryView } from "../../../contracts/tracker.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../platform/limits.ts";
+import { askTeam, askTracker } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { REQUEST_TARGET } from "../../../requests/machine/deliveries.ts";
+import type { AttemptEntry } from "../../../webhooks/attempt.ts";
+import { actorOf } from "../../actor.ts";
+import { viewerOf } from "../../auth.ts";
+import { noSuchRequest } from "../../no-such-request.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { requestId } from "../requests/schemas.ts";
+
+const instant = z.iso.datetime();
+
+export const deliveryId = z.object({ id: z.string().regex(/^dlv_[0-9A-Za-z]{20}$/, "is not a delivery id") });
+
+/** What every view of a delivery says. */
+export const deliveryFields = z.object({
+  id: z.string(),
+  endpoint: z.string().nullable().describe("Null: the request's own `webhook_url`."),
+  request: z.string().nullable().describe("Null: an event that is about no request."),
+  event_id: z.string().describe("`webhook-id` of every try."),
+  event_type: z.string(),
+  state: z
+    .enum(["pending", "failing", "delivered", "parked", "gone"])
+    .describe("`parked`: no try is left. `gone`: none could do better (410, endpoint off, URL not allowed)."),
+  attempts: z.int(),
+});
+
+const deliverySummary = deliveryFields.extend({
+  next_attempt_at: instant.nullable().describe("Null: none is planned, or one is under way."),
+});
+
+const attemptBody = z.object({
+  at: instant,
+  duration_ms: z.int(),
+  group: z.int().describe("0: the schedule's own tries; each replay is a group."),
+  replay: z.boolean(),
+  url: z.string().describe("Without query and credentials; empty where nothing was sent."),
+  status: z.int().nullable(),
+  category: z.string(),
+  reason: z.string(),
+  response: z.object({ body: z.string(), end: z.enum(["whole", "cut", "broken"]) }).nullable(),
+  location: z.string().nullable().describe("Where a redirect would have led."),
+  cut_off_before: z
+    .int()
+    .nullable()
+    .describe("Tries before this one that broke off, each of which may have been sent; null: not counted."),
+  next: z.object({ at: instant.nullable(), why: z.string() }),
+});
+
+const deliveryBody = deliverySummary.extend({
+  sent: z
+    .object({ body: z.string(), end: z.enum(["whole", "cut"]) })
+    .nullable()
+    .describe("The beginning of what is sent; null before the first try and after thirty days."),
+  log: z.array(attemptBody).describe("Oldest first."),
+});
+
+const NO_SUCH_DELIVERY = refusal("not_found", "There is no such delivery, or it has expired.", {
+  hint: "GET /v1/deliveries lists them; they are kept for 30 days.",
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/requests/:id/deliveries",
+  summary: "Who was told of a request's end, and how that stands",
+  access: "read",
+  params: requestId,
+  answers: { 200: { description: "Oldest first.", schema: z.object({ data: z.array(deliverySummary) }) } },
+  errors: ["not_found", "gone"],
+  async handle({ params, caller, env }) {
+    const viewer = viewerOf(caller);
+    const views = await askTracker(env, params.id, (tracker) => tracker.deliveryLog(viewer, null));
+    if (views === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
+    return { status: 200, body: { data: views.map(summaryWire) } };
+  },
+});
+
+const read = defineRoute({
+  method: "GET",
+  path: "/v1/deliveries/:id",
+  summary: "One delivery with every try",
+  access: "read",
+  params: deliveryId,
+  answers: { 200: { description: "The delivery and its log.", schema: deliveryBody } },
+  errors: ["not_found"],
+  async handle({ params, caller, env }) {
+    const viewer = viewerOf(caller);
+    const known = await askTeam(env, caller.team, (team) => team.delivery({ deliveryId: params.id }));
+    const request = known?.requestId ?? null;
+    if (request === null) {
+      const body = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
+      return body === null ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body };
+    }
+    const views = await askTracker(env, request, (tracker) => tracker.deliveryLog(viewer, params.id));
+    const [view] = views ?? [];
+    return view === undefined ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body: deliveryWire(view) };
+  },
+});
+
+const replay = defineRoute({
+  method: "POST",
+  path: "/v1/deliveries/:id/replay",
+  summary: "Send a delivery again, with the same event id",
+  access: "admin",
+  params: deliveryId,
+  answers: { 202: { description: "It is sent now; so it is when it was already about to be.", schema: deliveryBody } },
+  errors: ["not_found", "conflict", "gone"],
+  async handle(call) {
+    const { params, caller, env } = call;
+    const wish = { deliveryId: params.id, replayId: null, by: actorOf(call) };
+    const road = await askTeam(env, caller.team, (team) => team.beginReplay(wish));
+    if (road.kind === "refused") return { refusal: road.refusal };
+    if (road.kind === "sent") {
+      const body = await teamDelivery(env, caller.team, params.id);
+      return body === null ? { refusal: NO_SUCH_DELIVERY } : { status: 202, body };
+    }
+    const answer = await askTracker(env, road.requestId, (tracker) => {
+      return tracker.replayDelivery(caller.team, params.id);
+    });
+    if (answer?.kind === "replayed") return { status: 202, body: deliveryWire(answer.view) };
+    return { refusal: answer?.kind === "expired" ? noLongerKept(params.id) : NO_SUCH_DELIVERY };
+  },
+});
+
+export const deliveryRoutes: readonly Route[] = [list, read, replay];
+
+function noLongerKept(id: string): Refusal {
+  return refusal("gone", "What was sent is no longer kept, so it cannot be sent again as it was.", {
+    hint: `Read the request itself: GET /v1/deliveries/${id} names it.`,
+  });
+}
+
+function summaryWire(view: DeliveryView): z.input<typeof deliverySummary> {
+  return {
+    ...{ id: view.id, endpoint: view.target === REQUEST_TARGET ? null : view.target, request: view.requestId },
+    ...{ event_id: view.eventId, event_type: view.eventType, state: view.status, attempts: view.attempts },
+    next_attempt_at: isoTime(view.nextAt),
+  };
+}
+
+function deliveryWire(view: DeliveryView): z.input<typeof deliveryBody> {
+  return {
+    ...summaryWire(view),
+    sent: view.event === null ? null : snippet(view.event.body),
+    log: view.tries.map(attemptWire),
+  };
+}
+
+/** The delivery of an event of the team itself, which Team sends and logs. Null: there is none by that id. */
+async function teamDelivery(env: Env, team: string, id: string): Promise<z.input<typeof deliveryBody> | null> {
+  const line = await askTeam(env, team, (stub) => stub.delivery({ deliveryId: id }));
+  if (line === null) return null;
+  const { body, nextAt, tries } = await askTeam(env, team, (stub) => stub.deliveryLog(id));
+  let replays = 0;
+  return {
+    ...{ id, endpoint: line.endpointId, request: null, event_id: line.eventId, event_type: line.eventType },
+    ...{ state: line.state, attempts: line.attempts, next_attempt_at: isoTime(nextAt) },
+    sent: body === null ? null : snippet(body),
+    log: tries.map((tried) => attemptWire({ ...tried, group: tried.replay ? ++replays : 0, cutOff: null })),
+  };
+}
+
+function snippet(body: string): { body: string; end: "whole" | "cut" } {
+  const start = body.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS);
+  return { body: start, end: start === body ? "whole" : "cut" };
+}
+
+type Try = Omit<AttemptEntry, "seq" | "delivery" | "cutOff"> & { cutOff: number | null };
+
+function attemptWire({ at, ms, next, reply, cutOff, ...tried }: Try): z.input<typeof attemptBody> {
+  const { group, replay, url, status, category, reason, location } = tried;
+  return {
+    ...{ at: isoTime(at), duration_ms: ms, group, replay, url, status, category, reason },
+    response: reply === null ? null : { body: reply.text, end: reply.end },
+    ...{ location, cut_off_before: cutOff, next: { at: isoTime(next.at), why: next.why } },
+  };
+}

@@ -1,0 +1,170 @@
+// Lists of deliveries (scope `admin`): of the team, of one endpoint; and bulk replays of what a filter finds. One delivery and
+// its tries are in deliveries.ts.
+
+import * as z from "zod";
+import type { Delivery, DeliveryListInput, ReplayFilter, ReplayJob } from "../../../contracts/team-webhooks.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../../platform/limits.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { EVENT_TYPES, TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
+import { actorOf } from "../../actor.ts";
+import { defineRoute, type Route } from "../../route.ts";
+import { listBody } from "../../schemas.ts";
+import { deliveryFields } from "./deliveries.ts";
+
+const state = z
+  .enum(["pending", "failing", "delivered", "parked", "gone", "undelivered"])
+  .describe("undelivered: failing, parked or gone.");
+const type = z.enum([...EVENT_TYPES, TEST_EVENT_TYPE]);
+const instant = z.iso.datetime({ offset: true });
+
+const deliverySummary = deliveryFields.extend({
+  last_status: z.int().nullable().describe("HTTP status of the first failure or the outcome, whichever came last."),
+  last_category: z.string().nullable(),
+  replay: z.string().nullable().describe("The bulk replay that sent it again."),
+  created_at: instant,
+  updated_at: instant,
+});
+
+const pageQuery = z.looseObject({
+  state: state.optional(),
+  type: type.optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+  cursor: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+});
+
+const list = defineRoute({
+  method: "GET",
+  path: "/v1/deliveries",
+  summary: "Deliveries, newest first",
+  access: "admin",
+  query: pageQuery.extend({ endpoint: z.string().optional(), request: z.string().optional() }),
+  answers: { 200: { description: "A page.", schema: listBody(deliverySummary) } },
+  errors: ["invalid_request"],
+  async handle({ env, caller, query }) {
+    const { endpoint, request, ...rest } = query;
+    const page = await askTeam(env, caller.team, (team) =>
+      team.listDeliveries({ ...listInput(rest), endpointId: endpoint, requestId: request }),
+    );
+    if (page.kind === "refused") return { refusal: page.refusal };
+    return { status: 200, body: { data: page.data.map(deliveryWire), next_cursor: page.nextCursor } };
+  },
+});
+
+const listOfEndpoint = defineRoute({
+  method: "GET",
+  path: "/v1/webhooks/:id/deliveries",
+  summary: "An endpoint's deliveries, newest first",
+  access: "admin",
+  params: z.object({ id: z.string() }),
+  query: pageQuery,
+  answers: { 200: { description: "A page.", schema: listBody(deliverySummary) } },
+  errors: ["invalid_request", "not_found"],
+  async handle({ env, caller, params, query }) {
+    const known = await askTeam(env, caller.team, (team) => team.endpoint(params.id));
+    if (known.kind === "refused") return { refusal: known.refusal };
+    const page = await askTeam(env, caller.team, (team) =>
+      team.listDeliveries({ ...listInput(query), endpointId: params.id }),
+    );
+    if (page.kind === "refused") return { refusal: page.refusal };
+    return { status: 200, body: { data: page.data.map(deliveryWire), next_cursor: page.nextCursor } };
+  },
+});
+
+export const replayBody = z.object({
+  id: z.string(),
+  state: z.enum(["running", "done", "canceled"]),
+  replayed: z.int(),
+  expired: z.int().describe("What was sent is no longer kept."),
+  refused: z.int().describe("The endpoint is deleted or disabled."),
+  created_at: instant,
+  updated_at: instant,
+});
+
+const replay = defineRoute({
+  method: "POST",
+  path: "/v1/deliveries/replay",
+  summary: "Send again whatever a filter finds",
+  access: "admin",
+  body: z.strictObject({
+    filter: z.strictObject({
+      endpoint: z.string().optional(),
+      type: type.optional(),
+      state: state.default("undelivered"),
+      from: instant.optional(),
+      to: instant.optional(),
+    }),
+  }),
+  answers: {
+    202: { description: "It goes on by itself, ten a second; each keeps its id.", schema: replayBody },
+    200: { description: "One over the same filter runs already.", schema: replayBody },
+  },
+  errors: ["invalid_request"],
+  async handle(call) {
+    const { env, caller, body } = call;
+    const { endpoint, type: eventType, state: wanted, from, to } = body.filter;
+    const filter: ReplayFilter = {
+      ...{ endpointId: endpoint, eventType, state: wanted },
+      ...{ from: timeOf(from), to: timeOf(to) },
+    };
+    const begun = await teamFor(env, caller.team).beginReplayJob(filter, actorOf(call));
+    if (begun.kind === "refused") return { refusal: begun.refusal };
+    return { status: begun.isNew ? 202 : 200, body: replayWire(begun.job) };
+  },
+});
+
+const jobId = z.object({ id: z.string() });
+
+const replayRead = defineRoute({
+  method: "GET",
+  path: "/v1/deliveries/replay/:id",
+  summary: "How far a bulk replay has come",
+  access: "admin",
+  params: jobId,
+  answers: { 200: { description: "The replay.", schema: replayBody } },
+  errors: ["not_found"],
+  async handle({ env, caller, params }) {
+    const answer = await askTeam(env, caller.team, (team) => team.replayJob(params.id));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: replayWire(answer.job) };
+  },
+});
+
+const replayCancel = defineRoute({
+  method: "POST",
+  path: "/v1/deliveries/replay/:id/cancel",
+  summary: "Stop a bulk replay",
+  access: "admin",
+  params: jobId,
+  answers: { 200: { description: "The replay; what it has sent stays sent.", schema: replayBody } },
+  errors: ["not_found"],
+  async handle(call) {
+    const { env, caller, params } = call;
+    const answer = await askTeam(env, caller.team, (team) => team.cancelReplayJob(params.id, actorOf(call)));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: replayWire(answer.job) };
+  },
+});
+
+export const deliveryListRoutes: readonly Route[] = [list, listOfEndpoint, replay, replayRead, replayCancel];
+
+function listInput({ state, type, from, to, cursor, limit }: z.output<typeof pageQuery>): DeliveryListInput {
+  return { state, eventType: type, from: timeOf(from), to: timeOf(to), cursor, limit };
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}
+
+function deliveryWire(delivery: Delivery): z.input<typeof deliverySummary> {
+  const { id, endpointId, requestId, eventId, eventType, state, attempts, status, category, replayId } = delivery;
+  return {
+    ...{ id, endpoint: endpointId, request: requestId, event_id: eventId, event_type: eventType, state, attempts },
+    ...{ last_status: status, last_category: category, replay: replayId },
+    ...{ created_at: isoTime(delivery.createdAt), updated_at: isoTime(delivery.updatedAt) },
+  };
+}
+
+export function replayWire({ id, state, counts, createdAt, updatedAt }: ReplayJob): z.input<typeof replayBody> {
+  return { id, state, ...counts, created_at: isoTime(createdAt), updated_at: isoTime(updatedAt) };
+}

@@ -1,0 +1,100 @@
+// GET /v1/events: the team's event feed, oldest first from any point on, held until something comes. For people without a public
+// address, and for whoever wants to be sure that nothing was missed.
+
+import * as z from "zod";
+import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import { after as later, openBell } from "../../../platform/change-socket.ts";
+import { refusal } from "../../../platform/errors.ts";
+import {
+  HOLD_BLIND_REREAD_MS,
+  HOLD_REREAD_MS,
+  LIST_LIMIT_DEFAULT,
+  LIST_LIMIT_MAX,
+  SECOND_MS,
+  WAIT_MAX_S,
+} from "../../../platform/limits.ts";
+import { askTeam, teamFor } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
+import { defineRoute, type Route } from "../../route.ts";
+
+const eventBody = z.object({
+  cursor: z.string().describe("Its place in the feed."),
+  id: z.string().describe("The `webhook-id` of its deliveries."),
+  type: z.enum(EVENT_TYPES),
+  timestamp: z.iso.datetime(),
+  data: z.record(z.string(), z.unknown()).describe("Ids and short facts; GET /v1/requests/{id} has the rest."),
+});
+
+const place = z.union([
+  z.literal("latest"),
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "is not one of ours")
+    .transform(Number),
+]);
+
+const typeList = z
+  .string()
+  .transform((text) => text.split(",").map((part) => part.trim()))
+  .pipe(z.array(z.enum(EVENT_TYPES)).min(1).max(EVENT_TYPES.length));
+
+export const eventRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/events",
+    summary: "The team's event feed, oldest first, or hold until something comes",
+    access: "read",
+    query: z.looseObject({
+      after: place.optional().describe("A cursor, or `latest`. Without it the feed begins with its oldest event."),
+      types: typeList.optional().describe("Comma-separated; all by default."),
+      limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+      wait: z.coerce.number().int().min(0).optional().describe("Seconds to wait for something to come, at most 60."),
+    }),
+    answers: {
+      200: {
+        description: "Events; go on with `after=` the answer's `next_cursor`, also when there were none.",
+        schema: z.object({ data: z.array(eventBody), next_cursor: z.string(), has_more: z.boolean() }),
+      },
+    },
+    errors: ["invalid_request", "forbidden", "gone"],
+    async handle({ env, caller, query }) {
+      if (caller.own) {
+        const detail = "The feed tells of the whole team, and this credential acts for one user.";
+        return { refusal: refusal("forbidden", detail, { hint: "GET /v1/requests lists that user's requests." }) };
+      }
+      const { after = null, types = null, limit, wait = 0 } = query;
+      const answer = await held(env, caller.team, { after, types, limit }, Math.min(wait, WAIT_MAX_S) * SECOND_MS);
+      if (answer.kind === "refused") return { refusal: answer.refusal };
+      const { data, next, hasMore } = answer;
+      return { status: 200, body: { data: data.map(eventWire), next_cursor: String(next), has_more: hasMore } };
+    },
+  }),
+];
+
+/** The feed's answer, or a later one when this one is empty and there is time. */
+async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number): Promise<FeedAnswer> {
+  const read = (from: FeedQuery["after"]) => askTeam(env, teamId, (team) => team.feed({ ...query, after: from }));
+  const until = Date.now() + waitMs;
+  let answer = await read(query.after);
+  if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;
+  const bell = await openBell(() =>
+    teamFor(env, teamId).fetch("https://team/feed", { headers: { Upgrade: "websocket" } }),
+  );
+  try {
+    for (;;) {
+      const rung = bell.next();
+      answer = await read(answer.next);
+      const left = until - Date.now();
+      if (answer.kind === "refused" || answer.data.length > 0 || left <= 0) return answer;
+      await Promise.race([rung, later(Math.min(left, bell.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
+    }
+  } finally {
+    bell.close();
+  }
+}
+
+function eventWire({ seq, id, type, at, data }: FeedEvent): z.input<typeof eventBody> {
+  return { cursor: String(seq), id, type, timestamp: isoTime(at), data };
+}

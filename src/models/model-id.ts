@@ -1,0 +1,54 @@
+// Model ids as fal spells them: `owner/app[/path…]`, and `workflows|comfy/owner/app[/path…]`. Pure; imports limits.
+// Case is kept: fal has both `CassetteAI/…` and `cassetteai/…` (fal-ai/fal-js:libs/client/src/types/endpoints.ts).
+
+import { MODEL_ID_MAX_CHARS, MODEL_ID_MAX_SEGMENTS } from "../platform/limits.ts";
+
+export type ModelIdAnswer = { ok: true; model: string } | { ok: false; reason: string };
+
+/** First segments that shift owner and app by one (fal-ai/fal-js:libs/client/src/utils.ts). */
+const NAMESPACES: readonly string[] = ["workflows", "comfy"];
+const SEGMENT = /^[A-Za-z0-9._-]+$/;
+const DOTS_ONLY = /^\.+$/;
+/** One-word ids of fal's early days, `123-app` for `123/app` (same file). */
+const LEGACY = /^([0-9]+)-([A-Za-z0-9-]+)$/;
+const MAIN_OWNER = "fal-ai";
+
+/** Checks an id and gives it in the form that goes into a path. The reason is a clause that fits after the field's name. */
+export function parseModelId(text: string): ModelIdAnswer {
+  if (text.length > MODEL_ID_MAX_CHARS) return no(`must have at most ${MODEL_ID_MAX_CHARS} characters`);
+  const model = text.replace(LEGACY, "$1/$2");
+  const segments = model.split("/");
+  if (segments.length > MODEL_ID_MAX_SEGMENTS) return no(`must have at most ${MODEL_ID_MAX_SEGMENTS} segments`);
+  if (!segments.every((segment) => SEGMENT.test(segment) && !DOTS_ONLY.test(segment))) {
+    return no("must be owner/app, optionally with a path, of letters, digits, dots, dashes and underscores");
+  }
+  const appSegments = appLength(segments);
+  if (segments.length < appSegments) return no(`must name ${appSegments === 3 ? "namespace/owner/app" : "owner/app"}`);
+  // `owner/app/requests/…` is where a request lives, so such an id would speak to somebody's request.
+  if (segments[appSegments] === "requests") return no('must not have "requests" after the app');
+  return { ok: true, model };
+}
+
+/** `owner/app` (`namespace/owner/app`): what stands before `/requests/{id}`. Takes an id that `parseModelId` gave. */
+export function appOf(model: string): string {
+  const segments = model.split("/");
+  return segments.slice(0, appLength(segments)).join("/");
+}
+
+/**
+ * The id somebody meant who left fal's own owner out, e.g. "flux/schnell" -> "fal-ai/flux/schnell"; null when the first
+ * segment is no app of a known `fal-ai/…` model.
+ */
+export function withOwner(text: string, knownModels: readonly string[]): string | null {
+  const head = `${MAIN_OWNER}/${text.split("/")[0]}`;
+  const meant = parseModelId(`${MAIN_OWNER}/${text}`);
+  return meant.ok && knownModels.some((known) => appOf(known) === head) ? meant.model : null;
+}
+
+function appLength(segments: readonly string[]): number {
+  return NAMESPACES.includes(segments[0] ?? "") ? 3 : 2;
+}
+
+function no(reason: string): ModelIdAnswer {
+  return { ok: false, reason };
+}

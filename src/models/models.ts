@@ -1,0 +1,145 @@
+// The models that Sluice knows by name, with the input fields it checks. Every other field, and every other model, passes
+// through: fal has more than a thousand models and changes them. Nothing is ever added to an input. Imports fields, errors.
+
+import * as z from "zod";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { parseFields } from "../platform/validate.ts";
+import { withOwner } from "./model-id.ts";
+
+export interface KnownModel {
+  id: string;
+  title: string;
+  /** fal's own category names. */
+  kind: "text-to-image" | "image-to-image" | "text-to-video" | "text-to-speech";
+  input: z.ZodType;
+}
+
+const IMAGE_SIZES = [
+  "square_hd",
+  "square",
+  "portrait_4_3",
+  "portrait_16_9",
+  "landscape_4_3",
+  "landscape_16_9",
+] as const;
+
+const prompt = z.string().meta({ description: "What to make." });
+
+const imageSize = z
+  .union([z.enum(IMAGE_SIZES), z.looseObject({ width: z.int().min(1), height: z.int().min(1) })], {
+    error: `must be one of ${IMAGE_SIZES.map((name) => `"${name}"`).join(", ")}, or { "width", "height" } in pixels`,
+  })
+  .meta({ description: "A named size, or width and height in pixels." });
+
+const count = z.int().min(1);
+
+/** Seeds exceed 2^53, so `z.int()` (safe integers only) would refuse good ones. */
+const seed = z
+  .number()
+  .refine(Number.isInteger, "must be a whole number")
+  .meta({ type: "integer" })
+  .nullable()
+  .meta({ description: "The same seed and input make the same output." });
+
+/**
+ * Defaults are fal's, told in the schema for documents and estimates and never put into an input.
+ * Fields: the parameters that the fal.ai skill page names. Defaults: that page, and https://fal.ai/models/<id>/llms.txt.
+ */
+export const MODELS: readonly KnownModel[] = [
+  {
+    id: "fal-ai/flux/schnell",
+    title: "FLUX.1 [schnell]",
+    kind: "text-to-image",
+    input: z.looseObject({
+      prompt,
+      image_size: imageSize.optional().meta({ default: "landscape_4_3" }),
+      num_images: count.optional().meta({ default: 1, description: "Images to make." }),
+      num_inference_steps: count.optional().meta({ default: 4, description: "Steps per image." }),
+      seed: seed.optional(),
+    }),
+  },
+  {
+    id: "fal-ai/fast-sdxl",
+    title: "Fast SDXL",
+    kind: "text-to-image",
+    input: z.looseObject({
+      prompt,
+      negative_prompt: z.string().optional().meta({ description: "What to keep out." }),
+      image_size: imageSize.optional().meta({ default: "square_hd" }),
+      num_images: count.optional().meta({ default: 1, description: "Images to make." }),
+      guidance_scale: z.number().optional().meta({ default: 7.5, description: "How closely to follow the prompt." }),
+      num_inference_steps: count.optional().meta({ default: 25, description: "Steps per image." }),
+    }),
+  },
+  {
+    id: "fal-ai/clarity-upscaler",
+    title: "Clarity Upscaler",
+    kind: "image-to-image",
+    input: z.looseObject({
+      image_url: z.string().min(1).meta({ description: "The image: a URL, or a data URI." }),
+      scale: z.literal([2, 4]).optional().meta({ default: 2, description: "How many times larger each side gets." }),
+    }),
+  },
+  {
+    id: "fal-ai/minimax/video-01",
+    title: "MiniMax Video-01",
+    kind: "text-to-video",
+    input: z.looseObject({ prompt }),
+  },
+  {
+    id: "fal-ai/f5-tts",
+    title: "F5-TTS",
+    kind: "text-to-speech",
+    input: z.looseObject({ gen_text: z.string().meta({ description: "What to say." }) }),
+  },
+];
+
+const modelsById = new Map(MODELS.map((model) => [model.id, model]));
+const MODEL_IDS = MODELS.map((model) => model.id);
+
+export function knownModel(id: string): KnownModel | null {
+  return modelsById.get(id) ?? null;
+}
+
+/** The id somebody meant who left the owner out ("flux/schnell" -> "fal-ai/flux/schnell"), or null. */
+export function fullIdFor(id: string): string | null {
+  return knownModel(id) === null ? withOwner(id, MODEL_IDS) : null;
+}
+
+/** The refusal for an id that names no model: with the full id where the owner was left out. */
+export function unknownModel(id: string): Refusal | null {
+  const full = fullIdFor(id);
+  if (full === null) return null;
+  return refusal("not_found", `There is no model "${id}".`, {
+    hint: `Did you mean "${full}"? Ids begin with the owner.`,
+  });
+}
+
+/** JSON Schema (2020-12) of a known model's input. */
+export function inputSchemaOf(model: KnownModel): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(model.input, { io: "input" });
+}
+
+const SUBMIT_FIELDS = ["webhook_url", "webhookUrl"];
+
+/**
+ * Checks the plain copy of a model's input: an object, without fields that belong beside it, and with the named fields of a
+ * known model as they must be. Gives no value back, because the input goes upstream as its exact text.
+ */
+export function checkInput(model: string, input: unknown): { kind: "ok" } | { kind: "refused"; refusal: Refusal } {
+  const known = knownModel(model);
+  const parsed = parseFields(known?.input ?? z.looseObject({}), input, "input");
+  if (!parsed.ok) {
+    const hint = known === null ? {} : { hint: `GET /v1/models/${model} has the input schema.` };
+    return { kind: "refused", refusal: refusal("invalid_input", parsed.detail, hint) };
+  }
+  const misplaced = SUBMIT_FIELDS.find((name) => Object.hasOwn(parsed.value as object, name));
+  if (misplaced !== undefined) {
+    const hint = "Put `webhook_url` beside `input`, not inside it: the model would not call it.";
+    return {
+      kind: "refused",
+      refusal: refusal("invalid_input", `\`${misplaced}\` is not a field of the input.`, { hint }),
+    };
+  }
+  return { kind: "ok" };
+}

@@ -1,0 +1,52 @@
+// The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each try with what
+// it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction. Imports types only.
+
+import type { AttemptEntry, KeptEvent, NextTry, TriedDelivery } from "../../webhooks/attempt.ts";
+import type { EventFormat } from "../../webhooks/event-body.ts";
+import type { EndEventType } from "../../webhooks/event-types.ts";
+
+export const DELIVERY_TABLES = `
+  CREATE TABLE event (id TEXT, format TEXT, type TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id, format)) STRICT, WITHOUT ROWID;
+  CREATE TABLE attempt (seq INTEGER PRIMARY KEY, delivery TEXT NOT NULL, at INTEGER NOT NULL, attempt TEXT NOT NULL) STRICT;`;
+
+export class DeliveryLog {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  event(id: string, format: EventFormat): KeptEvent | null {
+    const row = this.#sql
+      .exec<{ type: string; body: string }>("SELECT type, body FROM event WHERE id = ? AND format = ?", id, format)
+      .toArray()[0];
+    return row === undefined ? null : { id, type: row.type as EndEventType, format, body: row.body };
+  }
+
+  /** Keeps an event that is about to be sent first. One that is kept already stays as it is. */
+  keepEvent({ id, type, format, body }: KeptEvent): void {
+    this.#sql.exec("INSERT OR IGNORE INTO event (id, format, type, body) VALUES (?, ?, ?, ?)", id, format, type, body);
+  }
+
+  append(tried: TriedDelivery, next: NextTry): void {
+    const { delivery, at, ...rest } = tried;
+    const text = JSON.stringify({ ...rest, next });
+    this.#sql.exec("INSERT INTO attempt (delivery, at, attempt) VALUES (?, ?, ?)", delivery, at, text);
+  }
+
+  /** Tries, oldest first: of one delivery, or of all. */
+  attempts(delivery: string | null): AttemptEntry[] {
+    return this.#sql
+      .exec<{ seq: number; delivery: string; at: number; attempt: string }>(
+        "SELECT seq, delivery, at, attempt FROM attempt WHERE ?1 IS NULL OR delivery = ?1 ORDER BY seq",
+        delivery,
+      )
+      .toArray()
+      .map(({ attempt, ...row }) => ({ ...row, ...(JSON.parse(attempt) as Omit<AttemptEntry, keyof typeof row>) }));
+  }
+
+  /** Their time is over: what was sent and what came back goes, how each delivery stands remains with the request. */
+  forget(): void {
+    this.#sql.exec("DELETE FROM attempt; DELETE FROM event");
+  }
+}

@@ -1,0 +1,66 @@
+// What an effect may use of its tracker, and what it may come to.
+// Types and one constructor; imports types only.
+
+import type { Granted } from "../../../contracts/account.ts";
+import type { UploadLog } from "../../../files/multipart-uploads.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import type { Config } from "../../../platform/config.ts";
+import type { AttemptEntry, TriedDelivery } from "../../../webhooks/attempt.ts";
+import type { RequestEvent, Watch } from "../../machine/events.ts";
+import type { DeliveryFailure } from "../../machine/record.ts";
+import type { RequestRecord, RequestView, StoredText } from "../../machine/types.ts";
+import type { DeliveryLog } from "../delivery-log.ts";
+import type { TextName } from "../rows.ts";
+
+export interface EffectContext {
+  env: Env;
+  config: Config;
+  now(): number;
+  /** The rows as they are now: read again after every await. */
+  record(): RequestRecord;
+  text(name: TextName): StoredText | null;
+  /** The event of an end as it was sent; see DeliveryLog. */
+  event: DeliveryLog["event"];
+  keepEvent: DeliveryLog["keepEvent"];
+  /** The latest try of a delivery, which told how it stands. */
+  lastAttempt(delivery: string): AttemptEntry | null;
+  /** What readers would see now. */
+  view(): RequestView;
+  /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
+  advance(event: RequestEvent): boolean;
+  /** Resolves when all that was saved until now is on disk. */
+  saved(): Promise<void>;
+  /** The unfinished upload of a file, as this try may write it. */
+  uploads(n: number): UploadLog;
+  unfinishedUploads(): { n: number; key: string; uploadId: string }[];
+  watch(): Watch;
+  /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
+  othersRun(): boolean;
+  /** The turn that woke this try, once; null when it has to ask for one. */
+  takeGrant(): Granted | null;
+  /** Something said to an object that learns of it another way too, should it get lost. */
+  tell(telling: Promise<unknown>): void;
+}
+
+export type EffectOutcome =
+  /** It came to something the machine should know. Texts are saved in the event's own transaction. */
+  | {
+      kind: "happened";
+      event: RequestEvent;
+      texts?: Partial<Record<TextName, StoredText>>;
+      calls?: number;
+      /** A delivery's try: logged in the same transaction, whatever has become of its row. */
+      tried?: TriedDelivery;
+    }
+  | ({ kind: "failed"; calls?: number; tried?: TriedDelivery } & DeliveryFailure)
+  /** No turn yet, or its turn is over for now; not a failure. */
+  | { kind: "turned_away"; until: number }
+  /** The request has moved on and the row has nothing left to do. */
+  | { kind: "obsolete" }
+  /** All that the request stored outside its object is gone: its rows go now, a tombstone stays. */
+  | { kind: "erased" };
+
+/** `calls` counts what it cost of the gateway, for the caller's own eyes. */
+export function happened(event: RequestEvent, calls?: number): EffectOutcome {
+  return calls === undefined ? { kind: "happened", event } : { kind: "happened", event, calls };
+}

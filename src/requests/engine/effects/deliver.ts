@@ -1,0 +1,136 @@
+// The `deliver` effect: the end of a request told to one of those who want to hear of it, and `report`, which tells the team how
+// that stands. Id and body of the event are kept before the first try and shared by all targets, so that every try sends the
+// same bytes; they belong to one end, because a recovered request ends a second time.
+
+import { RawText } from "../../../platform/json.ts";
+import { askTeam } from "../../../platform/stubs.ts";
+import type { DeliverAnswer, KeptEvent, TriedAnswer, TriedDelivery } from "../../../webhooks/attempt.ts";
+import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
+import { endEventType } from "../../../webhooks/event-types.ts";
+import { guardRules } from "../../../webhooks/guard-rules.ts";
+import { deliver } from "../../../webhooks/send.ts";
+import { REQUEST_TARGET } from "../../machine/deliveries.ts";
+import type { Effect } from "../../machine/effect-types.ts";
+import type { RequestDelivery, RequestState, RequestView } from "../../machine/types.ts";
+import { failureOf } from "../../view/fal-failure.ts";
+import { baseUrlOf, outputText, spellRequest } from "../../view/serialize.ts";
+import type { EffectContext, EffectOutcome } from "./context.ts";
+
+export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const delivery = deliveryOf(context, effect);
+  const event = delivery && (await eventOf(context, delivery));
+  if (delivery === null || event === null) return { kind: "obsolete" };
+  const { state } = context.record();
+  // Asked at every try: an address that was changed, a secret that leaked, an endpoint that was turned off count at once.
+  const target = await askTeam(context.env, state.team, (team) => team.deliveryTarget({ deliveryId: delivery.id }));
+  const tried = (answer: TriedAnswer): TriedDelivery => {
+    const { id, group, replay } = delivery;
+    return { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.takes - 1 };
+  };
+  if (target.kind === "gone") return outcomeOf(delivery, tried(disabled(target.reason, context.now())));
+  if (target.notBefore !== null && target.notBefore > context.now()) {
+    return { kind: "turned_away", until: target.notBefore };
+  }
+  const url = target.url ?? state.webhookUrl;
+  if (url === null) return { kind: "obsolete" };
+  const answer = await deliver({
+    ...{ url, eventId: event.id, body: event.body, secrets: target.secrets, headers: target.headers },
+    now: context.now,
+    guard: guardRules(context.config, state.origin),
+  });
+  return outcomeOf(delivery, tried(answer));
+}
+
+/** Tells the team how a delivery stands. Owed until it is heard, and always about the latest. */
+export async function runReport(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const delivery = deliveryOf(context, effect);
+  if (delivery === null || delivery.status === "pending") return { kind: "obsolete" };
+  const { state } = context.record();
+  const last = context.lastAttempt(delivery.id);
+  const report = {
+    ...{ deliveryId: delivery.id, requestId: state.id, outcome: delivery.status, attempts: delivery.attempts },
+    ...{ status: last?.status ?? null, category: last?.category ?? "overtaken", at: last?.at ?? context.now() },
+    failedReplay: last?.replay === true && last.kind !== "taken",
+  };
+  await askTeam(context.env, state.team, (team) => team.deliveryReported(report));
+  return { kind: "obsolete" };
+}
+
+function deliveryOf(context: EffectContext, { target }: Effect): RequestDelivery | null {
+  return context.record().state.deliveries.find(({ id }) => id === target) ?? null;
+}
+
+function outcomeOf({ id, replay }: RequestDelivery, tried: TriedDelivery): EffectOutcome {
+  const report = { status: tried.status, category: tried.category };
+  if (tried.kind === "taken") return { kind: "happened", event: { type: "delivered", delivery: id, ...report }, tried };
+  return {
+    ...{ kind: "failed", reason: tried.reason, retryAfterMs: tried.retryAfterMs, report, tried },
+    ...(tried.kind === "gone" ? { final: true as const } : {}),
+    ...(replay === null ? {} : { byHand: replay }),
+  };
+}
+
+function disabled(reason: string, at: number): TriedAnswer {
+  const nothing: Omit<DeliverAnswer, "category" | "reason"> = {
+    ...{ kind: "gone", retryAfterMs: null, at, ms: 0, url: "", status: null, reply: null, location: null },
+  };
+  return { ...nothing, category: "disabled", reason };
+}
+
+/** The team's endpoints read our format; a caller's own address reads fal's, if it was given as a `fal_webhook`. */
+export function formatFor(state: Pick<RequestState, "webhookFormat">, { target }: RequestDelivery): EventFormat {
+  return target === REQUEST_TARGET ? state.webhookFormat : "standard";
+}
+
+/** The event of this delivery's end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
+async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<KeptEvent | null> {
+  const { eventId: id, endedAt } = delivery;
+  const format = formatFor(context.record().state, delivery);
+  const kept = context.event(id, format);
+  if (kept !== null) return kept;
+  const made = await eventNow(context, endedAt, format);
+  if (made === null || context.record().state.endedAt !== endedAt) return null;
+  context.keepEvent({ ...made, id, format });
+  // Another target's try may have been faster: what it kept is what counts.
+  return context.event(id, format);
+}
+
+/** The event as of now. An output that lies in R2 is far above what an event may hold, so it is not even read. */
+async function eventNow(
+  context: EffectContext,
+  endedAt: number,
+  format: EventFormat,
+): Promise<Pick<KeptEvent, "type" | "body"> | null> {
+  const { config } = context;
+  const view = context.view();
+  const { stage, origin, recoveredAt } = view.state;
+  if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
+    return null;
+  const outcome = { outcome: stage, recovered: recoveredAt !== null };
+  const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
+  const type = endEventType(stage, outcome.recovered);
+  if (format === "fal") return { type, body: await falEventNow(context, view, outputLeftOut) };
+  const requestText = await spellRequest({
+    view,
+    output: view.output?.at === "row" ? view.output.text : null,
+    logs: false,
+    baseUrl: baseUrlOf(config, origin),
+    signingKeys: config.SIGNING_KEY,
+    now: context.now(),
+  });
+  return { type, body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }) };
+}
+
+async function falEventNow({ env, config }: EffectContext, view: RequestView, outputLeftOut: boolean): Promise<string> {
+  const { id } = view.state;
+  const failure = failureOf(view.state);
+  if (failure === null) {
+    return falEvent(id, { kind: "ok", output: outputLeftOut ? null : await outputText(env.FILES, config, view) });
+  }
+  const { status, detail } = failure;
+  return falEvent(id, {
+    kind: "error",
+    status,
+    detail: detail instanceof RawText ? detail.text : JSON.stringify(detail),
+  });
+}

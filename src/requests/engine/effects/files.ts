@@ -1,0 +1,88 @@
+// The `mirror` and `hash` effects: one file of an output into R2, and its digest where the copy could not take it.
+
+import { copyData, copyUrl } from "../../../files/copy.ts";
+import { hashStored } from "../../../files/digest.ts";
+import { outputKey } from "../../../files/keys.ts";
+import { allowedHosts } from "../../../files/media-hosts.ts";
+import type { RequestFile } from "../../../files/request-file.ts";
+import { parseTree, valueAt } from "../../../platform/json.ts";
+import {
+  FILE_COPY_TURN_MS,
+  FILE_DEADLINE_MS,
+  FILE_MAX_BYTES,
+  HOUR_MS,
+  REQUEST_FILES_MAX_BYTES,
+} from "../../../platform/limits.ts";
+import type { RequestState } from "../../machine/types.ts";
+import { loadText } from "../texts.ts";
+import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+
+export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {
+  const { state, files } = context.record();
+  const file = files[n];
+  if (file === undefined) return happened({ type: "file_given_up", n, code: "internal", message: "no such file" });
+  const startedAt = context.now();
+  if (startedAt > file.pendingSince + FILE_DEADLINE_MS) {
+    const message = `The file could not be copied within ${FILE_DEADLINE_MS / HOUR_MS} hours.`;
+    return happened({ type: "file_given_up", n, code: "storage_failed", message });
+  }
+  const key = outputKey(state.team, state.id, n);
+  const copied =
+    file.source.kind === "url"
+      ? await copyUrl({
+          bucket: context.env.FILES,
+          key,
+          url: file.source.url,
+          claimedType: file.claimedType,
+          claimedName: file.claimedName,
+          allowed: allowedHosts(context.config.FAL_MEDIA_HOSTS),
+          uploads: context.uploads(n),
+          maxBytes: Math.min(FILE_MAX_BYTES, roomLeft(files)),
+          isTurnOver: () => context.now() >= startedAt + FILE_COPY_TURN_MS,
+        })
+      : await copyFromPayload(context, key, file);
+  switch (copied.kind) {
+    case "stored":
+      return happened({ type: "file_stored", n, stored: copied.stored });
+    case "paused":
+      return { kind: "turned_away", until: context.now() };
+    case "later":
+      return { kind: "failed", reason: copied.reason, retryAfterMs: null, ...(copied.ours ? { ours: true } : {}) };
+    case "gone":
+      return happened({ type: "file_given_up", n, code: "storage_failed", message: copied.reason });
+    case "too_large":
+      return happened({
+        type: "file_given_up",
+        n,
+        code: "payload_too_large",
+        message: "The file is too large to store, by itself or together with the request's other files.",
+      });
+  }
+}
+
+/** Copies that run side by side do not see each other here: the cap can be passed by one file at most. */
+function roomLeft(files: readonly RequestFile[]): number {
+  return REQUEST_FILES_MAX_BYTES - files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
+}
+
+/** A data URI's bytes lie in the payload text, which is read again for each such file and held only meanwhile. */
+async function copyFromPayload(context: EffectContext, key: string, file: RequestFile): ReturnType<typeof copyData> {
+  const payload = context.text("payload");
+  const loaded = payload && (await loadText(context.env.FILES, payload));
+  if (loaded?.kind !== "loaded") return { kind: "later", reason: "the stored payload cannot be read", ours: true };
+  try {
+    const parsed = parseTree(loaded.text);
+    const dataUri = parsed && valueAt(parsed.tree, file.path);
+    if (typeof dataUri !== "string") return { kind: "gone", reason: "The file is no longer in the output." };
+    return await copyData({ bucket: context.env.FILES, key, dataUri, claimedType: file.claimedType });
+  } finally {
+    loaded.permit.release();
+  }
+}
+
+export async function runHash(context: EffectContext, n: number): Promise<EffectOutcome> {
+  const { team, id }: RequestState = context.record().state;
+  const hashed = await hashStored({ bucket: context.env.FILES, key: outputKey(team, id, n) });
+  if (hashed.kind === "hashed") return happened({ type: "file_hashed", n, sha256: hashed.sha256 });
+  return { kind: "failed", reason: "the stored file cannot be read", retryAfterMs: null };
+}

@@ -1,0 +1,75 @@
+// The `poll` and `cancel` effects: asking fal how a request stands, and asking it to stop.
+
+import { createUpstreamClient } from "../../../upstream/client/client.ts";
+import type { Effect } from "../../machine/effect-types.ts";
+import type { RequestState, StoredText } from "../../machine/types.ts";
+import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { goneOutcome } from "./gone.ts";
+import { runFetchResult } from "./result.ts";
+import { cameThrough, takeTurn, troubled } from "./turn.ts";
+
+export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const { state } = context.record();
+  if (state.upstreamId === null) return happened({ type: "result_pending", watch: "none" });
+  // What should have ended by now is asked for its result at once: one call instead of two.
+  if (isOverdue(state, context.now()) && context.watch() !== "following")
+    return looked(await runFetchResult(context, effect));
+  const turn = await takeTurn(context, { kind: "status", effect: effect.name });
+  if (!turn.granted) return turn.outcome;
+  const { upstreamId, model, connection } = state;
+  const status = await createUpstreamClient(context.config).status({ model, upstreamId, connection, logs: true });
+  if (status.kind === "later") return troubled(context, turn, status);
+  cameThrough(context, turn);
+  switch (status.kind) {
+    case "queued":
+    case "running": {
+      const queuePosition = status.kind === "queued" ? status.queuePosition : null;
+      const event = { type: "progress_seen", progress: status.kind, queuePosition, watch: context.watch() } as const;
+      return { kind: "happened", event, calls: 1, ...logTexts(status.logs) };
+    }
+    case "completed":
+      return {
+        kind: "happened",
+        event: { type: "completion_seen", metrics: status.metrics },
+        calls: 1,
+        ...logTexts(status.logs),
+      };
+    case "gone":
+      return goneOutcome(context, effect);
+  }
+}
+
+/** An asking in vain counts as the poll that it stands for. */
+function looked(outcome: EffectOutcome): EffectOutcome {
+  if (outcome.kind !== "happened" || outcome.event.type !== "result_pending") return outcome;
+  return { ...outcome, event: { ...outcome.event, look: true } };
+}
+
+/** By what is known of the model. Only where webhooks do not tell: there the look is a net, and its log lines are worth more. */
+function isOverdue({ durations, submittedAt, webhooks }: RequestState, now: number): boolean {
+  return durations !== null && webhooks !== "arriving" && submittedAt !== null && now - submittedAt >= durations.p95Ms;
+}
+
+function logTexts(logs: string | null): { texts?: { logs: StoredText } } {
+  return logs === null ? {} : { texts: { logs: { at: "row", text: logs } } };
+}
+
+export async function runCancel(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const { upstreamId, model, connection } = context.record().state;
+  if (upstreamId === null) return happened({ type: "cancel_given_up" });
+  const turn = await takeTurn(context, { kind: "cancel", effect: effect.name });
+  if (!turn.granted) return turn.outcome;
+  const answer = await createUpstreamClient(context.config).cancel({ model, upstreamId, connection });
+  if (answer.kind === "later") return troubled(context, turn, answer);
+  cameThrough(context, turn);
+  switch (answer.kind) {
+    case "canceled":
+      return happened({ type: "cancel_confirmed" }, 1);
+    case "requested":
+      return happened({ type: "cancel_accepted" }, 1);
+    case "too_late":
+      return happened({ type: "cancel_too_late" }, 1);
+    case "gone":
+      return goneOutcome(context, effect);
+  }
+}

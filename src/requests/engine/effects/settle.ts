@@ -1,0 +1,131 @@
+// The `settle` effect: the end told to the team's ledger, which says what it cost, and to the account whether webhooks do
+// arrive. Under a plan with `exact_cost` it buys one result call first, because only that answer tells the billed units.
+
+import type { Settled } from "../../../contracts/team-access.ts";
+import { type Measures, measureOutput } from "../../../models/measures.ts";
+import type { Env } from "../../../platform/bindings.ts";
+import { parseTree, plainCopy } from "../../../platform/json.ts";
+import { EXACT_COST_TRIES } from "../../../platform/limits.ts";
+import { accountFor, teamFor } from "../../../platform/stubs.ts";
+import { createUpstreamClient } from "../../../upstream/client/client.ts";
+import { endEventType } from "../../../webhooks/event-types.ts";
+import type { Effect } from "../../machine/effect-types.ts";
+import type { Bill } from "../../machine/events.ts";
+import type { RequestState } from "../../machine/types.ts";
+import { loadText } from "../texts.ts";
+import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
+
+/** The status of a model's refusal: whether it is charged is the plan's to say. */
+const REFUSED_BY_MODEL = 422;
+
+export async function runSettle(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+  const { state, files } = context.record();
+  const ended = settlementOf(state);
+  if (ended === null) return { kind: "obsolete" };
+  const bought = wantsUnits(state) && effect.failures < EXACT_COST_TRIES ? await buyUnits(context, state) : null;
+  if (bought !== null && "kind" in bought) return bought;
+  const units = bought?.units ?? state.billableUnits;
+  const settled = await teamFor(context.env, state.team).settle({
+    ...ended,
+    units,
+    measured: units === null && state.stage === "completed" ? await measured(context, state) : null,
+    outputBytes: files.reduce((sum, file) => sum + (file.status === "stored" ? (file.bytes ?? 0) : 0), 0),
+    failure: state.error === null ? null : { status: state.error.upstreamStatus },
+    eventType: endEventType(ended.outcome, state.recoveredAt !== null),
+    hasWebhook: state.webhookUrl !== null,
+  });
+  // Told before, as it left; this is for the case that it was not heard.
+  context.tell(leaveAccount(context.env, state));
+  await tellAboutWebhooks(context.env, state).catch(() => undefined);
+  const { eventId } = settled;
+  const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
+  return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, bought === null ? 0 : 1);
+}
+
+/** The ledger's answer as the request keeps it. Of a 422 the plan decided whether it is charged; the rest is as it was said. */
+function billOf({ error }: RequestState, { chargedMicro, source, verdict }: Settled): Bill {
+  const decided = error?.upstreamStatus === REFUSED_BY_MODEL && verdict !== "keep";
+  return { chargedMicro, source, charged: decided ? verdict === "take" : null };
+}
+
+function wantsUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
+  return cost.exact && cost.price !== null && stage === "completed" && billableUnits === null && upstreamId !== null;
+}
+
+/** The units that fal billed. An answer without them is one too: then the output is measured. */
+async function buyUnits(
+  context: EffectContext,
+  { upstreamId, model, connection }: RequestState,
+): Promise<{ units: string | null } | EffectOutcome> {
+  const turn = await takeTurn(context, { kind: "result", effect: "settle" });
+  if (!turn.granted) return turn.outcome;
+  const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
+  if (result.kind === "later") return troubled(context, turn, result);
+  cameThrough(context, turn);
+  if (result.kind !== "output" && result.kind !== "file") return { units: null };
+  result.permit.release();
+  return { units: result.billableUnits };
+}
+
+/** What the output shows of itself, where the price asks for it. Null: it cannot be read, and what was reserved counts. */
+async function measured(context: EffectContext, { cost }: RequestState): Promise<Measures | null> {
+  switch (cost.price?.unit) {
+    case undefined:
+    case "thousand_characters":
+      return null;
+    case "request":
+      return measureOutput(null);
+    case "image":
+    case "megapixel":
+    case "second": {
+      const output = context.text("output");
+      const loaded = output && (await loadText(context.env.FILES, output));
+      if (loaded?.kind !== "loaded") return null;
+      try {
+        const parsed = parseTree(loaded.text);
+        return parsed === null ? null : measureOutput(plainCopy(parsed.tree));
+      } finally {
+        loaded.permit.release();
+      }
+    }
+  }
+}
+
+export interface Settlement {
+  requestId: string;
+  outcome: "completed" | "failed" | "canceled";
+  /** Whether the counted use stays, is given back, or is kept until somebody knows (submit_uncertain). */
+  reservation: "take" | "refund" | "keep";
+  endedAt: number;
+}
+
+/** The end as the ledger hears it; null while the request is open. */
+export function settlementOf(state: RequestState): Settlement | null {
+  if (state.endedAt === null) return null;
+  switch (state.stage) {
+    case "completed":
+      return { requestId: state.id, outcome: "completed", reservation: "take", endedAt: state.endedAt };
+    case "canceled":
+      return { requestId: state.id, outcome: "canceled", reservation: "refund", endedAt: state.endedAt };
+    case "failed": {
+      const charged = state.error?.charged ?? "unknown";
+      const keep = state.error?.code === "submit_uncertain" && state.recoveredAt === null;
+      const reservation = keep ? "keep" : charged === false ? "refund" : "take";
+      return { requestId: state.id, outcome: "failed", reservation, endedAt: state.endedAt };
+    }
+    default:
+      return null;
+  }
+}
+
+/** Whether webhooks arrive decides how later requests are polled. A hint: when it gets lost the next request tells it. */
+async function tellAboutWebhooks(env: Env, state: RequestState): Promise<void> {
+  if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookSeen();
+  // Whoever rang without an end that could be used had the end fetched at once: that is an arrival too.
+  const nobodyRang = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
+  // fal promises no webhook for a run that was stopped, and the looks after a cancel are faster than most.
+  const isExpected = state.cancelRequestedAt === null;
+  if (state.webhooks === "arriving" && state.endedBy === "poll" && nobodyRang && isExpected)
+    await accountFor(env).webhookMissed();
+}

@@ -1,0 +1,62 @@
+// The rows of unfinished multipart uploads: what a copy goes on with after a kill, and what has to be aborted when its request
+// is deleted (R2's binding lists no unfinished uploads). Spells SQL and nothing else. Imports mirror's types.
+
+import type { Upload, UploadLog } from "../../files/multipart-uploads.ts";
+
+/** The table's migration; rows.ts runs it. */
+export const UPLOAD_TABLES = `CREATE TABLE upload (n INTEGER PRIMARY KEY, upload TEXT NOT NULL) STRICT;
+   CREATE TABLE upload_part (n INTEGER NOT NULL, part INTEGER NOT NULL, etag TEXT NOT NULL, PRIMARY KEY (n, part)) STRICT, WITHOUT ROWID;`;
+
+export class UploadStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Of file `n`. */
+  read(n: number): Upload | null {
+    const row = this.#sql.exec<{ upload: string }>("SELECT upload FROM upload WHERE n = ?", n).toArray()[0];
+    if (row === undefined) return null;
+    const parts = this.#sql
+      .exec<{ part: number; etag: string }>("SELECT part, etag FROM upload_part WHERE n = ? ORDER BY part", n)
+      .toArray()
+      .map(({ part, etag }) => ({ partNumber: part, etag }));
+    return { ...(JSON.parse(row.upload) as Omit<Upload, "parts">), parts };
+  }
+
+  /** Every unfinished upload: abort each before its row goes. */
+  all(): { n: number; key: string; uploadId: string }[] {
+    return this.#sql
+      .exec<{ n: number; upload: string }>("SELECT n, upload FROM upload")
+      .toArray()
+      .map(({ n, upload }) => {
+        const { key, uploadId } = JSON.parse(upload) as Upload;
+        return { n, key, uploadId };
+      });
+  }
+
+  begin(n: number, { parts: _none, ...upload }: Upload): void {
+    this.forget(n);
+    this.#sql.exec("INSERT INTO upload (n, upload) VALUES (?, ?)", n, JSON.stringify(upload));
+  }
+
+  keepPart(n: number, { partNumber, etag }: { partNumber: number; etag: string }): void {
+    this.#sql.exec("INSERT OR REPLACE INTO upload_part (n, part, etag) VALUES (?, ?, ?)", n, partNumber, etag);
+  }
+
+  forget(n: number): void {
+    this.#sql.exec("DELETE FROM upload WHERE n = ?", n);
+    this.#sql.exec("DELETE FROM upload_part WHERE n = ?", n);
+  }
+
+  /** What a try at file `n` may do with these rows; `write` runs a write in one transaction, unless another try has taken over. */
+  logOf(n: number, write: (work: () => void, isProgress: boolean) => boolean): UploadLog {
+    return {
+      read: () => this.read(n),
+      begin: (upload) => write(() => this.begin(n, upload), false),
+      keepPart: (part) => write(() => this.keepPart(n, part), true),
+      forget: () => write(() => this.forget(n), false),
+    };
+  }
+}

@@ -1,0 +1,254 @@
+// Runs what a tracker owes: takes due rows under saved leases, tries them side by side as far as the lanes allow, saves what
+// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in schedule.ts. Knows no entry point.
+
+import type { Granted } from "../../contracts/account.ts";
+import { highWaterBytes } from "../../net/byte-budget.ts";
+import type { Env } from "../../platform/bindings.ts";
+import { requireConfig } from "../../platform/config.ts";
+import { ALARM_LANES, DELIVER_LANES, SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
+import { faultName, logEvent } from "../../platform/log.ts";
+import { accountFor } from "../../platform/stubs.ts";
+import type { TriedDelivery } from "../../webhooks/attempt.ts";
+import type { Effect, EffectKind } from "../machine/effect-types.ts";
+import type { RequestEvent } from "../machine/events.ts";
+import { advanced, deferred, failed, isLive, leaseOf, type Try, withRow } from "../machine/record.ts";
+import { nextDue, taken } from "../machine/schedule.ts";
+import type { RequestRecord } from "../machine/types.ts";
+import { nextTry } from "../view/deliveries.ts";
+import type { EffectContext, EffectOutcome } from "./effects/context.ts";
+import { runEffect } from "./effects/run.ts";
+import { graceMs } from "./effects/submit.ts";
+import type { RecordKeeper } from "./repository.ts";
+
+export class EffectRunner {
+  readonly #env: Env;
+  readonly #ctx: DurableObjectState;
+  readonly #keeper: RecordKeeper;
+  /** Turns that woke a try and that it has not used yet, by lease. */
+  readonly #grants = new Map<string, Granted>();
+
+  constructor(ctx: DurableObjectState, env: Env, keeper: RecordKeeper) {
+    this.#ctx = ctx;
+    this.#env = env;
+    this.#keeper = keeper;
+  }
+
+  /** Runs what is due, side by side as far as the lanes allow; starts nothing after `until` (epoch ms). */
+  async runDue(until: number): Promise<void> {
+    const room: Record<Lane, number> = { work: ALARM_LANES, tell: DELIVER_LANES };
+    const running = new Set<Promise<void>>();
+    for (;;) {
+      const effect = Date.now() < until ? this.#takeNext(undefined, ({ kind }) => room[laneOf(kind)] > 0) : null;
+      if (effect !== null) {
+        const lane = laneOf(effect.kind);
+        room[lane]--;
+        const trying = this.#run(effect).then(() => {
+          room[lane]++;
+          running.delete(trying);
+        });
+        running.add(trying);
+      } else if (running.size > 0) await Promise.race(running);
+      else return;
+    }
+  }
+
+  /** Runs what is due one after the other, as long as it is of these kinds; starts nothing after `until` (epoch ms). */
+  async runInTurn(kinds: readonly EffectKind[], until: number): Promise<void> {
+    while (Date.now() < until) {
+      const effect = this.#takeNext((due) => kinds.includes(due.kind));
+      if (effect === null) return;
+      await this.#run(effect);
+    }
+  }
+
+  /** The submit of a fresh request, begun while its caller is still here. Whatever is left when time is up, an alarm does. */
+  async submitInPlace(acked: Promise<unknown>): Promise<void> {
+    const effect = this.#takeNext((due) => due.kind === "submit");
+    await this.#keeper.arm();
+    // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
+    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#keeper.arm());
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const waited = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
+    });
+    await Promise.race([Promise.allSettled([acked, submitted]), waited]);
+    // A timer that is left running keeps the object in (billed) memory until it fires.
+    clearTimeout(timer);
+  }
+
+  /** Tries the row whose turn has come; false when nothing wants it any more, or its try is under way. */
+  async runGranted(name: string, grant: Granted): Promise<boolean> {
+    const effect = this.#takeRow(name);
+    if (effect === null) return false;
+    this.#grants.set(leaseOf(effect), grant);
+    await this.#keeper.arm();
+    this.#ctx.waitUntil(this.#run(effect).then(() => this.#keeper.arm()));
+    return true;
+  }
+
+  /**
+   * Leases the row that has waited longest, of those that `mayRun`, if it is `wanted`; else null. Rows whose try was cut off are
+   * dealt with on the way.
+   */
+  #takeNext(
+    wanted: (effect: Effect) => boolean = () => true,
+    mayRun: (effect: Effect) => boolean = () => true,
+  ): Effect | null {
+    return this.#keeper.transact(() => {
+      for (;;) {
+        const now = Date.now();
+        const record = this.#keeper.load();
+        const due = record && nextDue(record.effects.filter(mayRun), now);
+        if (!record || !due || !wanted(due)) return null;
+        if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
+          this.#keeper.commit(record, advanced(record, this.#lost("cut off"), now, due));
+          continue;
+        }
+        const { kind, effect } = taken(due, now);
+        this.#keeper.store.save(record, withRow(record, effect));
+        if (kind === "leased") {
+          this.#keeper.tryBegan(effect);
+          return effect;
+        }
+      }
+    });
+  }
+
+  /** Leases a row whose turn has come, whenever it was due; null when it is not there, or a try of it is under way. */
+  #takeRow(name: string): Effect | null {
+    return this.#keeper.transact(() => {
+      const now = Date.now();
+      const record = this.#keeper.load();
+      const row = record?.effects.find((effect) => effect.name === name);
+      if (!record || !row || row.leaseUntil !== null || row.parkedAt !== null) return null;
+      const { kind, effect } = taken(row, now);
+      this.#keeper.store.save(record, withRow(record, effect));
+      if (kind !== "leased") return null;
+      this.#keeper.tryBegan(effect);
+      return effect;
+    });
+  }
+
+  /** One try of one row, from lease to outcome. Never throws: a fault is a failed try. */
+  async #run(effect: Effect): Promise<void> {
+    const startedAt = Date.now();
+    const outcome = await this.#outcomeOf(effect);
+    this.#conclude(effect, outcome);
+    this.#keeper.tryEnded(effect);
+    const unused = this.#grants.get(leaseOf(effect));
+    this.#grants.delete(leaseOf(effect));
+    if (unused !== undefined) this.#keeper.tell(accountFor(this.#env).handBack(unused.given));
+    logEvent("effect.attempted", {
+      request: this.#ctx.id.toString(),
+      effect: effect.name,
+      attempt: effect.failures + 1,
+      outcome: outcome.kind === "happened" ? outcome.event.type : outcome.kind,
+      stage: this.#keeper.load()?.state.stage ?? "deleted",
+      ms: Date.now() - startedAt,
+      held: highWaterBytes(),
+      ...(outcome.kind === "failed" ? { reason: outcome.reason } : {}),
+    });
+  }
+
+  async #outcomeOf(effect: Effect): Promise<EffectOutcome> {
+    try {
+      return await runEffect(this.#context(effect), effect);
+    } catch (fault) {
+      return { kind: "failed", reason: `fault: ${faultName(fault)}`, retryAfterMs: null, ours: true };
+    }
+  }
+
+  #conclude(effect: Effect, outcome: EffectOutcome): void {
+    this.#keeper.transact(() => {
+      const now = Date.now();
+      const record = this.#keeper.load();
+      // Deleted while this try ran: whatever it came to has nobody left to hear it.
+      if (record === null) return;
+      this.#concludeTry(record, effect, outcome, now);
+      const told = outcome.kind === "happened" || outcome.kind === "failed" ? outcome.tried : undefined;
+      if (told !== undefined) this.#logTry(effect, told, now);
+    });
+  }
+
+  /** In the transaction that says what comes next. A try that is no longer live was made all the same. */
+  #logTry({ name }: Effect, tried: TriedDelivery, now: number): void {
+    const row = this.#keeper.load()?.effects.find((effect) => effect.name === name && effect.leaseUntil === null);
+    this.#keeper.deliveries.append(tried, nextTry(row, tried, now));
+  }
+
+  #concludeTry(record: RequestRecord, effect: Effect, outcome: EffectOutcome, now: number): void {
+    const tried: Try = { name: effect.name, leaseId: effect.leaseId };
+    switch (outcome.kind) {
+      case "happened": {
+        const counted = withCalls(record, outcome.calls ?? 0);
+        this.#keeper.applyTo(counted, outcome.event, now, tried, outcome.texts, record);
+        return;
+      }
+      case "failed":
+        if (effect.kind === "submit" && record.state.stage === "submitting") {
+          this.#keeper.applyTo(record, this.#lost(outcome.reason), now, tried, undefined, record);
+          return;
+        }
+        this.#keeper.commit(record, failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()));
+        return;
+      case "turned_away":
+        this.#keeper.commit(record, deferred(record, tried, outcome.until));
+        return;
+      case "erased": {
+        if (!isLive(record, tried)) return;
+        const { team, user, deletion } = record.state;
+        this.#keeper.store.erase({ at: now, team, user: deletion?.forget ? null : user });
+        return;
+      }
+      case "obsolete": {
+        const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
+        this.#keeper.store.save(record, { ...record, effects });
+        return;
+      }
+    }
+  }
+
+  #context(effect: Effect): EffectContext {
+    return {
+      env: this.#env,
+      config: requireConfig(this.#env),
+      now: () => Date.now(),
+      record: () => this.#keeper.mustLoad(),
+      text: (name) => this.#keeper.store.text(name),
+      event: (id, format) => this.#keeper.deliveries.event(id, format),
+      keepEvent: (event) => this.#keeper.deliveries.keepEvent(event),
+      lastAttempt: (delivery) => this.#keeper.deliveries.attempts(delivery).at(-1) ?? null,
+      view: () => this.#keeper.view(this.#keeper.mustLoad()),
+      advance: (event) => this.#keeper.advance(event, effect),
+      saved: () => this.#ctx.storage.sync(),
+      uploads: (n) =>
+        this.#keeper.uploads.logOf(n, (work, isProgress) => this.#keeper.carryOn(effect, work, isProgress)),
+      unfinishedUploads: () => this.#keeper.uploads.all(),
+      watch: () => this.#keeper.watch(),
+      othersRun: () => this.#keeper.othersRun(effect),
+      takeGrant: () => {
+        const grant = this.#grants.get(leaseOf(effect)) ?? null;
+        this.#grants.delete(leaseOf(effect));
+        return grant;
+      },
+      tell: (telling) => this.#keeper.tell(telling),
+    };
+  }
+
+  /** A submit whose answer nobody knows. */
+  #lost(reason: string): RequestEvent {
+    return { type: "submit_lost", reason, graceMs: graceMs(requireConfig(this.#env)) };
+  }
+}
+
+/** Who is told of an end waits for nobody but others who are told. */
+type Lane = "work" | "tell";
+
+function laneOf(kind: Effect["kind"]): Lane {
+  return kind === "deliver" || kind === "report" ? "tell" : "work";
+}
+
+function withCalls(record: RequestRecord, calls: number): RequestRecord {
+  if (calls === 0) return record;
+  return { ...record, state: { ...record.state, upstreamCalls: record.state.upstreamCalls + calls } };
+}

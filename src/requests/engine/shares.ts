@@ -1,0 +1,63 @@
+// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself is
+// signed and spelled at the edge. Rows and rules, no clock. Imports ids, limits and types.
+
+import type { Share, ShareOutcome, ShareWish } from "../../contracts/tracker.ts";
+import { newId } from "../../platform/ids.ts";
+import { SECOND_MS, SHARES_PER_REQUEST_MAX } from "../../platform/limits.ts";
+import type { RequestRecord } from "../machine/types.ts";
+
+/** The table's migration; rows.ts runs it. */
+export const SHARE_TABLES = `CREATE TABLE share (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, files TEXT NOT NULL)
+   STRICT, WITHOUT ROWID;`;
+
+export class Shares {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Makes a share of stored files. Shares that have ended make room first. Call in a transaction. */
+  create({ files }: Pick<RequestRecord, "files">, wish: ShareWish, now: number): ShareOutcome {
+    const stored = files.filter(({ status }) => status === "stored").map(({ n }) => n);
+    const wanted = [...new Set(wish.files ?? stored)].sort((a, b) => a - b);
+    const lacking = wanted.find((n) => !stored.includes(n));
+    if (lacking !== undefined || wanted.length === 0) return { kind: "not_stored", n: lacking ?? null };
+    this.#sql.exec("DELETE FROM share WHERE ends_at <= ?", now);
+    if (this.list(now).length >= SHARES_PER_REQUEST_MAX) return { kind: "too_many" };
+    const endsAt = Math.ceil(now / SECOND_MS + wish.expiresInS) * SECOND_MS;
+    const share = { id: newId("shr"), createdAt: now, endsAt, files: wanted };
+    const list = JSON.stringify(wanted);
+    this.#sql.exec(
+      "INSERT INTO share (id, created_at, ends_at, files) VALUES (?, ?, ?, ?)",
+      share.id,
+      now,
+      endsAt,
+      list,
+    );
+    return { kind: "shared", share };
+  }
+
+  /** Those that have not ended, oldest first. */
+  list(now: number): Share[] {
+    return this.#sql
+      .exec<{ id: string; created_at: number; ends_at: number; files: string }>(
+        "SELECT id, created_at, ends_at, files FROM share WHERE ends_at > ? ORDER BY created_at, id",
+        now,
+      )
+      .toArray()
+      .map(({ id, created_at, ends_at, files }) => {
+        return { id, createdAt: created_at, endsAt: ends_at, files: JSON.parse(files) as number[] };
+      });
+  }
+
+  /** Null: every one. Answers how many went. */
+  revoke(id: string | null): number {
+    if (id === null) return this.#sql.exec("DELETE FROM share").rowsWritten;
+    return this.#sql.exec("DELETE FROM share WHERE id = ?", id).rowsWritten;
+  }
+
+  holds(id: string, n: number, now: number): boolean {
+    return this.list(now).some((share) => share.id === id && share.files.includes(n));
+  }
+}

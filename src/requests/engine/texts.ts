@@ -1,0 +1,72 @@
+// Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest.
+// R2 first, row second: a row never names what is not there. Imports ids, limits, mirror/keys, net/buffers, types.
+
+import { type TextName, textKey } from "../../files/keys.ts";
+import { acquire, type Permit } from "../../net/byte-budget.ts";
+import { sha256Hex } from "../../platform/ids.ts";
+import { ROW_TEXT_MAX_BYTES } from "../../platform/limits.ts";
+import type { StoredText } from "../machine/types.ts";
+
+export interface TextPlace {
+  team: string;
+  request: string;
+  name: TextName;
+}
+
+/**
+ * Puts a text where it belongs; size counts in UTF-8 bytes. Takes no bytes of the budget: the caller holds them for the text
+ * already, and whoever waits for bytes while holding some can wait for ever. Rejects when R2 does not take it.
+ */
+export async function keepText(bucket: R2Bucket, place: TextPlace, text: string): Promise<StoredText> {
+  // One UTF-16 unit is at most three bytes.
+  if (text.length * 3 <= ROW_TEXT_MAX_BYTES) return { at: "row", text };
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= ROW_TEXT_MAX_BYTES) return { at: "row", text };
+  const sha256 = await sha256Hex(bytes);
+  const key = textKey(place.team, place.request, place.name, sha256);
+  await bucket.put(key, bytes, { sha256, httpMetadata: { contentType: "application/json" } });
+  return { at: "r2", key, sha256, bytes: bytes.length };
+}
+
+/** Keeps what was read of an output: its text with places, and the payload while data URIs still have to be copied. */
+export async function keepDescribed(
+  bucket: R2Bucket,
+  { team, id }: { team: string; id: string },
+  described: { outputText: string; payloadText: string | null },
+): Promise<{ output: StoredText; payload?: StoredText }> {
+  const output = await keepText(bucket, { team, request: id, name: "output" }, described.outputText);
+  if (described.payloadText === null) return { output };
+  return { output, payload: await keepText(bucket, { team, request: id, name: "payload" }, described.payloadText) };
+}
+
+/**
+ * Brings a text back, under a permit that the caller releases. Hold one at a time: see `keepText`. `missing` also when the
+ * bytes are not the ones that were kept. Rejects when R2 cannot be read just now.
+ */
+export async function loadText(
+  bucket: R2Bucket,
+  stored: StoredText,
+): Promise<{ kind: "loaded"; text: string; permit: Permit } | { kind: "missing" }> {
+  if (stored.at === "row") return { kind: "loaded", text: stored.text, permit: ROW_PERMIT };
+  const permit = await acquire(stored.bytes);
+  if (permit === null) throw new Error("a kept text is larger than the whole byte budget");
+  try {
+    const object = await bucket.get(stored.key);
+    const bytes = object && new Uint8Array(await object.arrayBuffer());
+    if (bytes !== null && (await sha256Hex(bytes)) === stored.sha256) {
+      return {
+        kind: "loaded",
+        text: new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes),
+        permit,
+      };
+    }
+  } catch (error) {
+    permit.release();
+    throw error;
+  }
+  permit.release();
+  return { kind: "missing" };
+}
+
+/** A row's text is in memory with its row: it takes nothing of the budget. */
+const ROW_PERMIT: Permit = { bytes: 0, shrink: () => undefined, release: () => undefined };

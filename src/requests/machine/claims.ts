@@ -1,0 +1,64 @@
+// What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed here
+// is believed; each claim at most makes a look at fal due. Pure; imports move, limits and types only.
+
+import { DOORBELL_GAP_MS } from "../../platform/limits.ts";
+import { ignored, type Move } from "./transition.ts";
+import type { RequestState, TimelineNote, Transition } from "./types.ts";
+
+export function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
+  const { state, now } = move;
+  const note = { reason };
+  switch (state.stage) {
+    case "submitting":
+      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
+      return move.change({ candidateId }).note("doorbell", note);
+    case "uncertain":
+      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
+      return move.change({ candidateId }).owe("fetch_result", now).note("doorbell", note);
+    case "queued":
+    case "running": {
+      // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
+      if (state.doorbellAt !== null && state.doorbellAt >= now) return move.hasten("poll", state.doorbellAt);
+      const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
+      return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
+    }
+    default:
+      return ignored("nothing to look at");
+  }
+}
+
+function doorbell(detail: { reason: string }): TimelineNote {
+  return { what: "doorbell", detail };
+}
+
+export function strangerReported(move: Move, userId: string, claim: string, candidateId: string | null): Transition {
+  const { state, now } = move;
+  const candidateUser = { userId, claim };
+  switch (state.stage) {
+    case "submitting":
+      return move.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("webhook_unpinned");
+    case "uncertain":
+      if (candidateId === null) return ignored("nothing to look at");
+      return move.change({ candidateUser, candidateId }).owe("fetch_result", now).note("webhook_unpinned");
+    case "queued":
+    case "running":
+      return move.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
+    default:
+      return ignored("nothing to prove");
+  }
+}
+
+/** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
+export function candidateDisproved(move: Move): Transition {
+  return move.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_disproved");
+}
+
+/** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */
+export function isAboutAnother(state: RequestState, upstreamId: string | null): boolean {
+  return state.upstreamId !== null && upstreamId !== null && state.upstreamId !== upstreamId;
+}
+
+/** fal has the request and no end is known. */
+export function isUpstream(state: RequestState): boolean {
+  return state.stage === "queued" || state.stage === "running";
+}

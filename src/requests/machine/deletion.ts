@@ -1,0 +1,66 @@
+// How a request is let go: deletion on somebody's word, which waits for the end and the books, and the plan's days, which
+// count from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards.
+// Pure; imports move, limits and types only.
+
+import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import type { PurgeTarget } from "./effect-types.ts";
+import { ignored, type Move, type OwedName } from "./transition.ts";
+import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";
+
+/**
+ * An ended request is deleted now, an open one is asked to stop (`cancel`) and deleted after its end. Of an ended one nothing
+ * else is done any more but its settling: deliveries that are still owed are dropped, late reports change nothing.
+ */
+export function deletionOrdered(move: Move, forget: boolean, cancel: (move: Move) => Transition): Transition {
+  const { state, now } = move;
+  const { deletion } = state;
+  if (deletion !== null && (deletion.forget || !forget)) return ignored("ordered before");
+  move.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, forget } }).note("deletion_ordered");
+  if (hasEnded(state.stage)) return clearFor(move, state.settledAt === null ? "settle" : ["purge", "record"]);
+  // Whether it can still be stopped makes no difference to its deletion.
+  cancel(move);
+  return move;
+}
+
+/** Owes this and nothing else. */
+export function clearFor(move: Move, name: OwedName): Move {
+  return move.clear().owe(name, move.now);
+}
+
+/** The plan's days, once the books are closed. What would go with the record or after it has no row of its own. */
+export function oweRetention(move: Move): void {
+  const { recordsDays, filesDays, inputsDays } = move.state.retention;
+  const recordAt = purgeAt(move.state, recordsDays);
+  if (recordAt !== null) move.owe(["purge", "record"], recordAt);
+  const owePart = (target: Exclude<PurgeTarget, "record">, at: number | null): void => {
+    if (at !== null && (recordAt === null || at < recordAt)) move.owe(["purge", target], at);
+  };
+  if (move.files.length > 0) owePart("files", purgeAt(move.state, filesDays));
+  owePart("inputs", purgeAt(move.state, inputsDays));
+  if (move.state.deliveries.length > 0) owePart("deliveries", purgeAt(move.state, DELIVERY_KEEP_MS / DAY_MS));
+}
+
+/** When the record goes by its plan; null: not before somebody deletes it, or not known before the end. */
+export function expiresAt(state: RequestState): number | null {
+  return purgeAt(state, state.retention.recordsDays);
+}
+
+/** When the files go by the plan, alone or with the record. */
+export function filesExpireAt(state: RequestState): number | null {
+  const times = [state.retention.filesDays, state.retention.recordsDays].map((days) => purgeAt(state, days));
+  const known = times.filter((at) => at !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Files whose bytes are gone say so, also those that were just being copied again. One that was never stored goes on naming its source. */
+export function filesPurged(move: Move): void {
+  for (const file of move.files) {
+    move.drop(["hash", file.n], ["mirror", file.n]);
+    if (file.status === "stored" || file.status === "pending" || isShownInPlace(file))
+      move.file(file.n, { status: "deleted" });
+  }
+}
+
+function purgeAt({ endedAt }: RequestState, days: number | null): number | null {
+  return endedAt === null || days === null ? null : endedAt + days * DAY_MS;
+}

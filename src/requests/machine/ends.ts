@@ -1,0 +1,144 @@
+// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what the
+// end cost, and the two ends that are said for want of an answer. Pure; imports claims, deliveries, move and types only.
+
+import type { FileSource, RequestFile } from "../../files/request-file.ts";
+import { candidateDisproved } from "./claims.ts";
+import { dropDeliveries } from "./deliveries.ts";
+import type { Bill, RequestEvent } from "./events.ts";
+import { ignored, type Move, UPSTREAM_EFFECTS } from "./transition.ts";
+import { hasEnded, type RequestError, type RequestState, type TimelineNote, type Transition } from "./types.ts";
+
+export function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
+  const { state, now } = move;
+  const recovers = isReopenable(state) && event.source === "webhook";
+  if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
+    if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
+    return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
+  }
+  if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
+    return candidateDisproved(move);
+  }
+  const known = {
+    upstreamId: state.upstreamId ?? event.upstreamId,
+    metrics: event.metrics ?? state.metrics,
+    billableUnits: event.billableUnits ?? state.billableUnits,
+    endFingerprint: event.fingerprint,
+    queuePosition: null,
+  };
+  move.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
+  if (recovers) reopen(move);
+  switch (event.end.kind) {
+    case "error":
+      return move.end("failed", event.source, event.end.error);
+    case "canceled":
+      return move.end("canceled", event.source, null);
+    case "output": {
+      move.files = event.end.files.map((file, n) => newFile(n, file, now));
+      move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
+      if (move.files.length === 0) return move.end("completed", event.source, null);
+      move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
+      for (const file of move.files) move.owe(["mirror", file.n], now);
+      return move;
+    }
+  }
+}
+
+/**
+ * The one exception to "an end is final", once: an end that was said only for want of an answer is reopened by whoever
+ * proves the answer later, a verified webhook or the submit's own late reply (docs/decisions/reopened-ends.md).
+ */
+export function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
+  const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
+  return stage === "failed" && forWantOfAnAnswer && recoveredAt === null;
+}
+
+export function reopen(move: Move): void {
+  const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null };
+  dropDeliveries(move)
+    .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
+    .drop("settle", ["purge", "inputs"], ["purge", "files"], ["purge", "deliveries"], ["purge", "record"])
+    .note("recovered");
+}
+
+export function fileSettled(
+  move: Move,
+  event: Extract<RequestEvent, { type: "file_stored" | "file_given_up" }>,
+): Transition {
+  const { state, files, now } = move;
+  const file = files[event.n];
+  const isCopied = state.stage === "storing" || state.stage === "completed";
+  if (!isCopied || file?.status !== "pending") return ignored("no such pending file");
+  move.drop(["mirror", event.n]);
+  if (event.type === "file_stored") {
+    const { contentType, bytes, sha256 } = event.stored;
+    move.file(event.n, { status: "stored", contentType, bytes, sha256 });
+    move.note("stored", { file: event.n, bytes });
+    if (sha256 === null) move.owe(["hash", event.n], now);
+  } else {
+    move.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
+    move.note("file_given_up", { file: event.n, code: event.code });
+  }
+  if (state.stage === "completed" || move.files.some((each) => each.status === "pending")) return move;
+  return move.end("completed", state.endedBy ?? "poll", null);
+}
+
+/** Copies again what was given up: its source may have it by now, or still. The end stays what it was, and what was told of it. */
+export function copyAgain(move: Move, n: number | null, keptUntil: number | null): Transition {
+  if (move.state.stage !== "completed") return ignored("has not completed");
+  if (keptUntil !== null && keptUntil <= move.now) return ignored("files are not kept any more");
+  const wanted = move.files.filter((file) => file.status === "failed" && (n === null || file.n === n));
+  if (wanted.length === 0) return ignored("no such failed file");
+  for (const file of wanted) {
+    move.file(file.n, { status: "pending", pendingSince: move.now, error: null }).owe(["mirror", file.n], move.now);
+  }
+  return move.note("copy_again", { files: wanted.length });
+}
+
+/** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
+export function billed(move: Move, { chargedMicro, source, charged }: Bill): NonNullable<TimelineNote["detail"]> {
+  const { error, cost } = move.state;
+  move.change({
+    ...{ chargedMicro, costSource: source },
+    error: error === null || charged === null ? error : { ...error, charged },
+  });
+  const above = chargedMicro !== null && cost.estimatedMicro !== null && chargedMicro > cost.estimatedMicro;
+  return above ? { source, above_estimate: true } : { source };
+}
+
+function newFile(n: number, source: FileSource, now: number): RequestFile {
+  const unknown = { contentType: null, bytes: null, sha256: null, error: null };
+  return { ...source, n, status: "pending", pendingSince: now, ...unknown };
+}
+
+export function errorOf(
+  code: RequestError["code"],
+  message: string,
+  retryable: boolean,
+  charged: RequestError["charged"],
+): RequestError {
+  return { code, message, detail: null, retryable, charged, upstreamStatus: null };
+}
+
+export function submitUncertain(): RequestError {
+  return errorOf(
+    "submit_uncertain",
+    "The call to the model provider got no clear answer, and nothing has proven since that it was taken. It was not sent again, so that it cannot be paid twice.",
+    false,
+    "unknown",
+  );
+}
+
+/** Nothing was sent. */
+export function upstreamPaused(): RequestError {
+  const message = "Upstream is paused, and the plan does not hold requests meanwhile. Nothing was charged.";
+  return errorOf("upstream_paused", message, true, false);
+}
+
+export function resultLost(): RequestError {
+  return errorOf(
+    "result_lost",
+    "The model provider took the request but no longer knows it. Whether it was charged is not known.",
+    false,
+    "unknown",
+  );
+}

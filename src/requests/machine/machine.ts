@@ -1,0 +1,366 @@
+// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed,
+// or why the event changes nothing. State says what callers are told; orders say what is still owed.
+// The arrows of ends are in ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts.
+// Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
+
+import type { RequestFile } from "../../files/request-file.ts";
+import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../platform/limits.ts";
+import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
+import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
+import {
+  delivered,
+  deliveryFailed,
+  deliveryParked,
+  deliveryReplayed,
+  oweDeliveries,
+  replayMoot,
+} from "./deliveries.ts";
+import type { EffectOrder } from "./effect-types.ts";
+import {
+  billed,
+  copyAgain,
+  endReported,
+  errorOf,
+  fileSettled,
+  isReopenable,
+  reopen,
+  resultLost,
+  submitUncertain,
+} from "./ends.ts";
+import type { RequestEvent, Watch } from "./events.ts";
+import { nextPollGapMs, pollGapMs } from "./poll-schedule.ts";
+import { ignored, Move } from "./transition.ts";
+import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
+
+/** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
+export function opened(input: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
+  const { input: _text, admittedAt, ...identity } = input;
+  const state: RequestState = {
+    ...identity,
+    stage: "held",
+    revision: 1,
+    createdAt: admittedAt,
+    submittedAt: null,
+    startedAt: null,
+    outputAt: null,
+    endedAt: null,
+    connection: null,
+    upstreamId: null,
+    candidateId: null,
+    candidateUser: null,
+    queuePosition: null,
+    waiting: null,
+    durations: null,
+    lockedTries: 0,
+    cancelRequestedAt: null,
+    cancelAskedAt: null,
+    webhooks: "off",
+    pinnedUsers: [],
+    polls: 0,
+    doorbellAt: null,
+    upstreamCalls: 0,
+    metrics: null,
+    billableUnits: null,
+    endFingerprint: null,
+    filesSkipped: 0,
+    endedBy: null,
+    error: null,
+    settledAt: null,
+    chargedMicro: null,
+    costSource: "unknown",
+    deliveries: [],
+    recoveredAt: null,
+    deletion: null,
+  };
+  const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: admittedAt }, ...startTimeoutOrders(state)];
+  return { state, orders, notes: [{ what: "admitted" }] };
+}
+
+/** What one event does to a request. `now` is epoch ms. */
+export function transition(
+  state: RequestState,
+  files: readonly RequestFile[],
+  event: RequestEvent,
+  now: number,
+): Transition {
+  const move = new Move(state, files, now);
+  if (event.type === "deletion_ordered") return deletionOrdered(move, event.forget, cancelRequested);
+  if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled") return ignored("deleted");
+  switch (event.type) {
+    case "granted":
+      if (state.stage !== "held") return ignored("not held");
+      return move
+        .stage("submitting", {
+          connection: event.connection,
+          webhooks: event.webhooks,
+          pinnedUsers: event.pinnedUsers,
+          durations: event.durations,
+          submittedAt: now,
+          queuePosition: null,
+          waiting: null,
+          upstreamCalls: state.upstreamCalls + 1,
+        })
+        .drop("expire")
+        .note("granted", { waited_ms: now - state.createdAt });
+
+    case "wait_ordered":
+      if (state.stage !== "held") return ignored("not held");
+      return waitOrdered(move, event);
+
+    case "submit_taken":
+      return submitTaken(move, event.upstreamId, event.queuePosition);
+
+    case "submit_not_taken":
+      return submitNotTaken(move, event);
+
+    case "submit_refused":
+      if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
+        return ignored("already past submitting", [{ what: "late_refusal", detail: { code: event.error.code } }]);
+      }
+      return move.note("refused", { code: event.error.code }).end("failed", "submit", event.error);
+
+    case "submit_lost":
+      return submitLost(move, event.reason, event.graceMs);
+
+    case "progress_seen":
+      return progressSeen(move, event.progress, event.queuePosition, event.watch);
+
+    case "completion_seen":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move
+        .change({ metrics: event.metrics ?? state.metrics, polls: state.polls + 1 })
+        .drop("poll")
+        .owe("fetch_result", now)
+        .note("poll", { status: "COMPLETED" });
+
+    case "result_pending":
+      return resultPending(move, event.watch, event.look ?? false);
+
+    case "end_reported":
+      if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
+      return endReported(move, event);
+
+    case "end_announced":
+      if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
+      if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state))) return ignored("already ended");
+      if (isReopenable(state)) reopen(move);
+      return move
+        .stage("running", {
+          upstreamId: state.upstreamId ?? event.upstreamId,
+          startedAt: state.startedAt ?? now,
+          queuePosition: null,
+          doorbellAt: now,
+        })
+        .drop("submit", "expire", "poll")
+        .owe("fetch_result", now)
+        .note("webhook", { status: "without a payload" });
+
+    case "doorbell_rung":
+      return doorbellRung(move, event.candidateId, event.reason);
+
+    case "stranger_reported":
+      return strangerReported(move, event.userId, event.claim, event.candidateId);
+
+    case "upstream_gone":
+      if (state.stage === "uncertain") return candidateDisproved(move);
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move.note("gone").end("failed", "poll", resultLost());
+
+    case "file_stored":
+    case "file_given_up":
+      return fileSettled(move, event);
+
+    case "copy_again_asked":
+      return copyAgain(move, event.n, filesExpireAt(state));
+
+    case "file_hashed": {
+      if (files[event.n]?.status !== "stored") return ignored("no such stored file");
+      return move.file(event.n, { sha256: event.sha256 }).drop(["hash", event.n]);
+    }
+
+    case "cancel_requested":
+      return cancelRequested(move);
+
+    case "cancel_confirmed":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move.note("cancel", { answer: "canceled" }).end("canceled", "cancel", null);
+
+    case "cancel_accepted":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move
+        .drop("cancel")
+        .hasten("poll", now + CANCEL_LOOK_FIRST_MS)
+        .note("cancel", { answer: "requested" });
+
+    case "cancel_too_late":
+      if (!isUpstream(state)) return ignored("not at fal");
+      return move.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "too late" });
+
+    case "cancel_given_up":
+      return move.drop("cancel").note("cancel", { answer: "none" });
+
+    case "time_ran_out":
+      return timeRanOut(move);
+
+    case "settled":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (state.settledAt !== null) return ignored("settled before");
+      move.change({ settledAt: now }).drop("settle").note("settled", billed(move, event.bill));
+      if (state.deletion !== null) return clearFor(move, ["purge", "record"]);
+      oweDeliveries(move, event.deliveries);
+      oweRetention(move);
+      return move;
+
+    case "charge_told":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (state.chargedMicro === event.bill.chargedMicro && state.costSource === event.bill.source) {
+        return ignored("told before");
+      }
+      return move.note("charge_told", billed(move, event.bill));
+
+    case "delivered":
+      return delivered(move, event);
+    case "delivery_failed":
+      return deliveryFailed(move, event);
+    case "delivery_parked":
+      return deliveryParked(move, event);
+    case "delivery_replayed":
+      return deliveryReplayed(move, event);
+    case "replay_moot":
+      return replayMoot(move, event);
+
+    case "purged":
+      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (event.target === "files") filesPurged(move);
+      return move.drop(["purge", event.target]).note("purged", { what: event.target });
+  }
+}
+
+/** The same place for the same reason is no news; readers get the latest estimate from the account. */
+function waitOrdered(move: Move, event: Extract<RequestEvent, { type: "wait_ordered" }>): Transition {
+  const { position: queuePosition, waiting, durations } = event;
+  const { state } = move;
+  const isNews = queuePosition !== state.queuePosition || waiting?.reason !== state.waiting?.reason;
+  if (isNews) move.change({ queuePosition, waiting, durations });
+  return move.owe("submit", event.until);
+}
+
+function submitTaken(move: Move, upstreamId: string, queuePosition: number | null): Transition {
+  const { state, now } = move;
+  const isProof = isReopenable(state) && state.upstreamId === null;
+  if (isProof) reopen(move);
+  if (isProof || state.stage === "submitting" || state.stage === "uncertain") {
+    move.stage("queued", { upstreamId, queuePosition, candidateId: null }).drop("submit", "expire");
+    move.note("submitted", { upstream_id: upstreamId });
+    // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
+    if (state.candidateUser !== null) move.drop("poll").owe("fetch_result", now);
+    else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, "none") : 0));
+    if (state.cancelRequestedAt !== null) move.change({ cancelAskedAt: now }).owe("cancel", now);
+    return move;
+  }
+  if (state.upstreamId !== null && state.upstreamId !== upstreamId) {
+    return ignored("another upstream id is known", [{ what: "conflicting_submit_answer" }]);
+  }
+  if (state.stage === "held") return ignored("no submit under way");
+  // A webhook was faster than the answer: only the id and the timeline learn from it.
+  return move.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
+}
+
+/** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
+function submitNotTaken(move: Move, event: Extract<RequestEvent, { type: "submit_not_taken" }>): Transition {
+  const { state } = move;
+  const { reason, retryAt } = event;
+  if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("not submitting");
+  if (state.candidateId !== null) {
+    return state.stage === "submitting"
+      ? submitLost(move, reason, UNCERTAIN_GRACE_MS)
+      : ignored("somebody named an id");
+  }
+  move.drop("expire").note("not_taken", { reason });
+  if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
+  const lockedTries = state.lockedTries + (event.foundLocked ? 1 : 0);
+  const waiting = event.waiting ?? null;
+  move.stage("held", { connection: null, submittedAt: null, lockedTries, waiting }).owe("submit", retryAt);
+  for (const order of startTimeoutOrders(state)) move.orders.push(order);
+  return move;
+}
+
+function submitLost(move: Move, reason: string, graceMs: number): Transition {
+  const { state, now } = move;
+  if (state.stage !== "submitting") return ignored("not submitting");
+  move.note("submit_answer_lost", { reason });
+  if (graceMs <= 0) return move.end("failed", "submit", submitUncertain());
+  move
+    .stage("uncertain", {})
+    .drop("submit")
+    .owe("expire", now + Math.min(graceMs, UNCERTAIN_GRACE_MS));
+  if (state.candidateId !== null) move.owe("fetch_result", now);
+  return move;
+}
+
+function progressSeen(
+  move: Move,
+  progress: "queued" | "running",
+  queuePosition: number | null,
+  watch: Watch,
+): Transition {
+  const { state, now } = move;
+  if (!isUpstream(state)) return ignored("not at fal");
+  const polls = state.polls + 1;
+  move.owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now));
+  if (progress === "running" && state.stage === "queued") {
+    return move.stage("running", { polls, startedAt: now, queuePosition: null }).note("running");
+  }
+  // fal may put a request back into its queue; callers are not shown that step back.
+  if (state.stage === "queued" && queuePosition !== state.queuePosition) return move.change({ polls, queuePosition });
+  return { ...move.asApplied(), state: { ...state, polls } };
+}
+
+function resultPending(move: Move, watch: Watch, look: boolean): Transition {
+  const { state, now } = move;
+  if (state.stage === "uncertain") return candidateDisproved(move);
+  if (!isUpstream(state)) return ignored("not at fal");
+  const polls = state.polls + (look ? 1 : 0);
+  return move
+    .change({ candidateUser: null, polls })
+    .drop("fetch_result")
+    .owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now))
+    .note("result_pending");
+}
+
+function cancelRequested(move: Move): Transition {
+  const { state, now } = move;
+  switch (state.stage) {
+    case "held":
+      return move.change({ cancelRequestedAt: now }).note("cancel_requested").end("canceled", "cancel", null);
+    case "submitting":
+    case "uncertain":
+      if (state.cancelRequestedAt !== null) return ignored("remembered already");
+      return move.change({ cancelRequestedAt: now }).note("cancel_requested");
+    case "queued":
+    case "running":
+      if (now < (state.cancelAskedAt ?? 0) + CANCEL_GAP_MS) return ignored("asked a moment ago");
+      return move
+        .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
+        .owe("cancel", now)
+        .note("cancel_requested");
+    default:
+      return ignored("already ended");
+  }
+}
+
+function timeRanOut(move: Move): Transition {
+  const { state } = move;
+  if (state.stage === "held") {
+    const message = `It did not get its turn within start_timeout_s (${state.startTimeoutS ?? 0} s). Nothing was charged.`;
+    return move.note("start_timed_out").end("failed", "expiry", errorOf("upstream_timeout", message, true, false));
+  }
+  if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
+  return move.drop("expire");
+}
+
+/** While held, a start time-out is ours to keep; once fal has the request, fal keeps what is left of it. */
+function startTimeoutOrders(state: RequestState): EffectOrder[] {
+  if (state.startTimeoutS === null) return [];
+  return [{ do: "owe", kind: "expire", dueAt: state.createdAt + state.startTimeoutS * 1000 }];
+}

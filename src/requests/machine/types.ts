@@ -1,0 +1,272 @@
+// What a request is: its stages, its state, its files, and what its readers get. One sentence on each case.
+// Types and the few total functions over them; imports types only.
+
+import type { AdmittedCost, CostSource, Retention } from "../../contracts/team-access.ts";
+import type { RequestFile } from "../../files/request-file.ts";
+import type { Durations } from "../../models/durations.ts";
+import type { ErrorCode } from "../../platform/errors.ts";
+import type { EventFormat } from "../../webhooks/event-body.ts";
+import type { EndEventType } from "../../webhooks/event-types.ts";
+import type { Effect, EffectOrder } from "./effect-types.ts";
+
+/** Ours. `held` to `storing` are open, the last three are ends. */
+export type Stage =
+  | "held" // admitted, waiting for a grant
+  | "submitting" // the upstream call is under way
+  | "uncertain" // sent, no clear answer, no upstream id
+  | "queued" // fal has it and has not begun
+  | "running" // fal works on it
+  | "storing" // the output is known, its files are being copied
+  | "completed"
+  | "failed"
+  | "canceled";
+
+export type Status = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELED";
+
+export function statusOf(stage: Stage): Status {
+  switch (stage) {
+    case "held":
+    case "submitting":
+    case "uncertain":
+    case "queued":
+      return "IN_QUEUE";
+    case "running":
+    case "storing":
+      return "IN_PROGRESS";
+    case "completed":
+      return "COMPLETED";
+    case "failed":
+      return "FAILED";
+    case "canceled":
+      return "CANCELED";
+  }
+}
+
+/** A call for it may be under way, or fal has it: it takes one of the connection's slots. */
+export function isAtFal(stage: Stage): boolean {
+  return stage === "submitting" || stage === "queued" || stage === "running";
+}
+
+export function hasEnded(stage: Stage): boolean {
+  return stage === "completed" || stage === "failed" || stage === "canceled";
+}
+
+/** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
+export type StoredText = { at: "row"; text: string } | { at: "r2"; key: string; sha256: string; bytes: number };
+
+/** Why a request failed. `detail` is upstream's own JSON text (size-capped), kept for callers and compatible replays. */
+export interface RequestError {
+  code: ErrorCode;
+  message: string;
+  detail: string | null;
+  retryable: boolean;
+  charged: boolean | "unknown";
+  /** HTTP status that upstream gave, where it gave one. */
+  upstreamStatus: number | null;
+  /** fal's machine name of the error, where it gave one: compatible surfaces repeat it. */
+  upstreamType?: string;
+}
+
+/** The caller's options that travel upstream as X-Fal headers (names: fal.ai/docs …/common-parameters). */
+export interface UpstreamOptions {
+  priority?: "normal" | "low";
+  runnerHint?: string;
+  noRetry?: boolean;
+  /** The Maton connection to send it over, where an admin named one. */
+  connection?: string;
+}
+
+/** What the edge hands to a tracker after an admit. Identity never changes afterwards. */
+export interface StartInput {
+  id: string;
+  team: string;
+  keyId: string;
+  user: string | null;
+  model: string;
+  input: StoredText;
+  options: UpstreamOptions;
+  tags: Record<string, string>;
+  /** JSON text as the caller sent it. */
+  metadata: string | null;
+  /** Where the caller wants to hear of the end. */
+  webhookUrl: string | null;
+  /** In whose shape that address hears of it. */
+  webhookFormat: EventFormat;
+  startTimeoutS: number | null;
+  /** What becomes of it while upstream is paused, by plan. */
+  whenPaused: "hold" | "refuse";
+  /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
+  origin: string;
+  /** What the admit said about money: it holds for the request whatever prices and plans say later. */
+  cost: AdmittedCost;
+  /** How long its parts are kept, as the plan said at the admit. */
+  retention: Retention;
+  /** Private files, by plan: how many seconds their links live; null: their URLs are for good. */
+  fileLinkS: number | null;
+  admittedAt: number;
+}
+
+export type Identity = Omit<StartInput, "input" | "admittedAt">;
+
+/** Who asks about a request: a team's key that sees all of the team's, or somebody who sees the requests of one user. */
+export interface Viewer {
+  team: string;
+  /** Null: every user's. */
+  user: string | null;
+}
+
+/** Whether a request is there for this viewer at all: what is somebody else's is answered like an id that nobody made. */
+export function isVisible(request: Pick<StartInput, "team" | "user">, viewer: Viewer): boolean {
+  return request.team === viewer.team && (viewer.user === null || request.user === viewer.user);
+}
+
+/** What a held request waits for. Times are epoch milliseconds; `startsAt` null: nobody can know. */
+export interface Waiting {
+  reason: "pace" | "slot" | "upstream_paused";
+  /** Why upstream is paused and since when; null for the other reasons. */
+  why: "locked" | "key_refused" | "failing" | "rate_limited" | null;
+  since: number | null;
+  startsAt: number | null;
+}
+
+/** The whole state of one request. Times are epoch milliseconds. */
+export interface RequestState extends Identity {
+  stage: Stage;
+  /** Grows with every applied event; readers compare it. */
+  revision: number;
+  createdAt: number;
+  submittedAt: number | null;
+  startedAt: number | null;
+  outputAt: number | null;
+  endedAt: number | null;
+  /** The Maton connection that was used; saved before the call. */
+  connection: string | null;
+  upstreamId: string | null;
+  /** An id from a callback with a valid token, while `uncertain`: believed only after an authenticated answer. */
+  candidateId: string | null;
+  /** A signed webhook's user id that is not pinned yet, with the fingerprint of what it claimed. */
+  candidateUser: { userId: string; claim: string } | null;
+  queuePosition: number | null;
+  /** Only while held. */
+  waiting: Waiting | null;
+  /** How long requests of the model take, as the account knew it when it was last asked for a turn. */
+  durations: Durations | null;
+  /** How often its submit was the one that found the account locked. */
+  lockedTries: number;
+  cancelRequestedAt: number | null;
+  /** When fal was last asked to cancel, or was to be. */
+  cancelAskedAt: number | null;
+  /** What the account said at the grant: whether webhooks arrive lately decides the rhythm of polls. */
+  webhooks: "arriving" | "missing" | "off";
+  /** User ids whose webhooks are believed, as the account knew them at the grant. */
+  pinnedUsers: string[];
+  polls: number;
+  /** When a call without a usable end last made a look due: somebody who rings all day must not spend the account's pace. */
+  doorbellAt: number | null;
+  /** Calls through the gateway that this request cost. */
+  upstreamCalls: number;
+  /** JSON text of fal's `metrics`. */
+  metrics: string | null;
+  /** fal's `x-fal-billable-units` when a result call showed it. */
+  billableUnits: string | null;
+  /** Names the content of the end that was applied: the same report again is a repeat, another one a conflict. */
+  endFingerprint: string | null;
+  /** Files that the output names beyond FILES_PER_REQUEST_MAX: left at their source. */
+  filesSkipped: number;
+  /** Which road told the end. */
+  endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
+  error: RequestError | null;
+  settledAt: number | null;
+  /** What it cost, in micro-USD, once the team's ledger has said so; null = not known. */
+  chargedMicro: number | null;
+  costSource: CostSource;
+  /** Who is told of its ends, and how that stands; oldest first. */
+  deliveries: RequestDelivery[];
+  recoveredAt: number | null;
+  deletion: Deletion | null;
+}
+
+/** That the record is to be deleted: once it has ended, and settled, if that is still to come. */
+export interface Deletion {
+  orderedAt: number;
+  /** Its user is forgotten or its team removed: nobody may see it from the order on, and the tombstone names no user. */
+  forget: boolean;
+}
+
+/** Whether callers see it no more although its rows are still here. */
+export function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean {
+  return deletion !== null && (deletion.forget || hasEnded(stage));
+}
+
+/** One telling of one end: to the caller's own address, or to one of the team's endpoints. */
+export interface RequestDelivery {
+  /** `dlv_…`, given by the team. */
+  id: string;
+  /** "request": the caller's `webhook_url`; otherwise the endpoint's id. */
+  target: string;
+  /** `evt_…`, the team's as well: all deliveries of one end carry the same. */
+  eventId: string;
+  eventType: EndEventType;
+  /** Which end it tells of: a recovered request ends twice. */
+  endedAt: number;
+  /**
+   * `failing`: a try failed and another is planned. `parked`: no try is left. `gone`: the receiver wants no more, may not be
+   * called, or the end was taken back.
+   */
+  status: "pending" | "failing" | "delivered" | "parked" | "gone";
+  /** Tries that came to something, replays included. */
+  attempts: number;
+  /** 0: the schedule's own tries. Each replay by hand begins the next group. */
+  group: number;
+  /** A replay that has not come to anything yet, and when the schedule goes on should it fail; null: nothing is planned. */
+  replay: { resumeAt: number | null } | null;
+}
+
+/** What a try of a delivery came to, in the little that a timeline says. */
+export interface DeliveryReport {
+  /** HTTP status; null when there was no answer. */
+  status: number | null;
+  category: string;
+}
+
+/** A data URI (or the whole answer) that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
+export function isShownInPlace(file: RequestFile): boolean {
+  return (file.status === "failed" || file.status === "pending") && file.source.kind !== "url";
+}
+
+/** Everything the tracker keeps in rows, as one value: what the pure rules work on. */
+export interface RequestRecord {
+  state: RequestState;
+  files: RequestFile[];
+  effects: Effect[];
+}
+
+export type Transition =
+  | { kind: "applied"; state: RequestState; files: RequestFile[]; orders: EffectOrder[]; notes: TimelineNote[] }
+  | { kind: "ignored"; reason: string; notes: TimelineNote[] };
+
+/** A line of the timeline: what happened, for people. `detail` holds ids and numbers only. */
+export interface TimelineNote {
+  what: string;
+  detail?: Record<string, string | number | boolean | null>;
+}
+
+/** A line of the timeline as it is kept. */
+export interface TimelineEntry extends TimelineNote {
+  seq: number;
+  at: number;
+  stage: Stage;
+}
+
+/** What readers of a request get from its tracker. */
+export interface RequestView {
+  state: RequestState;
+  files: RequestFile[];
+  /** Only once completed: its text, with a place mark where each file's URL goes (requests/view/output.ts). */
+  output: StoredText | null;
+  /** The output as it came, while a file's bytes lie in it: being copied, or given up on and shown in place. */
+  payload: StoredText | null;
+  /** JSON text of upstream's log lines, as the polls saw them. */
+  logs: string | null;
+  timelineSeq: number;
+}

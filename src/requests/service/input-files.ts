@@ -1,0 +1,64 @@
+// The files of an input on its way to a model: the uploads that it names are kept while it runs, and what stands inside it as
+// text goes to R2 and is named by a URL instead, so that neither the gateway nor fal is sent megabytes of base64. Without
+// PUBLIC_URL nobody could fetch it, and all stays as it was sent. Imports access's types, mirror.
+
+import { copyData } from "../../files/copy.ts";
+import { type InlineFile, inlineFiles } from "../../files/inline-files.ts";
+import { inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
+import { uploadKey } from "../../files/keys.ts";
+import { fileName } from "../../files/urls.ts";
+import type { Config } from "../../platform/config.ts";
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type JsonTree, withValueAt } from "../../platform/json.ts";
+import { INLINE_FILES_MAX, INPUT_UPLOADS_MAX } from "../../platform/limits.ts";
+import type { InputFiles } from "../../team/uploads/input-files.ts";
+
+type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | { kind: "refused"; refusal: Refusal };
+
+/** The files of an input that `request` is about to be admitted with. */
+export async function filesOf(config: Config, team: string, request: string, tree: JsonTree): Promise<FilesAnswer> {
+  const used = await uploadsNamedIn(config.SIGNING_KEY, team, tree);
+  if (used === "too_many") return tooMany(`names more than ${INPUT_UPLOADS_MAX} uploads`);
+  const inline = config.PUBLIC_URL === undefined ? [] : inlineFiles(tree);
+  if (inline.length > INLINE_FILES_MAX) return tooMany(`holds more than ${INLINE_FILES_MAX} files as data URIs`);
+  const rows = inline.map(({ paths, bytes, contentType }, n) => {
+    const id = inlineUploadId(request, n);
+    return {
+      id,
+      objectKey: uploadKey(team, id),
+      field: paths[0]?.join(".") ?? "",
+      name: nameOf(n, contentType),
+      bytes,
+      contentType,
+    };
+  });
+  return { kind: "found", files: { used, inline: rows }, inline };
+}
+
+/**
+ * Stores the inline files of an admitted request and puts their URLs into the tree, in place. Again it stores the same bytes
+ * under the same keys. Rejects when R2 does not take them just now.
+ */
+export async function storeInline(
+  { bucket, config }: { bucket: R2Bucket; config: Config },
+  { team, request }: { team: string; request: string },
+  tree: JsonTree,
+  inline: readonly InlineFile[],
+): Promise<void> {
+  for (const [n, { dataUri, contentType, paths }] of inline.entries()) {
+    const id = inlineUploadId(request, n);
+    const copied = await copyData({ bucket, key: uploadKey(team, id), dataUri, claimedType: contentType });
+    if (copied.kind !== "stored") throw new Error("a file of an input could not be stored");
+    const url = `${config.PUBLIC_URL}${await inputPath(config.SIGNING_KEY, { team, id, name: nameOf(n, contentType) })}`;
+    for (const path of paths) withValueAt(tree, path, url);
+  }
+}
+
+function nameOf(n: number, contentType: string): string {
+  return fileName({ n, source: { kind: "data" }, claimedName: null, contentType });
+}
+
+function tooMany(what: string): FilesAnswer {
+  const hint = "Upload them with POST /v1/uploads, or send fewer at once.";
+  return { kind: "refused", refusal: refusal("invalid_request", `\`input\` ${what}.`, { hint }) };
+}

@@ -1,0 +1,60 @@
+// What a plan says about an input, settled between the edge, which has the input, and Team, which has the plan: the edge
+// applies the rules it knows, Team says whether they are the ones in force. Imports access's pure rules.
+
+import type { PlanInUse, Refused } from "../../contracts/team-access.ts";
+import { type Measures, measureInput } from "../../models/measures.ts";
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type JsonTree, plainCopy } from "../../platform/json.ts";
+import { PLAN_TRIES } from "../../platform/limits.ts";
+import { applyInputRules } from "../../team/quota/input-rules.ts";
+
+export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
+
+/** An input as a plan lets it through, with its worst case. */
+export type Judged = { kind: "ok"; tree: JsonTree; measures: Measures } | Refused;
+
+interface Judgeable {
+  model: string;
+  input: JsonTree;
+  webhookUrl: string | null;
+}
+
+/**
+ * Applies the plan's rules and asks Team, again under the new plan when Team says that there is one. What the rules refuse
+ * is asked about too (`ruled` null): the plan at hand may be seconds old, and a replay is answered whatever it says.
+ */
+export async function askUnderPlan<A extends { kind: string }>(
+  known: PlanInUse,
+  work: Judgeable,
+  ask: (planHash: string, ruled: Extract<Judged, { kind: "ok" }> | null) => Promise<A | PlanChanged>,
+): Promise<{ answer: A | Refused; judged: Judged }> {
+  let plan = known;
+  for (let tries = 1; tries <= PLAN_TRIES; tries++) {
+    const judged = judge(plan, work);
+    const answer = await ask(plan.hash, judged.kind === "ok" ? judged : null);
+    if (!isPlanChanged(answer)) return { answer, judged };
+    plan = answer;
+  }
+  const hint = "Submit it again in a moment.";
+  const changing = refused(refusal("conflict", "The plan is being changed just now.", { hint }));
+  return { answer: changing, judged: changing };
+}
+
+function isPlanChanged(answer: { kind: string }): answer is PlanChanged {
+  return answer.kind === "plan_changed";
+}
+
+/** What one plan says about a request. */
+export function judge({ name, plan }: PlanInUse, { model, input, webhookUrl }: Judgeable): Judged {
+  if (webhookUrl !== null && !plan.webhooks) {
+    const hint = `Leave \`webhook_url\` out, or have an admin allow it with PUT /v1/plans/${name}.`;
+    return refused(refusal("forbidden", `Plan "${name}" does not allow a \`webhook_url\`.`, { hint }));
+  }
+  const ruled = applyInputRules(plan.input, input, name);
+  if (ruled.kind === "refused") return ruled;
+  return { kind: "ok", tree: ruled.tree, measures: measureInput(model, plainCopy(ruled.tree)) };
+}
+
+function refused(why: Refusal): Refused {
+  return { kind: "refused", refusal: why };
+}

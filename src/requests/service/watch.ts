@@ -1,0 +1,106 @@
+// Holds: the Worker keeps a client waiting; the tracker only rings when something changed (change-socket.ts). On the socket's close, and
+// now and then, the state is read again: a broken hold is never an error.
+
+import type { Env } from "../../platform/bindings.ts";
+import { after, type Bell, openBell } from "../../platform/change-socket.ts";
+import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../../platform/limits.ts";
+import { askTracker, trackerOf } from "../../platform/stubs.ts";
+import type { Watch } from "../machine/events.ts";
+import { hasEnded, type RequestView, type Viewer } from "../machine/types.ts";
+
+/** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
+export interface Watched {
+  env: Pick<Env, "TRACKER">;
+  id: string;
+  viewer: Viewer;
+}
+
+/**
+ * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
+ * yielded for a request that this viewer cannot see, and no more once it is deleted: then `not_visible` is returned. `following` makes polls show progress; `waiting` is for the end alone. A
+ * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
+ */
+export async function* changes(
+  watched: Watched,
+  until: number,
+  watch: Exclude<Watch, "none">,
+): AsyncGenerator<RequestView, "over" | "not_visible", undefined> {
+  let bell = await bellOf(watched, watch);
+  let seen = "";
+  let lastLook = false;
+  try {
+    for (;;) {
+      if (bell.isBroken()) bell = await bellOf(watched, watch);
+      const rung = bell.next();
+      const read = await readView(watched);
+      if (read.kind === "not_visible") return "not_visible";
+      if (read.kind === "read") {
+        const { view } = read;
+        const { queuePosition, waiting } = view.state;
+        const version = `${view.state.revision}.${view.timelineSeq}.${queuePosition}.${waiting?.reason}.${view.logs}`;
+        if (version !== seen) yield view;
+        seen = version;
+        if (hasEnded(view.state.stage)) {
+          // What it cost is known a moment after the end: worth the moment, not more.
+          if (view.state.settledAt !== null || lastLook) return "over";
+          lastLook = true;
+          await Promise.race([rung, after(SETTLED_WAIT_MS)]);
+          continue;
+        }
+      }
+      const left = until - Date.now();
+      if (left <= 0) return "over";
+      await Promise.race([rung, after(Math.min(left, bell.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
+    }
+  } finally {
+    bell.close();
+  }
+}
+
+/**
+ * Waits until `enough` says so or `until` has come, and answers the last view; null for a request that this viewer cannot
+ * see, or can no more because it was deleted meanwhile.
+ */
+export async function hold(
+  watched: Watched,
+  until: number,
+  enough: (view: RequestView) => boolean | Promise<boolean>,
+  watch: Exclude<Watch, "none"> = "waiting",
+): Promise<RequestView | null> {
+  const views = changes(watched, until, watch);
+  let last: RequestView | null = null;
+  try {
+    for (;;) {
+      const next = await views.next();
+      if (next.done) return next.value === "over" ? last : null;
+      last = next.value;
+      if (await enough(last)) return last;
+    }
+  } finally {
+    await views.return("over");
+  }
+}
+
+type ReadView = { kind: "read"; view: RequestView } | { kind: "not_visible" | "unreachable" };
+
+async function readView(watched: Watched): Promise<ReadView> {
+  try {
+    const view = await askTracker(watched.env, watched.id, (tracker) => tracker.read(watched.viewer));
+    return view === null ? { kind: "not_visible" } : { kind: "read", view };
+  } catch {
+    return { kind: "unreachable" };
+  }
+}
+
+function bellOf(watched: Watched, watch: Watch): Promise<Bell> {
+  const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
+  return openBell(async () => trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers }));
+}
+
+/** JSON that a header can carry: user names may hold any character. */
+function asciiJson(viewer: Viewer): string {
+  return JSON.stringify(viewer).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

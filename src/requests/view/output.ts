@@ -1,0 +1,72 @@
+// An output on its way in and out: which files it names, what it is as text with a place for each file's URL, and how the
+// places are filled at read. Numbers keep their spelling. Imports json, ids, mirror's walk and types.
+
+import type { DescribedOutput } from "../../contracts/tracker.ts";
+import { dataUriOf } from "../../files/data-uri.ts";
+import { findFiles } from "../../files/find-urls.ts";
+import { sha256Hex } from "../../platform/ids.ts";
+import { type JsonTree, parseTree, printTree, withValueAt } from "../../platform/json.ts";
+import { FILES_PER_REQUEST_MAX } from "../../platform/limits.ts";
+import type { RequestError } from "../machine/types.ts";
+
+/** The mark that holds file `n`'s place. It cannot occur by chance or design: nobody knows the id before the submit. */
+function placeMark(requestId: string, n: number): string {
+  return `sluice-file:${requestId}:${n}:`;
+}
+
+/** Reads an output once. Null when the text is not JSON (or nested beyond reason). */
+export async function describeOutput(
+  requestId: string,
+  text: string,
+  allowed: (url: URL) => boolean,
+): Promise<DescribedOutput | null> {
+  const parsed = parseTree(text);
+  if (parsed === null) return null;
+  const fingerprint = await fingerprintOf("output", printTree(parsed.tree));
+  const { files, places, skipped } = findFiles(parsed.tree, allowed, FILES_PER_REQUEST_MAX);
+  let tree: JsonTree = parsed.tree;
+  for (const { path, n } of places) tree = withValueAt(tree, path, placeMark(requestId, n));
+  const payloadText = files.some((file) => file.source.kind === "data") ? text : null;
+  return { files, skipped, outputText: printTree(tree), payloadText, fingerprint };
+}
+
+/**
+ * An answer that is a file itself, read as an output of one file in fal's shape for files
+ * (fal-ai/fal:projects/fal/src/fal/toolkit/file/file.py). `contentType` is upstream's own word.
+ */
+export async function describeFile(
+  requestId: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  contentType: string,
+): Promise<DescribedOutput> {
+  const shape = (url: string): string => JSON.stringify({ url, content_type: contentType, file_size: bytes.length });
+  return {
+    files: [{ path: ["url"], source: { kind: "body" }, claimedType: contentType, claimedName: null }],
+    skipped: 0,
+    outputText: shape(placeMark(requestId, 0)),
+    payloadText: shape(dataUriOf(bytes, contentType)),
+    fingerprint: await fingerprintOf("output", await sha256Hex(bytes)),
+  };
+}
+
+/** Names the content of a terminal report, whichever road it came by. */
+export function fingerprintOf(kind: "output" | "error" | "canceled" | "announced", content: string): Promise<string> {
+  return sha256Hex(`${kind}\n${content}`);
+}
+
+/** What a failure is recognised by on both roads: upstream's own words, or ours where it gave none. */
+export function errorFingerprint(error: RequestError): Promise<string> {
+  return fingerprintOf("error", error.detail ?? error.code);
+}
+
+/** What a webhook without a payload claims: that there is an end. */
+export function announcedClaim(): Promise<string> {
+  return fingerprintOf("announced", "");
+}
+
+/** Fills the places of a stored output: `urlOf(n)` is what file n is called for this reader. */
+export function spellOutput(requestId: string, outputText: string, urlOf: (n: number) => string): string {
+  return outputText.replace(new RegExp(`sluice-file:${requestId}:([0-9]+):`, "g"), (_mark, n) =>
+    JSON.stringify(urlOf(Number(n))).slice(1, -1),
+  );
+}

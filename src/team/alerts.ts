@@ -1,0 +1,90 @@
+// Money alerts: which limits in USD have come so far that somebody should know, each told once in its window.
+// Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
+// Synchronous over the stores, with the clock passed in.
+
+import type { LimitAlert } from "../contracts/team-admin.ts";
+import { HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
+import { moneyText } from "../platform/money.ts";
+import { type TeamNews, tellTeam } from "./endpoints/publish-event.ts";
+import type { LimitState, Subjects } from "./quota/limits.ts";
+import type { LimitScope } from "./quota/plan.ts";
+import type { Books } from "./stores.ts";
+
+/**
+ * Writes an event for each limit in USD that has reached one of the team's percentages. `refused`: names of the limits
+ * that a request was just refused by. Single visitors and addresses are not told about: reaching theirs is what they are for.
+ */
+export function giveAlerts(
+  books: Books,
+  states: readonly LimitState[],
+  subjects: Subjects,
+  refused: readonly string[],
+  now: number,
+): void {
+  const percents = books.team.alertPercents();
+  if (percents.length === 0) return;
+  for (const state of states) {
+    const subject = subjectText(state.scope, subjects);
+    if (state.per !== "usd" || subject === null) continue;
+    // A refusal for want of money is the end of a limit, also when a few cents of it are left.
+    const isOver = refused.includes(state.name);
+    for (const percent of percents) {
+      if (isOver || state.used * 100 >= state.limit * percent) {
+        giveAlert(books, state, { subject, tags: tagOf(state.scope, subjects) }, percent, now);
+      }
+    }
+  }
+}
+
+function giveAlert(
+  books: Books,
+  state: LimitState,
+  { subject, tags }: { subject: string; tags: Record<string, string> },
+  percent: number,
+  now: number,
+): void {
+  const window = windowEnd(state, now);
+  if (!books.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
+  const news: TeamNews = {
+    type: "limit.reached",
+    data: {
+      ...{ limit_name: state.name, scope: state.scope, subject, percent },
+      ...{ limit_usd: moneyText(state.limit), used_usd: moneyText(state.used) },
+      reset: state.resetAt === null ? null : new Date(state.resetAt).toISOString(),
+    } satisfies LimitAlert,
+    tags,
+  };
+  tellTeam(books, news, now);
+}
+
+/** What names the window for the once: sliding ones have no end of their own, so the clock's stands in. */
+function windowEnd({ window, resetAt }: LimitState, now: number): number {
+  const slidingMs = window === "1m" ? MINUTE_MS : window === "1h" ? HOUR_MS : null;
+  if (slidingMs !== null) return (Math.floor(now / slidingMs) + 1) * slidingMs;
+  return resetAt ?? 0;
+}
+
+/** The tag that a limit counts by: who asks to hear of that tag alone hears of its limits too. */
+function tagOf(scope: LimitScope, { tags }: Subjects): Record<string, string> {
+  const name = scope.startsWith("tag:") ? scope.slice("tag:".length) : null;
+  return name === null ? {} : { [name]: tags[name] ?? "" };
+}
+
+/** Whom a limit counts, as people know it; null for those who are nobody's concern. */
+function subjectText(scope: LimitScope, subjects: Subjects): string | null {
+  switch (scope) {
+    case "team":
+      return "team";
+    case "key":
+      return subjects.keyId;
+    case "user":
+      return subjects.user ?? subjects.keyId;
+    case "visitor":
+    case "ip":
+      return null;
+    default: {
+      const name = scope.slice("tag:".length);
+      return `${name}=${subjects.tags[name] ?? ""}`;
+    }
+  }
+}

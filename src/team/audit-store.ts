@@ -1,0 +1,46 @@
+// The SQL of the audit: who changed what, when, from where. Written in the transaction of the change itself, never edited.
+// Imports types. Decides nothing.
+
+import type { Actor, AuditEntry, AuditPage } from "../contracts/team-admin.ts";
+
+type AuditRow = {
+  seq: number;
+  at: number;
+  actor: string;
+  ip: string | null;
+  action: string;
+  target: string | null;
+  detail: string;
+};
+
+export class AuditStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** `action` is `subject.verb_in_past`; `detail` holds names and numbers of the change, never a key's text or a prompt. */
+  note(by: Actor, action: string, target: string | null, detail: AuditEntry["detail"], at: number): void {
+    this.#sql.exec(
+      "INSERT INTO audit (at, actor, ip, action, target, detail) VALUES (?, ?, ?, ?, ?, ?)",
+      ...[at, by.id, by.ip, action, target, JSON.stringify(detail)],
+    );
+  }
+
+  /** Newest first, below `before` (a `seq`) where one is given. */
+  page(before: number | null, limit: number): AuditPage {
+    const rows = this.#sql
+      .exec<AuditRow>(
+        "SELECT seq, at, actor, ip, action, target, detail FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+        before ?? Number.MAX_SAFE_INTEGER,
+        limit + 1,
+      )
+      .toArray();
+    const shown = rows.slice(0, limit);
+    return {
+      data: shown.map((row) => ({ ...row, detail: JSON.parse(row.detail) as AuditEntry["detail"] })),
+      nextBefore: rows.length > shown.length ? (shown.at(-1)?.seq ?? null) : null,
+    };
+  }
+}

@@ -1,0 +1,56 @@
+// A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
+// seen here within IDENTITY_CACHE_MS. Imports team, issuer-keys, user-jwt.
+
+import type { Env } from "../../platform/bindings.ts";
+import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../../platform/limits.ts";
+import { askTeam } from "../../platform/stubs.ts";
+import { type IssuerKeys, isStale, isUsable } from "./issuer-keys.ts";
+import type { KeptIssuer } from "./issuer-store.ts";
+import type { Issuer } from "./issuers.ts";
+import { checkUserJwt, type JwtAnswer } from "./user-jwt.ts";
+
+interface Directory {
+  kept: KeptIssuer[];
+  until: number;
+}
+
+const directories = new Map<string, Directory>();
+
+/** Checks a JWT against the issuers of a team. A team that does not exist has none. `fresh`: as they are this moment. */
+export async function checkTeamJwt(
+  env: Env,
+  team: string,
+  jwt: string,
+  { fresh }: { fresh: boolean },
+): Promise<JwtAnswer> {
+  const now = Date.now();
+  const directory = await directoryOf(env, team, fresh, now);
+  const issuers = directory.kept.map((each) => each.issuer);
+  return checkUserJwt(issuers, jwt, (issuer, options) => keysOf(env, team, directory, issuer, options), now);
+}
+
+async function directoryOf(env: Env, team: string, fresh: boolean, now: number): Promise<Directory> {
+  const known = directories.get(team);
+  if (!fresh && known !== undefined && known.until > now) return known;
+  const kept = await askTeam(env, team, (stub) => stub.issuers());
+  if (directories.size >= IDENTITIES_CACHED_MAX) directories.clear();
+  const directory = { kept, until: now + IDENTITY_CACHE_MS };
+  directories.set(team, directory);
+  return directory;
+}
+
+/** Keys in hand while they are young and the token's is among them; else Team is asked, which decides about asking on. */
+async function keysOf(
+  env: Env,
+  team: string,
+  directory: Directory,
+  issuer: Issuer,
+  { unknownKey }: { unknownKey: boolean },
+): Promise<IssuerKeys | null> {
+  const entry = directory.kept.find((each) => each.issuer.name === issuer.name);
+  if (entry === undefined) return null;
+  if (unknownKey || isStale(entry.keys, Date.now())) {
+    entry.keys = await askTeam(env, team, (stub) => stub.issuerKeys({ name: issuer.name, unknownKey }));
+  }
+  return isUsable(entry.keys, Date.now()) ? entry.keys : null;
+}

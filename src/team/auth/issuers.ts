@@ -1,0 +1,198 @@
+// Who may vouch for a team's users: an issuer of JWTs as a team writes it down, the presets that fill it in, and what a
+// checked token's claims say about its user. Pure; field names are the wire's, because an issuer is shown as it was written.
+// Imports limits and zod.
+
+import * as z from "zod";
+import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/limits.ts";
+
+/**
+ * Signatures that an issuer may use: asymmetric ones only. A shared secret would let everybody who can check a token make
+ * one, and a list without HS* cannot be tricked into taking a public key for such a secret (RFC 8725, section 3.1).
+ */
+const ALGORITHMS = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+] as const;
+
+const PRESETS = ["clerk", "supabase", "auth0", "firebase"] as const;
+type Preset = (typeof PRESETS)[number];
+
+export const issuerNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1 to 64 of a-z, 0-9, _ and -, and begin with a letter or digit");
+
+const claimName = z.string().min(1).max(200);
+const text = z.string().min(1).max(500);
+
+/** An issuer as a team sends it. What a preset knows may be left out. */
+export const issuerBodySchema = z.strictObject({
+  preset: z.enum(PRESETS).optional().describe("Fills in what is known of this provider; what is given wins."),
+  issuer: text.describe("The `iss` of its tokens, to the letter."),
+  audience: z
+    .union([text, z.array(text).min(1).max(20)])
+    .optional()
+    .describe("What `aud` must name (one of them). Mandatory, but for supabase and firebase, whose audience is known."),
+  audience_claim: z
+    .enum(["aud", "azp"])
+    .optional()
+    .describe("Where the audience stands. Clerk's session tokens name your app's origin in `azp`."),
+  jwks_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Where its public keys are; https."),
+  algs: z.array(z.enum(ALGORITHMS)).min(1).optional().describe("The only signatures that are taken."),
+  user_claim: claimName.default("sub").describe("Names the user. A path such as `app_metadata.id` works too."),
+  plan_claim: claimName
+    .nullable()
+    .default(null)
+    .describe("Names the plan; the team's own where it names none that exists."),
+  tag_claims: z
+    .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), claimName)
+    .refine((claims) => Object.keys(claims).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`)
+    .default({})
+    .describe("Tags that the token fixes: tag name to claim. A claim that is not there fixes the tag as empty."),
+});
+
+/** An issuer with everything filled in, as it is stored and answered. */
+export const issuerSchema = z.object({
+  name: issuerNameSchema,
+  preset: z.enum(PRESETS).nullable(),
+  issuer: z.string(),
+  audience: z.array(z.string()),
+  audience_claim: z.enum(["aud", "azp"]),
+  jwks_url: z.string(),
+  algs: z.array(z.enum(ALGORITHMS)),
+  user_claim: z.string(),
+  plan_claim: z.string().nullable(),
+  tag_claims: z.record(z.string(), z.string()),
+});
+
+export type IssuerBody = z.output<typeof issuerBodySchema>;
+export type Issuer = z.output<typeof issuerSchema>;
+
+interface PresetRules {
+  /** What `issuer` looks like; the first group is the part that the audience follows from, where it does. */
+  pattern: RegExp;
+  example: string;
+  jwksUrl: (issuer: string) => string;
+  algs: Issuer["algs"];
+  audienceClaim: Issuer["audience_claim"];
+  /** The audience that every token of this provider has. */
+  audience: ((match: RegExpExecArray) => string) | null;
+}
+
+const PRESET_RULES: Record<Preset, PresetRules> = {
+  // clerk.com/docs/guides/sessions/manual-jwt-verification: RS256, keys at the front end API, `azp` is the app's origin.
+  clerk: {
+    pattern: /^https:\/\/[^/?#]+$/,
+    example: "https://your-app.clerk.accounts.dev",
+    jwksUrl: (issuer) => `${issuer}/.well-known/jwks.json`,
+    algs: ["RS256"],
+    audienceClaim: "azp",
+    audience: null,
+  },
+  // supabase.com/docs/guides/auth/signing-keys: asymmetric keys only; a signed-in user's `aud` is "authenticated".
+  supabase: {
+    pattern: /^https:\/\/[^/?#]+\/auth\/v1$/,
+    example: "https://<project>.supabase.co/auth/v1",
+    jwksUrl: (issuer) => `${issuer}/.well-known/jwks.json`,
+    algs: ["ES256", "RS256"],
+    audienceClaim: "aud",
+    audience: () => "authenticated",
+  },
+  // auth0.com/docs/secure/tokens/json-web-tokens: `iss` ends in a slash; the audience is the API's identifier.
+  auth0: {
+    pattern: /^https:\/\/[^/?#]+\/$/,
+    example: "https://<tenant>.auth0.com/ (with the slash at its end)",
+    jwksUrl: (issuer) => `${issuer}.well-known/jwks.json`,
+    algs: ["RS256"],
+    audienceClaim: "aud",
+    audience: null,
+  },
+  // firebase.google.com/docs/auth/admin/verify-id-tokens: one key set for all projects, so `aud` tells them apart.
+  firebase: {
+    pattern: /^https:\/\/securetoken\.google\.com\/([a-z0-9-]+)$/,
+    example: "https://securetoken.google.com/<project>",
+    jwksUrl: () => "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
+    algs: ["RS256"],
+    audienceClaim: "aud",
+    audience: (match) => match[1] ?? "",
+  },
+};
+
+/** The whole issuer, or one sentence that names the field that lacks or does not fit the preset. */
+export function completeIssuer(
+  name: string,
+  body: IssuerBody,
+): { ok: true; issuer: Issuer } | { ok: false; detail: string } {
+  const rules = body.preset === undefined ? null : PRESET_RULES[body.preset];
+  const match = rules?.pattern.exec(body.issuer) ?? null;
+  if (rules !== null && match === null) {
+    return { ok: false, detail: `\`issuer\` of preset ${body.preset} looks like ${rules.example}.` };
+  }
+  const audience = body.audience ?? (match === null ? undefined : rules?.audience?.(match));
+  if (audience === undefined) {
+    return { ok: false, detail: "`audience` is required: without it, a token made for another app would be taken." };
+  }
+  const jwksUrl = body.jwks_url ?? rules?.jwksUrl(body.issuer);
+  if (jwksUrl === undefined) return { ok: false, detail: "`jwks_url` is required without a preset." };
+  const algs = body.algs ?? rules?.algs;
+  if (algs === undefined) return { ok: false, detail: "`algs` is required without a preset." };
+  return {
+    ok: true,
+    issuer: {
+      name,
+      preset: body.preset ?? null,
+      issuer: body.issuer,
+      audience: typeof audience === "string" ? [audience] : audience,
+      audience_claim: body.audience_claim ?? rules?.audienceClaim ?? "aud",
+      jwks_url: jwksUrl,
+      algs: [...new Set(algs)],
+      user_claim: body.user_claim,
+      plan_claim: body.plan_claim,
+      tag_claims: body.tag_claims,
+    },
+  };
+}
+
+/** Whom a token speaks for. `plan` is what the claim says, whether or not there is such a plan. */
+export interface UserClaims {
+  user: string;
+  plan: string | null;
+  tags: Record<string, string>;
+}
+
+/** What checked claims say, or which claim (by the issuer's own name for it) says nothing that can be used. */
+export function userClaims(
+  issuer: Issuer,
+  payload: Readonly<Record<string, unknown>>,
+): { ok: true; claims: UserClaims } | { ok: false; claim: string } {
+  const user = textOf(claimAt(payload, issuer.user_claim));
+  if (user === null || user === "" || user.length > USER_MAX_CHARS) return { ok: false, claim: issuer.user_claim };
+  const plan = issuer.plan_claim === null ? null : textOf(claimAt(payload, issuer.plan_claim));
+  const tags: Record<string, string> = {};
+  for (const [tag, claim] of Object.entries(issuer.tag_claims)) {
+    // A tag that is left open could be filled in by the caller with somebody else's.
+    const value = textOf(claimAt(payload, claim)) ?? "";
+    if (value.length > TAG_TEXT_MAX_CHARS) return { ok: false, claim };
+    tags[tag] = value;
+  }
+  return { ok: true, claims: { user, plan, tags } };
+}
+
+/** A claim by its whole name, which may have dots (`https://acme.example/plan`), else as a path through objects. */
+export function claimAt(payload: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(payload, name)) return payload[name];
+  let value: unknown = payload;
+  for (const step of name.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as Record<string, unknown>)[step];
+  }
+  return value;
+}
+
+/** Texts, and whole numbers spelled out: some issuers number their users. */
+function textOf(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  return Number.isSafeInteger(value) ? String(value) : null;
+}

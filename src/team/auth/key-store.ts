@@ -1,0 +1,115 @@
+// The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing.
+// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+
+import type { KeySummary, KeyTerms, Scope } from "../../contracts/team-access.ts";
+import type { KeyKind } from "./keys.ts";
+
+type KeyRow = {
+  id: string;
+  kind: string;
+  shown: string;
+  name: string;
+  scopes: string;
+  terms: string;
+  created_at: number;
+  last_used_at: number | null;
+  expires_at: number | null;
+  revoked_at: number | null;
+  frozen_at: number | null;
+};
+
+const COLUMNS =
+  "id, kind, shown, name, scopes, terms, created_at, last_used_at, expires_at, revoked_at, frozen_at" as const;
+
+export class KeyStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  insert(digest: string, key: KeySummary): void {
+    const { user, plan, models, origins, turnstile } = key;
+    const terms: KeyTerms = { user, plan, models, origins, turnstile };
+    this.#sql.exec(
+      `INSERT INTO api_key (digest, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[digest, key.id, key.kind, key.shown, key.name, JSON.stringify(key.scopes), JSON.stringify(terms)],
+      ...[key.createdAt, key.lastUsedAt, key.expiresAt, key.revokedAt, key.frozenAt],
+    );
+  }
+
+  /** The key that has this digest, or had it until a rotation whose overlap is not over. */
+  byDigest(digest: string, now: number): KeySummary | null {
+    const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE digest = ?`, digest);
+    if (row !== undefined) return keyOf(row);
+    const [old] = this.#sql.exec<{ key_id: string }>(
+      "SELECT key_id FROM old_digest WHERE digest = ? AND valid_until > ?",
+      ...([digest, now] as const),
+    );
+    return old === undefined ? null : this.byId(old.key_id);
+  }
+
+  byId(id: string): KeySummary | null {
+    const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE id = ?`, id);
+    return row === undefined ? null : keyOf(row);
+  }
+
+  /** Newest first, revoked and expired ones included. */
+  all(): KeySummary[] {
+    return this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key ORDER BY created_at DESC, id`).toArray().map(keyOf);
+  }
+
+  count(): number {
+    return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM api_key").one().n;
+  }
+
+  /** Gives the key another text; the present one goes on working until `oldValidUntil`. */
+  rotate(id: string, next: { digest: string; shown: string }, oldValidUntil: number): void {
+    this.#sql.exec(
+      "INSERT INTO old_digest (digest, key_id, valid_until) SELECT digest, id, ? FROM api_key WHERE id = ?",
+      ...[oldValidUntil, id],
+    );
+    this.#sql.exec("UPDATE api_key SET digest = ?, shown = ? WHERE id = ?", next.digest, next.shown, id);
+  }
+
+  markUsed(id: string, at: number): void {
+    this.#sql.exec("UPDATE api_key SET last_used_at = ? WHERE id = ?", at, id);
+  }
+
+  revoke(id: string, at: number): void {
+    this.#sql.exec("UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", at, id);
+  }
+
+  /** Null resumes it. */
+  setFrozen(id: string, at: number | null): void {
+    this.#sql.exec("UPDATE api_key SET frozen_at = ? WHERE id = ?", at, id);
+  }
+
+  cleanUp(now: number, limit: number): void {
+    const over = "SELECT digest FROM old_digest WHERE valid_until < ? ORDER BY valid_until LIMIT ?";
+    this.#sql.exec(`DELETE FROM old_digest WHERE digest IN (${over})`, now, limit);
+  }
+
+  /** When the first of them is over; null when there are none. */
+  nextOverAt(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").one().at;
+  }
+}
+
+function keyOf(row: KeyRow): KeySummary {
+  const { user = null, plan = null, models = null, ...rest } = JSON.parse(row.terms) as Partial<KeyTerms>;
+  const { origins = null, turnstile = null } = rest;
+  return {
+    id: row.id,
+    kind: row.kind as KeyKind,
+    name: row.name,
+    scopes: JSON.parse(row.scopes) as Scope[],
+    ...{ user, plan, models, origins, turnstile },
+    shown: row.shown,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+    frozenAt: row.frozen_at,
+  };
+}

@@ -1,0 +1,91 @@
+// Cloudflare Turnstile, checked where the secret is: whether a widget's answer came from a person on the right page.
+// Cloudflare takes each answer once. Imports net and limits.
+// Source: developers.cloudflare.com/turnstile/get-started/server-side-validation
+
+import * as z from "zod";
+import { fetchSmallText } from "../../net/small-text.ts";
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { TURNSTILE_TIMEOUT_MS, TURNSTILE_TOKEN_MAX_CHARS } from "../../platform/limits.ts";
+import { faultName, logEvent } from "../../platform/log.ts";
+
+export interface TurnstileCheck {
+  verifyUrl: string;
+  secret: string;
+  /** Where the widget must have stood: its `hostname` in siteverify's answer. */
+  hostname: string;
+  /** What the page sent; undefined: nothing. */
+  token: string | undefined;
+  /** The visitor's address, as a hint for Cloudflare. */
+  address: string | null;
+  /** Whether this deployment can only be reached from its own machine: then test secrets are of use. */
+  isLocal: boolean;
+}
+
+/** Secrets that pass, fail or repeat whatever is sent (developers.cloudflare.com/turnstile/troubleshooting/testing). */
+const TEST_SECRET = /^[123]x0+AA$/;
+
+const verdictSchema = z.object({
+  success: z.boolean(),
+  hostname: z.string().optional(),
+  "error-codes": z.array(z.string()).default([]),
+});
+
+/** Null when the visitor passed, else what the page is told. One call; a network fault is answered as "try again". */
+export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | null> {
+  const isTest = TEST_SECRET.test(check.secret);
+  if (isTest && !check.isLocal) {
+    return refusal("forbidden", "This key's Turnstile secret is one of Cloudflare's test secrets.", {
+      hint: "They prove nothing. The key's owner puts the widget's own secret there.",
+    });
+  }
+  if (check.token === undefined || check.token === "" || check.token.length > TURNSTILE_TOKEN_MAX_CHARS) {
+    return refusal("forbidden", "This key asks for a Turnstile check, and `turnstile_token` is missing or no token.", {
+      hint: "Show the Turnstile widget and send what its callback gets as `turnstile_token`.",
+    });
+  }
+  const verdict = await siteverify(check, check.token);
+  if (verdict === null) return unreachable();
+  if (!verdict.success) return failure(verdict["error-codes"]);
+  // A test secret's answer names a host of Cloudflare's choosing.
+  if (!isTest && verdict.hostname !== check.hostname) {
+    logEvent("turnstile.refused", { reason: "hostname" });
+    return refusal("forbidden", "The Turnstile check was made on another site.", {
+      hint: "The key's `turnstile.hostname` must be the host that shows the widget.",
+    });
+  }
+  return null;
+}
+
+async function siteverify(
+  { verifyUrl, secret, address }: TurnstileCheck,
+  token: string,
+): Promise<z.output<typeof verdictSchema> | null> {
+  const body = JSON.stringify({ secret, response: token, ...(address === null ? {} : { remoteip: address }) });
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body };
+  const text = await fetchSmallText(verifyUrl, init, { timeoutMs: TURNSTILE_TIMEOUT_MS });
+  if (text === null) return null;
+  try {
+    return verdictSchema.parse(JSON.parse(text));
+  } catch (fault) {
+    logEvent("turnstile.failed", { error: faultName(fault) });
+    return null;
+  }
+}
+
+function failure(codes: readonly string[]): Refusal {
+  if (codes.includes("internal-error")) return unreachable();
+  if (codes.some((code) => code === "invalid-input-secret" || code === "missing-input-secret")) {
+    logEvent("turnstile.refused", { reason: "secret" });
+    return refusal("misconfigured", "Turnstile does not know this key's secret.", {
+      hint: "The key's owner puts the widget's own secret there.",
+    });
+  }
+  logEvent("turnstile.refused", { reason: codes.includes("timeout-or-duplicate") ? "spent" : "failed" });
+  return refusal("forbidden", "The Turnstile check was not passed, or its token was used before or is too old.", {
+    hint: "Reset the widget (`turnstile.reset()`) and send the new token at once: each is good once, for five minutes.",
+  });
+}
+
+function unreachable(): Refusal {
+  return refusal("internal", "The Turnstile check could not be made just now.", { hint: "Try again in a moment." });
+}

@@ -1,0 +1,187 @@
+// Whether a user's JWT is good: issuer, algorithm, signature, audience, time, and what its claims say. Callers read one
+// sentence whatever the reason; the reason is for the log and for the team's admins. Never throws for a bad token.
+// Imports issuers, issuer-keys, jose.
+
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
+import type { Credential } from "../../contracts/team-access.ts";
+import { JWT_LEEWAY_S, JWT_MAX_CHARS, SECOND_MS } from "../../platform/limits.ts";
+import { planNameSchema } from "../quota/plan.ts";
+import { type IssuerKeys, keySetOf } from "./issuer-keys.ts";
+import { type Issuer, type UserClaims, userClaims } from "./issuers.ts";
+
+export type JwtFault =
+  | "malformed"
+  | "unknown_issuer"
+  | "algorithm_refused"
+  | "keys_unavailable"
+  | "unknown_key"
+  | "bad_signature"
+  | "wrong_audience"
+  | "expired"
+  | "not_yet_valid"
+  | "claim_missing";
+
+export type JwtAnswer =
+  | { kind: "valid"; issuer: Issuer; claims: UserClaims; expiresAt: number }
+  /** `explanation` quotes claims of the token: for the log only its fault, for admins of the team all of it. */
+  | { kind: "refused"; fault: JwtFault; explanation: string; issuer: string | null };
+
+/**
+ * An issuer's keys, or null when there are none that count. `unknownKey`: the ones given before lack the token's key, so
+ * they should be looked at anew.
+ */
+export type KeysOf = (issuer: Issuer, options: { unknownKey: boolean }) => Promise<IssuerKeys | null>;
+
+/** The credential that a good JWT is. A claim that cannot be a plan's name is as good as none. */
+export function credentialOfJwt({
+  issuer,
+  claims,
+}: Extract<JwtAnswer, { kind: "valid" }>): Extract<Credential, { kind: "jwt" }> {
+  const plan = planNameSchema.safeParse(claims.plan);
+  const { user, tags } = claims;
+  return { kind: "jwt", issuer: issuer.name, user, plan: plan.success ? plan.data : null, tags };
+}
+
+/** What a JWT says of itself, before anything is believed of it; null for what is no JWT. */
+export function unverifiedParts(
+  jwt: string,
+): { header: { alg?: string; kid?: string; typ?: string }; claims: JWTPayload } | null {
+  if (jwt.length > JWT_MAX_CHARS) return null;
+  try {
+    const { alg, kid, typ } = decodeProtectedHeader(jwt);
+    const header = {
+      ...(typeof alg === "string" ? { alg } : {}),
+      ...(typeof kid === "string" ? { kid } : {}),
+      ...(typeof typ === "string" ? { typ } : {}),
+    };
+    return { header, claims: decodeJwt(jwt) };
+  } catch {
+    return null;
+  }
+}
+
+/** Checks a JWT against a team's issuers. Two may share an `iss` and differ in the audience: the first that fits counts. */
+export async function checkUserJwt(
+  issuers: readonly Issuer[],
+  jwt: string,
+  keysOf: KeysOf,
+  now: number,
+): Promise<JwtAnswer> {
+  const parts = unverifiedParts(jwt);
+  if (parts === null)
+    return refused("malformed", "It is not a JWT: three base64url parts, the first two JSON objects.");
+  const named = issuers.filter((each) => each.issuer === parts.claims.iss);
+  let answer: JwtAnswer = refused(
+    "unknown_issuer",
+    `Its \`iss\` is ${quoted(parts.claims.iss)}; no issuer of this team is spelled exactly so.`,
+  );
+  for (const issuer of named) {
+    answer = await checkAgainst(issuer, jwt, parts, keysOf, now);
+    if (answer.kind === "valid") return answer;
+  }
+  return answer;
+}
+
+async function checkAgainst(
+  issuer: Issuer,
+  jwt: string,
+  { header, claims }: NonNullable<ReturnType<typeof unverifiedParts>>,
+  keysOf: KeysOf,
+  now: number,
+): Promise<JwtAnswer> {
+  const no = (fault: JwtFault, explanation: string) => refused(fault, explanation, issuer.name);
+  const algorithms: readonly string[] = issuer.algs;
+  if (header.alg === undefined || !algorithms.includes(header.alg)) {
+    return no(
+      "algorithm_refused",
+      `Its \`alg\` is ${quoted(header.alg)}; this issuer may use ${algorithms.join(", ")}.`,
+    );
+  }
+  const keys = await keysOf(issuer, { unknownKey: false });
+  if (keys === null) return no("keys_unavailable", `The keys at ${issuer.jwks_url} could not be read.`);
+  let verified = await verify(issuer, jwt, keys, now);
+  if (verified instanceof errors.JWKSNoMatchingKey) {
+    const newer = await keysOf(issuer, { unknownKey: true });
+    if (newer !== null && newer.json !== keys.json) verified = await verify(issuer, jwt, newer, now);
+  }
+  if (verified instanceof Error) return no(...faultOf(verified, issuer, header, claims, now));
+  const { azp } = verified;
+  if (issuer.audience_claim === "azp" && !(typeof azp === "string" && issuer.audience.includes(azp))) {
+    return no("wrong_audience", `Its \`azp\` is ${quoted(azp)}; expected ${listed(issuer.audience)}.`);
+  }
+  const said = userClaims(issuer, verified);
+  if (!said.ok) return no("claim_missing", `Its claim \`${said.claim}\` is missing, empty, too long or no text.`);
+  return { kind: "valid", issuer, claims: said.claims, expiresAt: (verified.exp ?? 0) * SECOND_MS };
+}
+
+/** The checked claims, or jose's error. */
+async function verify(issuer: Issuer, jwt: string, keys: IssuerKeys, now: number): Promise<JWTPayload | Error> {
+  try {
+    const { payload } = await jwtVerify(jwt, createLocalJWKSet(keySetOf(keys)), {
+      algorithms: issuer.algs,
+      issuer: issuer.issuer,
+      ...(issuer.audience_claim === "aud" ? { audience: issuer.audience } : {}),
+      clockTolerance: JWT_LEEWAY_S,
+      currentDate: new Date(now),
+      requiredClaims: ["exp"],
+    });
+    return payload;
+  } catch (fault) {
+    if (fault instanceof Error) return fault;
+    throw fault;
+  }
+}
+
+function faultOf(
+  fault: Error,
+  issuer: Issuer,
+  header: { kid?: string },
+  claims: JWTPayload,
+  now: number,
+): [JwtFault, string] {
+  if (fault instanceof errors.JWTExpired) {
+    return ["expired", `It expired at ${timeText(claims.exp)}; it is ${timeText(now / SECOND_MS)} now.`];
+  }
+  if (fault instanceof errors.JWTClaimValidationFailed) {
+    switch (fault.claim) {
+      case "aud":
+        return ["wrong_audience", `Its \`aud\` is ${quoted(claims.aud)}; expected ${listed(issuer.audience)}.`];
+      case "nbf":
+        return ["not_yet_valid", `It is valid from ${timeText(claims.nbf)}; it is ${timeText(now / SECOND_MS)} now.`];
+      default:
+        return ["claim_missing", `Its claim \`${fault.claim}\` is missing or of the wrong type.`];
+    }
+  }
+  if (fault instanceof errors.JWSSignatureVerificationFailed) {
+    return ["bad_signature", "Its signature does not fit the issuer's key: it was changed, or made with another key."];
+  }
+  if (fault instanceof errors.JWKSNoMatchingKey || fault instanceof errors.JWKSMultipleMatchingKeys) {
+    const which = header.kid === undefined ? "It names no key (`kid`)" : `Its \`kid\` is ${quoted(header.kid)}`;
+    return ["unknown_key", `${which}, and not exactly one key at ${issuer.jwks_url} fits.`];
+  }
+  if (
+    fault instanceof errors.JWSInvalid ||
+    fault instanceof errors.JWTInvalid ||
+    fault instanceof errors.JOSENotSupported
+  ) {
+    return ["malformed", "It is not a JWT by the rules that hold here (RFC 7515, RFC 7519, no extensions)."];
+  }
+  return ["unknown_key", `The key at ${issuer.jwks_url} that it names cannot be used.`];
+}
+
+function refused(fault: JwtFault, explanation: string, issuer: string | null = null): JwtAnswer {
+  return { kind: "refused", fault, explanation, issuer };
+}
+
+function quoted(value: unknown): string {
+  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 200);
+}
+
+function listed(values: readonly string[]): string {
+  return values.map((value) => JSON.stringify(value)).join(" or ");
+}
+
+function timeText(seconds: number | undefined): string {
+  const date = new Date((seconds ?? Number.NaN) * SECOND_MS);
+  return Number.isNaN(date.getTime()) ? "an unknown time" : date.toISOString();
+}

@@ -1,0 +1,63 @@
+// The rules of webhook endpoints: which want to hear of an event, which secrets sign now, how a secret is rotated.
+// Pure: the clock and new secrets are passed in.
+
+import type { DeliveryTarget, Endpoint, EndpointSecret, EndpointSummary } from "../../contracts/team-webhooks.ts";
+import { type Refusal, refusal } from "../../platform/errors.ts";
+
+/** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too: see `backlogOf`. */
+export function wants(
+  { events, tags }: Pick<Endpoint, "events" | "tags">,
+  type: string,
+  carried: Readonly<Record<string, string>>,
+): boolean {
+  if (events !== null && !events.some((each) => each === type)) return false;
+  return Object.entries(tags).every(([name, value]) => Object.hasOwn(carried, name) && carried[name] === value);
+}
+
+/** What signs at this moment, newest first. */
+export function validSecrets(secrets: readonly EndpointSecret[], now: number): string[] {
+  return stillValid(secrets, now).map(({ secret }) => secret);
+}
+
+/** The same, each with its end. */
+export function stillValid(secrets: readonly EndpointSecret[], now: number): EndpointSecret[] {
+  return secrets.filter(({ validUntil }) => validUntil === null || validUntil > now);
+}
+
+/**
+ * The secrets after a rotation: the new one signs at once, the one before it for `overlapMs` more. One overlap at a time,
+ * because a second would end the first before its receivers have the new secret; 0 (a leak) ends all others now.
+ */
+export function rotated(
+  secrets: readonly EndpointSecret[],
+  next: string,
+  overlapMs: number,
+  now: number,
+): { kind: "rotated"; secrets: EndpointSecret[] } | { kind: "refused"; refusal: Refusal } {
+  const fresh = { secret: next, validUntil: null };
+  if (overlapMs === 0) return { kind: "rotated", secrets: [fresh] };
+  const [current, previous] = secrets.filter(({ validUntil }) => validUntil === null || validUntil > now);
+  if (previous !== undefined) {
+    const until = new Date(previous.validUntil ?? now).toISOString();
+    return {
+      kind: "refused",
+      refusal: refusal("conflict", `The last rotation's overlap lasts until ${until}.`, {
+        hint: "Wait for its end, or rotate with `overlap_s: 0`, which ends every earlier secret now.",
+      }),
+    };
+  }
+  const ending = current === undefined ? [] : [{ ...current, validUntil: now + overlapMs }];
+  return { kind: "rotated", secrets: [fresh, ...ending] };
+}
+
+export function summaryOf({ secrets: _secrets, headers, origin: _origin, ...shown }: Endpoint): EndpointSummary {
+  return { ...shown, headerNames: Object.keys(headers) };
+}
+
+/** Where a delivery to this endpoint goes, whenever it may. */
+export function targetOf(endpoint: Endpoint | null, now: number): DeliveryTarget {
+  if (endpoint === null) return { kind: "gone", reason: "deleted" };
+  if (endpoint.disabled !== null) return { kind: "gone", reason: "disabled" };
+  const { id, url, headers, secrets } = endpoint;
+  return { kind: "known", url, secrets: validSecrets(secrets, now), headers, endpointId: id, notBefore: null };
+}

@@ -1,0 +1,143 @@
+// Sends events of the team to its endpoints, by Team's own alarm: rows under leases, a few lanes, one try to an endpoint at a
+// time. What a try came to and when the next is due are written in one transaction. Admits go on meanwhile: a call out holds
+// nothing. Accepted loss: a try that was cut off is made again with the same id.
+
+import type { DeliveryReport, DeliveryTarget, NextTry } from "../../contracts/team-webhooks.ts";
+import type { GuardRules } from "../../net/guard.ts";
+import {
+  ALARM_BUDGET_MS,
+  DELIVER_RETRY_MS,
+  DELIVER_TIMEOUT_MS,
+  LEASE_SLACK_MS,
+  TEAM_DELIVERY_LANES,
+  TEAM_SEND_WAIT_MS,
+} from "../../platform/limits.ts";
+import { faultName, logEvent } from "../../platform/log.ts";
+import type { DeliverAnswer } from "../../webhooks/attempt.ts";
+import { scrubLink } from "../../webhooks/scrub.ts";
+import { deliver } from "../../webhooks/send.ts";
+import type { Books } from "../stores.ts";
+import { deliveryReported, deliveryTarget } from "./delivery-scheduler.ts";
+import type { OutboxRow } from "./outbox-store.ts";
+import type { BacklogPacer } from "./recovery-pacer.ts";
+
+/** What sending needs of the Team object. */
+export interface Mailroom {
+  books: Books;
+  pacer: BacklogPacer;
+  /** One transaction. */
+  transact<T>(work: (now: number) => T): T;
+  /** Puts the alarm where the rows need it. */
+  arm(): Promise<void>;
+  /** `origin` leads back to us. */
+  guard(origin: string): GuardRules;
+}
+
+/**
+ * Sends what is due until nothing is, or the alarm's time is up. Slow receivers are not waited for, because only one alarm runs
+ * at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
+ */
+export async function sendDue(room: Mailroom, startedAt: number): Promise<void> {
+  const sent = sendAll(room, startedAt).catch((fault) => logEvent("delivery.failed", { error: faultName(fault) }));
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const waited = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, TEAM_SEND_WAIT_MS);
+  });
+  await Promise.race([sent, waited]);
+  clearTimeout(timer);
+}
+
+async function sendAll(room: Mailroom, startedAt: number): Promise<void> {
+  const lane = async (): Promise<void> => {
+    while (Date.now() - startedAt < ALARM_BUDGET_MS) {
+      const taken = room.transact((now) => take(room, now));
+      if (taken === null) return;
+      await send(room, taken);
+      await room.arm();
+    }
+  };
+  await Promise.all(Array.from({ length: TEAM_DELIVERY_LANES }, lane));
+}
+
+interface Taken {
+  row: OutboxRow;
+  target: Extract<DeliveryTarget, { kind: "known" }>;
+  origin: string;
+}
+
+/** Leases the row that is next. What has nowhere to go, or not yet, is dealt with on the way. */
+function take({ books, pacer }: Mailroom, now: number): Taken | null {
+  for (;;) {
+    const row = books.outbox.nextDue(now);
+    if (row === null) return null;
+    const target = deliveryTarget(books, pacer, row.deliveryId, now);
+    if (target.kind === "gone") {
+      books.outbox.put({ ...row, dueAt: null, leaseUntil: null });
+      report(books, row, { outcome: "gone", status: null, category: target.reason, failedReplay: false, at: now }, 0);
+    } else if (target.notBefore !== null) {
+      books.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
+    } else {
+      books.outbox.put({ ...row, leaseUntil: now + DELIVER_TIMEOUT_MS + LEASE_SLACK_MS });
+      return { row, target, origin: books.endpoints.byId(row.endpointId)?.origin ?? "" };
+    }
+  }
+}
+
+async function send(room: Mailroom, { row, target, origin }: Taken): Promise<void> {
+  const { eventId, body } = row;
+  const { url, secrets, headers } = target;
+  const now = () => Date.now();
+  const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: room.guard(origin) });
+  const outcome = room.transact((at) => conclude(room.books, row, answer, at, Math.random()));
+  logEvent("delivery.attempted", {
+    ...{ effect: "deliver", attempt: row.failures + 1, outcome, reason: answer.category, ms: answer.ms },
+    ...(answer.status === null ? {} : { status: answer.status }),
+  });
+}
+
+/** The try, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
+function conclude(books: Books, row: OutboxRow, answer: DeliverAnswer, now: number, spread: number): string {
+  const current = books.outbox.byId(row.deliveryId);
+  // The delivery was cleaned away, or its lease was over and another try has concluded it.
+  if (current === null || current.dueAt !== row.dueAt || current.failures !== row.failures) return "overtaken";
+  const { outcome, next } = afterTry(answer, row, now, spread);
+  books.outbox.addAttempt(row.deliveryId, { ...answer, url: scrubLink(answer.url), replay: row.replay, next });
+  const failures = row.failures + (answer.kind === "taken" ? 0 : 1);
+  books.outbox.put({ ...row, dueAt: next.at, failures, leaseUntil: null, replay: row.replay && next.at !== null });
+  const { status, category } = answer;
+  const failedReplay = row.replay && answer.kind !== "taken";
+  // What was taken once, was.
+  const stands = failedReplay && books.outbox.wasTaken(row.deliveryId) ? "delivered" : outcome;
+  report(books, row, { outcome: stands, status, category, failedReplay, at: now }, 1);
+  return outcome;
+}
+
+/** What a try means: the schedule of every delivery, one try for a replay. `spread` in [0, 1) makes the jitter. */
+export function afterTry(
+  { kind, retryAfterMs }: Pick<DeliverAnswer, "kind" | "retryAfterMs">,
+  { failures, replay }: Pick<OutboxRow, "failures" | "replay">,
+  now: number,
+  spread: number,
+): { outcome: DeliveryReport["outcome"]; next: NextTry } {
+  if (kind === "taken") return { outcome: "delivered", next: { at: null, why: "delivered" } };
+  if (kind === "gone") return { outcome: "gone", next: { at: null, why: "gone" } };
+  if (replay) return { outcome: "parked", next: { at: null, why: "replay_failed" } };
+  const wait = DELIVER_RETRY_MS[failures];
+  if (wait === undefined) return { outcome: "parked", next: { at: null, why: "no_tries_left" } };
+  const planned = Math.round(wait * (0.8 + 0.4 * spread));
+  const wished = retryAfterMs !== null && retryAfterMs > planned;
+  return {
+    outcome: "failing",
+    next: { at: now + (wished ? retryAfterMs : planned), why: wished ? "retry_after" : "schedule" },
+  };
+}
+
+function report(
+  books: Books,
+  { deliveryId }: OutboxRow,
+  told: Omit<DeliveryReport, "deliveryId" | "requestId" | "attempts">,
+  tries: 0 | 1,
+): void {
+  const attempts = (books.deliveries.byId(deliveryId)?.attempts ?? 0) + tries;
+  deliveryReported(books, { deliveryId, requestId: null, ...told, attempts });
+}

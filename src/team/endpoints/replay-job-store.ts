@@ -1,0 +1,79 @@
+// The SQL of bulk replays: a filter, how far it has come, what it did. Imports types and limits.
+// Every method is synchronous.
+
+import type { Actor } from "../../contracts/team-admin.ts";
+import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
+import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+
+type JobRow = { id: string; filter: string; state: string; position: string | null; counts: string } & {
+  actor: string;
+  created_at: number;
+  updated_at: number;
+  due_at: number | null;
+};
+
+const COLUMNS = "id, filter, state, position, counts, actor, created_at, updated_at, due_at";
+
+export class ReplayJobStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  put({ id, filter, state, position, counts, by, createdAt, updatedAt, dueAt }: ReplayJob): void {
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO replay_job (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, JSON.stringify(filter), state, position === null ? null : JSON.stringify(position)],
+      ...[JSON.stringify(counts), JSON.stringify(by), createdAt, updatedAt, dueAt],
+    );
+  }
+
+  byId(id: string): ReplayJob | null {
+    const [row] = this.#sql.exec<JobRow>(`SELECT ${COLUMNS} FROM replay_job WHERE id = ?`, id);
+    return row === undefined ? null : jobOf(row);
+  }
+
+  /** The job that runs over exactly this filter, if there is one. */
+  running(filter: ReplayFilter): ReplayJob | null {
+    const query = `SELECT ${COLUMNS} FROM replay_job WHERE state = 'running' AND filter = ?`;
+    const [row] = this.#sql.exec<JobRow>(query, JSON.stringify(filter));
+    return row === undefined ? null : jobOf(row);
+  }
+
+  nextDue(now: number): ReplayJob | null {
+    const query = `SELECT ${COLUMNS} FROM replay_job WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT 1`;
+    const [row] = this.#sql.exec<JobRow>(query, now);
+    return row === undefined ? null : jobOf(row);
+  }
+
+  nextDueAt(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM replay_job").one().at;
+  }
+
+  /** Deletes jobs that ended DELIVERY_KEEP_MS ago: nothing that they sent is left. */
+  cleanUp(now: number, limit: number): void {
+    const over = "SELECT id FROM replay_job WHERE due_at IS NULL AND updated_at < ? LIMIT ?";
+    this.#sql.exec(`DELETE FROM replay_job WHERE id IN (${over})`, now - DELIVERY_KEEP_MS, limit);
+  }
+
+  /** When the first of them is over; null when there are none. */
+  nextOverAt(): number | null {
+    const query = "SELECT min(updated_at) + ? AS at FROM replay_job WHERE due_at IS NULL";
+    return this.#sql.exec<{ at: number | null }>(query, DELIVERY_KEEP_MS).one().at;
+  }
+}
+
+function jobOf(row: JobRow): ReplayJob {
+  return {
+    id: row.id,
+    filter: JSON.parse(row.filter) as ReplayFilter,
+    state: row.state as ReplayJob["state"],
+    position: row.position === null ? null : (JSON.parse(row.position) as ReplayJob["position"]),
+    counts: JSON.parse(row.counts) as ReplayJob["counts"],
+    by: JSON.parse(row.actor) as Actor,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    dueAt: row.due_at,
+  };
+}

@@ -1,0 +1,252 @@
+// What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them.
+// Pure; imports types, json, measures and errors. A tree is never changed: the answer has a new one where values were forced.
+
+import { numberOf, sizeOf } from "../../models/measures.ts";
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { isRawNumber, type JsonTree, parseTree, plainCopy, printTree } from "../../platform/json.ts";
+import type { InputRules } from "./plan.ts";
+
+export type InputRulesAnswer =
+  | {
+      kind: "ok";
+      tree: JsonTree;
+      /** Paths at which a value was set that differs from what was sent. */
+      forced: string[];
+    }
+  | { kind: "refused"; refusal: Refusal };
+
+/** What a rule's path leads to. A path that ends early or is spelled otherwise is told too, since it may be a way around. */
+type Place =
+  | { kind: "value"; path: string; value: JsonTree }
+  /** Something without fields stands where the path goes on. */
+  | { kind: "blocked"; path: string; value: JsonTree; rest: readonly string[] }
+  | { kind: "misspelled"; path: string; name: string };
+
+/**
+ * Applies a plan's input rules to a model's input: forbidden fields first, then forced values, then what the result may be
+ * at most. `plan` names the plan in refusals (`invalid_input`), which name the field and never quote its value.
+ *
+ * What cannot be judged is refused: under `max` a text that is no number, null, true, an object that is no size. Names that
+ * differ in case, dashes or width only are refused, because a model might read them as the same.
+ */
+export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string): InputRulesAnswer {
+  for (const path of rules.forbid) {
+    for (const place of placesOf(tree, path.split("."), "")) {
+      const fault = forbidFault(place);
+      if (fault !== null) return refused(place.path, fault, plan);
+    }
+  }
+  let result = tree;
+  const forced: string[] = [];
+  for (const [path, value] of Object.entries(rules.force)) {
+    const set = withForced(result, path.split("."), parseTree(JSON.stringify(value))?.tree ?? null, "");
+    if ("fault" in set) return refused(set.path, set.fault, plan);
+    if (set.tree === undefined || printTree(set.tree) === printTree(result)) continue;
+    result = set.tree;
+    forced.push(path);
+  }
+  for (const [path, max] of Object.entries(rules.max)) {
+    for (const place of placesOf(result, path.split("."), "")) {
+      const fault = maxFault(place, max);
+      if (fault !== null) return refused(place.path, fault, plan);
+    }
+  }
+  return { kind: "ok", tree: result, forced };
+}
+
+function refused(path: string, fault: string, plan: string): InputRulesAnswer {
+  const detail = `\`${["input", path].filter((part) => part !== "").join(".")}\` ${fault} (plan "${plan}").`;
+  const hint = `An admin of the team changes what inputs may say with PUT /v1/plans/${plan}.`;
+  return { kind: "refused", refusal: refusal("invalid_input", detail, { hint }) };
+}
+
+function spelledAs(name: string): string {
+  return `must be spelled \`${name}\`, because there is a rule for it`;
+}
+
+function forbidFault(place: Place): string | null {
+  switch (place.kind) {
+    case "value":
+      return "must not be sent";
+    case "misspelled":
+      return spelledAs(place.name);
+    case "blocked":
+      return Array.isArray(place.value) ? "must not be an array, because there is a rule for its fields" : null;
+  }
+}
+
+function maxFault(place: Place, max: number): string | null {
+  const unclear = `must be a number of at most ${max}, or left out`;
+  switch (place.kind) {
+    case "misspelled":
+      return spelledAs(place.name);
+    case "value": {
+      if (Array.isArray(place.value)) return place.value.length <= max ? null : `must have at most ${max} entries`;
+      const amount = amountAt(place.value);
+      if (amount === null) return unclear;
+      return amount <= max ? null : `must be at most ${max}`;
+    }
+    case "blocked": {
+      const size = typeof place.value === "string" ? sizeOf(place.value) : null;
+      const [side, ...deeper] = place.rest;
+      if (size === null || deeper.length > 0 || (side !== "width" && side !== "height")) {
+        return `must be an object whose \`${place.rest.join(".")}\` is at most ${max}, or left out`;
+      }
+      return size[side] <= max ? null : `must have a ${side} of at most ${max}`;
+    }
+  }
+}
+
+/** The number that a value stands for: itself, a text with one ("4", "5s", "720p"), the longer side of a size. */
+function amountAt(value: JsonTree): number | null {
+  if (typeof value === "boolean" || (hasFields(value) && !("width" in value) && !("height" in value))) return null;
+  const plain = plainCopy(value);
+  const size = sizeOf(plain);
+  if (size !== null) return Math.max(size.width, size.height);
+  return numberOf(typeof plain === "string" ? plain.replace(/\s*(s|secs?|seconds?|p|px)\s*$/i, "") : plain);
+}
+
+type Fields = { [key: string]: JsonTree };
+
+function hasFields(node: JsonTree | undefined): node is Fields {
+  return node !== null && typeof node === "object" && !Array.isArray(node) && !isRawNumber(node);
+}
+
+/** Every place that a path names. `*` is every item, also of an object, so that an object in an array's place hides nothing. */
+function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<Place> {
+  const [step, ...rest] = steps;
+  if (step === undefined) {
+    yield { kind: "value", path: at, value: node };
+  } else if (Array.isArray(node)) {
+    if (step !== "*" && !isIndex(step)) yield { kind: "blocked", path: at, value: node, rest: steps };
+    for (const [index, item] of node.entries()) {
+      if (step === "*" || step === String(index)) yield* placesOf(item, rest, below(at, index));
+    }
+  } else if (hasFields(node)) {
+    for (const [key, value] of Object.entries(node)) {
+      if (step === "*" || step === key) yield* placesOf(value, rest, below(at, key));
+      else if (isVariant(key, step)) yield { kind: "misspelled", path: below(at, key), name: step };
+    }
+  } else {
+    yield { kind: "blocked", path: at, value: node, rest: steps };
+  }
+}
+
+function isIndex(step: string): boolean {
+  return /^\d+$/.test(step);
+}
+
+function below(at: string, step: string | number): string {
+  return at === "" ? String(step) : `${at}.${step}`;
+}
+
+/** Whether two names are the same to a careless reader: only letters and digits count, in one case and one width. */
+function isVariant(key: string, step: string): boolean {
+  const bare = bareName(step);
+  return bare !== "" && bareName(key) === bare;
+}
+
+function bareName(name: string): string {
+  return name
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]/gu, "");
+}
+
+type Forced = { tree: JsonTree | undefined } | { fault: string; path: string };
+
+/**
+ * The tree with a value at a path; absent objects on the way are made, items of arrays only when they are there. Undefined
+ * where nothing was and nothing is set.
+ */
+function withForced(node: JsonTree | undefined, steps: readonly string[], value: JsonTree, at: string): Forced {
+  const [step, ...rest] = steps;
+  if (step === undefined) return { tree: value };
+  if (node === undefined || node === null) {
+    if (step === "*" || isIndex(step)) return { tree: node };
+    const made = withForced(undefined, rest, value, below(at, step));
+    return "fault" in made || made.tree === undefined ? made : { tree: { [step]: made.tree } };
+  }
+  if (Array.isArray(node)) {
+    if (step !== "*" && !isIndex(step))
+      return { fault: "must not be an array, because a field of it is set", path: at };
+    const items: JsonTree[] = [];
+    for (const [index, item] of node.entries()) {
+      const hit = step === "*" || step === String(index);
+      const set: Forced = hit ? withForced(item, rest, value, below(at, index)) : { tree: item };
+      if ("fault" in set) return set;
+      items.push(set.tree ?? item);
+    }
+    return { tree: items };
+  }
+  if (!hasFields(node)) return { fault: `must be an object, because its \`${steps.join(".")}\` is set`, path: at };
+  const variant = step === "*" ? undefined : Object.keys(node).find((key) => key !== step && isVariant(key, step));
+  if (variant !== undefined) return { fault: spelledAs(step), path: below(at, variant) };
+  const result: Fields = { ...node };
+  for (const key of step === "*" ? Object.keys(node) : [step]) {
+    const child = Object.hasOwn(node, key) ? node[key] : undefined;
+    const set = withForced(child, rest, value, below(at, key));
+    if ("fault" in set) return set;
+    if (set.tree === undefined) continue;
+    Object.defineProperty(result, key, { value: set.tree, enumerable: true, configurable: true, writable: true });
+  }
+  return { tree: result };
+}
+
+/**
+ * The first name that stands twice in the same object of a JSON text, as a dotted path ("input.num_images"); null when none
+ * does. The parser keeps the last one silently, others the first: what was checked might not be what runs. Names are
+ * compared as they are meant, so `"a"` and `"\u0061"` are the same. The text must be valid JSON.
+ */
+export function hasDuplicateKeys(text: string): string | null {
+  /** Open brackets: an object with its names and the one being read, or an array with its position. */
+  const open: ({ names: Set<string>; name: string } | { index: number })[] = [];
+  let nameIsNext = false;
+  for (let i = 0; i < text.length; i++) {
+    switch (text[i]) {
+      case "{":
+        open.push({ names: new Set(), name: "" });
+        nameIsNext = true;
+        break;
+      case "[":
+        open.push({ index: 0 });
+        nameIsNext = false;
+        break;
+      case "}":
+      case "]":
+        open.pop();
+        nameIsNext = false;
+        break;
+      case ",": {
+        const inside = open.at(-1);
+        if (inside !== undefined && "index" in inside) inside.index++;
+        else nameIsNext = true;
+        break;
+      }
+      case '"': {
+        const end = endOfString(text, i);
+        const inside = open.at(-1);
+        if (nameIsNext && inside !== undefined && "names" in inside) {
+          inside.name = JSON.parse(text.slice(i, end + 1)) as string;
+          if (inside.names.has(inside.name))
+            return open.map((each) => ("name" in each ? each.name : each.index)).join(".");
+          inside.names.add(inside.name);
+          nameIsNext = false;
+        }
+        i = end;
+        break;
+      }
+    }
+  }
+  return null;
+}
+
+/** Where the string that begins at `start` has its closing quote: one before which the backslashes pair up. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text[end - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return end;
+  }
+  return text.length;
+}

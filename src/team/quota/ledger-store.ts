@@ -1,0 +1,138 @@
+// The SQL of what a team's requests take and cost: counters, and one ledger line per admitted request, which is its
+// reservation until it is settled and its receipt afterwards. Imports types.
+// Every method is synchronous, so that an admit is one transaction; decides nothing.
+
+import type { CostSource, Verdict } from "../../contracts/team-access.ts";
+import type { CounterWrite, Take } from "./limits.ts";
+import type { Price } from "./prices.ts";
+
+/** What plan and price table said at the admit: it holds for the request whatever they say later. */
+export interface Terms {
+  price: Price | null;
+  charge422: boolean;
+  exact: boolean;
+}
+
+/** What a request cost. `by`: null = its own end; else whose word it was, a key's id or "operator". */
+export interface Receipt {
+  settledAt: number;
+  verdict: Exclude<Verdict, "keep">;
+  /** Null = not known. */
+  chargedMicro: number | null;
+  source: CostSource;
+  by: string | null;
+}
+
+export interface LedgerLine {
+  requestId: string;
+  admittedAt: number;
+  /** What is still held of which counter. */
+  takes: Take[];
+  terms: Terms;
+  estimatedMicro: number | null;
+  receipt: Receipt | null;
+}
+
+type LineRow = {
+  request_id: string;
+  admitted_at: number;
+  takes: string;
+  terms: string;
+  estimated: number | null;
+  settled_at: number | null;
+  verdict: string | null;
+  charged: number | null;
+  source: string | null;
+  settled_by: string | null;
+};
+
+export class LedgerStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  counter(id: string): number {
+    const [row] = this.#sql.exec<{ used: number }>("SELECT used FROM counter WHERE id = ?", id);
+    return row?.used ?? 0;
+  }
+
+  writeCounters(writes: readonly CounterWrite[]): void {
+    for (const { id, value, resetAt } of writes) {
+      // What is open at once has no window that ends: nothing open needs no row, and names nobody.
+      if (value === 0 && resetAt === null) {
+        this.#sql.exec("DELETE FROM counter WHERE id = ?", id);
+        continue;
+      }
+      this.#sql.exec(
+        `INSERT INTO counter (id, used, reset_at) VALUES (?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET used = excluded.used, reset_at = excluded.reset_at`,
+        ...[id, value, resetAt],
+      );
+    }
+  }
+
+  insert({ requestId, admittedAt, takes, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
+    this.#sql.exec(
+      "INSERT INTO reservation (request_id, admitted_at, takes, terms, estimated) VALUES (?, ?, ?, ?, ?)",
+      ...[requestId, admittedAt, JSON.stringify(takes), JSON.stringify(terms), estimatedMicro],
+    );
+  }
+
+  line(requestId: string): LedgerLine | null {
+    const [row] = this.#sql.exec<LineRow>("SELECT * FROM reservation WHERE request_id = ?", requestId);
+    return row === undefined ? null : lineOf(row);
+  }
+
+  /** What a request still holds, while nobody can judge it. */
+  setTakes(requestId: string, takes: readonly Take[]): void {
+    this.#sql.exec("UPDATE reservation SET takes = ? WHERE request_id = ?", JSON.stringify(takes), requestId);
+  }
+
+  /** Turns a reservation into a receipt, which holds nothing any more. */
+  settle(requestId: string, { settledAt, verdict, chargedMicro, source, by }: Receipt): void {
+    this.#sql.exec(
+      `UPDATE reservation SET takes = '[]', settled_at = ?, verdict = ?, charged = ?, source = ?, settled_by = ?
+       WHERE request_id = ?`,
+      ...[settledAt, verdict, chargedMicro, source, by, requestId],
+    );
+  }
+
+  remove(requestId: string): void {
+    this.#sql.exec("DELETE FROM reservation WHERE request_id = ?", requestId);
+  }
+
+  /** Deletes counters whose window is over, at most `limit`. */
+  cleanUp(now: number, limit: number): void {
+    const over = "SELECT id FROM counter WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
+    this.#sql.exec(`DELETE FROM counter WHERE id IN (${over})`, now, limit);
+  }
+
+  /** When the first of them is over; null when none ever is. */
+  nextOverAt(): number | null {
+    const query = "SELECT reset_at FROM counter WHERE reset_at IS NOT NULL ORDER BY reset_at LIMIT 1";
+    const [row] = this.#sql.exec<{ reset_at: number }>(query);
+    return row?.reset_at ?? null;
+  }
+}
+
+function lineOf(row: LineRow): LedgerLine {
+  return {
+    requestId: row.request_id,
+    admittedAt: row.admitted_at,
+    takes: JSON.parse(row.takes) as Take[],
+    terms: JSON.parse(row.terms) as Terms,
+    estimatedMicro: row.estimated,
+    receipt: receiptOf(row),
+  };
+}
+
+function receiptOf({ settled_at: settledAt, verdict, charged, source, settled_by: by }: LineRow): Receipt | null {
+  if (settledAt === null) return null;
+  return {
+    ...{ settledAt, chargedMicro: charged, by },
+    verdict: verdict as Receipt["verdict"],
+    source: source as CostSource,
+  };
+}

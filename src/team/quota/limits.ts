@@ -1,0 +1,303 @@
+// The rules of limits: what is over, what a request takes at its admit, and what its end corrects.
+// Pure: the time is a parameter, counters are handed in and come back as values to write. Imports types and limits only.
+
+import type { Violation as NamedViolation } from "../../platform/errors.ts";
+import { CONCURRENT_RETRY_AFTER_S, SECOND_MS } from "../../platform/limits.ts";
+import {
+  aheadUs,
+  type CounterWrite,
+  isSliding,
+  type ReadCounter,
+  raised,
+  SLIDING_US,
+  type Slot,
+  type Subjects,
+  slotOf,
+  slotsOf,
+  stepUs,
+  usedOf,
+} from "./counters.ts";
+import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+
+export type { CounterWrite, ReadCounter, Subjects } from "./counters.ts";
+
+/**
+ * What a submit or an upload asks for; limits of what is left out are not looked at. `usdMicro` is the worst case in
+ * micro-USD; null = not known, which counts nothing. So is a null of `uploadBytes`.
+ */
+export interface Demand {
+  requests?: 1;
+  usdMicro?: number | null;
+  uploads?: number;
+  uploadBytes?: number | null;
+}
+
+/** What a request holds of one counter until it is settled. Kept with the reservation as JSON. */
+export interface Take extends CounterWrite {
+  per: LimitPer;
+  window: LimitWindow | null;
+  subject: string;
+  /** Size of the limit: steps of minutes and hours depend on it. */
+  size: number;
+  /** Requests or micro-USD. 0 where nothing is reserved: bytes, and money whose amount is not known. */
+  amount: number;
+}
+
+/** A limit as a caller may see it. Amounts are requests, bytes, or micro-USD where `per` is `usd`. `resetAt` is epoch ms. */
+export interface LimitState {
+  name: string;
+  scope: LimitScope;
+  per: LimitPer;
+  window: LimitWindow | null;
+  limit: number;
+  used: number;
+  remaining: number;
+  /** When the window ends, or when a sliding one is unused again; null for `concurrent`. */
+  resetAt: number | null;
+}
+
+/** A limit that this request would break. `resetAt`: when it would fit, as far as is known. */
+export interface Violation extends NamedViolation {
+  resetAt: number;
+  scope: LimitScope;
+  per: LimitPer;
+  window: LimitWindow | null;
+}
+
+export type QuotaAnswer =
+  | { kind: "ok"; take: Take[]; writes: CounterWrite[] }
+  | {
+      kind: "over";
+      violated: Violation[];
+      code: "quota_exceeded" | "rate_limited";
+      /** Whole seconds; only with `rate_limited`. */
+      retryAfterS?: number;
+    };
+
+/** What the end of a request showed. Null = not known: then what was reserved stands. */
+export interface Actual {
+  usdMicro: number | null;
+  outputBytes: number | null;
+}
+
+export interface Settlement {
+  writes: CounterWrite[];
+  /** What is still held. Empty once settled, so settling again changes nothing. */
+  open: Take[];
+}
+
+function stateOf(limit: PlanLimit, slot: Slot, value: number, now: number): LimitState {
+  const used = usedOf(slot, value, now);
+  const { name, scope, per } = limit;
+  const resetAt = isSliding(slot.window) ? Math.ceil(Math.max(value / 1_000, now)) : slot.resetAt;
+  const remaining = Math.max(0, slot.size - used);
+  return { name, scope, per, window: slot.window, limit: slot.size, used, remaining, resetAt };
+}
+
+/** Every limit that applies to these subjects, with what is used of it. */
+export function limitStates(
+  limits: readonly PlanLimit[],
+  read: ReadCounter,
+  subjects: Subjects,
+  now: number,
+): LimitState[] {
+  return slotsOf(limits, subjects, now).map(({ limit, slot }) => stateOf(limit, slot, read(slot.id), now));
+}
+
+/** What of a demand falls on a kind of limit. Null: not known before the end. Undefined: nothing of that kind is asked for. */
+function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
+  switch (per) {
+    case "request":
+    case "concurrent":
+      return demand.requests;
+    case "usd":
+      return demand.usdMicro;
+    case "output_byte":
+      return demand.requests === undefined ? undefined : null;
+    case "upload":
+      return demand.uploads;
+    case "upload_byte":
+      return demand.uploadBytes;
+  }
+}
+
+/**
+ * When a request fits: 0 = now, else milliseconds from now. What is not known before the end (null) needs one unit to be
+ * left. What can never fit is told the time until the limit is unused.
+ */
+function waitMs(slot: Slot, value: number, demand: number | null, now: number): number {
+  const amount = demand ?? 1;
+  if (!isSliding(slot.window)) {
+    if (value + amount <= slot.size) return 0;
+    return slot.resetAt === null ? CONCURRENT_RETRY_AFTER_S * SECOND_MS : slot.resetAt - now;
+  }
+  const windowUs = SLIDING_US[slot.window];
+  const ahead = aheadUs(value, now);
+  if (amount > slot.size) return Math.ceil(Math.max(ahead, windowUs) / 1_000);
+  return Math.ceil(Math.max(0, ahead + stepUs(slot, slot.window, amount) - windowUs) / 1_000);
+}
+
+/** Refused for good until the calendar turns, or for money: 402. Minutes, hours and what is open at once pass by: 429. */
+function isLasting(violation: Violation): boolean {
+  return violation.per === "usd" || violation.window === "1d" || violation.window === "1mo";
+}
+
+/**
+ * Whether a request fits into every limit: what to take and write, or every limit that it would break. `read` is asked for
+ * each counter; nothing is taken unless all hold. Bytes and unknown money take nothing, but need something to be left.
+ */
+export function check(
+  limits: readonly PlanLimit[],
+  read: ReadCounter,
+  subjects: Subjects,
+  demand: Demand,
+  now: number,
+): QuotaAnswer {
+  const violated: Violation[] = [];
+  const takes = new Map<string, Take>();
+  for (const { limit, slot } of slotsOf(limits, subjects, now)) {
+    const amount = demandOn(limit.per, demand);
+    if (amount === undefined) continue;
+    const value = read(slot.id);
+    const wait = waitMs(slot, value, amount, now);
+    if (wait > 0) {
+      const { name, scope, per, window, limit: size, used } = stateOf(limit, slot, value, now);
+      violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
+    }
+    // Two limits may share a counter: the smaller one is what a take may grow to.
+    const size = Math.min(slot.size, takes.get(slot.id)?.size ?? slot.size);
+    takes.set(slot.id, { ...slot, size, amount: amount ?? 0, ...raised(slot, value, amount ?? 0, now) });
+  }
+  if (violated.length === 0) {
+    const take = [...takes.values()];
+    return { kind: "ok", take, writes: take.filter((each) => each.amount > 0).map(writeOf) };
+  }
+  return over(violated, now);
+}
+
+function over(violated: Violation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
+  if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded" };
+  const wait = Math.max(...violated.map((violation) => violation.resetAt - now));
+  return { kind: "over", violated, code: "rate_limited", retryAfterS: Math.ceil(wait / SECOND_MS) };
+}
+
+/** Where a take is counted now: the calendar may have turned since, and then it holds nothing. */
+function current(take: Take, now: number): { slot: Slot; held: number } {
+  const slot = slotOf(take.per, take.window, take.size, take.subject, now);
+  return { slot, held: slot.id === take.id ? take.amount : 0 };
+}
+
+/** The most bytes that these takes may come to. Infinity where no limit counts them. */
+export function uploadRoom(takes: readonly Take[], read: ReadCounter, now: number): number {
+  const rooms = takes.flatMap((take) => {
+    if (take.per !== "upload_byte") return [];
+    const { slot, held } = current(take, now);
+    return [Math.max(0, slot.size - usedOf(slot, read(slot.id), now)) + held];
+  });
+  return Math.min(Number.POSITIVE_INFINITY, ...rooms);
+}
+
+/**
+ * Makes the takes of an upload hold `bytes`: more only where all of it fits, less is given back. `limits` are the plan's, for
+ * the names of what is over.
+ */
+export function resizeUpload(
+  takes: readonly Take[],
+  bytes: number,
+  limits: readonly PlanLimit[],
+  read: ReadCounter,
+  now: number,
+): QuotaAnswer {
+  const violated: Violation[] = [];
+  const writes: CounterWrite[] = [];
+  const resized = takes.map((take): Take => {
+    if (take.per !== "upload_byte") return take;
+    const { slot, held } = current(take, now);
+    const value = read(slot.id);
+    if (bytes <= held) {
+      const write = corrected(take, bytes, read, now);
+      if (write !== null) writes.push(write);
+      return { ...take, amount: bytes };
+    }
+    const wait = waitMs(slot, value, bytes - held, now);
+    if (wait > 0) {
+      const { per, window, size } = slot;
+      const limit = limits.find((each) => each.per === per && each.window === window && limitSize(each) === size);
+      const [name, scope] = [limit?.name ?? per, limit?.scope ?? "team"];
+      violated.push({ name, scope, per, window, limit: size, used: usedOf(slot, value, now), resetAt: now + wait });
+    }
+    const after = raised(slot, value, bytes - held, now);
+    writes.push({ id: slot.id, ...after });
+    return { ...slot, amount: bytes, ...after };
+  });
+  return violated.length === 0 ? { kind: "ok", take: resized, writes } : over(violated, now);
+}
+
+function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
+  return { id, value, resetAt };
+}
+
+/**
+ * Ends what a request holds. `take`: money is corrected to what it cost and bytes are booked. `refund`: all is given back.
+ * `keep`: nobody can judge yet, so only the open request is given back and the rest stays held. A window that is over is
+ * left alone; bytes fall into the window of the end.
+ */
+export function settleTakes(
+  takes: readonly Take[],
+  how: "take" | "refund" | "keep",
+  actual: Actual,
+  read: ReadCounter,
+  now: number,
+): Settlement {
+  const writes: CounterWrite[] = [];
+  const open: Take[] = [];
+  for (const take of takes) {
+    if (take.per === "concurrent") {
+      writes.push({ id: take.id, value: Math.max(0, read(take.id) - take.amount), resetAt: take.resetAt });
+    } else if (how === "keep") {
+      open.push(take);
+    } else {
+      const write = settledWrite(take, how, actual, read, now);
+      if (write !== null) writes.push(write);
+    }
+  }
+  return { writes, open };
+}
+
+function settledWrite(
+  take: Take,
+  how: "take" | "refund",
+  actual: Actual,
+  read: ReadCounter,
+  now: number,
+): CounterWrite | null {
+  switch (take.per) {
+    case "output_byte": {
+      const bytes = how === "take" ? (actual.outputBytes ?? 0) : 0;
+      const slot = slotOf(take.per, take.window, take.size, take.subject, now);
+      return bytes === 0 ? null : { id: slot.id, ...raised(slot, read(slot.id), bytes, now) };
+    }
+    case "usd":
+      return corrected(take, how === "refund" ? 0 : (actual.usdMicro ?? take.amount), read, now);
+    case "request":
+    case "concurrent":
+    case "upload":
+    case "upload_byte":
+      return corrected(take, how === "refund" ? 0 : take.amount, read, now);
+  }
+}
+
+/** The counter once a take is worth `amount` instead of what it took; null where nothing changes. */
+function corrected(take: Take, amount: number, read: ReadCounter, now: number): CounterWrite | null {
+  if (amount === take.amount) return null;
+  if (!isSliding(take.window)) {
+    if (take.resetAt === null || take.resetAt <= now) return null;
+    return { id: take.id, value: Math.max(0, read(take.id) + amount - take.amount), resetAt: take.resetAt };
+  }
+  const value = read(take.id);
+  if (amount > take.amount) return { id: take.id, ...raised(take, value, amount - take.amount, now) };
+  // Only what has not leaked since can be given back: the take's own steps end at its arrival time.
+  const steps = stepUs(take, take.window, take.amount) - stepUs(take, take.window, amount);
+  const arrival = value - Math.min(steps, aheadUs(take.value, now), aheadUs(value, now));
+  return arrival === value ? null : { id: take.id, value: arrival, resetAt: Math.ceil(arrival / 1_000) };
+}

@@ -1,0 +1,43 @@
+// The SQL of a team's price tables: every one that was ever in force, because what was charged must stay explicable.
+// The one in force is kept parsed: each admit reads it. Imports types and the table that teams begin with.
+
+import type { PricesInForce } from "../../contracts/team-admin.ts";
+import { type PriceTable, STARTER_PRICES } from "./prices.ts";
+
+type TableRow = { revision: number; at: number; actor: string; body: string };
+
+export class PriceStore {
+  readonly #sql: SqlStorage;
+  #parsed: { revision: number; table: PriceTable } | null = null;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** The table in force: the latest that was put, else the one that every team begins with. */
+  current(): PriceTable {
+    const [row] = this.#sql.exec<{ revision: number | null }>("SELECT max(revision) AS revision FROM price_table");
+    const revision = row?.revision ?? null;
+    if (revision === null) return STARTER_PRICES;
+    if (this.#parsed?.revision !== revision) {
+      const { body } = this.#sql
+        .exec<{ body: string }>("SELECT body FROM price_table WHERE revision = ?", revision)
+        .one();
+      this.#parsed = { revision, table: JSON.parse(body) as PriceTable };
+    }
+    return this.#parsed.table;
+  }
+
+  put(table: PriceTable, actor: string, at: number): void {
+    this.#sql.exec("INSERT INTO price_table (at, actor, body) VALUES (?, ?, ?)", ...[at, actor, JSON.stringify(table)]);
+  }
+
+  /** Newest first; the table that teams begin with comes last. At most `limit`. */
+  history(limit: number): PricesInForce[] {
+    const rows = this.#sql
+      .exec<TableRow>("SELECT revision, at, actor, body FROM price_table ORDER BY revision DESC LIMIT ?", limit)
+      .toArray();
+    const put = rows.map(({ at, actor, body }) => ({ table: JSON.parse(body) as PriceTable, since: at, actor }));
+    return [...put, { table: STARTER_PRICES, since: null, actor: null }].slice(0, limit);
+  }
+}

@@ -1,0 +1,139 @@
+// The SQL of removals: which requests are still to be forgotten, for whom, when to ask their trackers, and how far each
+// removal is. A person is known here by a digest only. Decides nothing; every method is synchronous.
+
+import { REMOVAL_REPORT_MS } from "../platform/limits.ts";
+
+/** The team itself, where a removal is not about one person: no digest is as short. */
+export const WHOLE_TEAM = "team";
+
+export interface RemovalRow {
+  requestId: string;
+  subject: string;
+  tries: number;
+}
+
+/** How far a removal is. `left` counts the requests that still hold something, `uploads` the files; `finishedAt` null: under way. */
+export interface Removal {
+  orderedAt: number;
+  finishedAt: number | null;
+  requests: number;
+  left: number;
+  uploads: number;
+}
+
+type JobRow = { ordered_at: number; finished_at: number | null; requests: number; left_over: number; uploads: number };
+
+export class RemovalStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Orders that every request of a user be forgotten. One that is under way goes on with those that came since. */
+  orderUser(user: string, subject: string, at: number): void {
+    const orders = "INSERT OR REPLACE INTO removal (request_id, subject, due_at, tries)";
+    this.#sql.exec(`${orders} SELECT id, ?, ?, 0 FROM request WHERE user = ?`, subject, at, user);
+    this.#sql.exec(
+      `INSERT INTO removal_job (subject, ordered_at, requests) SELECT ?, ?, count(*) FROM request WHERE user = ?
+       ON CONFLICT (subject) DO UPDATE SET requests = excluded.requests + iif(finished_at IS NULL, requests, 0),
+         ordered_at = excluded.ordered_at, finished_at = NULL`,
+      ...[subject, at, user],
+    );
+  }
+
+  /** Orders that the whole team be removed. `fillTeam` puts its requests on the list, page by page. */
+  orderTeam(at: number): void {
+    this.#sql.exec(
+      `INSERT INTO removal_job (subject, ordered_at, requests, filled_to)
+       SELECT ?, ?, (SELECT count(*) FROM request WHERE erased_at IS NULL) + (SELECT count(*) FROM removal), ''`,
+      ...[WHOLE_TEAM, at],
+    );
+  }
+
+  /** Puts the next page of the team's requests on the list. Answers how many it looked at: none at the end. */
+  fillTeam(limit: number, at: number): number {
+    const page = `SELECT id FROM request, removal_job
+       WHERE subject = ? AND erased_at IS NULL AND id > filled_to ORDER BY id LIMIT ?`;
+    const ids = this.#sql.exec<{ id: string }>(page, WHOLE_TEAM, limit).toArray();
+    const last = ids.at(-1);
+    if (last === undefined) return 0;
+    for (const { id } of ids) {
+      const order = "INSERT OR IGNORE INTO removal (request_id, subject, due_at, tries) VALUES (?, ?, ?, 0)";
+      this.#sql.exec(order, id, WHOLE_TEAM, at);
+    }
+    this.#sql.exec("UPDATE removal_job SET filled_to = ? WHERE subject = ?", last.id, WHOLE_TEAM);
+    return ids.length;
+  }
+
+  /** Whether the team is being removed. */
+  ofTeam(): boolean {
+    return this.#sql.exec("SELECT 1 FROM removal_job WHERE subject = ?", WHOLE_TEAM).toArray().length > 0;
+  }
+
+  removal(subject: string): Removal | null {
+    const [row] = this.#sql.exec<JobRow>(
+      `SELECT ordered_at, finished_at, requests,
+         iif(filled_to IS NULL,
+           (SELECT count(*) FROM removal WHERE removal.subject = removal_job.subject),
+           (SELECT count(*) FROM removal) + (SELECT count(*) FROM request WHERE erased_at IS NULL AND id > filled_to)
+         ) AS left_over,
+         (SELECT count(*) FROM upload WHERE filled_to IS NOT NULL OR upload.user = removal_job.subject) AS uploads
+       FROM removal_job WHERE subject = ?`,
+      subject,
+    );
+    if (row === undefined) return null;
+    const { ordered_at: orderedAt, finished_at: finishedAt, requests, left_over: left, uploads } = row;
+    return { orderedAt, finishedAt, requests, left, uploads };
+  }
+
+  /** Requests whose trackers are to be asked now, longest waiting first. */
+  due(now: number, limit: number): RemovalRow[] {
+    const query = "SELECT request_id, subject, tries FROM removal WHERE due_at <= ? ORDER BY due_at LIMIT ?";
+    return this.#sql
+      .exec<{ request_id: string; subject: string; tries: number }>(query, now, limit)
+      .toArray()
+      .map((row) => ({ requestId: row.request_id, subject: row.subject, tries: row.tries }));
+  }
+
+  /** Whether a request is still to be forgotten. */
+  has(requestId: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM removal WHERE request_id = ?", requestId).toArray().length > 0;
+  }
+
+  putOff(requestId: string, dueAt: number): void {
+    this.#sql.exec("UPDATE removal SET due_at = ?, tries = tries + 1 WHERE request_id = ?", dueAt, requestId);
+  }
+
+  done(requestId: string): void {
+    this.#sql.exec("DELETE FROM removal WHERE request_id = ?", requestId);
+  }
+
+  /** Notes which removals have nothing left. */
+  finishAll(at: number): void {
+    this.#sql.exec(
+      `UPDATE removal_job SET finished_at = ? WHERE finished_at IS NULL AND filled_to IS NULL
+         AND NOT EXISTS (SELECT 1 FROM removal WHERE removal.subject = removal_job.subject)
+         AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.user = removal_job.subject)`,
+      at,
+    );
+  }
+
+  /** When the next tracker is to be asked; null when none is. */
+  nextDueAt(): number | null {
+    const [row] = this.#sql.exec<{ due_at: number }>("SELECT due_at FROM removal ORDER BY due_at LIMIT 1");
+    return row?.due_at ?? null;
+  }
+
+  /** Deletes reports whose time is over, at most `limit`. */
+  cleanUp(now: number, limit: number): void {
+    const over = "SELECT subject FROM removal_job WHERE finished_at < ? LIMIT ?";
+    this.#sql.exec(`DELETE FROM removal_job WHERE subject IN (${over})`, now - REMOVAL_REPORT_MS, limit);
+  }
+
+  /** When the first of them is over; null when none is finished. */
+  nextOverAt(): number | null {
+    const { at } = this.#sql.exec<{ at: number | null }>("SELECT min(finished_at) AS at FROM removal_job").one();
+    return at === null ? null : at + REMOVAL_REPORT_MS;
+  }
+}

@@ -1,0 +1,158 @@
+// What happens to the books when a request ends, is judged by a person, or turns out never to have started. Each
+// reservation ends once. Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
+
+import type { Outcome, Refused, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
+import type { Actor, ChargeWord, UsageSums } from "../contracts/team-admin.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { moneyText } from "../platform/money.ts";
+import { NOTHING_TOLD, type ToldEnd, tellEnd } from "./endpoints/publish-event.ts";
+import type { LedgerLine, Receipt } from "./quota/ledger-store.ts";
+import { settleTakes } from "./quota/limits.ts";
+import { type Charge, chargeOf } from "./quota/prices.ts";
+import type { IndexedRequest } from "./request-index.ts";
+import type { Books } from "./stores.ts";
+import { usageKeys } from "./usage/usage.ts";
+
+/** fal may bill a request that the model refused; it never says so in a webhook. */
+const REFUSED_BY_MODEL = 422;
+
+/**
+ * Books the end of a request: limits, charge, usage, index. The second time it changes nothing and answers the same. The
+ * index follows what the tracker says, because a request that failed as uncertain (`keep`) may yet be proven to have
+ * completed, but never back. An unknown id is a released request.
+ */
+export function settle(books: Books, input: SettleInput, now: number): Settled {
+  const request = books.index.request(input.requestId);
+  const line = books.ledger.line(input.requestId);
+  if (request === null || line === null) {
+    return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, ...NOTHING_TOLD };
+  }
+  const recovered = request.status === "failed" && input.outcome !== "failed";
+  if (request.status === "open" || recovered) books.index.end(request.id, input.outcome, input.endedAt);
+  books.uploads.endUses(request.id);
+  const told = tellEnd(books, request, input, now);
+  if (line.receipt !== null) return settledBefore(line.receipt, told);
+
+  const verdict = verdictOf(input, line);
+  const { units, measured, outputBytes, outcome } = input;
+  const { terms, estimatedMicro } = line;
+  const charge = chargeOf({ price: terms.price, estimate: estimatedMicro, units, measured, reservation: verdict });
+  if (verdict === "keep") holdOn(books, line, now);
+  else book(books, { request, line, verdict, charge, outputBytes, outcome, by: null }, now);
+  return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, ...told };
+}
+
+/**
+ * Books what a person says about a charge that nobody could judge. The same word again changes nothing and answers the
+ * same; another word is too late.
+ */
+export function settleByWord(books: Books, word: ChargeWord, by: Actor, now: number): Settled | Refused {
+  const { requestId, charged, usdMicro } = word;
+  const request = books.index.request(requestId);
+  const line = books.ledger.line(requestId);
+  if (request === null || line === null) return refused(refusal("not_found", "There is no such request."));
+  const verdict = charged ? "take" : "refund";
+  const micro = charged ? (usdMicro ?? line.estimatedMicro) : 0;
+  if (line.receipt !== null) {
+    const same = line.receipt.by !== null && line.receipt.chargedMicro === micro;
+    return same ? settledBefore(line.receipt, NOTHING_TOLD) : refused(tooLate(requestId));
+  }
+  if (request.status === "open") return refused(tooEarly(requestId));
+  // An amount that a person names is what upstream billed.
+  const source = micro === null ? "unknown" : charged && usdMicro !== null ? "units" : "reserved";
+  const charge: Charge = { micro, source, above: micro !== null && micro > (line.estimatedMicro ?? micro) };
+  book(books, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
+  const usd = micro === null ? null : moneyText(micro);
+  books.audit.note(by, "request.settled", requestId, { charged, usd }, now);
+  return { kind: "settled", chargedMicro: micro, source, verdict, ...NOTHING_TOLD };
+}
+
+/** Undoes an admit whose request is known never to have started, nor ever to start. */
+export function release(books: Books, requestId: string, now: number): void {
+  const request = books.index.request(requestId);
+  const line = books.ledger.line(requestId);
+  if (request === null || line === null || request.status !== "open") return;
+  const read = (id: string) => books.ledger.counter(id);
+  const { writes } = settleTakes(line.takes, "refund", { usdMicro: 0, outputBytes: 0 }, read, now);
+  books.ledger.writeCounters(writes);
+  books.usage.add(usageKeys({ ...request, bookedAt: bookedAt(request.createdAt, now) }), { requests: -1 });
+  books.ledger.remove(requestId);
+  books.uploads.endUses(requestId);
+  books.index.remove(requestId);
+}
+
+/** The tracker cannot know what the plan says about a 422, and fal does not say whether it billed one. */
+function verdictOf({ reservation, failure }: SettleInput, { terms }: LedgerLine): Verdict {
+  const refusedByModel = failure !== null && failure.status === REFUSED_BY_MODEL;
+  return refusedByModel && reservation === "take" && !terms.charge422 ? "refund" : reservation;
+}
+
+/** Nobody can judge it yet: it runs no more, and all else that it took stays taken. */
+function holdOn(books: Books, line: LedgerLine, now: number): void {
+  const read = (id: string) => books.ledger.counter(id);
+  const { writes, open } = settleTakes(line.takes, "keep", { usdMicro: null, outputBytes: null }, read, now);
+  books.ledger.writeCounters(writes);
+  books.ledger.setTakes(line.requestId, open);
+}
+
+interface Booking {
+  request: IndexedRequest;
+  line: LedgerLine;
+  verdict: Exclude<Verdict, "keep">;
+  charge: Charge;
+  outputBytes: number | null;
+  outcome: Outcome;
+  by: string | null;
+}
+
+function book(books: Books, { request, line, verdict, charge, outputBytes, outcome, by }: Booking, now: number): void {
+  const read = (id: string) => books.ledger.counter(id);
+  const actual = { usdMicro: charge.micro, outputBytes };
+  books.ledger.writeCounters(settleTakes(line.takes, verdict, actual, read, now).writes);
+  books.ledger.settle(line.requestId, {
+    settledAt: now,
+    verdict,
+    chargedMicro: charge.micro,
+    source: charge.source,
+    by,
+  });
+  const at = bookedAt(request.createdAt, now);
+  const sums: Partial<UsageSums> = {
+    [outcome]: 1,
+    refunded: verdict === "refund" ? 1 : 0,
+    refundedMicro: verdict === "refund" ? (line.estimatedMicro ?? 0) : 0,
+    unknownCost: charge.micro === null ? 1 : 0,
+    aboveEstimate: charge.above ? 1 : 0,
+    late: at === request.createdAt ? 0 : 1,
+    chargedMicro: charge.micro ?? 0,
+  };
+  books.usage.add(usageKeys({ ...request, bookedAt: at }), sums);
+}
+
+/** A request is booked on the day of its admit, unless that month (UTC) is over: closed months do not move. */
+function bookedAt(admittedAt: number, now: number): number {
+  const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
+  return monthOf(admittedAt) === monthOf(now) ? admittedAt : now;
+}
+
+function settledBefore({ chargedMicro, source, verdict }: Receipt, told: ToldEnd): Settled {
+  return { kind: "settled", chargedMicro, source, verdict, ...told };
+}
+
+function tooLate(requestId: string): Refusal {
+  return refusal("conflict", "The charge of this request is settled already.", {
+    hint: "GET /v1/requests/{id} shows it as `cost`.",
+    requestId,
+  });
+}
+
+function tooEarly(requestId: string): Refusal {
+  return refusal("conflict", "The request has not ended: its own end may still settle it.", {
+    hint: "Only a request that failed as `submit_uncertain` waits for somebody's word.",
+    requestId,
+  });
+}
+
+function refused(why: Refusal): Refused {
+  return { kind: "refused", refusal: why };
+}

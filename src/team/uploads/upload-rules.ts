@@ -1,0 +1,56 @@
+// What a plan says about the kind and the size of a file, and the sentences of uploads that several places say.
+// Pure: imports errors and types.
+
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { DAY_MS, INPUTS_DAYS_DEFAULT } from "../../platform/limits.ts";
+import type { Plan } from "../quota/plan.ts";
+import type { UploadTerms } from "./upload-store.ts";
+
+/** For a URL whose mark is right: there was such a file. */
+export const GONE = refusal("gone", "This upload is over: its time is past, or it was deleted.", {
+  hint: "Announce the file again with POST /v1/uploads.",
+});
+
+/** What a plan says about the files of somebody who is under it now. */
+export function termsOf(planName: string, { uploads, retention }: Plan): UploadTerms {
+  const { max_bytes: maxBytes, types } = uploads;
+  const keepMs = (retention.inputs_days ?? INPUTS_DAYS_DEFAULT) * DAY_MS;
+  return { plan: planName, maxBytes, types, keepMs, takes: [], partsType: null };
+}
+
+/** Why a file of that size is not taken, or null. `what` begins the sentence. */
+export function sizeFault(what: string, bytes: number, { maxBytes, plan }: UploadTerms): Refusal | null {
+  if (bytes === 0)
+    return refusal("invalid_request", `${what} is 0 bytes: there is nothing to store.`, {
+      hint: "Send the file's bytes, e.g. `curl -T file.png {upload_url}`.",
+    });
+  if (bytes <= maxBytes) return null;
+  return refusal(
+    "payload_too_large",
+    `${what} is ${bytes} bytes, and plan "${plan}" takes files of at most ${maxBytes}.`,
+    {
+      hint: `Send a smaller file, or have an admin raise \`uploads.max_bytes\` with PUT /v1/plans/${plan}.`,
+    },
+  );
+}
+
+/** Why a file of this type is not taken under these terms, or null. `what` begins the sentence. */
+export function typeFault(
+  what: string,
+  type: string,
+  { types, plan }: Pick<UploadTerms, "types" | "plan">,
+): Refusal | null {
+  if (types === null || types.some((pattern) => fits(pattern, type))) return null;
+  return refusal(
+    "unsupported_media_type",
+    `${what} is ${type}, and plan "${plan}" takes ${types.join(", ") || "no files"}.`,
+    {
+      hint: `Send another kind of file, or have an admin change \`uploads.types\` with PUT /v1/plans/${plan}.`,
+    },
+  );
+}
+
+/** `image/*` fits every kind of image. */
+function fits(pattern: string, type: string): boolean {
+  return pattern.endsWith("/*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
+}

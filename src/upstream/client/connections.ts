@@ -1,0 +1,136 @@
+// Maton's connections to fal: how a wish is spelled as a call of its control API, and what the answer means. Only fal's: the
+// account may hold connections to other vendors, which are nobody's business here. Pure; imports json, errors, limits.
+// Shapes: maton-ai/api-gateway-skill:SKILL.md ("Connections").
+
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";
+import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, SECOND_MS } from "../../platform/limits.ts";
+import { textAt } from "./classify.ts";
+
+export const CONNECTED_APP = "fal-ai";
+
+/** What may stand in a path and in a header. */
+export const CONNECTION_ID = /^(?!\.+$)[A-Za-z0-9._:-]{1,128}$/;
+
+/** What is wanted of the control API. Filters and the method are texts that Maton judges. */
+export type ConnectionWish =
+  | { kind: "list"; filters: ConnectionFilters }
+  | { kind: "create"; method?: string | undefined }
+  | { kind: "get"; id: string }
+  | { kind: "delete"; id: string };
+
+export interface ConnectionFilters {
+  status?: string | undefined;
+  method?: string | undefined;
+  limit?: string | undefined;
+}
+
+/** What one call brought back; `failed`: nothing. */
+export type ConnectionReply =
+  | { kind: "read"; status: number; text: string; retryAfterMs: number | null }
+  | { kind: "failed" };
+
+/**
+ * `done`: `body` is Maton's, with fal's connections alone; `inUse` is the one that Sluice sends its calls over.
+ * `declined`: Maton's own no, about this wish: its status and its words.
+ */
+export type ConnectionAnswer =
+  | { kind: "done"; body: { [key: string]: JsonTree }; inUse: string | null }
+  | { kind: "declined"; status: number; message: string }
+  | { kind: "refused"; refusal: Refusal };
+
+/** Method, path and body of a wish's call. */
+export function spellWish(wish: ConnectionWish): { method: string; path: string; body?: string } {
+  switch (wish.kind) {
+    case "list": {
+      const query = new URLSearchParams({ app: CONNECTED_APP });
+      for (const [name, value] of Object.entries(wish.filters)) if (value !== undefined) query.set(name, value);
+      return { method: "GET", path: `?${query}` };
+    }
+    case "create":
+      return { method: "POST", path: "", body: JSON.stringify({ app: CONNECTED_APP, method: wish.method }) };
+    case "get":
+      return { method: "GET", path: checkedId(wish.id) };
+    case "delete":
+      return { method: "DELETE", path: checkedId(wish.id) };
+  }
+}
+
+/** The meaning of what came back. */
+export function connectionMeaning(
+  wish: ConnectionWish,
+  { reply, inUse }: { reply: ConnectionReply; inUse: string | null },
+): ConnectionAnswer {
+  if (reply.kind === "failed") return silent(wish);
+  const { status, text, retryAfterMs } = reply;
+  const tree = parseTree(text)?.tree;
+  if (status >= 200 && status < 300) {
+    const body = shownBody(wish, tree, text);
+    return body === null ? silent(wish) : { kind: "done", body, inUse };
+  }
+  if (status === 429) return { kind: "refused", refusal: busy(retryAfterMs ?? RATE_LIMITED_PAUSE_MS) };
+  if (status >= 401 && status <= 403) {
+    const hint = "The operator has to look at MATON_API_KEY.";
+    return { kind: "refused", refusal: refusal("misconfigured", "Maton did not accept Sluice's own key.", { hint }) };
+  }
+  if (status < 400 || status >= 500 || status === 408) return silent(wish);
+  return { kind: "declined", status, message: messageOf(tree) };
+}
+
+/** No turn came in time, or Maton said 429. */
+export function busy(waitMs: number): Refusal {
+  const hint = "The Maton account's calls are all in use just now; they are shared by everybody.";
+  return refusal("rate_limited", "Maton cannot be asked just now.", {
+    hint,
+    retryAfterS: Math.max(1, Math.ceil(waitMs / SECOND_MS)),
+  });
+}
+
+/** What an id gets that Maton does not know, or that is another vendor's. Spelled as Maton does. */
+export function noSuchConnection(id: string): Extract<ConnectionAnswer, { kind: "declined" }> {
+  return { kind: "declined", status: 404, message: `Connection ${id} not found` };
+}
+
+/** The part of Maton's body that may be shown; null where it is not what Maton says. */
+function shownBody(wish: ConnectionWish, tree: JsonTree | undefined, text: string): { [key: string]: JsonTree } | null {
+  // What Maton says to a deletion is not written down anywhere: only that it worked counts.
+  if (wish.kind === "delete") return isObject(tree) ? tree : {};
+  if (!isObject(tree) || text === "") return null;
+  if (wish.kind === "list") {
+    const list = valueAt(tree, ["connections"]);
+    return Array.isArray(list) ? { ...tree, connections: list.filter(isOfFal) } : null;
+  }
+  const connection = valueAt(tree, ["connection"]);
+  return isObject(connection) && textAt(connection, "connection_id") !== null ? tree : null;
+}
+
+/** A connection that does not say its app was asked for by app, or is one of ours by id. */
+export function isOfFal(connection: JsonTree): boolean {
+  return [null, CONNECTED_APP].includes(textAt(connection, "app"));
+}
+
+/** Both of Maton's error shapes, and a text alone (maton-ai/api-gateway-skill:references/figma/README.md, …/vercel-ai-gateway/README.md). */
+function messageOf(body: JsonTree | undefined): string {
+  const error = body === undefined ? undefined : valueAt(body, ["error"]);
+  const text = textAt(error, "message") ?? textAt(body, "error") ?? textAt(body, "message") ?? textAt(body, "detail");
+  return (text ?? "Maton refused the call.").slice(0, ERROR_MESSAGE_MAX_CHARS).toWellFormed();
+}
+
+/** A 5xx, a redirect, silence, or an answer that cannot be read. */
+function silent(wish: ConnectionWish): ConnectionAnswer {
+  const detail = "Maton's control API gave no usable answer.";
+  const changes = wish.kind === "create" || wish.kind === "delete";
+  const hint = changes
+    ? "It may have been done all the same: list the connections before you try again."
+    : "Try again.";
+  return { kind: "refused", refusal: refusal("upstream_failed", detail, { hint }) };
+}
+
+function checkedId(id: string): string {
+  if (!CONNECTION_ID.test(id)) throw new Error("an unchecked connection id reached the control API");
+  return `/${id}`;
+}
+
+function isObject(tree: JsonTree | undefined): tree is { [key: string]: JsonTree } {
+  return typeof tree === "object" && tree !== null && !Array.isArray(tree) && !isRawNumber(tree);
+}

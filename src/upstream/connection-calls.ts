@@ -1,0 +1,37 @@
+// Does what an admin wants of Maton's connections: each call under a turn of the account's pace, and never on another vendor's
+// connection. Imports the account (its object makes the calls), connections, limits, env (types).
+
+import type { Env } from "../platform/bindings.ts";
+import { CONNECTION_TURN_WAIT_MS } from "../platform/limits.ts";
+import { accountFor } from "../platform/stubs.ts";
+import {
+  busy,
+  CONNECTION_ID,
+  type ConnectionAnswer,
+  type ConnectionWish,
+  connectionMeaning,
+  isOfFal,
+  noSuchConnection,
+} from "./client/connections.ts";
+
+/** A deletion reads first: Maton would delete any vendor's. Costs a call each. */
+export async function manageConnections(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+  if (wish.kind === "list" || wish.kind === "create") return ask(env, wish);
+  if (!CONNECTION_ID.test(wish.id)) return noSuchConnection(wish.id);
+  const read = await ask(env, { kind: "get", id: wish.id });
+  if (read.kind !== "done") return read;
+  if (!isOfFal(read.body.connection ?? null)) return noSuchConnection(wish.id);
+  return wish.kind === "get" ? read : ask(env, wish);
+}
+
+/** One call, once its turn has come. */
+async function ask(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+  const giveUpAt = Date.now() + CONNECTION_TURN_WAIT_MS;
+  for (;;) {
+    const turn = await accountFor(env).askConnections(wish);
+    if (turn.kind === "replied") return connectionMeaning(wish, turn);
+    const wait = turn.retryAt - Date.now();
+    if (turn.retryAt > giveUpAt) return { kind: "refused", refusal: busy(wait) };
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}

@@ -1,0 +1,37 @@
+// The account at a glance, for askers without a credential: the isolate asks the one object now and then, and answers everybody
+// from what it saw. A look belongs to the call that makes it and is never waited for by another: a call that is broken off takes
+// its own promises with it. Accepted loss: who comes while an isolate's first look is under way is told that nothing is known.
+
+import type { AccountGlance } from "../contracts/account.ts";
+import type { Env } from "../platform/bindings.ts";
+import { GLANCE_GAP_MS, GLANCE_OLD_MS, GLANCE_WAIT_MS } from "../platform/limits.ts";
+import { faultName, logEvent } from "../platform/log.ts";
+import { accountFor } from "../platform/stubs.ts";
+
+let lastLook = Number.NEGATIVE_INFINITY;
+let seen: AccountGlance | null = null;
+
+/** At most GLANCE_OLD_MS old; null: not known. `now` is epoch ms. */
+export async function glanceAtAccount(env: Env, now: number): Promise<AccountGlance | null> {
+  if (now - lastLook >= GLANCE_GAP_MS) {
+    lastLook = now;
+    seen = (await look(env)) ?? seen;
+  }
+  return seen !== null && now - seen.at < GLANCE_OLD_MS ? seen : null;
+}
+
+/** Null: it did not answer in time. */
+async function look(env: Env): Promise<AccountGlance | null> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const timeUp = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, GLANCE_WAIT_MS, null);
+  });
+  try {
+    return await Promise.race([accountFor(env).glance(), timeUp]);
+  } catch (fault) {
+    logEvent("account.unreachable", { error: faultName(fault) });
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}

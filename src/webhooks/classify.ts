@@ -1,0 +1,96 @@
+// What a receiver's answer means: yes, later, or never again; and a category for people, lists and figures.
+// Pure; imports net's reading of Retry-After, limits and types.
+
+import type { CallOutcome } from "../net/fetch.ts";
+import { retryAfterMs } from "../net/retry-after.ts";
+import { DELIVER_RETRY_AFTER_MAX_MS, WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
+
+/** `blocked`: our URL guard refused, nothing was sent. `connection`, `unreachable`: as far as the runtime tells (net/fetch.ts). */
+export type AttemptCategory =
+  | "accepted"
+  | "redirect"
+  | "refused"
+  | "gone"
+  | "rate_limited"
+  | "server_error"
+  | "timeout"
+  | "dns"
+  | "connection"
+  | "tls"
+  | "unreachable"
+  | "network"
+  | "blocked";
+
+export interface Sorted {
+  /** `gone`: no later try can do better. */
+  kind: "taken" | "later" | "gone";
+  category: AttemptCategory;
+  /** For people; quotes neither the URL nor the answer. */
+  reason: string;
+  /** The receiver's wish. */
+  retryAfterMs: number | null;
+}
+
+/** Only a 2xx is a yes. A 3xx is a failure like any other and is not followed. */
+export function sortAnswer(status: number, headers: Headers, nowMs: number): Sorted {
+  if (status >= 200 && status < 300) return sorted("taken", "accepted", `HTTP ${status}`);
+  if (status === 410) return sorted("gone", "gone", "HTTP 410: it wants no more");
+  const wish = retryAfterMs(headers.get("retry-after"), nowMs, DELIVER_RETRY_AFTER_MAX_MS);
+  return { ...sorted("later", categoryOf(status), reasonOf(status, headers, nowMs)), retryAfterMs: wish };
+}
+
+export function sortFault({ reason, fault }: Extract<CallOutcome, { kind: "failed" }>): Sorted {
+  if (reason === "timeout") return sorted("later", "timeout", "no whole answer in time");
+  if (fault === "lost") return sorted("later", "connection", "connection refused, reset or closed");
+  if (fault === "unreachable") return sorted("later", "unreachable", "the name did not resolve, or TLS failed");
+  return sorted("later", "network", "network");
+}
+
+export function blocked(reason: string): Sorted {
+  return sorted("gone", "blocked", `refused by the URL guard: ${reason}`);
+}
+
+function sorted(kind: Sorted["kind"], category: AttemptCategory, reason: string): Sorted {
+  return { kind, category, reason, retryAfterMs: null };
+}
+
+/**
+ * A deployed Worker's call goes out through Cloudflare, which answers in the receiver's place when it cannot be reached:
+ * 520 to 527 and 530 (developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors).
+ */
+function categoryOf(status: number): AttemptCategory {
+  if (status >= 300 && status < 400) return "redirect";
+  if (status === 429) return "rate_limited";
+  if (status < 500) return "refused";
+  switch (status) {
+    case 520:
+    case 521:
+    case 523:
+      return "connection";
+    case 522:
+    case 524:
+      return "timeout";
+    case 525:
+    case 526:
+      return "tls";
+    case 530:
+      return "dns";
+    default:
+      return "server_error";
+  }
+}
+
+function reasonOf(status: number, headers: Headers, nowMs: number): string {
+  if (status >= 300 && status < 400) return `redirect (HTTP ${status}): not followed, register the address it leads to`;
+  const skewS = clockSkewS(headers, nowMs);
+  const refusesTheTime = (status === 400 || status === 401 || status === 403) && Math.abs(skewS) > WEBHOOK_TOLERANCE_S;
+  if (!refusesTheTime) return `HTTP ${status}`;
+  const minutes = Math.round(Math.abs(skewS) / 60);
+  return `HTTP ${status}; its clock is ${minutes} min ${skewS < 0 ? "behind" : "ahead"}, so it may take the time stamp for wrong`;
+}
+
+/** How far the receiver's clock is ahead of ours, by its Date header; 0 without one. */
+function clockSkewS(headers: Headers, nowMs: number): number {
+  const date = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(date) ? 0 : Math.round((date - nowMs) / 1000);
+}

@@ -1,0 +1,66 @@
+// One delivery of an event: guarded, signed as Standard Webhooks v1, posted, and its answer sorted. Keeps nothing; whoever
+// calls keeps id and body, so that a repeat says the same. Imports net and limits; never requests.
+// Accepted loss: a receiver that took it while its answer got lost is told again, with the same id.
+
+import { Webhook } from "standardwebhooks";
+import { callOut } from "../net/fetch.ts";
+import { type GuardRules, mayCall } from "../net/guard.ts";
+import { DELIVER_TIMEOUT_MS } from "../platform/limits.ts";
+import type { DeliverAnswer } from "./attempt.ts";
+import { blocked, sortAnswer, sortFault } from "./classify.ts";
+import { deliveryHeaders } from "./headers.ts";
+import { readReply } from "./reply.ts";
+import { scrubLink } from "./scrub.ts";
+
+export interface Delivery {
+  url: string;
+  /** The same at every try; without dots, which part the signed text. */
+  eventId: string;
+  /** JSON text, sent as it is. */
+  body: string;
+  /** `whsec_…`, newest first. All of them sign, so that a receiver may hold any of them during a rotation. */
+  secrets: readonly string[];
+  /** The endpoint's own headers; ours win. */
+  headers?: Readonly<Record<string, string>>;
+  /** Epoch ms. The time of this try is signed: receivers refuse a time stamp that is more than five minutes old. */
+  now: () => number;
+  guard: GuardRules;
+}
+
+/** Posts an event once. Nothing is sent where the URL guard refuses. */
+export async function deliver(delivery: Delivery): Promise<DeliverAnswer> {
+  const { eventId, body, secrets, headers = {}, now, guard } = delivery;
+  const at = now();
+  const signature = signatures(eventId, body, secrets, at);
+  const verdict = mayCall(delivery.url, guard);
+  const seen = { at, url: scrubLink(delivery.url), status: null, reply: null, location: null };
+  if (!verdict.ok) return { ...seen, ...blocked(verdict.reason), ms: 0 };
+  const init = { method: "POST", headers: deliveryHeaders(headers, { eventId, nowMs: at, signature }), body };
+  const call = await callOut(verdict.url.href, init, { timeoutMs: DELIVER_TIMEOUT_MS });
+  if (call.kind === "failed") return { ...seen, ...sortFault(call), ms: now() - at };
+  try {
+    const { response } = call;
+    const known = [...secrets, ...Object.values(headers).flatMap((value) => value.split(" "))];
+    const reply = await readReply(response.body, known);
+    const location = locationOf(response, verdict.url);
+    const { status } = response;
+    return { ...seen, ...sortAnswer(status, response.headers, now()), status, reply, location, ms: now() - at };
+  } finally {
+    call.end();
+  }
+}
+
+/**
+ * `webhook-signature` of Standard Webhooks v1: one entry for each secret.
+ * Source: standard-webhooks/standard-webhooks:spec/standard-webhooks.md
+ */
+function signatures(eventId: string, body: string, secrets: readonly string[], nowMs: number): string {
+  if (secrets.length === 0) throw new Error("a delivery needs a secret to be signed with");
+  return secrets.map((secret) => new Webhook(secret).sign(eventId, new Date(nowMs), body)).join(" ");
+}
+
+function locationOf({ status, headers }: Response, from: URL): string | null {
+  const location = status >= 300 && status < 400 ? headers.get("location") : null;
+  const target = location === null ? null : URL.parse(location, from.href);
+  return target === null ? null : scrubLink(target.href);
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import { checkInput, fullIdFor, inputSchemaOf, knownModel, MODELS, unknownModel } from "../../../src/models/models.ts";
+
+const FLUX = "fal-ai/flux/schnell";
+const SDXL = "fal-ai/fast-sdxl";
+const UPSCALER = "fal-ai/clarity-upscaler";
+const VIDEO = "fal-ai/minimax/video-01";
+const TTS = "fal-ai/f5-tts";
+const SIZES = '"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"';
+
+describe("inputs that pass", () => {
+  it.each<[string, string, unknown]>([
+    ["the first example of the fal.ai page", FLUX, { prompt: "a cat", image_size: "square_hd", num_images: 1 }],
+    ["a size in pixels", FLUX, { prompt: "a cat", image_size: { width: 640, height: 480 } }],
+    ["a seed above 2^53", FLUX, { prompt: "a cat", seed: 196619188014358660 }],
+    ["a seed that is null", FLUX, { prompt: "a cat", seed: null }],
+    ["fields nobody knows here", FLUX, { prompt: "a cat", sync_mode: true, acceleration: { level: [1] } }],
+    [
+      "every field of Fast SDXL",
+      SDXL,
+      { prompt: "p", negative_prompt: "n", guidance_scale: 7.5, num_inference_steps: 25 },
+    ],
+    ["an upscale by four", UPSCALER, { image_url: "https://example.com/image.jpg", scale: 4 }],
+    ["an image as data", UPSCALER, { image_url: "data:image/png;base64,AA==" }],
+    ["a video of a prompt", VIDEO, { prompt: "A cat plays" }],
+    ["speech of a text alone", TTS, { gen_text: "Hello" }],
+    ["speech with a voice", TTS, { gen_text: "Hello", ref_audio_url: "https://example.com/voice.wav" }],
+    ["anything for a model nobody knows here", "owner/app/path", { any: ["thing"] }],
+    ["nothing for a model nobody knows here", "owner/app", {}],
+  ])("%s", (_what, model, input) => {
+    expect(checkInput(model, input)).toEqual({ kind: "ok" });
+  });
+});
+
+describe("inputs that are refused, with the field and what is allowed", () => {
+  it.each<[string, string, unknown, string]>([
+    ["no prompt", FLUX, {}, "`prompt` is required."],
+    ["a prompt that is no text", FLUX, { prompt: 5 }, "`prompt` must be a string."],
+    [
+      "a size nobody knows",
+      FLUX,
+      { prompt: "p", image_size: "huge" },
+      `\`image_size\` must be one of ${SIZES}, or { "width", "height" } in pixels.`,
+    ],
+    [
+      "half a size",
+      FLUX,
+      { prompt: "p", image_size: { width: 5 } },
+      `\`image_size\` must be one of ${SIZES}, or { "width", "height" } in pixels.`,
+    ],
+    ["no images", FLUX, { prompt: "p", num_images: 0 }, "`num_images` must be at least 1."],
+    ["no steps", FLUX, { prompt: "p", num_inference_steps: 0 }, "`num_inference_steps` must be at least 1."],
+    ["half a step", SDXL, { prompt: "p", num_inference_steps: 1.5 }, "`num_inference_steps` must be a whole number."],
+    ["a seed with a fraction", FLUX, { prompt: "p", seed: 1.5 }, "`seed` must be a whole number."],
+    ["a guidance that is text", SDXL, { prompt: "p", guidance_scale: "7" }, "`guidance_scale` must be a number."],
+    ["an upscale by three", UPSCALER, { image_url: "https://e.com/i.jpg", scale: 3 }, "`scale` must be one of 2, 4."],
+    ["no image", UPSCALER, { scale: 2 }, "`image_url` is required."],
+    ["no text to say", TTS, { prompt: "p" }, "`gen_text` is required."],
+    ["two faults at once", FLUX, { num_images: 0 }, "`prompt` is required; `num_images` must be at least 1."],
+    ["a list", "owner/app", [], "`input` must be an object."],
+    ["a text", FLUX, "a cat", "`input` must be an object."],
+    ["nothing", FLUX, undefined, "`input` is required."],
+  ])("%s", (_what, model, input, detail) => {
+    expect(checkInput(model, input)).toMatchObject({ kind: "refused", refusal: { code: "invalid_input", detail } });
+  });
+
+  it.each(["webhook_url", "webhookUrl"])("%s, which belongs beside the input", (field) => {
+    const answer = checkInput("owner/app", { prompt: "p", [field]: "https://example.com" });
+    expect(answer).toMatchObject({
+      kind: "refused",
+      refusal: { code: "invalid_input", hint: expect.stringContaining("beside `input`") },
+    });
+  });
+
+  it("never repeats what was sent", () => {
+    const answer = checkInput(FLUX, { prompt: 5, image_size: "my secret wish", seed: "another secret" });
+    expect(JSON.stringify(answer)).not.toContain("secret");
+  });
+});
+
+describe("the catalogue", () => {
+  it("has the models of the fal.ai page", () => {
+    expect(MODELS.map((model) => model.id)).toEqual([FLUX, SDXL, UPSCALER, VIDEO, TTS]);
+  });
+
+  it.each([
+    ["flux/schnell", FLUX],
+    ["fast-sdxl", SDXL],
+    ["minimax/video-01", VIDEO],
+    [FLUX, null],
+    ["owner/app", null],
+  ])("knows what %s lacks", (id, full) => {
+    expect(fullIdFor(id)).toBe(full);
+    expect(unknownModel(id)?.hint ?? null).toEqual(full === null ? null : expect.stringContaining(full));
+  });
+
+  it("describes inputs as JSON Schema with fal's defaults, and lets other fields be", () => {
+    const flux = knownModel(FLUX);
+    const schema = flux && inputSchemaOf(flux);
+    expect(schema).toMatchObject({
+      type: "object",
+      required: ["prompt"],
+      properties: {
+        image_size: {
+          default: "landscape_4_3",
+          anyOf: [{ enum: expect.arrayContaining(["square_hd"]) }, { type: "object" }],
+        },
+        num_images: { type: "integer", minimum: 1, default: 1 },
+        num_inference_steps: { type: "integer", minimum: 1, default: 4 },
+        seed: { type: ["integer", "null"] },
+      },
+    });
+    expect(schema).not.toHaveProperty("additionalProperties", false);
+  });
+});

@@ -1,0 +1,366 @@
+// The `deliver` effect: which end it tells of, that every try says the same, and what each answer comes to.
+
+import { Webhook } from "standardwebhooks";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { DeliveryReport, DeliveryTarget } from "../../../../src/contracts/team-webhooks.ts";
+import type { Env } from "../../../../src/platform/bindings.ts";
+import type { Config } from "../../../../src/platform/config.ts";
+import { MINUTE_MS } from "../../../../src/platform/limits.ts";
+import type { EffectContext } from "../../../../src/requests/engine/effects/context.ts";
+import { runDeliver, runReport } from "../../../../src/requests/engine/effects/deliver.ts";
+import type { TextName } from "../../../../src/requests/engine/rows.ts";
+import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
+import { opened } from "../../../../src/requests/machine/machine.ts";
+import type { RequestDelivery, RequestState, StoredText } from "../../../../src/requests/machine/types.ts";
+import type { AttemptEntry, KeptEvent } from "../../../../src/webhooks/attempt.ts";
+import { aStart, REQUEST } from "../../../harness/requests.ts";
+
+const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
+
+// What the effects want of the team.
+const team = {
+  deliveryTarget: vi.fn<(asked: { deliveryId: string }) => Promise<DeliveryTarget>>(),
+  deliveryReported: vi.fn<(report: DeliveryReport) => Promise<void>>(),
+};
+vi.mock("../../../../src/platform/stubs.ts", () => ({
+  askTeam: (_env: unknown, _team: string, ask: (stub: typeof team) => unknown) => ask(team),
+}));
+
+const KNOWN: DeliveryTarget = {
+  ...{ kind: "known", url: null, secrets: SECRETS, headers: { "X-Own": "1" }, endpointId: null, notBefore: null },
+};
+
+const NOW = Date.UTC(2026, 10, 5, 12);
+const fetchStub = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
+
+beforeEach(() => {
+  fetchStub.mockReset();
+  team.deliveryTarget.mockReset().mockResolvedValue(KNOWN);
+  team.deliveryReported.mockReset();
+  vi.stubGlobal("fetch", fetchStub);
+  vi.useFakeTimers({ now: NOW, toFake: ["Date"] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const DELIVERY: RequestDelivery = {
+  ...{ id: "dlv_1", target: "request", eventId: "evt_0123456789abcdefghij", endedAt: NOW - MINUTE_MS },
+  ...{ eventType: "request.completed", status: "pending", attempts: 0, group: 0, replay: null },
+};
+
+/** What the effect sees of its tracker. Tests change `state`, `config`, `texts` and `events` as events would. */
+function aTracker(changes: Partial<RequestState> = {}) {
+  const born = opened(aStart({ webhookUrl: "https://hooks.example.com/x" })).state;
+  const ended: Partial<RequestState> = { stage: "completed", endedAt: NOW - MINUTE_MS, settledAt: NOW - MINUTE_MS };
+  const tracker = {
+    state: { ...born, ...ended, deliveries: [DELIVERY], ...changes } as RequestState,
+    config: {
+      BASE_URL: "https://sluice.example.com",
+      SIGNING_KEY: ["k".repeat(32)],
+      RELAY_ALLOW_HOSTS: [] as string[],
+    },
+    texts: new Map<TextName, StoredText>([["output", { at: "row", text: `{"seed":196619188014358660}` }]]),
+    events: new Map<string, KeptEvent>(),
+    last: null as AttemptEntry | null,
+    run: (effect: Partial<Effect> = {}) => runDeliver(contextOf(tracker), anEffect(effect)),
+    report: () => runReport(contextOf(tracker), anEffect({ name: "report:dlv_1", kind: "report" })),
+  };
+  return tracker;
+}
+
+function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
+  const text = (name: TextName) => tracker.texts.get(name) ?? null;
+  return {
+    env: {} as Env,
+    config: tracker.config as unknown as Config,
+    now: () => Date.now(),
+    record: () => ({ state: tracker.state, files: [], effects: [] }),
+    text,
+    event: (id) => tracker.events.get(id) ?? null,
+    keepEvent: (event) => void (tracker.events.has(event.id) || tracker.events.set(event.id, event)),
+    lastAttempt: () => tracker.last,
+    view: () => ({
+      state: tracker.state,
+      files: [],
+      output: tracker.state.stage === "completed" ? text("output") : null,
+      payload: null,
+      logs: null,
+      timelineSeq: 0,
+    }),
+    unfinishedUploads: () => [],
+    uploads: () => {
+      throw new Error("a delivery uploads nothing");
+    },
+    advance: () => true,
+    watch: () => "none",
+    othersRun: () => false,
+    takeGrant: () => null,
+    saved: () => Promise.resolve(),
+    tell: () => undefined,
+  };
+}
+
+function anEffect(changes: Partial<Effect>): Effect {
+  return {
+    name: "deliver:dlv_1",
+    kind: "deliver",
+    target: "dlv_1",
+    dueAt: NOW,
+    failures: 0,
+    stumbles: 0,
+    leaseUntil: NOW + MINUTE_MS,
+    leaseId: 1,
+    takes: 1,
+    lastFailure: null,
+    parkedAt: null,
+    ...changes,
+  };
+}
+
+function answer(status: number, headers: Record<string, string> = {}): void {
+  fetchStub.mockResolvedValueOnce(new Response(null, { status, headers }));
+}
+
+function sent(n = 0): { body: string; id: string | undefined; headers: Record<string, string> } {
+  const init = fetchStub.mock.calls[n]?.[1];
+  if (init === undefined || typeof init.body !== "string") throw new Error("nothing was sent");
+  const headers = Object.fromEntries(new Headers(init.headers));
+  return { body: init.body, id: headers["webhook-id"], headers };
+}
+
+describe("what is told", () => {
+  test("the request object as readers get it, signed with each of the team's secrets, numbers as they were written", async () => {
+    answer(200);
+    await aTracker().run();
+    const { body, id, headers } = sent();
+    expect(id).toBe(DELIVERY.eventId);
+    expect(headers["x-own"]).toBe("1");
+    for (const secret of SECRETS) {
+      expect(new Webhook(secret).verify(body, headers)).toMatchObject({
+        type: "request.completed",
+        timestamp: new Date(NOW - MINUTE_MS).toISOString(),
+        data: {
+          id: REQUEST,
+          status: "COMPLETED",
+          links: { self: `https://sluice.example.com/v1/requests/${REQUEST}` },
+        },
+      });
+    }
+    expect(body).toContain(`"output":{"seed":196619188014358660}`);
+  });
+
+  test("an output that lies in R2 is not read: the event is thin", async () => {
+    const tracker = aTracker();
+    tracker.texts.set("output", { at: "r2", key: "texts/output", sha256: "00", bytes: 600_000 });
+    answer(200);
+    await tracker.run();
+    const { data } = JSON.parse(sent().body);
+    expect(Object.keys(data)).toStrictEqual(["id", "status", "links"]);
+  });
+
+  test.each([
+    ["BASE_URL", { BASE_URL: "https://base.example", PUBLIC_URL: "https://public.example" }, "https://base.example"],
+    ["PUBLIC_URL without it", { BASE_URL: undefined, PUBLIC_URL: "https://public.example" }, "https://public.example"],
+    ["the origin without both", { BASE_URL: undefined, PUBLIC_URL: undefined }, "https://sluice.test"],
+  ])("our URLs are spelled with %s", async (_what, config, base) => {
+    const tracker = aTracker();
+    Object.assign(tracker.config, config);
+    answer(200);
+    await tracker.run();
+    expect(JSON.parse(sent().body).data.links.self).toBe(`${base}/v1/requests/${REQUEST}`);
+  });
+});
+
+describe("every try says the same", () => {
+  test("id and body of the first try are sent again, whatever changed since", async () => {
+    const tracker = aTracker();
+    answer(500);
+    await tracker.run();
+    tracker.state = { ...tracker.state, upstreamCalls: 7, revision: 99 };
+    tracker.config.BASE_URL = "https://moved.example.com";
+    vi.setSystemTime(NOW + MINUTE_MS);
+    answer(200);
+    await tracker.run();
+    expect(sent(1).body).toBe(sent(0).body);
+    expect(sent(1).id).toBe(sent(0).id);
+    expect(sent(1).headers["webhook-timestamp"]).not.toBe(sent(0).headers["webhook-timestamp"]);
+  });
+
+  test("they are kept before anything is sent, so that a try that is cut off is repeated with them", async () => {
+    const tracker = aTracker();
+    let keptAtSend: string | undefined;
+    fetchStub.mockImplementationOnce(async () => {
+      keptAtSend = tracker.events.get(DELIVERY.eventId)?.body;
+      return new Response(null);
+    });
+    await tracker.run();
+    expect(keptAtSend).toBe(sent().body);
+  });
+
+  test("two tries at once, one of them believed lost, still say the same", async () => {
+    const tracker = aTracker();
+    answer(200);
+    answer(200);
+    await Promise.all([tracker.run(), tracker.run()]);
+    expect(sent(1).id).toBe(sent(0).id);
+    expect(sent(1).body).toBe(sent(0).body);
+  });
+});
+
+const LOGGED = { delivery: "dlv_1", group: 0, replay: false, cutOff: 0 };
+
+describe("what an answer comes to", () => {
+  test("a yes is an event, and a line of the log", async () => {
+    answer(204);
+    expect(await aTracker().run()).toStrictEqual({
+      kind: "happened",
+      event: { type: "delivered", delivery: "dlv_1", status: 204, category: "accepted" },
+      tried: {
+        ...LOGGED,
+        ...{ kind: "taken", category: "accepted", reason: "HTTP 204", retryAfterMs: null, at: NOW, ms: 0, status: 204 },
+        ...{ url: "https://hooks.example.com/x", reply: { text: "", end: "whole" }, location: null },
+      },
+    });
+  });
+
+  test("a no is a failure with the receiver's wish", async () => {
+    answer(503, { "retry-after": "120" });
+    expect(await aTracker().run({ takes: 3 })).toMatchObject({
+      ...{ kind: "failed", reason: "HTTP 503", retryAfterMs: 120_000 },
+      ...{ report: { status: 503, category: "server_error" }, tried: { ...LOGGED, status: 503, cutOff: 2 } },
+    });
+  });
+
+  test("D6 410 is final", async () => {
+    answer(410);
+    expect(await aTracker().run()).toMatchObject({ kind: "failed", final: true, report: { category: "gone" } });
+  });
+
+  test("O4 a replay that fails says that it was asked for by hand", async () => {
+    const replay = { resumeAt: NOW + MINUTE_MS };
+    answer(500);
+    const outcome = await aTracker({ deliveries: [{ ...DELIVERY, group: 2, replay }] }).run();
+    expect(outcome).toMatchObject({ kind: "failed", byHand: replay, tried: { group: 2, replay: true } });
+  });
+
+  test.each([
+    ["an address", "https://169.254.169.254/"],
+    ["this deployment by BASE_URL", "https://sluice.example.com/hooks"],
+    ["this deployment by the origin", "https://sluice.test/hooks"],
+  ])("D16 D17 a URL that leads to %s is final and never called", async (_what, webhookUrl) => {
+    const outcome = await aTracker({ webhookUrl }).run();
+    expect(outcome).toMatchObject({ kind: "failed", final: true, report: { status: null, category: "blocked" } });
+    expect(outcome).toHaveProperty("reason", expect.stringContaining("refused by the URL guard: "));
+    expect(fetchStub).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ["a delivery that nobody knows", {}, { target: "dlv_2" }],
+    ["a request that has not ended", { stage: "storing", endedAt: null }, {}],
+  ] as const)("%s has nothing to be told", async (_what, state, effect) => {
+    expect(await aTracker(state).run(effect)).toStrictEqual({ kind: "obsolete" });
+    expect(fetchStub).not.toHaveBeenCalled();
+  });
+});
+
+describe("where it goes is asked at every try", () => {
+  test("S6 an address that was changed counts from the next try on", async () => {
+    const tracker = aTracker();
+    for (const url of ["https://old.example/", "https://new.example/"]) {
+      team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, url });
+      answer(500);
+      expect(await tracker.run()).toMatchObject({ tried: { url } });
+    }
+    expect(fetchStub.mock.calls.map(([url]) => url)).toStrictEqual(["https://old.example/", "https://new.example/"]);
+    expect(team.deliveryTarget).toHaveBeenCalledWith({ deliveryId: "dlv_1" });
+  });
+
+  test.each([
+    ["S1 with overlap: both, the new one first", SECRETS],
+    ["S2 S3 the overlap is over, or there was none: only the new one", SECRETS.slice(0, 1)],
+  ])("%s", async (_when, secrets) => {
+    team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, secrets });
+    answer(200);
+    await aTracker().run();
+    const { body, headers } = sent();
+    const single = (secret: string) => new Webhook(secret).sign(DELIVERY.eventId, new Date(NOW), body);
+    expect(headers["webhook-signature"]).toBe(secrets.map(single).join(" "));
+  });
+
+  test.each(["deleted", "disabled", "unknown"] as const)(
+    "S7 an endpoint that is %s is not called, and it is logged",
+    async (reason) => {
+      team.deliveryTarget.mockResolvedValueOnce({ kind: "gone", reason });
+      expect(await aTracker().run()).toMatchObject({
+        ...{ kind: "failed", reason, final: true, report: { status: null, category: "disabled" } },
+        tried: { ...LOGGED, category: "disabled", at: NOW, ms: 0, url: "" },
+      });
+      expect(fetchStub).not.toHaveBeenCalled();
+    },
+  );
+
+  test("D19 an endpoint that gets its backlog slowly is asked for later, which is no failure", async () => {
+    team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW + 1 });
+    expect(await aTracker().run()).toStrictEqual({ kind: "turned_away", until: NOW + 1 });
+    team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW });
+    answer(200);
+    expect(await aTracker().run()).toMatchObject({ kind: "happened" });
+  });
+});
+
+describe("how it stands is told to the team", () => {
+  test("with what the last try came to", async () => {
+    const tracker = aTracker({ deliveries: [{ ...DELIVERY, status: "failing", attempts: 3 }] });
+    tracker.last = { status: 500, category: "server_error", at: NOW - 1, replay: true, kind: "later" } as AttemptEntry;
+    expect(await tracker.report()).toStrictEqual({ kind: "obsolete" });
+    expect(team.deliveryReported).toHaveBeenCalledWith({
+      ...{ deliveryId: "dlv_1", requestId: REQUEST, outcome: "failing", attempts: 3 },
+      ...{ status: 500, category: "server_error", at: NOW - 1, failedReplay: true },
+    });
+  });
+
+  test("a team that cannot be reached hears of it later: the row stays owed", async () => {
+    team.deliveryReported.mockRejectedValueOnce(new Error("overloaded"));
+    await expect(aTracker({ deliveries: [{ ...DELIVERY, status: "delivered" }] }).report()).rejects.toThrow(
+      "overloaded",
+    );
+  });
+
+  test("of a delivery without a try there is nothing to tell", async () => {
+    expect(await aTracker().report()).toStrictEqual({ kind: "obsolete" });
+    expect(team.deliveryReported).not.toHaveBeenCalled();
+  });
+});
+
+describe("a request that was told as failed and is recovered", () => {
+  const second: RequestDelivery = { ...DELIVERY, id: "dlv_2", eventId: "evt_second", endedAt: NOW + 1 };
+  const recovered: Partial<RequestState> = {
+    ...{ stage: "completed", endedAt: NOW + 1, recoveredAt: NOW },
+    deliveries: [DELIVERY, second],
+  };
+
+  test("D22 ends a second time, with an event of its own; what was told can still be told again", async () => {
+    const tracker = aTracker({ stage: "failed" });
+    answer(200);
+    await tracker.run();
+    Object.assign(tracker.state, recovered);
+    for (const target of ["dlv_2", "dlv_1"]) {
+      answer(200);
+      await tracker.run({ target });
+    }
+    expect([0, 1, 2].map((n) => [sent(n).id, JSON.parse(sent(n).body).type])).toStrictEqual([
+      [DELIVERY.eventId, "request.failed"],
+      ["evt_second", "request.recovered"],
+      [DELIVERY.eventId, "request.failed"],
+    ]);
+    expect(sent(2).body).toBe(sent(0).body);
+  });
+
+  test("an end that was taken back before anybody heard of it is not told", async () => {
+    expect(await aTracker(recovered).run()).toStrictEqual({ kind: "obsolete" });
+    expect(fetchStub).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,101 @@
+// What a deletion and the plan's days make a request owe, and what they leave of it.
+
+import { expect, it } from "vitest";
+import { DAY_MS } from "../../../../src/platform/limits.ts";
+import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
+import { advanced } from "../../../../src/requests/machine/record.ts";
+import { isHidden } from "../../../../src/requests/machine/types.ts";
+import {
+  aFile,
+  endReported,
+  LATER,
+  onward,
+  owed,
+  REQUEST,
+  recordAt,
+  SETTLED,
+  STAGES,
+} from "../../../harness/requests.ts";
+
+const ORDERED: RequestEvent = { type: "deletion_ordered", forget: false };
+const FORGOTTEN: RequestEvent = { type: "deletion_ordered", forget: true };
+const ENDS = ["completed", "failed", "canceled"] as const;
+const OPEN = STAGES.filter((stage) => !ENDS.some((end) => end === stage));
+
+it.each(ENDS)("%s: the books first, then the bytes, and nothing else", (stage) => {
+  const ordered = onward(recordAt(stage), ORDERED);
+  expect(owed(ordered, LATER)).toBe("settle at +0 s");
+  expect(owed(onward(ordered, SETTLED), LATER)).toBe("purge:record at +0 s");
+  expect(isHidden(ordered.state)).toBe(true);
+});
+
+it.each(ENDS)("%s and settled: deliveries that are owed are dropped", (stage) => {
+  const settled = onward(recordAt(stage), SETTLED);
+  expect(owed(settled, LATER)).toContain("deliver:dlv_1");
+  expect(owed(onward(settled, ORDERED), LATER)).toBe("purge:record at +0 s");
+});
+
+it.each(OPEN)("%s goes on until its end, seen by its callers but not when its user is forgotten", (stage) => {
+  const ordered = onward(recordAt(stage), ORDERED);
+  const ended = stage === "held";
+  expect(isHidden(ordered.state)).toBe(ended);
+  expect(isHidden(onward(recordAt(stage), FORGOTTEN).state)).toBe(true);
+  expect(ordered.effects.length).toBeGreaterThan(0);
+  expect(owed(ordered, LATER)).not.toContain("purge");
+});
+
+it("an order again changes nothing, but that a user may be forgotten afterwards", () => {
+  const ordered = onward(recordAt("completed"), ORDERED);
+  expect(advanced(ordered, ORDERED, LATER).ignored).toBe("ordered before");
+  const forgotten = onward(ordered, FORGOTTEN);
+  expect(forgotten.state.deletion).toEqual({ orderedAt: LATER, forget: true });
+  expect(advanced(forgotten, ORDERED, LATER).ignored).toBe("ordered before");
+});
+
+it("no late report brings a deleted request back, not even one that would prove a lost submit", () => {
+  const lost = onward(recordAt("uncertain"), { type: "time_ran_out" });
+  expect(lost.state.error?.code).toBe("submit_uncertain");
+  const deleted = onward(lost, ORDERED);
+  const late = endReported({ kind: "output", files: [aFile(0)], skipped: 0 });
+  for (const event of [late, { type: "end_announced", upstreamId: "fal-1" }, { type: "cancel_requested" }] as const) {
+    expect(advanced(deleted, event, LATER)).toMatchObject({ ignored: "deleted", record: { state: deleted.state } });
+  }
+});
+
+const DAYS = [
+  [
+    { recordsDays: 30, filesDays: 7, inputsDays: 1 },
+    "purge:files at +7 d, purge:inputs at +1 d, purge:record at +30 d",
+  ],
+  [{ recordsDays: 7, filesDays: 30, inputsDays: 7 }, "purge:record at +7 d"],
+  [{ recordsDays: null, filesDays: 2, inputsDays: null }, "purge:files at +2 d"],
+  [{ recordsDays: null, filesDays: null, inputsDays: null }, ""],
+] as const;
+
+it.each(DAYS)("%j counts from the end", (retention, rows) => {
+  const settled = onward(recordAt("completed", { retention }), { ...SETTLED, deliveries: [] });
+  const text = settled.effects.map(
+    ({ name, dueAt }) => `${name} at +${(dueAt - (settled.state.endedAt ?? 0)) / DAY_MS} d`,
+  );
+  expect(text.sort().join(", ")).toBe(rows);
+});
+
+it("nothing is owed for days before the books are closed, nor kept owed when the request is reopened", () => {
+  const retention = { recordsDays: 1, filesDays: null, inputsDays: null };
+  expect(owed(recordAt("completed", { retention }))).toBe("settle at +0 s");
+  const lost = onward(recordAt("uncertain", { retention }), { type: "time_ran_out" }, SETTLED);
+  expect(owed(lost, LATER)).toContain("purge:record");
+  const reopened = onward(lost, endReported({ kind: "output", files: [aFile(0)], skipped: 0 }));
+  expect(owed(reopened, LATER)).toBe("mirror:0 at +0 s, report:dlv_1 at +0 s");
+});
+
+it("files whose bytes are gone say so, one that was never stored goes on naming its source", () => {
+  const stored = recordAt("completed");
+  const [first] = stored.files;
+  if (first === undefined) throw new Error("no file");
+  const failed = { ...first, n: 1, status: "failed" as const };
+  const record = { ...stored, files: [first, failed] };
+  const purged = onward(record, { type: "purged", target: "files" });
+  expect(purged.files.map((file) => file.status)).toEqual(["deleted", "failed"]);
+  expect(purged.state.id).toBe(REQUEST);
+});

@@ -1,0 +1,130 @@
+// An output on its way in and out: its files' places, its numbers, its fingerprint.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { DescribedOutput } from "../../../../src/contracts/tracker.ts";
+import { FILES_PER_REQUEST_MAX, JSON_DEPTH_MAX } from "../../../../src/platform/limits.ts";
+import { describeOutput, errorFingerprint, fingerprintOf, spellOutput } from "../../../../src/requests/view/output.ts";
+import { MODEL_FAILED, REQUEST } from "../../../harness/requests.ts";
+
+const allowed = (url: URL) => url.hostname === "v3.fal.media";
+const PICTURE = "https://v3.fal.media/files/a/cat.png";
+const DATA = "data:image/png;base64,iVBORw0KGgo=";
+
+async function described(output: unknown): Promise<DescribedOutput> {
+  const text = typeof output === "string" ? output : JSON.stringify(output);
+  const answer = await describeOutput(REQUEST, text, allowed);
+  if (answer === null) throw new Error("the fixture is not an output");
+  return answer;
+}
+
+/** The output as a reader gets it, when file n is called `/n`. */
+async function readBack(output: unknown, urlOf = (n: number) => `/${n}`): Promise<string> {
+  return spellOutput(REQUEST, (await described(output)).outputText, urlOf);
+}
+
+describe("places", () => {
+  it.each<[string, unknown, unknown, string[]]>([
+    [
+      "a list of pictures",
+      { images: [{ url: PICTURE, width: 8 }, { url: `${PICTURE}?2` }], seed: 1 },
+      { images: [{ url: "/0", width: 8 }, { url: "/1" }], seed: 1 },
+      ["images.0.url", "images.1.url"],
+    ],
+    ["the same URL twice", { a: { url: PICTURE }, all: [PICTURE] }, { a: { url: "/0" }, all: ["/0"] }, ["a.url"]],
+    ["a bare URL deep in a tree", { a: [[{ b: PICTURE }]] }, { a: [[{ b: "/0" }]] }, ["a.0.0.b"]],
+    ["an output that is a URL", JSON.stringify(PICTURE), "/0", [""]],
+    ["a data URI", { image: { url: DATA } }, { image: { url: "/0" } }, ["image.url"]],
+    ["other people's URLs", { url: "https://example.com/a.png" }, { url: "https://example.com/a.png" }, []],
+    ["text with a URL in it", { text: `see ${PICTURE}` }, { text: `see ${PICTURE}` }, []],
+    ["no file at all", { text: "hello" }, { text: "hello" }, []],
+    ["nothing", "null", null, []],
+  ])("%s", async (_what, output, expected, paths) => {
+    const { files } = await described(output);
+    expect(files.map(({ path }) => path.join("."))).toEqual(paths);
+    expect(JSON.parse(await readBack(output))).toEqual(expected);
+  });
+
+  it("are filled as JSON text, whatever is in the URL", async () => {
+    const odd = 'https://v3.fal.media/"quoted"\\n$&$1\u2028';
+    expect(JSON.parse(await readBack({ url: PICTURE }, () => odd))).toEqual({ url: odd });
+  });
+
+  it("of other requests, and text that only looks like one, stay as they are", async () => {
+    const near = {
+      other: `sluice-file:${"cd".repeat(32)}:0:`,
+      short: `sluice-file:${REQUEST}:0`,
+      word: `sluice-file:${REQUEST}:x:`,
+      url: PICTURE,
+    };
+    expect(JSON.parse(await readBack(near))).toEqual({ ...near, url: "/0" });
+  });
+
+  it("beyond the most that are copied stay at their source, and are counted", async () => {
+    const images = Array.from({ length: FILES_PER_REQUEST_MAX + 2 }, (_, n) => ({ url: `${PICTURE}?${n}` }));
+    const { files, skipped } = await described({ images });
+    expect([files.length, skipped]).toEqual([FILES_PER_REQUEST_MAX, 2]);
+    const back = JSON.parse(await readBack({ images })) as { images: { url: string }[] };
+    const beyond = [0, 1].map((n) => `${PICTURE}?${FILES_PER_REQUEST_MAX + n}`);
+    expect(back.images.slice(-3).map(({ url }) => url)).toEqual([`/${FILES_PER_REQUEST_MAX - 1}`, ...beyond]);
+  });
+});
+
+it("any JSON without files comes back with the same meaning", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.json({ maxDepth: 5 }), async (text) => {
+      expect(JSON.parse(await readBack(text))).toEqual(JSON.parse(text));
+    }),
+  );
+});
+
+it("numbers keep their spelling, beyond 2^53 too", async () => {
+  const text = `{"seed":196619188014358660,"scale":1.50,"e":1E+02,"url":"${PICTURE}","t":-0}`;
+  expect(await readBack(text)).toBe(text.replace(PICTURE, "/0"));
+});
+
+describe("the text as it came", () => {
+  it("is kept only while bytes of files lie in it", async () => {
+    const text = `{ "image": { "url": "${DATA}" }, "seed": 1.0 }`;
+    expect((await described(text)).payloadText).toBe(text);
+    expect((await described(text)).outputText).not.toContain("iVBORw0KGgo");
+    expect((await described({ url: PICTURE })).payloadText).toBeNull();
+  });
+});
+
+it.each([
+  ["text that is not JSON", "<html>502</html>"],
+  ["an answer that was cut off", '{"images":['],
+  ["nothing at all", ""],
+  ["nesting beyond reason", `${"[".repeat(JSON_DEPTH_MAX + 1)}${"]".repeat(JSON_DEPTH_MAX + 1)}`],
+])("%s is no output", async (_what, text) => {
+  expect(await describeOutput(REQUEST, text, allowed)).toBeNull();
+});
+
+describe("a fingerprint", () => {
+  const of = async (output: unknown) => (await described(output)).fingerprint;
+
+  it("is the same for the same output, however it is spaced, and another for another", async () => {
+    expect(await of('{ "seed" : 196619188014358660 }')).toBe(await of('{"seed":196619188014358660}'));
+    expect(await of('{"seed":196619188014358661}')).not.toBe(await of('{"seed":196619188014358660}'));
+  });
+
+  it("tells the URLs of two reports apart, although both become places", async () => {
+    expect(await of({ url: PICTURE })).not.toBe(await of({ url: `${PICTURE}?2` }));
+  });
+
+  it("of a failure is its detail, so that both roads tell the same, or its code where there is none", async () => {
+    const withDetail = { ...MODEL_FAILED, detail: '"Out of memory"' };
+    const byWebhook = { ...withDetail, message: "another wording", upstreamStatus: null };
+    expect(await errorFingerprint(byWebhook)).toBe(await errorFingerprint(withDetail));
+    expect(await errorFingerprint({ ...withDetail, detail: '"Other"' })).not.toBe(await errorFingerprint(withDetail));
+    const timeout = { ...MODEL_FAILED, code: "upstream_timeout" } as const;
+    expect(await errorFingerprint(timeout)).not.toBe(await errorFingerprint(MODEL_FAILED));
+  });
+
+  it("of one kind of end is never that of another kind", async () => {
+    const kinds = ["output", "error", "canceled", "announced"] as const;
+    const all = await Promise.all(kinds.map((kind) => fingerprintOf(kind, "null")));
+    expect(new Set(all).size).toBe(kinds.length);
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { actingFault, keyFault, scopeFault, teamFault, userFault } from "../../../../src/team/auth/credentials.ts";
+
+const good = { id: "key_1", expiresAt: null, revokedAt: null, frozenAt: null };
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+
+describe("a key", () => {
+  it.each([
+    ["without an end may be used", good, null],
+    ["may be used until it expires", { ...good, expiresAt: NOW + 1 }, null],
+    [
+      "may not be used from the moment it expires",
+      { ...good, expiresAt: NOW },
+      "The key expired at 2026-11-22T12:00:00.000Z.",
+    ],
+    [
+      "may not be used once revoked",
+      { ...good, revokedAt: NOW - 1 },
+      "The key was revoked at 2026-11-22T11:59:59.999Z.",
+    ],
+    [
+      "may not be used while frozen",
+      { ...good, frozenAt: NOW - 1 },
+      "The key is frozen since 2026-11-22T11:59:59.999Z.",
+    ],
+  ])("%s", (_rule, key, detail) => {
+    expect(keyFault(key, NOW)?.detail ?? null).toBe(detail);
+  });
+
+  it("that is frozen says who can change that", () => {
+    expect(keyFault({ ...good, frozenAt: NOW }, NOW)).toMatchObject({
+      code: "forbidden",
+      hint: expect.stringContaining("POST /v1/keys/key_1/resume"),
+    });
+  });
+
+  it("may do what its scopes say and nothing else", () => {
+    expect(scopeFault(["run", "read"], "read")).toBeNull();
+    expect(scopeFault(["admin"], "run")).toMatchObject({ code: "forbidden" });
+    expect(scopeFault(["run", "read"], "admin")?.detail).toBe(
+      "This needs a key with scope `admin`; yours has: run, read.",
+    );
+    expect(scopeFault([], "run")?.detail).toBe("This needs a key with scope `run`; yours has: none.");
+  });
+});
+
+describe("who is frozen", () => {
+  it("is refused for as long as it lasts, with the way out", () => {
+    expect([teamFault(null), userFault(null)]).toEqual([null, null]);
+    expect(teamFault(NOW)).toMatchObject({ code: "forbidden", hint: expect.stringContaining("/v1/team/resume") });
+    expect(userFault(NOW)).toMatchObject({ code: "forbidden", hint: expect.stringContaining("/v1/users/{id}/resume") });
+  });
+});
+
+describe("a credential that is good for one user", () => {
+  it.each([
+    ["acts for that one", "anna", "anna", null],
+    ["acts for that one when none is named", "anna", null, null],
+    ["acts for nobody else", "anna", "bob", "user_mismatch"],
+    ["does not take an empty name for its own", "anna", "", "user_mismatch"],
+  ])("%s", (_rule, bound, named, code) => {
+    expect(actingFault(bound, named)?.code ?? null).toBe(code);
+  });
+
+  it("is another matter than one that is good for all", () => {
+    expect([actingFault(null, "bob"), actingFault(null, null)]).toEqual([null, null]);
+  });
+});

@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import { decodeCursor, encodeCursor } from "../../../src/team/cursor.ts";
+
+const ID = "0123456789abcdef".repeat(4);
+
+describe("cursors", () => {
+  it("come back as they were, and fit into a query string", () => {
+    const text = encodeCursor({ createdAt: 1_795_000_000_000, id: ID });
+    expect(text).toMatch(/^[A-Za-z0-9_-]+$/);
+    expect(decodeCursor(text)).toEqual({ createdAt: 1_795_000_000_000, id: ID });
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["a number", "5"],
+    ["no base64", "%%%"],
+    ["another text", btoa("hello")],
+    ["an id that is none", btoa("5.abc")],
+    ["a time that is none", btoa(`x.${ID}`)],
+    ["more than two parts", btoa(`5.${ID}.1`)],
+    ["endless text", "A".repeat(10_000)],
+  ])("are refused when they are %s", (_what, text) => {
+    expect(decodeCursor(text)).toBeNull();
+  });
+});

@@ -1,0 +1,140 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EndpointHealth } from "../../../../src/contracts/team-webhooks.ts";
+import { DAY_MS, DELIVER_RETRY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/limits.ts";
+import {
+  checkAt,
+  type Heard,
+  heard,
+  spacingMs,
+  UNTRIED,
+  verdictOf,
+} from "../../../../src/team/endpoints/endpoint-health.ts";
+import { afterTry } from "../../../../src/team/endpoints/outbox.ts";
+import { BacklogPacer } from "../../../../src/team/endpoints/recovery-pacer.ts";
+
+const NOON = Date.UTC(2031, 10, 22, 12);
+
+/** The health after these, each so long after NOON. */
+function healthAfter(...news: [Heard, number][]): EndpointHealth {
+  return news.reduce((health, [what, ms]) => heard(health, what, NOON + ms), UNTRIED);
+}
+
+/** What is told of an endpoint, and when (hours), if it is judged whenever that is due. */
+function toldOf(health: EndpointHealth): string[] {
+  const told: string[] = [];
+  for (let now = health, at = checkAt(now); at !== null; at = checkAt(now)) {
+    const verdict = verdictOf(now, at);
+    told.push(`${verdict} at ${(at - NOON) / HOUR_MS} h`);
+    if (verdict === "disable" || verdict === "nothing") break;
+    now = { ...now, told: verdict === "tell_failing" ? "failing" : "disabling_soon" };
+  }
+  return told;
+}
+
+describe("an endpoint's health", () => {
+  it("is told after an hour of failures, again after four days, and ends after five", () => {
+    const health = healthAfter(["failed", 0], ["failed", 10 * MINUTE_MS], ["failed_again", 2 * DAY_MS]);
+    expect(toldOf(health)).toEqual(["tell_failing at 1 h", "tell_disabling_soon at 96 h", "disable at 120 h"]);
+  });
+
+  it("D20 does not end by one delivery that always fails: the event may be at fault", () => {
+    expect(toldOf(healthAfter(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["tell_failing at 1 h"]);
+  });
+
+  it("O7 begins anew with any success, so that sporadic failures never disable", () => {
+    const sporadic = healthAfter(
+      ["failed", 0],
+      ["failed", DAY_MS],
+      ["delivered", 4.9 * DAY_MS],
+      ["failed", 4.95 * DAY_MS],
+    );
+    expect(sporadic.failures).toBe(1);
+    expect(verdictOf(sporadic, NOON + 5.5 * DAY_MS)).not.toBe("disable");
+    expect(toldOf(healthAfter(["failed", 0], ["delivered", 10 * MINUTE_MS]))).toEqual([]);
+  });
+
+  it("O7 never disables within five days of a success, whatever comes in which order", () => {
+    const news = fc.record({
+      what: fc.constantFrom<Heard>("delivered", "failed", "failed_again"),
+      waitMs: fc.integer({ min: 0, max: 2 * DAY_MS }),
+    });
+    fc.assert(
+      fc.property(fc.array(news, { maxLength: 40 }), (all) => {
+        let [health, now, lastSuccess] = [UNTRIED, NOON, Number.NEGATIVE_INFINITY];
+        for (const { what, waitMs } of all) {
+          now += waitMs;
+          const verdict = verdictOf(health, now);
+          if (verdict === "disable") expect(now - lastSuccess).toBeGreaterThanOrEqual(5 * DAY_MS);
+          if (verdict === "tell_failing") health = { ...health, told: "failing" };
+          if (verdict === "tell_disabling_soon") health = { ...health, told: "disabling_soon" };
+          health = heard(health, what, now);
+          if (what === "delivered") lastSuccess = now;
+        }
+      }),
+    );
+  });
+});
+
+describe("the pace of a backlog", () => {
+  it.each([
+    ["of an endpoint that is well", UNTRIED, 0, 0],
+    ["after one bad answer", healthAfter(["failed", 0]), MINUTE_MS, 0],
+    ["in an outage", healthAfter(["failed", 0]), 5 * MINUTE_MS, SECOND_MS],
+    ["just after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 1, SECOND_MS],
+    ["minutes after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 2 * MINUTE_MS, 200],
+    ["an hour after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), 2 * HOUR_MS, 0],
+    ["after a short run of failures", healthAfter(["failed", 0], ["delivered", MINUTE_MS]), MINUTE_MS + 1, 0],
+  ])("D19 %s", (_what, health, ms, spacing) => {
+    expect(spacingMs(health, NOON + ms)).toBe(spacing);
+  });
+
+  it("D19 lets fifty thousand that come at once in one by one, each at a time of its own", () => {
+    const pacer = new BacklogPacer();
+    const endpoint = { id: "whk_1", health: healthAfter(["failed", 0], ["delivered", HOUR_MS]) };
+    const now = NOON + HOUR_MS + 1;
+    const turns = Array.from({ length: 50_000 }, (_, n) => pacer.turn(endpoint, `dlv_${n}`, now) ?? now);
+    expect(new Set(turns).size).toBe(turns.length);
+    expect(turns.slice(0, 3).map((turn) => turn - now)).toEqual([0, SECOND_MS, 2 * SECOND_MS]);
+  });
+
+  it("keeps a turn for who comes back for it, and asks nothing of other endpoints", () => {
+    const pacer = new BacklogPacer();
+    const health = healthAfter(["failed", 0]);
+    const now = NOON + HOUR_MS;
+    expect(pacer.turn({ id: "whk_1", health }, "dlv_1", now)).toBeNull();
+    expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now)).toBe(now + SECOND_MS);
+    expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now + 10)).toBe(now + SECOND_MS);
+    expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now + SECOND_MS)).toBeNull();
+    expect(pacer.turn({ id: "whk_2", health: UNTRIED }, "dlv_3", now)).toBeNull();
+  });
+});
+
+describe("after a try at an event of the team", () => {
+  const later = { kind: "later", retryAfterMs: null } as const;
+
+  it("the schedule of every delivery goes on, spread by a fifth, until it is parked", () => {
+    const waits = DELIVER_RETRY_MS.map((_, failures) => afterTry(later, { failures, replay: false }, NOON, 0.5));
+    expect(waits.map(({ next }) => (next.at ?? 0) - NOON)).toEqual([...DELIVER_RETRY_MS]);
+    const spread = [0, 1].map(
+      (each) => (afterTry(later, { failures: 2, replay: false }, NOON, each).next.at ?? 0) - NOON,
+    );
+    expect(spread).toEqual([24 * MINUTE_MS, 36 * MINUTE_MS]);
+    const last = afterTry(later, { failures: DELIVER_RETRY_MS.length, replay: false }, NOON, 0.5);
+    expect(last).toEqual({ outcome: "parked", next: { at: null, why: "no_tries_left" } });
+  });
+
+  it("D7 a receiver's wish to wait longer counts, and one to wait less does not", () => {
+    const wish = (retryAfterMs: number) =>
+      afterTry({ kind: "later", retryAfterMs }, { failures: 0, replay: false }, NOON, 0.5);
+    expect(wish(2 * MINUTE_MS).next).toEqual({ at: NOON + 2 * MINUTE_MS, why: "retry_after" });
+    expect(wish(0).next).toEqual({ at: NOON + 5 * SECOND_MS, why: "schedule" });
+  });
+
+  it("O4 a replay that fails is one try, and the schedule does not begin anew", () => {
+    expect(afterTry(later, { failures: 9, replay: true }, NOON, 0.5)).toEqual({
+      outcome: "parked",
+      next: { at: null, why: "replay_failed" },
+    });
+  });
+});

@@ -1,0 +1,184 @@
+// A model that answers with a file instead of JSON: kept as the one file of its output, and answered as these bytes where fal
+// would answer them.
+
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { RESULT_FILE_MAX_BYTES, SECOND_MS } from "../../../src/platform/limits.ts";
+import { teamSecret } from "../../harness/deliveries.ts";
+import { Receivers } from "../../harness/receiver.ts";
+import {
+  answerFirst,
+  bindings,
+  call,
+  eventually,
+  freezeClocks,
+  passTime,
+  type RequestObject,
+  ring,
+  runToEnd,
+  Team,
+} from "../../harness/world.ts";
+
+const MODEL = "fal-ai/flux/schnell";
+const PROMPT = "a cat sandbox:binary-result";
+const PNG_MAGIC = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+let team: Team;
+
+beforeEach(async () => {
+  await freezeClocks();
+  team = await Team.create(undefined, { hold_s: 0 });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A request whose model answers with a picture, at its end. */
+async function ended(prompt = PROMPT): Promise<RequestObject> {
+  const { id } = await team.submit(prompt);
+  await passTime(5 * SECOND_MS);
+  return runToEnd(team, id);
+}
+
+function get(path: string): Promise<Response> {
+  return call(path, { headers: { Authorization: `Bearer ${team.key}` } });
+}
+
+const resultOf = (id: string, prefix = "/fal/queue/fal-ai/flux"): Promise<Response> => get(`${prefix}/requests/${id}`);
+
+async function bytesOf(answer: Response): Promise<Uint8Array> {
+  expect(answer.status).toBe(200);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+it("is one stored file in v1, its URL in an output of fal's shape for files", async () => {
+  const request = await ended();
+  expect(request).toMatchObject({ status: "COMPLETED", error: null });
+  const [file] = request.files;
+  expect(request.files).toEqual([
+    expect.objectContaining({ path: "url", status: "stored", content_type: "image/png", error: null }),
+  ]);
+  expect(request.output).toEqual({ url: file?.url, content_type: "image/png", file_size: file?.size });
+  expect(file?.url).toMatch(/^https:\/\/sluice\.test\/files\/.*\.png$/);
+  const stored = await call(file?.url ?? "");
+  expect(stored.headers.get("Content-Type")).toBe("image/png");
+  const bytes = await bytesOf(stored);
+  expect([bytes.length, [...bytes.subarray(0, 8)]]).toEqual([file?.size, PNG_MAGIC]);
+});
+
+it.each(["/fal/queue/fal-ai/flux", "/maton/fal-ai/fal-ai/flux"])(
+  "is answered as its bytes under %s, with their type and what they cost",
+  async (prefix) => {
+    const { id, files } = await ended();
+    const answer = await resultOf(id, prefix);
+    expect(answer.headers.get("Content-Type")).toBe("image/png");
+    expect(answer.headers.get("x-fal-request-id")).toBe(id);
+    expect(answer.headers.get("x-fal-billable-units")).not.toBeNull();
+    const stored = await bytesOf(await call(files[0]?.url ?? ""));
+    expect(await bytesOf(answer)).toEqual(stored);
+  },
+);
+
+it("is answered as its bytes under /fal/proxy too", async () => {
+  const { id } = await ended();
+  const target = `https://queue.fal.run/fal-ai/flux/requests/${id}`;
+  const headers = { Authorization: `Bearer ${team.key}`, "x-fal-target-url": target };
+  const answer = await call("/fal/proxy", { headers });
+  expect([...(await bytesOf(answer)).subarray(0, 8)]).toEqual(PNG_MAGIC);
+});
+
+/** A synchronous call that waits, its run brought to its end. */
+async function waited(path: string): Promise<Response> {
+  const headers = { Authorization: `Bearer ${team.key}`, "Content-Type": "application/json" };
+  const answer = call(path, { method: "POST", headers, body: JSON.stringify({ prompt: PROMPT }) });
+  await eventually(async () => expect((await team.read(await team.onlyRequest())).stage).toBe("queued"));
+  await passTime(5 * SECOND_MS);
+  await runToEnd(team, await team.onlyRequest());
+  return answer;
+}
+
+it("is what /fal/run answers", async () => {
+  const answer = await waited(`/fal/run/${MODEL}`);
+  expect(answer.headers.get("Content-Type")).toBe("image/png");
+  expect([...(await bytesOf(answer)).subarray(0, 8)]).toEqual(PNG_MAGIC);
+});
+
+it("is named in the one event of /fal/run/…/stream, because an event is text", async () => {
+  const answer = await waited(`/fal/run/${MODEL}/stream`);
+  const text = await answer.text();
+  const event = /^data: (.*)$/m.exec(text)?.[1] ?? "null";
+  expect(JSON.parse(event)).toMatchObject({
+    url: expect.stringContaining("https://sluice.test/files/"),
+    content_type: "image/png",
+  });
+});
+
+it("is named in the payload of a caller's fal_webhook", async () => {
+  const receivers = Receivers.open();
+  receivers.secrets.set("own.example", [await teamSecret(team)]);
+  const hook = encodeURIComponent("https://own.example/done");
+  const submitted = await team.send<{ request_id: string }>("POST", `/fal/queue/${MODEL}?fal_webhook=${hook}`, {
+    prompt: PROMPT,
+  });
+  const id = submitted.body.request_id;
+  await passTime(5 * SECOND_MS);
+  await runToEnd(team, id);
+  for (let n = 0; n < 3; n++) await ring(id);
+  const [received] = receivers.at("own.example");
+  if (received === undefined) throw new Error("nothing came");
+  expect(JSON.parse(received.body)).toMatchObject({
+    status: "OK",
+    payload: { url: expect.stringContaining("https://sluice.test/files/"), content_type: "image/png" },
+  });
+});
+
+it("keeps the type that the model named, also one that files are not stored under", async () => {
+  const type = "audio/pcm; rate=24000";
+  answerFirst(1, ["result"], () => new Response(new Uint8Array([1, 2, 255]), { headers: { "Content-Type": type } }));
+  const { id, files } = await ended();
+  expect(files[0]).toMatchObject({ status: "stored", content_type: "application/octet-stream", size: 3 });
+  const answer = await resultOf(id);
+  expect(answer.headers.get("Content-Type")).toBe(type);
+  expect(answer.headers.get("X-Content-Type-Options")).toBe("nosniff");
+  expect([...(await bytesOf(answer))]).toEqual([1, 2, 255]);
+});
+
+it("is not lost where the bucket never takes it: its bytes are answered all the same", async () => {
+  const real = bindings.FILES.put.bind(bindings.FILES);
+  vi.spyOn(bindings.FILES, "put").mockImplementation(((key: string, ...rest: [never, never]) =>
+    key.startsWith("outputs/") ? Promise.reject(new Error("R2 is down")) : real(key, ...rest)) as typeof real);
+  const { id, status, files, output } = await ended();
+  expect([status, files[0]?.status, files[0]?.url]).toEqual(["COMPLETED", "failed", null]);
+  expect(output?.url).toMatch(/^data:image\/png;base64,/);
+  expect([...(await bytesOf(await resultOf(id))).subarray(0, 8)]).toEqual(PNG_MAGIC);
+});
+
+it("is refused clearly when it is too large, and not read", async () => {
+  let read = 0;
+  answerFirst(1, ["result"], () => {
+    const body = new ReadableStream({
+      pull(controller) {
+        read += 1024 * 1024;
+        controller.enqueue(new Uint8Array(1024 * 1024));
+      },
+    });
+    return new Response(body, { headers: { "Content-Type": "video/mp4" } });
+  });
+  const { id, status, error } = await ended();
+  expect([status, error?.code, error?.charged]).toEqual(["FAILED", "storage_failed", "unknown"]);
+  expect(error?.message).toContain(`larger than ${RESULT_FILE_MAX_BYTES} bytes`);
+  expect(read).toBeLessThanOrEqual(RESULT_FILE_MAX_BYTES + 2 * 1024 * 1024);
+  const result = await resultOf(id);
+  expect([result.status, ((await result.json()) as { error_type: string }).error_type]).toEqual([
+    424,
+    "storage_failed",
+  ]);
+});
+
+it("says that it was deleted once its time is over, while the request is still there", async () => {
+  await team.send("PUT", "/v1/plans/default", { hold_s: 0, retention: { files_days: 1 } });
+  const { id } = await ended();
+  await passTime(25 * 3_600 * SECOND_MS);
+  await ring(id);
+  const result = await resultOf(id);
+  expect([result.status, ((await result.json()) as { error_type: string }).error_type]).toEqual([410, "gone"]);
+});

@@ -1,0 +1,207 @@
+// /fal/run and /fal/proxy: the synchronous calls that wait on the queue, and the client's proxy protocol.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SSE_COMMENT_MS } from "../../../src/platform/limits.ts";
+import { hurry } from "../../harness/holds.ts";
+import {
+  bindings,
+  call,
+  eventually,
+  freezeClocks,
+  interceptFetch,
+  passTime,
+  runToEnd,
+  Team,
+  upstreamRequests,
+} from "../../harness/world.ts";
+
+const MODEL = "fal-ai/flux/schnell";
+const PROXY = "/fal/proxy";
+
+interface Body {
+  [field: string]: unknown;
+  request_id: string;
+  message: string;
+  error_type: string;
+  images: { url: string }[];
+}
+
+beforeEach(async () => {
+  await freezeClocks();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A call that waits, and the request that it began, which is then run to its end. */
+async function whileRunning<T>(team: Team, waits: Promise<T>): Promise<T> {
+  let id = "";
+  await eventually(async () => {
+    id = await team.onlyRequest();
+    await team.read(id);
+  });
+  await passTime(5_000);
+  await runToEnd(team, id);
+  return waits;
+}
+
+function run(team: Team, prompt: string, path = `/fal/run/${MODEL}`, headers: Record<string, string> = {}) {
+  return team.send<Body>("POST", path, { prompt }, headers);
+}
+
+describe("/fal/run", () => {
+  it("waits for the end and answers the bare output", async () => {
+    const team = await Team.create();
+    const answer = await whileRunning(team, run(team, "a cat"));
+    expect(answer.status).toBe(200);
+    expect(answer.body.images[0]?.url).toMatch(/^https:\/\/sluice\.test\/files\//);
+    expect(answer.headers.get("x-fal-request-id")).toBe(await team.onlyRequest());
+    expect(answer.headers.get("Content-Type")).toBe("application/json");
+  });
+
+  it.each([
+    ["refused", 422, "content_policy_violation"],
+    ["crash", 424, "runner_connection_error"],
+    ["error500", 424, "upstream_failed"],
+  ])("answers a failure (%s) with %d, which no client posts again after", async (word, status, type) => {
+    const team = await Team.create();
+    const answer = await whileRunning(team, run(team, `a cat sandbox:${word}`));
+    expect([answer.status, answer.body.error_type]).toEqual([status, type]);
+    expect(await upstreamRequests()).toHaveLength(1);
+  });
+
+  it("answers no 5xx where the paid output cannot be read just now", async () => {
+    const team = await Team.create();
+    const waits = run(team, "a cat sandbox:webhook-big");
+    await eventually(async () => expect((await team.read(await team.onlyRequest())).stage).toBe("queued"));
+    const real = bindings.FILES.get.bind(bindings.FILES);
+    vi.spyOn(bindings.FILES, "get").mockImplementation(((key: string, options: R2GetOptions) =>
+      key.includes("output") && key.includes("text")
+        ? Promise.reject(new Error("R2 is down"))
+        : real(key, options)) as typeof real);
+    await passTime(5_000);
+    await runToEnd(team, await team.onlyRequest()).catch(() => undefined);
+    const answer = await waits;
+    expect([answer.status, answer.body.error_type]).toEqual([424, "storage_failed"]);
+    expect(answer.body.message).toContain(await team.onlyRequest());
+  });
+
+  it("refuses like a submit, before anything waits", async () => {
+    const team = await Team.create();
+    expect((await run(team, "a cat", "/fal/run/flux/schnell")).body.message).toContain("fal-ai/flux/schnell");
+  });
+});
+
+describe("/fal/run/…/stream", () => {
+  it("sends the final output as its one event", async () => {
+    const team = await Team.create();
+    const answer = await whileRunning(team, stream(team, "a cat"));
+    expect(answer.headers.get("Content-Type")).toBe("text/event-stream");
+    const [event, ...rest] = (await answer.text()).split("\n\n").filter((part) => part !== "");
+    expect(rest).toEqual([]);
+    expect((JSON.parse(event?.slice("data: ".length) ?? "") as Body).images[0]?.url).toContain("/files/");
+  });
+
+  it("answers an early failure as an ordinary error", async () => {
+    const team = await Team.create();
+    const answer = await whileRunning(team, stream(team, "a cat sandbox:refused"));
+    expect([answer.status, answer.headers.get("Content-Type")]).toEqual([422, "application/json"]);
+  });
+
+  it("begins with comments when it takes longer, and breaks off after a failure's event", async () => {
+    const team = await Team.create();
+    hurry(SSE_COMMENT_MS);
+    const answer = await stream(team, "a cat sandbox:crash");
+    expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, "text/event-stream"]);
+    const id = await team.onlyRequest();
+    expect(answer.headers.get("x-fal-request-id")).toBe(id);
+    let text = "";
+    const read = async (): Promise<string> => {
+      for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) text += part;
+      return "ended";
+    };
+    const ended = read().catch(() => "broken off");
+    await eventually(async () => expect(text).toContain(": still here"));
+    await passTime(5_000);
+    await runToEnd(team, id);
+    expect(await ended).toBe("broken off");
+    expect(text).toMatch(/event: error\ndata: \{.*"error_type":/);
+  });
+
+  function stream(team: Team, prompt: string): Promise<Response> {
+    return call(`/fal/run/${MODEL}/stream`, {
+      method: "POST",
+      headers: { Authorization: `Key ${team.key}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ prompt }),
+    });
+  }
+});
+
+describe("/fal/proxy", () => {
+  const at = (target: string): Record<string, string> => ({ "x-fal-target-url": target });
+
+  it("submits, tells, cancels and shows the result, and leaves URLs on queue.fal.run", async () => {
+    const team = await Team.create(undefined, { hold_s: 0 });
+    const submitted = await team.send<Body>("POST", PROXY, { prompt: "a cat" }, at(`https://queue.fal.run/${MODEL}`));
+    expect(submitted.status).toBe(200);
+    const id = submitted.body.request_id;
+    const url = `https://queue.fal.run/fal-ai/flux/requests/${id}`;
+    expect(submitted.body).toMatchObject({
+      response_url: url,
+      status_url: `${url}/status`,
+      cancel_url: `${url}/cancel`,
+    });
+    expect((await team.send("GET", PROXY, undefined, at(`${url}/status?logs=0`))).status).toBe(202);
+    expect((await team.send("GET", PROXY, undefined, at(url))).status).toBe(400);
+    await runToEnd(team, id);
+    expect((await team.send<Body>("GET", PROXY, undefined, at(`${url}/status?logs=1`))).body.logs).toEqual(
+      expect.any(Array),
+    );
+    expect((await team.send<Body>("GET", PROXY, undefined, at(url))).body.images[0]?.url).toContain("/files/");
+    expect((await team.send<Body>("PUT", PROXY, undefined, at(`${url}/cancel`))).body.status).toBe("ALREADY_COMPLETED");
+  });
+
+  it("takes a PUT that claims JSON and has no body", async () => {
+    const team = await Team.create(undefined, { hold_s: 0 });
+    const submitted = await team.send<Body>("POST", PROXY, { prompt: "a cat" }, at(`https://queue.fal.run/${MODEL}`));
+    const id = submitted.body.request_id;
+    const headers = {
+      ...at(`https://queue.fal.run/fal-ai/flux/requests/${id}/cancel`),
+      "Content-Type": "application/json",
+    };
+    expect((await team.send("PUT", PROXY, undefined, headers)).status).toBe(202);
+    await runToEnd(team, id);
+  });
+
+  it("runs", async () => {
+    const team = await Team.create();
+    const answer = await whileRunning(team, run(team, "a cat", PROXY, at(`https://fal.run/${MODEL}`)));
+    expect(answer.body.images[0]?.url).toContain("/files/");
+  });
+
+  it.each([
+    ["POST", "https://rest.fal.ai/tokens/", /v1\/tokens.*subscribe/],
+    ["POST", "https://evilfal.run/fal-ai/flux", /queue\.fal\.run/],
+    ["GET", "https://fal.run/fal-ai/flux", /queue\.fal\.run/],
+    ["PUT", "https://queue.fal.run/fal-ai/flux", /queue\.fal\.run/],
+  ])("refuses %s to %s, calls nobody, and says what to use instead", async (method, target, message) => {
+    const team = await Team.create();
+    const called: string[] = [];
+    interceptFetch((request, pass) => {
+      called.push(request.url);
+      return pass();
+    });
+    const body = method === "POST" ? { allowed_apps: ["flux"] } : undefined;
+    const answer = await team.send<Body>(method, PROXY, body, at(target));
+    expect([answer.status, answer.body.error_type]).toEqual([400, "invalid_request"]);
+    expect(answer.body.message).toMatch(message);
+    expect(called).toEqual([]);
+  });
+
+  it("says that the target is missing", async () => {
+    const team = await Team.create();
+    const answer = await team.send<Body>("POST", PROXY, { prompt: "a cat" });
+    expect(answer.body.message).toContain("x-fal-target-url is missing");
+  });
+});

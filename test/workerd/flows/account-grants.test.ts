@@ -1,0 +1,151 @@
+// A turn is on its way from the account to a tracker, and one of the two, or the word between them, is lost: nobody waits for
+// ever, no slot stays taken, and fal is asked once.
+
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it, vi } from "vitest";
+import { MINUTE_MS, SECOND_MS, SLOT_CHECK_MS, WAKE_LEAD_MS } from "../../../src/platform/limits.ts";
+import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { accountView } from "../../harness/account.ts";
+import { holdLimit } from "../../harness/deliveries.ts";
+import {
+  account,
+  cutOff,
+  eventually,
+  evict,
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  recordOf,
+  ring,
+  ringAccount,
+  runToEnd,
+  Team,
+  upstreamRequests,
+} from "../../harness/world.ts";
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+  await introduceAccount(team);
+  await passTime(MINUTE_MS);
+});
+
+/** A request that waits for its turn, which the account's next alarm gives. */
+async function waiting(): Promise<string> {
+  await account().rateLimited(null);
+  const { id, stage } = await team.submit("a cat");
+  expect(stage).toBe("held");
+  await passTime(3 * SECOND_MS);
+  return id;
+}
+
+/** The turn is told, and its moment is not here yet, until the answered function is called. */
+async function turnTold(id: string): Promise<() => void> {
+  const letGo = holdLimit(WAKE_LEAD_MS);
+  await ringAccount();
+  expect((await recordOf(id))?.effects).toMatchObject([{ name: "submit", leaseUntil: expect.any(Number) }]);
+  return letGo;
+}
+
+/** It ends well, taken by fal once; nobody waits and no slot is taken afterwards. */
+async function expectWell(id: string): Promise<void> {
+  expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  const taken = (await upstreamRequests()).filter(({ webhook_url }) => webhook_url.includes(id));
+  expect(taken).toHaveLength(1);
+  await passTime(MINUTE_MS);
+  await ringAccount();
+  await eventually(async () => {
+    expect(await accountView()).toMatchObject({ slots: { used: 0 }, waiting: { submit: 0 } });
+  });
+}
+
+describe("a turn that was told, when", () => {
+  it("the tracker is broken off before its moment, is found by the lease, and taken up", async () => {
+    const id = await waiting();
+    const letGo = await turnTold(id);
+    await cutOff(id);
+    letGo();
+    expect((await team.read(id)).stage).toBe("held");
+    await expectWell(id);
+  });
+
+  it("the account is put out of memory before its moment, is used", async () => {
+    const id = await waiting();
+    const letGo = await turnTold(id);
+    await evictDurableObject(account());
+    letGo();
+    await eventually(async () => expect((await team.read(id)).stage).toBe("queued"));
+    expect((await accountView()).slots.used).toBe(1);
+    await expectWell(id);
+  });
+
+  it("both are gone before its moment, is told again", async () => {
+    const id = await waiting();
+    const letGo = await turnTold(id);
+    await cutOff(id);
+    await evictDurableObject(account());
+    letGo();
+    await expectWell(id);
+  });
+});
+
+describe("a turn whose telling", () => {
+  it("never reached the tracker is told again", async () => {
+    const id = await waiting();
+    const lost = vi.spyOn(RequestTracker.prototype, "turnGranted").mockRejectedValueOnce(new Error("lost"));
+    await ringAccount();
+    expect(lost).toHaveBeenCalledTimes(1);
+    expect((await team.read(id)).stage).toBe("held");
+    expect((await accountView()).slots.used, "the slot came back with the turn").toBe(0);
+    await passTime(6 * SECOND_MS);
+    await ring(id);
+    await eventually(async () => expect((await team.read(id)).stage).toBe("queued"));
+    await expectWell(id);
+  });
+
+  it("was heard, while the answer to it got lost, is used once though it is told again", async () => {
+    const id = await waiting();
+    const real = RequestTracker.prototype.turnGranted;
+    const lost = vi.spyOn(RequestTracker.prototype, "turnGranted").mockImplementationOnce(async function (
+      this: RequestTracker,
+      ...args
+    ) {
+      await real.apply(this, args);
+      throw new Error("lost");
+    });
+    await ringAccount();
+    await eventually(async () => expect((await team.read(id)).stage).toBe("queued"));
+    await passTime(6 * SECOND_MS);
+    await ringAccount();
+    expect(lost).toHaveBeenCalledTimes(2);
+    await expectWell(id);
+  });
+
+  it("comes after its request was canceled is given back, slot and all", async () => {
+    const id = await waiting();
+    expect((await team.cancel(id)).status).toBe(200);
+    await ringAccount();
+    expect(await accountView()).toMatchObject({ slots: { used: 0 }, waiting: { submit: 0 } });
+    await ring(id);
+  });
+});
+
+describe("a slot whose request", () => {
+  it("has been deleted is free at the next look", async () => {
+    const { id } = await team.submit("a cat");
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    await eventually(async () => expect((await accountView()).slots.used).toBe(0));
+    expect((await team.send("DELETE", `/v1/requests/${id}`)).status).toBe(204);
+    const { connection } = await account().overview();
+    await runInDurableObject(account(), (_instance, state) => {
+      state.storage.sql.exec("INSERT INTO slots VALUES (?, ?, ?)", id, connection, Date.now());
+    });
+    await evictDurableObject(account());
+    await evict(id);
+    expect((await accountView()).slots.used).toBe(1);
+    await passTime(SLOT_CHECK_MS + SECOND_MS);
+    await ringAccount();
+    expect((await accountView()).slots.used).toBe(0);
+  });
+});

@@ -1,0 +1,149 @@
+// The account out of order for ten minutes, whatever the fault: nothing is lost, nothing is charged, all goes on by itself.
+
+import { beforeEach, describe, expect, it } from "vitest";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { type AccountFault, accountView, faultAccount } from "../../harness/account.ts";
+import {
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  type RequestObject,
+  ring,
+  ringAccount,
+  runToEnd,
+  Team,
+  upstreamRequests,
+} from "../../harness/world.ts";
+
+const LIMITS = [
+  { name: "money", scope: "team", per: "usd", limit: "1", window: "1d" },
+  { name: "open", scope: "team", per: "concurrent", limit: 100 },
+];
+const REFUSED = { code: "upstream_paused", charged: false, retryable: true };
+
+interface Outage {
+  fault: AccountFault;
+  why: string;
+  /** What fal said or did not say closed the connection; a 429 only the account's pace. */
+  closes: boolean;
+}
+const OUTAGES: Outage[] = [
+  { fault: "locked", why: "locked", closes: true },
+  { fault: "failing", why: "failing", closes: true },
+  { fault: "dead", why: "failing", closes: true },
+  { fault: "rate_limited", why: "rate_limited", closes: false },
+];
+
+onFrozenClocks(async () => {
+  await introduceAccount(await Team.create());
+  await passTime(MINUTE_MS);
+});
+
+/** What is reserved or spent of the money, and how many requests count as open. */
+function ledger(team: Team): Promise<unknown[]> {
+  return team.used();
+}
+
+async function pausedSince(team: Team, id: string): Promise<unknown> {
+  return (await team.read(id)).waiting?.since;
+}
+
+async function usage(team: Team): Promise<Record<string, unknown>> {
+  const answer = await team.send<{ data: Record<string, unknown>[] }>("GET", "/v1/usage?group_by=");
+  expect(answer.status).toBe(200);
+  return answer.body.data[0] ?? {};
+}
+
+/** Its trackers and the account do what is due by now. */
+async function ringAll(ids: readonly string[]): Promise<void> {
+  await ringAccount();
+  for (const id of ids) await ring(id);
+}
+
+/** How often fal took each of these requests. */
+async function timesTaken(ids: readonly string[]): Promise<number[]> {
+  const taken = await upstreamRequests();
+  return ids.map((id) => taken.filter(({ webhook_url }) => webhook_url.includes(id)).length);
+}
+
+describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, why, closes }) => {
+  let team: Team;
+  let early: RequestObject;
+
+  /** Something is at fal; then the fault begins, and is known of. */
+  beforeEach(async () => {
+    team = await Team.create(undefined, { limits: LIMITS });
+    early = await team.submit("it was there before");
+    expect(early.stage).toBe("queued");
+    await faultAccount(fault);
+    if (why !== "failing") return;
+    for (let n = 0; n < 12 && (await accountView()).health.state === "open"; n++) {
+      await passTime(2 * MINUTE_MS);
+      await ring(early.id);
+    }
+  });
+
+  it("holds what comes, free and with a reason, takes it up by itself, and has each of it taken by fal once", async () => {
+    expect(await ledger(team)).toEqual(["0.003000", 1]);
+    const held = [await team.submit("finds it so"), await team.submit("comes second")];
+    const ids = held.map(({ id }) => id);
+    expect(await ledger(team)).toEqual(["0.009000", 3]);
+    await passTime(MINUTE_MS);
+    await ringAll(ids);
+    const since = await pausedSince(team, ids[0] ?? "");
+    for (let minute = 1; minute < 10; minute++) {
+      const waiting = { reason: "upstream_paused", why, since: expect.stringMatching(/Z$/) };
+      const paused = { stage: "held", status: "IN_QUEUE", error: null, waiting, cost: { charged: null } };
+      for (const id of ids) expect(await team.read(id)).toMatchObject(paused);
+      expect(await ledger(team), "reserved as at the submit, and no more").toEqual(["0.009000", 3]);
+      expect(await usage(team)).toMatchObject({ requests: 3, completed: 0, failed: 0, charged_usd: "0.000000" });
+      await passTime(MINUTE_MS);
+      await ringAll(ids);
+    }
+    expect(await pausedSince(team, ids[0] ?? ""), "it does not move").toBe(since);
+    expect((await accountView()).health).toMatchObject(closes ? { state: "closed", why } : { state: "open" });
+    expect(await timesTaken(ids)).toEqual([0, 0]);
+
+    await faultAccount("none");
+    for (let minute = 0; minute < 4; minute++) {
+      await passTime(MINUTE_MS);
+      await ringAll(ids);
+    }
+    for (const { id } of [early, ...held]) expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+    expect(await timesTaken([early.id, ...ids])).toEqual([1, 1, 1]);
+    expect(await ledger(team)).toEqual(["0.009000", 0]);
+    expect(await usage(team)).toMatchObject({ requests: 3, completed: 3, charged_usd: "0.009000", refunded: 0 });
+    expect((await accountView()).health).toMatchObject({ state: "open", why: null, since: null });
+  });
+
+  it("lets a held request be canceled for free, and under a plan that would rather not wait refuses it for free", async () => {
+    const held = await team.submit("gives up");
+    expect(await ledger(team)).toEqual(["0.006000", 2]);
+    expect(await team.cancel(held.id)).toMatchObject({ status: 200, body: { status: "CANCELED" } });
+    await ring(held.id);
+    expect(await ledger(team), "what was reserved is back").toEqual(["0.003000", 1]);
+
+    const impatient = await Team.create(undefined, { limits: LIMITS, when_paused: "refuse" });
+    const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
+    const answer = await impatient.send<RequestObject & { code: string }>("POST", "/v1/requests", body);
+    if (closes) {
+      expect([answer.status, answer.body.code]).toEqual([503, "upstream_paused"]);
+      expect(await usage(impatient)).toMatchObject({ requests: 0 });
+    } else {
+      // Only its own turn tells it: it was let in, and gets everything back.
+      for (let n = 0; n < 4; n++) {
+        await passTime(10 * SECOND_MS);
+        await ringAll([answer.body.id]);
+      }
+      expect(await impatient.read(answer.body.id)).toMatchObject({ status: "FAILED", error: REFUSED });
+      expect(await usage(impatient)).toMatchObject({ requests: 1, failed: 1, refunded: 1, charged_usd: "0.000000" });
+    }
+    expect(await ledger(impatient)).toEqual(["0.000000", 0]);
+
+    await faultAccount("none");
+    await passTime(2 * MINUTE_MS);
+    await ringAll([early.id]);
+    expect((await runToEnd(team, early.id)).status).toBe("COMPLETED");
+    expect(await timesTaken([held.id])).toEqual([0]);
+  });
+});

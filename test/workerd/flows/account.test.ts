@@ -1,0 +1,118 @@
+// One account for many, in the real runtime: who waits for a turn, turns and slots that got lost.
+
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { CALL_UNHEARD_MS, MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../../src/platform/limits.ts";
+import { accountView } from "../../harness/account.ts";
+import {
+  account,
+  bindings,
+  deliverWebhooks,
+  eventually,
+  evict,
+  exhaustPace,
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  ring,
+  ringAccount,
+  runToEnd,
+  Team,
+} from "../../harness/world.ts";
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+  await introduceAccount(team);
+  await passTime(MINUTE_MS);
+});
+
+describe("turns that were given and never heard of again", () => {
+  it("hold up what waits for ten seconds, not longer", async () => {
+    const lost = { kind: "status", effect: "poll", user: "gone/u", model: "m", connection: null } as const;
+    for (let n = 0; n < 10; n++) await account().take({ ...lost, requestId: `lost-${n}`, since: Date.now() });
+    const { id, waiting } = await team.submit("a cat");
+    expect(waiting).toMatchObject({ reason: "pace" });
+    await passTime(5 * SECOND_MS);
+    await ring(id);
+    expect((await team.read(id)).stage).toBe("held");
+    await passTime(CALL_UNHEARD_MS);
+    await ring(id);
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  });
+});
+
+describe("a request that waits for its turn", () => {
+  it("is woken when it comes, though tracker and account were put out of memory meanwhile", async () => {
+    await exhaustPace();
+    const { id, stage, waiting } = await team.submit("a cat");
+    expect([stage, waiting]).toMatchObject(["held", { reason: "pace" }]);
+    await evict(id);
+    await evictDurableObject(account());
+    for (let n = 0; n < 4; n++) {
+      await passTime(2 * SECOND_MS);
+      await ring(id);
+    }
+    expect((await team.read(id)).stage).toBe("queued");
+    expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+  });
+});
+
+describe("a slot", () => {
+  it("is free once its request has ended", async () => {
+    const before = (await accountView()).slots.used;
+    const { id } = await team.submit("a cat");
+    expect((await accountView()).slots.used).toBe(before + 1);
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    await eventually(async () => expect((await accountView()).slots.used).toBe(before));
+  });
+
+  it("whose end was never heard of is found by asking its tracker", async () => {
+    const before = (await accountView()).slots.used;
+    const lost = bindings.TRACKER.newUniqueId().toString();
+    await runInDurableObject(account(), (_instance, state) => {
+      state.storage.sql.exec("INSERT INTO slots VALUES (?, 'conn', ?)", lost, Date.now());
+    });
+    await evictDurableObject(account());
+    await passTime(SLOT_CHECK_MS + SECOND_MS);
+    await ringAccount();
+    const left = await runInDurableObject(account(), (_instance, state) =>
+      state.storage.sql.exec("SELECT 1 FROM slots WHERE request_id = ?", lost).toArray(),
+    );
+    expect(left).toEqual([]);
+    expect((await accountView()).slots.used).toBeLessThanOrEqual(before);
+  });
+});
+
+describe("what was learned of a model", () => {
+  interface Model {
+    typical_duration: object | null;
+  }
+  const model = () => team.send<Model>("GET", "/v1/models/fal-ai/flux/schnell");
+
+  it("is told by its page and on a held request once a few have ended, as median and as what 95 % stay under", async () => {
+    expect((await model()).body.typical_duration).toBeNull();
+    for (const tookS of [6, 8, 20]) {
+      const { id, typical_duration } = await team.submit(`a cat of ${tookS} s`);
+      if (tookS === 6) expect(typical_duration).toBeNull();
+      await passTime(tookS * SECOND_MS);
+      await deliverWebhooks();
+      await runToEnd(team, id);
+    }
+    const typical = { p50_s: 6, p95_s: 20 };
+    expect((await model()).body.typical_duration).toEqual(typical);
+    await account().rateLimited(30 * SECOND_MS);
+    const held = await team.submit("waits");
+    const startsAt = new Date(Date.now() + 30 * SECOND_MS).toISOString();
+    expect(held).toMatchObject({ stage: "held", queue_position: 1, typical_duration: { ...typical, samples: 4 } });
+    expect(held.waiting).toMatchObject({ reason: "upstream_paused", why: "rate_limited", starts_at: startsAt });
+    const seen = await accountView();
+    expect(seen.waiting_by_user).toEqual([{ user: expect.stringContaining("/"), calls: 1 }]);
+    expect(seen.typical_durations).toEqual([{ model: "fal-ai/flux/schnell", ...typical, samples: 4 }]);
+    expect(seen.webhooks).toEqual({ state: "arriving", last_delay_s: expect.any(Number) });
+    expect(seen.webhooks.last_delay_s).toBeGreaterThanOrEqual(0);
+    await passTime(31 * SECOND_MS);
+    expect((await runToEnd(team, held.id)).status).toBe("COMPLETED");
+  });
+});

@@ -1,0 +1,165 @@
+// A delivery's crash points, numbered: the tracker breaks off at each of them, and its receiver hears of the end at least once, always
+// with the same id and bytes, and the log, the books and the team's index come to the same as without.
+//
+//   P1 before the lease   P2 leased, before it asks where to   P3 asked, before it sends   P4 sent, before the answer
+//   P5 answered, before the transaction   P6 after the transaction, before the report   P7 reported, before the report's own end
+
+import { runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DELIVER_RETRY_MS } from "../../../src/platform/limits.ts";
+import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
+import { Team as TeamObject } from "../../../src/team/team.ts";
+import { deliveryOf, status } from "../../harness/deliveries.ts";
+import type { Received } from "../../harness/receiver.ts";
+import { Scene } from "../../harness/scene.ts";
+import { bindings, cutOff, eventually, evict, expectArmed, passTime, recordOf, ring } from "../../harness/world.ts";
+
+let scene: Scene;
+
+beforeEach(async () => {
+  scene = await Scene.open();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+type Point = "P2" | "P3" | "P4" | "P5" | "P6" | "P7";
+
+/** The first time that a delivery comes to this point it stays there. Answers whether it has. */
+function stickAt(point: Point): () => boolean {
+  let stuck = false;
+  const never = new Promise<never>(() => undefined);
+  function stick<T>(now: boolean, go: () => Promise<T>): Promise<T> {
+    if (stuck || !now) return go();
+    stuck = true;
+    return never;
+  }
+  async function stickAfter<T>(now: boolean, go: () => Promise<T>): Promise<T> {
+    const value = await go();
+    return stick(now, async () => value);
+  }
+  const { deliveryTarget, deliveryReported } = TeamObject.prototype;
+  vi.spyOn(TeamObject.prototype, "deliveryTarget").mockImplementation(function (this: TeamObject, asked) {
+    const ask = async () => deliveryTarget.call(this, asked);
+    const answer = point === "P3" ? stickAfter(true, ask) : stick(point === "P2", ask);
+    return answer as unknown as ReturnType<typeof deliveryTarget>;
+  });
+  vi.spyOn(TeamObject.prototype, "deliveryReported").mockImplementation(function (this: TeamObject, report) {
+    const tell = async () => deliveryReported.call(this, report);
+    const answer = point === "P7" ? stickAfter(true, tell) : stick(point === "P6", tell);
+    return answer as unknown as ReturnType<typeof deliveryReported>;
+  });
+  scene.receivers.answer("own.example", async (request, received) => {
+    const take = async () => status(200)(request, received);
+    if (point !== "P5") return stick(point === "P4", take);
+    // The status is here; the answer's body, and with it the outcome, is not.
+    if (stuck) return take();
+    stuck = true;
+    return new Response(new ReadableStream({ pull: () => new Promise(() => undefined) }));
+  });
+  return () => stuck;
+}
+
+/** How often each may hear of it: what was sent before the crash is sent again. */
+const TIMES: Record<Point, number> = { P2: 1, P3: 1, P4: 2, P5: 2, P6: 1, P7: 1 };
+
+describe("C6 C7 C11 the tracker breaks off at", () => {
+  it.each(Object.entries(TIMES) as [Point, number][])("%s: heard %d time(s)", async (point, times) => {
+    const isStuck = stickAt(point);
+    const id = await scene.finished();
+    const ringing = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
+    await eventually(async () => expect(isStuck()).toBe(true));
+    await cutOff(id);
+    await ringing;
+    await scene.team.read(id);
+    await expectArmed(id, Date.now());
+    await ring(id);
+    expectSame(scene.receivers.received, times);
+    await expectDelivered(id, { cutOff: point === "P6" || point === "P7" ? 0 : 1 });
+  });
+});
+
+it("P1 C10 evicted before the lease, and its alarm twice: heard once", async () => {
+  const id = await scene.finished();
+  await evict(id);
+  await ring(id);
+  await evict(id);
+  await ring(id);
+  await ring(id);
+  expectSame(scene.receivers.received, 1);
+  await expectDelivered(id, { cutOff: 0 });
+});
+
+it("C3 C8 C9 an alarm that got lost comes back with whoever reads the request", async () => {
+  scene.receivers.answer("own.example", status(500));
+  const id = await scene.ended();
+  const tracker = trackerFor(bindings, id);
+  await runInDurableObject(tracker, (_instance, state) => state.storage.deleteAlarm());
+  await evict(id);
+  await scene.team.read(id);
+  await expectArmed(id);
+  scene.receivers.answer("own.example", status(200));
+  await scene.nextTry(id, DELIVER_RETRY_MS[0]);
+  expectSame(scene.receivers.received, 2);
+});
+
+it("cut off again and again while it sends, it backs off, and is told in the end", async () => {
+  const id = await scene.finished();
+  let cuts = 0;
+  for (let crash = 0; crash < 6; crash++) {
+    let isSent = false;
+    scene.receivers.answer("own.example", () => {
+      isSent = true;
+      return new Promise(() => undefined);
+    });
+    const ringing = ring(id).catch(() => undefined);
+    await Promise.race([eventually(async () => expect(isSent).toBe(true)), ringing]);
+    if (isSent) await cutOff(id);
+    await ringing;
+    if (!isSent) break;
+    cuts++;
+  }
+  expect(cuts, "it backs off before the sixth crash").toBeGreaterThan(0);
+  expect(cuts).toBeLessThan(6);
+  scene.receivers.answer("own.example", status(200));
+  await passTime(10 * 60_000);
+  await ring(id);
+  expect(new Set(scene.receivers.received.map((each) => each.id)).size).toBe(1);
+  const { log } = await scene.onlyDelivery(id);
+  expect(log).toHaveLength(1);
+  expect(log[0]).toMatchObject({ status: 200, cut_off_before: cuts });
+  expect(scene.receivers.received).toHaveLength(1 + cuts);
+});
+
+it("a first failure and an outcome that the team could not hear are told later, and nothing is lost of them", async () => {
+  const told = vi.spyOn(TeamObject.prototype, "deliveryReported").mockImplementation(() => {
+    throw new Error("overloaded");
+  });
+  scene.receivers.answer("own.example", status(500));
+  const id = await scene.ended();
+  expect(told).toHaveBeenCalled();
+  told.mockRestore();
+  scene.receivers.answer("own.example", status(200));
+  await scene.nextTry(id, DELIVER_RETRY_MS[0]);
+  await scene.nextTry(id, DELIVER_RETRY_MS[0]);
+  await expectDelivered(id, { cutOff: 0 });
+});
+
+function expectSame(heard: readonly Received[], times: number): void {
+  expect(heard).toHaveLength(times);
+  expect(new Set(heard.map(({ id }) => id)).size).toBe(1);
+  expect(new Set(heard.map(({ body }) => body)).size).toBe(1);
+}
+
+/** Taken, logged once, nothing left to do, and the team knows it. */
+async function expectDelivered(id: string, { cutOff }: { cutOff: number }): Promise<void> {
+  const delivery = await scene.onlyDelivery(id);
+  expect(delivery).toMatchObject({ state: "delivered" });
+  expect(delivery.log.at(-1)).toMatchObject({ status: 200, cut_off_before: cutOff });
+  expect(delivery.log.filter((each) => each.status === 200)).toHaveLength(1);
+  expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["purge:deliveries"]);
+  const known = await teamFor(bindings, scene.team.id).delivery({ deliveryId: delivery.id });
+  expect(known).toMatchObject({ state: "delivered", attempts: delivery.attempts });
+  expect((await deliveryOf(scene.team, delivery.id)).attempts).toBe(delivery.log.length);
+}

@@ -1,0 +1,149 @@
+// The event stream of a request: every change once and in order, log lines as they come, the object at the end; who comes
+// back hears what it missed.
+
+import { describe, expect, it } from "vitest";
+import {
+  EVENT_STREAM_MAX_MS,
+  HOLD_REREAD_MS,
+  MINUTE_MS,
+  POLL_FOLLOWED_FIRST_MS,
+  SECOND_MS,
+  SSE_COMMENT_MS,
+} from "../../../src/platform/limits.ts";
+import { finish, follow, held, hurry, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
+import {
+  type Answer,
+  eventually,
+  expectArmed,
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  recordOf,
+  ring,
+  Team,
+} from "../../harness/world.ts";
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+});
+
+function read(id: string, query: string): Promise<Answer> {
+  return team.send("GET", `/v1/requests/${id}${query}`);
+}
+
+describe("the event stream", () => {
+  it("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async () => {
+    neverLookAgain();
+    const { id } = await team.submit("a cat sandbox:slow:20000");
+    const stream = follow(team, id);
+    await held(id, 1);
+    // Three polls at ten seconds each: two of them see it run, with ever more log lines.
+    for (const lines of [2, 4, 6]) {
+      await pollAfter(id, 8 * SECOND_MS);
+      await eventually(async () => expect(stream.of("log").length).toBeGreaterThanOrEqual(lines));
+    }
+    await stream.ended;
+    const { body } = await team.send<{ data: { seq: number; event: string; stage: string }[] }>(
+      "GET",
+      `/v1/requests/${id}/timeline`,
+    );
+    const told = body.data.filter((entry) => entry.seq <= stream.lastSeq());
+    expect(stream.of("update").map(({ data }) => [data.event, data.stage])).toEqual(
+      told.map(({ event, stage }) => [event, stage]),
+    );
+    expect(told.map(({ event }) => event)).toContain("completed");
+    const messages = stream.of("log").map(({ data }) => data.message);
+    expect(messages).toEqual(["Loading the model", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4", "Done"]);
+    const { body: ended } = await read(id, "?logs=1");
+    expect(stream.events.at(-1)).toMatchObject({ event: "end", data: { ...ended, webhook: null } });
+    expect(stream.of("end")).toHaveLength(1);
+    await held(id, 0);
+  });
+
+  it("goes on after Last-Event-ID: nothing again, nothing left out", async () => {
+    neverLookAgain();
+    const { id } = await team.submit("a cat sandbox:slow:20000");
+    const first = follow(team, id);
+    await held(id, 1);
+    await pollAfter(id, 12 * SECOND_MS);
+    await eventually(async () => expect(first.of("log").length).toBeGreaterThan(1));
+    await first.leave();
+    const second = follow(team, id, { "Last-Event-ID": first.lastId() });
+    await held(id, 1);
+    await pollAfter(id, 20 * SECOND_MS);
+    await second.ended;
+    const whole = follow(team, id);
+    await whole.ended;
+    // The place in the queue is that of the moment of telling.
+    const told = (kind: string, stream: Stream) => stream.of(kind).map(({ data: { queue_position, ...rest } }) => rest);
+    for (const kind of ["update", "log"]) {
+      const inTwo = [...told(kind, first), ...told(kind, second)];
+      expect(inTwo).toEqual(told(kind, whole).slice(0, inTwo.length));
+      expect([kind, told(kind, first).length > 0, told(kind, second).length > 0]).toEqual([kind, true, true]);
+    }
+    expect(second.of("log")).toHaveLength(6 - first.of("log").length);
+    expect([first.of("end").length, second.of("end").length]).toEqual([0, 1]);
+  });
+
+  it("after the end is the end alone for who has heard all", async () => {
+    const { id } = await team.submit("a cat");
+    await finish(id);
+    await ring(id);
+    const all = follow(team, id);
+    await all.ended;
+    const again = follow(team, id, { "Last-Event-ID": all.lastId() });
+    await again.ended;
+    expect(again.events.map(({ event }) => event)).toEqual(["end"]);
+  });
+
+  it("ends after an hour without the end; who comes back hears the rest", async () => {
+    hurry(HOLD_REREAD_MS);
+    const { id } = await team.submit("a cat");
+    const first = follow(team, id);
+    await held(id, 1);
+    await passTime(EVENT_STREAM_MAX_MS);
+    await first.ended;
+    expect(first.of("end")).toEqual([]);
+    await held(id, 0);
+    const second = follow(team, id, { "Last-Event-ID": first.lastId() });
+    await held(id, 1);
+    await finish(id);
+    await second.ended;
+    expect(second.of("end")).toHaveLength(1);
+  });
+
+  it("is not there for another team", async () => {
+    const { id } = await team.submit("a cat");
+    const stranger = await Team.create();
+    expect((await stranger.send("GET", `/v1/requests/${id}/events`)).status).toBe(404);
+    expect(await sockets(id)).toBe(0);
+  });
+
+  it("has a comment whenever nothing came for a while", async () => {
+    hurry(SSE_COMMENT_MS);
+    const { id } = await team.submit("a cat");
+    const stream = follow(team, id);
+    await held(id, 1);
+    await eventually(async () => expect(stream.comments()).toBeGreaterThan(1));
+    await finish(id);
+    await stream.ended;
+    expect(stream.of("end")).toHaveLength(1);
+  });
+
+  it("makes polls quick while somebody follows, and leaves them rare for who only waits for the end", async () => {
+    await introduceAccount(team);
+    const next = await team.submit("a cat");
+    const pollIn = async () =>
+      ((await recordOf(next.id))?.effects.find((effect) => effect.kind === "poll")?.dueAt ?? 0) - Date.now();
+    const waits = read(next.id, "?wait=60");
+    await held(next.id, 1);
+    expect(await pollIn()).toBe(MINUTE_MS);
+    const follows = follow(team, next.id);
+    await held(next.id, 2);
+    expect(await pollIn()).toBeLessThanOrEqual(POLL_FOLLOWED_FIRST_MS);
+    await expectArmed(next.id);
+    await finish(next.id);
+    await Promise.all([waits, follows.ended]);
+  });
+});

@@ -1,0 +1,150 @@
+// Holds: a client waits, the Worker holds, the tracker only tells it. What is told comes at once and once; a hold that
+// breaks is never an error.
+
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { HOLD_REREAD_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
+import {
+  type Answer,
+  cutOff,
+  deliverWebhooks,
+  eventually,
+  evict,
+  expectArmed,
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  ring,
+  Team,
+  trackerOf,
+  upstreamRequests,
+} from "../../harness/world.ts";
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+});
+
+function submitAndWait(seconds: number): Promise<Answer> {
+  const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
+  return team.send("POST", "/v1/requests", body, { Prefer: `wait=${seconds}` });
+}
+
+function read(id: string, query: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return team.send("GET", `/v1/requests/${id}${query}`, undefined, headers);
+}
+
+describe("a submit with `Prefer: wait`", () => {
+  it("is answered as soon as the request has ended", async () => {
+    neverLookAgain();
+    const answer = submitAndWait(60);
+    await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
+    const id = await team.onlyRequest();
+    await held(id, 1);
+    await expectArmed(id);
+    await finish(id);
+    expect(await answer).toMatchObject({
+      status: 200,
+      body: { id, status: "COMPLETED", files: [{ status: "stored" }] },
+    });
+    await held(id, 0);
+  });
+
+  it("is answered 202 when its time is up, with the state of that moment", async () => {
+    hurry(HOLD_REREAD_MS);
+    const answer = submitAndWait(30);
+    await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
+    const id = await team.onlyRequest();
+    await held(id, 1);
+    await passTime(31 * SECOND_MS);
+    const { status, body, headers } = await answer;
+    expect([status, body.stage, headers.get("Location")]).toEqual([202, "queued", `/v1/requests/${id}`]);
+    await held(id, 0);
+  });
+});
+
+describe("a read with `?wait`", () => {
+  it("is answered at every change of stage, and at once after the end", async () => {
+    neverLookAgain();
+    await introduceAccount(team);
+    const { id } = await team.submit("a cat sandbox:slow:100000");
+    const webhook = async () => {
+      await passTime(MINUTE_MS);
+      expect(await deliverWebhooks()).toEqual([200]);
+    };
+    const stages: string[] = [];
+    for (const change of [() => pollAfter(id, MINUTE_MS), webhook, () => ring(id)]) {
+      const answer = read(id, "?wait=60");
+      await held(id, 1);
+      await change();
+      stages.push((await answer).body.stage);
+      await held(id, 0);
+    }
+    expect(stages).toEqual(["running", "storing", "completed"]);
+    expect((await read(id, "?wait=60")).body.status).toBe("COMPLETED");
+  });
+
+  it("that is over without news is 200 with the same, or 304 for who knows it", async () => {
+    hurry(HOLD_REREAD_MS);
+    const { id } = await team.submit("a cat");
+    const { headers, body } = await read(id, "");
+    const etag = headers.get("ETag") ?? "";
+    for (const [known, status, told] of [
+      [{}, 200, body],
+      [{ "If-None-Match": etag }, 304, null],
+    ] as const) {
+      const answer = read(id, "?wait=30", known);
+      await held(id, 1);
+      await passTime(31 * SECOND_MS);
+      expect(await answer).toMatchObject({ status, body: told });
+      expect((await answer).headers.get("ETag")).toBe(etag);
+    }
+  });
+
+  it("that knows the present state waits for another, which has another ETag", async () => {
+    neverLookAgain();
+    const { id } = await team.submit("a cat sandbox:slow:100000");
+    const etag = (await read(id, "")).headers.get("ETag") ?? "";
+    const answer = read(id, "?wait=60", { "If-None-Match": etag });
+    await held(id, 1);
+    await pollAfter(id, MINUTE_MS);
+    const { status, body, headers } = await answer;
+    expect([status, body.stage]).toEqual([200, "running"]);
+    expect(headers.get("ETag")).not.toBe(etag);
+  });
+});
+
+describe("a hold that breaks", () => {
+  const BREAKS: { what: string; breakIt: (id: string) => Promise<void> }[] = [
+    { what: "its tracker sleeps", breakIt: evict },
+    {
+      what: "its tracker goes and its socket with it",
+      breakIt: (id) => evictDurableObject(trackerOf(id), { webSockets: "close" }),
+    },
+    { what: "its tracker crashes", breakIt: cutOff },
+  ];
+
+  it.each(BREAKS)("because $what is answered all the same", async ({ breakIt }) => {
+    hurry(HOLD_REREAD_MS);
+    const { id } = await team.submit("a cat");
+    const [waits, follows] = [read(id, "?wait=60"), follow(team, id)];
+    await held(id, 2);
+    await breakIt(id);
+    await finish(id);
+    expect((await waits).status).toBe(200);
+    await follows.ended;
+    expect(follows.events.at(-1)).toMatchObject({ event: "end", data: { status: "COMPLETED" } });
+  });
+
+  it("is told by the socket even after its tracker slept: sockets do not keep it in memory", async () => {
+    neverLookAgain();
+    const { id } = await team.submit("a cat");
+    const answer = read(id, "?wait=60");
+    await held(id, 1);
+    await evict(id);
+    expect(await sockets(id)).toBe(1);
+    await finish(id);
+    expect(await answer).toMatchObject({ status: 200, body: { stage: "storing" } });
+  });
+});

@@ -1,0 +1,109 @@
+// The same post more than once: by its idempotency key, by its content, at the same time, after a reload.
+
+import { describe, expect, it } from "vitest";
+import { DAY_MS, IDENTITY_CACHE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import {
+  type Answer,
+  onFrozenClocks,
+  passTime,
+  type RequestObject,
+  runToEnd,
+  Team,
+  upstreamRequests,
+} from "../../harness/world.ts";
+
+const BODY = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
+const COUNT = { name: "count", scope: "team", per: "request", limit: 100, window: "1d" } as const;
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create(undefined, { limits: [COUNT] });
+});
+
+type Posted = Answer<RequestObject & { code?: string }>;
+
+function post(headers: Record<string, string>, body: object = BODY): Promise<Posted> {
+  return team.send("POST", "/v1/requests", body, headers);
+}
+
+function isReplay({ headers }: Posted): boolean {
+  return headers.get("Idempotent-Replayed") === "true";
+}
+
+describe("an idempotency key", () => {
+  it("makes one request of ten equal posts at the same time, and one call upstream", async () => {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post({ "Idempotency-Key": "k" })));
+    expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(202));
+    expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+    expect(answers.filter((answer) => !isReplay(answer))).toHaveLength(1);
+    expect(await upstreamRequests()).toHaveLength(1);
+    expect(await team.used()).toEqual([1]);
+  });
+
+  it("is the same quoted and bare, as the AI SDK sends it", async () => {
+    const first = await post({ "idempotency-key": "aisdk_vid_7" });
+    const again = await post({ "Idempotency-Key": '"aisdk_vid_7"' });
+    expect([again.body.id, isReplay(first), isReplay(again)]).toEqual([first.body.id, false, true]);
+  });
+
+  it("gives the ended request too, as it is now", async () => {
+    const { body } = await post({ "Idempotency-Key": "k" });
+    await passTime(5 * SECOND_MS);
+    const ended = await runToEnd(team, body.id);
+    expect((await post({ "Idempotency-Key": "k" })).body).toEqual(ended);
+  });
+
+  it("with another body, another user or other tags in it is a mistake or another's", async () => {
+    const first = await post({ "Idempotency-Key": "k" });
+    const other = await post({ "Idempotency-Key": "k" }, { ...BODY, input: { prompt: "a dog" } });
+    expect([other.status, other.body.code]).toEqual([422, "idempotency_mismatch"]);
+    const tagged = await post({ "Idempotency-Key": "k", "Sluice-Tags": "client=acme" });
+    expect(tagged.body.code).toBe("idempotency_mismatch");
+    const anna = await post({ "Idempotency-Key": "k", "Sluice-User": "anna" });
+    expect(anna.status).toBe(202);
+    expect(anna.body.id).not.toBe(first.body.id);
+  });
+
+  it("is not used up by a post that was refused", async () => {
+    await team.send("PUT", "/v1/plans/default", { limits: [{ ...COUNT, limit: 0 }] });
+    expect((await post({ "Idempotency-Key": "k" })).status).toBe(402);
+    await team.send("PUT", "/v1/plans/default", {});
+    expect((await post({ "Idempotency-Key": "k" })).status).toBe(202);
+  });
+
+  it("finds its request also under a plan whose rules would refuse the input by now", async () => {
+    const first = await post({ "Idempotency-Key": "k" });
+    await team.send("PUT", "/v1/plans/default", { input: { forbid: ["prompt"] } });
+    // At first the edge still remembers the older plan, later it knows the one in force.
+    for (const laterMs of [0, 2 * IDENTITY_CACHE_MS]) {
+      await passTime(laterMs);
+      const again = await post({ "Idempotency-Key": "k" });
+      expect([again.status, again.body.id, isReplay(again)]).toEqual([202, first.body.id, true]);
+    }
+    expect((await post({ "Idempotency-Key": "new" })).body.code).toBe("invalid_input");
+  });
+
+  it("is free again after a day", async () => {
+    const first = await post({ "Idempotency-Key": "k" });
+    await passTime(DAY_MS);
+    const next = await post({ "Idempotency-Key": "k" }, { ...BODY, input: { prompt: "a dog" } });
+    expect(next.body.id).not.toBe(first.body.id);
+  });
+});
+
+describe("equal posts without a key", () => {
+  it("are different requests, because people want variations", async () => {
+    const [one, two] = await Promise.all([post({}), post({})]);
+    expect(one?.body.id).not.toBe(two?.body.id);
+  });
+
+  it("within dedupe_s are one request, ten at the same time too", async () => {
+    await team.send("PUT", "/v1/plans/default", { limits: [COUNT], dedupe_s: 60 });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post({})));
+    expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+    expect(answers.filter((answer) => !isReplay(answer))).toHaveLength(1);
+    expect(await upstreamRequests()).toHaveLength(1);
+    await passTime(60 * SECOND_MS);
+    expect(isReplay(await post({}))).toBe(false);
+  });
+});

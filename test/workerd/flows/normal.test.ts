@@ -1,0 +1,75 @@
+// The main road as callers see it: a prompt goes in, its picture stays.
+
+import { describe, expect, it } from "vitest";
+import {
+  call,
+  deliverWebhooks,
+  expectArmed,
+  onFrozenClocks,
+  passTime,
+  ring,
+  runToEnd,
+  sandboxCalls,
+  Team,
+} from "../../harness/world.ts";
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+});
+
+describe("a request on the webhook road", () => {
+  it("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async () => {
+    const submitted = await team.submit("a tiny cute cat");
+    expect(submitted.status).toBe("IN_QUEUE");
+    expect(submitted.stage).toBe("queued");
+    await expectArmed(submitted.id);
+    await passTime(5_000);
+    expect(await deliverWebhooks()).toEqual([200]);
+    const ended = await runToEnd(team, submitted.id);
+    expect(ended.status).toBe("COMPLETED");
+    const [file] = ended.files;
+    expect(file).toMatchObject({ status: "stored", content_type: "image/png", path: "images.0.url", error: null });
+    expect((ended.output as { images: { url: string }[] }).images[0]?.url).toBe(file?.url);
+    const picture = await call(file?.url ?? "");
+    const bytes = new Uint8Array(await picture.arrayBuffer());
+    expect(picture.status).toBe(200);
+    expect(picture.headers.get("Content-Type")).toBe("image/png");
+    expect(bytes.length).toBe(file?.size);
+    expect([...bytes.slice(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
+    await expectArmed(submitted.id);
+  });
+
+  it("costs one upstream call from the account's second request on", async () => {
+    const first = await team.submit("the first");
+    await passTime(5_000);
+    await runToEnd(team, first.id);
+    const before = (await sandboxCalls()).total;
+    for (const prompt of ["two", "three", "four"]) {
+      const { id } = await team.submit(prompt);
+      await passTime(5_000);
+      const ended = await runToEnd(team, id);
+      expect(ended.status).toBe("COMPLETED");
+      expect(ended.upstream.calls).toBe(1);
+    }
+    expect((await sandboxCalls()).total - before).toBe(3);
+  });
+
+  it("U25 keeps a seed above 2^53 as it was written", async () => {
+    const { id } = await team.submit("big seed");
+    await passTime(5_000);
+    await runToEnd(team, id);
+    const answer = await call(`/v1/requests/${id}`, { headers: { Authorization: `Bearer ${team.key}` } });
+    const seed = /"seed":(\d+)/.exec(await answer.text())?.[1] ?? "";
+    expect(BigInt(seed)).toBeGreaterThan(2n ** 53n);
+    expect(seed).not.toBe(String(Number(seed)));
+  });
+});
+
+it("U7 a request nobody reports on is finished by polls", async () => {
+  const { id } = await team.submit("no webhook");
+  const ended = await runToEnd(team, id, { webhooks: false });
+  expect(ended.status).toBe("COMPLETED");
+  expect(await team.timeline(id)).toContain("poll");
+  expect(await ring(id)).toBe(false);
+});

@@ -1,0 +1,101 @@
+// The plan's days: inputs, files and records go by themselves, each at its time, fixed at the submit.
+
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { outputKey } from "../../../src/files/keys.ts";
+import { DAY_MS, R2_PAGE_KEYS, SECOND_MS } from "../../../src/platform/limits.ts";
+import {
+  bindings,
+  call,
+  evict,
+  expectArmed,
+  freezeClocks,
+  passTime,
+  type RequestObject,
+  recordOf,
+  ring,
+  runToEnd,
+  Team,
+} from "../../harness/world.ts";
+
+beforeEach(() => freezeClocks());
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const PLAN = { retention: { inputs_days: 1, files_days: 2, records_days: 3 } };
+const LONG = { input: { note: "x".repeat(600_000) } };
+
+async function completed(team: Team): Promise<RequestObject> {
+  const { id } = await team.submit("a cat", LONG);
+  await passTime(5 * SECOND_MS);
+  return runToEnd(team, id);
+}
+
+async function stored(team: Team): Promise<string[]> {
+  const { objects } = await bindings.FILES.list();
+  return objects.filter(({ key }) => key.split("/")[1] === team.id).map(({ key }) => key.split("/")[0] ?? "");
+}
+
+/** Lets a day pass, the object forgotten meanwhile, and what is due run. */
+async function nextDay(id: string): Promise<void> {
+  await evict(id);
+  await passTime(DAY_MS);
+  await ring(id);
+  await expectArmed(id);
+}
+
+it("the input goes first, then the files, then the record", async () => {
+  const team = await Team.create(undefined, PLAN);
+  const { id, files, completed_at, expires_at } = await completed(team);
+  expect(Date.parse(String(expires_at)) - Date.parse(String(completed_at))).toBe(3 * DAY_MS);
+  expect((await stored(team)).sort()).toEqual(["outputs", "texts"]);
+
+  await nextDay(id);
+  expect(await stored(team)).toEqual(["outputs"]);
+  expect((await team.read(id)).files).toEqual(files);
+
+  await nextDay(id);
+  expect(await stored(team)).toEqual([]);
+  const kept = await team.read(id);
+  expect(kept.files).toMatchObject([{ status: "deleted", url: files[0]?.url }]);
+  expect((await call(files[0]?.url ?? "")).status).toBe(410);
+
+  await nextDay(id);
+  expect(await recordOf(id)).toBeNull();
+  expect((await team.send("GET", `/v1/requests/${id}`)).status).toBe(410);
+  expect(await ring(id), "nothing is owed any more").toBe(false);
+});
+
+it("what the plan said at the submit holds, whatever it says later", async () => {
+  const team = await Team.create(undefined, PLAN);
+  const { id } = await completed(team);
+  expect((await team.send("PUT", "/v1/plans/default", {})).status).toBe(200);
+  const later = await completed(team);
+  expect(later.expires_at).toBeNull();
+  for (let day = 0; day < 3; day++) await nextDay(id);
+  expect((await team.send("GET", `/v1/requests/${id}`)).status).toBe(410);
+  expect((await team.read(later.id)).files).toMatchObject([{ status: "stored" }]);
+});
+
+it("a request that has not ended expires at no time yet", async () => {
+  const team = await Team.create(undefined, PLAN);
+  const { id, expires_at } = await team.submit();
+  expect(expires_at).toBeNull();
+  expect((await team.send("DELETE", `/v1/requests/${id}?cancel=true`)).status).toBe(202);
+  await runToEnd(team, id).catch(() => undefined);
+});
+
+it("files are more than R2 lists at once: all go with their day", async () => {
+  const team = await Team.create(undefined, { retention: { files_days: 1 } });
+  const { id } = await completed(team);
+  for (let n = 0; n <= R2_PAGE_KEYS; n += 91) {
+    const some = Array.from({ length: 91 }, (_, i) => outputKey(team.id, id, n + i));
+    await Promise.all(some.map((key) => bindings.FILES.put(key, "x")));
+  }
+  await nextDay(id);
+  for (let i = 0; i < 3; i++) await ring(id);
+  expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/` })).objects).toEqual([]);
+  expect((await team.read(id)).files.map(({ status }) => status)).toEqual(["deleted"]);
+});

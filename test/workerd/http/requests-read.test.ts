@@ -1,0 +1,301 @@
+// Reading requests: one, its timeline, lists page by page; and that what is not the caller's is not there at all.
+
+import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { HOUR_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import {
+  bindings,
+  call,
+  deliverWebhooks,
+  eventually,
+  expectArmed,
+  introduceAccount,
+  onFrozenClocks,
+  passTime,
+  post,
+  type RequestObject,
+  ring,
+  runToEnd,
+  signedWebhook,
+  Team,
+  trackerOf,
+} from "../../harness/world.ts";
+
+interface Page {
+  data: { id: string; created_at: string; [field: string]: unknown }[];
+  next_cursor: string | null;
+}
+
+let team: Team;
+onFrozenClocks(async () => {
+  team = await Team.create();
+});
+
+function get<T = RequestObject>(path: string, headers: Record<string, string> = {}) {
+  return team.send<T>("GET", path, undefined, headers);
+}
+
+async function ids(query: string): Promise<string[]> {
+  const { status, body } = await get<Page>(`/v1/requests?${query}`);
+  expect(status).toBe(200);
+  return body.data.map(({ id }) => id);
+}
+
+describe("one request", () => {
+  it("has a strong ETag that holds until it changes", async () => {
+    await introduceAccount(team);
+    const { id } = await team.submit();
+    const path = `/v1/requests/${id}`;
+    const etag = (await get(path)).headers.get("ETag") ?? "";
+    expect(etag).toMatch(/^"[^"]+"$/);
+    for (const known of [etag, `"other", ${etag}`, `W/${etag}`]) {
+      const same = await get(path, { "If-None-Match": known });
+      expect([same.status, same.body, same.headers.get("ETag")]).toEqual([304, null, etag]);
+    }
+    expect((await get(path, { "If-None-Match": '"other"' })).status).toBe(200);
+    await passTime(5 * SECOND_MS);
+    await deliverWebhooks();
+    const changed = await get(path, { "If-None-Match": etag });
+    expect(changed.status).toBe(200);
+    expect(changed.headers.get("ETag")).not.toBe(etag);
+    await expectArmed(id);
+  });
+
+  it.each([
+    ["", null],
+    ["?logs=0", null],
+    ["?logs=1", []],
+    ["?logs=true", []],
+  ])("%s has the log lines %j before there are any", async (query, logs) => {
+    const { id } = await team.submit();
+    expect((await get(`/v1/requests/${id}${query}`)).body.logs).toEqual(logs);
+  });
+
+  it("is held until it changes, not by what changes nothing in it", async () => {
+    await introduceAccount(team);
+    const { id, upstream } = await team.submit();
+    const held = get(`/v1/requests/${id}?wait=60`);
+    await eventually(async () => {
+      const sockets = await runInDurableObject(trackerOf(id), (_instance, state) => state.getWebSockets().length);
+      expect(sockets).toBe(1);
+    });
+    // A call that cannot be believed is told by the timeline; the request is as it was.
+    expect(await post(await signedWebhook({ request_id: upstream.request_id ?? "", forged: true }))).toBe(401);
+    expect(await team.timeline(id)).toContain("doorbell");
+    await passTime(5 * SECOND_MS);
+    expect(await deliverWebhooks()).toEqual([200]);
+    const { status, body } = await held;
+    expect([status, body.id, body.stage]).toEqual([200, id, "storing"]);
+  });
+
+  it("is not held when what the caller knows is already old, nor after the end", async () => {
+    const { id } = await team.submit();
+    const path = `/v1/requests/${id}?wait=60`;
+    expect((await get(path, { "If-None-Match": '"old"' })).body.stage).toBe("queued");
+    await passTime(5 * SECOND_MS);
+    const ended = await runToEnd(team, id);
+    expect((await get(path)).body).toEqual(ended);
+  });
+
+  it.each(["wait=-1", "wait=soon", "wait=1.5", "logs=maybe"])("refuses ?%s and names it", async (query) => {
+    const { id } = await team.submit();
+    const { status, body } = await get<{ detail: string }>(`/v1/requests/${id}?${query}`);
+    expect([status, body.detail]).toEqual([400, expect.stringContaining(`\`${query.split("=")[0]}\` must be`)]);
+  });
+
+  it("may be asked for by HEAD, and its address may end in a slash", async () => {
+    const { id } = await team.submit();
+    const headers = { Authorization: `Bearer ${team.key}` };
+    const head = await call(`/v1/requests/${id}`, { method: "HEAD", headers });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    expect(head.headers.get("ETag")).toBe((await get(`/v1/requests/${id}`)).headers.get("ETag"));
+    expect((await get(`/v1/requests/${id}/`)).body.id).toBe(id);
+  });
+
+  it("has a timeline of what happened, in order, with the times", async () => {
+    const startedAt = Date.now();
+    const { id, upstream } = await team.submit();
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    const { body } = await get<{ data: Record<string, unknown>[] }>(`/v1/requests/${id}/timeline`);
+    expect(body.data.map(({ seq }) => seq)).toEqual(body.data.map((_entry, n) => n + 1));
+    expect(body.data.slice(0, 3)).toEqual([
+      { seq: 1, at: new Date(startedAt).toISOString(), event: "admitted", stage: "held", detail: {} },
+      {
+        ...{ seq: 2, at: new Date(startedAt).toISOString(), event: "granted", stage: "submitting" },
+        detail: { waited_ms: 0 },
+      },
+      {
+        ...{ seq: 3, at: new Date(startedAt).toISOString(), event: "submitted", stage: "queued" },
+        detail: { upstream_id: upstream.request_id },
+      },
+    ]);
+    expect(body.data.map(({ event }) => event)).toEqual(expect.arrayContaining(["stored", "completed", "settled"]));
+  });
+});
+
+describe("what is not the caller's", () => {
+  const ROADS = [
+    ["GET", ""],
+    ["GET", "/events"],
+    ["GET", "/timeline"],
+    ["POST", "/cancel"],
+  ] as const;
+
+  it.each(ROADS)("is not there: %s /v1/requests/{id}%s tells nothing of whose it is", async (method, road) => {
+    const stranger = await Team.create();
+    const theirs = (await stranger.submit()).id;
+    const unused = bindings.TRACKER.newUniqueId().toString();
+    const answers = await Promise.all(
+      [theirs, unused, "0".repeat(64)].map(async (id) => {
+        const { status, body } = await team.send<Record<string, unknown>>(method, `/v1/requests/${id}${road}`);
+        const { instance, request_id, ...told } = body;
+        return { status, told };
+      }),
+    );
+    expect(answers[0]).toMatchObject({ status: 404, told: { code: "not_found", detail: "There is no such request." } });
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
+    expect((await stranger.read(theirs)).stage).toBe("queued");
+  });
+
+  it.each(ROADS)("%s /v1/requests/{id}%s with what is no id says what ids look like", async (method, road) => {
+    for (const id of ["abc", "A".repeat(64), "0".repeat(65), "req_1"]) {
+      const { status, body } = await team.send<{ detail: string }>(method, `/v1/requests/${id}${road}`);
+      expect([status, body.detail]).toEqual([404, "`id` is not a request id: those are 64 hexadecimal characters."]);
+    }
+  });
+
+  it("costs no storage: an id that never started leaves nothing behind", async () => {
+    const unused = bindings.TRACKER.newUniqueId();
+    const before = (await listDurableObjectIds(bindings.TRACKER)).length;
+    expect((await get(`/v1/requests/${unused.toString()}`)).status).toBe(404);
+    expect((await get(`/v1/requests/${"f".repeat(64)}`)).status).toBe(404);
+    const tables = await runInDurableObject(bindings.TRACKER.get(unused), (_instance, state) => {
+      return state.storage.sql
+        .exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
+        .toArray();
+    });
+    expect(tables).toEqual([]);
+    expect((await listDurableObjectIds(bindings.TRACKER)).length - before).toBeLessThanOrEqual(1);
+  });
+
+  it("is in no list", async () => {
+    await (await Team.create()).submit("theirs", { user: "anna", tags: { job: "7" } });
+    const mine = await team.submit("mine", { user: "anna", tags: { job: "7" } });
+    for (const query of ["", "user=anna", "tag=job=7", "status=open"]) expect(await ids(query)).toEqual([mine.id]);
+  });
+});
+
+describe("the list", () => {
+  it("has a summary of each request, newest first", async () => {
+    const first = await team.submit("one", { user: "anna", tags: { job: "7" } });
+    await passTime(SECOND_MS);
+    const second = await team.submit("two");
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, first.id);
+    const { body } = await get<Page>("/v1/requests");
+    expect(body.next_cursor).toBeNull();
+    expect(body.data.map(({ id }) => id)).toEqual([second.id, first.id]);
+    expect(body.data[1]).toEqual({
+      ...{ id: first.id, model: "fal-ai/flux/schnell", status: "completed", user: "anna", key_id: first.key_id },
+      ...{ tags: { job: "7" }, created_at: first.created_at, completed_at: (await team.read(first.id)).completed_at },
+    });
+    expect(body.data[0]).toMatchObject({ status: "open", user: null, tags: {}, completed_at: null });
+  });
+
+  it("is read page by page to its end without a gap or a repeat, also while requests come in", async () => {
+    const made: string[] = [];
+    for (let n = 0; n < 7; n++) {
+      made.push((await team.submit(`cat ${n}`)).id);
+      // Some in the same millisecond, some not.
+      if (n % 3 === 2) await passTime(SECOND_MS);
+    }
+    const seen: string[] = [];
+    let cursor: string | null = "";
+    for (let pages = 0; cursor !== null && pages < 10; pages++) {
+      const { body }: { body: Page } = await get<Page>(`/v1/requests?limit=2${cursor && `&cursor=${cursor}`}`);
+      expect(body.data.length).toBe(pages < 3 ? 2 : 1);
+      seen.push(...body.data.map(({ id }) => id));
+      cursor = body.next_cursor;
+      if (pages === 0) await team.submit("a newcomer");
+    }
+    expect(seen.toSorted()).toEqual(made.toSorted());
+    const times = await Promise.all(seen.map(async (id) => String((await team.read(id)).created_at)));
+    expect(times).toEqual(times.toSorted().toReversed());
+  });
+
+  it("is filtered by status, model, user, tag and time, each and together", async () => {
+    const at = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
+    const start = Date.now();
+    const anna = (await team.submit("one", { user: "anna", tags: { job: "7", big: "yes" } })).id;
+    await passTime(HOUR_MS);
+    const bob = (await team.submit("sandbox:submit-422", { user: "bob", tags: { job: "8", eq: "a=b" } })).id;
+    await ring(bob);
+    await passTime(HOUR_MS);
+    const spoken = { model: "fal-ai/f5-tts", input: { gen_text: "Hello" }, user: "anna" };
+    const voice = (await team.send("POST", "/v1/requests", spoken)).body.id;
+    await team.cancel(voice);
+    await ring(voice);
+    await ring(voice);
+    const expected: [string, string[]][] = [
+      ["status=open", [anna]],
+      ["status=failed", [bob]],
+      ["status=canceled", [voice]],
+      ["status=completed", []],
+      ["model=fal-ai/f5-tts", [voice]],
+      ["model=fal-ai", []],
+      ["user=anna", [voice, anna]],
+      ["tag=job", [bob, anna]],
+      ["tag=job=7", [anna]],
+      ["tag=eq=a=b", [bob]],
+      ["tag=7", []],
+      [`from=${at(start + HOUR_MS)}`, [voice, bob]],
+      [`to=${at(start + HOUR_MS)}`, [anna]],
+      [`from=${at(start)}&to=${at(start + 1)}`, [anna]],
+      [`from=${encodeURIComponent(new Date(start + 3 * HOUR_MS).toISOString().replace("Z", "+02:00"))}`, [voice, bob]],
+      ["user=anna&model=fal-ai/flux/schnell&tag=big=yes&status=open", [anna]],
+      ["user=anna&status=failed", []],
+      ["limit=1", [voice]],
+      ["unknown=filter", [voice, bob, anna]],
+    ];
+    for (const [query, found] of expected) expect([query, await ids(query)]).toEqual([query, found]);
+  });
+
+  it.each([
+    ["status=done", '`status` must be one of "open", "completed", "failed", "canceled".'],
+    ["limit=0", "`limit` must be at least 1."],
+    ["limit=101", "`limit` must be at most 100."],
+    ["limit=some", "`limit` must be a number."],
+    ["from=yesterday", "`from` must be a valid datetime."],
+    ["to=2026-11-22", "`to` must be a valid datetime."],
+    ["cursor=abc", "`cursor` is not one of ours."],
+    ["cursor=", "`cursor` is not one of ours."],
+  ])("refuses ?%s: %s", async (query, detail) => {
+    const { status, body } = await get<{ code: string; detail: string }>(`/v1/requests?${query}`);
+    expect([status, body.code, body.detail]).toEqual([400, "invalid_request", detail]);
+  });
+});
+
+describe("other methods", () => {
+  it.each([
+    ["PUT", "/v1/requests", "POST, GET, HEAD"],
+    ["DELETE", "/v1/requests", "POST, GET, HEAD"],
+    ["PUT", `/v1/requests/${"0".repeat(64)}`, "GET, DELETE, HEAD"],
+    ["GET", `/v1/requests/${"0".repeat(64)}/cancel`, "POST"],
+    ["POST", `/v1/requests/${"0".repeat(64)}/events`, "GET, HEAD"],
+    ["POST", `/v1/requests/${"0".repeat(64)}/timeline`, "GET, HEAD"],
+  ])("%s %s is 405 and says what goes", async (method, path, allow) => {
+    const answer = await team.send<{ code: string }>(method, path);
+    expect([answer.status, answer.headers.get("Allow"), answer.body.code]).toEqual([405, allow, "invalid_request"]);
+  });
+
+  it.each<[unknown, string]>([
+    [{}, "`filter` is required."],
+    [{ filter: { status: "open" } }, "`filter.status` is not a known field."],
+    [{ filter: { user: 5 } }, "`filter.user` must be a string."],
+  ])("a cancel of many with %j is refused", async (body, detail) => {
+    const answer = await team.send<{ detail: string }>("POST", "/v1/requests/cancel", body);
+    expect([answer.status, answer.body.detail]).toEqual([400, detail]);
+  });
+});

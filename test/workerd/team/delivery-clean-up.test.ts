@@ -1,0 +1,149 @@
+// What a team keeps of the deliveries that it sends itself, and that it goes after thirty days: by the team's own alarm, a page
+// at a time, whatever cuts it off.
+
+import { runInDurableObject } from "cloudflare:test";
+import { expect, it, vi } from "vitest";
+import type { Delivery } from "../../../src/contracts/team-webhooks.ts";
+import {
+  CLEAN_UP_BATCH_ROWS,
+  CLEAN_UP_DELAY_MS,
+  DAY_MS,
+  DELIVERY_KEEP_MS,
+  SECOND_MS,
+} from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
+import { type Books, openBooks } from "../../../src/team/stores.ts";
+import { deliveryOf } from "../../harness/deliveries.ts";
+import { Receivers } from "../../harness/receiver.ts";
+import { bindings, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";
+
+let team: Team;
+let receivers: Receivers;
+let endpoint: string;
+onFrozenClocks(async () => {
+  team = await Team.create();
+  receivers = Receivers.open();
+  const made = await team.send<{ id: string; secret: string }>("POST", "/v1/webhooks", { url: "https://one.example/" });
+  expect(made.status).toBe(201);
+  receivers.secrets.set("one.example", [made.body.secret]);
+  endpoint = made.body.id;
+});
+
+/** Sends a test event and lets it go out. */
+async function sent(): Promise<string> {
+  const { status, body } = await team.send<{ delivery_id: string }>("POST", `/v1/webhooks/${endpoint}/test`);
+  expect(status).toBe(202);
+  await ringTeam(team);
+  return body.delivery_id;
+}
+
+function inTeam<T>(work: (books: Books, state: DurableObjectState) => T | Promise<T>): Promise<T> {
+  return runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
+    return work(openBooks(state.storage.sql), state);
+  });
+}
+
+/** How much there is of deliveries, of what is sent of them, of tries, of bulk replays. */
+function kept(): Promise<number[]> {
+  return inTeam((_books, { storage }) =>
+    ["delivery", "outbox", "attempt", "replay_job"].map((table) => {
+      return storage.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n;
+    }),
+  );
+}
+
+const alarmAt = () => inTeam((_books, { storage }) => storage.getAlarm());
+
+/** So many deliveries of the team's own, sent now. */
+function put(count: number): Promise<void> {
+  return inTeam((books) => {
+    const now = Date.now();
+    for (let n = 0; n < count; n++) {
+      const id = `dlv_${String(n).padStart(20, "0")}`;
+      const line: Delivery = {
+        ...{ id, endpointId: endpoint, requestId: null, eventId: `evt_${n}`, eventType: "webhook.test" },
+        ...{ state: "delivered", createdAt: now, updatedAt: now, attempts: 1, status: 204, category: "delivered" },
+        replayId: null,
+      };
+      books.deliveries.insert(line);
+      const done = { dueAt: null, failures: 0, replay: false, leaseUntil: null };
+      books.outbox.put({ deliveryId: id, endpointId: endpoint, eventId: line.eventId, body: "{}", ...done });
+    }
+  });
+}
+
+it("goes after thirty days by an alarm that nothing else asks for, and younger ones stay whole", async () => {
+  const old = await sent();
+  await passTime(2 * DAY_MS);
+  const young = await sent();
+  const before = await deliveryOf(team, young);
+  const due = await alarmAt();
+  expect(due).toBe(Date.now() - 2 * DAY_MS + DELIVERY_KEEP_MS + CLEAN_UP_DELAY_MS);
+  await passTime(DELIVERY_KEEP_MS - 2 * DAY_MS);
+  await ringTeam(team);
+  expect(await kept(), "not a moment before").toEqual([2, 2, 2, 0]);
+  await passTime(CLEAN_UP_DELAY_MS);
+  await ringTeam(team);
+  expect(await kept()).toEqual([1, 1, 1, 0]);
+  expect((await team.send("GET", `/v1/deliveries/${old}`)).status).toBe(404);
+  expect(await deliveryOf(team, young)).toEqual(before);
+  await passTime(2 * DAY_MS);
+  await ringTeam(team);
+  expect(await kept()).toEqual([0, 0, 0, 0]);
+  expect(await alarmAt(), "nothing is owed any more").toBeNull();
+});
+
+it("stays for another thirty days when it was sent again, without the tries from before", async () => {
+  const id = await sent();
+  await passTime(29 * DAY_MS);
+  expect((await team.send("POST", `/v1/deliveries/${id}/replay`)).status).toBe(202);
+  await ringTeam(team);
+  await passTime(2 * DAY_MS);
+  await ringTeam(team);
+  expect(await deliveryOf(team, id)).toMatchObject({ state: "delivered", log: [{ replay: true }] });
+  await passTime(29 * DAY_MS);
+  await ringTeam(team);
+  expect(await kept()).toEqual([0, 0, 0, 0]);
+});
+
+it("goes with the bulk replays over it", async () => {
+  await sent();
+  const filter = { endpoint, state: "delivered" };
+  const job = await team.send<{ id: string }>("POST", "/v1/deliveries/replay", { filter });
+  expect(job.status).toBe(202);
+  await ringTeam(team);
+  await ringTeam(team);
+  const path = `/v1/deliveries/replay/${job.body.id}`;
+  expect((await team.send("GET", path)).body).toMatchObject({ state: "done", replayed: 1 });
+  await passTime(DELIVERY_KEEP_MS + CLEAN_UP_DELAY_MS + SECOND_MS);
+  await ringTeam(team);
+  expect(await kept()).toEqual([0, 0, 0, 0]);
+  expect((await team.send("GET", path)).status).toBe(404);
+});
+
+it("goes a page at a time, the next at once, and a page that fails goes wholly with the next alarm", async () => {
+  await put(2 * CLEAN_UP_BATCH_ROWS + 1);
+  await passTime(DELIVERY_KEEP_MS + CLEAN_UP_DELAY_MS + SECOND_MS);
+  // The page's last statement fails: nothing of it is done.
+  await inTeam((_books, { storage }) => {
+    storage.sql.exec(
+      "CREATE TRIGGER broken BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'a disk that fails'); END",
+    );
+  });
+  const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  await sent();
+  log.mockRestore();
+  const whole = 2 * CLEAN_UP_BATCH_ROWS + 2;
+  expect((await kept()).slice(0, 2)).toEqual([whole, whole]);
+  await inTeam((_books, { storage }) => storage.sql.exec("DROP TRIGGER broken"));
+  const left: number[][] = [];
+  for (let page = 0; page < 3; page++) {
+    await ringTeam(team);
+    left.push((await kept()).slice(0, 2));
+    // Cut off between two pages: the next instance goes on by the alarm that was set.
+    const cut = inTeam((_books, state) => state.abort("cut off by a test"));
+    await expect(cut).rejects.toThrow("cut off by a test");
+    if (page < 2) expect(await alarmAt()).toBeLessThanOrEqual(Date.now());
+  }
+  expect(left).toEqual([CLEAN_UP_BATCH_ROWS + 2, 2, 1].map((n) => [n, n]));
+});

@@ -1,0 +1,141 @@
+// The event feed as its readers get it: in order, from any point on, held until something comes.
+
+import { runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { teamFor } from "../../../src/platform/stubs.ts";
+import { openBooks } from "../../../src/team/stores.ts";
+import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
+import { bindings, eventually, onFrozenClocks, passTime, Team } from "../../harness/world.ts";
+
+interface Feed {
+  data: { cursor: string; id: string; type: string; timestamp: string; data: Record<string, unknown> }[];
+  next_cursor: string;
+  has_more: boolean;
+  code?: string;
+  hint?: string;
+}
+
+let team: Team;
+let direct: TestTeam;
+onFrozenClocks(async () => {
+  team = await Team.create();
+  direct = await TestTeam.of(team.id, team.key);
+});
+
+const feed = (query = "") => team.send<Feed>("GET", `/v1/events${query}`);
+
+/** Ends a request of this team without a tracker; answers its id. */
+async function anEnded(changes: Parameters<typeof anEnd>[2] = {}): Promise<string> {
+  const id = await direct.admitted();
+  await direct.stub.settle(anEnd(id, "take", changes));
+  return id;
+}
+
+const pause = (reason: string) => direct.stub.noteEvent({ type: "upstream.paused", data: { reason } });
+
+describe("the event feed", () => {
+  it("tells every end once, in order, with ids and short facts alone", async () => {
+    const one = await direct.admitted();
+    const end = anEnd(one, "take");
+    const settled = await direct.stub.settle(end);
+    expect(await direct.stub.settle(end), "told twice").toEqual(settled);
+    const two = await anEnded({ eventType: "request.failed", outcome: "failed" });
+    const { body } = await feed();
+    expect(body.data.map(({ type, data }) => [type, data.request_id])).toEqual([
+      ["request.completed", one],
+      ["request.failed", two],
+    ]);
+    expect(body.data[0]?.id).toBe(settled.eventId);
+    expect(Object.keys(body.data[0]?.data ?? {}).sort()).toEqual(["model", "request_id", "status"]);
+    expect(body.has_more).toBe(false);
+  });
+
+  it("tells of a recovered request anew, and of the same end never again", async () => {
+    const id = await direct.admitted();
+    const failed = anEnd(id, "keep", { outcome: "failed", eventType: "request.failed", hasWebhook: true });
+    const first = await direct.stub.settle(failed);
+    await passTime(SECOND_MS);
+    const proven = anEnd(id, "take", { eventType: "request.recovered", hasWebhook: true });
+    const second = await direct.stub.settle(proven);
+    expect((await direct.stub.settle(proven)).deliveries).toEqual(second.deliveries);
+    expect(second.deliveries).not.toEqual(first.deliveries);
+    expect((await feed()).body.data.map(({ type }) => type)).toEqual(["request.failed", "request.recovered"]);
+  });
+
+  it("goes on where a reader stopped, page by page and type by type", async () => {
+    for (const reason of ["a", "b", "c"]) await pause(reason);
+    await anEnded();
+    const first = (await feed("?limit=2")).body;
+    expect([first.data.map(({ data }) => data.reason), first.has_more]).toEqual([["a", "b"], true]);
+    const second = (await feed(`?limit=2&after=${first.next_cursor}`)).body;
+    expect(second.data.map(({ type }) => type)).toEqual(["upstream.paused", "request.completed"]);
+    expect((await feed(`?after=${second.next_cursor}`)).body).toMatchObject({ data: [], has_more: false });
+    const some = (await feed("?types=request.completed,request.failed")).body;
+    expect(some.data.map(({ type }) => type)).toEqual(["request.completed"]);
+    expect((await feed("?after=latest")).body).toEqual({ data: [], next_cursor: second.next_cursor, has_more: false });
+  });
+
+  it("says so when a cursor is older than what is kept, and where to go on", async () => {
+    for (const reason of ["a", "b"]) await pause(reason);
+    const { next_cursor: seen } = (await feed("?limit=1")).body;
+    await passTime(EVENT_KEEP_MS + DAY_MS);
+    await pause("c");
+    await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
+      openBooks(state.storage.sql).events.cleanUp(Date.now(), 100);
+    });
+    const late = await feed(`?after=${seen}`);
+    expect([late.status, late.body.code]).toEqual([410, "gone"]);
+    expect(late.body.hint).toContain("after=2");
+    expect((await feed("?after=2")).body.data.map(({ data }) => data.reason)).toEqual(["c"]);
+    expect((await feed()).body.data).toHaveLength(1);
+  });
+
+  it.each(["?after=99", "?after=x", "?types=nonsense", "?limit=0"])("refuses %s", async (query) => {
+    expect((await feed(query)).body.code).toBe("invalid_request");
+  });
+
+  it("is not for who sees one user's requests alone", async () => {
+    const member = await team.send<{ secret: string }>("POST", "/v1/keys", { user: "ada", scopes: ["read"] });
+    const answer = await new Team(team.id, member.body.secret).send<Feed>("GET", "/v1/events");
+    expect([answer.status, answer.body.code]).toEqual([403, "forbidden"]);
+  });
+});
+
+describe("a forgotten user", () => {
+  it("is named neither in the feed nor in what is still to be sent", async () => {
+    const limits = [{ name: "each", scope: "user", per: "usd", limit: "0.01", window: "1d" } as const];
+    await direct.putPlan("default", { limits });
+    await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
+    const made = await team.send("POST", "/v1/webhooks", { url: "https://one.example/", events: ["limit.reached"] });
+    expect(made.status).toBe(201);
+    await direct.admitted({ user: "ada" });
+    expect(JSON.stringify((await feed()).body)).toContain("ada");
+    await direct.stub.forgetUser("ada", SOMEBODY);
+    expect((await feed()).body.data[0]?.data.subject).toMatch(/^forgotten:/);
+    const bodies = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) =>
+      state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray(),
+    );
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]?.body).not.toContain("ada");
+  });
+});
+
+describe("a hold of the feed", () => {
+  it("answers as soon as something comes", async () => {
+    const held = feed("?after=latest&wait=30");
+    await eventually(async () => {
+      const sockets = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
+        return state.getWebSockets().length;
+      });
+      expect(sockets).toBe(1);
+    });
+    await pause("at last");
+    expect((await held).body.data.map(({ data }) => data.reason)).toEqual(["at last"]);
+  });
+
+  it("answers at once when there is something already", async () => {
+    await pause("before");
+    expect((await feed("?wait=30")).body.data).toHaveLength(1);
+  });
+});

@@ -1,0 +1,308 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import type { Credential } from "../../../src/contracts/team-access.ts";
+import {
+  CLEAN_UP_BATCH_ROWS,
+  CLEAN_UP_DELAY_MS,
+  DAY_MS,
+  LIST_SCAN_MAX_ROWS,
+  OPEN_SWEEP_MS,
+} from "../../../src/platform/limits.ts";
+import { askTeam, teamFor } from "../../../src/platform/stubs.ts";
+import { keyDigest, makeKey } from "../../../src/team/auth/keys.ts";
+import { migrate } from "../../../src/team/schema.ts";
+import type { Team } from "../../../src/team/team.ts";
+import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
+
+const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;
+const MONTH = { name: "month", scope: "user", per: "request", window: "1mo" } as const;
+
+describe("a team", () => {
+  it("is made once, with a key that may do everything", async () => {
+    const { id, stub: team, credential } = await TestTeam.create();
+    expect(await team.create({ id, name: "Again", by: SOMEBODY })).toEqual({ kind: "exists" });
+    expect(await team.identify(credential)).toMatchObject({
+      kind: "known",
+      identity: { team: id, kind: "secret", scopes: ["run", "read", "admin"], planName: "default", user: null },
+    });
+  });
+
+  it("is made once when two ask at the same time", async () => {
+    const team = teamFor(env, "twins");
+    const answers = await Promise.all(
+      [1, 2, 3].map((n) => team.create({ id: "twins", name: `Twin ${n}`, by: SOMEBODY })),
+    );
+    expect(answers.map((answer) => answer.kind).sort()).toEqual(["created", "exists", "exists"]);
+  });
+
+  it("refuses everything and stores nothing while it does not exist", async () => {
+    const team = teamFor(env, "nobody");
+    const credential: Credential = { kind: "key", digest: await keyDigest(await makeKey("nobody")) };
+    const refused = { kind: "refused", refusal: { code: "unauthenticated" } };
+    const acting = { credential, user: null, visitor: null, ip: null, tags: {} };
+    expect(await team.identify(credential)).toMatchObject(refused);
+    expect(await team.me(acting)).toMatchObject(refused);
+    const post = { ...acting, requestId: "r", model: "m/n", planHash: "", measures: NOTHING_MEASURED };
+    expect(
+      await team.admit({ ...post, files: { used: [], inline: [] }, idempotencyKey: null, bodyHash: "" }),
+    ).toMatchObject(refused);
+    expect(await team.settle(anEnd("r", "take"))).toMatchObject({ kind: "settled", chargedMicro: null });
+    await team.started("r");
+    await team.release("r");
+    expect([await team.listKeys(), await team.summary(), await team.prices(1)]).toEqual([[], null, []]);
+    await team.putPrices({}, SOMEBODY);
+    await team.putAlerts([50], SOMEBODY);
+    const tables = await runInDurableObject(team, (_instance, state) =>
+      state.storage.sql
+        .exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+        .toArray(),
+    );
+    expect(tables).toEqual([]);
+  });
+
+  it("refuses to run on a store whose history differs from the code's", async () => {
+    const { stub: team } = await TestTeam.create();
+    await runInDurableObject(team, (_instance, state) => {
+      const { storage } = state;
+      expect(() => migrate(storage)).not.toThrow();
+      storage.sql.exec("UPDATE migration SET body = body || ' '");
+      expect(() => migrate(storage)).toThrow("was edited");
+      storage.sql.exec("INSERT INTO migration (n, body) VALUES (99, '')");
+      expect(() => migrate(storage)).toThrow("newer than the code");
+    });
+  });
+
+  it("stores no key's text", async () => {
+    const { stub: team, key } = await TestTeam.create();
+    const rows = await runInDurableObject(team, (_instance, state) =>
+      state.storage.sql.exec("SELECT * FROM api_key").toArray(),
+    );
+    expect(JSON.stringify(rows)).not.toContain(key.secret.slice(-31, -9).slice(4));
+  });
+});
+
+describe("the alarm", () => {
+  const alarmOf = ({ stub }: TestTeam) => runInDurableObject(stub, (_instance, state) => state.storage.getAlarm());
+
+  it("is set for a minute after the oldest admit that nobody acked", async () => {
+    const team = await TestTeam.create();
+    const before = Date.now();
+    await team.admitted();
+    const first = await alarmOf(team);
+    await team.admitted();
+    expect(first).toBeGreaterThanOrEqual(before + 60_000);
+    expect(await alarmOf(team)).toBe(first);
+  });
+
+  it("asks the tracker, undoes what never started, and then rests", async () => {
+    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
+    await team.admitted({ idempotencyKey: "k" });
+    const before = Date.now();
+    const ended = await runInDurableObject(team.stub, async (instance: Team, state) => {
+      state.storage.sql.exec("UPDATE request SET sweep_at = 1");
+      await instance.alarm();
+      return state.storage.getAlarm();
+    });
+    expect(ended, "until the first of its old rows").toBeGreaterThanOrEqual(before + CLEAN_UP_DELAY_MS);
+    expect(await team.used()).toEqual([0]);
+    expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ kind: "admitted", replayed: false });
+  });
+
+  it("asks about a started request seldom, and no more once it has ended", async () => {
+    const team = await TestTeam.create();
+    const id = await team.admitted();
+    const before = Date.now();
+    await team.stub.started(id);
+    await runInDurableObject(team.stub, (instance: Team) => instance.alarm());
+    expect(await alarmOf(team)).toBeGreaterThanOrEqual(before + OPEN_SWEEP_MS);
+    await team.stub.settle(anEnd(id, "take"));
+    await runInDurableObject(team.stub, (instance: Team) => instance.alarm());
+    expect(await alarmOf(team)).toBeNull();
+  });
+
+  it("is found again by whoever wakes the object", async () => {
+    const team = await TestTeam.create();
+    await team.admitted();
+    const before = await alarmOf(team);
+    await runInDurableObject(team.stub, (_instance, state) => state.storage.deleteAlarm());
+    await evictDurableObject(team.stub);
+    await team.stub.listKeys();
+    expect(await alarmOf(team)).toBe(before);
+  });
+
+  it("never throws and rings again for what could not be asked", async () => {
+    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
+    const id = await team.admitted();
+    await runInDurableObject(team.stub, async (instance: Team, state) => {
+      // An id that no tracker can have makes the question itself fail.
+      state.storage.sql.exec("UPDATE request SET id = 'no id', sweep_at = 1 WHERE id = ?", id);
+      await instance.alarm();
+      const [row] = state.storage.sql.exec<{ sweep_at: number }>("SELECT sweep_at FROM request").toArray();
+      expect(row?.sweep_at).toBeGreaterThan(Date.now());
+      expect(await state.storage.getAlarm()).toBe(row?.sweep_at);
+    });
+  });
+
+  it("deletes what is over its time, and nothing else", async () => {
+    const team = await TestTeam.create({
+      dedupe_s: 60,
+      limits: [
+        { ...DAY, limit: 5 },
+        { ...MONTH, limit: 5 },
+        { name: "open", scope: "team", per: "concurrent", limit: 5 },
+      ],
+    });
+    await team.admitted({ idempotencyKey: "old" });
+    await team.admitted({ idempotencyKey: "new" });
+    await team.admitted({ bodyHash: "old" });
+    await team.admitted({ bodyHash: "new" });
+    const rows = await runInDurableObject(team.stub, async (instance: Team, state) => {
+      const { sql } = state.storage;
+      sql.exec("UPDATE idempotency SET expires_at = 1 WHERE idempotency_key = 'old'");
+      sql.exec("UPDATE recent_post SET expires_at = 1 WHERE name LIKE '%/old/%'");
+      sql.exec("UPDATE counter SET reset_at = 1 WHERE id LIKE 'request/1d/%'");
+      await instance.alarm();
+      return {
+        idempotency: sql.exec("SELECT idempotency_key FROM idempotency").toArray(),
+        posts: sql.exec("SELECT count(*) AS n FROM recent_post WHERE name LIKE '%/new/%'").one().n,
+        counters: sql.exec("SELECT used FROM counter").toArray(),
+      };
+    });
+    expect(rows).toEqual({
+      idempotency: [{ idempotency_key: "new" }],
+      posts: 1,
+      counters: [{ used: 4 }, { used: 4 }],
+    });
+  });
+});
+
+describe("old rows", () => {
+  it("go in bounded batches, the next one at once, until none is left", async () => {
+    const team = await TestTeam.create();
+    const left = await runInDurableObject(team.stub, async (instance: Team, { storage }) => {
+      for (let n = 0; n < 2 * CLEAN_UP_BATCH_ROWS + 1; n++) {
+        storage.sql.exec("INSERT INTO idempotency VALUES ('key', '', ?, 'request', 'body', 1)", `old-${n}`);
+      }
+      const counted: [number, boolean][] = [];
+      for (let batch = 0; batch < 3; batch++) {
+        await instance.alarm();
+        const { n } = storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM idempotency").one();
+        const alarm = await storage.getAlarm();
+        counted.push([n, alarm !== null && alarm <= Date.now()]);
+      }
+      return counted;
+    });
+    expect(left).toEqual([
+      [CLEAN_UP_BATCH_ROWS + 1, true],
+      [1, true],
+      [0, false],
+    ]);
+  });
+
+  it("wake a team that nobody asks anything, some time after the first of them is over", async () => {
+    const team = await TestTeam.create();
+    const at = Date.now() + DAY_MS;
+    const alarm = await runInDurableObject(team.stub, async (instance: Team, { storage }) => {
+      storage.sql.exec("INSERT INTO idempotency VALUES ('key', '', 'k', 'request', 'body', ?)", at);
+      await instance.alarm();
+      return storage.getAlarm();
+    });
+    expect(alarm).toBe(at + CLEAN_UP_DELAY_MS);
+  });
+});
+
+describe("the index", () => {
+  it("looks at so many lines for one page: a rare filter is answered with a cursor, and found behind it", async () => {
+    const team = await TestTeam.create();
+    const rare = await team.admitted({ tags: { rare: "yes" } });
+    await runInDurableObject(team.stub, (_instance, { storage: { sql } }) => {
+      const columns = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at";
+      for (let n = 0; n < LIST_SCAN_MAX_ROWS + 10; n++) {
+        const id = n.toString(16).padStart(64, "0");
+        const values = `'${id}', 'key_x', NULL, 'm', '{}', 'completed', ${Date.now() + 60_000 + n}, NULL, 1`;
+        sql.exec(`INSERT INTO request (${columns}) VALUES (${values})`);
+      }
+    });
+    const first = await team.stub.list({ tag: "rare", limit: 5 });
+    expect(first).toMatchObject({ kind: "page", data: [], nextCursor: expect.any(String) });
+    const cursor = first.kind === "page" ? (first.nextCursor ?? "") : "";
+    const second = await team.stub.list({ tag: "rare", limit: 5, cursor });
+    expect(second).toMatchObject({ kind: "page", data: [{ id: rare }], nextCursor: null });
+  });
+
+  it("pages newest first without a gap or a repeat, also while requests come in", async () => {
+    const team = await TestTeam.create();
+    const ids: string[] = [];
+    for (let i = 0; i < 7; i++) ids.push(await team.admitted());
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await team.stub.list({ cursor, limit: 3 });
+      if (page.kind !== "page") throw new Error("no page");
+      seen.push(...page.data.map((each) => each.id));
+      cursor = page.nextCursor ?? undefined;
+      await runInDurableObject(team.stub, (_instance, state) => {
+        // A request of a later time, so that it belongs in front of what was shown.
+        const late = "f".repeat(63) + seen.length.toString(16);
+        const columns = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at";
+        const values = `'${late}', 'key_x', NULL, 'late', '{}', 'open', ${Date.now() + 60_000}, NULL, NULL`;
+        state.storage.sql.exec(`INSERT INTO request (${columns}) VALUES (${values})`);
+      });
+    } while (cursor !== undefined);
+    expect(seen).toHaveLength(7);
+    expect(new Set(seen)).toEqual(new Set(ids));
+  });
+
+  it("filters by status, model, user, tag and time, and combines them", async () => {
+    const team = await TestTeam.create();
+    const tags = { env: "prod", "a.b": "x=y" };
+    const one = await team.admitted({ user: "anna", tags });
+    const two = await team.admitted({ user: "bob", model: "fal-ai/f5-tts", tags: { env: "dev" } });
+    await team.stub.settle(anEnd(two, "refund", { outcome: "canceled" }));
+    const idsOf = async (filter: object) => {
+      const page = await team.stub.list({ ...filter, limit: 10 });
+      return page.kind === "page" ? page.data.map((each) => each.id) : null;
+    };
+    expect(await idsOf({ user: "anna" })).toEqual([one]);
+    expect(await idsOf({ model: "fal-ai/f5-tts" })).toEqual([two]);
+    expect(await idsOf({ status: "open" })).toEqual([one]);
+    expect(await idsOf({ status: "canceled", user: "anna" })).toEqual([]);
+    expect(await idsOf({ tag: "env=dev" })).toEqual([two]);
+    expect(await idsOf({ tag: "a.b=x=y" })).toEqual([one]);
+    expect((await idsOf({ tag: "env" }))?.sort()).toEqual([one, two].sort());
+    expect(await idsOf({ tag: "' OR 1=1 --" })).toEqual([]);
+    expect(await idsOf({ from: Date.now() + 1000 })).toEqual([]);
+    expect(await idsOf({ to: Date.now() - 60_000 })).toEqual([]);
+  });
+
+  it("refuses a cursor that is none of ours", async () => {
+    const team = await TestTeam.create();
+    expect(await team.stub.list({ cursor: "x", limit: 1 })).toMatchObject({
+      kind: "refused",
+      refusal: { code: "invalid_request" },
+    });
+  });
+});
+
+describe("asking a team", () => {
+  it("asks again when the object was reset, and not for any other fault", async () => {
+    const { id, stub: team, credential } = await TestTeam.create();
+    let asked = 0;
+    const answer = await askTeam(env, id, (stub) => {
+      if (++asked === 1) throw Object.assign(new Error("reset"), { retryable: true });
+      return stub.identify(credential);
+    });
+    expect([answer.kind, asked]).toEqual(["known", 2]);
+    for (const fault of [{}, { retryable: true, overloaded: true }]) {
+      let tries = 0;
+      const failing = askTeam(env, id, async () => {
+        tries++;
+        throw Object.assign(new Error("fault"), fault);
+      });
+      await expect(failing).rejects.toThrow("fault");
+      expect(tries).toBe(1);
+    }
+    expect(await team.listKeys()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,358 @@
+// The UpstreamAccount object: turns, the connection, the key set, and what survives when it is put out of memory.
+
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Grant, TurnWish } from "../../../src/contracts/account.ts";
+import {
+  DAY_MS,
+  GRANT_USE_MS,
+  HOUR_MS,
+  JWKS_REFRESH_GAP_MS,
+  LOOKUP_RETRY_MS,
+  PINNED_USERS_MAX,
+} from "../../../src/platform/limits.ts";
+import { accountFor } from "../../../src/platform/stubs.ts";
+import { UpstreamAccount } from "../../../src/upstream/account.ts";
+import { signingKeys } from "../../../src/upstream/jwks.ts";
+import { decodeKey } from "../../../src/upstream/webhook.ts";
+
+const START = Date.parse("2026-11-22T10:00:00Z");
+const X = "ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ";
+const ROTATED_X = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+let connections: () => Response;
+let jwks: () => Response;
+const calls = { connections: 0, jwks: 0 };
+let made = 0;
+
+const connectionList = (...ids: string[]) =>
+  Response.json({ connections: ids.map((id) => ({ connection_id: id, status: "ACTIVE", app: "fal-ai" })) });
+const keyList = (...xs: string[]) => Response.json({ keys: xs.map((x) => ({ kty: "OKP", crv: "Ed25519", x })) });
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: START });
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+  calls.connections = 0;
+  calls.jwks = 0;
+  connections = () => connectionList("conn-1");
+  jwks = () => keyList(X);
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
+    const url = String(input);
+    if (url.includes("/connections?")) {
+      calls.connections++;
+      return connections();
+    }
+    if (url.endsWith("/.well-known/jwks.json")) {
+      calls.jwks++;
+      return jwks();
+    }
+    throw new Error(`unexpected call to ${url}`);
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A call of a request that nobody made, so nobody can be woken for it. */
+function wish(requestId: string, changes: Partial<TurnWish> = {}): TurnWish {
+  return {
+    ...{ kind: "submit", requestId, effect: "submit", user: "acme/u", model: "fal-ai/flux/schnell" },
+    ...{ since: Date.now(), connection: null, ...changes },
+  } as TurnWish;
+}
+
+/** The calls of these turns are answered at once. */
+async function hearAll(account: Account, grants: Grant[]): Promise<void> {
+  for (const grant of grants) if (grant.granted) await account.heard(grant.given, "ok");
+}
+
+const newAccount = () => accountFor(env, `test-${++made}`);
+type Account = ReturnType<typeof newAccount>;
+
+async function takeMany(account: Account, count: number): Promise<Grant[]> {
+  return Promise.all(Array.from({ length: count }, (_, n) => account.take(wish(`request-${made}-${n}`))));
+}
+
+/** An account that has its connection and a free window. */
+async function readyAccount(): Promise<Account> {
+  const account = newAccount();
+  await hearAll(account, [await account.take(wish("first"))]);
+  vi.setSystemTime(Date.now() + 10_000);
+  return account;
+}
+
+const granted = (grants: Grant[]) => grants.filter((grant) => grant.granted);
+const rowOf = (account: Account, name: string) =>
+  runInDurableObject(account, (_instance, state) =>
+    state.storage.sql.exec("SELECT value FROM facts WHERE name = ?", name).toArray(),
+  );
+
+describe("a turn", () => {
+  test("comes with the connection, what is known of webhooks and of the model, and its use-by time", async () => {
+    expect(await newAccount().take(wish("r"))).toMatchObject({
+      granted: true,
+      notBefore: START,
+      notAfter: START + GRANT_USE_MS,
+      connection: "conn-1",
+      webhooks: "missing",
+      pinnedUsers: [],
+      durations: null,
+      probe: false,
+    });
+  });
+
+  test("goes to ten at once; the others are told their place and when it will be their turn", async () => {
+    const account = await readyAccount();
+    const grants = await takeMany(account, 14);
+    expect(granted(grants)).toHaveLength(10);
+    const places = grants.flatMap((grant) => (!grant.granted && grant.reason === "wait" ? [grant.place] : []));
+    expect(places).toMatchObject([
+      { reason: "pace", position: 1, etaMs: 1_050 },
+      { reason: "pace", position: 2, etaMs: 1_155 },
+      { reason: "pace", position: 3, etaMs: 1_260 },
+      { reason: "pace", position: 4, etaMs: 1_365 },
+    ]);
+  });
+
+  test("is there for those who wait before a newcomer", async () => {
+    const account = await readyAccount();
+    const now = Date.now();
+    await hearAll(account, await takeMany(account, 40));
+    // Five of the thirty who wait may be told their turns now.
+    vi.setSystemTime(now + 900);
+    expect(await account.take(wish("newcomer"))).toMatchObject({ granted: false, place: { position: 26 } });
+  });
+
+  test("that was handed back goes to somebody else", async () => {
+    const account = await readyAccount();
+    const grants = await takeMany(account, 10);
+    expect(granted(grants)).toHaveLength(10);
+    const [first] = grants;
+    if (first?.granted) await account.handBack(first.given);
+    expect(await account.take(wish("other", { kind: "status", effect: "poll" }))).toMatchObject({ granted: true });
+  });
+
+  test("is not given while upstream says 429, however long that is", async () => {
+    const account = await readyAccount();
+    const now = Date.now();
+    expect(await account.rateLimited(30_000)).toEqual({ until: now + 30_000 });
+    expect(await account.rateLimited(null)).toEqual({ until: now + 30_000 });
+    const away = await account.take(wish("r"));
+    expect(away).toMatchObject({
+      granted: false,
+      place: { reason: "upstream_paused", why: "rate_limited", since: now, position: 1, etaMs: 30_000 },
+    });
+    vi.setSystemTime(now + 30_000);
+    expect(await account.take(wish("r"))).toMatchObject({ granted: true });
+  });
+
+  test("waits two seconds after a 429 that names no time", async () => {
+    const account = await readyAccount();
+    expect(await account.rateLimited(null)).toEqual({ until: Date.now() + 2_000 });
+  });
+
+  test("says that webhooks are off without a public URL", async () => {
+    const account = await readyAccount();
+    const grant = await runInDurableObject(account, (_instance, state) =>
+      new UpstreamAccount(state, { ...env, PUBLIC_URL: "" } as typeof env).take(wish("r")),
+    );
+    expect(grant).toMatchObject({ granted: true, webhooks: "off" });
+  });
+
+  test("follows the last news of webhooks", async () => {
+    const account = await readyAccount();
+    const webhooks = async () => {
+      const grant = await account.take(wish("r"));
+      return grant.granted ? grant.webhooks : grant.reason;
+    };
+    await account.webhookSeen();
+    expect(await webhooks()).toBe("arriving");
+    await account.webhookMissed();
+    expect(await webhooks()).toBe("missing");
+    await account.webhookSeen();
+    expect(await webhooks()).toBe("arriving");
+  });
+});
+
+describe("an object that was put out of memory", () => {
+  test("wrote nothing for a few calls, and then lets half a window go at once", async () => {
+    const account = await readyAccount();
+    expect(granted(await takeMany(account, 5))).toHaveLength(5);
+    expect(await rowOf(account, "busy_until")).toEqual([]);
+    await evictDurableObject(account);
+    const after = granted(await takeMany(account, 10));
+    expect(after.filter((grant) => grant.notBefore === Date.now())).toHaveLength(5);
+  });
+
+  test("noted that it was busy, and then lets a window pass", async () => {
+    const account = await readyAccount();
+    const now = Date.now();
+    expect(granted(await takeMany(account, 10))).toHaveLength(10);
+    await evictDurableObject(account);
+    expect(granted(await takeMany(account, 3))).toEqual([]);
+    vi.setSystemTime(now + 10_000);
+    await evictDurableObject(account);
+    expect(await account.take(wish("later"))).toMatchObject({ granted: true });
+  });
+
+  test("still knows connection, pins, keys, webhooks and a long pause", async () => {
+    const account = await readyAccount();
+    await account.webhookSeen();
+    await account.pin("conn-1", "user_a");
+    await account.keySet({ force: false });
+    await evictDurableObject(account);
+    connections = () => new Response(null, { status: 500 });
+    jwks = () => new Response(null, { status: 500 });
+    const grant = await account.take(wish("r"));
+    expect(grant).toMatchObject({ connection: "conn-1", webhooks: "arriving", pinnedUsers: ["user_a"] });
+    expect(await account.keySet({ force: false })).toMatchObject({ kind: "keys", keys: [X] });
+    await account.rateLimited(HOUR_MS);
+    await evictDurableObject(account);
+    expect(await account.take(wish("s"))).toMatchObject({ granted: false, place: { why: "rate_limited" } });
+  });
+});
+
+describe("the connection", () => {
+  test("is looked up once, however many wait for it, and is one call of the pace", async () => {
+    const account = newAccount();
+    const grants = await takeMany(account, 9);
+    expect(calls.connections).toBe(1);
+    expect(granted(grants).filter((grant) => grant.notBefore === START)).toHaveLength(4);
+  });
+
+  test("that is missing is a clear refusal, asked again only after a while", async () => {
+    connections = () => connectionList();
+    const account = newAccount();
+    const refused = { granted: false, reason: "refused", error: { code: "connection_missing", charged: false } };
+    expect(await takeMany(account, 3)).toMatchObject([refused, refused, refused]);
+    expect(await account.take(wish("r"))).toMatchObject(refused);
+    expect(calls.connections).toBe(1);
+    connections = () => connectionList("conn-2");
+    vi.setSystemTime(START + LOOKUP_RETRY_MS);
+    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-2" });
+  });
+
+  test("cannot be had with a bad key", async () => {
+    connections = () => Response.json({ error: { message: "Invalid key", code: 401 } }, { status: 401 });
+    expect(await newAccount().take(wish("r"))).toMatchObject({
+      granted: false,
+      reason: "refused",
+      error: { code: "misconfigured" },
+    });
+  });
+
+  test("that cannot be asked for now closes the account for a moment", async () => {
+    connections = () => new Response("<html>", { status: 502 });
+    const account = newAccount();
+    const away = await takeMany(account, 2);
+    expect(away).toMatchObject([
+      { granted: false, reason: "wait", place: null },
+      { granted: false, reason: "wait", place: null },
+    ]);
+    expect(calls.connections).toBe(1);
+    connections = () => connectionList("conn-1");
+    vi.setSystemTime(START + LOOKUP_RETRY_MS + 2_000);
+    expect(await account.take(wish("r"))).toMatchObject({ granted: true });
+  });
+
+  test("that Maton refuses is forgotten and looked up anew", async () => {
+    const account = await readyAccount();
+    connections = () => connectionList("conn-2");
+    await account.connectionRefused("conn-of-another-time");
+    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-1" });
+    await account.connectionRefused("conn-1");
+    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-2" });
+  });
+
+  test("from the configuration is never looked up nor forgotten", async () => {
+    const grant = await runInDurableObject(newAccount(), async (_instance, state) => {
+      const account = new UpstreamAccount(state, { ...env, MATON_CONNECTION: "configured" } as typeof env);
+      await account.connectionRefused("configured");
+      return account.take(wish("r"));
+    });
+    expect(grant).toMatchObject({ connection: "configured" });
+    expect(calls.connections).toBe(0);
+  });
+});
+
+describe("pinned users", () => {
+  test("belong to their connection", async () => {
+    const account = newAccount();
+    await account.pin("conn-1", "user_a");
+    await account.pin("conn-1", "user_a");
+    expect(await account.isPinned("conn-1", "user_a")).toBe(true);
+    expect(await account.isPinned("conn-1", "user_b")).toBe(false);
+    expect(await account.isPinned("conn-2", "user_a")).toBe(false);
+  });
+
+  test("give way to newer ones", async () => {
+    const account = newAccount();
+    for (let n = 0; n <= PINNED_USERS_MAX; n++) await account.pin("conn-1", `user_${n}`);
+    expect(await account.isPinned("conn-1", "user_0")).toBe(false);
+    expect(await account.isPinned("conn-1", "user_1")).toBe(true);
+    expect(await account.isPinned("conn-1", `user_${PINNED_USERS_MAX}`)).toBe(true);
+  });
+});
+
+describe("the key set", () => {
+  test("is fetched once, however many ask", async () => {
+    const account = newAccount();
+    const sets = await Promise.all([1, 2, 3].map(() => account.keySet({ force: false })));
+    expect(sets).toEqual(Array(3).fill({ kind: "keys", keys: [X], fetchedAt: START }));
+    expect(calls.jwks).toBe(1);
+  });
+
+  test("is fetched anew for a signature that fits none, once a minute", async () => {
+    const account = newAccount();
+    await account.keySet({ force: false });
+    jwks = () => keyList(X, ROTATED_X);
+    expect(await account.keySet({ force: true })).toMatchObject({ keys: [X] });
+    vi.setSystemTime(START + JWKS_REFRESH_GAP_MS);
+    expect(await account.keySet({ force: true })).toMatchObject({ keys: [X, ROTATED_X] });
+    expect(await account.keySet({ force: true })).toMatchObject({ keys: [X, ROTATED_X] });
+    expect(calls.jwks).toBe(2);
+  });
+
+  test.each([
+    ["a page", () => new Response("<html>")],
+    ["an empty set", () => keyList()],
+    ["a fault", () => new Response(null, { status: 503 })],
+    ["a redirect", () => new Response(null, { status: 302, headers: { location: "https://elsewhere.test/" } })],
+    ["a lost connection", () => Promise.reject(new Error("Network connection lost.")) as never],
+    ["an endless document", () => new Response(`{"keys":["${"x".repeat(2_000_000)}"]}`)],
+  ])("U22 survives %s for a day, and then nothing is verified", async (_name, answer) => {
+    const account = newAccount();
+    await account.keySet({ force: false });
+    jwks = answer;
+    vi.setSystemTime(START + DAY_MS - 1);
+    expect(await account.keySet({ force: true })).toEqual({ kind: "keys", keys: [X], fetchedAt: START });
+    vi.setSystemTime(START + DAY_MS + LOOKUP_RETRY_MS);
+    expect(await account.keySet({ force: false })).toEqual({ kind: "unavailable" });
+    jwks = () => keyList(ROTATED_X);
+    vi.setSystemTime(START + DAY_MS + 2 * LOOKUP_RETRY_MS);
+    expect(await account.keySet({ force: false })).toMatchObject({ keys: [ROTATED_X] });
+  });
+});
+
+describe("signingKeys", () => {
+  test("keeps a copy in the isolate, and asks the account again for a signature that fits none", async () => {
+    const known = { kind: "keys", keys: [decodeKey(X)] };
+    expect(await signingKeys(env, { force: false })).toEqual(known);
+    jwks = () => keyList(ROTATED_X);
+    vi.setSystemTime(START + JWKS_REFRESH_GAP_MS);
+    expect(await signingKeys(env, { force: false })).toEqual(known);
+    expect(calls.jwks).toBe(1);
+    expect(await signingKeys(env, { force: true })).toEqual({ kind: "keys", keys: [decodeKey(ROTATED_X)] });
+    expect(await signingKeys(env, { force: true })).toEqual({ kind: "keys", keys: [decodeKey(ROTATED_X)] });
+    expect(calls.jwks).toBe(2);
+  });
+
+  test("says so when no set may be trusted any more", async () => {
+    jwks = () => new Response(null, { status: 500 });
+    vi.setSystemTime(START + 3 * DAY_MS);
+    expect(await signingKeys(env, { force: false })).toEqual({ kind: "unavailable" });
+  });
+});
