@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 /** What each set is for, and its size on Linux (docs/decisions/install.md). The flags hold against NODE_ENV and npm's own settings. */
 const SETS = {
-  run: { purpose: "running Sluice", size: "420 MB", flags: ["--omit=dev"] },
+  run: { purpose: "running Sluice", size: "415 MB", flags: ["--omit=dev"] },
   all: { purpose: "running, testing and measuring Sluice", size: "780 MB", flags: ["--include=dev"] },
 };
 
