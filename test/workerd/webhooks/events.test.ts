@@ -3,6 +3,7 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
+import type { PauseReason } from "../../../src/contracts/account.ts";
 import type { EndpointHealth } from "../../../src/contracts/team-webhooks.ts";
 import { requireConfig } from "../../../src/platform/config.ts";
 import {
@@ -16,7 +17,6 @@ import { deliveryReported, judgeEndpoints } from "../../../src/team/endpoints/de
 import { testEndpoint } from "../../../src/team/endpoints/endpoint-admin.ts";
 import { UNTRIED } from "../../../src/team/endpoints/endpoint-health.ts";
 import { type Books, openBooks } from "../../../src/team/stores.ts";
-import type { PauseReason } from "../../../src/contracts/account.ts";
 import { noticeOf } from "../../../src/upstream/notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
