@@ -2,8 +2,8 @@
 // Sub-paths of a model belong to its submit alone; on a request's URL they are taken and mean nothing.
 
 import * as z from "zod";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
 
@@ -12,7 +12,7 @@ const webhookQuery = z.looseObject({
   fal_webhook: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe("Where to tell the end."),
+    .describe("URL notified when the request finishes."),
 });
 const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` for log lines.") });
 

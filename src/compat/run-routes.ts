@@ -1,8 +1,8 @@
 // `/fal/run` speaks as fal.run does: the output in the answer, or as the one event of a stream.
 
 import * as z from "zod";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { SUBMIT_ERRORS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 
