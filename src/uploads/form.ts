@@ -3,8 +3,19 @@
 
 import type { Refused } from "../contracts/team-access.ts";
 import { type Chunks, joined } from "../files/chunks.ts";
+import type { Refusal } from "../platform/errors.ts";
 import { refusal } from "../platform/errors.ts";
-import type { SentFile } from "./receive.ts";
+
+/** What is sent, however it is wrapped. `length` null: not known before its end. */
+export interface SentFile {
+  chunks: Chunks;
+  length: number | null;
+  /** Where `length` is null: no more than this can come; null: nothing is known. */
+  atMost: number | null;
+  contentType: string | null;
+  /** What is said when it does not come as it should. */
+  broken: Refusal;
+}
 
 /** Headers of one field: a name, a file name, a type. */
 const HEADERS_MAX_BYTES = 16 * 1024;

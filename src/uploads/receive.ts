@@ -14,21 +14,11 @@ import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { typeFault } from "../team/uploads/upload-rules.ts";
 import type { Upload } from "../team/uploads/upload-store.ts";
+import type { SentFile } from "./form.ts";
 import { formFile } from "./form.ts";
 import { digestOf, storeKnown, storeUnknown } from "./store.ts";
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
-
-/** What is sent, however it is wrapped. `length` null: not known before its end. */
-export interface SentFile {
-  chunks: Chunks;
-  length: number | null;
-  /** Where `length` is null: no more than this can come; null: nothing is known. */
-  atMost: number | null;
-  contentType: string | null;
-  /** What is said when it does not come as it should. */
-  broken: Refusal;
-}
 
 const IN_PARTS = "Send it in parts: PUT {upload_url}/1, …/2 and so on, then POST {upload_url}/complete.";
 

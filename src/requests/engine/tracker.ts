@@ -25,7 +25,7 @@ import { accountFor, teamFor } from "../../platform/stubs.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
 import { begun } from "../machine/record.ts";
-import { quickened } from "../machine/schedule.ts";
+import { quickened } from "../machine/poll-schedule.ts";
 import {
   hasEnded,
   isAtFal,
