@@ -248,8 +248,8 @@ test.each(["open", "completed", "failed", "canceled"] as const)(
 
 test("the check sees a field that is not described, however deep", async () => {
   const body = await serializeRequest(viewOf(recordAt("held", EVERYTHING)), null, READER);
-  expect(() => expectStrictly(requestBody, { ...body, label: null })).toThrow();
-  expect(() => expectStrictly(requestBody, { ...body, cost: { ...body.cost, label: null } })).toThrow();
+  expect(() => expectStrictly(requestBody, { ...body, undescribed: null })).toThrow();
+  expect(() => expectStrictly(requestBody, { ...body, cost: { ...body.cost, undescribed: null } })).toThrow();
 });
 
 test("the compiler refuses a field that is missing, that is not described, or JSON that would lose its spelling", async () => {
@@ -258,8 +258,8 @@ test("the compiler refuses a field that is missing, that is not described, or JS
   const refused: RequestBody[] = [
     // @ts-expect-error metrics is missing
     less,
-    // @ts-expect-error label is not described
-    { ...body, label: null },
+    // @ts-expect-error a field is not described
+    { ...body, undescribed: null },
     // @ts-expect-error a parsed value would be printed with JavaScript's numbers
     { ...body, metadata: { n: 1.5 } },
     { ...body, metadata: new RawText("1.50") },
