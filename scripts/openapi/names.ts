@@ -1,9 +1,10 @@
 // The shapes that the API description names. They are found where routes use them, so that src/ need not export each for its name.
 
 import * as z from "zod";
+import { submitBody } from "../../src/http/read-submit.ts";
 import type { Method, Route } from "../../src/http/route.ts";
-import { requestAnswer, submitBody, summary } from "../../src/http/routes/requests/schemas.ts";
 import { limitBody, planBody } from "../../src/http/schemas.ts";
+import { requestBody, requestSummaryBody } from "../../src/requests/view/request-body.ts";
 import { planSchema } from "../../src/team/quota/plan.ts";
 import { priceSchema, priceTableSchema } from "../../src/team/quota/prices.ts";
 import { nameSchema } from "./schemas.ts";
@@ -45,8 +46,8 @@ export function nameShapes(routes: readonly Route[]): void {
   nameSchema("PlanLimit", planSchema.shape.limits.unwrap().element);
   nameSchema("Price", priceSchema);
   nameSchema("PriceTable", priceTableSchema);
-  nameSchema("Request", requestAnswer);
-  nameSchema("RequestSummary", summary);
+  nameSchema("Request", requestBody);
+  nameSchema("RequestSummary", requestSummaryBody);
   nameSchema("Submit", submitBody);
   for (const [name, method, path, status] of BY_ANSWER) nameSchema(name, answerOf(routes, method, path, status));
   for (const [name, path] of BY_LIST) nameSchema(name, itemOf(answerOf(routes, "GET", path, 200)));

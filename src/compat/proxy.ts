@@ -3,8 +3,8 @@
 // URLs in bodies stay on queue.fal.run: the AI SDK sends its key to that origin alone, and comes back through here.
 
 import * as z from "zod";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { refusal } from "../platform/errors.ts";
 import { cancelAnswer, outputAnswer, statusAnswer, submittedAnswer, uploadAnswer } from "./answers.ts";
 import { type ProxyTarget, proxyTarget } from "./proxy-target.ts";

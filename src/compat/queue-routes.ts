@@ -4,8 +4,8 @@
 import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
 import { LIMIT_HEADERS } from "../http/limit-headers.ts";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { cancelAnswer, outputAnswer, statusAnswer, submittedAnswer } from "./answers.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
@@ -15,7 +15,7 @@ const webhookQuery = z.looseObject({
   fal_webhook: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe("Where to tell the end."),
+    .describe("URL notified when the request finishes."),
 });
 const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` for log lines.") });
 

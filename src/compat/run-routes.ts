@@ -2,8 +2,8 @@
 
 import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { outputAnswer } from "./answers.ts";
 import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";

@@ -26,9 +26,9 @@ import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { readJsonBody } from "../../json-body.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
+import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, userSchema } from "../../schemas.ts";
-import { submitHeaders } from "../requests/schemas.ts";
 
 const announced = z.object({
   id: z.string(),
