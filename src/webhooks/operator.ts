@@ -3,7 +3,7 @@
 // and tries again. Imports ids, limits through deliver, and types.
 
 import type { Config } from "../platform/config.ts";
-import type { DeliverAnswer } from "./attempt.ts";
+import type { AttemptAnswer } from "./attempt.ts";
 import { deliver } from "./send.ts";
 
 /** What the operator is told. `id` is the `webhook-id`, the same at every try; `data` is spelled as it is sent. */
@@ -36,7 +36,7 @@ export async function tellOperator(
   { OPERATOR_WEBHOOK_URL: url, SIGNING_KEY, RELAY_ALLOW_HOSTS }: OperatorConfig,
   event: OperatorEvent,
   now: () => number,
-): Promise<DeliverAnswer | null> {
+): Promise<AttemptAnswer | null> {
   if (url === undefined) return null;
   const secrets = await operatorSecrets(SIGNING_KEY);
   // The operator named this address: it may be local, whatever customers may name.

@@ -112,8 +112,7 @@ describe("an answer", () => {
   });
 
   test("that was lost says whether it may have been done", () => {
-    const lost = (wish: ConnectionWish) =>
-      connectionMeaning(wish, { reply: { kind: "failed" }, inUse: null });
+    const lost = (wish: ConnectionWish) => connectionMeaning(wish, { reply: { kind: "failed" }, inUse: null });
     expect(lost({ kind: "create" })).toMatchObject({
       refusal: { hint: expect.stringContaining("may have been done") },
     });
