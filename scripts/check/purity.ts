@@ -45,6 +45,7 @@ export const PURE: readonly string[] = [
   "webhooks/classify.ts",
   "webhooks/event-body.ts",
   "webhooks/event-types.ts",
+  "webhooks/events.ts",
   "webhooks/headers.ts",
   "webhooks/schedule.ts",
   "webhooks/scrub.ts",

@@ -132,9 +132,7 @@ export interface TeamDeliveryLog {
 }
 
 /** An event of the feed; `seq` is its place. */
-export interface FeedEvent extends TeamEvent {
-  seq: number;
-}
+export type FeedEvent = TeamEvent & { seq: number };
 
 export interface FeedQuery {
   /** A place in the feed; null: before the oldest event; "latest": after the newest. */

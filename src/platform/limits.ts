@@ -279,16 +279,11 @@ export const RETRY_MAX_MS = HOUR_MS;
 export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
 /** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
 export const EXACT_COST_TRIES = 3;
-/** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */
-export const EVENT_BODY_MAX_BYTES = 256 * 1024;
 
 // --- Webhook endpoints -----------------------------------------------------------------------------------------
 
 /** Endpoints of a team: every end of a request is matched against each. */
 export const ENDPOINTS_PER_TEAM_MAX = 20;
-/** Headers of a team's own on an endpoint: a credential or two. */
-export const ENDPOINT_HEADERS_MAX = 10;
-export const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
 /** A rotated secret signs beside the new one this long by default, and at most (a week, as others in the field have it). */
 export const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
 export const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;

@@ -13,7 +13,8 @@ import type {
 import { refusal } from "../../platform/errors.ts";
 import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import { disablesEndpoint } from "../../webhooks/attempt.ts";
-import { TEST_EVENT_TYPE, type TeamEventType } from "../../webhooks/event-types.ts";
+import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
+import type { EventData } from "../../webhooks/events.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { Books } from "../stores.ts";
 import { checkAt, ENDPOINT_DISABLE_AFTER_MS, heard, verdictOf } from "./endpoint-health.ts";
@@ -24,7 +25,7 @@ import type { BacklogPacer } from "./recovery-pacer.ts";
 
 /** Who disables endpoints when nobody does, as the audit names it. */
 const SYSTEM: Actor = { id: "system", ip: null };
-const NOTICE_TYPE: TeamEventType = "endpoint.failing";
+const NOTICE_TYPE = "endpoint.failing";
 const SKIPPED = "skipped";
 
 /** Where a delivery goes now; a test goes to a disabled endpoint too. */
@@ -94,6 +95,8 @@ export function judgeEndpoints(books: Books, now: number): void {
       case "disable":
         disable(books, endpoint, "failing", now);
         break;
+      default:
+        verdict satisfies never;
     }
   }
 }
@@ -117,11 +120,15 @@ function notice(books: Books, { id, url, description, health }: Endpoint, what: 
   const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   const { failingSince, lastSuccessAt, failures } = health;
   const isOver = what === "disabled_failing" || what === "disabled_gone";
-  const data = {
-    ...{ endpoint_id: id, url: scrubLink(url), description },
+  const data: EventData<typeof NOTICE_TYPE> = {
+    endpoint_id: id,
+    url: scrubLink(url),
+    description,
     state: isOver ? "disabled" : what,
     reason: what === "disabled_gone" ? "it answered 410" : "only failures",
-    ...{ failing_since: isoTime(failingSince), last_success_at: isoTime(lastSuccessAt), failed_deliveries: failures },
+    failing_since: isoTime(failingSince),
+    last_success_at: isoTime(lastSuccessAt),
+    failed_deliveries: failures,
     disables_at: isOver || failingSince === null ? null : isoTime(failingSince + ENDPOINT_DISABLE_AFTER_MS),
   };
   tellTeam(books, { type: NOTICE_TYPE, data, about: id }, now);

@@ -5,9 +5,9 @@ import type { EndpointHealth } from "../../contracts/team-webhooks.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../platform/limits.ts";
 
 /** A run of failures as long as this is told: by then the fourth try has failed as well. */
-const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
+export const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
 /** It is told again a day before the endpoint is disabled. */
-const ENDPOINT_WARN_AFTER_MS = 4 * DAY_MS;
+export const ENDPOINT_WARN_AFTER_MS = 4 * DAY_MS;
 /** Only failures for this long disable an endpoint: longer than all tries at one event. */
 export const ENDPOINT_DISABLE_AFTER_MS = 5 * DAY_MS;
 /** From here on a run of failures counts as an outage: one bad answer must not slow a busy endpoint down. */

@@ -120,6 +120,12 @@ function ended(outcome: "parked", failures: number, why: "no_tries_left" | "repl
   return { outcome, state: outcome, failures, next: { at: null, why } };
 }
 
+test("O4 a replay uses up no planned attempt, whatever it comes to", () => {
+  for (const [, answer] of [...ACCEPTED, ...LATER, ...GONE]) {
+    for (const row of [RESUMED, PARKED, AGAIN]) expect(over(row, answer).failures).toBe(row.failures);
+  }
+});
+
 describe("the schedule", () => {
   test("is 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h, each spread by a fifth", () => {
     const planned = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400].map((each) => each * SECOND_MS);
