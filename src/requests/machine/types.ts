@@ -220,13 +220,6 @@ export interface RequestDelivery {
   replay: { resumeAt: number | null } | null;
 }
 
-/** What a try of a delivery came to, in the little that a timeline says. */
-export interface DeliveryReport {
-  /** HTTP status; null when there was no answer. */
-  status: number | null;
-  category: string;
-}
-
 /** A data URI (or the whole answer) that could not be stored: its bytes are nowhere else, so readers get them where they stood. */
 export function isShownInPlace(file: RequestFile): boolean {
   return (file.status === "failed" || file.status === "pending") && file.source.kind !== "url";
