@@ -35,7 +35,10 @@ function kindOf(literal: string, before: string): Message["kind"] | null {
   if (/\b(?:summary|title|description|detail|hint|message):\s*$/.test(before) && /[a-z]/.test(literal)) return "title";
   if (SQL.test(literal) || /^\s*(?:import|export)\b/.test(before)) return null;
   // Two words and more, beginning as a sentence or a part of one does.
-  const words = literal.replaceAll(/\$\{[^}]*\}/g, "x").trim().split(/\s+/);
+  const words = literal
+    .replaceAll(/\$\{[^}]*\}/g, "x")
+    .trim()
+    .split(/\s+/);
   const isProse = words.length >= 3 && words.filter((word) => /^[A-Za-z'’(]+[a-z'’).,:;]*$/.test(word)).length >= 3;
   return isProse ? "sentence" : null;
 }

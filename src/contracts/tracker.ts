@@ -2,8 +2,8 @@
 
 import type { FileSource } from "../files/request-file.ts";
 import type { Bill, UpstreamEnd } from "../requests/machine/events.ts";
-import type { RequestDelivery, RequestView, StartInput, TimelineEntry, Viewer } from "../requests/machine/types.ts";
-import type { AttemptEntry, KeptEvent } from "../webhooks/attempt.ts";
+import type { RequestView, StartInput, TimelineEntry, Viewer } from "../requests/machine/types.ts";
+import type { DeliveryView } from "../webhooks/attempt.ts";
 import type { Granted } from "./account.ts";
 import type { Answer } from "./rpc.ts";
 
@@ -77,17 +77,6 @@ export type ShareOutcome =
   /** Nothing is stored, or this file is not. */
   | { kind: "not_stored"; n: number | null }
   | { kind: "too_many" };
-
-/** What readers get of one delivery. */
-export interface DeliveryView extends Omit<RequestDelivery, "replay"> {
-  requestId: string;
-  /** Null until the first try, and once it is no longer kept. */
-  event: KeptEvent | null;
-  /** When the next try is due; null when none is planned, or one is under way. */
-  nextAt: number | null;
-  /** The log, oldest first. */
-  tries: AttemptEntry[];
-}
 
 /**
  * `replayed`: it is due now, or a try that was due anyway is under way. `expired`: what was sent is no longer kept, so it cannot be

@@ -2,7 +2,7 @@
 // in the same transaction. Synchronous over the stores, with the clock passed in.
 
 import type { Refused } from "../contracts/team-access.ts";
-import type { Actor, Alerts, LimitAlert, TeamSummary, UserSummary } from "../contracts/team-admin.ts";
+import type { Actor, Alerts, TeamSummary, UserSummary } from "../contracts/team-admin.ts";
 import { randomText } from "../platform/ids.ts";
 import { HISTORY_LIMIT_MAX } from "../platform/limits.ts";
 import { noSuchPlan } from "./auth/key-admin.ts";
@@ -57,7 +57,7 @@ export function putAlerts(books: Books, percents: number[], by: Actor, now: numb
 }
 
 export function alertsOf({ team, events }: Books): Alerts {
-  return { percents: team.alertPercents(), latest: events.latest<LimitAlert>("limit.reached", HISTORY_LIMIT_MAX) };
+  return { percents: team.alertPercents(), latest: events.latest("limit.reached", HISTORY_LIMIT_MAX) };
 }
 
 export function putPrices(books: Books, table: PriceTable, by: Actor, now: number): void {

@@ -22,6 +22,7 @@ import type {
   TeamDeliveryLog,
 } from "../contracts/team-webhooks.ts";
 import type { Env } from "../platform/bindings.ts";
+import type { News } from "../webhooks/events.ts";
 import { listDeliveries } from "./endpoints/delivery-list.ts";
 import { beginReplay, deliveryReported, deliveryTarget } from "./endpoints/delivery-scheduler.ts";
 import {
@@ -135,7 +136,7 @@ export abstract class TeamWebhooks extends DurableObject<Env> {
   }
 
   /** Tells the team of something that happened outside of it. */
-  async noteEvent(news: { type: "upstream.paused"; data: Record<string, unknown> }): Promise<void> {
+  async noteEvent(news: News<"upstream.paused">): Promise<void> {
     this.room.decide(undefined, (now) => tellTeam(this.room.books, news, now));
     await this.room.arm();
   }

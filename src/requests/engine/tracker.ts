@@ -8,7 +8,6 @@ import type {
   CancelAnswer,
   CloseAnswer,
   DeleteAnswer,
-  DeliveryView,
   ForgetAnswer,
   ReplayAnswer,
   ReportAnswer,
@@ -22,6 +21,7 @@ import type {
 import type { Env } from "../../platform/bindings.ts";
 import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { accountFor, teamFor } from "../../platform/stubs.ts";
+import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
 import { quickened } from "../machine/poll-schedule.ts";

@@ -346,7 +346,10 @@ function cancelRequested(move: Move): Transition {
         .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
         .owe("cancel", now)
         .note("cancel_requested");
-    default:
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
       return ignored("already ended");
   }
 }

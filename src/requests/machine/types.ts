@@ -44,11 +44,35 @@ export function statusOf(stage: Stage): Status {
 
 /** A call for it may be under way, or fal has it: it takes one of the connection's slots. */
 export function isAtFal(stage: Stage): boolean {
-  return stage === "submitting" || stage === "queued" || stage === "running";
+  switch (stage) {
+    case "submitting":
+    case "queued":
+    case "running":
+      return true;
+    case "held":
+    case "uncertain":
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
+      return false;
+  }
 }
 
 export function hasEnded(stage: Stage): boolean {
-  return stage === "completed" || stage === "failed" || stage === "canceled";
+  switch (stage) {
+    case "completed":
+    case "failed":
+    case "canceled":
+      return true;
+    case "held":
+    case "submitting":
+    case "uncertain":
+    case "queued":
+    case "running":
+    case "storing":
+      return false;
+  }
 }
 
 /** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
@@ -194,13 +218,6 @@ export interface RequestDelivery {
   group: number;
   /** A replay that has not come to anything yet, and when the schedule goes on should it fail; null: nothing is planned. */
   replay: { resumeAt: number | null } | null;
-}
-
-/** What a try of a delivery came to, in the little that a timeline says. */
-export interface DeliveryReport {
-  /** HTTP status; null when there was no answer. */
-  status: number | null;
-  category: string;
 }
 
 /** A data URI (or the whole answer) that could not be stored: its bytes are nowhere else, so readers get them where they stood. */

@@ -11,11 +11,13 @@ import type {
   ReplayRoad,
 } from "../../contracts/team-webhooks.ts";
 import { refusal } from "../../platform/errors.ts";
-import { DAY_MS, DELIVERY_KEEP_MS, ENDPOINT_DISABLE_AFTER_MS } from "../../platform/limits.ts";
-import { TEST_EVENT_TYPE, type TeamEventType } from "../../webhooks/event-types.ts";
+import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { disablesEndpoint } from "../../webhooks/attempt.ts";
+import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
+import type { EventData } from "../../webhooks/events.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { Books } from "../stores.ts";
-import { checkAt, heard, verdictOf } from "./endpoint-health.ts";
+import { checkAt, ENDPOINT_DISABLE_AFTER_MS, heard, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
 import { tellTeam } from "./publish-event.ts";
@@ -23,11 +25,8 @@ import type { BacklogPacer } from "./recovery-pacer.ts";
 
 /** Who disables endpoints when nobody does, as the audit names it. */
 const SYSTEM: Actor = { id: "system", ip: null };
-const NOTICE_TYPE: TeamEventType = "endpoint.failing";
+const NOTICE_TYPE = "endpoint.failing";
 const SKIPPED = "skipped";
-
-/** A receiver that answers so wants no more, ever. */
-const GONE_STATUS = 410;
 
 /** Where a delivery goes now; a test goes to a disabled endpoint too. */
 export function deliveryTarget(books: Books, pacer: BacklogPacer, deliveryId: string, now: number): DeliveryTarget {
@@ -62,9 +61,9 @@ export function deliveryReported(books: Books, report: DeliveryReport): void {
  * without the receiver's own word is our doing.
  */
 function noteHealth(books: Books, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
-  const { outcome, status, at } = report;
+  const { outcome, at } = report;
   const isQuiet = before.eventType === TEST_EVENT_TYPE || before.eventType === NOTICE_TYPE;
-  if (status === GONE_STATUS) disable(books, endpoint, "gone", at);
+  if (disablesEndpoint(report)) disable(books, endpoint, "gone", at);
   else if (report.failedReplay && before.attempts > 0) return;
   else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
   else {
@@ -96,6 +95,8 @@ export function judgeEndpoints(books: Books, now: number): void {
       case "disable":
         disable(books, endpoint, "failing", now);
         break;
+      default:
+        verdict satisfies never;
     }
   }
 }
@@ -119,11 +120,15 @@ function notice(books: Books, { id, url, description, health }: Endpoint, what: 
   const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   const { failingSince, lastSuccessAt, failures } = health;
   const isOver = what === "disabled_failing" || what === "disabled_gone";
-  const data = {
-    ...{ endpoint_id: id, url: scrubLink(url), description },
+  const data: EventData<typeof NOTICE_TYPE> = {
+    endpoint_id: id,
+    url: scrubLink(url),
+    description,
     state: isOver ? "disabled" : what,
     reason: what === "disabled_gone" ? "it answered 410" : "only failures",
-    ...{ failing_since: isoTime(failingSince), last_success_at: isoTime(lastSuccessAt), failed_deliveries: failures },
+    failing_since: isoTime(failingSince),
+    last_success_at: isoTime(lastSuccessAt),
+    failed_deliveries: failures,
     disables_at: isOver || failingSince === null ? null : isoTime(failingSince + ENDPOINT_DISABLE_AFTER_MS),
   };
   tellTeam(books, { type: NOTICE_TYPE, data, about: id }, now);

@@ -8,6 +8,7 @@ import { type Refusal, refusal } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { ENDPOINTS_PER_TEAM_MAX } from "../../platform/limits.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
+import type { EventData } from "../../webhooks/events.ts";
 import { makeWebhookSecret } from "../auth/keys.ts";
 import type { Books } from "../stores.ts";
 import { skipBacklog } from "./delivery-scheduler.ts";
@@ -139,7 +140,11 @@ export function testEndpoint(
 ): { kind: "sent"; deliveryId: string; eventId: string } | Refused {
   const endpoint = books.endpoints.byId(id);
   if (endpoint === null) return NO_ENDPOINT;
-  const data = { test: true, endpoint_id: id, message: "Sluice reaches this endpoint." };
+  const data: EventData<typeof TEST_EVENT_TYPE> = {
+    test: true,
+    endpoint_id: id,
+    message: "Sluice reaches this endpoint.",
+  };
   const eventId = newId("evt");
   const deliveryId = sendToOne(books, endpoint, { id: eventId, type: TEST_EVENT_TYPE, at: now, data }, now);
   books.audit.note(by, "webhook.tested", id, {}, now);

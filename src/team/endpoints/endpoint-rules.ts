@@ -4,7 +4,7 @@
 import type { DeliveryTarget, Endpoint, EndpointSecret, EndpointSummary } from "../../contracts/team-webhooks.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 
-/** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too: see `backlogOf`. */
+/** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too. */
 export function wants(
   { events, tags }: Pick<Endpoint, "events" | "tags">,
   type: string,

@@ -5,7 +5,8 @@ import type { SettleInput } from "../../contracts/team-access.ts";
 import type { Delivery, Endpoint, OwedDelivery } from "../../contracts/team-webhooks.ts";
 import { newId } from "../../platform/ids.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
-import type { TeamEventType } from "../../webhooks/event-types.ts";
+import { eventBody } from "../../webhooks/event-body.ts";
+import type { AnyEventType, FeedData, News, TeamEventType } from "../../webhooks/events.ts";
 import type { IndexedRequest } from "../request-index.ts";
 import type { Books } from "../stores.ts";
 import { wants } from "./endpoint-rules.ts";
@@ -30,7 +31,7 @@ export function tellEnd(books: Books, request: IndexedRequest, input: SettleInpu
   }
   const eventId = newId("evt");
   const { eventType, endedAt, outcome } = input;
-  const data = { request_id: request.id, model: request.model, status: outcome };
+  const data: FeedData<typeof eventType> = { request_id: request.id, model: request.model, status: outcome };
   books.events.add({ id: eventId, type: eventType, at: endedAt, data });
   books.index.setToldEnd(request.id, endedAt, eventId);
   const places = books.endpoints.all().filter((endpoint) => {
@@ -46,19 +47,14 @@ export function tellEnd(books: Books, request: IndexedRequest, input: SettleInpu
 }
 
 /** An event of the team: what is told of, which tags it carries, which endpoint is not told because it is the subject. */
-export interface TeamNews {
-  type: TeamEventType;
-  data: Record<string, unknown>;
-  tags?: Readonly<Record<string, string>>;
-  about?: string;
-}
+export type TeamNews = News<TeamEventType> & { tags?: Readonly<Record<string, string>>; about?: string };
 
 /** Tells an event of the team itself. Team's alarm sends it: whoever calls this arms it. */
-export function tellTeam(books: Books, { type, data, tags = {}, about }: TeamNews, now: number): void {
-  const event = { id: newId("evt"), type, at: now, data };
+export function tellTeam(books: Books, { tags = {}, about, ...news }: TeamNews, now: number): void {
+  const event = { id: newId("evt"), at: now, ...news };
   books.events.add(event);
   for (const endpoint of books.endpoints.all()) {
-    const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, type, tags);
+    const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, event.type, tags);
     if (asks) sendToOne(books, endpoint, event, now);
   }
 }
@@ -67,12 +63,12 @@ export function tellTeam(books: Books, { type, data, tags = {}, about }: TeamNew
 export function sendToOne(
   books: Books,
   { id: endpointId }: Endpoint,
-  event: { id: string; type: string; at: number; data: Record<string, unknown> },
+  event: { id: string; at: number } & News<AnyEventType>,
   now: number,
 ): string {
   const delivery = newDelivery({ endpointId, requestId: null, eventId: event.id, eventType: event.type }, now);
   books.deliveries.insert(delivery);
-  const body = JSON.stringify({ type: event.type, timestamp: new Date(event.at).toISOString(), data: event.data });
+  const body = eventBody(event);
   const owed = { dueAt: now, failures: 0, replay: false, leaseUntil: null };
   books.outbox.put({ deliveryId: delivery.id, endpointId, eventId: event.id, body, ...owed });
   return delivery.id;

@@ -119,11 +119,21 @@ function messageOf(body: JsonTree | undefined): string {
 /** A 5xx, a redirect, silence, or an answer that cannot be read. */
 function silent(wish: ConnectionWish): ConnectionAnswer {
   const detail = "Maton's control API gave no usable answer.";
-  const changes = wish.kind === "create" || wish.kind === "delete";
-  const hint = changes
+  const hint = changesConnections(wish)
     ? "It may have been done all the same: list the connections before you try again."
     : "Try again.";
   return { kind: "refused", refusal: refusal("upstream_failed", detail, { hint }) };
+}
+
+function changesConnections({ kind }: ConnectionWish): boolean {
+  switch (kind) {
+    case "create":
+    case "delete":
+      return true;
+    case "list":
+    case "get":
+      return false;
+  }
 }
 
 function checkedId(id: string): string {

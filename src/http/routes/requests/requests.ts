@@ -40,8 +40,8 @@ const read = defineRoute({
   }),
   headers: z.looseObject({ "if-none-match": z.string().optional() }),
   answers: {
-    200: { description: "The request.", schema: requestBody },
-    304: { description: "It is as `If-None-Match` says." },
+    200: { description: "The request.", schema: requestBody, headers: ["ETag"] },
+    304: { description: "It is as `If-None-Match` says.", headers: ["ETag"] },
   },
   errors: ["not_found", "gone"],
   async handle({ params, query, headers, caller, env, config }) {

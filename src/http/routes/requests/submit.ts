@@ -12,9 +12,11 @@ import { hold } from "../../../requests/service/watch.ts";
 import { requestBody } from "../../../requests/view/request-body.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { type Caller, viewerOf } from "../../auth.ts";
-import { limitHeaders } from "../../limit-headers.ts";
+import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { readSubmit, submitBody, submitHeaders } from "../../read-submit.ts";
 import { defineRoute } from "../../route.ts";
+
+const SUBMIT_HEADERS = ["Location", "Idempotent-Replayed", "Preference-Applied", ...LIMIT_HEADERS] as const;
 
 export const submit = defineRoute({
   method: "POST",
@@ -25,13 +27,26 @@ export const submit = defineRoute({
   headers: submitHeaders,
   body: submitBody,
   answers: {
-    200: { description: "It ended within `wait`.", schema: requestBody },
-    202: { description: "It is on its way; `Location` is where to look.", schema: requestBody },
+    200: { description: "It ended within `wait`.", schema: requestBody, headers: SUBMIT_HEADERS },
+    202: {
+      description: "It is on its way; `Location` is where to look.",
+      schema: requestBody,
+      headers: SUBMIT_HEADERS,
+    },
   },
   errors: [
     ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
     ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
-    ...(["quota_exceeded", "rate_limited", "idempotency_mismatch", "conflict", "gone", "internal"] as const),
+    ...([
+      "quota_exceeded",
+      "rate_limited",
+      "idempotency_mismatch",
+      "conflict",
+      "gone",
+      "input_unreachable",
+      "upstream_paused",
+    ] as const),
+    { code: "internal", status: 503 },
   ],
   async handle(call) {
     const { body, headers, caller, env } = call;

@@ -3,7 +3,7 @@
 
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { drain } from "../../../files/chunks.ts";
+import { BodyFeed, drain } from "../../../files/feed.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
@@ -57,7 +57,7 @@ const announce = defineRoute({
     size: z.int().min(0).nullish().describe("Bytes. Said at the start, it is checked before anything is sent."),
     user: userSchema.optional(),
   }),
-  answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced } },
+  answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] } },
   errors: [
     ...(["invalid_request", "user_mismatch", "payload_too_large", "unsupported_media_type"] as const),
     ...(["quota_exceeded", "rate_limited", "input_unreachable"] as const),
@@ -232,7 +232,8 @@ function noSuchUpload(context: UploadContext): Promise<Response> {
 
 /** A refusal. What is still coming is read first, so that the sender gets to hear it. */
 async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
-  await drain(context.req.raw);
+  const { body } = context.req.raw;
+  if (body !== null && !body.locked) await drain(new BodyFeed(body));
   return problemResponse(why, context.get("callId"));
 }
 

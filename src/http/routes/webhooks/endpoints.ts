@@ -6,13 +6,7 @@ import type { EndpointSummary, EndpointTerms } from "../../../contracts/team-web
 import { mayCall } from "../../../net/guard.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
-import {
-  ENDPOINT_DESCRIPTION_MAX_CHARS,
-  ENDPOINT_HEADERS_MAX,
-  SECRET_OVERLAP_DEFAULT_S,
-  SECRET_OVERLAP_MAX_S,
-  URL_MAX_CHARS,
-} from "../../../platform/limits.ts";
+import { SECRET_OVERLAP_DEFAULT_S, SECRET_OVERLAP_MAX_S, URL_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import type { SecretAnswer } from "../../../team/endpoints/endpoint-admin.ts";
@@ -23,6 +17,10 @@ import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, tagsSchema } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
+
+/** Headers of a team's own on an endpoint: a credential or two. */
+const ENDPOINT_HEADERS_MAX = 10;
+const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
 
 const eventType = z.enum(EVENT_TYPES);
 
