@@ -1,6 +1,6 @@
 // One object per request: everything that it can be asked or told, one method each. Refusals are answers, never throws.
 // A thin shell: repository.ts keeps the record in transactions, runner.ts does what is owed under leases; what may happen is in
-// machine.ts, when in schedule.ts, how in effects/.
+// machine.ts, when in machine/schedule.ts, how in effects/.
 
 import { DurableObject } from "cloudflare:workers";
 import type { Granted, Place } from "../../contracts/account.ts";
