@@ -9,6 +9,7 @@ import type { Plan } from "../team/quota/plan.ts";
 import type { Charge, Price } from "../team/quota/prices.ts";
 import type { InputFiles } from "../team/uploads/input-files.ts";
 import type { EndEventType } from "../webhooks/event-types.ts";
+import type { RequestSpec } from "./request-spec.ts";
 import type { OwedDelivery } from "./team-webhooks.ts";
 
 /** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
@@ -109,19 +110,16 @@ export interface Identity {
 export type Refused = { kind: "refused"; refusal: Refusal };
 
 /** For whom a call counts, beside the credential's key. */
-export interface ActingFor {
+export interface ActingFor extends Pick<RequestSpec, "user" | "tags"> {
   credential: Credential;
-  user: string | null;
   visitor: string | null;
   ip: string | null;
-  tags: Record<string, string>;
 }
 
-export interface AdmitInput extends ActingFor {
+/** A post, with the part of its spec that Team decides on. */
+export interface AdmitInput extends ActingFor, Pick<RequestSpec, "model"> {
   /** A new tracker's id; when the call turns out to be a replay, the answer names the earlier one. */
   requestId: string;
-  /** Whole model id. */
-  model: string;
   /** The plan whose input rules were applied; another one in use now is answered `plan_changed`. */
   planHash: string;
   /** The worst case of the input that will be sent; null: the plan's rules refuse it, so only a replay can be answered. */
@@ -148,23 +146,27 @@ export interface Retention {
   inputsDays: number | null;
 }
 
+/** What Team decided about a request when it admitted it. Holds for the request whatever keys, prices and plans say later. */
+export interface AdmittedTerms extends Pick<RequestSpec, "user"> {
+  /** The key that it counts for; `issuerKeyId` for a user's JWT. */
+  keyId: string;
+  /** When it was admitted. */
+  createdAt: number;
+  cost: AdmittedCost;
+  retention: Retention;
+  /** Life of the files' links in seconds where they are private; null: their URLs do not expire. */
+  fileLinkS: number | null;
+  /** What becomes of it while upstream is paused. */
+  whenPaused: Plan["when_paused"];
+}
+
 export type AdmitAnswer =
   | {
       kind: "admitted";
       requestId: string;
-      keyId: string;
-      user: string | null;
+      terms: AdmittedTerms;
       /** An earlier post made this request: the same idempotency key, or an equal post within `dedupe_s`. */
       replayed: boolean;
-      /** How long compatible surfaces hold a status call, by plan. */
-      holdS: number;
-      /** What becomes of the request while upstream is paused. */
-      whenPaused: Plan["when_paused"];
-      admittedAt: number;
-      cost: AdmittedCost;
-      retention: Retention;
-      /** Life of the files' links in seconds where they are private; null: their URLs are for good. */
-      fileLinkS: number | null;
       limits: LimitState[];
     }
   | { kind: "refused"; refusal: Refusal; limits?: LimitState[] }

@@ -86,7 +86,7 @@ export type ReplayAnswer = { kind: "replayed"; view: DeliveryView } | { kind: "n
 
 export interface TrackerContract {
   /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
-  start(input: StartInput): Answer<StartAnswer>;
+  start(start: StartInput): Answer<StartAnswer>;
   /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
   read(viewer: Viewer): Answer<RequestView | null>;
   timeline(viewer: Viewer, afterSeq: number): Answer<TimelineEntry[] | null>;

@@ -59,7 +59,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
-  async start(input: StartInput): Promise<StartAnswer> {
+  async start(start: StartInput): Promise<StartAnswer> {
     const tombstone = this.#keeper.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
     let acked: Promise<unknown> = Promise.resolve();
@@ -68,11 +68,11 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     if (before === null) {
       this.#keeper.transact(() => {
         this.#keeper.store.migrate();
-        this.#keeper.store.keepText("input", input.input);
-        this.#keeper.commit(null, begun(input));
+        this.#keeper.store.keepText("input", start.input);
+        this.#keeper.commit(null, begun(start));
       });
       // A lost ack is found by Team's sweep, which asks here.
-      acked = teamFor(this.env, input.team).started(input.id);
+      acked = teamFor(this.env, start.team).started(start.id);
     }
     await this.#runner.submitInPlace(acked);
     await this.#keeper.arm();

@@ -38,8 +38,8 @@ export function leaseOf({ name, leaseId }: Try): string {
   return `${name}#${leaseId}`;
 }
 
-export function begun(input: StartInput): Step {
-  const { state, orders, notes } = opened(input);
+export function begun(start: StartInput): Step {
+  const { state, orders, notes } = opened(start);
   return { record: { state, files: [], effects: withOrders([], orders) }, notes, ignored: null };
 }
 

@@ -202,7 +202,7 @@ class Walk {
   constructor(dice: Dice) {
     this.dice = dice;
     const startTimeoutS = dice.chance(0.3) ? 1 + dice.below(600) : null;
-    this.record = begun({ ...aStart(), startTimeoutS, admittedAt: this.now }).record;
+    this.record = begun(aStart({ startTimeoutS, createdAt: this.now })).record;
   }
 
   take(step: Step, before: RequestRecord): void {

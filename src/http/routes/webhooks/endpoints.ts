@@ -15,8 +15,7 @@ import { guardRules } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody } from "../../schemas.ts";
-import { tags } from "../requests/schemas.ts";
+import { listBody, tagsSchema } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
 
 /** Headers of a team's own on an endpoint: a credential or two. */
@@ -54,7 +53,7 @@ const description = z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS);
 const newEndpoint = z.strictObject({
   url,
   events: events.default(null),
-  tags: tags.default({}),
+  tags: tagsSchema.default({}),
   description: description.default(""),
   headers: headers.default({}),
 });
@@ -62,7 +61,7 @@ const newEndpoint = z.strictObject({
 const changes = z.strictObject({
   url: url.optional(),
   events: events.optional(),
-  tags: tags.optional(),
+  tags: tagsSchema.optional(),
   description: description.optional(),
   headers: headers.optional().describe("Takes the place of all that there are."),
 });

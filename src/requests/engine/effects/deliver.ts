@@ -2,7 +2,7 @@
 // that stands. Id and body of the event are kept before the first try and shared by all targets, so that every try sends the
 // same bytes; they belong to one end, because a recovered request ends a second time.
 
-import { RawText } from "../../../platform/json.ts";
+import { objectText, RawText } from "../../../platform/json.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { type AttemptAnswer, type KeptEvent, notSent } from "../../../webhooks/attempt.ts";
 import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
@@ -13,7 +13,7 @@ import { REQUEST_TARGET } from "../../machine/deliveries.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestDelivery, RequestState, RequestView } from "../../machine/types.ts";
 import { failureOf } from "../../view/fal-failure.ts";
-import { baseUrlOf, outputText, spellRequest } from "../../view/serialize.ts";
+import { outputText, readerOf, serializeRequest } from "../../view/serialize.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
@@ -91,21 +91,16 @@ async function eventNow(
 ): Promise<Pick<KeptEvent, "type" | "body"> | null> {
   const { config } = context;
   const view = context.view();
-  const { stage, origin, recoveredAt } = view.state;
+  const { stage, recoveredAt } = view.state;
   if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
     return null;
   const outcome = { outcome: stage, recovered: recoveredAt !== null };
   const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
   const type = endEventType(stage, outcome.recovered);
   if (format === "fal") return { type, body: await falEventNow(context, view, outputLeftOut) };
-  const requestText = await spellRequest({
-    view,
-    output: view.output?.at === "row" ? view.output.text : null,
-    logs: false,
-    baseUrl: baseUrlOf(config, origin),
-    signingKeys: config.SIGNING_KEY,
-    now: context.now(),
-  });
+  const output = view.output?.at === "row" ? { text: view.output.text, inPlace: new Map() } : null;
+  const reader = readerOf(config, view, { logs: false, now: context.now() });
+  const requestText = objectText(await serializeRequest(view, output, reader));
   return { type, body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }) };
 }
 

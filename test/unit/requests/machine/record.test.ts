@@ -63,6 +63,19 @@ describe("a request begins", () => {
     const { state } = begun(aStart({ input: { at: "row", text: "a long prompt" } })).record;
     expect(JSON.stringify(state)).not.toContain("a long prompt");
   });
+
+  it("with what was asked and what was decided flat in the state, as rows that are already stored have it", () => {
+    const start = aStart({ user: "anna", tags: { job: "7" }, metadata: "1.50", fileLinkS: 60 });
+    const { state } = begun(start).record;
+    expect(state).toMatchObject({ id: start.id, team: start.team, ...start.spec, ...start.terms });
+    expect(state).not.toHaveProperty("spec");
+    expect(state).not.toHaveProperty("terms");
+  });
+
+  it("for the user that the team says, whomever the edge knew", () => {
+    const start = aStart({ user: "anna" });
+    expect(begun({ ...start, spec: { ...start.spec, user: "bob" } }).record.state.user).toBe("anna");
+  });
 });
 
 describe("the outcome of a try", () => {
