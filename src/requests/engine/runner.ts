@@ -1,5 +1,5 @@
 // Runs what a tracker owes: takes due rows under saved leases, tries them side by side as far as the lanes allow, saves what
-// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in effect-schedule.ts. Knows no entry point.
+// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in effect-schedule.ts.
 
 import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
