@@ -1,15 +1,22 @@
 // What Team is asked and what it answers, as data that crosses RPC. Refusals are values. Times are epoch milliseconds.
-// Types and one spelling; imports types.
+// Types only.
 
 import type { Measures } from "../models/measures.ts";
-import type { Refusal } from "../platform/errors.ts";
-import type { KeyKind } from "../team/auth/keys.ts";
+import type { Refusal, Refused } from "../platform/errors.ts";
+import type { Issuer } from "../team/auth/issuers.ts";
 import type { LimitState } from "../team/quota/limits.ts";
-import type { Plan } from "../team/quota/plan.ts";
+import type { Plan, Retention } from "../team/quota/plan.ts";
 import type { Charge, Price } from "../team/quota/prices.ts";
-import type { InputFiles } from "../team/uploads/input-files.ts";
 import type { EndEventType } from "../webhooks/event-types.ts";
+import type { Answer } from "./rpc.ts";
+import type { Actor, KeyWish, NewKey } from "./team-admin.ts";
+import type { InputFiles } from "./team-uploads.ts";
 import type { OwedDelivery } from "./team-webhooks.ts";
+
+export type { Retention } from "../team/quota/plan.ts";
+
+/** `secret` is for servers; `publishable` may be seen by anybody and can only be exchanged for a client token. */
+export type KeyKind = "secret" | "publishable";
 
 /** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
 export type Scope = "run" | "read" | "admin";
@@ -34,11 +41,6 @@ export type Credential =
     }
   /** A user's JWT. `issuer` is the name that the team gave it; `plan` is what its claim says, if it has one. */
   | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
-
-/** What stands for a key where a request came with a user's JWT. Cannot be taken for a key: those begin with `key_`. */
-export function issuerKeyId(issuer: string): string {
-  return `issuer:${issuer}`;
-}
 
 /** A plan as it applies to somebody. `hash` names this very text of it. */
 export interface PlanInUse {
@@ -106,7 +108,7 @@ export interface Identity {
   managesConnections: boolean;
 }
 
-export type Refused = { kind: "refused"; refusal: Refusal };
+export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
 
 /** For whom a call counts, beside the credential's key. */
 export interface ActingFor {
@@ -139,13 +141,6 @@ export interface AdmittedCost {
   price: Price | null;
   /** The plan buys one result call for the units that fal billed. */
   exact: boolean;
-}
-
-/** Days from the end of a request until it is let go; null = kept. Fixed at the admit, like the price. */
-export interface Retention {
-  recordsDays: number | null;
-  filesDays: number | null;
-  inputsDays: number | null;
 }
 
 export type AdmitAnswer =
@@ -255,4 +250,46 @@ export interface Me {
   team: { id: string; name: string };
   identity: Identity;
   limits: LimitState[];
+}
+
+export type MeAnswer = ({ kind: "known" } & Me) | Refused;
+
+export type CreateKeyAnswer = { kind: "created"; key: KeySummary; secret: string } | Refused;
+export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
+
+export interface TeamKeys {
+  /** Makes a key and tells its text, this once. */
+  create(wish: KeyWish, by: Actor): Answer<CreateKeyAnswer>;
+  /** Gives a key another text and tells it, this once. The old one works for `overlapS` more; id, limits and history stay. */
+  rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
+  /** Newest first, revoked and expired ones included. */
+  list(): Answer<KeySummary[]>;
+  /** Ends a key for good. Again: the same answer. */
+  revoke(id: string, by: Actor): Answer<KeyAnswer>;
+  /** Freezes or unfreezes a key. Again: the same answer. */
+  freeze(id: string, frozen: boolean, by: Actor): Answer<KeyAnswer>;
+}
+
+/** A key set as it was fetched. `json` is a JWKS (RFC 7517) of public keys only. `fetchedAt` is epoch milliseconds. */
+export interface IssuerKeys {
+  json: string;
+  fetchedAt: number;
+}
+
+/** An issuer and the keys that were last fetched for it. */
+export interface KeptIssuer {
+  issuer: Issuer;
+  keys: IssuerKeys | null;
+}
+
+export interface TeamIssuers {
+  /** By name. */
+  list(): Answer<KeptIssuer[]>;
+  /** Writes an issuer, a new one or another text of the old. */
+  put(issuer: Issuer, by: Actor): Answer<{ kind: "kept" } | Refused>;
+  remove(name: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
+  /** An issuer's keys, fetched first when that is due. Null: there are none. */
+  keysOf(wish: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;
+  /** Counts one exchange of a publishable key by an address, or refuses it. */
+  countMint(exchange: { keyId: string; ip: string }): Answer<{ kind: "counted" } | Refused>;
 }

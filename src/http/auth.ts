@@ -1,10 +1,10 @@
 // Names the caller behind a request: the credential, whether it may be used from this page, and who its team says it is.
 // Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and admits always ask.
 
-import type { Credential, Identity, Refused, Scope } from "../contracts/team-access.ts";
+import type { Credential, Identity, Scope } from "../contracts/team-access.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal } from "../platform/errors.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../platform/limits.ts";
 import { sameSecret } from "../platform/signing.ts";
 import { askTeam } from "../platform/stubs.ts";

@@ -1,10 +1,10 @@
 // Turns the Authorization header into a credential: form, checksum and signatures, no more. Team says later whether it still
 // holds. The only place that knows how credentials are sent.
 
-import type { Credential, Refused } from "../contracts/team-access.ts";
+import type { Credential } from "../contracts/team-access.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
-import { refusal } from "../platform/errors.ts";
+import { type Refused, refusal } from "../platform/errors.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
 import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../team/auth/credentials.ts";

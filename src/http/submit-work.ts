@@ -2,12 +2,11 @@
 // for all surfaces is here: model id, input, webhook URL, acting user, tags. Decides nothing about limits or money.
 
 import type * as z from "zod";
-import type { Refused } from "../contracts/team-access.ts";
 import { parseModelId } from "../models/model-id.ts";
 import { checkInput, unknownModel } from "../models/models.ts";
 import { mayCall } from "../net/guard.ts";
 import type { Config } from "../platform/config.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import type { JsonTree } from "../platform/json.ts";
 import { METADATA_MAX_BYTES, TAGS_MAX } from "../platform/limits.ts";
@@ -106,8 +105,4 @@ function namedUser(
     return refused(refusal("invalid_request", detail));
   }
   return { kind: "known", user: inBody ?? inHeader };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

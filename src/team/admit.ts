@@ -9,10 +9,9 @@ import type {
   Identity,
   QuoteAnswer,
   QuoteInput,
-  Refused,
 } from "../contracts/team-access.ts";
 import type { Measures } from "../models/measures.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { IDEMPOTENCY_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
 import { microOf, moneyText } from "../platform/money.ts";
 import { giveAlerts } from "./alerts.ts";
@@ -316,8 +315,4 @@ function violationText({ name, per, used, limit, resetAt }: Violation): string {
     case "concurrent":
       return `"${name}" (${used} of ${limit} open at once)`;
   }
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

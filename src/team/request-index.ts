@@ -3,6 +3,7 @@
 
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "../contracts/team-access.ts";
 import { LIST_SCAN_MAX_ROWS } from "../platform/limits.ts";
+import type { ListPosition } from "./cursor.ts";
 
 /** A line of the index. */
 export interface IndexedRequest extends RequestSummary {
@@ -10,12 +11,6 @@ export interface IndexedRequest extends RequestSummary {
   sweepAt: number | null;
   /** When it was deleted, or its user forgotten: nothing of its content is here any more. */
   erasedAt: number | null;
-}
-
-/** Where a page of the index goes on: the last line that was shown. */
-export interface ListPosition {
-  createdAt: number;
-  id: string;
 }
 
 type RequestRow = {

@@ -1,9 +1,9 @@
 // What happens to the books when a request ends, is judged by a person, or turns out never to have started. Each
 // reservation ends once. Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
 
-import type { Outcome, Refused, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
+import type { Outcome, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
 import type { Actor, ChargeWord, UsageSums } from "../contracts/team-admin.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
 import { NOTHING_TOLD, type ToldEnd, tellEnd } from "./endpoints/publish-event.ts";
 import type { LedgerLine, Receipt } from "./quota/ledger-store.ts";
@@ -151,8 +151,4 @@ function tooEarly(requestId: string): Refusal {
     hint: "Only a request that failed as `submit_uncertain` waits for somebody's word.",
     requestId,
   });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

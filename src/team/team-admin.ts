@@ -1,15 +1,14 @@
 // What admins may do with a team beside its keys: plans, prices, users, freezing, alerts. Each change writes its audit line
 // in the same transaction. Synchronous over the stores, with the clock passed in.
 
-import type { Refused } from "../contracts/team-access.ts";
-import type { Actor, Alerts, LimitAlert, TeamSummary, UserSummary } from "../contracts/team-admin.ts";
+import type { Actor, Alerts, LimitAlert, Removal, TeamSummary, UserSummary } from "../contracts/team-admin.ts";
+import type { Refused } from "../platform/errors.ts";
 import { randomText } from "../platform/ids.ts";
 import { HISTORY_LIMIT_MAX } from "../platform/limits.ts";
 import { noSuchPlan } from "./auth/key-admin.ts";
 import { limitStates } from "./quota/limits.ts";
 import type { Plan } from "./quota/plan.ts";
 import type { PriceTable } from "./quota/prices.ts";
-import type { Removal } from "./removal-store.ts";
 import type { Books } from "./stores.ts";
 
 /** Characters of the name that stands for a forgotten user in sums. */

@@ -1,6 +1,6 @@
 // What the parts of the Team object share: its books, and how one decision becomes one transaction. Team itself fills it in.
 
-import type { Refused } from "../contracts/team-access.ts";
+import type { Refused } from "../platform/errors.ts";
 import { UNKNOWN_KEY } from "./auth/credentials.ts";
 import type { BacklogPacer } from "./endpoints/recovery-pacer.ts";
 import type { Books } from "./stores.ts";

@@ -1,7 +1,7 @@
 // The part of the Team object that is for whoever runs the team: keys, plans, prices, people, alerts, audit, issuers. A thin
 // shell like Team itself: each call is one transaction. The only fetch is for issuers' keys.
 
-import type { KeySummary, Refused, Settled } from "../contracts/team-access.ts";
+import type { IssuerKeys, KeptIssuer, KeySummary, Settled } from "../contracts/team-access.ts";
 import type {
   Actor,
   Alerts,
@@ -11,19 +11,19 @@ import type {
   NamedPlan,
   NewKey,
   PricesInForce,
+  Removal,
   TeamSummary,
   UserSummary,
 } from "../contracts/team-admin.ts";
 import { requireConfig } from "../platform/config.ts";
+import type { Refused } from "../platform/errors.ts";
 import { countMint, IssuerKeyRing, putIssuer, removeIssuer } from "./auth/issuer-admin.ts";
-import type { IssuerKeys } from "./auth/issuer-keys.ts";
-import type { KeptIssuer } from "./auth/issuer-store.ts";
 import type { Issuer } from "./auth/issuers.ts";
 import { freezeKey, type KeyAnswer, keyText, makeTeamKey, revokeKey, rotateKey } from "./auth/key-admin.ts";
 import type { Plan } from "./quota/plan.ts";
 import { type Price, type PriceTable, priceFor } from "./quota/prices.ts";
 import { subjectOf } from "./removal.ts";
-import { type Removal, WHOLE_TEAM } from "./removal-store.ts";
+import { WHOLE_TEAM } from "./removal-store.ts";
 import { settleByWord } from "./settle.ts";
 import {
   alertsOf,

@@ -2,11 +2,11 @@
 // own store goes. Driven by Team's alarm, one bounded step at a time; each step may be made again.
 // Knows the bucket's sweeper only through env's binding.
 
-import type { Actor } from "../contracts/team-admin.ts";
+import type { Actor, Removal } from "../contracts/team-admin.ts";
 import type { Env } from "../platform/bindings.ts";
 import { REMOVAL_FILL_ROWS } from "../platform/limits.ts";
 import { sweeperFor } from "../platform/stubs.ts";
-import { type Removal, WHOLE_TEAM } from "./removal-store.ts";
+import { WHOLE_TEAM } from "./removal-store.ts";
 import type { Books } from "./stores.ts";
 import { freezeTeam } from "./team-admin.ts";
 

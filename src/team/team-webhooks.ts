@@ -3,7 +3,6 @@
 // which RPC does not reach.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Refused } from "../contracts/team-access.ts";
 import type { Actor } from "../contracts/team-admin.ts";
 import type {
   Delivery,
@@ -22,6 +21,7 @@ import type {
   TeamDeliveryLog,
 } from "../contracts/team-webhooks.ts";
 import type { Env } from "../platform/bindings.ts";
+import type { Refused } from "../platform/errors.ts";
 import { listDeliveries } from "./endpoints/delivery-list.ts";
 import { beginReplay, deliveryReported, deliveryTarget } from "./endpoints/delivery-scheduler.ts";
 import {

@@ -13,13 +13,14 @@ import type {
   Me,
   QuoteAnswer,
   QuoteInput,
-  Refused,
   Settled,
   SettleInput,
 } from "../contracts/team-access.ts";
 import type { Actor, KeyWish, NewKey, TeamSummary, UsageQuery, UsageRow } from "../contracts/team-admin.ts";
+import type { Upload } from "../contracts/team-uploads.ts";
 import type { Env } from "../platform/bindings.ts";
 import { requireConfig } from "../platform/config.ts";
+import type { Refused } from "../platform/errors.ts";
 import {
   ALARM_BUDGET_MS,
   OPEN_SWEEP_MS,
@@ -52,7 +53,6 @@ import { TeamManagement } from "./team-management.ts";
 import { removeTeam } from "./team-removal.ts";
 import { endUpload, findUpload, listUploads, type UploadListInput } from "./uploads/upload-list.ts";
 import { removeUploadBytes } from "./uploads/upload-removal.ts";
-import type { Upload } from "./uploads/upload-store.ts";
 import * as uploads from "./uploads/uploads.ts";
 
 const FIRST_KEY: KeyWish = {

@@ -1,9 +1,8 @@
 // The one file of a multipart/form-data body (RFC 7578), as React Native and HTML forms send it, streamed: the form is never
 // held, only as much of it as a delimiter may hide in. Fields before the file are skipped. Imports errors and types.
 
-import type { Refused } from "../contracts/team-access.ts";
 import { type Chunks, joined } from "../files/chunks.ts";
-import { refusal } from "../platform/errors.ts";
+import { type Refused, refusal } from "../platform/errors.ts";
 import type { SentFile } from "./receive.ts";
 
 /** Headers of one field: a name, a file name, a type. */

@@ -1,14 +1,14 @@
 // The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
 // for the model's input. Knows no Hono. Imports access, mirror, env.
 
-import type { ActingFor, Refused } from "../contracts/team-access.ts";
+import type { ActingFor } from "../contracts/team-access.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";
 import { uploadKey } from "../files/keys.ts";
 import { announcedType } from "../files/upload-type.ts";
 import { fileName } from "../files/urls.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import { refusal } from "../platform/errors.ts";
+import { type Refused, refusal } from "../platform/errors.ts";
 import { newId } from "../platform/ids.ts";
 import { askTeam } from "../platform/stubs.ts";
 

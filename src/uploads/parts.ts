@@ -2,11 +2,11 @@
 // sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
 // Knows no Hono. Imports access, uploads' own.
 
-import type { Refused } from "../contracts/team-access.ts";
+import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
 import { bodyChunks, type Chunks } from "../files/chunks.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import type { Env } from "../platform/bindings.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import {
   UPLOAD_PART_BYTES,
   UPLOAD_PART_MIN_BYTES,
@@ -15,7 +15,6 @@ import {
 } from "../platform/limits.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { GONE } from "../team/uploads/upload-rules.ts";
-import type { Upload, UploadPart } from "../team/uploads/upload-store.ts";
 import { BROKEN, finished, type ReceiveAnswer, tried, withType } from "./receive.ts";
 import { storePart } from "./store.ts";
 
@@ -174,8 +173,4 @@ function otherPart(n: number): Refusal {
   return refusal("invalid_request", `\`parts\` names part ${n}, which has not come with that \`etag\`.`, {
     hint: "Send the part again and name it by the `etag` of that answer.",
   });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

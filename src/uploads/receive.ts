@@ -2,18 +2,17 @@
 // reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
 // Knows no Hono. Imports access, mirror, uploads' own.
 
-import type { Refused } from "../contracts/team-access.ts";
+import type { Upload } from "../contracts/team-uploads.ts";
 import { bodyChunks, type Chunks, withHead } from "../files/chunks.ts";
 import { hashStored } from "../files/digest.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { uploadedType } from "../files/upload-type.ts";
 import type { Env } from "../platform/bindings.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { FILE_SNIFF_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { typeFault } from "../team/uploads/upload-rules.ts";
-import type { Upload } from "../team/uploads/upload-store.ts";
 import { formFile } from "./form.ts";
 import { digestOf, storeKnown, storeUnknown } from "./store.ts";
 
@@ -196,8 +195,4 @@ function tooLargeUnsaid(maxBytes: number): Refusal {
 function shorter(bytes: number, announced: number): Refusal {
   const detail = `The upload was announced with a \`size\` of ${announced} bytes, and the body has ${bytes}.`;
   return refusal("invalid_request", detail, { hint: "Announce it again with its real size, or without one." });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

@@ -2,6 +2,7 @@
 // text goes to R2 and is named by a URL instead, so that neither the gateway nor fal is sent megabytes of base64. Without
 // PUBLIC_URL nobody could fetch it, and all stays as it was sent. Imports access's types, mirror.
 
+import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { copyData } from "../../files/copy.ts";
 import { type InlineFile, inlineFiles } from "../../files/inline-files.ts";
 import { inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
@@ -11,7 +12,6 @@ import type { Config } from "../../platform/config.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { type JsonTree, withValueAt } from "../../platform/json.ts";
 import { INLINE_FILES_MAX, INPUT_UPLOADS_MAX } from "../../platform/limits.ts";
-import type { InputFiles } from "../../team/uploads/input-files.ts";
 
 type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | { kind: "refused"; refusal: Refusal };
 

@@ -2,19 +2,12 @@
 // retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
 // said only once it is closed.
 
-import type {
-  ActingFor,
-  AdmitAnswer,
-  Credential,
-  PlanInUse,
-  QuoteAnswer,
-  Refused,
-} from "../../contracts/team-access.ts";
+import type { ActingFor, AdmitAnswer, Credential, PlanInUse, QuoteAnswer } from "../../contracts/team-access.ts";
 import type { InlineFile } from "../../files/inline-files.ts";
 import type { Measures } from "../../models/measures.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal } from "../../platform/errors.ts";
 import { type JsonTree, printTree } from "../../platform/json.ts";
 import { SECOND_MS, START_RETRY_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";

@@ -2,19 +2,13 @@
 // them, users of an issuer, all that was frozen. Asked in every admit, so that a revocation acts on the next submit.
 // Synchronous over the stores, with the clock passed in; notes nothing but a key's last use.
 
-import {
-  type Credential,
-  type Identity,
-  issuerKeyId,
-  type KeySummary,
-  type PlanInUse,
-  type Refused,
-} from "../../contracts/team-access.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import type { Credential, Identity, KeySummary, PlanInUse } from "../../contracts/team-access.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { KEY_LAST_USED_STEP_MS, PUBLISHABLE_DEDUPE_S } from "../../platform/limits.ts";
 import { matchesModel } from "../quota/plan.ts";
 import type { Books } from "../stores.ts";
 import { keyFault, teamFault, UNKNOWN_KEY, userFault } from "./credentials.ts";
+import { issuerKeyId } from "./issuers.ts";
 
 export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
 
@@ -109,8 +103,4 @@ function planInUse(books: Books, wanted: readonly (string | null)[], isPage: boo
     return { name, plan: { ...found.plan, dedupe_s: PUBLISHABLE_DEDUPE_S }, hash: `${hash}/page` };
   }
   throw new Error("the team's plan does not exist");
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

@@ -1,13 +1,13 @@
 // What a team does about its issuers, and how often an address may exchange a publishable key. Synchronous over the stores,
 // with the clock passed in, but for the one call that gets an issuer's keys: side by side callers share it.
 
-import type { Refused } from "../../contracts/team-access.ts";
+import type { IssuerKeys } from "../../contracts/team-access.ts";
 import type { Actor } from "../../contracts/team-admin.ts";
 import type { GuardRules } from "../../net/guard.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { HOUR_MS, ISSUERS_PER_TEAM_MAX, MINT_CLEAN_UP_ROWS, MINTS_PER_HOUR, SECOND_MS } from "../../platform/limits.ts";
 import type { Books } from "../stores.ts";
-import { fetchIssuerKeys, type IssuerKeys, shouldFetchIssuerKeys } from "./issuer-keys.ts";
+import { fetchIssuerKeys, shouldFetchIssuerKeys } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
 
 /** Writes an issuer, a new one or another text of the old. */
@@ -80,8 +80,4 @@ export class IssuerKeyRing {
     if (json === null || books.issuers.byName(name)?.issuer.jwks_url !== jwks_url) return;
     books.issuers.putKeys(name, { json, fetchedAt: Date.now() });
   }
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

@@ -1,14 +1,14 @@
 // What admins may do with keys: make, rotate, revoke, freeze. Each change writes its audit line in the same transaction.
 // Synchronous over the stores, with the clock passed in; texts and digests are made before, because hashing waits.
 
-import type { KeySummary, Refused } from "../../contracts/team-access.ts";
+import type { KeyKind, KeySummary } from "../../contracts/team-access.ts";
 import type { Actor, KeyWish } from "../../contracts/team-admin.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { KEYS_PER_TEAM_MAX } from "../../platform/limits.ts";
 import type { Books } from "../stores.ts";
 import { keyFault } from "./credentials.ts";
-import { type KeyKind, keyDigest, makeKey, shownPart } from "./keys.ts";
+import { keyDigest, makeKey, shownPart } from "./keys.ts";
 
 /** A key's text and the form of it that is stored. */
 export interface KeyText {
@@ -106,8 +106,4 @@ function shownOf(kind: KeySummary["kind"], text: string): string {
 function changed(books: Books, id: string): KeyAnswer {
   const key = books.keys.byId(id);
   return key === null ? refused(NO_KEY_BY_ID) : { kind: "changed", key };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

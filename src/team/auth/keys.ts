@@ -2,10 +2,8 @@
 // The team inside the text spares a directory; the check refuses typos before any object wakes. JWTs carry their team the
 // same way: `sl_jwt_<team>.<jwt>`. Imports ids.
 
+import type { KeyKind } from "../../contracts/team-access.ts";
 import { randomText, sha256Hex, TEAM_ID } from "../../platform/ids.ts";
-
-/** `secret` is for servers; `publishable` may be seen by anybody and can only be exchanged for a client token. */
-export type KeyKind = "secret" | "publishable";
 
 /** What stands before the team. Each kind of credential has its own. */
 const PREFIXES = { secret: "sl_sk_", publishable: "sl_pk_" } as const satisfies Record<KeyKind, string>;

@@ -3,10 +3,10 @@
 // Imports issuers, issuer-keys, jose.
 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import type { Credential } from "../../contracts/team-access.ts";
+import type { Credential, IssuerKeys } from "../../contracts/team-access.ts";
 import { JWT_LEEWAY_S, JWT_MAX_CHARS, SECOND_MS } from "../../platform/limits.ts";
 import { planNameSchema } from "../quota/plan.ts";
-import { type IssuerKeys, keySetOf } from "./issuer-keys.ts";
+import { keySetOf } from "./issuer-keys.ts";
 import { type Issuer, type UserClaims, userClaims } from "./issuers.ts";
 
 export type JwtFault =

@@ -3,7 +3,7 @@
 
 import type { Delivery, DeliveryFilter, DeliveryReport, DeliveryState } from "../../contracts/team-webhooks.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
-import type { ListPosition } from "../request-index.ts";
+import type { ListPosition } from "../cursor.ts";
 
 type DeliveryRow = {
   id: string;

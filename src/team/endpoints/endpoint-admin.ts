@@ -1,10 +1,9 @@
 // What admins do with webhook endpoints. Each change writes its audit line in the same transaction. Synchronous over the
 // stores, with the clock passed in; new secrets are made here.
 
-import type { Refused } from "../../contracts/team-access.ts";
 import type { Actor } from "../../contracts/team-admin.ts";
 import type { Endpoint, EndpointAnswer, EndpointSecret, EndpointTerms } from "../../contracts/team-webhooks.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { ENDPOINTS_PER_TEAM_MAX } from "../../platform/limits.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
@@ -149,10 +148,6 @@ export function testEndpoint(
 export function endpointNow(books: Books, id: string): EndpointAnswer {
   const endpoint = books.endpoints.byId(id);
   return endpoint === null ? NO_ENDPOINT : { kind: "known", endpoint: summaryOf(endpoint) };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }
 
 const NO_ENDPOINT = refused(

@@ -2,11 +2,10 @@
 // job has come is saved after each piece, so it goes on where it was. Accepted loss: a piece that was cut off is sent twice,
 // with the same ids.
 
-import type { Refused } from "../../contracts/team-access.ts";
 import type { Actor } from "../../contracts/team-admin.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { refusal } from "../../platform/errors.ts";
+import { type Refused, refusal } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { REPLAY_BATCH_ROWS, REPLAY_GAP_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { trackerFor } from "../../platform/stubs.ts";

@@ -2,18 +2,11 @@
 // stood inside it as text are uploads of its own, under the same rules. Called within the admit's transaction.
 
 import type { Identity } from "../../contracts/team-access.ts";
+import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import type { Subjects } from "../quota/limits.ts";
 import type { Books } from "../stores.ts";
 import { sizeFault, termsOf, typeFault } from "./upload-rules.ts";
-
-/** The files of one input, as the edge found them. */
-export interface InputFiles {
-  /** Uploads of this team that the input names by their URLs. */
-  used: { id: string; field: string }[];
-  /** Files that are taken out of it. */
-  inline: { id: string; objectKey: string; field: string; name: string; bytes: number; contentType: string }[];
-}
 
 /** Why a request with these files is not let in, or null. */
 export function inputFilesFault(books: Books, files: InputFiles, identity: Identity, now: number): Refusal | null {

@@ -1,11 +1,11 @@
 // The uploads of a team as people look after them: a page, one, and what deleting one means for the books. Files that stood
 // inside an input are not among them: they go with their request. Synchronous over the store, with the clock passed in.
 
-import type { Refused } from "../../contracts/team-access.ts";
-import { refusal } from "../../platform/errors.ts";
+import type { Upload } from "../../contracts/team-uploads.ts";
+import { type Refused, refusal } from "../../platform/errors.ts";
 import { UPLOAD_ID } from "../../platform/ids.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
-import type { Upload, UploadStore } from "./upload-store.ts";
+import type { UploadStore } from "./upload-store.ts";
 
 /** `user` null: everybody's. */
 export interface UploadListInput {

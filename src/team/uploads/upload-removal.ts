@@ -1,7 +1,6 @@
+import type { Upload } from "../../contracts/team-uploads.ts";
 // Takes the bytes of an upload out of R2, those of parts that were never put together too. Bytes go before rows: who is cut
 // off in between does it again, and deleting what is not there is no fault. Imports types.
-
-import type { Upload } from "./upload-store.ts";
 
 /** Rejects when R2 cannot be asked just now; then the upload stays known. */
 export async function removeUploadBytes(bucket: R2Bucket, { objectKey, multipart }: Upload): Promise<void> {

@@ -2,14 +2,14 @@
 // reserved before they are taken and corrected to what came, so that uploads side by side never pass a limit.
 // Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
 
-import type { ActingFor, Refused } from "../../contracts/team-access.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import type { ActingFor } from "../../contracts/team-access.ts";
+import type { Upload, UploadPart, UploadTerms } from "../../contracts/team-uploads.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES, UPLOAD_URL_MS } from "../../platform/limits.ts";
 import { actingAs, quotaRefusal, stoppedFault } from "../admit.ts";
 import { check, type QuotaAnswer, resizeUpload, uploadRoom } from "../quota/limits.ts";
 import type { Books } from "../stores.ts";
 import { GONE, sizeFault, termsOf, typeFault } from "./upload-rules.ts";
-import type { Upload, UploadPart, UploadTerms } from "./upload-store.ts";
 
 export interface AnnouncedUpload extends ActingFor {
   id: string;
@@ -216,8 +216,4 @@ function otherSize(what: string, announced: number): Refusal {
   return refusal("invalid_request", `The upload was announced with a \`size\` of ${announced} bytes, and it ${what}.`, {
     hint: `Announce it again with its real size, or without one. Parts are at least ${UPLOAD_PART_MIN_BYTES} bytes, the last one what is left.`,
   });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

@@ -2,18 +2,16 @@
 // is refused.
 
 import * as z from "zod";
-import type { Credential, Refused } from "../../../contracts/team-access.ts";
+import type { Credential, IssuerKeys, KeptIssuer } from "../../../contracts/team-access.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
-import { refusal } from "../../../platform/errors.ts";
+import { type Refused, refusal } from "../../../platform/errors.ts";
 import { JWT_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { checkTeamJwt } from "../../../team/auth/issuer-cache.ts";
-import type { IssuerKeys } from "../../../team/auth/issuer-keys.ts";
 import { keySetOf } from "../../../team/auth/issuer-keys.ts";
-import type { KeptIssuer } from "../../../team/auth/issuer-store.ts";
 import {
   completeIssuer,
   type IssuerBody,

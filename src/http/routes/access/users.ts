@@ -2,11 +2,10 @@
 // nobody has to be made first.
 
 import * as z from "zod";
-import type { UserSummary } from "../../../contracts/team-admin.ts";
+import type { Removal, UserSummary } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import type { Removal } from "../../../team/removal-store.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, userSchema } from "../../schemas.ts";

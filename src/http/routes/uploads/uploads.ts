@@ -3,6 +3,7 @@
 
 import { type Context, Hono } from "hono";
 import * as z from "zod";
+import type { Upload } from "../../../contracts/team-uploads.ts";
 import { drain } from "../../../files/chunks.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
@@ -18,7 +19,6 @@ import {
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
-import type { Upload } from "../../../team/uploads/upload-store.ts";
 import { fileUrl, openUpload } from "../../../uploads/open.ts";
 import { completeUpload, type NamedPart, receivePart } from "../../../uploads/parts.ts";
 import { receiveUpload } from "../../../uploads/receive.ts";
