@@ -71,7 +71,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           exclude: ["test/workerd/sandbox/**"],
-          setupFiles: ["test/harness/quiet.ts"],
+          setupFiles: ["test/harness/quiet.ts", "test/harness/parts.ts"],
           ...patience,
         },
       },

@@ -56,7 +56,7 @@ const connectionRoutes: readonly Route[] = [
       const answer = await askConnections(env, caller, { kind: "create", method: body.method });
       if (answer.kind === "done") {
         const id = textAt(answer.body.connection, "connection_id") ?? "";
-        await askTeam(env, caller.team, (team) => team.noteChange("connection.created", id, actorOf(call)));
+        await askTeam(env, caller.team, (team) => team.audit.note("connection.created", id, actorOf(call)));
       }
       return spell(answer);
     },
@@ -85,7 +85,7 @@ const connectionRoutes: readonly Route[] = [
       const { env, caller, params } = call;
       const answer = await askConnections(env, caller, { kind: "delete", id: params.id });
       if (answer.kind === "done") {
-        await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
+        await askTeam(env, caller.team, (team) => team.audit.note("connection.deleted", params.id, actorOf(call)));
       }
       return spell(answer);
     },

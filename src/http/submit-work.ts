@@ -6,7 +6,7 @@ import { parseModelId } from "../models/model-id.ts";
 import { checkInput, unknownModel } from "../models/models.ts";
 import { mayCall } from "../net/guard.ts";
 import type { Config } from "../platform/config.ts";
-import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import type { JsonTree } from "../platform/json.ts";
 import { METADATA_MAX_BYTES, TAGS_MAX } from "../platform/limits.ts";

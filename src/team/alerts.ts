@@ -5,23 +5,25 @@
 import type { LimitAlert } from "../contracts/team-admin.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
-import { type TeamNews, tellTeam } from "./endpoints/publish-event.ts";
+import { type EventStores, type NewEvent, publishEvent } from "./endpoints/publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
 import type { LimitScope } from "./quota/plan.ts";
-import type { Books } from "./stores.ts";
+import type { TeamStores } from "./stores.ts";
+
+export type AlertStores = EventStores & Pick<TeamStores, "team">;
 
 /**
  * Writes an event for each limit in USD that has reached one of the team's percentages. `refused`: names of the limits
  * that a request was just refused by. Single visitors and addresses are not told about: reaching theirs is what they are for.
  */
-export function giveAlerts(
-  books: Books,
+export function publishAlerts(
+  stores: AlertStores,
   states: readonly LimitState[],
   subjects: Subjects,
   refused: readonly string[],
   now: number,
 ): void {
-  const percents = books.team.alertPercents();
+  const percents = stores.team.alertPercents();
   if (percents.length === 0) return;
   for (const state of states) {
     const subject = subjectText(state.scope, subjects);
@@ -30,22 +32,22 @@ export function giveAlerts(
     const isOver = refused.includes(state.name);
     for (const percent of percents) {
       if (isOver || state.used * 100 >= state.limit * percent) {
-        giveAlert(books, state, { subject, tags: tagOf(state.scope, subjects) }, percent, now);
+        publishAlert(stores, state, { subject, tags: tagOf(state.scope, subjects) }, percent, now);
       }
     }
   }
 }
 
-function giveAlert(
-  books: Books,
+function publishAlert(
+  stores: AlertStores,
   state: LimitState,
   { subject, tags }: { subject: string; tags: Record<string, string> },
   percent: number,
   now: number,
 ): void {
   const window = windowEnd(state, now);
-  if (!books.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
-  const news: TeamNews = {
+  if (!stores.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
+  const news: NewEvent = {
     type: "limit.reached",
     data: {
       ...{ limit_name: state.name, scope: state.scope, subject, percent },
@@ -54,7 +56,7 @@ function giveAlert(
     } satisfies LimitAlert,
     tags,
   };
-  tellTeam(books, news, now);
+  publishEvent(stores, news, now);
 }
 
 /** What names the window for the once: sliding ones have no end of their own, so the clock's stands in. */

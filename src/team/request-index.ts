@@ -28,7 +28,7 @@ type RequestRow = {
 
 const COLUMNS = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at, erased_at";
 
-export class IndexStore {
+export class RequestIndex {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -63,7 +63,7 @@ export class IndexStore {
   }
 
   /** The end of it that was last told, and the event that tells it. */
-  toldEnd(id: string): { endedAt: number; eventId: string } | null {
+  publishedEnd(id: string): { endedAt: number; eventId: string } | null {
     const [row] = this.#sql.exec<{ told_end_at: number | null; told_event_id: string | null }>(
       "SELECT told_end_at, told_event_id FROM request WHERE id = ?",
       id,
@@ -72,7 +72,7 @@ export class IndexStore {
     return endedAt === null || eventId === null ? null : { endedAt, eventId };
   }
 
-  setToldEnd(id: string, endedAt: number, eventId: string): void {
+  setPublishedEnd(id: string, endedAt: number, eventId: string): void {
     this.#sql.exec("UPDATE request SET told_end_at = ?, told_event_id = ? WHERE id = ?", endedAt, eventId, id);
   }
 

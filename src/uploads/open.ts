@@ -55,7 +55,7 @@ export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUplo
   const name = fileName({ n: 0, source: { kind: "data" }, claimedName: wish.fileName, contentType });
   const acting = { credential, user, visitor, ip, tags };
   const file = { id, objectKey: uploadKey(team, id), name, contentType, size };
-  const answer = await askTeam(env, team, (stub) => stub.announceUpload({ ...acting, ...file }));
+  const answer = await askTeam(env, team, (stub) => stub.uploads.announce({ ...acting, ...file }));
   if (answer.kind === "refused") return answer;
   return {
     kind: "opened",

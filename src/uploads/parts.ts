@@ -38,7 +38,7 @@ export async function receivePart(
   if (!/^[0-9]{1,15}$/.test(said)) return refused(LENGTH_REQUIRED);
   const bytes = Number(said);
   if (bytes > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(bytes));
-  const begun = await askTeam(env, team, (stub) => stub.beginUploadPart({ id, n, bytes }));
+  const begun = await askTeam(env, team, (stub) => stub.uploads.beginPart({ id, n, bytes }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return refused(COMPLETE);
 
@@ -56,7 +56,7 @@ export async function receivePart(
   if (sent.kind === "broken") return refused(BROKEN);
   const { etag } = sent.done;
   const contentType = looked.kind === "typed" ? looked.contentType : null;
-  await askTeam(env, team, (stub) => stub.finishUploadPart({ id, n, bytes, etag, contentType }));
+  await askTeam(env, team, (stub) => stub.uploads.finishPart({ id, n, bytes, etag, contentType }));
   return { kind: "received", n, etag };
 }
 
@@ -66,7 +66,7 @@ export async function completeUpload(
   { team, id }: UploadAddress,
   named: NamedPart[] | null,
 ): Promise<ReceiveAnswer> {
-  const known = await askTeam(env, team, (stub) => stub.uploadParts(id));
+  const known = await askTeam(env, team, (stub) => stub.uploads.parts(id));
   if (known.kind !== "parts") return known;
   const { upload } = known;
   const chosen = chosenParts(known.parts, named);
@@ -86,7 +86,7 @@ export async function completeUpload(
 async function multipartOf(env: Env, team: string, upload: Upload): Promise<R2MultipartUpload | null> {
   if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(upload.objectKey, upload.multipart);
   const made = await env.FILES.createMultipartUpload(upload.objectKey);
-  const kept = await askTeam(env, team, (stub) => stub.keepMultipart(upload.id, made.uploadId));
+  const kept = await askTeam(env, team, (stub) => stub.uploads.keepMultipart(upload.id, made.uploadId));
   if (kept === made.uploadId) return made;
   await made.abort();
   return kept === null ? null : env.FILES.resumeMultipartUpload(upload.objectKey, kept);

@@ -39,7 +39,7 @@ export async function receiveUpload(env: Env, address: UploadAddress, request: R
   const { length, atMost } = file;
   if (length !== null && length > UPLOAD_PUT_MAX_BYTES) return refused(tooLargeForOne(length));
   const { team, id } = address;
-  const begun = await askTeam(env, team, (stub) => stub.beginUpload({ id, bytes: length, atMost }));
+  const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, bytes: length, atMost }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return sameAgain(env, begun.upload, file.chunks);
 
@@ -48,7 +48,7 @@ export async function receiveUpload(env: Env, address: UploadAddress, request: R
   if (looked.kind === "refused") return looked;
   const { chunks, contentType } = looked;
   const target = { bucket: env.FILES, key: upload.objectKey, contentType };
-  const keep = (multipart: string) => askTeam(env, team, (stub) => stub.keepMultipart(id, multipart));
+  const keep = (multipart: string) => askTeam(env, team, (stub) => stub.uploads.keepMultipart(id, multipart));
   const maxBytes = Math.min(begun.maxBytes, UPLOAD_PUT_MAX_BYTES);
   const stored = await tried(() =>
     length === null
@@ -83,7 +83,7 @@ export async function finished(
   { id, objectKey }: Upload,
   came: { bytes: number; contentType: string; sha256: string | null },
 ): Promise<ReceiveAnswer> {
-  const answer = await askTeam(env, team, (stub) => stub.finishUpload({ id, ...came }));
+  const answer = await askTeam(env, team, (stub) => stub.uploads.finish({ id, ...came }));
   if (answer.kind === "refused") {
     await env.FILES.delete(objectKey);
     return answer;
@@ -91,7 +91,7 @@ export async function finished(
   const { bytes, sha256 } = answer.upload;
   const isOther = bytes !== came.bytes || (sha256 !== null && came.sha256 !== null && sha256 !== came.sha256);
   if (!isOther) return answer;
-  await askTeam(env, team, (stub) => stub.deleteUpload({ id, user: null }));
+  await askTeam(env, team, (stub) => stub.uploads.delete({ id, user: null }));
   return refused(TWO_AT_ONCE);
 }
 

@@ -66,14 +66,14 @@ export class TestTeam {
 
   /** A key, and the credential that it is. */
   async newKey(changes: Partial<KeyWish> = {}): Promise<{ id: string; secret: string; credential: Credential }> {
-    const created = await this.stub.createKey(aWish(changes), SOMEBODY);
+    const created = await this.stub.keys.create(aWish(changes), SOMEBODY);
     if (created.kind !== "created") throw new Error(created.refusal.detail);
     const credential: Credential = { kind: "key", digest: await keyDigest(created.secret) };
     return { id: created.key.id, secret: created.secret, credential };
   }
 
   async putPlan(name: string, plan: PlanText): Promise<void> {
-    await this.stub.putPlan(name, planSchema.parse(plan), SOMEBODY);
+    await this.stub.plans.put(name, planSchema.parse(plan), SOMEBODY);
   }
 
   /** The hash of the plan that applies to a credential now. */

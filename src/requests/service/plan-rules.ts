@@ -3,7 +3,7 @@
 
 import type { PlanInUse } from "../../contracts/team-access.ts";
 import { type Measures, measureInput } from "../../models/measures.ts";
-import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, plainCopy } from "../../platform/json.ts";
 import { PLAN_TRIES } from "../../platform/limits.ts";
 import { applyInputRules } from "../../team/quota/input-rules.ts";

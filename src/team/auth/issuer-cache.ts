@@ -32,7 +32,7 @@ export async function checkTeamJwt(
 async function directoryOf(env: Env, team: string, fresh: boolean, now: number): Promise<Directory> {
   const known = directories.get(team);
   if (!fresh && known !== undefined && known.until > now) return known;
-  const kept = await askTeam(env, team, (stub) => stub.issuers());
+  const kept = await askTeam(env, team, (stub) => stub.issuers.list());
   if (directories.size >= IDENTITIES_CACHED_MAX) directories.clear();
   const directory = { kept, until: now + IDENTITY_CACHE_MS };
   directories.set(team, directory);
@@ -50,7 +50,7 @@ async function keysOf(
   const entry = directory.kept.find((each) => each.issuer.name === issuer.name);
   if (entry === undefined) return null;
   if (unknownKey || isStale(entry.keys, Date.now())) {
-    entry.keys = await askTeam(env, team, (stub) => stub.issuerKeys({ name: issuer.name, unknownKey }));
+    entry.keys = await askTeam(env, team, (stub) => stub.issuers.keysOf({ name: issuer.name, unknownKey }));
   }
   return isUsable(entry.keys, Date.now()) ? entry.keys : null;
 }

@@ -39,11 +39,6 @@ export async function makeKey(team: string, kind: KeyKind = "secret"): Promise<s
   return `${body}_${await checkOf(body)}`;
 }
 
-/** A secret that signs webhooks to a team, in the spelling of Standard Webhooks: 32 random bytes. */
-export function makeWebhookSecret(): string {
-  return `whsec_${btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))}`;
-}
-
 /** How a JWT travels with the team it is for: no look-up by its claims, which nobody has checked yet. */
 export function spellJwt(team: string, jwt: string): string {
   return `sl_jwt_${team}.${jwt}`;

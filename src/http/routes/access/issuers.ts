@@ -65,9 +65,11 @@ export const issuerRoutes: readonly Route[] = [
       if (!verdict.ok) {
         return { refusal: refusal("invalid_request", keysFault(body, issuer.jwks_url, verdict.reason)) };
       }
-      const put = await askTeam(env, caller.team, (team) => team.putIssuer(issuer, actorOf(call)));
+      const put = await askTeam(env, caller.team, (team) => team.issuers.put(issuer, actorOf(call)));
       if (put.kind === "refused") return { refusal: put.refusal };
-      const keys = await askTeam(env, caller.team, (team) => team.issuerKeys({ name: issuer.name, unknownKey: false }));
+      const keys = await askTeam(env, caller.team, (team) =>
+        team.issuers.keysOf({ name: issuer.name, unknownKey: false }),
+      );
       return { status: 200, body: issuerWire({ issuer, keys }) };
     },
   }),
@@ -79,7 +81,7 @@ export const issuerRoutes: readonly Route[] = [
     answers: { 200: { description: "All issuers by name.", schema: listBody(issuerAnswer) } },
     errors: [],
     async handle({ env, caller }) {
-      const kept = await askTeam(env, caller.team, (team) => team.issuers());
+      const kept = await askTeam(env, caller.team, (team) => team.issuers.list());
       return { status: 200, body: { data: kept.map(issuerWire), next_cursor: null } };
     },
   }),
@@ -93,7 +95,7 @@ export const issuerRoutes: readonly Route[] = [
     errors: ["not_found"],
     async handle(call) {
       const { env, caller, params } = call;
-      const answer = await askTeam(env, caller.team, (team) => team.removeIssuer(params.name, actorOf(call)));
+      const answer = await askTeam(env, caller.team, (team) => team.issuers.remove(params.name, actorOf(call)));
       return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
     },
   }),

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
-import { type Refusal, type Refused, refusal, refused } from "../../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../../platform/errors.ts";
 import {
   KEY_MODEL_GLOBS_MAX,
   TOKEN_TTL_DEFAULT_S,
@@ -138,7 +138,7 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   if (page === null || fault !== null) return refused(fault ?? refusal("origin_not_allowed", "No page calls."));
   const { SIGNING_KEY, TURNSTILE_VERIFY_URL, PUBLIC_URL } = config();
   const ip = await addressMark(SIGNING_KEY, team, addressOf(request));
-  const counted = await askTeam(env, team, (stub) => stub.countMint({ keyId, ip }));
+  const counted = await askTeam(env, team, (stub) => stub.issuers.countMint({ keyId, ip }));
   if (counted.kind === "refused") return counted;
   if (turnstile !== null) {
     const failed = await turnstileFault({

@@ -125,7 +125,7 @@ const list = defineRoute({
     const { cursor, limit } = query;
     const listed = userFor(viewerOf(caller).user, query.user);
     if (listed.kind === "refused") return { refusal: listed.refusal };
-    const page = await askTeam(env, caller.team, (team) => team.listUploads({ user: listed.user, cursor, limit }));
+    const page = await askTeam(env, caller.team, (team) => team.uploads.list({ user: listed.user, cursor, limit }));
     if (page.kind === "refused") return { refusal: page.refusal };
     const uploads = page.data as Upload[];
     const data = await Promise.all(uploads.map((upload) => uploadWire(config(), url.origin, caller.team, upload)));
@@ -145,7 +145,7 @@ const read = defineRoute({
   errors: ["not_found"],
   async handle({ params, caller, env, config, url }) {
     const { user } = viewerOf(caller);
-    const known = await askTeam(env, caller.team, (team) => team.upload({ id: params.id, user }));
+    const known = await askTeam(env, caller.team, (team) => team.uploads.find({ id: params.id, user }));
     if (known.kind === "refused") return { refusal: known.refusal };
     return { status: 200, body: await uploadWire(config(), url.origin, caller.team, known.upload as Upload) };
   },
@@ -161,7 +161,7 @@ const remove = defineRoute({
   errors: ["not_found", "conflict"],
   async handle({ params, caller, env }) {
     const { user } = viewerOf(caller);
-    const answer = await askTeam(env, caller.team, (team) => team.deleteUpload({ id: params.id, user }));
+    const answer = await askTeam(env, caller.team, (team) => team.uploads.delete({ id: params.id, user }));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });

@@ -93,7 +93,7 @@ const read = defineRoute({
   errors: ["not_found"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
-    const known = await askTeam(env, caller.team, (team) => team.delivery({ deliveryId: params.id }));
+    const known = await askTeam(env, caller.team, (team) => team.deliveries.read({ deliveryId: params.id }));
     const request = known?.requestId ?? null;
     if (request === null) {
       const body = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
@@ -116,7 +116,7 @@ const replay = defineRoute({
   async handle(call) {
     const { params, caller, env } = call;
     const wish = { deliveryId: params.id, replayId: null, by: actorOf(call) };
-    const road = await askTeam(env, caller.team, (team) => team.beginReplay(wish));
+    const road = await askTeam(env, caller.team, (team) => team.deliveries.beginReplay(wish));
     if (road.kind === "refused") return { refusal: road.refusal };
     if (road.kind === "sent") {
       const body = await teamDelivery(env, caller.team, params.id);
@@ -156,9 +156,9 @@ function deliveryWire(view: DeliveryView): z.input<typeof deliveryBody> {
 
 /** The delivery of an event of the team itself, which Team sends and logs. Null: there is none by that id. */
 async function teamDelivery(env: Env, team: string, id: string): Promise<z.input<typeof deliveryBody> | null> {
-  const line = await askTeam(env, team, (stub) => stub.delivery({ deliveryId: id }));
+  const line = await askTeam(env, team, (stub) => stub.deliveries.read({ deliveryId: id }));
   if (line === null) return null;
-  const { body, nextAt, tries } = await askTeam(env, team, (stub) => stub.deliveryLog(id));
+  const { body, nextAt, tries } = await askTeam(env, team, (stub) => stub.deliveries.log(id));
   let replays = 0;
   return {
     ...{ id, endpoint: line.endpointId, request: null, event_id: line.eventId, event_type: line.eventType },
