@@ -2,13 +2,15 @@
 // Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
 // Synchronous over the stores, with the clock passed in.
 
-import type { LimitAlert } from "../contracts/team-admin.ts";
-import { HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
+import { RpcTarget } from "cloudflare:workers";
+import type { Actor, Alerts, LimitAlert, TeamAlerts } from "../contracts/team-admin.ts";
+import { HISTORY_LIMIT_MAX, HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
 import { type EventStores, type NewEvent, publishEvent } from "./endpoints/publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
 import type { LimitScope } from "./quota/plan.ts";
 import type { TeamStores } from "./stores.ts";
+import type { TeamContext } from "./team-context.ts";
 
 export type AlertStores = EventStores & Pick<TeamStores, "team">;
 
@@ -88,5 +90,33 @@ function subjectText(scope: LimitScope, subjects: Subjects): string | null {
       const name = scope.slice("tag:".length);
       return `${name}=${subjects.tags[name] ?? ""}`;
     }
+  }
+}
+
+/** At which percentages a team wants to hear of its limits. */
+export class AlertAdmin extends RpcTarget implements TeamAlerts {
+  readonly #context: TeamContext;
+  readonly #stores: Pick<TeamStores, "audit" | "events" | "team">;
+
+  constructor(context: TeamContext, stores: Pick<TeamStores, "audit" | "events" | "team">) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  read(): Alerts {
+    const { team, events } = this.#stores;
+    return this.#context.decide<Alerts>({ percents: [], latest: [] }, () => ({
+      percents: team.alertPercents(),
+      latest: events.latest<LimitAlert>("limit.reached", HISTORY_LIMIT_MAX),
+    }));
+  }
+
+  put(percents: number[], by: Actor): void {
+    const { team, audit } = this.#stores;
+    this.#context.decide(undefined, (now) => {
+      team.setAlertPercents(percents);
+      audit.note(by, "alerts.written", null, { percents: percents.join(" ") }, now);
+    });
   }
 }

@@ -24,17 +24,12 @@ const namespace = Object.getPrototypeOf(env.TEAM) as { getByName: Method };
 const { getByName } = namespace;
 namespace.getByName = function (this: unknown, ...named: unknown[]) {
   const stub = getByName.apply(this, named) as object & { callPart: Method };
-  return new Proxy(stub, {
-    get(target, property) {
-      if (typeof property === "string" && parts.includes(property)) {
-        const call =
-          (method: string) =>
-          (...args: unknown[]) =>
-            target.callPart(property, method, args);
-        return new Proxy({}, { get: (_part, method) => call(String(method)) });
-      }
-      const value: unknown = Reflect.get(target, property);
-      return typeof value === "function" && property !== "constructor" ? value.bind(target) : value;
-    },
-  });
+  for (const part of parts) {
+    const call =
+      (method: string) =>
+      (...args: unknown[]) =>
+        stub.callPart(part, method, args);
+    Object.defineProperty(stub, part, { value: new Proxy({}, { get: (_part, method) => call(String(method)) }) });
+  }
+  return stub;
 };
