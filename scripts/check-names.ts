@@ -45,7 +45,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = fileURLToPath(new URL("../src", import.meta.url).href);
   const offenders = checkNames(readTree(folder)).sort((a, b) => a.name.localeCompare(b.name));
   for (const { name, file, line } of offenders) {
-    console.error(`${relative(process.cwd(), folder)}/${file}:${line} \`${name}\` is declared elsewhere with another text`);
+    console.error(
+      `${relative(process.cwd(), folder)}/${file}:${line} \`${name}\` is declared elsewhere with another text`,
+    );
   }
   if (offenders.length > 0) process.exitCode = 1;
 }

@@ -60,7 +60,14 @@ export const proxyRoutes: readonly Route[] = [
           return queueStream(call, named, asked(given));
         case "result":
           return queueResult(call, named);
-        default:
+        case "submit":
+        case "cancel":
+        case "run":
+        case "run_stream":
+        case "upload":
+        case "multipart_upload":
+        case "token":
+        case "unknown":
           return noSuchTarget(given);
       }
     },
@@ -89,7 +96,11 @@ export const proxyRoutes: readonly Route[] = [
           return beginUpload(call);
         case "token":
           return { refusal: NO_TOKENS };
-        default:
+        case "status":
+        case "stream":
+        case "result":
+        case "cancel":
+        case "unknown":
           return noSuchTarget(given);
       }
     },

@@ -1,7 +1,8 @@
 // How the compatible surfaces refuse: one JSON body that every client of fal and Maton can read, and statuses that none of
 // them takes for "try again" where a further try cannot help. Imports errors and http's words for limits; no Hono.
 
-import { type ProblemExtras, violatedPolicies } from "../http/problem.ts";
+import type { ProblemExtras } from "../http/app-env.ts";
+import { violatedPolicies } from "../http/problem.ts";
 import { ERRORS, type Refusal } from "../platform/errors.ts";
 import { objectText, RawText } from "../platform/json.ts";
 import type { FalError } from "../requests/view/fal-failure.ts";

@@ -22,17 +22,21 @@ export function submittedText({ state }: RequestView, base: string): string {
 /** What a status call is answered with. */
 export function statusText(view: RequestView, base: string, options: { logs: boolean; logsAfter?: number }): string {
   const { state } = view;
-  const fields: Record<string, unknown> = { status: falStatus(state), request_id: state.id, ...urls(state, base) };
-  switch (fields.status) {
+  const status = falStatus(state);
+  const fields: Record<string, unknown> = { status, request_id: state.id, ...urls(state, base) };
+  switch (status) {
     case "IN_QUEUE":
       fields.queue_position = state.queuePosition ?? 0;
       break;
     case "IN_PROGRESS":
       fields.logs = logsText(view, options);
       break;
-    default:
+    case "COMPLETED":
       fields.logs = logsText(view, options);
       fields.metrics = new RawText(state.metrics ?? "{}");
+      break;
+    default:
+      status satisfies never;
   }
   const failure = failureOf(state);
   if (failure !== null) Object.assign(fields, { error: failure.message, error_type: failure.type });

@@ -153,6 +153,8 @@ export type AdmitAnswer =
       replayed: boolean;
       /** How long compatible surfaces hold a status call, by plan. */
       holdS: number;
+      /** What becomes of the request while upstream is paused. */
+      whenPaused: Plan["when_paused"];
       admittedAt: number;
       cost: AdmittedCost;
       retention: Retention;

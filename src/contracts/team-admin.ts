@@ -5,6 +5,7 @@ import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
+import type { FeedData } from "../webhooks/events.ts";
 import type { Answer } from "./rpc.ts";
 import type { KeyKind, KeyTerms, Scope } from "./team-access.ts";
 
@@ -76,29 +77,14 @@ export interface AuditPage {
 }
 
 /** A line of the team's event feed. `data` is spelled as feed and webhooks tell it, so that all say the same. */
-export interface TeamEvent<D = Record<string, unknown>> {
-  id: string;
-  type: EventType;
-  at: number;
-  data: D;
-}
-
-/** `limit.reached`: a limit in USD has come so far. Amounts are decimal text, `reset` is ISO 8601. */
-export interface LimitAlert {
-  limit_name: string;
-  scope: string;
-  /** Whom the limit counts: "team", a key's id, a user, "tag=value". */
-  subject: string;
-  percent: number;
-  limit_usd: string;
-  used_usd: string;
-  reset: string | null;
-}
+export type TeamEvent<T extends EventType = EventType> = T extends EventType
+  ? { id: string; type: T; at: number; data: FeedData<T> }
+  : never;
 
 /** At which percentages of a limit in USD an event is written, and the latest that were. */
 export interface Alerts {
   percents: number[];
-  latest: TeamEvent<LimitAlert>[];
+  latest: TeamEvent<"limit.reached">[];
 }
 
 /** What usage may be grouped by. */

@@ -4,6 +4,7 @@ import type { Refused } from "../platform/errors.ts";
 import type { ListPosition } from "../team/cursor.ts";
 import type { DeliverAnswer } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
+import type { News } from "../webhooks/events.ts";
 import type { Answer } from "./rpc.ts";
 import type { Actor, TeamEvent } from "./team-admin.ts";
 
@@ -147,9 +148,7 @@ export interface TeamDeliveryLog {
 }
 
 /** An event of the feed; `seq` is its place. */
-export interface FeedEvent extends TeamEvent {
-  seq: number;
-}
+export type FeedEvent = TeamEvent & { seq: number };
 
 export interface FeedQuery {
   /** A place in the feed; null: before the oldest event; "latest": after the newest. */
@@ -257,7 +256,7 @@ export interface TeamReplayJobs {
 
 export interface TeamEvents {
   /** Tells the team of something that happened outside of it. */
-  publish(news: { type: "upstream.paused"; data: Record<string, unknown> }): Answer<void>;
+  publish(news: News<"upstream.paused">): Answer<void>;
   /** The events after a place in the feed, oldest first. Who was away longer than events are kept is told so, once. */
   feed(query: FeedQuery): Answer<FeedAnswer>;
 }

@@ -1,6 +1,6 @@
 // Copies one file into R2: from its URL, or from the data URI that it is. Safe to repeat, and nothing half is ever visible (R2
 // shows an object once its put or its upload is whole). What fits one part, or cannot be had in parts, goes in one pass; the
-// rest by parts (parts.ts). Imports ids, limits and mirror's own files.
+// rest by parts (parts.ts).
 
 import { sha256Hex } from "../platform/ids.ts";
 import { FILE_COPY_TIMEOUT_MS, FILE_ONE_PASS_MAX_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
@@ -16,10 +16,12 @@ import {
   copyParts,
   finish,
   later,
+  metadataOf,
   NOT_WRITTEN,
+  outcomeOf,
   type Target,
 } from "./parts.ts";
-import { BROKE_OFF, pour } from "./pump.ts";
+import { BROKE_OFF, storeKnown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 import { type Opened, openSource } from "./source.ts";
 
@@ -92,7 +94,7 @@ async function copyOpened(
   if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
   if (total !== null && total > copy.maxBytes) return { kind: "too_large" };
   const head = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => feed.peek()).catch(() => null);
-  if (head === null) return later(BROKE_OFF);
+  if (head === null) return later(BROKE_OFF.reason);
   const contentType = decideType({
     claimed: copy.claimedType,
     header: opened.contentType,
@@ -121,22 +123,15 @@ export async function copyData(
   return putWhole(copy, feed, { source: "data", contentType, total: uri.bytes, timeoutMs: FILE_PART_TIMEOUT_MS });
 }
 
-/** One pass. A put whose stream is aborted leaves no object. */
+/** One pass. */
 async function putWhole(
   { bucket, key }: Pick<Target, "bucket" | "key">,
   feed: Feed,
   content: { source: string; contentType: string; total: number; timeoutMs: number },
 ): Promise<CopyOutcome> {
-  const { contentType, source, total: length, timeoutMs } = content;
-  const digest = new Digest();
-  const options = { httpMetadata: { contentType }, customMetadata: { source } };
-  const send = (bytes: ReadableStream) => bucket.put(key, bytes, options);
-  const poured = await pour({ feed, length, last: true, digest, send, timeoutMs });
-  if (poured.kind !== "poured") {
-    await digest.drop();
-    return poured.kind === "source" ? later(poured.reason) : NOT_WRITTEN;
-  }
-  return { kind: "stored", stored: { contentType, bytes: length, sha256: await digest.hex() } };
+  const { total: length, timeoutMs } = content;
+  const to = { bucket, key, metadata: metadataOf(content) };
+  return outcomeOf(await storeKnown(to, { feed, length, timeoutMs }), content);
 }
 
 function gone(reason: string): { kind: "gone"; reason: string } {

@@ -1,8 +1,8 @@
-// Bytes on their way to the bucket, in pieces that are asked for one at a time, so that nothing piles up: the body of an
-// answer, or the slices of a text. Imports limits and ids.
+// Bytes on their way to the bucket, in pieces that are asked for one at a time, so that nothing piles up: a body, or slices
+// that are made as they are asked for. And what is done with a feed besides storing it: its digest is taken, its rest is dropped.
 
 import { hex } from "../platform/ids.ts";
-import { FILE_COPY_CHUNK_BYTES, FILE_SNIFF_BYTES } from "../platform/limits.ts";
+import { FILE_COPY_CHUNK_BYTES, FILE_SNIFF_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
 
 /** A piece must not be used any more once the next one is asked for. */
 export interface Feed {
@@ -14,34 +14,54 @@ export interface Feed {
   close(): void;
 }
 
-const NOTHING = new Uint8Array(0);
-
-/** What both feeds share: a piece that was looked at and not taken yet. `read` brings the next one of any length. */
+/** What all feeds share: bytes that were looked at and not taken yet, and the end by `close`. */
 abstract class HeldFeed implements Feed {
   #held: Uint8Array | null = null;
+  #closed = false;
 
+  /** The next piece, of any length. */
   protected abstract read(max: number): Promise<Uint8Array | null>;
-  abstract close(): void;
+  protected abstract letGo(): void;
 
   async next(max: number): Promise<Uint8Array | null> {
-    const piece = this.#held ?? (await this.read(max));
+    const piece = this.#held ?? (await this.#more(max));
     if (piece === null) return null;
     this.#held = piece.length > max ? piece.subarray(max) : null;
     return piece.subarray(0, max);
   }
 
   async peek(): Promise<Uint8Array> {
-    this.#held ??= await this.read(FILE_COPY_CHUNK_BYTES);
-    return this.#held ?? NOTHING;
+    let held = this.#held ?? new Uint8Array(0);
+    for (let ended = false; !ended && held.length < FILE_SNIFF_BYTES; ) {
+      // A copy: reading on uses the piece's memory again.
+      const before = held.slice();
+      const piece = await this.#more(FILE_COPY_CHUNK_BYTES);
+      ended = piece === null;
+      held = before.length === 0 ? (piece ?? before) : joined(before, piece ?? new Uint8Array(0));
+    }
+    this.#held = held.length === 0 ? null : held;
+    return held;
+  }
+
+  /** A source that was let go ends without a fault: that must not pass for its end. */
+  async #more(max: number): Promise<Uint8Array | null> {
+    const piece = this.#closed ? null : await this.read(max);
+    if (this.#closed) throw new Error("the source was let go");
+    return piece;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.letGo();
   }
 }
 
-/** The body of an answer, read into one buffer that is used again. */
+/** A body, read into one buffer that is used again. */
 export class BodyFeed extends HeldFeed {
   readonly #reader: ReadableStreamBYOBReader | null;
   #buffer = new ArrayBuffer(FILE_COPY_CHUNK_BYTES);
   #ended: boolean;
-  #closed = false;
 
   constructor(body: ReadableStream<Uint8Array> | null) {
     super();
@@ -50,52 +70,87 @@ export class BodyFeed extends HeldFeed {
   }
 
   protected async read(max: number): Promise<Uint8Array | null> {
-    // A body that was let go ends without a fault: that must not pass for its end.
-    if (this.#closed) throw new Error("the source was let go");
     if (this.#ended || this.#reader === null) return null;
     const view = new Uint8Array(this.#buffer, 0, Math.min(max, FILE_COPY_CHUNK_BYTES));
     const { done, value } = await this.#reader.readAtLeast(Math.min(FILE_SNIFF_BYTES, view.length), view);
-    if (this.#closed) throw new Error("the source was let go");
     this.#ended = done;
     if (value === undefined || value.length === 0) return null;
     this.#buffer = value.buffer;
     return value;
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  protected letGo(): void {
     this.#reader?.cancel().catch(() => undefined);
   }
 }
 
 /** Slices that are made as they are asked for. */
 export class SliceFeed extends HeldFeed {
-  readonly #slices: Iterator<Uint8Array>;
+  readonly #slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
 
-  constructor(slices: Iterable<Uint8Array>) {
+  constructor(slices: Iterator<Uint8Array> | AsyncIterator<Uint8Array>) {
     super();
-    this.#slices = slices[Symbol.iterator]();
+    this.#slices = slices;
   }
 
-  protected read(): Promise<Uint8Array | null> {
-    const { done, value } = this.#slices.next();
-    return Promise.resolve(done ? null : value);
+  protected async read(): Promise<Uint8Array | null> {
+    const { done, value } = await this.#slices.next();
+    return done ? null : value;
   }
 
-  close(): void {
-    this.#slices.return?.();
+  protected letGo(): void {
+    Promise.resolve(this.#slices.return?.()).catch(() => undefined);
   }
 }
 
-/** Runs a piece of work under a time limit: when that is over the source is let go, and the work finds it broken off. */
-export async function withinTime<T>(feed: Feed, limitMs: number, work: () => Promise<T>): Promise<T> {
-  const timer = setTimeout(() => feed.close(), limitMs);
+/** Runs a piece of work under a time limit, if there is one: when that is over the source is let go, and the work finds it broken off. */
+export async function withinTime<T>(feed: Feed, limitMs: number | null, work: () => Promise<T>): Promise<T> {
+  const timer = limitMs === null ? null : setTimeout(() => feed.close(), limitMs);
   try {
     return await work();
   } finally {
-    clearTimeout(timer);
+    if (timer !== null) clearTimeout(timer);
   }
+}
+
+/** SHA-256 in hex of all that a feed brings; null when it breaks off. */
+export async function digestOf(feed: Feed): Promise<string | null> {
+  const digest = new Digest();
+  try {
+    for (;;) {
+      const piece = await feed.next(FILE_COPY_CHUNK_BYTES);
+      if (piece === null) return await digest.hex();
+      await digest.write(piece);
+    }
+  } catch {
+    await digest.drop();
+    return null;
+  }
+}
+
+/**
+ * Reads away what is left of a caller's body, as far as one call may go: a browser whose body is cut off says "Failed to fetch",
+ * and shows no refusal.
+ */
+export async function drain(feed: Feed): Promise<void> {
+  try {
+    for (let bytes = 0; bytes < UPLOAD_PUT_MAX_BYTES; ) {
+      const piece = await feed.next(FILE_COPY_CHUNK_BYTES);
+      if (piece === null) return;
+      bytes += piece.length;
+    }
+    feed.close();
+  } catch {
+    // The sender has gone.
+  }
+}
+
+/** Two pieces as one, in memory of its own. */
+export function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
 }
 
 /** SHA-256 of bytes that pass by. End it with `hex` or `drop`. */

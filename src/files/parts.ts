@@ -1,12 +1,11 @@
-// Copies by parts: R2's multipart uploads, one part at a time, each recorded before the next is asked for. Parts of a known
-// length stream through; those of a source without one are held in memory, one at a time, under the isolate's byte budget.
-// Facts: parts are equal but for the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
+// Copies by parts: R2's multipart uploads, one part at a time, each recorded before the next is asked for, so that the next try
+// goes on where this one stops. Facts: parts are equal but for the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
 
 import { acquire } from "../net/byte-budget.ts";
 import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
-import { Digest, type Feed, withinTime } from "./feed.ts";
+import type { Digest, Feed } from "./feed.ts";
 import type { Upload, UploadLog } from "./multipart-uploads.ts";
-import { BROKE_OFF, pour } from "./pump.ts";
+import { complete, pour, type Stored, storeUnknown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 
 /**
@@ -34,10 +33,29 @@ export interface Target {
 type Content = Pick<Upload, "source" | "contentType">;
 
 export const NOT_WRITTEN: CopyOutcome = { kind: "later", reason: "The file could not be written.", ours: true };
-const SUPERSEDED = later("Another try has taken over.");
+const SUPERSEDED: CopyOutcome = later("Another try has taken over.");
 
 export function later(reason: string): { kind: "later"; reason: string } {
   return { kind: "later", reason };
+}
+
+/** An object carries what it was copied from, so that a copy that was cut off is known. */
+export function metadataOf({
+  source,
+  contentType,
+}: Content): Required<Pick<R2MultipartOptions, "httpMetadata" | "customMetadata">> {
+  return { httpMetadata: { contentType }, customMetadata: { source } };
+}
+
+export function outcomeOf(stored: Stored, { contentType }: Content): CopyOutcome {
+  switch (stored.kind) {
+    case "stored":
+      return { kind: "stored", stored: { contentType, bytes: stored.bytes, sha256: stored.sha256 } };
+    case "source":
+      return later(stored.reason);
+    case "bucket":
+      return NOT_WRITTEN;
+  }
 }
 
 /** Goes on with an upload, or begins one. `digest` is null where bytes went by before. */
@@ -64,7 +82,7 @@ async function uploadParts(target: Target, feed: Feed, begun: Upload, digest: Di
     const last = offset + length === total;
     const partNumber = upload.parts.length + 1;
     const send = (bytes: ReadableStream) => multipart.uploadPart(partNumber, bytes);
-    const poured = await pour({ feed, length, last, digest, send });
+    const poured = await pour({ feed, length, last, digest, send, timeoutMs: FILE_PART_TIMEOUT_MS });
     if (poured.kind === "source") return later(poured.reason);
     if (poured.kind === "bucket") return notTaken(target, poured.fault);
     if (!target.uploads.keepPart(poured.value)) return SUPERSEDED;
@@ -73,73 +91,36 @@ async function uploadParts(target: Target, feed: Feed, begun: Upload, digest: Di
   return finish(target, upload, digest);
 }
 
-/**
- * A source that does not tell its length. What fits one part is stored in one put. The permit is taken anew for each part, and
- * nothing else is waited for while it is held but the source, for a limited time, and the bucket.
- */
+/** A source that does not tell its length. Nobody goes on with such a copy: the next try drops what is left of it. */
 export async function copyBuffered(target: Target, feed: Feed, content: Content): Promise<CopyOutcome> {
-  const digest = new Digest();
-  const outcome = await uploadBuffered(target, feed, content, digest);
-  if (outcome.kind !== "stored") await digest.drop();
-  return outcome;
-}
-
-async function uploadBuffered(target: Target, feed: Feed, content: Content, digest: Digest): Promise<CopyOutcome> {
   const { bucket, key, maxBytes, uploads } = target;
   const partBytes = FILE_PART_BYTES;
-  let upload: Upload | null = null;
-  for (let size = 0; ; ) {
-    const permit = await acquire(partBytes);
-    if (permit === null) throw new Error("one part is more than the whole byte budget");
-    try {
-      const read = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => fill(feed, partBytes)).catch(() => null);
-      if (read === null) return later(BROKE_OFF);
-      const { bytes, ended } = read;
-      size += bytes.length;
-      if (size > maxBytes) {
-        if (upload !== null && !(await abandon(bucket, upload, uploads))) return NOT_WRITTEN;
-        return { kind: "too_large" };
-      }
-      await digest.write(bytes);
-      if (upload === null && ended) {
-        const { contentType, source } = content;
-        await bucket.put(key, bytes, { httpMetadata: { contentType }, customMetadata: { source } });
-        return { kind: "stored", stored: { contentType, bytes: size, sha256: await digest.hex() } };
-      }
-      upload ??= await begin(target, { ...content, total: null, validator: null, partBytes });
-      if (upload === null) return NOT_WRITTEN;
-      const multipart = bucket.resumeMultipartUpload(key, upload.uploadId);
-      const part = await multipart.uploadPart(upload.parts.length + 1, bytes);
-      if (!uploads.keepPart(part)) return SUPERSEDED;
-      upload = { ...upload, parts: [...upload.parts, part] };
-      if (ended) return await finish(target, { ...upload, total: size }, digest);
-    } catch (fault) {
-      return notTaken(target, fault);
-    } finally {
-      permit.release();
-    }
+  const stored = await storeUnknown(
+    { bucket, key, metadata: metadataOf(content) },
+    {
+      feed,
+      maxBytes,
+      partBytes,
+      acquire,
+      timeoutMs: FILE_PART_TIMEOUT_MS,
+      begun: (uploadId) =>
+        uploads.begin({ ...content, uploadId, key, validator: null, total: null, partBytes, parts: [] }),
+      partStored: (part) => uploads.keepPart(part),
+    },
+  );
+  if (stored.kind === "superseded") return SUPERSEDED;
+  const left = uploads.read();
+  if (stored.kind === "too_large") {
+    return left === null || (await abandon(bucket, left, uploads)) ? stored : NOT_WRITTEN;
   }
-}
-
-/** Reads `capBytes`, or all there is. */
-async function fill(feed: Feed, capBytes: number): Promise<{ bytes: Uint8Array; ended: boolean }> {
-  const buffer = new Uint8Array(capBytes);
-  let length = 0;
-  while (length < capBytes) {
-    const piece = await feed.next(capBytes - length);
-    if (piece === null) return { bytes: buffer.subarray(0, length), ended: true };
-    buffer.set(piece, length);
-    length += piece.length;
-  }
-  return { bytes: buffer, ended: (await feed.peek()).length === 0 };
+  if (stored.kind === "stored" && left !== null) uploads.forget();
+  return outcomeOf(stored, content);
 }
 
 /** The row comes before the first use: an upload that nobody remembers cannot be found again. Null when it cannot be begun now. */
 async function begin(target: Target, wish: Omit<Upload, "uploadId" | "key" | "parts">): Promise<Upload | null> {
   const { bucket, key, uploads } = target;
-  const { contentType, source } = wish;
-  const options = { httpMetadata: { contentType }, customMetadata: { source } };
-  const created = await bucket.createMultipartUpload(key, options).catch(() => null);
+  const created = await bucket.createMultipartUpload(key, metadataOf(wish)).catch(() => null);
   if (created === null) return null;
   const upload = { ...wish, key, uploadId: created.uploadId, parts: [] };
   if (uploads.begin(upload)) return upload;
@@ -147,20 +128,15 @@ async function begin(target: Target, wish: Omit<Upload, "uploadId" | "key" | "pa
   return null;
 }
 
-/** Puts the parts together. The object's size has the last word. */
+/** Puts the parts together. */
 export async function finish(target: Target, upload: Upload, digest: Digest | null): Promise<CopyOutcome> {
-  const { bucket, key, uploads } = target;
-  try {
-    const object = await bucket.resumeMultipartUpload(upload.key, upload.uploadId).complete(upload.parts);
-    uploads.forget();
-    if (object.size !== upload.total) {
-      await bucket.delete(key);
-      return later("The stored file has another size than its source.");
-    }
-  } catch (fault) {
-    return notTaken(target, fault);
-  }
-  const { contentType, total } = upload;
+  const { bucket, uploads } = target;
+  const { key, uploadId, parts, total, contentType } = upload;
+  if (total === null) throw new Error("only a copy of known length goes on by parts");
+  const completed = await complete(target, bucket.resumeMultipartUpload(key, uploadId), parts, total);
+  if (completed.kind === "bucket") return notTaken(target, completed.fault);
+  uploads.forget();
+  if (completed.kind === "source") return later(completed.reason);
   return { kind: "stored", stored: { contentType, bytes: total, sha256: digest === null ? null : await digest.hex() } };
 }
 

@@ -1,19 +1,23 @@
-// One pass of a known number of bytes from a feed into the bucket and, beside it, into a digest. Each piece is taken before the
-// next is asked for, so a slow bucket slows the source (a `tee` would buffer for the slower branch). Imports limits and feed.
+// The one byte pump into R2: a known length streams through, an unknown one is held a part at a time under the byte budget.
+// SHA-256 is taken beside. What does not come whole is never visible, and the source's faults are told apart from R2's.
 
-import { FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
-import { type Digest, type Feed, withinTime } from "./feed.ts";
+import type { Permit } from "../net/byte-budget.ts";
+import { Digest, type Feed, withinTime } from "./feed.ts";
 
-export const BROKE_OFF = "The source broke off.";
+export type Fault =
+  /** The source broke off, or sent another number of bytes than it said; the reason is for people. */
+  { kind: "source"; reason: string } | { kind: "bucket"; fault: unknown };
 
-export type Poured<T> =
-  | { kind: "poured"; value: T }
-  /** The source's doing; the reason is for people. */
-  | { kind: "source"; reason: string }
-  /** The bucket's. */
-  | { kind: "bucket"; fault: unknown };
+export type Stored = { kind: "stored"; bytes: number; sha256: string } | Fault;
 
-export interface Pouring<T> {
+/** Where a file goes. */
+export interface Destination {
+  bucket: Pick<R2Bucket, "put" | "createMultipartUpload" | "delete">;
+  key: string;
+  metadata: Pick<R2MultipartOptions, "httpMetadata" | "customMetadata">;
+}
+
+interface Pouring<T> {
   feed: Feed;
   length: number;
   /** Whether the feed has to end with these bytes. */
@@ -21,44 +25,164 @@ export interface Pouring<T> {
   digest: Digest | null;
   /** Takes a stream of exactly `length` bytes: a put, or the upload of a part. A stream that is aborted must leave nothing behind. */
   send(bytes: ReadableStream): Promise<T>;
-  timeoutMs?: number;
+  /** Null: the feed may take as long as it likes. */
+  timeoutMs: number | null;
 }
 
-/** Pours. Whoever faults first is named: the other side only hears of it. */
-export async function pour<T>(pouring: Pouring<T>): Promise<Poured<T>> {
+interface Buffering {
+  feed: Feed;
+  maxBytes: number;
+  /** Held at once. R2 takes 5 MiB and more; less where no more than one part can come. */
+  partBytes: number;
+  acquire(bytes: number): Promise<Permit | null>;
+  /** For each part; null: the feed may take as long as it likes. */
+  timeoutMs: number | null;
+  /** Remembers a multipart upload before its first part, so that one that is cut off can be ended. False: others have taken over. */
+  begun(uploadId: string): boolean | Promise<boolean>;
+  /** Hears of each stored part. False: others have taken over. */
+  partStored(part: R2UploadedPart): boolean;
+}
+
+export const BROKE_OFF = { kind: "source", reason: "The source broke off." } as const;
+const SENT_FEWER: Fault = { kind: "source", reason: "The source sent fewer bytes than it announced." };
+const SENT_MORE: Fault = { kind: "source", reason: "The source sent more bytes than it announced." };
+const OTHER_SIZE: Fault = { kind: "source", reason: "The stored file has another size than its source." };
+
+/** Stores a feed of known length in one put. */
+export async function storeKnown(
+  { bucket, key, metadata }: Destination,
+  { feed, length, timeoutMs }: { feed: Feed; length: number; timeoutMs: number | null },
+): Promise<Stored> {
+  const digest = new Digest();
+  const send = (bytes: ReadableStream) => bucket.put(key, bytes, metadata);
+  const poured = await pour({ feed, length, last: true, digest, send, timeoutMs });
+  if (poured.kind === "poured") return { kind: "stored", bytes: length, sha256: await digest.hex() };
+  await digest.drop();
+  return poured;
+}
+
+/**
+ * Stores a feed of unknown length: in one put what fits one part, else in parts. The permit is taken anew for each part, and
+ * nothing else is waited for while it is held but the source, R2, and whoever remembers the upload. What it began and cannot
+ * end is aborted, best effort.
+ */
+export async function storeUnknown(
+  to: Destination,
+  { feed, maxBytes, partBytes, acquire, timeoutMs, begun, partStored }: Buffering,
+): Promise<Stored | { kind: "too_large" } | { kind: "superseded" }> {
+  const { bucket, key, metadata } = to;
+  const digest = new Digest();
+  const parts: R2UploadedPart[] = [];
+  let multipart: R2MultipartUpload | null = null;
+  let isStored = false;
+  try {
+    for (let size = 0; ; ) {
+      const permit = await acquire(partBytes);
+      if (permit === null) throw new Error("one part is more than the whole byte budget");
+      const buffer = new Uint8Array(partBytes);
+      try {
+        const read = await withinTime(feed, timeoutMs, () => fill(feed, buffer)).catch(() => null);
+        if (read === null) return BROKE_OFF;
+        const { bytes, ended } = read;
+        size += bytes.length;
+        if (size + (ended ? 0 : 1) > maxBytes) return { kind: "too_large" };
+        await digest.write(bytes);
+        if (multipart === null && ended) {
+          await bucket.put(key, bytes, metadata);
+        } else {
+          if (multipart === null) {
+            multipart = await bucket.createMultipartUpload(key, metadata);
+            if (!(await begun(multipart.uploadId))) return { kind: "superseded" };
+          }
+          const part = await multipart.uploadPart(parts.length + 1, bytes);
+          if (!partStored(part)) return { kind: "superseded" };
+          parts.push(part);
+          if (!ended) continue;
+          const completed = await complete(to, multipart, parts, size);
+          if (completed.kind !== "complete") return completed;
+        }
+        isStored = true;
+        return { kind: "stored", bytes: size, sha256: await digest.hex() };
+      } finally {
+        // The memory goes with its permit, not whenever it is collected.
+        buffer.buffer.transfer(0);
+        permit.release();
+      }
+    }
+  } catch (fault) {
+    return { kind: "bucket", fault };
+  } finally {
+    if (!isStored) await Promise.allSettled([multipart?.abort(), digest.drop()]);
+  }
+}
+
+/** Pours so many bytes of a feed. Whoever faults first is named: the other side only hears of it. */
+export async function pour<T>(pouring: Pouring<T>): Promise<{ kind: "poured"; value: T } | Fault> {
   const pipe = new FixedLengthStream(pouring.length);
   const writer = pipe.writable.getWriter();
-  const faults: Exclude<Poured<T>, { kind: "poured" }>[] = [];
-  const sent: Promise<Poured<T>> = pouring.send(pipe.readable).then(
-    (value) => ({ kind: "poured", value }),
+  const faults: Fault[] = [];
+  const sent = pouring.send(pipe.readable).then(
+    (value) => ({ kind: "poured" as const, value }),
     async (fault: unknown) => {
       faults.push({ kind: "bucket", fault });
       await writer.abort(fault).catch(() => undefined);
-      return { kind: "bucket", fault };
+      return { kind: "bucket" as const, fault };
     },
   );
-  const { feed, timeoutMs = FILE_PART_TIMEOUT_MS } = pouring;
-  const reason = await withinTime(feed, timeoutMs, () => pump(pouring, writer)).catch(() => BROKE_OFF);
-  if (reason !== null) {
-    faults.push({ kind: "source", reason });
-    await writer.abort(new Error(reason)).catch(() => undefined);
-  }
+  const broken = await withinTime(pouring.feed, pouring.timeoutMs, () => write(pouring, writer));
+  if (broken?.kind === "source") faults.push(broken);
+  if (broken !== null) await writer.abort(new Error("the bytes did not come whole")).catch(() => undefined);
   const came = await sent;
-  return faults[0] ?? came;
+  return faults[0] ?? broken ?? came;
 }
 
-/** Null when all went through, else what the source did wrong. Rejects when either side breaks. */
-async function pump<T>(
+/** Each piece is taken before the next is asked for, so a slow bucket slows the source (a `tee` would buffer for the slower branch). */
+async function write<T>(
   { feed, length, last, digest }: Pouring<T>,
   writer: WritableStreamDefaultWriter<Uint8Array>,
-): Promise<string | null> {
-  for (let left = length; left > 0; ) {
-    const piece = await feed.next(left);
-    if (piece === null) return "The source sent fewer bytes than it announced.";
-    await Promise.all([writer.write(piece), digest?.write(piece)]);
-    left -= piece.length;
+): Promise<Fault | null> {
+  try {
+    for (let left = length; left > 0; ) {
+      const piece = await feed.next(left).catch(() => BROKE_OFF);
+      if (piece === null) return SENT_FEWER;
+      if ("kind" in piece) return piece;
+      await Promise.all([writer.write(piece), digest?.write(piece)]);
+      left -= piece.length;
+    }
+    const rest = last ? await feed.peek().catch(() => BROKE_OFF) : null;
+    if (rest !== null && "kind" in rest) return rest;
+    if (rest !== null && rest.length > 0) return SENT_MORE;
+    await writer.close();
+    return null;
+  } catch (fault) {
+    return { kind: "bucket", fault };
   }
-  if (last && (await feed.peek()).length > 0) return "The source sent more bytes than it announced.";
-  await writer.close();
-  return null;
+}
+
+/** Puts parts together. The object's size has the last word. */
+export async function complete(
+  { bucket, key }: Pick<Destination, "bucket" | "key">,
+  multipart: R2MultipartUpload,
+  parts: R2UploadedPart[],
+  bytes: number,
+): Promise<{ kind: "complete" } | Fault> {
+  try {
+    const object = await multipart.complete(parts);
+    if (object.size === bytes) return { kind: "complete" };
+    await bucket.delete(key);
+    return OTHER_SIZE;
+  } catch (fault) {
+    return { kind: "bucket", fault };
+  }
+}
+
+/** Reads until the buffer is full, or all there is. */
+async function fill(feed: Feed, buffer: Uint8Array): Promise<{ bytes: Uint8Array; ended: boolean }> {
+  for (let length = 0; length < buffer.length; ) {
+    const piece = await feed.next(buffer.length - length);
+    if (piece === null) return { bytes: buffer.subarray(0, length), ended: true };
+    buffer.set(piece, length);
+    length += piece.length;
+  }
+  return { bytes: buffer, ended: (await feed.peek()).length === 0 };
 }

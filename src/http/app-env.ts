@@ -1,7 +1,16 @@
 // What every handler finds on Hono's context. Types only.
 
 import type { Env } from "../platform/bindings.ts";
-import type { Refuse } from "./problem.ts";
+import type { Refusal } from "../platform/errors.ts";
+
+export interface ProblemExtras {
+  /** Only where the code's own status does not fit: 405 is an `invalid_request`. */
+  status?: number;
+  headers?: Record<string, string>;
+}
+
+/** Turns a refusal into a response. */
+export type Refuse = (refused: Refusal, callId: string, extras?: ProblemExtras) => Response;
 
 export interface AppEnv {
   Bindings: Env;

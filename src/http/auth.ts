@@ -116,20 +116,32 @@ async function callerWith(
   identity: Identity,
 ): Promise<Caller> {
   const { team, keyId, keyName, scopes, user, origins, models, planName } = identity;
-  const minted = credential.kind === "token" ? credential : null;
-  const ip =
-    credential.kind === "key"
-      ? null
-      : (minted?.ip ?? (await addressMark(config.SIGNING_KEY, team, addressOf(request))));
   return {
     ...{ team, keyId, keyName, scopes, credential, user },
     own: user !== null && !scopes.includes("admin"),
-    visitor: minted?.visitor ?? null,
-    ...{ ip, origins, models },
+    ...(await subjectsOf(request, config, team, credential)),
+    ...{ origins, models },
     plan: planName,
-    tags: credential.kind === "jwt" ? credential.tags : {},
     identity,
   };
+}
+
+/** Whom a call counts for beside its key and user, by what its credential is. A key's calls come from a server: no address. */
+async function subjectsOf(
+  request: Request,
+  config: Config,
+  team: string,
+  credential: Credential,
+): Promise<Pick<Caller, "visitor" | "ip" | "tags">> {
+  const mark = () => addressMark(config.SIGNING_KEY, team, addressOf(request));
+  switch (credential.kind) {
+    case "key":
+      return { visitor: null, ip: null, tags: {} };
+    case "token":
+      return { visitor: credential.visitor, ip: credential.ip ?? (await mark()), tags: {} };
+    case "jwt":
+      return { visitor: null, ip: await mark(), tags: credential.tags };
+  }
 }
 
 const identities = new Map<string, { identity: Identity; until: number }>();

@@ -48,4 +48,5 @@ export const cors = createMiddleware<AppEnv>(async function cors(context, next) 
   if (origin === undefined) return;
   context.header("Access-Control-Allow-Origin", origin);
   context.header("Access-Control-Expose-Headers", RESPONSE_HEADERS);
+  return;
 });

@@ -5,17 +5,8 @@ import type { Context } from "hono";
 import { ERRORS, type Refusal, refusal } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { isoTime } from "../platform/time.ts";
-import type { AppEnv } from "./app-env.ts";
+import type { AppEnv, ProblemExtras } from "./app-env.ts";
 import { amountWire } from "./schemas.ts";
-
-export interface ProblemExtras {
-  /** Only where the code's own status does not fit: 405 is an `invalid_request`. */
-  status?: number;
-  headers?: Record<string, string>;
-}
-
-/** Turns a refusal into a response. */
-export type Refuse = (refused: Refusal, callId: string, extras?: ProblemExtras) => Response;
 
 /**
  * The response for a refusal. `message` repeats `detail`, because fal's JavaScript client shows that member.

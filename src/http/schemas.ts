@@ -49,7 +49,16 @@ export function limitWire({ per, limit, used, remaining, resetAt, ...rest }: Lim
 
 /** An amount of a limit as the wire has it. */
 export function amountWire(per: LimitState["per"], value: number): number | string {
-  return per === "usd" ? moneyText(value) : value;
+  switch (per) {
+    case "usd":
+      return moneyText(value);
+    case "request":
+    case "concurrent":
+    case "output_byte":
+    case "upload":
+    case "upload_byte":
+      return value;
+  }
 }
 
 /** Micro-USD as the wire has it; null = not known, which is never zero. */

@@ -72,7 +72,7 @@ const signingKeys = z.string().transform((text, context) => {
   return keys;
 });
 
-/** Every variable of Sluice. Names, defaults and meanings: README, "Configuration". */
+/** Every variable of Sluice. Names, defaults and meanings: docs/operate.md, "Configuration". */
 export const configSchema = z.object({
   MATON_API_KEY: z.string({ error: "is missing" }).min(1, "is missing").regex(HEADER_TEXT, HEADER_TEXT_FAULT),
   MATON_CONNECTION: optional(z.string().regex(HEADER_TEXT, HEADER_TEXT_FAULT)),

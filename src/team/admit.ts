@@ -203,6 +203,7 @@ function admitted(
     kind: "admitted",
     ...{ requestId, keyId, user, replayed, admittedAt },
     holdS: identity.plan.hold_s,
+    whenPaused: identity.plan.when_paused,
     cost: { estimatedMicro, price: terms.price, exact: terms.exact },
     retention: retentionOf(identity.plan),
     fileLinkS: identity.plan.file_link_s,

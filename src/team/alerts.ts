@@ -3,12 +3,13 @@
 // Synchronous over the stores, with the clock passed in.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, Alerts, LimitAlert, TeamAlerts } from "../contracts/team-admin.ts";
+import type { Actor, Alerts, TeamAlerts } from "../contracts/team-admin.ts";
 import { HISTORY_LIMIT_MAX, HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
-import { type EventStores, type NewEvent, publishEvent } from "./endpoints/publish-event.ts";
+import type { EventData } from "../webhooks/events.ts";
+import { type EventStores, publishEvent } from "./endpoints/publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
-import type { LimitScope } from "./quota/plan.ts";
+import { countedFor, type LimitScope } from "./quota/plan.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 
@@ -28,13 +29,13 @@ export function publishAlerts(
   const percents = stores.team.alertPercents();
   if (percents.length === 0) return;
   for (const state of states) {
-    const subject = subjectText(state.scope, subjects);
-    if (state.per !== "usd" || subject === null) continue;
+    const about = alertSubject(state.scope, subjects);
+    if (state.per !== "usd" || about === null) continue;
     // A refusal for want of money is the end of a limit, also when a few cents of it are left.
     const isOver = refused.includes(state.name);
     for (const percent of percents) {
       if (isOver || state.used * 100 >= state.limit * percent) {
-        publishAlert(stores, state, { subject, tags: tagOf(state.scope, subjects) }, percent, now);
+        publishAlert(stores, state, about, percent, now);
       }
     }
   }
@@ -43,52 +44,65 @@ export function publishAlerts(
 function publishAlert(
   stores: AlertStores,
   state: LimitState,
-  { subject, tags }: { subject: string; tags: Record<string, string> },
+  { subject, tags }: AlertSubject,
   percent: number,
   now: number,
 ): void {
   const window = windowEnd(state, now);
   if (!stores.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
-  const news: NewEvent = {
-    type: "limit.reached",
-    data: {
-      ...{ limit_name: state.name, scope: state.scope, subject, percent },
-      ...{ limit_usd: moneyText(state.limit), used_usd: moneyText(state.used) },
-      reset: state.resetAt === null ? null : new Date(state.resetAt).toISOString(),
-    } satisfies LimitAlert,
-    tags,
+  const data: EventData<"limit.reached"> = {
+    limit_name: state.name,
+    scope: state.scope,
+    subject,
+    percent,
+    limit_usd: moneyText(state.limit),
+    used_usd: moneyText(state.used),
+    reset: state.resetAt === null ? null : new Date(state.resetAt).toISOString(),
   };
-  publishEvent(stores, news, now);
+  publishEvent(stores, { type: "limit.reached", data, tags }, now);
 }
 
 /** What names the window for the once: sliding ones have no end of their own, so the clock's stands in. */
 function windowEnd({ window, resetAt }: LimitState, now: number): number {
-  const slidingMs = window === "1m" ? MINUTE_MS : window === "1h" ? HOUR_MS : null;
-  if (slidingMs !== null) return (Math.floor(now / slidingMs) + 1) * slidingMs;
-  return resetAt ?? 0;
+  const after = (ms: number) => (Math.floor(now / ms) + 1) * ms;
+  switch (window) {
+    case "1m":
+      return after(MINUTE_MS);
+    case "1h":
+      return after(HOUR_MS);
+    case "1d":
+    case "1mo":
+    case null:
+      return resetAt ?? 0;
+  }
 }
 
-/** The tag that a limit counts by: who asks to hear of that tag alone hears of its limits too. */
-function tagOf(scope: LimitScope, { tags }: Subjects): Record<string, string> {
-  const name = scope.startsWith("tag:") ? scope.slice("tag:".length) : null;
-  return name === null ? {} : { [name]: tags[name] ?? "" };
+/** Whom a limit counts, as people know it, and the tags that its event carries. */
+export interface AlertSubject {
+  subject: string;
+  tags: Record<string, string>;
 }
 
-/** Whom a limit counts, as people know it; null for those who are nobody's concern. */
-function subjectText(scope: LimitScope, subjects: Subjects): string | null {
-  switch (scope) {
+/**
+ * Null: nobody is told about these. The event of a limit that counts a tag carries that tag, so that an endpoint that asks for
+ * the tag hears of its limits too.
+ */
+export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubject | null {
+  const counted = countedFor(scope);
+  switch (counted.kind) {
     case "team":
-      return "team";
+      return { subject: "team", tags: {} };
     case "key":
-      return subjects.keyId;
+      return { subject: subjects.keyId, tags: {} };
     case "user":
-      return subjects.user ?? subjects.keyId;
+      return { subject: subjects.user ?? subjects.keyId, tags: {} };
     case "visitor":
     case "ip":
       return null;
-    default: {
-      const name = scope.slice("tag:".length);
-      return `${name}=${subjects.tags[name] ?? ""}`;
+    case "tag": {
+      const { name } = counted;
+      const value = subjects.tags[name] ?? "";
+      return { subject: `${name}=${value}`, tags: { [name]: value } };
     }
   }
 }
@@ -108,7 +122,7 @@ export class AlertAdmin extends RpcTarget implements TeamAlerts {
     const { team, events } = this.#stores;
     return this.#context.decide<Alerts>({ percents: [], latest: [] }, () => ({
       percents: team.alertPercents(),
-      latest: events.latest<LimitAlert>("limit.reached", HISTORY_LIMIT_MAX),
+      latest: events.latest("limit.reached", HISTORY_LIMIT_MAX),
     }));
   }
 

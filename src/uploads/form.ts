@@ -1,14 +1,23 @@
 // The one file of a multipart/form-data body (RFC 7578), as React Native and HTML forms send it, streamed: the form is never
-// held, only as much of it as a delimiter may hide in. Fields before the file are skipped. Imports errors and types.
+// held, only as much of it as a delimiter may hide in. Fields before the file are skipped.
 
-import { type Chunks, joined } from "../files/chunks.ts";
-import { type Refused, refusal } from "../platform/errors.ts";
-import type { SentFile } from "./receive.ts";
+import { type Feed, joined, SliceFeed } from "../files/feed.ts";
+import { type Refusal, type Refused, refusal } from "../platform/errors.ts";
+import { FILE_COPY_CHUNK_BYTES } from "../platform/limits.ts";
+
+/** What is sent, however it is wrapped. `length` null: not known before its end. */
+export interface SentFile {
+  feed: Feed;
+  length: number | null;
+  /** Where `length` is null: no more than this can come; null: nothing is known. */
+  atMost: number | null;
+  contentType: string | null;
+  /** What is said when it does not come as it should. */
+  broken: Refusal;
+}
 
 /** Headers of one field: a name, a file name, a type. */
 const HEADERS_MAX_BYTES = 16 * 1024;
-/** What may follow the file and is read to its end, so that the sender gets to hear the answer. */
-const REST_MAX_BYTES = 1024 * 1024;
 const CUT_OFF = refusal("invalid_request", "The form ended before its file was complete.", {
   hint: "Send the whole form to the same URL again.",
 });
@@ -16,13 +25,13 @@ const HINT = "Send one file, e.g. `form.append('file', { uri, name, type })`, or
 
 /** Reads up to the first file. Its length is not known before its end, but how long it can be, where the form's own length is. */
 export async function formFile(
-  chunks: Chunks,
+  body: Feed,
   contentType: string,
   formBytes: number | null,
 ): Promise<{ kind: "file"; file: SentFile } | Refused> {
   const boundary = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType)?.slice(1).find(Boolean);
   if (boundary === undefined) return malformed("has no `boundary` in its Content-Type");
-  const form = new FormReader(chunks, `\r\n--${boundary}`);
+  const form = new FormReader(body, `\r\n--${boundary}`);
   for (;;) {
     const headers = await form.nextHeaders();
     if (headers === "broken") return malformed("is not whole");
@@ -34,21 +43,22 @@ export async function formFile(
     const type = /^content-type:\s*([^\r\n]+)/im.exec(headers)?.[1] ?? null;
     // After the file: CRLF, two dashes, boundary, two dashes. Whether a last CRLF follows, clients do not agree.
     const atMost = formBytes === null ? null : Math.max(0, formBytes - form.consumed - (boundary.length + 6));
-    return { kind: "file", file: { chunks: form.file(), length: null, atMost, contentType: type, broken: CUT_OFF } };
+    const feed = new SliceFeed(form.content());
+    return { kind: "file", file: { feed, length: null, atMost, contentType: type, broken: CUT_OFF } };
   }
 }
 
 class FormReader {
   /** Bytes of the form before what is read next. */
   consumed = 0;
-  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #body: Feed;
   readonly #delimiter: Uint8Array;
   /** Read, and not yet passed on. The form begins as if a line had ended, because its first delimiter has none before it. */
   #pending: Uint8Array = new Uint8Array([0x0d, 0x0a]);
   #virtual = 2;
 
-  constructor(chunks: Chunks, delimiter: string) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
+  constructor(body: Feed, delimiter: string) {
+    this.#body = body;
     this.#delimiter = new TextEncoder().encode(delimiter);
   }
 
@@ -69,31 +79,18 @@ class FormReader {
     }
   }
 
-  /** The file's bytes, the last that is read of the form. Throws when the form ends within them. */
-  async *file(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* this.#content();
-      for (let rest = 0; rest < REST_MAX_BYTES; rest += this.#pending.length) {
-        this.#pending = new Uint8Array(0);
-        if (!(await this.#more())) return;
-      }
-    } finally {
-      await this.#chunks.return?.();
-    }
-  }
-
   /** False when the form ends within the field. */
   async skipField(): Promise<boolean> {
     try {
-      for await (const _ of this.#content());
+      for await (const _ of this.content());
       return true;
     } catch {
       return false;
     }
   }
 
-  /** The bytes up to the next delimiter, which stays. */
-  async *#content(): AsyncGenerator<Uint8Array> {
+  /** The bytes up to the next delimiter, which stays. Throws when the form ends within them. */
+  async *content(): AsyncGenerator<Uint8Array> {
     for (;;) {
       const end = indexOf(this.#pending, this.#delimiter);
       if (end >= 0) {
@@ -132,10 +129,10 @@ class FormReader {
   }
 
   async #more(): Promise<boolean> {
-    const { done, value } = await this.#chunks.next();
-    if (done === true) return false;
-    // A copy: the chunk's memory is used again.
-    this.#pending = joined(this.#pending, value);
+    const piece = await this.#body.next(FILE_COPY_CHUNK_BYTES);
+    if (piece === null) return false;
+    // A copy: the piece's memory is used again.
+    this.#pending = joined(this.#pending, piece);
     return true;
   }
 }

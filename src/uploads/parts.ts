@@ -1,10 +1,10 @@
 // An upload in parts, for files above what one call takes: each part streams into R2 as it comes, and is known before it is
 // sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
-// Knows no Hono. Imports access, uploads' own.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
-import { bodyChunks, type Chunks } from "../files/chunks.ts";
+import { BodyFeed, drain, type Feed } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
+import { pour } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import {
@@ -15,8 +15,7 @@ import {
 } from "../platform/limits.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { GONE } from "../team/uploads/upload-rules.ts";
-import { BROKEN, finished, type ReceiveAnswer, tried, withType } from "./receive.ts";
-import { storePart } from "./store.ts";
+import { BROKEN, finished, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
 
@@ -26,37 +25,45 @@ export interface NamedPart {
   etag: string;
 }
 
-/** Takes part `n`, from 1. */
-export async function receivePart(
+/** Takes part `n`, from 1. The body is read to its end, so that the sender gets to hear a refusal. */
+export async function receivePart(env: Env, address: UploadAddress, n: number, request: Request): Promise<PartAnswer> {
+  const body = new BodyFeed(request.body);
+  try {
+    return await receive(env, address, n, body, request.headers.get("Content-Length") ?? "");
+  } finally {
+    await drain(body);
+  }
+}
+
+async function receive(
   env: Env,
   { team, id }: UploadAddress,
   n: number,
-  request: Request,
+  feed: Feed,
+  said: string,
 ): Promise<PartAnswer> {
   if (n < 1 || n > UPLOAD_PARTS_MAX) return refused(NO_SUCH_PART);
-  const said = request.headers.get("Content-Length") ?? "";
   if (!/^[0-9]{1,15}$/.test(said)) return refused(LENGTH_REQUIRED);
-  const bytes = Number(said);
-  if (bytes > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(bytes));
-  const begun = await askTeam(env, team, (stub) => stub.uploads.beginPart({ id, n, bytes }));
+  const length = Number(said);
+  if (length > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(length));
+  const begun = await askTeam(env, team, (stub) => stub.uploads.beginPart({ id, n, bytes: length }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return refused(COMPLETE);
 
   const { upload } = begun;
-  const file = { chunks: bodyChunks(request.body), length: bytes, atMost: bytes, contentType: null, broken: BROKEN };
-  const looked = n === 1 ? await withType(upload, file) : { kind: "untyped" as const, chunks: file.chunks };
-  if (looked.kind === "refused") return looked;
-  const chunks: Chunks = looked.chunks;
-  const sent = await tried(async () => {
-    const multipart = await multipartOf(env, team, upload);
-    return multipart === null ? null : storePart(multipart, n, chunks, bytes);
-  });
-  if (sent === null) return refused(GONE);
-  if (sent.kind === "refused") return sent;
-  if (sent.kind === "broken") return refused(BROKEN);
-  const { etag } = sent.done;
-  const contentType = looked.kind === "typed" ? looked.contentType : null;
-  await askTeam(env, team, (stub) => stub.uploads.finishPart({ id, n, bytes, etag, contentType }));
+  const file = { feed, length, atMost: length, contentType: null, broken: BROKEN };
+  const typed = n === 1 ? await typeOf(upload, file) : { kind: "untyped" as const, contentType: null };
+  if (typed.kind === "refused") return typed;
+  const multipart = await tried(() => multipartOf(env, team, upload));
+  if (multipart === null) return refused(GONE);
+  if ("kind" in multipart) return multipart;
+  const send = (bytes: ReadableStream) => multipart.uploadPart(n, bytes);
+  const poured = await pour({ feed, length, last: true, digest: null, send, timeoutMs: null });
+  if (poured.kind === "source") return refused(BROKEN);
+  if (poured.kind === "bucket") return notStored(poured.fault);
+  const { etag } = poured.value;
+  const { contentType } = typed;
+  await askTeam(env, team, (stub) => stub.uploads.finishPart({ id, n, bytes: length, etag, contentType }));
   return { kind: "received", n, etag };
 }
 

@@ -1,64 +1,70 @@
 // The bytes of a whole file at its upload URL: raw, or as the one file of a form; with a length or without. Looked at,
 // reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
-// Knows no Hono. Imports access, mirror, uploads' own.
 
 import type { Upload } from "../contracts/team-uploads.ts";
-import { bodyChunks, type Chunks, withHead } from "../files/chunks.ts";
 import { hashStored } from "../files/digest.ts";
+import { BodyFeed, digestOf, drain, type Feed } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
+import { storeKnown, storeUnknown } from "../files/pump.ts";
 import { uploadedType } from "../files/upload-type.ts";
+import { acquireInbound } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
-import { FILE_SNIFF_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
+import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { typeFault } from "../team/uploads/upload-rules.ts";
-import { formFile } from "./form.ts";
-import { digestOf, storeKnown, storeUnknown } from "./store.ts";
+import { formFile, type SentFile } from "./form.ts";
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
 
-/** What is sent, however it is wrapped. `length` null: not known before its end. */
-export interface SentFile {
-  chunks: Chunks;
-  length: number | null;
-  /** Where `length` is null: no more than this can come; null: nothing is known. */
-  atMost: number | null;
-  contentType: string | null;
-  /** What is said when it does not come as it should. */
-  broken: Refusal;
-}
-
 const IN_PARTS = "Send it in parts: PUT {upload_url}/1, …/2 and so on, then POST {upload_url}/complete.";
 
-/** Takes the file that a request to an upload URL carries. */
+/** Takes the file that a request to an upload URL carries. The body is read to its end, so that the sender gets to hear a refusal. */
 export async function receiveUpload(env: Env, address: UploadAddress, request: Request): Promise<ReceiveAnswer> {
-  const sent = await sentFile(request);
-  if (sent.kind === "refused") return sent;
-  const { file } = sent;
-  const { length, atMost } = file;
+  const body = new BodyFeed(request.body);
+  try {
+    const sent = await sentFile(request.headers, body);
+    return sent.kind === "refused" ? sent : await receiveFile(env, address, sent.file);
+  } finally {
+    await drain(body);
+  }
+}
+
+async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile): Promise<ReceiveAnswer> {
+  const { feed, length, atMost } = file;
   if (length !== null && length > UPLOAD_PUT_MAX_BYTES) return refused(tooLargeForOne(length));
-  const { team, id } = address;
   const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, bytes: length, atMost }));
   if (begun.kind === "refused") return begun;
-  if (begun.kind === "stored") return sameAgain(env, begun.upload, file.chunks);
+  if (begun.kind === "stored") return sameAgain(env, begun.upload, feed);
 
   const { upload } = begun;
-  const looked = await withType(upload, file);
-  if (looked.kind === "refused") return looked;
-  const { chunks, contentType } = looked;
-  const target = { bucket: env.FILES, key: upload.objectKey, contentType };
-  const keep = (multipart: string) => askTeam(env, team, (stub) => stub.uploads.keepMultipart(id, multipart));
+  const typed = await typeOf(upload, file);
+  if (typed.kind === "refused") return typed;
+  const { contentType } = typed;
+  const to = { bucket: env.FILES, key: upload.objectKey, metadata: { httpMetadata: { contentType } } };
   const maxBytes = Math.min(begun.maxBytes, UPLOAD_PUT_MAX_BYTES);
-  const stored = await tried(() =>
+  const cap = Math.min(maxBytes, atMost ?? maxBytes);
+  const stored =
     length === null
-      ? storeUnknown(target, chunks, { maxBytes, atMost: atMost ?? maxBytes }, keep)
-      : storeKnown(target, chunks, length),
-  );
+      ? await storeUnknown(to, {
+          feed,
+          maxBytes: cap,
+          partBytes: Math.min(cap, UPLOAD_PART_MIN_BYTES),
+          acquire: acquireInbound,
+          timeoutMs: null,
+          begun: async (multipart) => {
+            await askTeam(env, team, (stub) => stub.uploads.keepMultipart(id, multipart));
+            return true;
+          },
+          partStored: () => true,
+        })
+      : await storeKnown(to, { feed, length, timeoutMs: null });
   switch (stored.kind) {
-    case "refused":
-      return stored;
-    case "broken":
+    case "bucket":
+      return notStored(stored.fault);
+    case "source":
+    case "superseded":
       return refused(file.broken);
     case "too_large":
       return refused(tooLargeUnsaid(maxBytes));
@@ -95,27 +101,18 @@ export async function finished(
   return refused(TWO_AT_ONCE);
 }
 
-/** The type of what comes, by its first bytes, which are still among the chunks. */
-export async function withType(
+/** The type of what comes, by its first bytes, which are not taken. */
+export async function typeOf(
   upload: Upload,
-  file: SentFile,
-): Promise<{ kind: "typed"; chunks: Chunks; contentType: string } | Refused> {
-  const iterator = withHead(file.chunks, FILE_SNIFF_BYTES)[Symbol.asyncIterator]();
-  const first = await iterator.next().catch(() => null);
-  if (first === null) return refused(file.broken);
-  const head = first.done === true ? new Uint8Array(0) : first.value;
-  const typed = uploadedType({ announced: upload.contentType, header: file.contentType, name: upload.name, head });
-  const fault =
-    head.length === 0
-      ? EMPTY
-      : typed.kind === "refused"
-        ? typed.refusal
-        : typeFault("The file", typed.type, upload.terms);
-  if (fault !== null || typed.kind === "refused") {
-    await iterator.return?.(undefined);
-    return refused(fault ?? EMPTY);
-  }
-  return { kind: "typed", chunks: resumed(head, iterator), contentType: typed.type };
+  { feed, contentType: header, broken }: SentFile,
+): Promise<{ kind: "typed"; contentType: string } | Refused> {
+  const head = await feed.peek().catch(() => null);
+  if (head === null) return refused(broken);
+  if (head.length === 0) return refused(EMPTY);
+  const typed = uploadedType({ announced: upload.contentType, header, name: upload.name, head });
+  if (typed.kind === "refused") return typed;
+  const fault = typeFault("The file", typed.type, upload.terms);
+  return fault === null ? { kind: "typed", contentType: typed.type } : refused(fault);
 }
 
 /** What a fault of R2's becomes: nothing is lost, the URL takes the bytes again. */
@@ -123,11 +120,15 @@ export async function tried<T>(store: () => Promise<T>): Promise<T | Refused> {
   try {
     return await store();
   } catch (fault) {
-    logEvent("upload.failed", { error: faultName(fault) });
-    return refused(
-      refusal("storage_failed", "The file could not be stored just now.", { hint: "Send it to the same URL again." }),
-    );
+    return notStored(fault);
   }
+}
+
+export function notStored(fault: unknown): Refused {
+  logEvent("upload.failed", { error: faultName(fault) });
+  return refused(
+    refusal("storage_failed", "The file could not be stored just now.", { hint: "Send it to the same URL again." }),
+  );
 }
 
 export const BROKEN = refusal("invalid_request", "The body ended before it was complete.", {
@@ -142,23 +143,22 @@ const TWO_AT_ONCE = refusal("conflict", "This URL was sent two different files a
   hint: "Announce each file with POST /v1/uploads: every file has a URL of its own.",
 });
 
-async function sentFile(request: Request): Promise<{ kind: "file"; file: SentFile } | Refused> {
-  const encoding = (request.headers.get("Content-Encoding") ?? "identity").toLowerCase();
+async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; file: SentFile } | Refused> {
+  const encoding = (headers.get("Content-Encoding") ?? "identity").toLowerCase();
   if (encoding !== "identity") {
     const hint = "Send the file's bytes as they are, without Content-Encoding.";
     return refused(refusal("unsupported_media_type", `The body is sent with Content-Encoding ${encoding}.`, { hint }));
   }
-  const said = request.headers.get("Content-Length") ?? "";
+  const said = headers.get("Content-Length") ?? "";
   const length = /^[0-9]{1,15}$/.test(said) ? Number(said) : null;
-  const contentType = request.headers.get("Content-Type");
-  const chunks = bodyChunks(request.body);
-  if (/^multipart\/form-data\b/i.test(contentType ?? "")) return formFile(chunks, contentType ?? "", length);
-  return { kind: "file", file: { chunks, length, atMost: length, contentType, broken: BROKEN } };
+  const contentType = headers.get("Content-Type");
+  if (/^multipart\/form-data\b/i.test(contentType ?? "")) return formFile(body, contentType ?? "", length);
+  return { kind: "file", file: { feed: body, length, atMost: length, contentType, broken: BROKEN } };
 }
 
 /** A second file at the same URL: the same one may come twice, because an answer can get lost. */
-async function sameAgain(env: Env, upload: Upload, chunks: Chunks): Promise<ReceiveAnswer> {
-  const sha256 = await digestOf(chunks);
+async function sameAgain(env: Env, upload: Upload, feed: Feed): Promise<ReceiveAnswer> {
+  const sha256 = await digestOf(feed);
   const known = upload.sha256 ?? (await storedDigest(env, upload));
   if (sha256 !== null && sha256 === known) return { kind: "stored", upload };
   return refused(
@@ -171,15 +171,6 @@ async function sameAgain(env: Env, upload: Upload, chunks: Chunks): Promise<Rece
 async function storedDigest(env: Env, { objectKey }: Upload): Promise<string | null> {
   const hashed = await hashStored({ bucket: env.FILES, key: objectKey });
   return hashed.kind === "hashed" ? hashed.sha256 : null;
-}
-
-async function* resumed(head: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield head;
-    yield* rest;
-  } finally {
-    await rest.return(undefined);
-  }
 }
 
 function tooLargeForOne(bytes: number): Refusal {

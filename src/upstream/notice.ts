@@ -10,13 +10,8 @@ import { logEvent } from "../platform/log.ts";
 import { teamFor } from "../platform/stubs.ts";
 import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
 
-export interface Notice extends OperatorEvent {
-  /** Epoch ms. */
-  dueAt: number;
-  failures: number;
-  /** Whose request found it, before anybody waited for it. */
-  finder: string | null;
-}
+/** `dueAt`: epoch ms. `finder`: the team whose request found it, before anybody waited for it. */
+export type Notice = OperatorEvent & { dueAt: number; failures: number; finder: string | null };
 
 /** `closure` is what it is closed for, or was; `finder` the team that met it. Times in `data` are spelled as on the wire. */
 export function noticeOf(

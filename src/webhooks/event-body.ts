@@ -1,12 +1,18 @@
-// The event that customers get at the end of a request: `{ type, timestamp, data }` as JSON text (design: Relay). The text is
-// built once and kept, because every try must send the same bytes. Pure; imports json and limits.
+// The event that customers get at the end of a request: `{ type, timestamp, data }` as JSON text. The text is built once
+// and kept, because every try must send the same bytes. Pure.
 
 import { objectText, RawText } from "../platform/json.ts";
 import { EVENT_BODY_MAX_BYTES } from "../platform/limits.ts";
 import { endEventType } from "./event-types.ts";
+import type { AnyEventType, EventData, News } from "./events.ts";
 
 /** In whose shape a receiver reads an event. An event keeps one text for each shape that somebody reads. */
 export type EventFormat = "standard" | "fal";
+
+/** The body of an event that is not the end of a request. Whoever tries again keeps the text, or what it is made of. */
+export function eventBody({ type, at, data }: { at: number } & News<AnyEventType>): string {
+  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
+}
 
 export interface EndEventInput {
   outcome: "completed" | "failed" | "canceled";
@@ -27,8 +33,9 @@ export function endEvent({ outcome, recovered, endedAt, requestText, outputLeftO
   const body = objectText({ type, timestamp, data: new RawText(requestText) });
   if (!outputLeftOut && fits(body)) return body;
   // Plain numbers do no harm here: the three fields hold none.
-  const { id, status, links } = JSON.parse(requestText) as Record<string, unknown>;
-  return objectText({ type, timestamp, data: new RawText(objectText({ id, status, links })) });
+  const { id, status, links } = JSON.parse(requestText) as EventData<typeof type>;
+  const thin: EventData<typeof type> = { id, status, links };
+  return objectText({ type, timestamp, data: thin });
 }
 
 /** What fal's own webhook would say of an end. `output` and `detail` are JSON text. */

@@ -3,17 +3,22 @@
 // and tries again. Imports ids, limits through deliver, and types.
 
 import type { Config } from "../platform/config.ts";
+import { newId } from "../platform/ids.ts";
 import type { DeliverAnswer } from "./attempt.ts";
+import { eventBody } from "./event-body.ts";
+import { TEST_EVENT_TYPE } from "./event-types.ts";
+import type { News } from "./events.ts";
 import { deliver } from "./send.ts";
 
-/** What the operator is told. `id` is the `webhook-id`, the same at every try; `data` is spelled as it is sent. */
-export interface OperatorEvent {
-  id: string;
-  /** `subject.verb_in_past`, e.g. `upstream.paused`. */
-  type: string;
-  /** Epoch ms of when it happened. */
-  at: number;
-  data: Record<string, unknown>;
+/**
+ * What the operator is told. `id` is the `webhook-id`, the same at every try; `at` is when it happened, epoch ms; `data` is
+ * spelled as it is sent.
+ */
+export type OperatorEvent = { id: string; at: number } & News<"upstream.paused" | "upstream.resumed" | "webhook.test">;
+
+/** What tells the operator nothing but that it arrives. */
+export function operatorTest(now: number): OperatorEvent {
+  return { id: newId("evt"), type: TEST_EVENT_TYPE, at: now, data: { test: true } };
 }
 
 type OperatorConfig = Pick<Config, "OPERATOR_WEBHOOK_URL" | "SIGNING_KEY" | "RELAY_ALLOW_HOSTS">;
@@ -26,11 +31,6 @@ export function operatorSecrets(signingKeys: readonly string[]): Promise<string[
   return Promise.all(signingKeys.map(secretOf));
 }
 
-/** The body, the same at every try of an event. */
-export function operatorBody({ type, at, data }: OperatorEvent): string {
-  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
-}
-
 /** One try at telling the operator. Null: there is no address to tell. */
 export async function tellOperator(
   { OPERATOR_WEBHOOK_URL: url, SIGNING_KEY, RELAY_ALLOW_HOSTS }: OperatorConfig,
@@ -41,7 +41,7 @@ export async function tellOperator(
   const secrets = await operatorSecrets(SIGNING_KEY);
   // The operator named this address: it may be local, whatever customers may name.
   const guard = { allowHosts: [...RELAY_ALLOW_HOSTS, hostAndPort(url)], ownHosts: [] };
-  return deliver({ url, eventId: event.id, body: operatorBody(event), secrets, now, guard });
+  return deliver({ url, eventId: event.id, body: eventBody(event), secrets, now, guard });
 }
 
 function hostAndPort(url: string): string {

@@ -205,6 +205,8 @@ export class EffectRunner {
         this.#keeper.store.save(record, { ...record, effects });
         return;
       }
+      default:
+        outcome satisfies never;
     }
   }
 
@@ -245,7 +247,21 @@ export class EffectRunner {
 type Lane = "work" | "tell";
 
 function laneOf(kind: Effect["kind"]): Lane {
-  return kind === "deliver" || kind === "report" ? "tell" : "work";
+  switch (kind) {
+    case "deliver":
+    case "report":
+      return "tell";
+    case "submit":
+    case "poll":
+    case "fetch_result":
+    case "mirror":
+    case "hash":
+    case "settle":
+    case "cancel":
+    case "expire":
+    case "purge":
+      return "work";
+  }
 }
 
 function withCalls(record: RequestRecord, calls: number): RequestRecord {

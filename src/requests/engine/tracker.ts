@@ -24,8 +24,8 @@ import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } 
 import { accountFor, teamFor } from "../../platform/stubs.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
+import { quickened } from "../machine/poll-schedule.ts";
 import { begun } from "../machine/record.ts";
-import { quickened } from "../machine/schedule.ts";
 import {
   hasEnded,
   isAtFal,

@@ -22,7 +22,11 @@ export function doorbellRung(move: Move, candidateId: string | null, reason: str
       const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
       return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
     }
-    default:
+    case "held":
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
       return ignored("nothing to look at");
   }
 }
@@ -43,7 +47,11 @@ export function strangerReported(move: Move, userId: string, claim: string, cand
     case "queued":
     case "running":
       return move.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
-    default:
+    case "held":
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
       return ignored("nothing to prove");
   }
 }
@@ -60,5 +68,17 @@ export function isAboutAnother(state: RequestState, upstreamId: string | null): 
 
 /** fal has the request and no end is known. */
 export function isUpstream(state: RequestState): boolean {
-  return state.stage === "queued" || state.stage === "running";
+  switch (state.stage) {
+    case "queued":
+    case "running":
+      return true;
+    case "held":
+    case "submitting":
+    case "uncertain":
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
+      return false;
+  }
 }

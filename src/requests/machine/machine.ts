@@ -28,7 +28,7 @@ import {
   submitUncertain,
 } from "./ends.ts";
 import type { RequestEvent, Watch } from "./events.ts";
-import { nextPollGapMs, pollGapMs } from "./schedule.ts";
+import { nextPollGapMs, pollGapMs } from "./poll-schedule.ts";
 import { ignored, Move } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
@@ -344,7 +344,10 @@ function cancelRequested(move: Move): Transition {
         .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
         .owe("cancel", now)
         .note("cancel_requested");
-    default:
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
       return ignored("already ended");
   }
 }

@@ -103,8 +103,22 @@ export function withRow(record: RequestRecord, row: Effect): RequestRecord {
 }
 
 function givenUp(row: Effect, reason: string): RequestEvent {
-  if (row.kind === "cancel") return { type: "cancel_given_up" };
-  return { type: "file_given_up", n: Number(row.target), code: "storage_failed", message: reason };
+  switch (row.kind) {
+    case "cancel":
+      return { type: "cancel_given_up" };
+    case "mirror":
+      return { type: "file_given_up", n: Number(row.target), code: "storage_failed", message: reason };
+    case "submit":
+    case "poll":
+    case "fetch_result":
+    case "hash":
+    case "settle":
+    case "deliver":
+    case "report":
+    case "expire":
+    case "purge":
+      throw new Error(`${row.kind} is tried without end, or parked`);
+  }
 }
 
 /** Whether a try still holds its row. */

@@ -1,8 +1,7 @@
-// When things are due: effect rows, their leases and retries, the rhythm of polls, the alarm. Decides nothing about stages.
+// When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages.
 // Pure: no storage, no clock (`now` is a parameter, epoch ms), no fetch. Imports types and limits.
 
 import {
-  CANCEL_LOOK_FIRST_MS,
   CANCEL_RETRY_MS,
   CANCEL_TIMEOUT_MS,
   DELIVER_RETRY_MS,
@@ -12,15 +11,7 @@ import {
   MINUTE_MS,
   MIRROR_RETRY_MS,
   PATIENT_LOOKS,
-  POLL_AFTER_P95_MS,
-  POLL_FIRST_MAX_MS,
-  POLL_FIRST_MIN_MS,
-  POLL_FIRST_WITH_WEBHOOKS_MS,
-  POLL_FIRST_WITHOUT_WEBHOOKS_MS,
-  POLL_FOLLOWED_FIRST_MS,
-  POLL_FOLLOWED_GAP_MS,
   POLL_MAX_GAP_MS,
-  POLL_WAITED_GAP_MS,
   RESULT_TIMEOUT_MS,
   RETRY_FIRST_MS,
   RETRY_MAX_MS,
@@ -30,8 +21,6 @@ import {
   TAKES_BEFORE_BACKOFF,
 } from "../../platform/limits.ts";
 import type { Effect, EffectKind, EffectName, EffectOrder } from "./effect-types.ts";
-import type { Watch } from "./events.ts";
-import type { RequestState } from "./types.ts";
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
   return target === undefined || target === null ? kind : `${kind}:${target}`;
@@ -248,59 +237,4 @@ function spreadOut(wait: number, spread: number): number {
 /** 2 s, doubling, at most an hour. */
 function backoffMs(failures: number): number {
   return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20));
-}
-
-type PolledBy = Pick<RequestState, "webhooks" | "polls" | "durations">;
-
-/**
- * Gap before the next poll. Webhooks arriving: they nearly always win, so polls are a rare net, whoever waits for the end.
- * Otherwise the poll is the only news: when half of the model's requests have ended, then a little later, then doubling.
- * Somebody who follows the progress makes polls frequent, because only they show it. No gap comes near the six minutes that
- * fal keeps a result of 10 KB or more. Where the pace does not suffice, polls wait in the account's queue, all alike.
- */
-export function pollGapMs(state: PolledBy, watch: Watch): number {
-  const gap = state.webhooks === "arriving" ? gapBesideWebhooksMs(state) : gapWithoutWebhooksMs(state, watch);
-  if (watch !== "following") return gap;
-  return Math.min(gap, POLL_FOLLOWED_GAP_MS, POLL_FOLLOWED_FIRST_MS * 2 ** Math.min(state.polls, 10));
-}
-
-/**
- * Gap before the next poll of a request as it stands at `now`. One that its caller wants to stop is looked at soon, whatever webhooks
- * do: fal promises none for a run that a cancel has stopped.
- */
-export function nextPollGapMs(
-  state: PolledBy & Pick<RequestState, "cancelRequestedAt">,
-  watch: Watch,
-  now: number,
-): number {
-  const gap = pollGapMs(state, watch);
-  if (state.cancelRequestedAt === null) return gap;
-  return Math.min(gap, Math.max(CANCEL_LOOK_FIRST_MS, now - state.cancelRequestedAt));
-}
-
-function gapBesideWebhooksMs({ polls, durations }: PolledBy): number {
-  const learned = durations && Math.max(2 * durations.p50Ms, durations.p95Ms + POLL_AFTER_P95_MS);
-  const first = learned ?? POLL_FIRST_WITH_WEBHOOKS_MS;
-  return polls === 0 ? Math.min(POLL_FIRST_MAX_MS, first) : doubled(first, polls);
-}
-
-function gapWithoutWebhooksMs({ polls, durations }: PolledBy, watch: Watch): number {
-  if (durations !== null && polls === 0) {
-    return Math.min(POLL_FIRST_MAX_MS, Math.max(POLL_FIRST_MIN_MS, durations.p50Ms));
-  }
-  const step = durations === null ? POLL_FIRST_WITHOUT_WEBHOOKS_MS : Math.max(POLL_FIRST_MIN_MS, durations.p50Ms / 8);
-  const gap = Math.round(doubled(step, durations === null ? polls : polls - 1));
-  return watch === "waiting" ? Math.min(gap, POLL_WAITED_GAP_MS) : gap;
-}
-
-function doubled(ms: number, times: number): number {
-  return Math.min(POLL_MAX_GAP_MS, ms * 2 ** Math.min(times, 10));
-}
-
-/** The rows once somebody watches the request: a poll that is far off comes nearer. Others stay as they are. */
-export function quickened(effects: readonly Effect[], state: RequestState, watch: Watch, now: number): Effect[] {
-  const soon = now + pollGapMs(state, watch);
-  return effects.map((effect) =>
-    effect.kind === "poll" && effect.leaseUntil === null && effect.dueAt > soon ? { ...effect, dueAt: soon } : effect,
-  );
 }

@@ -44,11 +44,35 @@ export function statusOf(stage: Stage): Status {
 
 /** A call for it may be under way, or fal has it: it takes one of the connection's slots. */
 export function isAtFal(stage: Stage): boolean {
-  return stage === "submitting" || stage === "queued" || stage === "running";
+  switch (stage) {
+    case "submitting":
+    case "queued":
+    case "running":
+      return true;
+    case "held":
+    case "uncertain":
+    case "storing":
+    case "completed":
+    case "failed":
+    case "canceled":
+      return false;
+  }
 }
 
 export function hasEnded(stage: Stage): boolean {
-  return stage === "completed" || stage === "failed" || stage === "canceled";
+  switch (stage) {
+    case "completed":
+    case "failed":
+    case "canceled":
+      return true;
+    case "held":
+    case "submitting":
+    case "uncertain":
+    case "queued":
+    case "running":
+    case "storing":
+      return false;
+  }
 }
 
 /** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */

@@ -132,7 +132,7 @@ async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> 
     webhookUrl: work.webhookUrl,
     webhookFormat: work.webhookFormat,
     startTimeoutS: work.startTimeoutS,
-    whenPaused: work.plan.plan.when_paused,
+    whenPaused: admitted.whenPaused,
     origin: work.origin,
     cost: admitted.cost,
     retention: admitted.retention,

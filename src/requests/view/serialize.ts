@@ -6,6 +6,7 @@ import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { objectText, parseTree, RawText, valueAt } from "../../platform/json.ts";
 import { moneyText } from "../../platform/money.ts";
+import type { RequestPayload } from "../../webhooks/events.ts";
 import { loadText } from "../engine/texts.ts";
 import { expiresAt } from "../machine/deletion.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
@@ -99,7 +100,7 @@ async function valuesInPlace(bucket: R2Bucket, { files, payload }: RequestView):
   return values;
 }
 
-/** JSON text of the request object (design: API v1). */
+/** JSON text of the request object, as GET /v1/requests/{id} answers it. */
 export async function spellRequest(input: SpellInput): Promise<string> {
   const { view, output, inPlace, logs, baseUrl } = input;
   const { state, files } = view;
@@ -137,7 +138,7 @@ export async function spellRequest(input: SpellInput): Promise<string> {
     webhook: spellWebhook(state),
     upstream: { request_id: state.upstreamId, calls: state.upstreamCalls },
     links: { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` },
-  });
+  } satisfies RequestPayload);
 }
 
 type UrlSpelling = Pick<SpellInput, "baseUrl" | "signingKeys" | "now">;

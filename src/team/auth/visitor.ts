@@ -7,7 +7,7 @@ import { checkMark, makeMark } from "../../platform/signing.ts";
 
 /** 20 hex digits: 80 bits tell addresses apart, and nobody can compute them without the key. */
 const MARK_CHARS = 20;
-/** Key id in front of a mark (signing.ts); it says nothing about the address. */
+/** Key id in front of a mark (platform/signing.ts); it says nothing about the address. */
 const KEY_ID_CHARS = 4;
 /** Where there is no edge in front (a local run), everybody comes from the same place. */
 const NO_ADDRESS = "local";

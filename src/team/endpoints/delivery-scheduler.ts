@@ -12,7 +12,8 @@ import type {
 } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS, DELIVERY_KEEP_MS, ENDPOINT_DISABLE_AFTER_MS } from "../../platform/limits.ts";
-import { TEST_EVENT_TYPE, type TeamEventType } from "../../webhooks/event-types.ts";
+import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
+import type { EventData } from "../../webhooks/events.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { TeamStores } from "../stores.ts";
 import { checkAt, heard, verdictOf } from "./endpoint-health.ts";
@@ -25,7 +26,7 @@ export type HealthStores = EventStores & Pick<TeamStores, "audit">;
 
 /** Who disables endpoints when nobody does, as the audit names it. */
 const SYSTEM: Actor = { id: "system", ip: null };
-const NOTICE_TYPE: TeamEventType = "endpoint.failing";
+const NOTICE_TYPE = "endpoint.failing";
 /** The category of what was on its way to an endpoint that was enabled without its backlog. */
 export const SKIPPED = "skipped";
 
@@ -104,6 +105,8 @@ export function judgeEndpoints(stores: HealthStores, now: number): void {
       case "disable":
         disable(stores, endpoint, "failing", now);
         break;
+      default:
+        verdict satisfies never;
     }
   }
 }
@@ -132,11 +135,15 @@ function notice(stores: HealthStores, { id, url, description, health }: Endpoint
   const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   const { failingSince, lastSuccessAt, failures } = health;
   const isOver = what === "disabled_failing" || what === "disabled_gone";
-  const data = {
-    ...{ endpoint_id: id, url: scrubLink(url), description },
+  const data: EventData<typeof NOTICE_TYPE> = {
+    endpoint_id: id,
+    url: scrubLink(url),
+    description,
     state: isOver ? "disabled" : what,
     reason: what === "disabled_gone" ? "it answered 410" : "only failures",
-    ...{ failing_since: isoTime(failingSince), last_success_at: isoTime(lastSuccessAt), failed_deliveries: failures },
+    failing_since: isoTime(failingSince),
+    last_success_at: isoTime(lastSuccessAt),
+    failed_deliveries: failures,
     disables_at: isOver || failingSince === null ? null : isoTime(failingSince + ENDPOINT_DISABLE_AFTER_MS),
   };
   publishEvent(stores, { type: NOTICE_TYPE, data, about: id }, now);

@@ -16,6 +16,7 @@ import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { ENDPOINTS_PER_TEAM_MAX, SECOND_MS } from "../../platform/limits.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
+import type { EventData } from "../../webhooks/events.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SKIPPED } from "./delivery-scheduler.ts";
@@ -153,10 +154,13 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
 
   async test(id: string, by: Actor): Promise<{ kind: "sent"; deliveryId: string; eventId: string } | Refused> {
     const sent = this.#withEndpoint(id, (endpoint, now) => {
-      const data = { test: true, endpoint_id: id, message: "Sluice reaches this endpoint." };
+      const data: EventData<typeof TEST_EVENT_TYPE> = {
+        test: true,
+        endpoint_id: id,
+        message: "Sluice reaches this endpoint.",
+      };
       const eventId = newId("evt");
-      const event = { id: eventId, type: TEST_EVENT_TYPE, at: now, data };
-      const deliveryId = sendToOne(this.#stores, endpoint, event, now);
+      const deliveryId = sendToOne(this.#stores, endpoint, { id: eventId, type: TEST_EVENT_TYPE, at: now, data }, now);
       this.#stores.audit.note(by, "webhook.tested", id, {}, now);
       return { kind: "sent" as const, deliveryId, eventId };
     });

@@ -10,7 +10,7 @@ import type {
 } from "../../contracts/team-webhooks.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 
-/** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too: see `backlogOf`. */
+/** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too. */
 export function wants(
   { events, tags }: Pick<Endpoint, "events" | "tags">,
   type: string,

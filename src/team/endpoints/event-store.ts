@@ -27,7 +27,7 @@ export class EventStore {
     return this.#sql
       .exec<EventRow & { seq: number }>(query, seq, types === null ? null : JSON.stringify(types), limit)
       .toArray()
-      .map((row) => ({ ...row, type: row.type as TeamEvent["type"], data: JSON.parse(row.data) as TeamEvent["data"] }));
+      .map((row) => ({ ...row, data: JSON.parse(row.data) }) as FeedEvent);
   }
 
   /** The places of the oldest and the newest event; 1 and 0 before there are any. */
@@ -51,11 +51,11 @@ export class EventStore {
   }
 
   /** Newest first. */
-  latest<D>(type: TeamEvent["type"], limit: number): TeamEvent<D>[] {
+  latest<T extends TeamEvent["type"]>(type: T, limit: number): TeamEvent<T>[] {
     return this.#sql
       .exec<EventRow>("SELECT id, type, at, data FROM event WHERE type = ? ORDER BY seq DESC LIMIT ?", type, limit)
       .toArray()
-      .map((row) => ({ ...row, type, data: JSON.parse(row.data) as D }));
+      .map((row) => ({ ...row, data: JSON.parse(row.data) }) as TeamEvent<T>);
   }
 
   /** Notes that an alert is given. False: it was given before, in this window. */

@@ -4,6 +4,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS, EVENT_KEEP_MS } from "../../platform/limits.ts";
+import type { News } from "../../webhooks/events.ts";
 import type { TeamContext } from "../team-context.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
 
@@ -17,7 +18,7 @@ export class Events extends RpcTarget implements TeamEvents {
     this.#stores = stores;
   }
 
-  async publish(news: { type: "upstream.paused"; data: Record<string, unknown> }): Promise<void> {
+  async publish(news: News<"upstream.paused">): Promise<void> {
     this.#context.decide(undefined, (now) => publishEvent(this.#stores, news, now));
     await this.#context.arm();
   }

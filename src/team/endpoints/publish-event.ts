@@ -5,7 +5,8 @@ import type { SettleInput } from "../../contracts/team-access.ts";
 import type { Delivery, Endpoint, OwedDelivery } from "../../contracts/team-webhooks.ts";
 import { newId } from "../../platform/ids.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
-import type { TeamEventType } from "../../webhooks/event-types.ts";
+import { eventBody } from "../../webhooks/event-body.ts";
+import type { AnyEventType, FeedData, News, TeamEventType } from "../../webhooks/events.ts";
 import type { IndexedRequest } from "../request-index.ts";
 import type { TeamStores } from "../stores.ts";
 import { wants } from "./endpoint-rules.ts";
@@ -37,7 +38,7 @@ export function publishEnd(
   }
   const eventId = newId("evt");
   const { eventType, endedAt, outcome } = input;
-  const data = { request_id: request.id, model: request.model, status: outcome };
+  const data: FeedData<typeof eventType> = { request_id: request.id, model: request.model, status: outcome };
   stores.events.add({ id: eventId, type: eventType, at: endedAt, data });
   stores.requests.setPublishedEnd(request.id, endedAt, eventId);
   const places = stores.endpoints.all().filter((endpoint) => {
@@ -53,19 +54,14 @@ export function publishEnd(
 }
 
 /** An event of the team. `tags`: what it carries; `about`: the endpoint that does not get it, because it is the subject. */
-export interface NewEvent {
-  type: TeamEventType;
-  data: Record<string, unknown>;
-  tags?: Readonly<Record<string, string>>;
-  about?: string;
-}
+export type NewEvent = News<TeamEventType> & { tags?: Readonly<Record<string, string>>; about?: string };
 
 /** Publishes an event of the team itself. Team's alarm sends it: whoever calls this arms it. */
-export function publishEvent(stores: EventStores, { type, data, tags = {}, about }: NewEvent, now: number): void {
-  const event = { id: newId("evt"), type, at: now, data };
+export function publishEvent(stores: EventStores, { tags = {}, about, ...news }: NewEvent, now: number): void {
+  const event = { id: newId("evt"), at: now, ...news };
   stores.events.add(event);
   for (const endpoint of stores.endpoints.all()) {
-    const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, type, tags);
+    const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, event.type, tags);
     if (asks) sendToOne(stores, endpoint, event, now);
   }
 }
@@ -74,12 +70,12 @@ export function publishEvent(stores: EventStores, { type, data, tags = {}, about
 export function sendToOne(
   stores: Pick<TeamStores, "deliveries" | "outbox">,
   { id: endpointId }: Endpoint,
-  event: { id: string; type: string; at: number; data: Record<string, unknown> },
+  event: { id: string; at: number } & News<AnyEventType>,
   now: number,
 ): string {
   const delivery = newDelivery({ endpointId, requestId: null, eventId: event.id, eventType: event.type }, now);
   stores.deliveries.insert(delivery);
-  const body = JSON.stringify({ type: event.type, timestamp: new Date(event.at).toISOString(), data: event.data });
+  const body = eventBody(event);
   const owed = { dueAt: now, failures: 0, replay: false, leaseUntil: null };
   stores.outbox.put({ deliveryId: delivery.id, endpointId, eventId: event.id, body, ...owed });
   return delivery.id;

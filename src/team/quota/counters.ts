@@ -7,7 +7,7 @@
 // one microsecond of refill per request.
 
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/limits.ts";
-import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+import { countedFor, type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
 /** Whom a request counts for. Without a user it counts for a bucket of its own key, so that `user` limits still bind. */
 export interface Subjects {
@@ -51,7 +51,8 @@ function calendarWindow(window: "1d" | "1mo", now: number): { start: number; end
 
 /** Whom a limit counts this request for; null where it does not apply: no visitor, no address, no such tag. */
 function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
-  switch (scope) {
+  const counted = countedFor(scope);
+  switch (counted.kind) {
     case "team":
       return "team";
     case "key":
@@ -62,8 +63,8 @@ function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
       return subjects.visitor === null ? null : `visitor:${subjects.visitor}`;
     case "ip":
       return subjects.ip === null ? null : `ip:${subjects.ip}`;
-    default: {
-      const name = scope.slice("tag:".length);
+    case "tag": {
+      const { name } = counted;
       const value = Object.hasOwn(subjects.tags, name) ? subjects.tags[name] : undefined;
       // The length keeps a name with "=" apart from a value with one.
       return value === undefined ? null : `tag:${name.length}:${name}=${value}`;

@@ -138,8 +138,17 @@ function waitMs(slot: Slot, value: number, demand: number | null, now: number): 
 }
 
 /** Refused for good until the calendar turns, or for money: 402. Minutes, hours and what is open at once pass by: 429. */
-function isLasting(violation: Violation): boolean {
-  return violation.per === "usd" || violation.window === "1d" || violation.window === "1mo";
+function isLasting({ per, window }: Violation): boolean {
+  if (per === "usd") return true;
+  switch (window) {
+    case "1d":
+    case "1mo":
+      return true;
+    case "1m":
+    case "1h":
+    case null:
+      return false;
+  }
 }
 
 /**

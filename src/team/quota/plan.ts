@@ -252,6 +252,8 @@ export const planSchema = z.strictObject({
 export type Plan = z.output<typeof planSchema>;
 export type PlanLimit = z.output<typeof limitSchema>;
 export type LimitScope = PlanLimit["scope"];
+/** A scope read apart: the form to decide by. */
+export type CountedFor = { kind: (typeof COUNTED_FOR)[number] } | { kind: "tag"; name: string };
 export type LimitPer = PlanLimit["per"];
 export type LimitWindow = z.output<typeof limitWindow>;
 export type InputRules = Plan["input"];
@@ -260,6 +262,24 @@ export type UploadRules = Plan["uploads"];
 /** What a team has before anybody writes a plan: every model, no limit. */
 export function defaultPlan(): Plan {
   return planSchema.parse({});
+}
+
+export function countedFor(scope: LimitScope): CountedFor {
+  switch (scope) {
+    case "team":
+    case "key":
+    case "user":
+    case "visitor":
+    case "ip":
+      return { kind: scope };
+    default:
+      return { kind: "tag", name: tagNameOf(scope) };
+  }
+}
+
+/** Takes the scopes of tags alone, so that a scope of another kind does not compile until `countedFor` reads it. */
+function tagNameOf(scope: z.output<typeof tagScope>): string {
+  return scope.slice("tag:".length);
 }
 
 /** The size of a limit as the ledger counts: micro-USD, requests or bytes. */

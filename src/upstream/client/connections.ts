@@ -2,7 +2,6 @@
 // account may hold connections to other vendors, which are nobody's business here. Pure; imports json, errors, limits.
 // Shapes: maton-ai/api-gateway-skill:SKILL.md ("Connections").
 
-import type { ConnectionTurn } from "../../contracts/account.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";
 import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, SECOND_MS } from "../../platform/limits.ts";
@@ -60,7 +59,7 @@ export function spellWish(wish: ConnectionWish): { method: string; path: string;
 /** The meaning of what came back. */
 export function connectionMeaning(
   wish: ConnectionWish,
-  { reply, inUse }: Extract<ConnectionTurn, { kind: "replied" }>,
+  { reply, inUse }: { reply: ConnectionReply; inUse: string | null },
 ): ConnectionAnswer {
   if (reply.kind === "failed") return silent(wish);
   const { status, text, retryAfterMs } = reply;
@@ -120,11 +119,21 @@ function messageOf(body: JsonTree | undefined): string {
 /** A 5xx, a redirect, silence, or an answer that cannot be read. */
 function silent(wish: ConnectionWish): ConnectionAnswer {
   const detail = "Maton's control API gave no usable answer.";
-  const changes = wish.kind === "create" || wish.kind === "delete";
-  const hint = changes
+  const hint = changesConnections(wish)
     ? "It may have been done all the same: list the connections before you try again."
     : "Try again.";
   return { kind: "refused", refusal: refusal("upstream_failed", detail, { hint }) };
+}
+
+function changesConnections({ kind }: ConnectionWish): boolean {
+  switch (kind) {
+    case "create":
+    case "delete":
+      return true;
+    case "list":
+    case "get":
+      return false;
+  }
 }
 
 function checkedId(id: string): string {

@@ -2,7 +2,7 @@
 // Calls covered, through `proxyUrl`: subscribe (polling, streaming), queue.submit, queue.status, queue.streamStatus,
 // queue.subscribeToStatus, queue.result, queue.cancel, run, stream, storage.upload (one piece, parts), a Blob in an input,
 // abort, timeout, ApiError, ValidationError, realtime's token (refused). Through a request middleware on /fal/queue and
-// /fal/run: subscribe, run. In a browser: fal-client-browser.test.ts.
+// /fal/run: subscribe, run. In a browser: test/browser/fal-client.test.ts.
 
 import { ApiError, createFalClient, type FalClient, type QueueStatus, ValidationError } from "@fal-ai/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -2,14 +2,18 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Chunks } from "../../../src/files/chunks.ts";
+import { type Feed, SliceFeed } from "../../../src/files/feed.ts";
 import { formFile } from "../../../src/uploads/form.ts";
 
 const BOUNDARY = "----form7MA4YWxk";
 const TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 
-/** Chunks of the given lengths, over and over, all in one buffer, as a body comes. */
-async function* cut(bytes: Uint8Array, lengths: readonly number[]): AsyncGenerator<Uint8Array> {
+/** Pieces of the given lengths, over and over, all in one buffer, as a body comes. */
+function cut(bytes: Uint8Array, lengths: readonly number[]): Feed {
+  return new SliceFeed(pieces(bytes, lengths));
+}
+
+async function* pieces(bytes: Uint8Array, lengths: readonly number[]): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(Math.max(...lengths));
   for (let at = 0, n = 0; at < bytes.length; n++) {
     const piece = bytes.subarray(at, at + (lengths[n % lengths.length] ?? 1));
@@ -36,10 +40,10 @@ function formOf(fields: readonly Field[], { preamble = "", end = "\r\n" } = {}):
   return Buffer.concat([preamble, ...parts, `--${BOUNDARY}--${end}`].map((part) => Buffer.from(part)));
 }
 
-async function all(chunks: Chunks): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const chunk of chunks) pieces.push(chunk.slice());
-  return Buffer.concat(pieces);
+async function all(feed: Feed): Promise<Buffer> {
+  const came: Uint8Array[] = [];
+  for (let piece = await feed.next(1_000); piece !== null; piece = await feed.next(1_000)) came.push(piece.slice());
+  return Buffer.concat(came);
 }
 
 /** Bytes in which line ends, dashes and beginnings of the delimiter are many. */
@@ -76,7 +80,7 @@ describe("the file of a form", () => {
           // Reserved before it comes: never less than what comes, and more by the last line end at most.
           const { atMost } = found.file;
           expect(Number(atMost) - bytes.length).toBeOneOf([0, 2]);
-          expect((await all(found.file.chunks)).equals(bytes)).toBe(true);
+          expect((await all(found.file.feed)).equals(bytes)).toBe(true);
         },
       ),
     );
@@ -92,7 +96,7 @@ describe("the file of a form", () => {
         expect(found.refusal.code).toBe("invalid_request");
         continue;
       }
-      const came = await all(found.file.chunks).catch(() => "cut off");
+      const came = await all(found.file.feed).catch(() => "cut off");
       // The delimiter's own two dashes decide nothing: the file was whole before them.
       if (length < form.length - "--".length) expect(came, `${length} bytes of the form`).toBe("cut off");
       else expect(came.toString()).toBe(bytes.toString());
@@ -116,6 +120,6 @@ describe("the file of a form", () => {
   ])("is found by a boundary %s", async (_name, type) => {
     const form = formOf([{ name: "file", file: true, type: null, bytes: Buffer.from("abc") }], { preamble: "old\r\n" });
     const found = await formFile(cut(form, [5]), type, form.length);
-    expect(found.kind === "file" && (await all(found.file.chunks)).toString()).toBe("abc");
+    expect(found.kind === "file" && (await all(found.file.feed)).toString()).toBe("abc");
   });
 });

@@ -1,10 +1,15 @@
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { operatorSecrets, tellOperator } from "../../../src/webhooks/operator.ts";
+import { type OperatorEvent, operatorSecrets, tellOperator } from "../../../src/webhooks/operator.ts";
 
 const KEYS = ["first-signing-key-of-at-least-32-bytes", "second-signing-key-of-at-least-32-bytes"];
-const EVENT = { id: "evt_1", type: "upstream.paused", at: Date.now(), data: { account: "default", reason: "locked" } };
+const EVENT: OperatorEvent = {
+  id: "evt_1",
+  type: "upstream.paused",
+  at: Date.now(),
+  data: { why: "locked", since: "2026-11-05T12:00:00.000Z" },
+};
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -1,5 +1,5 @@
 // `/maton`, call by call, as code written for the Maton gateway makes them with fetch. The queue's own rules are tested at
-// /fal/queue (queue.workerd.test.ts): it is the same routes.
+// /fal/queue (queue.test.ts): it is the same routes.
 
 import { describe, expect, it } from "vitest";
 import {

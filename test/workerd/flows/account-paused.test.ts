@@ -147,3 +147,18 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
     expect(await timesTaken([held.id])).toEqual([0]);
   });
 });
+
+describe("a plan that is changed while the edge still remembers the one before", () => {
+  it.each([
+    ["hold", "refuse", { status: "FAILED", error: { code: "upstream_locked", charged: false } }],
+    ["refuse", "hold", { status: "IN_QUEUE", stage: "held", waiting: { reason: "upstream_paused", why: "locked" } }],
+  ])("from %s to %s: the request goes by the plan that it was admitted under", async (before, after, outcome) => {
+    const team = await Team.create(undefined, { limits: LIMITS, when_paused: before });
+    expect((await team.send("GET", "/v1/me")).status).toBe(200);
+    const changed = await team.send("PUT", "/v1/plans/default", { limits: LIMITS, when_paused: after });
+    expect(changed.status).toBe(200);
+    await faultAccount("locked");
+    expect(await team.submit("finds it so")).toMatchObject(outcome);
+    await faultAccount("none");
+  });
+});

@@ -1,5 +1,5 @@
 // POST /v1/requests: what is taken, in which form it reaches upstream, once or again, waited for or not.
-// Refusals are in requests-refused.workerd.test.ts, reading and listing in requests-read.workerd.test.ts.
+// Refusals are in requests-refused.test.ts, reading and listing in requests-read.test.ts.
 
 import { describe, expect, it } from "vitest";
 import {

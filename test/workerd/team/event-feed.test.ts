@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { openStores } from "../../../src/team/stores.ts";
+import type { EventData } from "../../../src/webhooks/events.ts";
 import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
 import { bindings, eventually, onFrozenClocks, passTime, Team } from "../../harness/world.ts";
 
@@ -32,7 +33,11 @@ async function anEnded(changes: Parameters<typeof anEnd>[2] = {}): Promise<strin
   return id;
 }
 
-const pause = (reason: string) => direct.stub.events.publish({ type: "upstream.paused", data: { reason } });
+type Pause = EventData<"upstream.paused">;
+
+const pause = (why: Pause["why"]) => {
+  return direct.stub.events.publish({ type: "upstream.paused", data: { why, since: new Date().toISOString() } });
+};
 
 describe("the event feed", () => {
   it("tells every end once, in order, with ids and short facts alone", async () => {
@@ -64,10 +69,10 @@ describe("the event feed", () => {
   });
 
   it("goes on where a reader stopped, page by page and type by type", async () => {
-    for (const reason of ["a", "b", "c"]) await pause(reason);
+    for (const why of ["locked", "key_refused", "failing"] as const) await pause(why);
     await anEnded();
     const first = (await feed("?limit=2")).body;
-    expect([first.data.map(({ data }) => data.reason), first.has_more]).toEqual([["a", "b"], true]);
+    expect([first.data.map(({ data }) => data.why), first.has_more]).toEqual([["locked", "key_refused"], true]);
     const second = (await feed(`?limit=2&after=${first.next_cursor}`)).body;
     expect(second.data.map(({ type }) => type)).toEqual(["upstream.paused", "request.completed"]);
     expect((await feed(`?after=${second.next_cursor}`)).body).toMatchObject({ data: [], has_more: false });
@@ -77,17 +82,17 @@ describe("the event feed", () => {
   });
 
   it("says so when a cursor is older than what is kept, and where to go on", async () => {
-    for (const reason of ["a", "b"]) await pause(reason);
+    for (const why of ["locked", "key_refused"] as const) await pause(why);
     const { next_cursor: seen } = (await feed("?limit=1")).body;
     await passTime(EVENT_KEEP_MS + DAY_MS);
-    await pause("c");
+    await pause("failing");
     await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
       openStores(state.storage.sql).events.cleanUp(Date.now(), 100);
     });
     const late = await feed(`?after=${seen}`);
     expect([late.status, late.body.code]).toEqual([410, "gone"]);
     expect(late.body.hint).toContain("after=2");
-    expect((await feed("?after=2")).body.data.map(({ data }) => data.reason)).toEqual(["c"]);
+    expect((await feed("?after=2")).body.data.map(({ data }) => data.why)).toEqual(["failing"]);
     expect((await feed()).body.data).toHaveLength(1);
   });
 
@@ -130,12 +135,12 @@ describe("a hold of the feed", () => {
       });
       expect(sockets).toBe(1);
     });
-    await pause("at last");
-    expect((await held).body.data.map(({ data }) => data.reason)).toEqual(["at last"]);
+    await pause("failing");
+    expect((await held).body.data.map(({ data }) => data.why)).toEqual(["failing"]);
   });
 
   it("answers at once when there is something already", async () => {
-    await pause("before");
+    await pause("locked");
     expect((await feed("?wait=30")).body.data).toHaveLength(1);
   });
 });

@@ -173,6 +173,7 @@ function wishOf(body: NewKey, now: number): KeyWish | { refusal: Refusal } {
     if (turnstile !== undefined) return unfit("`turnstile` is for publishable keys.");
     return { ...rest, scopes: [...new Set(body.scopes ?? (["run", "read"] as const))], user, turnstile: null };
   }
+  kind satisfies "publishable";
   if (body.scopes !== undefined) return unfit("`scopes` are for secret keys: a publishable one can only be exchanged.");
   if (user !== null) return unfit("`user` is for secret keys: behind a publishable one are its visitors.");
   if (origins === null) return unfit("`origins` are required: a publishable key works from the pages that they name.");

@@ -2,9 +2,7 @@
 
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
-import { newId } from "../../../platform/ids.ts";
-import { TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
-import { operatorSecrets, tellOperator } from "../../../webhooks/operator.ts";
+import { operatorSecrets, operatorTest, tellOperator } from "../../../webhooks/operator.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
 export const operatorWebhookRoutes: readonly Route[] = [
@@ -40,8 +38,7 @@ export const operatorWebhookRoutes: readonly Route[] = [
     },
     errors: ["conflict"],
     async handle({ config }) {
-      const at = Date.now();
-      const event = { id: newId("evt"), type: TEST_EVENT_TYPE, at, data: { test: true } };
+      const event = operatorTest(Date.now());
       const answer = await tellOperator(config(), event, () => Date.now());
       if (answer === null) {
         const hint = "Set OPERATOR_WEBHOOK_URL, and restart or deploy.";

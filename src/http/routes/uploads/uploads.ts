@@ -4,7 +4,7 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 import type { Upload } from "../../../contracts/team-uploads.ts";
-import { drain } from "../../../files/chunks.ts";
+import { BodyFeed, drain } from "../../../files/feed.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
@@ -232,7 +232,8 @@ function noSuchUpload(context: UploadContext): Promise<Response> {
 
 /** A refusal. What is still coming is read first, so that the sender gets to hear it. */
 async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
-  await drain(context.req.raw);
+  const { body } = context.req.raw;
+  if (body !== null && !body.locked) await drain(new BodyFeed(body));
   return problemResponse(why, context.get("callId"));
 }
 

@@ -6,6 +6,7 @@ import type { Env } from "../../../platform/bindings.ts";
 import { ALERT_PERCENTS_MAX } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { limitAlert } from "../../../webhooks/events.ts";
 import { actorOf } from "../../actor.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -22,13 +23,7 @@ const alertsBody = z.object({
       z.object({
         id: z.string(),
         at: z.iso.datetime(),
-        limit_name: z.string(),
-        scope: z.string(),
-        subject: z.string().describe("Whom the limit counts: team, a key's id, a user, tag=value."),
-        percent: z.int(),
-        limit_usd: z.string(),
-        used_usd: z.string(),
-        reset: z.iso.datetime().nullable(),
+        ...limitAlert.shape,
       }),
     )
     .describe("Newest first; each limit once per percentage and window."),

@@ -17,15 +17,8 @@ import {
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
+import { feedLine } from "../../../webhooks/events.ts";
 import { defineRoute, type Route } from "../../route.ts";
-
-const eventBody = z.object({
-  cursor: z.string().describe("Its place in the feed."),
-  id: z.string().describe("The `webhook-id` of its deliveries."),
-  type: z.enum(EVENT_TYPES),
-  timestamp: z.iso.datetime(),
-  data: z.record(z.string(), z.unknown()).describe("Ids and short facts; GET /v1/requests/{id} has the rest."),
-});
 
 const place = z.union([
   z.literal("latest"),
@@ -55,7 +48,7 @@ export const eventRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "Events; go on with `after=` the answer's `next_cursor`, also when there were none.",
-        schema: z.object({ data: z.array(eventBody), next_cursor: z.string(), has_more: z.boolean() }),
+        schema: z.object({ data: z.array(feedLine), next_cursor: z.string(), has_more: z.boolean() }),
       },
     },
     errors: ["invalid_request", "forbidden", "gone"],
@@ -96,6 +89,7 @@ async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number):
   }
 }
 
-function eventWire({ seq, id, type, at, data }: FeedEvent): z.input<typeof eventBody> {
-  return { cursor: String(seq), id, type, timestamp: isoTime(at), data };
+function eventWire({ seq, id, type, at, data }: FeedEvent): z.input<typeof feedLine> {
+  // Taken apart, type and data are no longer known to belong together.
+  return { cursor: String(seq), id, type, timestamp: isoTime(at), data } as z.input<typeof feedLine>;
 }

@@ -114,7 +114,12 @@ export function settlementOf(state: RequestState): Settlement | null {
       const reservation = keep ? "keep" : charged === false ? "refund" : "take";
       return { requestId: state.id, outcome: "failed", reservation, endedAt: state.endedAt };
     }
-    default:
+    case "held":
+    case "submitting":
+    case "uncertain":
+    case "queued":
+    case "running":
+    case "storing":
       return null;
   }
 }

@@ -17,12 +17,12 @@ import { aStart, REQUEST } from "../../../harness/requests.ts";
 
 const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
 
-// The team's object needs the Workers runtime; the effects want nothing of it but these.
+// What the effects want of the team.
 const team = {
   deliveryTarget: vi.fn<(asked: { deliveryId: string }) => Promise<DeliveryTarget>>(),
   deliveryReported: vi.fn<(report: DeliveryReport) => Promise<void>>(),
 };
-vi.mock("../../../../src/team/team.ts", () => ({
+vi.mock("../../../../src/platform/stubs.ts", () => ({
   askTeam: (_env: unknown, _team: string, ask: (stub: typeof team) => unknown) => ask(team),
 }));
 

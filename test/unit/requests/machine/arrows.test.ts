@@ -1,4 +1,4 @@
-// What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in machine-doubts.test.ts.
+// What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
 import { CANCEL_GAP_MS, POLL_MAX_GAP_MS } from "../../../../src/platform/limits.ts";

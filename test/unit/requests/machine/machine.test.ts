@@ -1,5 +1,5 @@
 // The whole transition table of a request: each event in each stage, and what is owed afterwards.
-// What single arrows keep, forget and refuse is in machine-arrows.test.ts and machine-doubts.test.ts.
+// What single arrows keep, forget and refuse is in arrows.test.ts and doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";

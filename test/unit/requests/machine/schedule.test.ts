@@ -19,6 +19,7 @@ import {
 } from "../../../../src/platform/limits.ts";
 import type { Effect, EffectKind } from "../../../../src/requests/machine/effect-types.ts";
 import type { Watch } from "../../../../src/requests/machine/events.ts";
+import { pollGapMs, quickened } from "../../../../src/requests/machine/poll-schedule.ts";
 import {
   afterFailure,
   alarmAt,
@@ -27,9 +28,7 @@ import {
   finished,
   leaseMs,
   nextDue,
-  pollGapMs,
   putBack,
-  quickened,
   taken,
   withOrders,
   withoutDeadLeases,

@@ -16,7 +16,7 @@ const FOREIGN = { connection_id: "mail", status: "ACTIVE", app: "google-mail" };
 function meaning(wish: ConnectionWish, status: number, body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const reply: ConnectionReply = { kind: "read", status, text, retryAfterMs: null };
-  return connectionMeaning(wish, { kind: "replied", reply, inUse: null });
+  return connectionMeaning(wish, { reply, inUse: null });
 }
 
 describe("a wish", () => {
@@ -112,8 +112,7 @@ describe("an answer", () => {
   });
 
   test("that was lost says whether it may have been done", () => {
-    const lost = (wish: ConnectionWish) =>
-      connectionMeaning(wish, { kind: "replied", reply: { kind: "failed" }, inUse: null });
+    const lost = (wish: ConnectionWish) => connectionMeaning(wish, { reply: { kind: "failed" }, inUse: null });
     expect(lost({ kind: "create" })).toMatchObject({
       refusal: { hint: expect.stringContaining("may have been done") },
     });

@@ -1,0 +1,71 @@
+// Holds that what decides without I/O, clock or chance stays so: such files can be tested as tables. They import each other and
+// some basics only.
+
+import { codeOnly, importsOf, lineOf, type Offence, type SourceTree } from "./source.ts";
+
+/** Files, and folders whose every file is pure. */
+export const PURE: readonly string[] = [
+  "compat/proxy-target.ts",
+  "compat/words.ts",
+  "files/data-uri.ts",
+  "files/find-urls.ts",
+  "files/media-hosts.ts",
+  "files/request-file.ts",
+  "models/durations.ts",
+  "models/measures.ts",
+  "models/model-id.ts",
+  "platform/errors.ts",
+  "platform/money.ts",
+  "platform/time.ts",
+  "requests/machine/",
+  "requests/view/deliveries.ts",
+  "requests/view/fal-failure.ts",
+  "requests/view/waiting.ts",
+  "team/auth/credentials.ts",
+  "team/auth/issuers.ts",
+  "team/cursor.ts",
+  "team/endpoints/endpoint-health.ts",
+  "team/endpoints/endpoint-rules.ts",
+  "team/quota/counters.ts",
+  "team/quota/input-rules.ts",
+  "team/quota/limits.ts",
+  "team/quota/plan.ts",
+  "team/quota/prices.ts",
+  "team/uploads/upload-rules.ts",
+  "team/usage/usage.ts",
+  "upstream/client/classify.ts",
+  "upstream/client/connections.ts",
+  "upstream/fair-queue.ts",
+  "upstream/health.ts",
+  "upstream/pace.ts",
+  "upstream/scheduler.ts",
+  "webhooks/attempt.ts",
+  "webhooks/event-body.ts",
+  "webhooks/event-types.ts",
+  "webhooks/events.ts",
+  "webhooks/headers.ts",
+  "webhooks/scrub.ts",
+];
+/** What they may use besides each other. */
+const BASICS = ["platform/ids.ts", "platform/json.ts", "platform/limits.ts"];
+const PACKAGES = ["picomatch", "zod"];
+const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
+
+export function isPure(file: string): boolean {
+  return PURE.some((path) => file === path || (path.endsWith("/") && file.startsWith(path)));
+}
+
+export function checkPurity(tree: SourceTree): Offence[] {
+  return [...tree]
+    .filter(([file]) => isPure(file))
+    .flatMap(([file, text]) => {
+      const imports = importsOf(file, text)
+        .filter(({ target, typeOnly }) => !typeOnly && !isPure(target) && ![...BASICS, ...PACKAGES].includes(target))
+        .map(({ target, line }) => ({ file, line, reason: `a pure file may not import ${target}` }));
+      const code = codeOnly(text);
+      const uses = [...code.matchAll(IMPURE)].map((match) => {
+        return { file, line: lineOf(code, match.index), reason: `a pure file may not use ${match[0]}` };
+      });
+      return [...imports, ...uses];
+    });
+}

@@ -1,0 +1,20 @@
+// The part of `npm run static` that no tool of others does: layout, purity, sizes, compares of secrets, what comments refer to.
+// Reads text, needs no dependency. Prints offenders as file:line and exits 1.
+
+import { fileURLToPath } from "node:url";
+import { checkImports } from "./imports.ts";
+import { checkPurity } from "./purity.ts";
+import { checkReferences, readRepository } from "./references.ts";
+import { checkCompares } from "./secrets.ts";
+import { checkSizes } from "./sizes.ts";
+import { readTree } from "./source.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url).href);
+const tree = readTree(`${root}src`);
+const inSource = [checkImports, checkPurity, checkSizes, checkCompares].flatMap((check) => check(tree));
+const offences = [
+  ...inSource.map((offence) => ({ ...offence, file: `src/${offence.file}` })),
+  ...checkReferences(readRepository(root)),
+];
+for (const { file, line, reason } of offences) console.error(`${file}:${line} ${reason}`);
+if (offences.length > 0) process.exitCode = 1;
