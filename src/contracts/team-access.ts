@@ -1,89 +1,23 @@
-// What Team is asked and what it answers, as data that crosses RPC. Refusals are values. Times are epoch milliseconds.
-// Types only.
+// The road of a request through Team: who calls, whether a submit is let in, what its end is charged. Refusals are values. Types
+// only; times are epoch ms.
 
 import type { Measures } from "../models/measures.ts";
 import type { Refusal, Refused } from "../platform/errors.ts";
-import type { Issuer } from "../team/auth/issuers.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan, Retention } from "../team/quota/plan.ts";
 import type { Charge, Price } from "../team/quota/prices.ts";
 import type { EndEventType } from "../webhooks/event-types.ts";
-import type { Answer } from "./rpc.ts";
-import type { Actor, KeyWish, NewKey } from "./team-admin.ts";
+import type { ActingFor, Credential, KeyKind, Scope, Turnstile } from "./team-keys.ts";
 import type { InputFiles } from "./team-uploads.ts";
 import type { OwedDelivery } from "./team-webhooks.ts";
 
 export type { Retention } from "../team/quota/plan.ts";
-
-/** `secret` is for servers; `publishable` may be seen by anybody and can only be exchanged for a client token. */
-export type KeyKind = "secret" | "publishable";
-
-/** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
-export type Scope = "run" | "read" | "admin";
-
-/**
- * What the edge found behind an Authorization header, every signature checked: what Team is asked by. A token and a JWT are
- * good for their user alone. `visitor` and `ip` are our own marks, never the caller's words. A JWT has no key: in requests
- * and counters its key id is `issuerKeyId(issuer)`.
- */
-export type Credential =
-  /** A secret or publishable key, by the SHA-256 of its text. */
-  | { kind: "key"; digest: string }
-  /** A client token of ours, minted with the key `keyId`. `models` are globs that narrow the plan's; null: as the key's. */
-  | {
-      kind: "token";
-      keyId: string;
-      user: string;
-      visitor: string | null;
-      ip: string | null;
-      models: string[] | null;
-      plan: string | null;
-    }
-  /** A user's JWT. `issuer` is the name that the team gave it; `plan` is what its claim says, if it has one. */
-  | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
 
 /** A plan as it applies to somebody. `hash` names this very text of it. */
 export interface PlanInUse {
   name: string;
   plan: Plan;
   hash: string;
-}
-
-/** Cloudflare Turnstile of a publishable key. `secret` is for siteverify and never shown. */
-export interface Turnstile {
-  siteKey: string;
-  secret: string;
-  hostname: string | null;
-}
-
-/** What only some keys have. */
-export interface KeyTerms {
-  /** The member that a key is bound to; null: it may act for anybody. */
-  user: string | null;
-  /** The plan that applies instead of the team's. */
-  plan: string | null;
-  /** Globs that narrow the plan's models. */
-  models: string[] | null;
-  /** Exact origins that pages may call from. */
-  origins: string[] | null;
-  turnstile: Turnstile | null;
-}
-
-/** A key as lists show it: never its text or digest. */
-export interface KeySummary extends KeyTerms {
-  id: string;
-  kind: KeyKind;
-  name: string;
-  /** Empty for a publishable key: it can only be exchanged. */
-  scopes: Scope[];
-  /** First characters of the key's text; all of it for a publishable one. */
-  shown: string;
-  createdAt: number;
-  /** Within KEY_LAST_USED_STEP_MS; null = never. */
-  lastUsedAt: number | null;
-  expiresAt: number | null;
-  revokedAt: number | null;
-  frozenAt: number | null;
 }
 
 /** Who a credential is, and what it may do now. */
@@ -109,15 +43,6 @@ export interface Identity {
 }
 
 export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
-
-/** For whom a call counts, beside the credential's key. */
-export interface ActingFor {
-  credential: Credential;
-  user: string | null;
-  visitor: string | null;
-  ip: string | null;
-  tags: Record<string, string>;
-}
 
 export interface AdmitInput extends ActingFor {
   /** A new tracker's id; when the call turns out to be a replay, the answer names the earlier one. */
@@ -255,43 +180,3 @@ export interface Me {
 }
 
 export type MeAnswer = ({ kind: "known" } & Me) | Refused;
-
-export type CreateKeyAnswer = { kind: "created"; key: KeySummary; secret: string } | Refused;
-export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
-
-export interface TeamKeys {
-  /** Makes a key and tells its text, this once. */
-  create(wish: KeyWish, by: Actor): Answer<CreateKeyAnswer>;
-  /** Gives a key another text and tells it, this once. The old one works for `overlapS` more; id, limits and history stay. */
-  rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
-  /** Newest first, revoked and expired ones included. */
-  list(): Answer<KeySummary[]>;
-  /** Ends a key for good. Again: the same answer. */
-  revoke(id: string, by: Actor): Answer<KeyAnswer>;
-  /** Freezes or unfreezes a key. Again: the same answer. */
-  freeze(id: string, frozen: boolean, by: Actor): Answer<KeyAnswer>;
-}
-
-/** A key set as it was fetched. `json` is a JWKS (RFC 7517) of public keys only. `fetchedAt` is epoch milliseconds. */
-export interface IssuerKeys {
-  json: string;
-  fetchedAt: number;
-}
-
-/** An issuer and the keys that were last fetched for it. */
-export interface KeptIssuer {
-  issuer: Issuer;
-  keys: IssuerKeys | null;
-}
-
-export interface TeamIssuers {
-  /** By name. */
-  list(): Answer<KeptIssuer[]>;
-  /** Writes an issuer, a new one or another text of the old. */
-  put(issuer: Issuer, by: Actor): Answer<{ kind: "kept" } | Refused>;
-  remove(name: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
-  /** An issuer's keys, fetched first when that is due. Null: there are none. */
-  keysOf(wish: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;
-  /** Counts one exchange of a publishable key by an address, or refuses it. */
-  countMint(exchange: { keyId: string; ip: string }): Answer<{ kind: "counted" } | Refused>;
-}

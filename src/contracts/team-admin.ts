@@ -7,13 +7,7 @@ import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
 import type { FeedData } from "../webhooks/events.ts";
 import type { Answer } from "./rpc.ts";
-import type { KeyKind, KeyTerms, Scope } from "./team-access.ts";
-
-/** Who makes a change, and from where: a key's id, or "operator". */
-export interface Actor {
-  id: string;
-  ip: string | null;
-}
+import type { Actor } from "./team-keys.ts";
 
 export interface TeamSummary {
   id: string;
@@ -28,19 +22,6 @@ export interface TeamSummary {
 export interface NamedPlan {
   name: string;
   plan: Plan;
-}
-
-/** A key at its making or rotation, the only times its text is told. */
-export interface NewKey {
-  id: string;
-  secret: string;
-}
-
-export interface KeyWish extends KeyTerms {
-  kind: KeyKind;
-  name: string;
-  scopes: Scope[];
-  expiresAt: number | null;
 }
 
 /** A user as the team's admins see it. A user that nobody has heard of is one without a history. */

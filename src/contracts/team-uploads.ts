@@ -3,7 +3,7 @@
 import type { Refused } from "../platform/errors.ts";
 import type { Take } from "../team/quota/limits.ts";
 import type { Answer } from "./rpc.ts";
-import type { ActingFor } from "./team-access.ts";
+import type { ActingFor } from "./team-keys.ts";
 
 /** The files of one input, as the edge found them. */
 export interface InputFiles {

@@ -6,7 +6,8 @@ import type { DeliverAnswer } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
 import type { News } from "../webhooks/events.ts";
 import type { Answer } from "./rpc.ts";
-import type { Actor, TeamEvent } from "./team-admin.ts";
+import type { TeamEvent } from "./team-admin.ts";
+import type { Actor } from "./team-keys.ts";
 
 /** What a team chose for an endpoint. */
 export interface EndpointTerms {

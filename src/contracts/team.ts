@@ -4,10 +4,8 @@ import type { Refused } from "../platform/errors.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { Answer } from "./rpc.ts";
 import type {
-  ActingFor,
   AdmitAnswer,
   AdmitInput,
-  Credential,
   IdentifyAnswer,
   ListAnswer,
   ListInput,
@@ -16,13 +14,9 @@ import type {
   QuoteInput,
   Settled,
   SettleInput,
-  TeamIssuers,
-  TeamKeys,
 } from "./team-access.ts";
 import type {
-  Actor,
   ManualSettlement,
-  NewKey,
   TeamAlerts,
   TeamAudit,
   TeamPlans,
@@ -32,6 +26,7 @@ import type {
   TeamUsage,
   TeamUsers,
 } from "./team-admin.ts";
+import type { ActingFor, Actor, Credential, NewKey, TeamIssuers, TeamKeys } from "./team-keys.ts";
 import type { TeamUploads } from "./team-uploads.ts";
 import type { TeamDeliveries, TeamEndpoints, TeamEvents, TeamReplayJobs } from "./team-webhooks.ts";
 

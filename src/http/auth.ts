@@ -1,7 +1,8 @@
 // Names the caller behind a request: the credential, whether it may be used from this page, and who its team says it is.
 // Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and admits always ask.
 
-import type { Credential, Identity, Scope } from "../contracts/team-access.ts";
+import type { Identity } from "../contracts/team-access.ts";
+import type { Credential, Scope } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
 import { type Refusal, type Refused, refusal } from "../platform/errors.ts";

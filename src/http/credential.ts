@@ -1,7 +1,7 @@
 // Turns the Authorization header into a credential: form, checksum and signatures, no more. Team says later whether it still
 // holds. The only place that knows how credentials are sent.
 
-import type { Credential } from "../contracts/team-access.ts";
+import type { Credential } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
 import { type Refused, refusal } from "../platform/errors.ts";

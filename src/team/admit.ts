@@ -1,14 +1,8 @@
 // Whether a request is let in, and what it would cost. The heart of every limit: who, may they, how much, what is reserved.
 // Team wraps each call in one transaction.
 
-import type {
-  AdmitAnswer,
-  AdmitInput,
-  Credential,
-  Identity,
-  QuoteAnswer,
-  QuoteInput,
-} from "../contracts/team-access.ts";
+import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from "../contracts/team-access.ts";
+import type { Credential } from "../contracts/team-keys.ts";
 import type { Measures } from "../models/measures.ts";
 import { type Refusal, refusal, refused } from "../platform/errors.ts";
 import { IDEMPOTENCY_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";

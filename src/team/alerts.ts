@@ -3,7 +3,8 @@
 // Synchronous over the stores, with the clock passed in.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, Alerts, TeamAlerts } from "../contracts/team-admin.ts";
+import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { HISTORY_LIMIT_MAX, HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
 import type { EventData } from "../webhooks/events.ts";

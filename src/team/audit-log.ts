@@ -1,7 +1,8 @@
 // The audit of a team, as its admins read it.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, AuditPage, TeamAudit } from "../contracts/team-admin.ts";
+import type { AuditPage, TeamAudit } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 

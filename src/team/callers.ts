@@ -1,11 +1,15 @@
 // For whom a call counts: who stands behind its credential, which limits apply, and what stops them.
 
-import type { ActingFor, Identity } from "../contracts/team-access.ts";
+import type { Identity } from "../contracts/team-access.ts";
+import type { ActingFor } from "../contracts/team-keys.ts";
 import { type Refusal, type Refused, refused } from "../platform/errors.ts";
 import { actingFault, scopeFault, teamFault, userFault } from "./auth/credentials.ts";
 import { type IdentityStores, identify } from "./auth/identity.ts";
 import { type LimitState, limitStates, type Subjects } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";
+
+/** What telling who calls takes. */
+export type CallerStores = IdentityStores;
 
 /** Every limit of the identity's plan that applies to these subjects, as it stands. */
 export function limitsNow(

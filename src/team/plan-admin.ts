@@ -1,7 +1,8 @@
 // The plans of a team.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, NamedPlan, TeamPlans, TeamSummary } from "../contracts/team-admin.ts";
+import type { NamedPlan, TeamPlans, TeamSummary } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { type Refused, refused } from "../platform/errors.ts";
 import type { Plan } from "./quota/plan.ts";
 import { noSuchPlan } from "./refusals.ts";

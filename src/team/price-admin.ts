@@ -1,7 +1,8 @@
 // The price tables of a team.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, PricesInForce, TeamPrices } from "../contracts/team-admin.ts";
+import type { PricesInForce, TeamPrices } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { type Price, type PriceTable, priceFor } from "./quota/prices.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";

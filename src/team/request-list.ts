@@ -3,7 +3,8 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { TeamRequests } from "../contracts/team.ts";
 import type { ListAnswer, ListInput, Settled } from "../contracts/team-access.ts";
-import type { Actor, ManualSettlement } from "../contracts/team-admin.ts";
+import type { ManualSettlement } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { settleManually } from "./settle.ts";

@@ -2,7 +2,8 @@
 // once. Team wraps each call in one transaction.
 
 import type { Outcome, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
-import type { Actor, ManualSettlement, UsageSums } from "../contracts/team-admin.ts";
+import type { ManualSettlement, UsageSums } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
 import { type EventStores, NOTHING_PUBLISHED, type PublishedEnd, publishEnd } from "./endpoints/publish-event.ts";

@@ -1,7 +1,8 @@
 // The team itself: frozen or not, what the operator allows it, its removal.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
+import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { WHOLE_TEAM } from "./removal-store.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";

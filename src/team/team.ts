@@ -5,10 +5,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CreateTeamAnswer, NewTeam, TeamContract, TeamIds } from "../contracts/team.ts";
 import type {
-  ActingFor,
   AdmitAnswer,
   AdmitInput,
-  Credential,
   IdentifyAnswer,
   MeAnswer,
   QuoteAnswer,
@@ -16,7 +14,8 @@ import type {
   Settled,
   SettleInput,
 } from "../contracts/team-access.ts";
-import type { KeyWish, TeamSummary } from "../contracts/team-admin.ts";
+import type { TeamSummary } from "../contracts/team-admin.ts";
+import type { ActingFor, Credential, KeyWish } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refused, refused } from "../platform/errors.ts";
 import { OPEN_SWEEP_MS, SAFETY_ALARM_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";

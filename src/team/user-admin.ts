@@ -1,7 +1,8 @@
 // The users of a team: what is used of their limits, who is frozen, and how somebody is deleted.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, Removal, TeamUsers, UserSummary } from "../contracts/team-admin.ts";
+import type { Removal, TeamUsers, UserSummary } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { randomText, sha256Hex } from "../platform/ids.ts";
 import { limitStates } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";

@@ -1,7 +1,7 @@
 // The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
 // for the model's input. Knows no Hono. Imports access, mirror, env.
 
-import type { ActingFor } from "../contracts/team-access.ts";
+import type { ActingFor } from "../contracts/team-keys.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";
 import { uploadKey } from "../files/keys.ts";
 import { announcedType } from "../files/upload-type.ts";

@@ -3,8 +3,8 @@
 import { env } from "cloudflare:workers";
 import type { Stub } from "../../src/contracts/rpc.ts";
 import type { TeamContract } from "../../src/contracts/team.ts";
-import type { AdmitInput, Credential, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
-import type { Actor, KeyWish } from "../../src/contracts/team-admin.ts";
+import type { AdmitInput, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
+import type { Actor, Credential, KeyWish } from "../../src/contracts/team-keys.ts";
 import type { Measures } from "../../src/models/measures.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
 import { keyDigest } from "../../src/team/auth/keys.ts";

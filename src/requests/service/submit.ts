@@ -2,7 +2,8 @@
 // retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
 // said only once it is closed.
 
-import type { ActingFor, AdmitAnswer, Credential, PlanInUse, QuoteAnswer } from "../../contracts/team-access.ts";
+import type { AdmitAnswer, PlanInUse, QuoteAnswer } from "../../contracts/team-access.ts";
+import type { ActingFor, Credential } from "../../contracts/team-keys.ts";
 import type { InlineFile } from "../../files/inline-files.ts";
 import type { Measures } from "../../models/measures.ts";
 import type { Env } from "../../platform/bindings.ts";

@@ -2,7 +2,8 @@
 // them, users of an issuer, all that was frozen. Asked in every admit, so that a revocation acts on the next submit. Writes
 // nothing but a key's last use.
 
-import type { Credential, IdentifyAnswer, Identity, KeySummary, PlanInUse } from "../../contracts/team-access.ts";
+import type { IdentifyAnswer, Identity, PlanInUse } from "../../contracts/team-access.ts";
+import type { Credential, KeySummary } from "../../contracts/team-keys.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { KEY_LAST_USED_STEP_MS, PUBLISHABLE_DEDUPE_S } from "../../platform/limits.ts";
 import { matchesModel } from "../quota/plan.ts";

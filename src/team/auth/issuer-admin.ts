@@ -1,8 +1,7 @@
 // A team's issuers, their keys, and how often an address may exchange a publishable key.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { IssuerKeys, KeptIssuer, TeamIssuers } from "../../contracts/team-access.ts";
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor, IssuerKeys, KeptIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";

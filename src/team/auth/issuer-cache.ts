@@ -1,7 +1,7 @@
 // A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
 // seen here within IDENTITY_CACHE_MS. Imports team, issuer-keys, user-jwt.
 
-import type { IssuerKeys, KeptIssuer } from "../../contracts/team-access.ts";
+import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../../platform/limits.ts";
 import { askTeam } from "../../platform/stubs.ts";

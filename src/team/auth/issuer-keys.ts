@@ -4,7 +4,7 @@
 
 import type { JSONWebKeySet } from "jose";
 import * as z from "zod";
-import type { IssuerKeys } from "../../contracts/team-access.ts";
+import type { IssuerKeys } from "../../contracts/team-keys.ts";
 import { type GuardRules, mayCall } from "../../net/guard.ts";
 import { fetchSmallText } from "../../net/small-text.ts";
 import {

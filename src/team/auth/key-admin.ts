@@ -2,8 +2,16 @@
 // digests are made before, because hashing waits.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { CreateKeyAnswer, KeyAnswer, KeyKind, KeySummary, TeamKeys } from "../../contracts/team-access.ts";
-import type { Actor, KeyWish, NewKey } from "../../contracts/team-admin.ts";
+import type {
+  Actor,
+  CreateKeyAnswer,
+  KeyAnswer,
+  KeyKind,
+  KeySummary,
+  KeyWish,
+  NewKey,
+  TeamKeys,
+} from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { KEYS_PER_TEAM_MAX } from "../../platform/limits.ts";

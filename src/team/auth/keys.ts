@@ -2,7 +2,7 @@
 // The team inside the text spares a directory; the check refuses typos before any object wakes. JWTs carry their team the
 // same way: `sl_jwt_<team>.<jwt>`. Imports ids.
 
-import type { KeyKind } from "../../contracts/team-access.ts";
+import type { KeyKind } from "../../contracts/team-keys.ts";
 import { randomText, sha256Hex, TEAM_ID } from "../../platform/ids.ts";
 
 /** What stands before the team. Each kind of credential has its own. */

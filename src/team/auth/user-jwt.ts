@@ -3,7 +3,7 @@
 // Imports issuers, issuer-keys, jose.
 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import type { Credential, IssuerKeys } from "../../contracts/team-access.ts";
+import type { Credential, IssuerKeys } from "../../contracts/team-keys.ts";
 import { JWT_LEEWAY_S, JWT_MAX_CHARS, SECOND_MS } from "../../platform/limits.ts";
 import { planNameSchema } from "../quota/plan.ts";
 import { keySetOf } from "./issuer-keys.ts";

@@ -1,7 +1,7 @@
 // The delivery index and its deliveries, as trackers and admins ask about them.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
 import type {
   Delivery,
   DeliveryListAnswer,

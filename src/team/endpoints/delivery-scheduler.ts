@@ -1,7 +1,7 @@
 // What becomes of deliveries: where they go, what their tries came to, who sends one again; and the health of endpoints, which
 // follows from it. Team wraps each call in one transaction.
 
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
 import type {
   Delivery,
   DeliveryReport,

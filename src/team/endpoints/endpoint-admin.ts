@@ -1,7 +1,7 @@
 // What admins do with webhook endpoints. Each change writes its audit line in the same transaction.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
 import type {
   CreateEndpointAnswer,
   EnableEndpointAnswer,

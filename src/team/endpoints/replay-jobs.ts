@@ -3,7 +3,7 @@
 // with the same ids.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob, ReplayJobAnswer, TeamReplayJobs } from "../../contracts/team-webhooks.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { refusal, refused } from "../../platform/errors.ts";

@@ -24,8 +24,7 @@ import { type Refusal, type Refused, refusal, refused } from "../../platform/err
 import { UPLOAD_ID } from "../../platform/ids.ts";
 import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES, UPLOAD_URL_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
-import type { IdentityStores } from "../auth/identity.ts";
-import { actingAs, stoppedFault } from "../callers.ts";
+import { actingAs, type CallerStores, stoppedFault } from "../callers.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { check, uploadRoom } from "../quota/limits.ts";
 import { quotaRefusal } from "../refusals.ts";
@@ -45,9 +44,9 @@ const IN_USE = refused(
 export class Uploads extends RpcTarget implements TeamUploads {
   readonly #bucket: R2Bucket;
   readonly #context: TeamContext;
-  readonly #stores: UploadStores & IdentityStores;
+  readonly #stores: UploadStores & CallerStores;
 
-  constructor({ FILES }: Pick<Env, "FILES">, context: TeamContext, stores: UploadStores & IdentityStores) {
+  constructor({ FILES }: Pick<Env, "FILES">, context: TeamContext, stores: UploadStores & CallerStores) {
     super();
     this.#bucket = FILES;
     this.#context = context;

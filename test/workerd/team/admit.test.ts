@@ -1,7 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { AdmitInput, Credential } from "../../../src/contracts/team-access.ts";
+import type { AdmitInput } from "../../../src/contracts/team-access.ts";
+import type { Credential } from "../../../src/contracts/team-keys.ts";
 import { DAY_MS, PUBLISHABLE_DEDUPE_S, SECOND_MS } from "../../../src/platform/limits.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { Credential } from "../../../src/contracts/team-access.ts";
+import type { Credential } from "../../../src/contracts/team-keys.ts";
 import {
   CLEAN_UP_BATCH_ROWS,
   CLEAN_UP_DELAY_MS,

@@ -2,7 +2,7 @@
 // is refused.
 
 import * as z from "zod";
-import type { Credential, IssuerKeys, KeptIssuer } from "../../../contracts/team-access.ts";
+import type { Credential, IssuerKeys, KeptIssuer } from "../../../contracts/team-keys.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";

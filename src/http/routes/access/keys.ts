@@ -2,8 +2,7 @@
 // making or rotation; a publishable key's may be read again, because every page that uses it shows it.
 
 import * as z from "zod";
-import type { KeySummary } from "../../../contracts/team-access.ts";
-import type { KeyWish } from "../../../contracts/team-admin.ts";
+import type { KeySummary, KeyWish } from "../../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import {
   KEY_MODEL_GLOBS_MAX,
