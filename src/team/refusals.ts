@@ -2,7 +2,7 @@
 
 import { type Refusal, refusal } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
-import type { Violation } from "./quota/limits.ts";
+import type { LimitViolation } from "./quota/limits.ts";
 import type { Price } from "./quota/prices.ts";
 
 /** Why a plan does not run a model. */
@@ -55,7 +55,7 @@ export function quotaRefusal(
     code,
     violated,
     retryAfterS,
-  }: { code: "quota_exceeded" | "rate_limited"; violated: Violation[]; retryAfterS?: number },
+  }: { code: "quota_exceeded" | "rate_limited"; violated: LimitViolation[]; retryAfterS?: number },
   plan: string,
 ): Refusal {
   const names = violated.map((each) => violationText(each));
@@ -71,7 +71,7 @@ export function quotaRefusal(
   });
 }
 
-function violationText({ name, per, used, limit, resetAt }: Violation): string {
+function violationText({ name, per, used, limit, resetAt }: LimitViolation): string {
   const reset = `resets ${new Date(resetAt).toISOString()}`;
   switch (per) {
     case "usd":

@@ -25,7 +25,7 @@ type SettleStores = EventStores & ReleaseStores;
  * index follows what the tracker says, because a request that failed as uncertain (`keep`) may yet be proven to have
  * completed, but never back. An unknown id is a released request.
  */
-export function settle(stores: SettleStores, input: SettleInput, now: number): Settled {
+export function settleRequest(stores: SettleStores, input: SettleInput, now: number): Settled {
   const request = stores.requests.request(input.requestId);
   const line = stores.ledger.line(input.requestId);
   if (request === null || line === null) {

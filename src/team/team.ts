@@ -41,7 +41,7 @@ import { PriceAdmin } from "./price-admin.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
 import { RequestList } from "./request-list.ts";
 import { hasTables, migrate } from "./schema.ts";
-import { release, settle } from "./settle.ts";
+import { release, settleRequest } from "./settle.ts";
 import { openStores, type TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 import { Settings } from "./team-settings.ts";
@@ -246,7 +246,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   async settle(input: SettleInput): Promise<Settled> {
     const { reservation: verdict } = input;
     const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, ...NOTHING_PUBLISHED };
-    const settled = this.#context.decide(nothing, (now) => settle(this.#stores, input, now));
+    const settled = this.#context.decide(nothing, (now) => settleRequest(this.#stores, input, now));
     // Uploads that the request used may have expired.
     await this.#arm();
     return settled;

@@ -2,7 +2,7 @@
 // held, only as much of it as a delimiter may hide in. Fields before the file are skipped.
 
 import { type Feed, joined, SliceFeed } from "../files/feed.ts";
-import { type Refusal, type Refused, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { FILE_COPY_CHUNK_BYTES } from "../platform/limits.ts";
 
 /** What is sent, however it is wrapped. `length` null: not known before its end. */
@@ -147,5 +147,5 @@ function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
 }
 
 function malformed(what: string): Refused {
-  return { kind: "refused", refusal: refusal("invalid_request", `The form ${what}.`, { hint: HINT }) };
+  return refused(refusal("invalid_request", `The form ${what}.`, { hint: HINT }));
 }

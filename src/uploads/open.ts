@@ -8,7 +8,7 @@ import { announcedType } from "../files/upload-type.ts";
 import { fileName } from "../files/urls.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import { type Refused, refusal } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { newId } from "../platform/ids.ts";
 import { askTeam } from "../platform/stubs.ts";
 
@@ -46,7 +46,7 @@ const UNREACHABLE = refusal(
 export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {
   const config = requireConfig(env);
   // Who is told of an upload would submit its URL, pay, and hear from the model that the file cannot be fetched.
-  if (config.PUBLIC_URL === undefined) return { kind: "refused", refusal: UNREACHABLE };
+  if (config.PUBLIC_URL === undefined) return refused(UNREACHABLE);
   const announced = announcedType(wish.contentType, wish.fileName);
   if (announced.kind === "refused") return announced;
   const contentType = announced.type;

@@ -15,7 +15,7 @@ import {
 } from "../platform/limits.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { GONE } from "../team/uploads/upload-rules.ts";
-import { BROKEN, finished, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
+import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
 
@@ -86,7 +86,7 @@ export async function completeUpload(
   if (contentType === null || multipart === null) return refused(NOTHING_CAME);
   const completed = await tried(() => complete(env.FILES, upload, multipart, chosen, bytes));
   if (completed.kind === "refused") return completed;
-  return finished(env, team, upload, { bytes, contentType, sha256: null });
+  return finishUpload(env, team, upload, { bytes, contentType, sha256: null });
 }
 
 /** The one multipart upload of a file; parts that come side by side agree on it. Null: the upload is over. */

@@ -74,7 +74,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
         await env.FILES.delete(upload.objectKey);
         return refused(shorter(bytes, upload.bytes));
       }
-      return finished(env, team, upload, { bytes, contentType, sha256 });
+      return finishUpload(env, team, upload, { bytes, contentType, sha256 });
     }
   }
 }
@@ -83,7 +83,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
  * Books what lies in R2. Of an upload that was deleted meanwhile nothing stays, nor of one whose URL took two different files
  * at once: nobody knows then which of them lies there, and the other one's size and digest are booked.
  */
-export async function finished(
+export async function finishUpload(
   env: Env,
   team: string,
   { id, objectKey }: Upload,

@@ -1,7 +1,7 @@
 // Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest.
 // R2 first, row second: a row never names what is not there. Imports ids, limits, mirror/keys, net/buffers, types.
 
-import { type TextName, textKey } from "../../files/keys.ts";
+import { type BucketTextName, textKey } from "../../files/keys.ts";
 import { acquire, type Permit } from "../../net/byte-budget.ts";
 import { sha256Hex } from "../../platform/ids.ts";
 import { ROW_TEXT_MAX_BYTES } from "../../platform/limits.ts";
@@ -10,7 +10,7 @@ import type { StoredText } from "../machine/types.ts";
 export interface TextPlace {
   team: string;
   request: string;
-  name: TextName;
+  name: BucketTextName;
 }
 
 /**

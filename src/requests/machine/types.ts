@@ -130,7 +130,7 @@ export interface StartInput {
   admittedAt: number;
 }
 
-export type Identity = Omit<StartInput, "input" | "admittedAt">;
+export type RequestIdentity = Omit<StartInput, "input" | "admittedAt">;
 
 /** Who asks about a request: a team's key that sees all of the team's, or somebody who sees the requests of one user. */
 export interface Viewer {
@@ -154,7 +154,7 @@ export interface Waiting {
 }
 
 /** The whole state of one request. Times are epoch milliseconds. */
-export interface RequestState extends Identity {
+export interface RequestState extends RequestIdentity {
   stage: Stage;
   /** Grows with every applied event; readers compare it. */
   revision: number;

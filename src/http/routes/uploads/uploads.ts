@@ -7,7 +7,7 @@ import type { Upload } from "../../../contracts/team-uploads.ts";
 import { BodyFeed, drain } from "../../../files/feed.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
-import { refusal } from "../../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../../platform/errors.ts";
 import {
   FILE_NAME_MAX_CHARS,
   LIST_LIMIT_DEFAULT,
@@ -269,13 +269,13 @@ const partsBody = z.looseObject({
 /** The parts that a completion names; null: all that came, where it has no body. */
 async function namedParts(
   request: Request,
-): Promise<{ kind: "named"; parts: NamedPart[] | null } | { kind: "refused"; refusal: ReturnType<typeof refusal> }> {
+): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
   if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
   const json = await readJsonBody(request);
   if (json.kind === "refused") return json;
   json.permit.release();
   const body = parseFields(partsBody, json.plain, "body");
-  if (!body.ok) return { kind: "refused", refusal: refusal("invalid_request", body.detail) };
+  if (!body.ok) return refused(refusal("invalid_request", body.detail));
   const parts = body.value.parts.map((part) => ({
     n: part.partNumber ?? part.part_number ?? part.PartNumber ?? 0,
     etag: (part.etag ?? part.ETag ?? "").replaceAll('"', ""),
