@@ -51,6 +51,7 @@ export default defineConfig({
       {
         plugins: [
           cloudflareTest({
+            main: "./test/harness/checked-worker.ts",
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               bindings: { ...variables, ...fuzz },
@@ -71,7 +72,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           exclude: ["test/workerd/sandbox/**"],
-          setupFiles: ["test/harness/quiet.ts", "test/harness/parts.ts"],
+          setupFiles: ["test/harness/quiet.ts", "test/harness/contract.ts", "test/harness/parts.ts"],
           ...patience,
         },
       },

@@ -76,7 +76,7 @@ const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, 
   async tracker(env, { calls }) {
     const team = await TestTeam.create(PLAN);
     const starts: StartInput[] = Array.from({ length: calls }, () =>
-      aStart({ id: env.TRACKER.newUniqueId().toString(), team: team.id, admittedAt: Date.now() }),
+      aStart({ id: env.TRACKER.newUniqueId().toString(), team: team.id, createdAt: Date.now() }),
     );
     await Promise.all(wishes(env, SLOTS).map((wish) => accountFor(env).take(wish)));
     return { "tracker.start": await timed(starts, (start) => trackerFor(env, start.id).start(start)) };

@@ -14,7 +14,9 @@ export const PURE: readonly string[] = [
   "models/durations.ts",
   "models/measures.ts",
   "models/model-id.ts",
+  "net/retry-after.ts",
   "platform/errors.ts",
+  "platform/jitter.ts",
   "platform/money.ts",
   "platform/time.ts",
   "requests/machine/",
@@ -40,10 +42,12 @@ export const PURE: readonly string[] = [
   "upstream/pace.ts",
   "upstream/scheduler.ts",
   "webhooks/attempt.ts",
+  "webhooks/classify.ts",
   "webhooks/event-body.ts",
   "webhooks/event-types.ts",
   "webhooks/events.ts",
   "webhooks/headers.ts",
+  "webhooks/schedule.ts",
   "webhooks/scrub.ts",
 ];
 /** What they may use besides each other. */

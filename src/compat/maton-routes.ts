@@ -12,6 +12,7 @@ import { printTree } from "../platform/json.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { textAt } from "../upstream/client/classify.ts";
 import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/client/connections.ts";
+import { connectionSchema, connectionsSchema } from "./answers.ts";
 import { queueRoutes } from "./queue-routes.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import type { CompatOutcome } from "./submit.ts";
@@ -22,6 +23,8 @@ const ERRORS_OF_CONNECTIONS = [
   ...(["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"] as const),
 ];
 
+const MATON_DECLINED = "Maton's own no, with Maton's status.";
+
 const connectionRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
@@ -29,8 +32,11 @@ const connectionRoutes: readonly Route[] = [
     summary: "Connections to fal, as Maton lists them",
     access: "admin",
     query: z.looseObject({ app: filter, status: filter, method: filter, limit: filter }),
-    answers: { 200: { description: "`connections`, fal's alone: other apps have none here." } },
+    answers: {
+      200: { description: "`connections`, fal's alone: other apps have none here.", schema: connectionsSchema },
+    },
     errors: ERRORS_OF_CONNECTIONS,
+    passesOn: MATON_DECLINED,
     async handle({ env, caller, query: { app, status, method, limit } }) {
       if (app !== undefined && app !== CONNECTED_APP) return { response: falJson(200, '{"connections":[]}') };
       return spell(await askConnections(env, caller, { kind: "list", filters: { status, method, limit } }));
@@ -42,8 +48,11 @@ const connectionRoutes: readonly Route[] = [
     summary: "Begin a connection to fal",
     access: "admin",
     body: z.looseObject({ app: z.string().optional(), method: z.string().max(64).optional() }),
-    answers: { 200: { description: "`connection`, with the `url` where the fal key is entered." } },
+    answers: {
+      200: { description: "`connection`, with the `url` where the fal key is entered.", schema: connectionSchema },
+    },
     errors: ERRORS_OF_CONNECTIONS,
+    passesOn: MATON_DECLINED,
     async handle(call) {
       const { env, caller, body } = call;
       if (body.app !== CONNECTED_APP) {
@@ -67,8 +76,9 @@ const connectionRoutes: readonly Route[] = [
     summary: "One connection to fal",
     access: "admin",
     params: named,
-    answers: { 200: { description: "`connection`." } },
+    answers: { 200: { description: "`connection`.", schema: connectionSchema } },
     errors: ERRORS_OF_CONNECTIONS,
+    passesOn: MATON_DECLINED,
     async handle({ env, caller, params }) {
       return spell(await askConnections(env, caller, { kind: "get", id: params.id }));
     },
@@ -79,8 +89,9 @@ const connectionRoutes: readonly Route[] = [
     summary: "Delete a connection to fal",
     access: "admin",
     params: named,
-    answers: { 200: { description: "What Maton says, `{}` where it says nothing." } },
+    answers: { 200: { description: "What Maton says, `{}` where it says nothing.", schema: z.looseObject({}) } },
     errors: ERRORS_OF_CONNECTIONS,
+    passesOn: MATON_DECLINED,
     async handle(call) {
       const { env, caller, params } = call;
       const answer = await askConnections(env, caller, { kind: "delete", id: params.id });

@@ -3,12 +3,13 @@
 // URLs in bodies stay on queue.fal.run: the AI SDK sends its key to that origin alone, and comes back through here.
 
 import * as z from "zod";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
 import { refusal } from "../platform/errors.ts";
+import { cancelSchema, outputSchema, statusSchema, submittedSchema, uploadSchema } from "./answers.ts";
 import { type ProxyTarget, proxyTarget } from "./proxy-target.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
-import { SUBMIT_ERRORS } from "./queue-routes.ts";
+import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 import { type Asked, type CompatOutcome, submitToQueue } from "./submit.ts";
 import { beginUpload } from "./upload.ts";
@@ -48,8 +49,17 @@ export const proxyRoutes: readonly Route[] = [
     summary: "Status, status stream or result of a queued run, as `x-fal-target-url` asks",
     access: "read",
     headers: z.looseObject({ "x-fal-target-url": target }),
-    answers: { 200: { description: "As fal answers." }, 202: { description: "IN_QUEUE or IN_PROGRESS." } },
+    answers: {
+      200: {
+        description: "As fal answers: a status, a stream of them, or an output.",
+        schema: z.union([statusSchema, outputSchema]),
+        contentType: "*/*",
+        headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
+      },
+      202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
+    },
     errors: ["invalid_request", "not_found", "gone"],
+    passesOn: RUN_FAILED,
     async handle(call): Promise<CompatOutcome> {
       const given = call.headers["x-fal-target-url"];
       const named = read("GET", given);
@@ -79,8 +89,16 @@ export const proxyRoutes: readonly Route[] = [
     access: "run",
     headers: submitHeaders.extend({ "x-fal-target-url": target }),
     body: z.looseObject({}).describe("The model's own input, or what an upload is to be."),
-    answers: { 200: { description: "As fal answers." } },
+    answers: {
+      200: {
+        description: "As fal answers: what was submitted, an output, a stream with it, or where to send a file.",
+        schema: z.union([submittedSchema, uploadSchema, outputSchema]),
+        contentType: "*/*",
+        headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],
+      },
+    },
     errors: [...SUBMIT_ERRORS, "unsupported_media_type"],
+    passesOn: RUN_FAILED,
     async handle(call): Promise<CompatOutcome> {
       const given = call.headers["x-fal-target-url"];
       const named = read("POST", given);
@@ -111,7 +129,7 @@ export const proxyRoutes: readonly Route[] = [
     summary: "Cancel a queued run, as `x-fal-target-url` asks",
     access: "run",
     headers: z.looseObject({ "x-fal-target-url": target }),
-    answers: { 202: { description: "Asked for." }, 400: { description: "It is over already." } },
+    answers: { 202: { description: "Asked for.", schema: cancelSchema }, 400: { description: "It is over already." } },
     errors: ["invalid_request", "not_found", "gone"],
     async handle(call): Promise<CompatOutcome> {
       const given = call.headers["x-fal-target-url"];

@@ -2,8 +2,11 @@
 // Sub-paths of a model belong to its submit alone; on a request's URL they are taken and mean nothing.
 
 import * as z from "zod";
+import { EVENT_STREAM } from "../http/event-stream.ts";
+import { LIMIT_HEADERS } from "../http/limit-headers.ts";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
+import { cancelSchema, outputSchema, statusSchema, submittedSchema } from "./answers.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
 
@@ -12,15 +15,29 @@ const webhookQuery = z.looseObject({
   fal_webhook: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe("Where to tell the end."),
+    .describe("URL notified when the request finishes."),
 });
 const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` for log lines.") });
+
+/** What every answer to a submit says beside its body. */
+export const SUBMIT_HEADERS = [...LIMIT_HEADERS, "Idempotent-Replayed"] as const;
+
+export const RUN_FAILED = "The run failed: the failure's own status and body.";
 
 /** What every submit of these surfaces may be refused with, on top of authentication. */
 export const SUBMIT_ERRORS = [
   ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
   ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
-  ...(["quota_exceeded", "rate_limited", "idempotency_mismatch", "conflict", "gone", "internal"] as const),
+  ...([
+    "quota_exceeded",
+    "rate_limited",
+    "idempotency_mismatch",
+    "conflict",
+    "gone",
+    "input_unreachable",
+    "upstream_paused",
+  ] as const),
+  { code: "internal", status: 503 },
 ] as const;
 
 /**
@@ -40,10 +57,16 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       access: "read",
       params: named,
       answers: {
-        200: { description: "The model's output." },
+        200: {
+          description: "The model's output, or the file that the model answered with.",
+          schema: outputSchema,
+          contentType: "*/*",
+          headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
+        },
         400: { description: "`Request is still in progress`, after a hold of `hold_s`." },
       },
       errors: ["not_found", "gone"],
+      passesOn: RUN_FAILED,
       handle: (call) => queueResult(call, call.params),
     });
   return [
@@ -56,8 +79,15 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       query: webhookQuery,
       headers: submitHeaders,
       body: z.looseObject({}).describe("The model's own input, passed on as it is."),
-      answers: { 200: { description: "It is in the queue: `request_id` and where to look." } },
+      answers: {
+        200: {
+          description: "It is in the queue: `request_id` and where to look.",
+          schema: submittedSchema,
+          headers: [...SUBMIT_HEADERS, "X-Fal-Request-Id"],
+        },
+      },
       errors: SUBMIT_ERRORS,
+      passesOn: RUN_FAILED,
       handle: (call) => submitToQueue(call, call.params.model, asked(call)),
     }),
     defineRoute({
@@ -67,7 +97,10 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       access: "read",
       params: named,
       query: logsQuery,
-      answers: { 200: { description: "COMPLETED, well or badly." }, 202: { description: "IN_QUEUE or IN_PROGRESS." } },
+      answers: {
+        200: { description: "COMPLETED, well or badly.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
+        202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
+      },
       errors: ["not_found", "gone"],
       handle: (call) => queueStatus(call, call.params, asked(call)),
     }),
@@ -78,7 +111,13 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       access: "read",
       params: named,
       query: logsQuery,
-      answers: { 200: { description: "text/event-stream, closed after COMPLETED." } },
+      answers: {
+        200: {
+          description: "An event for each change, closed after COMPLETED.",
+          contentType: EVENT_STREAM,
+          headers: ["X-Fal-Request-Id"],
+        },
+      },
       errors: ["not_found", "gone"],
       handle: (call) => queueStream(call, call.params, asked(call)),
     }),
@@ -92,7 +131,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       access: "run",
       params: named,
       answers: {
-        202: { description: "Asked for; it may still finish, and be charged." },
+        202: { description: "Asked for; it may still finish, and be charged.", schema: cancelSchema },
         400: { description: "It is over already." },
       },
       errors: ["not_found", "gone"],

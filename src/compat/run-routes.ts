@@ -1,9 +1,11 @@
 // `/fal/run` speaks as fal.run does: the output in the answer, or as the one event of a stream.
 
 import * as z from "zod";
+import { EVENT_STREAM } from "../http/event-stream.ts";
+import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { submitHeaders } from "../http/routes/requests/schemas.ts";
-import { SUBMIT_ERRORS } from "./queue-routes.ts";
+import { outputAnswer } from "./answers.ts";
+import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 
 const model = z.object({ model: z.string() });
@@ -18,8 +20,15 @@ export const runRoutes: readonly Route[] = [
     params: model,
     headers: submitHeaders,
     body: input,
-    answers: { 200: { description: "text/event-stream: comments, then the final output." } },
+    answers: {
+      200: {
+        description: "Comments, then the final output.",
+        contentType: EVENT_STREAM,
+        headers: [...SUBMIT_HEADERS, "X-Fal-Request-Id"],
+      },
+    },
     errors: SUBMIT_ERRORS,
+    passesOn: RUN_FAILED,
     handle: (call) => runStream(call, call.params.model, call.url.searchParams),
   }),
   defineRoute({
@@ -30,8 +39,16 @@ export const runRoutes: readonly Route[] = [
     params: model,
     headers: submitHeaders,
     body: input,
-    answers: { 200: { description: "The model's output." } },
+    answers: {
+      200: {
+        description: "The model's output, or the file that the model answered with.",
+        schema: outputAnswer,
+        contentType: "*/*",
+        headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],
+      },
+    },
     errors: SUBMIT_ERRORS,
+    passesOn: RUN_FAILED,
     handle: (call) => run(call, call.params.model, call.url.searchParams),
   }),
 ];

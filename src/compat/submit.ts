@@ -3,10 +3,9 @@
 
 import type * as z from "zod";
 import { limitHeaders } from "../http/limit-headers.ts";
+import { readSubmit, type submitHeaders } from "../http/read-submit.ts";
 import type { Call } from "../http/route.ts";
 import { managesConnections } from "../http/routes/access/connection-access.ts";
-import type { submitHeaders } from "../http/routes/requests/schemas.ts";
-import { submitWork } from "../http/submit-work.ts";
 import { type Refusal, refusal } from "../platform/errors.ts";
 import { printTree } from "../platform/json.ts";
 import type { RequestView } from "../requests/machine/types.ts";
@@ -44,21 +43,24 @@ export async function startRun(
 ): Promise<
   { kind: "started"; view: RequestView; headers: Record<string, string> } | Extract<CompatOutcome, { refusal: Refusal }>
 > {
-  const { caller, url, headers, bodyTree } = call;
+  const { bodyTree } = call;
   const connection = connectionOf(call);
   if (connection !== null && !CONNECTION_ID.test(connection)) {
     return { refusal: refusal("invalid_request", "`Maton-Connection` is no connection id.") };
   }
   const webhookUrl = query.get("fal_webhook") ?? undefined;
-  const asked = await submitWork({
-    ...{ caller, headers, config: call.config(), origin: url.origin, model, connection },
-    ...{ webhookUrl, webhookFormat: "fal" },
-    ...{ input: bodyTree, plainInput: call.body },
-    said: JSON.stringify([model, printTree(bodyTree), webhookUrl, connection]),
-  });
-  if (asked.kind === "refused") return { refusal: asked.refusal };
+  const read = await readSubmit(
+    call,
+    { model, webhook_url: webhookUrl, webhookFormat: "fal", connection },
+    {
+      input: bodyTree,
+      plainInput: call.body,
+      sentText: JSON.stringify([model, printTree(bodyTree), webhookUrl, connection]),
+    },
+  );
+  if (read.kind === "refused") return { refusal: read.refusal };
   call.releaseBody();
-  const submitted = await submitRequest(call.env, call.execution, asked.work);
+  const submitted = await submitRequest(call.env, call.execution, read.submit);
   const limits = limitHeaders(submitted.limits, Date.now());
   if (submitted.kind === "refused") return { refusal: submitted.refusal, headers: limits };
   const replayed = submitted.replayed ? { "Idempotent-Replayed": "true" } : {};

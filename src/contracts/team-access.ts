@@ -7,6 +7,7 @@ import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan, Retention } from "../team/quota/plan.ts";
 import type { Charge, Price } from "../team/quota/prices.ts";
 import type { EndEventType } from "../webhooks/event-types.ts";
+import type { RequestSpec } from "./request-spec.ts";
 import type { ActingFor, Credential, KeyKind, Scope, Turnstile } from "./team-keys.ts";
 import type { InputFiles } from "./team-uploads.ts";
 import type { OwedDelivery } from "./team-webhooks.ts";
@@ -44,11 +45,10 @@ export interface Identity {
 
 export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
 
-export interface AdmitInput extends ActingFor {
+/** A post, with the part of its spec that Team decides on. */
+export interface AdmitInput extends ActingFor, Pick<RequestSpec, "model"> {
   /** A new tracker's id; when the call turns out to be a replay, the answer names the earlier one. */
   requestId: string;
-  /** Whole model id. */
-  model: string;
   /** The plan whose input rules were applied; another one in use now is answered `plan_changed`. */
   planHash: string;
   /** The worst case of the input that will be sent; null: the plan's rules refuse it, so only a replay can be answered. */
@@ -68,23 +68,27 @@ export interface AdmittedCost {
   exact: boolean;
 }
 
+/** What Team decided about a request when it admitted it. Holds for the request whatever keys, prices and plans say later. */
+export interface AdmittedTerms extends Pick<RequestSpec, "user"> {
+  /** The key that it counts for; `issuerKeyId` for a user's JWT. */
+  keyId: string;
+  /** When it was admitted. */
+  createdAt: number;
+  cost: AdmittedCost;
+  retention: Retention;
+  /** Life of the files' links in seconds where they are private; null: their URLs do not expire. */
+  fileLinkS: number | null;
+  /** What becomes of it while upstream is paused. */
+  whenPaused: Plan["when_paused"];
+}
+
 export type AdmitAnswer =
   | {
       kind: "admitted";
       requestId: string;
-      keyId: string;
-      user: string | null;
+      terms: AdmittedTerms;
       /** An earlier post made this request: the same idempotency key, or an equal post within `dedupe_s`. */
       replayed: boolean;
-      /** How long compatible surfaces hold a status call, by plan. */
-      holdS: number;
-      /** What becomes of the request while upstream is paused. */
-      whenPaused: Plan["when_paused"];
-      admittedAt: number;
-      cost: AdmittedCost;
-      retention: Retention;
-      /** Life of the files' links in seconds where they are private; null: their URLs are for good. */
-      fileLinkS: number | null;
       limits: LimitState[];
     }
   | { kind: "refused"; refusal: Refusal; limits?: LimitState[] }

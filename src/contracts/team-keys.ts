@@ -3,6 +3,7 @@
 
 import type { Refused } from "../platform/errors.ts";
 import type { Issuer } from "../team/auth/issuers.ts";
+import type { RequestSpec } from "./request-spec.ts";
 import type { Answer } from "./rpc.ts";
 
 /** Who makes a change, and from where: a key's id, or "operator". */
@@ -39,12 +40,10 @@ export type Credential =
   | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
 
 /** For whom a call counts, beside the credential's key. */
-export interface ActingFor {
+export interface ActingFor extends Pick<RequestSpec, "user" | "tags"> {
   credential: Credential;
-  user: string | null;
   visitor: string | null;
   ip: string | null;
-  tags: Record<string, string>;
 }
 
 /** Cloudflare Turnstile of a publishable key. `secret` is for siteverify and never shown. */

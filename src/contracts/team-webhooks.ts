@@ -2,7 +2,7 @@
 
 import type { Refused } from "../platform/errors.ts";
 import type { ListPosition } from "../team/cursor.ts";
-import type { DeliverAnswer } from "../webhooks/attempt.ts";
+import type { Attempt, DeliveryState } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
 import type { News } from "../webhooks/events.ts";
 import type { Answer } from "./rpc.ts";
@@ -60,9 +60,6 @@ export interface EndpointSummary extends Omit<Endpoint, "secrets" | "headers" | 
 }
 
 export type EndpointAnswer = { kind: "known"; endpoint: EndpointSummary } | Refused;
-
-/** `pending`: not tried yet. `parked`: given up after the last try. `gone`: no try can do better; its category says why. */
-export type DeliveryState = "pending" | "failing" | "delivered" | "parked" | "gone";
 
 /** A line of the delivery index: one event on its way to one place. */
 export interface Delivery {
@@ -127,25 +124,13 @@ export interface DeliveryReport {
  */
 export type ReplayRoad = { kind: "tracker"; requestId: string } | { kind: "sent" } | Refused;
 
-/** When the next try is due, and why then; without a time, why there is none. */
-export interface NextTry {
-  at: number | null;
-  why: "delivered" | "schedule" | "retry_after" | "no_tries_left" | "gone" | "replay_failed";
-}
-
-/** One try at a delivery of the team's own events. */
-export interface TeamAttempt extends DeliverAnswer {
-  replay: boolean;
-  next: NextTry;
-}
-
-/** What was sent of an event of the team, and each try, oldest first. */
+/** What was sent of an event of the team, and each attempt, oldest first. */
 export interface TeamDeliveryLog {
   /** Null: it is no longer kept, or this is the delivery of a request's end. */
   body: string | null;
   /** When the next try is due; null when none is planned, or one is under way. */
   nextAt: number | null;
-  tries: TeamAttempt[];
+  tries: Attempt[];
 }
 
 /** An event of the feed; `seq` is its place. */

@@ -2,8 +2,8 @@
 
 import type { FileSource } from "../files/request-file.ts";
 import type { Bill, UpstreamEnd } from "../requests/machine/events.ts";
-import type { RequestDelivery, RequestView, StartInput, TimelineEntry, Viewer } from "../requests/machine/types.ts";
-import type { AttemptEntry, KeptEvent } from "../webhooks/attempt.ts";
+import type { RequestView, StartInput, TimelineEntry, Viewer } from "../requests/machine/types.ts";
+import type { DeliveryView } from "../webhooks/attempt.ts";
 import type { Granted } from "./account.ts";
 import type { Answer } from "./rpc.ts";
 
@@ -78,17 +78,6 @@ export type ShareOutcome =
   | { kind: "not_stored"; n: number | null }
   | { kind: "too_many" };
 
-/** What readers get of one delivery. */
-export interface DeliveryView extends Omit<RequestDelivery, "replay"> {
-  requestId: string;
-  /** Null until the first try, and once it is no longer kept. */
-  event: KeptEvent | null;
-  /** When the next try is due; null when none is planned, or one is under way. */
-  nextAt: number | null;
-  /** The log, oldest first. */
-  tries: AttemptEntry[];
-}
-
 /**
  * `replayed`: it is due now, or a try that was due anyway is under way. `expired`: what was sent is no longer kept, so it cannot be
  * sent again as it was.
@@ -97,7 +86,7 @@ export type ReplayAnswer = { kind: "replayed"; view: DeliveryView } | { kind: "n
 
 export interface TrackerContract {
   /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
-  start(input: StartInput): Answer<StartAnswer>;
+  start(start: StartInput): Answer<StartAnswer>;
   /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
   read(viewer: Viewer): Answer<RequestView | null>;
   timeline(viewer: Viewer, afterSeq: number): Answer<TimelineEntry[] | null>;

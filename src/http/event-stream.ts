@@ -1,11 +1,13 @@
 // Server-sent events as bytes: texts as they come, a comment whenever nothing came for a while, and an end when the client
 // goes. What the texts say is the caller's. Imports nothing.
 
+export const EVENT_STREAM = "text/event-stream";
+
 const COMMENT = ": still here\n\n";
 
 /** `X-Accel-Buffering` keeps nginx from collecting events. */
 export const EVENT_STREAM_HEADERS = {
-  "Content-Type": "text/event-stream",
+  "Content-Type": EVENT_STREAM,
   "Cache-Control": "no-store",
   "X-Accel-Buffering": "no",
 } as const;

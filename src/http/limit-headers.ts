@@ -4,6 +4,9 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 
+/** Their names, for what routes declare. */
+export const LIMIT_HEADERS = ["RateLimit", "RateLimit-Policy"] as const;
+
 /** The largest integer of a structured field (RFC 9651, 3.3.1). A larger limit is as good as none. */
 const INTEGER_MAX = 999_999_999_999_999;
 

@@ -20,10 +20,27 @@ export type Access = "public" | "run" | "read" | "admin" | "mint" | "operator";
 type Schema = z.ZodType;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
 
+/** Headers of answers that callers may rely on; scripts/openapi/headers.ts says what each means. */
+export type AnswerHeader =
+  | "Content-Disposition"
+  | "ETag"
+  | "Idempotent-Replayed"
+  | "Location"
+  | "Preference-Applied"
+  | "RateLimit"
+  | "RateLimit-Policy"
+  | "Retry-After"
+  | "X-Fal-Billable-Units"
+  | "X-Fal-Request-Id";
+
 export interface AnswerSpec {
   description: string;
   /** The JSON body; none for answers without one, or of another type. */
   schema?: Schema;
+  /** The type of a body that is not the JSON of `schema`: the only body, or what may come instead. */
+  contentType?: string;
+  /** Each may be left out where it has nothing to say. */
+  headers?: readonly AnswerHeader[];
 }
 export type Answers = { readonly [status: number]: AnswerSpec };
 
@@ -46,6 +63,9 @@ export interface Call<A extends Access, P, Q, H, B> {
   releaseBody: () => void;
 }
 
+/** A code under its own HTTP status, or under another that this route gives it. */
+export type DeclaredError = ErrorCode | { readonly code: ErrorCode; readonly status: number };
+
 type BodyOf<S> = S extends { schema: infer T extends Schema } ? z.input<T> | RawText : undefined;
 type Reply<R extends Answers> = {
   [S in keyof R & number]: { status: S; headers?: Record<string, string> } & (undefined extends BodyOf<R[S]>
@@ -64,6 +84,8 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   /** Hono's notation: `/v1/models/:id{.+}`. A trailing slash is tolerated. */
   path: `/${string}`;
   summary: string;
+  /** What the summary cannot say, for the API description. */
+  description?: string;
   access: A;
   /** A path parameter that does not fit is 404: there is nothing by that name. */
   params?: P;
@@ -73,7 +95,9 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   body?: B;
   answers: R;
   /** Codes that this route's own rules refuse with; those of authentication and parsing come on top. */
-  errors: readonly ErrorCode[];
+  errors: readonly DeclaredError[];
+  /** What may be answered with another's own status, 4xx or 5xx, beside `errors`: a sentence. */
+  passesOn?: string;
   handle(call: Call<A, Parsed<P>, Parsed<Q>, Parsed<H>, Parsed<B>>): Promise<HandlerAnswer<NoInfer<R>>>;
 }
 
@@ -82,13 +106,15 @@ export interface Route {
   readonly method: Method;
   readonly path: string;
   readonly summary: string;
+  readonly description?: string | undefined;
   readonly access: Access;
   readonly params?: Schema | undefined;
   readonly query?: Schema | undefined;
   readonly headers?: Schema | undefined;
   readonly body?: Schema | undefined;
   readonly answers: Answers;
-  readonly errors: readonly ErrorCode[];
+  readonly errors: readonly DeclaredError[];
+  readonly passesOn?: string | undefined;
   handle(call: Call<Access, unknown, unknown, unknown, unknown>): Promise<WrittenOutcome>;
 }
 

@@ -1,9 +1,9 @@
-// Pieces of the wire that several routes share: users, scopes, plans, limits, lists. Snake case outside, camel case inside, and the
+// Pieces of the wire that several routes share: users, tags, scopes, plans, limits, lists. Snake case outside, camel case inside, and the
 // turn is made here and in the route files.
 
 import * as z from "zod";
 import type { NamedPlan } from "../contracts/team-admin.ts";
-import { USER_MAX_CHARS } from "../platform/limits.ts";
+import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
 import { isoTime } from "../platform/time.ts";
 import type { LimitState } from "../team/quota/limits.ts";
@@ -13,6 +13,10 @@ export const scopeSchema = z.enum(["run", "read", "admin"]);
 
 /** The acting user: the caller's own name for somebody. */
 export const userSchema = z.string().min(1).max(USER_MAX_CHARS);
+
+export const tagsSchema = z
+  .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), z.string().max(TAG_TEXT_MAX_CHARS))
+  .refine((given) => Object.keys(given).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`);
 
 /** A plan with its name, as answers show it. */
 export const planBody = planSchema.extend({ name: planNameSchema });

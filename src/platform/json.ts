@@ -85,14 +85,20 @@ export class RawText {
   }
 }
 
-/** Prints an object whose values are plain JSON values or raw JSON text; `undefined` values are left out. */
+/** Prints an object of plain JSON values, with raw JSON text anywhere among them; `undefined` values are left out. */
 export function objectText(fields: Record<string, unknown>): string {
   const parts: string[] = [];
   for (const [key, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
-    parts.push(`${JSON.stringify(key)}:${value instanceof RawText ? value.text : JSON.stringify(value)}`);
+    if (value !== undefined) parts.push(`${JSON.stringify(key)}:${valueText(value)}`);
   }
   return `{${parts.join(",")}}`;
+}
+
+function valueText(value: unknown): string {
+  if (value instanceof RawText) return value.text;
+  if (Array.isArray(value)) return `[${value.map(valueText).join(",")}]`;
+  const isObject = typeof value === "object" && value !== null && !isRawNumber(value);
+  return isObject ? objectText(value as Record<string, unknown>) : JSON.stringify(value ?? null);
 }
 
 /** Nesting and number of values, before the parse: V8's reviver recurses, and a tree takes many times its text's bytes. */

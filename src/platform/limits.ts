@@ -216,8 +216,6 @@ export const LOCKED_TRIES_MAX = 3;
 /** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
 export const RATE_LIMITED_CALM_MS = MINUTE_MS;
 export const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
-/** Waits between tries at telling the operator that a connection was closed or is back. */
-export const NOTICE_RETRY_MS = [5 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS] as const;
 /** Anybody may ask for the account's health: an isolate asks the one object at most this often, whoever and how many do. */
 export const GLANCE_GAP_MS = 5 * SECOND_MS;
 /** How long whoever asks waits for the account: a health check that hangs says less than one that does not know. */
@@ -268,10 +266,6 @@ export const IDEMPOTENCY_MS = DAY_MS;
 export const SAFETY_ALARM_MS = 2 * MINUTE_MS;
 /** An alarm handler starts nothing after this; the rest runs under the next alarm. */
 export const ALARM_BUDGET_MS = MINUTE_MS;
-/** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
-export const ALARM_LANES = 2;
-/** Deliveries that run beside them, so that a receiver that hangs harms no other; six calls out are all that a Worker has. */
-export const DELIVER_LANES = 4;
 /** Time over an effect's own time-outs before its lease counts as lost. */
 export const LEASE_SLACK_MS = 5 * SECOND_MS;
 /** Faults of our own in a row that use up no try: about a day. What still fails then is taken as the other side's. */
@@ -285,65 +279,19 @@ export const RETRY_MAX_MS = HOUR_MS;
 export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
 /** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
 export const EXACT_COST_TRIES = 3;
-/** Customer webhooks: Standard Webhooks' span of three days; after the last try the delivery is parked. */
-export const DELIVER_RETRY_MS = [
-  5 * SECOND_MS,
-  5 * MINUTE_MS,
-  30 * MINUTE_MS,
-  2 * HOUR_MS,
-  5 * HOUR_MS,
-  10 * HOUR_MS,
-  14 * HOUR_MS,
-  20 * HOUR_MS,
-  24 * HOUR_MS,
-] as const;
-/** One try at a customer webhook, the answer included. Receivers are told to answer first and work afterwards. */
-export const DELIVER_TIMEOUT_MS = 15 * SECOND_MS;
-/** How much of a receiver's answer is read; only its status counts. */
-export const DELIVER_REPLY_READ_MAX_BYTES = 16 * 1024;
-/** How much of it is kept for people, per try: a stack trace fits. */
-export const DELIVER_REPLY_KEPT_MAX_CHARS = 4 * 1024;
-/** An endpoint's own headers: a bearer token fits, and all of them stay far below what servers take. */
-export const DELIVER_HEADER_NAME_MAX_CHARS = 100;
-export const DELIVER_HEADER_VALUE_MAX_CHARS = 1_000;
-/** A receiver's Retry-After beyond this is taken as this: the longest planned wait. */
-export const DELIVER_RETRY_AFTER_MAX_MS = DAY_MS;
-/** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */
-export const EVENT_BODY_MAX_BYTES = 256 * 1024;
 
 // --- Webhook endpoints -----------------------------------------------------------------------------------------
 
 /** Endpoints of a team: every end of a request is matched against each. */
 export const ENDPOINTS_PER_TEAM_MAX = 20;
-/** Headers of a team's own on an endpoint: a credential or two. */
-export const ENDPOINT_HEADERS_MAX = 10;
-export const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
 /** A rotated secret signs beside the new one this long by default, and at most (a week, as others in the field have it). */
 export const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
 export const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
-/** A run of failures as long as this is told: by then the fourth try has failed as well. */
-export const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
-/** It is told again a day before the endpoint is disabled. */
-export const ENDPOINT_WARN_AFTER_MS = 4 * DAY_MS;
-/** Only failures for this long disable an endpoint: longer than all tries at one event. */
-export const ENDPOINT_DISABLE_AFTER_MS = 5 * DAY_MS;
-/** From here on a run of failures counts as an outage: one bad answer must not slow a busy endpoint down. */
-export const ENDPOINT_OUTAGE_AFTER_MS = 5 * MINUTE_MS;
-/** Least gap between two tries at an endpoint, by the time since it came back from an outage; during one, the first. */
-export const BACKLOG_RAMP_MS = [
-  { untilMs: MINUTE_MS, spacingMs: SECOND_MS },
-  { untilMs: 10 * MINUTE_MS, spacingMs: 200 },
-  { untilMs: HOUR_MS, spacingMs: 100 },
-] as const;
 /** Turns at recovering endpoints that a team remembers: at ten a second, more than come within an hour. */
 export const BACKLOG_TURNS_MAX = 50_000;
-/** How long a team's alarm waits for receivers: normally all have answered. Slower ones answer on while the alarm is over. */
-export const TEAM_SEND_WAIT_MS = 2 * SECOND_MS;
 /** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
 export const REPLAY_BATCH_ROWS = 50;
 export const REPLAY_GAP_MS = 5 * SECOND_MS;
-/** Events of a team that are sent side by side, one to an endpoint. */
-export const TEAM_DELIVERY_LANES = 4;
 /** Deliveries, their attempts and the event feed are kept this long: what was missed is found after a holiday. */
 export const DELIVERY_KEEP_MS = 30 * DAY_MS;
 export const EVENT_KEEP_MS = 30 * DAY_MS;

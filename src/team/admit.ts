@@ -191,16 +191,20 @@ function admitted(
   { request, line, replayed }: EarlierRequest,
   now: number,
 ): Extract<AdmitAnswer, { kind: "admitted" }> {
-  const { id: requestId, keyId, user, createdAt: admittedAt } = request;
-  const { estimatedMicro, terms } = line;
+  const { plan } = identity;
   return {
     kind: "admitted",
-    ...{ requestId, keyId, user, replayed, admittedAt },
-    holdS: identity.plan.hold_s,
-    whenPaused: identity.plan.when_paused,
-    cost: { estimatedMicro, price: terms.price, exact: terms.exact },
-    retention: retentionOf(identity.plan),
-    fileLinkS: identity.plan.file_link_s,
+    requestId: request.id,
+    terms: {
+      user: request.user,
+      keyId: request.keyId,
+      createdAt: request.createdAt,
+      cost: { estimatedMicro: line.estimatedMicro, price: line.terms.price, exact: line.terms.exact },
+      retention: retentionOf(plan),
+      fileLinkS: plan.file_link_s,
+      whenPaused: plan.when_paused,
+    },
+    replayed,
     limits: limitsNow(stores, identity, subjects, now),
   };
 }

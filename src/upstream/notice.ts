@@ -5,10 +5,16 @@ import type { Closure } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
-import { NOTICE_RETRY_MS } from "../platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
 import { teamFor } from "../platform/stubs.ts";
 import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
+
+/**
+ * Waits between tries at telling the operator. A table of its own, without the jitter, Retry-After and end at 410 of deliveries: one
+ * account tells one receiver, of something that is news for minutes, and nothing but configuration turns this receiver off.
+ */
+export const NOTICE_RETRY_MS = [5 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS] as const;
 
 /** `dueAt`: epoch ms. `finder`: the team whose request found it, before anybody waited for it. */
 export type Notice = OperatorEvent & { dueAt: number; failures: number; finder: string | null };

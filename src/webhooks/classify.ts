@@ -3,9 +3,16 @@
 
 import type { CallOutcome } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";
-import { DELIVER_RETRY_AFTER_MAX_MS, WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
+import { WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
+import { DELIVER_RETRY_AFTER_MAX_MS } from "./schedule.ts";
 
-/** `blocked`: our URL guard refused, nothing was sent. `connection`, `unreachable`: as far as the runtime tells (net/fetch.ts). */
+/** A receiver that answers so wants no more, ever. */
+export const GONE_STATUS = 410;
+
+/**
+ * `blocked`: our URL guard refused, nothing was sent. `disabled`: nor was it where the team no longer has the endpoint or has
+ * turned it off. `connection`, `unreachable`: as far as the runtime tells (net/fetch.ts).
+ */
 export type AttemptCategory =
   | "accepted"
   | "redirect"
@@ -19,7 +26,8 @@ export type AttemptCategory =
   | "tls"
   | "unreachable"
   | "network"
-  | "blocked";
+  | "blocked"
+  | "disabled";
 
 export interface Sorted {
   /** `gone`: no later try can do better. */
@@ -34,7 +42,7 @@ export interface Sorted {
 /** Only a 2xx is a yes. A 3xx is a failure like any other and is not followed. */
 export function sortAnswer(status: number, headers: Headers, nowMs: number): Sorted {
   if (status >= 200 && status < 300) return sorted("taken", "accepted", `HTTP ${status}`);
-  if (status === 410) return sorted("gone", "gone", "HTTP 410: it wants no more");
+  if (status === GONE_STATUS) return sorted("gone", "gone", "HTTP 410: it wants no more");
   const wish = retryAfterMs(headers.get("retry-after"), nowMs, DELIVER_RETRY_AFTER_MAX_MS);
   return { ...sorted("later", categoryOf(status), reasonOf(status, headers, nowMs)), retryAfterMs: wish };
 }

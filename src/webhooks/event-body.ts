@@ -2,9 +2,11 @@
 // and kept, because every try must send the same bytes. Pure.
 
 import { objectText, RawText } from "../platform/json.ts";
-import { EVENT_BODY_MAX_BYTES } from "../platform/limits.ts";
 import { endEventType } from "./event-types.ts";
 import type { AnyEventType, EventData, News } from "./events.ts";
+
+/** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */
+export const EVENT_BODY_MAX_BYTES = 256 * 1024;
 
 /** In whose shape a receiver reads an event. An event keeps one text for each shape that somebody reads. */
 export type EventFormat = "standard" | "fal";

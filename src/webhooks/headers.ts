@@ -1,7 +1,9 @@
 // The headers of a delivery: an endpoint's own ones first, ours over them. The same rules judge a header when it is saved.
-// Pure; imports limits only.
+// Pure; imports nothing.
 
-import { DELIVER_HEADER_NAME_MAX_CHARS, DELIVER_HEADER_VALUE_MAX_CHARS } from "../platform/limits.ts";
+/** An endpoint's own headers: a bearer token fits, and all of them stay far below what servers take. */
+const DELIVER_HEADER_NAME_MAX_CHARS = 100;
+const DELIVER_HEADER_VALUE_MAX_CHARS = 1_000;
 
 /** Marks what a relay sent, so that a delivery that is led back here starts nothing (http/loop.ts). */
 export const HOP_HEADER = "Sluice-Hop";

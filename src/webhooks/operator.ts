@@ -4,7 +4,7 @@
 
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
-import type { DeliverAnswer } from "./attempt.ts";
+import type { AttemptAnswer } from "./attempt.ts";
 import { eventBody } from "./event-body.ts";
 import { TEST_EVENT_TYPE } from "./event-types.ts";
 import type { News } from "./events.ts";
@@ -36,7 +36,7 @@ export async function tellOperator(
   { OPERATOR_WEBHOOK_URL: url, SIGNING_KEY, RELAY_ALLOW_HOSTS }: OperatorConfig,
   event: OperatorEvent,
   now: () => number,
-): Promise<DeliverAnswer | null> {
+): Promise<AttemptAnswer | null> {
   if (url === undefined) return null;
   const secrets = await operatorSecrets(SIGNING_KEY);
   // The operator named this address: it may be local, whatever customers may name.

@@ -1,8 +1,12 @@
 // What a receiver answered, as far as people want to see it: a bounded read of the body, its secrets taken out, cut short.
-// A fault in the body changes nothing: the status has decided. Imports limits and scrub.
+// A fault in the body changes nothing: the status has decided.
 
-import { DELIVER_REPLY_KEPT_MAX_CHARS, DELIVER_REPLY_READ_MAX_BYTES } from "../platform/limits.ts";
 import { scrub } from "./scrub.ts";
+
+/** How much of a receiver's answer is read; only its status counts. */
+export const DELIVER_REPLY_READ_MAX_BYTES = 16 * 1024;
+/** How much of it is kept for people, per try: a stack trace fits. */
+export const DELIVER_REPLY_KEPT_MAX_CHARS = 4 * 1024;
 
 export interface Reply {
   text: string;

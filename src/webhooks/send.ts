@@ -5,14 +5,17 @@
 import { Webhook } from "standardwebhooks";
 import { callOut } from "../net/fetch.ts";
 import { type GuardRules, mayCall } from "../net/guard.ts";
-import { DELIVER_TIMEOUT_MS } from "../platform/limits.ts";
-import type { DeliverAnswer } from "./attempt.ts";
+import { SECOND_MS } from "../platform/limits.ts";
+import type { AttemptAnswer } from "./attempt.ts";
 import { blocked, sortAnswer, sortFault } from "./classify.ts";
 import { deliveryHeaders } from "./headers.ts";
 import { readReply } from "./reply.ts";
 import { scrubLink } from "./scrub.ts";
 
-export interface Delivery {
+/** One try at a customer webhook, the answer included. Receivers are told to answer first and work afterwards. */
+export const DELIVER_TIMEOUT_MS = 15 * SECOND_MS;
+
+export interface OutgoingDelivery {
   url: string;
   /** The same at every try; without dots, which part the signed text. */
   eventId: string;
@@ -28,7 +31,7 @@ export interface Delivery {
 }
 
 /** Posts an event once. Nothing is sent where the URL guard refuses. */
-export async function deliver(delivery: Delivery): Promise<DeliverAnswer> {
+export async function deliver(delivery: OutgoingDelivery): Promise<AttemptAnswer> {
   const { eventId, body, secrets, headers = {}, now, guard } = delivery;
   const at = now();
   const signature = signatures(eventId, body, secrets, at);

@@ -1,6 +1,8 @@
 // Made-up requests for tests of the pure rules: how one starts, what happens to it on the usual road, how it stands in
 // each stage. Times are epoch milliseconds; everything on the usual road happens at START_AT, what a test adds at LATER.
 
+import type { RequestSpec } from "../../src/contracts/request-spec.ts";
+import type { AdmittedTerms } from "../../src/contracts/team-access.ts";
 import type { FileSource } from "../../src/files/request-file.ts";
 import type { Bill, RequestEvent, UpstreamEnd } from "../../src/requests/machine/events.ts";
 import { advanced, begun } from "../../src/requests/machine/record.ts";
@@ -10,28 +12,40 @@ export const REQUEST = "ab".repeat(32);
 export const START_AT = 1_800_000_000_000;
 export const LATER = START_AT + 1_000;
 
-export function aStart(changes: Partial<StartInput> = {}): StartInput {
-  return {
-    id: REQUEST,
-    team: "acme",
-    keyId: "key_1",
-    user: null,
-    model: "fal-ai/flux/schnell",
-    input: { at: "row", text: '{"prompt":"a cat"}' },
-    options: {},
-    tags: {},
-    metadata: null,
-    webhookUrl: null,
-    webhookFormat: "standard",
-    startTimeoutS: null,
-    whenPaused: "hold",
-    origin: "https://sluice.test",
-    cost: { estimatedMicro: null, price: null, exact: false },
-    retention: { recordsDays: null, filesDays: null, inputsDays: null },
-    fileLinkS: null,
-    admittedAt: START_AT,
-    ...changes,
-  };
+const SPEC: RequestSpec = {
+  model: "fal-ai/flux/schnell",
+  user: null,
+  tags: {},
+  metadata: null,
+  options: {},
+  startTimeoutS: null,
+  webhookUrl: null,
+  webhookFormat: "standard",
+  origin: "https://sluice.test",
+};
+
+const TERMS: AdmittedTerms = {
+  user: null,
+  keyId: "key_1",
+  createdAt: START_AT,
+  cost: { estimatedMicro: null, price: null, exact: false },
+  retention: { recordsDays: null, filesDays: null, inputsDays: null },
+  fileLinkS: null,
+  whenPaused: "hold",
+};
+
+/** What a test says of a start: the fields of its spec and its terms by their names. */
+export type StartChanges = Partial<Omit<StartInput, "spec" | "terms"> & RequestSpec & AdmittedTerms>;
+
+export function aStart(changes: StartChanges = {}): StartInput {
+  const { id = REQUEST, team = "acme", input = { at: "row", text: '{"prompt":"a cat"}' } } = changes;
+  return { id, team, spec: changed(SPEC, changes), terms: changed(TERMS, changes), input };
+}
+
+/** The fields of `base`, those that `changes` names as it says. */
+function changed<T extends object>(base: T, changes: Partial<T>): T {
+  const named = Object.entries(changes).filter(([name]) => name in base);
+  return { ...base, ...Object.fromEntries(named) };
 }
 
 /** A model's failure that was not charged. */
@@ -120,7 +134,7 @@ function afterAll(record: RequestRecord, events: readonly RequestEvent[], at: nu
 }
 
 /** A request that came to this stage on the usual road. */
-export function recordAt(stage: Stage, start: Partial<StartInput> = {}): RequestRecord {
+export function recordAt(stage: Stage, start: StartChanges = {}): RequestRecord {
   return afterAll(begun(aStart(start)).record, ROADS[stage], START_AT);
 }
 

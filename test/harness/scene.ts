@@ -1,7 +1,8 @@
 // The scene of delivery flows: one team, its receivers, and a request that ends.
 
 import { expect } from "vitest";
-import { DELIVER_RETRY_MS, SECOND_MS } from "../../src/platform/limits.ts";
+import { SECOND_MS } from "../../src/platform/limits.ts";
+import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
 import { type DeliveryAnswer, deliveriesOf, deliveryOf, newSecret, saveEndpoint, teamSecret } from "./deliveries.ts";
 import { Receivers } from "./receiver.ts";
 import { deliverWebhooks, freezeClocks, passTime, ring, Team } from "./world.ts";

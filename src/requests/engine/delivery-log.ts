@@ -1,7 +1,7 @@
-// The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each try with what
-// it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction. Imports types only.
+// The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each attempt with
+// what it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction. Imports types only.
 
-import type { AttemptEntry, KeptEvent, NextTry, TriedDelivery } from "../../webhooks/attempt.ts";
+import type { Attempt, KeptEvent } from "../../webhooks/attempt.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
 import type { EndEventType } from "../../webhooks/event-types.ts";
 
@@ -28,21 +28,20 @@ export class DeliveryLog {
     this.#sql.exec("INSERT OR IGNORE INTO event (id, format, type, body) VALUES (?, ?, ?, ?)", id, format, type, body);
   }
 
-  append(tried: TriedDelivery, next: NextTry): void {
-    const { delivery, at, ...rest } = tried;
-    const text = JSON.stringify({ ...rest, next });
+  append({ delivery, at, ...rest }: Attempt): void {
+    const text = JSON.stringify(rest);
     this.#sql.exec("INSERT INTO attempt (delivery, at, attempt) VALUES (?, ?, ?)", delivery, at, text);
   }
 
-  /** Tries, oldest first: of one delivery, or of all. */
-  attempts(delivery: string | null): AttemptEntry[] {
+  /** Oldest first: of one delivery, or of all. */
+  attempts(delivery: string | null): Attempt[] {
     return this.#sql
-      .exec<{ seq: number; delivery: string; at: number; attempt: string }>(
-        "SELECT seq, delivery, at, attempt FROM attempt WHERE ?1 IS NULL OR delivery = ?1 ORDER BY seq",
+      .exec<{ delivery: string; at: number; attempt: string }>(
+        "SELECT delivery, at, attempt FROM attempt WHERE ?1 IS NULL OR delivery = ?1 ORDER BY seq",
         delivery,
       )
       .toArray()
-      .map(({ attempt, ...row }) => ({ ...row, ...(JSON.parse(attempt) as Omit<AttemptEntry, keyof typeof row>) }));
+      .map(({ attempt, ...row }) => ({ ...row, ...(JSON.parse(attempt) as Omit<Attempt, keyof typeof row>) }));
   }
 
   /** Their time is over: what was sent and what came back goes, how each delivery stands remains with the request. */

@@ -1,24 +1,27 @@
 // Runs what a tracker owes: takes due rows under saved leases, tries them side by side as far as the lanes allow, saves what
-// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in schedule.ts. Knows no entry point.
+// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in requests/machine/schedule.ts. Knows no entry point.
 
 import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { ALARM_LANES, DELIVER_LANES, SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
+import { SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
-import type { TriedDelivery } from "../../webhooks/attempt.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
-import { advanced, deferred, failed, isLive, leaseOf, type Try, withRow } from "../machine/record.ts";
+import { advanced, attempted, deferred, failed, isLive, leaseOf, type Try, withRow } from "../machine/record.ts";
 import { nextDue, taken } from "../machine/schedule.ts";
 import type { RequestRecord } from "../machine/types.ts";
-import { nextTry } from "../view/deliveries.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { RecordKeeper } from "./repository.ts";
+
+/** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
+const ALARM_LANES = 2;
+/** Deliveries that run beside them, so that a receiver that hangs harms no other; six calls out are all that a Worker has. */
+const DELIVER_LANES = 4;
 
 export class EffectRunner {
   readonly #env: Env;
@@ -142,11 +145,11 @@ export class EffectRunner {
       request: this.#ctx.id.toString(),
       effect: effect.name,
       attempt: effect.failures + 1,
-      outcome: outcome.kind === "happened" ? outcome.event.type : outcome.kind,
+      outcome: outcomeName(outcome),
       stage: this.#keeper.load()?.state.stage ?? "deleted",
       ms: Date.now() - startedAt,
       held: highWaterBytes(),
-      ...(outcome.kind === "failed" ? { reason: outcome.reason } : {}),
+      ...reasonOf(outcome),
     });
   }
 
@@ -165,15 +168,7 @@ export class EffectRunner {
       // Deleted while this try ran: whatever it came to has nobody left to hear it.
       if (record === null) return;
       this.#concludeTry(record, effect, outcome, now);
-      const told = outcome.kind === "happened" || outcome.kind === "failed" ? outcome.tried : undefined;
-      if (told !== undefined) this.#logTry(effect, told, now);
     });
-  }
-
-  /** In the transaction that says what comes next. A try that is no longer live was made all the same. */
-  #logTry({ name }: Effect, tried: TriedDelivery, now: number): void {
-    const row = this.#keeper.load()?.effects.find((effect) => effect.name === name && effect.leaseUntil === null);
-    this.#keeper.deliveries.append(tried, nextTry(row, tried, now));
   }
 
   #concludeTry(record: RequestRecord, effect: Effect, outcome: EffectOutcome, now: number): void {
@@ -191,6 +186,13 @@ export class EffectRunner {
         }
         this.#keeper.commit(record, failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()));
         return;
+      case "attempted": {
+        const { attempt } = outcome;
+        const { step, next } = attempted(record, tried, attempt, now, Math.random());
+        this.#keeper.commit(record, step);
+        this.#keeper.deliveries.append({ ...attempt, next });
+        return;
+      }
       case "turned_away":
         this.#keeper.commit(record, deferred(record, tried, outcome.until));
         return;
@@ -262,6 +264,18 @@ function laneOf(kind: Effect["kind"]): Lane {
     case "purge":
       return "work";
   }
+}
+
+/** As it is logged. */
+function outcomeName(outcome: EffectOutcome): string {
+  if (outcome.kind === "happened") return outcome.event.type;
+  if (outcome.kind === "attempted") return outcome.attempt.kind === "taken" ? "delivered" : "failed";
+  return outcome.kind;
+}
+
+function reasonOf(outcome: EffectOutcome): { reason?: string } {
+  if (outcome.kind === "failed") return { reason: outcome.reason };
+  return outcome.kind === "attempted" && outcome.attempt.kind !== "taken" ? { reason: outcome.attempt.reason } : {};
 }
 
 function withCalls(record: RequestRecord, calls: number): RequestRecord {

@@ -1,6 +1,6 @@
 // One object per request: everything that it can be asked or told, one method each. Refusals are answers, never throws.
 // A thin shell: repository.ts keeps the record in transactions, runner.ts does what is owed under leases; what may happen is in
-// machine.ts, when in schedule.ts, how in effects/.
+// machine.ts, when in requests/machine/schedule.ts, how in effects/.
 
 import { DurableObject } from "cloudflare:workers";
 import type { Granted, Place } from "../../contracts/account.ts";
@@ -8,7 +8,6 @@ import type {
   CancelAnswer,
   CloseAnswer,
   DeleteAnswer,
-  DeliveryView,
   ForgetAnswer,
   ReplayAnswer,
   ReportAnswer,
@@ -22,6 +21,7 @@ import type {
 import type { Env } from "../../platform/bindings.ts";
 import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { accountFor, teamFor } from "../../platform/stubs.ts";
+import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
 import { quickened } from "../machine/poll-schedule.ts";
@@ -59,7 +59,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
-  async start(input: StartInput): Promise<StartAnswer> {
+  async start(start: StartInput): Promise<StartAnswer> {
     const tombstone = this.#keeper.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
     let acked: Promise<unknown> = Promise.resolve();
@@ -68,11 +68,11 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     if (before === null) {
       this.#keeper.transact(() => {
         this.#keeper.store.migrate();
-        this.#keeper.store.keepText("input", input.input);
-        this.#keeper.commit(null, begun(input));
+        this.#keeper.store.keepText("input", start.input);
+        this.#keeper.commit(null, begun(start));
       });
       // A lost ack is found by Team's sweep, which asks here.
-      acked = teamFor(this.env, input.team).started(input.id);
+      acked = teamFor(this.env, start.team).started(start.id);
     }
     await this.#runner.submitInPlace(acked);
     await this.#keeper.arm();

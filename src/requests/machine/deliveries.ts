@@ -1,10 +1,11 @@
 // The deliveries of a request's ends, as the machine sees them: owed at the settle, tried, parked, replayed by hand, overtaken
 // by a later end. When a row is due again is schedule.ts's to say. Pure: imports event types, move and types only.
 
+import type { AttemptSummary } from "../../webhooks/attempt.ts";
 import { endEventType } from "../../webhooks/event-types.ts";
 import type { RequestEvent } from "./events.ts";
 import { ignored, type Move } from "./transition.ts";
-import type { DeliveryReport, RequestDelivery, TimelineNote, Transition } from "./types.ts";
+import type { RequestDelivery, TimelineNote, Transition } from "./types.ts";
 
 /** The target that stands for the request's own `webhook_url`. */
 export const REQUEST_TARGET = "request";
@@ -108,6 +109,6 @@ function change(move: Move, delivery: RequestDelivery, fields: Partial<RequestDe
   move.change({ deliveries });
 }
 
-function noteOf({ id, target }: RequestDelivery, attempt: number, report: DeliveryReport): TimelineNote["detail"] {
-  return { delivery: id, endpoint: target, attempt, status: report.status, category: report.category };
+function noteOf({ id, target }: RequestDelivery, attempt: number, summary: AttemptSummary): TimelineNote["detail"] {
+  return { delivery: id, endpoint: target, attempt, status: summary.status, category: summary.category };
 }

@@ -4,8 +4,9 @@ import type { CostSource } from "../../contracts/team-access.ts";
 import type { FileSource, StoredFile } from "../../files/request-file.ts";
 import type { Durations } from "../../models/durations.ts";
 import type { ErrorCode } from "../../platform/errors.ts";
+import type { AttemptSummary } from "../../webhooks/attempt.ts";
 import type { PurgeTarget } from "./effect-types.ts";
-import type { DeliveryReport, RequestDelivery, RequestError, RequestState, Waiting } from "./types.ts";
+import type { RequestDelivery, RequestError, RequestState, Waiting } from "./types.ts";
 /** The end as upstream told it. */
 export type UpstreamEnd =
   | { kind: "output"; files: FileSource[]; skipped: number }
@@ -89,11 +90,11 @@ export type RequestEvent =
   | { type: "settled"; deliveries: Pick<RequestDelivery, "id" | "target" | "eventId">[]; bill: Bill }
   /** A person said what nobody could know: whether an uncertain request was charged. */
   | { type: "charge_told"; bill: Bill }
-  | ({ type: "delivered"; delivery: string } & DeliveryReport)
+  | ({ type: "delivered"; delivery: string } & AttemptSummary)
   /** Another try is planned. */
-  | ({ type: "delivery_failed"; delivery: string } & DeliveryReport)
+  | ({ type: "delivery_failed"; delivery: string } & AttemptSummary)
   /** None is. `gone`: none could do better. */
-  | ({ type: "delivery_parked"; delivery: string; gone: boolean } & DeliveryReport)
+  | ({ type: "delivery_parked"; delivery: string; gone: boolean } & AttemptSummary)
   /** Somebody wants it sent once more, now. `resumeAt`: what was planned. */
   | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
   /** That adds no try: the team, which believes that it will, is told how it stands. */

@@ -33,13 +33,15 @@ import { ignored, Move } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
-export function opened(input: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
-  const { input: _text, admittedAt, ...identity } = input;
+export function opened(start: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
+  const { id, team, spec, terms } = start;
   const state: RequestState = {
-    ...identity,
+    id,
+    team,
+    ...spec,
+    ...terms,
     stage: "held",
     revision: 1,
-    createdAt: admittedAt,
     submittedAt: null,
     startedAt: null,
     outputAt: null,
@@ -72,7 +74,7 @@ export function opened(input: StartInput): { state: RequestState; orders: Effect
     recoveredAt: null,
     deletion: null,
   };
-  const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: admittedAt }, ...startTimeoutOrders(state)];
+  const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: state.createdAt }, ...startTimeoutOrders(state)];
   return { state, orders, notes: [{ what: "admitted" }] };
 }
 

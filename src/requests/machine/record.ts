@@ -1,11 +1,24 @@
 // One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it
 // answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
 
+import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
 import type { Effect } from "./effect-types.ts";
 import type { RequestEvent } from "./events.ts";
 import { opened, transition } from "./machine.ts";
-import { afterFailure, effectName, type Failure, finished, putBack, renewed, withOrders } from "./schedule.ts";
-import type { DeliveryReport, RequestRecord, StartInput, TimelineNote } from "./types.ts";
+import {
+  afterFailure,
+  afterOurFault,
+  afterUndelivered,
+  effectName,
+  type Failure,
+  finished,
+  putBack,
+  renewed,
+  withOrders,
+} from "./schedule.ts";
+import type { RequestRecord, StartInput, TimelineNote } from "./types.ts";
+
+const STALE = "a try that is no longer live";
 
 export interface Step {
   record: RequestRecord;
@@ -25,8 +38,8 @@ export function leaseOf({ name, leaseId }: Try): string {
   return `${name}#${leaseId}`;
 }
 
-export function begun(input: StartInput): Step {
-  const { state, orders, notes } = opened(input);
+export function begun(start: StartInput): Step {
+  const { state, orders, notes } = opened(start);
   return { record: { state, files: [], effects: withOrders([], orders) }, notes, ignored: null };
 }
 
@@ -35,7 +48,7 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
   const row = done && liveRow(record, done);
   // A submit's answer is worth hearing when its row is gone: a webhook was faster. While another try has the row, it is not.
   const owed = done !== undefined && record.effects.some((effect) => effect.name === done.name);
-  if (done && !row && (owed || done.name !== "submit")) return unchanged(record, "a try that is no longer live");
+  if (done && !row && (owed || done.name !== "submit")) return unchanged(record, STALE);
   const move = transition(record.state, record.files, event, now);
   if (move.kind === "ignored") {
     const effects = row ? record.effects.filter((effect) => effect.name !== row.name) : record.effects;
@@ -52,7 +65,7 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
 
 /** An event in the middle of a try: applied only while the try is live, and its lease begins anew. */
 export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: Try): Step {
-  if (!liveRow(record, tried)) return unchanged(record, "a try that is no longer live");
+  if (!liveRow(record, tried)) return unchanged(record, STALE);
   const step = advanced(record, event, now);
   if (step.ignored !== null) return step;
   const effects = step.record.effects.map((row) => (row.name === tried.name ? renewed(row, now) : row));
@@ -70,31 +83,55 @@ export function carriedOn(record: RequestRecord, tried: Try, now: number, isProg
   return withRow(record, { ...renewed(row, now), ...counts });
 }
 
-/** Of a delivery also what the receiver said. */
-export type DeliveryFailure = Failure & { report?: DeliveryReport };
-
-/** A try failed: due again later, parked, or given up on, which is an event of its own. */
-export function failed(record: RequestRecord, done: Try, failure: DeliveryFailure, now: number, spread: number): Step {
+/** A try failed: due again later, or given up on, which is an event of its own. */
+export function failed(record: RequestRecord, done: Try, failure: Failure, now: number, random: number): Step {
   const row = liveRow(record, done);
-  if (!row) return unchanged(record, "a try that is no longer live");
-  const after = afterFailure(row, failure, now, spread);
-  if (after.kind === "give_up") return advanced(record, givenUp(row, failure.reason), now, done);
-  const kept = withRow(record, after.effect);
-  // What stumbled over ourselves was no try of a delivery.
-  const isTry = row.kind === "deliver" && after.effect.stumbles === row.stumbles;
-  return isTry ? advanced(kept, deliveryFault(row, failure, after.kind), now) : unchanged(kept, null);
+  if (!row) return unchanged(record, STALE);
+  const stumbled = failure.ours ? afterOurFault(row, failure.reason, now, random) : null;
+  if (stumbled !== null) return unchanged(withRow(record, stumbled), null);
+  const { kind } = row;
+  if (kind === "deliver") {
+    const fault = { ...failure, kind: "later" as const, status: null, category: "fault" };
+    return attempted(record, done, fault, now, random).step;
+  }
+  const after = afterFailure({ ...row, kind }, failure, now, random);
+  return after === null
+    ? advanced(record, givenUp(row, failure.reason), now, done)
+    : unchanged(withRow(record, after), null);
 }
 
-function deliveryFault(row: Effect, failure: DeliveryFailure, kind: "retry" | "park"): RequestEvent {
-  const said = { delivery: row.target ?? "", ...(failure.report ?? { status: null, category: "fault" }) };
-  if (kind === "retry") return { type: "delivery_failed", ...said };
-  return { type: "delivery_parked", ...said, gone: failure.final ?? false };
+/** An attempt at a delivery came out: the step, and what the log says of the next one. */
+export function attempted(
+  record: RequestRecord,
+  done: Try,
+  answer: Pick<AttemptAnswer, "kind" | "reason" | "retryAfterMs"> & AttemptSummary,
+  now: number,
+  random: number,
+): { step: Step; next: NextAttempt } {
+  const { kind, reason, status, category } = answer;
+  const row = liveRow(record, done);
+  if (!row) {
+    const next = { at: null, why: kind === "taken" ? "delivered" : "overtaken" } as const;
+    return { step: unchanged(record, STALE), next };
+  }
+  const delivery = record.state.deliveries.find(({ id }) => id === row.target);
+  const wasDelivered = delivery?.status === "delivered";
+  const stands = { failures: row.failures, replay: delivery?.replay ?? null, wasDelivered };
+  const after = afterAttempt(stands, answer, now, random);
+  const { outcome, next } = after;
+  const said = { delivery: row.target ?? "", status, category };
+  if (outcome === "delivered") return { step: advanced(record, { type: "delivered", ...said }, now, done), next };
+  const event: RequestEvent =
+    outcome === "failing"
+      ? { type: "delivery_failed", ...said }
+      : { type: "delivery_parked", ...said, gone: outcome === "gone" };
+  return { step: advanced(withRow(record, afterUndelivered(row, after, reason, now)), event, now), next };
 }
 
 /** A try was turned away without failing: no turn yet. */
 export function deferred(record: RequestRecord, done: Try, dueAt: number): Step {
   const row = liveRow(record, done);
-  if (!row) return unchanged(record, "a try that is no longer live");
+  if (!row) return unchanged(record, STALE);
   return unchanged(withRow(record, putBack(row, dueAt)), null);
 }
 

@@ -1,10 +1,10 @@
 // When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages.
 // Pure: no storage, no clock (`now` is a parameter, epoch ms), no fetch. Imports types and limits.
 
+import { jittered } from "../../platform/jitter.ts";
 import {
   CANCEL_RETRY_MS,
   CANCEL_TIMEOUT_MS,
-  DELIVER_RETRY_MS,
   FILE_COPY_TIMEOUT_MS,
   GRANT_WAIT_IN_PLACE_MS,
   LEASE_SLACK_MS,
@@ -20,6 +20,7 @@ import {
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../../platform/limits.ts";
+import type { AfterAttempt } from "../../webhooks/attempt.ts";
 import type { Effect, EffectKind, EffectName, EffectOrder } from "./effect-types.ts";
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
@@ -161,53 +162,56 @@ export interface Failure {
   reason: string;
   /** The other side's wish; it can only lengthen the wait. */
   retryAfterMs: number | null;
-  /** The other side wants no more of it. */
-  final?: true;
   /** Our own doing (an object, R2, the configuration): the other side was not asked, so no try of it is used up. */
   ours?: true;
-  /** Asked for by hand: it used up no planned try, and the plan goes on where it was; null: there was none left. */
-  byHand?: { resumeAt: number | null };
 }
 
-export type AfterFailure = { kind: "retry" | "park"; effect: Effect } | { kind: "give_up" };
+/** Deliveries have rules of their own (webhooks/attempt.ts). */
+type RetriedKind = Exclude<EffectKind, "deliver">;
+
+/** The row after a fault of our own; null: there were so many that this one counts as the other side's. `random` in [0, 1) makes the jitter. */
+export function afterOurFault(effect: Effect, reason: string, now: number, random: number): Effect | null {
+  if (effect.stumbles >= STUMBLES_MAX) return null;
+  const stumbles = effect.stumbles + 1;
+  const dueAt = now + jittered(endlessWaitMs(effect.kind, stumbles), random);
+  return { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: reason, dueAt };
+}
 
 /**
- * What a failed try means. `mirror` and `cancel` end in giving up, `deliver` in parking; all others never stop.
- * `spread` in [0, 1) makes the jitter.
+ * The row after a failed try; null: it is given up. `mirror` and `cancel` end so, all others never stop. `random` in [0, 1) makes
+ * the jitter.
  */
-export function afterFailure(effect: Effect, failure: Failure, now: number, spread: number): AfterFailure {
-  if (failure.ours && effect.stumbles < STUMBLES_MAX) {
-    const stumbles = effect.stumbles + 1;
-    const dueAt = now + Math.round(spreadOut(endlessWaitMs(effect.kind, stumbles), spread));
-    const row = { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: failure.reason, dueAt };
-    return { kind: "retry", effect: row };
-  }
-  if (failure.byHand) {
-    const { resumeAt } = failure.byHand;
-    const row = { ...effect, leaseUntil: null, takes: 0, lastFailure: failure.reason };
-    if (resumeAt === null || failure.final) return { kind: "park", effect: { ...row, parkedAt: now } };
-    return { kind: "retry", effect: { ...row, dueAt: Math.max(resumeAt, now + (failure.retryAfterMs ?? 0)) } };
-  }
+export function afterFailure(
+  effect: Effect & { kind: RetriedKind },
+  failure: Failure,
+  now: number,
+  random: number,
+): Effect | null {
   const failures = effect.failures + 1;
-  const wait = failure.final ? null : retryWaitMs(effect.kind, failures);
-  const ended = { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: failure.reason };
-  if (wait === null) {
-    if (effect.kind === "deliver") return { kind: "park", effect: { ...ended, parkedAt: now } };
-    return { kind: "give_up" };
-  }
-  const dueAt = now + Math.round(Math.max(spreadOut(wait, spread), failure.retryAfterMs ?? 0));
-  return { kind: "retry", effect: { ...ended, dueAt } };
+  const wait = retryWaitMs(effect.kind, failures);
+  if (wait === null) return null;
+  const dueAt = now + Math.max(jittered(wait, random), failure.retryAfterMs ?? 0);
+  return { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: failure.reason, dueAt };
+}
+
+/** A delivery's row after an attempt that did not deliver: due again, or parked. */
+export function afterUndelivered(
+  effect: Effect,
+  { failures, next }: Pick<AfterAttempt, "failures" | "next">,
+  reason: string,
+  now: number,
+): Effect {
+  const ended = { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: reason };
+  return next.at === null ? { ...ended, parkedAt: now } : { ...ended, dueAt: next.at };
 }
 
 /** Wait before try number `failures` + 1, or null when there is none left. */
-function retryWaitMs(kind: EffectKind, failures: number): number | null {
+function retryWaitMs(kind: RetriedKind, failures: number): number | null {
   switch (kind) {
     case "mirror":
       return MIRROR_RETRY_MS[failures - 1] ?? null;
     case "cancel":
       return CANCEL_RETRY_MS[failures - 1] ?? null;
-    case "deliver":
-      return DELIVER_RETRY_MS[failures - 1] ?? null;
     case "submit":
     case "poll":
     case "fetch_result":
@@ -227,11 +231,6 @@ function retryWaitMs(kind: EffectKind, failures: number): number | null {
 function endlessWaitMs(kind: EffectKind, failures: number): number {
   const looksAtFal = kind === "poll" || kind === "fetch_result";
   return looksAtFal && failures <= PATIENT_LOOKS ? Math.min(POLL_MAX_GAP_MS, backoffMs(failures)) : backoffMs(failures);
-}
-
-/** +-20 %, so that what failed together does not come back together. */
-function spreadOut(wait: number, spread: number): number {
-  return wait * (0.8 + 0.4 * spread);
 }
 
 /** 2 s, doubling, at most an hour. */

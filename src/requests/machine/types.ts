@@ -1,11 +1,11 @@
 // What a request is: its stages, its state, its files, and what its readers get. One sentence on each case.
 // Types and the few total functions over them; imports types only.
 
-import type { AdmittedCost, CostSource, Retention } from "../../contracts/team-access.ts";
+import type { RequestSpec } from "../../contracts/request-spec.ts";
+import type { AdmittedTerms, CostSource } from "../../contracts/team-access.ts";
 import type { RequestFile } from "../../files/request-file.ts";
 import type { Durations } from "../../models/durations.ts";
 import type { ErrorCode } from "../../platform/errors.ts";
-import type { EventFormat } from "../../webhooks/event-body.ts";
 import type { EndEventType } from "../../webhooks/event-types.ts";
 import type { Effect, EffectOrder } from "./effect-types.ts";
 
@@ -91,46 +91,15 @@ export interface RequestError {
   upstreamType?: string;
 }
 
-/** The caller's options that travel upstream as X-Fal headers (names: fal.ai/docs …/common-parameters). */
-export interface UpstreamOptions {
-  priority?: "normal" | "low";
-  runnerHint?: string;
-  noRetry?: boolean;
-  /** The Maton connection to send it over, where an admin named one. */
-  connection?: string;
-}
-
-/** What the edge hands to a tracker after an admit. Identity never changes afterwards. */
+/** What a tracker is started with: what was asked and what Team decided, each handed on as it was made. */
 export interface StartInput {
   id: string;
   team: string;
-  keyId: string;
-  user: string | null;
-  model: string;
+  spec: RequestSpec;
+  terms: AdmittedTerms;
+  /** The model's input. */
   input: StoredText;
-  options: UpstreamOptions;
-  tags: Record<string, string>;
-  /** JSON text as the caller sent it. */
-  metadata: string | null;
-  /** Where the caller wants to hear of the end. */
-  webhookUrl: string | null;
-  /** In whose shape that address hears of it. */
-  webhookFormat: EventFormat;
-  startTimeoutS: number | null;
-  /** What becomes of it while upstream is paused, by plan. */
-  whenPaused: "hold" | "refuse";
-  /** Origin the request was submitted through: how our URLs are spelled when BASE_URL is not set. */
-  origin: string;
-  /** What the admit said about money: it holds for the request whatever prices and plans say later. */
-  cost: AdmittedCost;
-  /** How long its parts are kept, as the plan said at the admit. */
-  retention: Retention;
-  /** Private files, by plan: how many seconds their links live; null: their URLs are for good. */
-  fileLinkS: number | null;
-  admittedAt: number;
 }
-
-export type RequestIdentity = Omit<StartInput, "input" | "admittedAt">;
 
 /** Who asks about a request: a team's key that sees all of the team's, or somebody who sees the requests of one user. */
 export interface Viewer {
@@ -140,7 +109,7 @@ export interface Viewer {
 }
 
 /** Whether a request is there for this viewer at all: what is somebody else's is answered like an id that nobody made. */
-export function isVisible(request: Pick<StartInput, "team" | "user">, viewer: Viewer): boolean {
+export function isVisible(request: Pick<RequestState, "team" | "user">, viewer: Viewer): boolean {
   return request.team === viewer.team && (viewer.user === null || request.user === viewer.user);
 }
 
@@ -153,12 +122,17 @@ export interface Waiting {
   startsAt: number | null;
 }
 
-/** The whole state of one request. Times are epoch milliseconds. */
-export interface RequestState extends RequestIdentity {
+/**
+ * The whole state of one request, flat, as it is stored. The user is the one of the terms: Team has the last word on it. Times are
+ * epoch milliseconds.
+ */
+export type RequestState = Pick<StartInput, "id" | "team"> & RequestSpec & AdmittedTerms & RequestProgress;
+
+/** What events change. */
+export interface RequestProgress {
   stage: Stage;
   /** Grows with every applied event; readers compare it. */
   revision: number;
-  createdAt: number;
   submittedAt: number | null;
   startedAt: number | null;
   outputAt: number | null;
@@ -244,13 +218,6 @@ export interface RequestDelivery {
   group: number;
   /** A replay that has not come to anything yet, and when the schedule goes on should it fail; null: nothing is planned. */
   replay: { resumeAt: number | null } | null;
-}
-
-/** What a try of a delivery came to, in the little that a timeline says. */
-export interface DeliveryReport {
-  /** HTTP status; null when there was no answer. */
-  status: number | null;
-  category: string;
 }
 
 /** A data URI (or the whole answer) that could not be stored: its bytes are nowhere else, so readers get them where they stood. */

@@ -1,6 +1,7 @@
 // What a plan says about an input, settled between the edge, which has the input, and Team, which has the plan: the edge
 // applies the rules it knows, Team says whether they are the ones in force. Imports access's pure rules.
 
+import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { PlanInUse } from "../../contracts/team-access.ts";
 import { type Measures, measureInput } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -13,10 +14,10 @@ export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
 /** An input as a plan lets it through, with its worst case. */
 export type Judged = { kind: "ok"; tree: JsonTree; measures: Measures } | Refused;
 
+/** What a plan has rules about. */
 interface Judgeable {
-  model: string;
+  spec: Pick<RequestSpec, "model" | "webhookUrl">;
   input: JsonTree;
-  webhookUrl: string | null;
 }
 
 /**
@@ -25,12 +26,12 @@ interface Judgeable {
  */
 export async function askUnderPlan<A extends { kind: string }>(
   known: PlanInUse,
-  work: Judgeable,
+  judgeable: Judgeable,
   ask: (planHash: string, ruled: Extract<Judged, { kind: "ok" }> | null) => Promise<A | PlanChanged>,
 ): Promise<{ answer: A | Refused; judged: Judged }> {
   let plan = known;
   for (let tries = 1; tries <= PLAN_TRIES; tries++) {
-    const judged = judge(plan, work);
+    const judged = judge(plan, judgeable);
     const answer = await ask(plan.hash, judged.kind === "ok" ? judged : null);
     if (!isPlanChanged(answer)) return { answer, judged };
     plan = answer;
@@ -45,12 +46,12 @@ function isPlanChanged(answer: { kind: string }): answer is PlanChanged {
 }
 
 /** What one plan says about a request. */
-export function judge({ name, plan }: PlanInUse, { model, input, webhookUrl }: Judgeable): Judged {
-  if (webhookUrl !== null && !plan.webhooks) {
+export function judge({ name, plan }: PlanInUse, { spec, input }: Judgeable): Judged {
+  if (spec.webhookUrl !== null && !plan.webhooks) {
     const hint = `Leave \`webhook_url\` out, or have an admin allow it with PUT /v1/plans/${name}.`;
     return refused(refusal("forbidden", `Plan "${name}" does not allow a \`webhook_url\`.`, { hint }));
   }
   const ruled = applyInputRules(plan.input, input, name);
   if (ruled.kind === "refused") return ruled;
-  return { kind: "ok", tree: ruled.tree, measures: measureInput(model, plainCopy(ruled.tree)) };
+  return { kind: "ok", tree: ruled.tree, measures: measureInput(spec.model, plainCopy(ruled.tree)) };
 }

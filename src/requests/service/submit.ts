@@ -2,8 +2,8 @@
 // retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
 // said only once it is closed.
 
-import type { AdmitAnswer, PlanInUse, QuoteAnswer } from "../../contracts/team-access.ts";
-import type { ActingFor, Credential } from "../../contracts/team-keys.ts";
+import type { RequestSpec } from "../../contracts/request-spec.ts";
+import type { AdmitAnswer, AdmitInput, PlanInUse, QuoteAnswer, QuoteInput } from "../../contracts/team-access.ts";
 import type { InlineFile } from "../../files/inline-files.ts";
 import type { Measures } from "../../models/measures.ts";
 import type { Env } from "../../platform/bindings.ts";
@@ -16,33 +16,23 @@ import { accountFor, askTeam, newRequestId, trackerFor } from "../../platform/st
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
 import { deletedPost } from "../../team/refusals.ts";
-import type { EventFormat } from "../../webhooks/event-body.ts";
 import { keepText } from "../engine/texts.ts";
 import { begun } from "../machine/record.ts";
-import type { RequestView, StartInput, StoredText, UpstreamOptions } from "../machine/types.ts";
+import type { RequestView, StartInput, StoredText } from "../machine/types.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 
-/** A submit as the edge understood it. */
-export interface SubmitWork extends ActingFor {
+/** A submit as the edge read it. */
+export interface SubmitInput extends Pick<AdmitInput, "credential" | "visitor" | "ip" | "idempotencyKey" | "bodyHash"> {
   team: string;
   /** The plan that applies, as far as the edge knows; Team has the last word. */
   plan: PlanInUse;
-  model: string;
+  spec: RequestSpec;
   /** The model's input as it was sent. */
   input: JsonTree;
-  metadata: string | null;
-  options: UpstreamOptions;
-  startTimeoutS: number | null;
-  webhookUrl: string | null;
-  webhookFormat: EventFormat;
-  idempotencyKey: string | null;
-  /** Hash of all that makes the submit what it is, model and user included; compared when the submit comes again. */
-  bodyHash: string;
-  origin: string;
 }
 
-export type SubmitAnswer =
+export type SubmitOutcome =
   | { kind: "accepted"; view: RequestView; replayed: boolean; limits: LimitState[] }
   | { kind: "refused"; refusal: Refusal; limits: LimitState[] };
 
@@ -58,9 +48,9 @@ export interface Quote {
 export function submitRequest(
   env: Env,
   execution: Pick<ExecutionContext, "waitUntil">,
-  work: SubmitWork,
-): Promise<SubmitAnswer> {
-  const road = admitAndStart(env, work);
+  submit: SubmitInput,
+): Promise<SubmitOutcome> {
+  const road = admitAndStart(env, submit);
   execution.waitUntil(road.catch(() => undefined));
   return road;
 }
@@ -68,22 +58,22 @@ export function submitRequest(
 /** Prices a request as a submit of it would be, its limits aside. Reserves nothing. */
 export async function quoteRequest(
   env: Env,
-  work: Pick<SubmitWork, "team" | "plan" | "model" | "input"> & { credential: Credential },
+  wish: Pick<SubmitInput, "team" | "plan" | "input"> & Pick<QuoteInput, "credential" | "model">,
 ): Promise<Quote | Refused> {
-  const { team, credential, model } = work;
-  const judgeable = { ...work, webhookUrl: null };
+  const { team, credential, model } = wish;
+  const judgeable = { spec: { model, webhookUrl: null }, input: wish.input };
   const ask = async (planHash: string, ruled: { measures: Measures } | null): Promise<QuoteAnswer> => {
     const measures = ruled?.measures ?? null;
     return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
   };
-  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(work.plan, judgeable, ask);
+  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(wish.plan, judgeable, ask);
   if (judged.kind === "refused") return answer.kind === "refused" ? answer : judged;
   if (answer.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
   return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
 }
 
 /** A post under a plan that would rather not wait, while upstream is paused: refused before anything is reserved. */
-async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitWork): Promise<SubmitAnswer | null> {
+async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitInput): Promise<SubmitOutcome | null> {
   // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
   if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
   const pause = await accountFor(env).paused();
@@ -93,69 +83,61 @@ async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitWork
   return { kind: "refused", refusal: refusal("upstream_paused", detail, { retryAfterS }), limits: [] };
 }
 
-async function admitAndStart(env: Env, work: SubmitWork): Promise<SubmitAnswer> {
-  const paused = await refusedWhilePaused(env, work);
+async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutcome> {
+  const paused = await refusedWhilePaused(env, submit);
   if (paused !== null) return paused;
+  const { team, spec } = submit;
   const requestId = newRequestId(env);
-  const { credential, user, visitor, ip, tags, model, idempotencyKey, bodyHash } = work;
-  const post = { credential, user, visitor, ip, tags, requestId, model, idempotencyKey, bodyHash };
   const config = requireConfig(env);
   let inline: InlineFile[] = [];
   const ask = async (planHash: string, ruled: { tree: JsonTree; measures: Measures } | null): Promise<AdmitAnswer> => {
-    const found = await filesOf(config, work.team, requestId, ruled?.tree ?? null);
+    const found = await filesOf(config, team, requestId, ruled?.tree ?? null);
     if (found.kind === "refused") return found;
     const { files } = found;
     inline = found.inline;
-    return askTeam(env, work.team, (stub) =>
-      stub.admit({ ...post, planHash, measures: ruled?.measures ?? null, files }),
+    return askTeam(env, team, (stub) =>
+      stub.admit({ ...postOf(submit), requestId, planHash, measures: ruled?.measures ?? null, files }),
     );
   };
-  const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(work.plan, work, ask);
+  const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(submit.plan, submit, ask);
   if (admitted.kind === "refused") {
     return { kind: "refused", refusal: admitted.refusal, limits: "limits" in admitted ? (admitted.limits ?? []) : [] };
   }
   if (judged.kind === "refused") {
-    const view = admitted.kind === "admitted" ? await startedBefore(env, work.team, admitted.requestId) : null;
+    const view = admitted.kind === "admitted" ? await startedBefore(env, team, admitted.requestId) : null;
     if (view === null || admitted.kind !== "admitted") return { ...judged, limits: [] };
     return { kind: "accepted", view, replayed: true, limits: admitted.limits };
   }
   if (admitted.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
-  const id = admitted.requestId;
-  const request: Omit<StartInput, "input"> = {
-    id,
-    team: work.team,
-    keyId: admitted.keyId,
-    user: admitted.user,
-    model,
-    options: work.options,
-    tags,
-    metadata: work.metadata,
-    webhookUrl: work.webhookUrl,
-    webhookFormat: work.webhookFormat,
-    startTimeoutS: work.startTimeoutS,
-    whenPaused: admitted.whenPaused,
-    origin: work.origin,
-    cost: admitted.cost,
-    retention: admitted.retention,
-    fileLinkS: admitted.fileLinkS,
-    admittedAt: admitted.admittedAt,
-  };
-  const { replayed, limits } = admitted;
+  const { requestId: id, terms, replayed, limits } = admitted;
   if (replayed && inline.length > 0) {
     // Its files lie in R2 already, or were let go since: an input is stored by the start that takes it.
-    const view = await startedBefore(env, work.team, id);
+    const view = await startedBefore(env, team, id);
     if (view !== null) return { kind: "accepted", view, replayed, limits };
   }
-  const started = await startUntilCertain(env, request, async () => {
-    await storeInline({ bucket: env.FILES, config }, { team: work.team, request: id }, judged.tree, inline);
+  const started = await startUntilCertain(env, { id, team, spec, terms }, async () => {
+    await storeInline({ bucket: env.FILES, config }, { team, request: id }, judged.tree, inline);
     return printTree(judged.tree);
   });
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
   if (started.kind === "gone") return { kind: "refused", refusal: deletedPost(id), limits };
-  await askTeam(env, work.team, (team) => team.release(id));
-  logEvent("submit.closed", { request: id, team: work.team });
+  await askTeam(env, team, (stub) => stub.release(id));
+  logEvent("submit.closed", { request: id, team });
   const detail = "The request could not be started and was closed. Nothing was sent or charged: submit it again.";
   return { kind: "refused", refusal: refusal("internal", detail, { requestId: id, status: 503 }), limits: [] };
+}
+
+/** The part of a submit that Team decides on. */
+function postOf({
+  credential,
+  visitor,
+  ip,
+  idempotencyKey,
+  bodyHash,
+  spec,
+}: SubmitInput): Omit<AdmitInput, "requestId" | "planHash" | "measures" | "files"> {
+  const { model, user, tags } = spec;
+  return { credential, visitor, ip, idempotencyKey, bodyHash, model, user, tags };
 }
 
 /** The request that an earlier post made, where today's rules would refuse that post: it is shown, never started from here. */
@@ -163,10 +145,13 @@ async function startedBefore(env: Env, team: string, id: string): Promise<Reques
   return await trackerFor(env, id).read({ team, user: null });
 }
 
+/** A start before its input is stored. */
+type UnstoredStart = Omit<StartInput, "input">;
+
 /** Starts on fresh stubs for START_RETRY_MS; then closes, unless it turns out to have started after all. */
 async function startUntilCertain(
   env: Env,
-  request: Omit<StartInput, "input">,
+  request: UnstoredStart,
   inputText: () => Promise<string>,
 ): Promise<{ kind: "started"; view: RequestView } | { kind: "closed" | "gone" }> {
   const { id, team } = request;
@@ -201,7 +186,7 @@ async function startUntilCertain(
  * Neither started nor closed can be said. The caller gets the id and what is known, never a reason to post again: Team's
  * sweep asks the tracker until it answers, and closes and refunds what never started.
  */
-function notYetCertain(request: Omit<StartInput, "input">): { kind: "started"; view: RequestView } {
+function notYetCertain(request: UnstoredStart): { kind: "started"; view: RequestView } {
   const { record } = begun({ ...request, input: { at: "row", text: "" } });
   return {
     kind: "started",

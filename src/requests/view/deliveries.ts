@@ -1,9 +1,9 @@
 // Deliveries as people read them, and what a replay by hand may be: from a tracker's rows, decided without I/O.
 // Imports limits and types only.
 
-import type { DeliveryView } from "../../contracts/tracker.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
-import type { AttemptEntry, KeptEvent, NextTry } from "../../webhooks/attempt.ts";
+import type { Attempt, DeliveryView, KeptEvent } from "../../webhooks/attempt.ts";
+import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Effect } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
 import { effectName } from "../machine/schedule.ts";
@@ -13,17 +13,21 @@ export function deliveryView(
   record: RequestRecord,
   delivery: RequestDelivery,
   event: KeptEvent | null,
-  tries: readonly AttemptEntry[],
+  attempts: readonly Attempt[],
 ): DeliveryView {
-  const { replay: _replay, ...shown } = delivery;
   const row = rowOf(record, delivery);
   const planned = row !== undefined && row.parkedAt === null && row.leaseUntil === null;
   return {
-    ...shown,
+    id: delivery.id,
+    endpointId: delivery.target === REQUEST_TARGET ? null : delivery.target,
     requestId: record.state.id,
-    event,
+    eventId: delivery.eventId,
+    eventType: delivery.eventType,
+    state: delivery.status,
+    attempts: delivery.attempts,
     nextAt: planned ? row.dueAt : null,
-    tries: tries.filter((tried) => tried.delivery === delivery.id),
+    body: event === null ? null : event.body,
+    tries: attempts.filter((attempt) => attempt.delivery === delivery.id),
   };
 }
 
@@ -42,21 +46,6 @@ export function replayOf(
   if (!tellable || delivery.endedAt < now - DELIVERY_KEEP_MS) return "expired";
   const resumeAt = row === undefined || row.parkedAt !== null ? null : row.dueAt;
   return { type: "delivery_replayed", delivery: delivery.id, resumeAt };
-}
-
-/** When the next try is due after this one, and why; `row` as it is now, if it is still this try's own. */
-export function nextTry(
-  row: Effect | undefined,
-  tried: Pick<AttemptEntry, "kind" | "retryAfterMs" | "replay">,
-  now: number,
-): NextTry {
-  if (tried.kind === "taken") return { at: null, why: "delivered" };
-  if (row === undefined) return { at: null, why: tried.replay ? "replay_failed" : "overtaken" };
-  if (row.parkedAt !== null) {
-    return { at: null, why: tried.kind === "gone" ? "gone" : tried.replay ? "replay_failed" : "no_tries_left" };
-  }
-  const asWished = tried.retryAfterMs !== null && row.dueAt === now + tried.retryAfterMs;
-  return { at: row.dueAt, why: asWished ? "retry_after" : "schedule" };
 }
 
 function rowOf({ effects }: RequestRecord, { id }: RequestDelivery): Effect | undefined {

@@ -65,7 +65,7 @@ export function announcedClaim(): Promise<string> {
 }
 
 /** Fills the places of a stored output: `urlOf(n)` is what file n is called for this reader. */
-export function spellOutput(requestId: string, outputText: string, urlOf: (n: number) => string): string {
+export function filledOutput(requestId: string, outputText: string, urlOf: (n: number) => string): string {
   return outputText.replace(new RegExp(`sluice-file:${requestId}:([0-9]+):`, "g"), (_mark, n) =>
     JSON.stringify(urlOf(Number(n))).slice(1, -1),
   );

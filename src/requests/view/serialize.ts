@@ -1,12 +1,13 @@
-// The request object as callers read it: snake_case, URLs spelled with this reader's base, raw JSON kept as it was written.
-// One spelling for the API, the event stream and customer webhooks. Imports types, json, mirror's URLs.
+// The request object as callers read it: snake case, URLs that begin with this reader's base, raw JSON kept as it was written.
+// One serializer for the API, the event stream and customer webhooks; request-body.ts says what it has to answer.
 
+import type { RequestSummary } from "../../contracts/team-access.ts";
 import type { RequestFile } from "../../files/request-file.ts";
 import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { objectText, parseTree, RawText, valueAt } from "../../platform/json.ts";
 import { moneyText } from "../../platform/money.ts";
-import type { RequestPayload } from "../../webhooks/events.ts";
+import { isoTime } from "../../platform/time.ts";
 import { loadText } from "../engine/texts.ts";
 import { expiresAt } from "../machine/deletion.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
@@ -19,23 +20,29 @@ import {
   type StoredText,
   statusOf,
 } from "../machine/types.ts";
-import { spellOutput } from "./output.ts";
+import { filledOutput } from "./output.ts";
+import type { RequestBody, RequestSummaryBody } from "./request-body.ts";
 
-export interface SpellInput {
-  view: RequestView;
-  /** Text of the output with its place marks, loaded; null when there is none. */
-  output: string | null;
-  /** Values of files that have no URL because they could not be stored, by file number. */
-  inPlace?: ReadonlyMap<number, string>;
-  /** Whether log lines are wanted; they are null otherwise. */
-  logs: boolean;
+/** For whom a request is serialized. */
+export interface Reader {
+  /** Where our URLs begin. */
   baseUrl: string;
   signingKeys: readonly string[];
   /** Epoch ms: links of private files live from here. */
   now: number;
+  /** Whether log lines are wanted; they are null otherwise. */
+  logs: boolean;
 }
 
-/** How this deployment spells its own URLs: as configured, else the origin that the request was submitted through. */
+/** An output that is at hand. */
+export interface LoadedOutput {
+  /** Its text, with a place mark where each file's URL goes. */
+  text: string;
+  /** Values of files that have no URL because they could not be stored, by file number. */
+  inPlace: ReadonlyMap<number, string>;
+}
+
+/** Where this deployment's own URLs begin: as configured, else the origin that the request was submitted through. */
 export function baseUrlOf(config: Pick<Config, "BASE_URL" | "PUBLIC_URL">, origin: string): string {
   return config.BASE_URL ?? config.PUBLIC_URL ?? origin;
 }
@@ -47,25 +54,22 @@ export async function requestText(
   view: RequestView,
   options: { logs: boolean },
 ): Promise<string> {
-  const spelled = {
-    view,
-    logs: options.logs,
-    baseUrl: baseUrlOf(config, view.state.origin),
-    signingKeys: config.SIGNING_KEY,
-    now: Date.now(),
-  };
-  if (view.output === null) return spellRequest({ ...spelled, output: null });
-  return withOutput(bucket, view, view.output, (output, inPlace) => spellRequest({ ...spelled, output, inPlace }));
+  const reader = readerOf(config, view, { logs: options.logs, now: Date.now() });
+  const print = async (output: LoadedOutput | null) => objectText(await serializeRequest(view, output, reader));
+  return view.output === null ? print(null) : withOutput(bucket, view, view.output, print);
 }
 
-/** The model's output alone, spelled for this reader; null where there is none. Rejects when R2 cannot be read just now. */
+/** The model's output alone, serialized for this reader; null where there is none. Rejects when R2 cannot be read just now. */
 export async function outputText(bucket: R2Bucket, config: Config, view: RequestView): Promise<string | null> {
   if (view.output === null) return null;
-  const baseUrl = baseUrlOf(config, view.state.origin);
-  const urls = await fileUrls(view, { baseUrl, signingKeys: config.SIGNING_KEY, now: Date.now() });
-  return withOutput(bucket, view, view.output, async (output, inPlace) =>
-    spellOutput(view.state.id, output, (n) => urls[n] ?? inPlace.get(n) ?? ""),
-  );
+  const urls = await fileUrls(view, readerOf(config, view, { logs: false, now: Date.now() }));
+  return withOutput(bucket, view, view.output, async (output) => serializeOutput(view.state.id, output, urls));
+}
+
+/** Whoever reads this request from this deployment. */
+export function readerOf(config: Config, { state }: RequestView, options: Pick<Reader, "logs" | "now">): Reader {
+  const { logs, now } = options;
+  return { baseUrl: baseUrlOf(config, state.origin), signingKeys: config.SIGNING_KEY, logs, now };
 }
 
 /** Loads a kept output with what is shown in place, uses them, and gives the bytes back. */
@@ -73,13 +77,13 @@ async function withOutput<T>(
   bucket: R2Bucket,
   view: RequestView,
   stored: StoredText,
-  use: (output: string, inPlace: ReadonlyMap<number, string>) => Promise<T>,
+  use: (output: LoadedOutput) => Promise<T>,
 ): Promise<T> {
   const inPlace = await valuesInPlace(bucket, view);
   const loaded = await loadText(bucket, stored);
   if (loaded.kind === "missing") throw new Error("a kept output is not where it was put");
   try {
-    return await use(loaded.text, inPlace);
+    return await use({ text: loaded.text, inPlace });
   } finally {
     loaded.permit.release();
   }
@@ -100,29 +104,30 @@ async function valuesInPlace(bucket: R2Bucket, { files, payload }: RequestView):
   return values;
 }
 
-/** JSON text of the request object, as GET /v1/requests/{id} answers it. */
-export async function spellRequest(input: SpellInput): Promise<string> {
-  const { view, output, inPlace, logs, baseUrl } = input;
+/** The request object. `output` null: there is none, or it is left out. */
+export async function serializeRequest(
+  view: RequestView,
+  output: LoadedOutput | null,
+  reader: Reader,
+): Promise<RequestBody> {
   const { state, files } = view;
-  const urls = await fileUrls(view, input);
-  const self = `${baseUrl}/v1/requests/${state.id}`;
-  return objectText({
+  const urls = await fileUrls(view, reader);
+  return {
     id: state.id,
     model: state.model,
     status: statusOf(state.stage),
     stage: state.stage,
     queue_position: state.queuePosition,
-    waiting: spellWaiting(state),
-    typical_duration: spellDurations(state),
+    waiting: serializeWaiting(state),
+    typical_duration: serializeDurations(state),
     created_at: isoTime(state.createdAt),
     submitted_at: isoTime(state.submittedAt),
     started_at: isoTime(state.startedAt),
     completed_at: isoTime(state.endedAt),
     expires_at: isoTime(expiresAt(state)),
-    output:
-      output === null ? null : new RawText(spellOutput(state.id, output, (n) => urls[n] ?? inPlace?.get(n) ?? "")),
-    files: files.map((file, n) => spellFile(file, urls[n] ?? null)),
-    error: state.error === null ? null : new RawText(spellError(state.error)),
+    output: output === null ? null : new RawText(serializeOutput(state.id, output, urls)),
+    files: files.map((file, n) => serializeFile(file, urls[n] ?? null)),
+    error: serializeError(state),
     cost: {
       currency: "USD",
       estimated: money(state.cost.estimatedMicro),
@@ -134,28 +139,44 @@ export async function spellRequest(input: SpellInput): Promise<string> {
     tags: state.tags,
     metadata: raw(state.metadata),
     metrics: raw(state.metrics),
-    logs: logs ? raw(view.logs ?? "[]") : null,
-    webhook: spellWebhook(state),
+    logs: reader.logs ? raw(view.logs ?? "[]") : null,
+    webhook: serializeWebhook(state),
     upstream: { request_id: state.upstreamId, calls: state.upstreamCalls },
-    links: { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` },
-  } satisfies RequestPayload);
+    links: serializeLinks(`${reader.baseUrl}/v1/requests/${state.id}`),
+  };
 }
 
-type UrlSpelling = Pick<SpellInput, "baseUrl" | "signingKeys" | "now">;
+/** A line of a list. */
+export function serializeSummary(summary: RequestSummary): RequestSummaryBody {
+  return {
+    id: summary.id,
+    model: summary.model,
+    status: summary.status,
+    user: summary.user,
+    key_id: summary.keyId,
+    tags: summary.tags,
+    created_at: isoTime(summary.createdAt),
+    completed_at: isoTime(summary.endedAt),
+  };
+}
 
-function fileUrls({ state, files }: RequestView, spelling: UrlSpelling): Promise<(string | null)[]> {
-  return Promise.all(files.map((file) => fileUrl(state, file, spelling)));
+function serializeOutput(requestId: string, { text, inPlace }: LoadedOutput, urls: readonly (string | null)[]): string {
+  return filledOutput(requestId, text, (n) => urls[n] ?? inPlace.get(n) ?? "");
+}
+
+function fileUrls({ state, files }: RequestView, reader: Reader): Promise<(string | null)[]> {
+  return Promise.all(files.map((file) => fileUrl(state, file, reader)));
 }
 
 /** What a held request waits for; an empty answer elsewhere would say nothing. */
-function spellWaiting({ stage, waiting }: RequestState): Record<string, unknown> | null {
+function serializeWaiting({ stage, waiting }: RequestState): RequestBody["waiting"] {
   if (stage !== "held" || waiting === null) return null;
   const { reason, why, since, startsAt } = waiting;
   return { reason, why, since: isoTime(since), starts_at: isoTime(startsAt) };
 }
 
 /** "Typically 8 s, 95 % under 20 s", from submit to output. */
-function spellDurations({ durations }: RequestState): Record<string, number> | null {
+function serializeDurations({ durations }: RequestState): RequestBody["typical_duration"] {
   if (durations === null) return null;
   return { p50_s: seconds(durations.p50Ms), p95_s: seconds(durations.p95Ms), samples: durations.samples };
 }
@@ -168,7 +189,7 @@ function seconds(ms: number): number {
 async function fileUrl(
   state: RequestState,
   file: RequestFile,
-  { baseUrl, signingKeys, now }: UrlSpelling,
+  { baseUrl, signingKeys, now }: Reader,
 ): Promise<string | null> {
   switch (file.status) {
     case "stored":
@@ -190,7 +211,7 @@ function sourceUrl({ source }: RequestFile): string | null {
   return source.kind === "url" ? source.url : null;
 }
 
-function spellFile(file: RequestFile, url: string | null): Record<string, unknown> {
+function serializeFile(file: RequestFile, url: string | null): RequestBody["files"][number] {
   return {
     path: file.path.join("."),
     url,
@@ -202,13 +223,14 @@ function spellFile(file: RequestFile, url: string | null): Record<string, unknow
   };
 }
 
-function spellError(error: NonNullable<RequestState["error"]>): string {
+function serializeError({ error }: RequestState): RequestBody["error"] {
+  if (error === null) return null;
   const { code, message, detail, retryable, charged } = error;
-  return objectText({ code, message, detail: raw(detail), retryable, charged });
+  return { code, message, detail: raw(detail), retryable, charged };
 }
 
 /** How the caller's own address heard of the end that holds now; its log is at `GET /v1/deliveries/{delivery_id}`. */
-function spellWebhook({ webhookUrl, deliveries, endedAt }: RequestState): Record<string, unknown> | null {
+function serializeWebhook({ webhookUrl, deliveries, endedAt }: RequestState): RequestBody["webhook"] {
   if (webhookUrl === null) return null;
   const own = deliveries.findLast(({ target, ...each }) => target === REQUEST_TARGET && each.endedAt === endedAt);
   const status = webhookStatus(own?.status ?? "pending");
@@ -228,6 +250,10 @@ function webhookStatus(status: RequestDelivery["status"]): "pending" | "delivere
   }
 }
 
+function serializeLinks(self: string): RequestBody["links"] {
+  return { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` };
+}
+
 /** JSON text that was checked when it came in. */
 function raw(text: string | null): RawText | null {
   return text === null ? null : new RawText(text);
@@ -236,8 +262,4 @@ function raw(text: string | null): RawText | null {
 /** Unknown is shown as unknown, never as zero. */
 function money(micro: number | null): string | null {
   return micro === null ? null : moneyText(micro);
-}
-
-function isoTime(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
 }

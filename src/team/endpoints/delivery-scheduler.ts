@@ -11,12 +11,13 @@ import type {
   ReplayRoad,
 } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
-import { DAY_MS, DELIVERY_KEEP_MS, ENDPOINT_DISABLE_AFTER_MS } from "../../platform/limits.ts";
+import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { disablesEndpoint } from "../../webhooks/attempt.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { TeamStores } from "../stores.ts";
-import { checkAt, heard, verdictOf } from "./endpoint-health.ts";
+import { checkAt, ENDPOINT_DISABLE_AFTER_MS, heard, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
@@ -29,9 +30,6 @@ const SYSTEM: Actor = { id: "system", ip: null };
 const NOTICE_TYPE = "endpoint.failing";
 /** The category of what was on its way to an endpoint that was enabled without its backlog. */
 export const SKIPPED = "skipped";
-
-/** A receiver that answers so wants no more, ever. */
-const GONE_STATUS = 410;
 
 /** Where a delivery goes now; a test goes to a disabled endpoint too. */
 export function deliveryTarget(
@@ -71,9 +69,9 @@ export function deliveryReported(stores: HealthStores, report: DeliveryReport): 
  * without the receiver's own word is our doing.
  */
 function noteHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
-  const { outcome, status, at } = report;
+  const { outcome, at } = report;
   const isQuiet = before.eventType === TEST_EVENT_TYPE || before.eventType === NOTICE_TYPE;
-  if (status === GONE_STATUS) disable(stores, endpoint, "gone", at);
+  if (disablesEndpoint(report)) disable(stores, endpoint, "gone", at);
   else if (report.failedReplay && before.attempts > 0) return;
   else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
   else {

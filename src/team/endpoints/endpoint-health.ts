@@ -2,13 +2,22 @@
 // deliveries come in around an outage. Pure: the clock is passed in.
 
 import type { EndpointHealth } from "../../contracts/team-webhooks.ts";
-import {
-  BACKLOG_RAMP_MS,
-  ENDPOINT_DISABLE_AFTER_MS,
-  ENDPOINT_NOTICE_AFTER_MS,
-  ENDPOINT_OUTAGE_AFTER_MS,
-  ENDPOINT_WARN_AFTER_MS,
-} from "../../platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../platform/limits.ts";
+
+/** A run of failures as long as this is told: by then the fourth try has failed as well. */
+export const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
+/** It is told again a day before the endpoint is disabled. */
+export const ENDPOINT_WARN_AFTER_MS = 4 * DAY_MS;
+/** Only failures for this long disable an endpoint: longer than all tries at one event. */
+export const ENDPOINT_DISABLE_AFTER_MS = 5 * DAY_MS;
+/** From here on a run of failures counts as an outage: one bad answer must not slow a busy endpoint down. */
+const ENDPOINT_OUTAGE_AFTER_MS = 5 * MINUTE_MS;
+/** Least gap between two tries at an endpoint, by the time since it came back from an outage; during one, the first. */
+const BACKLOG_RAMP_MS = [
+  { untilMs: MINUTE_MS, spacingMs: SECOND_MS },
+  { untilMs: 10 * MINUTE_MS, spacingMs: 200 },
+  { untilMs: HOUR_MS, spacingMs: 100 },
+] as const;
 
 export const UNTRIED: EndpointHealth = {
   failingSince: null,

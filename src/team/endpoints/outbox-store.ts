@@ -1,8 +1,9 @@
 // The SQL of the deliveries that Team sends itself: what is owed, under leases, and what each try came to. A row without a due
 // time is done; it keeps the body for a replay. Imports types and limits. Every method is synchronous.
 
-import type { TeamAttempt, TeamDeliveryLog } from "../../contracts/team-webhooks.ts";
+import type { TeamDeliveryLog } from "../../contracts/team-webhooks.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import type { Attempt } from "../../webhooks/attempt.ts";
 
 /** A delivery of an event of the team, as it is sent. */
 export interface OutboxRow {
@@ -18,6 +19,9 @@ export interface OutboxRow {
   /** While a try runs: until when it is believed to. */
   leaseUntil: number | null;
 }
+
+/** As an attempt is stored. Its group follows from the order; attempts that broke off are not counted here. */
+export type StoredAttempt = Omit<Attempt, "delivery" | "group" | "cutOff">;
 
 /** Whether a try of it is believed to be running. */
 export function isUnderWay({ dueAt, leaseUntil }: Pick<OutboxRow, "dueAt" | "leaseUntil">, now: number): boolean {
@@ -83,7 +87,7 @@ export class OutboxStore {
     this.#sql.exec(`UPDATE outbox SET body = json_set(body, '$.data.subject', ?) WHERE ${names}`, alias, user);
   }
 
-  addAttempt(deliveryId: string, attempt: TeamAttempt): void {
+  addAttempt(deliveryId: string, attempt: StoredAttempt): void {
     const { at } = attempt;
     const text = JSON.stringify(attempt);
     this.#sql.exec("INSERT INTO attempt (delivery_id, at, attempt) VALUES (?, ?, ?)", deliveryId, at, text);
@@ -102,11 +106,15 @@ export class OutboxStore {
   }
 
   /** Oldest first. */
-  #attempts(deliveryId: string): TeamAttempt[] {
+  #attempts(deliveryId: string): Attempt[] {
+    let replays = 0;
     return this.#sql
       .exec<{ attempt: string }>("SELECT attempt FROM attempt WHERE delivery_id = ? ORDER BY seq", deliveryId)
       .toArray()
-      .map(({ attempt }) => JSON.parse(attempt) as TeamAttempt);
+      .map(({ attempt }) => {
+        const stored = JSON.parse(attempt) as StoredAttempt;
+        return { ...stored, delivery: deliveryId, group: stored.replay ? ++replays : 0, cutOff: null };
+      });
   }
 
   /** Deletes tries that are DELIVERY_KEEP_MS old. A row goes with its line of the delivery index. */

@@ -2,24 +2,27 @@
 // time. What a try came to and when the next is due are written in one transaction. Admits go on meanwhile: a call out holds
 // nothing. Accepted loss: a try that was cut off is made again with the same id.
 
-import type { DeliveryReport, DeliveryTarget, NextTry } from "../../contracts/team-webhooks.ts";
+import type { DeliveryReport, DeliveryTarget } from "../../contracts/team-webhooks.ts";
 import type { GuardRules } from "../../net/guard.ts";
-import {
-  ALARM_BUDGET_MS,
-  DELIVER_RETRY_MS,
-  DELIVER_TIMEOUT_MS,
-  LEASE_SLACK_MS,
-  TEAM_DELIVERY_LANES,
-  TEAM_SEND_WAIT_MS,
-} from "../../platform/limits.ts";
+import { ALARM_BUDGET_MS, LEASE_SLACK_MS, SECOND_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
-import type { DeliverAnswer } from "../../webhooks/attempt.ts";
-import { scrubLink } from "../../webhooks/scrub.ts";
-import { deliver } from "../../webhooks/send.ts";
+import {
+  type AfterAttempt,
+  type AttemptAnswer,
+  type AttemptRow,
+  afterAttempt,
+  notSent,
+} from "../../webhooks/attempt.ts";
+import { DELIVER_TIMEOUT_MS, deliver } from "../../webhooks/send.ts";
 import type { TeamStores } from "../stores.ts";
 import { deliveryReported, deliveryTarget, type HealthStores } from "./delivery-scheduler.ts";
 import type { OutboxRow } from "./outbox-store.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
+
+/** How long a team's alarm waits for receivers: normally all have answered. Slower ones answer on while the alarm is over. */
+const TEAM_SEND_WAIT_MS = 2 * SECOND_MS;
+/** Events of a team that are sent side by side, one to an endpoint. */
+const TEAM_DELIVERY_LANES = 4;
 
 type OutboxStores = HealthStores & Pick<TeamStores, "team">;
 
@@ -74,8 +77,11 @@ function take({ stores, pacer }: OutboxDeps, now: number): Taken | null {
     if (row === null) return null;
     const target = deliveryTarget(stores, pacer, row.deliveryId, now);
     if (target.kind === "gone") {
-      stores.outbox.put({ ...row, dueAt: null, leaseUntil: null });
-      report(stores, row, { outcome: "gone", status: null, category: target.reason, failedReplay: false, at: now }, 0);
+      // Nothing is sent, so it is no attempt: neither logged nor counted.
+      const { reason } = target;
+      const after = afterAttempt(attemptRowOf(stores, row), notSent(reason, now), now, 0);
+      stores.outbox.put(rowAfter(row, after));
+      report(stores, row, { outcome: after.state, status: null, category: reason, failedReplay: false, at: now }, 0);
     } else if (target.notBefore !== null) {
       stores.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
     } else {
@@ -97,41 +103,33 @@ async function send(room: OutboxDeps, { row, target, origin }: Taken): Promise<v
   });
 }
 
-/** The try, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
-function conclude(stores: OutboxStores, row: OutboxRow, answer: DeliverAnswer, now: number, spread: number): string {
+/** The attempt, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
+function conclude(stores: OutboxStores, row: OutboxRow, answer: AttemptAnswer, now: number, random: number): string {
   const current = stores.outbox.byId(row.deliveryId);
   // The delivery was cleaned away, or its lease was over and another try has concluded it.
   if (current === null || current.dueAt !== row.dueAt || current.failures !== row.failures) return "overtaken";
-  const { outcome, next } = afterTry(answer, row, now, spread);
-  stores.outbox.addAttempt(row.deliveryId, { ...answer, url: scrubLink(answer.url), replay: row.replay, next });
-  const failures = row.failures + (answer.kind === "taken" ? 0 : 1);
-  stores.outbox.put({ ...row, dueAt: next.at, failures, leaseUntil: null, replay: row.replay && next.at !== null });
+  const after = afterAttempt(attemptRowOf(stores, row), answer, now, random);
+  const { outcome, state, next } = after;
+  stores.outbox.addAttempt(row.deliveryId, { ...answer, replay: row.replay, next });
+  stores.outbox.put(rowAfter(row, after));
   const { status, category } = answer;
   const failedReplay = row.replay && answer.kind !== "taken";
-  // What was taken once, was.
-  const stands = failedReplay && stores.outbox.wasTaken(row.deliveryId) ? "delivered" : outcome;
-  report(stores, row, { outcome: stands, status, category, failedReplay, at: now }, 1);
+  report(stores, row, { outcome: state, status, category, failedReplay, at: now }, 1);
   return outcome;
 }
 
-/** What a try means: the schedule of every delivery, one try for a replay. `spread` in [0, 1) makes the jitter. */
-export function afterTry(
-  { kind, retryAfterMs }: Pick<DeliverAnswer, "kind" | "retryAfterMs">,
-  { failures, replay }: Pick<OutboxRow, "failures" | "replay">,
-  now: number,
-  spread: number,
-): { outcome: DeliveryReport["outcome"]; next: NextTry } {
-  if (kind === "taken") return { outcome: "delivered", next: { at: null, why: "delivered" } };
-  if (kind === "gone") return { outcome: "gone", next: { at: null, why: "gone" } };
-  if (replay) return { outcome: "parked", next: { at: null, why: "replay_failed" } };
-  const wait = DELIVER_RETRY_MS[failures];
-  if (wait === undefined) return { outcome: "parked", next: { at: null, why: "no_tries_left" } };
-  const planned = Math.round(wait * (0.8 + 0.4 * spread));
-  const wished = retryAfterMs !== null && retryAfterMs > planned;
-  return {
-    outcome: "failing",
-    next: { at: now + (wished ? retryAfterMs : planned), why: wished ? "retry_after" : "schedule" },
-  };
+function attemptRowOf(stores: OutboxStores, row: OutboxRow): AttemptRow {
+  return attemptRow(row, row.replay && stores.outbox.wasTaken(row.deliveryId));
+}
+
+/** Only what is no longer owed is replayed: a replay of what is owed hastens the planned attempt, so there is no time to resume at. */
+export function attemptRow({ failures, replay }: OutboxRow, wasDelivered: boolean): AttemptRow {
+  return { failures, replay: replay ? { resumeAt: null } : null, wasDelivered };
+}
+
+/** The row once an attempt has come out. */
+export function rowAfter(row: OutboxRow, { failures, next }: AfterAttempt): OutboxRow {
+  return { ...row, dueAt: next.at, failures, leaseUntil: null, replay: false };
 }
 
 function report(

@@ -1,6 +1,7 @@
 // The calls to fal through the Maton gateway. Every URL is rebuilt from checked parts, nothing of a caller's headers goes
 // along, the credential goes on last. Answers are values (answers.ts). Imports net, limits, words and env (types).
 
+import type { UpstreamOptions } from "../../contracts/request-spec.ts";
 import { appOf, parseModelId } from "../../models/model-id.ts";
 import type { Config } from "../../platform/config.ts";
 import {
@@ -14,7 +15,6 @@ import {
   SUBMIT_TIMEOUT_MS,
   UPSTREAM_REPLY_MAX_BYTES,
 } from "../../platform/limits.ts";
-import type { UpstreamOptions } from "../../requests/machine/types.ts";
 import {
   type CancelReply,
   type ConnectionSearch,

@@ -153,6 +153,14 @@ describe("objectText", () => {
     expect(objectText({})).toBe("{}");
   });
 
+  test("raw text stands as it is at any depth, and a kept number as it was written", () => {
+    const raw = new RawText('{"n":1.50}');
+    const parsed = parseTree('{"seed":1.50}');
+    expect(objectText({ error: { detail: raw, left: undefined }, list: [raw, null, 1], kept: parsed?.tree })).toBe(
+      '{"error":{"detail":{"n":1.50}},"list":[{"n":1.50},null,1],"kept":{"seed":1.50}}',
+    );
+  });
+
   test("keys that need escapes get them", () => {
     expect(JSON.parse(objectText({ 'a"\n': 1 }))).toEqual({ 'a"\n': 1 });
   });

@@ -10,6 +10,7 @@ import type { Effect } from "../../../src/requests/machine/effect-types.ts";
 import type { RequestEvent, UpstreamEnd } from "../../../src/requests/machine/events.ts";
 import {
   advanced,
+  attempted,
   begun,
   deferred,
   failed,
@@ -201,7 +202,7 @@ class Walk {
   constructor(dice: Dice) {
     this.dice = dice;
     const startTimeoutS = dice.chance(0.3) ? 1 + dice.below(600) : null;
-    this.record = begun({ ...aStart(), startTimeoutS, admittedAt: this.now }).record;
+    this.record = begun(aStart({ startTimeoutS, createdAt: this.now })).record;
   }
 
   take(step: Step, before: RequestRecord): void {
@@ -312,12 +313,13 @@ class Walk {
         this.event({ type: "submit_lost", reason: "fault", graceMs: UNCERTAIN_GRACE_MS }, row);
         return;
       }
-      const replay = before.state.deliveries.find(({ id }) => id === row.target)?.replay ?? null;
-      const failure = {
-        ...{ reason: "fault", retryAfterMs: this.dice.chance(0.2) ? MINUTE_MS : null },
-        ...(row.kind === "deliver" && this.dice.chance(0.1) ? { final: true as const } : {}),
-        ...(row.kind === "deliver" && replay !== null ? { byHand: replay } : {}),
-      };
+      const failure = { reason: "fault", retryAfterMs: this.dice.chance(0.2) ? MINUTE_MS : null };
+      if (row.kind === "deliver") {
+        const kind = this.dice.chance(0.1) ? ("gone" as const) : ("later" as const);
+        const answer = { ...failure, kind, status: null, category: "network" };
+        this.take(attempted(before, row, answer, this.now, this.dice.next()).step, before);
+        return;
+      }
       this.take(failed(before, row, failure, this.now, this.dice.next()), before);
       return;
     }

@@ -3,8 +3,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
 import type { Config } from "../../../src/platform/config.ts";
-import { NOTICE_RETRY_MS } from "../../../src/platform/limits.ts";
-import { type Notice, noticeOf, tellNotice } from "../../../src/upstream/notice.ts";
+import { NOTICE_RETRY_MS, type Notice, noticeOf, tellNotice } from "../../../src/upstream/notice.ts";
 
 const NOW = Date.UTC(2026, 10, 5, 12);
 const CONFIG = {

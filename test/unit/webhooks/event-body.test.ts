@@ -1,8 +1,7 @@
 // The event's text: its shape, numbers as they were written, and when it is thin.
 
 import { describe, expect, test } from "vitest";
-import { EVENT_BODY_MAX_BYTES } from "../../../src/platform/limits.ts";
-import { endEvent, type FalEnd, falEvent } from "../../../src/webhooks/event-body.ts";
+import { EVENT_BODY_MAX_BYTES, endEvent, type FalEnd, falEvent } from "../../../src/webhooks/event-body.ts";
 
 const LINKS = `"links":{"self":"https://sluice.example/v1/requests/r1","cancel":"https://sluice.example/v1/requests/r1/cancel"}`;
 const ended = {

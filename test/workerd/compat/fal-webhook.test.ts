@@ -1,7 +1,8 @@
 // `fal_webhook` on the compatible surfaces: the end told in fal's body, signed as all our webhooks are.
 
 import { describe, expect, it } from "vitest";
-import { EVENT_BODY_MAX_BYTES, SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
 import { type Received, Receivers } from "../../harness/receiver.ts";
 import { introduceAccount, onFrozenClocks, passTime, ring, runToEnd, Team } from "../../harness/world.ts";

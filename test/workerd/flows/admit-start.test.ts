@@ -50,7 +50,7 @@ async function admitAlone(over: Partial<AdmitInput> = {}): Promise<string> {
   return answer.requestId;
 }
 
-const startOf = (id: string) => aStart({ id, team: team.id, admittedAt: Date.now() });
+const startOf = (id: string) => aStart({ id, team: team.id, createdAt: Date.now() });
 
 async function listed(status: string): Promise<string[]> {
   const answer = await team.send<{ data: { id: string }[] }>("GET", `/v1/requests?status=${status}`);

@@ -6,9 +6,9 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DELIVER_RETRY_MS } from "../../../src/platform/limits.ts";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
 import type { Received } from "../../harness/receiver.ts";
 import { Scene } from "../../harness/scene.ts";

@@ -2,12 +2,10 @@
 // long it took, what kind of answer it was, and how that answer began. The receiver moves the clock, so each takes its time.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import {
-  DELIVER_REPLY_KEPT_MAX_CHARS,
-  DELIVER_RETRY_MS,
-  EVENT_BODY_MAX_BYTES,
-  SECOND_MS,
-} from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
+import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/reply.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveryOf, reset, status } from "../../harness/deliveries.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";

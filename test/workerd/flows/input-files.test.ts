@@ -4,6 +4,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, it } from "vitest";
 import { createApp } from "../../../src/app.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { checked } from "../../harness/contract.ts";
 import { announce, aPng, fetched, send } from "../../harness/upload-calls.ts";
 import {
   BASE,
@@ -170,7 +171,7 @@ describe("where no PUBLIC_URL is set", () => {
     const headers = { Authorization: `Bearer ${team.key}`, "Content-Type": "application/json", ...more };
     const request = new Request(new URL(path, BASE), { method: "POST", headers, body: JSON.stringify(body) });
     const context = createExecutionContext();
-    const answer = await createApp().fetch(request, { ...bindings, PUBLIC_URL: "" }, context);
+    const answer = await checked(createApp().fetch)(request, { ...bindings, PUBLIC_URL: "" }, context);
     const said = { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
     await waitOnExecutionContext(context);
     return said;

@@ -101,7 +101,7 @@ describe("without a public URL no webhook can prove a lost submit", () => {
     const input = { at: "row", text: '{"prompt":"sandbox:submit-drop"}' } as const;
     const started = await runInDurableObject(trackerOf(id), (_instance, state) =>
       new RequestTracker(state, { ...bindings, PUBLIC_URL: "" } as typeof bindings).start(
-        aStart({ id, team: team.id, input, admittedAt: Date.now() }),
+        aStart({ id, team: team.id, input, createdAt: Date.now() }),
       ),
     );
     expect(started).toMatchObject({

@@ -2,11 +2,13 @@ import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
+import description from "../../../docs/openapi.json?raw";
 import { createApp, routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/platform/limits.ts";
 import { makeKey } from "../../../src/team/auth/keys.ts";
 import { defaultPlan } from "../../../src/team/quota/plan.ts";
+import { checked } from "../../harness/contract.ts";
 import { ADMIN_TOKEN, call, json, newKey, newTeam, requestOf } from "../../harness/edge.ts";
 
 const ORIGIN = "https://app.example";
@@ -18,7 +20,7 @@ afterEach(() => {
 /** The Worker with other variables. */
 function callWith(variables: Record<string, string>, method: string, path: string, key?: string): Promise<Response> {
   const request = requestOf(method, path, { ...(key ? { key } : {}), headers: { Origin: ORIGIN } });
-  return Promise.resolve(createApp().fetch(request, { ...env, ...variables }, createExecutionContext()));
+  return checked(createApp().fetch)(request, { ...env, ...variables }, createExecutionContext());
 }
 
 /** A path that a route takes, with made-up parameters. */
@@ -33,6 +35,14 @@ function withAccess(...access: Route["access"][]): [string, Route][] {
     .filter((route) => access.includes(route.access))
     .map((route) => [`${route.method} ${route.path}`, route]);
 }
+
+it("every route is in the API description", () => {
+  const { paths } = JSON.parse(description) as { paths: Record<string, Record<string, unknown>> };
+  const missing = routes.filter(({ method, path }) => {
+    return paths[path.replaceAll(/:([a-z_]+)(\{[^}]*\})?/g, "{$1}")]?.[method.toLowerCase()] === undefined;
+  });
+  expect(missing.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+});
 
 describe("every answer", () => {
   it("has an id that the problem body repeats", async () => {

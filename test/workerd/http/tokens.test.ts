@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { createApp } from "../../../src/app.ts";
 import { IDENTITY_CACHE_MS, MINTS_PER_HOUR, MINUTE_MS } from "../../../src/platform/limits.ts";
+import { checked } from "../../harness/contract.ts";
 import { call, json, newKey, newTeam, requestOf } from "../../harness/edge.ts";
 
 const MODEL = "fal-ai/flux/schnell";
@@ -417,7 +418,7 @@ describe("a publishable key with Turnstile", () => {
   /** The exchange on a deployment with other variables. */
   async function exchange(key: string, body: unknown, variables: Record<string, string> = LOCAL, path = "/v1/tokens") {
     const request = requestOf("POST", path, { key, body, headers: HOME });
-    return createApp().fetch(request, { ...env, ...variables }, createExecutionContext());
+    return checked(createApp().fetch)(request, { ...env, ...variables }, createExecutionContext());
   }
 
   it("takes who passed, and takes each for somebody new", async () => {

@@ -198,12 +198,13 @@ describe("a plan that changed since the edge read it", () => {
   it("is handed out instead of a decision, whoever changed it and however", async () => {
     const team = await TestTeam.create();
     const planHash = await team.planHash();
-    await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], hold_s: 3 });
+    await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], when_paused: "refuse" });
     const answer = await team.admit({ planHash });
-    expect(answer).toMatchObject({ kind: "plan_changed", name: "default", plan: { hold_s: 3 } });
+    expect(answer).toMatchObject({ kind: "plan_changed", name: "default", plan: { when_paused: "refuse" } });
     if (answer.kind !== "plan_changed") return;
-    expect(await team.admit({ planHash: answer.hash })).toMatchObject({ kind: "admitted", holdS: 3 });
-    await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], hold_s: 3 });
+    const admitted = await team.admit({ planHash: answer.hash });
+    expect(admitted).toMatchObject({ kind: "admitted", terms: { whenPaused: "refuse" } });
+    await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], when_paused: "refuse" });
     expect(await team.outcome({ planHash: answer.hash })).toBe("plan_changed");
     expect(await team.used()).toEqual([1]);
   });

@@ -2,15 +2,9 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import {
-  DELIVER_TIMEOUT_MS,
-  ENDPOINTS_PER_TEAM_MAX,
-  HOUR_MS,
-  LEASE_SLACK_MS,
-  MINUTE_MS,
-  SECOND_MS,
-} from "../../../src/platform/limits.ts";
+import { ENDPOINTS_PER_TEAM_MAX, HOUR_MS, LEASE_SLACK_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
 import { bindings, eventually, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";

@@ -6,15 +6,15 @@ import { describe, expect, test } from "vitest";
 import type { PauseReason } from "../../../src/contracts/account.ts";
 import type { EndpointHealth } from "../../../src/contracts/team-webhooks.ts";
 import { requireConfig } from "../../../src/platform/config.ts";
+import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { requestText } from "../../../src/requests/view/serialize.ts";
+import { deliveryReported, judgeEndpoints } from "../../../src/team/endpoints/delivery-scheduler.ts";
 import {
   ENDPOINT_DISABLE_AFTER_MS,
   ENDPOINT_NOTICE_AFTER_MS,
   ENDPOINT_WARN_AFTER_MS,
-  SECOND_MS,
-} from "../../../src/platform/limits.ts";
-import { requestText } from "../../../src/requests/view/serialize.ts";
-import { deliveryReported, judgeEndpoints } from "../../../src/team/endpoints/delivery-scheduler.ts";
-import { UNTRIED } from "../../../src/team/endpoints/endpoint-health.ts";
+  UNTRIED,
+} from "../../../src/team/endpoints/endpoint-health.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { noticeOf } from "../../../src/upstream/notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { askTeam } from "../../../platform/stubs.ts";
 import type { Plan } from "../../../team/quota/plan.ts";
 import { userFor } from "../../auth.ts";
-import { limitHeaders } from "../../limit-headers.ts";
+import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } from "../../schemas.ts";
 
@@ -24,7 +24,7 @@ export const meRoutes: readonly Route[] = [
     access: "read",
     query: z.object({ user: userSchema.optional() }),
     headers: z.object({ "sluice-user": userSchema.optional() }),
-    answers: { 200: { description: "The caller, its plan and its limits.", schema: me } },
+    answers: { 200: { description: "The caller, its plan and its limits.", schema: me, headers: LIMIT_HEADERS } },
     errors: ["user_mismatch"],
     async handle({ env, caller, query, headers }) {
       const acting = userFor(caller.user, query.user ?? headers["sluice-user"]);

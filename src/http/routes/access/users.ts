@@ -53,6 +53,7 @@ export const peopleRoutes: readonly Route[] = [
         description:
           "They are out of every list at once; records and files are removed one by one. Sums stay, and so does a block.",
         schema: removalBody,
+        headers: ["Location"],
       },
     },
     errors: [],

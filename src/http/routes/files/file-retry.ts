@@ -6,14 +6,15 @@ import { RawText } from "../../../platform/json.ts";
 import { FILES_PER_REQUEST_MAX } from "../../../platform/limits.ts";
 import { askTracker } from "../../../platform/stubs.ts";
 import type { RequestView } from "../../../requests/machine/types.ts";
+import { requestBody } from "../../../requests/view/request-body.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { requestAnswer, requestId } from "../requests/schemas.ts";
+import { requestId } from "../requests/schemas.ts";
 
 const answers = {
-  202: { description: "They are being copied: `pending`, then `stored` or `failed`.", schema: requestAnswer },
+  202: { description: "They are being copied: `pending`, then `stored` or `failed`.", schema: requestBody },
 } as const;
 
 const retryFile = defineRoute({

@@ -25,7 +25,13 @@ export const sweepRoutes: readonly Route[] = [
     path: "/v1/admin/sweep",
     summary: "Look for stored bytes that belong to nothing, and delete them",
     access: "operator",
-    answers: { 202: { description: "It is under way; so may one be that was begun before.", schema: sweepBody } },
+    answers: {
+      202: {
+        description: "It is under way; so may one be that was begun before.",
+        schema: sweepBody,
+        headers: ["Location"],
+      },
+    },
     errors: [],
     async handle({ env }) {
       const report = await sweeperFor(env).begin();

@@ -98,6 +98,7 @@ export const teamRoutes: readonly Route[] = [
       202: {
         description: "Nobody of it is let in any more. It is gone, and its name free, once its removal answers 404.",
         schema: removalBody,
+        headers: ["Location"],
       },
     },
     errors: ["not_found"],

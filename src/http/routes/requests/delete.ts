@@ -5,11 +5,12 @@ import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { askTracker } from "../../../platform/stubs.ts";
+import { requestBody } from "../../../requests/view/request-body.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute } from "../../route.ts";
-import { requestAnswer, requestId } from "./schemas.ts";
+import { requestId } from "./schemas.ts";
 
 export const deleteRequest = defineRoute({
   method: "DELETE",
@@ -24,7 +25,7 @@ export const deleteRequest = defineRoute({
       .describe("`true`: an open one is canceled, and deleted after its end."),
   }),
   answers: {
-    202: { description: "It was asked to stop and is deleted after its end.", schema: requestAnswer },
+    202: { description: "It was asked to stop and is deleted after its end.", schema: requestBody },
     204: { description: "It is deleted. So is one that was deleted before." },
   },
   errors: ["not_found", "conflict"],

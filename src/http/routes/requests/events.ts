@@ -9,7 +9,7 @@ import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../../
 import { changes } from "../../../requests/service/watch.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
-import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../../event-stream.ts";
+import { byteStream, EVENT_STREAM, EVENT_STREAM_HEADERS, withComments } from "../../event-stream.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute } from "../../route.ts";
 import { requestId } from "./schemas.ts";
@@ -21,7 +21,9 @@ export const requestEvents = defineRoute({
   access: "read",
   params: requestId,
   headers: z.looseObject({ "last-event-id": z.string().optional() }),
-  answers: { 200: { description: "text/event-stream of `update`, `log` and `end` events; `deleted` ends it too." } },
+  answers: {
+    200: { description: "`update`, `log` and `end` events; `deleted` ends it too.", contentType: EVENT_STREAM },
+  },
   errors: ["not_found", "gone"],
   async handle({ params, headers, caller, env, config }) {
     const viewer = viewerOf(caller);

@@ -3,7 +3,6 @@
 // their deletion in delete.ts.
 
 import * as z from "zod";
-import type { RequestSummary } from "../../../contracts/team-access.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { sha256Hex } from "../../../platform/ids.ts";
 import { RawText } from "../../../platform/json.ts";
@@ -18,13 +17,14 @@ import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
 import { hold } from "../../../requests/service/watch.ts";
-import { requestText } from "../../../requests/view/serialize.ts";
+import { requestBody, requestSummaryBody } from "../../../requests/view/request-body.ts";
+import { requestText, serializeSummary } from "../../../requests/view/serialize.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { deleteRequest } from "./delete.ts";
 import { requestEvents } from "./events.ts";
-import { requestAnswer, requestId, summary, timelineAnswer } from "./schemas.ts";
+import { requestId } from "./schemas.ts";
 import { settle } from "./settle.ts";
 import { submit } from "./submit.ts";
 
@@ -40,8 +40,8 @@ const read = defineRoute({
   }),
   headers: z.looseObject({ "if-none-match": z.string().optional() }),
   answers: {
-    200: { description: "The request.", schema: requestAnswer },
-    304: { description: "It is as `If-None-Match` says." },
+    200: { description: "The request.", schema: requestBody, headers: ["ETag"] },
+    304: { description: "It is as `If-None-Match` says.", headers: ["ETag"] },
   },
   errors: ["not_found", "gone"],
   async handle({ params, query, headers, caller, env, config }) {
@@ -86,7 +86,7 @@ const list = defineRoute({
   answers: {
     200: {
       description: "A page.",
-      schema: z.object({ data: z.array(summary), next_cursor: z.string().nullable() }),
+      schema: z.object({ data: z.array(requestSummaryBody), next_cursor: z.string().nullable() }),
     },
   },
   errors: ["invalid_request"],
@@ -107,8 +107,20 @@ const list = defineRoute({
       }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
-    return { status: 200, body: { data: page.data.map(spellSummary), next_cursor: page.nextCursor } };
+    return { status: 200, body: { data: page.data.map(serializeSummary), next_cursor: page.nextCursor } };
   },
+});
+
+const timelineBody = z.object({
+  data: z.array(
+    z.object({
+      seq: z.int(),
+      at: z.iso.datetime().nullable(),
+      event: z.string(),
+      stage: z.string(),
+      detail: z.record(z.string(), z.unknown()),
+    }),
+  ),
 });
 
 const timeline = defineRoute({
@@ -117,7 +129,7 @@ const timeline = defineRoute({
   summary: "What happened to a request, and when",
   access: "read",
   params: requestId,
-  answers: { 200: { description: "Oldest first.", schema: timelineAnswer } },
+  answers: { 200: { description: "Oldest first.", schema: timelineBody } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const entries = await askTracker(env, params.id, (tracker) => tracker.timeline(viewerOf(caller), 0));
@@ -136,8 +148,8 @@ const cancel = defineRoute({
   access: "run",
   params: requestId,
   answers: {
-    200: { description: "Canceled.", schema: requestAnswer },
-    202: { description: "Asked for; it may still finish, and be charged.", schema: requestAnswer },
+    200: { description: "Canceled.", schema: requestBody },
+    202: { description: "Asked for; it may still finish, and be charged.", schema: requestBody },
   },
   errors: ["not_found", "gone", "already_ended"],
   async handle({ params, caller, env, config }) {
@@ -215,17 +227,4 @@ async function etagOf(text: string): Promise<string> {
 
 function time(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text);
-}
-
-function spellSummary(each: RequestSummary): z.input<typeof summary> {
-  return {
-    id: each.id,
-    model: each.model,
-    status: each.status,
-    user: each.user,
-    key_id: each.keyId,
-    tags: each.tags,
-    created_at: isoTime(each.createdAt),
-    completed_at: isoTime(each.endedAt),
-  };
 }

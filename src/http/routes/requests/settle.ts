@@ -6,13 +6,14 @@ import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { microOf } from "../../../platform/money.ts";
 import { askTeam, trackerOf } from "../../../platform/stubs.ts";
+import { requestBody } from "../../../requests/view/request-body.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { usdSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../actor.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute } from "../../route.ts";
-import { requestAnswer, requestId } from "./schemas.ts";
+import { requestId } from "./schemas.ts";
 
 export const settle = defineRoute({
   method: "POST",
@@ -24,7 +25,7 @@ export const settle = defineRoute({
     charged: z.boolean(),
     usd: usdSchema.optional().describe("What upstream billed; what was reserved by default."),
   }),
-  answers: { 200: { description: "The request, its charge settled.", schema: requestAnswer } },
+  answers: { 200: { description: "The request, its charge settled.", schema: requestBody } },
   errors: ["invalid_request", "not_found", "gone", "conflict"],
   async handle(call) {
     const { params, body, caller, env, config } = call;

@@ -9,12 +9,14 @@ import { SECOND_MS, WAIT_MAX_S } from "../../../platform/limits.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
 import { submitRequest } from "../../../requests/service/submit.ts";
 import { hold } from "../../../requests/service/watch.ts";
+import { requestBody } from "../../../requests/view/request-body.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { type Caller, viewerOf } from "../../auth.ts";
-import { limitHeaders } from "../../limit-headers.ts";
+import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
+import { readSubmit, submitBody, submitHeaders } from "../../read-submit.ts";
 import { defineRoute } from "../../route.ts";
-import { submitWork } from "../../submit-work.ts";
-import { requestAnswer, submitBody, submitHeaders } from "./schemas.ts";
+
+const SUBMIT_HEADERS = ["Location", "Idempotent-Replayed", "Preference-Applied", ...LIMIT_HEADERS] as const;
 
 export const submit = defineRoute({
   method: "POST",
@@ -25,30 +27,42 @@ export const submit = defineRoute({
   headers: submitHeaders,
   body: submitBody,
   answers: {
-    200: { description: "It ended within `wait`.", schema: requestAnswer },
-    202: { description: "It is on its way; `Location` is where to look.", schema: requestAnswer },
+    200: { description: "It ended within `wait`.", schema: requestBody, headers: SUBMIT_HEADERS },
+    202: {
+      description: "It is on its way; `Location` is where to look.",
+      schema: requestBody,
+      headers: SUBMIT_HEADERS,
+    },
   },
   errors: [
     ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
     ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
-    ...(["quota_exceeded", "rate_limited", "idempotency_mismatch", "conflict", "gone", "internal"] as const),
+    ...([
+      "quota_exceeded",
+      "rate_limited",
+      "idempotency_mismatch",
+      "conflict",
+      "gone",
+      "input_unreachable",
+      "upstream_paused",
+    ] as const),
+    { code: "internal", status: 503 },
   ],
   async handle(call) {
-    const { body, headers, caller, env, url } = call;
+    const { body, headers, caller, env } = call;
     const metadata = printTree(valueAt(call.bodyTree, ["metadata"]) ?? null);
-    const asked = await submitWork({
-      ...{ caller, headers, config: call.config(), origin: url.origin },
-      ...{ model: body.model, user: body.user, tags: body.tags },
-      ...{ input: valueAt(call.bodyTree, ["input"]) ?? {}, plainInput: body.input },
-      metadata: metadata === "null" ? null : metadata,
-      webhookUrl: body.webhook_url,
-      priority: body.priority,
-      startTimeoutS: body.start_timeout_s,
-      said: printTree(call.bodyTree),
-    });
-    if (asked.kind === "refused") return { refusal: asked.refusal };
+    const read = await readSubmit(
+      call,
+      { ...body, metadata: metadata === "null" ? null : metadata },
+      {
+        input: valueAt(call.bodyTree, ["input"]) ?? {},
+        plainInput: body.input,
+        sentText: printTree(call.bodyTree),
+      },
+    );
+    if (read.kind === "refused") return { refusal: read.refusal };
     call.releaseBody();
-    const submitted = await submitRequest(env, call.execution, asked.work);
+    const submitted = await submitRequest(env, call.execution, read.submit);
     if (submitted.kind === "refused") {
       return { refusal: submitted.refusal, headers: limitHeaders(submitted.limits, Date.now()) };
     }

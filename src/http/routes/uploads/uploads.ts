@@ -26,9 +26,9 @@ import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { readJsonBody } from "../../json-body.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
+import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, userSchema } from "../../schemas.ts";
-import { submitHeaders } from "../requests/schemas.ts";
 
 const announced = z.object({
   id: z.string(),
@@ -57,7 +57,7 @@ const announce = defineRoute({
     size: z.int().min(0).nullish().describe("Bytes. Said at the start, it is checked before anything is sent."),
     user: userSchema.optional(),
   }),
-  answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced } },
+  answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] } },
   errors: [
     ...(["invalid_request", "user_mismatch", "payload_too_large", "unsupported_media_type"] as const),
     ...(["quota_exceeded", "rate_limited", "input_unreachable"] as const),
@@ -267,9 +267,7 @@ const partsBody = z.looseObject({
 });
 
 /** The parts that a completion names; null: all that came, where it has no body. */
-async function namedParts(
-  request: Request,
-): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
+async function namedParts(request: Request): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
   if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
   const json = await readJsonBody(request);
   if (json.kind === "refused") return json;

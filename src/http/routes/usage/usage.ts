@@ -64,7 +64,14 @@ export const usageRoutes: readonly Route[] = [
       tag: z.string().optional().describe("With `tag` in group_by: only tags of this name."),
       format: z.enum(["json", "csv"]).default("json"),
     }),
-    answers: { 200: { description: "Sums by group; text/csv on wish.", schema: usageAnswer } },
+    answers: {
+      200: {
+        description: "Sums by group; CSV with `format=csv`.",
+        schema: usageAnswer,
+        contentType: "text/csv",
+        headers: ["Content-Disposition"],
+      },
+    },
     errors: ["invalid_request", "user_mismatch"],
     async handle({ env, caller, query }) {
       const today = dayOf(Date.now());

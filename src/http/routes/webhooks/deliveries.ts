@@ -2,14 +2,12 @@
 // /v1/deliveries/{id}/replay. The team knows whose a delivery is, its request's tracker what became of it.
 
 import * as z from "zod";
-import type { DeliveryView } from "../../../contracts/tracker.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
-import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { REQUEST_TARGET } from "../../../requests/machine/deliveries.ts";
-import type { AttemptEntry } from "../../../webhooks/attempt.ts";
+import type { Attempt, DeliveryView } from "../../../webhooks/attempt.ts";
+import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../webhooks/reply.ts";
 import { actorOf } from "../../actor.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
@@ -96,8 +94,8 @@ const read = defineRoute({
     const known = await askTeam(env, caller.team, (team) => team.deliveries.read({ deliveryId: params.id }));
     const request = known?.requestId ?? null;
     if (request === null) {
-      const body = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
-      return body === null ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body };
+      const view = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
+      return view === null ? { refusal: NO_SUCH_DELIVERY } : { status: 200, body: deliveryWire(view) };
     }
     const views = await askTracker(env, request, (tracker) => tracker.deliveryLog(viewer, params.id));
     const [view] = views ?? [];
@@ -119,8 +117,8 @@ const replay = defineRoute({
     const road = await askTeam(env, caller.team, (team) => team.deliveries.beginReplay(wish));
     if (road.kind === "refused") return { refusal: road.refusal };
     if (road.kind === "sent") {
-      const body = await teamDelivery(env, caller.team, params.id);
-      return body === null ? { refusal: NO_SUCH_DELIVERY } : { status: 202, body };
+      const view = await teamDelivery(env, caller.team, params.id);
+      return view === null ? { refusal: NO_SUCH_DELIVERY } : { status: 202, body: deliveryWire(view) };
     }
     const answer = await askTracker(env, road.requestId, (tracker) => {
       return tracker.replayDelivery(caller.team, params.id);
@@ -138,48 +136,52 @@ function noLongerKept(id: string): Refusal {
   });
 }
 
+/** The delivery of an event of the team itself, which Team sends and logs. Null: there is none by that id. */
+async function teamDelivery(env: Env, team: string, deliveryId: string): Promise<DeliveryView | null> {
+  const line = await askTeam(env, team, (stub) => stub.deliveries.read({ deliveryId }));
+  if (line === null) return null;
+  const { id, endpointId, eventId, eventType, state, attempts } = line;
+  const sent = await askTeam(env, team, (stub) => stub.deliveries.log(deliveryId));
+  return { id, endpointId, requestId: null, eventId, eventType, state, attempts, ...sent };
+}
+
 function summaryWire(view: DeliveryView): z.input<typeof deliverySummary> {
   return {
-    ...{ id: view.id, endpoint: view.target === REQUEST_TARGET ? null : view.target, request: view.requestId },
-    ...{ event_id: view.eventId, event_type: view.eventType, state: view.status, attempts: view.attempts },
+    id: view.id,
+    endpoint: view.endpointId,
+    request: view.requestId,
+    event_id: view.eventId,
+    event_type: view.eventType,
+    state: view.state,
+    attempts: view.attempts,
     next_attempt_at: isoTime(view.nextAt),
   };
 }
 
 function deliveryWire(view: DeliveryView): z.input<typeof deliveryBody> {
-  return {
-    ...summaryWire(view),
-    sent: view.event === null ? null : snippet(view.event.body),
-    log: view.tries.map(attemptWire),
-  };
+  return { ...summaryWire(view), sent: snippetOf(view.body), log: view.tries.map(attemptWire) };
 }
 
-/** The delivery of an event of the team itself, which Team sends and logs. Null: there is none by that id. */
-async function teamDelivery(env: Env, team: string, id: string): Promise<z.input<typeof deliveryBody> | null> {
-  const line = await askTeam(env, team, (stub) => stub.deliveries.read({ deliveryId: id }));
-  if (line === null) return null;
-  const { body, nextAt, tries } = await askTeam(env, team, (stub) => stub.deliveries.log(id));
-  let replays = 0;
-  return {
-    ...{ id, endpoint: line.endpointId, request: null, event_id: line.eventId, event_type: line.eventType },
-    ...{ state: line.state, attempts: line.attempts, next_attempt_at: isoTime(nextAt) },
-    sent: body === null ? null : snippet(body),
-    log: tries.map((tried) => attemptWire({ ...tried, group: tried.replay ? ++replays : 0, cutOff: null })),
-  };
-}
-
-function snippet(body: string): { body: string; end: "whole" | "cut" } {
+function snippetOf(body: string | null): z.input<typeof deliveryBody>["sent"] {
+  if (body === null) return null;
   const start = body.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS);
   return { body: start, end: start === body ? "whole" : "cut" };
 }
 
-type Try = Omit<AttemptEntry, "seq" | "delivery" | "cutOff"> & { cutOff: number | null };
-
-function attemptWire({ at, ms, next, reply, cutOff, ...tried }: Try): z.input<typeof attemptBody> {
-  const { group, replay, url, status, category, reason, location } = tried;
+function attemptWire(attempt: Attempt): z.input<typeof attemptBody> {
+  const { reply, next } = attempt;
   return {
-    ...{ at: isoTime(at), duration_ms: ms, group, replay, url, status, category, reason },
+    at: isoTime(attempt.at),
+    duration_ms: attempt.ms,
+    group: attempt.group,
+    replay: attempt.replay,
+    url: attempt.url,
+    status: attempt.status,
+    category: attempt.category,
+    reason: attempt.reason,
     response: reply === null ? null : { body: reply.text, end: reply.end },
-    ...{ location, cut_off_before: cutOff, next: { at: isoTime(next.at), why: next.why } },
+    location: attempt.location,
+    cut_off_before: attempt.cutOff,
+    next: { at: isoTime(next.at), why: next.why },
   };
 }

@@ -6,13 +6,7 @@ import type { EndpointSummary, EndpointTerms, SecretAnswer } from "../../../cont
 import { mayCall } from "../../../net/guard.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
-import {
-  ENDPOINT_DESCRIPTION_MAX_CHARS,
-  ENDPOINT_HEADERS_MAX,
-  SECRET_OVERLAP_DEFAULT_S,
-  SECRET_OVERLAP_MAX_S,
-  URL_MAX_CHARS,
-} from "../../../platform/limits.ts";
+import { SECRET_OVERLAP_DEFAULT_S, SECRET_OVERLAP_MAX_S, URL_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
@@ -20,9 +14,12 @@ import { guardRules } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody } from "../../schemas.ts";
-import { tags } from "../requests/schemas.ts";
+import { listBody, tagsSchema } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
+
+/** Headers of a team's own on an endpoint: a credential or two. */
+const ENDPOINT_HEADERS_MAX = 10;
+const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
 
 const eventType = z.enum(EVENT_TYPES);
 
@@ -55,7 +52,7 @@ const description = z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS);
 const newEndpoint = z.strictObject({
   url,
   events: events.default(null),
-  tags: tags.default({}),
+  tags: tagsSchema.default({}),
   description: description.default(""),
   headers: headers.default({}),
 });
@@ -63,7 +60,7 @@ const newEndpoint = z.strictObject({
 const changes = z.strictObject({
   url: url.optional(),
   events: events.optional(),
-  tags: tags.optional(),
+  tags: tagsSchema.optional(),
   description: description.optional(),
   headers: headers.optional().describe("Takes the place of all that there are."),
 });

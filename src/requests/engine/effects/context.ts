@@ -5,9 +5,9 @@ import type { Granted } from "../../../contracts/account.ts";
 import type { UploadLog } from "../../../files/multipart-uploads.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
-import type { AttemptEntry, TriedDelivery } from "../../../webhooks/attempt.ts";
+import type { Attempt } from "../../../webhooks/attempt.ts";
 import type { RequestEvent, Watch } from "../../machine/events.ts";
-import type { DeliveryFailure } from "../../machine/record.ts";
+import type { Failure } from "../../machine/schedule.ts";
 import type { RequestRecord, RequestView, StoredText } from "../../machine/types.ts";
 import type { DeliveryLog } from "../delivery-log.ts";
 import type { TextName } from "../rows.ts";
@@ -22,8 +22,8 @@ export interface EffectContext {
   /** The event of an end as it was sent; see DeliveryLog. */
   event: DeliveryLog["event"];
   keepEvent: DeliveryLog["keepEvent"];
-  /** The latest try of a delivery, which told how it stands. */
-  lastAttempt(delivery: string): AttemptEntry | null;
+  /** The latest attempt at a delivery, which told how it stands. */
+  lastAttempt(delivery: string): Attempt | null;
   /** What readers would see now. */
   view(): RequestView;
   /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
@@ -49,10 +49,10 @@ export type EffectOutcome =
       event: RequestEvent;
       texts?: Partial<Record<TextName, StoredText>>;
       calls?: number;
-      /** A delivery's try: logged in the same transaction, whatever has become of its row. */
-      tried?: TriedDelivery;
     }
-  | ({ kind: "failed"; calls?: number; tried?: TriedDelivery } & DeliveryFailure)
+  | ({ kind: "failed"; calls?: number } & Failure)
+  /** An attempt at a delivery, accepted or not: logged in the same transaction, whatever has become of its row. */
+  | { kind: "attempted"; attempt: Omit<Attempt, "next"> }
   /** No turn yet, or its turn is over for now; not a failure. */
   | { kind: "turned_away"; until: number }
   /** The request has moved on and the row has nothing left to do. */

@@ -2,9 +2,9 @@
 // that stands. Id and body of the event are kept before the first try and shared by all targets, so that every try sends the
 // same bytes; they belong to one end, because a recovered request ends a second time.
 
-import { RawText } from "../../../platform/json.ts";
+import { objectText, RawText } from "../../../platform/json.ts";
 import { askTeam } from "../../../platform/stubs.ts";
-import type { DeliverAnswer, KeptEvent, TriedAnswer, TriedDelivery } from "../../../webhooks/attempt.ts";
+import { type AttemptAnswer, type KeptEvent, notSent } from "../../../webhooks/attempt.ts";
 import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
@@ -13,7 +13,7 @@ import { REQUEST_TARGET } from "../../machine/deliveries.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestDelivery, RequestState, RequestView } from "../../machine/types.ts";
 import { failureOf } from "../../view/fal-failure.ts";
-import { baseUrlOf, outputText, spellRequest } from "../../view/serialize.ts";
+import { outputText, readerOf, serializeRequest } from "../../view/serialize.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
 export async function runDeliver(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
@@ -23,22 +23,27 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   const { state } = context.record();
   // Asked at every try: an address that was changed, a secret that leaked, an endpoint that was turned off count at once.
   const target = await askTeam(context.env, state.team, (team) => team.deliveries.target({ deliveryId: delivery.id }));
-  const tried = (answer: TriedAnswer): TriedDelivery => {
+  const attempted = (answer: AttemptAnswer): EffectOutcome => {
     const { id, group, replay } = delivery;
-    return { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.takes - 1 };
+    const attempt = { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.takes - 1 };
+    return { kind: "attempted", attempt };
   };
-  if (target.kind === "gone") return outcomeOf(delivery, tried(disabled(target.reason, context.now())));
+  if (target.kind === "gone") return attempted(notSent(target.reason, context.now()));
   if (target.notBefore !== null && target.notBefore > context.now()) {
     return { kind: "turned_away", until: target.notBefore };
   }
   const url = target.url ?? state.webhookUrl;
   if (url === null) return { kind: "obsolete" };
   const answer = await deliver({
-    ...{ url, eventId: event.id, body: event.body, secrets: target.secrets, headers: target.headers },
+    url,
+    eventId: event.id,
+    body: event.body,
+    secrets: target.secrets,
+    headers: target.headers,
     now: context.now,
     guard: guardRules(context.config, state.origin),
   });
-  return outcomeOf(delivery, tried(answer));
+  return attempted(answer);
 }
 
 /** Tells the team how a delivery stands. Owed until it is heard, and always about the latest. */
@@ -58,23 +63,6 @@ export async function runReport(context: EffectContext, effect: Effect): Promise
 
 function deliveryOf(context: EffectContext, { target }: Effect): RequestDelivery | null {
   return context.record().state.deliveries.find(({ id }) => id === target) ?? null;
-}
-
-function outcomeOf({ id, replay }: RequestDelivery, tried: TriedDelivery): EffectOutcome {
-  const report = { status: tried.status, category: tried.category };
-  if (tried.kind === "taken") return { kind: "happened", event: { type: "delivered", delivery: id, ...report }, tried };
-  return {
-    ...{ kind: "failed", reason: tried.reason, retryAfterMs: tried.retryAfterMs, report, tried },
-    ...(tried.kind === "gone" ? { final: true as const } : {}),
-    ...(replay === null ? {} : { byHand: replay }),
-  };
-}
-
-function disabled(reason: string, at: number): TriedAnswer {
-  const nothing: Omit<DeliverAnswer, "category" | "reason"> = {
-    ...{ kind: "gone", retryAfterMs: null, at, ms: 0, url: "", status: null, reply: null, location: null },
-  };
-  return { ...nothing, category: "disabled", reason };
 }
 
 /** The team's endpoints read our format; a caller's own address reads fal's, if it was given as a `fal_webhook`. */
@@ -103,21 +91,16 @@ async function eventNow(
 ): Promise<Pick<KeptEvent, "type" | "body"> | null> {
   const { config } = context;
   const view = context.view();
-  const { stage, origin, recoveredAt } = view.state;
+  const { stage, recoveredAt } = view.state;
   if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
     return null;
   const outcome = { outcome: stage, recovered: recoveredAt !== null };
   const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
   const type = endEventType(stage, outcome.recovered);
   if (format === "fal") return { type, body: await falEventNow(context, view, outputLeftOut) };
-  const requestText = await spellRequest({
-    view,
-    output: view.output?.at === "row" ? view.output.text : null,
-    logs: false,
-    baseUrl: baseUrlOf(config, origin),
-    signingKeys: config.SIGNING_KEY,
-    now: context.now(),
-  });
+  const output = view.output?.at === "row" ? { text: view.output.text, inPlace: new Map() } : null;
+  const reader = readerOf(config, view, { logs: false, now: context.now() });
+  const requestText = objectText(await serializeRequest(view, output, reader));
   return { type, body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }) };
 }
 

@@ -12,7 +12,7 @@ import type { TextName } from "../../../../src/requests/engine/rows.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
 import type { RequestDelivery, RequestState, StoredText } from "../../../../src/requests/machine/types.ts";
-import type { AttemptEntry, KeptEvent } from "../../../../src/webhooks/attempt.ts";
+import type { Attempt, KeptEvent } from "../../../../src/webhooks/attempt.ts";
 import { aStart, REQUEST } from "../../../harness/requests.ts";
 
 const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
@@ -64,7 +64,7 @@ function aTracker(changes: Partial<RequestState> = {}) {
     },
     texts: new Map<TextName, StoredText>([["output", { at: "row", text: `{"seed":196619188014358660}` }]]),
     events: new Map<string, KeptEvent>(),
-    last: null as AttemptEntry | null,
+    last: null as Attempt | null,
     run: (effect: Partial<Effect> = {}) => runDeliver(contextOf(tracker), anEffect(effect)),
     report: () => runReport(contextOf(tracker), anEffect({ name: "report:dlv_1", kind: "report" })),
   };
@@ -213,12 +213,11 @@ describe("every try says the same", () => {
 const LOGGED = { delivery: "dlv_1", group: 0, replay: false, cutOff: 0 };
 
 describe("what an answer comes to", () => {
-  test("a yes is an event, and a line of the log", async () => {
+  test("a yes is a line of the log", async () => {
     answer(204);
     expect(await aTracker().run()).toStrictEqual({
-      kind: "happened",
-      event: { type: "delivered", delivery: "dlv_1", status: 204, category: "accepted" },
-      tried: {
+      kind: "attempted",
+      attempt: {
         ...LOGGED,
         ...{ kind: "taken", category: "accepted", reason: "HTTP 204", retryAfterMs: null, at: NOW, ms: 0, status: 204 },
         ...{ url: "https://hooks.example.com/x", reply: { text: "", end: "whole" }, location: null },
@@ -226,24 +225,34 @@ describe("what an answer comes to", () => {
     });
   });
 
-  test("a no is a failure with the receiver's wish", async () => {
+  test("a no carries the receiver's wish", async () => {
     answer(503, { "retry-after": "120" });
     expect(await aTracker().run({ takes: 3 })).toMatchObject({
-      ...{ kind: "failed", reason: "HTTP 503", retryAfterMs: 120_000 },
-      ...{ report: { status: 503, category: "server_error" }, tried: { ...LOGGED, status: 503, cutOff: 2 } },
+      kind: "attempted",
+      attempt: {
+        ...LOGGED,
+        ...{
+          kind: "later",
+          reason: "HTTP 503",
+          retryAfterMs: 120_000,
+          status: 503,
+          category: "server_error",
+          cutOff: 2,
+        },
+      },
     });
   });
 
   test("D6 410 is final", async () => {
     answer(410);
-    expect(await aTracker().run()).toMatchObject({ kind: "failed", final: true, report: { category: "gone" } });
+    expect(await aTracker().run()).toMatchObject({ attempt: { kind: "gone", category: "gone" } });
   });
 
-  test("O4 a replay that fails says that it was asked for by hand", async () => {
+  test("O4 a replay says that it is one, and its group", async () => {
     const replay = { resumeAt: NOW + MINUTE_MS };
     answer(500);
     const outcome = await aTracker({ deliveries: [{ ...DELIVERY, group: 2, replay }] }).run();
-    expect(outcome).toMatchObject({ kind: "failed", byHand: replay, tried: { group: 2, replay: true } });
+    expect(outcome).toMatchObject({ attempt: { kind: "later", group: 2, replay: true } });
   });
 
   test.each([
@@ -252,8 +261,8 @@ describe("what an answer comes to", () => {
     ["this deployment by the origin", "https://sluice.test/hooks"],
   ])("D16 D17 a URL that leads to %s is final and never called", async (_what, webhookUrl) => {
     const outcome = await aTracker({ webhookUrl }).run();
-    expect(outcome).toMatchObject({ kind: "failed", final: true, report: { status: null, category: "blocked" } });
-    expect(outcome).toHaveProperty("reason", expect.stringContaining("refused by the URL guard: "));
+    expect(outcome).toMatchObject({ attempt: { kind: "gone", status: null, category: "blocked" } });
+    expect(outcome).toHaveProperty("attempt.reason", expect.stringContaining("refused by the URL guard: "));
     expect(fetchStub).not.toHaveBeenCalled();
   });
 
@@ -272,7 +281,7 @@ describe("where it goes is asked at every try", () => {
     for (const url of ["https://old.example/", "https://new.example/"]) {
       team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, url });
       answer(500);
-      expect(await tracker.run()).toMatchObject({ tried: { url } });
+      expect(await tracker.run()).toMatchObject({ attempt: { url } });
     }
     expect(fetchStub.mock.calls.map(([url]) => url)).toStrictEqual(["https://old.example/", "https://new.example/"]);
     expect(team.deliveryTarget).toHaveBeenCalledWith({ deliveryId: "dlv_1" });
@@ -295,8 +304,7 @@ describe("where it goes is asked at every try", () => {
     async (reason) => {
       team.deliveryTarget.mockResolvedValueOnce({ kind: "gone", reason });
       expect(await aTracker().run()).toMatchObject({
-        ...{ kind: "failed", reason, final: true, report: { status: null, category: "disabled" } },
-        tried: { ...LOGGED, category: "disabled", at: NOW, ms: 0, url: "" },
+        attempt: { ...LOGGED, kind: "gone", reason, status: null, category: "disabled", at: NOW, ms: 0, url: "" },
       });
       expect(fetchStub).not.toHaveBeenCalled();
     },
@@ -307,14 +315,14 @@ describe("where it goes is asked at every try", () => {
     expect(await aTracker().run()).toStrictEqual({ kind: "turned_away", until: NOW + 1 });
     team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW });
     answer(200);
-    expect(await aTracker().run()).toMatchObject({ kind: "happened" });
+    expect(await aTracker().run()).toMatchObject({ attempt: { kind: "taken" } });
   });
 });
 
 describe("how it stands is told to the team", () => {
   test("with what the last try came to", async () => {
     const tracker = aTracker({ deliveries: [{ ...DELIVERY, status: "failing", attempts: 3 }] });
-    tracker.last = { status: 500, category: "server_error", at: NOW - 1, replay: true, kind: "later" } as AttemptEntry;
+    tracker.last = { status: 500, category: "server_error", at: NOW - 1, replay: true, kind: "later" } as Attempt;
     expect(await tracker.report()).toStrictEqual({ kind: "obsolete" });
     expect(team.deliveryReported).toHaveBeenCalledWith({
       ...{ deliveryId: "dlv_1", requestId: REQUEST, outcome: "failing", attempts: 3 },

@@ -1,11 +1,12 @@
 // One step of a whole record: which outcomes of tries count, and what becomes of their rows.
 
 import { describe, expect, it } from "vitest";
-import { DELIVER_RETRY_MS, MIRROR_RETRY_MS, SECOND_MS } from "../../../../src/platform/limits.ts";
+import { MIRROR_RETRY_MS, SECOND_MS, STUMBLES_MAX } from "../../../../src/platform/limits.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import {
   advanced,
   advancedWithin,
+  attempted,
   begun,
   deferred,
   failed,
@@ -15,6 +16,7 @@ import {
 } from "../../../../src/requests/machine/record.ts";
 import { taken } from "../../../../src/requests/machine/schedule.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
+import { DELIVER_RETRY_MS } from "../../../../src/webhooks/schedule.ts";
 import {
   anOutput,
   aStart,
@@ -45,6 +47,7 @@ function rowOf({ record }: Pick<Step, "record">, name: string): Effect | undefin
 }
 
 const STALE = "a try that is no longer live";
+const REFUSED = { kind: "later", reason: "500", retryAfterMs: null, status: 500, category: "server_error" } as const;
 const failure = { reason: "500", retryAfterMs: null };
 
 describe("a request begins", () => {
@@ -59,6 +62,19 @@ describe("a request begins", () => {
   it("without its input in the state, which is written often", () => {
     const { state } = begun(aStart({ input: { at: "row", text: "a long prompt" } })).record;
     expect(JSON.stringify(state)).not.toContain("a long prompt");
+  });
+
+  it("with what was asked and what was decided flat in the state, as rows that are already stored have it", () => {
+    const start = aStart({ user: "anna", tags: { job: "7" }, metadata: "1.50", fileLinkS: 60 });
+    const { state } = begun(start).record;
+    expect(state).toMatchObject({ id: start.id, team: start.team, ...start.spec, ...start.terms });
+    expect(state).not.toHaveProperty("spec");
+    expect(state).not.toHaveProperty("terms");
+  });
+
+  it("for the user that the team says, whomever the edge knew", () => {
+    const start = aStart({ user: "anna" });
+    expect(begun({ ...start, spec: { ...start.spec, user: "bob" } }).record.state.user).toBe("anna");
   });
 });
 
@@ -202,8 +218,8 @@ describe("a try that failed", () => {
     const settled = onward(recordAt("completed"), SETTLED);
     const { record, tried } = withTry(settled, "deliver:dlv_1");
     const tired = withRow(record, { ...tried, failures: DELIVER_RETRY_MS.length });
-    const report = { status: 500, category: "server_error" };
-    const step = failed(tired, tried, { ...failure, report }, LATER, 0.5);
+    const { step, next } = attempted(tired, tried, REFUSED, LATER, 0.5);
+    expect(next).toEqual({ at: null, why: "no_tries_left" });
     expect(rowOf(step, "deliver:dlv_1")).toMatchObject({ parkedAt: LATER, failures: 10, leaseUntil: null });
     expect(step.record.state.deliveries).toMatchObject([{ status: "parked", attempts: 1 }]);
     const detail = { delivery: "dlv_1", endpoint: "request", attempt: 1, status: 500, category: "server_error" };
@@ -213,6 +229,34 @@ describe("a try that failed", () => {
       advanced(step.record, { type: "delivered", delivery: "dlv_1", status: 200, category: "accepted" }, LATER, late)
         .ignored,
     ).toBe(STALE);
+  });
+});
+
+describe("an attempt at a delivery", () => {
+  const settled = onward(recordAt("completed"), SETTLED);
+
+  it("that no longer holds its row changes nothing, and the log says that it was overtaken", () => {
+    const { record, tried } = withTry(settled, "deliver:dlv_1");
+    const second = withTry(record, "deliver:dlv_1", LATER + 60_000).record;
+    const unchanged = { record: second, notes: [], ignored: STALE };
+    expect(attempted(second, tried, REFUSED, LATER, 0.5)).toEqual({
+      step: unchanged,
+      next: { at: null, why: "overtaken" },
+    });
+    const accepted = { ...REFUSED, kind: "taken" } as const;
+    expect(attempted(second, tried, accepted, LATER, 0.5)).toEqual({
+      step: unchanged,
+      next: { at: null, why: "delivered" },
+    });
+  });
+
+  it("that we broke off too often ourselves counts as one that failed", () => {
+    const { record, tried } = withTry(settled, "deliver:dlv_1");
+    const tired = withRow(record, { ...tried, stumbles: STUMBLES_MAX });
+    const step = failed(tired, tried, { ...failure, ours: true }, LATER, 0.5);
+    expect(rowOf(step, "deliver:dlv_1")).toMatchObject({ failures: 1, dueAt: LATER + DELIVER_RETRY_MS[0] });
+    expect(step.record.state.deliveries).toMatchObject([{ status: "failing", attempts: 1 }]);
+    expect(step.notes).toMatchObject([{ what: "delivery_failed", detail: { status: null, category: "fault" } }]);
   });
 });
 

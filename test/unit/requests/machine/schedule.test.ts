@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import {
   CANCEL_TIMEOUT_MS,
   DAY_MS,
-  DELIVER_TIMEOUT_MS,
   FILE_COPY_TIMEOUT_MS,
   HOUR_MS,
   MINUTE_MS,
@@ -22,6 +21,8 @@ import type { Watch } from "../../../../src/requests/machine/events.ts";
 import { pollGapMs, quickened } from "../../../../src/requests/machine/poll-schedule.ts";
 import {
   afterFailure,
+  afterOurFault,
+  afterUndelivered,
   alarmAt,
   attentionAt,
   effectName,
@@ -34,15 +35,18 @@ import {
   withoutDeadLeases,
 } from "../../../../src/requests/machine/schedule.ts";
 import type { RequestState } from "../../../../src/requests/machine/types.ts";
+import { DELIVER_TIMEOUT_MS } from "../../../../src/webhooks/send.ts";
 import { recordAt } from "../../../harness/requests.ts";
 
 const NOW = 1_800_000_000_000;
-const KINDS: EffectKind[] = [
+type RetriedKind = Exclude<EffectKind, "deliver">;
+const RETRIED: RetriedKind[] = [
   ...(["submit", "poll", "fetch_result", "mirror", "hash"] as const),
-  ...(["settle", "deliver", "report", "cancel", "expire", "purge"] as const),
+  ...(["settle", "report", "cancel", "expire", "purge"] as const),
 ];
+const KINDS: EffectKind[] = [...RETRIED, "deliver"];
 
-function aRow(kind: EffectKind, changes: Partial<Effect> = {}): Effect {
+function aRow<Kind extends EffectKind>(kind: Kind, changes: Partial<Effect> = {}): Effect & { kind: Kind } {
   const target = changes.target ?? null;
   const counts = {
     failures: 0,
@@ -53,7 +57,7 @@ function aRow(kind: EffectKind, changes: Partial<Effect> = {}): Effect {
     lastFailure: null,
     parkedAt: null,
   };
-  return { name: effectName(kind, target), kind, target, dueAt: NOW, ...counts, ...changes };
+  return { name: effectName(kind, target), target, dueAt: NOW, ...counts, ...changes, kind };
 }
 
 /** A row in the middle of its third try. */
@@ -164,7 +168,7 @@ describe("a lease", () => {
   });
 
   it("that was cut off five times is put off, longer each time, and tried again", () => {
-    let row = aRow("mirror", { target: "0" });
+    let row: Effect = aRow("mirror", { target: "0" });
     let now = NOW;
     const waits: number[] = [];
     for (let i = 0; i < 30; i++) {
@@ -204,28 +208,27 @@ describe("a lease", () => {
 });
 
 /** Waits of a row that fails until it ends, at most `most` of them, in the middle of their jitter. */
-function waits(kind: EffectKind, most: number, spread = 0.5): { waits: number[]; end: string } {
+function waits(kind: RetriedKind, most: number, random = 0.5): { waits: number[]; end: string } {
   let row = aRow(kind, { leaseUntil: NOW + 1, leaseId: NOW, takes: 1 });
   const all: number[] = [];
   while (all.length < most) {
-    const after = afterFailure(row, { reason: "500", retryAfterMs: null }, NOW, spread);
-    if (after.kind !== "retry") return { waits: all, end: after.kind };
-    all.push(after.effect.dueAt - NOW);
-    row = after.effect;
+    const after = afterFailure(row, { reason: "500", retryAfterMs: null }, NOW, random);
+    if (after === null) return { waits: all, end: "given up" };
+    all.push(after.dueAt - NOW);
+    row = { ...after, kind };
   }
   return { waits: all, end: "goes on" };
 }
 
 describe("a failed try", () => {
-  it.each<[EffectKind, number[], string]>([
-    ["mirror", [2, 10, 30, 120], "give_up"],
-    ["cancel", [2, 5, 15, 60, 300], "give_up"],
-    ["deliver", [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400], "park"],
-  ])("of %s is made again after these seconds, and then that is the end of it", (kind, seconds, end) => {
-    expect(waits(kind, 99)).toEqual({ waits: seconds.map((each) => each * SECOND_MS), end });
+  it.each<[RetriedKind, number[]]>([
+    ["mirror", [2, 10, 30, 120]],
+    ["cancel", [2, 5, 15, 60, 300]],
+  ])("of %s is made again after these seconds, and then that is the end of it", (kind, seconds) => {
+    expect(waits(kind, 99)).toEqual({ waits: seconds.map((each) => each * SECOND_MS), end: "given up" });
   });
 
-  it.each<EffectKind>(["poll", "fetch_result"])(
+  it.each<RetriedKind>(["poll", "fetch_result"])(
     "of %s stays within two minutes of the last for hours, because fal forgets results, and never stops",
     (kind) => {
       const { waits: all, end } = waits(kind, 2_000);
@@ -238,59 +241,58 @@ describe("a failed try", () => {
 
   it("that our own doing ended uses up no try of any kind for about a day, then counts like any other", () => {
     for (const kind of KINDS) {
-      const stumble = (row: Effect) => afterFailure(row, { reason: "fault", retryAfterMs: null, ours: true }, NOW, 0.5);
-      let row = aRow(kind, busy);
+      let row: Effect = aRow(kind, busy);
       let waited = 0;
       for (let i = 0; i < STUMBLES_MAX; i++) {
-        const after = stumble(row);
-        if (after.kind !== "retry") throw new Error(`${kind} ended in ${after.kind}`);
-        waited += after.effect.dueAt - NOW;
-        row = after.effect;
+        const after = afterOurFault(row, "fault", NOW, 0.5);
+        if (after === null) throw new Error(`${kind} counted fault ${i + 1}`);
+        waited += after.dueAt - NOW;
+        row = after;
       }
       expect([row.failures, row.stumbles]).toEqual([busy.failures, STUMBLES_MAX]);
       const looksAtFal = kind === "poll" || kind === "fetch_result";
       expect(waited).toBeGreaterThan(looksAtFal ? HOUR_MS : 20 * HOUR_MS);
-      const late = stumble(row);
-      if (late.kind === "retry") expect(late.effect.failures).toBe(busy.failures + 1);
+      expect(afterOurFault(row, "fault", NOW, 0.5)).toBeNull();
     }
   });
 
-  it.each<EffectKind>(["submit", "hash", "settle", "expire"])("of %s never stops: 2 s, doubling to an hour", (kind) => {
-    const { waits: all, end } = waits(kind, 2_000);
-    expect(end).toBe("goes on");
-    expect(all.slice(0, 12).map((ms) => ms / SECOND_MS)).toEqual([
-      ...[2, 4, 8, 16, 32, 64, 128, 256],
-      ...[512, 1_024, 2_048, 3_600],
-    ]);
-    expect(new Set(all.slice(11))).toEqual(new Set([HOUR_MS]));
-  });
+  it.each<RetriedKind>(["submit", "hash", "settle", "expire"])(
+    "of %s never stops: 2 s, doubling to an hour",
+    (kind) => {
+      const { waits: all, end } = waits(kind, 2_000);
+      expect(end).toBe("goes on");
+      expect(all.slice(0, 12).map((ms) => ms / SECOND_MS)).toEqual([
+        ...[2, 4, 8, 16, 32, 64, 128, 256],
+        ...[512, 1_024, 2_048, 3_600],
+      ]);
+      expect(new Set(all.slice(11))).toEqual(new Set([HOUR_MS]));
+    },
+  );
 
-  it.each(KINDS)("of %s comes back within 20 %% of its time, so that many do not come together", (kind) => {
-    const [low, middle, high] = [0, 0.5, 0.999].map((spread) => waits(kind, 1, spread).waits[0] ?? 0);
+  it.each(RETRIED)("of %s comes back within 20 %% of its time, so that many do not come together", (kind) => {
+    const [low, middle, high] = [0, 0.5, 0.999].map((random) => waits(kind, 1, random).waits[0] ?? 0);
     expect(low).toBe(0.8 * (middle ?? 0));
     expect(high).toBeLessThan(1.2 * (middle ?? 0));
     expect(high).toBeGreaterThan(1.19 * (middle ?? 0));
   });
 
   it("waits as long as the other side wishes, when that is longer", () => {
-    const wait = (retryAfterMs: number) => {
-      const after = afterFailure(aRow("deliver", busy), { reason: "429", retryAfterMs }, NOW, 0.5);
-      return after.kind === "retry" ? after.effect.dueAt - NOW : after.kind;
-    };
-    expect([wait(DAY_MS), wait(1)]).toEqual([DAY_MS, 30 * MINUTE_MS]);
+    const wait = (retryAfterMs: number) =>
+      (afterFailure(aRow("mirror", busy), { reason: "429", retryAfterMs }, NOW, 0.5)?.dueAt ?? 0) - NOW;
+    expect([wait(DAY_MS), wait(1)]).toEqual([DAY_MS, 30 * SECOND_MS]);
   });
 
   it("is counted, with its reason, and gives its lease back", () => {
     const after = afterFailure(aRow("poll", busy), { reason: "timeout", retryAfterMs: null }, NOW, 0.5);
     const ended = { leaseUntil: null, leaseId: NOW, takes: 0, failures: 3, lastFailure: "timeout" };
-    expect(after).toEqual({ kind: "retry", effect: aRow("poll", { ...ended, dueAt: NOW + 8_000 }) });
+    expect(after).toEqual(aRow("poll", { ...ended, dueAt: NOW + 8_000 }));
   });
 
   it("of a delivery that the receiver wants no more is parked at once, as it stands", () => {
-    const gone = { reason: "410", retryAfterMs: null, final: true } as const;
-    const after = afterFailure(aRow("deliver", { target: "request", leaseUntil: NOW, takes: 1 }), gone, NOW, 0.5);
+    const row = aRow("deliver", { target: "request", leaseUntil: NOW, takes: 1 });
+    const gone = { failures: 1, next: { at: null, why: "gone" } } as const;
     const parked = aRow("deliver", { target: "request", failures: 1, parkedAt: NOW, lastFailure: "410" });
-    expect(after).toEqual({ kind: "park", effect: parked });
+    expect(afterUndelivered(row, gone, "410", NOW)).toEqual(parked);
   });
 });
 

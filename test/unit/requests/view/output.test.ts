@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DescribedOutput } from "../../../../src/contracts/tracker.ts";
 import { FILES_PER_REQUEST_MAX, JSON_DEPTH_MAX } from "../../../../src/platform/limits.ts";
-import { describeOutput, errorFingerprint, fingerprintOf, spellOutput } from "../../../../src/requests/view/output.ts";
+import { describeOutput, errorFingerprint, filledOutput, fingerprintOf } from "../../../../src/requests/view/output.ts";
 import { MODEL_FAILED, REQUEST } from "../../../harness/requests.ts";
 
 const allowed = (url: URL) => url.hostname === "v3.fal.media";
@@ -20,7 +20,7 @@ async function described(output: unknown): Promise<DescribedOutput> {
 
 /** The output as a reader gets it, when file n is called `/n`. */
 async function readBack(output: unknown, urlOf = (n: number) => `/${n}`): Promise<string> {
-  return spellOutput(REQUEST, (await described(output)).outputText, urlOf);
+  return filledOutput(REQUEST, (await described(output)).outputText, urlOf);
 }
 
 describe("places", () => {

@@ -2,7 +2,6 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { requestAnswer } from "../../../../src/http/routes/requests/schemas.ts";
 import { parseConfig } from "../../../../src/platform/config.ts";
 import { advanced } from "../../../../src/requests/machine/record.ts";
 import type {
@@ -11,11 +10,21 @@ import type {
   RequestState,
   RequestView,
   Stage,
-  StartInput,
 } from "../../../../src/requests/machine/types.ts";
 import { describeOutput } from "../../../../src/requests/view/output.ts";
+import { requestBody } from "../../../../src/requests/view/request-body.ts";
 import { baseUrlOf, requestText } from "../../../../src/requests/view/serialize.ts";
-import { endReported, LATER, onward, REQUEST, recordAt, STAGES, START_AT, STORED } from "../../../harness/requests.ts";
+import {
+  endReported,
+  LATER,
+  onward,
+  REQUEST,
+  recordAt,
+  STAGES,
+  START_AT,
+  STORED,
+  type StartChanges,
+} from "../../../harness/requests.ts";
 
 const VARIABLES = { MATON_API_KEY: "maton-key", SIGNING_KEY: "a-signing-key-of-at-least-32-bytes!" };
 /** Short texts lie in their row: no bucket is asked. */
@@ -55,7 +64,7 @@ async function completedView(output: string, stored: (n: number) => boolean = ()
 
 describe("the object", () => {
   it("has every field from the first moment on", async () => {
-    const start: Partial<StartInput> = { user: "anna", tags: { job: "7" }, metadata: '{"a":[1.50]}' };
+    const start: StartChanges = { user: "anna", tags: { job: "7" }, metadata: '{"a":[1.50]}' };
     const text = await requestText(bucket, configOf(), viewOf(recordAt("held", start)), { logs: false });
     expect(text).toContain('"metadata":{"a":[1.50]}');
     expect(JSON.parse(text)).toEqual({
@@ -90,7 +99,7 @@ describe("the object", () => {
 
   it.each(STAGES)("is as described in stage %s", async (stage) => {
     const body = await spelled(viewOf(recordAt(stage)));
-    expect(requestAnswer.parse(body)).toEqual(body);
+    expect(requestBody.parse(body)).toEqual(body);
     expect([body.stage, body.status]).toEqual([stage, STATUS[stage]]);
     expect(body.completed_at === null).toBe(!["COMPLETED", "FAILED", "CANCELED"].includes(STATUS[stage]));
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EndpointHealth } from "../../../../src/contracts/team-webhooks.ts";
-import { DAY_MS, DELIVER_RETRY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/limits.ts";
 import {
   checkAt,
   type Heard,
@@ -10,7 +10,6 @@ import {
   UNTRIED,
   verdictOf,
 } from "../../../../src/team/endpoints/endpoint-health.ts";
-import { afterTry } from "../../../../src/team/endpoints/outbox.ts";
 import { BacklogPacer } from "../../../../src/team/endpoints/recovery-pacer.ts";
 
 const NOON = Date.UTC(2031, 10, 22, 12);
@@ -107,34 +106,5 @@ describe("the pace of a backlog", () => {
     expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now + 10)).toBe(now + SECOND_MS);
     expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now + SECOND_MS)).toBeNull();
     expect(pacer.turn({ id: "whk_2", health: UNTRIED }, "dlv_3", now)).toBeNull();
-  });
-});
-
-describe("after a try at an event of the team", () => {
-  const later = { kind: "later", retryAfterMs: null } as const;
-
-  it("the schedule of every delivery goes on, spread by a fifth, until it is parked", () => {
-    const waits = DELIVER_RETRY_MS.map((_, failures) => afterTry(later, { failures, replay: false }, NOON, 0.5));
-    expect(waits.map(({ next }) => (next.at ?? 0) - NOON)).toEqual([...DELIVER_RETRY_MS]);
-    const spread = [0, 1].map(
-      (each) => (afterTry(later, { failures: 2, replay: false }, NOON, each).next.at ?? 0) - NOON,
-    );
-    expect(spread).toEqual([24 * MINUTE_MS, 36 * MINUTE_MS]);
-    const last = afterTry(later, { failures: DELIVER_RETRY_MS.length, replay: false }, NOON, 0.5);
-    expect(last).toEqual({ outcome: "parked", next: { at: null, why: "no_tries_left" } });
-  });
-
-  it("D7 a receiver's wish to wait longer counts, and one to wait less does not", () => {
-    const wish = (retryAfterMs: number) =>
-      afterTry({ kind: "later", retryAfterMs }, { failures: 0, replay: false }, NOON, 0.5);
-    expect(wish(2 * MINUTE_MS).next).toEqual({ at: NOON + 2 * MINUTE_MS, why: "retry_after" });
-    expect(wish(0).next).toEqual({ at: NOON + 5 * SECOND_MS, why: "schedule" });
-  });
-
-  it("O4 a replay that fails is one try, and the schedule does not begin anew", () => {
-    expect(afterTry(later, { failures: 9, replay: true }, NOON, 0.5)).toEqual({
-      outcome: "parked",
-      next: { at: null, why: "replay_failed" },
-    });
   });
 });

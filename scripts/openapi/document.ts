@@ -1,0 +1,56 @@
+// The whole API description as an OpenAPI 3.1 document: declared routes, paths beside them, webhooks, shared parts.
+
+import type { Route } from "../../src/http/route.ts";
+import { ErrorBook, errorSchemas } from "./errors.ts";
+import { extraPaths, extraSchemas } from "./extra.ts";
+import { headerComponents } from "./headers.ts";
+import { nameShapes } from "./names.ts";
+import { pathItem, templateOf } from "./operation.ts";
+import { type JsonObject, SchemaBook } from "./schemas.ts";
+import { webhookSchemas, webhooks } from "./webhooks.ts";
+
+const ITEM_KEYS = ["parameters", "get", "head", "post", "put", "patch", "delete"];
+
+const SECURITY_SCHEMES = {
+  key: {
+    ...{ type: "http", scheme: "bearer" },
+    description:
+      "A secret key (`sl_sk_…`), a client token, or a JWT of one of the team's issuers with `Sluice-Team` beside it. The scope that a call needs stands with it. `Authorization: Key …` means the same. `Sluice-User` names the user that the call is for.",
+  },
+  publishable: {
+    ...{ type: "http", scheme: "bearer" },
+    description:
+      "A publishable key (`sl_pk_…`), from a page of one of its origins. It can only be exchanged for a token.",
+  },
+  operator: { type: "http", scheme: "bearer", description: "ADMIN_TOKEN of the deployment." },
+};
+
+export function apiDocument(routes: readonly Route[], about: { version: string; description: string }): JsonObject {
+  nameShapes(routes);
+  const books = { schemas: new SchemaBook(), errors: new ErrorBook() };
+  const byPath = Map.groupBy(routes, ({ path }) => templateOf(path));
+  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, books)] as const);
+  const paths = { ...Object.fromEntries(declared), ...extraPaths(books.errors) };
+  return books.schemas.settled({
+    openapi: "3.1.0",
+    info: { title: "Sluice", version: about.version, description: about.description },
+    servers: [{ url: "/" }],
+    paths: sorted(paths, (item) => sorted(item as JsonObject, undefined, ITEM_KEYS)),
+    webhooks: webhooks(books.schemas),
+    components: {
+      schemas: { ...errorSchemas(), ...extraSchemas(), ...webhookSchemas() } as JsonObject,
+      responses: sorted(books.errors.components),
+      headers: headerComponents(),
+      securitySchemes: SECURITY_SCHEMES,
+    },
+  });
+}
+
+/** Keys in the order of `order`, or of the alphabet, so that a moved declaration leaves no trace in the document. */
+function sorted(
+  whole: JsonObject,
+  each: (value: unknown) => unknown = (value) => value,
+  order: readonly string[] = Object.keys(whole).sort(),
+): JsonObject {
+  return Object.fromEntries(order.filter((key) => key in whole).map((key) => [key, each(whole[key])]));
+}

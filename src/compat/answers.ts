@@ -1,0 +1,35 @@
+// What the compatible surfaces answer, as the API description has it: fal's queue and Maton's connections.
+
+import * as z from "zod";
+
+const urls = { response_url: z.string(), status_url: z.string(), cancel_url: z.string() };
+
+export const submittedSchema = z.object({
+  status: z.literal("IN_QUEUE"),
+  request_id: z.string(),
+  ...urls,
+  queue_position: z.int(),
+});
+
+export const statusSchema = z.object({
+  status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]).describe("COMPLETED: well or badly; `error` tells."),
+  request_id: z.string(),
+  ...urls,
+  queue_position: z.int().optional().describe("While IN_QUEUE."),
+  logs: z.array(z.unknown()).nullable().optional().describe("Null unless `logs` asks for them."),
+  metrics: z.unknown().optional().describe("Once COMPLETED."),
+  error: z.string().optional(),
+  error_type: z.string().optional(),
+});
+
+export const cancelSchema = z.object({ status: z.literal("CANCELLATION_REQUESTED") });
+
+export const outputSchema = z.unknown().describe("The model's output.");
+
+export const uploadSchema = z.object({ upload_url: z.string(), file_url: z.string() });
+
+const connection = z.looseObject({ connection_id: z.string() });
+
+export const connectionSchema = z.looseObject({ connection: connection });
+
+export const connectionsSchema = z.looseObject({ connections: z.array(connection) });

@@ -1,0 +1,33 @@
+// What was asked of a request: made once at the edge from body, headers and credential, and handed on whole to the tracker, which
+// keeps it. Types only.
+
+import type { EventFormat } from "../webhooks/event-body.ts";
+
+/** The caller's options that travel upstream as X-Fal headers (names: fal.ai/docs …/common-parameters). */
+export interface UpstreamOptions {
+  priority?: "normal" | "low";
+  runnerHint?: string;
+  noRetry?: boolean;
+  /** The Maton connection to send it over, where an admin named one. */
+  connection?: string;
+}
+
+/** Never changes once the request is admitted. The model's input is not part of it: it is kept apart, because of its size. */
+export interface RequestSpec {
+  /** Whole model id. */
+  model: string;
+  /** The user that the call acts for; null: none. */
+  user: string | null;
+  tags: Record<string, string>;
+  /** JSON text as the caller sent it. */
+  metadata: string | null;
+  options: UpstreamOptions;
+  /** Seconds from the admit within which it has to start. */
+  startTimeoutS: number | null;
+  /** URL notified when the request finishes. */
+  webhookUrl: string | null;
+  /** Format of that notification. */
+  webhookFormat: EventFormat;
+  /** Origin the request was submitted through: where our URLs begin when BASE_URL is not set. */
+  origin: string;
+}

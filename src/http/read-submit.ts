@@ -1,0 +1,203 @@
+// How a submit is asked for: its body and headers, and the request's spec that every surface makes of them. A field of the
+// request is read here and nowhere else. Decides nothing about limits or money.
+
+import * as z from "zod";
+import type { RequestSpec } from "../contracts/request-spec.ts";
+import { parseModelId } from "../models/model-id.ts";
+import { checkInput, unknownModel } from "../models/models.ts";
+import { mayCall } from "../net/guard.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
+import { sha256Hex } from "../platform/ids.ts";
+import type { JsonTree } from "../platform/json.ts";
+import { IDEMPOTENCY_KEY_MAX_CHARS, METADATA_MAX_BYTES, TAGS_MAX, URL_MAX_CHARS } from "../platform/limits.ts";
+import type { SubmitInput } from "../requests/service/submit.ts";
+import { planOf } from "../team/auth/identity.ts";
+import { guardRules } from "../webhooks/guard-rules.ts";
+import { userFor } from "./auth.ts";
+import type { Call } from "./route.ts";
+import { tagsSchema, userSchema } from "./schemas.ts";
+
+const actingUser = userSchema.describe("Whom the request is for; its own bucket of limits.");
+
+export const submitBody = z.strictObject({
+  model: z.string().describe("Whole model id, e.g. fal-ai/flux/schnell."),
+  input: z.looseObject({}).describe("The model's own input, passed on as it is."),
+  user: actingUser.optional(),
+  tags: tagsSchema.optional(),
+  metadata: z.unknown().describe("Anything of yours; given back as it is.").optional(),
+  webhook_url: z
+    .url({ protocol: /^https?$/ })
+    .max(URL_MAX_CHARS)
+    .optional()
+    .describe("URL notified when the request finishes."),
+  priority: z.enum(["normal", "low"]).optional(),
+  start_timeout_s: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe("Give up, free of charge, if it has not begun by then."),
+});
+
+/** Seconds as fal's clients send them, fractions included. Below one nothing can start: fal refuses it too. */
+const seconds = z.coerce.number().min(1).max(86_400).transform(Math.ceil);
+
+/** A quoted string (the draft's form) and a bare one mean the same. */
+const idempotencyKey = z
+  .string()
+  .transform((text) => /^"(.*)"$/.exec(text)?.[1] ?? text)
+  .pipe(z.string().min(1).max(IDEMPOTENCY_KEY_MAX_CHARS));
+
+const tagList = z
+  .string()
+  .transform((text, context) => {
+    const given: Record<string, string> = {};
+    for (const part of text.split(",")) {
+      const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
+      if (name === undefined || value === undefined) {
+        context.addIssue({ code: "custom", message: "must be spelled name=value,name=value" });
+        return z.NEVER;
+      }
+      given[name] = value;
+    }
+    return given;
+  })
+  .pipe(tagsSchema);
+
+/** `wait=N`, or Replicate's bare `wait` for as long as is allowed. Other preferences are not for us (RFC 7240, 2). */
+const prefer = z.string().transform((text) => {
+  const wait = /(?:^|[\s,;])wait(?:\s*=\s*("?)(\d+)\1)?\s*(?=$|[,;])/i.exec(text);
+  return wait === null ? undefined : wait[2] === undefined ? Number.POSITIVE_INFINITY : Number(wait[2]);
+});
+
+export const submitHeaders = z.looseObject({
+  prefer: prefer.optional(),
+  "idempotency-key": idempotencyKey.optional(),
+  "sluice-user": actingUser.optional(),
+  "sluice-tags": tagList.optional(),
+  "x-fal-request-timeout": seconds.optional(),
+  "x-fal-request-start-timeout": seconds.optional(),
+  "x-fal-runner-hint": z.string().max(256).optional(),
+  // fal ignores unknown priorities, so they are no reason to refuse.
+  "x-fal-queue-priority": z.enum(["normal", "low"]).optional().catch(undefined),
+  "x-fal-no-retry": z
+    .string()
+    .transform((text) => /^(1|true|yes)$/i.test(text))
+    .optional(),
+});
+
+/** What is read of the call itself, whichever surface it came by. */
+type SubmitCall = Pick<
+  Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
+  "caller" | "headers" | "config" | "url"
+>;
+
+/** What a surface takes for the spec from elsewhere than the headers: v1 its body's fields, other surfaces what they have of them. */
+export type SpecFields = Omit<z.output<typeof submitBody>, "input" | "metadata"> & {
+  /** JSON text, its numbers as they were written. */
+  metadata?: string | null;
+  /** Ours, unless the caller speaks as to fal. */
+  webhookFormat?: RequestSpec["webhookFormat"];
+  /** The Maton connection to use, where the caller may choose one. */
+  connection?: string | null;
+};
+
+export interface SubmitContent {
+  input: JsonTree;
+  /** The same as a plain copy, for checks. */
+  plainInput: unknown;
+  /** Everything that was sent, as text: equal posts are recognised by its hash. */
+  sentText: string;
+}
+
+/** The submit that a call asks for, or why it is refused. Body fields win over headers. */
+export async function readSubmit(
+  call: SubmitCall,
+  fields: SpecFields,
+  { input, plainInput, sentText }: SubmitContent,
+): Promise<{ kind: "read"; submit: SubmitInput } | Refused> {
+  const { caller, headers } = call;
+  const unknown = unknownModel(fields.model);
+  if (unknown !== null) return refused(unknown);
+  const id = parseModelId(fields.model);
+  if (!id.ok) return refused(refusal("invalid_request", `\`model\` ${id.reason}.`));
+  const checked = checkInput(id.model, plainInput);
+  if (checked.kind === "refused") return checked;
+  const made = specOf(call, id.model, fields);
+  if (made.kind === "refused") return made;
+  const { spec } = made;
+  const submit: SubmitInput = {
+    team: caller.team,
+    credential: caller.credential,
+    visitor: caller.visitor,
+    ip: caller.ip,
+    plan: planOf(caller.identity),
+    spec,
+    input,
+    idempotencyKey: headers["idempotency-key"] ?? null,
+    bodyHash: await sha256Hex(JSON.stringify([sentText, spec.user, spec.tags])),
+  };
+  return { kind: "read", submit };
+}
+
+function specOf(
+  { caller, headers, config, url }: SubmitCall,
+  model: string,
+  fields: SpecFields,
+): { kind: "made"; spec: RequestSpec } | Refused {
+  const { webhook_url: webhookUrl = null, metadata = null } = fields;
+  if (webhookUrl !== null) {
+    const guarded = mayCall(webhookUrl, guardRules(config(), url.origin));
+    if (!guarded.ok) {
+      return refused(refusal("invalid_request", `\`webhook_url\` may not be called: ${guarded.reason}.`));
+    }
+  }
+  const named = namedUser(fields.user, headers["sluice-user"]);
+  if (named.kind === "refused") return named;
+  const acting = userFor(caller.user, named.user);
+  if (acting.kind === "refused") return acting;
+  if (metadata !== null && new TextEncoder().encode(metadata).byteLength > METADATA_MAX_BYTES) {
+    return refused(refusal("invalid_request", `\`metadata\` is larger than ${METADATA_MAX_BYTES} bytes.`));
+  }
+  const sentTags = { ...headers["sluice-tags"], ...fields.tags };
+  if (Object.keys(sentTags).length > TAGS_MAX) {
+    return refused(refusal("invalid_request", `Body and Sluice-Tags together have more than ${TAGS_MAX} tags.`));
+  }
+  const spec: RequestSpec = {
+    model,
+    user: acting.user,
+    tags: { ...sentTags, ...caller.tags },
+    metadata,
+    options: optionsOf(headers, fields),
+    startTimeoutS:
+      fields.start_timeout_s ?? headers["x-fal-request-start-timeout"] ?? headers["x-fal-request-timeout"] ?? null,
+    webhookUrl,
+    webhookFormat: fields.webhookFormat ?? "standard",
+    origin: url.origin,
+  };
+  return { kind: "made", spec };
+}
+
+function optionsOf(headers: SubmitCall["headers"], fields: SpecFields): RequestSpec["options"] {
+  const priority = fields.priority ?? headers["x-fal-queue-priority"];
+  const runnerHint = headers["x-fal-runner-hint"];
+  const noRetry = headers["x-fal-no-retry"];
+  return {
+    ...(priority === undefined ? {} : { priority }),
+    ...(runnerHint === undefined ? {} : { runnerHint }),
+    ...(noRetry === undefined ? {} : { noRetry }),
+    ...(fields.connection == null ? {} : { connection: fields.connection }),
+  };
+}
+
+/** The user that the call names, in the body or the header; two different names are refused. */
+function namedUser(
+  inBody: string | undefined,
+  inHeader: string | undefined,
+): { kind: "known"; user: string | undefined } | Refused {
+  if (inBody !== undefined && inHeader !== undefined && inBody !== inHeader) {
+    const detail = "`user` in the body and the Sluice-User header name different users.";
+    return refused(refusal("invalid_request", detail));
+  }
+  return { kind: "known", user: inBody ?? inHeader };
+}
