@@ -3,8 +3,8 @@
 
 import { expect, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, RETRY_FIRST_MS, SECOND_MS } from "../../src/platform/limits.ts";
+import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../src/requests/machine/effect-types.ts";
-import { alarmAt } from "../../src/requests/machine/schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
 import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
 import {

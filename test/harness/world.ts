@@ -8,7 +8,7 @@ import type { Env } from "../../src/platform/bindings.ts";
 import { DAY_MS, SECOND_MS, TURNS_AHEAD_MS } from "../../src/platform/limits.ts";
 import { accountFor, teamFor, trackerFor } from "../../src/platform/stubs.ts";
 import { RequestStore } from "../../src/requests/engine/rows.ts";
-import { alarmAt } from "../../src/requests/machine/schedule.ts";
+import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
 
 export const bindings = env as unknown as Env & { ADMIN_TOKEN: string };

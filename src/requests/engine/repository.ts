@@ -1,10 +1,11 @@
 // The record keeping of one tracker: reads and writes its rows in transactions, tells the holds what changed, sets the alarm.
 // Every write that an event makes goes through here. Runs no effect and answers nobody: runner.ts and tracker.ts stand on it.
 
+import type { StoredText } from "../../files/stored-text.ts";
 import type { Env } from "../../platform/bindings.ts";
+import { alarmAt, withoutDeadLeases } from "../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../machine/events.ts";
 import { advanced, advancedWithin, carriedOn, leaseOf, type Step, type Try } from "../machine/record.ts";
-import { alarmAt, withoutDeadLeases } from "../machine/schedule.ts";
 import {
   isAtFal,
   isHidden,
@@ -12,7 +13,6 @@ import {
   isVisible,
   type RequestRecord,
   type RequestView,
-  type StoredText,
   type Viewer,
 } from "../machine/types.ts";
 import { DeliveryLog } from "./delivery-log.ts";

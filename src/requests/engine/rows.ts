@@ -2,8 +2,9 @@
 // wraps what belongs together in one transaction. Imports types only.
 
 import type { RequestFile } from "../../files/request-file.ts";
+import type { StoredText } from "../../files/stored-text.ts";
 import type { Effect } from "../machine/effect-types.ts";
-import type { RequestRecord, RequestState, StoredText, TimelineEntry, TimelineNote } from "../machine/types.ts";
+import type { RequestRecord, RequestState, TimelineEntry, TimelineNote } from "../machine/types.ts";
 import { DELIVERY_TABLES } from "./delivery-log.ts";
 import { UPLOAD_TABLES } from "./multipart-rows.ts";
 import { SHARE_TABLES } from "./shares.ts";

@@ -1,5 +1,5 @@
 // Runs what a tracker owes: takes due rows under saved leases, tries them side by side as far as the lanes allow, saves what
-// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in requests/machine/schedule.ts. Knows no entry point.
+// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in effect-schedule.ts. Knows no entry point.
 
 import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
@@ -8,10 +8,10 @@ import { requireConfig } from "../../platform/config.ts";
 import { SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
+import { nextDue, taken } from "../machine/effect-schedule.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
 import { advanced, attempted, deferred, failed, isLive, leaseOf, type Try, withRow } from "../machine/record.ts";
-import { nextDue, taken } from "../machine/schedule.ts";
 import type { RequestRecord } from "../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";

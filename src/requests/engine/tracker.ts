@@ -1,6 +1,6 @@
 // One object per request: everything that it can be asked or told, one method each. Refusals are answers, never throws.
 // A thin shell: repository.ts keeps the record in transactions, runner.ts does what is owed under leases; what may happen is in
-// machine.ts, when in requests/machine/schedule.ts, how in effects/.
+// machine.ts, when in effect-schedule.ts, how in effects/.
 
 import { DurableObject } from "cloudflare:workers";
 import type { Granted, Place } from "../../contracts/account.ts";
@@ -18,6 +18,7 @@ import type {
   TrackerContract,
   WebhookReport,
 } from "../../contracts/tracker.ts";
+import { keepDescribed } from "../../files/stored-text.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { accountFor, teamFor } from "../../platform/stubs.ts";
@@ -43,7 +44,6 @@ import { placedAt } from "../view/waiting.ts";
 import { formatFor } from "./effects/deliver.ts";
 import { RecordKeeper } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
-import { keepDescribed } from "./texts.ts";
 
 export class RequestTracker extends DurableObject<Env> implements TrackerContract {
   readonly #keeper: RecordKeeper;

@@ -4,7 +4,7 @@
 // Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
 
 import type { RequestFile } from "../../files/request-file.ts";
-import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../platform/limits.ts";
+import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS } from "../../platform/limits.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
 import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
 import {
@@ -28,7 +28,8 @@ import {
   submitUncertain,
 } from "./ends.ts";
 import type { RequestEvent, Watch } from "./events.ts";
-import { nextPollGapMs, pollGapMs } from "./poll-schedule.ts";
+import { nextPollGapMs } from "./poll-schedule.ts";
+import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdered } from "./submits.ts";
 import { ignored, Move } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
@@ -238,68 +239,6 @@ export function transition(
   }
 }
 
-/** The same place for the same reason is no news; readers get the latest estimate from the account. */
-function waitOrdered(move: Move, event: Extract<RequestEvent, { type: "wait_ordered" }>): Transition {
-  const { position: queuePosition, waiting, durations } = event;
-  const { state } = move;
-  const isNews = queuePosition !== state.queuePosition || waiting?.reason !== state.waiting?.reason;
-  if (isNews) move.change({ queuePosition, waiting, durations });
-  return move.owe("submit", event.until);
-}
-
-function submitTaken(move: Move, upstreamId: string, queuePosition: number | null): Transition {
-  const { state, now } = move;
-  const isProof = isReopenable(state) && state.upstreamId === null;
-  if (isProof) reopen(move);
-  if (isProof || state.stage === "submitting" || state.stage === "uncertain") {
-    move.stage("queued", { upstreamId, queuePosition, candidateId: null }).drop("submit", "expire");
-    move.note("submitted", { upstream_id: upstreamId });
-    // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
-    if (state.candidateUser !== null) move.drop("poll").owe("fetch_result", now);
-    else move.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, "none") : 0));
-    if (state.cancelRequestedAt !== null) move.change({ cancelAskedAt: now }).owe("cancel", now);
-    return move;
-  }
-  if (state.upstreamId !== null && state.upstreamId !== upstreamId) {
-    return ignored("another upstream id is known", [{ what: "conflicting_submit_answer" }]);
-  }
-  if (state.stage === "held") return ignored("no submit under way");
-  // A webhook was faster than the answer: only the id and the timeline learn from it.
-  return move.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
-}
-
-/** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
-function submitNotTaken(move: Move, event: Extract<RequestEvent, { type: "submit_not_taken" }>): Transition {
-  const { state } = move;
-  const { reason, retryAt } = event;
-  if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("not submitting");
-  if (state.candidateId !== null) {
-    return state.stage === "submitting"
-      ? submitLost(move, reason, UNCERTAIN_GRACE_MS)
-      : ignored("somebody named an id");
-  }
-  move.drop("expire").note("not_taken", { reason });
-  if (state.cancelRequestedAt !== null) return move.end("canceled", "cancel", null);
-  const lockedTries = state.lockedTries + (event.foundLocked ? 1 : 0);
-  const waiting = event.waiting ?? null;
-  move.stage("held", { connection: null, submittedAt: null, lockedTries, waiting }).owe("submit", retryAt);
-  for (const order of startTimeoutOrders(state)) move.orders.push(order);
-  return move;
-}
-
-function submitLost(move: Move, reason: string, graceMs: number): Transition {
-  const { state, now } = move;
-  if (state.stage !== "submitting") return ignored("not submitting");
-  move.note("submit_answer_lost", { reason });
-  if (graceMs <= 0) return move.end("failed", "submit", submitUncertain());
-  move
-    .stage("uncertain", {})
-    .drop("submit")
-    .owe("expire", now + Math.min(graceMs, UNCERTAIN_GRACE_MS));
-  if (state.candidateId !== null) move.owe("fetch_result", now);
-  return move;
-}
-
 function progressSeen(
   move: Move,
   progress: "queued" | "running",
@@ -362,10 +301,4 @@ function timeRanOut(move: Move): Transition {
   }
   if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
   return move.drop("expire");
-}
-
-/** While held, a start time-out is ours to keep; once fal has the request, fal keeps what is left of it. */
-function startTimeoutOrders(state: RequestState): EffectOrder[] {
-  if (state.startTimeoutS === null) return [];
-  return [{ do: "owe", kind: "expire", dueAt: state.createdAt + state.startTimeoutS * 1000 }];
 }

@@ -2,9 +2,6 @@
 // answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
 
 import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
-import type { Effect } from "./effect-types.ts";
-import type { RequestEvent } from "./events.ts";
-import { opened, transition } from "./machine.ts";
 import {
   afterFailure,
   afterOurFault,
@@ -15,7 +12,10 @@ import {
   putBack,
   renewed,
   withOrders,
-} from "./schedule.ts";
+} from "./effect-schedule.ts";
+import type { Effect } from "./effect-types.ts";
+import type { RequestEvent } from "./events.ts";
+import { opened, transition } from "./machine.ts";
 import type { RequestRecord, StartInput, TimelineNote } from "./types.ts";
 
 const STALE = "a try that is no longer live";

@@ -4,6 +4,7 @@
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { AdmittedTerms, CostSource } from "../../contracts/team-access.ts";
 import type { RequestFile } from "../../files/request-file.ts";
+import type { StoredText } from "../../files/stored-text.ts";
 import type { Durations } from "../../models/durations.ts";
 import type { ErrorCode } from "../../platform/errors.ts";
 import type { EndEventType } from "../../webhooks/event-types.ts";
@@ -74,9 +75,6 @@ export function hasEnded(stage: Stage): boolean {
       return false;
   }
 }
-
-/** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
-export type StoredText = { at: "row"; text: string } | { at: "r2"; key: string; sha256: string; bytes: number };
 
 /** Why a request failed. `detail` is upstream's own JSON text (size-capped), kept for callers and compatible replays. */
 export interface RequestError {

@@ -5,6 +5,8 @@
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { AdmitAnswer, AdmitInput, PlanInUse, QuoteAnswer, QuoteInput } from "../../contracts/team-access.ts";
 import type { InlineFile } from "../../files/inline-files.ts";
+import type { StoredText } from "../../files/stored-text.ts";
+import { keepText } from "../../files/stored-text.ts";
 import type { Measures } from "../../models/measures.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
@@ -15,10 +17,11 @@ import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor, askTeam, newRequestId, trackerFor } from "../../platform/stubs.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
+
 import { deletedPost } from "../../team/refusals.ts";
-import { keepText } from "../engine/texts.ts";
+
 import { begun } from "../machine/record.ts";
-import type { RequestView, StartInput, StoredText } from "../machine/types.ts";
+import type { RequestView, StartInput } from "../machine/types.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 

@@ -4,9 +4,9 @@
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import type { Attempt, DeliveryView, KeptEvent } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
+import { effectName } from "../machine/effect-schedule.ts";
 import type { Effect } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
-import { effectName } from "../machine/schedule.ts";
 import type { RequestDelivery, RequestRecord } from "../machine/types.ts";
 
 export function deliveryView(

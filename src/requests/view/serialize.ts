@@ -3,12 +3,12 @@
 
 import type { RequestSummary } from "../../contracts/team-access.ts";
 import type { RequestFile } from "../../files/request-file.ts";
+import { loadText, type StoredText } from "../../files/stored-text.ts";
 import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { objectText, parseTree, RawText, valueAt } from "../../platform/json.ts";
 import { moneyText } from "../../platform/money.ts";
 import { isoTime } from "../../platform/time.ts";
-import { loadText } from "../engine/texts.ts";
 import { expiresAt } from "../machine/deletion.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import {
@@ -17,7 +17,6 @@ import {
   type RequestDelivery,
   type RequestState,
   type RequestView,
-  type StoredText,
   statusOf,
 } from "../machine/types.ts";
 import { filledOutput } from "./output.ts";

@@ -7,10 +7,10 @@ const REPOSITORY: [string, string][] = [
   ["README.md", "# Sluice\n\n## Deploy\n"],
   ["sandbox/README.md", "# The sandbox\n\n## The door\n"],
   ["docs/decisions/uploads.md", "# Uploads\n"],
-  ["src/platform/config.ts", "export const baseUrl = 1;"],
+  ["src/env.ts", "export const baseUrl = 1;"],
   ["sandbox/src/env.ts", "export const other = 1;"],
-  ["src/http/routes/webhooks/deliveries.ts", "// The log of a delivery.\nexport function nextTry() {}"],
-  ["src/requests/machine/record.ts", 'const column = "endedAt";'],
+  ["src/http/delivery.ts", "// The log of a delivery.\nexport function nextTry() {}"],
+  ["src/requests/record.ts", 'const column = "endedAt";'],
 ];
 
 function faultsOf(file: string, text: string): string[] {
@@ -27,7 +27,7 @@ describe("the check allows", () => {
     ["a file beside", "// See delivery.ts."],
     ["a file in a folder above, though another has its name", "// Bindings: env.ts."],
     ["a file elsewhere that is the only one of its name", "// Decided in record.ts."],
-    ["a file by its folder", "// Decided in requests/machine/record.ts; see sandbox/src/env.ts."],
+    ["a file by its folder", "// Decided in requests/record.ts; see sandbox/src/env.ts."],
     ["a page", "/** Why: docs/decisions/uploads.md. */"],
     ["a section of a README", '// Names and meanings: README, "Deploy".'],
     ["a function, a call, a name that stands in a text of code", "// `nextTry`, `nextTry()`, `endedAt`, `baseUrl`"],
@@ -58,7 +58,7 @@ describe("the check refuses", () => {
 
   test("a name that two files elsewhere have", () => {
     expect(faultsOf("test/here.ts", "// env.ts")).toEqual([
-      "test/here.ts:1 env.ts may be src/platform/config.ts or sandbox/src/env.ts: name its folder",
+      "test/here.ts:1 env.ts may be src/env.ts or sandbox/src/env.ts: name its folder",
     ]);
   });
 });

@@ -6,6 +6,7 @@ import { expect, it } from "vitest";
 import type { RequestFile } from "../../../src/files/request-file.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../../src/platform/limits.ts";
 import { isOwed } from "../../../src/requests/machine/deliveries.ts";
+import { alarmAt, attentionAt, nextDue, taken } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
 import type { RequestEvent, UpstreamEnd } from "../../../src/requests/machine/events.ts";
 import {
@@ -18,7 +19,6 @@ import {
   type Try,
   withRow,
 } from "../../../src/requests/machine/record.ts";
-import { alarmAt, attentionAt, nextDue, taken } from "../../../src/requests/machine/schedule.ts";
 import { hasEnded, type RequestError, type RequestRecord } from "../../../src/requests/machine/types.ts";
 import { replayOf } from "../../../src/requests/view/deliveries.ts";
 import { aStart, SETTLED, type Told } from "../../harness/requests.ts";

@@ -4,8 +4,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { taken } from "../../../src/requests/machine/effect-schedule.ts";
 import { advanced, attempted, withRow } from "../../../src/requests/machine/record.ts";
-import { taken } from "../../../src/requests/machine/schedule.ts";
 import type { RequestRecord } from "../../../src/requests/machine/types.ts";
 import { replayOf } from "../../../src/requests/view/deliveries.ts";
 import { attemptRow, rowAfter } from "../../../src/team/endpoints/outbox.ts";

@@ -2,8 +2,8 @@
 
 import { expect, it } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS, TAKES_BEFORE_BACKOFF } from "../../../src/platform/limits.ts";
+import { attentionAt, leaseMs } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
-import { attentionAt, leaseMs } from "../../../src/requests/machine/schedule.ts";
 import {
   call,
   cutOff,

@@ -14,7 +14,7 @@ import {
   SECOND_MS,
 } from "../../../src/platform/limits.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
-import { alarmAt } from "../../../src/requests/machine/schedule.ts";
+import { alarmAt } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   bindings,
   call,

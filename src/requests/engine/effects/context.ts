@@ -3,12 +3,13 @@
 
 import type { Granted } from "../../../contracts/account.ts";
 import type { UploadLog } from "../../../files/multipart-uploads.ts";
+import type { StoredText } from "../../../files/stored-text.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import type { Attempt } from "../../../webhooks/attempt.ts";
+import type { Failure } from "../../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../../machine/events.ts";
-import type { Failure } from "../../machine/schedule.ts";
-import type { RequestRecord, RequestView, StoredText } from "../../machine/types.ts";
+import type { RequestRecord, RequestView } from "../../machine/types.ts";
 import type { DeliveryLog } from "../delivery-log.ts";
 import type { TextName } from "../rows.ts";
 

@@ -5,6 +5,7 @@ import { hashStored } from "../../../files/digest.ts";
 import { outputKey } from "../../../files/keys.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import type { RequestFile } from "../../../files/request-file.ts";
+import { loadText } from "../../../files/stored-text.ts";
 import { parseTree, valueAt } from "../../../platform/json.ts";
 import {
   FILE_COPY_TURN_MS,
@@ -14,7 +15,6 @@ import {
   REQUEST_FILES_MAX_BYTES,
 } from "../../../platform/limits.ts";
 import type { RequestState } from "../../machine/types.ts";
-import { loadText } from "../texts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
 export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {

@@ -1,8 +1,9 @@
 // The `poll` and `cancel` effects: asking fal how a request stands, and asking it to stop.
 
+import type { StoredText } from "../../../files/stored-text.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import type { Effect } from "../../machine/effect-types.ts";
-import type { RequestState, StoredText } from "../../machine/types.ts";
+import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
 import { runFetchResult } from "./result.ts";

@@ -3,6 +3,7 @@
 
 import type { DescribedOutput } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
+import { keepDescribed } from "../../../files/stored-text.ts";
 import type { Config } from "../../../platform/config.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import type { ResultAnswer } from "../../../upstream/client/answers.ts";
@@ -11,7 +12,6 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestEvent, UpstreamEnd } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { announcedClaim, describeFile, describeOutput, errorFingerprint, fingerprintOf } from "../../view/output.ts";
-import { keepDescribed } from "../texts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
 import { cameThrough, takeTurn, troubled } from "./turn.ts";

@@ -2,6 +2,7 @@
 // arrive. Under a plan with `exact_cost` it buys one result call first, because only that answer tells the billed units.
 
 import type { Settled } from "../../../contracts/team-access.ts";
+import { loadText } from "../../../files/stored-text.ts";
 import { type Measures, measureOutput } from "../../../models/measures.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { parseTree, plainCopy } from "../../../platform/json.ts";
@@ -12,7 +13,6 @@ import { endEventType } from "../../../webhooks/event-types.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
-import { loadText } from "../texts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
 

@@ -2,6 +2,7 @@
 // try that is cut off after it counts as "may have been taken" and is never made again.
 
 import type { CallSign, Grant, Granted, Pause } from "../../../contracts/account.ts";
+import { loadText } from "../../../files/stored-text.ts";
 import type { Config } from "../../../platform/config.ts";
 import { LOCKED_TRIES_MAX, RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../../platform/limits.ts";
 import { makeMark } from "../../../platform/signing.ts";
@@ -12,7 +13,6 @@ import { upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
 import { waitingAt } from "../../view/waiting.ts";
-import { loadText } from "../texts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { signOfTrouble, turnAt } from "./turn.ts";
 

@@ -3,6 +3,7 @@
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DeliveryReport, DeliveryTarget } from "../../../../src/contracts/team-webhooks.ts";
+import type { StoredText } from "../../../../src/files/stored-text.ts";
 import type { Env } from "../../../../src/platform/bindings.ts";
 import type { Config } from "../../../../src/platform/config.ts";
 import { MINUTE_MS } from "../../../../src/platform/limits.ts";
@@ -11,7 +12,7 @@ import { runDeliver, runReport } from "../../../../src/requests/engine/effects/d
 import type { TextName } from "../../../../src/requests/engine/rows.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
-import type { RequestDelivery, RequestState, StoredText } from "../../../../src/requests/machine/types.ts";
+import type { RequestDelivery, RequestState } from "../../../../src/requests/machine/types.ts";
 import type { Attempt, KeptEvent } from "../../../../src/webhooks/attempt.ts";
 import { aStart, REQUEST } from "../../../harness/requests.ts";
 

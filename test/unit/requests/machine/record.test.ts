@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { MIRROR_RETRY_MS, SECOND_MS, STUMBLES_MAX } from "../../../../src/platform/limits.ts";
+import { taken } from "../../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import {
   advanced,
@@ -14,7 +15,6 @@ import {
   type Try,
   withRow,
 } from "../../../../src/requests/machine/record.ts";
-import { taken } from "../../../../src/requests/machine/schedule.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
 import { DELIVER_RETRY_MS } from "../../../../src/webhooks/schedule.ts";
 import {

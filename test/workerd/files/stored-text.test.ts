@@ -1,10 +1,10 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { keepDescribed, keepText, loadText } from "../../../src/files/stored-text.ts";
 import { acquire } from "../../../src/net/byte-budget.ts";
 import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { BUFFER_BUDGET_BYTES, ROW_TEXT_MAX_BYTES } from "../../../src/platform/limits.ts";
-import { keepDescribed, keepText, loadText } from "../../../src/requests/engine/texts.ts";
 
 const { FILES: bucket } = env as Env;
 const place = { team: "acme", request: "ab".repeat(32), name: "output" } as const;

@@ -16,9 +16,6 @@ import {
   SUBMIT_TIMEOUT_MS,
   TAKES_BEFORE_BACKOFF,
 } from "../../../../src/platform/limits.ts";
-import type { Effect, EffectKind } from "../../../../src/requests/machine/effect-types.ts";
-import type { Watch } from "../../../../src/requests/machine/events.ts";
-import { pollGapMs, quickened } from "../../../../src/requests/machine/poll-schedule.ts";
 import {
   afterFailure,
   afterOurFault,
@@ -33,7 +30,10 @@ import {
   taken,
   withOrders,
   withoutDeadLeases,
-} from "../../../../src/requests/machine/schedule.ts";
+} from "../../../../src/requests/machine/effect-schedule.ts";
+import type { Effect, EffectKind } from "../../../../src/requests/machine/effect-types.ts";
+import type { Watch } from "../../../../src/requests/machine/events.ts";
+import { pollGapMs, quickened } from "../../../../src/requests/machine/poll-schedule.ts";
 import type { RequestState } from "../../../../src/requests/machine/types.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../../src/webhooks/send.ts";
 import { recordAt } from "../../../harness/requests.ts";
