@@ -2,7 +2,8 @@
 // account's own object, which gives turns, hears of answers and is asked for places. Service times: service-times.ts.
 // Pure but for the processor's time; used by sim-account.ts.
 
-import { MINUTE_MS, PLACE_REREAD_MS, SECOND_MS } from "../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../src/platform/time.ts";
+import { PLACE_REREAD_MS } from "../src/requests/engine/tracker.ts";
 import { Agenda } from "../test/harness/agenda.ts";
 import { chanceOf } from "../test/harness/process.ts";
 import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/harness/share-sim.ts";

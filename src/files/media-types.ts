@@ -3,6 +3,9 @@
 
 import { filetypemime } from "magic-bytes.js";
 
+/** First bytes that are looked at for a signature; the farthest that counts (tar) ends at byte 265. */
+export const FILE_SNIFF_BYTES = 4 * 1024;
+
 /** Types that are kept by name, with their file extensions (the first is the one we write). Any other is OCTET_STREAM. */
 const EXTENSIONS: Record<string, readonly string[]> = {
   "image/png": ["png"],

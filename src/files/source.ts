@@ -3,8 +3,8 @@
 
 import { discard } from "../net/body.ts";
 import { callOut } from "../net/fetch.ts";
-import { FILE_COPY_TIMEOUT_MS } from "../platform/limits.ts";
 import { BodyFeed, type Feed } from "./feed.ts";
+import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 
 /** From where to go on. */
 export interface Resume {

@@ -5,8 +5,8 @@ import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from 
 import type { Credential } from "../contracts/team-keys.ts";
 import type { Measures } from "../models/measures.ts";
 import { type Refusal, refusal, refused } from "../platform/errors.ts";
-import { IDEMPOTENCY_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
 import { microOf } from "../platform/money.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { type AlertStores, publishAlerts } from "./alerts.ts";
 import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.ts";
 import { actingAs, limitsNow, stoppedFault } from "./callers.ts";
@@ -27,6 +27,10 @@ import type { IndexedRequest } from "./request-index.ts";
 import type { TeamStores } from "./stores.ts";
 import { bookInputFiles, inputFilesDemand, inputFilesFault } from "./uploads/input-files.ts";
 import { usageKeys } from "./usage/usage.ts";
+
+/** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
+export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &
   IdentityStores &

@@ -2,8 +2,10 @@
 // Also when the tracker has to be asked about it. Imports types. Decides nothing; every method is synchronous.
 
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "../contracts/team-access.ts";
-import { LIST_SCAN_MAX_ROWS } from "../platform/limits.ts";
 import type { ListPosition } from "./cursor.ts";
+
+/** Lines of the index that one page looks at: a rare filter answers with a cursor instead of walking a team's whole history. */
+export const LIST_SCAN_MAX_ROWS = 2_000;
 
 /** A line of the index. */
 export interface IndexedRequest extends RequestSummary {

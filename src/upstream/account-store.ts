@@ -4,10 +4,14 @@
 
 import type { Waiter } from "../contracts/account.ts";
 import type { Sample } from "../models/durations.ts";
-import { DURATION_MODELS_MAX, PINNED_USERS_MAX } from "../platform/limits.ts";
 import type { Health } from "./health.ts";
 import type { Notice } from "./notice.ts";
 import type { Slot } from "./scheduler.ts";
+
+/** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */
+export const PINNED_USERS_MAX = 16;
+/** Models whose durations are kept; the one that ended longest ago gives way. */
+const DURATION_MODELS_MAX = 500;
 
 /** The last good key set: JWK `x` values, and when they were fetched (epoch ms). */
 export interface StoredKeys {

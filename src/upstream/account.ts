@@ -19,16 +19,11 @@ import type {
   TurnWish,
 } from "../contracts/account.ts";
 import { type Durations, durationsOf, withDuration } from "../models/durations.ts";
+import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import {
-  DURATIONS_SHOWN_MAX,
-  LIST_LIMIT_MAX,
-  LOOKUP_FIRST_RETRY_MS,
-  LOOKUP_RETRY_MS,
-  SECOND_MS,
-} from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import type { RequestError, RequestState } from "../requests/machine/types.ts";
 import { AccountStore } from "./account-store.ts";
 import { connectionMissing } from "./client/classify.ts";
@@ -36,6 +31,13 @@ import { createUpstreamClient } from "./client/client.ts";
 import type { ConnectionWish } from "./client/connections.ts";
 import { AccountTurns, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
+
+/** Users with waiting calls that the operator is shown, those with most first. */
+const WAITING_USERS_SHOWN_MAX = 100;
+/** Who finds no turn for the look-up of the connection comes back this soon. */
+const LOOKUP_FIRST_RETRY_MS = 50;
+/** Models whose durations the operator is shown. */
+const DURATIONS_SHOWN_MAX = 50;
 
 type Resolution = { kind: "found"; connection: string } | { kind: "refused"; error: RequestError } | { kind: "later" };
 
@@ -141,7 +143,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
       closure: connection === null ? null : desk.healthOf(connection).closure,
       failuresInARow: connection === null ? 0 : desk.healthOf(connection).failures,
       waiting: desk.waitingByKind(),
-      waitingByUser: mostFirst(desk.queue.waitingByUser()).slice(0, LIST_LIMIT_MAX),
+      waitingByUser: mostFirst(desk.queue.waitingByUser()).slice(0, WAITING_USERS_SHOWN_MAX),
       lastFailures: this.#turns.lastFailures,
       webhooks: { state: this.#webhooks(), lastDelayMs: this.#store.webhookDelayMs },
       durations: this.#store

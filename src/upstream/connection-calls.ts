@@ -1,9 +1,9 @@
 import { refused } from "../platform/errors.ts";
+import { SECOND_MS } from "../platform/time.ts";
 // Does what an admin wants of Maton's connections: each call under a turn of the account's pace, and never on another vendor's
 // connection. Imports the account (its object makes the calls), connections, limits, env (types).
 
 import type { Env } from "../platform/bindings.ts";
-import { CONNECTION_TURN_WAIT_MS } from "../platform/limits.ts";
 import { accountFor } from "../platform/stubs.ts";
 import {
   busy,
@@ -14,6 +14,9 @@ import {
   isOfFal,
   noSuchConnection,
 } from "./client/connections.ts";
+
+/** How long an admin's call about connections waits for its turn of the pace, before it is told to come back. */
+export const CONNECTION_TURN_WAIT_MS = 10 * SECOND_MS;
 
 /** A deletion reads first: Maton would delete any vendor's. Costs a call each. */
 export async function manageConnections(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {

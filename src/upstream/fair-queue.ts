@@ -3,7 +3,15 @@
 // Pure: the clock is a parameter. Imports limits.
 
 import type { QueuedKind, Waiter } from "../contracts/account.ts";
-import { OVERDUE_MS } from "../platform/limits.ts";
+import { SECOND_MS } from "../platform/time.ts";
+
+/** Calls that have waited this long get every second turn. Results come before fal forgets them (six minutes). */
+const OVERDUE_MS = {
+  submit: Number.POSITIVE_INFINITY,
+  cancel: 5 * SECOND_MS,
+  result: 10 * SECOND_MS,
+  status: 30 * SECOND_MS,
+} as const;
 
 /** In the order in which they are served while nothing of a later kind is overdue. */
 export const QUEUED_KINDS: readonly QueuedKind[] = ["submit", "cancel", "result", "status"];

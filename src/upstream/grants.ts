@@ -3,18 +3,12 @@
 // Imports the desk, store, client, env (types), limits.
 
 import type { CallSign, Given, Granted, LastFailure, Pause } from "../contracts/account.ts";
+import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
-import {
-  GRANT_USE_MS,
-  LOOKUP_RETRY_MS,
-  PACE_NOTE_MS,
-  SLOT_CHECK_BATCH,
-  SLOT_CHECK_MS,
-  SLOT_CHECK_WAITED_MS,
-} from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
 import { trackerFor } from "../platform/stubs.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import type { AccountStore } from "./account-store.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import { waiterName } from "./fair-queue.ts";
@@ -30,8 +24,16 @@ import {
   withFailure,
 } from "./health.ts";
 import { type Notice, noticeOf, tellNotice } from "./notice.ts";
-import { isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
+import { GRANT_USE_MS, isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
 import { type TurnAnswer, TurnDesk, type Wish } from "./scheduler.ts";
+
+/** A busy account notes so at most this often; it stays below the 10 s after which an idle object may be put to sleep. */
+const PACE_NOTE_MS = 8 * SECOND_MS;
+/** A slot that was not heard of for so long is asked about; sooner while somebody waits for one. */
+export const SLOT_CHECK_MS = 10 * MINUTE_MS;
+const SLOT_CHECK_WAITED_MS = MINUTE_MS;
+/** Slots asked about at a time. */
+const SLOT_CHECK_BATCH = 20;
 
 const LAST_FAILURES_KEPT = 20;
 

@@ -4,9 +4,16 @@
 
 import type { AccountGlance } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
-import { GLANCE_GAP_MS, GLANCE_OLD_MS, GLANCE_WAIT_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { accountFor } from "../platform/stubs.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+
+/** Anybody may ask for the account's health: an isolate asks the one object at most this often, whoever and how many do. */
+export const GLANCE_GAP_MS = 5 * SECOND_MS;
+/** How long whoever asks waits for the account: a health check that hangs says less than one that does not know. */
+export const GLANCE_WAIT_MS = 500;
+/** Beyond this an earlier look says nothing of now. */
+export const GLANCE_OLD_MS = MINUTE_MS;
 
 let lastLook = Number.NEGATIVE_INFINITY;
 let seen: AccountGlance | null = null;

@@ -5,9 +5,9 @@ import type { Closure } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
-import { MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
 import { teamFor } from "../platform/stubs.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
 
 /**

@@ -2,15 +2,18 @@
 // Maton counts arrivals and we only know departures: a call keeps its place until its answer was heard, and longer the later
 // that was, so calls that are held up on their way cannot bunch. Pure: the clock is a parameter, a pace is a value.
 
-import {
-  ANSWER_NOISE_MS,
-  CALL_UNHEARD_MS,
-  GRANT_USE_MS,
-  GRANT_WAIT_IN_PLACE_MS,
-  PACE_SLACK,
-  RETRY_AFTER_MAX_MS,
-  SECOND_MS,
-} from "../platform/limits.ts";
+import { RETRY_AFTER_MAX_MS } from "../net/retry-after.ts";
+import { SECOND_MS } from "../platform/time.ts";
+import { GRANT_WAIT_IN_PLACE_MS } from "../requests/machine/effect-schedule.ts";
+
+/** A grant is used within this long of its start, or handed back. A call that is late within it keeps its place for longer. */
+export const GRANT_USE_MS = 500;
+/** A call whose answer was not heard for so long after its turn has arrived or never will: its tracker may be dead. */
+export const CALL_UNHEARD_MS = 10 * SECOND_MS;
+/** How far the quickest answer may be from what the next one could have been: clocks tick, loops turn. */
+export const ANSWER_NOISE_MS = 25;
+/** Slack over Maton's window of one second, so that clocks and networks that differ do not make an 11th call. */
+const PACE_SLACK = 1.05;
 
 /** Times are epoch milliseconds. `n` tells turns of one moment apart. */
 export interface Turn {

@@ -3,23 +3,9 @@
 // Pure: the clock is a parameter, no I/O. Imports pace, fair-queue, health and limits.
 
 import type { Given, Pause, Place, QueuedKind, Waiter } from "../contracts/account.ts";
-import {
-  ANSWERS_KEPT,
-  ANSWERS_NEEDED,
-  GRANT_WAIT_IN_PLACE_MS,
-  LEASE_SLACK_MS,
-  RATE_LIMITED_CALM_MS,
-  RATE_LIMITED_PAUSE_MAX_MS,
-  RATE_LIMITED_PAUSE_MS,
-  SUBMIT_TIMEOUT_MS,
-  TURNS_AHEAD_MS,
-  UNANSWERED_SUBMITS_S,
-  WAITER_GONE_MS,
-  WAKE_LEAD_MS,
-  WAKE_MISSED_MAX_MS,
-  WAKE_MISSED_MS,
-  WAKE_RETRY_MS,
-} from "../platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+import { GRANT_WAIT_IN_PLACE_MS, LEASE_SLACK_MS, SUBMIT_TIMEOUT_MS } from "../requests/machine/effect-schedule.ts";
+import { RATE_LIMITED_PAUSE_MS } from "./client/classify.ts";
 import { FairQueue, QUEUED_KINDS, waiterName } from "./fair-queue.ts";
 import { HEALTHY, type Health, isProbeDue, probeStarted, probeUnused } from "./health.ts";
 import {
@@ -33,6 +19,30 @@ import {
   type Turn,
   turnSpacingMs,
 } from "./pace.ts";
+
+/**
+ * Answers of a kind of call that its quickest is learned from, and how many that takes. A minute at full pace: a machine that
+ * was busy for shorter does not count as the usual, and its calls cannot bunch with the first quick ones after it.
+ */
+const ANSWERS_KEPT = 512;
+const ANSWERS_NEEDED = 16;
+/** Turns are given this far ahead to those who wait, so that an alarm that is late costs none of them. */
+export const TURNS_AHEAD_MS = 600;
+/** A turn that is told by a call begins no sooner: the call takes its time. */
+export const WAKE_LEAD_MS = 60;
+/** A tracker that could not be woken is tried again after this; it also comes by itself. */
+export const WAKE_RETRY_MS = 5 * SECOND_MS;
+/** Who waits for a turn comes by itself half as much later than told, and this: the net under a wake that got lost. */
+const WAKE_MISSED_MS = 15 * SECOND_MS;
+/** The same at most: an estimate may be wrong by hours. */
+const WAKE_MISSED_MAX_MS = 10 * MINUTE_MS;
+/** A waiting call whose tracker is this late to come by itself has gone. */
+const WAITER_GONE_MS = 10 * MINUTE_MS;
+/** Submits without an answer at a time, in seconds of a full pace: a gateway that hangs makes no more of them uncertain. */
+const UNANSWERED_SUBMITS_S = 2;
+/** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
+const RATE_LIMITED_CALM_MS = MINUTE_MS;
+const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
 
 export type Wish = Omit<Waiter, "expectedBy">;
 

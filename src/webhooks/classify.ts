@@ -3,8 +3,10 @@
 
 import type { CallOutcome } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";
-import { WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
 import { DELIVER_RETRY_AFTER_MAX_MS } from "./schedule.ts";
+
+/** fal's signature time stamp may differ from our clock by this much, both ways. */
+export const WEBHOOK_TOLERANCE_S = 300;
 
 /** A receiver that answers so wants no more, ever. */
 export const GONE_STATUS = 410;

@@ -5,7 +5,7 @@
 import { Webhook } from "standardwebhooks";
 import { callOut } from "../net/fetch.ts";
 import { type GuardRules, mayCall } from "../net/guard.ts";
-import { SECOND_MS } from "../platform/limits.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import type { AttemptAnswer } from "./attempt.ts";
 import { blocked, sortAnswer, sortFault } from "./classify.ts";
 import { deliveryHeaders } from "./headers.ts";

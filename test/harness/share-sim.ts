@@ -2,8 +2,8 @@
 // and ends. The same simulation is a property in the tests and prints figures in the bench.
 
 import type { Given } from "../../src/contracts/account.ts";
-import { GRANT_USE_MS, SECOND_MS } from "../../src/platform/limits.ts";
-import { newPace } from "../../src/upstream/pace.ts";
+import { SECOND_MS } from "../../src/platform/time.ts";
+import { GRANT_USE_MS, newPace } from "../../src/upstream/pace.ts";
 import { TurnDesk, type Wish } from "../../src/upstream/scheduler.ts";
 import { Agenda } from "./agenda.ts";
 

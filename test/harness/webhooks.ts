@@ -1,7 +1,7 @@
 // What the webhook flows share: a request that fal has finished and not told yet, what fal counted, and a doorbell's proof.
 
 import { expect } from "vitest";
-import { SECOND_MS } from "../../src/platform/limits.ts";
+import { SECOND_MS } from "../../src/platform/time.ts";
 import {
   type Delivery,
   dueWebhooks,

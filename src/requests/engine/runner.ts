@@ -5,9 +5,9 @@ import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { nextDue, taken } from "../machine/effect-schedule.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
@@ -17,6 +17,9 @@ import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { RecordKeeper } from "./repository.ts";
+
+/** How long a submit call of a caller waits in place for the upstream answer before it says 202 with what is known. */
+export const SUBMIT_ANSWER_WAIT_MS = 10 * SECOND_MS;
 
 /** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
 const ALARM_LANES = 2;

@@ -2,8 +2,9 @@
 // signed and spelled at the edge. Rows and rules, no clock. Imports ids, limits and types.
 
 import type { Share, ShareOutcome, ShareWish } from "../../contracts/tracker.ts";
+import { SHARES_PER_REQUEST_MAX } from "../../files/request-file.ts";
 import { newId } from "../../platform/ids.ts";
-import { SECOND_MS, SHARES_PER_REQUEST_MAX } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestRecord } from "../machine/types.ts";
 
 /** The table's migration; rows.ts runs it. */

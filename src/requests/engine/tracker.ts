@@ -19,9 +19,10 @@ import type {
   WebhookReport,
 } from "../../contracts/tracker.ts";
 import { keepDescribed } from "../../files/stored-text.ts";
+import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { accountFor, teamFor } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
@@ -44,6 +45,11 @@ import { placedAt } from "../view/waiting.ts";
 import { formatFor } from "./effects/deliver.ts";
 import { RecordKeeper } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
+
+/** How long a caller who deletes waits in place for the bytes to be gone; the rest is done by alarm. */
+const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
+/** Held requests tell their place anew at most this often, however many read them. */
+export const PLACE_REREAD_MS = 2 * SECOND_MS;
 
 export class RequestTracker extends DurableObject<Env> implements TrackerContract {
   readonly #keeper: RecordKeeper;

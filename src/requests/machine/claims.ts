@@ -1,9 +1,12 @@
 // What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed here
 // is believed; each claim at most makes a look at fal due. Pure; imports move, limits and types only.
 
-import { DOORBELL_GAP_MS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { ignored, type Move } from "./transition.ts";
 import type { RequestState, TimelineNote, Transition } from "./types.ts";
+
+/** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
+export const DOORBELL_GAP_MS = 10 * SECOND_MS;
 
 export function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
   const { state, now } = move;

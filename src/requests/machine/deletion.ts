@@ -2,7 +2,8 @@
 // count from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards.
 // Pure; imports move, limits and types only.
 
-import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import type { PurgeTarget } from "./effect-types.ts";
 import { ignored, type Move, type OwedName } from "./transition.ts";
 import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";

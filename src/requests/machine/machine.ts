@@ -4,7 +4,7 @@
 // Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
 
 import type { RequestFile } from "../../files/request-file.ts";
-import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
 import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
 import {
@@ -28,10 +28,13 @@ import {
   submitUncertain,
 } from "./ends.ts";
 import type { RequestEvent, Watch } from "./events.ts";
-import { nextPollGapMs } from "./poll-schedule.ts";
+import { CANCEL_LOOK_FIRST_MS, nextPollGapMs } from "./poll-schedule.ts";
 import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdered } from "./submits.ts";
 import { ignored, Move } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
+
+/** So must who cancels all day. */
+export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
 export function opened(start: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {

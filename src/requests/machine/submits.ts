@@ -1,12 +1,15 @@
 // The arrows of a submit: its wait for a turn, and what its answer, or the want of one, means.
 
-import { UNCERTAIN_GRACE_MS } from "../../platform/limits.ts";
+import { HOUR_MS } from "../../platform/time.ts";
 import type { EffectOrder } from "./effect-types.ts";
 import { isReopenable, reopen, submitUncertain } from "./ends.ts";
 import type { RequestEvent } from "./events.ts";
 import { pollGapMs } from "./poll-schedule.ts";
 import { ignored, type Move } from "./transition.ts";
 import type { RequestState, Transition } from "./types.ts";
+
+/** A submit whose answer was lost may still be proven by a webhook for this long (fal may queue for hours). */
+export const UNCERTAIN_GRACE_MS = 6 * HOUR_MS;
 
 /** The same place for the same reason is no news; readers get the latest estimate from the account. */
 export function waitOrdered(move: Move, event: Extract<RequestEvent, { type: "wait_ordered" }>): Transition {

@@ -5,13 +5,15 @@
 import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { copyData } from "../../files/copy.ts";
 import { type InlineFile, inlineFiles } from "../../files/inline-files.ts";
-import { inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
+import { INPUT_UPLOADS_MAX, inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
 import { uploadKey } from "../../files/keys.ts";
 import { fileName } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, withValueAt } from "../../platform/json.ts";
-import { INLINE_FILES_MAX, INPUT_UPLOADS_MAX } from "../../platform/limits.ts";
+
+/** Files that are taken out of one input; each is a write to R2 before the submit. */
+const INLINE_FILES_MAX = 50;
 
 type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | Refused;
 

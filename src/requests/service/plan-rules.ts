@@ -6,8 +6,10 @@ import type { PlanInUse } from "../../contracts/team-access.ts";
 import { type Measures, measureInput } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, plainCopy } from "../../platform/json.ts";
-import { PLAN_TRIES } from "../../platform/limits.ts";
 import { applyInputRules } from "../../team/quota/input-rules.ts";
+
+/** Plans that a submit is tried under: the one at hand, the one in force, and one that is written just then. */
+const PLAN_TRIES = 3;
 
 export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
 

@@ -3,7 +3,7 @@
 // Imports limits and zod.
 
 import * as z from "zod";
-import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/limits.ts";
+import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/validate.ts";
 
 /**
  * Signatures that an issuer may use: asymmetric ones only. A shared secret would let everybody who can check a token make

@@ -14,12 +14,14 @@ import type {
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { KEYS_PER_TEAM_MAX } from "../../platform/limits.ts";
 import { noSuchPlan } from "../refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
 import { keyDigest, makeKey, shownPart } from "./keys.ts";
+
+/** Keys of one team, revoked ones included: the list is shown whole. */
+const KEYS_PER_TEAM_MAX = 1_000;
 
 type KeyStores = Pick<TeamStores, "audit" | "keys" | "team">;
 

@@ -6,8 +6,8 @@ import { errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
 import type { Credential } from "../../contracts/team-keys.ts";
 import { randomText } from "../../platform/ids.ts";
-import { SECOND_MS } from "../../platform/limits.ts";
 import { markKey } from "../../platform/signing.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { spellJwt } from "./keys.ts";
 
 /** Tells our tokens from the JWTs of issuers. It routes only; both are checked in full afterwards. */

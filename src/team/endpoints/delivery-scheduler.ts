@@ -11,10 +11,11 @@ import type {
   ReplayRoad,
 } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
-import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
 import { disablesEndpoint } from "../../webhooks/attempt.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { TeamStores } from "../stores.ts";
 import { checkAt, ENDPOINT_DISABLE_AFTER_MS, heard, verdictOf } from "./endpoint-health.ts";

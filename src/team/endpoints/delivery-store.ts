@@ -2,8 +2,8 @@
 // Imports types and limits. Decides nothing; every method is synchronous.
 
 import type { Delivery, DeliveryFilter, DeliveryReport } from "../../contracts/team-webhooks.ts";
-import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import type { DeliveryState } from "../../webhooks/attempt.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import type { ListPosition } from "../cursor.ts";
 
 type DeliveryRow = {

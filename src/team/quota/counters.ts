@@ -6,7 +6,7 @@
 // evenly. Its steps are rounded down to a microsecond, so that N requests that fill a limit exactly fit; the loss is below
 // one microsecond of refill per request.
 
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/time.ts";
 import { countedFor, type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
 /** Whom a request counts for. Without a user it counts for a bucket of its own key, so that `user` limits still bind. */

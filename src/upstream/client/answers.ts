@@ -3,10 +3,13 @@
 
 import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";
-import { LOGS_MAX_BYTES, METADATA_MAX_BYTES } from "../../platform/limits.ts";
+import { METADATA_MAX_BYTES } from "../../platform/validate.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
 import { connectionMissing, falError, isUpstreamId, keyRefused, speakerOf, submitRefusal, textAt } from "./classify.ts";
 import type { UpstreamReply } from "./reply.ts";
+
+/** Bytes of upstream logs kept per request; the newest lines win. */
+export const LOGS_MAX_BYTES = 64 * 1024;
 
 /** Why a call told nothing. `rate_limited` closes the account, `connection_missing` makes it look for another one. */
 export type Trouble =

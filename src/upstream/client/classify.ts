@@ -3,8 +3,14 @@
 
 import { ERRORS, type ErrorCode } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, numberOf, parseTree, printTree, valueAt } from "../../platform/json.ts";
-import { ERROR_DETAIL_MAX_BYTES, ERROR_MESSAGE_MAX_CHARS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
+
+/** fal's error text kept per request: message for people, and its own JSON for callers and compatible replays. */
+export const ERROR_MESSAGE_MAX_CHARS = 500;
+export const ERROR_DETAIL_MAX_BYTES = 16 * 1024;
+/** A 429 without Retry-After closes the account this long. */
+export const RATE_LIMITED_PAUSE_MS = 2 * SECOND_MS;
 
 /** What both vendors' answers are judged by. `body` is undefined where it is not JSON. */
 export interface VendorAnswer {

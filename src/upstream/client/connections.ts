@@ -4,8 +4,8 @@
 
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";
-import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, SECOND_MS } from "../../platform/limits.ts";
-import { textAt } from "./classify.ts";
+import { SECOND_MS } from "../../platform/time.ts";
+import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, textAt } from "./classify.ts";
 
 export const CONNECTED_APP = "fal-ai";
 

@@ -4,9 +4,8 @@
 import { discard, readCapped, readTextCapped } from "../../net/body.ts";
 import type { Permit } from "../../net/byte-budget.ts";
 import { type CallInit, callOut } from "../../net/fetch.ts";
-import { retryAfterMs } from "../../net/retry-after.ts";
+import { RETRY_AFTER_MAX_MS, retryAfterMs } from "../../net/retry-after.ts";
 import { type JsonTree, parseTree } from "../../platform/json.ts";
-import { RETRY_AFTER_MAX_MS } from "../../platform/limits.ts";
 
 interface StatusLine {
   status: number;

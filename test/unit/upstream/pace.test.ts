@@ -1,18 +1,17 @@
 // The pace: never more than `rps` turns in a window, whatever the order of events.
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { HOUR_MS } from "../../../src/platform/time.ts";
+import { GRANT_WAIT_IN_PLACE_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   ANSWER_NOISE_MS,
-  CALL_UNHEARD_MS,
-  GRANT_USE_MS,
-  GRANT_WAIT_IN_PLACE_MS,
-  HOUR_MS,
-} from "../../../src/platform/limits.ts";
-import {
   answered,
+  CALL_UNHEARD_MS,
   close,
   expectedAt,
   freeAt,
+  GRANT_USE_MS,
   handBack,
   isBusy,
   newPace,

@@ -2,10 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import type { Given } from "../../../src/contracts/account.ts";
-import { HEALTH_PAUSE_FIRST_MS, WAKE_RETRY_MS } from "../../../src/platform/limits.ts";
-import { closed, HEALTHY, isProbeDue, probeFailed } from "../../../src/upstream/health.ts";
+import { closed, HEALTH_PAUSE_FIRST_MS, HEALTHY, isProbeDue, probeFailed } from "../../../src/upstream/health.ts";
 import { newPace } from "../../../src/upstream/pace.ts";
-import { TurnDesk, type Wish } from "../../../src/upstream/scheduler.ts";
+import { TurnDesk, WAKE_RETRY_MS, type Wish } from "../../../src/upstream/scheduler.ts";
 
 const NOW = 1_800_000_000_000;
 const DUE = NOW + HEALTH_PAUSE_FIRST_MS;

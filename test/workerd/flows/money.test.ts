@@ -2,7 +2,8 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { MINUTE_MS, OPEN_SWEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { OPEN_SWEEP_MS } from "../../../src/team/due-work.ts";
 import { TestTeam } from "../../harness/team.ts";
 import {
   type Answer,

@@ -2,7 +2,8 @@
 // but seldom, because any forger can send what does not fit. Without one no webhook is believed, and fal is asked instead.
 
 import { describe, expect, it } from "vitest";
-import { DAY_MS, DOORBELL_GAP_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { DOORBELL_GAP_MS } from "../../../src/requests/machine/claims.ts";
 import { callsAtFal, expectDoorbell, finishedAtFal, keySetCalls, webhookUnderWay } from "../../harness/webhooks.ts";
 import {
   deliverWebhooks,

@@ -2,7 +2,7 @@
 // who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
 
 import { describe, expect, it } from "vitest";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
 import {
   BASE,

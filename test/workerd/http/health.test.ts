@@ -1,8 +1,9 @@
 // GET /healthz about the account: anybody may ask, and nobody can load the one object with it.
 
 import { describe, expect, it, vi } from "vitest";
-import { GLANCE_GAP_MS, GLANCE_OLD_MS, GLANCE_WAIT_MS, MINUTE_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
+import { GLANCE_GAP_MS, GLANCE_OLD_MS, GLANCE_WAIT_MS } from "../../../src/upstream/health-cache.ts";
 import { type AccountFault, faultAccount } from "../../harness/account.ts";
 import { holdLimit } from "../../harness/deliveries.ts";
 import {

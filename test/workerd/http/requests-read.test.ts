@@ -2,7 +2,7 @@
 
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   bindings,
   call,

@@ -4,17 +4,14 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Grant, TurnWish } from "../../../src/contracts/account.ts";
-import {
-  DAY_MS,
-  GRANT_USE_MS,
-  HOUR_MS,
-  JWKS_REFRESH_GAP_MS,
-  LOOKUP_RETRY_MS,
-  PINNED_USERS_MAX,
-} from "../../../src/platform/limits.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
+import { PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
 import { signingKeys } from "../../../src/upstream/jwks.ts";
+import { JWKS_REFRESH_GAP_MS } from "../../../src/upstream/key-set.ts";
+import { GRANT_USE_MS } from "../../../src/upstream/pace.ts";
 import { decodeKey } from "../../../src/upstream/webhook.ts";
 
 const START = Date.parse("2026-11-22T10:00:00Z");

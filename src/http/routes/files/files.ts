@@ -5,13 +5,16 @@ import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { outputKey } from "../../../files/keys.ts";
 import { isShownInline, OCTET_STREAM } from "../../../files/media-types.ts";
-import { type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
+import { FILE_NAME_MAX_CHARS, type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
-import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../../../platform/limits.ts";
 import { askTracker } from "../../../platform/stubs.ts";
+import { DAY_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
+
+/** Edge copies of files live at most this long, so a deletion holds within it; browsers keep them for good. */
+const FILE_EDGE_CACHE_S = 300;
 
 /** Safe on every answer: any page may read it, no type is guessed, nothing in it runs. */
 const COMMON_HEADERS = {

@@ -9,14 +9,17 @@ import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { REQUEST_ID } from "../../../platform/ids.ts";
-import { SECOND_MS, WEBHOOK_BODY_MAX_BYTES } from "../../../platform/limits.ts";
 import { logEvent } from "../../../platform/log.ts";
 import { checkMark } from "../../../platform/signing.ts";
 import { trackerOf } from "../../../platform/stubs.ts";
+import { SECOND_MS } from "../../../platform/time.ts";
 import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
 import { signingKeys } from "../../../upstream/jwks.ts";
 import { verifyWebhook } from "../../../upstream/webhook.ts";
+
+/** A webhook body above this is not read: the call is taken as a doorbell and the result is fetched instead. */
+const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;
 
 type HookContext = Context<{ Bindings: Env }>;
 

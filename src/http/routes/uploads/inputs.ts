@@ -5,12 +5,14 @@ import { Hono } from "hono";
 import { readInputPath } from "../../../files/input-urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
-import { INPUT_CACHE_S } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { GONE } from "../../../team/uploads/upload-rules.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
 import { openToAll, serveStored } from "../files/files.ts";
+
+/** Copies of an uploaded file in one browser: short, because the file goes away. */
+const INPUT_CACHE_S = 300;
 
 /** The file goes away, so no shared cache may keep it, and no browser for long. */
 const CACHE_CONTROL = `private, max-age=${INPUT_CACHE_S}`;

@@ -6,7 +6,6 @@ import { loadText } from "../../../files/stored-text.ts";
 import { type Measures, measureOutput } from "../../../models/measures.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { parseTree, plainCopy } from "../../../platform/json.ts";
-import { EXACT_COST_TRIES } from "../../../platform/limits.ts";
 import { accountFor, teamFor } from "../../../platform/stubs.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
@@ -15,6 +14,9 @@ import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
+
+/** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
+const EXACT_COST_TRIES = 3;
 
 /** The status of a model's refusal: whether it is charged is the plan's to say. */
 const REFUSED_BY_MODEL = 422;

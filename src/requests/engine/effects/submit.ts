@@ -4,17 +4,21 @@
 import type { CallSign, Grant, Granted, Pause } from "../../../contracts/account.ts";
 import { loadText } from "../../../files/stored-text.ts";
 import type { Config } from "../../../platform/config.ts";
-import { LOCKED_TRIES_MAX, RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../../platform/limits.ts";
 import { makeMark } from "../../../platform/signing.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import type { SubmitReply } from "../../../upstream/client/answers.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
+import { RETRY_FIRST_MS } from "../../machine/effect-schedule.ts";
 import { upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
+import { UNCERTAIN_GRACE_MS } from "../../machine/submits.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
 import { waitingAt } from "../../view/waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { signOfTrouble, turnAt } from "./turn.ts";
+
+/** A request that itself found the account locked so often, while others were taken in between, is not held again. */
+const LOCKED_TRIES_MAX = 3;
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
   const { env, config } = context;

@@ -3,11 +3,17 @@
 
 import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
-import { FIRST_LOOK_PART, GRANT_LEAD_MAX_MS, GRANT_TRIES, SECOND_MS } from "../../../platform/limits.ts";
 import { accountFor } from "../../../platform/stubs.ts";
+import { SECOND_MS } from "../../../platform/time.ts";
 import type { Later, Trouble } from "../../../upstream/client/answers.ts";
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
+
+/** Turns that one try asks for before it comes back later, and how far ahead a late caller may have its next one. */
+const GRANT_TRIES = 3;
+const GRANT_LEAD_MAX_MS = 500;
+/** What is learned of an end that the first look found already: it may have been there for a while. */
+const FIRST_LOOK_PART = 0.9;
 
 /** What a turn is for: the kind of call, and the row that makes it. */
 interface TurnFor {

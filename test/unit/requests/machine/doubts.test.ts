@@ -1,9 +1,11 @@
 // What the machine makes of doubt: lost answers, unproven ids, unknown signers, doorbells, and the late proof.
 
 import { describe, expect, it } from "vitest";
-import { DOORBELL_GAP_MS, HOUR_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../../../src/platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../../../src/platform/time.ts";
+import { DOORBELL_GAP_MS } from "../../../../src/requests/machine/claims.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced, type Step } from "../../../../src/requests/machine/record.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../../src/requests/machine/submits.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
 import {
   anOutput,
