@@ -1,5 +1,4 @@
-// Holds the layout of src/: imports go one way along the stations, no files import each other in a circle, Hono stays at the
-// edge, and Durable Objects know each other only by their contracts. Imports of types count like all others.
+// Holds the layout of src/:
 
 import { isPure } from "./purity.ts";
 import { type Import, importsOf, type Offence, type SourceTree } from "./source.ts";

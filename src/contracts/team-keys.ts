@@ -1,4 +1,4 @@
-// Credentials: keys and issuers, what their parts of Team are asked and what they answer, and as whom a call is made. Types only;
+// Credentials: keys and issuers, what their parts of Team are asked and what they answer, and as whom a call is made. Types only.
 // times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";

@@ -1,5 +1,5 @@
-// Deletes what lies in R2 below prefixes, page by page. A page that was deleted is listed no more, so whoever is cut off
-// begins again at the front and loses nothing. Imports limits.
+// Deletes what lies in R2 below prefixes, page by page. A page that was deleted is listed no more, so whoever is cut off begins
+// again at the front and loses nothing.
 
 /** Objects that R2 lists at once and deletes at once (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
 export const R2_PAGE_KEYS = 1_000;

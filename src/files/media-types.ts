@@ -1,5 +1,5 @@
 // What kind of file it is: the list of types that are kept, what the first bytes prove, and which types a browser may show.
-// Pure; imports magic-bytes.js. Everything is served with nosniff, so a type that is not proven is at worst a dead file.
+// Pure. Everything is served with nosniff, so a type that is not proven is at worst a dead file.
 
 import { filetypemime } from "magic-bytes.js";
 

@@ -1,5 +1,5 @@
-// Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest.
-// R2 first, row second: a row never names what is not there. Imports ids, limits, mirror/keys, net/buffers, types.
+// Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest. R2
+// first, row second: a row never names what is not there.
 
 import { acquire, type Permit } from "../net/byte-budget.ts";
 import { sha256Hex } from "../platform/ids.ts";

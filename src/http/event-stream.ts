@@ -1,5 +1,5 @@
 // Server-sent events as bytes: texts as they come, a comment whenever nothing came for a while, and an end when the client
-// goes. What the texts say is the caller's. Imports nothing.
+// goes. What the texts say is the caller's.
 
 import { SECOND_MS } from "../platform/time.ts";
 

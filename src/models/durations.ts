@@ -1,5 +1,5 @@
 // How long a model's requests take, from submit to end, learned from the last ones: what polls and callers' estimates go by.
-// Pure; imports limits.
+// Pure.
 
 /** Requests of a model that its durations are learned from, and how many it takes. */
 export const DURATIONS_KEPT = 64;

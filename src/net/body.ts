@@ -1,5 +1,5 @@
-// Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget.
-// A stream that is not read to its end is cancelled. Imports net/buffers.
+// Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget. A stream that is not
+// read to its end is cancelled.
 
 import { SECOND_MS } from "../platform/time.ts";
 import { acquire, acquireInbound, type Permit } from "./byte-budget.ts";

@@ -1,5 +1,5 @@
-// The byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked.
-// Module-level on purpose: the requests and Durable Objects of an isolate share its 128 MB. Imports limits.
+// The byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked. Module-level
+// on purpose: the requests and Durable Objects of an isolate share its 128 MB.
 
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 

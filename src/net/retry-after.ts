@@ -1,4 +1,4 @@
-// Reads the Retry-After header (RFC 9110, section 10.2.3). Pure; imports nothing.
+// Reads the Retry-After header (RFC 9110, section 10.2.3). Pure.
 
 import { HOUR_MS } from "../platform/time.ts";
 

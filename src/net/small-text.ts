@@ -1,5 +1,4 @@
 // A call for a small text that is good only with status 200: key sets, verdicts of other services. Never throws.
-// Imports net and limits.
 
 import { SECOND_MS } from "../platform/time.ts";
 import { discard, readTextCapped } from "./body.ts";

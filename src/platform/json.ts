@@ -1,5 +1,5 @@
-// JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced.
-// Trees live inside one call only; text is what crosses storage and RPC. Imports limits.
+// JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced. Trees
+// live inside one call only; text is what crosses storage and RPC.
 
 /** JSON nested deeper than any model's input or output; walking it recursively stays far from the stack's end. */
 export const JSON_DEPTH_MAX = 200;

@@ -1,5 +1,5 @@
-// What a caller sent, checked by a zod schema, and one sentence that names the field and what is allowed when it fails.
-// Never quotes the value that was sent. Imports zod.
+// What a caller sent, checked by a zod schema, and one sentence that names the field and what is allowed when it fails. Never
+// quotes the value that was sent.
 
 import type * as z from "zod";
 

@@ -1,5 +1,5 @@
-// The SQL of posts that may come again: by the caller's idempotency key for a day, by their content within `dedupe_s`.
-// A row whose request was released means nothing; whoever reads one looks the request up. Imports limits.
+// The SQL of posts that may come again: by the caller's idempotency key for a day, by their content within `dedupe_s`. A row
+// whose request was released means nothing; whoever reads one looks the request up.
 
 import { HOUR_MS } from "../platform/time.ts";
 

@@ -1,5 +1,5 @@
-// The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker.
-// Also when the tracker has to be asked about it. Imports types. Decides nothing; every method is synchronous.
+// The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker. Also when
+// the tracker has to be asked about it. Decides nothing; every method is synchronous.
 
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "../contracts/team-access.ts";
 import type { ListPosition } from "./cursor.ts";

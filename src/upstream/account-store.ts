@@ -1,6 +1,5 @@
 // The rows of an UpstreamAccount: what must outlive the object's memory. Turns are not among it: a free one costs no row, one
-// that is waited for is written when the waiting begins and deleted when it ends.
-// Synchronous SQL only. Imports limits and types.
+// that is waited for is written when the waiting begins and deleted when it ends. Synchronous SQL only.
 
 import type { Waiter } from "../contracts/account.ts";
 import type { Sample } from "../models/durations.ts";

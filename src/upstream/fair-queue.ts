@@ -1,6 +1,6 @@
 // Who is next among the calls that wait for a turn: by kind, and inside a kind round robin over users, so that ten small users
-// do not stand behind one of a thousand. A deterministic structure in memory; the account keeps the rows.
-// Pure: the clock is a parameter. Imports limits.
+// do not stand behind one of a thousand. A deterministic structure in memory; the account keeps the rows. Pure: the clock is a
+// parameter.
 
 import type { QueuedKind, Waiter } from "../contracts/account.ts";
 import { SECOND_MS } from "../platform/time.ts";

@@ -1,6 +1,5 @@
 // The turns of an account where they meet the world: rows of who waits and who holds a slot, trackers woken when their turn
 // comes, probes of a closed connection, slots asked about, the alarm. Who is next is decided in scheduler.ts.
-// Imports the desk, store, client, env (types), limits.
 
 import type { CallSign, Given, Granted, LastFailure, Pause } from "../contracts/account.ts";
 import { LOOKUP_RETRY_MS } from "../net/small-text.ts";

@@ -1,5 +1,5 @@
 // Whether a connection can be used: closed on a clear no and on a run of failures, for growing pauses, until a probe opens it.
-// Pure: the clock is a parameter, a health is a value. Imports limits.
+// Pure: the clock is a parameter, a health is a value.
 
 import type { Closure, PauseReason } from "../contracts/account.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";

@@ -1,5 +1,4 @@
 // fal's webhook keys for the edge: a copy per isolate in front of the account's set. Never throws.
-// Imports the account's stub, webhook, limits.
 
 import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
 import type { Env } from "../platform/bindings.ts";

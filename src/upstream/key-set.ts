@@ -1,5 +1,5 @@
-// fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it.
-// The rules are pure, the clock is a parameter. Imports net, limits, webhook.
+// fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it. The rules are pure, the
+// clock is a parameter.
 
 import { fetchSmallText, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../net/small-text.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../platform/time.ts";

@@ -1,5 +1,5 @@
 // What the operator and the teams that wait are told of a closed connection: one owed event, kept until it was taken or given
-// up on. A newer one takes the place of an older one: only the present state is news. Imports relay, env (types), limits.
+// up on. A newer one takes the place of an older one: only the present state is news.
 
 import type { Closure } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";

@@ -1,6 +1,5 @@
 // Who gets the account's next turn: pace, fair queue, slots and health put together. Deterministic and in memory: the account
-// keeps the rows and wakes the trackers, a simulation drives the same desk.
-// Pure: the clock is a parameter, no I/O. Imports pace, fair-queue, health and limits.
+// keeps the rows and wakes the trackers, a simulation drives the same desk. Pure: the clock is a parameter, no I/O.
 
 import type { Given, Pause, Place, QueuedKind, Waiter } from "../contracts/account.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";

@@ -1,5 +1,5 @@
-// fal's webhook signature over raw bytes, and the key set it is checked with. Verify before any meaning is read.
-// Pure apart from WebCrypto: no fetch, no clock, no storage. Imports ids, limits.
+// fal's webhook signature over raw bytes, and the key set it is checked with. Verify before any meaning is read. Pure apart
+// from WebCrypto: no fetch, no clock, no storage.
 
 import { JWKS_KEYS_MAX } from "../net/small-text.ts";
 import { sha256Hex } from "../platform/ids.ts";

@@ -1,5 +1,4 @@
-// What a receiver's answer means: yes, later, or never again; and a category for people, lists and figures.
-// Pure; imports net's reading of Retry-After, limits and types.
+// What a receiver's answer means: yes, later, or never again; and a category for people, lists and figures. Pure.
 
 import type { CallOutcome } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";

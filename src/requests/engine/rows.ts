@@ -1,5 +1,5 @@
-// The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls
-// wraps what belongs together in one transaction. Imports types only.
+// The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls wraps
+// what belongs together in one transaction.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { StoredText } from "../../files/stored-text.ts";

@@ -1,5 +1,5 @@
-// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself is
-// signed and spelled at the edge. Rows and rules, no clock. Imports ids, limits and types.
+// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself
+// is signed and spelled at the edge. Rows and rules, no clock.
 
 import type { Share, ShareOutcome, ShareWish } from "../../contracts/tracker.ts";
 import { SHARES_PER_REQUEST_MAX } from "../../files/request-file.ts";

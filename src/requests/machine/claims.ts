@@ -1,5 +1,5 @@
-// What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed here
-// is believed; each claim at most makes a look at fal due. Pure; imports move, limits and types only.
+// What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed
+// here is believed; each claim at most makes a look at fal due. Pure.
 
 import { SECOND_MS } from "../../platform/time.ts";
 import { ignored, type Move } from "./transition.ts";

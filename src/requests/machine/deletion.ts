@@ -1,6 +1,5 @@
-// How a request is let go: deletion on somebody's word, which waits for the end and the books, and the plan's days, which
-// count from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards.
-// Pure; imports move, limits and types only.
+// How a request is let go: deletion on somebody's word, which waits for the end and the books, and the plan's days, which count
+// from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards. Pure.
 
 import { DAY_MS } from "../../platform/time.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";

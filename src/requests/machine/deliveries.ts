@@ -1,5 +1,5 @@
 // The deliveries of a request's ends, as the machine sees them: owed at the settle, tried, parked, replayed by hand, overtaken
-// by a later end. When a row is due again is effect-schedule.ts's to say. Pure: imports event types, move and types only.
+// by a later end. When a row is due again is effect-schedule.ts's to say. Pure:
 
 import type { AttemptSummary } from "../../webhooks/attempt.ts";
 import { endEventType } from "../../webhooks/event-types.ts";

@@ -1,5 +1,5 @@
-// When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages.
-// Pure: no storage, no clock (`now` is a parameter, epoch ms), no fetch. Imports types and limits.
+// When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages. Pure: no storage, no
+// clock (`now` is a parameter, epoch ms), no fetch.
 
 import { FILE_COPY_TIMEOUT_MS } from "../../files/request-file.ts";
 import { jittered } from "../../platform/jitter.ts";

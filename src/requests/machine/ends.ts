@@ -1,5 +1,5 @@
-// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what the
-// end cost, and the two ends that are said for want of an answer. Pure; imports claims, deliveries, move and types only.
+// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what
+// the end cost, and the two ends that are said for want of an answer. Pure.
 
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
 import { candidateDisproved } from "./claims.ts";

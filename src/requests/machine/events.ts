@@ -1,4 +1,4 @@
-// What can happen to a request, in the past tense, one sentence on each case. Types only; imports types.
+// What can happen to a request, in the past tense, one sentence on each case. Types only.
 
 import type { CostSource } from "../../contracts/team-access.ts";
 import type { FileSource, StoredFile } from "../../files/request-file.ts";

@@ -1,7 +1,7 @@
-// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed,
-// or why the event changes nothing. State says what callers are told; orders say what is still owed.
-// The arrows of ends are in ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts.
-// Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
+// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed, or why
+// the event changes nothing. State says what callers are told; orders say what is still owed. The arrows of ends are in
+// ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts. Pure: no `this`, no fetch, no storage, no
+// clock.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import { SECOND_MS } from "../../platform/time.ts";

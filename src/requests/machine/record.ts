@@ -1,5 +1,5 @@
-// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it
-// answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
+// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it answers
+// in one transaction; the random walk drives the same functions. Pure:
 
 import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
 import {

@@ -1,5 +1,5 @@
-// A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine
-// decides with it and nothing else does. Pure; imports types only.
+// A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine decides
+// with it and nothing else does. Pure.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { EffectKind, EffectOrder } from "./effect-types.ts";

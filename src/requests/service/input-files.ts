@@ -1,6 +1,6 @@
 // The files of an input on its way to a model: the uploads that it names are kept while it runs, and what stands inside it as
 // text goes to R2 and is named by a URL instead, so that neither the gateway nor fal is sent megabytes of base64. Without
-// PUBLIC_URL nobody could fetch it, and all stays as it was sent. Imports access's types, mirror.
+// PUBLIC_URL nobody could fetch it, and all stays as it was sent.
 
 import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { copyData } from "../../files/copy.ts";

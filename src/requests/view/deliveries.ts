@@ -1,5 +1,4 @@
 // Deliveries as people read them, and what a replay by hand may be: from a tracker's rows, decided without I/O.
-// Imports limits and types only.
 
 import type { Attempt, DeliveryView, KeptEvent } from "../../webhooks/attempt.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";

@@ -1,5 +1,5 @@
 // An output on its way in and out: which files it names, what it is as text with a place for each file's URL, and how the
-// places are filled at read. Numbers keep their spelling. Imports json, ids, mirror's walk and types.
+// places are filled at read. Numbers keep their spelling.
 
 import type { DescribedOutput } from "../../contracts/tracker.ts";
 import { dataUriOf } from "../../files/data-uri.ts";

@@ -1,4 +1,4 @@
-// What a held request waits for, as its readers are told. Pure; imports types only.
+// What a held request waits for, as its readers are told. Pure.
 
 import type { Place } from "../../contracts/account.ts";
 import type { RequestState, Waiting } from "../machine/types.ts";

@@ -1,5 +1,5 @@
 // A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
-// seen here within IDENTITY_CACHE_MS. Imports team, issuer-keys, user-jwt.
+// seen here within IDENTITY_CACHE_MS.
 
 import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";

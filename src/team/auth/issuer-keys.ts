@@ -1,6 +1,6 @@
-// The public keys of an issuer: when they are asked for again, the one call that gets them, and what of the answer is kept.
-// The rules are pure, the clock is a parameter. Only the URL that the team wrote down is called, never one that a token
-// names (`jku`, `x5u`). Imports net and limits.
+// The public keys of an issuer: when they are asked for again, the one call that gets them, and what of the answer is kept. The
+// rules are pure, the clock is a parameter. Only the URL that the team wrote down is called, never one that a token names
+// (`jku`, `x5u`).
 
 import type { JSONWebKeySet } from "jose";
 import * as z from "zod";

@@ -1,6 +1,5 @@
-// Cloudflare Turnstile, checked where the secret is: whether a widget's answer came from a person on the right page.
-// Cloudflare takes each answer once. Imports net and limits.
-// Source: developers.cloudflare.com/turnstile/get-started/server-side-validation
+// Cloudflare Turnstile, checked where the secret is: whether a widget's answer came from a person on the right page. Cloudflare
+// takes each answer once. Source: developers.cloudflare.com/turnstile/get-started/server-side-validation
 
 import * as z from "zod";
 import { fetchSmallText } from "../../net/small-text.ts";

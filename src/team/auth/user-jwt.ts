@@ -1,6 +1,5 @@
 // Whether a user's JWT is good: issuer, algorithm, signature, audience, time, and what its claims say. Callers read one
 // sentence whatever the reason; the reason is for the log and for the team's admins. Never throws for a bad token.
-// Imports issuers, issuer-keys, jose.
 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import type { Credential, IssuerKeys } from "../../contracts/team-keys.ts";

@@ -1,5 +1,5 @@
-// The SQL of a team's event feed, and of which alerts were given. An event is never edited.
-// Imports types. Decides nothing; every method is synchronous.
+// The SQL of a team's event feed, and of which alerts were given. An event is never edited. Decides nothing; every method is
+// synchronous.
 
 import type { TeamEvent } from "../../contracts/team-admin.ts";
 import type { FeedEvent } from "../../contracts/team-webhooks.ts";

@@ -1,5 +1,5 @@
 // The SQL of the deliveries that Team sends itself: what is owed, under leases, and what each try came to. A row without a due
-// time is done; it keeps the body for a replay. Imports types and limits. Every method is synchronous.
+// time is done; it keeps the body for a replay. Every method is synchronous.
 
 import type { TeamDeliveryLog } from "../../contracts/team-webhooks.ts";
 import type { Attempt } from "../../webhooks/attempt.ts";

@@ -1,6 +1,5 @@
 // Turns at endpoints that are in an outage or have just come back from one: each delivery gets a time of its own, so that what
 // was missed comes in slowly. Kept in memory; accepted loss: who forgets hands out a few turns too early.
-// Imports limits and rules; the clock is passed in.
 
 import type { Endpoint } from "../../contracts/team-webhooks.ts";
 import { spacingMs } from "./endpoint-health.ts";

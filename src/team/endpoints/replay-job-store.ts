@@ -1,5 +1,4 @@
-// The SQL of bulk replays: a filter, how far it has come, what it did. Imports types and limits.
-// Every method is synchronous.
+// The SQL of bulk replays: a filter, how far it has come, what it did. Every method is synchronous.
 
 import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";

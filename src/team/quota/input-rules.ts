@@ -1,5 +1,5 @@
-// What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them.
-// Pure; imports types, json, measures and errors. A tree is never changed: the answer has a new one where values were forced.
+// What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them. Pure. A tree
+// is never changed: the answer has a new one where values were forced.
 
 import { lenientNumber, sizeOf } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";

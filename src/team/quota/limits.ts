@@ -1,5 +1,5 @@
-// The rules of limits: what is over, what a request takes at its admit, and what its end corrects.
-// Pure: the time is a parameter, counters are handed in and come back as values to write. Imports types and limits only.
+// The rules of limits: what is over, what a request takes at its admit, and what its end corrects. Pure: the time is a
+// parameter, counters are handed in and come back as values to write.
 
 import type { Violation } from "../../platform/errors.ts";
 import { SECOND_MS } from "../../platform/time.ts";

@@ -1,5 +1,4 @@
-// What models cost: the team's price table, the worst case of one request, and what it did cost at its end.
-// Pure; imports types, money and the plan's model globs.
+// What models cost: the team's price table, the worst case of one request, and what it did cost at its end. Pure.
 
 import * as z from "zod";
 import type { Measures } from "../../models/measures.ts";

@@ -1,5 +1,5 @@
-// What each call's reply means: one pure function per call, from a reply to a closed set of answers.
-// Nothing here calls, waits or reads a clock. Imports json, limits, words and the shape of a reply.
+// What each call's reply means: one pure function per call, from a reply to a closed set of answers. Nothing here calls, waits
+// or reads a clock.
 
 import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";

@@ -1,5 +1,5 @@
-// fal's and Maton's words turned into ours: whose answer it is, what an error means, what a webhook reports.
-// Pure: no I/O, no clock. Imports types, limits, json and the list of error codes.
+// fal's and Maton's words turned into ours: whose answer it is, what an error means, what a webhook reports. Pure: no I/O, no
+// clock.
 
 import { ERRORS, type ErrorCode } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, numberOf, parseTree, printTree, valueAt } from "../../platform/json.ts";

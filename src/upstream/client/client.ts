@@ -1,5 +1,5 @@
 // The calls to fal through the Maton gateway. Every URL is rebuilt from checked parts, nothing of a caller's headers goes
-// along, the credential goes on last. Answers are values (answers.ts). Imports net, limits, words and env (types).
+// along, the credential goes on last. Answers are values (answers.ts).
 
 import type { UpstreamOptions } from "../../contracts/request-spec.ts";
 import { appOf, parseModelId } from "../../models/model-id.ts";

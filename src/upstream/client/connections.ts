@@ -1,6 +1,6 @@
 // Maton's connections to fal: how a wish is spelled as a call of its control API, and what the answer means. Only fal's: the
-// account may hold connections to other vendors, which are nobody's business here. Pure; imports json, errors, limits.
-// Shapes: maton-ai/api-gateway-skill:SKILL.md ("Connections").
+// account may hold connections to other vendors, which are nobody's business here. Pure. Shapes:
+// maton-ai/api-gateway-skill:SKILL.md ("Connections").
 
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";

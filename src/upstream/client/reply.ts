@@ -1,5 +1,5 @@
-// One exchange with Maton or fal, read to its end: what came back as a value, whatever went wrong.
-// Knows nothing of what the calls mean (answers.ts does). Imports net, json, limits.
+// One exchange with Maton or fal, read to its end: what came back as a value, whatever went wrong. Knows nothing of what the
+// calls mean (answers.ts does).
 
 import { discard, readCapped, readTextCapped } from "../../net/body.ts";
 import type { Permit } from "../../net/byte-budget.ts";

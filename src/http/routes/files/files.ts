@@ -1,5 +1,5 @@
 // GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: the stored bytes, as browsers and players want them; the same by a link
-// that ends. The mark is checked before storage is touched, the tracker is asked only for share links and missing files. Imports hono, env, errors, limits, mirror (keys, types, urls), problem.
+// that ends. The mark is checked before storage is touched, the tracker is asked only for share links and missing files.
 
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";

@@ -1,5 +1,5 @@
 // GET, HEAD /inputs/{team}/{id}.{mark}/{name}: an uploaded file as a model fetches it: for as long as its days last and while
-// an open request uses it, then 410. The mark is checked before anything is woken. Imports files/files.ts's serving.
+// an open request uses it, then 410. The mark is checked before anything is woken.
 
 import { Hono } from "hono";
 import { readInputPath } from "../../../files/input-urls.ts";

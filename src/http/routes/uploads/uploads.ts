@@ -1,4 +1,4 @@
-// POST /v1/uploads announces a file, GET and DELETE look after it; PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
+// POST /v1/uploads announces a file, GET and DELETE look after it. PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
 // the permission: it needs no key and works from any page. Parses and answers; what happens is decided behind uploads/.
 
 import { type Context, Hono } from "hono";

@@ -1,5 +1,4 @@
-// What an effect may use of its tracker, and what it may come to.
-// Types and one constructor; imports types only.
+// What an effect may use of its tracker, and what it may come to. Types and one constructor.
 
 import type { Granted } from "../../../contracts/account.ts";
 import type { UploadLog } from "../../../files/multipart-uploads.ts";

@@ -1,4 +1,4 @@
-// fal's 404: one is not enough to end a paid request. Imports limits.
+// fal's 404: one is not enough to end a paid request.
 
 import { MINUTE_MS } from "../../../platform/time.ts";
 import type { Effect } from "../../machine/effect-types.ts";
