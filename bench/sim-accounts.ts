@@ -70,8 +70,8 @@ export function simulateWorld(world: World, coming: Coming, seed: number): Outco
           then(at);
         });
       },
-      reach: (message, desk, now, then) => {
-        const inLine = desk.slots.size >= world.account.slots ? desk.queue.size : 0;
+      reach: (message, callScheduler, now, then) => {
+        const inLine = callScheduler.slots.size >= world.account.slots ? callScheduler.queue.size : 0;
         server.serve(agenda, now, accountMs(message, inLine), then);
       },
       settle: (request, now, then) => teamOf(request.user).serve(agenda, now, TEAM_MS.settle, then),
@@ -105,7 +105,7 @@ function watch(agenda: Agenda, account: SimulatedAccount, server: Server): void 
   const ask = (now: number): void => {
     const { waiting } = account;
     if (now > START_AT + PATIENCE_MS) return;
-    server.serve(agenda, now, (waiting / WATCHERS) * accountMs("placeOf", waiting), (answeredAt) => {
+    server.serve(agenda, now, (waiting / WATCHERS) * accountMs("queuePositionOf", waiting), (answeredAt) => {
       agenda.add(Math.max(now + PLACE_REREAD_MS, answeredAt), ask);
     });
   };

@@ -1,4 +1,5 @@
-// Holds the layout of src/:
+// Holds the layout of src/: imports go one way along the stations, no files import each other in a circle, Hono stays at the
+// edge, and Durable Objects know each other only by their contracts. Imports of types count like all others.
 
 import { isPure } from "./purity.ts";
 import { type Import, importsOf, type Offence, type SourceTree } from "./source.ts";

@@ -83,7 +83,7 @@ export interface KeySummary extends KeyTerms {
   frozenAt: number | null;
 }
 
-export interface KeyWish extends KeyTerms {
+export interface NewKeyTerms extends KeyTerms {
   kind: KeyKind;
   name: string;
   scopes: Scope[];
@@ -102,7 +102,7 @@ export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
 
 export interface TeamKeys {
   /** Makes a key and tells its text, this once. */
-  create(wish: KeyWish, by: Actor): Answer<CreateKeyAnswer>;
+  create(wish: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
   /** Gives a key another text and tells it, this once. The old one works for `overlapS` more; id, limits and history stay. */
   rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
   /** Newest first, revoked and expired ones included. */

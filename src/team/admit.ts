@@ -81,7 +81,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const { keyId, user } = subjects;
   const request: IndexedRequest = {
     ...{ id: requestId, keyId, user, model, tags, status: "open", createdAt: now },
-    ...{ sweepAt: now + UNSTARTED_SWEEP_MS, endedAt: null, erasedAt: null },
+    ...{ sweepAt: now + UNSTARTED_SWEEP_MS, endedAt: null, deletedAt: null },
   };
   stores.requests.insert(request);
   bookInputFiles(stores, input, identity, subjects, now);
@@ -127,7 +127,7 @@ function earlierRequest(
     const request = stores.requests.request(id);
     const line = stores.ledger.line(id);
     if (request === null || line === null) return null;
-    return request.erasedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
+    return request.deletedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
   };
   const sameCall = find(input.requestId, false);
   if (sameCall !== null) return sameCall;

@@ -41,7 +41,7 @@ async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: R
   const { removals } = stores;
   let outcome: string;
   try {
-    outcome = (await trackerFor(env, requestId).forget()).kind;
+    outcome = (await trackerFor(env, requestId).deleteForUser()).kind;
   } catch (fault) {
     outcome = faultName(fault);
   }

@@ -12,7 +12,7 @@ export interface IndexedRequest extends RequestSummary {
   /** When to ask the tracker what became of it; null once it has ended. */
   sweepAt: number | null;
   /** When it was deleted, or its user forgotten: nothing of its content is here any more. */
-  erasedAt: number | null;
+  deletedAt: number | null;
 }
 
 type RequestRow = {
@@ -41,7 +41,7 @@ export class RequestIndex {
     this.#sql.exec(
       `INSERT INTO request (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[request.id, request.keyId, request.user, request.model, JSON.stringify(request.tags), request.status],
-      ...[request.createdAt, request.sweepAt, request.endedAt, request.erasedAt],
+      ...[request.createdAt, request.sweepAt, request.endedAt, request.deletedAt],
     );
   }
 
@@ -60,7 +60,7 @@ export class RequestIndex {
   }
 
   /** Takes the content out of a line, which stays for the books and for posts that come again. */
-  erase(id: string, at: number): void {
+  markDeleted(id: string, at: number): void {
     this.#sql.exec("UPDATE request SET tags = '{}', erased_at = ? WHERE id = ? AND erased_at IS NULL", at, id);
   }
 
@@ -154,7 +154,7 @@ function tagCondition(tag: string): Condition {
 }
 
 function lineOf(row: RequestRow): IndexedRequest {
-  return { ...summaryOf(row), sweepAt: row.sweep_at, erasedAt: row.erased_at };
+  return { ...summaryOf(row), sweepAt: row.sweep_at, deletedAt: row.erased_at };
 }
 
 function summaryOf(row: RequestRow): RequestSummary {

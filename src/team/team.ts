@@ -15,7 +15,7 @@ import type {
   SettleInput,
 } from "../contracts/team-access.ts";
 import type { TeamSummary } from "../contracts/team-admin.ts";
-import type { ActingFor, Credential, KeyWish } from "../contracts/team-keys.ts";
+import type { ActingFor, Credential, NewKeyTerms } from "../contracts/team-keys.ts";
 import { SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refused, refused } from "../platform/errors.ts";
@@ -52,7 +52,7 @@ import { UserAdmin } from "./user-admin.ts";
 /** What everybody is told by a team that does not exist. */
 const NO_TEAM = refused(UNKNOWN_KEY);
 
-const FIRST_KEY: KeyWish = {
+const FIRST_KEY: NewKeyTerms = {
   kind: "secret",
   name: "First key",
   scopes: ["run", "read", "admin"],
@@ -260,7 +260,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
       const line = requests.request(id);
-      return line !== null && (line.erasedAt === null || line.status === "open" || removals.has(id));
+      return line !== null && (line.deletedAt === null || line.status === "open" || removals.has(id));
     };
     return this.#context.decide<TeamIds>({ requests: [], uploads: [] }, () => ({
       requests: ids.requests.filter(isKnown),

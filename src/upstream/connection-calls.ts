@@ -9,7 +9,7 @@ import {
   busy,
   CONNECTION_ID,
   type ConnectionAnswer,
-  type ConnectionWish,
+  type ConnectionRequest,
   connectionMeaning,
   isOfFal,
   noSuchConnection,
@@ -19,7 +19,7 @@ import {
 export const CONNECTION_TURN_WAIT_MS = 10 * SECOND_MS;
 
 /** A deletion reads first: Maton would delete any vendor's. Costs a call each. */
-export async function manageConnections(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+export async function manageConnections(env: Env, wish: ConnectionRequest): Promise<ConnectionAnswer> {
   if (wish.kind === "list" || wish.kind === "create") return ask(env, wish);
   if (!CONNECTION_ID.test(wish.id)) return noSuchConnection(wish.id);
   const read = await ask(env, { kind: "get", id: wish.id });
@@ -29,7 +29,7 @@ export async function manageConnections(env: Env, wish: ConnectionWish): Promise
 }
 
 /** One call, once its turn has come. */
-async function ask(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+async function ask(env: Env, wish: ConnectionRequest): Promise<ConnectionAnswer> {
   const giveUpAt = Date.now() + CONNECTION_TURN_WAIT_MS;
   for (;;) {
     const turn = await accountFor(env).askConnections(wish);

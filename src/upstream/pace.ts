@@ -22,7 +22,7 @@ export interface Turn {
 }
 
 /** `until`: when its place is free again; null while its answer was not heard. */
-interface Place extends Turn {
+interface QueuePosition extends Turn {
   readonly until: number | null;
 }
 
@@ -30,7 +30,7 @@ interface Place extends Turn {
 export interface Pace {
   readonly rps: number;
   /** Turns that count: those whose call may have arrived within the last window, and those of the near future. Ascending. */
-  readonly turns: readonly Place[];
+  readonly turns: readonly QueuePosition[];
   /** Turns before this are assumed: an object that woke does not remember them. */
   readonly since: number;
   /** No turn before this: upstream said 429. */
@@ -58,7 +58,7 @@ export function nextTurn(pace: Pace, now: number): { pace: Pace; turn: Turn } {
 }
 
 /** A turn that was not used. Later turns stay as they are. */
-export function handBack(pace: Pace, turn: Turn): Pace {
+export function returnGrant(pace: Pace, turn: Turn): Pace {
   return { ...pace, turns: pace.turns.filter((place) => !isSame(place, turn)) };
 }
 
@@ -105,7 +105,7 @@ function unnotedTurns(rps: number): number {
 }
 
 /** Places of turns that nobody will tell of. */
-function assumed(count: number, at: number, until: number): Place[] {
+function assumed(count: number, at: number, until: number): QueuePosition[] {
   return Array.from({ length: count }, () => ({ n: 0, at, until }));
 }
 
@@ -119,7 +119,7 @@ export function expectedAt(pace: Pace, now: number): number {
   return firstFree(pace, now, ({ at, until }) => until ?? Math.max(at + windowMs(), now + 1));
 }
 
-function firstFree(pace: Pace, now: number, until: (place: Place) => number): number {
+function firstFree(pace: Pace, now: number, until: (place: QueuePosition) => number): number {
   const turns = pace.turns.filter((place) => until(place) > now);
   const last = turns.at(-1)?.at ?? 0;
   const ends = turns.map(until).sort((a, b) => a - b);
@@ -134,7 +134,7 @@ export function turnSpacingMs(pace: Pace): number {
 }
 
 /** A call that is never heard of has arrived, or is dead, by some time. */
-function untilOf({ at, until }: Place): number {
+function untilOf({ at, until }: QueuePosition): number {
   return until ?? at + CALL_UNHEARD_MS + windowMs();
 }
 

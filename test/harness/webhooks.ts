@@ -50,6 +50,6 @@ export async function expectDoorbell(team: Team, id: string, before: RequestObje
   expect(await team.read(id)).toEqual(before);
   await expectArmed(id);
   await ring(id);
-  expect(await team.timeline(id)).toEqual(expect.arrayContaining(["doorbell", "poll", "result"]));
+  expect(await team.timeline(id)).toEqual(expect.arrayContaining(["unverified_callback", "poll", "result"]));
   expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
 }

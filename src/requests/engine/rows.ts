@@ -171,7 +171,7 @@ export class RequestStore {
   }
 
   /** Refuses any later start for good. */
-  bury(at: number): void {
+  writeTombstone(at: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO tombstone (one, at) VALUES (1, ?)", at);
   }
 

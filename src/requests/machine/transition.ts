@@ -11,7 +11,7 @@ export const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "ex
 export type OwedName = EffectKind | readonly [EffectKind, string | number];
 
 /** An applied transition while it is being put together. Every change of what callers can see is a new revision. */
-export class Move implements Extract<Transition, { kind: "applied" }> {
+export class TransitionBuilder implements Extract<Transition, { kind: "applied" }> {
   readonly kind = "applied";
   readonly now: number;
   readonly #revision: number;

@@ -8,8 +8,8 @@ import type {
   KeyAnswer,
   KeyKind,
   KeySummary,
-  KeyWish,
   NewKey,
+  NewKeyTerms,
   TeamKeys,
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -43,7 +43,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     this.#stores = stores;
   }
 
-  async create(wish: KeyWish, by: Actor): Promise<CreateKeyAnswer> {
+  async create(wish: NewKeyTerms, by: Actor): Promise<CreateKeyAnswer> {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
     const text = await keyText(team, wish.kind);
@@ -123,7 +123,7 @@ export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
 /** Within the transaction of whoever makes the key: an admin, or the operator with the team itself. */
 export function insertKey(
   { keys, team, audit }: KeyStores,
-  wish: KeyWish,
+  wish: NewKeyTerms,
   { text, digest }: KeyText,
   by: Actor,
   now: number,

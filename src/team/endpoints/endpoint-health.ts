@@ -32,7 +32,7 @@ export const UNTRIED: EndpointHealth = {
 export type Heard = "delivered" | "failed" | "failed_again";
 
 /** The health after that. Any success ends a run of failures, however long. */
-export function heard(health: EndpointHealth, what: Heard, at: number): EndpointHealth {
+export function recordAnswer(health: EndpointHealth, what: Heard, at: number): EndpointHealth {
   if (what !== "delivered") {
     const failures = health.failures + (what === "failed" ? 1 : 0);
     return { ...health, failingSince: health.failingSince ?? at, lastFailureAt: at, failures };

@@ -1,4 +1,4 @@
-// What a plan says about the kind and the size of a file, and the sentences of uploads that several places say. Pure:
+// What a plan says about the kind and the size of a file, and the sentences of uploads that several places say.
 
 import type { UploadTerms } from "../../contracts/team-uploads.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";

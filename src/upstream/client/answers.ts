@@ -288,8 +288,8 @@ function isActive(connection: JsonTree): boolean {
 
 /** ISO times compare as text. A connection without one comes last. */
 function byCreation(a: JsonTree, b: JsonTree): number {
-  const [left, right] = [a, b].map(
+  const [releaseSlot, right] = [a, b].map(
     (each) => `${textAt(each, "creation_time") ?? "~"} ${textAt(each, "connection_id")}`,
   );
-  return (left ?? "") < (right ?? "") ? -1 : 1;
+  return (releaseSlot ?? "") < (right ?? "") ? -1 : 1;
 }

@@ -27,7 +27,7 @@ import {
   submitAnswer,
 } from "./answers.ts";
 import { isUpstreamId } from "./classify.ts";
-import { type ConnectionReply, type ConnectionWish, spellWish } from "./connections.ts";
+import { type ConnectionReply, type ConnectionRequest, connectionCall } from "./connections.ts";
 import { exchange, type UpstreamReply } from "./reply.ts";
 
 /** A result body (data URIs of sync_mode make them big). Held in memory once, under the byte semaphore. */
@@ -65,7 +65,7 @@ export interface UpstreamClient {
   /** A look that changes nothing and costs nothing: whether calls over this connection come through. */
   probe(connection: string): Promise<ProbeAnswer>;
   /** One call of Maton's connection API, its answer as it came. */
-  askConnections(wish: ConnectionWish): Promise<ConnectionReply>;
+  askConnections(wish: ConnectionRequest): Promise<ConnectionReply>;
 }
 
 /** A request that nobody made: fal's 404 for it says that gateway, key and connection work. */
@@ -145,7 +145,7 @@ export function createUpstreamClient(config: Config): UpstreamClient {
     },
 
     async askConnections(wish) {
-      const { method, path, body } = spellWish(wish);
+      const { method, path, body } = connectionCall(wish);
       const own: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
       const reply = await exchange(
         `${config.MATON_CONTROL_URL}/connections${path}`,

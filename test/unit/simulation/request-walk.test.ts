@@ -85,9 +85,13 @@ function anOutsideEvent(dice: Dice): RequestEvent {
     case 1:
       return { type: "end_announced", upstreamId };
     case 2:
-      return { type: "doorbell_rung", candidateId: dice.chance(0.5) ? upstreamId : null, reason: "forged" };
+      return {
+        type: "unverified_callback_received",
+        candidateId: dice.chance(0.5) ? upstreamId : null,
+        reason: "forged",
+      };
     case 3:
-      return { type: "stranger_reported", userId: "user-2", claim: "output-1", candidateId: upstreamId };
+      return { type: "unpinned_webhook_received", userId: "user-2", claim: "output-1", candidateId: upstreamId };
     default:
       return {
         type: "end_reported",

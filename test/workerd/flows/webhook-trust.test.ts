@@ -112,7 +112,7 @@ describe("a call that fal did not sign, or not just now", () => {
     );
     expect(new Set(answers.map(String))).toEqual(new Set([`404,${JSON.stringify({ message: "Not found" })}`]));
     expect(await team.read(mine.id)).toEqual(before);
-    expect(await team.timeline(mine.id)).not.toContain("doorbell");
+    expect(await team.timeline(mine.id)).not.toContain("unverified_callback");
   });
 });
 

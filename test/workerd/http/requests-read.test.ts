@@ -81,7 +81,7 @@ describe("one request", () => {
     });
     // A call that cannot be believed is told by the timeline; the request is as it was.
     expect(await post(await signedWebhook({ request_id: upstream.request_id ?? "", forged: true }))).toBe(401);
-    expect(await team.timeline(id)).toContain("doorbell");
+    expect(await team.timeline(id)).toContain("unverified_callback");
     await passTime(5 * SECOND_MS);
     expect(await deliverWebhooks()).toEqual([200]);
     const { status, body } = await held;

@@ -2,7 +2,7 @@
 // making or rotation; a publishable key's may be read again, because every page that uses it shows it.
 
 import * as z from "zod";
-import type { KeySummary, KeyWish } from "../../../contracts/team-keys.ts";
+import type { KeySummary, NewKeyTerms } from "../../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
@@ -163,7 +163,7 @@ function freezing(frozen: boolean): Route {
 }
 
 /** What is asked for, with the defaults of its kind; a field that its kind has no use for is refused, so that nobody relies on it. */
-function wishOf(body: NewKey, now: number): KeyWish | { refusal: Refusal } {
+function wishOf(body: NewKey, now: number): NewKeyTerms | { refusal: Refusal } {
   const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
   if (expiresAt !== null && expiresAt <= now) return unfit("`expires_at` must lie in the future.");
   const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;

@@ -103,7 +103,8 @@ function cacheControlOf(link: FileLink | null): string {
 /** The same for a path that we never made, one that was changed, and a file that is not there. Only a path of ours (`file`) is told of a deletion. */
 async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): Promise<Response> {
   const letGo =
-    file !== null && (await askTracker(context.env, file.request, (tracker) => tracker.hasLetGo(file.team, file.n)));
+    file !== null &&
+    (await askTracker(context.env, file.request, (tracker) => tracker.isFileDeleted(file.team, file.n)));
   if (letGo) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
   return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
 }

@@ -40,7 +40,7 @@ async function receive(context: HookContext): Promise<Response> {
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
   if (read.kind === "too_large") {
     // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.
-    await tracker.ring("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
+    await tracker.unverifiedCallback("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
     return answer(context, 200, "Noted; the result is fetched instead", request, "too_large");
   }
   try {
@@ -48,13 +48,13 @@ async function receive(context: HookContext): Promise<Response> {
     const verdict = await verify(context, read.bytes);
     if (verdict.kind !== "verified") {
       // Untrusted, but whoever holds the token is worth a look of our own: nothing of the body is believed.
-      await tracker.ring(verdict.reason, parsedRequestId(text));
+      await tracker.unverifiedCallback(verdict.reason, parsedRequestId(text));
       const status = verdict.kind === "unavailable" ? 503 : 401;
       return answer(context, status, "The signature could not be verified", request, verdict.reason);
     }
     const report = await reportOf(config, request, text, verdict);
     if (report === null) {
-      await tracker.ring("malformed", candidate(verdict.requestId));
+      await tracker.unverifiedCallback("malformed", candidate(verdict.requestId));
       return answer(context, 200, "Noted; the body made no sense", request, "malformed");
     }
     const heard = await tracker.report(report);

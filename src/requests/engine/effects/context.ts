@@ -58,7 +58,7 @@ export type EffectOutcome =
   /** The request has moved on and the row has nothing left to do. */
   | { kind: "obsolete" }
   /** All that the request stored outside its object is gone: its rows go now, a tombstone stays. */
-  | { kind: "erased" };
+  | { kind: "rows_deleted" };
 
 /** `calls` counts what it cost of the gateway, for the caller's own eyes. */
 export function happened(event: RequestEvent, calls?: number): EffectOutcome {

@@ -25,7 +25,7 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
       if (state.deletion === null) return happened({ type: "deletion_ordered", forget: false });
       await askTeam(context.env, state.team, (team) => team.requests.markDeleted(state.id));
       await abortUploads(context);
-      return (await purged(context, requestPrefixes(state.team, state.id))) ?? { kind: "erased" };
+      return (await purged(context, requestPrefixes(state.team, state.id))) ?? { kind: "rows_deleted" };
     case "files":
       await dropStoredText(context, "payload");
       await abortUploads(context);

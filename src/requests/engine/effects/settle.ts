@@ -13,7 +13,7 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
+import { cameThrough, releaseAccountSlot, takeTurn, troubled } from "./turn.ts";
 
 /** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
 const EXACT_COST_TRIES = 3;
@@ -38,7 +38,7 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     hasWebhook: state.webhookUrl !== null,
   });
   // Told before, as it left; this is for the case that it was not heard.
-  context.tell(leaveAccount(context.env, state));
+  context.tell(releaseAccountSlot(context.env, state));
   await tellAboutWebhooks(context.env, state).catch(() => undefined);
   const { eventId } = settled;
   const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
