@@ -4,7 +4,7 @@
 // ValidationError with its request id.
 
 import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPage, type PageElsewhere } from "../harness/browser.ts";
 import { type Sluice, startSluice } from "../harness/sluice.ts";
 
@@ -49,7 +49,7 @@ async function clientToken(): Promise<string> {
   return ((await answer.json()) as { token: string }).token;
 }
 
-/** Runs code of the page with `fal` at hand; a rejection becomes what a page would read of it. */
+/** Runs code of the page with `fal` at hand; a rejection becomes what a page would read of test. */
 async function onPage(code: string): Promise<Record<string, unknown>> {
   return elsewhere.page.evaluate(
     `(async () => { ${code} })().catch(({ name, status, message, requestId, fieldErrors }) => ({ name, status, message, requestId, fieldErrors }))`,
@@ -57,7 +57,7 @@ async function onPage(code: string): Promise<Record<string, unknown>> {
 }
 
 describe("a page on another origin", () => {
-  it.each(["polling", "streaming"])("subscribes (%s), and shows the picture", async (mode) => {
+  test.each(["polling", "streaming"])("subscribes (%s), and shows the picture", async (mode) => {
     const seen = await onPage(`
       const states = [];
       const { data, requestId } = await fal.subscribe("fal-ai/flux/schnell", {
@@ -74,7 +74,7 @@ describe("a page on another origin", () => {
     expect(seen.requestId).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it("submits, asks, cancels, and reads the end", async () => {
+  test("submits, asks, cancels, and reads the end", async () => {
     const seen = await onPage(`
       const { request_id: requestId } = await fal.queue.submit("fal-ai/flux/schnell", { input: { prompt: "sandbox:slow:20000" } });
       const { status } = await fal.queue.status("fal-ai/flux/schnell", { requestId });
@@ -86,7 +86,7 @@ describe("a page on another origin", () => {
     expect(seen).toEqual({ status: "IN_QUEUE", end: "COMPLETED", result: 499 });
   });
 
-  it("runs and streams", async () => {
+  test("runs and streams", async () => {
     const seen = await onPage(`
       const { data } = await fal.run("fal-ai/flux/schnell", { input: { prompt: "a cat" } });
       const stream = await fal.stream("fal-ai/flux/schnell", { input: { prompt: "a cat" } });
@@ -95,7 +95,7 @@ describe("a page on another origin", () => {
     expect(seen).toEqual({ run: 1, stream: 1 });
   });
 
-  it("uploads a file, and sends a Blob in the input as one", async () => {
+  test("uploads a file, and sends a Blob in the input as one", async () => {
     const seen = await onPage(`
       const { data } = await fal.run("fal-ai/flux/schnell", { input: { prompt: "a cat" } });
       const blob = await (await fetch(data.images[0].url)).blob();
@@ -107,7 +107,7 @@ describe("a page on another origin", () => {
     expect(seen).toEqual({ same: true, larger: expect.stringContaining("/files/") });
   });
 
-  it("reads errors, their text and their request id", async () => {
+  test("reads errors, their text and their request id", async () => {
     const refused = await onPage(
       `return await fal.subscribe("fal-ai/flux/schnell", { input: { prompt: "sandbox:refused" }, pollInterval: 100 })`,
     );

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPage, type PageElsewhere } from "../harness/browser.ts";
 import { type Sluice, startSluice } from "../harness/sluice.ts";
 
@@ -26,7 +26,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What pages have and Node has not, as far as these tests use it. */
+/** What pages have and Node has not, as far as these tests use test. */
 declare const document: { createElement(name: "canvas"): Canvas };
 declare const Image: new () => Picture;
 interface Picture {
@@ -73,7 +73,7 @@ async function sizeAt(url: string): Promise<[number, string | null, number]> {
 }
 
 describe("a page of another origin", () => {
-  it("uploads what it drew with a token, shows it, submits it, and reads the pixels of the output", async () => {
+  test("uploads what it drew with a token, shows it, submits it, and reads the pixels of the output", async () => {
     const minted = await fetch(`${sluice.url}/v1/tokens`, {
       method: "POST",
       headers: { Authorization: `Bearer ${sluice.key}`, "Content-Type": "application/json" },
@@ -135,7 +135,7 @@ describe("a page of another origin", () => {
     });
   });
 
-  it("reads why a file is refused, also of a large one", async () => {
+  test("reads why a file is refused, also of a large one", async () => {
     const { upload_url } = await announce();
     const read = (size: number) =>
       elsewhere.page.evaluate(
@@ -149,7 +149,7 @@ describe("a page of another origin", () => {
     expect(await read(8_000_000)).toEqual([415, "unsupported_media_type"]);
   });
 
-  it("sends a form and a file of 12 MiB", async () => {
+  test("sends a form and a file of 12 MiB", async () => {
     const { upload_url, file_url } = await announce();
     const status = await elsewhere.page.evaluate(
       async ({ url, head }) => {
@@ -170,7 +170,7 @@ describe("curl -T", () => {
   const curl = async (...args: string[]) =>
     (await run("curl", ["-sS", "-w", "\n%{http_code}", ...args])).stdout.split("\n");
 
-  it("sends a file, and a stream", async () => {
+  test("sends a file, and a stream", async () => {
     const path = join(folder, "cat.png");
     writeFileSync(path, aPng(3_000_000));
     const file = await announce();
@@ -182,7 +182,7 @@ describe("curl -T", () => {
     expect(await sizeAt(piped.file_url)).toEqual([200, "image/png", 3_000_000]);
   });
 
-  it("is told in JSON that one call takes 100 MiB", async () => {
+  test("is told in JSON that one call takes 100 MiB", async () => {
     const path = join(folder, "huge.png");
     writeFileSync(path, aPng(101 * 1024 * 1024));
     const [body = "", status] = await curl("-T", path, (await announce()).upload_url);
@@ -202,7 +202,7 @@ except urllib.error.HTTPError as refused:
 `;
   const python = async (url: string, path: string) => (await run("python3", ["-c", SEND, url, path])).stdout.trim();
 
-  it("sends a file, and reads why one is refused", async () => {
+  test("sends a file, and reads why one is refused", async () => {
     const path = join(folder, "python.png");
     writeFileSync(path, aPng(2_000_000));
     const { upload_url, file_url } = await announce();

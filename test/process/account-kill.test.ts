@@ -3,7 +3,7 @@
 // KILLS says how often (3).
 
 import { existsSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { crashAccount, POSTS_PER_KILL, RPS, SLOTS } from "../harness/account-crash.ts";
 import { judgeAccount, type SeenAccount, type SeenKill } from "../harness/account-verdict.ts";
 import { judge, strays } from "../harness/limit-verdict.ts";
@@ -11,7 +11,7 @@ import { judge, strays } from "../harness/limit-verdict.ts";
 const KILLS = Number(process.env.KILLS ?? 3);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 
-it.skipIf(!existsSync("/proc/self/stat"))(
+test.skipIf(!existsSync("/proc/self/stat"))(
   `${KILLS} kills of a busy account lose no request, no slot and no place in the pace (seed ${SEED})`,
   { timeout: 120_000 + KILLS * 30_000 },
   async () => {
@@ -45,11 +45,11 @@ describe("the judge of such a run", () => {
     ],
   };
 
-  it("finds nothing wrong with a run that kept its word", () => {
+  test("finds nothing wrong with a run that kept its word", () => {
     expect(judgeAccount(good, 10)).toEqual({ leaked: [], tooFast: [], stormed: 1 });
   });
 
-  it.each<[string, Partial<SeenAccount>, [leaked: number, tooFast: number]]>([
+  test.each<[string, Partial<SeenAccount>, [leaked: number, tooFast: number]]>([
     ["a slot that nobody holds", { slotsUsed: 1 }, [1, 0]],
     ["a call that nobody makes any more", { waiting: 2 }, [1, 0]],
     ["an eleventh call in a second", { mostCallsInASecond: 11 }, [0, 1]],

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
 import { chanceOf, children, eventually, freePorts, isRunning, pause, workerRuntimes } from "../harness/process.ts";
 
@@ -126,7 +126,7 @@ function submit(n: string): Promise<string> {
   });
 }
 
-it.skipIf(!existsSync("/proc/self/stat"))(
+test.skipIf(!existsSync("/proc/self/stat"))(
   `${KILLS} kills of the runtime lose nothing and pay for nothing twice (seed ${SEED})`,
   { timeout: 90_000 + KILLS * 30_000 },
   async () => {
@@ -173,7 +173,7 @@ async function sentUpstream(): Promise<Map<string, number>> {
   return times;
 }
 
-/** The request once it has ended and told so; or once it is uncertain and fal never had it. */
+/** The request once it has ended and told so; or once it is uncertain and fal never had test. */
 async function ended(id: string, wasSent: boolean): Promise<RequestObject> {
   let last: RequestObject | null = null;
   try {

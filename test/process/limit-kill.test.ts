@@ -2,14 +2,14 @@
 // money, each is sent once, ends, and is charged once. Real processes, real time. KILLS_SEED repeats a run.
 
 import { existsSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { crashUnderLimits, PLACES } from "../harness/limit-crash.ts";
 import { judge, type SeenRequest, type SeenTeam, strays } from "../harness/limit-verdict.ts";
 
 const SEED = Number(process.env.KILLS_SEED ?? Date.now() % 1_000_000);
 const POSTS_PER_TEAM = 300;
 
-it.skipIf(!existsSync("/proc/self/stat"))(
+test.skipIf(!existsSync("/proc/self/stat"))(
   `${POSTS_PER_TEAM} posts against room for ${PLACES} and a kill amid them let exactly ${PLACES} in (seed ${SEED})`,
   { timeout: 300_000 },
   async () => {
@@ -57,12 +57,12 @@ describe("the judge of such a run", () => {
     return [lost.length, doubled.length, oversold.length, wrongBooks.length];
   };
 
-  it("finds nothing wrong with a run that kept its word", () => {
+  test("finds nothing wrong with a run that kept its word", () => {
     expect(judge(good, once)).toMatchObject({ accepted: 2, completed: 2, unproven: 0 });
     expect(counts(good, once)).toEqual([0, 0, 0, 0]);
   });
 
-  it("lets a request wait for proof only where it never reached upstream, its money held", () => {
+  test("lets a request wait for proof only where it never reached upstream, its money held", () => {
     const usage = { requests: 2, completed: 1, chargedMicro: 3_000 };
     const cutOff: SeenTeam = { ...good, requests: [ended("a"), waiting], usage };
     expect(judge(cutOff, new Map([["a", 1]]))).toMatchObject({ unproven: 1, lost: [], wrongBooks: [] });
@@ -70,7 +70,7 @@ describe("the judge of such a run", () => {
   });
 
   const third = { answers: ["a", "b", "c"], requests: [ended("a"), ended("b"), ended("c")] };
-  it.each<[string, Partial<SeenTeam>, [string, number][], number[]]>([
+  test.each<[string, Partial<SeenTeam>, [string, number][], number[]]>([
     ["one place given to nobody", { answers: ["a", null], requests: [ended("a")] }, [["b", 0]], [1, 0, 0, 2]],
     ["a request that failed", { requests: [ended("a"), { ...ended("b"), status: "FAILED" }] }, [], [1, 0, 0, 2]],
     ["a request sent twice", {}, [["b", 2]], [0, 1, 1, 0]],
@@ -84,7 +84,7 @@ describe("the judge of such a run", () => {
     expect(counts({ ...good, ...changes }, new Map([...once, ...sent]))).toEqual(expected);
   });
 
-  it("sees paid work that no post was answered with", () => {
+  test("sees paid work that no post was answered with", () => {
     expect(strays([good], new Map([...once, ["x", 1]]))).toEqual(["x"]);
   });
 });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/platform/time.ts";
 import { eventually, freePorts } from "../harness/process.ts";
@@ -111,7 +111,7 @@ afterAll(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-/** Both libraries of receivers must take it. */
+/** Both libraries of receivers must take test. */
 function verified(body: string, headers: IncomingMessage["headers"]): Pick<Heard, "verified" | "event"> {
   const signed = headers as Record<string, string>;
   try {
@@ -179,7 +179,7 @@ describe("a receiver that", () => {
     for (const url of urls) requests.set(new URL(url).pathname, await submit(url));
   });
 
-  it.each(CASES)("%s", async (_what, path, status, category, wait) => {
+  test.each(CASES)("%s", async (_what, path, status, category, wait) => {
     const id = requests.get(path) ?? "";
     const { log, next_attempt_at } = await delivered(id, 1);
     const [first] = log;
@@ -201,13 +201,13 @@ describe("a receiver that", () => {
     expect(new Set(calls.map((call) => call.id)).size, "one id over all tries").toBe(1);
   });
 
-  it("D14 does not speak TLS is tried again, and never by HTTP", async () => {
+  test("D14 does not speak TLS is tried again, and never by HTTP", async () => {
     const { log } = await delivered(requests.get("/no-tls") ?? "", 2);
     expect(log.map(({ status, category }) => [status, category])).toEqual(log.map(() => [null, "unreachable"]));
     expect(heard.map(({ path }) => path)).not.toContain("/no-tls");
   });
 
-  it("is not there is tried again", async () => {
+  test("is not there is tried again", async () => {
     const { log } = await delivered(requests.get("/") ?? "", 1);
     expect([log[0]?.status, log[0]?.category]).toEqual([null, "connection"]);
     expect((await delivered(requests.get("/") ?? "", 2)).log[1]).toMatchObject({
@@ -245,7 +245,7 @@ describe("npm run listen", () => {
 
   const heardOf = (id: string) => heard.filter(({ path, event }) => path === "/fine" && event.data.id === id);
 
-  it("brings each end to a receiver on this machine, whole and signed, and goes on where it stopped", async () => {
+  test("brings each end to a receiver on this machine, whole and signed, and goes on where it stopped", async () => {
     await listen("--types", "request.completed");
     const first = await submit();
     await eventually("the first event", PATIENCE_MS, async () => (heardOf(first).length > 0 ? true : null));

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { children, eventually, freePorts, isRunning } from "../harness/process.ts";
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-start-"));
@@ -15,7 +15,7 @@ afterAll(() => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-it("leaves nothing running when npm alone is told to stop", async () => {
+test("leaves nothing running when npm alone is told to stop", async () => {
   const [port = 0, sandboxPort = 0] = await freePorts(2);
   const places = { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) };
   // Nothing else of this process: the test runner sets a BASE_URL of its own.

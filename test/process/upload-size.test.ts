@@ -1,10 +1,10 @@
 // The largest file that one call may bring, sent for real: over a socket, to `npm start`, made as it is sent, so that nobody
-// but the receiver could be the one who holds it.
+// but the receiver could be the one who holds test.
 
 import { createHash, type Hash } from "node:crypto";
 import { request } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { UPLOAD_PUT_MAX_BYTES } from "../../src/files/feed.ts";
 import { type Sluice, startSluice } from "../harness/sluice.ts";
 
@@ -64,7 +64,7 @@ async function put(url: string, bytes: number, said: "with its length" | "in chu
   return { status, body: JSON.parse(text) as Record<string, unknown>, sha256: digest.digest("hex") };
 }
 
-it.each(["with its length", "in chunks"] as const)(
+test.each(["with its length", "in chunks"] as const)(
   "100 MiB %s are taken, and come back as they were sent",
   async (said) => {
     const { upload_url, file_url } = await announced();
@@ -79,7 +79,7 @@ it.each(["with its length", "in chunks"] as const)(
   },
 );
 
-it.each([
+test.each([
   [
     "with its length",
     `The body is ${UPLOAD_PUT_MAX_BYTES + 1} bytes, and one call takes ${UPLOAD_PUT_MAX_BYTES} at most.`,

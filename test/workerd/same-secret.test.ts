@@ -1,6 +1,6 @@
 // The compare of secrets, in the runtime that has it: what counts as the same, and that nothing is learned from how it is told.
 
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { sameSecret } from "../../src/platform/signing.ts";
 import { ADMIN_TOKEN, call } from "../harness/edge.ts";
 
@@ -17,7 +17,7 @@ async function compares(work: () => Promise<unknown>): Promise<[number, number][
 
 describe("two secrets", () => {
   const LONG = "s".repeat(10_000);
-  it.each<[string, string, string, boolean]>([
+  test.each<[string, string, string, boolean]>([
     ["equal texts", ADMIN_TOKEN, ADMIN_TOKEN, true],
     ["equal texts that are long", LONG, LONG, true],
     ["two that are empty", "", "", true],
@@ -36,7 +36,7 @@ describe("two secrets", () => {
 });
 
 describe("the operator's token", () => {
-  it.each<[string, string, number]>([
+  test.each<[string, string, number]>([
     ["the right one", ADMIN_TOKEN, 200],
     ["one of another length", "x", 401],
     ["one that begins like it", `${ADMIN_TOKEN.slice(0, -1)}x`, 401],

@@ -4,7 +4,7 @@
 
 import { createFal, type FalProvider } from "@ai-sdk/fal";
 import { APICallError, experimental_generateVideo, generateImage, generateSpeech, transcribe } from "ai";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sluiceFetch } from "../../../examples/ai-sdk/sluice-fetch.ts";
 import { type Sluice, startSluice } from "../../harness/sluice.ts";
 
@@ -53,18 +53,18 @@ async function refusalOf(promise: Promise<unknown>): Promise<APICallError> {
 }
 
 describe("generateImage", () => {
-  it("gets a picture", async () => {
+  test("gets a picture", async () => {
     const { image } = await generateImage({ model: fal.image(MODEL), prompt: "a cat", seed: 7 });
     expect(image.mediaType).toBe("image/png");
     expect(image.uint8Array.length).toBeGreaterThan(1_000);
   });
 
-  it("gets one with the base URL alone", async () => {
+  test("gets one with the base URL alone", async () => {
     const direct = createFal({ apiKey: sluice.key, baseURL: `${sluice.url}/fal/run`, fetch: there });
     expect((await generateImage({ model: direct.image(MODEL), prompt: "a cat" })).image.mediaType).toBe("image/png");
   });
 
-  it("rejects with what the model refused, and posts once", async () => {
+  test("rejects with what the model refused, and posts once", async () => {
     const before = await submits();
     const refused = await refusalOf(generateImage({ model: fal.image(MODEL), prompt: "a cat sandbox:refused" }));
     expect([refused.statusCode, refused.isRetryable]).toEqual([422, false]);
@@ -72,7 +72,7 @@ describe("generateImage", () => {
     expect((await submits()) - before).toBe(1);
   });
 
-  it("does not post again after a failure of the model", async () => {
+  test("does not post again after a failure of the model", async () => {
     const before = await submits();
     const failed = await refusalOf(generateImage({ model: fal.image(MODEL), prompt: "a cat sandbox:error500" }));
     expect([failed.statusCode, failed.isRetryable]).toEqual([424, false]);
@@ -87,13 +87,13 @@ describe("generateVideo", () => {
       poll: { intervalMs: 500 },
     });
 
-  it("gets a film", async () => {
+  test("gets a film", async () => {
     const film = (await video("a cat")).video;
     expect(film.mediaType).toBe("video/mp4");
     expect(film.uint8Array.length).toBeGreaterThan(1_000);
   });
 
-  it("rejects with what the model refused", async () => {
+  test("rejects with what the model refused", async () => {
     const before = await submits();
     await expect(video("a cat sandbox:refused")).rejects.toThrow(/flagged/);
     expect((await submits()) - before).toBe(1);
@@ -101,12 +101,12 @@ describe("generateVideo", () => {
 });
 
 describe("generateSpeech", () => {
-  it("gets a voice", async () => {
+  test("gets a voice", async () => {
     const { audio } = await generateSpeech({ model: fal.speech("fal-ai/minimax/speech-02-hd"), text: "Hello" });
     expect(audio.uint8Array.length).toBeGreaterThan(1_000);
   });
 
-  it("rejects with what the model refused", async () => {
+  test("rejects with what the model refused", async () => {
     const before = await submits();
     const wrong = generateSpeech({ model: fal.speech("fal-ai/minimax/speech-02-hd"), text: "Hello sandbox:refused" });
     expect((await refusalOf(wrong)).statusCode).toBe(422);
@@ -115,13 +115,13 @@ describe("generateSpeech", () => {
 });
 
 describe("transcribe", () => {
-  it("gets the words", async () => {
+  test("gets the words", async () => {
     const audio = new Uint8Array(2_000);
     const { text, segments } = await transcribe({ model: fal.transcription("whisper"), audio });
     expect([text, segments.length]).toEqual(["a cat speaks", 3]);
   });
 
-  it("rejects where a limit is used up, and posts nothing on", async () => {
+  test("rejects where a limit is used up, and posts nothing on", async () => {
     const limits = [{ name: "none", scope: "team", per: "request", limit: 0, window: "1d" }];
     const made = await fetch(`${sluice.url}/v1/admin/teams`, {
       method: "POST",

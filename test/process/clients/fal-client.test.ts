@@ -5,7 +5,7 @@
 // /fal/run: subscribe, run. In a browser: test/browser/fal-client.test.ts.
 
 import { ApiError, createFalClient, type FalClient, type QueueStatus, ValidationError } from "@fal-ai/client";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Sluice, startSluice } from "../../harness/sluice.ts";
 
 const MODEL = "fal-ai/flux/schnell";
@@ -63,7 +63,7 @@ async function bytesAt(url: string): Promise<{ status: number; type: string | nu
 }
 
 describe("fal.subscribe", () => {
-  it.each(["polling", "streaming"] as const)(
+  test.each(["polling", "streaming"] as const)(
     "(%s) tells the queue's states and resolves with the output",
     async (mode) => {
       const seen: QueueStatus["status"][] = [];
@@ -83,7 +83,7 @@ describe("fal.subscribe", () => {
     },
   );
 
-  it("collects the log lines that were asked for", async () => {
+  test("collects the log lines that were asked for", async () => {
     const lines: string[] = [];
     await fal.subscribe(MODEL, {
       ...{ input: { prompt: "a cat sandbox:slow:5000" }, mode: "streaming", logs: true },
@@ -95,7 +95,7 @@ describe("fal.subscribe", () => {
     expect(new Set(lines).size).toBe(lines.length);
   });
 
-  it("rejects with what the model refused", async () => {
+  test("rejects with what the model refused", async () => {
     const fault = await validationError(
       fal.subscribe(MODEL, { input: { prompt: "a cat sandbox:refused" }, pollInterval: 100 }),
     );
@@ -106,7 +106,7 @@ describe("fal.subscribe", () => {
     expect(fault.requestId).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it("cancels and rejects when its own timeout is over", async () => {
+  test("cancels and rejects when its own timeout is over", async () => {
     const input = { prompt: "a cat sandbox:slow:20000" };
     let id = "";
     const waits = fal.subscribe(MODEL, {
@@ -122,7 +122,7 @@ describe("fal.subscribe", () => {
     expect(fault.status).toBe(499);
   });
 
-  it("stops at an abort", async () => {
+  test("stops at an abort", async () => {
     const stop = new AbortController();
     const waits = fal.subscribe(MODEL, {
       ...{ input: { prompt: "a cat" }, pollInterval: 50, abortSignal: stop.signal },
@@ -131,7 +131,7 @@ describe("fal.subscribe", () => {
     await expect(waits).rejects.toThrow(/abort/i);
   });
 
-  it("sends a Blob in the input as an upload of ours", async () => {
+  test("sends a Blob in the input as an upload of ours", async () => {
     const picture = new Blob([await pngBytes()], { type: "image/png" });
     const { data } = await fal.subscribe("fal-ai/clarity-upscaler", {
       input: { image_url: picture },
@@ -148,7 +148,7 @@ describe("fal.subscribe", () => {
     expect((await bytesAt(sent)).bytes).toEqual(new Uint8Array(await picture.arrayBuffer()));
   });
 
-  it("is turned away in words that say what to do", async () => {
+  test("is turned away in words that say what to do", async () => {
     const noOwner = await apiError(fal.subscribe("flux/schnell", { input: {} }));
     expect([noOwner.status, noOwner.message]).toEqual([
       404,
@@ -160,7 +160,7 @@ describe("fal.subscribe", () => {
     expect(noKey.status).toBe(401);
   });
 
-  it("posts once against a limit that is used up, and once where fal refuses", async () => {
+  test("posts once against a limit that is used up, and once where fal refuses", async () => {
     const poor = clientOf(
       await keyOf({ limits: [{ name: "none", scope: "team", per: "request", limit: 0, window: "1d" }] }),
     );
@@ -174,7 +174,7 @@ describe("fal.subscribe", () => {
 });
 
 describe("fal.queue", () => {
-  it("submits, tells, streams, and shows the result", async () => {
+  test("submits, tells, streams, and shows the result", async () => {
     const { request_id: requestId, status } = await fal.queue.submit(MODEL, {
       ...{ input: { prompt: "a cat" }, priority: "low", hint: "runner-1", startTimeout: 60 },
     });
@@ -191,7 +191,7 @@ describe("fal.queue", () => {
     expect([same, data.images.length]).toEqual([requestId, 1]);
   });
 
-  it("cancels, once", async () => {
+  test("cancels, once", async () => {
     const { request_id: requestId } = await fal.queue.submit(MODEL, { input: { prompt: "a cat sandbox:slow:20000" } });
     await fal.queue.cancel(MODEL, { requestId });
     expect((await apiError(untilOver(requestId))).status).toBe(499);
@@ -201,7 +201,7 @@ describe("fal.queue", () => {
     expect([none.status, none.body.status]).toEqual([404, "NOT_FOUND"]);
   });
 
-  it("says that a result is not there yet", async () => {
+  test("says that a result is not there yet", async () => {
     const key = await keyOf({ hold_s: 0 });
     const { request_id: requestId } = await clientOf(key).queue.submit(MODEL, { input: { prompt: "a cat" } });
     const early = await apiError(clientOf(key).queue.result(MODEL, { requestId }));
@@ -210,20 +210,20 @@ describe("fal.queue", () => {
 });
 
 describe("fal.run and fal.stream", () => {
-  it("run waits for the output", async () => {
+  test("run waits for the output", async () => {
     const { data, requestId } = await fal.run(MODEL, { input: { prompt: "a cat" } });
     expect(data.images[0]?.url).toContain("/files/");
     expect(requestId).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it("run rejects once and for all where the model failed", async () => {
+  test("run rejects once and for all where the model failed", async () => {
     const before = await submits();
     const fault = await apiError(fal.run(MODEL, { input: { prompt: "a cat sandbox:crash" } }));
     expect([fault.status, fault.body.error_type]).toEqual([424, "runner_connection_error"]);
     expect((await submits()) - before).toBe(1);
   });
 
-  it("stream yields the final output", async () => {
+  test("stream yields the final output", async () => {
     const stream = await fal.stream(MODEL, { input: { prompt: "a cat" } });
     const parts: unknown[] = [];
     for await (const part of stream) parts.push(part);
@@ -231,20 +231,20 @@ describe("fal.run and fal.stream", () => {
     expect(await stream.done()).toEqual(parts[0]);
   });
 
-  it("stream rejects with what the model refused", async () => {
+  test("stream rejects with what the model refused", async () => {
     const stream = await fal.stream(MODEL, { input: { prompt: "a cat sandbox:refused" } });
     expect((await validationError(stream.done())).status).toBe(422);
   });
 });
 
 describe("fal.storage.upload", () => {
-  it("keeps a file in one piece", async () => {
+  test("keeps a file in one piece", async () => {
     const bytes = await pngBytes();
     const url = await fal.storage.upload(new File([bytes], "a cat.png", { type: "image/png" }));
     expect(await bytesAt(url)).toMatchObject({ status: 200, type: "image/png", bytes });
   });
 
-  it("keeps one above 90 MiB in parts", { timeout: 120_000 }, async () => {
+  test("keeps one above 90 MiB in parts", { timeout: 120_000 }, async () => {
     const bytes = new Uint8Array(91 * MIB);
     bytes.set(await pngBytes());
     bytes[bytes.length - 1] = 7;
@@ -257,7 +257,7 @@ describe("fal.storage.upload", () => {
 });
 
 describe("fal.realtime", () => {
-  it("gets no token, and its caller hears what to use instead", async () => {
+  test("gets no token, and its caller hears what to use instead", async () => {
     const answer = await fetch(`${sluice.url}/fal/proxy`, {
       method: "POST",
       headers: {
@@ -272,7 +272,7 @@ describe("fal.realtime", () => {
 });
 
 describe("a whole URL of fal's as the id", () => {
-  it("is run, streamed and submitted here", async () => {
+  test("is run, streamed and submitted here", async () => {
     const input = { prompt: "a cat" };
     expect((await fal.run(`https://fal.run/${MODEL}`, { input })).data).toMatchObject({ images: [{ width: 1024 }] });
     const stream = await fal.stream(`https://fal.run/${MODEL}`, { input });
@@ -284,7 +284,7 @@ describe("a whole URL of fal's as the id", () => {
 });
 
 describe("a request middleware instead of proxyUrl", () => {
-  it("reaches /fal/queue and /fal/run by their own paths", async () => {
+  test("reaches /fal/queue and /fal/run by their own paths", async () => {
     const hosts: Record<string, string> = { "queue.fal.run": "queue", "fal.run": "run" };
     const native = createFalClient({
       credentials: sluice.key,

@@ -6,7 +6,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, freePorts } from "../../harness/process.ts";
 import { httpsFront, runScenes, type Scenes } from "../../harness/python.ts";
 import { type Sluice, startSluice } from "../../harness/sluice.ts";
@@ -21,7 +21,7 @@ interface Output {
   [field: string]: unknown;
 }
 
-/** One picture of ours, as outputs name it. */
+/** One picture of ours, as outputs name test. */
 const PICTURE = expect.objectContaining({ url: expect.stringContaining("/files/"), content_type: "image/png" });
 
 const certificates = mkdtempSync(join(tmpdir(), "sluice-python-"));
@@ -82,7 +82,7 @@ function sawIn<T>(scenes: Scenes, name: string): T {
   return found.saw as T;
 }
 
-/** The file behind a URL of ours, as far as a client sees it. */
+/** The file behind a URL of ours, as far as a client sees test. */
 async function typeOfFile(url: string): Promise<string | null> {
   expect(url).toContain(`${base}/files/`);
   const answer = await fetch(url.replace(base, sluice.url));
@@ -109,7 +109,7 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
   const saw = <T>(scene: string) => sawIn<T>(falScenes, scene);
   const callsOf = (scene: string) => falScenes.get(scene)?.calls ?? Number.NaN;
 
-  it("submits, reads the status with and without logs, and gets the result from the returned URLs", async () => {
+  test("submits, reads the status with and without logs, and gets the result from the returned URLs", async () => {
     const { request_id, urls, without_logs, with_logs, output } = saw<{
       request_id: string;
       urls: string[];
@@ -124,11 +124,11 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
     expect(await typeOfFile(output.images[0]?.url ?? "")).toBe("image/png");
   });
 
-  it("takes the endpoint's path as an argument too", () => {
+  test("takes the endpoint's path as an argument too", () => {
     expect(saw("path")).toMatchObject({ base: true, output: { images: [PICTURE] } });
   });
 
-  it("follows the events to the end, and a held status makes that a handful of calls", () => {
+  test("follows the events to the end, and a held status makes that a handful of calls", () => {
     const { states, logs, output } = saw<{ states: string[]; logs: { message: string }[]; output: Output }>("events");
     expect(states.at(-1)).toBe("Completed");
     expect(logs[0]?.message).toBe("Loading the model");
@@ -137,25 +137,25 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
     expect(callsOf("events")).toBeLessThanOrEqual(8);
   });
 
-  it("finds a request again by endpoint and id", () => {
+  test("finds a request again by endpoint and id", () => {
     expect(saw("handle")).toMatchObject({ state: "Completed", output: { images: [PICTURE] } });
   });
 
-  it("subscribes", () => {
+  test("subscribes", () => {
     const { states, output } = saw<{ states: string[]; output: Output }>("subscribe");
     expect(states.at(-1)).toBe("Completed");
     expect(output.images[0]?.content_type).toBe("image/png");
   });
 
-  it("gives up after client_timeout and cancels; the result is then fal's 499", () => {
+  test("gives up after client_timeout and cancels; the result is then fal's 499", () => {
     expect(saw("timeout")).toMatchObject({ state: "Completed", end: { status: 499 } });
   });
 
-  it("cancels, is told 400 when it is over and 404 for what is not there", () => {
+  test("cancels, is told 400 when it is over and 404 for what is not there", () => {
     expect(saw("cancel")).toMatchObject({ end: { status: 499 }, again: { status: 400 }, unknown: { status: 404 } });
   });
 
-  it("runs and waits for the output", () => {
+  test("runs and waits for the output", () => {
     expect(saw("run")).toMatchObject({
       output: { images: [PICTURE] },
       path: { images: [PICTURE] },
@@ -163,13 +163,13 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
     expect(callsOf("run")).toBe(2);
   });
 
-  it("streams: the last event is the output", () => {
+  test("streams: the last event is the output", () => {
     const { events } = saw<{ events: Output[] }>("stream");
     expect(events.at(-1)?.images).toHaveLength(1);
     expect(callsOf("stream")).toBe(1);
   });
 
-  it("raises what went wrong, with words in `detail`, and tries nothing again in vain", () => {
+  test("raises what went wrong, with words in `detail`, and tries nothing again in vain", () => {
     const seen = saw<Record<string, { status: number; message: unknown; error?: string; state?: string }>>("errors");
     expect(seen.refused_status).toMatchObject({ state: "Completed", error: expect.any(String) });
     expect(seen.refused_result).toMatchObject({ status: 422, message: [{ type: "content_policy_violation" }] });
@@ -180,7 +180,7 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
     expect(seen.wrong_key).toMatchObject({ status: 401, message: expect.any(String) });
   });
 
-  it("hears of the end at its webhook_url, in fal's body and with our signature", async () => {
+  test("hears of the end at its webhook_url, in fal's body and with our signature", async () => {
     const { request_id } = saw<{ request_id: string }>("webhook");
     const { body } = await noticeOf(request_id);
     expect(body).toMatchObject({
@@ -194,7 +194,7 @@ describe("fal's Python client, pointed here by FAL_RUN_HOST and FAL_QUEUE_RUN_HO
 describe("code written for Maton, with another base URL and key", () => {
   const saw = <T>(scene: string) => sawIn<T>(matonScenes, scene);
 
-  it("lists, begins, reads and deletes connections", () => {
+  test("lists, begins, reads and deletes connections", () => {
     const seen = saw<{ made: { connection_id: string }; pending: string[] }>("connections");
     expect(seen).toMatchObject({
       before: [{ app: "fal-ai", status: "ACTIVE" }],
@@ -207,7 +207,7 @@ describe("code written for Maton, with another base URL and key", () => {
     expect(seen.pending).toContain(seen.made.connection_id);
   });
 
-  it("runs the five models of the page and finds their files here", async () => {
+  test("runs the five models of the page and finds their files here", async () => {
     const outputs = saw<Record<string, Record<string, unknown>>>("models");
     const url = (model: string, ...path: (string | number)[]) =>
       String(path.reduce<unknown>((at, step) => (at as Record<string | number, unknown>)[step], outputs[model]));
@@ -218,7 +218,7 @@ describe("code written for Maton, with another base URL and key", () => {
     expect(await typeOfFile(url("fal-ai/f5-tts", "audio_url", "url"))).toMatch(/^audio\/(x-)?wav/);
   });
 
-  it("may write request URLs with the whole model id; those it is told are ours, by the app", () => {
+  test("may write request URLs with the whole model id; those it is told are ours, by the app", () => {
     const { submitted, output, status } = saw<{ submitted: Record<string, unknown>; output: Output; status: unknown }>(
       "full_id",
     );
@@ -231,11 +231,11 @@ describe("code written for Maton, with another base URL and key", () => {
     expect(status).toMatchObject({ status: "COMPLETED", logs: expect.any(Array), metrics: expect.anything() });
   });
 
-  it("may send a Key instead of a Bearer, and fal's headers", () => {
+  test("may send a Key instead of a Bearer, and fal's headers", () => {
     expect(saw<Output>("headers").images).toHaveLength(1);
   });
 
-  it("cancels with PUT; a result too early is 400, a second cancel too, the result of a cancelled run 499", () => {
+  test("cancels with PUT; a result too early is 400, a second cancel too, the result of a cancelled run 499", () => {
     expect(saw("cancel")).toMatchObject({
       early: { status: 400, body: { detail: "Request is still in progress" } },
       first: { status: "CANCELLATION_REQUESTED" },
@@ -244,7 +244,7 @@ describe("code written for Maton, with another base URL and key", () => {
     });
   });
 
-  it("is told what is wrong in a body that fits Maton's shape and fal's", () => {
+  test("is told what is wrong in a body that fits Maton's shape and fal's", () => {
     const both = { message: expect.any(String), detail: expect.anything(), error: { message: expect.any(String) } };
     expect(saw("errors")).toMatchObject({
       no_key: { status: 401, body: { ...both, error: { code: 401 } } },
@@ -256,12 +256,12 @@ describe("code written for Maton, with another base URL and key", () => {
     });
   });
 
-  it("hears of the end at fal_webhook, in fal's body and with our signature", async () => {
+  test("hears of the end at fal_webhook, in fal's body and with our signature", async () => {
     const { request_id } = saw<{ request_id: string }>("webhook");
     expect((await noticeOf(request_id)).body).toMatchObject({ status: "OK", payload: { images: [PICTURE] } });
   });
 
-  it("works over one kept-alive session: 202 while it runs, 200 when done", () => {
+  test("works over one kept-alive session: 202 while it runs, 200 when done", () => {
     const { codes, output } = saw<{ codes: [number, string][]; output: Output }>("session");
     for (const [code, status] of codes) expect(code).toBe(status === "COMPLETED" ? 200 : 202);
     expect(codes.at(-1)).toEqual([200, "COMPLETED"]);

@@ -3,7 +3,7 @@
 // queue.subscribeToStatus, queue.result, queue.cancel, stream, storage.upload, a Blob in an input, ApiError, ValidationError.
 
 import * as fal from "@fal-ai/serverless-client";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Sluice, startSluice } from "../../harness/sluice.ts";
 
 const MODEL = "fal-ai/flux/schnell";
@@ -41,7 +41,7 @@ async function faultOf(
 }
 
 describe("the deprecated client", () => {
-  it("subscribes", async () => {
+  test("subscribes", async () => {
     const seen: string[] = [];
     const output = await fal.subscribe<{ prompt: string }, Pictures>(MODEL, {
       ...{ input: { prompt: "a cat" }, logs: true, pollInterval: 100 },
@@ -51,7 +51,7 @@ describe("the deprecated client", () => {
     expect([seen[0], seen.at(-1)]).toEqual(["IN_QUEUE", "COMPLETED"]);
   });
 
-  it("submits, asks, waits and reads", async () => {
+  test("submits, asks, waits and reads", async () => {
     const { request_id: requestId } = await fal.queue.submit(MODEL, { input: { prompt: "a cat" } });
     expect(["IN_QUEUE", "IN_PROGRESS"]).toContain((await fal.queue.status(MODEL, { requestId })).status);
     await fal.queue.subscribeToStatus(MODEL, { requestId });
@@ -60,13 +60,13 @@ describe("the deprecated client", () => {
     expect([late.status, late.body.status]).toEqual([400, "ALREADY_COMPLETED"]);
   });
 
-  it("runs and streams", async () => {
+  test("runs and streams", async () => {
     expect((await fal.run<object, Pictures>(MODEL, { input: { prompt: "a cat" } })).images).toHaveLength(1);
     const stream = await fal.stream(MODEL, { input: { prompt: "a cat" } });
     expect(((await stream.done()) as Pictures).images).toHaveLength(1);
   });
 
-  it("uploads, and sends a Blob in the input as an upload", async () => {
+  test("uploads, and sends a Blob in the input as an upload", async () => {
     const { images } = await fal.run<object, Pictures>(MODEL, { input: { prompt: "a cat" } });
     const bytes = new Uint8Array(await (await fetch(images[0]?.url ?? "")).arrayBuffer());
     const picture = new Blob([bytes], { type: "image/png" });
@@ -78,7 +78,7 @@ describe("the deprecated client", () => {
     expect(larger.image.url).toContain("/files/");
   });
 
-  it("rejects with fal's errors", async () => {
+  test("rejects with fal's errors", async () => {
     const refused = await faultOf(
       fal.subscribe(MODEL, { input: { prompt: "a cat sandbox:refused" }, pollInterval: 100 }),
     );

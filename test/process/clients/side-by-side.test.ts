@@ -2,7 +2,7 @@
 // to be equal, and the calls that each way needed are printed (docs/compatibility.md shows them).
 
 import { type ApiError, createFalClient, type FalClient } from "@fal-ai/client";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Sluice, startSluice } from "../../harness/sluice.ts";
 
 const MODEL = "fal-ai/flux/schnell";
@@ -81,7 +81,7 @@ const ACTS: Record<string, Act> = {
   "an id that nobody made": (fal) => fal.queue.status(MODEL, { requestId: "0".repeat(64) }),
 };
 
-it.each(Object.keys(ACTS))("%s: its caller sees the same either way", async (name) => {
+test.each(Object.keys(ACTS))("%s: its caller sees the same either way", async (name) => {
   const act = ACTS[name];
   if (act === undefined) throw new Error("no such act");
   const direct = await seen("fal", act);

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { proxyTarget } from "../../../src/compat/proxy-target.ts";
 
 const ID = "ab".repeat(32);
 
 describe("a proxy target", () => {
-  it.each([
+  test.each([
     ["POST", "https://queue.fal.run/fal-ai/flux/schnell", { kind: "submit", model: "fal-ai/flux/schnell" }],
     [
       "POST",
@@ -40,7 +40,7 @@ describe("a proxy target", () => {
     expect(proxyTarget(method, url)).toEqual(target);
   });
 
-  it.each([
+  test.each([
     ["POST", "https://evilfal.run/fal-ai/flux"],
     ["POST", "https://queue.fal.run.evil.example/fal-ai/flux"],
     ["POST", "https://evil.example/queue.fal.run/fal-ai/flux"],

@@ -1,6 +1,6 @@
 // How the compatible surfaces refuse: one body for every client, and no status that makes a client post again in vain.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { falRefusal } from "../../../src/compat/refusal.ts";
 import { finalFailure } from "../../../src/compat/words.ts";
 import { ERRORS, type ErrorCode, refusal } from "../../../src/platform/errors.ts";
@@ -11,7 +11,7 @@ const CODES = Object.keys(ERRORS) as ErrorCode[];
 const RETRIED = [408, 409, 429, 500, 502, 503, 504];
 
 describe("a refusal", () => {
-  it.each(CODES)("%s has one body that every client can read", async (code) => {
+  test.each(CODES)("%s has one body that every client can read", async (code) => {
     const answer = falRefusal(refusal(code, "It is so.", { hint: "Do that." }), "call-1");
     const message = "It is so. Do that.";
     expect(await answer.json()).toEqual({
@@ -22,12 +22,12 @@ describe("a refusal", () => {
     expect(answer.headers.get("x-fal-error-type")).toBe(code);
   });
 
-  it("has a status that clients post again after where a further try may help, and nowhere else", () => {
+  test("has a status that clients post again after where a further try may help, and nowhere else", () => {
     const retried = CODES.filter((code) => RETRIED.includes(falRefusal(refusal(code, "x"), "call-1").status));
     expect(retried).toEqual(CODES.filter((code) => ERRORS[code].retryable));
   });
 
-  it("about money is 402, one about a short window 429 with the seconds to wait", () => {
+  test("about money is 402, one about a short window 429 with the seconds to wait", () => {
     expect(falRefusal(refusal("quota_exceeded", "x"), "c").status).toBe(402);
     const soon = falRefusal(refusal("rate_limited", "x", { retryAfterS: 7 }), "c");
     expect([soon.status, soon.headers.get("Retry-After")]).toEqual([429, "7"]);
@@ -39,15 +39,15 @@ describe("the failure of a run that was paid for, as the answer to a POST", () =
     return { status, detail: "x", type: "x", message: "x", retryable: true, isUserTimeout };
   };
 
-  it.each(RETRIED)("is 424 where it was %d", (status) => {
+  test.each(RETRIED)("is 424 where it was %d", (status) => {
     expect(finalFailure(failure(status))).toEqual({ ...failure(status), status: 424 });
   });
 
-  it.each([400, 404, 422, 499])("stays %d, which nobody posts again after", (status) => {
+  test.each([400, 404, 422, 499])("stays %d, which nobody posts again after", (status) => {
     expect(finalFailure(failure(status)).status).toBe(status);
   });
 
-  it("stays 504 where the caller's own start deadline ended it, unpaid", () => {
+  test("stays 504 where the caller's own start deadline ended it, unpaid", () => {
     expect(finalFailure(failure(504, true)).status).toBe(504);
   });
 });

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { receiver as expressReceiver } from "../../../examples/webhooks/express.ts";
 import honoApp from "../../../examples/webhooks/hono.ts";
 import { POST } from "../../../examples/webhooks/next-route.ts";
@@ -52,7 +52,7 @@ async function served(listener: RequestListener, path: string): Promise<Receiver
   };
 }
 
-/** A handler of Requests, as frameworks mount it. */
+/** A handler of Requests, as frameworks mount test. */
 function fetchServed(handler: (request: Request) => Response | Promise<Response>): Promise<Receiver> {
   return served(async (incoming, outgoing) => {
     const headers = new Headers(incoming.headers as Record<string, string>);
@@ -134,7 +134,7 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
     vi.unstubAllEnvs();
   });
 
-  /** One try of a delivery, as the relay makes it. */
+  /** One try of a delivery, as the relay makes test. */
   const send = async (eventId: string, { secrets = [SECRET], agoMs = 0, text = body } = {}) => {
     const guard = { allowHosts: [new URL(receiver.url).host], ownHosts: [] };
     const now = () => Date.now() - agoMs;
@@ -142,7 +142,7 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
     return answer.status;
   };
 
-  it("takes a genuine event, and does its work once however often it comes", async () => {
+  test("takes a genuine event, and does its work once however often it comes", async () => {
     expect(await send("evt_first")).toBe(204);
     expect(await send("evt_first", { agoMs: 2 * MINUTE_MS })).toBe(204);
     expect(await send("evt_second")).toBe(204);
@@ -151,23 +151,23 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
     expect(receiver.lines).toEqual([line, line]);
   });
 
-  it("takes an event that two secrets signed, whichever of them it holds", async () => {
+  test("takes an event that two secrets signed, whichever of them it holds", async () => {
     expect(await send("evt_third", { secrets: [OLDER, SECRET] })).toBe(204);
     expect(await send("evt_fourth", { secrets: [SECRET, OLDER] })).toBe(204);
   });
 
-  it("refuses what another secret signed", async () => {
+  test("refuses what another secret signed", async () => {
     expect(await send("evt_fifth", { secrets: [OLDER] })).toBe(401);
   });
 
-  it.each([
+  test.each([
     ["old", 10 * MINUTE_MS],
     ["from the future", -10 * MINUTE_MS],
   ])("refuses a time stamp that is %s", async (_what, agoMs) => {
     expect(await send("evt_sixth", { agoMs })).toBe(401);
   });
 
-  it("refuses a body that was changed on the way, another id, and a call without a signature", async () => {
+  test("refuses a body that was changed on the way, another id, and a call without a signature", async () => {
     let signed: RequestInit = {};
     vi.spyOn(globalThis, "fetch").mockImplementationOnce(async (_url, init) => {
       signed = init ?? {};

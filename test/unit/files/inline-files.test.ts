@@ -1,7 +1,7 @@
 // Which texts of an input are files: data URIs anywhere, bare base64 where a URL is asked for, and nothing else.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { dataUriBytes, readDataUri } from "../../../src/files/data-uri.ts";
 import { INLINE_KEEP_MAX_CHARS, inlineFiles } from "../../../src/files/inline-files.ts";
 import { parseTree, withValueAt } from "../../../src/platform/json.ts";
@@ -20,7 +20,7 @@ function found(input: unknown): { paths: string[]; contentType: string; bytes: n
 }
 
 describe("a text of an input", () => {
-  it.each([
+  test.each([
     ["a data URI in a URL field", { image_url: URI }, ["image_url"]],
     ["a data URI in any field", { mask: URI }, ["mask"]],
     ["a data URI in a list of URLs", { image_urls: ["https://a.test/b.png", URI] }, ["image_urls.1"]],
@@ -32,7 +32,7 @@ describe("a text of an input", () => {
     expect(found(input).map((file) => file.paths)).toEqual([paths]);
   });
 
-  it.each([
+  test.each([
     ["bare base64 in a field that is named after it", { image_base64: BARE }],
     ["bare base64 in a prompt", { prompt: BARE }],
     ["base64 in a URL field that begins as no file does", { image_url: "QUJD".repeat(INLINE_KEEP_MAX_CHARS / 2) }],
@@ -45,7 +45,7 @@ describe("a text of an input", () => {
     expect(found(input)).toEqual([]);
   });
 
-  it("is left alone up to the length that fal advises, and no longer", () => {
+  test("is left alone up to the length that fal advises, and no longer", () => {
     const head = "data:image/png;base64,";
     const ofLength = (chars: number) => head + BARE.slice(0, chars - head.length);
     // Base64 comes in groups of four.
@@ -53,7 +53,7 @@ describe("a text of an input", () => {
     expect([found({ url: ofLength(most) }).length, found({ url: ofLength(most + 4) }).length]).toEqual([0, 1]);
   });
 
-  it("that stands twice is one file; where it is no file it is not counted among the places", () => {
+  test("that stands twice is one file; where it is no file it is not counted among the places", () => {
     expect(found({ a_url: BARE, prompt: BARE, b_urls: [BARE] }).map(({ paths }) => paths)).toEqual([
       ["a_url", "b_urls.0"],
     ]);
@@ -77,7 +77,7 @@ const { input: anyInput } = fc.letrec((tie) => ({
 }));
 
 describe("whatever an input is", () => {
-  it("putting URLs where the files are found leaves no file in it, and nothing else is changed", () => {
+  test("putting URLs where the files are found leaves no file in it, and nothing else is changed", () => {
     fc.assert(
       fc.property(anyInput, (input) => {
         const text = JSON.stringify({ input });
@@ -94,7 +94,7 @@ describe("whatever an input is", () => {
     );
   });
 
-  it("a file's size and type are those of its bytes", () => {
+  test("a file's size and type are those of its bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: INLINE_KEEP_MAX_CHARS, maxLength: 9_000 }), fc.boolean(), (rest, bare) => {
         const bytes = Buffer.concat([PNG, rest]);

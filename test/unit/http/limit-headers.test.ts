@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { limitHeaders } from "../../../src/http/limit-headers.ts";
 import type { LimitState } from "../../../src/team/quota/limits.ts";
 
@@ -9,7 +9,7 @@ const day: LimitState = {
 };
 
 describe("limit headers", () => {
-  it("say policy and state of every limit, with seconds rounded up", () => {
+  test("say policy and state of every limit, with seconds rounded up", () => {
     const month: LimitState = { ...day, name: "per-user", window: "1mo", limit: 5, remaining: 0, resetAt: NOW + 1000 };
     expect(limitHeaders([day, month], NOW)).toEqual({
       "RateLimit-Policy": '"day";q=100;w=86400, "per-user";q=5',
@@ -17,7 +17,7 @@ describe("limit headers", () => {
     });
   });
 
-  it("are absent without limits", () => {
+  test("are absent without limits", () => {
     expect(limitHeaders([], NOW)).toEqual({});
   });
 });

@@ -1,6 +1,6 @@
 // How a submit may be spelled, in its body and in its headers, and what a caller reads about a fault.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { IDEMPOTENCY_KEY_MAX_CHARS, submitBody, submitHeaders } from "../../../src/http/read-submit.ts";
 import { requestId } from "../../../src/http/routes/requests/schemas.ts";
 import { parseFields, TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../../src/platform/validate.ts";
@@ -13,7 +13,7 @@ function faultOf(schema: Parameters<typeof parseFields>[0], value: unknown): str
   return parsed.ok ? "none" : parsed.detail;
 }
 
-/** One header's value after parsing, or the sentence that refuses it. */
+/** One header's value after parsing, or the sentence that refuses test. */
 function headerOf(name: string, text: string): unknown {
   const parsed = parseFields(submitHeaders, { [name]: text }, "headers");
   return parsed.ok ? (parsed.value as Record<string, unknown>)[name] : parsed.detail;
@@ -24,7 +24,7 @@ function manyTags(count: number): Record<string, string> {
 }
 
 describe("a submit's body", () => {
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     ["model and input alone", {}],
     ["an empty input", { input: {} }],
     ["any JSON as metadata", { metadata: [1, null, { a: "b" }] }],
@@ -40,7 +40,7 @@ describe("a submit's body", () => {
 
   const tooLong = "x".repeat(TAG_TEXT_MAX_CHARS + 1);
 
-  it.each<[object, string]>([
+  test.each<[object, string]>([
     [{ model: undefined }, "`model` is required."],
     [{ model: 5 }, "`model` must be a string."],
     [{ input: undefined }, "`input` is required."],
@@ -66,7 +66,7 @@ describe("a submit's body", () => {
     expect(faultOf(submitBody, { ...good, ...more })).toBe(detail);
   });
 
-  it("may not hide a long tag behind its name", () => {
+  test("may not hide a long tag behind its name", () => {
     expect(faultOf(submitBody, { ...good, tags: { [tooLong]: "x" } })).not.toBe("none");
     expect(faultOf(submitBody, { ...good, tags: { "": "x" } })).not.toBe("none");
   });
@@ -75,7 +75,7 @@ describe("a submit's body", () => {
 describe("Prefer", () => {
   const AS_LONG_AS_ALLOWED = Number.POSITIVE_INFINITY;
 
-  it.each<[string, number | undefined]>([
+  test.each<[string, number | undefined]>([
     ["wait=10", 10],
     ["wait=0", 0],
     ["Wait=7", 7],
@@ -102,7 +102,7 @@ describe("Prefer", () => {
 });
 
 describe("Idempotency-Key", () => {
-  it.each([
+  test.each([
     ["bare", "k-1", "k-1"],
     ["quoted", '"k-1"', "k-1"],
     ["with one quote", '"k-1', '"k-1'],
@@ -119,7 +119,7 @@ describe("Idempotency-Key", () => {
 });
 
 describe("Sluice-Tags", () => {
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ["job=7", { job: "7" }],
     [" job = 7 , team = red ", { job: "7", team: "red" }],
     ["note=a b = c", { note: "a b = c" }],
@@ -139,7 +139,7 @@ describe("Sluice-Tags", () => {
 });
 
 describe("fal's headers", () => {
-  it.each<[string, string, unknown]>([
+  test.each<[string, string, unknown]>([
     ["x-fal-request-timeout", "30", 30],
     ["x-fal-request-timeout", "1.1", 2],
     ["x-fal-request-start-timeout", "86400", 86_400],
@@ -158,12 +158,12 @@ describe("fal's headers", () => {
     expect(headerOf(name, text)).toBe(expected);
   });
 
-  it("that nobody knows are no reason to refuse", () => {
+  test("that nobody knows are no reason to refuse", () => {
     expect(faultOf(submitHeaders, { "x-fal-whatever": "1", accept: "*/*" })).toBe("none");
   });
 });
 
-it.each([
+test.each([
   [REQUEST, "none"],
   [REQUEST.toUpperCase(), "`id` is not a request id: those are 64 hexadecimal characters."],
   [REQUEST.slice(1), "`id` is not a request id: those are 64 hexadecimal characters."],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MEASURE_MAX, type Measures, measureInput, measureOutput, sizeOf } from "../../../src/models/measures.ts";
 import { inputSchemaOf, MODELS } from "../../../src/models/models.ts";
 
@@ -7,7 +7,7 @@ const SDXL = "fal-ai/fast-sdxl";
 const OTHER = "owner/other";
 
 describe("the worst case of an input", () => {
-  it.each<[string, string, unknown, Partial<Measures>]>([
+  test.each<[string, string, unknown, Partial<Measures>]>([
     ["one image of the default size", SCHNELL, { prompt: "a cat" }, { images: 1, megapixels: 1 }],
     ["the images that are asked for", SCHNELL, { num_images: 4 }, { images: 4, megapixels: 4 }],
     ["a named size", SCHNELL, { image_size: "square_hd", num_images: 2 }, { images: 2, megapixels: 2 }],
@@ -84,7 +84,7 @@ describe("the worst case of an input", () => {
     expect(measureInput(model, input)).toMatchObject(measures);
   });
 
-  it("cannot be lowered by a field that the model does not read", () => {
+  test("cannot be lowered by a field that the model does not read", () => {
     const known = { num_images: 4, image_size: { width: 2048, height: 2048 } };
     const extra = { num_samples: 1, max_images: 1, number_of_images: 1, width: 1, height: 1 };
     expect(measureInput(SCHNELL, { ...known, ...extra })).toMatchObject({ images: 4, megapixels: 16 });
@@ -94,7 +94,7 @@ describe("the worst case of an input", () => {
     });
   });
 
-  it("stays a number when it crosses JSON", () => {
+  test("stays a number when it crosses JSON", () => {
     const endless = {
       num_images: Number.POSITIVE_INFINITY,
       image_size: { width: Number.POSITIVE_INFINITY, height: Number.POSITIVE_INFINITY },
@@ -105,7 +105,7 @@ describe("the worst case of an input", () => {
     expect(measures.seconds).toBe(MEASURE_MAX);
   });
 
-  it("takes a known model's defaults as its documents tell them", () => {
+  test("takes a known model's defaults as its documents tell them", () => {
     for (const model of MODELS) {
       const properties = inputSchemaOf(model).properties ?? {};
       const told = Object.entries(properties).flatMap(([name, schema]) => {
@@ -118,7 +118,7 @@ describe("the worst case of an input", () => {
 });
 
 describe("a size", () => {
-  it.each<[unknown, { width: number; height: number } | null]>([
+  test.each<[unknown, { width: number; height: number } | null]>([
     ["square_hd", { width: 1024, height: 1024 }],
     ["square", { width: 512, height: 512 }],
     ["portrait_4_3", { width: 768, height: 1024 }],
@@ -148,7 +148,7 @@ describe("a size", () => {
 describe("what an output shows", () => {
   const image = { url: "https://example.com/x.png", width: 1024, height: 1024 };
 
-  it.each<[string, unknown, Partial<Measures>]>([
+  test.each<[string, unknown, Partial<Measures>]>([
     ["its images", { images: [image, image] }, { images: 2, megapixels: 2, seconds: null, characters: null }],
     ["a single image", { image: { ...image, width: 2048, height: 2048 } }, { images: 1, megapixels: 4 }],
     ["images without sizes", { images: [{ url: "x" }] }, { images: 1, megapixels: null }],

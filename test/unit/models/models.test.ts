@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkInput, fullIdFor, inputSchemaOf, knownModel, MODELS, unknownModel } from "../../../src/models/models.ts";
 
 const FLUX = "fal-ai/flux/schnell";
@@ -9,7 +9,7 @@ const TTS = "fal-ai/f5-tts";
 const SIZES = '"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"';
 
 describe("inputs that pass", () => {
-  it.each<[string, string, unknown]>([
+  test.each<[string, string, unknown]>([
     ["the first example of the fal.ai page", FLUX, { prompt: "a cat", image_size: "square_hd", num_images: 1 }],
     ["a size in pixels", FLUX, { prompt: "a cat", image_size: { width: 640, height: 480 } }],
     ["a seed above 2^53", FLUX, { prompt: "a cat", seed: 196619188014358660 }],
@@ -33,7 +33,7 @@ describe("inputs that pass", () => {
 });
 
 describe("inputs that are refused, with the field and what is allowed", () => {
-  it.each<[string, string, unknown, string]>([
+  test.each<[string, string, unknown, string]>([
     ["no prompt", FLUX, {}, "`prompt` is required."],
     ["a prompt that is no text", FLUX, { prompt: 5 }, "`prompt` must be a string."],
     [
@@ -64,7 +64,7 @@ describe("inputs that are refused, with the field and what is allowed", () => {
     expect(checkInput(model, input)).toMatchObject({ kind: "refused", refusal: { code: "invalid_input", detail } });
   });
 
-  it.each(["webhook_url", "webhookUrl"])("%s, which belongs beside the input", (field) => {
+  test.each(["webhook_url", "webhookUrl"])("%s, which belongs beside the input", (field) => {
     const answer = checkInput("owner/app", { prompt: "p", [field]: "https://example.com" });
     expect(answer).toMatchObject({
       kind: "refused",
@@ -72,18 +72,18 @@ describe("inputs that are refused, with the field and what is allowed", () => {
     });
   });
 
-  it("never repeats what was sent", () => {
+  test("never repeats what was sent", () => {
     const answer = checkInput(FLUX, { prompt: 5, image_size: "my secret wish", seed: "another secret" });
     expect(JSON.stringify(answer)).not.toContain("secret");
   });
 });
 
 describe("the catalogue", () => {
-  it("has the models of the fal.ai page", () => {
+  test("has the models of the fal.ai page", () => {
     expect(MODELS.map((model) => model.id)).toEqual([FLUX, SDXL, UPSCALER, VIDEO, TTS]);
   });
 
-  it.each([
+  test.each([
     ["flux/schnell", FLUX],
     ["fast-sdxl", SDXL],
     ["minimax/video-01", VIDEO],
@@ -94,7 +94,7 @@ describe("the catalogue", () => {
     expect(unknownModel(id)?.hint ?? null).toEqual(full === null ? null : expect.stringContaining(full));
   });
 
-  it("describes inputs as JSON Schema with fal's defaults, and lets other fields be", () => {
+  test("describes inputs as JSON Schema with fal's defaults, and lets other fields be", () => {
     const flux = knownModel(FLUX);
     const schema = flux && inputSchemaOf(flux);
     expect(schema).toMatchObject({

@@ -1,6 +1,6 @@
 // The configuration: every variable's default, its good spellings, and its refusal by name and without its value.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
 import { configSchema, parseConfig, readConfig, requireConfig } from "../../../src/platform/config.ts";
 
@@ -13,7 +13,7 @@ function read(name: string, value: string | undefined): unknown {
 }
 
 describe("defaults", () => {
-  it("are the real services, with nothing else set", () => {
+  test("are the real services, with nothing else set", () => {
     expect(parseConfig(NEEDED)).toEqual({
       ok: true,
       config: {
@@ -31,7 +31,7 @@ describe("defaults", () => {
     });
   });
 
-  it.each(Object.keys(configSchema.shape).filter((name) => !(name in NEEDED)))(
+  test.each(Object.keys(configSchema.shape).filter((name) => !(name in NEEDED)))(
     "hold for %s when it is empty, as when it is not set",
     (name) => {
       expect(read(name, "")).toEqual(read(name, undefined));
@@ -40,7 +40,7 @@ describe("defaults", () => {
 });
 
 describe("good spellings", () => {
-  it.each<[string, string, unknown]>([
+  test.each<[string, string, unknown]>([
     ["MATON_CONNECTION", "connection-1", "connection-1"],
     ["MATON_GATEWAY_URL", "https://api.maton.ai/", "https://api.maton.ai"],
     ["MATON_GATEWAY_URL", "http://127.0.0.1:8788/maton//", "http://127.0.0.1:8788/maton"],
@@ -64,7 +64,7 @@ describe("a bad value", () => {
   /** Must not come back to whoever asks why: it may be half of a secret. */
   const LEAK = "l3ak";
 
-  it.each([
+  test.each([
     ["MATON_GATEWAY_URL", `${LEAK}.example`],
     ["MATON_GATEWAY_URL", `ftp://${LEAK}`],
     ["MATON_GATEWAY_URL", `https://x.example/?key=${LEAK}`],
@@ -96,7 +96,7 @@ describe("a bad value", () => {
     expect(JSON.stringify(problems)).not.toContain(LEAK);
   });
 
-  it.each([
+  test.each([
     ["MATON_API_KEY", undefined],
     ["MATON_API_KEY", ""],
     ["SIGNING_KEY", undefined],
@@ -104,7 +104,7 @@ describe("a bad value", () => {
     expect(read(name, value)).toEqual([{ name, message: "is missing" }]);
   });
 
-  it("does not hide another one", () => {
+  test("does not hide another one", () => {
     const parsed = parseConfig({ UPSTREAM_RPS: "0", PUBLIC_URL: "x" });
     expect(parsed.ok ? [] : parsed.problems.map(({ name }) => name).sort()).toEqual([
       ...["MATON_API_KEY", "PUBLIC_URL", "SIGNING_KEY", "UPSTREAM_RPS"],
@@ -113,13 +113,13 @@ describe("a bad value", () => {
 });
 
 describe("the configuration of an isolate", () => {
-  it("is parsed once, beside bindings that are none of its business", () => {
+  test("is parsed once, beside bindings that are none of its business", () => {
     const env = { ...NEEDED, TEAM: {}, FILES: {} } as unknown as Env;
     expect(readConfig(env)).toBe(readConfig(env));
     expect(requireConfig(env)).not.toHaveProperty("TEAM");
   });
 
-  it("that does not hold stops an object with the names alone", () => {
+  test("that does not hold stops an object with the names alone", () => {
     const env = { ...NEEDED, ADMIN_TOKEN: "short" } as unknown as Env;
     expect(() => requireConfig(env)).toThrow(new Error("misconfigured: ADMIN_TOKEN"));
   });

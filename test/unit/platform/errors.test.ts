@@ -1,6 +1,6 @@
 // The closed list of error codes: what each one means on the wire.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ERRORS, refusal } from "../../../src/platform/errors.ts";
 
 /** The contract's list: clients switch over these, so a code is never renamed and none is added in passing. */
@@ -15,11 +15,11 @@ const STATUSES: Record<string, number> = {
 };
 
 describe("the list of errors", () => {
-  it("is closed, and each code has its status", () => {
+  test("is closed, and each code has its status", () => {
     expect(Object.fromEntries(Object.entries(ERRORS).map(([code, { status }]) => [code, status]))).toEqual(STATUSES);
   });
 
-  it("advises a retry only where the same call may come out otherwise", () => {
+  test("advises a retry only where the same call may come out otherwise", () => {
     const retryable = Object.entries(ERRORS).filter(([, error]) => error.retryable);
     expect(retryable.map(([code]) => code).sort()).toEqual([
       ...["connection_missing", "internal", "misconfigured", "rate_limited", "storage_failed"],
@@ -27,11 +27,11 @@ describe("the list of errors", () => {
     ]);
   });
 
-  it("never advises a retry of what may have been paid, whatever its status", () => {
+  test("never advises a retry of what may have been paid, whatever its status", () => {
     expect([ERRORS.submit_uncertain.retryable, ERRORS.result_lost.retryable]).toEqual([false, false]);
   });
 
-  it("has a title for each code that differs from all others", () => {
+  test("has a title for each code that differs from all others", () => {
     const titles = Object.values(ERRORS).map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);
     for (const title of titles) expect(title).toMatch(/^[A-Z].*[^.]$/);
@@ -39,7 +39,7 @@ describe("the list of errors", () => {
 });
 
 describe("a refusal", () => {
-  it("has its code and its sentence, and the rest only where it is given", () => {
+  test("has its code and its sentence, and the rest only where it is given", () => {
     expect(refusal("gone", "It was deleted.")).toEqual({ code: "gone", detail: "It was deleted." });
     const extra = { hint: "Wait.", requestId: "r", retryAfterS: 5, violated: [] };
     expect(refusal("rate_limited", "Too fast.", extra)).toEqual({

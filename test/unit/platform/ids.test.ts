@@ -1,18 +1,18 @@
 // How ids are spelled, and that random ones are random.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { hex, newId, REQUEST_ID, randomText, sha256Hex, TEAM_ID } from "../../../src/platform/ids.ts";
 
 describe("random text", () => {
-  it.each([0, 1, 20, 22, 1_000])("of %i characters is letters and digits of that length", (length) => {
+  test.each([0, 1, 20, 22, 1_000])("of %i characters is letters and digits of that length", (length) => {
     expect(randomText(length)).toMatch(new RegExp(`^[0-9A-Za-z]{${length}}$`));
   });
 
-  it("never comes twice", () => {
+  test("never comes twice", () => {
     expect(new Set(Array.from({ length: 1_000 }, () => randomText(20))).size).toBe(1_000);
   });
 
-  it("has each of the 62 characters about equally often", () => {
+  test("has each of the 62 characters about equally often", () => {
     const counts = new Map<string, number>();
     const draws = 62_000;
     for (const character of randomText(draws)) counts.set(character, (counts.get(character) ?? 0) + 1);
@@ -22,12 +22,12 @@ describe("random text", () => {
   });
 });
 
-it.each(["key", "evt", "whk", "dlv"] as const)("S10 a new id says that it is a %s, and has no dot", (prefix) => {
+test.each(["key", "evt", "whk", "dlv"] as const)("S10 a new id says that it is a %s, and has no dot", (prefix) => {
   expect(newId(prefix)).toMatch(new RegExp(`^${prefix}_[0-9A-Za-z]{20}$`));
 });
 
 describe("shapes", () => {
-  it.each<[string, RegExp, string, boolean]>([
+  test.each<[string, RegExp, string, boolean]>([
     ["a short team", TEAM_ID, "a", true],
     ["the longest team", TEAM_ID, "a-0".padEnd(32, "z"), true],
     ["a longer one", TEAM_ID, "a".repeat(33), false],
@@ -47,14 +47,14 @@ describe("shapes", () => {
 });
 
 describe("hex and digests", () => {
-  it("spell every byte with two digits", () => {
+  test("spell every byte with two digits", () => {
     expect(hex(Uint8Array.of(0, 1, 15, 16, 255))).toBe("00010f10ff");
     expect(hex(Uint8Array.of(171).buffer)).toBe("ab");
     expect(hex(Uint8Array.of(1, 2, 3).subarray(1))).toBe("0203");
   });
 
   // FIPS 180-2, appendix B.1.
-  it("are SHA-256, of text as UTF-8 and of bytes alike", async () => {
+  test("are SHA-256, of text as UTF-8 and of bytes alike", async () => {
     const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     expect(await sha256Hex("abc")).toBe(abc);
     expect(await sha256Hex(Uint8Array.of(97, 98, 99))).toBe(abc);

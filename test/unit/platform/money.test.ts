@@ -1,9 +1,9 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { costOf, MONEY_MAX_MICRO, microOf, moneyText } from "../../../src/platform/money.ts";
 
 describe("an amount of USD as text", () => {
-  it.each<[string, number | null]>([
+  test.each<[string, number | null]>([
     ["5", 5_000_000],
     ["0.003", 3_000],
     ["0.000001", 1],
@@ -31,7 +31,7 @@ describe("an amount of USD as text", () => {
     expect(microOf(text)).toBe(micro);
   });
 
-  it.each<[number, string]>([
+  test.each<[number, string]>([
     [0, "0.000000"],
     [1, "0.000001"],
     [3_000, "0.003000"],
@@ -42,13 +42,13 @@ describe("an amount of USD as text", () => {
     expect(moneyText(micro)).toBe(text);
   });
 
-  it("comes back as it went out", () => {
+  test("comes back as it went out", () => {
     fc.assert(fc.property(fc.nat(MONEY_MAX_MICRO), (micro) => microOf(moneyText(micro)) === micro));
   });
 });
 
 describe("the cost of an amount", () => {
-  it.each<[number, number | string, number | null]>([
+  test.each<[number, number | string, number | null]>([
     [3_000, 4, 12_000],
     [50_000, 0.123, 6_150],
     // In binary, 0.1 x 3 is a little more than 0.3: that must not cost a micro more.
@@ -76,7 +76,7 @@ describe("the cost of an amount", () => {
     expect(costOf(micro, amount)).toBe(cost);
   });
 
-  it("is never below the exact product, and less than a micro above it", () => {
+  test("is never below the exact product, and less than a micro above it", () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.nat(1_000_000_000), fc.nat(6), (micro, digits, places) => {
         const amount = `${Math.floor(digits / 10 ** places)}.${String(digits % 10 ** places).padStart(places, "0")}`;

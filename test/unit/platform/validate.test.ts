@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { fieldName, parseFields } from "../../../src/platform/validate.ts";
 
@@ -16,11 +16,11 @@ const schema = z.strictObject({
 const good = { name: "ab", kind: "a" };
 
 describe("checking what was sent", () => {
-  it("gives the value when all fields are right", () => {
+  test("gives the value when all fields are right", () => {
     expect(parseFields(schema, good, "body")).toEqual({ ok: true, value: good });
   });
 
-  it.each<[unknown, string]>([
+  test.each<[unknown, string]>([
     [{ ...good, name: undefined }, "`name` is required."],
     [{ ...good, name: "a" }, "`name` must have at least 2 characters."],
     [{ ...good, name: "abcd" }, "`name` must have at most 3 characters."],
@@ -43,12 +43,12 @@ describe("checking what was sent", () => {
     expect(parseFields(schema, value, "body")).toEqual({ ok: false, detail });
   });
 
-  it("never repeats the value", () => {
+  test("never repeats the value", () => {
     const answer = parseFields(schema, { name: "secret-secret", kind: "secret", at: "secret", on: "secret" }, "body");
     expect(JSON.stringify(answer)).not.toContain("secret");
   });
 
-  it.each([
+  test.each([
     [[], "body"],
     [["a", 0, "b"], "a[0].b"],
     [[0], "[0]"],

@@ -1,7 +1,7 @@
 // The account's desk under load on a virtual clock: the pace holds, nobody starves, small users do not stand behind a big one.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { windowMs } from "../../../src/upstream/pace.ts";
 import { chanceOf } from "../../harness/process.ts";
 import { type Load, lastEndsS, type SimulatedRun, simulate } from "../../harness/share-sim.ts";
@@ -20,7 +20,7 @@ function closestMs({ calls }: SimulatedRun, rps: number): number {
 const usersOf = (sizes: readonly number[]) => sizes.map((requests, n) => ({ name: `u${n}`, requests, atMs: 0 }));
 
 describe("a burst of 1,000", () => {
-  it("of 20 users with 50 each ends at more than nine a second, and for all at nearly the same time", () => {
+  test("of 20 users with 50 each ends at more than nine a second, and for all at nearly the same time", () => {
     const run = simulate({ ...BUSY, users: usersOf(Array(20).fill(50)), runMs: () => 2_000 }, HOUR);
     const ends = [...lastEndsS(run).values()].sort((a, b) => a - b);
     expect(1_000 / (ends.at(-1) ?? 0)).toBeGreaterThan(9);
@@ -28,7 +28,7 @@ describe("a burst of 1,000", () => {
     expect(closestMs(run, 10)).toBeGreaterThanOrEqual(1_000);
   });
 
-  it("of which one user owns half lets each small user end in their fair time", () => {
+  test("of which one user owns half lets each small user end in their fair time", () => {
     const run = simulate({ ...BUSY, users: usersOf([500, ...Array<number>(10).fill(50)]), runMs: () => 2_000 }, HOUR);
     const ends = lastEndsS(run);
     // Eleven users share until the small ones are through: 50 turns of each of them.
@@ -37,14 +37,14 @@ describe("a burst of 1,000", () => {
     expect(ends.get("u0")).toBeLessThan(1.02 * (1_000 / (10_000 / windowMs()) + 2.2));
   });
 
-  it("with webhooks lost still ends, its polls behind the submits but not starved by them", () => {
+  test("with webhooks lost still ends, its polls behind the submits but not starved by them", () => {
     const load = { ...BUSY, polls: 2, users: usersOf(Array(20).fill(50)), runMs: () => 2_000 };
     const ends = [...lastEndsS(simulate(load, HOUR)).values()];
     // Three calls each, and the polls' own gap at the end.
     expect(Math.max(...ends)).toBeLessThan(3_000 / 9 + 15);
   });
 
-  it("tells everybody a place that is the truth while nobody else comes", () => {
+  test("tells everybody a place that is the truth while nobody else comes", () => {
     const run = simulate({ ...BUSY, users: usersOf([200]), runMs: () => 2_000 }, HOUR);
     const sent = run.requests.map(({ sentAt }) => sentAt ?? 0).toSorted((a, b) => a - b);
     for (const { toldPosition, cameAt, sentAt } of run.requests) {
@@ -58,7 +58,7 @@ describe("a burst of 1,000", () => {
 });
 
 describe("slots", () => {
-  it("are never more than there are, and shared in turns", () => {
+  test("are never more than there are, and shared in turns", () => {
     const users = usersOf([60, 5, 5]);
     const run = simulate({ ...BUSY, slots: 4, users, runMs: () => 20_000 }, HOUR);
     expect(run.mostSlots).toBeLessThanOrEqual(4);
@@ -73,7 +73,7 @@ describe("slots", () => {
 const LONG = { timeout: 120_000 };
 
 describe("callers and networks that stall", LONG, () => {
-  it("cannot bunch calls: no second ever sees more than are allowed, whatever is held up where", () => {
+  test("cannot bunch calls: no second ever sees more than are allowed, whatever is held up where", () => {
     const loads = fc.record({
       sizes: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 }),
       rps: fc.integer({ min: 2, max: 12 }),
@@ -94,7 +94,7 @@ describe("callers and networks that stall", LONG, () => {
     );
   });
 
-  it("may all be slow for a while: the first quick calls after it do not meet the last slow ones", () => {
+  test("may all be slow for a while: the first quick calls after it do not meet the last slow ones", () => {
     for (const longestMs of [50, 100, 200, 400]) {
       const chance = chanceOf(longestMs);
       const isBusy = (at: number) => at > 3_000 && at < 25_000;
@@ -104,7 +104,7 @@ describe("callers and networks that stall", LONG, () => {
     }
   });
 
-  it("cost of the pace only what they last", () => {
+  test("cost of the pace only what they last", () => {
     const chance = chanceOf(5);
     const stallMs = () => (chance() < 0.1 ? Math.floor(chance() * 300) : 0);
     const run = simulate({ ...BUSY, users: usersOf(Array(20).fill(50)), runMs: () => 2_000, stallMs }, HOUR);
@@ -113,7 +113,7 @@ describe("callers and networks that stall", LONG, () => {
 });
 
 describe("any load", LONG, () => {
-  it("keeps the pace and the slots, ends every request, and gives each user a fair share of the turns", () => {
+  test("keeps the pace and the slots, ends every request, and gives each user a fair share of the turns", () => {
     const loads = fc.record({
       sizes: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 }),
       rps: fc.integer({ min: 1, max: 12 }),

@@ -2,7 +2,7 @@
 // After every step the invariants of the design are checked. WALK_SEED and WALK_STEPS choose another or a longer walk.
 
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import type { RequestFile } from "../../../src/files/request-file.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { isOwed } from "../../../src/requests/machine/deliveries.ts";
@@ -371,7 +371,7 @@ class Walk {
   }
 }
 
-it("a random walk keeps every invariant of the machine, whatever happens in whatever order", () => {
+test("a random walk keeps every invariant of the machine, whatever happens in whatever order", () => {
   const dice = new Dice(seed);
   const ends = new Map<string, number>();
   let steps = 0;
@@ -385,7 +385,7 @@ it("a random walk keeps every invariant of the machine, whatever happens in what
   for (const stage of ["completed", "failed", "canceled"]) expect(ends.get(stage) ?? 0).toBeGreaterThan(0);
 });
 
-it("whatever happens first, a request left alone with a working upstream comes to an end", () => {
+test("whatever happens first, a request left alone with a working upstream comes to an end", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 31 }), fc.integer({ min: 0, max: 60 }), (start, wildSteps) => {
       const walk = new Walk(new Dice(start));

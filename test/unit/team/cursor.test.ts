@@ -1,16 +1,16 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeCursor, encodeCursor } from "../../../src/team/cursor.ts";
 
 const ID = "0123456789abcdef".repeat(4);
 
 describe("cursors", () => {
-  it("come back as they were, and fit into a query string", () => {
+  test("come back as they were, and fit into a query string", () => {
     const text = encodeCursor({ createdAt: 1_795_000_000_000, id: ID });
     expect(text).toMatch(/^[A-Za-z0-9_-]+$/);
     expect(decodeCursor(text)).toEqual({ createdAt: 1_795_000_000_000, id: ID });
   });
 
-  it.each([
+  test.each([
     ["nothing", ""],
     ["a number", "5"],
     ["no base64", "%%%"],

@@ -1,7 +1,7 @@
 // The one file of a form, however its bytes are cut on their way, whatever is in it, and when the form is none.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Feed, SliceFeed } from "../../../src/files/feed.ts";
 import { formFile } from "../../../src/uploads/form.ts";
 
@@ -67,7 +67,7 @@ const fieldBefore = fc.record({
 const lengthsOf = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 5 });
 
 describe("the file of a form", () => {
-  it("comes whole, whatever is in it and before it and however it is cut", async () => {
+  test("comes whole, whatever is in it and before it and however it is cut", async () => {
     await fc.assert(
       fc.asyncProperty(
         ...([fc.array(fieldBefore, { maxLength: 3 }), trickyBytes, lengthsOf] as const),
@@ -86,7 +86,7 @@ describe("the file of a form", () => {
     );
   });
 
-  it("is told apart from one that was cut off, wherever it was", async () => {
+  test("is told apart from one that was cut off, wherever it was", async () => {
     const bytes = Buffer.from("the file\r\n--and more");
     const form = formOf([{ name: "file", file: true, type: null, bytes }], { end: "" });
     const ends = Array.from({ length: form.length }, (_, length) => length);
@@ -103,7 +103,7 @@ describe("the file of a form", () => {
     }
   });
 
-  it.each([
+  test.each([
     ["without a boundary", "multipart/form-data", formOf([]), "boundary"],
     ["with another boundary than its own", `${TYPE}x`, formOf([]), "not whole"],
     ["without a file", TYPE, formOf([{ name: "note", file: false, type: null, bytes: Buffer.from("x") }]), "no file"],
@@ -114,7 +114,7 @@ describe("the file of a form", () => {
     expect(found).toMatchObject({ kind: "refused", refusal: { detail: expect.stringContaining(words) } });
   });
 
-  it.each([
+  test.each([
     ["in quotes", `multipart/form-data; boundary="${BOUNDARY}"`],
     ["after other parameters", `Multipart/Form-Data; charset=utf-8; Boundary=${BOUNDARY}`],
   ])("is found by a boundary %s", async (_name, type) => {

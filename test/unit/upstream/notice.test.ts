@@ -1,6 +1,6 @@
 // What the operator and the teams hear of a closed connection: once each team, again and again the operator until it is taken.
 
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
 import type { Config } from "../../../src/platform/config.ts";
 import { NOTICE_RETRY_MS, type Notice, noticeOf, tellNotice } from "../../../src/upstream/notice.ts";
@@ -33,14 +33,14 @@ function listeners(status: number): { env: Env; teams: string[]; operator: (stri
 const paused = () => noticeOf("upstream.paused", CLOSURE, "finder", NOW);
 
 describe("a closed connection", () => {
-  it("is told to each team that waits and to the one that found it, once, and to the operator", async () => {
+  test("is told to each team that waits and to the one that found it, once, and to the operator", async () => {
     const { env, teams, operator } = listeners(204);
     const notice = paused();
     expect(await tellNotice(env, CONFIG, notice, ["one", "finder"])).toBeNull();
     expect([teams, operator]).toEqual([["one", "finder"], [notice.id]]);
   });
 
-  it("is told to an operator who does not take it by one id until the tries are over, and to no team again", async () => {
+  test("is told to an operator who does not take it by one id until the tries are over, and to no team again", async () => {
     const { env, teams, operator } = listeners(500);
     const first = paused();
     const dues: number[] = [];
@@ -54,7 +54,7 @@ describe("a closed connection", () => {
     expect(teams).toEqual(["one", "finder"]);
   });
 
-  it("that is open again is told to the operator alone", async () => {
+  test("that is open again is told to the operator alone", async () => {
     const { env, teams, operator } = listeners(204);
     await tellNotice(env, CONFIG, noticeOf("upstream.resumed", CLOSURE, "finder", NOW), ["one"]);
     expect([teams, operator.length]).toEqual([[], 1]);

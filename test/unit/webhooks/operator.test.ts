@@ -1,6 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type OperatorEvent, operatorSecrets, tellOperator } from "../../../src/webhooks/operator.ts";
 
 const KEYS = ["first-signing-key-of-at-least-32-bytes", "second-signing-key-of-at-least-32-bytes"];
@@ -29,7 +29,7 @@ const configOf = (url: string | undefined, keys = KEYS) => {
 };
 
 describe("an alert to the operator", () => {
-  it.each(["https://ops.example/hook?token=1", "http://localhost:9000/hook", "http://10.0.0.1/hook"])(
+  test.each(["https://ops.example/hook?token=1", "http://localhost:9000/hook", "http://10.0.0.1/hook"])(
     "goes to %s, which the operator named, signed for every signing key",
     async (url) => {
       const received = receive();
@@ -50,19 +50,19 @@ describe("an alert to the operator", () => {
     },
   );
 
-  it("goes nowhere without an address", async () => {
+  test("goes nowhere without an address", async () => {
     const received = receive();
     expect(await tellOperator(configOf(undefined), EVENT, () => Date.now())).toBeNull();
     expect(received).toEqual([]);
   });
 
-  it("says what a failing receiver answered", async () => {
+  test("says what a failing receiver answered", async () => {
     receive(503);
     const answer = await tellOperator(configOf("https://ops.example/"), EVENT, () => Date.now());
     expect(answer).toMatchObject({ kind: "later", status: 503, category: "server_error" });
   });
 
-  it("is signed with secrets that follow from the keys, and from nothing else", async () => {
+  test("is signed with secrets that follow from the keys, and from nothing else", async () => {
     const secrets = await operatorSecrets(KEYS);
     expect(secrets).toEqual(await operatorSecrets(KEYS));
     expect(new Set(secrets).size).toBe(2);

@@ -1,6 +1,6 @@
 // `fal_webhook` on the compatible surfaces: the end told in fal's body, signed as all our webhooks are.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
@@ -37,7 +37,7 @@ async function told(
 }
 
 describe("a caller's fal_webhook", () => {
-  it.each(["/fal/queue", "/maton/fal-ai"])(
+  test.each(["/fal/queue", "/maton/fal-ai"])(
     "given at %s hears of a good end in fal's shape, files under our URLs",
     async (prefix) => {
       const { id, body } = await told(prefix, "a cat");
@@ -50,7 +50,7 @@ describe("a caller's fal_webhook", () => {
     },
   );
 
-  it("hears of a failed run with its code and fields", async () => {
+  test("hears of a failed run with its code and fields", async () => {
     const { id, body } = await told("/fal/queue", "a cat sandbox:refused");
     expect(body).toEqual({
       ...{ request_id: id, gateway_request_id: id, status: "ERROR", error: "Invalid status code: 422" },
@@ -58,12 +58,12 @@ describe("a caller's fal_webhook", () => {
     });
   });
 
-  it("is told of an output that is too large for it without the output", async () => {
+  test("is told of an output that is too large for it without the output", async () => {
     const { body } = await told("/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "acme/echo");
     expect(body).toMatchObject({ status: "OK", payload: null, payload_error: expect.stringContaining("too large") });
   });
 
-  it("does not change what the team's endpoints read", async () => {
+  test("does not change what the team's endpoints read", async () => {
     const made = await team.send<{ secret: string }>("POST", "/v1/webhooks", { url: "https://all.example/hook" });
     receivers.secrets.set("all.example", [made.body.secret]);
     const { id } = await told("/fal/queue", "a cat");
@@ -71,7 +71,7 @@ describe("a caller's fal_webhook", () => {
     expect(JSON.parse(received?.body ?? "null")).toMatchObject({ type: "request.completed", data: { id } });
   });
 
-  it("that no receiver may have is refused before anything is paid", async () => {
+  test("that no receiver may have is refused before anything is paid", async () => {
     const submit = (hook: string) =>
       team.send<{ error_type: string }>("POST", `/fal/queue/fal-ai/flux/schnell?fal_webhook=${hook}`, {
         prompt: "a cat",

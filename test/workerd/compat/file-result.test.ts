@@ -1,7 +1,7 @@
 // A model that answers with a file instead of JSON: kept as the one file of its output, and answered as these bytes where fal
 // would answer them.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { RESULT_FILE_MAX_BYTES } from "../../../src/upstream/client/client.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
@@ -51,7 +51,7 @@ async function bytesOf(answer: Response): Promise<Uint8Array> {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-it("is one stored file in v1, its URL in an output of fal's shape for files", async () => {
+test("is one stored file in v1, its URL in an output of fal's shape for files", async () => {
   const request = await ended();
   expect(request).toMatchObject({ status: "COMPLETED", error: null });
   const [file] = request.files;
@@ -66,7 +66,7 @@ it("is one stored file in v1, its URL in an output of fal's shape for files", as
   expect([bytes.length, [...bytes.subarray(0, 8)]]).toEqual([file?.size, PNG_MAGIC]);
 });
 
-it.each(["/fal/queue/fal-ai/flux", "/maton/fal-ai/fal-ai/flux"])(
+test.each(["/fal/queue/fal-ai/flux", "/maton/fal-ai/fal-ai/flux"])(
   "is answered as its bytes under %s, with their type and what they cost",
   async (prefix) => {
     const { id, files } = await ended();
@@ -79,7 +79,7 @@ it.each(["/fal/queue/fal-ai/flux", "/maton/fal-ai/fal-ai/flux"])(
   },
 );
 
-it("is answered as its bytes under /fal/proxy too", async () => {
+test("is answered as its bytes under /fal/proxy too", async () => {
   const { id } = await ended();
   const target = `https://queue.fal.run/fal-ai/flux/requests/${id}`;
   const headers = { Authorization: `Bearer ${team.key}`, "x-fal-target-url": target };
@@ -97,13 +97,13 @@ async function waited(path: string): Promise<Response> {
   return answer;
 }
 
-it("is what /fal/run answers", async () => {
+test("is what /fal/run answers", async () => {
   const answer = await waited(`/fal/run/${MODEL}`);
   expect(answer.headers.get("Content-Type")).toBe("image/png");
   expect([...(await bytesOf(answer)).subarray(0, 8)]).toEqual(PNG_MAGIC);
 });
 
-it("is named in the one event of /fal/run/…/stream, because an event is text", async () => {
+test("is named in the one event of /fal/run/…/stream, because an event is text", async () => {
   const answer = await waited(`/fal/run/${MODEL}/stream`);
   const text = await answer.text();
   const event = /^data: (.*)$/m.exec(text)?.[1] ?? "null";
@@ -113,7 +113,7 @@ it("is named in the one event of /fal/run/…/stream, because an event is text",
   });
 });
 
-it("is named in the payload of a caller's fal_webhook", async () => {
+test("is named in the payload of a caller's fal_webhook", async () => {
   const receivers = Receivers.open();
   receivers.secrets.set("own.example", [await teamSecret(team)]);
   const hook = encodeURIComponent("https://own.example/done");
@@ -132,7 +132,7 @@ it("is named in the payload of a caller's fal_webhook", async () => {
   });
 });
 
-it("keeps the type that the model named, also one that files are not stored under", async () => {
+test("keeps the type that the model named, also one that files are not stored under", async () => {
   const type = "audio/pcm; rate=24000";
   answerFirst(1, ["result"], () => new Response(new Uint8Array([1, 2, 255]), { headers: { "Content-Type": type } }));
   const { id, files } = await ended();
@@ -143,7 +143,7 @@ it("keeps the type that the model named, also one that files are not stored unde
   expect([...(await bytesOf(answer))]).toEqual([1, 2, 255]);
 });
 
-it("is not lost where the bucket never takes it: its bytes are answered all the same", async () => {
+test("is not lost where the bucket never takes it: its bytes are answered all the same", async () => {
   const real = bindings.FILES.put.bind(bindings.FILES);
   vi.spyOn(bindings.FILES, "put").mockImplementation(((key: string, ...rest: [never, never]) =>
     key.startsWith("outputs/") ? Promise.reject(new Error("R2 is down")) : real(key, ...rest)) as typeof real);
@@ -153,7 +153,7 @@ it("is not lost where the bucket never takes it: its bytes are answered all the 
   expect([...(await bytesOf(await resultOf(id))).subarray(0, 8)]).toEqual(PNG_MAGIC);
 });
 
-it("is refused clearly when it is too large, and not read", async () => {
+test("is refused clearly when it is too large, and not read", async () => {
   let read = 0;
   answerFirst(1, ["result"], () => {
     const body = new ReadableStream({
@@ -175,7 +175,7 @@ it("is refused clearly when it is too large, and not read", async () => {
   ]);
 });
 
-it("says that it was deleted once its time is over, while the request is still there", async () => {
+test("says that it was deleted once its time is over, while the request is still there", async () => {
   await team.send("PUT", "/v1/plans/default", { hold_s: 0, retention: { files_days: 1 } });
   const { id } = await ended();
   await passTime(25 * 3_600 * SECOND_MS);

@@ -1,7 +1,7 @@
 // `/maton`, call by call, as code written for the Maton gateway makes them with fetch. The queue's own rules are tested at
 // /fal/queue (queue.test.ts): it is the same routes.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   answerFirst,
   BASE,
@@ -58,7 +58,7 @@ async function connectionUsed(): Promise<string | undefined> {
 }
 
 describe("the gateway's page, example by example", () => {
-  it("submits, polls with the app's or the model's id, gets the result, cancels", async () => {
+  test("submits, polls with the app's or the model's id, gets the result, cancels", async () => {
     const submitted = await send("POST", "/fal-ai/fal-ai/flux/schnell", {
       ...{ prompt: "a tiny cute cat", image_size: "square_hd", num_images: 1 },
     });
@@ -80,7 +80,7 @@ describe("the gateway's page, example by example", () => {
     expect([late.status, late.body.status]).toEqual([400, "ALREADY_COMPLETED"]);
   });
 
-  it("has no FAILED: a failed run is COMPLETED with an error, and its result is the model's own no", async () => {
+  test("has no FAILED: a failed run is COMPLETED with an error, and its result is the model's own no", async () => {
     const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat sandbox:refused" });
     expect((await runToEnd(team, body.request_id)).status).toBe("FAILED");
     const path = `/fal-ai/fal-ai/flux/requests/${body.request_id}`;
@@ -90,7 +90,7 @@ describe("the gateway's page, example by example", () => {
     expect((await send("GET", path)).status).toBe(422);
   });
 
-  it("streams the status as server-sent events", async () => {
+  test("streams the status as server-sent events", async () => {
     const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" });
     await runToEnd(team, body.request_id);
     const path = `/maton/fal-ai/fal-ai/flux/requests/${body.request_id}/status/stream?logs=1`;
@@ -99,7 +99,7 @@ describe("the gateway's page, example by example", () => {
     expect(await answer.text()).toMatch(/^data: .*"status":"COMPLETED".*\n\n$/);
   });
 
-  it("lists, begins, reads and deletes connections in Maton's own shapes", async () => {
+  test("lists, begins, reads and deletes connections in Maton's own shapes", async () => {
     const all = await send<{ connections: Connection[] }>("GET", "/connections?app=fal-ai&status=ACTIVE");
     expect(all.body.connections).toHaveLength(1);
     const made = await send<{ connection: Connection }>("POST", "/connections", { app: "fal-ai" });
@@ -126,7 +126,7 @@ describe("the gateway's page, example by example", () => {
 });
 
 describe("what Maton would refuse", () => {
-  it.each([
+  test.each([
     ["GET", "/google-mail/v1/users/me/messages", undefined],
     ["POST", "/slack/chat.postMessage", { text: "x" }],
     ["DELETE", "/", undefined],
@@ -142,19 +142,19 @@ describe("what Maton would refuse", () => {
     expect((await sandboxCalls()).total).toBe(before);
   });
 
-  it("has no connections of other apps to show", async () => {
+  test("has no connections of other apps to show", async () => {
     const before = (await sandboxCalls()).total;
     expect((await send("GET", "/connections?app=slack")).body).toEqual({ connections: [] });
     expect((await sandboxCalls()).total).toBe(before);
   });
 
-  it("is told in its own words when it is about the call", async () => {
+  test("is told in its own words when it is about the call", async () => {
     const answer = await send("POST", "/connections", { app: "fal-ai", method: "OAUTH2" });
     expect(answer.body).toMatchObject({ code: 400, type: "Bad Request", error_type: "invalid_request" });
     expect(answer.body.message).toContain("API_KEY only");
   });
 
-  it("is not the caller's fault when Maton refuses Sluice's own key", async () => {
+  test("is not the caller's fault when Maton refuses Sluice's own key", async () => {
     answerFirst(1, ["other"], () =>
       Response.json({ error: { message: "Invalid API key", code: 401 } }, { status: 401 }),
     );
@@ -162,14 +162,14 @@ describe("what Maton would refuse", () => {
     expect([answer.status, answer.body.error_type]).toEqual([503, "misconfigured"]);
   });
 
-  it("needs a key that administers, for connections", async () => {
+  test("needs a key that administers, for connections", async () => {
     const refused = await (await runner()).send<Body>("GET", "/maton/connections");
     expect([refused.status, refused.body.error]).toEqual([403, { message: refused.body.message, code: 403 }]);
   });
 });
 
 describe("Maton-Connection", () => {
-  it("of an admin chooses the connection; each later call about the request goes the same way", async () => {
+  test("of an admin chooses the connection; each later call about the request goes the same way", async () => {
     await introduceAccount(team);
     const other = await secondConnection();
     const submit = ["POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" }] as const;
@@ -182,7 +182,7 @@ describe("Maton-Connection", () => {
     await runToEnd(team, usual.body.request_id);
   });
 
-  it("of anybody else changes nothing", async () => {
+  test("of anybody else changes nothing", async () => {
     await introduceAccount(team);
     const other = await secondConnection();
     const key = await runner();
@@ -193,7 +193,7 @@ describe("Maton-Connection", () => {
     await runToEnd(team, submitted.body.request_id);
   });
 
-  it("that Maton does not know is 404 and costs nothing, one that no header can carry 400", async () => {
+  test("that Maton does not know is 404 and costs nothing, one that no header can carry 400", async () => {
     await introduceAccount(team);
     const unknown = { "Maton-Connection": "00000000-0000-4000-8000-000000000000" };
     const answer = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" }, unknown);
@@ -203,7 +203,7 @@ describe("Maton-Connection", () => {
     expect([refused.status, refused.body.error_type]).toEqual([400, "invalid_request"]);
   });
 
-  it("that is missing altogether is Maton's 400", async () => {
+  test("that is missing altogether is Maton's 400", async () => {
     await introduceAccount(team);
     const noConnection = { error: { message: "No active connection for fal-ai", code: 400 } };
     answerFirst(1, ["submit"], () => Response.json(noConnection, { status: 400 }));

@@ -1,6 +1,6 @@
 // fal's queue under /fal/queue, call by call: statuses, bodies and headers to the letter, as fal's clients look at them.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { hurry } from "../../harness/holds.ts";
 import {
@@ -56,7 +56,7 @@ const at = (id: string, app = "fal-ai/flux"): string => `${app}/requests/${id}`;
 const LINES = ["Loading the model", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4", "Done"];
 
 describe("a submit", () => {
-  it("answers 200 with the id and URLs under the caller's origin and prefix, the model's sub-path and query left out", async () => {
+  test("answers 200 with the id and URLs under the caller's origin and prefix, the model's sub-path and query left out", async () => {
     const team = await Team.create();
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}?fal_max_queue_length=7`, { prompt: "a cat" });
     const id = answer.body.request_id;
@@ -75,7 +75,7 @@ describe("a submit", () => {
     await runToEnd(team, id);
   });
 
-  it("keeps three segments of a workflow", async () => {
+  test("keeps three segments of a workflow", async () => {
     const team = await unheld();
     const answer = await team.send<Body>("POST", `${QUEUE}/workflows/acme/poster/v2/`, { prompt: "a cat" });
     expect(answer.body.response_url).toBe(
@@ -85,7 +85,7 @@ describe("a submit", () => {
     await runToEnd(team, answer.body.request_id);
   });
 
-  it("is counted, priced and owned as the same submit of v1 is", async () => {
+  test("is counted, priced and owned as the same submit of v1 is", async () => {
     const limits = [{ name: "one", scope: "team", per: "request", limit: 1, window: "1d" }];
     const team = await Team.create(undefined, { limits });
     const id = await submitted(team);
@@ -96,7 +96,7 @@ describe("a submit", () => {
     expect((await runToEnd(team, id)).model).toBe(MODEL);
   });
 
-  it.each([
+  test.each([
     [
       "a model without its owner",
       "flux/schnell",
@@ -123,7 +123,7 @@ describe("a submit", () => {
     expect(answer.headers.get("x-fal-request-id")).toBeNull();
   });
 
-  it.each([
+  test.each([
     ["submit-400", 400, "bad_request"],
     ["submit-422", 422, "missing"],
   ])(
@@ -136,7 +136,7 @@ describe("a submit", () => {
     },
   );
 
-  it("that may have been taken answers 200, and its failure is told by status and result", async () => {
+  test("that may have been taken answers 200, and its failure is told by status and result", async () => {
     const team = await unheld();
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, {
       prompt: "a cat sandbox:submit-drop,webhook-lost",
@@ -153,7 +153,7 @@ describe("a submit", () => {
 });
 
 describe("a status", () => {
-  it("is 202 while it waits and works, 200 when it is over, with fal's fields", async () => {
+  test("is 202 while it waits and works, 200 when it is over, with fal's fields", async () => {
     const team = await unheld();
     const id = await submitted(team);
     const first = await get(team, `${at(id)}/status`);
@@ -170,7 +170,7 @@ describe("a status", () => {
     });
   });
 
-  it.each(["?logs=1", "?logs=true", "/?logs=1"])("%s has log lines, and without it null", async (query) => {
+  test.each(["?logs=1", "?logs=true", "/?logs=1"])("%s has log lines, and without it null", async (query) => {
     const team = await unheld();
     const id = await submitted(team);
     await runToEnd(team, id, { webhooks: false });
@@ -181,7 +181,7 @@ describe("a status", () => {
     }
   });
 
-  it("takes the app, the whole model id and any sub-path, and knows no request of another app", async () => {
+  test("takes the app, the whole model id and any sub-path, and knows no request of another app", async () => {
     const team = await unheld();
     const id = await submitted(team);
     for (const app of ["fal-ai/flux", MODEL, "fal-ai/flux/anything/else"]) {
@@ -194,7 +194,7 @@ describe("a status", () => {
     await runToEnd(team, id);
   });
 
-  it("of somebody else's request is 404 like an id that nobody made", async () => {
+  test("of somebody else's request is 404 like an id that nobody made", async () => {
     const [team, stranger] = [await unheld(), await unheld()];
     const id = await submitted(team);
     const [theirs, madeUp] = [await get(stranger, `${at(id)}/status`), await get(stranger, `${at("nonsense")}/status`)];
@@ -203,7 +203,7 @@ describe("a status", () => {
     await runToEnd(team, id);
   });
 
-  it("is told at once when it is news, and held while the caller knows it already", async () => {
+  test("is told at once when it is news, and held while the caller knows it already", async () => {
     const team = await Team.create();
     const id = await submitted(team);
     const expire = catchTimers(10_000);
@@ -223,7 +223,7 @@ describe("a status", () => {
 });
 
 describe("a result", () => {
-  it("is 400 with fal's own words while it is not over, and the bare output then", async () => {
+  test("is 400 with fal's own words while it is not over, and the bare output then", async () => {
     const team = await unheld();
     const id = await submitted(team, "a cat");
     const pending = await get(team, at(id));
@@ -240,7 +240,7 @@ describe("a result", () => {
     }
   });
 
-  it("keeps whole numbers above 2^53 as the model wrote them, and adds nothing", async () => {
+  test("keeps whole numbers above 2^53 as the model wrote them, and adds nothing", async () => {
     const team = await unheld();
     const input = '{"prompt":"a cat","seed":196619188014358660}';
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, input);
@@ -254,7 +254,7 @@ describe("a result", () => {
     expect(output.images.map((image) => Object.keys(image))).toEqual([["url", "content_type", "width", "height"]]);
   });
 
-  it.each([
+  test.each([
     ["refused", 422, "content_policy_violation", "x"],
     ["invalid", 422, "invalid_input", "The input could not be processed"],
     ["crash", 503, "runner_connection_error", "The runner could not be reached"],
@@ -281,7 +281,7 @@ describe("a result", () => {
     },
   );
 
-  it("that a start deadline ended is 504 with the mark that no client tries again after", async () => {
+  test("that a start deadline ended is 504 with the mark that no client tries again after", async () => {
     const team = await unheld();
     await exhaustPace();
     const deadline = { "x-fal-request-timeout": "2" };
@@ -298,7 +298,7 @@ describe("a result", () => {
 describe("a cancel", () => {
   const cancel = (team: Team, id: string) => team.send<Body>("PUT", `${QUEUE}/${at(id)}/cancel`);
 
-  it("is 202 while it is not over, 400 afterwards and 404 for no such request", async () => {
+  test("is 202 while it is not over, 400 afterwards and 404 for no such request", async () => {
     const team = await unheld();
     const id = await submitted(team);
     const first = await cancel(team, id);
@@ -310,7 +310,7 @@ describe("a cancel", () => {
     expect([none.status, none.body.status]).toEqual([404, "NOT_FOUND"]);
   });
 
-  it("that fal granted shows as COMPLETED with an error, and result 499", async () => {
+  test("that fal granted shows as COMPLETED with an error, and result 499", async () => {
     const team = await unheld();
     const id = await submitted(team);
     await cancel(team, id);
@@ -322,7 +322,7 @@ describe("a cancel", () => {
 });
 
 describe("a status stream", () => {
-  it("has an event for each change, new log lines once, and ends with COMPLETED", async () => {
+  test("has an event for each change, new log lines once, and ends with COMPLETED", async () => {
     const team = await Team.create();
     const id = await submitted(team);
     const response = await call(`${QUEUE}/${at(id)}/status/stream?logs=1`, {
@@ -341,7 +341,7 @@ describe("a status stream", () => {
     expect(lines).toEqual(LINES);
   });
 
-  it("has comments while nothing changes, so that no proxy takes it for dead", async () => {
+  test("has comments while nothing changes, so that no proxy takes it for dead", async () => {
     const team = await Team.create();
     const id = await submitted(team);
     hurry(SSE_COMMENT_MS);
@@ -355,13 +355,13 @@ describe("a status stream", () => {
     await runToEnd(team, id);
   });
 
-  it("of no such request is an ordinary 404", async () => {
+  test("of no such request is an ordinary 404", async () => {
     expect((await get(await Team.create(), `${at("0".repeat(64))}/status/stream`)).status).toBe(404);
   });
 });
 
 describe("paths that are none", () => {
-  it("are refused in the same words: 404 and 405", async () => {
+  test("are refused in the same words: 404 and 405", async () => {
     const team = await Team.create();
     const answer = await team.send<Body>("GET", "/fal/nothing");
     expect([answer.status, answer.body.error_type, answer.body.error]).toEqual([

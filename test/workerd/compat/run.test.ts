@@ -1,6 +1,6 @@
 // /fal/run and /fal/proxy: the synchronous calls that wait on the queue, and the client's proxy protocol.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { hurry } from "../../harness/holds.ts";
 import {
@@ -51,7 +51,7 @@ function run(team: Team, prompt: string, path = `/fal/run/${MODEL}`, headers: Re
 }
 
 describe("/fal/run", () => {
-  it("waits for the end and answers the bare output", async () => {
+  test("waits for the end and answers the bare output", async () => {
     const team = await Team.create();
     const answer = await whileRunning(team, run(team, "a cat"));
     expect(answer.status).toBe(200);
@@ -60,7 +60,7 @@ describe("/fal/run", () => {
     expect(answer.headers.get("Content-Type")).toBe("application/json");
   });
 
-  it.each([
+  test.each([
     ["refused", 422, "content_policy_violation"],
     ["crash", 424, "runner_connection_error"],
     ["error500", 424, "upstream_failed"],
@@ -71,7 +71,7 @@ describe("/fal/run", () => {
     expect(await upstreamRequests()).toHaveLength(1);
   });
 
-  it("answers no 5xx where the paid output cannot be read just now", async () => {
+  test("answers no 5xx where the paid output cannot be read just now", async () => {
     const team = await Team.create();
     const waits = run(team, "a cat sandbox:webhook-big");
     await eventually(async () => expect((await team.read(await team.onlyRequest())).stage).toBe("queued"));
@@ -87,14 +87,14 @@ describe("/fal/run", () => {
     expect(answer.body.message).toContain(await team.onlyRequest());
   });
 
-  it("refuses like a submit, before anything waits", async () => {
+  test("refuses like a submit, before anything waits", async () => {
     const team = await Team.create();
     expect((await run(team, "a cat", "/fal/run/flux/schnell")).body.message).toContain("fal-ai/flux/schnell");
   });
 });
 
 describe("/fal/run/…/stream", () => {
-  it("sends the final output as its one event", async () => {
+  test("sends the final output as its one event", async () => {
     const team = await Team.create();
     const answer = await whileRunning(team, stream(team, "a cat"));
     expect(answer.headers.get("Content-Type")).toBe("text/event-stream");
@@ -103,13 +103,13 @@ describe("/fal/run/…/stream", () => {
     expect((JSON.parse(event?.slice("data: ".length) ?? "") as Body).images[0]?.url).toContain("/files/");
   });
 
-  it("answers an early failure as an ordinary error", async () => {
+  test("answers an early failure as an ordinary error", async () => {
     const team = await Team.create();
     const answer = await whileRunning(team, stream(team, "a cat sandbox:refused"));
     expect([answer.status, answer.headers.get("Content-Type")]).toEqual([422, "application/json"]);
   });
 
-  it("begins with comments when it takes longer, and breaks off after a failure's event", async () => {
+  test("begins with comments when it takes longer, and breaks off after a failure's event", async () => {
     const team = await Team.create();
     hurry(SSE_COMMENT_MS);
     const answer = await stream(team, "a cat sandbox:crash");
@@ -141,7 +141,7 @@ describe("/fal/run/…/stream", () => {
 describe("/fal/proxy", () => {
   const at = (target: string): Record<string, string> => ({ "x-fal-target-url": target });
 
-  it("submits, tells, cancels and shows the result, and leaves URLs on queue.fal.run", async () => {
+  test("submits, tells, cancels and shows the result, and leaves URLs on queue.fal.run", async () => {
     const team = await Team.create(undefined, { hold_s: 0 });
     const submitted = await team.send<Body>("POST", PROXY, { prompt: "a cat" }, at(`https://queue.fal.run/${MODEL}`));
     expect(submitted.status).toBe(200);
@@ -162,7 +162,7 @@ describe("/fal/proxy", () => {
     expect((await team.send<Body>("PUT", PROXY, undefined, at(`${url}/cancel`))).body.status).toBe("ALREADY_COMPLETED");
   });
 
-  it("takes a PUT that claims JSON and has no body", async () => {
+  test("takes a PUT that claims JSON and has no body", async () => {
     const team = await Team.create(undefined, { hold_s: 0 });
     const submitted = await team.send<Body>("POST", PROXY, { prompt: "a cat" }, at(`https://queue.fal.run/${MODEL}`));
     const id = submitted.body.request_id;
@@ -174,13 +174,13 @@ describe("/fal/proxy", () => {
     await runToEnd(team, id);
   });
 
-  it("runs", async () => {
+  test("runs", async () => {
     const team = await Team.create();
     const answer = await whileRunning(team, run(team, "a cat", PROXY, at(`https://fal.run/${MODEL}`)));
     expect(answer.body.images[0]?.url).toContain("/files/");
   });
 
-  it.each([
+  test.each([
     ["POST", "https://rest.fal.ai/tokens/", /v1\/tokens.*subscribe/],
     ["POST", "https://evilfal.run/fal-ai/flux", /queue\.fal\.run/],
     ["GET", "https://fal.run/fal-ai/flux", /queue\.fal\.run/],
@@ -199,7 +199,7 @@ describe("/fal/proxy", () => {
     expect(called).toEqual([]);
   });
 
-  it("says that the target is missing", async () => {
+  test("says that the target is missing", async () => {
     const team = await Team.create();
     const answer = await team.send<Body>("POST", PROXY, { prompt: "a cat" });
     expect(answer.body.message).toContain("x-fal-target-url is missing");

@@ -2,7 +2,7 @@
 // ever, no slot stays taken, and fal is asked once.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
@@ -62,7 +62,7 @@ async function expectWell(id: string): Promise<void> {
 }
 
 describe("a turn that was told, when", () => {
-  it("the tracker is broken off before its moment, is found by the lease, and taken up", async () => {
+  test("the tracker is broken off before its moment, is found by the lease, and taken up", async () => {
     const id = await waiting();
     const letGo = await turnTold(id);
     await cutOff(id);
@@ -71,7 +71,7 @@ describe("a turn that was told, when", () => {
     await expectWell(id);
   });
 
-  it("the account is put out of memory before its moment, is used", async () => {
+  test("the account is put out of memory before its moment, is used", async () => {
     const id = await waiting();
     const letGo = await turnTold(id);
     await evictDurableObject(account());
@@ -81,7 +81,7 @@ describe("a turn that was told, when", () => {
     await expectWell(id);
   });
 
-  it("both are gone before its moment, is told again", async () => {
+  test("both are gone before its moment, is told again", async () => {
     const id = await waiting();
     const letGo = await turnTold(id);
     await cutOff(id);
@@ -92,7 +92,7 @@ describe("a turn that was told, when", () => {
 });
 
 describe("a turn whose telling", () => {
-  it("never reached the tracker is told again", async () => {
+  test("never reached the tracker is told again", async () => {
     const id = await waiting();
     const lost = vi.spyOn(RequestTracker.prototype, "turnGranted").mockRejectedValueOnce(new Error("lost"));
     await ringAccount();
@@ -105,7 +105,7 @@ describe("a turn whose telling", () => {
     await expectWell(id);
   });
 
-  it("was heard, while the answer to it got lost, is used once though it is told again", async () => {
+  test("was heard, while the answer to it got lost, is used once though it is told again", async () => {
     const id = await waiting();
     const real = RequestTracker.prototype.turnGranted;
     const lost = vi.spyOn(RequestTracker.prototype, "turnGranted").mockImplementationOnce(async function (
@@ -123,7 +123,7 @@ describe("a turn whose telling", () => {
     await expectWell(id);
   });
 
-  it("comes after its request was canceled is given back, slot and all", async () => {
+  test("comes after its request was canceled is given back, slot and all", async () => {
     const id = await waiting();
     expect((await team.cancel(id)).status).toBe(200);
     await ringAccount();
@@ -133,7 +133,7 @@ describe("a turn whose telling", () => {
 });
 
 describe("a slot whose request", () => {
-  it("has been deleted is free at the next look", async () => {
+  test("has been deleted is free at the next look", async () => {
     const { id } = await team.submit("a cat");
     await passTime(5 * SECOND_MS);
     await runToEnd(team, id);

@@ -2,7 +2,7 @@
 // their endpoints; within a minute, signed, once each, whatever becomes of a reply.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { requireConfig } from "../../../src/platform/config.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { NOTICE_RETRY_MS } from "../../../src/upstream/notice.ts";
@@ -82,7 +82,7 @@ async function ringWithin(ms: number): Promise<void> {
 const told = () => receivers.at(OPERATOR);
 
 describe("the operator", () => {
-  it("hears of the pause and of its end, each within a minute, signed, and once", async () => {
+  test("hears of the pause and of its end, each within a minute, signed, and once", async () => {
     const { id, lockedAt } = await lock();
     await ringWithin(SECOND_MS);
     const since = new Date(lockedAt).toISOString();
@@ -103,7 +103,7 @@ describe("the operator", () => {
     expect(told()).toHaveLength(2);
   });
 
-  it.each([
+  test.each([
     ["answers 500", status(500)],
     ["takes it, but the answer is lost", reset],
     ["sends a redirect", status(302, { Location: "https://elsewhere.example/" })],
@@ -126,7 +126,7 @@ describe("the operator", () => {
     await unlock(id);
   });
 
-  it("whose receiver never answers holds up nobody, and is told again", async () => {
+  test("whose receiver never answers holds up nobody, and is told again", async () => {
     const { id } = await lock();
     receivers.answer(OPERATOR, hang);
     const giveUp = holdLimit(DELIVER_TIMEOUT_MS);
@@ -142,7 +142,7 @@ describe("the operator", () => {
     await unlock(id);
   });
 
-  it("who has not heard of a pause when it is over hears that it is over, and not of the pause any more", async () => {
+  test("who has not heard of a pause when it is over hears that it is over, and not of the pause any more", async () => {
     receivers.answer(OPERATOR, 500);
     const { id } = await lock();
     await ringWithin(SECOND_MS);
@@ -159,7 +159,7 @@ describe("the operator", () => {
 });
 
 describe("a team", () => {
-  it("whose request waits hears of the pause in its feed and at its endpoint, signed, and again until it is taken", async () => {
+  test("whose request waits hears of the pause in its feed and at its endpoint, signed, and again until it is taken", async () => {
     const bystander = await Team.create();
     const secret = newSecret();
     receivers.secrets.set(ENDPOINT, [secret]);

@@ -1,6 +1,6 @@
 // The account out of order for ten minutes, whatever the fault: nothing is lost, nothing is charged, all goes on by itself.
 
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { type AccountFault, accountView, faultAccount } from "../../harness/account.ts";
 import {
@@ -83,7 +83,7 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
     }
   });
 
-  it("holds what comes, free and with a reason, takes it up by itself, and has each of it taken by fal once", async () => {
+  test("holds what comes, free and with a reason, takes it up by itself, and has each of it taken by fal once", async () => {
     expect(await ledger(team)).toEqual(["0.003000", 1]);
     const held = [await team.submit("finds it so"), await team.submit("comes second")];
     const ids = held.map(({ id }) => id);
@@ -116,7 +116,7 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
     expect((await accountView()).health).toMatchObject({ state: "open", why: null, since: null });
   });
 
-  it("lets a held request be canceled for free, and under a plan that would rather not wait refuses it for free", async () => {
+  test("lets a held request be canceled for free, and under a plan that would rather not wait refuses it for free", async () => {
     const held = await team.submit("gives up");
     expect(await ledger(team)).toEqual(["0.006000", 2]);
     expect(await team.cancel(held.id)).toMatchObject({ status: 200, body: { status: "CANCELED" } });
@@ -149,7 +149,7 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
 });
 
 describe("a plan that is changed while the edge still remembers the one before", () => {
-  it.each([
+  test.each([
     ["hold", "refuse", { status: "FAILED", error: { code: "upstream_locked", charged: false } }],
     ["refuse", "hold", { status: "IN_QUEUE", stage: "held", waiting: { reason: "upstream_paused", why: "locked" } }],
   ])("from %s to %s: the request goes by the plan that it was admitted under", async (before, after, outcome) => {

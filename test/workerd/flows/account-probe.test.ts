@@ -1,7 +1,7 @@
 // Who tries a locked account when its pause is over, and that a try which is not made keeps nobody waiting.
 
 import { evictDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { HEALTH_PAUSE_MAX_MS } from "../../../src/upstream/health.ts";
 import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
@@ -51,7 +51,7 @@ async function submits(): Promise<number> {
 }
 
 describe("the try of a locked account", () => {
-  it("is the next one's at once when the request whose turn it was has been canceled while it waited", async () => {
+  test("is the next one's at once when the request whose turn it was has been canceled while it waited", async () => {
     const first = await foundLocked();
     const second = (await team.submit("waits behind it")).id;
     await passTime(HEALTH_PAUSE_MAX_MS);
@@ -63,7 +63,7 @@ describe("the try of a locked account", () => {
     expect(await submits()).toBe(3);
   });
 
-  it("is the next one's at once when its request is canceled between its turn and its call", async () => {
+  test("is the next one's at once when its request is canceled between its turn and its call", async () => {
     const first = await foundLocked();
     const second = (await team.submit("waits behind it")).id;
     await passTime(HEALTH_PAUSE_MAX_MS);
@@ -78,7 +78,7 @@ describe("the try of a locked account", () => {
     expect(await submits()).toBe(3);
   });
 
-  it("is a newcomer's at once when nobody else waited, also after the account was put out of memory", async () => {
+  test("is a newcomer's at once when nobody else waited, also after the account was put out of memory", async () => {
     const first = await foundLocked();
     await passTime(HEALTH_PAUSE_MAX_MS);
     expect((await team.cancel(first)).status).toBe(200);
@@ -92,7 +92,7 @@ describe("the try of a locked account", () => {
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   });
 
-  it("that upstream answers with a 429 opens nothing, and is made again when that is over", async () => {
+  test("that upstream answers with a 429 opens nothing, and is made again when that is over", async () => {
     const first = await foundLocked();
     await passTime(HEALTH_PAUSE_MAX_MS);
     await faultAccount("rate_limited");
@@ -108,7 +108,7 @@ describe("the try of a locked account", () => {
 });
 
 describe("one odd request that fal alone calls locked", () => {
-  it("keeps its user's others out for a while only, and fails for free once they were taken three times in between", async () => {
+  test("keeps its user's others out for a while only, and fails for free once they were taken three times in between", async () => {
     const odd = await team.submit("an odd one sandbox:locked");
     expect(odd.waiting).toMatchObject({ reason: "upstream_paused", why: "locked" });
     const others: string[] = [];
@@ -132,7 +132,7 @@ describe("one odd request that fal alone calls locked", () => {
     await runToEnd(team, next.id);
   });
 
-  it("that is the only one goes on being held, and tries again by itself", async () => {
+  test("that is the only one goes on being held, and tries again by itself", async () => {
     const { id } = await team.submit("an odd one sandbox:locked");
     for (let minute = 0; minute < 6; minute++) {
       await passTime(MINUTE_MS);

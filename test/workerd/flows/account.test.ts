@@ -1,7 +1,7 @@
 // One account for many, in the real runtime: who waits for a turn, turns and slots that got lost.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
 import { CALL_UNHEARD_MS } from "../../../src/upstream/pace.ts";
@@ -30,7 +30,7 @@ onFrozenClocks(async () => {
 });
 
 describe("turns that were given and never heard of again", () => {
-  it("hold up what waits for ten seconds, not longer", async () => {
+  test("hold up what waits for ten seconds, not longer", async () => {
     const lost = { kind: "status", effect: "poll", user: "gone/u", model: "m", connection: null } as const;
     for (let n = 0; n < 10; n++) await account().take({ ...lost, requestId: `lost-${n}`, since: Date.now() });
     const { id, waiting } = await team.submit("a cat");
@@ -45,7 +45,7 @@ describe("turns that were given and never heard of again", () => {
 });
 
 describe("a request that waits for its turn", () => {
-  it("is woken when it comes, though tracker and account were put out of memory meanwhile", async () => {
+  test("is woken when it comes, though tracker and account were put out of memory meanwhile", async () => {
     await exhaustPace();
     const { id, stage, waiting } = await team.submit("a cat");
     expect([stage, waiting]).toMatchObject(["held", { reason: "pace" }]);
@@ -61,7 +61,7 @@ describe("a request that waits for its turn", () => {
 });
 
 describe("a slot", () => {
-  it("is free once its request has ended", async () => {
+  test("is free once its request has ended", async () => {
     const before = (await accountView()).slots.used;
     const { id } = await team.submit("a cat");
     expect((await accountView()).slots.used).toBe(before + 1);
@@ -70,7 +70,7 @@ describe("a slot", () => {
     await eventually(async () => expect((await accountView()).slots.used).toBe(before));
   });
 
-  it("whose end was never heard of is found by asking its tracker", async () => {
+  test("whose end was never heard of is found by asking its tracker", async () => {
     const before = (await accountView()).slots.used;
     const lost = bindings.TRACKER.newUniqueId().toString();
     await runInDurableObject(account(), (_instance, state) => {
@@ -93,7 +93,7 @@ describe("what was learned of a model", () => {
   }
   const model = () => team.send<Model>("GET", "/v1/models/fal-ai/flux/schnell");
 
-  it("is told by its page and on a held request once a few have ended, as median and as what 95 % stay under", async () => {
+  test("is told by its page and on a held request once a few have ended, as median and as what 95 % stay under", async () => {
     expect((await model()).body.typical_duration).toBeNull();
     for (const tookS of [6, 8, 20]) {
       const { id, typical_duration } = await team.submit(`a cat of ${tookS} s`);

@@ -1,6 +1,6 @@
 // From an admit to a started request: what becomes of it when the client leaves, an object is reset or an answer gets lost.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { AdmitInput } from "../../../src/contracts/team-access.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
@@ -59,7 +59,7 @@ async function listed(status: string): Promise<string[]> {
 }
 
 describe("an admit that no start followed", () => {
-  it("is asked about after a minute, closed for good, refunded, and its idempotency key is free again", async () => {
+  test("is asked about after a minute, closed for good, refunded, and its idempotency key is free again", async () => {
     const id = await admitAlone({ idempotencyKey: "k" });
     expect(await team.used()).toEqual([1]);
     await passTime(UNSTARTED_SWEEP_MS - SECOND_MS);
@@ -79,7 +79,7 @@ describe("an admit that no start followed", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("is started by the same post when it comes again in time", async () => {
+  test("is started by the same post when it comes again in time", async () => {
     const gone = Promise.withResolvers<never>();
     const called = Promise.withResolvers<void>();
     vi.spyOn(RequestTracker.prototype, "start").mockImplementationOnce(() => {
@@ -102,7 +102,7 @@ describe("an admit that no start followed", () => {
 describe("a start that fails", () => {
   const realStart = RequestTracker.prototype.start;
 
-  it.each([
+  test.each([
     ["before anything happened", false],
     ["after the request was sent, its answer lost", true],
   ])("%s is tried again, and one request comes of it", async (_when, ran) => {
@@ -125,7 +125,7 @@ describe("a start that fails", () => {
     throw new Error("reset");
   };
 
-  it("for ten seconds is closed, refunded and answered 503, so that a post again is a new request", async () => {
+  test("for ten seconds is closed, refunded and answered 503, so that a post again is a new request", async () => {
     vi.spyOn(RequestTracker.prototype, "start").mockImplementation(fail);
     const answer = await postUnder("k");
     expect(answer.status).toBe(503);
@@ -141,7 +141,7 @@ describe("a start that fails", () => {
     expect(await upstreamRequests()).toHaveLength(1);
   });
 
-  it("and turns out to have run after all is answered 202 with what became of it, never 503", async () => {
+  test("and turns out to have run after all is answered 202 with what became of it, never 503", async () => {
     vi.spyOn(RequestTracker.prototype, "start").mockImplementation(async function (this: RequestTracker, input) {
       await realStart.call(this, input);
       return fail();
@@ -154,7 +154,7 @@ describe("a start that fails", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("while nobody can say what became of it is answered 202 with its id, and found out by the team later", async () => {
+  test("while nobody can say what became of it is answered 202 with its id, and found out by the team later", async () => {
     vi.spyOn(RequestTracker.prototype, "start").mockImplementation(fail);
     vi.spyOn(RequestTracker.prototype, "closeIfUnstarted").mockImplementation(fail);
     const answer = await postUnder("k");
@@ -175,7 +175,7 @@ describe("a start that fails", () => {
 describe("a request that the team did not hear of", () => {
   const lost = () => Promise.reject(new Error("reset"));
 
-  it("is asked about once and left alone when only its start got lost", async () => {
+  test("is asked about once and left alone when only its start got lost", async () => {
     vi.spyOn(TeamObject.prototype, "started").mockImplementationOnce(lost as never);
     const { id, stage } = await team.submit("a cat");
     expect(stage).toBe("queued");
@@ -186,7 +186,7 @@ describe("a request that the team did not hear of", () => {
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   });
 
-  it.each([
+  test.each([
     ["COMPLETED", "completed", 2],
     ["CANCELED", "canceled", 1],
   ])("is booked as %s once the sweep has woken its tracker, and once only", async (status, indexed, used) => {
@@ -218,7 +218,7 @@ describe("a request that the team did not hear of", () => {
 });
 
 describe("the same call delivered again", () => {
-  it("to start makes one request and one submit, at once or later", async () => {
+  test("to start makes one request and one submit, at once or later", async () => {
     const id = await admitAlone();
     const answers = await Promise.all([1, 2, 3].map(() => trackerOf(id).start(startOf(id))));
     expect(answers.map((answer) => answer.kind)).toEqual(["started", "started", "started"]);
@@ -231,7 +231,7 @@ describe("the same call delivered again", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("to admit books it once", async () => {
+  test("to admit books it once", async () => {
     const requestId = bindings.TRACKER.newUniqueId().toString();
     expect(await admitAlone({ requestId })).toBe(requestId);
     expect(await admitAlone({ requestId })).toBe(requestId);

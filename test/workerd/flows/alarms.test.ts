@@ -1,7 +1,7 @@
 // Alarms that ring twice, get lost, or meet a fault: nothing is done twice, nothing that is owed is left lying.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ALARM_BUDGET_MS } from "../../../src/platform/alarm.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { places, ROADS, runDry, undisturbedStory, walk } from "../../harness/roads.ts";
@@ -28,7 +28,7 @@ onFrozenClocks(async () => {
 });
 
 describe("an alarm that rings twice does nothing twice", () => {
-  it.each(ROADS)("$name: twice in a row", async (road) => {
+  test.each(ROADS)("$name: twice in a row", async (road) => {
     const told = await undisturbedStory(road);
     const twice = async (id: string) => {
       await ring(id);
@@ -37,7 +37,7 @@ describe("an alarm that rings twice does nothing twice", () => {
     expect(await walk(road, { ring: twice })).toEqual(told);
   });
 
-  it.each(ROADS)("$name: twice at once", async (road) => {
+  test.each(ROADS)("$name: twice at once", async (road) => {
     const told = await undisturbedStory(road);
     const twice = (id: string) => Promise.all([ring(id), ring(id)]);
     expect(await walk(road, { ring: twice })).toEqual(told);
@@ -45,7 +45,7 @@ describe("an alarm that rings twice does nothing twice", () => {
 });
 
 describe("an alarm that got lost comes back", () => {
-  it.each(places())("$name: after $what, by the object's next wake-up", async ({ road, k }) => {
+  test.each(places())("$name: after $what, by the object's next wake-up", async ({ road, k }) => {
     const told = await undisturbedStory(road);
     const story = await walk(road, {
       between: async ({ id }, step) => {
@@ -57,7 +57,7 @@ describe("an alarm that got lost comes back", () => {
     expect(story).toEqual(told);
   });
 
-  it.each(ROADS)("$name: lost after every step, found by whoever reads the request", async (road) => {
+  test.each(ROADS)("$name: lost after every step, found by whoever reads the request", async (road) => {
     const told = await undisturbedStory(road);
     const story = await walk(road, {
       between: async ({ team, id }) => {
@@ -88,7 +88,7 @@ function raise(): never {
 }
 
 describe("a fault in one row never stops the others", () => {
-  it.each(FAULTS)("$fault: one file of three", async ({ answer, ours }) => {
+  test.each(FAULTS)("$fault: one file of three", async ({ answer, ours }) => {
     const broken = { path: "" };
     interceptFetch((request, pass) => (new URL(request.url).pathname === broken.path ? answer(request) : pass()));
     const { id } = await team.submit("three cats sandbox:many-files:3");
@@ -113,7 +113,7 @@ describe("a fault in one row never stops the others", () => {
     expect(images.map((image) => image.url)).toEqual(ended.files.map((file) => file.url));
   });
 
-  it.each(FAULTS)("$fault: the poll, while a cancel is due", async ({ answer }) => {
+  test.each(FAULTS)("$fault: the poll, while a cancel is due", async ({ answer }) => {
     interceptFetch((request, pass) => (upstreamCall(request) === "status" ? answer(request) : pass()));
     await sandbox("PATCH", "settings", { queue_ms: { image: HOUR_MS } });
     const { id } = await team.submit("a cat");
@@ -126,7 +126,7 @@ describe("a fault in one row never stops the others", () => {
   });
 });
 
-it("an alarm starts nothing after its minute, and is back at once for what it left", async () => {
+test("an alarm starts nothing after its minute, and is back at once for what it left", async () => {
   let gets = 0;
   interceptFetch(async (request, pass) => {
     if (isSource(request) && ++gets === 1) await passTime(ALARM_BUDGET_MS + 1);

@@ -1,6 +1,6 @@
 // A cancel of what fal has: a wish that fal may grant, refused once there is nothing left to cancel; and a cancel of many.
 
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CANCEL_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { CANCEL_LOOK_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
@@ -38,7 +38,7 @@ async function cancelCalls(): Promise<number> {
 describe("a cancel while fal has it queued", () => {
   beforeEach(() => sandbox("PATCH", "settings", { queue_ms: { image: 10 * MINUTE_MS } }));
 
-  it("is answered 202, and fal's 200 makes it CANCELED, free", async () => {
+  test("is answered 202, and fal's 200 makes it CANCELED, free", async () => {
     const { id } = await team.submit("a cat");
     const answer = await team.cancel(id);
     expect(answer.status).toBe(202);
@@ -55,7 +55,7 @@ describe("a cancel while fal has it queued", () => {
     expect(await upstreamRequests()).toMatchObject([{ end: "cancelled" }]);
   });
 
-  it("twice is sent once, and after the end it is refused", async () => {
+  test("twice is sent once, and after the end it is refused", async () => {
     const { id } = await team.submit("a cat");
     const both = await Promise.all([team.cancel(id), team.cancel(id)]);
     expect(both.map((answer) => answer.status)).toEqual([202, 202]);
@@ -66,7 +66,7 @@ describe("a cancel while fal has it queued", () => {
     await expectArmed(id);
   });
 
-  it.each(["completed", "not_found"])(
+  test.each(["completed", "not_found"])(
     "that fal takes as a wish only, keeping it as %s, ends as fal says",
     async (kept) => {
       await sandbox("PATCH", "settings", { cancel_queued_status: 202, cancelled_in_queue: kept });
@@ -81,7 +81,7 @@ describe("a cancel while fal has it queued", () => {
     },
   );
 
-  it("may also be confirmed by fal's webhook", async () => {
+  test("may also be confirmed by fal's webhook", async () => {
     await introduceAccount(team);
     await sandbox("PATCH", "settings", { cancel_queued_status: 202, webhook_on_cancel: true });
     const { id } = await team.submit("a cat");
@@ -104,7 +104,7 @@ describe("a cancel while it runs", () => {
     return id;
   }
 
-  it("is a wish that fal may grant: CANCELED once its result says so, free", async () => {
+  test("is a wish that fal may grant: CANCELED once its result says so, free", async () => {
     const id = await running("sandbox:slow:60000");
     expect((await team.cancel(id)).status).toBe(202);
     await ring(id);
@@ -116,7 +116,7 @@ describe("a cancel while it runs", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  it("is seen to be granted at the first look, which comes at once although webhooks arrive", async () => {
+  test("is seen to be granted at the first look, which comes at once although webhooks arrive", async () => {
     await introduceAccount(team);
     const id = await running("sandbox:slow:60000");
     const before = (await sandboxCalls()).counts;
@@ -132,7 +132,7 @@ describe("a cancel while it runs", () => {
     expect(made).toEqual([1, 1, 1]);
   });
 
-  it("says nothing about webhooks: later requests do not begin to poll because none told of it", async () => {
+  test("says nothing about webhooks: later requests do not begin to poll because none told of it", async () => {
     await introduceAccount(team);
     const id = await running("sandbox:slow:60000");
     await team.cancel(id);
@@ -143,7 +143,7 @@ describe("a cancel while it runs", () => {
     expect((await runToEnd(team, next)).upstream.calls).toBe(1);
   });
 
-  it("that the model does not heed leaves it COMPLETED and counted", async () => {
+  test("that the model does not heed leaves it COMPLETED and counted", async () => {
     const id = await running("sandbox:ignore-cancel");
     expect((await team.cancel(id)).status).toBe(202);
     const ended = await runToEnd(team, id);
@@ -151,7 +151,7 @@ describe("a cancel while it runs", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("that comes too late at fal brings the result, also when no webhook tells it", async () => {
+  test("that comes too late at fal brings the result, also when no webhook tells it", async () => {
     const id = await running("sandbox:webhook-lost");
     await passTime(5 * SECOND_MS);
     expect((await team.cancel(id)).status).toBe(202);
@@ -160,7 +160,7 @@ describe("a cancel while it runs", () => {
     expect((await sandboxCalls()).counts).toMatchObject({ cancel: 1, result: 1 });
   });
 
-  it("that fal cannot answer is tried again, then given up, and the end is told all the same", async () => {
+  test("that fal cannot answer is tried again, then given up, and the end is told all the same", async () => {
     let asked = 0;
     interceptFetch(async (request, pass) => {
       if (upstreamCall(request) !== "cancel") return pass();
@@ -177,7 +177,7 @@ describe("a cancel while it runs", () => {
 });
 
 describe("a cancel that has nothing left to cancel is 409", () => {
-  it("while the output is being stored, which goes on", async () => {
+  test("while the output is being stored, which goes on", async () => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:file-500:1");
     await passTime(5 * SECOND_MS);
@@ -192,7 +192,7 @@ describe("a cancel that has nothing left to cancel is 409", () => {
     expect(await cancelCalls()).toBe(0);
   });
 
-  it.each([
+  test.each([
     ["COMPLETED", "a cat"],
     ["FAILED", "sandbox:refused"],
   ])("when it is %s", async (status, prompt) => {
@@ -207,7 +207,7 @@ describe("a cancel that has nothing left to cancel is 409", () => {
   });
 });
 
-it("a cancel of another team's request is 404 and does nothing", async () => {
+test("a cancel of another team's request is 404 and does nothing", async () => {
   const { id } = await team.submit("a cat");
   const other = await Team.create();
   expect((await other.cancel(id)).status).toBe(404);
@@ -216,7 +216,7 @@ it("a cancel of another team's request is 404 and does nothing", async () => {
 });
 
 describe("a cancel of many", () => {
-  it("tells of each open request that the filter names what became of it, and leaves the others", async () => {
+  test("tells of each open request that the filter names what became of it, and leaves the others", async () => {
     const submit = async (user: string, tags = {}, prompt = `by ${user}`) =>
       (await team.submit(prompt, { user, tags })).id;
     const done = await submit("anna");

@@ -1,6 +1,6 @@
 // A cancel before it is known that fal has the request: free while nothing was sent, remembered while it is not clear.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
 import {
@@ -38,7 +38,7 @@ async function cancelCalls(): Promise<number> {
 }
 
 describe("a cancel while the request is held", () => {
-  it("ends it at once, free, and nothing ever goes upstream", async () => {
+  test("ends it at once, free, and nothing ever goes upstream", async () => {
     await exhaustPace();
     const { id, stage, queue_position } = await team.submit("never sent");
     expect({ stage, queue_position }).toEqual({ stage: "held", queue_position: expect.any(Number) });
@@ -53,7 +53,7 @@ describe("a cancel while the request is held", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  it("ends it also while it waits for the turn it was given, which then goes back", async () => {
+  test("ends it also while it waits for the turn it was given, which then goes back", async () => {
     const busy = await Team.create();
     for (let n = 0; n < 10; n++) await busy.submit(`filler ${n}`);
     await passTime(200);
@@ -68,7 +68,7 @@ describe("a cancel while the request is held", () => {
 });
 
 describe("a cancel while the submit is under way", () => {
-  it("is remembered, and sent upstream once the id is known", async () => {
+  test("is remembered, and sent upstream once the id is known", async () => {
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit("a cat");
     await reached;
@@ -89,7 +89,7 @@ describe("a cancel while the submit is under way", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  it("ends it when upstream turns out not to have taken it, and it is not sent again", async () => {
+  test("ends it when upstream turns out not to have taken it, and it is not sent again", async () => {
     const reached = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
     interceptFetch(async (request, pass) => {
@@ -111,7 +111,7 @@ describe("a cancel while the submit is under way", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  it("does not hide that upstream refused it", async () => {
+  test("does not hide that upstream refused it", async () => {
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit("sandbox:submit-422");
     await reached;
@@ -124,7 +124,7 @@ describe("a cancel while the submit is under way", () => {
 });
 
 describe("a cancel while it is uncertain whether fal has it", () => {
-  it("sends nothing, and the webhook that proves it ended ends it as completed and counted", async () => {
+  test("sends nothing, and the webhook that proves it ended ends it as completed and counted", async () => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-drop");
     const answer = await team.cancel(id);
@@ -138,7 +138,7 @@ describe("a cancel while it is uncertain whether fal has it", () => {
     expect(await team.used()).toEqual([2]);
   });
 
-  it("is sent once an answer that was believed lost brings the id", async () => {
+  test("is sent once an answer that was believed lost brings the id", async () => {
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit("sandbox:slow:600000");
     await reached;
@@ -157,7 +157,7 @@ describe("a cancel while it is uncertain whether fal has it", () => {
     expect((await promptsSent()).filter((prompt) => prompt === "sandbox:slow:600000")).toHaveLength(1);
   });
 
-  it("does not shorten the grace, nor call the unknown canceled", async () => {
+  test("does not shorten the grace, nor call the unknown canceled", async () => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-500");
     await team.cancel(id);

@@ -1,6 +1,6 @@
 // The Maton connection that submits go over: none, one that was deleted, one that cannot be looked up.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
@@ -37,7 +37,7 @@ async function connectionUsed(): Promise<string> {
   return requests.at(-1)?.connection_id ?? "";
 }
 
-/** A call on Maton's list of connections, as its account's owner makes it. */
+/** A call on Maton's list of connections, as its account's owner makes test. */
 function control(method: string, path: string, body?: object): Promise<Response> {
   return fetch(`https://ctrl.sandbox.test/connections${path}`, {
     method,
@@ -54,7 +54,7 @@ async function anotherConnection(): Promise<string> {
   return made.connection.connection_id;
 }
 
-it("that is no longer active fails submits, retryable and uncharged, until there is one again", async () => {
+test("that is no longer active fails submits, retryable and uncharged, until there is one again", async () => {
   await sandbox("POST", `connections/${first}`, { status: "FAILED" });
   const refused = await team.submit("a cat");
   expect(refused).toMatchObject({ status: "FAILED", error: MISSING, upstream: { calls: 1 } });
@@ -69,7 +69,7 @@ it("that is no longer active fails submits, retryable and uncharged, until there
   expect((await runToEnd(team, id)).status).toBe("COMPLETED");
 });
 
-it("that is deleted later does not stop the webhook, and the next submit finds another", async () => {
+test("that is deleted later does not stop the webhook, and the next submit finds another", async () => {
   const { id, upstream } = await team.submit("a cat");
   const other = await anotherConnection();
   expect((await control("DELETE", `/${first}`)).status).toBe(200);
@@ -103,7 +103,7 @@ describe("a look-up", () => {
     };
   }
 
-  it("that fails holds the request, and goes again after a pause", async () => {
+  test("that fails holds the request, and goes again after a pause", async () => {
     const { better } = await lookUpsAnswer(500);
     const submitted = await team.submit("a cat");
     expect(submitted).toMatchObject({ status: "IN_QUEUE", stage: "held", upstream: { calls: 0 } });
@@ -115,7 +115,7 @@ describe("a look-up", () => {
     expect(await runToEnd(team, submitted.id)).toMatchObject({ status: "COMPLETED" });
   });
 
-  it("that our key may not make fails the request as misconfigured, uncharged", async () => {
+  test("that our key may not make fails the request as misconfigured, uncharged", async () => {
     await lookUpsAnswer(401);
     const submitted = await team.submit("a cat");
     expect(submitted).toMatchObject({

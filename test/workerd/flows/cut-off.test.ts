@@ -1,6 +1,6 @@
 // Tries that outlive their lease, and tries that die with their object: nothing counts twice, nothing stays undone.
 
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { attentionAt, leaseMs, TAKES_BEFORE_BACKOFF } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
@@ -32,7 +32,7 @@ onFrozenClocks(async () => {
   await sandbox("PATCH", "settings", { cdn_ttl_ms: DAY_MS });
 });
 
-it("a submit whose answer comes after its lease was believed lost, is heard all the same, and fal is asked once", async () => {
+test("a submit whose answer comes after its lease was believed lost, is heard all the same, and fal is asked once", async () => {
   let submits = 0;
   let answers = false;
   interceptFetch(async (request, pass) => {
@@ -64,7 +64,7 @@ it("a submit whose answer comes after its lease was believed lost, is heard all 
   expect(submits).toBe(2);
 });
 
-it("a copy that is still running when its lease is over is begun again, and counts once", async () => {
+test("a copy that is still running when its lease is over is begun again, and counts once", async () => {
   let copies = 0;
   let answers = false;
   interceptFetch(async (request, pass) => {
@@ -90,7 +90,7 @@ it("a copy that is still running when its lease is over is begun again, and coun
   await expectArmed(id);
 });
 
-it("a try that was believed lost and fails late takes nothing from the one that runs instead", async () => {
+test("a try that was believed lost and fails late takes nothing from the one that runs instead", async () => {
   const answers: ("fail" | "pass" | null)[] = [null, null];
   let copies = 0;
   interceptFetch(async (request, pass) => {
@@ -118,7 +118,7 @@ it("a try that was believed lost and fails late takes nothing from the one that 
   expect(copies).toBe(2);
 });
 
-it("a copy that died with its object is begun again as soon as the object wakes, long before its lease is over", async () => {
+test("a copy that died with its object is begun again as soon as the object wakes, long before its lease is over", async () => {
   let tries = 0;
   interceptFetch((request, pass) => (isSource(request) && ++tries === 1 ? silence(request) : pass()));
   const { id } = await team.submit("a cat");
@@ -133,7 +133,7 @@ it("a copy that died with its object is begun again as soon as the object wakes,
   expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
 });
 
-it("a file that ends its object at every try is put off, and its neighbours are stored meanwhile", async () => {
+test("a file that ends its object at every try is put off, and its neighbours are stored meanwhile", async () => {
   const deadly = { path: "", tries: 0, holds: true };
   interceptFetch((request, pass) => {
     if (new URL(request.url).pathname !== deadly.path || !deadly.holds) return pass();

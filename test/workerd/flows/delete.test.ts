@@ -1,7 +1,7 @@
 // DELETE /v1/requests/{id}: what is gone afterwards, for whom, in which stage it may be asked for, and that nothing that comes
 // late brings anything back. R2 is counted before and after.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { follow, held } from "../../harness/holds.ts";
 import { Person } from "../../harness/people.ts";
@@ -62,7 +62,7 @@ function remove(team: Team, id: string, query = ""): Promise<Answer<Said>> {
 const LONG = { input: { note: "x".repeat(600_000) } };
 
 describe("a deleted request", () => {
-  it("leaves nothing in R2, and is gone for its owner and unknown to others", async () => {
+  test("leaves nothing in R2, and is gone for its owner and unknown to others", async () => {
     const team = await Team.create();
     const other = await Team.create();
     const { id, files } = await completed(team, LONG);
@@ -87,7 +87,7 @@ describe("a deleted request", () => {
     expect((await remove(team, id)).status, "again").toBe(204);
   });
 
-  it("keeps its line in the books, without content, and is in no list", async () => {
+  test("keeps its line in the books, without content, and is in no list", async () => {
     const team = await Team.create(undefined, {
       limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }],
     });
@@ -100,7 +100,7 @@ describe("a deleted request", () => {
     expect(usage.body.data).toMatchObject([{ requests: 1, completed: 1 }]);
   });
 
-  it("answers a post that comes again with 410", async () => {
+  test("answers a post that comes again with 410", async () => {
     const team = await Team.create();
     const submit = () =>
       team.send<Said>(
@@ -117,7 +117,7 @@ describe("a deleted request", () => {
     expect([again.status, again.body.code]).toEqual([410, "gone"]);
   });
 
-  it("is gone for the user that it was of, and unknown to other users", async () => {
+  test("is gone for the user that it was of, and unknown to other users", async () => {
     const team = await Team.create();
     const [anna, bob] = await Promise.all(
       ["anna", "bob"].map(async (user) => {
@@ -132,7 +132,7 @@ describe("a deleted request", () => {
     expect((await bob?.ask("GET", `/v1/requests/${id}`))?.status).toBe(404);
   });
 
-  it("drops deliveries that are still owed", async () => {
+  test("drops deliveries that are still owed", async () => {
     const heard: string[] = [];
     interceptFetch(async (request, pass) => {
       if (request.url !== RECEIVER) return pass();
@@ -149,7 +149,7 @@ describe("a deleted request", () => {
     expect(heard).toHaveLength(1);
   });
 
-  it("is changed by nothing that comes late: webhooks are taken and forgotten", async () => {
+  test("is changed by nothing that comes late: webhooks are taken and forgotten", async () => {
     const team = await Team.create();
     const { id } = await team.submit();
     await passTime(5 * SECOND_MS);
@@ -201,7 +201,7 @@ describe("before the end", () => {
     },
   };
 
-  it.each(Object.keys(stages))("%s: 409, and with ?cancel=true it goes after its end", async (stage) => {
+  test.each(Object.keys(stages))("%s: 409, and with ?cancel=true it goes after its end", async (stage) => {
     const team = await Team.create();
     const id = (await stages[stage]?.(team)) ?? "";
     const refused = await remove(team, id);
@@ -223,7 +223,7 @@ describe("before the end", () => {
     expect((await team.send<{ data: unknown[] }>("GET", "/v1/requests")).body.data).toEqual([]);
   });
 
-  it("while its submit is under way: it is remembered, and goes after the end", async () => {
+  test("while its submit is under way: it is remembered, and goes after the end", async () => {
     const team = await Team.create();
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit();
@@ -242,7 +242,7 @@ describe("before the end", () => {
     expect(await stored(team)).toEqual([]);
   });
 
-  it("whoever waits hears that it is gone", async () => {
+  test("whoever waits hears that it is gone", async () => {
     await sandbox("PATCH", "settings", { queue_ms: { image: HOUR_MS } });
     const team = await Team.create();
     const { id } = await team.submit();
@@ -258,7 +258,7 @@ describe("before the end", () => {
 });
 
 describe("the object breaks off in the midst of a deletion, and it is finished all the same", () => {
-  it("R2 was away and the object is evicted: what is owed is done later", async () => {
+  test("R2 was away and the object is evicted: what is owed is done later", async () => {
     const team = await Team.create();
     const { id } = await completed(team);
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
@@ -278,7 +278,7 @@ describe("the object breaks off in the midst of a deletion, and it is finished a
   const MOMENTS = ["before", "after"] as const;
   const places = CALLS.flatMap((method) => MOMENTS.map((moment) => ({ method, moment })));
 
-  it.each(places)("$moment R2's $method", async ({ method, moment }) => {
+  test.each(places)("$moment R2's $method", async ({ method, moment }) => {
     const team = await Team.create();
     const { id } = await completed(team, LONG);
     expect(await stored(team)).toHaveLength(2);

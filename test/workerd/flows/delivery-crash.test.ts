@@ -5,7 +5,7 @@
 //   P5 answered, before the transaction   P6 after the transaction, before the report   P7 reported, before the report's own end
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
@@ -65,7 +65,7 @@ function stickAt(point: Point): () => boolean {
 const TIMES: Record<Point, number> = { P2: 1, P3: 1, P4: 2, P5: 2, P6: 1, P7: 1 };
 
 describe("C6 C7 C11 the tracker breaks off at", () => {
-  it.each(Object.entries(TIMES) as [Point, number][])("%s: heard %d time(s)", async (point, times) => {
+  test.each(Object.entries(TIMES) as [Point, number][])("%s: heard %d time(s)", async (point, times) => {
     const isStuck = stickAt(point);
     const id = await scene.finished();
     const ringing = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
@@ -80,7 +80,7 @@ describe("C6 C7 C11 the tracker breaks off at", () => {
   });
 });
 
-it("P1 C10 evicted before the lease, and its alarm twice: heard once", async () => {
+test("P1 C10 evicted before the lease, and its alarm twice: heard once", async () => {
   const id = await scene.finished();
   await evict(id);
   await ring(id);
@@ -91,7 +91,7 @@ it("P1 C10 evicted before the lease, and its alarm twice: heard once", async () 
   await expectDelivered(id, { cutOff: 0 });
 });
 
-it("C3 C8 C9 an alarm that got lost comes back with whoever reads the request", async () => {
+test("C3 C8 C9 an alarm that got lost comes back with whoever reads the request", async () => {
   scene.receivers.answer("own.example", status(500));
   const id = await scene.ended();
   const tracker = trackerFor(bindings, id);
@@ -104,7 +104,7 @@ it("C3 C8 C9 an alarm that got lost comes back with whoever reads the request", 
   expectSame(scene.receivers.received, 2);
 });
 
-it("cut off again and again while it sends, it backs off, and is told in the end", async () => {
+test("cut off again and again while it sends, it backs off, and is told in the end", async () => {
   const id = await scene.finished();
   let cuts = 0;
   for (let crash = 0; crash < 6; crash++) {
@@ -132,7 +132,7 @@ it("cut off again and again while it sends, it backs off, and is told in the end
   expect(scene.receivers.received).toHaveLength(1 + cuts);
 });
 
-it("a first failure and an outcome that the team could not hear are told later, and nothing is lost of them", async () => {
+test("a first failure and an outcome that the team could not hear are told later, and nothing is lost of them", async () => {
   const told = vi.spyOn(Deliveries.prototype, "report").mockImplementation(() => {
     throw new Error("overloaded");
   });
@@ -152,7 +152,7 @@ function expectSame(heard: readonly Received[], times: number): void {
   expect(new Set(heard.map(({ body }) => body)).size).toBe(1);
 }
 
-/** Taken, logged once, nothing left to do, and the team knows it. */
+/** Taken, logged once, nothing left to do, and the team knows test. */
 async function expectDelivered(id: string, { cutOff }: { cutOff: number }): Promise<void> {
   const delivery = await scene.onlyDelivery(id);
   expect(delivery).toMatchObject({ state: "delivered" });

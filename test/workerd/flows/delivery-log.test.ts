@@ -1,7 +1,7 @@
 // The log of a try as people read it, of a request's own URL, of an endpoint, and of an event that the team itself sends: how
 // long it took, what kind of answer it was, and how that answer began. The receiver moves the clock, so each takes its time.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/reply.ts";
@@ -71,7 +71,7 @@ async function onlyLine(request: string): Promise<string> {
 
 const LONG = "a stack trace, line by line\n".repeat(400);
 
-it.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
+test.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
   [
     "yes, at once",
     0,
@@ -138,7 +138,7 @@ it.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
   },
 );
 
-it("O1 a long body is shown by its beginning, and says that it goes on", async () => {
+test("O1 a long body is shown by its beginning, and says that it goes on", async () => {
   const metadata = { note: "long ".repeat(1_000) };
   const id = await onlyLine(await scene.ended({ webhook_url: HOOK, metadata }));
   const { sent } = await deliveryOf(scene.team, id);
@@ -148,7 +148,7 @@ it("O1 a long body is shown by its beginning, and says that it goes on", async (
   expect(sent).toEqual({ body: heard?.body.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS), end: "cut" });
 });
 
-it("O1 each further try is timed by itself", async () => {
+test("O1 each further try is timed by itself", async () => {
   const times = [2 * SECOND_MS, 250, 9 * SECOND_MS];
   const answered = (ms: number) => after(ms, status(ms === times.at(-1) ? 204 : 503));
   scene.receivers.answer("own.example", answered(times[0] ?? 0));

@@ -1,6 +1,6 @@
 // Deliveries in the real runtime: when receivers hear, what they may do to us, and what is never reached.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 describe("the schedule", () => {
-  it("D8 D23 D25 500 for an hour, then 200: told at the next slot, by the same id and bytes and a fresh time stamp", async () => {
+  test("D8 D23 D25 500 for an hour, then 200: told at the next slot, by the same id and bytes and a fresh time stamp", async () => {
     scene.receivers.answer("own.example", status(500, {}, "Internal Server Error"));
     const id = await scene.ended();
     for (const wait of DELIVER_RETRY_MS.slice(0, 3)) await scene.nextTry(id, wait);
@@ -54,7 +54,7 @@ describe("the schedule", () => {
     expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["purge:deliveries"]);
   });
 
-  it("D7 Retry-After puts a try off, and the log says that it did", async () => {
+  test("D7 Retry-After puts a try off, and the log says that it did", async () => {
     scene.receivers.answer("own.example", status(429, { "Retry-After": "7200" }));
     const id = await scene.ended();
     const { log, next_attempt_at } = await scene.onlyDelivery(id);
@@ -67,7 +67,7 @@ describe("the schedule", () => {
     expect(await scene.onlyDelivery(id)).toMatchObject({ state: "delivered", attempts: 2 });
   });
 
-  it("D9 500 for days: after the tenth try it is parked, shown as failed, and a replay delivers it", async () => {
+  test("D9 500 for days: after the tenth try it is parked, shown as failed, and a replay delivers it", async () => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.tired(id);
@@ -87,7 +87,7 @@ describe("the schedule", () => {
     expect(delivered.log.at(-1)).toMatchObject({ group: 1, replay: true, next: { why: "delivered" } });
   });
 
-  it("D6 410 ends it at once: gone, and never tried again", async () => {
+  test("D6 410 ends it at once: gone, and never tried again", async () => {
     scene.receivers.answer("own.example", status(410));
     const id = await scene.ended();
     expect(await scene.onlyDelivery(id)).toMatchObject({
@@ -116,7 +116,7 @@ describe("what a receiver may do to us", () => {
     return new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) }));
   };
 
-  it.each<[string, AnswerWith, object]>([
+  test.each<[string, AnswerWith, object]>([
     [
       "D3 D4 a redirect to a metadata host",
       status(302, { Location: "http://169.254.169.254/x?k=v" }),
@@ -145,7 +145,7 @@ describe("what a receiver may do to us", () => {
     expect(await scene.onlyDelivery(id)).toMatchObject({ state: "delivered" });
   });
 
-  it("D10 D13 D18 one that never answers holds up nobody else, and is cut off", async () => {
+  test("D10 D13 D18 one that never answers holds up nobody else, and is cut off", async () => {
     const others = await Promise.all(["a.example", "b.example", "c.example"].map((host) => scene.endpoint(host)));
     const giveUp = holdLimit(DELIVER_TIMEOUT_MS);
     scene.receivers.answer("own.example", hang);
@@ -190,14 +190,14 @@ describe("D15 D16 D17 nothing of ours and nothing inside is ever reached", () =>
     "https://xn--ls8h.localhost/",
   ];
 
-  it.each(CANARIES)("%s is refused when it is saved", async (url) => {
+  test.each(CANARIES)("%s is refused when it is saved", async (url) => {
     const answer = await scene.team.send<{ code: string }>("POST", "/v1/requests", {
       ...{ model: "fal-ai/flux/schnell", input: { prompt: "a cat" }, webhook_url: url },
     });
     expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
   });
 
-  it("and when it is sent, should it have been saved under other rules: gone, once, without a call", async () => {
+  test("and when it is sent, should it have been saved under other rules: gone, once, without a call", async () => {
     for (const url of CANARIES) await saveEndpoint(scene.team, { url });
     const called = vi.mocked(globalThis.fetch);
     called.mockClear();
@@ -212,7 +212,7 @@ describe("D15 D16 D17 nothing of ours and nothing inside is ever reached", () =>
     for (const host of hosts) expect(host).toMatch(/\.sandbox\.test$/);
   });
 
-  it("what is led back to us all the same starts nothing", async () => {
+  test("what is led back to us all the same starts nothing", async () => {
     await scene.ended();
     const [sent] = scene.receivers.received;
     const answer = await call("/v1/requests", {
@@ -229,7 +229,7 @@ describe("D15 D16 D17 nothing of ours and nothing inside is ever reached", () =>
   });
 });
 
-it("after an hour of all this, no time lies further in the past than an alarm may be late", async () => {
+test("after an hour of all this, no time lies further in the past than an alarm may be late", async () => {
   scene.receivers.answer("own.example", status(500));
   const id = await scene.ended();
   for (let n = 0; n < 3; n++) {

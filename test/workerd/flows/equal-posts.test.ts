@@ -1,6 +1,6 @@
 // Posts at once: equal ones under an idempotency key make one request, and a limit lets exactly as many in as it says.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   expectArmed,
@@ -25,7 +25,7 @@ const postUnder = (idempotencyKey: string, body: unknown = POST) =>
   team.send("POST", "/v1/requests", body, { "Idempotency-Key": idempotencyKey });
 
 describe("posts under one idempotency key", () => {
-  it("ten at once make one request and one submit, and nine are told that they repeat it", async () => {
+  test("ten at once make one request and one submit, and nine are told that they repeat it", async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => postUnder("once")));
     expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(202));
     expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
@@ -36,7 +36,7 @@ describe("posts under one idempotency key", () => {
     await expectArmed(answers[0]?.body.id ?? "");
   });
 
-  it("with another body are refused and name the request of the first", async () => {
+  test("with another body are refused and name the request of the first", async () => {
     const first = await postUnder("k");
     const other = await postUnder('"k"', { ...POST, input: { prompt: "a dog" } });
     expect(other.status).toBe(422);
@@ -45,7 +45,7 @@ describe("posts under one idempotency key", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("get the ended request, also when the limit is used up; after a day they make a new one", async () => {
+  test("get the ended request, also when the limit is used up; after a day they make a new one", async () => {
     const { id } = (await postUnder("k")).body;
     await passTime(5 * SECOND_MS);
     await runToEnd(team, id);
@@ -62,7 +62,7 @@ describe("posts under one idempotency key", () => {
 });
 
 describe("a limit of seven", () => {
-  it("lets seven of twenty posts at once in, and one more for each that is given back", async () => {
+  test("lets seven of twenty posts at once in, and one more for each that is given back", async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => team.send("POST", "/v1/requests", POST)));
     const accepted = answers.filter((answer) => answer.status === 202);
     const refused = answers.filter((answer) => answer.status === 402);

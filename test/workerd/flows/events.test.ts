@@ -1,7 +1,7 @@
 // The event stream of a request: every change once and in order, log lines as they come, the object at the end; who comes
 // back hears what it missed.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { EVENT_STREAM_MAX_MS } from "../../../src/http/routes/requests/events.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
@@ -30,7 +30,7 @@ function read(id: string, query: string): Promise<Answer> {
 }
 
 describe("the event stream", () => {
-  it("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async () => {
+  test("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async () => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:20000");
     const stream = follow(team, id);
@@ -58,7 +58,7 @@ describe("the event stream", () => {
     await held(id, 0);
   });
 
-  it("goes on after Last-Event-ID: nothing again, nothing left out", async () => {
+  test("goes on after Last-Event-ID: nothing again, nothing left out", async () => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:20000");
     const first = follow(team, id);
@@ -83,7 +83,7 @@ describe("the event stream", () => {
     expect([first.of("end").length, second.of("end").length]).toEqual([0, 1]);
   });
 
-  it("after the end is the end alone for who has heard all", async () => {
+  test("after the end is the end alone for who has heard all", async () => {
     const { id } = await team.submit("a cat");
     await finish(id);
     await ring(id);
@@ -94,7 +94,7 @@ describe("the event stream", () => {
     expect(again.events.map(({ event }) => event)).toEqual(["end"]);
   });
 
-  it("ends after an hour without the end; who comes back hears the rest", async () => {
+  test("ends after an hour without the end; who comes back hears the rest", async () => {
     hurry(HOLD_REREAD_MS);
     const { id } = await team.submit("a cat");
     const first = follow(team, id);
@@ -110,14 +110,14 @@ describe("the event stream", () => {
     expect(second.of("end")).toHaveLength(1);
   });
 
-  it("is not there for another team", async () => {
+  test("is not there for another team", async () => {
     const { id } = await team.submit("a cat");
     const stranger = await Team.create();
     expect((await stranger.send("GET", `/v1/requests/${id}/events`)).status).toBe(404);
     expect(await sockets(id)).toBe(0);
   });
 
-  it("has a comment whenever nothing came for a while", async () => {
+  test("has a comment whenever nothing came for a while", async () => {
     hurry(SSE_COMMENT_MS);
     const { id } = await team.submit("a cat");
     const stream = follow(team, id);
@@ -128,7 +128,7 @@ describe("the event stream", () => {
     expect(stream.of("end")).toHaveLength(1);
   });
 
-  it("makes polls quick while somebody follows, and leaves them rare for who only waits for the end", async () => {
+  test("makes polls quick while somebody follows, and leaves them rare for who only waits for the end", async () => {
     await introduceAccount(team);
     const next = await team.submit("a cat");
     const pollIn = async () =>

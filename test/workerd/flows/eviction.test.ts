@@ -1,6 +1,6 @@
 // Objects lose their memory between any two steps, and in the midst of any call: the end is the same, and fal is asked once.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import {
   COUNTED,
@@ -35,7 +35,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it.each(ROADS)("$name ends as $ends, settled and told, with nothing owed", async (road) => {
+test.each(ROADS)("$name ends as $ends, settled and told, with nothing owed", async (road) => {
   const story = await undisturbedStory(road);
   expect(story).toMatchObject({
     status: road.ends,
@@ -50,7 +50,7 @@ it.each(ROADS)("$name ends as $ends, settled and told, with nothing owed", async
 });
 
 describe("the tracker is evicted between two steps, and nobody can tell", () => {
-  it.each(places())("$name: after $what", async ({ road, k }) => {
+  test.each(places())("$name: after $what", async ({ road, k }) => {
     const told = await undisturbedStory(road);
     const story = await walk(road, {
       between: async ({ id }, step) => {
@@ -62,7 +62,7 @@ describe("the tracker is evicted between two steps, and nobody can tell", () => 
 });
 
 describe("tracker, team and account are evicted after every step, and nobody can tell", () => {
-  it.each(ROADS)("$name", async (road) => {
+  test.each(ROADS)("$name", async (road) => {
     const told = await undisturbedStory(road);
     expect(await walk(road, { between: evictEverything })).toEqual(told);
   });
@@ -111,7 +111,7 @@ function both(call: Call, ends: Break["ends"], then?: Break["then"]): Break[] {
 describe("the tracker breaks off in the midst of a call, and the request ends all the same", () => {
   beforeEach(() => freezeClocks());
 
-  it.each(BREAKS)("$call: $moment", async ({ call, moment, ends, then }) => {
+  test.each(BREAKS)("$call: $moment", async ({ call, moment, ends, then }) => {
     const team = await Team.create(undefined, COUNTED);
     const heard: { id: string; taken: boolean }[] = [];
     const stuck = stickAt(call, moment, heard);

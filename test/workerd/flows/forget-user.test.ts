@@ -2,7 +2,7 @@
 // without the name, and the report says how far it is.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { outputKey } from "../../../src/files/keys.ts";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
@@ -89,7 +89,7 @@ function evictTeam(team: Team): Promise<void> {
 }
 
 describe("a forgotten user", () => {
-  it("is readable by no id and in no list; sums stay, and what comes afterwards starts fresh", async () => {
+  test("is readable by no id and in no list; sums stay, and what comes afterwards starts fresh", async () => {
     const team = await Team.create();
     const anna = await memberOf(team, "anna");
     const mine = await completed(team, { user: "anna", tags: { client: "acme" }, ...LONG });
@@ -130,7 +130,7 @@ describe("a forgotten user", () => {
     expect((await team.send("GET", "/v1/users/anna/removal")).status, "the report is not kept for ever").toBe(404);
   }, 20_000);
 
-  it("whose name is in no row of the team afterwards, but in counters and keys whose time will be over", async () => {
+  test("whose name is in no row of the team afterwards, but in counters and keys whose time will be over", async () => {
     const team = await Team.create(undefined, {
       limits: [{ name: "open", scope: "user", per: "concurrent", limit: 5 }],
     });
@@ -151,7 +151,7 @@ describe("a forgotten user", () => {
     expect((await team.send("GET", `/v1/requests/${id}`)).status).toBe(410);
   });
 
-  it("of 300 requests is forgotten page by page, the team cut off after each, and R2 is empty", async () => {
+  test("of 300 requests is forgotten page by page, the team cut off after each, and R2 is empty", async () => {
     const team = await Team.create();
     const testTeam = await TestTeam.of(team.id, team.key);
     const ids = await many(300, async () => storedBefore(team, await testTeam.admitted({ user: "anna" })));
@@ -181,7 +181,7 @@ async function storedBefore(team: Team, id: string): Promise<string> {
 }
 
 describe("a removal that meets trouble", () => {
-  it("goes on when the team breaks off while a tracker is asked", async () => {
+  test("goes on when the team breaks off while a tracker is asked", async () => {
     const team = await Team.create();
     const { id } = await completed(team, { user: "anna", ...LONG });
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
@@ -201,7 +201,7 @@ describe("a removal that meets trouble", () => {
     expect(await stored(team)).toBe(0);
   });
 
-  it("asks again what could not be asked, less and less often", async () => {
+  test("asks again what could not be asked, less and less often", async () => {
     const team = await Team.create();
     const { id } = await completed(team, { user: "anna" });
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
@@ -217,7 +217,7 @@ describe("a removal that meets trouble", () => {
     expect(await stored(team)).toBe(0);
   });
 
-  it("a reservation whose request never started is given back", async () => {
+  test("a reservation whose request never started is given back", async () => {
     const team = await Team.create(undefined, {
       limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }],
     });

@@ -1,8 +1,8 @@
-// Holds: a client waits, the Worker holds, the tracker only tells it. What is told comes at once and once; a hold that
+// Holds: a client waits, the Worker holds, the tracker only tells test. What is told comes at once and once; a hold that
 // breaks is never an error.
 
 import { evictDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
@@ -37,7 +37,7 @@ function read(id: string, query: string, headers: Record<string, string> = {}): 
 }
 
 describe("a submit with `Prefer: wait`", () => {
-  it("is answered as soon as the request has ended", async () => {
+  test("is answered as soon as the request has ended", async () => {
     neverLookAgain();
     const answer = submitAndWait(60);
     await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
@@ -52,7 +52,7 @@ describe("a submit with `Prefer: wait`", () => {
     await held(id, 0);
   });
 
-  it("is answered 202 when its time is up, with the state of that moment", async () => {
+  test("is answered 202 when its time is up, with the state of that moment", async () => {
     hurry(HOLD_REREAD_MS);
     const answer = submitAndWait(30);
     await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
@@ -66,7 +66,7 @@ describe("a submit with `Prefer: wait`", () => {
 });
 
 describe("a read with `?wait`", () => {
-  it("is answered at every change of stage, and at once after the end", async () => {
+  test("is answered at every change of stage, and at once after the end", async () => {
     neverLookAgain();
     await introduceAccount(team);
     const { id } = await team.submit("a cat sandbox:slow:100000");
@@ -86,7 +86,7 @@ describe("a read with `?wait`", () => {
     expect((await read(id, "?wait=60")).body.status).toBe("COMPLETED");
   });
 
-  it("that is over without news is 200 with the same, or 304 for who knows it", async () => {
+  test("that is over without news is 200 with the same, or 304 for who knows it", async () => {
     hurry(HOLD_REREAD_MS);
     const { id } = await team.submit("a cat");
     const { headers, body } = await read(id, "");
@@ -103,7 +103,7 @@ describe("a read with `?wait`", () => {
     }
   });
 
-  it("that knows the present state waits for another, which has another ETag", async () => {
+  test("that knows the present state waits for another, which has another ETag", async () => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:100000");
     const etag = (await read(id, "")).headers.get("ETag") ?? "";
@@ -126,7 +126,7 @@ describe("a hold that breaks", () => {
     { what: "its tracker crashes", breakIt: cutOff },
   ];
 
-  it.each(BREAKS)("because $what is answered all the same", async ({ breakIt }) => {
+  test.each(BREAKS)("because $what is answered all the same", async ({ breakIt }) => {
     hurry(HOLD_REREAD_MS);
     const { id } = await team.submit("a cat");
     const [waits, follows] = [read(id, "?wait=60"), follow(team, id)];
@@ -138,7 +138,7 @@ describe("a hold that breaks", () => {
     expect(follows.events.at(-1)).toMatchObject({ event: "end", data: { status: "COMPLETED" } });
   });
 
-  it("is told by the socket even after its tracker slept: sockets do not keep it in memory", async () => {
+  test("is told by the socket even after its tracker slept: sockets do not keep it in memory", async () => {
     neverLookAgain();
     const { id } = await team.submit("a cat");
     const answer = read(id, "?wait=60");

@@ -1,6 +1,6 @@
 // The same post more than once: by its idempotency key, by its content, at the same time, after a reload.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import {
@@ -32,7 +32,7 @@ function isReplay({ headers }: Posted): boolean {
 }
 
 describe("an idempotency key", () => {
-  it("makes one request of ten equal posts at the same time, and one call upstream", async () => {
+  test("makes one request of ten equal posts at the same time, and one call upstream", async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => post({ "Idempotency-Key": "k" })));
     expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(202));
     expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
@@ -41,20 +41,20 @@ describe("an idempotency key", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("is the same quoted and bare, as the AI SDK sends it", async () => {
+  test("is the same quoted and bare, as the AI SDK sends it", async () => {
     const first = await post({ "idempotency-key": "aisdk_vid_7" });
     const again = await post({ "Idempotency-Key": '"aisdk_vid_7"' });
     expect([again.body.id, isReplay(first), isReplay(again)]).toEqual([first.body.id, false, true]);
   });
 
-  it("gives the ended request too, as it is now", async () => {
+  test("gives the ended request too, as it is now", async () => {
     const { body } = await post({ "Idempotency-Key": "k" });
     await passTime(5 * SECOND_MS);
     const ended = await runToEnd(team, body.id);
     expect((await post({ "Idempotency-Key": "k" })).body).toEqual(ended);
   });
 
-  it("with another body, another user or other tags in it is a mistake or another's", async () => {
+  test("with another body, another user or other tags in it is a mistake or another's", async () => {
     const first = await post({ "Idempotency-Key": "k" });
     const other = await post({ "Idempotency-Key": "k" }, { ...BODY, input: { prompt: "a dog" } });
     expect([other.status, other.body.code]).toEqual([422, "idempotency_mismatch"]);
@@ -65,14 +65,14 @@ describe("an idempotency key", () => {
     expect(anna.body.id).not.toBe(first.body.id);
   });
 
-  it("is not used up by a post that was refused", async () => {
+  test("is not used up by a post that was refused", async () => {
     await team.send("PUT", "/v1/plans/default", { limits: [{ ...COUNT, limit: 0 }] });
     expect((await post({ "Idempotency-Key": "k" })).status).toBe(402);
     await team.send("PUT", "/v1/plans/default", {});
     expect((await post({ "Idempotency-Key": "k" })).status).toBe(202);
   });
 
-  it("finds its request also under a plan whose rules would refuse the input by now", async () => {
+  test("finds its request also under a plan whose rules would refuse the input by now", async () => {
     const first = await post({ "Idempotency-Key": "k" });
     await team.send("PUT", "/v1/plans/default", { input: { forbid: ["prompt"] } });
     // At first the edge still remembers the older plan, later it knows the one in force.
@@ -84,7 +84,7 @@ describe("an idempotency key", () => {
     expect((await post({ "Idempotency-Key": "new" })).body.code).toBe("invalid_input");
   });
 
-  it("is free again after a day", async () => {
+  test("is free again after a day", async () => {
     const first = await post({ "Idempotency-Key": "k" });
     await passTime(DAY_MS);
     const next = await post({ "Idempotency-Key": "k" }, { ...BODY, input: { prompt: "a dog" } });
@@ -93,12 +93,12 @@ describe("an idempotency key", () => {
 });
 
 describe("equal posts without a key", () => {
-  it("are different requests, because people want variations", async () => {
+  test("are different requests, because people want variations", async () => {
     const [one, two] = await Promise.all([post({}), post({})]);
     expect(one?.body.id).not.toBe(two?.body.id);
   });
 
-  it("within dedupe_s are one request, ten at the same time too", async () => {
+  test("within dedupe_s are one request, ten at the same time too", async () => {
     await team.send("PUT", "/v1/plans/default", { limits: [COUNT], dedupe_s: 60 });
     const answers = await Promise.all(Array.from({ length: 10 }, () => post({})));
     expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);

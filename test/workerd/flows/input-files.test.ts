@@ -1,7 +1,7 @@
 // Files on their way into a model: uploads that an input names, and data URIs that it holds.
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createApp } from "../../../src/app.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { checked } from "../../harness/contract.ts";
@@ -56,7 +56,7 @@ async function storedKeys(of = team): Promise<string[]> {
 }
 
 describe("a data URI in an input", () => {
-  it("goes to fal as a URL that anybody can fetch, wherever it stands, and once when it stands twice", async () => {
+  test("goes to fal as a URL that anybody can fetch, wherever it stands, and once when it stands twice", async () => {
     const picture = aPng(200_000);
     const dataUri = `data:image/png;base64,${base64(picture)}`;
     const other = `data:image/png;base64,${base64(aPng(20_000, 2))}`;
@@ -76,7 +76,7 @@ describe("a data URI in an input", () => {
     await runToEnd(team, request.id);
   });
 
-  it("stays where it is when it is short, and so does text that only looks like one", async () => {
+  test("stays where it is when it is short, and so does text that only looks like one", async () => {
     const short = `data:image/png;base64,${base64(aPng(3_000))}`;
     const sentence = `data: ${"a long sentence, ".repeat(1_000)}`;
     await submitted({ image_url: short, prompt: sentence });
@@ -85,7 +85,7 @@ describe("a data URI in an input", () => {
     expect(await storedKeys()).toEqual([]);
   });
 
-  it("counts as bare base64 where a URL is asked for, and stays where base64 is", async () => {
+  test("counts as bare base64 where a URL is asked for, and stays where base64 is", async () => {
     const bare = base64(aPng(20_000));
     const letters = "A".repeat(20_000);
     await submitted({ image_url: bare, mask_url: letters, image_base64: bare });
@@ -94,7 +94,7 @@ describe("a data URI in an input", () => {
     expect((await fetched(input.image_url)).bytes).toEqual(aPng(20_000));
   });
 
-  it("keeps the numbers beside it as they were written", async () => {
+  test("keeps the numbers beside it as they were written", async () => {
     const dataUri = `data:image/png;base64,${base64(aPng(20_000))}`;
     const body = `{"model":"${MODEL}","input":{"prompt":"a cat","seed":196619188014358660,"image_url":"${dataUri}"}}`;
     expect((await team.send("POST", "/v1/requests", body)).status).toBe(202);
@@ -102,7 +102,7 @@ describe("a data URI in an input", () => {
     expect(JSON.stringify(requests)).toContain("196619188014358660");
   });
 
-  it("is the same request when it is posted again, also after its file is gone", async () => {
+  test("is the same request when it is posted again, also after its file is gone", async () => {
     const dataUri = `data:image/png;base64,${base64(aPng(20_000))}`;
     const first = await submitted({ image_url: dataUri }, team, { "Idempotency-Key": "one" });
     const [key = ""] = await storedKeys();
@@ -121,7 +121,7 @@ describe("a data URI in an input", () => {
     expect(other.status, "another file is another body").toBe(422);
   });
 
-  it("is refused when the plan takes no such file, and nothing is stored, sent or charged", async () => {
+  test("is refused when the plan takes no such file, and nothing is stored, sent or charged", async () => {
     const strict = await Team.create(undefined, { uploads: { max_bytes: 10_000, types: ["image/*"] } });
     const large = await refusal({ image_url: `data:image/png;base64,${base64(aPng(20_000))}` }, strict);
     expect(large).toMatchObject({
@@ -134,7 +134,7 @@ describe("a data URI in an input", () => {
     expect(await storedKeys(strict)).toEqual([]);
   });
 
-  it("counts on the limits of uploads", async () => {
+  test("counts on the limits of uploads", async () => {
     const limits = [
       { name: "files", scope: "team", per: "upload", limit: 1, window: "1d" },
       { name: "bytes", scope: "team", per: "upload_byte", limit: 50_000, window: "1d" },
@@ -148,7 +148,7 @@ describe("a data URI in an input", () => {
     expect((await limited.submit("no file")).stage).toBe("queued");
   });
 
-  it("goes with its request when that is deleted", async () => {
+  test("goes with its request when that is deleted", async () => {
     const dataUri = `data:image/png;base64,${base64(aPng(20_000))}`;
     const request = await submitted({ image_url: dataUri });
     const { image_url } = (await sentInput()) as { image_url: string };
@@ -177,7 +177,7 @@ describe("where no PUBLIC_URL is set", () => {
     return said;
   }
 
-  it("a data URI stays in the input, whatever its size, and nothing is stored", async () => {
+  test("a data URI stays in the input, whatever its size, and nothing is stored", async () => {
     const dataUri = `data:image/png;base64,${base64(aPng(200_000))}`;
     const input = { prompt: "a cat", image_url: dataUri };
     const { status, body } = await callUnreachable("/v1/requests", { model: MODEL, input });
@@ -188,7 +188,7 @@ describe("where no PUBLIC_URL is set", () => {
     await runToEnd(team, String(body.id));
   });
 
-  it.each([
+  test.each([
     ["the API", "/v1/uploads", {}],
     ["fal's proxy", "/fal/proxy", { "x-fal-target-url": "https://rest.fal.ai/storage/upload/initiate" }],
   ])("an upload is refused before a byte is sent, in a sentence, by %s", async (_name, path, headers) => {
@@ -204,13 +204,13 @@ describe("an upload that an input names", () => {
     return file_url;
   }
 
-  it("goes to fal as it was written", async () => {
+  test("goes to fal as it was written", async () => {
     const url = await uploaded();
     await submitted({ image_url: url });
     expect(await sentInput()).toMatchObject({ image_url: url });
   });
 
-  it("stays as long as the request is open, and goes afterwards", async () => {
+  test("stays as long as the request is open, and goes afterwards", async () => {
     const url = await uploaded();
     await passTime(7 * DAY_MS - SECOND_MS);
     const request = await submitted({ image_url: url });
@@ -220,7 +220,7 @@ describe("an upload that an input names", () => {
     expect((await fetched(url)).status).toBe(410);
   });
 
-  it("cannot be deleted while the request is open, but afterwards", async () => {
+  test("cannot be deleted while the request is open, but afterwards", async () => {
     const url = await uploaded();
     const id = /upl_\w{20}/.exec(url)?.[0] ?? "";
     const request = await submitted({ image_url: url });
@@ -233,7 +233,7 @@ describe("an upload that an input names", () => {
     expect((await fetched(url)).status).toBe(410);
   });
 
-  it("is not submitted when it was never sent, or its days are over: nobody pays for a file that fal cannot fetch", async () => {
+  test("is not submitted when it was never sent, or its days are over: nobody pays for a file that fal cannot fetch", async () => {
     const { file_url } = await announce(team.key);
     expect(await refusal({ image_url: file_url })).toMatchObject({
       ...{ status: 422, code: "input_unreachable", detail: expect.stringContaining("input.image_url") },
@@ -246,7 +246,7 @@ describe("an upload that an input names", () => {
     });
   });
 
-  it("may be as many as fifty", async () => {
+  test("may be as many as fifty", async () => {
     const url = await uploaded();
     const urls = (count: number) => Array.from({ length: count }, () => url);
     expect(await refusal({ image_urls: urls(51) })).toMatchObject({ status: 400, code: "invalid_request" });

@@ -2,7 +2,7 @@
 // Each request is walked to its end by hand; what is stored is compared with what the source sends.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../../src/files/parts.ts";
 import { hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
@@ -132,7 +132,7 @@ async function expectSource(id: string): Promise<void> {
   await expectArmed(id);
 }
 
-/** Parts are sent, and whoever sent one never hears of it. */
+/** Parts are sent, and whoever sent one never hears of test. */
 function loseParts(): { sent: () => number; restore: () => void } {
   const prototype = Object.getPrototypeOf(bindings.FILES.resumeMultipartUpload("any", "any")) as R2MultipartUpload;
   const real = prototype.uploadPart;
@@ -149,13 +149,13 @@ function loseParts(): { sent: () => number; restore: () => void } {
 }
 
 describe("a large file", { timeout: 30_000 }, () => {
-  it("is copied under one alarm when nothing disturbs", async () => {
+  test("is copied under one alarm when nothing disturbs", async () => {
     const asked = listenToSource();
     await expectSource(await storing(`file-huge:${SIZE}`));
     expect(asked).toEqual([null]);
   });
 
-  it.each([1, 2, 3])(
+  test.each([1, 2, 3])(
     "C4 whose tracker dies when part %d was sent and not yet written down costs that part again",
     async (k) => {
       const id = await storing(`file-huge:${SIZE}`);
@@ -177,7 +177,7 @@ describe("a large file", { timeout: 30_000 }, () => {
     },
   );
 
-  it("whose tracker is evicted at every part boundary is downloaded once, in as many pieces", async () => {
+  test("whose tracker is evicted at every part boundary is downloaded once, in as many pieces", async () => {
     const id = await storing(`file-huge:${SIZE}`);
     const asked = listenToSource();
     for (let part = 1; part < PARTS; part++) {
@@ -189,7 +189,7 @@ describe("a large file", { timeout: 30_000 }, () => {
     expect(asked).toEqual([null, ...[1, 2].map((n) => `bytes=${n * FILE_PART_BYTES}-`)]);
   });
 
-  it("that is not there in time is given up, keeps its source, and its parts are kept for a retry", async () => {
+  test("that is not there in time is given up, keeps its source, and its parts are kept for a retry", async () => {
     const id = await storing(`file-huge:${SIZE}`);
     await onePart(id);
     await passTime(FILE_DEADLINE_MS);
@@ -202,7 +202,7 @@ describe("a large file", { timeout: 30_000 }, () => {
     expect(await partsOf(id)).toBe(1);
   });
 
-  it("that is half copied when its request is deleted leaves nothing behind in the bucket", async () => {
+  test("that is half copied when its request is deleted leaves nothing behind in the bucket", async () => {
     const id = await storing(`file-huge:${SIZE}`);
     await onePart(id);
     const [upload] = await runInDurableObject(trackerOf(id), (_instance, state) =>
@@ -242,7 +242,7 @@ function imageOf(request: RequestObject): string | undefined {
 }
 
 describe("a source that", { timeout: 30_000 }, () => {
-  it.each([
+  test.each([
     ["breaks off again and again is asked for the rest each time", `file-breaking:${FILE_PART_BYTES + 5}`],
     ["changes once is copied as it is now", `file-breaking:${FILE_PART_BYTES + 5},file-changing:1`],
     ["has no ranges comes in one pass", "file-no-ranges"],
@@ -250,7 +250,7 @@ describe("a source that", { timeout: 30_000 }, () => {
     await expectSource(await storing(`file-huge:${SIZE},${words}`));
   });
 
-  it("breaks off in every part and has no ranges is given up", async () => {
+  test("breaks off in every part and has no ranges is given up", async () => {
     const id = await storing(`file-huge:${SIZE},file-no-ranges,file-breaking:1000000`);
     expect(await runToEnd(team, id)).toMatchObject({
       status: "COMPLETED",
@@ -258,7 +258,7 @@ describe("a source that", { timeout: 30_000 }, () => {
     });
   });
 
-  it("names a length above the cap is not downloaded", async () => {
+  test("names a length above the cap is not downloaded", async () => {
     const id = await storing("file-huge:5200000000");
     expect(await runToEnd(team, id)).toMatchObject({
       status: "COMPLETED",
@@ -266,7 +266,7 @@ describe("a source that", { timeout: 30_000 }, () => {
     });
   });
 
-  it("sends nothing is let go after its time, asked again, and given up", async () => {
+  test("sends nothing is let go after its time, asked again, and given up", async () => {
     const real = globalThis.setTimeout;
     vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms?: number) =>
       real(work, ms === FILE_PART_TIMEOUT_MS ? 20 : ms)) as typeof setTimeout);
@@ -281,7 +281,7 @@ describe("a source that", { timeout: 30_000 }, () => {
 });
 
 describe("what all files of a request may come to", { timeout: 30_000 }, () => {
-  it.each([
+  test.each([
     ["by its length", "many-files:2", 1_000],
     ["by what came, where it has no end", "many-files:2,file-endless:1", 2 * FILE_PART_BYTES + 1],
   ])("stops a file %s; those before it stay, and nothing of it is left", async (_how, words, room) => {

@@ -1,6 +1,6 @@
-// Big inputs, big outputs, many files and faulty ones: whatever comes, the request ends, and what was stored is the whole of it.
+// Big inputs, big outputs, many files and faulty ones: whatever comes, the request ends, and what was stored is the whole of test.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ROW_TEXT_MAX_BYTES } from "../../../src/files/stored-text.ts";
 import { acquire, BUFFER_BUDGET_BYTES, highWaterBytes } from "../../../src/net/byte-budget.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
@@ -39,7 +39,7 @@ describe("an input above what a row holds", () => {
   const notes = "ä€😀 ".repeat(80_000);
   const inputText = `{"prompt":"a cat","seed":196619188014358660,"notes":${JSON.stringify(notes)}}`;
 
-  it("lies in R2, reaches upstream whole, and comes back in the output as it was written", async () => {
+  test("lies in R2, reaches upstream whole, and comes back in the output as it was written", async () => {
     const sent: string[] = [];
     interceptFetch(async (request, pass) => {
       if (upstreamCall(request) !== "submit") return pass();
@@ -68,7 +68,7 @@ describe("an input above what a row holds", () => {
 });
 
 describe("twenty requests with big outputs at once in one isolate", () => {
-  it("all end, every byte is there, and no more than the budget is held at a time", { timeout: 60_000 }, async () => {
+  test("all end, every byte is there, and no more than the budget is held at a time", { timeout: 60_000 }, async () => {
     const prompts = Array.from({ length: 20 }, (_, n) => {
       if (n % 2 === 0)
         return { model: "fal-ai/flux/schnell", input: { prompt: `cat ${n} sandbox:big-output:3000000` } };
@@ -143,7 +143,7 @@ function bytesOf(dataUri: string): Uint8Array {
 }
 
 describe("outputs of many places", () => {
-  it("a hundred files are all copied, each to its own place", { timeout: 30_000 }, async () => {
+  test("a hundred files are all copied, each to its own place", { timeout: 30_000 }, async () => {
     const ended = await completed("a hundred cats sandbox:many-files:100");
     expect(ended.files).toHaveLength(100);
     const images = imagesOf(ended);
@@ -155,7 +155,7 @@ describe("outputs of many places", () => {
     expect(await sha256Hex(new Uint8Array(await last.arrayBuffer()))).toBe(ended.files[99]?.sha256);
   });
 
-  it("files deep in a tree and bare URLs are copied, and what is not fal's stays as it is", async () => {
+  test("files deep in a tree and bare URLs are copied, and what is not fal's stays as it is", async () => {
     const ended = await completed("a cat in 3D sandbox:nested");
     const ours = (path: string) => ended.files.find((file) => file.path === path)?.url;
     const paths = [
@@ -199,7 +199,7 @@ const FAULTS: { fault: string; word: string; file: Record<string, unknown>; gets
 ];
 
 describe("one file of three is faulty", () => {
-  it.each(FAULTS)(
+  test.each(FAULTS)(
     "it $fault: $file.status, the request ends, and no line tells its URL",
     async ({ word, file, gets }) => {
       const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
@@ -219,7 +219,7 @@ describe("one file of three is faulty", () => {
     },
   );
 
-  it("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async () => {
+  test("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async () => {
     const ended = await completed("three cats sandbox:many-files:3,file-html:1");
     expect(ended.files).toMatchObject([STORED, { status: "stored", error: null }, STORED]);
     expect(ended.files[1]?.content_type).not.toBe("image/png");

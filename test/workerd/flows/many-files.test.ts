@@ -1,6 +1,6 @@
 // Hundreds of files in one output: all are stored, each under its own number, and no more than two are copied at a time.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
   deliverWebhooks,
@@ -18,7 +18,7 @@ onFrozenClocks(async () => {
 });
 
 describe("an output of 500 files", () => {
-  it("is stored whole, two copies at a time", { timeout: 60_000 }, async () => {
+  test("is stored whole, two copies at a time", { timeout: 60_000 }, async () => {
     let running = 0;
     let most = 0;
     interceptFetch(async (request, pass) => {

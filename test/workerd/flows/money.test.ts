@@ -1,7 +1,7 @@
 // What requests cost, seen from outside: reserved at the submit, settled at the end, given back when upstream bills nothing.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { OPEN_SWEEP_MS } from "../../../src/team/due-work.ts";
 import { TestTeam } from "../../harness/team.ts";
@@ -37,7 +37,7 @@ interface Problem {
 
 onFrozenClocks();
 
-/** What is used of each limit of the caller's plan, as /v1/me says it. */
+/** What is used of each limit of the caller's plan, as /v1/me says test. */
 async function used(team: Team): Promise<(string | number)[]> {
   const answer = await team.send<{ limits: { used: string | number }[] }>("GET", "/v1/me");
   return answer.body.limits.map((limit) => limit.used);
@@ -54,7 +54,7 @@ async function settledEnd(team: Team, prompt: string): Promise<RequestObject> {
 }
 
 describe("a request's cost", () => {
-  it("is estimated at the submit and measured from the output at the end", async () => {
+  test("is estimated at the submit and measured from the output at the end", async () => {
     await introduceAccount(await Team.create());
     const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
     const submitted = await post(team, { input: { prompt: "a cat", num_images: 2 } });
@@ -71,7 +71,7 @@ describe("a request's cost", () => {
     expect(await used(team)).toEqual(["0.006000", 0]);
   });
 
-  it("is what upstream billed under a plan with exact_cost, for one result call", async () => {
+  test("is what upstream billed under a plan with exact_cost, for one result call", async () => {
     const team = await Team.create(undefined, { limits: [MONEY], exact_cost: true });
     await introduceAccount(team);
     const ended = await settledEnd(team, "a cat");
@@ -79,7 +79,7 @@ describe("a request's cost", () => {
     expect(ended.upstream.calls).toBe(2);
   });
 
-  it("is measured after all when the result call tells no units, or does not succeed", async () => {
+  test("is measured after all when the result call tells no units, or does not succeed", async () => {
     const team = await Team.create(undefined, { exact_cost: true });
     await introduceAccount(team);
     interceptFetch(async (request, pass) => {
@@ -91,7 +91,7 @@ describe("a request's cost", () => {
     expect(ended.cost).toMatchObject({ charged: "0.003000", source: "measured" });
   });
 
-  it("is unknown, not zero, for a model without a price", async () => {
+  test("is unknown, not zero, for a model without a price", async () => {
     const team = await Team.create(undefined, { limits: [MONEY] });
     const submitted = await post(team, { model: "owner/app", input: { prompt: "a cat" } });
     await passTime(5 * SECOND_MS);
@@ -102,7 +102,7 @@ describe("a request's cost", () => {
     expect(body.data).toMatchObject([{ model: "owner/app", unknown_cost: 1, charged_usd: "0.000000" }]);
   });
 
-  it("does not grow by polls, waits, lists and estimates", async () => {
+  test("does not grow by polls, waits, lists and estimates", async () => {
     const team = await Team.create(undefined, {
       limits: [MONEY, { name: "count", scope: "team", per: "request", limit: 5, window: "1m" }],
     });
@@ -122,7 +122,7 @@ describe("a request's cost", () => {
 });
 
 describe("what upstream does not bill is given back:", () => {
-  it.each([
+  test.each([
     ["a model that crashed (503)", "sandbox:crash", "FAILED"],
     ["a model that failed (500)", "sandbox:error500", "FAILED"],
     ["a submit that was refused", "sandbox:submit-422", "FAILED"],
@@ -137,7 +137,7 @@ describe("what upstream does not bill is given back:", () => {
     expect(body.data).toMatchObject([{ requests: 1, failed: 1, refunded: 1, refunded_usd: "0.003000" }]);
   });
 
-  it("a request that was canceled in the queue", async () => {
+  test("a request that was canceled in the queue", async () => {
     const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
     const { id } = await team.submit("sandbox:slow");
     await team.send("POST", `/v1/requests/${id}/cancel`);
@@ -146,7 +146,7 @@ describe("what upstream does not bill is given back:", () => {
     expect(await used(team)).toEqual(["0.000000", 0]);
   });
 
-  it("a request that was admitted and never started", async () => {
+  test("a request that was admitted and never started", async () => {
     const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
     const { id } = await team.submit("a cat");
     await runToEnd(team, id);
@@ -161,7 +161,7 @@ describe("what upstream does not bill is given back:", () => {
 });
 
 describe("a request that the model refused (422)", () => {
-  it.each([
+  test.each([
     [true, true, "0.003000"],
     [false, false, "0.000000"],
   ])("under charge_422: %j is charged: %j, and its error says so", async (charge422, charged, amount) => {
@@ -188,7 +188,7 @@ describe("a submit whose answer got lost", () => {
     return { team, id };
   }
 
-  it("keeps its reservation until somebody says what became of it, and shows their word", async () => {
+  test("keeps its reservation until somebody says what became of it, and shows their word", async () => {
     const { team, id } = await uncertain();
     const settle = (body: object) => team.send<RequestObject & Problem>("POST", `/v1/requests/${id}/settle`, body);
     expect((await settle({ charged: false, usd: "1" })).body.code).toBe("invalid_request");
@@ -205,14 +205,14 @@ describe("a submit whose answer got lost", () => {
     expect((await team.timeline(id)).filter((each) => each === "charge_resolved")).toHaveLength(1);
   });
 
-  it("that was not taken gives all back", async () => {
+  test("that was not taken gives all back", async () => {
     const { team, id } = await uncertain();
     const settled = await team.send<RequestObject>("POST", `/v1/requests/${id}/settle`, { charged: false });
     expect(settled.body).toMatchObject({ error: { charged: false }, cost: { charged: "0.000000" } });
     expect(await used(team)).toEqual(["0.000000", 0]);
   });
 
-  it("is an admin's to judge, once it has ended, and nobody else's request", async () => {
+  test("is an admin's to judge, once it has ended, and nobody else's request", async () => {
     const { team, id } = await uncertain();
     const other = await Team.create();
     const path = `/v1/requests/${id}/settle`;
@@ -223,7 +223,7 @@ describe("a submit whose answer got lost", () => {
   });
 });
 
-it("an end that never reached the ledger is found by asking, and settled by the tracker itself", async () => {
+test("an end that never reached the ledger is found by asking, and settled by the tracker itself", async () => {
   const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
   const { id } = await team.submit("sandbox:crash");
   await passTime(5 * SECOND_MS);
@@ -239,7 +239,7 @@ it("an end that never reached the ledger is found by asking, and settled by the 
 });
 
 describe("a limit", () => {
-  it("for seven lets exactly seven of 1,000 simultaneous submits in", async () => {
+  test("for seven lets exactly seven of 1,000 simultaneous submits in", async () => {
     const team = await Team.create(undefined, { limits: [{ ...MONEY, limit: "0.023999" }] });
     const answers = await Promise.all(Array.from({ length: 1_000 }, (_, n) => post(team, { metadata: n })));
     expect(answers.filter((answer) => answer.status === 202)).toHaveLength(7);
@@ -247,7 +247,7 @@ describe("a limit", () => {
     expect(await used(team)).toEqual(["0.021000"]);
   });
 
-  it("that is reached is told with its size, what is used, and when it resets, also in the headers", async () => {
+  test("that is reached is told with its size, what is used, and when it resets, also in the headers", async () => {
     const team = await Team.create(undefined, { limits: [{ ...MONEY, limit: "0.003" }] });
     await team.submit("a cat");
     const refused = await post<Problem>(team);
@@ -259,7 +259,7 @@ describe("a limit", () => {
     expect(refused.headers.get("RateLimit")).toMatch(/^"money";r=0;t=/);
   });
 
-  it("of a minute asks to wait, and says how long", async () => {
+  test("of a minute asks to wait, and says how long", async () => {
     const team = await Team.create(undefined, {
       limits: [{ name: "burst", scope: "key", per: "request", limit: 1, window: "1m" }],
     });
@@ -275,7 +275,7 @@ describe("a limit", () => {
 describe("a plan's rules on the input", () => {
   const rules = { max: { num_images: 2 }, force: { enable_safety_checker: true }, forbid: ["sync_mode"] };
 
-  it.each([
+  test.each([
     ['{"prompt":"a","num_images":3}', 422, "invalid_input", "`input.num_images`"],
     ['{"prompt":"a","num_images":1,"num_images":9}', 400, "invalid_request", "`input.num_images` stands twice"],
     ['{"prompt":"a","num_\\u0069mages":9}', 422, "invalid_input", "`input.num_images`"],
@@ -289,7 +289,7 @@ describe("a plan's rules on the input", () => {
     expect(await upstreamRequests()).toEqual([]);
   });
 
-  it("set what they force, also against the caller's word, in what is sent and priced", async () => {
+  test("set what they force, also against the caller's word, in what is sent and priced", async () => {
     const team = await Team.create(undefined, { input: { ...rules, force: { ...rules.force, num_images: 2 } } });
     const input = { prompt: "a cat", enable_safety_checker: false, num_images: 1 };
     const { body } = await post(team, { input });
@@ -300,7 +300,7 @@ describe("a plan's rules on the input", () => {
     ]);
   });
 
-  it("act on the next submit after they are written, though the edge remembers older ones", async () => {
+  test("act on the next submit after they are written, though the edge remembers older ones", async () => {
     const team = await Team.create();
     expect((await post(team, { input: { prompt: "a", num_images: 4 } })).status).toBe(202);
     await team.send("PUT", "/v1/plans/default", { input: { max: { num_images: 2 } } });
@@ -310,7 +310,7 @@ describe("a plan's rules on the input", () => {
     expect((await post(team, { input: { prompt: "b", num_images: 4 } })).status).toBe(202);
   });
 
-  it("may leave webhooks out", async () => {
+  test("may leave webhooks out", async () => {
     const team = await Team.create(undefined, { webhooks: false });
     const refused = await post<Problem>(team, { webhook_url: "https://hooks.example/x" });
     expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);

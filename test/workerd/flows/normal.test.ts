@@ -1,6 +1,6 @@
 // The main road as callers see it: a prompt goes in, its picture stays.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   call,
   deliverWebhooks,
@@ -19,7 +19,7 @@ onFrozenClocks(async () => {
 });
 
 describe("a request on the webhook road", () => {
-  it("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async () => {
+  test("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async () => {
     const submitted = await team.submit("a tiny cute cat");
     expect(submitted.status).toBe("IN_QUEUE");
     expect(submitted.stage).toBe("queued");
@@ -40,7 +40,7 @@ describe("a request on the webhook road", () => {
     await expectArmed(submitted.id);
   });
 
-  it("costs one upstream call from the account's second request on", async () => {
+  test("costs one upstream call from the account's second request on", async () => {
     const first = await team.submit("the first");
     await passTime(5_000);
     await runToEnd(team, first.id);
@@ -55,7 +55,7 @@ describe("a request on the webhook road", () => {
     expect((await sandboxCalls()).total - before).toBe(3);
   });
 
-  it("U25 keeps a seed above 2^53 as it was written", async () => {
+  test("U25 keeps a seed above 2^53 as it was written", async () => {
     const { id } = await team.submit("big seed");
     await passTime(5_000);
     await runToEnd(team, id);
@@ -66,7 +66,7 @@ describe("a request on the webhook road", () => {
   });
 });
 
-it("U7 a request nobody reports on is finished by polls", async () => {
+test("U7 a request nobody reports on is finished by polls", async () => {
   const { id } = await team.submit("no webhook");
   const ended = await runToEnd(team, id, { webhooks: false });
   expect(ended.status).toBe("COMPLETED");

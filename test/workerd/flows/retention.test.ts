@@ -1,6 +1,6 @@
 // The plan's days: inputs, files and records go by themselves, each at its time, fixed at the submit.
 
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { R2_PAGE_KEYS } from "../../../src/files/delete-prefix.ts";
 import { outputKey } from "../../../src/files/keys.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
@@ -47,7 +47,7 @@ async function nextDay(id: string): Promise<void> {
   await expectArmed(id);
 }
 
-it("the input goes first, then the files, then the record", async () => {
+test("the input goes first, then the files, then the record", async () => {
   const team = await Team.create(undefined, PLAN);
   const { id, files, completed_at, expires_at } = await completed(team);
   expect(Date.parse(String(expires_at)) - Date.parse(String(completed_at))).toBe(3 * DAY_MS);
@@ -69,7 +69,7 @@ it("the input goes first, then the files, then the record", async () => {
   expect(await ring(id), "nothing is owed any more").toBe(false);
 });
 
-it("what the plan said at the submit holds, whatever it says later", async () => {
+test("what the plan said at the submit holds, whatever it says later", async () => {
   const team = await Team.create(undefined, PLAN);
   const { id } = await completed(team);
   expect((await team.send("PUT", "/v1/plans/default", {})).status).toBe(200);
@@ -80,7 +80,7 @@ it("what the plan said at the submit holds, whatever it says later", async () =>
   expect((await team.read(later.id)).files).toMatchObject([{ status: "stored" }]);
 });
 
-it("a request that has not ended expires at no time yet", async () => {
+test("a request that has not ended expires at no time yet", async () => {
   const team = await Team.create(undefined, PLAN);
   const { id, expires_at } = await team.submit();
   expect(expires_at).toBeNull();
@@ -88,7 +88,7 @@ it("a request that has not ended expires at no time yet", async () => {
   await runToEnd(team, id).catch(() => undefined);
 });
 
-it("files are more than R2 lists at once: all go with their day", async () => {
+test("files are more than R2 lists at once: all go with their day", async () => {
   const team = await Team.create(undefined, { retention: { files_days: 1 } });
   const { id } = await completed(team);
   for (let n = 0; n <= R2_PAGE_KEYS; n += 91) {

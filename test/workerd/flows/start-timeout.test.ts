@@ -1,6 +1,6 @@
-// start_timeout_s: ours to keep while the request is held, fal's once it is sent, with what is left of it.
+// start_timeout_s: ours to keep while the request is held, fal's once it is sent, with what is left of test.
 
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   expectArmed,
@@ -38,7 +38,7 @@ async function deadlinesSent(): Promise<(string | undefined)[][]> {
   return requests.map(({ headers }) => [headers["x-fal-request-start-timeout"], headers["x-fal-request-timeout"]]);
 }
 
-it("a request that is held past it fails, free, and never goes upstream", async () => {
+test("a request that is held past it fails, free, and never goes upstream", async () => {
   closeAccountFor(60);
   await team.submit("closes the account");
   const { id, stage } = await team.submit("too late", { start_timeout_s: 5 });
@@ -61,7 +61,7 @@ it("a request that is held past it fails, free, and never goes upstream", async 
   expect(await team.used()).toEqual([1]);
 });
 
-it("a request that is sent in time takes what is left of it along", async () => {
+test("a request that is sent in time takes what is left of it along", async () => {
   closeAccountFor(3);
   const { id } = await team.submit("a cat", { start_timeout_s: 10 });
   await passTime(3 * SECOND_MS + 250);
@@ -71,7 +71,7 @@ it("a request that is sent in time takes what is left of it along", async () => 
   expect((await runToEnd(team, id)).status).toBe("COMPLETED");
 });
 
-it("less than what fal accepts is sent as the least that it accepts", async () => {
+test("less than what fal accepts is sent as the least that it accepts", async () => {
   closeAccountFor(3);
   const { id } = await team.submit("a cat", { start_timeout_s: 4 });
   await passTime(3 * SECOND_MS + 500);
@@ -79,7 +79,7 @@ it("less than what fal accepts is sent as the least that it accepts", async () =
   expect(await deadlinesSent()).toEqual([["1.1", "1.1"]]);
 });
 
-it("a turn that comes as it runs out is not used", async () => {
+test("a turn that comes as it runs out is not used", async () => {
   closeAccountFor(4);
   const { id } = await team.submit("a cat", { start_timeout_s: 4 });
   await passTime(4 * SECOND_MS);
@@ -89,7 +89,7 @@ it("a turn that comes as it runs out is not used", async () => {
   expect(await upstreamRequests()).toEqual([]);
 });
 
-it.each([
+test.each([
   ["the body's field", { start_timeout_s: 12 }, {}],
   ["the newer header", {}, { "X-Fal-Request-Start-Timeout": "11.2" }],
   ["the older header", {}, { "X-Fal-Request-Timeout": "12" }],
@@ -100,7 +100,7 @@ it.each([
   expect(await deadlinesSent()).toEqual([["12", "12"]]);
 });
 
-it("without one no deadline is sent", async () => {
+test("without one no deadline is sent", async () => {
   await team.submit("a cat");
   expect(await deadlinesSent()).toEqual([[undefined, undefined]]);
 });

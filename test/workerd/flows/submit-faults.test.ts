@@ -1,6 +1,6 @@
 // A submit whose answer gets lost: it may have been taken and paid for, so it is proven or given up on, never sent again.
 
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SUBMIT_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
@@ -95,7 +95,7 @@ describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange
     await arrange?.();
   });
 
-  it("U6 waits as uncertain, and the webhook that proves it completes it", async () => {
+  test("U6 waits as uncertain, and the webhook that proves it completes it", async () => {
     const submitted = await team.submit(prompt);
     expect(submitted).toMatchObject({
       status: "IN_QUEUE",
@@ -128,7 +128,7 @@ describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange
     );
   });
 
-  it("is given up after six hours without proof, unknown whether charged, and is not sent again", async () => {
+  test("is given up after six hours without proof, unknown whether charged, and is not sent again", async () => {
     const { id } = await team.submit(prompt);
     await passTime(UNCERTAIN_GRACE_MS - SECOND_MS);
     await ring(id);
@@ -148,7 +148,7 @@ describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange
 });
 
 describe("a request that was given up as uncertain", () => {
-  it("is recovered by a verified webhook that comes after all, once, and stays counted once", async () => {
+  test("is recovered by a verified webhook that comes after all, once, and stays counted once", async () => {
     await introduceAccount(team);
     await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
     const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
@@ -170,7 +170,7 @@ describe("a request that was given up as uncertain", () => {
 });
 
 describe("while a submit is uncertain, what cannot be believed is looked at, not trusted", () => {
-  it("a webhook signed for a fal user that is not known yet ends it once an authenticated call agrees", async () => {
+  test("a webhook signed for a fal user that is not known yet ends it once an authenticated call agrees", async () => {
     await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
     const { id } = await team.submit("sandbox:submit-drop");
     await passTime(5 * SECOND_MS);
@@ -182,7 +182,7 @@ describe("while a submit is uncertain, what cannot be believed is looked at, not
     expect((await sandboxCalls()).counts).toMatchObject({ submit: 1, result: 1 });
   });
 
-  it("a forged one that names the right id leads to it, as the result is fetched with our own key", async () => {
+  test("a forged one that names the right id leads to it, as the result is fetched with our own key", async () => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
     await passTime(5 * SECOND_MS);
@@ -192,7 +192,7 @@ describe("while a submit is uncertain, what cannot be believed is looked at, not
     expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
   });
 
-  it("a forged one that names an id which fal does not know changes nothing", async () => {
+  test("a forged one that names an id which fal does not know changes nothing", async () => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
     await passTime(2 * MINUTE_MS);

@@ -2,7 +2,7 @@
 // Also the road without webhooks, where no late proof can come.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { SUBMIT_ANSWER_WAIT_MS } from "../../../src/requests/engine/runner.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
@@ -40,7 +40,7 @@ async function submitsSent(): Promise<number> {
 }
 
 describe("an answer that is slow", () => {
-  it("leaves the caller with 202 after ten seconds, and what it brings is acted on as soon as it is here", async () => {
+  test("leaves the caller with 202 after ten seconds, and what it brings is acted on as soon as it is here", async () => {
     const { reached, letGo } = holdSubmits();
     const timeIsUp = catchTimers(SUBMIT_ANSWER_WAIT_MS);
     const answer = team.submit("a cat");
@@ -58,7 +58,7 @@ describe("an answer that is slow", () => {
     expect(await submitsSent()).toBe(1);
   });
 
-  it("counts as lost once its lease is over, and is taken gladly when it comes after all", async () => {
+  test("counts as lost once its lease is over, and is taken gladly when it comes after all", async () => {
     const { reached, letGo } = holdSubmits();
     const answer = team.submit("a cat");
     await reached;
@@ -75,7 +75,7 @@ describe("an answer that is slow", () => {
     expect(await submitsSent()).toBe(1);
   });
 
-  it("reopens even what was given up as uncertain, and is followed to its end", async () => {
+  test("reopens even what was given up as uncertain, and is followed to its end", async () => {
     await sandbox("PATCH", "settings", { result_ttl_ms: 24 * HOUR_MS, cdn_ttl_ms: 24 * HOUR_MS });
     const { reached, letGo } = holdSubmits();
     const answer = team.submit("sandbox:webhook-lost");
@@ -98,7 +98,7 @@ describe("an answer that is slow", () => {
 });
 
 describe("without a public URL no webhook can prove a lost submit", () => {
-  it("so it fails at once, unknown whether charged", async () => {
+  test("so it fails at once, unknown whether charged", async () => {
     const id = bindings.TRACKER.newUniqueId().toString();
     const input = { at: "row", text: '{"prompt":"sandbox:submit-drop"}' } as const;
     const started = await runInDurableObject(trackerOf(id), (_instance, state) =>

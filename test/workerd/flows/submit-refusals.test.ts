@@ -1,6 +1,6 @@
 // A submit that upstream answers with a no: a clear one ends the request at once and free, a 429 lets it go again.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import {
@@ -82,7 +82,7 @@ const REFUSALS: Refusal[] = [
 ];
 
 describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model, arrange, error }) => {
-  it(`fails as ${error.code} at once, uncharged, and is not sent again`, async () => {
+  test(`fails as ${error.code} at once, uncharged, and is not sent again`, async () => {
     // What closes the account would hold the request until it is mended; this plan refuses it instead.
     team = await Team.create(undefined, { ...ONE_LIMIT, when_paused: "refuse" });
     await introduceAccount(team);
@@ -104,7 +104,7 @@ describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model,
 });
 
 describe("a submit that meets a 429 was not taken", () => {
-  it.each([
+  test.each([
     [
       "Maton's, with Retry-After",
       { "Retry-After": "30" },
@@ -146,7 +146,7 @@ describe("a submit that meets a 429 was not taken", () => {
     expect((await runToEnd(team, first.id)).status).toBe("COMPLETED");
   });
 
-  it("goes again also when the account could not be told to pause", async () => {
+  test("goes again also when the account could not be told to pause", async () => {
     vi.spyOn(UpstreamAccount.prototype, "rateLimited").mockRejectedValueOnce(new Error("reset"));
     answerFirst(1, ["submit"], () => new Response(null, { status: 429, headers: { "Retry-After": "30" } }));
     const { id, stage } = await team.submit("a cat");
@@ -158,7 +158,7 @@ describe("a submit that meets a 429 was not taken", () => {
     expect(await upstreamRequests()).toHaveLength(1);
   });
 
-  it("ends by start_timeout_s when it never gets better, free", async () => {
+  test("ends by start_timeout_s when it never gets better, free", async () => {
     const { id } = await team.submit("sandbox:submit-429", { start_timeout_s: 5 });
     const ended = await runToEnd(team, id);
     expect(ended.error).toMatchObject({ code: "upstream_timeout", charged: false });

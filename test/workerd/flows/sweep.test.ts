@@ -1,7 +1,7 @@
 // The sweep of the bucket: what belongs to nothing goes, everything else stays, whoever breaks off meanwhile.
 
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { outputKey, textKey, uploadKey } from "../../../src/files/keys.ts";
 import { SWEEP_RETRY_MS } from "../../../src/files/sweeper.ts";
 import worker from "../../../src/index.ts";
@@ -68,7 +68,7 @@ function atRealTime(): void {
 const NOBODY = "0".repeat(64);
 
 describe("a sweep", () => {
-  it("deletes what no request and no upload knows, and counts what it leaves", async () => {
+  test("deletes what no request and no upload knows, and counts what it leaves", async () => {
     const team = await Team.create();
     const id = await completed(team);
     const kept = await keys();
@@ -85,7 +85,7 @@ describe("a sweep", () => {
     expect((await team.read(id)).status).toBe("COMPLETED");
   });
 
-  it("leaves what is younger than a day", async () => {
+  test("leaves what is younger than a day", async () => {
     const team = await Team.create();
     await bindings.FILES.put(outputKey(team.id, NOBODY, 0), "1");
     atRealTime();
@@ -95,7 +95,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  it("finds the bytes of a deleted request that came too late for its purge", async () => {
+  test("finds the bytes of a deleted request that came too late for its purge", async () => {
     const team = await Team.create();
     const id = await completed(team);
     expect((await team.send("DELETE", `/v1/requests/${id}`)).status).toBe(204);
@@ -104,7 +104,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  it("goes on where it was when its object breaks off in the midst of a page", async () => {
+  test("goes on where it was when its object breaks off in the midst of a page", async () => {
     const team = await Team.create();
     await bindings.FILES.put(outputKey(team.id, NOBODY, 0), "1");
     await bindings.FILES.put(uploadKey(team.id, "upl_nobody"), "1");
@@ -125,7 +125,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  it("is begun by the daily call, and takes as many pages as there are", async () => {
+  test("is begun by the daily call, and takes as many pages as there are", async () => {
     const team = await Team.create();
     const id = await completed(team);
     const kept = await keys();
@@ -150,7 +150,7 @@ describe("a sweep", () => {
     expect((await team.read(id)).status).toBe("COMPLETED");
   });
 
-  it("goes on later when R2 is away, and a second one does not begin meanwhile", async () => {
+  test("goes on later when R2 is away, and a second one does not begin meanwhile", async () => {
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
     vi.spyOn(bucket, "list").mockRejectedValue(new Error("R2 is away"));
     const first = (await ask("POST", "/v1/admin/sweep")).body;
@@ -172,7 +172,7 @@ describe("a removed team", () => {
     return { status: answer.status, left: body.requests?.left ?? 0 };
   }
 
-  it("lets nobody in, is emptied step by step whoever breaks off, and its name is free only then", async () => {
+  test("lets nobody in, is emptied step by step whoever breaks off, and its name is free only then", async () => {
     const team = await Team.create(undefined, SPENT);
     const other = await Team.create();
     const ids = [await completed(team), await completed(team)];

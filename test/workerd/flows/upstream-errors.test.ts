@@ -1,6 +1,6 @@
 // What goes wrong after fal has the request: trouble on the way is no end, a failure of the model is, and what it costs is said.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { STATUS_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
@@ -57,7 +57,7 @@ const TROUBLES: { what: string; kinds?: string[]; answer: (request: Request) => 
 ];
 
 describe.each(TROUBLES)("polls that meet $what", ({ kinds = BOTH, answer }) => {
-  it("ask again later, and the request ends well", async () => {
+  test("ask again later, and the request ends well", async () => {
     answerFirst(2, kinds, answer);
     const { id } = await team.submit("sandbox:webhook-lost");
     const ended = await runToEnd(team, id, { webhooks: false });
@@ -68,7 +68,7 @@ describe.each(TROUBLES)("polls that meet $what", ({ kinds = BOTH, answer }) => {
   });
 });
 
-it("a 429 to a poll closes the account for everybody until its Retry-After is over", async () => {
+test("a 429 to a poll closes the account for everybody until its Retry-After is over", async () => {
   answerFirst(1, BOTH, () => new Response(null, { status: 429, headers: { "Retry-After": "20" } }));
   const polled = await team.submit("sandbox:webhook-lost");
   await passTime(5 * MINUTE_MS);
@@ -82,7 +82,7 @@ it("a 429 to a poll closes the account for everybody until its Retry-After is ov
   expect((await runToEnd(team, polled.id)).status).toBe("COMPLETED");
 });
 
-it("a status call that is never answered is cut off and asked again", async () => {
+test("a status call that is never answered is cut off and asked again", async () => {
   const { id } = await team.submit("sandbox:webhook-lost");
   const timeIsUp = catchTimers(STATUS_TIMEOUT_MS);
   let silent = 2;
@@ -142,7 +142,7 @@ const FAILURES: Failure[] = [
 ];
 
 describe.each(FAILURES)("a model that $how", ({ prompt = "a cat", more, arrange, error, chargedByWebhook }) => {
-  it.each([
+  test.each([
     ["a webhook", chargedByWebhook],
     ["polls", false],
   ])(`fails the request as ${error.code}, told by %s`, async (road, charged) => {
@@ -161,7 +161,7 @@ describe.each(FAILURES)("a model that $how", ({ prompt = "a cat", more, arrange,
 });
 
 describe("a request that fal does not know", () => {
-  it("is not given up in its first minute, and is lost after it, unknown whether charged", async () => {
+  test("is not given up in its first minute, and is lost after it, unknown whether charged", async () => {
     const { id, upstream } = await team.submit("sandbox:status-404");
     await passTime(15 * SECOND_MS);
     expect(await post(await signedWebhook({ request_id: upstream.request_id ?? "", forged: true }))).toBe(401);
@@ -180,7 +180,7 @@ describe("a request that fal does not know", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("U7 is lost also when fal has only forgotten its result", async () => {
+  test("U7 is lost also when fal has only forgotten its result", async () => {
     await introduceAccount(team);
     await settings({ result_ttl_ms: SECOND_MS, big_result_ttl_ms: SECOND_MS });
     const { id } = await team.submit("sandbox:webhook-lost");

@@ -1,7 +1,7 @@
 // How webhooks set the rhythm of polls: rare while they arrive, because then they nearly always win; soon once one stayed
 // away, because then nothing else tells the end. What is remembered is the account's, from one request to the next.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
   deliverWebhooks,
@@ -39,7 +39,7 @@ describe("the polls of a request that runs for half a minute", () => {
     return { id, upstreamId: upstream.request_id ?? "" };
   }
 
-  it("wait for the webhook as long as webhooks arrive", async () => {
+  test("wait for the webhook as long as webhooks arrive", async () => {
     const { id, polls } = await pollsInTenSeconds();
     expect(polls).toBe(0);
     await passTime(30 * SECOND_MS);
@@ -47,7 +47,7 @@ describe("the polls of a request that runs for half a minute", () => {
     expect((await runToEnd(team, id)).upstream.calls).toBe(1);
   });
 
-  it("U7 come soon once a webhook stayed away, and wait again once one arrives", async () => {
+  test("U7 come soon once a webhook stayed away, and wait again once one arrives", async () => {
     await loseAWebhook();
     const { id, polls } = await pollsInTenSeconds();
     expect(polls).toBeGreaterThan(0);
@@ -57,13 +57,13 @@ describe("the polls of a request that runs for half a minute", () => {
     expect((await pollsInTenSeconds()).polls).toBe(0);
   });
 
-  it("wait again too when the webhook that stayed away arrives after all", async () => {
+  test("wait again too when the webhook that stayed away arrives after all", async () => {
     const { upstreamId } = await loseAWebhook();
     expect(await post(await signedWebhook({ request_id: upstreamId }))).toBe(200);
     expect((await pollsInTenSeconds()).polls).toBe(0);
   });
 
-  it.each(["sandbox:webhook-null", "sandbox:webhook-big"])(
+  test.each(["sandbox:webhook-null", "sandbox:webhook-big"])(
     "wait for the webhook also after %s, which arrived but told no output",
     async (prompt) => {
       const { id } = await team.submit(prompt);
@@ -74,7 +74,7 @@ describe("the polls of a request that runs for half a minute", () => {
     },
   );
 
-  it("wait for the webhook from the account's second request on", async () => {
+  test("wait for the webhook from the account's second request on", async () => {
     await loseAWebhook();
     await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
     await introduceAccount(team);

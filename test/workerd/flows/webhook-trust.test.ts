@@ -1,7 +1,7 @@
 // Who is believed: fal's signature, fresh, by a user known to be ours, at the address that only fal was given. Anybody else
 // who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
 import {
@@ -37,7 +37,7 @@ describe("a call that fal did not sign, or not just now", () => {
     return (headers) => ({ ...headers, [name]: value });
   }
 
-  it.each<[string, Change]>([
+  test.each<[string, Change]>([
     ...headerNames.map((name): [string, Change] => [`without ${name}`, without(name)]),
     ["with another user id", changed("x-fal-webhook-user-id", "user_other")],
     ["with another request id", changed("x-fal-webhook-request-id", crypto.randomUUID())],
@@ -51,7 +51,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  it("U12 signed by somebody else is answered 401, and polls end the request", async () => {
+  test("U12 signed by somebody else is answered 401, and polls end the request", async () => {
     await introduceAccount(team);
     const { id } = await finishedAtFal(team, "sandbox:webhook-forged");
     const before = await team.read(id);
@@ -59,7 +59,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  it("U12 with a changed body is answered 401 and tells nothing", async () => {
+  test("U12 with a changed body is answered 401 and tells nothing", async () => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -67,7 +67,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  it.each([
+  test.each([
     [-600, 401],
     [-301, 401],
     [-300, 200],
@@ -86,7 +86,7 @@ describe("a call that fal did not sign, or not just now", () => {
     expect((await team.read(id)).stage).toBe("storing");
   });
 
-  it("U27 is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
+  test("U27 is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
     const mine = await webhookUnderWay(team);
     const other = await webhookUnderWay(team);
     const before = await team.read(mine.id);
@@ -117,7 +117,7 @@ describe("a call that fal did not sign, or not just now", () => {
 });
 
 describe("the address that fal is given", () => {
-  it.each<[string, string, (url: string) => string, number]>([
+  test.each<[string, string, (url: string) => string, number]>([
     ["GET", "as it is", (url) => url, 404],
     ["HEAD", "as it is", (url) => url, 404],
     ["PUT", "as it is", (url) => url, 404],
@@ -140,7 +140,7 @@ describe("the address that fal is given", () => {
 describe("a fal user whose webhooks we have not seen before", () => {
   const newUser = (): string => `user_${crypto.randomUUID()}`;
 
-  it("U13 costs one result call the first time, and none from then on", async () => {
+  test("U13 costs one result call the first time, and none from then on", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const first = await finishedAtFal(team, "the first");
     expect(await deliverWebhooks()).toEqual([200]);
@@ -153,7 +153,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }, { submit: 1 }]);
   });
 
-  it("U2 U13 costs one result call too when twenty of its webhooks come at once", async () => {
+  test("U2 U13 costs one result call too when twenty of its webhooks come at once", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const { id, webhook } = await webhookUnderWay(team);
     const twenty = Array.from({ length: 20 }, () => webhook);
@@ -176,7 +176,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     });
   };
 
-  it.each([
+  test.each([
     ["another output", lie],
     ["a failure", failure],
   ])("U13 and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
@@ -195,7 +195,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     }
   });
 
-  it("U13 and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
+  test("U13 and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
     await introduceAccount(team);
     const { id, upstream } = await team.submit("sandbox:slow:30000");
     await passTime(5 * SECOND_MS);

@@ -1,7 +1,7 @@
 // What a report of fal's does to its request: it ends it once, whenever it comes and however often, whatever it carries.
 // The fal user is known from a first request on, so a report is applied as it comes in; who is believed is in webhook-trust.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
@@ -33,7 +33,7 @@ function count(timeline: string[], event: string): number {
 }
 
 describe("a webhook that comes more than once", () => {
-  it("U1 C2 ends its request the first time and changes nothing the second", async () => {
+  test("U1 C2 ends its request the first time and changes nothing the second", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-twice");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     await expectArmed(id);
@@ -44,7 +44,7 @@ describe("a webhook that comes more than once", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  it("U2 ends its request once when twenty come at once, and all are thanked for", async () => {
+  test("U2 ends its request once when twenty come at once, and all are thanked for", async () => {
     const { id, webhook } = await webhookUnderWay(team, "twenty at once");
     const twenty = Array.from({ length: 20 }, () => webhook);
     expect(await Promise.all(twenty.map(post))).toEqual(twenty.map(() => 200));
@@ -58,7 +58,7 @@ describe("a webhook that comes more than once", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  it("U1 U16 is thanked for after the end too, and nothing of the request changes", async () => {
+  test("U1 U16 is thanked for after the end too, and nothing of the request changes", async () => {
     const { id, upstreamId } = await finishedAtFal(team, "repeated after the end");
     const ended = await runToEnd(team, id);
     const timeline = await team.timeline(id);
@@ -72,7 +72,7 @@ describe("a webhook that comes more than once", () => {
 });
 
 describe("a webhook that meets something else", () => {
-  it("U3 of the same request from another of fal's own attempts is the same end", async () => {
+  test("U3 of the same request from another of fal's own attempts is the same end", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const body = webhook.body.replace(/("gateway_request_id": ?")[^"]+/, `$1${crypto.randomUUID()}`);
     expect(body).not.toBe(webhook.body);
@@ -84,7 +84,7 @@ describe("a webhook that meets something else", () => {
     expect(events.map((event) => count(timeline, event))).toEqual([1, 1, 0]);
   });
 
-  it("U8 a poll at the same moment: the request ends once, and its files are fetched once", async () => {
+  test("U8 a poll at the same moment: the request ends once, and its files are fetched once", async () => {
     const { id, webhook } = await webhookUnderWay(team, "told and asked at once");
     await passTime(2 * MINUTE_MS);
     const again = await signedWebhook({ request_id: webhook.headers["x-fal-webhook-request-id"] ?? "" });
@@ -98,7 +98,7 @@ describe("a webhook that meets something else", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  it("U15 the end, and is stale: answered 401, and nothing of the request changes", async () => {
+  test("U15 the end, and is stale: answered 401, and nothing of the request changes", async () => {
     const { id, upstreamId } = await finishedAtFal(team);
     const ended = await runToEnd(team, id);
     expect(await post(await signedWebhook({ request_id: upstreamId, variant: "stale" }))).toBe(401);
@@ -107,7 +107,7 @@ describe("a webhook that meets something else", () => {
     expect(count(await team.timeline(id), "webhook")).toBe(1);
   });
 
-  it("U28 C1 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
+  test("U28 C1 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
     const report = vi.spyOn(RequestTracker.prototype, "report").mockImplementation(() => {
@@ -121,7 +121,7 @@ describe("a webhook that meets something else", () => {
     expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
   });
 
-  it("U29 files that are still to be copied: it is answered as soon as it is kept", async () => {
+  test("U29 files that are still to be copied: it is answered as soon as it is kept", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const fetches = vi.fn(() => expect.unreachable("nothing is fetched before the answer"));
     interceptFetch(fetches);
@@ -134,7 +134,7 @@ describe("a webhook that meets something else", () => {
 });
 
 describe("a webhook without a payload that can be used", () => {
-  it.each([
+  test.each([
     ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
     ["is larger than a megabyte", "sandbox:webhook-big", { submit: 1, status: 1, result: 1 }],
   ])("U9 U24 that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
@@ -148,7 +148,7 @@ describe("a webhook without a payload that can be used", () => {
     expect(await callsAtFal()).toEqual([calls]);
   });
 
-  it.each([
+  test.each([
     ["no JSON", () => "<html>OK</html>"],
     [
       "a status that fal does not have",
@@ -165,7 +165,7 @@ describe("a webhook without a payload that can be used", () => {
     expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
   });
 
-  it("U6 U24 ends a request whose submit's answer got lost, however large its output is", async () => {
+  test("U6 U24 ends a request whose submit's answer got lost, however large its output is", async () => {
     const { id, stage } = await team.submit("sandbox:submit-garbage,webhook-big");
     expect(stage).toBe("uncertain");
     await passTime(5 * SECOND_MS);
@@ -178,7 +178,7 @@ describe("a webhook without a payload that can be used", () => {
 });
 
 describe("two webhooks that contradict each other", () => {
-  it.each([
+  test.each([
     ["ERROR then OK", ["error", "ok"], "FAILED"],
     ["OK then ERROR", ["ok", "error"], "COMPLETED"],
   ] as const)("U4 %s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
@@ -194,7 +194,7 @@ describe("two webhooks that contradict each other", () => {
     expect((await team.timeline(id)).at(-1)).toBe("conflicting_report");
   });
 
-  it("U4 OK then ERROR while the files are being stored: the files are stored", async () => {
+  test("U4 OK then ERROR while the files are being stored: the files are stored", async () => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     for (const variant of ["ok", "error"] as const) {
       expect(await post(await signedWebhook({ request_id: upstreamId, variant }))).toBe(200);
@@ -205,7 +205,7 @@ describe("two webhooks that contradict each other", () => {
     expect(count(await team.timeline(id), "conflicting_report")).toBe(1);
   });
 
-  it("U4 both in fal's own outbox: the request has failed, and the ledger says so", async () => {
+  test("U4 both in fal's own outbox: the request has failed, and the ledger says so", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-error-then-ok");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     expect((await runToEnd(team, id)).status).toBe("FAILED");
@@ -216,7 +216,7 @@ describe("two webhooks that contradict each other", () => {
 
 describe("a webhook that tells no output", () => {
   const refusal = { type: "content_policy_violation", loc: ["body", "prompt"] };
-  it.each([
+  test.each([
     ["sandbox:refused", { code: "content_refused", retryable: false, detail: [refusal] }],
     ["sandbox:invalid", { code: "invalid_input", detail: "The input could not be processed", charged: "unknown" }],
     ["sandbox:crash", { code: "upstream_failed", retryable: true, charged: false }],
@@ -233,7 +233,7 @@ describe("a webhook that tells no output", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  it("of a cancel that fal obeyed cancels the request", async () => {
+  test("of a cancel that fal obeyed cancels the request", async () => {
     await sandbox("PATCH", "settings", { webhook_on_cancel: true });
     const { id } = await team.submit("sandbox:slow:60000");
     await passTime(SECOND_MS);
@@ -247,7 +247,7 @@ describe("a webhook that tells no output", () => {
   });
 });
 
-it("U14 a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
+test("U14 a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
   const mine = await team.submit("sandbox:webhook-lost");
   const other = await webhookUnderWay(team, "somebody else's picture");
   const { url } = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });
@@ -262,7 +262,7 @@ it("U14 a webhook about another request of the same account is not applied, and 
   expect(others.files[0]?.sha256).not.toBe(ended.files[0]?.sha256);
 });
 
-it("a webhook after the grace of a lost submit brings the request back, once, and the ledger follows", async () => {
+test("a webhook after the grace of a lost submit brings the request back, once, and the ledger follows", async () => {
   await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
   const { id } = await team.submit("sandbox:submit-garbage,webhook-lost");
   await passTime(UNCERTAIN_GRACE_MS);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
@@ -26,13 +26,13 @@ async function from(origin: string | null, key: string): Promise<unknown> {
 }
 
 describe("a credential", () => {
-  it.each(["Bearer", "bearer", "Key", "KEY"])("is taken after %s", async (scheme) => {
+  test.each(["Bearer", "bearer", "Key", "KEY"])("is taken after %s", async (scheme) => {
     const { key } = await newTeam();
     const response = await call("GET", "/v1/me", { headers: { Authorization: `${scheme}   ${key} ` } });
     expect(response.status).toBe(200);
   });
 
-  it("is taken from no other place", async () => {
+  test("is taken from no other place", async () => {
     const { key } = await newTeam();
     for (const [path, headers] of [
       [`/v1/me?key=${key}&token=${key}&access_token=${key}`, {}],
@@ -45,7 +45,7 @@ describe("a credential", () => {
 });
 
 describe("the origins of a key", () => {
-  it("let its pages and every server in, and no other page", async () => {
+  test("let its pages and every server in, and no other page", async () => {
     const { key } = await newTeam();
     const { secret } = await newKey(key, { origins: [PAGE, "capacitor://localhost"] });
     expect(await from(PAGE, secret)).toBe(200);
@@ -56,7 +56,7 @@ describe("the origins of a key", () => {
     }
   });
 
-  it("are the plan's where the key has none, and its own where it has", async () => {
+  test("are the plan's where the key has none, and its own where it has", async () => {
     const { key } = await newTeam({ origins: [PAGE] });
     expect([await from(PAGE, key), await from(OTHER_PAGE, key), await from(null, key)]).toEqual([
       ...[200, "origin_not_allowed", 200],
@@ -65,12 +65,12 @@ describe("the origins of a key", () => {
     expect([await from(PAGE, secret), await from(OTHER_PAGE, secret)]).toEqual(["origin_not_allowed", 200]);
   });
 
-  it("are open where neither says anything", async () => {
+  test("are open where neither says anything", async () => {
     const { key } = await newTeam();
     expect(await from(OTHER_PAGE, key)).toBe(200);
   });
 
-  it("hold for users' JWTs by the plan that is theirs", async () => {
+  test("hold for users' JWTs by the plan that is theirs", async () => {
     const { team, key } = await newTeam();
     await call("PUT", "/v1/plans/pages", { key, body: { origins: [PAGE] } });
     const issuer = await TestIssuer.create();
@@ -79,7 +79,7 @@ describe("the origins of a key", () => {
     expect([await from(PAGE, jwt), await from(OTHER_PAGE, jwt)]).toEqual([200, "origin_not_allowed"]);
   });
 
-  it("stop a submit before anything is counted", async () => {
+  test("stop a submit before anything is counted", async () => {
     const limits = [{ name: "day", scope: "team", per: "request", limit: 5, window: "1d" }];
     const { key } = await newTeam({ limits, origins: [PAGE] });
     expect((await submit(key, { Origin: OTHER_PAGE })).status).toBe(403);
@@ -88,14 +88,14 @@ describe("the origins of a key", () => {
 });
 
 describe("the acting user", () => {
-  it("of a team's key is whom the call names", async () => {
+  test("of a team's key is whom the call names", async () => {
     const { key } = await newTeam();
     expect((await json(await submit(key))).user).toBeNull();
     expect((await json(await submit(key, { "Sluice-User": "ada" }))).user).toBe("ada");
     expect((await json(await submit(key, {}, { user: "eve" }))).user).toBe("eve");
   });
 
-  it("of a member's key is the member, who sees the member's requests alone", async () => {
+  test("of a member's key is the member, who sees the member's requests alone", async () => {
     const { key } = await newTeam();
     const [ada, eve] = [await newKey(key, { user: "ada" }), await newKey(key, { user: "eve" })];
     const { id } = await json(await submit(ada.secret));
@@ -107,7 +107,7 @@ describe("the acting user", () => {
     expect([who.status, (await json(who)).code]).toEqual([403, "user_mismatch"]);
   });
 
-  it("of a member's key with scope admin is the member, who sees all of the team's", async () => {
+  test("of a member's key with scope admin is the member, who sees all of the team's", async () => {
     const { key } = await newTeam();
     const boss = await newKey(key, { user: "boss", scopes: ["run", "read", "admin"] });
     const { id } = await json(await submit(key, {}, { user: "ada" }));
@@ -115,7 +115,7 @@ describe("the acting user", () => {
     expect((await json(await submit(boss.secret))).user).toBe("boss");
   });
 
-  it("may have any name, and a hold of theirs is told of a change at once", async () => {
+  test("may have any name, and a hold of theirs is told of a change at once", async () => {
     const { key } = await newTeam();
     const user = 'ädä "\\ 😀';
     const member = await newKey(key, { user });
@@ -134,7 +134,7 @@ describe("the address of a caller", () => {
   const limits = [{ name: "address", scope: "ip", per: "request", limit: 1, window: "1d" }];
   const at = (address: string, more: Record<string, string> = {}) => ({ "CF-Connecting-IP": address, ...more });
 
-  it("counts for users, by the /64 that Cloudflare saw and no header of theirs", async () => {
+  test("counts for users, by the /64 that Cloudflare saw and no header of theirs", async () => {
     const { team, key } = await newTeam({ limits });
     const issuer = await TestIssuer.create();
     await trust(key, issuer);
@@ -145,7 +145,7 @@ describe("the address of a caller", () => {
     expect((await submit(await user("eve"), at("2001:db8:1:3::1"))).status).toBe(202);
   });
 
-  it("does not count for servers, whose calls all come from one", async () => {
+  test("does not count for servers, whose calls all come from one", async () => {
     const { key } = await newTeam({ limits });
     for (const user of ["ada", "eve"]) {
       expect((await submit(key, at("203.0.113.7"), { user })).status).toBe(202);

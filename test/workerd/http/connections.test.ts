@@ -1,6 +1,6 @@
 // /v1/connections: the deployment's connections at Maton, as admins see and change them.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
@@ -44,7 +44,7 @@ async function send<T = Connection>(method: string, path: string, body?: unknown
 const list = async (query = "") => (await send<{ data: Connection[] }>("GET", query)).body.data;
 
 describe("connections", () => {
-  it("are begun, looked at, finished at Maton's page, and deleted", async () => {
+  test("are begun, looked at, finished at Maton's page, and deleted", async () => {
     const begun = await send("POST", "", {});
     expect(begun.status).toBe(201);
     const { id } = begun.body;
@@ -65,7 +65,7 @@ describe("connections", () => {
     ]);
   });
 
-  it("say which one is in use, and a deleted one is used no longer", async () => {
+  test("say which one is in use, and a deleted one is used no longer", async () => {
     await introduceAccount(team);
     const [old] = await list();
     expect(old).toMatchObject({ status: "ACTIVE", in_use: true });
@@ -80,7 +80,7 @@ describe("connections", () => {
     await send("DELETE", `/${id}`);
   });
 
-  it("of other vendors are not shown, not read and not deleted", async () => {
+  test("of other vendors are not shown, not read and not deleted", async () => {
     const calls: string[] = [];
     interceptFetch(async (request, pass) => {
       const { pathname } = new URL(request.url);
@@ -93,20 +93,20 @@ describe("connections", () => {
     expect(calls).toEqual(["GET", "GET"]);
   });
 
-  it("show Maton's reason when it says no", async () => {
+  test("show Maton's reason when it says no", async () => {
     const refused = await send<Problem>("POST", "", { method: "OAUTH2" });
     expect(refused.body).toMatchObject({ status: 400, code: "invalid_request" });
     expect(refused.body.detail).toContain("API_KEY only");
   });
 
-  it("that no path can carry do not leave the house", async () => {
+  test("that no path can carry do not leave the house", async () => {
     const before = await sandboxCalls();
     expect((await send("GET", "/a%2Fb")).status).toBe(404);
     expect((await send("GET", "/..%2F..%2Fx")).status).toBe(404);
     expect((await sandboxCalls()).total).toBe(before.total);
   });
 
-  it("never show whose key Maton refused", async () => {
+  test("never show whose key Maton refused", async () => {
     answerFirst(1, ["other"], () =>
       Response.json({ error: { message: "Invalid API key", code: 401 } }, { status: 401 }),
     );
@@ -121,7 +121,7 @@ describe("a team that does not manage them", () => {
       ...(["PATCH", `/v1/admin/teams/${id}`, { manages_connections }] as const),
     );
 
-  it("sees the one in use and no other, begins and deletes none, and none of it costs a call", async () => {
+  test("sees the one in use and no other, begins and deletes none, and none of it costs a call", async () => {
     await introduceAccount(team);
     const [inUse] = await list();
     const begun = (await send("POST", "", {})).body;
@@ -153,7 +153,7 @@ describe("a team that does not manage them", () => {
     await send("DELETE", `/${begun.id}`);
   });
 
-  it("is told the same in Maton's words, and its header names no connection", async () => {
+  test("is told the same in Maton's words, and its header names no connection", async () => {
     await introduceAccount(team);
     const [inUse] = await list();
     const { id: other } = (await send("POST", "", {})).body;
@@ -180,7 +180,7 @@ describe("a team that does not manage them", () => {
     await send("DELETE", `/${other}`);
   });
 
-  it("manages them from the operator's word on, and no longer once that is taken back", async () => {
+  test("manages them from the operator's word on, and no longer once that is taken back", async () => {
     const tenant = await Team.create();
     const change = async () => {
       await passTime(SECOND_MS);
@@ -212,7 +212,7 @@ describe("a team that does not manage them", () => {
 });
 
 describe("the account's pace", () => {
-  it("holds for connections too: twelve at once draw no 429", async () => {
+  test("holds for connections too: twelve at once draw no 429", async () => {
     const before = (await sandboxCalls()).total;
     const answers = Promise.all(Array.from({ length: 12 }, () => team.send("GET", "/v1/connections")));
     await eventually(async () => expect((await sandboxCalls()).total).toBe(before + 10));
@@ -221,7 +221,7 @@ describe("the account's pace", () => {
     expect((await sandboxCalls()).rate_limited).toBe(0);
   });
 
-  it("that is closed for long is told with a time to come back", async () => {
+  test("that is closed for long is told with a time to come back", async () => {
     const pause = 10 * CONNECTION_TURN_WAIT_MS;
     await accountFor(bindings).rateLimited(pause);
     const refused = await send<Problem>("GET", "");
@@ -231,7 +231,7 @@ describe("the account's pace", () => {
     expect((await send("GET", "")).status).toBe(200);
   });
 
-  it("closes when Maton says 429 to an admin's call", async () => {
+  test("closes when Maton says 429 to an admin's call", async () => {
     answerFirst(1, ["other"], () => new Response("{}", { status: 429, headers: { "Retry-After": "30" } }));
     const refused = await send<Problem>("GET", "");
     expect([refused.status, refused.headers.get("Retry-After")]).toEqual([429, "30"]);

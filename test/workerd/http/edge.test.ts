@@ -1,6 +1,6 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import description from "../../../docs/openapi.json?raw";
 import { createApp, routes } from "../../../src/app.ts";
@@ -36,7 +36,7 @@ function withAccess(...access: Route["access"][]): [string, Route][] {
     .map((route) => [`${route.method} ${route.path}`, route]);
 }
 
-it("every route is in the API description", () => {
+test("every route is in the API description", () => {
   const { paths } = JSON.parse(description) as { paths: Record<string, Record<string, unknown>> };
   const missing = routes.filter(({ method, path }) => {
     return paths[path.replaceAll(/:([a-z_]+)(\{[^}]*\})?/g, "{$1}")]?.[method.toLowerCase()] === undefined;
@@ -45,19 +45,19 @@ it("every route is in the API description", () => {
 });
 
 describe("every answer", () => {
-  it("has an id that the problem body repeats", async () => {
+  test("has an id that the problem body repeats", async () => {
     const response = await call("GET", "/v1/nothing");
     const id = response.headers.get("X-Request-Id");
     expect(id).toMatch(/^[0-9A-Za-z]{20}$/);
     expect(await json(response)).toMatchObject({ request_id: id, instance: `urn:sluice:call:${id}` });
   });
 
-  it("does not take over an id that the caller made up", async () => {
+  test("does not take over an id that the caller made up", async () => {
     const response = await call("GET", "/healthz", { headers: { "X-Request-Id": "mine" } });
     expect(response.headers.get("X-Request-Id")).not.toBe("mine");
   });
 
-  it("can be read by a page of any origin, refusals included", async () => {
+  test("can be read by a page of any origin, refusals included", async () => {
     for (const path of ["/healthz", "/v1/me", "/v1/nothing"]) {
       const response = await call("GET", path, { headers: { Origin: ORIGIN } });
       expect(response.headers.get("Access-Control-Allow-Origin")).toBe(ORIGIN);
@@ -73,13 +73,13 @@ describe("every answer", () => {
     }
   });
 
-  it("varies by origin also when none was sent, so that a cache does not mix them", async () => {
+  test("varies by origin also when none was sent, so that a cache does not mix them", async () => {
     const response = await call("GET", "/healthz");
     expect(response.headers.get("Vary")).toContain("Origin");
     expect(response.headers.get("Access-Control-Allow-Origin")).toBeNull();
   });
 
-  it("is a problem with all its members when it is a refusal", async () => {
+  test("is a problem with all its members when it is a refusal", async () => {
     const response = await call("GET", "/v1/me");
     expect(response.headers.get("Content-Type")).toBe("application/problem+json");
     expect(response.headers.get("WWW-Authenticate")).toBe("Bearer");
@@ -100,7 +100,7 @@ describe("every answer", () => {
 });
 
 describe("a preflight", () => {
-  it("needs no key and allows what the clients send, for two hours", async () => {
+  test("needs no key and allows what the clients send, for two hours", async () => {
     const response = await call("OPTIONS", "/v1/requests", {
       headers: { Origin: ORIGIN, "Access-Control-Request-Method": "POST" },
     });
@@ -120,13 +120,13 @@ describe("a preflight", () => {
 });
 
 describe("paths", () => {
-  it("that nobody has are 404", async () => {
+  test("that nobody has are 404", async () => {
     const response = await call("GET", "/v2/me");
     expect(response.status).toBe(404);
     expect(await json(response)).toMatchObject({ code: "not_found" });
   });
 
-  it.each([
+  test.each([
     ["PATCH", "/v1/me", "GET, HEAD"],
     ["DELETE", "/v1/models/fal-ai/flux/schnell", "GET, HEAD"],
     ["PUT", "/v1/keys/", "POST, GET, HEAD"],
@@ -138,14 +138,14 @@ describe("paths", () => {
     expect(await json(response)).toMatchObject({ code: "invalid_request", status: 405 });
   });
 
-  it("may end in a slash", async () => {
+  test("may end in a slash", async () => {
     const { key } = await newTeam();
     for (const path of ["/healthz/", "/v1/me/", "/v1/models/", "/v1/models/fal-ai/flux/schnell/"]) {
       expect((await call("GET", path, { key })).status, path).toBe(200);
     }
   });
 
-  it("take HEAD where they take GET, and answer it without a body", async () => {
+  test("take HEAD where they take GET, and answer it without a body", async () => {
     const { key } = await newTeam();
     const response = await call("HEAD", "/v1/me", { key });
     expect(response.status).toBe(200);
@@ -160,7 +160,7 @@ describe("a call that is not let in", () => {
     return detail;
   };
 
-  it("hears what is wrong with its key", async () => {
+  test("hears what is wrong with its key", async () => {
     expect(await detailOf()).toBe("No key was sent.");
     for (const none of ["Bearer sk-123", "Basic dXNlcjpwYXNz", "Bearer"]) {
       expect(await detailOf(none)).toBe("What was sent is not a Sluice key.");
@@ -172,7 +172,7 @@ describe("a call that is not let in", () => {
     expect(await detailOf(`Bearer ${mistyped}`)).toBe(cutOff);
   });
 
-  it("hears since when its key is revoked, and which scope it lacks", async () => {
+  test("hears since when its key is revoked, and which scope it lacks", async () => {
     const { key } = await newTeam();
     const reader = await newKey(key, { scopes: ["read"] });
     expect(await detailOf(`Bearer ${reader.secret}`, "/v1/keys")).toContain("`admin`");
@@ -182,7 +182,7 @@ describe("a call that is not let in", () => {
 });
 
 describe.each(withAccess("operator"))("%s", (_name, route) => {
-  it("is only for the operator", async () => {
+  test("is only for the operator", async () => {
     const { key } = await newTeam();
     for (const wrong of [undefined, "", "x", key, `${ADMIN_TOKEN}x`]) {
       const response = await call(route.method, examplePath(route), {
@@ -193,7 +193,7 @@ describe.each(withAccess("operator"))("%s", (_name, route) => {
     }
   });
 
-  it("is not there without ADMIN_TOKEN", async () => {
+  test("is not there without ADMIN_TOKEN", async () => {
     const response = await callWith({ ADMIN_TOKEN: "" }, route.method, examplePath(route), ADMIN_TOKEN);
     expect(response.status).toBe(404);
   });
@@ -211,7 +211,7 @@ describe.each(
     return [response.status, (await json(response)).detail];
   };
 
-  it("must be JSON in form and name", async () => {
+  test("must be JSON in form and name", async () => {
     expect(await send("{")).toEqual([
       400,
       "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
@@ -225,7 +225,7 @@ describe.each(
     expect(await send("5")).toEqual([400, "`body` must be an object."]);
   });
 
-  it("must not have a field that nobody knows, and the answer names it", async () => {
+  test("must not have a field that nobody knows, and the answer names it", async () => {
     const [status, detail] = await send('{"not_a_field":1}');
     expect(status).toBe(400);
     // A price table's fields are models: any name will do, and what it holds is checked.
@@ -233,7 +233,7 @@ describe.each(
     expect(detail).toContain(isTable ? "`not_a_field` must be an object" : "`not_a_field` is not a known field");
   });
 
-  it("must not be too large", async () => {
+  test("must not be too large", async () => {
     expect(await send(`{"a":"${"x".repeat(10 * 1024 * 1024)}"}`)).toEqual([
       413,
       "The body is larger than 10485760 bytes.",
@@ -242,7 +242,7 @@ describe.each(
 });
 
 describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))("%s", (_name, route) => {
-  it("can be described: every schema has a JSON Schema", () => {
+  test("can be described: every schema has a JSON Schema", () => {
     for (const schema of [route.params, route.query, route.headers, route.body]) {
       if (schema !== undefined) expect(z.toJSONSchema(schema, { io: "input" })).toMatchObject({ type: "object" });
     }
@@ -253,7 +253,7 @@ describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as 
 });
 
 describe("a deployment that is not configured", () => {
-  it("says so on every API path, by name and without a value", async () => {
+  test("says so on every API path, by name and without a value", async () => {
     for (const path of ["/v1/me", "/v1/nothing", "/v1/requests"]) {
       const response = await callWith({ MATON_API_KEY: "", SIGNING_KEY: "short-secret" }, "GET", path);
       expect(response.status).toBe(503);
@@ -265,7 +265,7 @@ describe("a deployment that is not configured", () => {
     }
   });
 
-  it("still answers its health check, which names the problems", async () => {
+  test("still answers its health check, which names the problems", async () => {
     const response = await callWith({ MATON_API_KEY: "", UPSTREAM_RPS: "fast" }, "GET", "/healthz");
     expect(response.status).toBe(200);
     const body = await json(response);
@@ -276,14 +276,14 @@ describe("a deployment that is not configured", () => {
     });
   });
 
-  it("answers the health check with ok when all is there", async () => {
+  test("answers the health check with ok when all is there", async () => {
     const response = await call("GET", "/healthz");
     expect(await json(response)).toMatchObject({ status: "ok", configuration: { ok: true, problems: [] } });
   });
 });
 
 describe("teams", () => {
-  it("are made once, by the operator, with a key that works", async () => {
+  test("are made once, by the operator, with a key that works", async () => {
     const { team, key } = await newTeam();
     const again = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id: team } });
     expect([again.status, (await json(again)).code]).toEqual([409, "conflict"]);
@@ -291,12 +291,12 @@ describe("teams", () => {
     expect(await json(me)).toMatchObject({ team: { id: team, name: team }, key: { scopes: ["run", "read", "admin"] } });
   });
 
-  it.each(["Acme", "a_b", "x".repeat(33), ""])("cannot have the id %j", async (id) => {
+  test.each(["Acme", "a_b", "x".repeat(33), ""])("cannot have the id %j", async (id) => {
     const response = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id } });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`id` must be 1 to 32 of a-z, 0-9 and -."]);
   });
 
-  it("cannot begin with a plan that is wrong, and the answer names the field", async () => {
+  test("cannot begin with a plan that is wrong, and the answer names the field", async () => {
     for (const [plan, detail] of [
       [{ hold_s: 99 }, "`plan.hold_s` must be at most 20."],
       ["pro", "`plan` must be an object."],
@@ -306,7 +306,7 @@ describe("teams", () => {
     }
   });
 
-  it("can begin with a plan, or with the default one by name", async () => {
+  test("can begin with a plan, or with the default one by name", async () => {
     const { key } = await newTeam({ models: { allow: ["fal-ai/flux/**"] } });
     expect(await json(await call("GET", "/v1/me", { key }))).toMatchObject({
       plan: { name: "default", models: { allow: ["fal-ai/flux/**"], deny: [] } },
@@ -318,7 +318,7 @@ describe("teams", () => {
     });
   });
 
-  it("have a webhook secret that only admins see, the same each time", async () => {
+  test("have a webhook secret that only admins see, the same each time", async () => {
     const { key } = await newTeam();
     const first = await json(await call("GET", "/v1/team/webhook_secret", { key }));
     expect(first.secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
@@ -332,7 +332,7 @@ describe("/v1/me", () => {
     { name: "mine", scope: "user", per: "request", limit: 2, window: "1mo" },
   ];
 
-  it("shows every limit with what is left, in the body and in the headers", async () => {
+  test("shows every limit with what is left, in the body and in the headers", async () => {
     const { key } = await newTeam({ limits });
     const response = await call("GET", "/v1/me", { key, headers: { "Sluice-User": "anna" } });
     const body = await json(response);
@@ -355,7 +355,7 @@ describe("/v1/me", () => {
     expect(response.headers.get("RateLimit")).toMatch(/^"day";r=5;t=\d+, "mine";r=2;t=\d+$/);
   });
 
-  it("refuses a user whose name is too long", async () => {
+  test("refuses a user whose name is too long", async () => {
     const { key } = await newTeam();
     const response = await call("GET", `/v1/me?user=${"x".repeat(129)}`, { key });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`user` must have at most 128 characters."]);
@@ -363,7 +363,7 @@ describe("/v1/me", () => {
 });
 
 describe("plans", () => {
-  it("are written, listed and chosen by admins", async () => {
+  test("are written, listed and chosen by admins", async () => {
     const { key } = await newTeam();
     const body = { limits: [{ name: "day", scope: "team", per: "request", limit: 1, window: "1d" }] };
     const written = await call("PUT", "/v1/plans/small", { key, body });
@@ -378,21 +378,21 @@ describe("plans", () => {
     expect([missing.status, (await json(missing)).hint]).toEqual([404, "Make it first, with PUT /v1/plans/none."]);
   });
 
-  it("are refused with the field's name when they say what would not act", async () => {
+  test("are refused with the field's name when they say what would not act", async () => {
     const { key } = await newTeam();
     const body = { limits: [{ name: "day", scope: "team", per: "usd", limit: 1, window: "1d" }] };
     const response = await call("PUT", "/v1/plans/default", { key, body });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`limits[0].limit` must be a string."]);
   });
 
-  it("have plain names", async () => {
+  test("have plain names", async () => {
     const { key } = await newTeam();
     expect((await call("PUT", "/v1/plans/Not%20Plain", { key, body: {} })).status).toBe(404);
   });
 });
 
 describe("keys", () => {
-  it("are shown once, listed without their text, and end when revoked", async () => {
+  test("are shown once, listed without their text, and end when revoked", async () => {
     const { key, keyId } = await newTeam();
     const body = { name: "Server", scopes: ["read"], expires_at: "2999-01-01T00:00:00Z" };
     const response = await call("POST", "/v1/keys", { key, body });
@@ -412,18 +412,18 @@ describe("keys", () => {
     expect((await call("GET", "/v1/me", { key: String(secret) })).status).toBe(401);
   });
 
-  it("cannot expire in the past", async () => {
+  test("cannot expire in the past", async () => {
     const { key } = await newTeam();
     const response = await call("POST", "/v1/keys", { key, body: { expires_at: "2020-01-01T00:00:00Z" } });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`expires_at` must lie in the future."]);
   });
 
-  it("of one team do nothing in another", async () => {
+  test("of one team do nothing in another", async () => {
     const [one, other] = await Promise.all([newTeam(), newTeam()]);
     expect((await call("DELETE", `/v1/keys/${one.keyId}`, { key: other.key })).status).toBe(404);
   });
 
-  it("that were revoked stop reading within ten seconds", async () => {
+  test("that were revoked stop reading within ten seconds", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const { key } = await newTeam();
     const { id, secret } = await newKey(key, { scopes: ["read"] });
@@ -433,7 +433,7 @@ describe("keys", () => {
     expect((await call("GET", "/v1/requests", { key: secret })).status).toBe(401);
   });
 
-  it("that were revoked stop administering at once", async () => {
+  test("that were revoked stop administering at once", async () => {
     const { key } = await newTeam();
     const { id, secret } = await newKey(key, { scopes: ["read", "admin"] });
     expect((await call("GET", "/v1/keys", { key: secret })).status).toBe(200);
@@ -443,7 +443,7 @@ describe("keys", () => {
 });
 
 describe("models", () => {
-  it("are those that the plan includes", async () => {
+  test("are those that the plan includes", async () => {
     const { key } = await newTeam({ models: { allow: ["fal-ai/**"], deny: ["fal-ai/minimax/**"] } });
     const list = await json(await call("GET", "/v1/models", { key }));
     expect(list).toMatchObject({
@@ -456,7 +456,7 @@ describe("models", () => {
     });
   });
 
-  it("have their input schema where it is known", async () => {
+  test("have their input schema where it is known", async () => {
     const { key } = await newTeam();
     const known = await json(await call("GET", "/v1/models/fal-ai/flux/schnell", { key }));
     expect(known).toMatchObject({ id: "fal-ai/flux/schnell", input_schema: { required: ["prompt"] } });
@@ -465,7 +465,7 @@ describe("models", () => {
     expect(other).toEqual({ id: "owner/app/deep/path", ...unknown });
   });
 
-  it.each([
+  test.each([
     ["flux/schnell", 404, "not_found", "fal-ai/flux/schnell"],
     ["f5-tts", 404, "not_found", "fal-ai/f5-tts"],
     ["fal-ai/minimax/video-01", 403, "model_not_allowed", "GET /v1/models"],

@@ -1,6 +1,6 @@
-// GET /healthz about the account: anybody may ask, and nobody can load the one object with it.
+// GET /healthz about the account: anybody may ask, and nobody can load the one object with test.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { HEALTH_GAP_MS, HEALTH_STALE_MS, HEALTH_WAIT_MS } from "../../../src/upstream/health-cache.ts";
@@ -47,7 +47,7 @@ async function health(): Promise<Health> {
 const iso = (at: number) => new Date(at).toISOString();
 
 describe("the health of the account", () => {
-  it("is open while calls go out, with pace and slots as numbers and nobody's name", async () => {
+  test("is open while calls go out, with pace and slots as numbers and nobody's name", async () => {
     const { id } = await team.submit("a cat");
     const { status, upstream } = await health();
     expect(status).toBe("ok");
@@ -61,7 +61,7 @@ describe("the health of the account", () => {
     await runToEnd(team, id);
   });
 
-  it.each<[AccountFault, string]>([
+  test.each<[AccountFault, string]>([
     ["locked", "locked"],
     ["rate_limited", "rate_limited"],
   ])(
@@ -86,7 +86,7 @@ describe("the health of the account", () => {
     },
   );
 
-  it("is looked at once in some seconds, however many ask", async () => {
+  test("is looked at once in some seconds, however many ask", async () => {
     const looks = vi.spyOn(UpstreamAccount.prototype, "health");
     const seen = await health();
     const seenAt = Date.now();
@@ -102,7 +102,7 @@ describe("the health of the account", () => {
     expect(new Set(later.map(({ upstream }) => upstream.as_of))).toEqual(new Set([iso(Date.now()), iso(seenAt)]));
   });
 
-  it.each<[string, () => Promise<never>]>([
+  test.each<[string, () => Promise<never>]>([
     ["cannot be asked", () => Promise.reject(new Error("overloaded"))],
     ["does not answer in time", () => new Promise(() => undefined)],
   ])("of an account that %s is as last seen, and unknown after a minute", async (_what, answer) => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import { ISSUER_KEYS_GAP_MS, ISSUER_KEYS_MAX_AGE_MS } from "../../../src/team/auth/issuer-keys.ts";
@@ -46,7 +46,7 @@ function later(ms: number): void {
 }
 
 describe("an issuer", () => {
-  it("is written, listed and removed by admins, and its keys are read at once", async () => {
+  test("is written, listed and removed by admins, and its keys are read at once", async () => {
     const { key } = await newTeam();
     const issuer = await TestIssuer.create();
     const put = await call("PUT", "/v1/issuers/app", { key, body: issuer.body() });
@@ -62,7 +62,7 @@ describe("an issuer", () => {
     expect(await json(await call("GET", "/v1/issuers", { key }))).toEqual({ data: [], next_cursor: null });
   });
 
-  it("whose keys cannot be read is written all the same, and the answer says so", async () => {
+  test("whose keys cannot be read is written all the same, and the answer says so", async () => {
     const { key } = await newTeam();
     const issuer = await TestIssuer.create();
     issuer.host = "down";
@@ -70,7 +70,7 @@ describe("an issuer", () => {
     expect(put).toMatchObject({ key_ids: [], keys_fetched_at: null });
   });
 
-  it("whose key host is up again is read as soon as it is written again", async () => {
+  test("whose key host is up again is read as soon as it is written again", async () => {
     const { key } = await newTeam();
     const issuer = await TestIssuer.create();
     issuer.host = "down";
@@ -80,7 +80,7 @@ describe("an issuer", () => {
     expect(put).toMatchObject({ key_ids: ["first"] });
   });
 
-  it.each([
+  test.each([
     ["http://login.example/keys", "https"],
     ["https://127.0.0.1/keys", "IP address"],
     ["https://internal/keys", "local name"],
@@ -94,7 +94,7 @@ describe("an issuer", () => {
     expect(detail).toContain(reason);
   });
 
-  it.each([
+  test.each([
     ["https://127.0.0.1", "IP address"],
     ["https://clerk.internal", "local name"],
     ["https://acme.example:8443", "port"],
@@ -114,7 +114,7 @@ describe("an issuer", () => {
     },
   );
 
-  it("is one of ten at most", async () => {
+  test("is one of ten at most", async () => {
     const { key } = await newTeam();
     const issuer = await TestIssuer.create();
     const put = (n: number) => call("PUT", `/v1/issuers/app-${n}`, { key, body: issuer.body() });
@@ -123,7 +123,7 @@ describe("an issuer", () => {
     expect((await put(9)).status).toBe(200);
   });
 
-  it("is noted in the audit, with who wrote and who removed it", async () => {
+  test("is noted in the audit, with who wrote and who removed it", async () => {
     const { key, keyId, issuer } = await newTenant();
     await call("DELETE", "/v1/issuers/app", { key });
     const { data } = await json(await call("GET", "/v1/audit", { key }));
@@ -138,7 +138,7 @@ describe("an issuer", () => {
 });
 
 describe("a user's JWT", () => {
-  it("is taken as `sl_jwt_<team>.<jwt>`, with Bearer and with Key", async () => {
+  test("is taken as `sl_jwt_<team>.<jwt>`, with Bearer and with Key", async () => {
     const { team, issuer } = await newTenant();
     const jwt = await issuer.jwt();
     expect((await me(team, jwt)).slice(0, 2)).toEqual([200, "ada"]);
@@ -146,21 +146,21 @@ describe("a user's JWT", () => {
     expect(response.status).toBe(200);
   });
 
-  it("is taken as it is when Sluice-Team names the team", async () => {
+  test("is taken as it is when Sluice-Team names the team", async () => {
     const { team, issuer } = await newTenant();
     const jwt = await issuer.jwt();
     const response = await call("GET", "/v1/me", { key: jwt, headers: { "Sluice-Team": team } });
     expect([response.status, (await json(response)).user]).toEqual([200, "ada"]);
   });
 
-  it.each([undefined, "", "No Team", "a/b"])("is not taken as it is with the team %j", async (named) => {
+  test.each([undefined, "", "No Team", "a/b"])("is not taken as it is with the team %j", async (named) => {
     const { issuer } = await newTenant();
     const headers: Record<string, string> = named === undefined ? {} : { "Sluice-Team": named };
     const response = await call("GET", "/v1/me", { key: await issuer.jwt(), headers });
     expect([response.status, (await json(response)).code]).toEqual([401, "team_required"]);
   });
 
-  it("is no good in another team, whatever it says", async () => {
+  test("is no good in another team, whatever it says", async () => {
     const [one, other] = [await newTenant(), await newTenant()];
     expect(await me(other.team, await one.issuer.jwt())).toEqual(ONE_SENTENCE);
     expect(await me("nobody", await one.issuer.jwt())).toEqual(ONE_SENTENCE);
@@ -169,7 +169,7 @@ describe("a user's JWT", () => {
     expect(await me(shared.team, await one.issuer.jwt())).toEqual(ONE_SENTENCE);
   });
 
-  it("B9: takes its plan from its claim, and a new claim acts on the next call", async () => {
+  test("B9: takes its plan from its claim, and a new claim acts on the next call", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan" });
     await call("PUT", "/v1/plans/pro", { key, body: { limits: [] } });
     expect(await me(team, await issuer.jwt())).toMatchObject([200, "ada", { name: "default" }]);
@@ -178,7 +178,7 @@ describe("a user's JWT", () => {
     expect(await me(team, await issuer.jwt({ plan: "Not A Plan" }))).toMatchObject([200, "ada", { name: "default" }]);
   });
 
-  it("acts for its user and for nobody else", async () => {
+  test("acts for its user and for nobody else", async () => {
     const { team, issuer } = await newTenant();
     const key = `sl_jwt_${team}.${await issuer.jwt()}`;
     const body = { model: MODEL, input: { prompt: "a cat" } };
@@ -190,7 +190,7 @@ describe("a user's JWT", () => {
     expect([own.status, (await json(own)).user]).toEqual([202, "ada"]);
   });
 
-  it("fixes the tags that its claims name, whatever the call says", async () => {
+  test("fixes the tags that its claims name, whatever the call says", async () => {
     const { team, issuer } = await newTenant({ tag_claims: { tenant: "org_id" } });
     const submit = async (claims: Record<string, unknown>) => {
       const key = `sl_jwt_${team}.${await issuer.jwt(claims)}`;
@@ -201,7 +201,7 @@ describe("a user's JWT", () => {
     expect(await submit({})).toEqual({ tenant: "", job: "7" });
   });
 
-  it("may do what tokens may, and administrate nothing", async () => {
+  test("may do what tokens may, and administrate nothing", async () => {
     const { team, issuer } = await newTenant();
     const key = `sl_jwt_${team}.${await issuer.jwt()}`;
     for (const [method, path] of [
@@ -214,7 +214,7 @@ describe("a user's JWT", () => {
     }
   });
 
-  it("of a blocked user is refused on the next submit", async () => {
+  test("of a blocked user is refused on the next submit", async () => {
     const { team, key, issuer } = await newTenant();
     const jwt = `sl_jwt_${team}.${await issuer.jwt()}`;
     const submit = () => call("POST", "/v1/requests", { key: jwt, body: { model: MODEL, input: { prompt: "a cat" } } });
@@ -224,7 +224,7 @@ describe("a user's JWT", () => {
     expect([refused.status, (await json(refused)).code]).toEqual([403, "forbidden"]);
   });
 
-  it("of a removed issuer is refused on the next submit, and on reads within ten seconds", async () => {
+  test("of a removed issuer is refused on the next submit, and on reads within ten seconds", async () => {
     const { team, key, issuer } = await newTenant();
     const jwt = await issuer.jwt();
     expect((await me(team, jwt))[0]).toBe(200);
@@ -250,7 +250,7 @@ describe("D4: a token that is refused", () => {
     ["is signed with a key that nobody has", (issuer) => issuer.jwt({}, { kid: "nobody" }), "unknown_key"],
   ];
 
-  it.each(cases)(
+  test.each(cases)(
     "because it %s tells its caller no reason, the log a word, and an admin all",
     async (_what, make, reason) => {
       const { team, key, issuer } = await newTenant();
@@ -272,7 +272,7 @@ describe("D4: a token that is refused", () => {
 });
 
 describe("B1: the token tester", () => {
-  it("says whom a good token stands for and which plan applies", async () => {
+  test("says whom a good token stands for and which plan applies", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan", tag_claims: { tenant: "org" } });
     const jwt = await issuer.jwt({ plan: "gold", org: "o1" });
     expect(await explain(key, `sl_jwt_${team}.${jwt}`)).toMatchObject({
@@ -282,13 +282,13 @@ describe("B1: the token tester", () => {
     expect(await explain(key, `Bearer ${jwt}`)).toMatchObject({ accepted: true });
   });
 
-  it("says that a user is blocked", async () => {
+  test("says that a user is blocked", async () => {
     const { key, issuer } = await newTenant();
     await call("POST", "/v1/users/ada/freeze", { key });
     expect(await explain(key, await issuer.jwt())).toMatchObject({ accepted: false, reason: "forbidden", user: "ada" });
   });
 
-  it("explains client tokens too", async () => {
+  test("explains client tokens too", async () => {
     const { team, key } = await newTeam();
     const { token } = await json(await call("POST", "/v1/tokens", { key, body: { user: "ada" } }));
     expect(await explain(key, String(token))).toMatchObject({ accepted: true, user: "ada", issuer: null });
@@ -297,12 +297,12 @@ describe("B1: the token tester", () => {
     expect(await explain(key, String(token).replace(`_${team}.`, "_other."))).toMatchObject({ reason: "foreign_team" });
   });
 
-  it.each(["hello", "a.b.c", "sl_sk_acme_0123"])("says that %j is no token", async (token) => {
+  test.each(["hello", "a.b.c", "sl_sk_acme_0123"])("says that %j is no token", async (token) => {
     const { key } = await newTeam();
     expect(await explain(key, token)).toMatchObject({ accepted: false, reason: "malformed", header: null });
   });
 
-  it("sees an issuer as it is this moment", async () => {
+  test("sees an issuer as it is this moment", async () => {
     const { key, team, issuer } = await newTenant();
     const jwt = await issuer.jwt();
     expect((await me(team, jwt))[0]).toBe(200);
@@ -312,7 +312,7 @@ describe("B1: the token tester", () => {
 });
 
 describe("an issuer's keys", () => {
-  it("are asked for once, however many tokens come at once", async () => {
+  test("are asked for once, however many tokens come at once", async () => {
     const { team, issuer } = await newTenant();
     later(2 * HOUR_MS);
     const jwts = await Promise.all(Array.from({ length: 20 }, (_, n) => issuer.jwt({ sub: `user-${n}` })));
@@ -324,7 +324,7 @@ describe("an issuer's keys", () => {
     expect(issuer.asked() - before).toBe(1);
   });
 
-  it("B2: may be rotated without one refused token", async () => {
+  test("B2: may be rotated without one refused token", async () => {
     const { team, issuer } = await newTenant();
     const old = await issuer.jwt();
     expect((await me(team, old))[0]).toBe(200);
@@ -335,7 +335,7 @@ describe("an issuer's keys", () => {
     expect(issuer.asked()).toBe(2);
   });
 
-  it("are not asked for again by each made-up key id", async () => {
+  test("are not asked for again by each made-up key id", async () => {
     const { team, issuer } = await newTenant();
     later(ISSUER_KEYS_GAP_MS);
     const before = issuer.asked();
@@ -343,7 +343,7 @@ describe("an issuer's keys", () => {
     expect(issuer.asked() - before).toBe(1);
   });
 
-  it("count for a day while their host is down, and no longer", async () => {
+  test("count for a day while their host is down, and no longer", async () => {
     const { team, issuer } = await newTenant();
     issuer.host = "down";
     later(2 * HOUR_MS);
@@ -355,7 +355,7 @@ describe("an issuer's keys", () => {
     expect((await me(team, await issuer.jwt()))[0]).toBe(200);
   });
 
-  it("that an issuer took back are believed no longer after an hour", async () => {
+  test("that an issuer took back are believed no longer after an hour", async () => {
     const { team, issuer } = await newTenant();
     const leaked = issuer.keys;
     const jwt = await issuer.jwt({ exp: Math.floor(Date.now() / 1_000) + 86_400 });
@@ -367,7 +367,7 @@ describe("an issuer's keys", () => {
     expect(leaked).toHaveLength(1);
   });
 
-  it("of before are forgotten when the issuer is written anew", async () => {
+  test("of before are forgotten when the issuer is written anew", async () => {
     const { team, key, issuer } = await newTenant();
     const other = await TestIssuer.create();
     Object.assign(other, { issuer: issuer.issuer });
@@ -379,7 +379,7 @@ describe("an issuer's keys", () => {
 });
 
 describe("a member-bound key", () => {
-  it("is its member's alone", async () => {
+  test("is its member's alone", async () => {
     const { key } = await newTeam();
     const member = await newKey(key, { user: "ada" });
     const submit = (user?: string) =>

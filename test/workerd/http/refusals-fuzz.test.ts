@@ -3,7 +3,7 @@
 // The seed is printed; the bindings FUZZ_SEED and FUZZ_ATTEMPTS choose another or a longer run.
 
 import { env } from "cloudflare:workers";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
@@ -228,7 +228,7 @@ const DISGUISES: ((id: string) => string)[] = [
 ];
 
 describe(`${attemptsWanted} attempts on other people's things`, () => {
-  it("show nothing and change nothing", { timeout: 300_000 }, async () => {
+  test("show nothing and change nothing", { timeout: 300_000 }, async () => {
     console.log(`fuzz seed ${seed}, ${attemptsWanted} attempts (repeat with FUZZ_SEED=${seed})`);
     const roll = dice(seed);
     const pick = <T>(from: readonly T[]): T => {
@@ -290,9 +290,9 @@ describe(`${attemptsWanted} attempts on other people's things`, () => {
     expect(statuses.get(404) ?? 0).toBeGreaterThan(attemptsWanted / 10);
   });
 
-  it("would have worked for those they belong to", async () => {
+  test("would have worked for those they belong to", async () => {
     const tried: string[] = [];
-    // What lies below something goes before it.
+    // What lies below something goes before test.
     const order = ({ method, path }: Route) =>
       method === "DELETE" ? 100 - path.split("/").length : path.endsWith("/cancel") ? 1 : 0;
     for (const route of targets.toSorted((one, other) => order(one) - order(other))) {

@@ -2,7 +2,7 @@
 // and goes on. A route that declares `idempotency_mismatch` admits requests, and has to be given an example here.
 
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
@@ -98,12 +98,12 @@ async function used(person: Person): Promise<(number | string)[]> {
   return me.limits.map((limit) => limit.used);
 }
 
-it("has an example for every route that admits, and for no other", () => {
+test("has an example for every route that admits, and for no other", () => {
   expect(routes.filter(admits).map(nameOf).toSorted()).toEqual(Object.keys(EXAMPLES).toSorted());
 });
 
 describe.each(LIMITS)("%s, used up", (_name, limit, status, code) => {
-  it("refuse what would take more of them, and say which limit, how much of it and until when", async () => {
+  test("refuse what would take more of them, and say which limit, how much of it and until when", async () => {
     const person = await overLimit(limit);
     const size = limit.per === "usd" ? "0.003000" : limit.limit;
     // Money of an hour leaks with the time: a micro-dollar of this in a bit more than a second.
@@ -124,7 +124,7 @@ describe.each(LIMITS)("%s, used up", (_name, limit, status, code) => {
     }
   });
 
-  it("stop no route that takes nothing of them, and none of those costs any", async () => {
+  test("stop no route that takes nothing of them, and none of those costs any", async () => {
     const person = await overLimit(limit);
     const before = await used(person);
     for (const route of routes.filter((each) => !admits(each) && each.method === "GET")) {

@@ -1,7 +1,7 @@
 // The one table of who is turned away, run on every route that the router lists: a route that is added joins by itself.
 
 import { exportSPKI, SignJWT, UnsecuredJWT } from "jose";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
@@ -182,12 +182,12 @@ function named(wanted: (route: Route) => boolean): [string, Route][] {
   return routes.filter(wanted).map((route) => [`${route.method} ${route.path}`, route]);
 }
 
-it("has a line for every case", () => {
+test("has a line for every case", () => {
   expect([...cases.keys()]).toEqual(CASE_NAMES);
 });
 
 describe.each(named(({ access }) => access !== "public" && access !== "operator"))("%s turns away", (_name, route) => {
-  it.each(CASE_NAMES)("%s", async (name) => {
+  test.each(CASE_NAMES)("%s", async (name) => {
     const { attempt, status, code } = cases.get(name) ?? { attempt: () => ({}), status: 0, code: "" };
     const response = await ask(route, attempt(route));
     const body = await json(response);
@@ -199,12 +199,12 @@ describe.each(named(({ access }) => access !== "public" && access !== "operator"
     expect(response.headers.get("WWW-Authenticate")).toBe(status === 401 ? "Bearer" : null);
   });
 
-  it("nobody who may come in", async () => {
+  test("nobody who may come in", async () => {
     const response = await ask(route, { key: (await newTeam(undefined, { manages_connections: true })).key });
     expect([401, 403]).not.toContain(response.status);
   });
 
-  it("in words that a page can read, wherever it stands", async () => {
+  test("in words that a page can read, wherever it stands", async () => {
     for (const origin of [PAGE, OTHER_PAGE]) {
       const response = await ask(route, { key: "let-me-in", headers: { Origin: origin } });
       expect(response.status).toBe(401);
@@ -216,20 +216,20 @@ describe.each(named(({ access }) => access !== "public" && access !== "operator"
 });
 
 describe.each(named(({ access }) => access === "operator"))("%s is the operator's and turns away", (_name, route) => {
-  it.each(CASE_NAMES)("%s", async (name) => {
+  test.each(CASE_NAMES)("%s", async (name) => {
     const { attempt } = cases.get(name) ?? { attempt: () => ({}) };
     const response = await ask(route, attempt(route));
     expect([response.status, (await json(response)).code]).toEqual([401, "unauthenticated"]);
   });
 
-  it("a team's own admin, but not the operator", async () => {
+  test("a team's own admin, but not the operator", async () => {
     expect((await ask(route, { key: good.admin })).status).toBe(401);
     expect((await ask(route, { key: ADMIN_TOKEN })).status).not.toBe(401);
   });
 });
 
 describe.each(named(() => true))("a preflight of %s", (_name, route) => {
-  it.each([PAGE, OTHER_PAGE])("from %s needs no key and decides nothing", async (origin) => {
+  test.each([PAGE, OTHER_PAGE])("from %s needs no key and decides nothing", async (origin) => {
     const response = await call("OPTIONS", examplePath(route), {
       headers: {
         Origin: origin,

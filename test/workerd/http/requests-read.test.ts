@@ -1,7 +1,7 @@
 // Reading requests: one, its timeline, lists page by page; and that what is not the caller's is not there at all.
 
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   bindings,
@@ -42,7 +42,7 @@ async function ids(query: string): Promise<string[]> {
 }
 
 describe("one request", () => {
-  it("has a strong ETag that holds until it changes", async () => {
+  test("has a strong ETag that holds until it changes", async () => {
     await introduceAccount(team);
     const { id } = await team.submit();
     const path = `/v1/requests/${id}`;
@@ -61,7 +61,7 @@ describe("one request", () => {
     await expectArmed(id);
   });
 
-  it.each([
+  test.each([
     ["", null],
     ["?logs=0", null],
     ["?logs=1", []],
@@ -71,7 +71,7 @@ describe("one request", () => {
     expect((await get(`/v1/requests/${id}${query}`)).body.logs).toEqual(logs);
   });
 
-  it("is held until it changes, not by what changes nothing in it", async () => {
+  test("is held until it changes, not by what changes nothing in it", async () => {
     await introduceAccount(team);
     const { id, upstream } = await team.submit();
     const held = get(`/v1/requests/${id}?wait=60`);
@@ -88,7 +88,7 @@ describe("one request", () => {
     expect([status, body.id, body.stage]).toEqual([200, id, "storing"]);
   });
 
-  it("is not held when what the caller knows is already old, nor after the end", async () => {
+  test("is not held when what the caller knows is already old, nor after the end", async () => {
     const { id } = await team.submit();
     const path = `/v1/requests/${id}?wait=60`;
     expect((await get(path, { "If-None-Match": '"old"' })).body.stage).toBe("queued");
@@ -97,13 +97,13 @@ describe("one request", () => {
     expect((await get(path)).body).toEqual(ended);
   });
 
-  it.each(["wait=-1", "wait=soon", "wait=1.5", "logs=maybe"])("refuses ?%s and names it", async (query) => {
+  test.each(["wait=-1", "wait=soon", "wait=1.5", "logs=maybe"])("refuses ?%s and names it", async (query) => {
     const { id } = await team.submit();
     const { status, body } = await get<{ detail: string }>(`/v1/requests/${id}?${query}`);
     expect([status, body.detail]).toEqual([400, expect.stringContaining(`\`${query.split("=")[0]}\` must be`)]);
   });
 
-  it("may be asked for by HEAD, and its address may end in a slash", async () => {
+  test("may be asked for by HEAD, and its address may end in a slash", async () => {
     const { id } = await team.submit();
     const headers = { Authorization: `Bearer ${team.key}` };
     const head = await call(`/v1/requests/${id}`, { method: "HEAD", headers });
@@ -112,7 +112,7 @@ describe("one request", () => {
     expect((await get(`/v1/requests/${id}/`)).body.id).toBe(id);
   });
 
-  it("has a timeline of what happened, in order, with the times", async () => {
+  test("has a timeline of what happened, in order, with the times", async () => {
     const startedAt = Date.now();
     const { id, upstream } = await team.submit();
     await passTime(5 * SECOND_MS);
@@ -142,7 +142,7 @@ describe("what is not the caller's", () => {
     ["POST", "/cancel"],
   ] as const;
 
-  it.each(ROADS)("is not there: %s /v1/requests/{id}%s tells nothing of whose it is", async (method, road) => {
+  test.each(ROADS)("is not there: %s /v1/requests/{id}%s tells nothing of whose it is", async (method, road) => {
     const stranger = await Team.create();
     const theirs = (await stranger.submit()).id;
     const unused = bindings.TRACKER.newUniqueId().toString();
@@ -159,14 +159,14 @@ describe("what is not the caller's", () => {
     expect((await stranger.read(theirs)).stage).toBe("queued");
   });
 
-  it.each(ROADS)("%s /v1/requests/{id}%s with what is no id says what ids look like", async (method, road) => {
+  test.each(ROADS)("%s /v1/requests/{id}%s with what is no id says what ids look like", async (method, road) => {
     for (const id of ["abc", "A".repeat(64), "0".repeat(65), "req_1"]) {
       const { status, body } = await team.send<{ detail: string }>(method, `/v1/requests/${id}${road}`);
       expect([status, body.detail]).toEqual([404, "`id` is not a request id: those are 64 hexadecimal characters."]);
     }
   });
 
-  it("costs no storage: an id that never started leaves nothing behind", async () => {
+  test("costs no storage: an id that never started leaves nothing behind", async () => {
     const unused = bindings.TRACKER.newUniqueId();
     const before = (await listDurableObjectIds(bindings.TRACKER)).length;
     expect((await get(`/v1/requests/${unused.toString()}`)).status).toBe(404);
@@ -180,7 +180,7 @@ describe("what is not the caller's", () => {
     expect((await listDurableObjectIds(bindings.TRACKER)).length - before).toBeLessThanOrEqual(1);
   });
 
-  it("is in no list", async () => {
+  test("is in no list", async () => {
     await (await Team.create()).submit("theirs", { user: "anna", tags: { job: "7" } });
     const mine = await team.submit("mine", { user: "anna", tags: { job: "7" } });
     for (const query of ["", "user=anna", "tag=job=7", "status=open"]) expect(await ids(query)).toEqual([mine.id]);
@@ -188,7 +188,7 @@ describe("what is not the caller's", () => {
 });
 
 describe("the list", () => {
-  it("has a summary of each request, newest first", async () => {
+  test("has a summary of each request, newest first", async () => {
     const first = await team.submit("one", { user: "anna", tags: { job: "7" } });
     await passTime(SECOND_MS);
     const second = await team.submit("two");
@@ -204,7 +204,7 @@ describe("the list", () => {
     expect(body.data[0]).toMatchObject({ status: "open", user: null, tags: {}, completed_at: null });
   });
 
-  it("is read page by page to its end without a gap or a repeat, also while requests come in", async () => {
+  test("is read page by page to its end without a gap or a repeat, also while requests come in", async () => {
     const made: string[] = [];
     for (let n = 0; n < 7; n++) {
       made.push((await team.submit(`cat ${n}`)).id);
@@ -225,7 +225,7 @@ describe("the list", () => {
     expect(times).toEqual(times.toSorted().toReversed());
   });
 
-  it("is filtered by status, model, user, tag and time, each and together", async () => {
+  test("is filtered by status, model, user, tag and time, each and together", async () => {
     const at = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
     const start = Date.now();
     const anna = (await team.submit("one", { user: "anna", tags: { job: "7", big: "yes" } })).id;
@@ -262,7 +262,7 @@ describe("the list", () => {
     for (const [query, found] of expected) expect([query, await ids(query)]).toEqual([query, found]);
   });
 
-  it.each([
+  test.each([
     ["status=done", '`status` must be one of "open", "completed", "failed", "canceled".'],
     ["limit=0", "`limit` must be at least 1."],
     ["limit=101", "`limit` must be at most 100."],
@@ -278,7 +278,7 @@ describe("the list", () => {
 });
 
 describe("other methods", () => {
-  it.each([
+  test.each([
     ["PUT", "/v1/requests", "POST, GET, HEAD"],
     ["DELETE", "/v1/requests", "POST, GET, HEAD"],
     ["PUT", `/v1/requests/${"0".repeat(64)}`, "GET, DELETE, HEAD"],
@@ -290,7 +290,7 @@ describe("other methods", () => {
     expect([answer.status, answer.headers.get("Allow"), answer.body.code]).toEqual([405, allow, "invalid_request"]);
   });
 
-  it.each<[unknown, string]>([
+  test.each<[unknown, string]>([
     [{}, "`filter` is required."],
     [{ filter: { status: "open" } }, "`filter.status` is not a known field."],
     [{ filter: { user: 5 } }, "`filter.user` must be a string."],

@@ -1,6 +1,6 @@
 // POST /v1/requests: what is refused before anything is sent, kept or counted, and what the caller reads then.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { METADATA_MAX_BYTES, TAGS_MAX } from "../../../src/platform/validate.ts";
 import { freezeClocks, Team, upstreamRequests } from "../../harness/world.ts";
 
@@ -42,7 +42,7 @@ const NAMED = '"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscap
 const SIZE = `must be one of ${NAMED}, or { "width", "height" } in pixels.`;
 
 describe("an input that its model would refuse is refused at once, with the field's name", () => {
-  it.each<[string, object, string]>([
+  test.each<[string, object, string]>([
     [FLUX, {}, "`prompt` is required."],
     [FLUX, { prompt: ["a cat"] }, "`prompt` must be a string."],
     [FLUX, { prompt: "a cat", image_size: "huge" }, `\`image_size\` ${SIZE}`],
@@ -67,7 +67,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
     expect(body.hint).toContain(`/v1/models/${model}`);
   });
 
-  it("a webhook's address inside the input is one too, and says where it belongs", async () => {
+  test("a webhook's address inside the input is one too, and says where it belongs", async () => {
     const { status, body } = await refused(cat({}, { webhook_url: "https://example.com/hook" }));
     expect([status, body.code]).toEqual([422, "invalid_input"]);
     expect(body.hint).toContain("`webhook_url` beside `input`");
@@ -77,7 +77,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
 const tags = (count: number, prefix: string) => Array.from({ length: count }, (_, n) => `${prefix}${n}=x`).join(",");
 
 describe("a submit that cannot be meant so is refused", () => {
-  it.each<[string, object, Record<string, string>, number, string]>([
+  test.each<[string, object, Record<string, string>, number, string]>([
     ["an unknown field", { prompt: "a cat" }, {}, 400, "`prompt` is not a known field."],
     ["a prototype", JSON.parse('{"__proto__":{"model":"x"}}'), {}, 400, "`__proto__` is not a known field."],
     ["an input that is text", { input: "a cat" }, {}, 400, "`input` must be an object."],
@@ -107,7 +107,7 @@ describe("a submit that cannot be meant so is refused", () => {
     expect(answer.body.detail).toContain(detail);
   });
 
-  it.each([
+  test.each([
     ["flux/schnell", FLUX],
     ["fast-sdxl", SDXL],
     ["minimax/video-01", VIDEO],
@@ -117,13 +117,13 @@ describe("a submit that cannot be meant so is refused", () => {
     expect([status, body.code, body.hint]).toEqual([404, "not_found", expect.stringContaining(`"${whole}"`)]);
   });
 
-  it("a page can read the refusal", async () => {
+  test("a page can read the refusal", async () => {
     const { headers } = await refused(cat({ prompt: "a cat" }), { Origin: "https://app.example" });
     expect(headers.get("Access-Control-Allow-Origin")).toBe("https://app.example");
   });
 });
 
-it.each([
+test.each([
   ["fal-ai/veo3/fast", 403],
   ["fal-ai/flux/dev", 403],
   ["fal-ai/flux/schnell", 202],

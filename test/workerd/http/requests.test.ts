@@ -1,7 +1,7 @@
 // POST /v1/requests: what is taken, in which form it reaches upstream, once or again, waited for or not.
 // Refusals are in requests-refused.test.ts, reading and listing in requests-read.test.ts.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   call,
   deliverWebhooks,
@@ -52,7 +52,7 @@ async function sentUpstream(): Promise<{ headers: Record<string, string>; input:
 }
 
 describe("a submit", () => {
-  it("is answered 202 with where to look, and is there", async () => {
+  test("is answered 202 with where to look, and is there", async () => {
     const { status, headers, body } = await submit(cat());
     expect([status, headers.get("Location")]).toEqual([202, `/v1/requests/${body.id}`]);
     expect(headers.get("Cache-Control")).toBe("no-store");
@@ -61,7 +61,7 @@ describe("a submit", () => {
     await expectArmed(body.id);
   });
 
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     [TTS, { gen_text: "Hello" }],
     [FLUX, { prompt: "a cat", image_size: { width: 640, height: 480 }, seed: null, sync_mode: false }],
     [SDXL, { prompt: "a cat", negative_prompt: "a dog", guidance_scale: 7.5, num_inference_steps: 25 }],
@@ -73,21 +73,21 @@ describe("a submit", () => {
     expect((await sentUpstream()).input).toEqual(input);
   });
 
-  it("goes upstream with its numbers, strings and odd keys as they were written", async () => {
+  test("goes upstream with its numbers, strings and odd keys as they were written", async () => {
     const prompt = JSON.stringify('"🐈" \u2028 \\ </script>');
     const input = `{"prompt":${prompt},"seed":196619188014358660,"strength":1.50,"__proto__":{"a":1e2}}`;
     expect((await submit(`{"model":"${FLUX}","input":${input}}`)).status).toBe(202);
     expect((await sentUpstream()).text).toContain(`"input":${input}`);
   });
 
-  it("may be long: half a megabyte and more goes another way and arrives whole", async () => {
+  test("may be long: half a megabyte and more goes another way and arrives whole", async () => {
     const prompt = "€".repeat(250_000);
     await submit(cat({}, { prompt }));
     const [request] = (await sandbox<{ requests: { input_bytes: number }[] }>("GET", "requests")).requests;
     expect(request?.input_bytes).toBe(JSON.stringify({ prompt }).length + 2 * prompt.length);
   });
 
-  it("gives metadata back as it was written, and tags and user of body and headers", async () => {
+  test("gives metadata back as it was written, and tags and user of body and headers", async () => {
     const metadata = '{"order":9007199254740993,"price":1.50,"note":"\\"x\\""}';
     const answer = await call("/v1/requests", {
       method: "POST",
@@ -105,7 +105,7 @@ describe("a submit", () => {
     expect(JSON.parse(text)).toMatchObject({ user: "anna", tags: { job: "7", color: "blue" } });
   });
 
-  it.each([
+  test.each([
     [`{"model":"nobody/nothing","model":"${FLUX}","input":{"prompt":"one"}}`, "model"],
     [`{"model":"${FLUX}","input":{"num_images":1,"prompt":"one","num_images":8}}`, "input.num_images"],
   ])("refuses two equal keys: readers differ in which they take", async (body, field) => {
@@ -117,7 +117,7 @@ describe("a submit", () => {
 });
 
 describe("of a caller's headers", () => {
-  it("fal's options go upstream, and nothing else does", async () => {
+  test("fal's options go upstream, and nothing else does", async () => {
     await submit(cat(), {
       ...{ "X-Fal-Request-Timeout": "90", "X-Fal-Runner-Hint": "session-7", "X-Fal-Queue-Priority": "low" },
       ...{ "X-Fal-No-Retry": "1", "X-Fal-Object-Lifecycle-Preference": '{"expiration_duration_seconds":60}' },
@@ -139,7 +139,7 @@ describe("of a caller's headers", () => {
     ]);
   });
 
-  it.each<[string, object, Record<string, string>, Record<string, string | undefined>]>([
+  test.each<[string, object, Record<string, string>, Record<string, string | undefined>]>([
     ["the body's priority wins", { priority: "normal" }, { "X-Fal-Queue-Priority": "low" }, { priority: "normal" }],
     ["the body's time-out wins", { start_timeout_s: 30 }, { "X-Fal-Request-Timeout": "90" }, { timeout: "30" }],
     [
@@ -162,7 +162,7 @@ describe("of a caller's headers", () => {
   });
 });
 
-it("limits are told with each submit, and a used-up one refuses and is named", async () => {
+test("limits are told with each submit, and a used-up one refuses and is named", async () => {
   team = await Team.create(undefined, {
     limits: [{ name: "daily", scope: "team", per: "request", limit: 1, window: "1d" }],
   });
@@ -180,7 +180,7 @@ it("limits are told with each submit, and a used-up one refuses and is named", a
 describe("an idempotency key", () => {
   const key = (text: string) => ({ "Idempotency-Key": text });
 
-  it("gives the same request again, quoted or bare, and nothing is sent twice", async () => {
+  test("gives the same request again, quoted or bare, and nothing is sent twice", async () => {
     const first = await submit(cat(), key("k-1"));
     expect(first.headers.get("Idempotent-Replayed")).toBeNull();
     for (const text of ["k-1", '"k-1"']) {
@@ -192,14 +192,14 @@ describe("an idempotency key", () => {
     await expectArmed(first.body.id);
   });
 
-  it("makes one request of ten posts at once", async () => {
+  test("makes one request of ten posts at once", async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => submit(cat(), key("k-1"))));
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
     expect(answers.filter(({ headers }) => headers.has("Idempotent-Replayed"))).toHaveLength(9);
     expect(await upstreamRequests()).toHaveLength(1);
   });
 
-  it.each<[string, object]>([
+  test.each<[string, object]>([
     ["another prompt", cat({}, { prompt: "a dog" })],
     ["one more field", cat({}, { num_images: 2 })],
     ["another model", { ...cat(), model: SDXL }],
@@ -212,20 +212,20 @@ describe("an idempotency key", () => {
     expect(await upstreamRequests()).toHaveLength(1);
   });
 
-  it("is refused with a seed that differs only beyond 2^53", async () => {
+  test("is refused with a seed that differs only beyond 2^53", async () => {
     const text = (seed: string) => `{"model":"${FLUX}","input":{"prompt":"a cat","seed":${seed}}}`;
     await submit(text("9007199254740992"), key("k-1"));
     expect((await submit(text("9007199254740993"), key("k-1"))).status).toBe(422);
   });
 
-  it("of another user is another key", async () => {
+  test("of another user is another key", async () => {
     const [anna, bob] = [await submit(cat({ user: "anna" }), key("k")), await submit(cat({ user: "bob" }), key("k"))];
     expect(bob.body.id).not.toBe(anna.body.id);
   });
 });
 
 describe("a submit that waits", () => {
-  it("is answered 200 with the output when it ends in time", async () => {
+  test("is answered 200 with the output when it ends in time", async () => {
     const waiting = submit(cat(), { Prefer: "wait=30" });
     let id = "";
     await eventually(async () => {
@@ -242,7 +242,7 @@ describe("a submit that waits", () => {
     expect(headers.get("Location")).toBe(`/v1/requests/${id}`);
   });
 
-  it.each<[string, Record<string, string>, string, number, string | null]>([
+  test.each<[string, Record<string, string>, string, number, string | null]>([
     ["not at all", {}, "", 202, null],
     ["for no time", { Prefer: "wait=0" }, "", 202, "wait=0"],
     ["some seconds", { Prefer: "respond-async, wait=5" }, "", 200, "wait=5"],
@@ -256,7 +256,7 @@ describe("a submit that waits", () => {
     expect(answer.headers.get("Preference-Applied")).toBe(applied);
   });
 
-  it.each(["-1", "1.5", "long"])("%s seconds is refused", async (wait) => {
+  test.each(["-1", "1.5", "long"])("%s seconds is refused", async (wait) => {
     const answer = await submit<Problem>(cat(), {}, `?wait=${wait}`);
     expect([answer.status, answer.body.detail]).toEqual([400, expect.stringContaining("`wait` must be")]);
     expect(await upstreamRequests()).toEqual([]);

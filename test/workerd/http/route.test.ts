@@ -1,7 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Hono } from "hono";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import type { AppEnv } from "../../../src/http/app-env.ts";
 import { callId } from "../../../src/http/call-id.ts";
@@ -40,14 +40,14 @@ const echo = defineRoute({
 });
 
 describe("a route", () => {
-  it("hands the input on with its numbers as they were written", async () => {
+  test("hands the input on with its numbers as they were written", async () => {
     const response = await ask(echo, "POST", "/x", {
       body: '{"input":{"seed":196619188014358660,"scale":1.50,"e":1e2}}',
     });
     expect(await response.text()).toBe('{"input":{"seed":196619188014358660,"scale":1.50,"e":1e2},"n":7}');
   });
 
-  it("takes any JSON content type, with parameters, and none at all", async () => {
+  test("takes any JSON content type, with parameters, and none at all", async () => {
     for (const type of ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.x+json"]) {
       const response = await ask(echo, "POST", "/x", { body: { input: {} }, headers: { "Content-Type": type } });
       expect(response.status, type).toBe(200);
@@ -59,7 +59,7 @@ describe("a route", () => {
     expect((await app.fetch(bare, env, createExecutionContext())).status).toBe(200);
   });
 
-  it("gives a fault one fixed sentence and an id, readable by the page, and logs no inner text", async () => {
+  test("gives a fault one fixed sentence and an id, readable by the page, and logs no inner text", async () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
     const faulty = defineRoute({
       ...base,
@@ -82,7 +82,7 @@ describe("a route", () => {
     expect(text + lines.join()).not.toContain("inner text");
   });
 
-  it("says a refusal with its hint, times, limits and headers", async () => {
+  test("says a refusal with its hint, times, limits and headers", async () => {
     const refusing = defineRoute({
       ...base,
       method: "GET",
@@ -105,7 +105,7 @@ describe("a route", () => {
     });
   });
 
-  it("checks path, query and headers before the handler runs, and says which field is wrong", async () => {
+  test("checks path, query and headers before the handler runs, and says which field is wrong", async () => {
     const handle = vi.fn(async () => ({ status: 204 as const }));
     const strict = defineRoute({
       ...base,
@@ -130,7 +130,7 @@ describe("a route", () => {
     expect(handle).toHaveBeenCalledOnce();
   });
 
-  it("passes a response of the handler's own making on, and leaves its CORS alone", async () => {
+  test("passes a response of the handler's own making on, and leaves its CORS alone", async () => {
     const own = defineRoute({
       ...base,
       method: "GET",
@@ -145,7 +145,7 @@ describe("a route", () => {
     expect(response.headers.get("X-Request-Id")).not.toBeNull();
   });
 
-  it("gives a body's bytes back to the budget whatever becomes of the call", async () => {
+  test("gives a body's bytes back to the budget whatever becomes of the call", async () => {
     const fail = defineRoute({
       ...base,
       method: "POST",

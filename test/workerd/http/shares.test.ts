@@ -1,7 +1,7 @@
 // Share links and private files, from the API to the bytes: made, listed, used without a key, ended, revoked, deleted with the
 // request; and files that are copied again on their owner's word.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SHARES_PER_REQUEST_MAX } from "../../../src/files/request-file.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
@@ -52,7 +52,7 @@ async function statusOf(url: string | null | undefined): Promise<number> {
 }
 
 describe("a share link", () => {
-  it("opens its files for anybody until it ends, and is listed until then", async () => {
+  test("opens its files for anybody until it ends, and is listed until then", async () => {
     const { id, files } = await completed(team, "cats sandbox:many-files:3");
     const made = await share(id, { expires_in_s: 600, files: [2, 0] });
     expect(made.status).toBe(201);
@@ -77,14 +77,14 @@ describe("a share link", () => {
     expect(await statusOf(files[0]?.url)).toBe(200);
   });
 
-  it("of all stored files lives a week unless told otherwise", async () => {
+  test("of all stored files lives a week unless told otherwise", async () => {
     const { id } = await completed(team, "cats sandbox:many-files:3,file-404:1");
     const made = await share(id);
     expect(made.body.files.map(({ n }) => n)).toEqual([0, 2]);
     expect(made.body.expires_at).toBe(new Date(Date.now() + 7 * 24 * 60 * MINUTE_MS).toISOString());
   });
 
-  it("that is revoked is good for nothing from the next call on; others stay", async () => {
+  test("that is revoked is good for nothing from the next call on; others stay", async () => {
     const { id } = await completed(team, "a cat");
     const [first, second, third] = [await share(id), await share(id), await share(id)];
     const urls = [first, second, third].map(({ body }) => body.files[0]?.url);
@@ -97,7 +97,7 @@ describe("a share link", () => {
     expect(await (await call(urls[1] ?? "")).json()).toMatchObject({ code: "gone" });
   });
 
-  it("ends with its request", async () => {
+  test("ends with its request", async () => {
     const { id } = await completed(team, "a cat");
     const made = await share(id);
     expect((await team.send("DELETE", `/v1/requests/${id}`)).status).toBe(204);
@@ -105,7 +105,7 @@ describe("a share link", () => {
     expect((await share(id)).status).toBe(410);
   });
 
-  it("is made by the owner of stored files alone", async () => {
+  test("is made by the owner of stored files alone", async () => {
     const { id } = await completed(team, "cats sandbox:many-files:2,file-404:1");
     const stranger = await Team.create();
     expect((await stranger.send("POST", `/v1/requests/${id}/shares`, {})).status).toBe(404);
@@ -122,7 +122,7 @@ describe("a share link", () => {
     await runToEnd(team, open.id);
   });
 
-  it("is one of at most a hundred that have not ended", async () => {
+  test("is one of at most a hundred that have not ended", async () => {
     const { id } = await completed(team, "a cat");
     for (let i = 0; i < SHARES_PER_REQUEST_MAX; i++) expect((await share(id, { expires_in_s: 60 })).status).toBe(201);
     expect(await share(id)).toMatchObject({ status: 409, body: { code: "conflict" } });
@@ -132,7 +132,7 @@ describe("a share link", () => {
 });
 
 describe("a team with private files", () => {
-  it("gets links that end instead of permanent URLs, the same while nothing changes, and fresh ones later", async () => {
+  test("gets links that end instead of permanent URLs, the same while nothing changes, and fresh ones later", async () => {
     const secretive = await Team.create(undefined, { file_link_s: 600 });
     const ended = await completed(secretive, "a cat");
     const url = ended.files[0]?.url;
@@ -150,7 +150,7 @@ describe("a team with private files", () => {
 });
 
 describe("a file that could not be stored", () => {
-  it("is copied again on its owner's word, while the request stays completed and shows where each file is", async () => {
+  test("is copied again on its owner's word, while the request stays completed and shows where each file is", async () => {
     const before = await completed(team, "cats sandbox:many-files:3,file-flaky:5");
     expect(before.files.map(({ status }) => status)).toEqual(["failed", "failed", "failed"]);
     const retry = (path: string) => team.send("POST", `/v1/requests/${before.id}/files/${path}`);
@@ -177,7 +177,7 @@ describe("a file that could not be stored", () => {
     expect(await team.timeline(before.id)).toContain("copy_again");
   });
 
-  it("whose source has gone meanwhile says so and keeps its source URL", async () => {
+  test("whose source has gone meanwhile says so and keeps its source URL", async () => {
     const before = await completed(team, "a cat sandbox:file-500");
     interceptFetch((request, pass) =>
       isSource(request) ? Promise.resolve(new Response(null, { status: 404 })) : pass(),
@@ -190,7 +190,7 @@ describe("a file that could not be stored", () => {
     });
   });
 
-  it("is nobody else's to copy, and of an open request nobody's", async () => {
+  test("is nobody else's to copy, and of an open request nobody's", async () => {
     const { id } = await team.submit("a cat");
     expect(await team.send("POST", `/v1/requests/${id}/files/0/retry`)).toMatchObject({ status: 409 });
     expect((await (await Team.create()).send("POST", `/v1/requests/${id}/files/retry`)).status).toBe(404);

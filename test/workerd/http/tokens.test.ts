@@ -1,6 +1,6 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { createApp } from "../../../src/app.ts";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
@@ -47,7 +47,7 @@ function later(ms: number): void {
 }
 
 describe("a token that a server made", () => {
-  it("acts for its user, for ten minutes unless told otherwise", async () => {
+  test("acts for its user, for ten minutes unless told otherwise", async () => {
     const { key } = await newTeam();
     const before = Date.now();
     const { token, user, expires_at, visitor_token } = await mint(key, { user: "ada" });
@@ -62,7 +62,7 @@ describe("a token that a server made", () => {
     expect(await outcome(submit(token, {}, { "Sluice-User": "eve" }))).toEqual([403, "user_mismatch"]);
   });
 
-  it("ends when its time is over, and says so", async () => {
+  test("ends when its time is over, and says so", async () => {
     const { key } = await newTeam();
     const { token } = await mint(key, { user: "ada", ttl_s: 60 });
     expect((await call("GET", "/v1/me", { key: token })).status).toBe(200);
@@ -71,7 +71,7 @@ describe("a token that a server made", () => {
     expect([response.status, (await json(response)).detail]).toEqual([401, "The client token has expired."]);
   });
 
-  it("runs no model beyond its list", async () => {
+  test("runs no model beyond its list", async () => {
     const { key } = await newTeam();
     const { token } = await mint(key, { user: "ada", models: ["fal-ai/f5-tts"] });
     expect(await outcome(submit(token))).toEqual([403, "model_not_allowed"]);
@@ -79,7 +79,7 @@ describe("a token that a server made", () => {
     expect(data).toMatchObject([{ id: "fal-ai/f5-tts" }]);
   });
 
-  it("cannot widen the models of its key", async () => {
+  test("cannot widen the models of its key", async () => {
     const { key } = await newTeam();
     const narrow = await newKey(key, { models: ["fal-ai/f5-tts"] });
     for (const models of [undefined, ["**"], [MODEL]]) {
@@ -88,7 +88,7 @@ describe("a token that a server made", () => {
     }
   });
 
-  it("has the plan that was chosen for it, if there is such a plan", async () => {
+  test("has the plan that was chosen for it, if there is such a plan", async () => {
     const { key } = await newTeam();
     await call("PUT", "/v1/plans/pro", { key, body: {} });
     const { token } = await mint(key, { user: "ada", plan: "pro" });
@@ -97,7 +97,7 @@ describe("a token that a server made", () => {
     expect(await outcome(none)).toEqual([404, "not_found"]);
   });
 
-  it("works from its own origin only, and others can read why not", async () => {
+  test("works from its own origin only, and others can read why not", async () => {
     const { key } = await newTeam();
     const { token } = await mint(key, { user: "ada", origin: PAGE });
     const ask = (headers: Record<string, string>) => call("GET", "/v1/me", { key: token, headers });
@@ -122,7 +122,7 @@ describe("a token that a server made", () => {
     expect((await call("GET", "/v1/me", { key: own.token, headers: same })).status).toBe(200);
   });
 
-  it("makes no other token and administrates nothing", async () => {
+  test("makes no other token and administrates nothing", async () => {
     const { key } = await newTeam();
     const { token } = await mint(key, { user: "ada" });
     const again = call("POST", "/v1/tokens", { key: token, body: { user: "ada" } });
@@ -130,7 +130,7 @@ describe("a token that a server made", () => {
     expect(await outcome(call("GET", "/v1/keys", { key: token }))).toEqual([403, "forbidden"]);
   });
 
-  it("ends with its key: on submits at once, on reads within ten seconds", async () => {
+  test("ends with its key: on submits at once, on reads within ten seconds", async () => {
     const { key } = await newTeam();
     const server = await newKey(key, { scopes: ["run"] });
     const { token } = await mint(server.secret, { user: "ada" });
@@ -145,7 +145,7 @@ describe("a token that a server made", () => {
     expect(await outcome(call("GET", "/v1/requests", { key: token }))).toEqual([401, "unauthenticated"]);
   });
 
-  it("sees its user's requests and nobody else's", async () => {
+  test("sees its user's requests and nobody else's", async () => {
     const { key } = await newTeam();
     const [ada, eve] = [await mint(key, { user: "ada" }), await mint(key, { user: "eve" })];
     const { id } = await json(await submit(key, { user: "ada" }));
@@ -172,7 +172,7 @@ describe("a token that a server made", () => {
     expect((await see(ada.token, "/cancel", "POST"))[0]).toBeLessThan(300);
   });
 
-  it.each([
+  test.each([
     ["no user", {}, "`user` is required with a secret key."],
     ["too short a life", { user: "ada", ttl_s: 59 }, "`ttl_s` must be at least 60."],
     ["too long a life", { user: "ada", ttl_s: 3_601 }, "`ttl_s` must be at most 3600."],
@@ -187,7 +187,7 @@ describe("a token that a server made", () => {
     expect([response.status, (await json(response)).detail]).toEqual([400, expect.stringContaining(detail)]);
   });
 
-  it("needs a key with scope run", async () => {
+  test("needs a key with scope run", async () => {
     const { key } = await newTeam();
     const reader = await newKey(key, { scopes: ["read"] });
     expect(await outcome(call("POST", "/v1/tokens", { key: reader.secret, body: { user: "ada" } }))).toEqual([
@@ -195,7 +195,7 @@ describe("a token that a server made", () => {
     ]);
   });
 
-  it("of a member's key is the member's, under the member's plan", async () => {
+  test("of a member's key is the member's, under the member's plan", async () => {
     const { key } = await newTeam();
     await call("PUT", "/v1/plans/pro", { key, body: {} });
     const member = await newKey(key, { user: "ada" });
@@ -206,7 +206,7 @@ describe("a token that a server made", () => {
     expect(await outcome(plan)).toEqual([403, "forbidden"]);
   });
 
-  it("of a key with a plan of its own is held to that plan", async () => {
+  test("of a key with a plan of its own is held to that plan", async () => {
     const { key } = await newTeam();
     for (const name of ["small", "pro"]) await call("PUT", `/v1/plans/${name}`, { key, body: {} });
     const server = await newKey(key, { plan: "small" });
@@ -216,13 +216,13 @@ describe("a token that a server made", () => {
     expect(await outcome(wider)).toEqual([404, "not_found"]);
   });
 
-  it("is not made for a blocked user", async () => {
+  test("is not made for a blocked user", async () => {
     const { key } = await newTeam();
     await call("POST", "/v1/users/ada/freeze", { key });
     expect(await outcome(call("POST", "/v1/tokens", { key, body: { user: "ada" } }))).toEqual([403, "forbidden"]);
   });
 
-  it("of another team, or changed on the way, is not valid", async () => {
+  test("of another team, or changed on the way, is not valid", async () => {
     const [{ key, team }, other] = [await newTeam(), await newTeam()];
     const { token } = await mint(key, { user: "ada" });
     for (const wrong of [token.replace(`_${team}.`, `_${other.team}.`), `${token.slice(0, -8)}AAAAAAAA`]) {
@@ -244,7 +244,7 @@ async function newDemo(more: Record<string, unknown> = {}, limits: unknown[] = [
 }
 
 describe("a publishable key", () => {
-  it("is exchanged for a visitor's token, bound to the page it was got from", async () => {
+  test("is exchanged for a visitor's token, bound to the page it was got from", async () => {
     const { demo } = await newDemo();
     const { token, user, visitor_token } = await mint(demo, {}, HOME);
     expect(user).toMatch(/^visitor:[0-9a-zA-Z]+$/);
@@ -257,7 +257,7 @@ describe("a publishable key", () => {
     ]);
   });
 
-  it("A5: fails from another origin with a sentence that the page can read, and without a page", async () => {
+  test("A5: fails from another origin with a sentence that the page can read, and without a page", async () => {
     const { demo } = await newDemo();
     const from = (headers: Record<string, string>) => call("POST", "/v1/tokens", { key: demo, body: {}, headers });
     const other = await from({ Origin: OTHER_PAGE });
@@ -277,7 +277,7 @@ describe("a publishable key", () => {
     expect([preflight.status, preflight.headers.get("Access-Control-Allow-Origin")]).toEqual([204, PAGE]);
   });
 
-  it("does nothing else, and says what to do", async () => {
+  test("does nothing else, and says what to do", async () => {
     const { demo } = await newDemo();
     for (const [method, path] of [
       ["POST", "/v1/requests"],
@@ -296,14 +296,14 @@ describe("a publishable key", () => {
     }
   });
 
-  it.each(["user", "ttl_s", "models", "origin", "plan"])("leaves nobody a choice of `%s`", async (name) => {
+  test.each(["user", "ttl_s", "models", "origin", "plan"])("leaves nobody a choice of `%s`", async (name) => {
     const { demo } = await newDemo();
     const value = { user: "ada", ttl_s: 3_600, models: ["**"], origin: OTHER_PAGE, plan: "default" }[name];
     const response = await call("POST", "/v1/tokens", { key: demo, headers: HOME, body: { [name]: value } });
     expect([response.status, (await json(response)).detail]).toEqual([400, `\`${name}\` is for secret keys.`]);
   });
 
-  it("that is revoked exchanges nothing any more, and its tokens end", async () => {
+  test("that is revoked exchanges nothing any more, and its tokens end", async () => {
     const { key, demo, demoId } = await newDemo();
     const { token } = await mint(demo, {}, HOME);
     await call("DELETE", `/v1/keys/${demoId}`, { key });
@@ -312,7 +312,7 @@ describe("a publishable key", () => {
     expect(await outcome(submit(token, {}, HOME))).toEqual([401, "unauthenticated"]);
   });
 
-  it("gives an address sixty tokens at once and then one a minute", async () => {
+  test("gives an address sixty tokens at once and then one a minute", async () => {
     const { demo } = await newDemo();
     const exchange = () => call("POST", "/v1/tokens", { key: demo, body: {}, headers: HOME });
     later(0);
@@ -330,7 +330,7 @@ describe("a publishable key", () => {
 describe("a visitor", () => {
   const from = (address: string) => ({ Origin: PAGE, "CF-Connecting-IP": address });
 
-  it("is the same with the token that was given, at whatever address", async () => {
+  test("is the same with the token that was given, at whatever address", async () => {
     const { demo } = await newDemo();
     const first = await mint(demo, {}, from("203.0.113.7"));
     const { visitor_token } = first;
@@ -339,7 +339,7 @@ describe("a visitor", () => {
     expect((await mint(demo, {}, from("198.51.100.1"))).user).not.toBe(first.user);
   });
 
-  it("is the address where nothing else is known, so that forgetting the token gains nothing", async () => {
+  test("is the address where nothing else is known, so that forgetting the token gains nothing", async () => {
     const { demo } = await newDemo();
     const one = await mint(demo, {}, from("2001:db8:1:2::1"));
     expect((await mint(demo, {}, from("2001:db8:1:2::ffff"))).user).toBe(one.user);
@@ -347,7 +347,7 @@ describe("a visitor", () => {
     expect((await mint(demo, {}, from("2001:db8:1:3::1"))).user).not.toBe(one.user);
   });
 
-  it("cannot be made up, nor brought along from another team", async () => {
+  test("cannot be made up, nor brought along from another team", async () => {
     const [here, there] = [await newDemo(), await newDemo()];
     const own = await mint(here.demo, {}, HOME);
     const foreign = await mint(there.demo, {}, from("198.51.100.9"));
@@ -358,7 +358,7 @@ describe("a visitor", () => {
     }
   });
 
-  it("that is blocked gets no token, whatever it forgets", async () => {
+  test("that is blocked gets no token, whatever it forgets", async () => {
     const { key, demo } = await newDemo();
     const { user, visitor_token } = await mint(demo, {}, HOME);
     await call("POST", `/v1/users/${encodeURIComponent(user)}/freeze`, { key });
@@ -367,7 +367,7 @@ describe("a visitor", () => {
     }
   });
 
-  it("A6, A7: gets three of two hundred posts at once, and hears when there are more", async () => {
+  test("A6, A7: gets three of two hundred posts at once, and hears when there are more", async () => {
     const { demo } = await newDemo();
     const { token } = await mint(demo, {}, HOME);
     const posts = await Promise.all(
@@ -382,7 +382,7 @@ describe("a visitor", () => {
     });
   });
 
-  it("is one to the limits by its token and by its address", async () => {
+  test("is one to the limits by its token and by its address", async () => {
     const perAddress = { name: "address-day", scope: "ip", per: "request", limit: 4, window: "1d" };
     const { demo } = await newDemo({}, [perAddress]);
     const at = (address: string) => mint(demo, {}, from(address));
@@ -396,7 +396,7 @@ describe("a visitor", () => {
     expect(await used(back.token, 2)).toEqual([202, 402]);
   });
 
-  it("A9: who reloads gets the running request back, not a second one", async () => {
+  test("A9: who reloads gets the running request back, not a second one", async () => {
     const { demo } = await newDemo();
     const first = await mint(demo, {}, HOME);
     const post = await json(await submit(first.token, {}, HOME));
@@ -423,7 +423,7 @@ describe("a publishable key with Turnstile", () => {
     return checked(createApp().fetch)(request, { ...env, ...variables }, createExecutionContext());
   }
 
-  it("takes who passed, and takes each for somebody new", async () => {
+  test("takes who passed, and takes each for somebody new", async () => {
     const { demo } = await newDemo(turnstile(PASSES));
     const users = new Set<string>();
     for (let n = 0; n < 3; n++) {
@@ -434,7 +434,7 @@ describe("a publishable key with Turnstile", () => {
     expect(users.size).toBe(3);
   });
 
-  it("knows its visitors again", async () => {
+  test("knows its visitors again", async () => {
     const { demo } = await newDemo(turnstile(PASSES));
     const turnstile_token = "XXXX.DUMMY.TOKEN.XXXX";
     const first = minted.parse(await (await exchange(demo, { turnstile_token })).json());
@@ -443,7 +443,7 @@ describe("a publishable key with Turnstile", () => {
     expect(second.user).toBe(first.user);
   });
 
-  it("takes nobody without a token of the widget, visitor or not", async () => {
+  test("takes nobody without a token of the widget, visitor or not", async () => {
     const { demo } = await newDemo(turnstile(PASSES));
     const response = await exchange(demo, { turnstile_token: "XXXX.DUMMY.TOKEN.XXXX" });
     const { visitor_token } = minted.parse(await response.json());
@@ -452,17 +452,17 @@ describe("a publishable key with Turnstile", () => {
     }
   });
 
-  it("takes nobody who failed", async () => {
+  test("takes nobody who failed", async () => {
     const { demo } = await newDemo(turnstile(FAILS));
     expect(await outcome(exchange(demo, { turnstile_token: "x" }))).toEqual([403, "forbidden"]);
   });
 
-  it("tells its owner's mistake apart from the visitor's", async () => {
+  test("tells its owner's mistake apart from the visitor's", async () => {
     const { demo } = await newDemo(turnstile("0x4AAA-not-known-to-anybody"));
     expect(await outcome(exchange(demo, { turnstile_token: "x" }))).toEqual([503, "misconfigured"]);
   });
 
-  it("does not work with a test secret where the world can reach it", async () => {
+  test("does not work with a test secret where the world can reach it", async () => {
     const { demo } = await newDemo(turnstile(PASSES));
     const at = (PUBLIC_URL: string, path?: string) =>
       exchange(demo, { turnstile_token: "x" }, { ...LOCAL, PUBLIC_URL }, path);

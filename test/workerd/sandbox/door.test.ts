@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Env } from "../../../sandbox/src/env.ts";
 import { cancelAt, logsAt, planTiming, stateAt } from "../../../sandbox/src/lifecycle.ts";
 import { readQueuePath } from "../../../sandbox/src/paths.ts";
@@ -7,7 +7,7 @@ import { advance, call, FLUX, freshWorld, json, START, set, submit } from "../..
 
 beforeEach(() => freshWorld());
 
-it.each([
+test.each([
   ["fal-ai/flux/schnell", { kind: "submit", model: "fal-ai/flux/schnell", app: "fal-ai/flux" }],
   ["/fal-ai/flux/", { kind: "submit", model: "fal-ai/flux", app: "fal-ai/flux" }],
   ["CassetteAI/music", { kind: "submit", model: "CassetteAI/music", app: "CassetteAI/music" }],
@@ -31,7 +31,7 @@ it.each([
   expect(readQueuePath(path)).toEqual(route);
 });
 
-it("plans a request whole and follows it through every moment", () => {
+test("plans a request whole and follows it through every moment", () => {
   const wish = { now: 0, queueMs: 100, runMs: 200, slotFreeAt: null, startTimeoutMs: null };
   const timing = planTiming(wish);
   expect(timing).toEqual({ submittedAt: 0, startsAt: 100, endsAt: 300, end: "finished" });
@@ -47,7 +47,7 @@ it("plans a request whole and follows it through every moment", () => {
   expect(planTiming({ ...wish, startTimeoutMs: 100 })).toMatchObject({ startsAt: 100, end: "finished" });
 });
 
-it("cancels what waits at once, what runs after a while, and nothing that has ended", () => {
+test("cancels what waits at once, what runs after a while, and nothing that has ended", () => {
   const timing = planTiming({ now: 0, queueMs: 100, runMs: 200, slotFreeAt: null, startTimeoutMs: null });
   expect(cancelAt(timing, 50, 20)).toMatchObject({
     kind: "removed",
@@ -59,7 +59,7 @@ it("cancels what waits at once, what runs after a while, and nothing that has en
   expect(cancelAt(timing, 300, 20)).toEqual({ kind: "too_late" });
 });
 
-it("writes no log line before its time, and no Done for what was cut off", () => {
+test("writes no log line before its time, and no Done for what was cut off", () => {
   const timing = planTiming({ now: 0, queueMs: 0, runMs: 500, slotFreeAt: null, startTimeoutMs: null });
   expect([0, 99, 100, 499, 500].map((now) => logsAt(timing, now).length)).toEqual([1, 1, 2, 5, 6]);
   const cut = cancelAt(timing, 200, 50);
@@ -67,7 +67,7 @@ it("writes no log line before its time, and no Done for what was cut off", () =>
   expect(logsAt(cut.timing, 10_000).map(({ message }) => message)).not.toContain("Done");
 });
 
-it("takes its variables from the environment, and refuses bad ones", () => {
+test("takes its variables from the environment, and refuses bad ones", () => {
   const variables = {
     SANDBOX_API_KEY: "k",
     SANDBOX_WEBHOOKS: "hold",
@@ -84,7 +84,7 @@ it("takes its variables from the environment, and refuses bad ones", () => {
   expect(() => defaultSettings({ SANDBOX_CDN_ORIGIN: "https://cdn.test/path" } as unknown as Env)).toThrow();
 });
 
-it("counts calls by kind, those over the pace, and the busiest second", async () => {
+test("counts calls by kind, those over the pace, and the busiest second", async () => {
   await set({ rps: 3 });
   for (let n = 0; n < 2; n++) await submit();
   await advance(999);
@@ -112,7 +112,7 @@ it("counts calls by kind, those over the pace, and the busiest second", async ()
   expect(JSON.stringify(calls)).not.toContain("app=fal-ai");
 });
 
-it("has a clock that stops, moves on and goes back to real time", async () => {
+test("has a clock that stops, moves on and goes back to real time", async () => {
   const now = async () => await json(await call("GET", "/_sandbox/clock"));
   expect(await now()).toEqual({ now: START, frozen: true });
   await advance(5);
@@ -130,7 +130,7 @@ it("has a clock that stops, moves on and goes back to real time", async () => {
   }
 });
 
-it("forgets everything on reset", async () => {
+test("forgets everything on reset", async () => {
   const first = await submit();
   await call("POST", "/_sandbox/reset");
   expect((await call("GET", first.status)).status).toBe(404);
@@ -139,7 +139,7 @@ it("forgets everything on reset", async () => {
   expect((await submit()).id).toBe(first.id);
 });
 
-it.each([
+test.each([
   ["GET", "/_sandbox"],
   ["GET", "/_sandbox/nothing"],
   ["PUT", "/_sandbox/settings"],
@@ -149,6 +149,6 @@ it.each([
   expect((await call(method, path)).status).toBe(404);
 });
 
-it("says what it is at its root", async () => {
+test("says what it is at its root", async () => {
   expect(await (await call("GET", "/")).text()).toContain("sandbox");
 });

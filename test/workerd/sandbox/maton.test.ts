@@ -1,11 +1,11 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { advance, call, FLUX, freshWorld, json, ORIGIN, set, submit } from "../../harness/sandbox.ts";
 
 beforeEach(() => freshWorld());
 
 describe("a credential", () => {
-  it.each([
+  test.each([
     ["no key", ""],
     ["an unknown key", "Bearer other"],
     ["fal's own scheme", "Key sandbox-maton-key"],
@@ -18,7 +18,7 @@ describe("a credential", () => {
     }
   });
 
-  it("is refused in the flat shape when the settings say so", async () => {
+  test("is refused in the flat shape when the settings say so", async () => {
     await set({ error_shape: "flat" });
     const answer = await call("GET", "/connections", undefined, { authorization: "Bearer other" });
     expect(await json(answer)).toEqual({ message: expect.any(String), type: "Unauthorized", code: 401 });
@@ -26,7 +26,7 @@ describe("a credential", () => {
 });
 
 describe("an account with a fault", () => {
-  it.each([
+  test.each([
     ["rate_limited", 429, 429],
     ["failing", 500, 500],
     ["dead", 502, 502],
@@ -47,7 +47,7 @@ describe("an account with a fault", () => {
 describe("the pace of an account", () => {
   beforeEach(() => set({ rps: 10, api_keys: ["sandbox-maton-key", "second-key"] }));
 
-  it("is ten calls in any second; the eleventh is 429 in Maton's shape", async () => {
+  test("is ten calls in any second; the eleventh is 429 in Maton's shape", async () => {
     for (let n = 0; n < 10; n++) expect((await call("GET", "/connections")).status).toBe(200);
     const answer = await call("GET", "/connections");
     expect(answer.status).toBe(429);
@@ -55,7 +55,7 @@ describe("the pace of an account", () => {
     expect(await json(answer)).toEqual({ error: { message: expect.any(String), code: 429 } });
   });
 
-  it("slides: a call is forgotten one second after it was let in", async () => {
+  test("slides: a call is forgotten one second after it was let in", async () => {
     for (let n = 0; n < 5; n++) await call("GET", "/connections");
     await advance(600);
     for (let n = 0; n < 5; n++) await call("GET", "/connections");
@@ -68,14 +68,14 @@ describe("the pace of an account", () => {
     expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
   });
 
-  it("counts the queue and the connections together, and each account apart", async () => {
+  test("counts the queue and the connections together, and each account apart", async () => {
     for (let n = 0; n < 5; n++) await call("GET", "/connections");
     for (let n = 0; n < 5; n++) await submit();
     expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "a" })).status).toBe(429);
     expect((await call("GET", "/connections", undefined, { authorization: "Bearer second-key" })).status).toBe(200);
   });
 
-  it("names a wait when the settings say so", async () => {
+  test("names a wait when the settings say so", async () => {
     await set({ rps: 1, retry_after_s: 3 });
     await call("GET", "/connections");
     expect((await call("GET", "/connections")).headers.get("retry-after")).toBe("3");
@@ -96,14 +96,14 @@ async function create() {
 }
 
 describe("connections", () => {
-  it("begin with one that works", async () => {
+  test("begin with one that works", async () => {
     const [first, ...rest] = await list("?app=fal-ai&status=ACTIVE");
     expect(rest).toEqual([]);
     expect(first).toMatchObject({ status: "ACTIVE", app: "fal-ai", method: "API_KEY", metadata: {} });
     expect(first?.creation_time).toBe("2026-01-01T00:00:00.000000Z");
   });
 
-  it("are created pending and become active when their link is opened", async () => {
+  test("are created pending and become active when their link is opened", async () => {
     const created = await create();
     expect(Object.keys(created).sort()).toEqual(["app", "connection_id", "method", "status", "url"]);
     expect(created.status).toBe("PENDING");
@@ -114,7 +114,7 @@ describe("connections", () => {
     expect(await json(answer)).toMatchObject({ connection: { status: "ACTIVE" } });
   });
 
-  it.each([
+  test.each([
     ["?app=other", 0],
     ["?status=PENDING", 1],
     ["?status=ACTIVE", 1],
@@ -126,7 +126,7 @@ describe("connections", () => {
     expect(await list(query)).toHaveLength(count);
   });
 
-  it("can be deleted, and are unknown then; a new one never gets an old id", async () => {
+  test("can be deleted, and are unknown then; a new one never gets an old id", async () => {
     const { connection_id: id } = await create();
     expect((await call("DELETE", `/connections/${id}`)).status).toBe(200);
     const answer = await call("GET", `/connections/${id}`);
@@ -135,7 +135,7 @@ describe("connections", () => {
     expect((await create()).connection_id).not.toBe(id);
   });
 
-  it.each([
+  test.each([
     ["POST", "/connections", { app: "notion" }, 400],
     ["POST", "/connections", {}, 400],
     ["POST", "/connections", { app: "fal-ai", method: "OAUTH2" }, 400],
@@ -146,7 +146,7 @@ describe("connections", () => {
     expect((await call(method, path, body)).status).toBe(status);
   });
 
-  it("belong to one account", async () => {
+  test("belong to one account", async () => {
     await set({ api_keys: ["sandbox-maton-key", "second-key"] });
     const [own] = await list();
     const [other] = await list("", { authorization: "Bearer second-key" });
@@ -155,21 +155,21 @@ describe("connections", () => {
 });
 
 describe("the choice of a connection", () => {
-  it("is 400 for an unknown app and 404, flat, for an unknown connection", async () => {
+  test("is 400 for an unknown app and 404, flat, for an unknown connection", async () => {
     expect((await call("POST", "/notion/v1/pages", {})).status).toBe(400);
     const answer = await call("POST", `/fal-ai/${FLUX}`, { prompt: "a" }, { "maton-connection": "nope" });
     expect(answer.status).toBe(404);
     expect(await json(answer)).toMatchObject({ type: "Not Found", code: 404 });
   });
 
-  it("is 400 without an active one", async () => {
+  test("is 400 without an active one", async () => {
     for (const { connection_id: id } of await list()) await call("DELETE", `/connections/${id}`);
     expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "a" })).status).toBe(400);
     const { connection_id: pending } = await create();
     expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "a" }, { "maton-connection": pending })).status).toBe(400);
   });
 
-  it.each([
+  test.each([
     ["oldest", 0],
     ["newest", 1],
   ])("falls on the %s when none is named", async (which, place) => {
@@ -181,7 +181,7 @@ describe("the choice of a connection", () => {
     expect(seen.connection_id).toBe((await list())[place]?.connection_id);
   });
 
-  it("decides who knows a request", async () => {
+  test("decides who knows a request", async () => {
     const { connection_id: id } = await create();
     await call("POST", `/_sandbox/connections/${id}`, { status: "ACTIVE" });
     const request = await submit({ prompt: "a" }, { headers: { "maton-connection": id } });
@@ -192,7 +192,7 @@ describe("the choice of a connection", () => {
   });
 });
 
-it("loses fal's headers on the way when the settings say so", async () => {
+test("loses fal's headers on the way when the settings say so", async () => {
   await set({ drop_fal_headers: true });
   const answer = await call("POST", `/fal-ai/${FLUX}`, { prompt: "a" });
   expect([...answer.headers.keys()].filter((name) => name.startsWith("x-fal-"))).toEqual([]);
@@ -200,7 +200,7 @@ it("loses fal's headers on the way when the settings say so", async () => {
 });
 
 describe("Turnstile's siteverify", () => {
-  it.each([
+  test.each([
     ["1x0000000000000000000000000000000AA", "t", true, []],
     ["2x0000000000000000000000000000000AA", "t", false, ["invalid-input-response"]],
     ["3x0000000000000000000000000000000AA", "t", false, ["timeout-or-duplicate"]],

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { VIDEO_FRAMES } from "../../../sandbox/src/media/mp4.ts";
 import { crc32 } from "../../../sandbox/src/media/png.ts";
 import { makeMedia } from "../../../sandbox/src/media/recipe.ts";
@@ -8,7 +8,7 @@ const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 describe("a PNG", () => {
-  it("is made of chunks with correct checksums that unpack to the asked size", async () => {
+  test("is made of chunks with correct checksums that unpack to the asked size", async () => {
     const png = await makeMedia({ kind: "png", key: "a", width: 70, height: 48 });
     expect([...png.subarray(0, 8)]).toEqual([137, 80, 78, 71, 13, 10, 26, 10]);
     const chunks: Record<string, Uint8Array<ArrayBuffer>> = {};
@@ -28,13 +28,13 @@ describe("a PNG", () => {
     expect((await new Response(packed).arrayBuffer()).byteLength).toBe(71 * 48);
   });
 
-  it("knows the CRC of the PNG standard's empty end chunk", () => {
+  test("knows the CRC of the PNG standard's empty end chunk", () => {
     expect(crc32(Uint8Array.from([0x49, 0x45, 0x4e, 0x44]))).toBe(0xae426082);
   });
 });
 
 describe("a WAV", () => {
-  it("has a header that fits its samples, and sound in it", async () => {
+  test("has a header that fits its samples, and sound in it", async () => {
     const wav = await makeMedia({ kind: "wav", key: "a", seconds: 2 });
     const header = view(wav);
     expect([text(wav.subarray(0, 4)), text(wav.subarray(8, 16)), text(wav.subarray(36, 40))]).toEqual([
@@ -65,7 +65,7 @@ describe("an MP4", () => {
     return found;
   }
 
-  it("has an index before its data that names every picture where it lies", async () => {
+  test("has an index before its data that names every picture where it lies", async () => {
     const mp4 = await makeMedia({ kind: "mp4", key: "a" });
     const found = boxes(mp4);
     expect([...found.keys()].filter((name) => name.lastIndexOf("/") === 0)).toEqual(["/ftyp", "/moov", "/mdat"]);
@@ -87,7 +87,7 @@ describe("an MP4", () => {
   });
 });
 
-it.each([{ kind: "png", width: 32, height: 32 }, { kind: "wav", seconds: 1 }, { kind: "mp4" }] as const)(
+test.each([{ kind: "png", width: 32, height: 32 }, { kind: "wav", seconds: 1 }, { kind: "mp4" }] as const)(
   "a $kind is decided by its key",
   async (recipe) => {
     const one = await makeMedia({ ...recipe, key: "one" });
@@ -100,7 +100,7 @@ describe("the CDN", () => {
   beforeEach(() => freshWorld());
   const SMALL = { prompt: "a", image_size: { width: 64, height: 64 } };
 
-  it("serves a file with length, type and ETag, to anyone", async () => {
+  test("serves a file with length, type and ETag, to anyone", async () => {
     const url = await firstImageUrl(await finished(SMALL));
     const answer = await call("GET", url, undefined, { authorization: "" });
     expect(answer.status).toBe(200);
@@ -117,7 +117,7 @@ describe("the CDN", () => {
     expect((await call("GET", url, undefined, { "if-none-match": etag })).status).toBe(304);
   });
 
-  it.each([
+  test.each([
     ["bytes=0-9", 206, 0, 10],
     ["bytes=10-10", 206, 10, 11],
     ["bytes=100-", 206, 100, Number.POSITIVE_INFINITY],
@@ -133,14 +133,14 @@ describe("the CDN", () => {
     expect(new Uint8Array(await answer.arrayBuffer())).toEqual(whole.slice(start, end));
   });
 
-  it("answers a range behind the end with 416 and the size", async () => {
+  test("answers a range behind the end with 416 and the size", async () => {
     const url = await firstImageUrl(await finished(SMALL));
     const size = (await call("HEAD", url)).headers.get("content-length");
     const answer = await call("GET", url, undefined, { range: "bytes=99999999-" });
     expect([answer.status, answer.headers.get("content-range")]).toEqual([416, `bytes */${size}`]);
   });
 
-  it.each([
+  test.each([
     ["an hour", {}, {}, 60 * 60_000],
     ["the time of the settings", { cdn_ttl_ms: 5_000 }, {}, 5_000],
     [
@@ -160,7 +160,7 @@ describe("the CDN", () => {
     expect((await call("HEAD", url)).status).toBe(404);
   });
 
-  it("does not know the file of a request that has not ended, nor one that was never made", async () => {
+  test("does not know the file of a request that has not ended, nor one that was never made", async () => {
     const request = await submit(SMALL);
     const { files } = (await json(await call("GET", `/_sandbox/requests/${request.id}`))) as {
       files: { path: string }[];

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { call, finished, freshWorld, json, set, submit } from "../../harness/sandbox.ts";
 
 beforeEach(() => freshWorld({ cdn_origin: "https://cdn.sandbox.test" }));
@@ -7,7 +7,7 @@ const URL_OF = (ending: string) =>
   expect.stringMatching(new RegExp(`^https://cdn.sandbox.test/files/b/[0-9a-f]{8}/.*${ending}$`));
 
 describe("what a model answers", () => {
-  it.each([
+  test.each([
     [
       "fal-ai/flux/schnell",
       { prompt: "a", image_size: "landscape_16_9", num_images: 2 },
@@ -70,21 +70,24 @@ describe("what a model answers", () => {
     expect(await json(answer)).toMatchObject(output);
   });
 
-  it("names a seed above 2^53, written out", async () => {
+  test("names a seed above 2^53, written out", async () => {
     const request = await finished({ prompt: "a" });
     const [, seed = ""] = /"seed":([0-9]+)/.exec(await (await call("GET", request.result)).text()) ?? [];
     expect(BigInt(seed) > 2n ** 53n).toBe(true);
   });
 
-  it.each(["fal-ai/flux/schnell", "somebody/own-model"])("gives the seed back as it was written: %s", async (model) => {
-    const answer = await call("POST", `/fal-ai/${model}`, '{"prompt":"a","seed":196619188014358661}');
-    const request = await json(answer);
-    await call("POST", "/_sandbox/clock", { advance_ms: 5_000 });
-    const path = String(request.response_url).replace("https://queue.fal.run", "/fal-ai");
-    expect(await (await call("GET", path)).text()).toContain('"seed":196619188014358661');
-  });
+  test.each(["fal-ai/flux/schnell", "somebody/own-model"])(
+    "gives the seed back as it was written: %s",
+    async (model) => {
+      const answer = await call("POST", `/fal-ai/${model}`, '{"prompt":"a","seed":196619188014358661}');
+      const request = await json(answer);
+      await call("POST", "/_sandbox/clock", { advance_ms: 5_000 });
+      const path = String(request.response_url).replace("https://queue.fal.run", "/fal-ai");
+      expect(await (await call("GET", path)).text()).toContain('"seed":196619188014358661');
+    },
+  );
 
-  it("puts pictures into the result with sync_mode, and none on the CDN", async () => {
+  test("puts pictures into the result with sync_mode, and none on the CDN", async () => {
     const request = await finished({
       prompt: "a",
       image_size: { width: 16, height: 16 },
@@ -99,7 +102,7 @@ describe("what a model answers", () => {
 });
 
 describe("an input that a model refuses", () => {
-  it.each([
+  test.each([
     ["fal-ai/flux/schnell", {}, "prompt", "missing"],
     ["fal-ai/flux/schnell", { prompt: null }, "prompt", "missing"],
     ["fal-ai/flux/schnell", { prompt: 1 }, "prompt", "string_type"],
@@ -140,7 +143,7 @@ describe("an input that a model refuses", () => {
     expect(status).toMatchObject({ status: "COMPLETED", error: "Invalid status code: 422", error_type: type });
   });
 
-  it.each(["", "no json", "[]", '"text"'])("is 422 when the body is %j", async (body) => {
+  test.each(["", "no json", "[]", '"text"'])("is 422 when the body is %j", async (body) => {
     const answer = await call("POST", "/fal-ai/fal-ai/flux/schnell", body);
     expect(answer.status).toBe(200);
     await call("POST", "/_sandbox/clock", { advance_ms: 5_000 });
@@ -148,14 +151,14 @@ describe("an input that a model refuses", () => {
     expect((await call("GET", path)).status).toBe(422);
   });
 
-  it("is 422 at once when the settings say so", async () => {
+  test("is 422 at once when the settings say so", async () => {
     await set({ validate_at_submit: true });
     const answer = await call("POST", "/fal-ai/fal-ai/flux/schnell", {});
     expect(answer.status).toBe(422);
     expect(await json(answer)).toMatchObject({ detail: [{ loc: ["body", "prompt"], type: "missing" }] });
   });
 
-  it("shows in the result only, when the settings say so", async () => {
+  test("shows in the result only, when the settings say so", async () => {
     await set({ status_shows_model_errors: false });
     const request = await finished({});
     expect(await json(await call("GET", request.status))).not.toHaveProperty("error");
@@ -176,7 +179,7 @@ describe("the same seed", () => {
     return texts;
   }
 
-  it("gives the same ids, durations and results; another seed gives others", async () => {
+  test("gives the same ids, durations and results; another seed gives others", async () => {
     const first = await story("one");
     expect(await story("one")).toEqual(first);
     const other = await story("two");

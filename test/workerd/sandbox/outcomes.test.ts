@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { readOutcomes } from "../../../sandbox/src/outcomes.ts";
 import {
   advance,
@@ -21,7 +21,7 @@ const SMALL = { width: 64, height: 64 };
 beforeEach(() => freshWorld());
 
 describe("outcomes are read from", () => {
-  it.each([
+  test.each([
     ["a prompt", null, { prompt: "a cat sandbox:refused please" }, { refused: true }],
     ["the text to speak", null, { gen_text: "sandbox:slow:500" }, { slow: 500 }],
     [
@@ -37,7 +37,7 @@ describe("outcomes are read from", () => {
     expect(readOutcomes(header, input)).toEqual({ ok: true, outcomes });
   });
 
-  it.each([
+  test.each([
     [null, { prompt: "sandbox:refuse" }, "refuse"],
     ["refused:3", {}, "refused:3"],
     ["slow:x", {}, "slow:x"],
@@ -46,7 +46,7 @@ describe("outcomes are read from", () => {
     expect(readOutcomes(header, input)).toEqual({ ok: false, word });
   });
 
-  it("an unknown word is 400 at submit", async () => {
+  test("an unknown word is 400 at submit", async () => {
     expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "sandbox:refuse" })).status).toBe(400);
     expect((await call("POST", `/fal-ai/${FLUX}`, { prompt: "a" }, { "x-sandbox-outcome": "refuse" })).status).toBe(
       400,
@@ -60,7 +60,7 @@ async function taken(): Promise<number> {
 }
 
 describe("a submit that is refused", () => {
-  it.each([
+  test.each([
     ["locked", 403, { detail: expect.stringMatching(/^User is locked\. Reason: Exhausted balance\./) }],
     ["submit-400", 400, { error_type: "bad_request" }],
     ["submit-401", 401, { detail: "invalid key credentials" }],
@@ -82,7 +82,7 @@ describe("a submit that is refused", () => {
 });
 
 describe("a submit whose answer gets lost", () => {
-  it("is taken, and answered only after a long time: submit-timeout", async () => {
+  test("is taken, and answered only after a long time: submit-timeout", async () => {
     await set({ hang_ms: 50 });
     const answer = call("POST", `/fal-ai/${FLUX}`, { prompt: "sandbox:submit-timeout" });
     const first = await Promise.race([
@@ -94,13 +94,13 @@ describe("a submit whose answer gets lost", () => {
     expect((await answer).status).toBe(200);
   });
 
-  it("is taken, and breaks off in the middle: submit-drop", async () => {
+  test("is taken, and breaks off in the middle: submit-drop", async () => {
     const read = call("POST", `/fal-ai/${FLUX}`, { prompt: "sandbox:submit-drop" }).then((answer) => answer.text());
     await expect(read).rejects.toThrow();
     expect(await taken()).toBe(1);
   });
 
-  it("is taken, and answers a web page: submit-garbage", async () => {
+  test("is taken, and answers a web page: submit-garbage", async () => {
     const answer = await call("POST", `/fal-ai/${FLUX}`, { prompt: "sandbox:submit-garbage" });
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/html"]);
     expect(await taken()).toBe(1);
@@ -108,7 +108,7 @@ describe("a submit whose answer gets lost", () => {
 });
 
 describe("a result that is forced", () => {
-  it.each([
+  test.each([
     ["refused", 422, { detail: [{ type: "content_policy_violation" }] }, "content_policy_violation", null],
     ["invalid", 422, { detail: expect.any(String) }, "value_error", null],
     ["crash", 503, { error_type: "runner_connection_error" }, "runner_connection_error", "runner_connection_error"],
@@ -129,14 +129,14 @@ describe("a result that is forced", () => {
     });
   });
 
-  it("crash: the last attempt has another id than the request, unless retries are off", async () => {
+  test("crash: the last attempt has another id than the request, unless retries are off", async () => {
     await finished({ prompt: "sandbox:crash" }, FLUX, QUERY);
     await submit({ prompt: "sandbox:crash" }, { query: QUERY, headers: { "x-fal-no-retry": "1" } });
     const bodies = (await outbox("?all=1")).map(({ body }) => JSON.parse(body));
     expect(bodies.map((body) => body.request_id === body.gateway_request_id)).toEqual([false, true]);
   });
 
-  it("slow: takes a minute, or as long as it says", async () => {
+  test("slow: takes a minute, or as long as it says", async () => {
     const long = await submit({ prompt: "sandbox:slow" });
     const short = await submit({ prompt: "sandbox:slow:2000" });
     await advance(2_300);
@@ -147,7 +147,7 @@ describe("a result that is forced", () => {
     expect((await call("GET", long.result)).status).toBe(200);
   });
 
-  it("binary-result: a picture as the body, and a webhook that cannot carry it", async () => {
+  test("binary-result: a picture as the body, and a webhook that cannot carry it", async () => {
     const request = await finished({ prompt: "sandbox:binary-result" }, FLUX, QUERY);
     const answer = await call("GET", request.result);
     expect(answer.headers.get("content-type")).toBe("image/png");
@@ -160,7 +160,7 @@ describe("a result that is forced", () => {
     });
   });
 
-  it("big-output: a data URI of the size it says", async () => {
+  test("big-output: a data URI of the size it says", async () => {
     const request = await finished({ prompt: "sandbox:big-output:3000000", image_size: SMALL });
     const { images } = (await json(await call("GET", request.result))) as { images: { url: string }[] };
     expect(images[0]?.url.slice(0, 22)).toBe("data:image/png;base64,");
@@ -168,13 +168,13 @@ describe("a result that is forced", () => {
     expect(images[0]?.url.length).toBeLessThanOrEqual(3_000_000);
   });
 
-  it("many-files: as many as it says, each with a URL of its own", async () => {
+  test("many-files: as many as it says, each with a URL of its own", async () => {
     const request = await finished({ prompt: "sandbox:many-files:250" });
     const { images } = (await json(await call("GET", request.result))) as { images: { url: string }[] };
     expect(new Set(images.map(({ url }) => url)).size).toBe(250);
   });
 
-  it("nested: deep trees, a bare URL and a foreign host", async () => {
+  test("nested: deep trees, a bare URL and a foreign host", async () => {
     const request = await finished({ prompt: "sandbox:nested" });
     const output = await json(await call("GET", request.result));
     expect(output).toMatchObject({
@@ -187,7 +187,7 @@ describe("a result that is forced", () => {
 });
 
 describe("a request that gets lost later", () => {
-  it("status-404: is known while it waits and never after, and no webhook comes", async () => {
+  test("status-404: is known while it waits and never after, and no webhook comes", async () => {
     const request = await submit({ prompt: "sandbox:status-404" }, { query: QUERY });
     expect((await call("GET", request.status)).status).toBe(202);
     await advance(300);
@@ -196,7 +196,7 @@ describe("a request that gets lost later", () => {
     expect(await outbox("?all=1")).toEqual([]);
   });
 
-  it("status-500: every call about it fails, or the first few", async () => {
+  test("status-500: every call about it fails, or the first few", async () => {
     const always = await submit({ prompt: "sandbox:status-500" });
     const twice = await submit({ prompt: "sandbox:status-500:2" });
     const statuses = async (path: string) => {
@@ -216,34 +216,34 @@ describe("a webhook that is forced", () => {
   }
   const bodies = (list: { body: string }[]) => list.map(({ body }) => JSON.parse(body));
 
-  it("webhook-lost: none", async () => {
+  test("webhook-lost: none", async () => {
     expect(await deliveries("webhook-lost")).toEqual([]);
   });
 
-  it("webhook-twice: the same body twice", async () => {
+  test("webhook-twice: the same body twice", async () => {
     const [first, second, ...rest] = await deliveries("webhook-twice");
     expect(rest).toEqual([]);
     expect(second?.body).toBe(first?.body);
     expect(second?.id).not.toBe(first?.id);
   });
 
-  it("webhook-late: half a minute after the end", async () => {
+  test("webhook-late: half a minute after the end", async () => {
     const [late] = await deliveries("webhook-late");
     expect(late?.due_at).toBe(START + 1_200 + 30_000);
   });
 
-  it("webhook-stale: signed ten minutes ago", async () => {
+  test("webhook-stale: signed ten minutes ago", async () => {
     const [stale] = await deliveries("webhook-stale");
     const age = (START + LONG_ENOUGH_MS) / 1_000 - Number(stale?.headers["x-fal-webhook-timestamp"]);
     expect(age).toBe(600);
   });
 
-  it("webhook-stranger: signed for another user", async () => {
+  test("webhook-stranger: signed for another user", async () => {
     const [stranger] = await deliveries("webhook-stranger");
     expect(stranger?.headers["x-fal-webhook-user-id"]).toBe("user_sandbox_stranger");
   });
 
-  it("webhook-forged: signed by nobody's key, everything else as it should be", async () => {
+  test("webhook-forged: signed by nobody's key, everything else as it should be", async () => {
     const [forged] = await deliveries("webhook-forged");
     const good = (await (
       await call("POST", "/_sandbox/webhooks", { request_id: forged?.request_id })
@@ -254,23 +254,23 @@ describe("a webhook that is forced", () => {
     expect(good?.body).toBe(forged?.body);
   });
 
-  it("webhook-null: no payload, but why", async () => {
+  test("webhook-null: no payload, but why", async () => {
     expect(bodies(await deliveries("webhook-null"))).toMatchObject([
       { status: "OK", payload: null, payload_error: expect.any(String) },
     ]);
   });
 
-  it("webhook-error-then-ok: two that contradict each other, in this order", async () => {
+  test("webhook-error-then-ok: two that contradict each other, in this order", async () => {
     const list = await deliveries("webhook-error-then-ok");
     expect(bodies(list).map(({ status }) => status)).toEqual(["ERROR", "OK"]);
   });
 
-  it("webhook-big: more than a megabyte, and the result alike", async () => {
+  test("webhook-big: more than a megabyte, and the result alike", async () => {
     const [big] = await deliveries("webhook-big");
     expect(big?.body.length).toBeGreaterThan(1024 * 1024);
   });
 
-  it("webhook-first: due at once, and the result is there", async () => {
+  test("webhook-first: due at once, and the result is there", async () => {
     const request = await submit({ prompt: "sandbox:webhook-first" }, { query: QUERY });
     expect(await outbox()).toHaveLength(1);
     expect((await call("GET", request.result)).status).toBe(200);
@@ -286,7 +286,7 @@ describe("a file that is forced", () => {
   const statuses = async (urls: string[]) =>
     await Promise.all(urls.map(async (url) => (await call("GET", url)).status));
 
-  it.each([
+  test.each([
     ["file-403", 403],
     ["file-404", 404],
     ["file-500", 500],
@@ -294,44 +294,44 @@ describe("a file that is forced", () => {
     expect(await statuses(await file(word, 2))).toEqual([status, status]);
   });
 
-  it("file-404:1 hits the second file only", async () => {
+  test("file-404:1 hits the second file only", async () => {
     expect(await statuses(await file("file-404:1", 3))).toEqual([200, 404, 200]);
   });
 
-  it("file-flaky:2 fails twice and then works", async () => {
+  test("file-flaky:2 fails twice and then works", async () => {
     const [url = ""] = await file("file-flaky:2");
     expect([await statuses([url]), await statuses([url]), await statuses([url])]).toEqual([[500], [500], [200]]);
   });
 
-  it("file-truncated: breaks off after half of the length that it named", async () => {
+  test("file-truncated: breaks off after half of the length that it named", async () => {
     const [url = ""] = await file("file-truncated");
     const answer = await call("GET", url);
     expect(Number(answer.headers.get("content-length"))).toBeGreaterThan(0);
     await expect(answer.arrayBuffer()).rejects.toThrow();
   });
 
-  it("file-chunked: names no length", async () => {
+  test("file-chunked: names no length", async () => {
     const [url = ""] = await file("file-chunked");
     const answer = await call("GET", url);
     expect(answer.headers.has("content-length")).toBe(false);
     expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(100);
   });
 
-  it("file-html: a web page that says it is a picture", async () => {
+  test("file-html: a web page that says it is a picture", async () => {
     const [url = ""] = await file("file-html");
     const answer = await call("GET", url);
     expect(answer.headers.get("content-type")).toBe("image/png");
     expect(new TextDecoder().decode(await answer.arrayBuffer())).toMatch(/^<!doctype html>/);
   });
 
-  it("file-wrong-type: a picture that says it is text", async () => {
+  test("file-wrong-type: a picture that says it is text", async () => {
     const [url = ""] = await file("file-wrong-type");
     const answer = await call("GET", url);
     expect(answer.headers.get("content-type")).toBe("text/plain");
     expect(new Uint8Array(await answer.arrayBuffer())[1]).toBe(0x50);
   });
 
-  it("file-slow: comes in pieces", async () => {
+  test("file-slow: comes in pieces", async () => {
     await set({ file_slow_ms: 40 });
     const [url = ""] = await file("file-slow");
     const answer = await call("GET", url);
@@ -340,7 +340,7 @@ describe("a file that is forced", () => {
     expect(pieces).toBeGreaterThan(5);
   });
 
-  it("file-huge: as long as it says, whole and in ranges", async () => {
+  test("file-huge: as long as it says, whole and in ranges", async () => {
     const [url = ""] = await file("file-huge:5000000");
     const answer = await call("GET", url);
     expect(answer.headers.get("content-length")).toBe("5000000");
@@ -351,7 +351,7 @@ describe("a file that is forced", () => {
     expect(new Uint8Array(await part.arrayBuffer())).toEqual(whole.slice(1_000_000, 3_000_000));
   });
 
-  it("file-huge: in ranges only while it is the same", async () => {
+  test("file-huge: in ranges only while it is the same", async () => {
     const [url = ""] = await file("file-huge:5000000,file-changing:1");
     const first = await call("GET", url);
     const etag = first.headers.get("etag") ?? "";
@@ -364,21 +364,21 @@ describe("a file that is forced", () => {
     expect([third.status, (await third.arrayBuffer()).byteLength]).toEqual([206, 1_000_000]);
   });
 
-  it("file-no-ranges: says so and sends the whole", async () => {
+  test("file-no-ranges: says so and sends the whole", async () => {
     const [url = ""] = await file("file-huge:500000,file-no-ranges");
     const answer = await call("GET", url, undefined, { range: "bytes=400000-" });
     expect([answer.status, answer.headers.get("accept-ranges")]).toEqual([200, "none"]);
     expect((await answer.arrayBuffer()).byteLength).toBe(500_000);
   });
 
-  it("file-breaking: breaks off after so many bytes of each answer", async () => {
+  test("file-breaking: breaks off after so many bytes of each answer", async () => {
     const [url = ""] = await file("file-huge:500000,file-breaking:300000");
     await expect((await call("GET", url)).arrayBuffer()).rejects.toThrow();
     const rest = await call("GET", url, undefined, { range: "bytes=300000-" });
     expect((await rest.arrayBuffer()).byteLength).toBe(200_000);
   });
 
-  it("file-endless: has no length and goes on and on", async () => {
+  test("file-endless: has no length and goes on and on", async () => {
     const [url = ""] = await file("file-endless");
     const answer = await call("GET", url);
     expect(answer.headers.get("content-length")).toBeNull();
@@ -390,7 +390,7 @@ describe("a file that is forced", () => {
     expect(bytes).toBeGreaterThan(1_000_000);
   });
 
-  it("file-silent: names its length and sends nothing", async () => {
+  test("file-silent: names its length and sends nothing", async () => {
     const [url = ""] = await file("file-silent");
     const answer = await call("GET", url);
     expect(Number(answer.headers.get("content-length"))).toBeGreaterThan(0);
@@ -400,7 +400,7 @@ describe("a file that is forced", () => {
     await reader?.cancel();
   });
 
-  it("file-redirect: leads to the same file, or where the settings say", async () => {
+  test("file-redirect: leads to the same file, or where the settings say", async () => {
     const [url = ""] = await file("file-redirect");
     const answer = await call("GET", url);
     expect(answer.status).toBe(302);
@@ -410,7 +410,7 @@ describe("a file that is forced", () => {
     expect((await call("GET", url)).headers.get("location")).toBe("http://169.254.169.254/latest");
   });
 
-  it("names the file's fetches to the test", async () => {
+  test("names the file's fetches to the test", async () => {
     const request = await finished({ prompt: "a", image_size: SMALL });
     const url = await firstImageUrl(request);
     await call("GET", url);

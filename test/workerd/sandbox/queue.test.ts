@@ -1,10 +1,10 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { advance, call, finished, freshWorld, json, START, set, submit } from "../../harness/sandbox.ts";
 
 beforeEach(() => freshWorld());
 
 describe("a submit", () => {
-  it("answers ids and URLs of queue.fal.run that leave the sub-path out", async () => {
+  test("answers ids and URLs of queue.fal.run that leave the sub-path out", async () => {
     const answer = await call("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" });
     expect(answer.status).toBe(200);
     const body = await json(answer);
@@ -19,13 +19,13 @@ describe("a submit", () => {
     expect(answer.headers.get("x-fal-request-id")).toBe(body.request_id);
   });
 
-  it.each(["workflows/me/flow/deep", "comfy/me/flow"])("keeps three segments of %s", async (model) => {
+  test.each(["workflows/me/flow/deep", "comfy/me/flow"])("keeps three segments of %s", async (model) => {
     const request = await submit({}, { model });
     expect(request.result).toMatch(/^\/fal-ai\/(workflows|comfy)\/me\/flow\/requests\//);
     expect((await call("GET", request.status)).status).toBe(202);
   });
 
-  it.each([
+  test.each([
     ["x-fal-request-timeout", "soon"],
     ["x-fal-request-timeout", "1"],
     ["x-fal-request-start-timeout", "0.1"],
@@ -38,7 +38,7 @@ describe("a submit", () => {
     expect(await json(answer)).toMatchObject({ error_type: "bad_request" });
   });
 
-  it.each([
+  test.each([
     ["x-fal-queue-priority", "urgent"],
     ["x-fal-retry-config", "{"],
     ["x-fal-no-retry", "perhaps"],
@@ -47,11 +47,11 @@ describe("a submit", () => {
     expect(answer.status).toBe(200);
   });
 
-  it.each(["?fal_webhook=here", "?fal_max_queue_length=few"])("refuses the query %s", async (query) => {
+  test.each(["?fal_webhook=here", "?fal_max_queue_length=few"])("refuses the query %s", async (query) => {
     expect((await call("POST", `/fal-ai/fal-ai/flux/schnell${query}`, { prompt: "a" })).status).toBe(400);
   });
 
-  it("is 429 when more requests wait than fal_max_queue_length allows", async () => {
+  test("is 429 when more requests wait than fal_max_queue_length allows", async () => {
     const path = "/fal-ai/fal-ai/flux/schnell?fal_max_queue_length=1";
     expect((await call("POST", path, { prompt: "a" })).status).toBe(200);
     expect((await call("POST", path, { prompt: "b" })).status).toBe(200);
@@ -60,7 +60,7 @@ describe("a submit", () => {
     expect((await call("POST", path, { prompt: "d" })).status).toBe(200);
   });
 
-  it.each([
+  test.each([
     ["POST", "/fal-ai/no-such-owner/app", 404],
     ["POST", "/fal-ai/flux", 404],
     ["GET", "/fal-ai/fal-ai/flux/schnell", 405],
@@ -71,7 +71,7 @@ describe("a submit", () => {
 });
 
 describe("the state of a request", () => {
-  it("goes from queue with a falling position over running to completed, 202 until then", async () => {
+  test("goes from queue with a falling position over running to completed, 202 until then", async () => {
     const request = await submit();
     const seen: [number, unknown, unknown][] = [];
     for (const step of [0, 110, 110, 100, 900]) {
@@ -89,7 +89,7 @@ describe("the state of a request", () => {
     ]);
   });
 
-  it("has logs as null unless they are asked for, in any of the spellings, and then all so far", async () => {
+  test("has logs as null unless they are asked for, in any of the spellings, and then all so far", async () => {
     const request = await submit();
     await advance(700);
     for (const query of ["", "?logs=0", "?logs=false"]) {
@@ -103,18 +103,18 @@ describe("the state of a request", () => {
     expect(late.slice(0, early.length)).toEqual(early);
   });
 
-  it("has metrics when completed", async () => {
+  test("has metrics when completed", async () => {
     const request = await finished({ prompt: "a" });
     expect(await json(await call("GET", request.status))).toMatchObject({ metrics: { inference_time: 0.9 } });
   });
 
-  it("takes slashes at the end of status and result", async () => {
+  test("takes slashes at the end of status and result", async () => {
     const request = await finished({ prompt: "a" });
     expect((await call("GET", `${request.status}/`)).status).toBe(200);
     expect((await call("GET", `${request.result}/`)).status).toBe(200);
   });
 
-  it("waits for a slot when as many run as may", async () => {
+  test("waits for a slot when as many run as may", async () => {
     await set({ concurrency: 1 });
     const first = await submit();
     const second = await submit();
@@ -127,7 +127,7 @@ describe("the state of a request", () => {
 });
 
 describe("what fal refuses about a request", () => {
-  it.each([
+  test.each([
     ["GET", "status under the sub-path", "/fal-ai/fal-ai/flux/schnell/requests/ID/status", 405],
     ["GET", "result under the sub-path", "/fal-ai/fal-ai/flux/schnell/requests/ID", 405],
     ["PUT", "cancel under the sub-path", "/fal-ai/fal-ai/flux/schnell/requests/ID/cancel", 405],
@@ -144,12 +144,12 @@ describe("what fal refuses about a request", () => {
     expect((await call(method, path.replace("ID", id))).status).toBe(status);
   });
 
-  it("says NOT_FOUND for an unknown id", async () => {
+  test("says NOT_FOUND for an unknown id", async () => {
     const answer = await call("GET", "/fal-ai/fal-ai/flux/requests/nope/status");
     expect(await json(answer)).toEqual({ status: "NOT_FOUND" });
   });
 
-  it("takes sub-paths and /response when the setting is lenient", async () => {
+  test("takes sub-paths and /response when the setting is lenient", async () => {
     await set({ lenient_paths: true });
     const { id } = await finished({ prompt: "a" });
     expect((await call("GET", `/fal-ai/fal-ai/flux/schnell/requests/${id}/status`)).status).toBe(200);
@@ -158,14 +158,14 @@ describe("what fal refuses about a request", () => {
 });
 
 describe("a result", () => {
-  it("is 400 with fal's exact text while the request is under way", async () => {
+  test("is 400 with fal's exact text while the request is under way", async () => {
     const request = await submit();
     const answer = await call("GET", request.result);
     expect(answer.status).toBe(400);
     expect(await answer.text()).toBe('{"detail":"Request is still in progress"}');
   });
 
-  it("is the same every time, with id and billable units as headers", async () => {
+  test("is the same every time, with id and billable units as headers", async () => {
     const request = await finished({ prompt: "a", image_size: "square_hd" });
     const first = await call("GET", request.result);
     expect(first.headers.get("x-fal-request-id")).toBe(request.id);
@@ -173,7 +173,7 @@ describe("a result", () => {
     expect(await (await call("GET", request.result)).text()).toBe(await first.text());
   });
 
-  it.each([
+  test.each([
     ["an hour", "a", 60 * 60_000],
     ["six minutes from 10 KB up", "sandbox:big-output:20000", 6 * 60_000],
   ])("is kept for %s", async (_what, prompt, ttlMs) => {
@@ -185,7 +185,7 @@ describe("a result", () => {
     expect((await call("GET", request.status)).status).toBe(404);
   });
 
-  it.each(["x-fal-request-timeout", "x-fal-request-start-timeout"])(
+  test.each(["x-fal-request-timeout", "x-fal-request-start-timeout"])(
     "is 504 when %s passes before the start",
     async (name) => {
       await set({ queue_ms: { image: 10_000 } });
@@ -202,14 +202,14 @@ describe("a result", () => {
     },
   );
 
-  it("goes by the newer of the two headers when both are sent", async () => {
+  test("goes by the newer of the two headers when both are sent", async () => {
     const headers = { "x-fal-request-timeout": "100", "x-fal-request-start-timeout": "0.2" };
     const request = await submit({ prompt: "a" }, { headers });
     await advance(200);
     expect((await call("GET", request.result)).status).toBe(504);
   });
 
-  it("is not touched by a start deadline that was met", async () => {
+  test("is not touched by a start deadline that was met", async () => {
     const request = await submit(
       { prompt: "a" },
       { headers: { "x-fal-request-timeout": "2", "x-fal-request-start-timeout": "0.5" } },
@@ -220,7 +220,7 @@ describe("a result", () => {
 });
 
 describe("a cancel", () => {
-  it("takes a waiting request out of the queue: 200, then completed with 499", async () => {
+  test("takes a waiting request out of the queue: 200, then completed with 499", async () => {
     const request = await submit();
     const answer = await call("PUT", request.cancel);
     expect([answer.status, await json(answer)]).toEqual([200, { status: "OK" }]);
@@ -232,14 +232,14 @@ describe("a cancel", () => {
     expect((await call("PUT", request.cancel)).status).toBe(400);
   });
 
-  it("is 202 for a waiting request, which is then gone, when the settings say so", async () => {
+  test("is 202 for a waiting request, which is then gone, when the settings say so", async () => {
     await set({ cancel_queued_status: 202, cancelled_in_queue: "not_found" });
     const request = await submit();
     expect((await call("PUT", request.cancel)).status).toBe(202);
     expect((await call("GET", request.status)).status).toBe(404);
   });
 
-  it("is a wish for a running one: 202, and it ends as 499 when the model obeys", async () => {
+  test("is a wish for a running one: 202, and it ends as 499 when the model obeys", async () => {
     const request = await submit();
     await advance(500);
     const answer = await call("PUT", request.cancel);
@@ -249,7 +249,7 @@ describe("a cancel", () => {
     expect((await call("GET", request.result)).status).toBe(499);
   });
 
-  it("changes nothing when the model ignores it", async () => {
+  test("changes nothing when the model ignores it", async () => {
     const request = await submit({ prompt: "sandbox:ignore-cancel" });
     await advance(500);
     expect((await call("PUT", request.cancel)).status).toBe(202);
@@ -257,7 +257,7 @@ describe("a cancel", () => {
     expect((await call("GET", request.result)).status).toBe(200);
   });
 
-  it("is 400 ALREADY_COMPLETED after the end", async () => {
+  test("is 400 ALREADY_COMPLETED after the end", async () => {
     const request = await finished({ prompt: "a" });
     const answer = await call("PUT", request.cancel);
     expect([answer.status, await json(answer)]).toEqual([400, { status: "ALREADY_COMPLETED" }]);
@@ -284,7 +284,7 @@ describe("a status stream", () => {
     }
   }
 
-  it("sends each change once and closes after COMPLETED", async () => {
+  test("sends each change once and closes after COMPLETED", async () => {
     const request = await submit();
     const { data } = await events(`${request.status}/stream`, [110, 110, 100, 900]);
     expect(data.map(({ status, queue_position }) => [status, queue_position])).toEqual([
@@ -296,14 +296,14 @@ describe("a status stream", () => {
     ]);
   });
 
-  it("sends each log line once", async () => {
+  test("sends each log line once", async () => {
     const request = await submit();
     const { data } = await events(`${request.status}/stream?logs=1`, [400, 300, 800]);
     const lines = data.flatMap(({ logs }) => (Array.isArray(logs) ? logs.map(({ message }) => message) : []));
     expect(lines).toEqual(["Loading the model", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4", "Done"]);
   });
 
-  it("sends comments while nothing changes", async () => {
+  test("sends comments while nothing changes", async () => {
     await set({ sse_keep_alive_ms: 10 });
     const request = await submit();
     const { comments } = await events(`${request.status}/stream`, [0, 0, 2_000]);
@@ -311,7 +311,7 @@ describe("a status stream", () => {
   });
 });
 
-it("shows what came in, with how often it was asked about", async () => {
+test("shows what came in, with how often it was asked about", async () => {
   const request = await submit(
     { prompt: "a", seed: 196619188014358661n.toString() },
     { headers: { "x-fal-runner-hint": "h" } },

@@ -2,13 +2,13 @@
 
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Env } from "../../../sandbox/src/env.ts";
 import { call, finished, freshWorld, json, START, set } from "../../harness/sandbox.ts";
 
 beforeEach(() => freshWorld());
 
-it("keeps everything over a restart", async () => {
+test("keeps everything over a restart", async () => {
   await set({ rps: 77 });
   const request = await finished({ prompt: "a" });
   const before = await (await call("GET", request.result)).text();

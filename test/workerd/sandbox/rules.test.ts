@@ -1,6 +1,6 @@
 // Rules that are decided without a world: when a webhook is tried again, where it may go, which settings hold.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Env } from "../../../sandbox/src/env.ts";
 import { changedSettings, defaultSettings, readSettings } from "../../../sandbox/src/settings.ts";
 import { afterTry, isPrivateTarget, type TryOutcome } from "../../../sandbox/src/webhooks.ts";
@@ -10,7 +10,7 @@ describe("what follows a try", () => {
   const hour = 3_600_000;
   const status = (code: number): TryOutcome => ({ kind: "status", status: code });
 
-  it.each([
+  test.each([
     ["2xx ends it", status(204), 1, { doneAt: 0 }],
     ["a redirect ends it", status(302), 1, { doneAt: 0 }],
     ["4xx is tried again", status(401), 1, { dueAt: 5_000 }],
@@ -23,12 +23,12 @@ describe("what follows a try", () => {
     expect(afterTry(outcome, attempts, 0, hour, settings)).toEqual(expected);
   });
 
-  it("is nothing once the result would be gone", () => {
+  test("is nothing once the result would be gone", () => {
     expect(afterTry(status(500), 1, hour - 4_999, hour, settings)).toEqual({ doneAt: hour - 4_999 });
   });
 });
 
-it.each([
+test.each([
   ["http://localhost:1/", true],
   ["http://a.localhost/", true],
   ["http://10.1.2.3/", true],
@@ -43,7 +43,7 @@ it.each([
   expect(isPrivateTarget(url)).toBe(expected);
 });
 
-it("has settings whose names and values are checked", () => {
+test("has settings whose names and values are checked", () => {
   const settings = defaultSettings({} as Env);
   expect(changedSettings(settings, { rps: 0 })).toMatchObject({ ok: false, field: "rps" });
   expect(changedSettings(settings, { queue_ms: { image: -1 } })).toMatchObject({ ok: false, field: "queue_ms.image" });

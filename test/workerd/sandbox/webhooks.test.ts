@@ -1,6 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import type { Env } from "../../../sandbox/src/env.ts";
 import { defaultSettings, readSettings } from "../../../sandbox/src/settings.ts";
@@ -62,7 +62,7 @@ async function only(deliveries: Promise<Delivery[]>): Promise<Delivery> {
 }
 
 describe("a webhook that is held", () => {
-  it("is due when the request ends, signed, with the result byte for byte in it", async () => {
+  test("is due when the request ends, signed, with the result byte for byte in it", async () => {
     const request = await submit({ prompt: "a" }, { query: QUERY });
     expect(await outbox()).toEqual([]);
     expect((await only(outbox("?all=1"))).due_at).toBe(START + 1_200);
@@ -79,7 +79,7 @@ describe("a webhook that is held", () => {
     expect(await verifies(delivery.headers, `${delivery.body} `)).toBe(false);
   });
 
-  it("stays until it is taken away", async () => {
+  test("stays until it is taken away", async () => {
     await finished({ prompt: "a" }, FLUX, QUERY);
     const { id } = await only(outbox());
     expect(await outbox()).toHaveLength(1);
@@ -88,26 +88,26 @@ describe("a webhook that is held", () => {
     expect(await outbox("?all=1")).toEqual([]);
   });
 
-  it("is not owed to a request that asked for none", async () => {
+  test("is not owed to a request that asked for none", async () => {
     await finished({ prompt: "a" });
     expect(await outbox("?all=1")).toEqual([]);
   });
 
-  it("tells a failure by the status of the result", async () => {
+  test("tells a failure by the status of the result", async () => {
     const request = await finished({}, FLUX, QUERY);
     const { body } = await only(outbox());
     const { detail } = await json(await call("GET", request.result));
     expect(JSON.parse(body)).toMatchObject({ status: "ERROR", error: "Invalid status code: 422", payload: { detail } });
   });
 
-  it("tells a missed start deadline as 504", async () => {
+  test("tells a missed start deadline as 504", async () => {
     await submit({ prompt: "a" }, { query: QUERY, headers: { "x-fal-request-start-timeout": "0.2" } });
     await advance(200);
     const { body } = await only(outbox());
     expect(JSON.parse(body)).toMatchObject({ status: "ERROR", error: "Invalid status code: 504" });
   });
 
-  it.each([
+  test.each([
     [false, 0],
     [true, 1],
   ])("of a cancelled request is sent only when the settings say so: %s", async (webhook_on_cancel, count) => {
@@ -122,13 +122,13 @@ describe("a webhook that is held", () => {
     }
   });
 
-  it("is dropped for a private target when the settings say so", async () => {
+  test("is dropped for a private target when the settings say so", async () => {
     await set({ webhook_private_targets: false });
     await submit({ prompt: "a" }, { query: "?fal_webhook=http://127.0.0.1:8787/hook" });
     expect(await outbox("?all=1")).toEqual([]);
   });
 
-  it("is signed for the user of the connection", async () => {
+  test("is signed for the user of the connection", async () => {
     await set({ user_id: "user_other" });
     await finished({ prompt: "a" }, FLUX, QUERY);
     expect((await only(outbox())).headers["x-fal-webhook-user-id"]).toBe("user_other");
@@ -141,7 +141,7 @@ describe("a webhook signed on demand", () => {
     return (await answer.json()) as Delivery;
   }
 
-  it("is there whatever the state of the request, with any body, user and time", async () => {
+  test("is there whatever the state of the request, with any body, user and time", async () => {
     const { id } = await submit({ prompt: "a" }, { query: QUERY });
     const plain = await signed({ request_id: id });
     expect(plain.url).toBe(HOOK);
@@ -157,7 +157,7 @@ describe("a webhook signed on demand", () => {
     expect(await verifies(forged.headers, forged.body)).toBe(false);
   });
 
-  it("says which field is wrong", async () => {
+  test("says which field is wrong", async () => {
     for (const [wish, field] of [
       [{}, "request_id"],
       [{ request_id: "x", variant: "loud" }, "variant"],
@@ -175,7 +175,7 @@ describe("the key set", () => {
   const keys = async () =>
     jwksSchema.parse(await (await call("GET", "/.well-known/jwks.json")).json()).keys.map(({ x }) => x);
 
-  it("follows from the seed and rotates: the old key stays, or goes", async () => {
+  test("follows from the seed and rotates: the old key stays, or goes", async () => {
     const [old] = await keys();
     await set({ signing_key: 1 });
     const both = await keys();
@@ -190,7 +190,7 @@ describe("the key set", () => {
     expect(await verifies(headers, body)).toBe(false);
   });
 
-  it.each([
+  test.each([
     ["down", 503, /Unavailable/],
     ["garbage", 200, /<html>/],
     ["empty", 200, /^\{"keys":\[\]\}$/],
@@ -202,7 +202,7 @@ describe("the key set", () => {
     expect(await answer.text()).toMatch(body);
   });
 
-  it("pads its keys when the settings say so", async () => {
+  test("pads its keys when the settings say so", async () => {
     const [plain = ""] = await keys();
     await set({ jwks_padded: true });
     expect(await keys()).toEqual([`${plain}=`]);
@@ -210,7 +210,7 @@ describe("the key set", () => {
   });
 });
 
-it("signs as WebCrypto verifies, over four lines", async () => {
+test("signs as WebCrypto verifies, over four lines", async () => {
   const settings = readSettings(defaultSettings({} as Env));
   const signed = { requestId: "r", userId: "u", timestampS: 1_700_000_000, body: "{}" };
   const headers = await signatureHeaders(settings, "current", signed);
@@ -264,7 +264,7 @@ describe("a webhook that is pushed", () => {
     });
   }
 
-  it("comes when the clock reaches the end, signed", async () => {
+  test("comes when the clock reaches the end, signed", async () => {
     const request = await submit({ prompt: "a" }, { query: QUERY });
     expect(received).toEqual([]);
     await advance(LONG_ENOUGH_MS);
@@ -276,7 +276,7 @@ describe("a webhook that is pushed", () => {
     expect(await verifies(first?.headers ?? {}, first?.body ?? "")).toBe(true);
   });
 
-  it("comes by alarm in real time", async () => {
+  test("comes by alarm in real time", async () => {
     await call("POST", "/_sandbox/clock", "null");
     await set({ queue_ms: { image: 5 }, run_ms: { image: 5 } });
     const request = await submit({ prompt: "a" }, { query: QUERY });
@@ -284,7 +284,7 @@ describe("a webhook that is pushed", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("is tried again with a fresh time stamp after a failure, the same bytes each time", async () => {
+  test("is tried again with a fresh time stamp after a failure, the same bytes each time", async () => {
     answers = [() => new Response("no", { status: 500 }), () => Promise.reject(new Error("connection refused"))];
     const request = await submit({ prompt: "a" }, { query: QUERY });
     await advance(LONG_ENOUGH_MS);
@@ -301,7 +301,7 @@ describe("a webhook that is pushed", () => {
     ]);
   });
 
-  it("keeps its first time stamp when the settings say so", async () => {
+  test("keeps its first time stamp when the settings say so", async () => {
     await set({ webhook_fresh_signature: false });
     answers = [() => new Response("no", { status: 500 })];
     const request = await submit({ prompt: "a" }, { query: QUERY });
@@ -312,7 +312,7 @@ describe("a webhook that is pushed", () => {
     expect(new Set(received.map(({ headers }) => headers["x-fal-webhook-timestamp"])).size).toBe(1);
   });
 
-  it("waits as long as the settings allow", async () => {
+  test("waits as long as the settings allow", async () => {
     await set({ webhook_first_timeout_ms: 20 });
     vi.mocked(fetch).mockImplementationOnce((_url, init) => {
       const { promise, reject } = Promise.withResolvers<Response>();
@@ -326,7 +326,7 @@ describe("a webhook that is pushed", () => {
     expect(await arrivals(1, request.id)).toMatchObject([{ last_outcome: "timeout" }]);
   });
 
-  it("is taken up again after the process that sent it died", async () => {
+  test("is taken up again after the process that sent it died", async () => {
     const request = await submit({ prompt: "a" }, { query: QUERY });
     const stub = (env as unknown as Env).WORLD.getByName("world");
     await runInDurableObject(stub, (_world, state) => {
@@ -340,7 +340,7 @@ describe("a webhook that is pushed", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("comes before the answer of the submit under webhook-first", async () => {
+  test("comes before the answer of the submit under webhook-first", async () => {
     const order: string[] = [];
     answers = [
       () => {
@@ -354,7 +354,7 @@ describe("a webhook that is pushed", () => {
     expect((await call("GET", request.result)).status).toBe(200);
   });
 
-  it("books nothing on a world that was reset while it was under way", async () => {
+  test("books nothing on a world that was reset while it was under way", async () => {
     const { promise, resolve } = Promise.withResolvers<Response>();
     answers = [() => promise];
     const old = await submit({ prompt: "a" }, { query: QUERY });
@@ -370,7 +370,7 @@ describe("a webhook that is pushed", () => {
     expect(received).toHaveLength(2);
   });
 
-  it("stops when the settings go over to holding", async () => {
+  test("stops when the settings go over to holding", async () => {
     await submit({ prompt: "a" }, { query: QUERY });
     await set({ webhooks: "hold" });
     await advance(LONG_ENOUGH_MS);

@@ -1,6 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { STARTER_PRICES } from "../../../src/team/quota/prices.ts";
@@ -26,7 +26,7 @@ async function audited(key: string): Promise<string[]> {
 }
 
 describe("keys", () => {
-  it("are secret by default, with the terms that were asked for, and shown without their text", async () => {
+  test("are secret by default, with the terms that were asked for, and shown without their text", async () => {
     const { key } = await newTeam();
     await send(key, "PUT", "/v1/plans/small", {});
     const wish = { name: "Anna's", user: "anna", plan: "small", models: ["fal-ai/**"], origins: ["https://a.example"] };
@@ -39,7 +39,7 @@ describe("keys", () => {
     expect(JSON.stringify(listed.body)).not.toContain(secret);
   });
 
-  it("that are publishable are for pages: origins are required, the text may be read again, the secret never", async () => {
+  test("that are publishable are for pages: origins are required, the text may be read again, the secret never", async () => {
     const { key } = await newTeam();
     const turnstile = { site_key: "0x4AAA", secret: "0x4BBB-very-secret", hostname: "demo.example" };
     const wish = { kind: "publishable", origins: ["https://demo.example"], turnstile };
@@ -54,7 +54,7 @@ describe("keys", () => {
     expect(JSON.stringify([body, listed.body])).not.toContain("very-secret");
   });
 
-  it.each([
+  test.each([
     [{ kind: "publishable" }, "`origins` are required"],
     [{ kind: "publishable", origins: ["https://a.example"], scopes: ["run"] }, "`scopes` are for secret keys"],
     [{ kind: "publishable", origins: ["https://a.example"], user: "anna" }, "`user` is for secret keys"],
@@ -67,13 +67,13 @@ describe("keys", () => {
     expect([status, body.detail]).toEqual([400, expect.stringContaining(detail)]);
   });
 
-  it("cannot name a plan that does not exist", async () => {
+  test("cannot name a plan that does not exist", async () => {
     const { key } = await newTeam();
     const { status, body } = await send(key, "POST", "/v1/keys", { plan: "pro" });
     expect([status, body.code]).toEqual([404, "not_found"]);
   });
 
-  it("rotate with an overlap, in which both texts work, or at once", async () => {
+  test("rotate with an overlap, in which both texts work, or at once", async () => {
     const { key } = await newTeam();
     const server = await newKey(key, {});
     const works = async (secret: string) => (await call("GET", "/v1/me", { key: secret })).status;
@@ -90,7 +90,7 @@ describe("keys", () => {
     expect((await send(key, "POST", "/v1/keys/key_unknown/rotate", {})).status).toBe(404);
   });
 
-  it("that were frozen, rotated away or revoked submit nothing more, though the edge still remembers them", async () => {
+  test("that were frozen, rotated away or revoked submit nothing more, though the edge still remembers them", async () => {
     const { key } = await newTeam();
     const { id, secret } = await newKey(key, { scopes: ["run"] });
     const submit = async (text: string) => {
@@ -108,7 +108,7 @@ describe("keys", () => {
     expect(await submit(String(next.secret))).toBe(401);
   });
 
-  it("are frozen and resumed with one call each, but for the last admin key", async () => {
+  test("are frozen and resumed with one call each, but for the last admin key", async () => {
     const { key, keyId } = await newTeam();
     const server = await newKey(key, {});
     const frozen = await send(key, "POST", `/v1/keys/${server.id}/freeze`);
@@ -129,7 +129,7 @@ describe("keys", () => {
 });
 
 describe("a team", () => {
-  it("is frozen and resumed by its admins, and all others are told so", async () => {
+  test("is frozen and resumed by its admins, and all others are told so", async () => {
     const { key, team } = await newTeam();
     const server = await newKey(key, {});
     const frozen = await send(key, "POST", "/v1/team/freeze");
@@ -144,7 +144,7 @@ describe("a team", () => {
 });
 
 describe("users", () => {
-  it("are blocked and let go on by name, whatever the name", async () => {
+  test("are blocked and let go on by name, whatever the name", async () => {
     const { key } = await newTeam({
       limits: [{ name: "mine", scope: "user", per: "usd", limit: "2", window: "1d" }, MONEY],
     });
@@ -168,7 +168,7 @@ describe("users", () => {
     expect((await send(key, "POST", "/v1/requests", post)).status).toBe(202);
   });
 
-  it("are forgotten: nothing names them any more, their requests are ordered removed, sums stay", async () => {
+  test("are forgotten: nothing names them any more, their requests are ordered removed, sums stay", async () => {
     const { key, team } = await newTeam();
     const stub = teamFor(env, team);
     const me = await send(key, "GET", "/v1/me");
@@ -208,14 +208,14 @@ describe("users", () => {
 });
 
 describe("prices", () => {
-  it("begin with the dated starter table, which says to check", async () => {
+  test("begin with the dated starter table, which says to check", async () => {
     const { key } = await newTeam();
     const { body } = await send(key, "GET", "/v1/prices");
     expect(body).toEqual(STARTER_PRICES);
     for (const price of Object.values(STARTER_PRICES)) expect(price.source).toMatch(/check before you bill/i);
   });
 
-  it("are replaced as a whole, and every table stays readable with who and when", async () => {
+  test("are replaced as a whole, and every table stays readable with who and when", async () => {
     const { key, keyId } = await newTeam();
     const one = { "fal-ai/**": { unit: "request", usd: "0.5", source: "contract", as_of: "2026-11-01" } };
     expect(await send(key, "PUT", "/v1/prices", one)).toMatchObject({ status: 200, body: one });
@@ -229,7 +229,7 @@ describe("prices", () => {
     ]);
   });
 
-  it.each([
+  test.each([
     [{ m: { unit: "request", usd: "0.0000001" } }, "`m.usd` must be an amount of USD as text"],
     [{ m: { unit: "request", usd: 1 } }, "`m.usd` must be a string"],
     [{ m: { unit: "token", usd: "1" } }, "`m.unit` must be one of"],
@@ -244,7 +244,7 @@ describe("prices", () => {
 describe("an estimate", () => {
   const PER_IMAGE = { "fal-ai/flux/**": { unit: "image", usd: "0.25" } };
 
-  it("prices the worst case of an input and reserves nothing", async () => {
+  test("prices the worst case of an input and reserves nothing", async () => {
     const { key } = await newTeam({ limits: [MONEY] });
     await send(key, "PUT", "/v1/prices", PER_IMAGE);
     const ask = { model: MODEL, input: { prompt: "a cat", num_images: 4 } };
@@ -256,7 +256,7 @@ describe("an estimate", () => {
     expect(me.body.limits).toMatchObject([{ used: "0.000000", limit: "1.000000", remaining: "1.000000" }]);
   });
 
-  it("is what the submit reserves, the plan's own values included", async () => {
+  test("is what the submit reserves, the plan's own values included", async () => {
     const { key } = await newTeam({ limits: [MONEY], input: { force: { num_images: 2 } } });
     await send(key, "PUT", "/v1/prices", PER_IMAGE);
     const ask = { model: MODEL, input: { prompt: "a cat", num_images: 3 } };
@@ -265,13 +265,13 @@ describe("an estimate", () => {
     expect(submitted.body.cost).toEqual({ currency: "USD", estimated: "0.500000", charged: null, source: "unknown" });
   });
 
-  it("of a model without a price is unknown, not zero", async () => {
+  test("of a model without a price is unknown, not zero", async () => {
     const { key } = await newTeam();
     const { body } = await send(key, "POST", "/v1/estimate", { model: "owner/app", input: {} });
     expect([body.estimated, body.price]).toEqual([null, null]);
   });
 
-  it.each([
+  test.each([
     [{ model: "flux/schnell", input: {} }, 404, "not_found"],
     [{ model: MODEL, input: {} }, 422, "invalid_input"],
     [{ model: "fal-ai/veo", input: {} }, 403, "model_not_allowed"],
@@ -284,7 +284,7 @@ describe("an estimate", () => {
 });
 
 describe("usage", () => {
-  it("is JSON or CSV, grouped as asked, money as decimal text", async () => {
+  test("is JSON or CSV, grouped as asked, money as decimal text", async () => {
     const { key, keyId } = await newTeam();
     await send(key, "POST", "/v1/requests", {
       model: MODEL,
@@ -303,12 +303,12 @@ describe("usage", () => {
     expect(line).toMatch(/^"client=a,b",'=1\+1,1,0,0,0,0,/);
   });
 
-  it.each(["group_by=week", "from=1.1.2026", "tag=client", "format=xml"])("refuses %s", async (query) => {
+  test.each(["group_by=week", "from=1.1.2026", "tag=client", "format=xml"])("refuses %s", async (query) => {
     const { key } = await newTeam();
     expect((await send(key, "GET", `/v1/usage?${query}`)).status).toBe(400);
   });
 
-  it("of a member's own key is the member's alone", async () => {
+  test("of a member's own key is the member's alone", async () => {
     const { key } = await newTeam();
     const anna = await newKey(key, { user: "anna" });
     await send(anna.secret, "POST", "/v1/requests", { model: MODEL, input: { prompt: "a" } });
@@ -320,7 +320,7 @@ describe("usage", () => {
 });
 
 describe("alerts", () => {
-  it("are set, sorted and told", async () => {
+  test("are set, sorted and told", async () => {
     const { key } = await newTeam({ limits: [MONEY] });
     expect((await send(key, "GET", "/v1/team/alerts")).body).toEqual({ usd_percents: [80, 100], latest: [] });
     await send(key, "PUT", "/v1/team/alerts", { usd_percents: [90, 25, 25] });
@@ -341,7 +341,7 @@ describe("alerts", () => {
 });
 
 describe("the audit", () => {
-  it("has one line for every change, with who, from where and to what, and no line for what changed nothing", async () => {
+  test("has one line for every change, with who, from where and to what, and no line for what changed nothing", async () => {
     const { team, key, keyId } = await newTeam();
     const headers = { "CF-Connecting-IP": "203.0.113.9" };
     const made = await send(key, "POST", "/v1/keys", { name: "Server" }, headers);
@@ -380,7 +380,7 @@ describe("the audit", () => {
     expect(JSON.stringify(entries)).not.toContain(String(made.body.secret));
   });
 
-  it("is paged without a gap or a repeat", async () => {
+  test("is paged without a gap or a repeat", async () => {
     const { key } = await newTeam();
     for (let i = 0; i < 5; i++) await send(key, "PUT", `/v1/plans/p${i}`, {});
     const seen: string[] = [];
@@ -396,7 +396,7 @@ describe("the audit", () => {
   });
 });
 
-it("the operator's token administrates no team", async () => {
+test("the operator's token administrates no team", async () => {
   for (const path of ["/v1/keys", "/v1/prices", "/v1/audit", "/v1/team", "/v1/team/alerts", "/v1/users/anna"]) {
     expect((await send(ADMIN_TOKEN, "GET", path)).status, path).toBe(401);
   }

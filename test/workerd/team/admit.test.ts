@@ -1,6 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AdmitInput } from "../../../src/contracts/team-access.ts";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
@@ -29,7 +29,7 @@ function pass(ms: number): void {
 }
 
 describe("an admit", () => {
-  it("lets exactly seven of 1,000 simultaneous submits in when the limit is seven requests", async () => {
+  test("lets exactly seven of 1,000 simultaneous submits in when the limit is seven requests", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 7 }] });
     const answers = await atOnce(team, 1_000);
     expect(answers.filter((answer) => answer.kind === "admitted")).toHaveLength(7);
@@ -40,7 +40,7 @@ describe("an admit", () => {
     });
   });
 
-  it("lets exactly seven of 1,000 simultaneous submits in when the money is for seven, to the micro-dollar", async () => {
+  test("lets exactly seven of 1,000 simultaneous submits in when the money is for seven, to the micro-dollar", async () => {
     const team = await TestTeam.create({ limits: [{ ...MONEY, limit: "7.999999" }] });
     await team.stub.prices.put(A_DOLLAR, SOMEBODY);
     const answers = await atOnce(team, 1_000);
@@ -48,7 +48,7 @@ describe("an admit", () => {
     expect(await team.used()).toEqual([7_000_000]);
   });
 
-  it("takes nothing of any limit when one is used up, and names each that is", async () => {
+  test("takes nothing of any limit when one is used up, and names each that is", async () => {
     const team = await TestTeam.create({
       limits: [
         { ...DAY, limit: 5 },
@@ -66,7 +66,7 @@ describe("an admit", () => {
     expect(await team.used()).toEqual([1, 1, 1, 1]);
   });
 
-  it("checks team, member and client together, and counts each apart", async () => {
+  test("checks team, member and client together, and counts each apart", async () => {
     const team = await TestTeam.create({
       require_tags: ["client"],
       limits: [
@@ -90,7 +90,7 @@ describe("an admit", () => {
     expect(await post("anna", "acme")).toBe("team+member+client");
   });
 
-  it("refuses a request without a tag that the plan asks for, and says how to send it", async () => {
+  test("refuses a request without a tag that the plan asks for, and says how to send it", async () => {
     const team = await TestTeam.create({ require_tags: ["client", "job"], limits: [{ ...DAY, limit: 5 }] });
     const answer = await team.admit({ tags: { client: "acme" } });
     expect(answer).toMatchObject({
@@ -104,7 +104,7 @@ describe("an admit", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  it("asks to slow down, with the time to wait, where a window is short or requests end by themselves", async () => {
+  test("asks to slow down, with the time to wait, where a window is short or requests end by themselves", async () => {
     freeze();
     const team = await TestTeam.create({
       limits: [
@@ -120,7 +120,7 @@ describe("an admit", () => {
     expect(await team.outcome()).toBe("rate_limited");
   });
 
-  it("gives an open request's place back at its end, whatever the end", async () => {
+  test("gives an open request's place back at its end, whatever the end", async () => {
     const team = await TestTeam.create({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 1 }] });
     for (const reservation of ["take", "refund", "keep"] as const) {
       const id = await team.admitted();
@@ -130,7 +130,7 @@ describe("an admit", () => {
     }
   });
 
-  it("counts visitors and addresses by our own marks, and skips their limits where there are none", async () => {
+  test("counts visitors and addresses by our own marks, and skips their limits where there are none", async () => {
     const team = await TestTeam.create({
       limits: [
         { ...DAY, name: "visitor", scope: "visitor", limit: 1 },
@@ -149,7 +149,7 @@ describe("an admit", () => {
     expect(await team.outcome()).toBe("admitted");
   });
 
-  it("answers the same when the same call is delivered twice", async () => {
+  test("answers the same when the same call is delivered twice", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
     const post = await team.post({ idempotencyKey: "once" });
     const first = await team.stub.admit(post);
@@ -158,7 +158,7 @@ describe("an admit", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("refuses a model that the plan leaves out, and takes nothing", async () => {
+  test("refuses a model that the plan leaves out, and takes nothing", async () => {
     const team = await TestTeam.create({
       limits: [{ ...DAY, limit: 5 }],
       models: { allow: ["fal-ai/**"], deny: ["fal-ai/veo/**"] },
@@ -167,7 +167,7 @@ describe("an admit", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  it("lets only keys with scope run, good ones, submit", async () => {
+  test("lets only keys with scope run, good ones, submit", async () => {
     const team = await TestTeam.create();
     const reader = await team.newKey({ scopes: ["read"] });
     const past = await team.newKey({ expiresAt: Date.now() - 1 });
@@ -184,7 +184,7 @@ describe("an admit", () => {
     expect(await team.outcome({ credential: cold.credential })).toBe("admitted");
   });
 
-  it("acts by the plan that the team chose, and what was counted stays counted", async () => {
+  test("acts by the plan that the team chose, and what was counted stays counted", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
     await team.admitted();
     const refused = await team.stub.plans.choose("small", SOMEBODY);
@@ -196,7 +196,7 @@ describe("an admit", () => {
 });
 
 describe("a plan that changed since the edge read it", () => {
-  it("is handed out instead of a decision, whoever changed it and however", async () => {
+  test("is handed out instead of a decision, whoever changed it and however", async () => {
     const team = await TestTeam.create();
     const planHash = await team.planHash();
     await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], when_paused: "refuse" });
@@ -210,7 +210,7 @@ describe("a plan that changed since the edge read it", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("does not keep an earlier request from being found", async () => {
+  test("does not keep an earlier request from being found", async () => {
     const team = await TestTeam.create();
     const planHash = await team.planHash();
     const id = await team.admitted({ idempotencyKey: "k" });
@@ -219,7 +219,7 @@ describe("a plan that changed since the edge read it", () => {
     expect(replay).toMatchObject({ kind: "admitted", requestId: id, replayed: true });
   });
 
-  it("is said to stand where its rules refused the input", async () => {
+  test("is said to stand where its rules refused the input", async () => {
     const team = await TestTeam.create();
     expect(await team.outcome({ measures: null })).toBe("plan_stands");
     expect(await team.outcome({ measures: null, planHash: "an older one" })).toBe("plan_changed");
@@ -227,7 +227,7 @@ describe("a plan that changed since the edge read it", () => {
 });
 
 describe("a price", () => {
-  it("is fixed at the admit, with the worst case of the input", async () => {
+  test("is fixed at the admit, with the worst case of the input", async () => {
     const team = await TestTeam.create({ exact_cost: true });
     const price = { unit: "image", usd: "0.25", source: "price list", as_of: "2026-11-01" } as const;
     await team.stub.prices.put({ "fal-ai/flux/**": price }, SOMEBODY);
@@ -235,7 +235,7 @@ describe("a price", () => {
     expect(answer).toMatchObject({ terms: { cost: { estimatedMicro: 1_000_000, price, exact: true } } });
   });
 
-  it("that is unknown counts nothing under a plan that allows it, and is refused under one that does not", async () => {
+  test("that is unknown counts nothing under a plan that allows it, and is refused under one that does not", async () => {
     const team = await TestTeam.create({ limits: [{ ...MONEY, limit: "1" }] });
     await team.stub.prices.put({ "fal-ai/flux/**": { unit: "second", usd: "0.1" } }, SOMEBODY);
     const open = { model: "fal-ai/f5-tts" };
@@ -251,7 +251,7 @@ describe("a price", () => {
     });
   });
 
-  it("above what the plan allows for one request is refused, with both amounts and no invitation to retry", async () => {
+  test("above what the plan allows for one request is refused, with both amounts and no invitation to retry", async () => {
     const team = await TestTeam.create({ max_cost_per_request: "0.5" });
     await team.stub.prices.put({ "**": { unit: "image", usd: "0.25" } }, SOMEBODY);
     const images = (count: number) => ({ measures: { ...NOTHING_MEASURED, images: count } });
@@ -267,7 +267,7 @@ describe("a price", () => {
 });
 
 describe("who stands behind a credential", () => {
-  it("is bound to a member when its key is, whatever the call says", async () => {
+  test("is bound to a member when its key is, whatever the call says", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey({ user: "anna" });
     expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", terms: { user: "anna" } });
@@ -275,7 +275,7 @@ describe("who stands behind a credential", () => {
     expect(await team.outcome({ credential, user: "bob" })).toBe("user_mismatch");
   });
 
-  it("keeps a rotated key's old text good until its overlap ends, and both are the same key", async () => {
+  test("keeps a rotated key's old text good until its overlap ends, and both are the same key", async () => {
     freeze();
     const team = await TestTeam.create({ limits: [{ ...DAY, scope: "key", limit: 9 }] });
     const key = await team.newKey();
@@ -297,7 +297,7 @@ describe("who stands behind a credential", () => {
     expect(await team.outcome({ credential: fresh })).toBe("unauthenticated");
   });
 
-  it("is refused while the key of a token is frozen or revoked, at once", async () => {
+  test("is refused while the key of a token is frozen or revoked, at once", async () => {
     const team = await TestTeam.create();
     const { id: keyId } = await team.newKey();
     const rest = { visitor: null, ip: null, models: null, plan: null };
@@ -310,7 +310,7 @@ describe("who stands behind a credential", () => {
     expect(await team.outcome({ credential: { ...credential, keyId: "key_unknown" } })).toBe("unauthenticated");
   });
 
-  it("is under the key's own plan, else the token's, else the team's", async () => {
+  test("is under the key's own plan, else the token's, else the team's", async () => {
     const team = await TestTeam.create();
     await team.putPlan("small", { hold_s: 1 });
     await team.putPlan("large", { hold_s: 9 });
@@ -328,7 +328,7 @@ describe("who stands behind a credential", () => {
     expect(await planOf(bound.id, "large")).toBe("small");
   });
 
-  it("may run the models of its plan, its key and its token, all three", async () => {
+  test("may run the models of its plan, its key and its token, all three", async () => {
     const team = await TestTeam.create({ models: { allow: ["fal-ai/**"], deny: [] } });
     const { id: keyId } = await team.newKey({ models: ["fal-ai/flux/**", "other/**"] });
     const rest = { user: "anna", visitor: null, ip: null, plan: null };
@@ -342,7 +342,7 @@ describe("who stands behind a credential", () => {
     expect(await run("fal-ai/f5-tts", ["**"])).toBe("model_not_allowed");
   });
 
-  it("is refused for a blocked user, who is stopped under every key and let go on again", async () => {
+  test("is refused for a blocked user, who is stopped under every key and let go on again", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey({ user: "anna" });
     await team.stub.users.freeze("anna", true, SOMEBODY);
@@ -354,7 +354,7 @@ describe("who stands behind a credential", () => {
     expect(await team.outcome({ credential })).toBe("admitted");
   });
 
-  it("is refused while the team is frozen, but for admins, who cannot submit either", async () => {
+  test("is refused while the team is frozen, but for admins, who cannot submit either", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey();
     await team.stub.settings.freeze(true, SOMEBODY);
@@ -367,7 +367,7 @@ describe("who stands behind a credential", () => {
 });
 
 describe("an idempotency key", () => {
-  it("makes one request of ten simultaneous equal posts", async () => {
+  test("makes one request of ten simultaneous equal posts", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
     const posts = await Promise.all(Array.from({ length: 10 }, () => team.post({ idempotencyKey: "k", user: "anna" })));
     const answers = await Promise.all(posts.map((post) => team.stub.admit(post)));
@@ -378,13 +378,13 @@ describe("an idempotency key", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  it("with another body is refused", async () => {
+  test("with another body is refused", async () => {
     const team = await TestTeam.create();
     await team.admitted({ idempotencyKey: "k" });
     expect(await team.outcome({ idempotencyKey: "k", bodyHash: "other" })).toBe("idempotency_mismatch");
   });
 
-  it("belongs to one key and one user", async () => {
+  test("belongs to one key and one user", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey();
     const ids = await Promise.all([
@@ -395,14 +395,14 @@ describe("an idempotency key", () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it("is answered also when the limits are used up or the plan has changed meanwhile", async () => {
+  test("is answered also when the limits are used up or the plan has changed meanwhile", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
     const id = await team.admitted({ idempotencyKey: "k" });
     await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], models: { allow: [] } });
     expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ requestId: id, replayed: true });
   });
 
-  it("is free again after its day", async () => {
+  test("is free again after its day", async () => {
     freeze();
     const team = await TestTeam.create();
     const first = await team.admitted({ idempotencyKey: "k" });
@@ -410,7 +410,7 @@ describe("an idempotency key", () => {
     expect(await team.admitted({ idempotencyKey: "k", bodyHash: "other" })).not.toBe(first);
   });
 
-  it("whose request was deleted is answered with that", async () => {
+  test("whose request was deleted is answered with that", async () => {
     const team = await TestTeam.create();
     await team.admitted({ idempotencyKey: "k", user: "anna" });
     await team.stub.users.delete("anna", SOMEBODY);
@@ -419,7 +419,7 @@ describe("an idempotency key", () => {
 });
 
 describe("equal posts within dedupe_s", () => {
-  it("are one request, until the time is over", async () => {
+  test("are one request, until the time is over", async () => {
     freeze();
     const team = await TestTeam.create({ dedupe_s: 60, limits: [{ ...DAY, limit: 9 }] });
     const first = await team.admitted({ bodyHash: "cat" });
@@ -430,7 +430,7 @@ describe("equal posts within dedupe_s", () => {
     expect(await team.admit({ bodyHash: "cat" })).toMatchObject({ kind: "admitted", replayed: false });
   });
 
-  it("are two requests for two users, two keys, or two idempotency keys", async () => {
+  test("are two requests for two users, two keys, or two idempotency keys", async () => {
     const team = await TestTeam.create({ dedupe_s: 60 });
     const { credential } = await team.newKey();
     const ids = await Promise.all([
@@ -443,7 +443,7 @@ describe("equal posts within dedupe_s", () => {
     expect(new Set(ids).size).toBe(5);
   });
 
-  it("are two requests when the first has failed: that is a retry", async () => {
+  test("are two requests when the first has failed: that is a retry", async () => {
     const team = await TestTeam.create({ dedupe_s: 60 });
     const failed = await team.admitted();
     await team.stub.settle(anEnd(failed, "refund"));
@@ -453,7 +453,7 @@ describe("equal posts within dedupe_s", () => {
     expect(await team.admitted()).toBe(next);
   });
 
-  it("are one request by default behind a publishable key, where they are reloads", async () => {
+  test("are one request by default behind a publishable key, where they are reloads", async () => {
     freeze();
     const team = await TestTeam.create();
     const { id: keyId } = await team.newKey({ kind: "publishable", scopes: [], origins: ["https://demo.example"] });
@@ -469,7 +469,7 @@ describe("equal posts within dedupe_s", () => {
 });
 
 describe("a release", () => {
-  it("undoes the admit, so that the same post is admitted anew", async () => {
+  test("undoes the admit, so that the same post is admitted anew", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
     const first = await team.admitted({ idempotencyKey: "k" });
     await team.stub.release(first);
@@ -479,7 +479,7 @@ describe("a release", () => {
     expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ kind: "admitted", replayed: false });
   });
 
-  it("does nothing to a request that has ended", async () => {
+  test("does nothing to a request that has ended", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
     const id = await team.admitted();
     await team.stub.settle(anEnd(id, "take"));
@@ -489,7 +489,7 @@ describe("a release", () => {
   });
 });
 
-it("a refused submit leaves no row behind", async () => {
+test("a refused submit leaves no row behind", async () => {
   const team = await TestTeam.create({ limits: [{ ...DAY, limit: 0 }], dedupe_s: 60 });
   await team.outcome({ idempotencyKey: "k" });
   const counts = await runInDurableObject(team.stub, (_instance, { storage }) =>

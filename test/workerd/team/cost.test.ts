@@ -1,5 +1,5 @@
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Outcome, SettleInput } from "../../../src/contracts/team-access.ts";
 import type { UsageGroup, UsageQuery } from "../../../src/contracts/team-admin.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
@@ -39,44 +39,44 @@ async function ended(team: TestTeam, how: SettleInput["reservation"], changes: P
 }
 
 describe("the end of a request", () => {
-  it("costs the units that upstream billed, before anything else", async () => {
+  test("costs the units that upstream billed, before anything else", async () => {
     const { settled, used } = await ended(await aTeam(), "take", { units: "3", measured: images(2) });
     expect(settled).toMatchObject({ chargedMicro: 300_000, source: "units", verdict: "take" });
     expect(used).toEqual([300_000, 1]);
   });
 
-  it("costs what its output shows, where no units are known", async () => {
+  test("costs what its output shows, where no units are known", async () => {
     const { settled, used } = await ended(await aTeam(), "take", { measured: images(2) });
     expect(settled).toMatchObject({ chargedMicro: 200_000, source: "measured" });
     expect(used).toEqual([200_000, 1]);
   });
 
-  it("costs what was reserved, where nothing can be measured", async () => {
+  test("costs what was reserved, where nothing can be measured", async () => {
     const { settled, used } = await ended(await aTeam(), "take");
     expect(settled).toMatchObject({ chargedMicro: 400_000, source: "reserved" });
     expect(used).toEqual([400_000, 1]);
   });
 
-  it("is booked also above what was reserved", async () => {
+  test("is booked also above what was reserved", async () => {
     const { settled, used } = await ended(await aTeam(), "take", { units: "5" });
     expect(settled).toMatchObject({ chargedMicro: 500_000, source: "units" });
     expect(used).toEqual([500_000, 1]);
   });
 
-  it("costs the price of its admit, whatever the table says by now", async () => {
+  test("costs the price of its admit, whatever the table says by now", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
     await team.stub.prices.put({ "**": { unit: "image", usd: "9" } }, SOMEBODY);
     expect(await team.stub.settle(anEnd(id, "take", { units: "4" }))).toMatchObject({ chargedMicro: 400_000 });
   });
 
-  it("gives all back when upstream does not bill it", async () => {
+  test("gives all back when upstream does not bill it", async () => {
     const { settled, used } = await ended(await aTeam(), "refund");
     expect(settled).toMatchObject({ chargedMicro: 0, verdict: "refund" });
     expect(used).toEqual([0, 0]);
   });
 
-  it("is not known to cost anything, rather than nothing, without a price", async () => {
+  test("is not known to cost anything, rather than nothing, without a price", async () => {
     const team = await aTeam();
     const id = await team.admitted({ model: "fal-ai/f5-tts" });
     const settled = await team.stub.settle(anEnd(id, "take", { units: "3" }));
@@ -84,7 +84,7 @@ describe("the end of a request", () => {
     expect(await team.used()).toEqual([0, 1]);
   });
 
-  it("counts the bytes that were stored, in the window of the end", async () => {
+  test("counts the bytes that were stored, in the window of the end", async () => {
     const team = await aTeam({ limits: [BYTES] });
     const id = await team.admitted();
     vi.setSystemTime(NOON + DAY_MS);
@@ -93,7 +93,7 @@ describe("the end of a request", () => {
     expect(await team.outcome()).toBe("quota_exceeded");
   });
 
-  it.each([
+  test.each([
     ["is charged when the plan says so", true, "take", 400_000],
     ["is free when the plan says so", false, "refund", 0],
   ] as const)("that the model refused (422) %s", async (_rule, charge422, verdict, micro) => {
@@ -102,7 +102,7 @@ describe("the end of a request", () => {
     expect(settled).toMatchObject({ verdict, chargedMicro: micro });
   });
 
-  it("that the model refused is judged by the plan of its admit", async () => {
+  test("that the model refused is judged by the plan of its admit", async () => {
     const team = await aTeam({ charge_422: false });
     const id = await team.admitted({ measures: images(4) });
     await team.putPlan("default", { charge_422: true });
@@ -110,7 +110,7 @@ describe("the end of a request", () => {
     expect(settled).toMatchObject({ verdict: "refund", chargedMicro: 0 });
   });
 
-  it("of an unknown request changes nothing", async () => {
+  test("of an unknown request changes nothing", async () => {
     const team = await aTeam();
     expect(await team.stub.settle(anEnd("a".repeat(64), "take"))).toMatchObject({ chargedMicro: null });
     expect(await team.used()).toEqual([0, 0]);
@@ -118,7 +118,7 @@ describe("the end of a request", () => {
 });
 
 describe("an end that nobody can judge", () => {
-  it("keeps the reservation until it is proven, and follows the proof", async () => {
+  test("keeps the reservation until it is proven, and follows the proof", async () => {
     const team = await aTeam();
     const { id, settled, used } = await ended(team, "keep");
     expect([settled, used]).toMatchObject([{ chargedMicro: null, source: "unknown", verdict: "keep" }, [400_000, 1]]);
@@ -132,7 +132,7 @@ describe("an end that nobody can judge", () => {
     });
   });
 
-  it("gives the place of an open request back once, however often it is judged", async () => {
+  test("gives the place of an open request back once, however often it is judged", async () => {
     const team = await aTeam({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 9 }] });
     const id = await team.admitted();
     await team.admitted();
@@ -142,7 +142,7 @@ describe("an end that nobody can judge", () => {
     }
   });
 
-  it.each([
+  test.each([
     ["charged, as reserved", { charged: true, usdMicro: null }, 400_000, "reserved", [400_000, 1]],
     ["charged, with the amount", { charged: true, usdMicro: 250_000 }, 250_000, "units", [250_000, 1]],
     ["not charged", { charged: false, usdMicro: null }, 0, "reserved", [0, 0]],
@@ -160,7 +160,7 @@ describe("an end that nobody can judge", () => {
     expect(data.filter((entry) => entry.action === "request.settled")).toHaveLength(1);
   });
 
-  it("is nobody's to settle while the request is open, after its own end, or when it is not there", async () => {
+  test("is nobody's to settle while the request is open, after its own end, or when it is not there", async () => {
     const team = await aTeam();
     const requestId = await team.admitted();
     const word = { requestId, charged: false, usdMicro: null };
@@ -180,7 +180,7 @@ describe("usage", () => {
     return { from: "2031-01-01", to: "2032-12-31", groupBy, ...all, ...changes };
   };
 
-  it("adds up what each request was, and its charges match the ledger to the micro-dollar", async () => {
+  test("adds up what each request was, and its charges match the ledger to the micro-dollar", async () => {
     const team = await aTeam();
     const posts = [
       { user: "anna", tags: { client: "acme", env: "prod" }, how: "take", units: "3" },
@@ -218,7 +218,7 @@ describe("usage", () => {
     expect(await team.stub.usage.sums(query([], { from: "2031-11-23" }))).toMatchObject([{ requests: 0 }]);
   });
 
-  it("is booked on the day of the admit, also when the end is days later", async () => {
+  test("is booked on the day of the admit, also when the end is days later", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
     vi.setSystemTime(NOON + 3 * DAY_MS);
@@ -228,7 +228,7 @@ describe("usage", () => {
     ]);
   });
 
-  it("of a month that is over does not move: a late end is booked on its own day, with a note", async () => {
+  test("of a month that is over does not move: a late end is booked on its own day, with a note", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
     const month = await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }));
@@ -240,14 +240,14 @@ describe("usage", () => {
     ]);
   });
 
-  it("takes a released request out again", async () => {
+  test("takes a released request out again", async () => {
     const team = await aTeam();
     await team.stub.release(await team.admitted({ tags: { a: "b" } }));
     expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
     expect(await team.stub.usage.sums(query(["tag"]))).toMatchObject([{ group: { tag: "a=b" }, requests: 0 }]);
   });
 
-  it.each<Outcome>(["completed", "failed", "canceled"])("tells a %s request from the others", async (outcome) => {
+  test.each<Outcome>(["completed", "failed", "canceled"])("tells a %s request from the others", async (outcome) => {
     const team = await aTeam();
     await team.stub.settle(anEnd(await team.admitted(), outcome === "completed" ? "take" : "refund", { outcome }));
     const [total] = await team.stub.usage.sums(query([]));
@@ -271,7 +271,7 @@ describe("a money alert", () => {
       .reverse();
   };
 
-  it("is given once at 80 % and once at 100 %, and again in the next window", async () => {
+  test("is given once at 80 % and once at 100 %, and again in the next window", async () => {
     const team = await aTeam({ limits });
     for (const count of [7, 1, 1]) await team.admitted({ measures: images(count) });
     expect(await told(team)).toEqual(["team team 80 % (0.800000)"]);
@@ -284,7 +284,7 @@ describe("a money alert", () => {
     ]);
   });
 
-  it("is given when a limit refuses, though a few cents of it are left", async () => {
+  test("is given when a limit refuses, though a few cents of it are left", async () => {
     const team = await aTeam({ limits });
     await team.admitted({ measures: images(7) });
     expect(await team.outcome({ measures: images(4) })).toBe("quota_exceeded");
@@ -292,7 +292,7 @@ describe("a money alert", () => {
     expect(await told(team)).toEqual(["team team 80 % (0.700000)", "team team 100 % (0.700000)"]);
   });
 
-  it("names user, key and tag, each apart, and nobody who is only a visitor", async () => {
+  test("names user, key and tag, each apart, and nobody who is only a visitor", async () => {
     const each = { per: "usd", limit: "1", window: "1d" } as const;
     const team = await aTeam({
       limits: [
@@ -310,7 +310,7 @@ describe("a money alert", () => {
     ]);
   });
 
-  it("is given at the percentages that the team chose, or not at all", async () => {
+  test("is given at the percentages that the team chose, or not at all", async () => {
     const team = await aTeam({ limits });
     await team.stub.alerts.put([10], SOMEBODY);
     await team.admitted({ measures: images(1) });
@@ -321,7 +321,7 @@ describe("a money alert", () => {
     expect(await told(quiet)).toEqual([]);
   });
 
-  it("of a sliding window is given once in each of the clock's", async () => {
+  test("of a sliding window is given once in each of the clock's", async () => {
     const hour = { name: "hour", scope: "team", per: "usd", limit: "1", window: "1h" } as const;
     const team = await aTeam({ limits: [hour] });
     await team.admitted({ measures: images(9) });

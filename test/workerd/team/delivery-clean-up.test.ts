@@ -2,7 +2,7 @@
 // at a time, whatever cuts it off.
 
 import { runInDurableObject } from "cloudflare:test";
-import { expect, it, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Delivery } from "../../../src/contracts/team-webhooks.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
@@ -68,7 +68,7 @@ function put(count: number): Promise<void> {
   });
 }
 
-it("goes after thirty days by an alarm that nothing else asks for, and younger ones stay whole", async () => {
+test("goes after thirty days by an alarm that nothing else asks for, and younger ones stay whole", async () => {
   const old = await sent();
   await passTime(2 * DAY_MS);
   const young = await sent();
@@ -89,7 +89,7 @@ it("goes after thirty days by an alarm that nothing else asks for, and younger o
   expect(await alarmAt(), "nothing is owed any more").toBeNull();
 });
 
-it("stays for another thirty days when it was sent again, without the tries from before", async () => {
+test("stays for another thirty days when it was sent again, without the tries from before", async () => {
   const id = await sent();
   await passTime(29 * DAY_MS);
   expect((await team.send("POST", `/v1/deliveries/${id}/replay`)).status).toBe(202);
@@ -102,7 +102,7 @@ it("stays for another thirty days when it was sent again, without the tries from
   expect(await kept()).toEqual([0, 0, 0, 0]);
 });
 
-it("goes with the bulk replays over it", async () => {
+test("goes with the bulk replays over it", async () => {
   await sent();
   const filter = { endpoint, state: "delivered" };
   const job = await team.send<{ id: string }>("POST", "/v1/deliveries/replay", { filter });
@@ -117,7 +117,7 @@ it("goes with the bulk replays over it", async () => {
   expect((await team.send("GET", path)).status).toBe(404);
 });
 
-it("goes a page at a time, the next at once, and a page that fails goes wholly with the next alarm", async () => {
+test("goes a page at a time, the next at once, and a page that fails goes wholly with the next alarm", async () => {
   await put(2 * CLEAN_UP_BATCH_ROWS + 1);
   await passTime(DELIVERY_KEEP_MS + CLEAN_UP_DELAY_MS + SECOND_MS);
   // The page's last statement fails: nothing of it is done.

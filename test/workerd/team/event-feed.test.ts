@@ -1,7 +1,7 @@
 // The event feed as its readers get it: in order, from any point on, held until something comes.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_KEEP_MS } from "../../../src/team/endpoints/event-store.ts";
@@ -41,7 +41,7 @@ const pause = (why: Pause["why"]) => {
 };
 
 describe("the event feed", () => {
-  it("tells every end once, in order, with ids and short facts alone", async () => {
+  test("tells every end once, in order, with ids and short facts alone", async () => {
     const one = await direct.admitted();
     const end = anEnd(one, "take");
     const settled = await direct.stub.settle(end);
@@ -57,7 +57,7 @@ describe("the event feed", () => {
     expect(body.has_more).toBe(false);
   });
 
-  it("tells of a recovered request anew, and of the same end never again", async () => {
+  test("tells of a recovered request anew, and of the same end never again", async () => {
     const id = await direct.admitted();
     const failed = anEnd(id, "keep", { outcome: "failed", eventType: "request.failed", hasWebhook: true });
     const first = await direct.stub.settle(failed);
@@ -69,7 +69,7 @@ describe("the event feed", () => {
     expect((await feed()).body.data.map(({ type }) => type)).toEqual(["request.failed", "request.recovered"]);
   });
 
-  it("goes on where a reader stopped, page by page and type by type", async () => {
+  test("goes on where a reader stopped, page by page and type by type", async () => {
     for (const why of ["locked", "key_refused", "failing"] as const) await pause(why);
     await anEnded();
     const first = (await feed("?limit=2")).body;
@@ -82,7 +82,7 @@ describe("the event feed", () => {
     expect((await feed("?after=latest")).body).toEqual({ data: [], next_cursor: second.next_cursor, has_more: false });
   });
 
-  it("says so when a cursor is older than what is kept, and where to go on", async () => {
+  test("says so when a cursor is older than what is kept, and where to go on", async () => {
     for (const why of ["locked", "key_refused"] as const) await pause(why);
     const { next_cursor: seen } = (await feed("?limit=1")).body;
     await passTime(EVENT_KEEP_MS + DAY_MS);
@@ -97,11 +97,11 @@ describe("the event feed", () => {
     expect((await feed()).body.data).toHaveLength(1);
   });
 
-  it.each(["?after=99", "?after=x", "?types=nonsense", "?limit=0"])("refuses %s", async (query) => {
+  test.each(["?after=99", "?after=x", "?types=nonsense", "?limit=0"])("refuses %s", async (query) => {
     expect((await feed(query)).body.code).toBe("invalid_request");
   });
 
-  it("is not for who sees one user's requests alone", async () => {
+  test("is not for who sees one user's requests alone", async () => {
     const member = await team.send<{ secret: string }>("POST", "/v1/keys", { user: "ada", scopes: ["read"] });
     const answer = await new Team(team.id, member.body.secret).send<Feed>("GET", "/v1/events");
     expect([answer.status, answer.body.code]).toEqual([403, "forbidden"]);
@@ -109,7 +109,7 @@ describe("the event feed", () => {
 });
 
 describe("a forgotten user", () => {
-  it("is named neither in the feed nor in what is still to be sent", async () => {
+  test("is named neither in the feed nor in what is still to be sent", async () => {
     const limits = [{ name: "each", scope: "user", per: "usd", limit: "0.01", window: "1d" } as const];
     await direct.putPlan("default", { limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
@@ -128,7 +128,7 @@ describe("a forgotten user", () => {
 });
 
 describe("a hold of the feed", () => {
-  it("answers as soon as something comes", async () => {
+  test("answers as soon as something comes", async () => {
     const held = feed("?after=latest&wait=30");
     await eventually(async () => {
       const sockets = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
@@ -140,7 +140,7 @@ describe("a hold of the feed", () => {
     expect((await held).body.data.map(({ data }) => data.why)).toEqual(["failing"]);
   });
 
-  it("answers at once when there is something already", async () => {
+  test("answers at once when there is something already", async () => {
     await pause("locked");
     expect((await feed("?wait=30")).body.data).toHaveLength(1);
   });

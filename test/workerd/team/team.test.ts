@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
 import { askTeam, teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS } from "../../../src/platform/time.ts";
@@ -16,7 +16,7 @@ const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as cons
 const MONTH = { name: "month", scope: "user", per: "request", window: "1mo" } as const;
 
 describe("a team", () => {
-  it("is made once, with a key that may do everything", async () => {
+  test("is made once, with a key that may do everything", async () => {
     const { id, stub: team, credential } = await TestTeam.create();
     expect(await team.create({ id, name: "Again", by: SOMEBODY })).toEqual({ kind: "exists" });
     expect(await team.identify(credential)).toMatchObject({
@@ -25,7 +25,7 @@ describe("a team", () => {
     });
   });
 
-  it("is made once when two ask at the same time", async () => {
+  test("is made once when two ask at the same time", async () => {
     const team = teamFor(env, "twins");
     const answers = await Promise.all(
       [1, 2, 3].map((n) => team.create({ id: "twins", name: `Twin ${n}`, by: SOMEBODY })),
@@ -33,7 +33,7 @@ describe("a team", () => {
     expect(answers.map((answer) => answer.kind).sort()).toEqual(["created", "exists", "exists"]);
   });
 
-  it("refuses everything and stores nothing while it does not exist", async () => {
+  test("refuses everything and stores nothing while it does not exist", async () => {
     const team = teamFor(env, "nobody");
     const credential: Credential = { kind: "key", digest: await keyDigest(await makeKey("nobody")) };
     const refused = { kind: "refused", refusal: { code: "unauthenticated" } };
@@ -62,7 +62,7 @@ describe("a team", () => {
     expect(tables).toEqual([]);
   });
 
-  it("refuses to run on a store whose history differs from the code's", async () => {
+  test("refuses to run on a store whose history differs from the code's", async () => {
     const { stub: team } = await TestTeam.create();
     await runInDurableObject(team, (_instance, state) => {
       const { storage } = state;
@@ -74,7 +74,7 @@ describe("a team", () => {
     });
   });
 
-  it("stores no key's text", async () => {
+  test("stores no key's text", async () => {
     const { stub: team, key } = await TestTeam.create();
     const rows = await runInDurableObject(team, (_instance, state) =>
       state.storage.sql.exec("SELECT * FROM api_key").toArray(),
@@ -86,7 +86,7 @@ describe("a team", () => {
 describe("the alarm", () => {
   const alarmOf = ({ stub }: TestTeam) => runInDurableObject(stub, (_instance, state) => state.storage.getAlarm());
 
-  it("is set for a minute after the oldest admit that nobody acked", async () => {
+  test("is set for a minute after the oldest admit that nobody acked", async () => {
     const team = await TestTeam.create();
     const before = Date.now();
     await team.admitted();
@@ -96,7 +96,7 @@ describe("the alarm", () => {
     expect(await alarmOf(team)).toBe(first);
   });
 
-  it("asks the tracker, undoes what never started, and then rests", async () => {
+  test("asks the tracker, undoes what never started, and then rests", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
     await team.admitted({ idempotencyKey: "k" });
     const before = Date.now();
@@ -110,7 +110,7 @@ describe("the alarm", () => {
     expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ kind: "admitted", replayed: false });
   });
 
-  it("asks about a started request seldom, and no more once it has ended", async () => {
+  test("asks about a started request seldom, and no more once it has ended", async () => {
     const team = await TestTeam.create();
     const id = await team.admitted();
     const before = Date.now();
@@ -122,7 +122,7 @@ describe("the alarm", () => {
     expect(await alarmOf(team)).toBeNull();
   });
 
-  it("is found again by whoever wakes the object", async () => {
+  test("is found again by whoever wakes the object", async () => {
     const team = await TestTeam.create();
     await team.admitted();
     const before = await alarmOf(team);
@@ -132,7 +132,7 @@ describe("the alarm", () => {
     expect(await alarmOf(team)).toBe(before);
   });
 
-  it("never throws and rings again for what could not be asked", async () => {
+  test("never throws and rings again for what could not be asked", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
     const id = await team.admitted();
     await runInDurableObject(team.stub, async (instance: Team, state) => {
@@ -145,7 +145,7 @@ describe("the alarm", () => {
     });
   });
 
-  it("deletes what is over its time, and nothing else", async () => {
+  test("deletes what is over its time, and nothing else", async () => {
     const team = await TestTeam.create({
       dedupe_s: 60,
       limits: [
@@ -179,7 +179,7 @@ describe("the alarm", () => {
 });
 
 describe("old rows", () => {
-  it("go in bounded batches, the next one at once, until none is left", async () => {
+  test("go in bounded batches, the next one at once, until none is left", async () => {
     const team = await TestTeam.create();
     const left = await runInDurableObject(team.stub, async (instance: Team, { storage }) => {
       for (let n = 0; n < 2 * CLEAN_UP_BATCH_ROWS + 1; n++) {
@@ -201,7 +201,7 @@ describe("old rows", () => {
     ]);
   });
 
-  it("wake a team that nobody asks anything, some time after the first of them is over", async () => {
+  test("wake a team that nobody asks anything, some time after the first of them is over", async () => {
     const team = await TestTeam.create();
     const at = Date.now() + DAY_MS;
     const alarm = await runInDurableObject(team.stub, async (instance: Team, { storage }) => {
@@ -214,7 +214,7 @@ describe("old rows", () => {
 });
 
 describe("the index", () => {
-  it("looks at so many lines for one page: a rare filter is answered with a cursor, and found behind it", async () => {
+  test("looks at so many lines for one page: a rare filter is answered with a cursor, and found behind it", async () => {
     const team = await TestTeam.create();
     const rare = await team.admitted({ tags: { rare: "yes" } });
     await runInDurableObject(team.stub, (_instance, { storage: { sql } }) => {
@@ -232,7 +232,7 @@ describe("the index", () => {
     expect(second).toMatchObject({ kind: "page", data: [{ id: rare }], nextCursor: null });
   });
 
-  it("pages newest first without a gap or a repeat, also while requests come in", async () => {
+  test("pages newest first without a gap or a repeat, also while requests come in", async () => {
     const team = await TestTeam.create();
     const ids: string[] = [];
     for (let i = 0; i < 7; i++) ids.push(await team.admitted());
@@ -255,7 +255,7 @@ describe("the index", () => {
     expect(new Set(seen)).toEqual(new Set(ids));
   });
 
-  it("filters by status, model, user, tag and time, and combines them", async () => {
+  test("filters by status, model, user, tag and time, and combines them", async () => {
     const team = await TestTeam.create();
     const tags = { env: "prod", "a.b": "x=y" };
     const one = await team.admitted({ user: "anna", tags });
@@ -277,7 +277,7 @@ describe("the index", () => {
     expect(await idsOf({ to: Date.now() - 60_000 })).toEqual([]);
   });
 
-  it("refuses a cursor that is none of ours", async () => {
+  test("refuses a cursor that is none of ours", async () => {
     const team = await TestTeam.create();
     expect(await team.stub.requests.list({ cursor: "x", limit: 1 })).toMatchObject({
       kind: "refused",
@@ -287,7 +287,7 @@ describe("the index", () => {
 });
 
 describe("asking a team", () => {
-  it("asks again when the object was reset, and not for any other fault", async () => {
+  test("asks again when the object was reset, and not for any other fault", async () => {
     const { id, stub: team, credential } = await TestTeam.create();
     let asked = 0;
     const answer = await askTeam(env, id, (stub) => {

@@ -1,7 +1,7 @@
 // Webhook endpoints as admins manage them, and what reaches them of events that Team sends itself.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { LEASE_SLACK_MS } from "../../../src/requests/machine/effect-schedule.ts";
@@ -50,7 +50,7 @@ async function sendTest(id: string): Promise<string> {
 }
 
 describe("an endpoint", () => {
-  it("is made, read, changed and deleted, and the audit tells of each", async () => {
+  test("is made, read, changed and deleted, and the audit tells of each", async () => {
     const made = await newEndpoint({ events: ["request.failed"], headers: { "X-Env": "prod" }, tags: { env: "prod" } });
     expect(made).toMatchObject({ status: "enabled", events: ["request.failed"], header_names: ["X-Env"] });
     expect(made.secret).toMatch(/^whsec_/);
@@ -65,7 +65,7 @@ describe("an endpoint", () => {
     expect(actions).toEqual(["webhook.deleted", "webhook.changed", "webhook.created"]);
   });
 
-  it.each([
+  test.each([
     ["http://one.example/", "https://"],
     ["https://127.1/", "IP address"],
     ["https://2130706433/", "IP address"],
@@ -88,7 +88,7 @@ describe("an endpoint", () => {
     }
   });
 
-  it.each([
+  test.each([
     ["webhook-signature", "x"],
     ["Host", "evil.example"],
     ["content-length", "1"],
@@ -103,7 +103,7 @@ describe("an endpoint", () => {
     expect([refused.status, refused.body.code]).toEqual([400, "invalid_request"]);
   });
 
-  it("is one of a limited number", async () => {
+  test("is one of a limited number", async () => {
     for (let n = 0; n < ENDPOINTS_PER_TEAM_MAX; n++) await newEndpoint();
     const refused = await team.send<Problem>("POST", "/v1/webhooks", { url: "https://one.example/" });
     expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
@@ -111,7 +111,7 @@ describe("an endpoint", () => {
 });
 
 describe("a test event", () => {
-  it("S12 goes out signed and marked on the road of all others, with the endpoint's own headers", async () => {
+  test("S12 goes out signed and marked on the road of all others, with the endpoint's own headers", async () => {
     const { id, secret } = await newEndpoint({
       events: ["request.failed"],
       headers: { Authorization: "Bearer abcdef" },
@@ -125,7 +125,7 @@ describe("a test event", () => {
     expect((await read(id)).health).toMatchObject({ failing_since: null });
   });
 
-  it("S12 that fails is tried again with the same id and bytes, and does not count against the endpoint", async () => {
+  test("S12 that fails is tried again with the same id and bytes, and does not count against the endpoint", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -138,7 +138,7 @@ describe("a test event", () => {
     expect((await read(id)).health).toMatchObject({ failing_since: null, failed_deliveries: 0 });
   });
 
-  it("reaches a disabled endpoint too, so that it can be tried before it is enabled", async () => {
+  test("reaches a disabled endpoint too, so that it can be tried before it is enabled", async () => {
     const { id } = await newEndpoint();
     expect((await team.send("POST", `/v1/webhooks/${id}/disable`)).body).toMatchObject({ status: "disabled" });
     await sendTest(id);
@@ -154,7 +154,7 @@ describe("a rotation", () => {
       overlapS === undefined ? {} : { overlap_s: overlapS },
     );
 
-  it("S1 S2 signs with both secrets during the overlap, the new one first, and with the new one alone after it", async () => {
+  test("S1 S2 signs with both secrets during the overlap, the new one first, and with the new one alone after it", async () => {
     const { id, secret: old } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -174,7 +174,7 @@ describe("a rotation", () => {
     expectVerified(after, body.secret);
   });
 
-  it("S3 after a leak takes the old secret out of the very next try", async () => {
+  test("S3 after a leak takes the old secret out of the very next try", async () => {
     const { id, secret: old } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -188,7 +188,7 @@ describe("a rotation", () => {
     expect([verifies(last, old), verifies(last, body.secret)]).toEqual([false, true]);
   });
 
-  it("S4 is refused while the last one's overlap lasts, but for a leak", async () => {
+  test("S4 is refused while the last one's overlap lasts, but for a leak", async () => {
     const { id } = await newEndpoint();
     expect((await rotate(id)).status).toBe(200);
     const again = await rotate(id);
@@ -204,7 +204,7 @@ describe("a rotation", () => {
 });
 
 describe("an event of the team", () => {
-  it("reaches every endpoint that asks for it, signed with its own secret, and no other", async () => {
+  test("reaches every endpoint that asks for it, signed with its own secret, and no other", async () => {
     team = await Team.create(undefined, { limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const all = await newEndpoint();
@@ -223,7 +223,7 @@ describe("an event of the team", () => {
     await team.cancel(id);
   });
 
-  it("D21 D18 that one receiver never answers reaches the others, and admits go on meanwhile", async () => {
+  test("D21 D18 that one receiver never answers reaches the others, and admits go on meanwhile", async () => {
     const stuck = Promise.withResolvers<Response>();
     const slow = await newEndpoint({ url: "https://slow.example/" });
     const quick = await newEndpoint({ url: "https://quick.example/" });
@@ -241,7 +241,7 @@ describe("an event of the team", () => {
     await team.cancel(id);
   });
 
-  it("D6 is not sent any more to an endpoint that answered 410; others and the feed are told why", async () => {
+  test("D6 is not sent any more to an endpoint that answered 410; others and the feed are told why", async () => {
     const gone = await newEndpoint({ url: "https://gone.example/" });
     await newEndpoint({ url: "https://watch.example/", events: ["endpoint.failing"] });
     receivers.answer("gone.example", 410);
@@ -253,7 +253,7 @@ describe("an event of the team", () => {
     ]);
   });
 
-  it("C7 C11 whose try is cut off is sent again once its lease is over, with the same id and bytes", async () => {
+  test("C7 C11 whose try is cut off is sent again once its lease is over, with the same id and bytes", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", () => new Promise(() => undefined));
     const delivery = await sendTest(id);
@@ -271,7 +271,7 @@ describe("an event of the team", () => {
     expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", log: [{ status: 204 }] });
   });
 
-  it("D9 is tried for three days, then given up, and stays to be sent again", async () => {
+  test("D9 is tried for three days, then given up, and stays to be sent again", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -285,7 +285,7 @@ describe("an event of the team", () => {
 });
 
 describe("the delivery of an event of the team", () => {
-  it("O1 O4 is read with what was sent and every try, and replayed with the same id and bytes", async () => {
+  test("O1 O4 is read with what was sent and every try, and replayed with the same id and bytes", async () => {
     const { id } = await newEndpoint();
     const delivery = await sendTest(id);
     const read = () => deliveryOf(team, delivery);
@@ -313,7 +313,7 @@ describe("the delivery of an event of the team", () => {
     ]);
   });
 
-  it("O2 a replay while a try is planned hastens it, and while one is under way adds none", async () => {
+  test("O2 a replay while a try is planned hastens it, and while one is under way adds none", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     const delivery = await sendTest(id);
@@ -339,7 +339,7 @@ describe("the delivery of an event of the team", () => {
     expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", attempts: 3 });
   });
 
-  it("O4 that fails when it is sent again does not count against its endpoint", async () => {
+  test("O4 that fails when it is sent again does not count against its endpoint", async () => {
     team = await Team.create(undefined, { limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const { id } = await newEndpoint({ events: ["limit.reached"] });
@@ -356,7 +356,7 @@ describe("the delivery of an event of the team", () => {
     await team.cancel(request);
   });
 
-  it("that nobody knows, or another team's, is 404 to whoever reads or replays it", async () => {
+  test("that nobody knows, or another team's, is 404 to whoever reads or replays it", async () => {
     const { id } = await newEndpoint();
     const delivery = await sendTest(id);
     const stranger = await Team.create();
@@ -375,7 +375,7 @@ describe("the operator's webhook", () => {
   const asOperator = (method: string, path: string) =>
     new Team("operator", bindings.ADMIN_TOKEN).send<{ secret: string; code: string; hint: string }>(method, path);
 
-  it("has a secret that stays the same, and says which setting is missing when it is tested without an address", async () => {
+  test("has a secret that stays the same, and says which setting is missing when it is tested without an address", async () => {
     const [one, two] = [
       await asOperator("GET", "/v1/admin/webhook_secret"),
       await asOperator("GET", "/v1/admin/webhook_secret"),

@@ -3,7 +3,7 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
@@ -55,7 +55,7 @@ const whole = (url: string, bytes: Uint8Array<ArrayBuffer>) => send(url, { body:
 const chunked = (url: string, bytes: Uint8Array) => send(url, { body: streamed(bytes), duplex: "half" } as RequestInit);
 
 describe("R2 fails", () => {
-  it.each([
+  test.each([
     ["a whole file is put", whole, "bucket", "put", "before"],
     ["a whole file is put, after it was stored", whole, "bucket", "put", "after"],
     ["an upload without a length begins", chunked, "bucket", "createMultipartUpload", "before"],
@@ -79,7 +79,7 @@ describe("R2 fails", () => {
     expect(await team.used()).toEqual([SIZE]);
   });
 
-  it("while parts were put together and only the answer is lost: the file is there", async () => {
+  test("while parts were put together and only the answer is lost: the file is there", async () => {
     const { upload_url, file_url } = await announce(team.key);
     failOnce("multipart", "complete", "after");
     expect(await inParts(upload_url, aPng(SIZE))).toMatchObject({ status: 200, body: { size: SIZE } });
@@ -88,7 +88,7 @@ describe("R2 fails", () => {
 });
 
 describe("bytes that lie in R2 and whose row was never written", () => {
-  it("are let go with the upload's time, and what they had reserved is given back", async () => {
+  test("are let go with the upload's time, and what they had reserved is given back", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2027, 0, 1) });
     const { upload_url } = await announce(team.key);
     failOnce("bucket", "put", "after");
@@ -99,7 +99,7 @@ describe("bytes that lie in R2 and whose row was never written", () => {
     expect([await keys(), await team.used()]).toEqual([[], [0]]);
   });
 
-  it("are booked all the same when the team's object breaks off between the two", async () => {
+  test("are booked all the same when the team's object breaks off between the two", async () => {
     const bucket = Object.getPrototypeOf(env.FILES) as Calls;
     const real = bucket.put;
     vi.spyOn(bucket, "put").mockImplementationOnce(async function (this: unknown, ...args: unknown[]) {
@@ -115,7 +115,7 @@ describe("bytes that lie in R2 and whose row was never written", () => {
   });
 });
 
-it("two different files that are sent to one URL at once leave neither, whatever was booked", async () => {
+test("two different files that are sent to one URL at once leave neither, whatever was booked", async () => {
   const { upload_url, file_url } = await announce(team.key);
   const bucket = Object.getPrototypeOf(env.FILES) as Calls;
   const real = bucket.put;

@@ -1,7 +1,7 @@
 // What people do with uploads afterwards: list them, read one, delete it with its bytes.
 
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { call, json, newKey } from "../../harness/edge.ts";
 import { announce, aPng, fetched, send } from "../../harness/upload-calls.ts";
@@ -41,7 +41,7 @@ async function read(key: string, id: string, method = "GET") {
 }
 
 describe("the uploads of a team", () => {
-  it("are listed newest first, page by page, whether their bytes have come or not", async () => {
+  test("are listed newest first, page by page, whether their bytes have come or not", async () => {
     const { key } = await Team.create();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const ids: string[] = [];
@@ -67,7 +67,7 @@ describe("the uploads of a team", () => {
     expect((await call("GET", "/v1/uploads?cursor=made-up", { key })).status).toBe(400);
   });
 
-  it("tell what came and where a model fetches it", async () => {
+  test("tell what came and where a model fetches it", async () => {
     const { key } = await Team.create();
     const { id, file_url } = await uploaded(key, { file_name: "My cat.png", user: "ada" });
     const { body } = await read(key, id);
@@ -77,7 +77,7 @@ describe("the uploads of a team", () => {
     expect((await fetched(String(body.file_url))).status).toBe(200);
   });
 
-  it("are a user's own for a key that is bound to one, and unknown to others", async () => {
+  test("are a user's own for a key that is bound to one, and unknown to others", async () => {
     const { key } = await Team.create();
     const { secret } = await newKey(key, { kind: "secret", user: "ada" });
     const [hers, his] = [await uploaded(key, { user: "ada" }), await uploaded(key, { user: "bob" })];
@@ -90,7 +90,7 @@ describe("the uploads of a team", () => {
     expect((await fetched(his.file_url)).status).toBe(200);
   });
 
-  it("are listed until their time is over", async () => {
+  test("are listed until their time is over", async () => {
     const { key } = await Team.create();
     const pending = await announce(key);
     await uploaded(key);
@@ -101,7 +101,7 @@ describe("the uploads of a team", () => {
 });
 
 describe("a deleted upload", () => {
-  it("leaves nothing in R2, and both its URLs are over", async () => {
+  test("leaves nothing in R2, and both its URLs are over", async () => {
     const team = await Team.create();
     const { id, upload_url, file_url } = await uploaded(team.key);
     expect(await stored(team)).toBe(1);
@@ -113,7 +113,7 @@ describe("a deleted upload", () => {
     for (const method of ["GET", "DELETE"]) expect(await read(team.key, id, method)).toMatchObject(GONE);
   });
 
-  it("of which parts have come takes them along, and gives back what it had reserved", async () => {
+  test("of which parts have come takes them along, and gives back what it had reserved", async () => {
     const limits = [{ name: "bytes", scope: "team", per: "upload_byte", limit: 10_000, window: "1mo" }];
     const team = await Team.create(undefined, { limits });
     const { id, upload_url } = await announce(team.key, { size: 9_000 });
@@ -124,7 +124,7 @@ describe("a deleted upload", () => {
     expect((await send(`${upload_url}/2`, { body: aPng(3_000) })).status).toBe(410);
   });
 
-  it("is over at once although R2 is away, and its bytes go with the next alarm", async () => {
+  test("is over at once although R2 is away, and its bytes go with the next alarm", async () => {
     const team = await Team.create();
     const { id, file_url } = await uploaded(team.key);
     const away = vi.spyOn(Object.getPrototypeOf(env.FILES) as R2Bucket, "delete").mockRejectedValue(new Error("away"));
@@ -136,7 +136,7 @@ describe("a deleted upload", () => {
     expect(await stored(team)).toBe(0);
   });
 
-  it("while its bytes come stores nothing", async () => {
+  test("while its bytes come stores nothing", async () => {
     const team = await Team.create();
     const { id, upload_url } = await announce(team.key);
     const bucket = Object.getPrototypeOf(env.FILES) as R2Bucket;

@@ -1,7 +1,7 @@
 // A file in parts: out of order, cut off, repeated, and wrong; and what uploads take of a plan's limits.
 
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
@@ -42,7 +42,7 @@ async function used(key: string): Promise<unknown[]> {
 }
 
 describe("a file in parts", () => {
-  it("is put together from parts that came in any order, side by side, one of them twice", async () => {
+  test("is put together from parts that came in any order, side by side, one of them twice", async () => {
     const { key } = await newTeam();
     const bytes = aPng(2 * PART + 123_456);
     const announced = await announce(key, { size: 200 * 1024 * 1024 });
@@ -61,7 +61,7 @@ describe("a file in parts", () => {
     expect((await send(upload_url, { body: aPng(10) })).status, "another file after the end").toBe(409);
   });
 
-  it("is completed by S3's spelling, and by nothing but the parts that came", async () => {
+  test("is completed by S3's spelling, and by nothing but the parts that came", async () => {
     const { key } = await newTeam();
     const spelled = await announce(key);
     const { etag } = await put(spelled.upload_url, 1, aPng(1_000));
@@ -72,7 +72,7 @@ describe("a file in parts", () => {
     expect((await fetched(silent.file_url)).bytes).toEqual(aPng(1_000));
   });
 
-  it.each([
+  test.each([
     ["nothing came", [], undefined, "Part 1"],
     ["part 1 is missing", [[2, 100]], undefined, "Part 1"],
     ["a part is named by another etag", [[1, 100]], [{ partNumber: 1, etag: "other" }], "part 1"],
@@ -105,7 +105,7 @@ describe("a file in parts", () => {
     expect((await fetched(file_url)).status).toBe(404);
   });
 
-  it("is refused at the part that is wrong", async () => {
+  test("is refused at the part that is wrong", async () => {
     const { key } = await newTeam({ uploads: { max_bytes: PART + 10 } });
     const { upload_url } = await announce(key, { content_type: "video/mp4" });
     expect(await send(`${upload_url}/1`, { body: aPng(PART) })).toMatchObject({ status: 415 });
@@ -128,7 +128,7 @@ describe("limits of uploads", () => {
     { name: "bytes", scope: "team", per: "upload_byte", limit: 10_000, window: "1d" },
   ];
 
-  it("count files by user, and bytes before they come: what is announced is taken, what did not come is given back", async () => {
+  test("count files by user, and bytes before they come: what is announced is taken, what did not come is given back", async () => {
     const { key } = await newTeam({ limits });
     const told = await announce(key, { size: 6_000 });
     expect(await used(key)).toEqual([1, 6_000]);
@@ -155,7 +155,7 @@ describe("limits of uploads", () => {
     expect((await call("POST", "/v1/uploads", { key, body: { ...body, size: 1, user: "ada" } })).status).toBe(201);
   });
 
-  it("hold for uploads side by side", async () => {
+  test("hold for uploads side by side", async () => {
     const { key } = await newTeam({ limits: [limits[1]] });
     const announced = await Promise.all(Array.from({ length: 8 }, () => announce(key)));
     const sent = await Promise.all(announced.map(({ upload_url }) => send(upload_url, { body: aPng(3_000) })));
@@ -163,7 +163,7 @@ describe("limits of uploads", () => {
     expect(await used(key)).toEqual([9_000]);
   });
 
-  it("hold for parts, of which one that is sent again counts once", async () => {
+  test("hold for parts, of which one that is sent again counts once", async () => {
     const { key } = await newTeam({ limits: [limits[1]] });
     const { upload_url } = await announce(key);
     await put(upload_url, 1, aPng(6_000));
@@ -176,7 +176,7 @@ describe("limits of uploads", () => {
 });
 
 describe("when the time of an upload is over", () => {
-  it("its bytes leave R2, also those of parts that were never put together, and what never came is given back", async () => {
+  test("its bytes leave R2, also those of parts that were never put together, and what never came is given back", async () => {
     const plan = { limits: [{ name: "bytes", scope: "team", per: "upload_byte", limit: 100_000, window: "1mo" }] };
     const team = await Team.create(undefined, plan);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2027, 0, 1) });

@@ -1,6 +1,6 @@
 // One file by one call: announced, sent raw, chunked or as a form, and read at its URL.
 
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { call, json, newKey, newTeam } from "../../harness/edge.ts";
@@ -15,7 +15,7 @@ function later(ms: number): void {
 }
 
 describe("a file for a model's input", () => {
-  it("is announced with a key, sent without one, and read by whoever has its URL", async () => {
+  test("is announced with a key, sent without one, and read by whoever has its URL", async () => {
     const { key } = await newTeam();
     const bytes = aPng(300_000);
     const announced = await announce(key, { file_name: "My cat.PNG", size: bytes.length });
@@ -47,7 +47,7 @@ describe("a file for a model's input", () => {
     expect([head.status, head.headers.get("content-length")]).toEqual([200, String(bytes.length)]);
   });
 
-  it("comes from a page of any origin", async () => {
+  test("comes from a page of any origin", async () => {
     const { upload_url } = await announce((await newTeam()).key);
     const origin = "https://somebody.example";
     const preflight = await call("OPTIONS", upload_url, {
@@ -66,7 +66,7 @@ describe("a file for a model's input", () => {
     expect([refused.status, refused.headers.get("Access-Control-Allow-Origin")]).toEqual([409, origin]);
   });
 
-  it.each([
+  test.each([
     ["of no more than one buffer", 70_000],
     ["of nearly three buffers", 15_000_001],
   ])("comes without a length, %s", async (_name, size) => {
@@ -78,7 +78,7 @@ describe("a file for a model's input", () => {
     expect(await sha256Hex(read.bytes)).toBe(await sha256Hex(bytes));
   });
 
-  it("comes as a form, as React Native sends one, with fields before it", async () => {
+  test("comes as a form, as React Native sends one, with fields before it", async () => {
     const { upload_url, file_url } = await announce((await newTeam()).key, { file_name: "clip", content_type: null });
     const bytes = aPng(700_000);
     bytes.set(new TextEncoder().encode("\r\n--not the boundary\r\n"), 1_000);
@@ -92,7 +92,7 @@ describe("a file for a model's input", () => {
     expect((await fetched(file_url)).bytes).toEqual(bytes);
   });
 
-  it("comes as a form that has no length", async () => {
+  test("comes as a form that has no length", async () => {
     const { upload_url, file_url } = await announce((await newTeam()).key);
     const bytes = aPng(200_000);
     const form = new FormData();
@@ -104,7 +104,7 @@ describe("a file for a model's input", () => {
     expect((await fetched(file_url)).bytes).toEqual(bytes);
   });
 
-  it("is the same when it comes twice, and refused when it is another", async () => {
+  test("is the same when it comes twice, and refused when it is another", async () => {
     const { upload_url, file_url } = await announce((await newTeam()).key);
     const bytes = aPng(50_000);
     const first = await send(upload_url, { body: bytes });
@@ -118,7 +118,7 @@ describe("a file for a model's input", () => {
     expect((await fetched(file_url)).bytes).toEqual(bytes);
   });
 
-  it("goes when its days are over", async () => {
+  test("goes when its days are over", async () => {
     const { key } = await newTeam({ retention: { inputs_days: 2 } });
     const { upload_url, file_url } = await announce(key);
     const { body } = await send(upload_url, { body: aPng(100) });
@@ -131,7 +131,7 @@ describe("a file for a model's input", () => {
 });
 
 describe("an upload URL", () => {
-  it("is worth nothing when it was changed, and so is a file URL", async () => {
+  test("is worth nothing when it was changed, and so is a file URL", async () => {
     const { upload_url, file_url, id } = await announce((await newTeam()).key);
     await send(upload_url, { body: aPng(100) });
     const flip = (url: string) =>
@@ -145,13 +145,13 @@ describe("an upload URL", () => {
     expect((await send(upload_url.replace(id, `upl_${"0".repeat(20)}`), { body: aPng(100) })).status).toBe(404);
   });
 
-  it("takes bytes for an hour, and says so afterwards", async () => {
+  test("takes bytes for an hour, and says so afterwards", async () => {
     const { upload_url } = await announce((await newTeam()).key);
     later(HOUR_MS + 1_000);
     expect(await send(upload_url, { body: aPng(100) })).toMatchObject({ status: 410, body: { code: "gone" } });
   });
 
-  it("answers a call by another method with 405", async () => {
+  test("answers a call by another method with 405", async () => {
     const { upload_url } = await announce((await newTeam()).key);
     const answer = await call("GET", upload_url);
     expect([answer.status, answer.headers.get("Allow")]).toEqual([405, "PUT, POST, OPTIONS"]);
@@ -159,7 +159,7 @@ describe("an upload URL", () => {
 });
 
 describe("who may announce", () => {
-  it("is a page's token, but not its publishable key", async () => {
+  test("is a page's token, but not its publishable key", async () => {
     const { key } = await newTeam();
     const page = "https://app.example";
     const publishable = await newKey(key, { kind: "publishable", origins: [page] });
@@ -175,7 +175,7 @@ describe("who may announce", () => {
 describe("what is not taken", () => {
   const html = new TextEncoder().encode("<!doctype html><script>alert(1)</script>");
 
-  it.each([
+  test.each([
     ["HTML by name", { file_name: "a.html", content_type: "text/html" }, "unsupported_media_type", "content_type"],
     ["a file of nothing", { size: 0 }, "invalid_request", "size"],
     ["a size that the plan does not take", { size: 2_000 }, "payload_too_large", "size"],
@@ -189,7 +189,7 @@ describe("what is not taken", () => {
     expect(answer.code === "invalid_request" || typeof answer.hint === "string").toBe(true);
   });
 
-  it.each([
+  test.each([
     ["a page that is called a picture", {}, html, 415, "unsupported_media_type"],
     ["a ZIP that is called a picture", {}, Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0, 0, 0), 415, "unsupported_media_type"],
     ["nothing", {}, new Uint8Array(0), 400, "invalid_request"],
@@ -213,7 +213,7 @@ describe("what is not taken", () => {
     }
   });
 
-  it("more than one call takes is refused by its length, before a byte is read", async () => {
+  test("more than one call takes is refused by its length, before a byte is read", async () => {
     const { upload_url } = await announce((await newTeam()).key);
     const headers = { "Content-Length": String(101 * 1024 * 1024) };
     const sent = await send(upload_url, { body: aPng(10), headers });
@@ -223,7 +223,7 @@ describe("what is not taken", () => {
     });
   });
 
-  it("a body that goes beyond the plan without a length leaves nothing behind", async () => {
+  test("a body that goes beyond the plan without a length leaves nothing behind", async () => {
     const { key } = await newTeam({ uploads: { max_bytes: 6_000_000 } });
     const { upload_url, file_url } = await announce(key);
     const sent = await send(upload_url, { body: streamed(aPng(12_000_000)), duplex: "half" } as RequestInit);
@@ -231,13 +231,13 @@ describe("what is not taken", () => {
     expect((await fetched(file_url)).status).toBe(404);
   });
 
-  it("an encoded body is refused", async () => {
+  test("an encoded body is refused", async () => {
     const { upload_url } = await announce((await newTeam()).key);
     const sent = await send(upload_url, { body: aPng(10), headers: { "Content-Encoding": "gzip" } });
     expect(sent).toMatchObject({ status: 415, body: { detail: expect.stringContaining("Content-Encoding") } });
   });
 
-  it("a JPEG that is called a PNG is taken for what it is", async () => {
+  test("a JPEG that is called a PNG is taken for what it is", async () => {
     const { upload_url, file_url } = await announce((await newTeam()).key);
     const bytes = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1);
     expect(await send(upload_url, { body: bytes })).toMatchObject({

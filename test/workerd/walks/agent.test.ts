@@ -1,7 +1,7 @@
 // Walk E: an agent with a key of its own runs in a loop. What it can spend is known before it starts, equal calls are one
 // request, the answer tells it to stop, and its owner sees it and freezes the key.
 
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { endOf, MODEL, many, Person, type Said, sorted } from "../../harness/people.ts";
 import { onFrozenClocks, passTime, Team, upstreamRequests } from "../../harness/world.ts";
@@ -23,7 +23,7 @@ async function openAgent() {
   return { team, key, agent: new Person(key.secret) };
 }
 
-it("E8: an agent that calls 500 times with the same words makes one request, and another only when that has failed", async () => {
+test("E8: an agent that calls 500 times with the same words makes one request, and another only when that has failed", async () => {
   const { team, agent } = await openAgent();
   const loop = async (prompt: string): Promise<Said> => {
     const answers = await many(500, () => agent.post(prompt));
@@ -47,7 +47,7 @@ it("E8: an agent that calls 500 times with the same words makes one request, and
   expect(await upstreamRequests()).toHaveLength(4);
 });
 
-it("E8: different calls end at the key's budget of the day, a dear one at once, and the answer says to stop and ask a person", async () => {
+test("E8: different calls end at the key's budget of the day, a dear one at once, and the answer says to stop and ask a person", async () => {
   const { team, key, agent } = await openAgent();
   const dear = await agent.post("a herd", { input: { num_images: 3 } });
   expect([dear.status, dear.body.code, dear.body.retryable]).toEqual([402, "quota_exceeded", false]);

@@ -2,7 +2,7 @@
 // plan is a claim in it, and the app shows each of them what is left today.
 
 import { SignJWT } from "jose";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DAY_MS } from "../../../src/platform/time.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
 import { endOf, type Limit, Person } from "../../harness/people.ts";
@@ -39,7 +39,7 @@ async function openApp(limits: Record<string, number>) {
   return { team, supabase, issuer: written.body, holding };
 }
 
-it("B1: the Supabase preset needs the project's issuer alone, and the token tester says why a token is taken or not", async () => {
+test("B1: the Supabase preset needs the project's issuer alone, and the token tester says why a token is taken or not", async () => {
   const { team, supabase, issuer, holding } = await openApp({});
   expect(issuer).toMatchObject({
     ...{ audience: ["authenticated"], algs: ["ES256", "RS256"], user_claim: "sub" },
@@ -81,7 +81,7 @@ it("B1: the Supabase preset needs the project's issuer alone, and the token test
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-it("B9: a user who buys Pro has its limit on the next call, and who leaves it loses it on the next call", async () => {
+test("B9: a user who buys Pro has its limit on the next call, and who leaves it loses it on the next call", async () => {
   const { supabase, holding } = await openApp({ free: 1, pro: 3 });
   const [free, pro] = [holding(await supabase.jwt(claimsOf("free"))), holding(await supabase.jwt(claimsOf("pro")))];
   const statusOf = async (user: Person, prompt: string) => (await user.post(prompt)).status;
@@ -95,7 +95,7 @@ it("B9: a user who buys Pro has its limit on the next call, and who leaves it lo
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-it('B10: the app draws "3 of 5 left today" from GET /v1/me, and what failed at the model is given back', async () => {
+test('B10: the app draws "3 of 5 left today" from GET /v1/me, and what failed at the model is given back', async () => {
   const { team, supabase, holding } = await openApp({ free: 5 });
   const drawn = ([daily]: Limit[]) => `${daily?.remaining} of ${daily?.limit} left today`;
   const ada = holding(await supabase.jwt(claimsOf("free")));

@@ -1,7 +1,7 @@
 // Walk A: an indie developer puts a public demo page online. Visitors run a model from it with no backend, scripts and crowds
 // come, and the day costs two dollars at most.
 
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
 import { type Answer, call, onFrozenClocks, passTime, runToEnd, Team, upstreamRequests } from "../../harness/world.ts";
@@ -60,7 +60,7 @@ async function arrive(demo: Demo, address: string, visitorToken: string | null =
 
 const addressOf = (n: number) => `198.51.${Math.floor(n / 250)}.${n % 250}`;
 
-it("A5: the page runs the model from its own origin; from another page, and from none, a refusal says why", async () => {
+test("A5: the page runs the model from its own origin; from another page, and from none, a refusal says why", async () => {
   const demo = await openDemo("0.15");
   const preflight = (origin: string, path: string) => {
     const asked = {
@@ -102,7 +102,7 @@ it("A5: the page runs the model from its own origin; from another page, and from
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-it("A6: 200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
+test("A6: 200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
   const demo = await openDemo("0.003");
   const visitor = await arrive(demo, "203.0.113.1");
   const { taken, refused } = sorted(await many(200, (n) => visitor.post(`cat ${n}`)));
@@ -117,7 +117,7 @@ it("A6: 200 posts at once with one visitor's token are accepted three times, and
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-it("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", {
+test("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", {
   timeout: 60_000,
 }, async () => {
   const demo = await openDemo("0.07");
@@ -151,7 +151,7 @@ it("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as far 
   expect((await visitor.limits())[1]).toMatchObject({ used: usd(charged) });
 });
 
-it("A7: a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
+test("A7: a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
   const demo = await openDemo("0.003");
   const { body: kept } = await exchange(demo, "203.0.113.1");
   const visitor = await arrive(demo, "203.0.113.1", kept.visitor_token);
@@ -173,7 +173,7 @@ it("A7: a visitor over the limit is told when it resets, in a 402 that nobody re
   expect((await (await arrive(demo, "203.0.113.1", kept.visitor_token)).post("cat 4")).status).toBe(202);
 });
 
-it("A8: the owner is told at 80 % and at the end of the budget; one call raises it, stops the demo, or lets it go on", async () => {
+test("A8: the owner is told at 80 % and at the end of the budget; one call raises it, stops the demo, or lets it go on", async () => {
   const demo = await openDemo("0.10", "1");
   const { team, key } = demo;
   let visitors = 0;
@@ -204,7 +204,7 @@ it("A8: the owner is told at 80 % and at the end of the budget; one call raises 
   expect((await visitor.post("cat")).status).toBe(202);
 });
 
-it("A9: a visitor who reloads gets the running request back, not a second charge", async () => {
+test("A9: a visitor who reloads gets the running request back, not a second charge", async () => {
   const demo = await openDemo("0.15");
   const { body: kept } = await exchange(demo, "203.0.113.1");
   const before = await arrive(demo, "203.0.113.1", kept.visitor_token);

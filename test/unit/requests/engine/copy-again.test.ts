@@ -1,6 +1,6 @@
 // Files that were given up are copied again on their owner's word; the end of the request stays what it was.
 
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { DAY_MS } from "../../../../src/platform/time.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced, failed } from "../../../../src/requests/machine/record.ts";
@@ -35,20 +35,20 @@ function statuses({ files }: RequestRecord): string[] {
   return files.map(({ status }) => status);
 }
 
-it("every given up file is owed anew, a stored one is not touched", () => {
+test("every given up file is owed anew, a stored one is not touched", () => {
   const again = onward(halfStored(), AGAIN);
   expect(statuses(again)).toEqual(["stored", "pending", "pending"]);
   expect(owed(again, LATER)).toBe("mirror:1 at +0 s, mirror:2 at +0 s");
   expect(again.files[1]).toMatchObject({ error: null, pendingSince: LATER });
 });
 
-it("one file alone can be", () => {
+test("one file alone can be", () => {
   const again = onward(halfStored(), { ...AGAIN, n: 2 });
   expect(statuses(again)).toEqual(["stored", "failed", "pending"]);
   expect(owed(again, LATER)).toBe("mirror:2 at +0 s");
 });
 
-it("whatever comes of it, the request stays completed, is not settled twice and tells nobody again", () => {
+test("whatever comes of it, the request stays completed, is not settled twice and tells nobody again", () => {
   const before = halfStored();
   const after = onward(before, AGAIN, { ...STORED, n: 1 }, { ...GIVEN_UP, n: 2 });
   expect(statuses(after)).toEqual(["stored", "stored", "failed"]);
@@ -57,7 +57,7 @@ it("whatever comes of it, the request stays completed, is not settled twice and 
   expect(after.state).toMatchObject({ stage, endedAt, settledAt, chargedMicro });
 });
 
-it("tries that fail end in giving up once more, and it can be asked for once more", () => {
+test("tries that fail end in giving up once more, and it can be asked for once more", () => {
   let record = onward(halfStored(), { ...AGAIN, n: 1 });
   for (let i = 0; i < 5; i++) {
     const leased = record.effects.map((row) => ({ ...row, leaseUntil: LATER + 1, leaseId: 7 }));
@@ -69,17 +69,17 @@ it("tries that fail end in giving up once more, and it can be asked for once mor
   expect(owed(onward(record, { ...AGAIN, n: 1 }), LATER)).toBe("mirror:1 at +0 s");
 });
 
-it.each(STAGES.filter((stage) => stage !== "completed"))("nothing is copied again while %s", (stage) => {
+test.each(STAGES.filter((stage) => stage !== "completed"))("nothing is copied again while %s", (stage) => {
   expect(advanced(recordAt(stage), AGAIN, LATER).ignored).toBe("has not completed");
 });
 
-it("nothing is where nothing failed", () => {
+test("nothing is where nothing failed", () => {
   expect(advanced(recordAt("completed"), AGAIN, LATER).ignored).toBe("no such failed file");
   expect(advanced(halfStored(), { ...AGAIN, n: 0 }, LATER).ignored).toBe("no such failed file");
   expect(advanced(halfStored(), { ...AGAIN, n: 7 }, LATER).ignored).toBe("no such failed file");
 });
 
-it("nothing is once the plan's days for files are over, and what is under way then is let go", () => {
+test("nothing is once the plan's days for files are over, and what is under way then is let go", () => {
   const days = { recordsDays: null, filesDays: 2, inputsDays: null } as never;
   const late = LATER + 2 * DAY_MS;
   expect(advanced(halfStored(days), AGAIN, late).ignored).toBe("files are not kept any more");

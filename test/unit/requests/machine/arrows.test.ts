@@ -1,6 +1,6 @@
 // What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in doubts.test.ts.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { CANCEL_GAP_MS } from "../../../../src/requests/machine/machine.ts";
 import { POLL_MAX_GAP_MS } from "../../../../src/requests/machine/poll-schedule.ts";
@@ -33,7 +33,7 @@ function step(record: RequestRecord, event: RequestEvent, now = LATER): Step {
 }
 
 describe("a grant", () => {
-  it("is saved before the call, with all that later steps need", () => {
+  test("is saved before the call, with all that later steps need", () => {
     const { record, notes } = step(recordAt("held"), GRANTED);
     expect(record.state).toMatchObject({
       ...{ connection: "connection-1", webhooks: "arriving", pinnedUsers: ["user-1"] },
@@ -42,13 +42,13 @@ describe("a grant", () => {
     expect(notes).toEqual([{ what: "granted", detail: { waited_ms: 1_000 } }]);
   });
 
-  it("ends the start time-out, which is fal's to keep from then on", () => {
+  test("ends the start time-out, which is fal's to keep from then on", () => {
     const held = recordAt("held", { startTimeoutS: 90 });
     expect(owed(held)).toBe("expire at +90 s, submit at +0 s");
     expect(owed(onward(held, GRANTED))).toBe("submit at +0 s");
   });
 
-  it("that has to wait shows its place in the line, and the same place again is no news", () => {
+  test("that has to wait shows its place in the line, and the same place again is no news", () => {
     const wait: Told<"wait_ordered"> = {
       type: "wait_ordered",
       until: LATER,
@@ -65,19 +65,19 @@ describe("a grant", () => {
 describe("what fal's queue tells", () => {
   const queued: Told<"progress_seen"> = { ...RUNNING, progress: "queued", queuePosition: 1 };
 
-  it("is news when the place in the line changes, and otherwise only counts as a poll", () => {
+  test("is news when the place in the line changes, and otherwise only counts as a poll", () => {
     const first = onward(recordAt("queued"), queued);
     expect(first.state).toMatchObject({ queuePosition: 1, polls: 1 });
     const { polls, ...same } = onward(first, queued).state;
     expect([polls, same]).toEqual([2, { ...same, revision: first.state.revision }]);
   });
 
-  it("does not take a request back that was seen running", () => {
+  test("does not take a request back that was seen running", () => {
     const back = onward(recordAt("running"), queued).state;
     expect(back).toMatchObject({ stage: "running", queuePosition: null, startedAt: START_AT });
   });
 
-  it("is asked less often each time it says that all is done and then has no result", () => {
+  test("is asked less often each time it says that all is done and then has no result", () => {
     const completed: Told<"completion_seen"> = { type: "completion_seen", metrics: null };
     const pending: Told<"result_pending"> = { type: "result_pending", watch: "none" };
     const start = onward(recordAt("submitting"), TAKEN);
@@ -94,13 +94,13 @@ describe("a submit that was not taken", () => {
     reason: "rate_limited",
   };
 
-  it("leaves no trace of the call but its cost, and the start time-out counts from the admit", () => {
+  test("leaves no trace of the call but its cost, and the start time-out counts from the admit", () => {
     const back = onward(recordAt("submitting", { startTimeoutS: 90 }), notTaken);
     expect(back.state).toMatchObject({ connection: null, submittedAt: null, upstreamCalls: 1 });
     expect(owed(back)).toBe("expire at +90 s, submit at +3 s");
   });
 
-  it("is not tried again once its cancel was asked for", () => {
+  test("is not tried again once its cancel was asked for", () => {
     const ended = onward(recordAt("submitting"), CANCEL, notTaken);
     expect(ended.state).toMatchObject({ stage: "canceled", endedBy: "cancel", error: null });
     expect(owed(ended)).toBe("settle at +1 s");
@@ -108,7 +108,7 @@ describe("a submit that was not taken", () => {
 });
 
 describe("the answer that comes after a webhook", () => {
-  it.each<[string, RequestEvent]>([
+  test.each<[string, RequestEvent]>([
     ["an output", endReported(anOutput(1), { upstreamId: null })],
     ["a failure", { ...ERROR, upstreamId: null }],
     ["an announcement", { type: "end_announced", upstreamId: null }],
@@ -120,13 +120,13 @@ describe("the answer that comes after a webhook", () => {
     expect(notes).toEqual([{ what: "submitted", detail: { upstream_id: "fal-1" } }]);
   });
 
-  it("is noted and not believed when it names another request", () => {
+  test("is noted and not believed when it names another request", () => {
     const { record, notes, ignored } = step(recordAt("storing"), { ...TAKEN, upstreamId: "fal-2" });
     expect([record.state.upstreamId, notes]).toEqual(["fal-1", [{ what: "conflicting_submit_answer" }]]);
     expect(ignored).not.toBeNull();
   });
 
-  it("does not undo what was applied when it is a no", () => {
+  test("does not undo what was applied when it is a no", () => {
     const { record, notes } = step(recordAt("storing"), { type: "submit_refused", error: MODEL_FAILED });
     expect(record.state.stage).toBe("storing");
     expect(notes).toEqual([{ what: "late_refusal", detail: { code: "upstream_failed" } }]);
@@ -134,7 +134,7 @@ describe("the answer that comes after a webhook", () => {
 });
 
 describe("the end", () => {
-  it.each<[string, Stage, RequestEvent, object]>([
+  test.each<[string, Stage, RequestEvent, object]>([
     ["a webhook's failure", "running", ERROR, { endedBy: "webhook", error: MODEL_FAILED }],
     ["a poll's failure", "queued", { ...ERROR, source: "poll" }, { endedBy: "poll", error: MODEL_FAILED }],
     ["a lost result", "running", { type: "upstream_gone" }, { endedBy: "poll", error: { code: "result_lost" } }],
@@ -147,7 +147,7 @@ describe("the end", () => {
     expect(state).toMatchObject({ endedAt: LATER, queuePosition: null, settledAt: null, ...expected });
   });
 
-  it("that is told again is a repeat; told differently it is a conflict, recorded and not applied", () => {
+  test("that is told again is a repeat; told differently it is a conflict, recorded and not applied", () => {
     for (const stage of ["storing", "completed"] as const) {
       const repeat = step(recordAt(stage), endReported(anOutput(1)));
       expect([repeat.ignored, repeat.notes]).toEqual(["repeat of the applied report", []]);
@@ -156,7 +156,7 @@ describe("the end", () => {
     }
   });
 
-  it("keeps metrics and billable units, whichever call told them", () => {
+  test("keeps metrics and billable units, whichever call told them", () => {
     const metrics = '{"inference_time":0.33}';
     const seen = onward(recordAt("running"), { type: "completion_seen", metrics });
     const told = { source: "poll", metrics: null, billableUnits: "1.5" } as const;
@@ -165,7 +165,7 @@ describe("the end", () => {
     expect(onward(seen, { type: "completion_seen", metrics: null }).state.metrics).toBe(metrics);
   });
 
-  it("is told to the ledger once, and then to each endpoint", () => {
+  test("is told to the ledger once, and then to each endpoint", () => {
     const both = [...SETTLED.deliveries, { id: "dlv_2", target: "whk_1", eventId: "evt_1" }];
     const settled = onward(recordAt("completed"), { ...SETTLED, deliveries: both });
     expect(owed(settled)).toBe("deliver:dlv_1 at +1 s, deliver:dlv_2 at +1 s");
@@ -181,7 +181,7 @@ describe("the end", () => {
 describe("files", () => {
   const storing = onward(recordAt("running"), endReported({ kind: "output", files: [aFile(0), aFile(1)], skipped: 3 }));
 
-  it("are owed one by one, and the request ends with the last of them, stored or given up", () => {
+  test("are owed one by one, and the request ends with the last of them, stored or given up", () => {
     expect(owed(storing)).toBe("mirror:0 at +1 s, mirror:1 at +1 s");
     expect(storing.state.filesSkipped).toBe(3);
     const one = onward(storing, { ...STORED, n: 1 });
@@ -194,13 +194,13 @@ describe("files", () => {
     ]);
   });
 
-  it("are stored once: a second outcome of the same file is ignored", () => {
+  test("are stored once: a second outcome of the same file is ignored", () => {
     const one = onward(storing, { ...STORED, n: 1 });
     for (const n of [1, 7, -1]) expect(step(one, { ...STORED, n }).ignored).toBe("no such pending file");
     expect(step(one, { type: "file_given_up", n: 1, code: "internal", message: "" }).ignored).not.toBeNull();
   });
 
-  it("without a digest get one later, and the end does not wait for it", () => {
+  test("without a digest get one later, and the end does not wait for it", () => {
     const stored = { contentType: "image/png", bytes: 5, sha256: null };
     const ended = onward(recordAt("storing"), { type: "file_stored", n: 0, stored });
     expect([ended.state.stage, owed(ended)]).toEqual(["completed", "hash:0 at +1 s, settle at +1 s"]);
@@ -210,14 +210,14 @@ describe("files", () => {
 });
 
 describe("a cancel", () => {
-  it.each<Stage>(["submitting", "uncertain"])("asked for while %s goes out with the upstream id", (stage) => {
+  test.each<Stage>(["submitting", "uncertain"])("asked for while %s goes out with the upstream id", (stage) => {
     const asked = onward(recordAt(stage), CANCEL);
     expect(asked.state.cancelRequestedAt).toBe(LATER);
     expect(step(asked, CANCEL).ignored).toBe("remembered already");
     expect(owed(onward(asked, TAKEN))).toBe("cancel at +1 s, poll at +61 s");
   });
 
-  it("asked for again is sent again, though not at once, and counts from the first time", () => {
+  test("asked for again is sent again, though not at once, and counts from the first time", () => {
     const first = onward(recordAt("queued"), CANCEL, { type: "cancel_accepted" });
     expect(step(first, CANCEL, LATER + CANCEL_GAP_MS - 1)).toMatchObject({
       record: first,
@@ -227,12 +227,12 @@ describe("a cancel", () => {
     expect([again.state.cancelRequestedAt, owed(again)]).toEqual([LATER, "cancel at +11 s, poll at +1.5 s"]);
   });
 
-  it("that comes too late for fal is an output like any other, and charged", () => {
+  test("that comes too late for fal is an output like any other, and charged", () => {
     const late = onward(recordAt("running"), CANCEL, { type: "cancel_too_late" }, endReported(anOutput(0)));
     expect(late.state).toMatchObject({ stage: "completed", cancelRequestedAt: LATER });
   });
 
-  it("that fal notes is looked after in growing steps, which a model that goes on and a second cancel do not shorten", () => {
+  test("that fal notes is looked after in growing steps, which a model that goes on and a second cancel do not shorten", () => {
     const looks = (record: RequestRecord, at: number): number => {
       const seen = step(record, { type: "progress_seen", progress: "running", queuePosition: null, watch: "none" }, at);
       return (seen.record.effects.find(({ kind }) => kind === "poll")?.dueAt ?? 0) - at;
@@ -244,14 +244,14 @@ describe("a cancel", () => {
     expect(looks(again, LATER + CANCEL_GAP_MS)).toBe(CANCEL_GAP_MS);
   });
 
-  it("does not put off a look that is due sooner", () => {
+  test("does not put off a look that is due sooner", () => {
     const soon = recordAt("running");
     const effects = soon.effects.map((row) => (row.kind === "poll" ? { ...row, dueAt: LATER + 100 } : row));
     const noted = onward({ ...soon, effects }, CANCEL, { type: "cancel_accepted" });
     expect(owed(noted)).toBe("poll at +1.1 s");
   });
 
-  it("that fal only notes does not end the request", () => {
+  test("that fal only notes does not end the request", () => {
     const noted = onward(recordAt("running"), CANCEL, { type: "cancel_accepted" });
     expect([noted.state.stage, owed(noted)]).toEqual(["running", "poll at +1.5 s"]);
     expect(onward(noted, endReported({ kind: "canceled" }, { source: "poll" })).state.stage).toBe("canceled");

@@ -1,6 +1,6 @@
-// What a deletion and the plan's days make a request owe, and what they leave of it.
+// What a deletion and the plan's days make a request owe, and what they leave of test.
 
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { DAY_MS } from "../../../../src/platform/time.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced } from "../../../../src/requests/machine/record.ts";
@@ -22,20 +22,20 @@ const FORGOTTEN: RequestEvent = { type: "deletion_ordered", forget: true };
 const ENDS = ["completed", "failed", "canceled"] as const;
 const OPEN = STAGES.filter((stage) => !ENDS.some((end) => end === stage));
 
-it.each(ENDS)("%s: the books first, then the bytes, and nothing else", (stage) => {
+test.each(ENDS)("%s: the books first, then the bytes, and nothing else", (stage) => {
   const ordered = onward(recordAt(stage), ORDERED);
   expect(owed(ordered, LATER)).toBe("settle at +0 s");
   expect(owed(onward(ordered, SETTLED), LATER)).toBe("purge:record at +0 s");
   expect(isHidden(ordered.state)).toBe(true);
 });
 
-it.each(ENDS)("%s and settled: deliveries that are owed are dropped", (stage) => {
+test.each(ENDS)("%s and settled: deliveries that are owed are dropped", (stage) => {
   const settled = onward(recordAt(stage), SETTLED);
   expect(owed(settled, LATER)).toContain("deliver:dlv_1");
   expect(owed(onward(settled, ORDERED), LATER)).toBe("purge:record at +0 s");
 });
 
-it.each(OPEN)("%s goes on until its end, seen by its callers but not when its user is forgotten", (stage) => {
+test.each(OPEN)("%s goes on until its end, seen by its callers but not when its user is forgotten", (stage) => {
   const ordered = onward(recordAt(stage), ORDERED);
   const ended = stage === "held";
   expect(isHidden(ordered.state)).toBe(ended);
@@ -44,7 +44,7 @@ it.each(OPEN)("%s goes on until its end, seen by its callers but not when its us
   expect(owed(ordered, LATER)).not.toContain("purge");
 });
 
-it("an order again changes nothing, but that a user may be forgotten afterwards", () => {
+test("an order again changes nothing, but that a user may be forgotten afterwards", () => {
   const ordered = onward(recordAt("completed"), ORDERED);
   expect(advanced(ordered, ORDERED, LATER).ignored).toBe("ordered before");
   const forgotten = onward(ordered, FORGOTTEN);
@@ -52,7 +52,7 @@ it("an order again changes nothing, but that a user may be forgotten afterwards"
   expect(advanced(forgotten, ORDERED, LATER).ignored).toBe("ordered before");
 });
 
-it("no late report brings a deleted request back, not even one that would prove a lost submit", () => {
+test("no late report brings a deleted request back, not even one that would prove a lost submit", () => {
   const lost = onward(recordAt("uncertain"), { type: "time_ran_out" });
   expect(lost.state.error?.code).toBe("submit_uncertain");
   const deleted = onward(lost, ORDERED);
@@ -72,7 +72,7 @@ const DAYS = [
   [{ recordsDays: null, filesDays: null, inputsDays: null }, ""],
 ] as const;
 
-it.each(DAYS)("%j counts from the end", (retention, rows) => {
+test.each(DAYS)("%j counts from the end", (retention, rows) => {
   const settled = onward(recordAt("completed", { retention }), { ...SETTLED, deliveries: [] });
   const text = settled.effects.map(
     ({ name, dueAt }) => `${name} at +${(dueAt - (settled.state.endedAt ?? 0)) / DAY_MS} d`,
@@ -80,7 +80,7 @@ it.each(DAYS)("%j counts from the end", (retention, rows) => {
   expect(text.sort().join(", ")).toBe(rows);
 });
 
-it("nothing is owed for days before the books are closed, nor kept owed when the request is reopened", () => {
+test("nothing is owed for days before the books are closed, nor kept owed when the request is reopened", () => {
   const retention = { recordsDays: 1, filesDays: null, inputsDays: null };
   expect(owed(recordAt("completed", { retention }))).toBe("settle at +0 s");
   const lost = onward(recordAt("uncertain", { retention }), { type: "time_ran_out" }, SETTLED);
@@ -89,7 +89,7 @@ it("nothing is owed for days before the books are closed, nor kept owed when the
   expect(owed(reopened, LATER)).toBe("mirror:0 at +0 s, report:dlv_1 at +0 s");
 });
 
-it("files whose bytes are gone say so, one that was never stored goes on naming its source", () => {
+test("files whose bytes are gone say so, one that was never stored goes on naming its source", () => {
   const stored = recordAt("completed");
   const [first] = stored.files;
   if (first === undefined) throw new Error("no file");

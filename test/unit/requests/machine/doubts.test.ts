@@ -1,6 +1,6 @@
 // What the machine makes of doubt: lost answers, unproven ids, unknown signers, doorbells, and the late proof.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../../src/requests/machine/claims.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
@@ -42,13 +42,13 @@ function step(record: RequestRecord, event: RequestEvent, now = LATER): Step {
 }
 
 describe("an answer that got lost", () => {
-  it("waits for a proof at most six hours, and no less than it is told", () => {
+  test("waits for a proof at most six hours, and no less than it is told", () => {
     expect(owed(onward(recordAt("submitting"), { ...LOST, graceMs: HOUR_MS }))).toBe("expire at +3601 s");
     const longest = UNCERTAIN_GRACE_MS / SECOND_MS + 1;
     expect(owed(onward(recordAt("submitting"), { ...LOST, graceMs: 99 * HOUR_MS }))).toBe(`expire at +${longest} s`);
   });
 
-  it.each([
+  test.each([
     ["after its grace", onward(recordAt("uncertain"), TIME_OUT)],
     ["at once where no webhook could prove it", onward(recordAt("submitting"), { ...LOST, graceMs: 0 })],
   ])("%s is a failure whose charge nobody knows and which nobody should repeat blindly", (_when, { state }) => {
@@ -56,27 +56,27 @@ describe("an answer that got lost", () => {
     expect(state.endedAt).toBe(LATER);
   });
 
-  it.each<[string, RequestEvent]>([
+  test.each<[string, RequestEvent]>([
     ["late answer", TAKEN],
     ["verified webhook", endReported(anOutput(1))],
   ])("is found by a %s", (_what, event) => {
     expect(onward(recordAt("uncertain"), event).state.upstreamId).toBe("fal-1");
   });
 
-  it("was a clear no when that comes late", () => {
+  test("was a clear no when that comes late", () => {
     const { state } = onward(recordAt("uncertain"), { type: "submit_refused", error: MODEL_FAILED });
     expect(state.error).toEqual(MODEL_FAILED);
   });
 });
 
 describe("an id that only somebody claims", () => {
-  it("is looked at as soon as the answer is known to be lost", () => {
+  test("is looked at as soon as the answer is known to be lost", () => {
     const rung = onward(recordAt("submitting"), RING);
     expect(rung.state).toMatchObject({ candidateId: "fal-1", upstreamId: null });
     expect(owed(onward(rung, LOST))).toBe("expire at +21601 s, fetch_result at +1 s");
   });
 
-  it("is the first one that came", () => {
+  test("is the first one that came", () => {
     const rung = onward(recordAt("uncertain"), RING);
     const again = step(rung, { ...RING, candidateId: "fal-2" });
     expect(again.ignored).not.toBeNull();
@@ -84,7 +84,7 @@ describe("an id that only somebody claims", () => {
     expect(again.notes).toEqual([{ what: "unverified_callback", detail: { reason: "stale" } }]);
   });
 
-  it("is believed when an authenticated call gives its output", () => {
+  test("is believed when an authenticated call gives its output", () => {
     const proven = onward(
       recordAt("uncertain"),
       RING,
@@ -94,7 +94,7 @@ describe("an id that only somebody claims", () => {
     expect(owed(proven)).toBe("mirror:0 at +1 s");
   });
 
-  it.each<[string, RequestEvent]>([
+  test.each<[string, RequestEvent]>([
     ["an unknown id", { type: "upstream_gone" }],
     ["a result that is pending", { type: "result_pending", watch: "none" }],
     ["another's failure", { ...ERROR, source: "poll" }],
@@ -106,7 +106,7 @@ describe("an id that only somebody claims", () => {
     expect(onward(disproved, { ...RING, candidateId: "fal-2" }).state.candidateId).toBe("fal-2");
   });
 
-  it("is forgotten once the answer names the right one, which is looked at right away", () => {
+  test("is forgotten once the answer names the right one, which is looked at right away", () => {
     const taken = onward(recordAt("submitting"), RING, TAKEN);
     expect(taken.state).toMatchObject({ upstreamId: "fal-1", candidateId: null });
     expect(owed(taken)).toBe("poll at +1 s");
@@ -114,18 +114,18 @@ describe("an id that only somebody claims", () => {
 });
 
 describe("a webhook signed for an unknown user", () => {
-  it("has its claim compared with an authenticated result", () => {
+  test("has its claim compared with an authenticated result", () => {
     const { state } = onward(recordAt("queued"), STRANGER);
     expect(state.candidateUser).toEqual({ userId: "user-2", claim: "claim" });
   });
 
-  it("before the answer makes the result be fetched as soon as the answer is here", () => {
+  test("before the answer makes the result be fetched as soon as the answer is here", () => {
     const early = onward(recordAt("submitting"), STRANGER);
     expect(owed(onward(early, TAKEN))).toBe("fetch_result at +1 s");
     expect(owed(onward(early, LOST))).toBe("expire at +21601 s, fetch_result at +1 s");
   });
 
-  it("proves nothing when the result is still pending", () => {
+  test("proves nothing when the result is still pending", () => {
     const pending = onward(recordAt("queued"), STRANGER, { type: "result_pending", watch: "none" });
     expect(pending.state.candidateUser).toBeNull();
     expect(owed(pending)).toBe("poll at +61 s");
@@ -133,7 +133,7 @@ describe("a webhook signed for an unknown user", () => {
 });
 
 describe("a doorbell", () => {
-  it("makes a poll due at once, and the next one not before its gap", () => {
+  test("makes a poll due at once, and the next one not before its gap", () => {
     const first = step(recordAt("queued"), RING, LATER).record;
     expect(owed(first, LATER)).toBe("poll at +0 s");
     const polled = step(first, RUNNING, LATER + 5_000).record;
@@ -142,20 +142,20 @@ describe("a doorbell", () => {
     expect(owed(later, LATER)).toBe("poll at +11 s");
   });
 
-  it("leaves a poll alone that is due before its gap has passed", () => {
+  test("leaves a poll alone that is due before its gap has passed", () => {
     const first = step(recordAt("queued"), RING, LATER).record;
     const polled = step(first, { ...RUNNING, watch: "following" }, LATER + 1_000).record;
     expect(owed(polled, LATER)).toBe("poll at +5 s");
     expect(owed(step(polled, RING, LATER + 2_000).record, LATER)).toBe("poll at +5 s");
   });
 
-  it("does not put off the poll that is due, however often it rings", () => {
+  test("does not put off the poll that is due, however often it rings", () => {
     let record = recordAt("queued");
     for (let i = 0; i < 20; i++) record = step(record, RING, LATER + i).record;
     expect(owed(record, LATER)).toBe("poll at +0 s");
   });
 
-  it("is heard again when its gap has passed, after any number of rings", () => {
+  test("is heard again when its gap has passed, after any number of rings", () => {
     let record = recordAt("queued");
     for (let i = 0; i < 20; i++) record = step(record, RING, LATER + i).record;
     const polled = step(record, RUNNING, LATER + SECOND_MS).record;
@@ -167,13 +167,13 @@ describe("a report about another request at fal", () => {
   const outputOfAnother = endReported(anOutput(1), { upstreamId: "fal-2" });
   const announcedAnother = { type: "end_announced", upstreamId: "fal-2" } as const;
 
-  it.each([outputOfAnother, announcedAnother])("is a doorbell: $type is not applied, fal is asked", (event) => {
+  test.each([outputOfAnother, announcedAnother])("is a doorbell: $type is not applied, fal is asked", (event) => {
     const { record, notes } = step(recordAt("running"), event);
     expect([record.state.stage, record.files, owed(record)]).toEqual(["running", [], "poll at +1 s"]);
     expect(notes).toEqual([{ what: "unverified_callback", detail: { reason: "another_request" } }]);
   });
 
-  it.each([outputOfAnother, announcedAnother])("changes no end: $type", (event) => {
+  test.each([outputOfAnother, announcedAnother])("changes no end: $type", (event) => {
     const lost = onward(recordAt("running"), { type: "upstream_gone" });
     for (const record of [recordAt("storing"), recordAt("completed"), lost]) {
       expect(step(record, event)).toMatchObject({ record, ignored: expect.any(String) });
@@ -185,7 +185,7 @@ describe("an end that was said only for want of an answer", () => {
   const uncertain = onward(recordAt("uncertain"), TIME_OUT, SETTLED);
   const lost = onward(recordAt("running"), { type: "upstream_gone" }, SETTLED);
 
-  it.each([
+  test.each([
     ["submit_uncertain", uncertain],
     ["result_lost", lost],
   ])("%s, is reopened by a verified output: nothing of it is left, and nobody hears of it any more", (code, before) => {
@@ -202,7 +202,7 @@ describe("an end that was said only for want of an answer", () => {
     expect(owed(onward(record, STORED))).toBe("report:dlv_1 at +1 s, settle at +1 s");
   });
 
-  it.each<[string, RequestEvent, string, string]>([
+  test.each<[string, RequestEvent, string, string]>([
     ["an output without files", endReported(anOutput(0)), "completed", "settle at +1 s"],
     ["a failure", ERROR, "failed", "settle at +1 s"],
     ["a cancel", endReported({ kind: "canceled" }), "canceled", "settle at +1 s"],
@@ -219,7 +219,7 @@ describe("an end that was said only for want of an answer", () => {
     }
   });
 
-  it.each<[string, RequestRecord, RequestEvent]>([
+  test.each<[string, RequestRecord, RequestEvent]>([
     ["a poll", uncertain, endReported(anOutput(1), { source: "poll" })],
     ["a doorbell", uncertain, RING],
     ["somebody unknown", uncertain, STRANGER],
@@ -230,7 +230,7 @@ describe("an end that was said only for want of an answer", () => {
     expect(step(before, event).ignored).not.toBeNull();
   });
 
-  it("is not reopened a second time", () => {
+  test("is not reopened a second time", () => {
     const again = onward(uncertain, TAKEN, { type: "upstream_gone" });
     expect(again.state).toMatchObject({ stage: "failed", error: { code: "result_lost" } });
     for (const event of [endReported(anOutput(1)), { type: "end_announced", upstreamId: "fal-1" } as const]) {
@@ -243,12 +243,12 @@ describe("an answer that the submit was not taken", () => {
   const notTaken = { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" } as const;
   const named = { type: "unverified_callback_received", candidateId: "fal-1", reason: "stale" } as const;
 
-  it("puts an uncertain request back into the line, however late it comes", () => {
+  test("puts an uncertain request back into the line, however late it comes", () => {
     const { record } = step(recordAt("uncertain"), notTaken);
     expect([record.state.stage, owed(record)]).toEqual(["held", "submit at +3 s"]);
   });
 
-  it("is not believed when somebody with the callback's token has named an id meanwhile: fal may have it after all", () => {
+  test("is not believed when somebody with the callback's token has named an id meanwhile: fal may have it after all", () => {
     const submitting = step(onward(recordAt("submitting"), named), notTaken).record;
     expect([submitting.state.stage, owed(submitting)]).toEqual([
       "uncertain",

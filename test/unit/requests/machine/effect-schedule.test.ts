@@ -1,6 +1,6 @@
 // When things are due: rows and orders, leases, retries, the rhythm of polls, the alarm.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { FILE_COPY_TIMEOUT_MS } from "../../../../src/files/request-file.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import {
@@ -58,13 +58,13 @@ function aRow<Kind extends EffectKind>(kind: Kind, changes: Partial<Effect> = {}
 const busy = { failures: 2, leaseUntil: NOW + 9_000, leaseId: NOW, takes: 1, lastFailure: "500" };
 
 describe("orders", () => {
-  it("make a row that is due, with nothing behind it", () => {
+  test("make a row that is due, with nothing behind it", () => {
     expect(withOrders([], [{ do: "owe", kind: "mirror", target: "0", dueAt: NOW + 5 }])).toEqual([
       aRow("mirror", { target: "0", dueAt: NOW + 5 }),
     ]);
   });
 
-  it("tell rows of one kind apart by their target", () => {
+  test("tell rows of one kind apart by their target", () => {
     const rows = [aRow("mirror", { target: "0" }), aRow("mirror", { target: "1" }), aRow("poll")];
     const left = withOrders(rows, [
       { do: "drop", kind: "mirror", target: "1" },
@@ -73,12 +73,12 @@ describe("orders", () => {
     expect(left.map(({ name }) => name)).toEqual(["mirror:0", "poll"]);
   });
 
-  it("to owe what is owed already move its due time, and the try that runs goes on", () => {
+  test("to owe what is owed already move its due time, and the try that runs goes on", () => {
     const [row] = withOrders([aRow("poll", busy)], [{ do: "owe", kind: "poll", dueAt: NOW + 60_000 }]);
     expect(row).toEqual(aRow("poll", { ...busy, dueAt: NOW + 60_000 }));
   });
 
-  it.each([
+  test.each([
     ["a row that is due later comes nearer", NOW + 60_000, NOW + 7],
     ["a row that is due sooner stays", NOW + 2, NOW + 2],
   ])("to hasten: %s", (_what, dueAt, expected) => {
@@ -87,19 +87,19 @@ describe("orders", () => {
     ]);
   });
 
-  it("to hasten what is not owed make it owed", () => {
+  test("to hasten what is not owed make it owed", () => {
     expect(withOrders([], [{ do: "hasten", kind: "poll", dueAt: NOW + 7 }])).toEqual([
       aRow("poll", { dueAt: NOW + 7 }),
     ]);
   });
 
-  it("to owe a parked delivery anew give it all its tries again", () => {
+  test("to owe a parked delivery anew give it all its tries again", () => {
     const parked = aRow("deliver", { target: "request", failures: 10, parkedAt: NOW, lastFailure: "500" });
     const [row] = withOrders([parked], [{ do: "owe", kind: "deliver", target: "request", dueAt: NOW + 1 }]);
     expect(row).toMatchObject({ parkedAt: null, failures: 0, dueAt: NOW + 1 });
   });
 
-  it("are carried out one after the other", () => {
+  test("are carried out one after the other", () => {
     const orders = [{ do: "drop", kind: "settle" } as const, { do: "owe", kind: "settle", dueAt: NOW + 1 } as const];
     expect(withOrders([aRow("settle", busy)], orders)).toEqual([aRow("settle", { dueAt: NOW + 1 })]);
   });
@@ -109,24 +109,24 @@ describe("attention", () => {
   const leased = aRow("mirror", { target: "0", dueAt: NOW - 9, leaseUntil: NOW + 50 });
   const parked = aRow("deliver", { target: "request", dueAt: NOW - 99, parkedAt: NOW - 99 });
 
-  it("goes to the row that has waited longest, be it due or cut off", () => {
+  test("goes to the row that has waited longest, be it due or cut off", () => {
     const cutOff = aRow("cancel", { dueAt: NOW - 900, leaseUntil: NOW - 7 });
     const rows = [parked, aRow("poll", { dueAt: NOW - 5 }), cutOff, aRow("settle", { dueAt: NOW - 6 }), leased];
     expect(nextDue(rows, NOW)?.name).toBe("cancel");
     expect(nextDue(rows.toReversed(), NOW)?.name).toBe("cancel");
   });
 
-  it("goes to a row in the very millisecond it is due, and not before", () => {
+  test("goes to a row in the very millisecond it is due, and not before", () => {
     expect(nextDue([aRow("poll", { dueAt: NOW + 1 })], NOW)).toBeUndefined();
     expect(nextDue([aRow("poll", { dueAt: NOW + 1 })], NOW + 1)?.name).toBe("poll");
   });
 
-  it("does not go to a try that may still run, nor to a parked row", () => {
+  test("does not go to a try that may still run, nor to a parked row", () => {
     expect(nextDue([leased, parked], NOW)).toBeUndefined();
     expect(nextDue([leased], NOW + 50)?.name).toBe("mirror:0");
   });
 
-  it("sets the alarm to the earliest of all, overdue rows and leases included, parked ones not", () => {
+  test("sets the alarm to the earliest of all, overdue rows and leases included, parked ones not", () => {
     expect(alarmAt([parked, leased, aRow("poll", { dueAt: NOW + 60 })])).toBe(NOW + 50);
     expect(alarmAt([leased, aRow("poll", { dueAt: NOW - 500 })])).toBe(NOW - 500);
     expect(alarmAt([parked])).toBeNull();
@@ -135,7 +135,7 @@ describe("attention", () => {
 });
 
 describe("a lease", () => {
-  it.each<[EffectKind, number]>([
+  test.each<[EffectKind, number]>([
     ["submit", SUBMIT_TIMEOUT_MS],
     ["poll", STATUS_TIMEOUT_MS],
     ["fetch_result", RESULT_TIMEOUT_MS],
@@ -150,7 +150,7 @@ describe("a lease", () => {
     expect(leaseMs(kind)).toBeLessThanOrEqual(timeoutMs + MINUTE_MS);
   });
 
-  it("is counted, and its id is one that no earlier row of the name can have had", () => {
+  test("is counted, and its id is one that no earlier row of the name can have had", () => {
     const { kind, effect } = taken(aRow("poll"), NOW);
     expect([kind, effect]).toEqual([
       "leased",
@@ -161,7 +161,7 @@ describe("a lease", () => {
     expect(taken(aRow("poll"), NOW + 5).effect.leaseId).toBe(NOW + 5);
   });
 
-  it("that was cut off five times is put off, longer each time, and tried again", () => {
+  test("that was cut off five times is put off, longer each time, and tried again", () => {
     let row: Effect = aRow("mirror", { target: "0" });
     let now = NOW;
     const waits: number[] = [];
@@ -179,7 +179,7 @@ describe("a lease", () => {
     expect(waits.at(-1)).toBe(HOUR_MS);
   });
 
-  it("that nobody in a fresh object holds is over, and still shows that its try was cut off", () => {
+  test("that nobody in a fresh object holds is over, and still shows that its try was cut off", () => {
     const rows = [aRow("mirror", busy), aRow("poll", { ...busy, leaseId: 7 }), aRow("settle", { dueAt: NOW + 5 })];
     const [dead, live, free] = withoutDeadLeases(rows, ({ leaseId }) => leaseId === 7);
     expect(dead).toEqual({ ...rows[0], leaseUntil: 1 });
@@ -192,7 +192,7 @@ describe("a lease", () => {
     ).toBe(1);
   });
 
-  it("ends with an outcome, which clears what was counted", () => {
+  test("ends with an outcome, which clears what was counted", () => {
     const done = { leaseUntil: null, takes: 0 };
     expect(finished(aRow("poll", busy))).toEqual(
       aRow("poll", { ...busy, ...done, failures: 0, stumbles: 0, lastFailure: null }),
@@ -215,14 +215,14 @@ function waits(kind: RetriedKind, most: number, random = 0.5): { waits: number[]
 }
 
 describe("a failed try", () => {
-  it.each<[RetriedKind, number[]]>([
+  test.each<[RetriedKind, number[]]>([
     ["mirror", [2, 10, 30, 120]],
     ["cancel", [2, 5, 15, 60, 300]],
   ])("of %s is made again after these seconds, and then that is the end of it", (kind, seconds) => {
     expect(waits(kind, 99)).toEqual({ waits: seconds.map((each) => each * SECOND_MS), end: "given up" });
   });
 
-  it.each<RetriedKind>(["poll", "fetch_result"])(
+  test.each<RetriedKind>(["poll", "fetch_result"])(
     "of %s stays within two minutes of the last for hours, because fal forgets results, and never stops",
     (kind) => {
       const { waits: all, end } = waits(kind, 2_000);
@@ -233,7 +233,7 @@ describe("a failed try", () => {
     },
   );
 
-  it("that our own doing ended uses up no try of any kind for about a day, then counts like any other", () => {
+  test("that our own doing ended uses up no try of any kind for about a day, then counts like any other", () => {
     for (const kind of KINDS) {
       let row: Effect = aRow(kind, busy);
       let waited = 0;
@@ -250,7 +250,7 @@ describe("a failed try", () => {
     }
   });
 
-  it.each<RetriedKind>(["submit", "hash", "settle", "expire"])(
+  test.each<RetriedKind>(["submit", "hash", "settle", "expire"])(
     "of %s never stops: 2 s, doubling to an hour",
     (kind) => {
       const { waits: all, end } = waits(kind, 2_000);
@@ -263,26 +263,26 @@ describe("a failed try", () => {
     },
   );
 
-  it.each(RETRIED)("of %s comes back within 20 %% of its time, so that many do not come together", (kind) => {
+  test.each(RETRIED)("of %s comes back within 20 %% of its time, so that many do not come together", (kind) => {
     const [low, middle, high] = [0, 0.5, 0.999].map((random) => waits(kind, 1, random).waits[0] ?? 0);
     expect(low).toBe(0.8 * (middle ?? 0));
     expect(high).toBeLessThan(1.2 * (middle ?? 0));
     expect(high).toBeGreaterThan(1.19 * (middle ?? 0));
   });
 
-  it("waits as long as the other side wishes, when that is longer", () => {
+  test("waits as long as the other side wishes, when that is longer", () => {
     const wait = (retryAfterMs: number) =>
       (afterFailure(aRow("mirror", busy), { reason: "429", retryAfterMs }, NOW, 0.5)?.dueAt ?? 0) - NOW;
     expect([wait(DAY_MS), wait(1)]).toEqual([DAY_MS, 30 * SECOND_MS]);
   });
 
-  it("is counted, with its reason, and gives its lease back", () => {
+  test("is counted, with its reason, and gives its lease back", () => {
     const after = afterFailure(aRow("poll", busy), { reason: "timeout", retryAfterMs: null }, NOW, 0.5);
     const ended = { leaseUntil: null, leaseId: NOW, takes: 0, failures: 3, lastFailure: "timeout" };
     expect(after).toEqual(aRow("poll", { ...ended, dueAt: NOW + 8_000 }));
   });
 
-  it("of a delivery that the receiver wants no more is parked at once, as it stands", () => {
+  test("of a delivery that the receiver wants no more is parked at once, as it stands", () => {
     const row = aRow("deliver", { target: "request", leaseUntil: NOW, takes: 1 });
     const gone = { failures: 1, next: { at: null, why: "gone" } } as const;
     const parked = aRow("deliver", { target: "request", failures: 1, parkedAt: NOW, lastFailure: "410" });
@@ -294,7 +294,7 @@ describe("the gap before the next poll", () => {
   const gaps = (webhooks: RequestState["webhooks"], watch: Watch) =>
     [0, 1, 2, 3, 4, 5, 6, 99].map((polls) => pollGapMs({ webhooks, polls, durations: null }, watch) / SECOND_MS);
 
-  it.each<[RequestState["webhooks"], Watch, number[]]>([
+  test.each<[RequestState["webhooks"], Watch, number[]]>([
     ["arriving", "none", [60, 120, 120, 120, 120, 120, 120, 120]],
     ["arriving", "waiting", [60, 120, 120, 120, 120, 120, 120, 120]],
     ["arriving", "following", [2, 4, 8, 10, 10, 10, 10, 10]],
@@ -310,7 +310,7 @@ describe("the gap before the next poll", () => {
 
   const learned = (p50S: number, p95S: number) => ({ p50Ms: p50S * SECOND_MS, p95Ms: p95S * SECOND_MS, samples: 9 });
 
-  it.each([
+  test.each([
     // Beside webhooks: the larger of twice the usual time and 20 s past the slowest, then rarer.
     ["arriving", 8, 20, [40, 80, 120]],
     ["arriving", 60, 70, [120, 120, 120]],
@@ -329,18 +329,18 @@ describe("somebody who begins to watch", () => {
   const { state } = recordAt("queued");
   const far = aRow("poll", { dueAt: NOW + 60_000 });
 
-  it("brings a far poll nearer and moves nothing else", () => {
+  test("brings a far poll nearer and moves nothing else", () => {
     const rows = [aRow("cancel", { dueAt: NOW + 60_000 }), far];
     expect(quickened(rows, state, "following", NOW)).toEqual([rows[0], { ...far, dueAt: NOW + 2_000 }]);
   });
 
-  it("never puts a poll off", () => {
+  test("never puts a poll off", () => {
     const near = [aRow("poll", { dueAt: NOW + 1_000 })];
     expect(quickened(near, state, "following", NOW)).toEqual(near);
     expect(quickened([far], state, "waiting", NOW - 30_000)[0]?.dueAt).toBe(NOW + 30_000);
   });
 
-  it("leaves a try alone that runs", () => {
+  test("leaves a try alone that runs", () => {
     const running = [{ ...far, leaseUntil: NOW + 5_000 }];
     expect(quickened(running, state, "following", NOW)).toEqual(running);
   });

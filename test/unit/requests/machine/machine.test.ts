@@ -1,7 +1,7 @@
 // The whole transition table of a request: each event in each stage, and what is owed afterwards.
 // What single arrows keep, forget and refuse is in arrows.test.ts and doubts.test.ts.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced } from "../../../../src/requests/machine/record.ts";
 import { hasEnded, type RequestRecord, type Stage } from "../../../../src/requests/machine/types.ts";
@@ -133,12 +133,12 @@ function cellOf(stage: Stage, event: RequestEvent): string {
 }
 
 describe("the transition table", () => {
-  it("has every stage and every event", () => {
+  test("has every stage and every event", () => {
     expect(columns).toEqual(STAGES);
     expect(table.map(([name]) => name)).toEqual(Object.keys(EVENTS));
   });
 
-  it.each(table)("%s", (name, cells) => {
+  test.each(table)("%s", (name, cells) => {
     expect(STAGES.map((stage) => cellOf(stage, sample(name)))).toEqual(cells);
   });
 });
@@ -159,7 +159,7 @@ const RANK: Record<Stage, number> = {
 };
 
 describe.each(STAGES)("in %s, whatever happens", (stage) => {
-  it.each(Object.entries(EVENTS))("%s", (_name, event) => {
+  test.each(Object.entries(EVENTS))("%s", (_name, event) => {
     const before = recordAt(stage);
     const { record, notes, ignored } = advanced(before, event, LATER);
     if (ignored !== null) {
@@ -179,7 +179,7 @@ describe.each(STAGES)("in %s, whatever happens", (stage) => {
 });
 
 describe("what is owed after", () => {
-  it.each<[Stage, string, string]>([
+  test.each<[Stage, string, string]>([
     ["held", "granted", "submit at +0 s"],
     ["held", "wait ordered", "submit at +6 s"],
     ["held", "submit refused", "settle at +1 s"],

@@ -1,6 +1,6 @@
 // One step of a whole record: which outcomes of tries count, and what becomes of their rows.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../../src/platform/time.ts";
 import { MIRROR_RETRY_MS, STUMBLES_MAX, taken } from "../../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
@@ -34,7 +34,7 @@ import {
   TAKEN,
 } from "../../../harness/requests.ts";
 
-/** The record with a try of that row under way, as its object leases it. */
+/** The record with a try of that row under way, as its object leases test. */
 function withTry(record: RequestRecord, name: string, now = LATER): { record: RequestRecord; tried: Effect } {
   const row = record.effects.find((effect) => effect.name === name);
   if (row === undefined) throw new Error(`no row "${name}"`);
@@ -51,7 +51,7 @@ const REFUSED = { kind: "later", reason: "500", retryAfterMs: null, status: 500,
 const failure = { reason: "500", retryAfterMs: null };
 
 describe("a request begins", () => {
-  it("held, owing its submit now and its start time-out where it has one", () => {
+  test("held, owing its submit now and its start time-out where it has one", () => {
     const { record, notes } = begun(aStart({ startTimeoutS: 5 }));
     expect(record.state).toMatchObject({ stage: "held", revision: 1, createdAt: START_AT, upstreamCalls: 0 });
     expect(owed(record)).toBe("expire at +5 s, submit at +0 s");
@@ -59,12 +59,12 @@ describe("a request begins", () => {
     expect(owed(begun(aStart()).record)).toBe("submit at +0 s");
   });
 
-  it("without its input in the state, which is written often", () => {
+  test("without its input in the state, which is written often", () => {
     const { state } = begun(aStart({ input: { at: "row", text: "a long prompt" } })).record;
     expect(JSON.stringify(state)).not.toContain("a long prompt");
   });
 
-  it("with what was asked and what was decided flat in the state, as rows that are already stored have it", () => {
+  test("with what was asked and what was decided flat in the state, as rows that are already stored have it", () => {
     const start = aStart({ user: "anna", tags: { job: "7" }, metadata: "1.50", fileLinkS: 60 });
     const { state } = begun(start).record;
     expect(state).toMatchObject({ id: start.id, team: start.team, ...start.spec, ...start.terms });
@@ -72,20 +72,20 @@ describe("a request begins", () => {
     expect(state).not.toHaveProperty("terms");
   });
 
-  it("for the user that the team says, whomever the edge knew", () => {
+  test("for the user that the team says, whomever the edge knew", () => {
     const start = aStart({ user: "anna" });
     expect(begun({ ...start, spec: { ...start.spec, user: "bob" } }).record.state.user).toBe("anna");
   });
 });
 
 describe("the outcome of a try", () => {
-  it("finishes its row when the machine does not owe it anew", () => {
+  test("finishes its row when the machine does not owe it anew", () => {
     const { record, tried } = withTry(recordAt("running"), "poll");
     const step = advanced(record, { type: "completion_seen", metrics: null }, LATER, tried);
     expect(step.record.effects.map(({ name }) => name)).toEqual(["fetch_result"]);
   });
 
-  it("leaves a row that is owed anew free, without old counts", () => {
+  test("leaves a row that is owed anew free, without old counts", () => {
     const { record, tried } = withTry(recordAt("queued"), "poll");
     const tired = withRow(record, { ...tried, failures: 4, takes: 3, lastFailure: "500" });
     const row = rowOf(advanced(tired, RUNNING, LATER, tried), "poll");
@@ -94,20 +94,20 @@ describe("the outcome of a try", () => {
     expect(row?.leaseId).toBe(tried.leaseId);
   });
 
-  it("that changes nothing drops its row, so that it is not asked for again and again", () => {
+  test("that changes nothing drops its row, so that it is not asked for again and again", () => {
     const { record, tried } = withTry(recordAt("queued"), "poll");
     const step = advanced(record, STORED, LATER, tried);
     expect(step.ignored).toBe("no such pending file");
     expect(step.record).toEqual({ ...record, effects: [] });
   });
 
-  it("touches no row but its own", () => {
+  test("touches no row but its own", () => {
     const { record, tried } = withTry(onward(recordAt("queued"), { type: "cancel_requested" }), "cancel");
     const before = rowOf({ record }, "poll");
     expect(rowOf(advanced(record, { type: "cancel_given_up" }, LATER, tried), "poll")).toBe(before);
   });
 
-  it.each<[string, (record: RequestRecord, tried: Effect) => RequestRecord]>([
+  test.each<[string, (record: RequestRecord, tried: Effect) => RequestRecord]>([
     [
       "after its lease was given to another try",
       (record, tried) => withRow(record, taken(tried, LATER + 99_000).effect),
@@ -126,7 +126,7 @@ describe("the outcome of a try", () => {
     }
   });
 
-  it("that an event of the outside overtook finds its row gone, also when it is owed again since", () => {
+  test("that an event of the outside overtook finds its row gone, also when it is owed again since", () => {
     const { record, tried } = withTry(recordAt("queued"), "poll");
     const told = { type: "end_announced", upstreamId: "fal-1" } as const;
     const overtaken = onward(record, told, { type: "result_pending", watch: "none" });
@@ -139,18 +139,18 @@ describe("the answer to a submit", () => {
   const { record, tried } = withTry(recordAt("held"), "submit");
   const submitting = onward(record, GRANTED);
 
-  it("is heard although a webhook was faster and its row is gone", () => {
+  test("is heard although a webhook was faster and its row is gone", () => {
     const stored = onward(submitting, endReported(anOutput(0), { upstreamId: null }));
     expect(rowOf({ record: stored }, "submit")).toBeUndefined();
     expect(advanced(stored, TAKEN, LATER, tried).record.state.upstreamId).toBe("fal-1");
   });
 
-  it("is heard although the try was already counted as lost", () => {
+  test("is heard although the try was already counted as lost", () => {
     const lost = advanced(submitting, { type: "submit_lost", reason: "cut off", graceMs: 60_000 }, LATER, tried).record;
     expect(advanced(lost, TAKEN, LATER, tried).record.state).toMatchObject({ stage: "queued", upstreamId: "fal-1" });
   });
 
-  it("of a try that never had its turn is not heard while another try makes the call", () => {
+  test("of a try that never had its turn is not heard while another try makes the call", () => {
     const second = withTry(record, "submit", LATER + 60_000);
     const calling = onward(second.record, GRANTED);
     const refused = { type: "submit_refused", error: MODEL_FAILED } as const;
@@ -162,7 +162,7 @@ describe("the answer to a submit", () => {
 describe("an event in the middle of a try", () => {
   const { record, tried } = withTry(recordAt("held"), "submit");
 
-  it("begins the lease anew, because the call is still to come", () => {
+  test("begins the lease anew, because the call is still to come", () => {
     const now = LATER + 20 * SECOND_MS;
     const step = advancedWithin(record, GRANTED, now, tried);
     expect(step.record.state).toMatchObject({ stage: "submitting", submittedAt: now });
@@ -170,21 +170,21 @@ describe("an event in the middle of a try", () => {
     expect(rowOf(step, "submit")).toEqual({ ...tried, leaseUntil: lease });
   });
 
-  it("is not applied once the try is no longer the live one, so that no call follows", () => {
+  test("is not applied once the try is no longer the live one, so that no call follows", () => {
     const second = withTry(record, "submit", LATER + 60_000).record;
     for (const now of [second, deferred(record, tried, LATER).record, { ...record, effects: [] }]) {
       expect(advancedWithin(now, GRANTED, LATER, tried)).toEqual({ record: now, notes: [], ignored: STALE });
     }
   });
 
-  it("that is ignored changes nothing, the row included", () => {
+  test("that is ignored changes nothing, the row included", () => {
     const canceled = { ...recordAt("canceled"), effects: record.effects };
     expect(advancedWithin(canceled, GRANTED, LATER, tried)).toMatchObject({ record: canceled, ignored: "not held" });
   });
 });
 
 describe("a try that failed", () => {
-  it("is due again later and changes nothing else", () => {
+  test("is due again later and changes nothing else", () => {
     const { record, tried } = withTry(recordAt("queued"), "poll");
     const step = failed(record, tried, { reason: "500", retryAfterMs: 9_000 }, LATER, 0.5);
     expect([step.record.state, step.notes, step.ignored]).toEqual([record.state, [], null]);
@@ -196,7 +196,7 @@ describe("a try that failed", () => {
     });
   });
 
-  it("for the last time gives a file up, and the request goes on without it", () => {
+  test("for the last time gives a file up, and the request goes on without it", () => {
     const { record, tried } = withTry(recordAt("storing"), "mirror:0");
     const tired = withRow(record, { ...tried, failures: MIRROR_RETRY_MS.length });
     const step = failed(tired, tried, { reason: "The source answered 503.", retryAfterMs: null }, LATER, 0.5);
@@ -206,7 +206,7 @@ describe("a try that failed", () => {
     expect([step.record.state.stage, owed(step.record)]).toEqual(["completed", "settle at +1 s"]);
   });
 
-  it("for the last time gives a cancel up, and polls go on", () => {
+  test("for the last time gives a cancel up, and polls go on", () => {
     const asked = onward(recordAt("queued"), { type: "cancel_requested" });
     const { record, tried } = withTry(asked, "cancel");
     const step = failed(withRow(record, { ...tried, failures: 5 }), tried, failure, LATER, 0.5);
@@ -214,7 +214,7 @@ describe("a try that failed", () => {
     expect(step.notes).toEqual([{ what: "cancel", detail: { answer: "none" } }]);
   });
 
-  it("for the last time parks a delivery, which stays to be seen and can be owed again", () => {
+  test("for the last time parks a delivery, which stays to be seen and can be owed again", () => {
     const settled = onward(recordAt("completed"), SETTLED);
     const { record, tried } = withTry(settled, "deliver:dlv_1");
     const tired = withRow(record, { ...tried, failures: DELIVER_RETRY_MS.length });
@@ -235,7 +235,7 @@ describe("a try that failed", () => {
 describe("an attempt at a delivery", () => {
   const settled = onward(recordAt("completed"), SETTLED);
 
-  it("that no longer holds its row changes nothing, and the log says that it was overtaken", () => {
+  test("that no longer holds its row changes nothing, and the log says that it was overtaken", () => {
     const { record, tried } = withTry(settled, "deliver:dlv_1");
     const second = withTry(record, "deliver:dlv_1", LATER + 60_000).record;
     const unchanged = { record: second, notes: [], ignored: STALE };
@@ -250,7 +250,7 @@ describe("an attempt at a delivery", () => {
     });
   });
 
-  it("that we broke off too often ourselves counts as one that failed", () => {
+  test("that we broke off too often ourselves counts as one that failed", () => {
     const { record, tried } = withTry(settled, "deliver:dlv_1");
     const tired = withRow(record, { ...tried, stumbles: STUMBLES_MAX });
     const step = failed(tired, tried, { ...failure, ours: true }, LATER, 0.5);
@@ -260,7 +260,7 @@ describe("an attempt at a delivery", () => {
   });
 });
 
-it("a try without its turn comes back as it was, later", () => {
+test("a try without its turn comes back as it was, later", () => {
   const { record, tried } = withTry(recordAt("queued"), "poll");
   const tired = withRow(record, { ...tried, failures: 3, lastFailure: "500" });
   const row = rowOf(deferred(tired, tried, LATER + 700), "poll");

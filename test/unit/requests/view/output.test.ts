@@ -1,7 +1,7 @@
 // An output on its way in and out: its files' places, its numbers, its fingerprint.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { DescribedOutput } from "../../../../src/contracts/tracker.ts";
 import { FILES_PER_REQUEST_MAX } from "../../../../src/files/request-file.ts";
 import { JSON_DEPTH_MAX } from "../../../../src/platform/json.ts";
@@ -25,7 +25,7 @@ async function readBack(output: unknown, urlOf = (n: number) => `/${n}`): Promis
 }
 
 describe("places", () => {
-  it.each<[string, unknown, unknown, string[]]>([
+  test.each<[string, unknown, unknown, string[]]>([
     [
       "a list of pictures",
       { images: [{ url: PICTURE, width: 8 }, { url: `${PICTURE}?2` }], seed: 1 },
@@ -46,12 +46,12 @@ describe("places", () => {
     expect(JSON.parse(await readBack(output))).toEqual(expected);
   });
 
-  it("are filled as JSON text, whatever is in the URL", async () => {
+  test("are filled as JSON text, whatever is in the URL", async () => {
     const odd = 'https://v3.fal.media/"quoted"\\n$&$1\u2028';
     expect(JSON.parse(await readBack({ url: PICTURE }, () => odd))).toEqual({ url: odd });
   });
 
-  it("of other requests, and text that only looks like one, stay as they are", async () => {
+  test("of other requests, and text that only looks like one, stay as they are", async () => {
     const near = {
       other: `sluice-file:${"cd".repeat(32)}:0:`,
       short: `sluice-file:${REQUEST}:0`,
@@ -61,7 +61,7 @@ describe("places", () => {
     expect(JSON.parse(await readBack(near))).toEqual({ ...near, url: "/0" });
   });
 
-  it("beyond the most that are copied stay at their source, and are counted", async () => {
+  test("beyond the most that are copied stay at their source, and are counted", async () => {
     const images = Array.from({ length: FILES_PER_REQUEST_MAX + 2 }, (_, n) => ({ url: `${PICTURE}?${n}` }));
     const { files, skipped } = await described({ images });
     expect([files.length, skipped]).toEqual([FILES_PER_REQUEST_MAX, 2]);
@@ -71,7 +71,7 @@ describe("places", () => {
   });
 });
 
-it("any JSON without files comes back with the same meaning", async () => {
+test("any JSON without files comes back with the same meaning", async () => {
   await fc.assert(
     fc.asyncProperty(fc.json({ maxDepth: 5 }), async (text) => {
       expect(JSON.parse(await readBack(text))).toEqual(JSON.parse(text));
@@ -79,13 +79,13 @@ it("any JSON without files comes back with the same meaning", async () => {
   );
 });
 
-it("numbers keep their spelling, beyond 2^53 too", async () => {
+test("numbers keep their spelling, beyond 2^53 too", async () => {
   const text = `{"seed":196619188014358660,"scale":1.50,"e":1E+02,"url":"${PICTURE}","t":-0}`;
   expect(await readBack(text)).toBe(text.replace(PICTURE, "/0"));
 });
 
 describe("the text as it came", () => {
-  it("is kept only while bytes of files lie in it", async () => {
+  test("is kept only while bytes of files lie in it", async () => {
     const text = `{ "image": { "url": "${DATA}" }, "seed": 1.0 }`;
     expect((await described(text)).payloadText).toBe(text);
     expect((await described(text)).outputText).not.toContain("iVBORw0KGgo");
@@ -93,7 +93,7 @@ describe("the text as it came", () => {
   });
 });
 
-it.each([
+test.each([
   ["text that is not JSON", "<html>502</html>"],
   ["an answer that was cut off", '{"images":['],
   ["nothing at all", ""],
@@ -105,16 +105,16 @@ it.each([
 describe("a fingerprint", () => {
   const of = async (output: unknown) => (await described(output)).fingerprint;
 
-  it("is the same for the same output, however it is spaced, and another for another", async () => {
+  test("is the same for the same output, however it is spaced, and another for another", async () => {
     expect(await of('{ "seed" : 196619188014358660 }')).toBe(await of('{"seed":196619188014358660}'));
     expect(await of('{"seed":196619188014358661}')).not.toBe(await of('{"seed":196619188014358660}'));
   });
 
-  it("tells the URLs of two reports apart, although both become places", async () => {
+  test("tells the URLs of two reports apart, although both become places", async () => {
     expect(await of({ url: PICTURE })).not.toBe(await of({ url: `${PICTURE}?2` }));
   });
 
-  it("of a failure is its detail, so that both roads tell the same, or its code where there is none", async () => {
+  test("of a failure is its detail, so that both roads tell the same, or its code where there is none", async () => {
     const withDetail = { ...MODEL_FAILED, detail: '"Out of memory"' };
     const byWebhook = { ...withDetail, message: "another wording", upstreamStatus: null };
     expect(await errorFingerprint(byWebhook)).toBe(await errorFingerprint(withDetail));
@@ -123,7 +123,7 @@ describe("a fingerprint", () => {
     expect(await errorFingerprint(timeout)).not.toBe(await errorFingerprint(MODEL_FAILED));
   });
 
-  it("of one kind of end is never that of another kind", async () => {
+  test("of one kind of end is never that of another kind", async () => {
     const kinds = ["output", "error", "canceled", "announced"] as const;
     const all = await Promise.all(kinds.map((kind) => fingerprintOf(kind, "null")));
     expect(new Set(all).size).toBe(kinds.length);

@@ -1,7 +1,7 @@
 // The request object as readers get it: every field in each stage, URLs spelled for this deployment, JSON that parses.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../../../src/platform/config.ts";
 import { advanced } from "../../../../src/requests/machine/record.ts";
 import type {
@@ -63,7 +63,7 @@ async function completedView(output: string, stored: (n: number) => boolean = ()
 }
 
 describe("the object", () => {
-  it("has every field from the first moment on", async () => {
+  test("has every field from the first moment on", async () => {
     const start: StartChanges = { user: "anna", tags: { job: "7" }, metadata: '{"a":[1.50]}' };
     const text = await requestText(bucket, configOf(), viewOf(recordAt("held", start)), { logs: false });
     expect(text).toContain('"metadata":{"a":[1.50]}');
@@ -97,14 +97,14 @@ describe("the object", () => {
     ...{ completed: "COMPLETED", failed: "FAILED", canceled: "CANCELED" },
   };
 
-  it.each(STAGES)("is as described in stage %s", async (stage) => {
+  test.each(STAGES)("is as described in stage %s", async (stage) => {
     const body = await spelled(viewOf(recordAt(stage)));
     expect(requestBody.parse(body)).toEqual(body);
     expect([body.stage, body.status]).toEqual([stage, STATUS[stage]]);
     expect(body.completed_at === null).toBe(!["COMPLETED", "FAILED", "CANCELED"].includes(STATUS[stage]));
   });
 
-  it("shows why it failed, with upstream's own detail as JSON", async () => {
+  test("shows why it failed, with upstream's own detail as JSON", async () => {
     const { state, ...rest } = recordAt("failed");
     const detail = '[{"loc":["body","seed"],"msg":"bad","ctx":{"n":1e400}}]';
     const failed: RequestState = { ...state, error: state.error && { ...state.error, detail } };
@@ -113,7 +113,7 @@ describe("the object", () => {
     expect(JSON.parse(text).error).toMatchObject({ code: "upstream_failed", retryable: true, charged: false });
   });
 
-  it("shows metrics as they came, and log lines to who asks for them", async () => {
+  test("shows metrics as they came, and log lines to who asks for them", async () => {
     const record = recordAt("running");
     const measured = { ...record, state: { ...record.state, metrics: '{"inference_time":0.330}' } };
     const view = viewOf(measured, { logs: '[{"message":"step 1"}]' });
@@ -137,7 +137,7 @@ describe("the object", () => {
     ...{ group: 0, replay: null },
   };
 
-  it.each<[string, RequestDelivery[], object]>([
+  test.each<[string, RequestDelivery[], object]>([
     ["before the end is booked", [], { status: "pending", attempts: 0, delivery_id: null }],
     ["before the first try", [{ ...own, attempts: 0 }], { status: "pending", attempts: 0, delivery_id: "dlv_1" }],
     ["while tries go on", [{ ...own, status: "failing" }], { status: "pending", attempts: 3, delivery_id: "dlv_1" }],
@@ -159,7 +159,7 @@ describe("the object", () => {
 describe("our own URLs begin with", () => {
   const origin = "https://origin.example";
 
-  it.each([
+  test.each([
     [
       "BASE_URL where it is set",
       { BASE_URL: "https://b.example", PUBLIC_URL: "https://p.example" },
@@ -178,7 +178,7 @@ describe("our own URLs begin with", () => {
 });
 
 describe("an output", () => {
-  it("has our URL where the source's was, the same as in the list of files", async () => {
+  test("has our URL where the source's was, the same as in the list of files", async () => {
     const text = `{"images":[{"url":"${PICTURE}","width":8}],"seed":196619188014358660}`;
     const view = await completedView(text);
     const spelling = await requestText(bucket, configOf(), view, { logs: false });
@@ -194,7 +194,7 @@ describe("an output", () => {
     ]);
   });
 
-  it("keeps the source's URL of a file that could not be had, with the reason beside it", async () => {
+  test("keeps the source's URL of a file that could not be had, with the reason beside it", async () => {
     const other = "https://v3.fal.media/b.png?x=1&y=\\\"'";
     const view = await completedView(JSON.stringify({ a: PICTURE, b: other }), (n) => n === 0);
     const { output, files } = await spelled(view);
@@ -203,19 +203,19 @@ describe("an output", () => {
     expect(files[1]).toMatchObject({ path: "b", url: other, status: "failed", content_type: null, error });
   });
 
-  it("keeps the bytes of a data URI that could not be stored, where they stood", async () => {
+  test("keeps the bytes of a data URI that could not be stored, where they stood", async () => {
     const view = await completedView(JSON.stringify({ a: { url: DATA }, b: { url: DATA } }), (n) => n === 0);
     const { output, files } = await spelled(view);
     expect(output).toEqual({ a: { url: expect.stringContaining("/files/acme/") }, b: { url: DATA } });
     expect(files[1]).toMatchObject({ url: null, status: "failed" });
   });
 
-  it("names no file whose copy is still under way", async () => {
+  test("names no file whose copy is still under way", async () => {
     const record = recordAt("storing");
     expect((await spelled(viewOf(record))).files).toMatchObject([{ status: "pending", url: null }]);
   });
 
-  it.each(['say "cat"\\', "\u2028\u2029", "🐈", "\u0000\u001f", "$& $1 $$", "</script>", "\ud800"])(
+  test.each(['say "cat"\\', "\u2028\u2029", "🐈", "\u0000\u001f", "$& $1 $$", "</script>", "\ud800"])(
     "is JSON whatever the model says: %j",
     async (text) => {
       const view = await completedView(JSON.stringify({ [text]: text, url: PICTURE }));
@@ -227,7 +227,7 @@ describe("an output", () => {
     },
   );
 
-  it("is the same as it came in, but for its files", async () => {
+  test("is the same as it came in, but for its files", async () => {
     await fc.assert(
       fc.asyncProperty(fc.json({ maxDepth: 4 }), async (text) => {
         expect((await spelled(await completedView(text))).output).toEqual(JSON.parse(text));

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { actingFault, keyFault, scopeFault, teamFault, userFault } from "../../../../src/team/auth/credentials.ts";
 
 const good = { id: "key_1", expiresAt: null, revokedAt: null, frozenAt: null };
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 
 describe("a key", () => {
-  it.each([
+  test.each([
     ["without an end may be used", good, null],
     ["may be used until it expires", { ...good, expiresAt: NOW + 1 }, null],
     [
@@ -27,14 +27,14 @@ describe("a key", () => {
     expect(keyFault(key, NOW)?.detail ?? null).toBe(detail);
   });
 
-  it("that is frozen says who can change that", () => {
+  test("that is frozen says who can change that", () => {
     expect(keyFault({ ...good, frozenAt: NOW }, NOW)).toMatchObject({
       code: "forbidden",
       hint: expect.stringContaining("POST /v1/keys/key_1/resume"),
     });
   });
 
-  it("may do what its scopes say and nothing else", () => {
+  test("may do what its scopes say and nothing else", () => {
     expect(scopeFault(["run", "read"], "read")).toBeNull();
     expect(scopeFault(["admin"], "run")).toMatchObject({ code: "forbidden" });
     expect(scopeFault(["run", "read"], "admin")?.detail).toBe(
@@ -45,7 +45,7 @@ describe("a key", () => {
 });
 
 describe("who is frozen", () => {
-  it("is refused for as long as it lasts, with the way out", () => {
+  test("is refused for as long as it lasts, with the way out", () => {
     expect([teamFault(null), userFault(null)]).toEqual([null, null]);
     expect(teamFault(NOW)).toMatchObject({ code: "forbidden", hint: expect.stringContaining("/v1/team/resume") });
     expect(userFault(NOW)).toMatchObject({ code: "forbidden", hint: expect.stringContaining("/v1/users/{id}/resume") });
@@ -53,7 +53,7 @@ describe("who is frozen", () => {
 });
 
 describe("a credential that is good for one user", () => {
-  it.each([
+  test.each([
     ["acts for that one", "anna", "anna", null],
     ["acts for that one when none is named", "anna", null, null],
     ["acts for nobody else", "anna", "bob", "user_mismatch"],
@@ -62,7 +62,7 @@ describe("a credential that is good for one user", () => {
     expect(actingFault(bound, named)?.code ?? null).toBe(code);
   });
 
-  it("is another matter than one that is good for all", () => {
+  test("is another matter than one that is good for all", () => {
     expect([actingFault(null, "bob"), actingFault(null, null)]).toEqual([null, null]);
   });
 });

@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { acquire, BUFFER_BUDGET_BYTES } from "../../../../src/net/byte-budget.ts";
 import { LOOKUP_RETRY_MS } from "../../../../src/net/small-text.ts";
 import {
@@ -34,7 +34,7 @@ describe("asking an issuer for its keys", () => {
   const stale = { json: "{}", fetchedAt: NOW - ISSUER_KEYS_REFRESH_AFTER_MS };
   const dead = { json: "{}", fetchedAt: NOW - ISSUER_KEYS_MAX_AGE_MS };
 
-  it.each([
+  test.each([
     ["happens when there are none", { keys: null, triedAt: null, unknownKey: false }, true],
     ["does not happen while they are young", { keys: young, triedAt: null, unknownKey: false }, false],
     ["happens when they are an hour old", { keys: stale, triedAt: null, unknownKey: false }, true],
@@ -60,7 +60,7 @@ describe("asking an issuer for its keys", () => {
     expect(shouldFetchIssuerKeys({ ...facts, now: NOW })).toBe(due);
   });
 
-  it("leaves the old ones good for a day", () => {
+  test("leaves the old ones good for a day", () => {
     expect([isStale(stale, NOW), isUsable(stale, NOW)]).toEqual([true, true]);
     expect([isStale(dead, NOW), isUsable(dead, NOW)]).toEqual([true, false]);
     expect([isStale(null, NOW), isUsable(null, NOW)]).toEqual([true, false]);
@@ -68,7 +68,7 @@ describe("asking an issuer for its keys", () => {
 });
 
 describe("what is kept of a key set", () => {
-  it("is the public members of asymmetric keys", async () => {
+  test("is the public members of asymmetric keys", async () => {
     const pair = await generateKeyPair("ES256", { extractable: true });
     const whole = { ...(await exportJWK(pair.privateKey)), kid: "two", x5c: ["MII"] };
     const json = publicPart(JSON.stringify({ keys: [RSA, whole] }));
@@ -76,20 +76,20 @@ describe("what is kept of a key set", () => {
     expect(JSON.parse(json ?? "")).toEqual({ keys: [RSA, { kty, kid: "two", crv, x, y }] });
   });
 
-  it("never is a secret", () => {
+  test("never is a secret", () => {
     const secret = { kty: "oct", kid: "three", k: "c2VjcmV0" };
     expect(publicPart(JSON.stringify({ keys: [secret] }))).toBeNull();
     expect(publicPart(JSON.stringify({ keys: [secret, RSA] }))).not.toContain("c2VjcmV0");
   });
 
-  it.each(["", "<html>", "null", "[]", "{}", '{"keys":{}}', '{"keys":[]}', '{"keys":[null,5,"x",{}]}'])(
+  test.each(["", "<html>", "null", "[]", "{}", '{"keys":{}}', '{"keys":[]}', '{"keys":[null,5,"x",{}]}'])(
     "is nothing of %j",
     (text) => {
       expect(publicPart(text)).toBeNull();
     },
   );
 
-  it("is at most sixteen keys, and nothing when they are huge", () => {
+  test("is at most sixteen keys, and nothing when they are huge", () => {
     const many = JSON.stringify({ keys: Array.from({ length: 50 }, () => RSA) });
     expect(JSON.parse(publicPart(many) ?? "").keys).toHaveLength(16);
     expect(publicPart(JSON.stringify({ keys: [{ ...RSA, n: "A".repeat(65_536) }] }))).toBeNull();
@@ -101,7 +101,7 @@ describe("getting the keys", () => {
     fetchSpy.mockImplementation(async () => new Response(body, { status }));
   };
 
-  it("calls the configured URL without following anything", async () => {
+  test("calls the configured URL without following anything", async () => {
     answer(200, JSON.stringify({ keys: [RSA] }));
     expect(await fetchIssuerKeys("https://login.example/keys", RULES)).toBe(JSON.stringify({ keys: [RSA] }));
     const [url, init] = fetchSpy.mock.calls[0] ?? [];
@@ -109,7 +109,7 @@ describe("getting the keys", () => {
     expect(init).toMatchObject({ redirect: "manual" });
   });
 
-  it.each([
+  test.each([
     ["http://login.example/keys"],
     ["https://127.0.0.1/keys"],
     ["https://localhost/keys"],
@@ -121,14 +121,14 @@ describe("getting the keys", () => {
     expect(fetchSpy).not.toHaveBeenCalled();
   });
 
-  it("calls a host on this machine that the operator named", async () => {
+  test("calls a host on this machine that the operator named", async () => {
     answer(200, JSON.stringify({ keys: [RSA] }));
     expect(
       await fetchIssuerKeys("http://localhost:9000/keys", { ...RULES, allowHosts: ["localhost:9000"] }),
     ).not.toBeNull();
   });
 
-  it.each([
+  test.each([
     ["an error", 500, "{}"],
     ["a redirect", 302, ""],
     ["a page", 200, "<html>"],
@@ -138,7 +138,7 @@ describe("getting the keys", () => {
     expect(await fetchIssuerKeys("https://login.example/keys", RULES)).toBeNull();
   });
 
-  it("has no use for a host that is not there", async () => {
+  test("has no use for a host that is not there", async () => {
     fetchSpy.mockImplementation(async () => {
       throw new TypeError("network");
     });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseFields } from "../../../../src/platform/validate.ts";
 import { claimAt, completeIssuer, issuerBodySchema, userClaims } from "../../../../src/team/auth/issuers.ts";
 
@@ -18,7 +18,7 @@ function completed(body: unknown) {
 }
 
 describe("an issuer", () => {
-  it("is kept as it was written, with its defaults", () => {
+  test("is kept as it was written, with its defaults", () => {
     expect(completed(PLAIN)).toEqual({
       name: "app",
       preset: null,
@@ -31,7 +31,7 @@ describe("an issuer", () => {
     });
   });
 
-  it.each([
+  test.each([
     [
       "clerk",
       { issuer: "https://brave-cat-1.clerk.accounts.dev", audience: ["https://app.example"] },
@@ -76,7 +76,7 @@ describe("an issuer", () => {
     expect(completed({ preset, ...body })).toMatchObject({ preset, user_claim: "sub", ...filled });
   });
 
-  it("takes what is given over what the preset says", () => {
+  test("takes what is given over what the preset says", () => {
     const body = {
       preset: "clerk",
       issuer: "https://clerk.app.example",
@@ -89,7 +89,7 @@ describe("an issuer", () => {
     expect(completed(body)).toMatchObject({ ...body, audience: ["sluice"] });
   });
 
-  it.each([
+  test.each([
     [
       "no audience where none is known",
       { preset: "auth0", issuer: "https://acme.auth0.com/" },
@@ -136,7 +136,7 @@ describe("a claim", () => {
     toString: undefined,
   };
 
-  it.each([
+  test.each([
     ["is found by name", "plan", "free"],
     ["with dots is found by its whole name", "https://acme.example/plan", "pro"],
     ["is found by its path", "app_metadata.plan", "team"],
@@ -153,34 +153,34 @@ describe("the claims of a good token", () => {
   const issuer = completed({ ...PLAIN, plan_claim: "plan", tag_claims: { tenant: "org_id" } });
   if (typeof issuer === "string") throw new Error(issuer);
 
-  it("name the user, the plan and the tags", () => {
+  test("name the user, the plan and the tags", () => {
     expect(userClaims(issuer, { sub: "user_1", plan: "pro", org_id: "org_7" })).toEqual({
       ok: true,
       claims: { user: "user_1", plan: "pro", tags: { tenant: "org_7" } },
     });
   });
 
-  it("may number users", () => {
+  test("may number users", () => {
     expect(userClaims(issuer, { sub: 42 })).toMatchObject({ ok: true, claims: { user: "42" } });
   });
 
-  it("leave no tag open that the caller could fill in", () => {
+  test("leave no tag open that the caller could fill in", () => {
     for (const org_id of [undefined, null, { a: 1 }, 1.5]) {
       expect(userClaims(issuer, { sub: "u", org_id })).toMatchObject({ ok: true, claims: { tags: { tenant: "" } } });
     }
   });
 
-  it("say nothing of a plan that is no text", () => {
+  test("say nothing of a plan that is no text", () => {
     for (const plan of [undefined, null, ["pro"], true]) {
       expect(userClaims(issuer, { sub: "u", plan })).toMatchObject({ ok: true, claims: { plan: null } });
     }
   });
 
-  it.each([undefined, null, "", " ".repeat(129), {}, ["a"], 1.5, true])("are of no use with the user %j", (sub) => {
+  test.each([undefined, null, "", " ".repeat(129), {}, ["a"], 1.5, true])("are of no use with the user %j", (sub) => {
     expect(userClaims(issuer, { sub })).toEqual({ ok: false, claim: "sub" });
   });
 
-  it("are of no use with a tag that is too long", () => {
+  test("are of no use with a tag that is too long", () => {
     expect(userClaims(issuer, { sub: "u", org_id: "x".repeat(129) })).toEqual({ ok: false, claim: "org_id" });
   });
 });

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { keyDigest, makeKey, parseKey, shownPart, spellJwt } from "../../../../src/team/auth/keys.ts";
 
 describe("keys", () => {
-  it.each(["a", "acme", "acme-2", "-", "0".repeat(32)])("names the team %s that it was made for", async (team) => {
+  test.each(["a", "acme", "acme-2", "-", "0".repeat(32)])("names the team %s that it was made for", async (team) => {
     const key = await makeKey(team);
     expect(key).toMatch(new RegExp(`^sl_sk_${team}_[0-9A-Za-z]{22}_[0-9a-f]{8}$`));
     expect(await parseKey(key)).toEqual({ kind: "secret", team });
@@ -11,16 +11,16 @@ describe("keys", () => {
     expect(await parseKey(publishable)).toEqual({ kind: "publishable", team });
   });
 
-  it("is never made twice", async () => {
+  test("is never made twice", async () => {
     const keys = await Promise.all(Array.from({ length: 100 }, () => makeKey("acme")));
     expect(new Set(keys).size).toBe(100);
   });
 
-  it.each(["Acme", "", "a_b", "x".repeat(33)])("cannot be made for the team id %j", async (team) => {
+  test.each(["Acme", "", "a_b", "x".repeat(33)])("cannot be made for the team id %j", async (team) => {
     await expect(makeKey(team)).rejects.toThrow("team id");
   });
 
-  it("calls every single wrong character of a key mistyped, or no key at all", async () => {
+  test("calls every single wrong character of a key mistyped, or no key at all", async () => {
     const key = await makeKey("acme");
     for (let i = 0; i < key.length; i++) {
       const wrong = key.slice(0, i) + (key[i] === "x" ? "y" : "x") + key.slice(i + 1);
@@ -28,18 +28,18 @@ describe("keys", () => {
     }
   });
 
-  it("calls a key of another team's name mistyped", async () => {
+  test("calls a key of another team's name mistyped", async () => {
     const key = await makeKey("acme");
     expect(await parseKey(key.replace("_acme_", "_acmf_"))).toEqual({ kind: "mistyped" });
   });
 
-  it("is not turned into the other kind by its prefix", async () => {
+  test("is not turned into the other kind by its prefix", async () => {
     const [secret, publishable] = [await makeKey("acme"), await makeKey("acme", "publishable")];
     expect(await parseKey(secret.replace("sl_sk_", "sl_pk_"))).toEqual({ kind: "mistyped" });
     expect(await parseKey(publishable.replace("sl_pk_", "sl_sk_"))).toEqual({ kind: "mistyped" });
   });
 
-  it.each([
+  test.each([
     ["nothing", ""],
     ["a word", "hello"],
     ["a key of fal.ai", "0f3c1c1e-1111-4222-8333-444455556666:9a8b7c6d5e4f"],
@@ -56,12 +56,12 @@ describe("keys", () => {
     expect(await parseKey(text)).toEqual({ kind: "malformed" });
   });
 
-  it("shows four random characters and neither the rest nor the check", async () => {
+  test("shows four random characters and neither the rest nor the check", async () => {
     const key = await makeKey("acme");
     expect(shownPart(key)).toBe(key.slice(0, "sl_sk_acme_".length + 4));
   });
 
-  it("is stored as the SHA-256 of its text", async () => {
+  test("is stored as the SHA-256 of its text", async () => {
     expect(await keyDigest("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   });
 });
@@ -69,15 +69,15 @@ describe("keys", () => {
 describe("a JWT", () => {
   const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln";
 
-  it("carries its team in front", async () => {
+  test("carries its team in front", async () => {
     expect(await parseKey(spellJwt("acme-2", jwt))).toEqual({ kind: "jwt", team: "acme-2", jwt });
   });
 
-  it("sent as it is names no team", async () => {
+  test("sent as it is names no team", async () => {
     expect(await parseKey(jwt)).toEqual({ kind: "jwt", team: null, jwt });
   });
 
-  it("without a signature is one to be judged, not another thing", async () => {
+  test("without a signature is one to be judged, not another thing", async () => {
     const unsigned = "eyJhbGciOiJub25lIn0.e30.";
     expect(await parseKey(unsigned)).toEqual({ kind: "jwt", team: null, jwt: unsigned });
   });

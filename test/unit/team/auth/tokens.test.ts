@@ -1,5 +1,5 @@
 import { decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseKey } from "../../../../src/team/auth/keys.ts";
 import { type ClientToken, checkToken, isClientToken, makeToken } from "../../../../src/team/auth/tokens.ts";
 
@@ -22,7 +22,7 @@ async function jwtOf(token = TOKEN, keys = [KEY], ttlS = TTL_S): Promise<string>
 }
 
 describe("a client token", () => {
-  it("says what it was made to say, until it expires", async () => {
+  test("says what it was made to say, until it expires", async () => {
     const full: ClientToken = {
       credential: { ...TOKEN.credential, visitor: "v1", ip: "i1", models: ["fal-ai/**"], plan: "pro" },
       origin: "https://app.example",
@@ -36,23 +36,23 @@ describe("a client token", () => {
     }
   });
 
-  it("is sent with its team in front, and tells when it ends in whole seconds", async () => {
+  test("is sent with its team in front, and tells when it ends in whole seconds", async () => {
     const { text, expiresAt } = await makeToken([KEY], "acme", TOKEN, TTL_S, NOW + 999);
     expect(text).toMatch(/^sl_jwt_acme\.eyJ/);
     expect(expiresAt).toBe(NOW + TTL_S * 1_000);
   });
 
-  it("ends when its time is over", async () => {
+  test("ends when its time is over", async () => {
     const jwt = await jwtOf();
     expect((await checkToken([KEY], "acme", jwt, NOW + TTL_S * 1_000 - 1)).kind).toBe("valid");
     expect(await checkToken([KEY], "acme", jwt, NOW + TTL_S * 1_000)).toEqual({ kind: "refused", reason: "expired" });
   });
 
-  it("is never the same text twice", async () => {
+  test("is never the same text twice", async () => {
     expect(await jwtOf()).not.toBe(await jwtOf());
   });
 
-  it("is signed with the first key, whose id it names, and checked with every key", async () => {
+  test("is signed with the first key, whose id it names, and checked with every key", async () => {
     const jwt = await jwtOf(TOKEN, [KEY, OTHER_KEY]);
     expect(decodeProtectedHeader(jwt)).toEqual({
       alg: "HS256",
@@ -63,11 +63,11 @@ describe("a client token", () => {
     expect(await checkToken([OTHER_KEY], "acme", jwt, NOW)).toEqual({ kind: "refused", reason: "invalid" });
   });
 
-  it("is not valid for another team", async () => {
+  test("is not valid for another team", async () => {
     expect(await checkToken([KEY], "other", await jwtOf(), NOW)).toEqual({ kind: "refused", reason: "invalid" });
   });
 
-  it("is told apart by its type, which proves nothing", async () => {
+  test("is told apart by its type, which proves nothing", async () => {
     expect(isClientToken(decodeProtectedHeader(await jwtOf()))).toBe(true);
     expect(isClientToken({ typ: "JWT" })).toBe(false);
     expect(isClientToken({})).toBe(false);
@@ -87,11 +87,11 @@ describe("a forged client token", () => {
       .sign(new TextEncoder().encode(secret));
   };
 
-  it("is a copy of a good one but for one thing", async () => {
+  test("is a copy of a good one but for one thing", async () => {
     expect((await checkToken([KEY], "acme", await sign({}), NOW)).kind).toBe("valid");
   });
 
-  it.each<[string, () => Promise<string>]>([
+  test.each<[string, () => Promise<string>]>([
     ["another key under our key's name", () => sign({}, {}, OTHER_KEY)],
     ["a key id that nobody has", () => sign({}, { kid: "zzzz" })],
     ["another algorithm with our key", () => sign({}, { alg: "HS512" }, KEY.repeat(2))],

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { acquire, BUFFER_BUDGET_BYTES } from "../../../../src/net/byte-budget.ts";
 import { type TurnstileCheck, turnstileFault } from "../../../../src/team/auth/turnstile.ts";
 
@@ -34,7 +34,7 @@ function answerWith(body: unknown, status = 200): void {
 const passed = { success: true, "error-codes": [], hostname: "demo.example" };
 
 describe("Turnstile", () => {
-  it("lets pass who Cloudflare says passed on the right site", async () => {
+  test("lets pass who Cloudflare says passed on the right site", async () => {
     answerWith(passed);
     expect(await turnstileFault(CHECK)).toBeNull();
     const [url, init] = fetchSpy.mock.calls[0] ?? [];
@@ -44,13 +44,13 @@ describe("Turnstile", () => {
     });
   });
 
-  it("sends no address where none is known", async () => {
+  test("sends no address where none is known", async () => {
     answerWith(passed);
     await turnstileFault({ ...CHECK, address: null });
     expect(JSON.parse(String(fetchSpy.mock.calls[0]?.[1]?.body))).not.toHaveProperty("remoteip");
   });
 
-  it.each([
+  test.each([
     ["on another site", { ...passed, hostname: "evil.example" }, "forbidden", "another site"],
     ["on a site below ours", { ...passed, hostname: "x.demo.example" }, "forbidden", "another site"],
     ["on a site that is not named", { success: true }, "forbidden", "another site"],
@@ -77,7 +77,7 @@ describe("Turnstile", () => {
     expect(`${refusal?.detail}`).toContain(words);
   });
 
-  it("cannot be passed while siteverify is not to be had", async () => {
+  test("cannot be passed while siteverify is not to be had", async () => {
     answerWith("{}", 503);
     expect(await turnstileFault(CHECK)).toMatchObject({ code: "internal" });
     fetchSpy.mockImplementation(async () => {
@@ -86,12 +86,12 @@ describe("Turnstile", () => {
     expect(await turnstileFault(CHECK)).toMatchObject({ code: "internal" });
   });
 
-  it.each([undefined, "", "x".repeat(2_049)])("asks nobody about what cannot be a token", async (token) => {
+  test.each([undefined, "", "x".repeat(2_049)])("asks nobody about what cannot be a token", async (token) => {
     expect(await turnstileFault({ ...CHECK, token })).toMatchObject({ code: "forbidden" });
     expect(fetchSpy).not.toHaveBeenCalled();
   });
 
-  it.each([PASSES, PASSES.replace("1x", "2x"), PASSES.replace("1x", "3x")])(
+  test.each([PASSES, PASSES.replace("1x", "2x"), PASSES.replace("1x", "3x")])(
     "refuses the test secret %s where the world can reach it",
     async (secret) => {
       expect(await turnstileFault({ ...CHECK, secret })).toMatchObject({
@@ -102,12 +102,12 @@ describe("Turnstile", () => {
     },
   );
 
-  it("takes a test secret on this machine, whatever host its answer names", async () => {
+  test("takes a test secret on this machine, whatever host its answer names", async () => {
     answerWith({ ...passed, hostname: "example.com" });
     expect(await turnstileFault({ ...CHECK, secret: PASSES, isLocal: true })).toBeNull();
   });
 
-  it("never logs a secret, a token or an address", async () => {
+  test("never logs a secret, a token or an address", async () => {
     for (const codes of [["invalid-input-secret"], ["timeout-or-duplicate"]]) {
       answerWith({ success: false, "error-codes": codes });
       await turnstileFault(CHECK);

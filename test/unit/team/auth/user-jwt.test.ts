@@ -1,5 +1,5 @@
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { IssuerKeys } from "../../../../src/contracts/team-keys.ts";
 import type { Issuer } from "../../../../src/team/auth/issuers.ts";
 import { checkUserJwt, credentialOfJwt, type JwtAnswer, type KeysOf } from "../../../../src/team/auth/user-jwt.ts";
@@ -56,7 +56,7 @@ async function check(jwt: string, issuers = [APP, CLERK], keysOf?: KeysOf): Prom
 }
 
 describe("a user's JWT", () => {
-  it("is good with issuer, audience, signature and time, and says who the user is", async () => {
+  test("is good with issuer, audience, signature and time, and says who the user is", async () => {
     const answer = await check(await sign());
     expect(answer).toEqual({
       kind: "valid",
@@ -70,7 +70,7 @@ describe("a user's JWT", () => {
     });
   });
 
-  it("asks for no plan with a claim that cannot be a plan's name", async () => {
+  test("asks for no plan with a claim that cannot be a plan's name", async () => {
     for (const plan of ["Pro Plan!", "", 5, null]) {
       const answer = await check(await sign({ plan }));
       if (answer.kind !== "valid") throw new Error("not valid");
@@ -78,11 +78,11 @@ describe("a user's JWT", () => {
     }
   });
 
-  it("may name several audiences, one of them ours", async () => {
+  test("may name several audiences, one of them ours", async () => {
     expect((await check(await sign({ aud: ["other", "sluice"] }))).kind).toBe("valid");
   });
 
-  it("is checked by its authorized party where the issuer says so", async () => {
+  test("is checked by its authorized party where the issuer says so", async () => {
     const clerk = { iss: CLERK.issuer, aud: undefined };
     expect((await check(await sign({ ...clerk, azp: "https://app.example" }))).kind).toBe("valid");
     for (const azp of ["https://evil.example", undefined, ["https://app.example"], ""]) {
@@ -91,12 +91,12 @@ describe("a user's JWT", () => {
     }
   });
 
-  it("is good with the second of two issuers that share an `iss`", async () => {
+  test("is good with the second of two issuers that share an `iss`", async () => {
     const other = { ...APP, name: "other", audience: ["another-app"] };
     expect(await check(await sign(), [other, APP])).toMatchObject({ kind: "valid", issuer: { name: "app" } });
   });
 
-  it("may be thirty seconds off, both ways, and no more", async () => {
+  test("may be thirty seconds off, both ways, and no more", async () => {
     expect((await check(await sign({ exp: NOW_S - 29, nbf: NOW_S + 30 }))).kind).toBe("valid");
     expect(await check(await sign({ exp: NOW_S - 30 }))).toMatchObject({ fault: "expired" });
     expect(await check(await sign({ nbf: NOW_S + 31 }))).toMatchObject({ fault: "not_yet_valid" });
@@ -106,7 +106,7 @@ describe("a user's JWT", () => {
 describe("a JWT is refused", () => {
   const publicPem = async () => new TextEncoder().encode(JSON.stringify(await exportJWK(rsa.publicKey)).padEnd(64));
 
-  it.each<[string, string, () => Promise<string>, string]>([
+  test.each<[string, string, () => Promise<string>, string]>([
     ["from another issuer", "unknown_issuer", () => sign({ iss: "https://evil.example" }), "https://evil.example"],
     [
       "from an issuer spelled a little differently",
@@ -171,11 +171,11 @@ describe("a JWT is refused", () => {
     expect(answer.kind === "refused" && answer.explanation).toContain(words);
   });
 
-  it("by every team that has no issuer", async () => {
+  test("by every team that has no issuer", async () => {
     expect(await check(await sign(), [])).toMatchObject({ fault: "unknown_issuer", issuer: null });
   });
 
-  it("by no key of its own: a key or a URL in its header is not looked at", async () => {
+  test("by no key of its own: a key or a URL in its header is not looked at", async () => {
     const jwk = await exportJWK(stranger.publicKey);
     const jwt = await new SignJWT(CLAIMS)
       .setProtectedHeader({ alg: "ES256", kid: "one", jwk, jku: "https://evil.example/keys" })
@@ -185,7 +185,7 @@ describe("a JWT is refused", () => {
 });
 
 describe("the issuer's keys", () => {
-  it("are looked at anew when the token's is not among them, and the token is good then", async () => {
+  test("are looked at anew when the token's is not among them, and the token is good then", async () => {
     const [before, after] = [await setOf(rsa), await setOf(rsa, signer)];
     const asked: boolean[] = [];
     const answer = await check(await sign(), [APP], async (_issuer, { unknownKey }) => {
@@ -195,7 +195,7 @@ describe("the issuer's keys", () => {
     expect([answer.kind, asked]).toEqual(["valid", [false, true]]);
   });
 
-  it("are not looked at anew for a token that is refused for another reason", async () => {
+  test("are not looked at anew for a token that is refused for another reason", async () => {
     const set = await setOf(signer);
     for (const jwt of [await sign({ aud: "other" }), await sign({}, stranger), await sign({ exp: 1 })]) {
       const asked: boolean[] = [];
@@ -207,7 +207,7 @@ describe("the issuer's keys", () => {
     }
   });
 
-  it("are not asked for by a token whose issuer or algorithm is not ours", async () => {
+  test("are not asked for by a token whose issuer or algorithm is not ours", async () => {
     const keysOf: KeysOf = async () => {
       throw new Error("asked");
     };
@@ -215,16 +215,16 @@ describe("the issuer's keys", () => {
     expect(await check(new UnsecuredJWT(CLAIMS).encode(), [APP], keysOf)).toMatchObject({ kind: "refused" });
   });
 
-  it("that cannot be had are no reason to call the token wrong", async () => {
+  test("that cannot be had are no reason to call the token wrong", async () => {
     expect(await check(await sign(), [APP], async () => null)).toMatchObject({ fault: "keys_unavailable" });
   });
 
-  it("that are broken refuse the token and nothing else", async () => {
+  test("that are broken refuse the token and nothing else", async () => {
     const broken = { json: '{"keys":[{"kty":"EC","kid":"one","crv":"P-256","x":"AA","y":"AA"}]}', fetchedAt: NOW };
     expect(await check(await sign(), [APP], async () => broken)).toMatchObject({ kind: "refused" });
   });
 
-  it("fit a token that names none when there is one of its kind", async () => {
+  test("fit a token that names none when there is one of its kind", async () => {
     const jwt = await new SignJWT(CLAIMS).setProtectedHeader({ alg: "ES256" }).sign(signer.key);
     expect((await check(jwt)).kind).toBe("valid");
     const two = await setOf(signer, { ...stranger, kid: "two" });

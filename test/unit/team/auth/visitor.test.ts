@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { addressMark, makeVisitorToken, networkOf, newVisitor, visitorOf } from "../../../../src/team/auth/visitor.ts";
 
 const KEYS = ["a-signing-key-of-at-least-32-bytes-1"];
 const OTHER_KEYS = ["a-signing-key-of-at-least-32-bytes-2"];
 
 describe("the network of an address", () => {
-  it.each([
+  test.each([
     ["an IPv4 address is itself", "203.0.113.7", "203.0.113.7"],
     ["an IPv6 address is its /64", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
     ["its spelling does not matter", "2001:0DB8:0001:0002::9", "2001:db8:1:2::/64"],
@@ -20,20 +20,20 @@ describe("the network of an address", () => {
     expect(networkOf(address)).toBe(network);
   });
 
-  it("is shared by the addresses of one household and by no others", () => {
+  test("is shared by the addresses of one household and by no others", () => {
     expect(networkOf("2001:db8:1:2::1")).toBe(networkOf("2001:db8:1:2:ffff:ffff:ffff:ffff"));
     expect(networkOf("2001:db8:1:2::1")).not.toBe(networkOf("2001:db8:1:3::1"));
   });
 });
 
 describe("the mark of an address", () => {
-  it("is the same for a network, and says nothing of it", async () => {
+  test("is the same for a network, and says nothing of it", async () => {
     const mark = await addressMark(KEYS, "acme", "2001:db8:1:2::1");
     expect(mark).toMatch(/^[0-9a-f]{20}$/);
     expect(await addressMark(KEYS, "acme", "2001:db8:1:2::2")).toBe(mark);
   });
 
-  it("differs by network, by team and by signing key", async () => {
+  test("differs by network, by team and by signing key", async () => {
     const marks = await Promise.all([
       addressMark(KEYS, "acme", "203.0.113.7"),
       addressMark(KEYS, "acme", "203.0.113.8"),
@@ -45,21 +45,21 @@ describe("the mark of an address", () => {
 });
 
 describe("a visitor token", () => {
-  it("names its visitor, also under a rotated signing key", async () => {
+  test("names its visitor, also under a rotated signing key", async () => {
     const visitor = newVisitor();
     const token = await makeVisitorToken(KEYS, "acme", visitor);
     expect(await visitorOf(KEYS, "acme", token)).toBe(visitor);
     expect(await visitorOf([...OTHER_KEYS, ...KEYS], "acme", token)).toBe(visitor);
   });
 
-  it("is nobody's where it was not made", async () => {
+  test("is nobody's where it was not made", async () => {
     const token = await makeVisitorToken(KEYS, "acme", "somebody");
     expect(await visitorOf(KEYS, "other", token)).toBeNull();
     expect(await visitorOf(OTHER_KEYS, "acme", token)).toBeNull();
     expect(await visitorOf(KEYS, "acme", token.replace("somebody", "nobody"))).toBeNull();
   });
 
-  it.each([
+  test.each([
     "",
     "somebody",
     "sl_vt_somebody",

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { EndpointHealth } from "../../../../src/contracts/team-webhooks.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import {
@@ -32,16 +32,16 @@ function toldOf(health: EndpointHealth): string[] {
 }
 
 describe("an endpoint's health", () => {
-  it("is told after an hour of failures, again after four days, and ends after five", () => {
+  test("is told after an hour of failures, again after four days, and ends after five", () => {
     const health = healthAfter(["failed", 0], ["failed", 10 * MINUTE_MS], ["failed_again", 2 * DAY_MS]);
     expect(toldOf(health)).toEqual(["tell_failing at 1 h", "tell_disabling_soon at 96 h", "disable at 120 h"]);
   });
 
-  it("D20 does not end by one delivery that always fails: the event may be at fault", () => {
+  test("D20 does not end by one delivery that always fails: the event may be at fault", () => {
     expect(toldOf(healthAfter(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["tell_failing at 1 h"]);
   });
 
-  it("O7 begins anew with any success, so that sporadic failures never disable", () => {
+  test("O7 begins anew with any success, so that sporadic failures never disable", () => {
     const sporadic = healthAfter(
       ["failed", 0],
       ["failed", DAY_MS],
@@ -53,7 +53,7 @@ describe("an endpoint's health", () => {
     expect(toldOf(healthAfter(["failed", 0], ["delivered", 10 * MINUTE_MS]))).toEqual([]);
   });
 
-  it("O7 never disables within five days of a success, whatever comes in which order", () => {
+  test("O7 never disables within five days of a success, whatever comes in which order", () => {
     const news = fc.record({
       what: fc.constantFrom<Heard>("delivered", "failed", "failed_again"),
       waitMs: fc.integer({ min: 0, max: 2 * DAY_MS }),
@@ -76,7 +76,7 @@ describe("an endpoint's health", () => {
 });
 
 describe("the pace of a backlog", () => {
-  it.each([
+  test.each([
     ["of an endpoint that is well", UNTRIED, 0, 0],
     ["after one bad answer", healthAfter(["failed", 0]), MINUTE_MS, 0],
     ["in an outage", healthAfter(["failed", 0]), 5 * MINUTE_MS, SECOND_MS],
@@ -88,7 +88,7 @@ describe("the pace of a backlog", () => {
     expect(spacingMs(health, NOON + ms)).toBe(spacing);
   });
 
-  it("D19 lets fifty thousand that come at once in one by one, each at a time of its own", () => {
+  test("D19 lets fifty thousand that come at once in one by one, each at a time of its own", () => {
     const pacer = new BacklogPacer();
     const endpoint = { id: "whk_1", health: healthAfter(["failed", 0], ["delivered", HOUR_MS]) };
     const now = NOON + HOUR_MS + 1;
@@ -97,7 +97,7 @@ describe("the pace of a backlog", () => {
     expect(turns.slice(0, 3).map((turn) => turn - now)).toEqual([0, SECOND_MS, 2 * SECOND_MS]);
   });
 
-  it("keeps a turn for who comes back for it, and asks nothing of other endpoints", () => {
+  test("keeps a turn for who comes back for it, and asks nothing of other endpoints", () => {
     const pacer = new BacklogPacer();
     const health = healthAfter(["failed", 0]);
     const now = NOON + HOUR_MS;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Endpoint } from "../../../../src/contracts/team-webhooks.ts";
 import { UNTRIED } from "../../../../src/team/endpoints/endpoint-health.ts";
 import { rotated, targetOf, validSecrets, wants } from "../../../../src/team/endpoints/endpoint-rules.ts";
@@ -14,7 +14,7 @@ function anEndpoint(changes: Partial<Endpoint> = {}): Endpoint {
 }
 
 describe("an endpoint wants", () => {
-  it.each([
+  test.each([
     ["everything, without a filter", {}, "request.completed", {}, true],
     ["what it names", { events: ["request.failed"] as const }, "request.failed", {}, true],
     ["nothing else", { events: ["request.failed"] as const }, "request.completed", {}, false],
@@ -30,14 +30,14 @@ describe("an endpoint wants", () => {
 });
 
 describe("a rotation", () => {
-  it("S1 S2 keeps the old secret for the overlap and not a moment longer", () => {
+  test("S1 S2 keeps the old secret for the overlap and not a moment longer", () => {
     const next = rotated([{ secret: "old", validUntil: null }], "new", 60_000, NOON);
     if (next.kind === "refused") throw new Error("it is not");
     expect(validSecrets(next.secrets, NOON + 59_999)).toEqual(["new", "old"]);
     expect(validSecrets(next.secrets, NOON + 60_000)).toEqual(["new"]);
   });
 
-  it("S3 ends every earlier secret at once after a leak", () => {
+  test("S3 ends every earlier secret at once after a leak", () => {
     const both = [
       { secret: "b", validUntil: null },
       { secret: "a", validUntil: NOON + 1 },
@@ -45,7 +45,7 @@ describe("a rotation", () => {
     expect(rotated(both, "c", 0, NOON)).toEqual({ kind: "rotated", secrets: [{ secret: "c", validUntil: null }] });
   });
 
-  it("S4 is refused within another's overlap", () => {
+  test("S4 is refused within another's overlap", () => {
     const both = [
       { secret: "b", validUntil: null },
       { secret: "a", validUntil: NOON + 1 },
@@ -56,13 +56,13 @@ describe("a rotation", () => {
 });
 
 describe("a delivery goes", () => {
-  it("S6 to the address of now, with the secrets of now", () => {
+  test("S6 to the address of now, with the secrets of now", () => {
     expect(targetOf(anEndpoint({ url: "https://two.example/" }), NOON)).toMatchObject({
       ...{ kind: "known", url: "https://two.example/", secrets: ["whsec_1"] },
     });
   });
 
-  it("S7 nowhere once its endpoint is deleted or disabled", () => {
+  test("S7 nowhere once its endpoint is deleted or disabled", () => {
     expect(targetOf(null, NOON)).toEqual({ kind: "gone", reason: "deleted" });
     const disabled = { at: NOON, reason: "by_hand" } as const;
     expect(targetOf(anEndpoint({ disabled }), NOON)).toEqual({ kind: "gone", reason: "disabled" });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseTree, printTree } from "../../../../src/platform/json.ts";
 import { applyInputRules, hasDuplicateKeys } from "../../../../src/team/quota/input-rules.ts";
 import { planSchema } from "../../../../src/team/quota/plan.ts";
@@ -17,7 +17,7 @@ function applied(rules: Rules, inputText: string) {
   return answer.kind === "ok" ? { text: printTree(answer.tree), forced: answer.forced } : { refusal: answer.refusal };
 }
 
-/** What is said about the field, without the plan's name behind it. */
+/** What is said about the field, without the plan's name behind test. */
 function refusalOf(rules: Rules, inputText: string): string | null {
   const answer = applied(rules, inputText);
   if (answer.refusal === undefined) {
@@ -33,7 +33,7 @@ function refusalOf(rules: Rules, inputText: string): string | null {
 const NUMBER_2 = "must be a number of at most 2, or left out";
 
 describe("the most that a field may be", () => {
-  it.each<[string, Rules["max"] & object, string, string | null]>([
+  test.each<[string, Rules["max"] & object, string, string | null]>([
     ["lets less through", { num_images: 2 }, '{"num_images":1}', null],
     ["lets just as much through", { num_images: 2 }, '{"num_images":2}', null],
     ["lets an absent field through", { num_images: 2 }, '{"prompt":"x"}', null],
@@ -260,7 +260,7 @@ describe("the most that a field may be", () => {
 });
 
 describe("a forbidden field", () => {
-  it.each<[string, string[], string, string | null]>([
+  test.each<[string, string[], string, string | null]>([
     ["is fine when absent", ["sync_mode"], '{"prompt":"x"}', null],
     ["is refused when true", ["sync_mode"], '{"sync_mode":true}', "`input.sync_mode` must not be sent"],
     ["is refused when false", ["sync_mode"], '{"sync_mode":false}', "`input.sync_mode` must not be sent"],
@@ -299,7 +299,7 @@ describe("a forbidden field", () => {
 });
 
 describe("a forced value", () => {
-  it.each<[string, Record<string, unknown>, string, string, string[]]>([
+  test.each<[string, Record<string, unknown>, string, string, string[]]>([
     [
       "is set when absent",
       { enable_safety_checker: true },
@@ -368,7 +368,7 @@ describe("a forced value", () => {
     expect(applied({ force }, input)).toEqual({ text, forced });
   });
 
-  it.each<[string, Record<string, unknown>, string, string]>([
+  test.each<[string, Record<string, unknown>, string, string]>([
     [
       "a text stands in its way",
       { "image_size.width": 512 },
@@ -398,16 +398,16 @@ describe("a forced value", () => {
     expect(refusalOf({ force }, input)).toBe(refusal);
   });
 
-  it("comes before the most that a field may be", () => {
+  test("comes before the most that a field may be", () => {
     const rules = { max: { num_images: 2 }, force: { num_images: 1 } };
     expect(applied(rules, '{"num_images":9}')).toEqual({ text: '{"num_images":1}', forced: ["num_images"] });
   });
 
-  it("does not save a forbidden field", () => {
+  test("does not save a forbidden field", () => {
     expect(refusalOf({ force: { a: 1 }, forbid: ["a"] }, '{"a":1}')).toBe("`input.a` must not be sent");
   });
 
-  it("never touches what objects have by themselves", () => {
+  test("never touches what objects have by themselves", () => {
     expect(applied({ force: { "constructor.x": 1 } }, "{}")).toEqual({
       text: '{"constructor":{"x":1}}',
       forced: ["constructor.x"],
@@ -421,7 +421,7 @@ describe("a forced value", () => {
 });
 
 describe("a refusal", () => {
-  it("names the field and the plan and never the value", () => {
+  test("names the field and the plan and never the value", () => {
     const { refusal } = applied({ max: { prompt: 2 } }, '{"prompt":"a secret prompt"}');
     expect(refusal?.detail).toBe('`input.prompt` must be a number of at most 2, or left out (plan "demo").');
     expect(JSON.stringify(refusal)).not.toContain("secret");
@@ -429,13 +429,13 @@ describe("a refusal", () => {
 });
 
 describe("a plan without rules", () => {
-  it("lets everything through as it is", () => {
+  test("lets everything through as it is", () => {
     expect(applied({}, '{"a":[1.0,null,"x"],"":{}}')).toEqual({ text: '{"a":[1.0,null,"x"],"":{}}', forced: [] });
   });
 });
 
 describe("a name that stands twice", () => {
-  it.each<[string, string, string | null]>([
+  test.each<[string, string, string | null]>([
     ["is found", '{"a":1,"a":2}', "a"],
     ["is found further in", '{"input":{"num_images":1,"x":[],"num_images":9}}', "input.num_images"],
     ["is found in an item", '{"loras":[{},{"scale":1,"scale":2}]}', "loras.1.scale"],
@@ -455,7 +455,7 @@ describe("a name that stands twice", () => {
     expect(hasDuplicateKeys(text)).toBe(name);
   });
 
-  it("is never found in what a printer printed, whatever it holds and however it is spaced", () => {
+  test("is never found in what a printer printed, whatever it holds and however it is spaced", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(0, 1, "\t"), (value, space) => {
         expect(hasDuplicateKeys(JSON.stringify(value, null, space))).toBeNull();
@@ -464,7 +464,7 @@ describe("a name that stands twice", () => {
     );
   });
 
-  it("is found wherever it is put", () => {
+  test("is found wherever it is put", () => {
     const key = fc.string({ minLength: 1 }).filter((text) => text !== "__proto__");
     fc.assert(
       fc.property(fc.dictionary(key, fc.jsonValue(), { minKeys: 1 }), fc.nat(), fc.jsonValue(), (object, at, value) => {
@@ -478,7 +478,7 @@ describe("a name that stands twice", () => {
     );
   });
 
-  it("is found behind ten million characters of a data URI", () => {
+  test("is found behind ten million characters of a data URI", () => {
     expect(hasDuplicateKeys(`{"a":"${"x".repeat(10_000_000)}","a":1}`)).toBe("a");
   });
 });

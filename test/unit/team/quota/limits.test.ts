@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   type Actual,
   check,
@@ -83,7 +83,7 @@ describe("whom a limit counts for", () => {
   const visiting: Subjects = { ...anna, visitor: "v1", ip: "203.0.113.7" };
   const acme: Subjects = { ...anna, tags: { client: "acme" } };
 
-  it.each<[string, LimitScope, Subjects, Subjects, boolean]>([
+  test.each<[string, LimitScope, Subjects, Subjects, boolean]>([
     ["a team limit counts all together", "team", anna, bob, true],
     ["a key limit counts its users together", "key", anna, bob, true],
     ["a key limit tells keys apart", "key", anna, otherKey, false],
@@ -103,7 +103,7 @@ describe("whom a limit counts for", () => {
     expect(books.admit(limits, one, NOON, second).kind).toBe(together ? "over" : "ok");
   });
 
-  it.each<[LimitScope, Subjects]>([
+  test.each<[LimitScope, Subjects]>([
     ["visitor", anna],
     ["ip", anna],
     ["tag:client", anna],
@@ -115,7 +115,7 @@ describe("whom a limit counts for", () => {
     expect(limitStates(limits, () => 0, subjects, NOON)).toEqual([]);
   });
 
-  it("never mixes two subjects up, however they are spelled", () => {
+  test("never mixes two subjects up, however they are spelled", () => {
     const nobody = { ...anna, user: null };
     const subjects: [LimitScope, Subjects][] = [
       ["team", anna],
@@ -139,7 +139,7 @@ describe("whom a limit counts for", () => {
 });
 
 describe("a window of the calendar", () => {
-  it.each<[Window, string, string]>([
+  test.each<[Window, string, string]>([
     ["1d", "2026-11-22T00:00:00.000Z", "2026-11-23T00:00:00Z"],
     ["1d", "2026-11-22T23:59:59.999Z", "2026-11-23T00:00:00Z"],
     ["1d", "2026-12-31T12:00:00.000Z", "2027-01-01T00:00:00Z"],
@@ -155,20 +155,20 @@ describe("a window of the calendar", () => {
     expect(books.burst(limits, one, at(end))).toBe(2);
   });
 
-  it("keeps what was counted when the limit is renamed or resized, also in another plan", () => {
+  test("keeps what was counted when the limit is renamed or resized, also in another plan", () => {
     const books = ledger();
     books.admit([requests(5)], one, NOON);
     expect(books.burst([requests(3, { name: "other" })], one, NOON)).toBe(2);
   });
 
-  it("counts a request once on limits that count the same", () => {
+  test("counts a request once on limits that count the same", () => {
     const books = ledger();
     expect(books.burst([requests(3), requests(9, { name: "twin" })], one, NOON)).toBe(3);
   });
 });
 
 describe("a window that slides", () => {
-  it.each<[number, Window, number]>([
+  test.each<[number, Window, number]>([
     [7, "1m", MINUTE],
     [7, "1h", HOUR],
     [1, "1h", HOUR],
@@ -186,26 +186,26 @@ describe("a window that slides", () => {
     expect(books.burst(limits, one, NOON + step + lengthMs)).toBe(limit);
   });
 
-  it("is weighed by cost for money, and fits a sum that fills it exactly", () => {
+  test("is weighed by cost for money, and fits a sum that fills it exactly", () => {
     const books = ledger();
     expect(books.burst([usd("0.021", { window: "1h" })], costs(3_000), NOON)).toBe(7);
     expect(books.burst([usd("10", { window: "1m" })], costs(333_333), NOON)).toBe(30);
   });
 
-  it("does not wrap around a day", () => {
+  test("does not wrap around a day", () => {
     const limits = [requests(2, { window: "1h" })];
     const books = ledger();
     expect(books.burst(limits, one, TOMORROW - 1)).toBe(2);
     expect(books.burst(limits, one, TOMORROW)).toBe(0);
   });
 
-  it("starts anew when its size changes", () => {
+  test("starts anew when its size changes", () => {
     const books = ledger();
     books.burst([requests(5, { window: "1m" })], one, NOON);
     expect(books.burst([requests(2, { window: "1m" })], one, NOON)).toBe(2);
   });
 
-  it("says when it is unused again", () => {
+  test("says when it is unused again", () => {
     const limits = [requests(6, { window: "1m" })];
     const books = ledger();
     expect(books.states(limits, NOON)).toMatchObject([{ used: 0, remaining: 6, resetAt: NOON }]);
@@ -218,12 +218,12 @@ describe("a window that slides", () => {
 });
 
 describe("checking", () => {
-  it("takes nothing without limits", () => {
+  test("takes nothing without limits", () => {
     const nothing = { kind: "ok", take: [], writes: [] };
     expect(check([], () => 0, anna, costs(5), NOON)).toEqual(nothing);
   });
 
-  it("takes nothing at all when one limit does not hold", () => {
+  test("takes nothing at all when one limit does not hold", () => {
     const limits = [requests(5), requests(1, { name: "own", scope: "user" })];
     const books = ledger();
     books.admit(limits, one, NOON);
@@ -231,7 +231,7 @@ describe("checking", () => {
     expect(usedOf(books, limits, NOON)).toEqual([1, 1]);
   });
 
-  it("takes the worst case of the price from every limit in USD", () => {
+  test("takes the worst case of the price from every limit in USD", () => {
     const limits = [usd("0.01"), usd("1", { name: "month", window: "1mo" })];
     const books = ledger();
     expect(books.burst(limits, costs(3_000), NOON)).toBe(3);
@@ -243,7 +243,7 @@ describe("checking", () => {
     expect(books.burst(limits, costs(0), NOON)).toBe(10_000);
   });
 
-  it.each<[string, PlanLimit]>([
+  test.each<[string, PlanLimit]>([
     ["a day", usd("0.01")],
     ["an hour", usd("0.01", { window: "1h" })],
   ])("counts an unknown price as nothing within %s, and refuses it once nothing is left", (_what, limit) => {
@@ -255,7 +255,7 @@ describe("checking", () => {
     expect(books.admit([limit], costs(null), NOON)).toMatchObject({ kind: "over", code: "quota_exceeded" });
   });
 
-  it("holds as many open requests at once as it says, and gives each back at its end", () => {
+  test("holds as many open requests at once as it says, and gives each back at its end", () => {
     const books = ledger();
     const limits = [concurrent(2)];
     const first = taken(books.admit(limits, one, NOON));
@@ -281,7 +281,7 @@ describe("checking", () => {
     expect(books.burst(limits, one, NOON + HOUR)).toBe(1);
   });
 
-  it("asks only that something is left of a limit in bytes", () => {
+  test("asks only that something is left of a limit in bytes", () => {
     const books = ledger();
     const limits = [bytes(100)];
     const takes = taken(books.admit(limits, one, NOON));
@@ -292,7 +292,7 @@ describe("checking", () => {
     expect(books.admit(limits, one, TOMORROW).kind).toBe("ok");
   });
 
-  it.each<[string, PlanLimit, Demand]>([
+  test.each<[string, PlanLimit, Demand]>([
     ["requests a day", requests(0), one],
     ["requests a minute", requests(0, { window: "1m" }), one],
     ["USD a day", usd("0"), costs(1)],
@@ -307,7 +307,7 @@ describe("checking", () => {
     expect(books.states([limit], NOON)).toMatchObject([{ limit: 0, used: 0, remaining: 0 }]);
   });
 
-  it.each(["1h", "1d"] as const)("lets what is known to be free through a limit of 0 USD (%s)", (window) => {
+  test.each(["1h", "1d"] as const)("lets what is known to be free through a limit of 0 USD (%s)", (window) => {
     const books = ledger();
     const takes = taken(books.admit([usd("0", { window })], costs(0), NOON));
     expect(JSON.parse(JSON.stringify(takes))).toEqual(takes);
@@ -315,7 +315,7 @@ describe("checking", () => {
     expect(usedOf(books, [usd("0", { window })], NOON)).toEqual([0]);
   });
 
-  it("shows no negative rest when a limit was lowered below what is used", () => {
+  test("shows no negative rest when a limit was lowered below what is used", () => {
     const books = ledger();
     books.burst([requests(7)], one, NOON);
     expect(books.states([requests(3)], NOON)).toMatchObject([{ limit: 3, used: 7, remaining: 0 }]);
@@ -327,7 +327,7 @@ describe("a refusal", () => {
   const minute = requests(2, { name: "minute", window: "1m" });
   const hour = requests(2, { name: "hour", window: "1h" });
 
-  it.each<[string, PlanLimit[], "quota_exceeded" | "rate_limited", number | undefined]>([
+  test.each<[string, PlanLimit[], "quota_exceeded" | "rate_limited", number | undefined]>([
     ["a day", [day], "quota_exceeded", undefined],
     ["a month", [requests(2, { window: "1mo" })], "quota_exceeded", undefined],
     ["a minute", [minute], "rate_limited", 30],
@@ -354,7 +354,7 @@ describe("a refusal", () => {
     }
   });
 
-  it("names every limit that does not hold, its size, what is used and when it frees, and no other", () => {
+  test("names every limit that does not hold, its size, what is used and when it frees, and no other", () => {
     const own = requests(1, { name: "own", scope: "user", window: "1mo" });
     const wide = requests(99, { name: "wide" });
     const books = ledger();
@@ -371,7 +371,7 @@ describe("a refusal", () => {
     });
   });
 
-  it("of what can never fit is told the time until the limit is unused", () => {
+  test("of what can never fit is told the time until the limit is unused", () => {
     const limit = usd("0.001", { window: "1h" });
     expect(ledger().admit([limit], costs(2_000), NOON)).toMatchObject({ violated: [{ resetAt: NOON + HOUR }] });
   });
@@ -381,7 +381,7 @@ describe("settling", () => {
   const limits = [requests(5), usd("1"), concurrent(5), bytes(1_000), requests(5, { name: "hour", window: "1h" })];
   const paid = { usdMicro: 40_000, outputBytes: 300 };
 
-  it.each<["take" | "refund" | "keep", Actual, number[]]>([
+  test.each<["take" | "refund" | "keep", Actual, number[]]>([
     ["take", paid, [1, 40_000, 0, 300, 1]],
     ["take", { usdMicro: 160_000, outputBytes: 0 }, [1, 160_000, 0, 0, 1]],
     ["take", { usdMicro: 0, outputBytes: 0 }, [1, 0, 0, 0, 1]],
@@ -397,7 +397,7 @@ describe("settling", () => {
     expect(usedOf(books, limits, NOON)).toEqual(used);
   });
 
-  it("leaves nothing open, but what nobody can judge yet, which is settled later and once", () => {
+  test("leaves nothing open, but what nobody can judge yet, which is settled later and once", () => {
     const books = ledger();
     const takes = taken(books.admit(limits, costs(100_000), NOON));
     books.admit(limits, costs(100_000), NOON);
@@ -410,19 +410,19 @@ describe("settling", () => {
     expect(usedOf(books, limits, NOON)).toEqual([2, 140_000, 1, 300, 2]);
   });
 
-  it("survives storage as JSON", () => {
+  test("survives storage as JSON", () => {
     const takes = taken(check(limits, () => 0, anna, costs(100_000), NOON));
     expect(JSON.parse(JSON.stringify(takes))).toEqual(takes);
   });
 
-  it("books the actual cost of a request whose price was not known", () => {
+  test("books the actual cost of a request whose price was not known", () => {
     const books = ledger();
     const takes = taken(books.admit([usd("1")], costs(null), NOON));
     books.settle(takes, "take", { usdMicro: 7, outputBytes: null }, NOON);
     expect(usedOf(books, [usd("1")], NOON)).toEqual([7]);
   });
 
-  it("leaves a window alone that is over, and books bytes in the one that runs", () => {
+  test("leaves a window alone that is over, and books bytes in the one that runs", () => {
     const books = ledger();
     const takes = taken(books.admit([usd("1"), requests(5), bytes(1_000)], costs(100_000), NOON));
     const before = new Map(books.values);
@@ -432,7 +432,7 @@ describe("settling", () => {
     expect(usedOf(books, [usd("1"), bytes(1_000)], TOMORROW)).toEqual([0, 300]);
   });
 
-  it("never goes below zero when a counter was lost", () => {
+  test("never goes below zero when a counter was lost", () => {
     const books = ledger();
     const takes = taken(books.admit([requests(5), concurrent(5)], one, NOON));
     books.values.clear();
@@ -442,7 +442,7 @@ describe("settling", () => {
 
   const minute = usd("0.06", { window: "1m" });
 
-  it("gives back of a sliding window only what has not leaked since", () => {
+  test("gives back of a sliding window only what has not leaked since", () => {
     const books = ledger();
     const takes = taken(books.admit([minute], costs(30_000), NOON));
     expect(usedOf(books, [minute], NOON + 20_000)).toEqual([10_000]);
@@ -453,7 +453,7 @@ describe("settling", () => {
     expect(usedOf(books, [minute], NOON + 30_000)).toEqual([30_000]);
   });
 
-  it("books on a sliding window what a request cost above its estimate", () => {
+  test("books on a sliding window what a request cost above its estimate", () => {
     const books = ledger();
     const takes = taken(books.admit([minute], costs(10_000), NOON));
     books.settle(takes, "take", { usdMicro: 70_000, outputBytes: null }, NOON);

@@ -2,7 +2,7 @@
 // anew each time, the other replays a leaking bucket from its beginning in whole numbers.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { check, limitStates, type Subjects, settleTakes, type Take } from "../../../../src/team/quota/limits.ts";
 import { type PlanLimit, planSchema } from "../../../../src/team/quota/plan.ts";
 
@@ -105,7 +105,7 @@ const limitsOf = fc
 const sizeOf = (limit: PlanLimit) => (limit.per === "usd" ? Math.round(Number(limit.limit) * 1e6) : limit.limit);
 
 describe("limits of days, months and open requests", () => {
-  it("decide and show what adding up all history anew decides and shows", () => {
+  test("decide and show what adding up all history anew decides and shows", () => {
     fc.assert(
       fc.property(limitsOf, fc.array(step, { maxLength: 60 }), (limits, steps) => {
         const counters = new Map<string, number>();
@@ -186,7 +186,7 @@ describe("limits of minutes and hours", () => {
     return Math.max(0, level - (now - last) * limit);
   }
 
-  it("admit what a leaking bucket admits, and nothing beyond a microsecond per request", () => {
+  test("admit what a leaking bucket admits, and nothing beyond a microsecond per request", () => {
     fc.assert(
       fc.property(sliding, ({ window, limit, posts }) => {
         const windowMs = windows[window];
@@ -215,7 +215,7 @@ describe("limits of minutes and hours", () => {
     );
   });
 
-  it("never give out more than the limit, the refill since, and what was given back", () => {
+  test("never give out more than the limit, the refill since, and what was given back", () => {
     fc.assert(
       fc.property(sliding, ({ window, limit, posts }) => {
         const { limits } = planSchema.parse({
@@ -252,7 +252,7 @@ describe("limits of minutes and hours", () => {
     );
   });
 
-  it("come back to where they were when a request is refunded at once", () => {
+  test("come back to where they were when a request is refunded at once", () => {
     fc.assert(
       fc.property(sliding, fc.nat(5_000), ({ window, limit }, cost) => {
         const { limits } = planSchema.parse({

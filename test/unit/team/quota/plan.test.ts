@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseFields } from "../../../../src/platform/validate.ts";
 import {
   defaultPlan,
@@ -19,7 +19,7 @@ function planOf(models: { allow?: string[]; deny?: string[] }) {
 }
 
 describe("a plan", () => {
-  it("allows everything and limits nothing unless it says otherwise", () => {
+  test("allows everything and limits nothing unless it says otherwise", () => {
     expect(defaultPlan()).toEqual({
       limits: [],
       require_tags: [],
@@ -41,7 +41,7 @@ describe("a plan", () => {
     });
   });
 
-  it("is kept as it was written, and read back the same", () => {
+  test("is kept as it was written, and read back the same", () => {
     const written = {
       limits: [daily, money, atOnce, bytes],
       require_tags: ["client", "a.b"],
@@ -70,7 +70,7 @@ describe("a plan", () => {
     expect(planSchema.parse(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
   });
 
-  it("fills in what a part of it leaves out", () => {
+  test("fills in what a part of it leaves out", () => {
     expect(planSchema.parse({ models: { deny: ["x/**"] } }).models.allow).toEqual(["**"]);
     expect(planSchema.parse({ input: { forbid: ["a"] } }).input).toEqual({ max: {}, force: {}, forbid: ["a"] });
     expect(planSchema.parse({ retention: { files_days: 7 } }).retention.records_days).toBeNull();
@@ -81,7 +81,7 @@ describe("a plan", () => {
   const USD = 'must be an amount of USD as text, at most six places, e.g. "0.25".';
   const many = Array.from({ length: 51 }, (_, n) => [`f${n}`, 1]);
 
-  it.each<[string, unknown, string]>([
+  test.each<[string, unknown, string]>([
     [
       "an unknown window",
       { limits: [{ ...daily, window: "1y" }] },
@@ -165,7 +165,7 @@ describe("a plan", () => {
 });
 
 describe("the size of a limit", () => {
-  it("is micro-USD for money, and its number otherwise", () => {
+  test("is micro-USD for money, and its number otherwise", () => {
     const { limits } = planSchema.parse({ limits: [daily, money, atOnce, bytes] });
     expect(limits.map(limitSize)).toEqual([100, 5_000_000, 2, 1e12]);
   });
@@ -174,7 +174,7 @@ describe("the size of a limit", () => {
 describe("required tags", () => {
   const plan = planSchema.parse({ require_tags: ["client", "env"] });
 
-  it.each<[string, Record<string, string>, string[]]>([
+  test.each<[string, Record<string, string>, string[]]>([
     ["with a value each are not missing", { client: "acme", env: "prod", other: "" }, []],
     ["are missing when absent", { client: "acme" }, ["env"]],
     ["are missing when empty or blank", { client: "", env: " " }, ["client", "env"]],
@@ -182,13 +182,13 @@ describe("required tags", () => {
     expect(missingTags(plan, tags)).toEqual(missing);
   });
 
-  it("are not found on the prototype of the tags", () => {
+  test("are not found on the prototype of the tags", () => {
     expect(missingTags(planSchema.parse({ require_tags: ["constructor"] }), {})).toEqual(["constructor"]);
   });
 });
 
 describe("the models of a plan", () => {
-  it.each<[string, { allow?: string[]; deny?: string[] }, string, boolean]>([
+  test.each<[string, { allow?: string[]; deny?: string[] }, string, boolean]>([
     ["** allows a plain id", {}, "fal-ai/fast-sdxl", true],
     ["** allows a deep id", {}, "fal-ai/kling-video/v2/master/text-to-video", true],
     ["** allows a segment that begins with a dot", {}, "owner/.hidden/x", true],
@@ -208,7 +208,7 @@ describe("the models of a plan", () => {
     expect(modelAllowed(planOf(models), model)).toBe(allowed);
   });
 
-  it("are matched by the same rule for a list of their own", () => {
+  test("are matched by the same rule for a list of their own", () => {
     expect(matchesModel(["fal-ai/flux/**"], "fal-ai/flux/dev")).toBe(true);
     expect(matchesModel([], "fal-ai/flux/dev")).toBe(false);
   });

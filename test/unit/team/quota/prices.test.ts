@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Measures } from "../../../../src/models/measures.ts";
 import { measureInput } from "../../../../src/models/measures.ts";
 import { MODELS } from "../../../../src/models/models.ts";
@@ -18,7 +18,7 @@ const price = (unit: Price["unit"], usd: string): Price => ({ unit, usd });
 const nothing: Measures = { images: null, megapixels: null, seconds: null, characters: null };
 
 describe("a price table", () => {
-  it.each<[string, unknown, string]>([
+  test.each<[string, unknown, string]>([
     [
       "an unknown unit",
       { m: { unit: "token", usd: "1" } },
@@ -42,7 +42,7 @@ describe("a price table", () => {
   const dear = price("image", "0.02");
   const other = price("image", "0.03");
 
-  it.each<[string, Record<string, Price>, string, Price | null]>([
+  test.each<[string, Record<string, Price>, string, Price | null]>([
     ["the model's own entry wins over a longer glob", { "a/b": cheap, "a/{b,cccccccc}": dear }, "a/b", cheap],
     ["a longer glob wins over a shorter", { "fal-ai/flux/**": cheap, "fal-ai/**": dear }, "fal-ai/flux/dev", cheap],
     ["whatever their order", { "fal-ai/**": dear, "fal-ai/flux/**": cheap }, "fal-ai/flux/dev", cheap],
@@ -60,7 +60,7 @@ describe("a price table", () => {
 });
 
 describe("an estimate", () => {
-  it.each<[string, Price | null, Partial<Measures>, number | null]>([
+  test.each<[string, Price | null, Partial<Measures>, number | null]>([
     ["a request costs its price", price("request", "0.5"), {}, 500_000],
     ["images cost each", price("image", "0.04"), { images: 3 }, 120_000],
     ["megapixels cost each", price("megapixel", "0.003"), { megapixels: 4 }, 12_000],
@@ -81,7 +81,7 @@ describe("a charge", () => {
   const asked = { price: perImage, estimate: 20_000, units: null, measured: null, reservation: "take" } as const;
   const two: Measures = { ...nothing, images: 2 };
 
-  it.each<[string, Parameters<typeof chargeOf>[0], Charge]>([
+  test.each<[string, Parameters<typeof chargeOf>[0], Charge]>([
     [
       "units win over the output",
       { ...asked, units: "1", measured: two },
@@ -151,25 +151,25 @@ describe("a charge", () => {
 });
 
 describe("the table that teams begin with", () => {
-  it("is a valid table whose entries say where they are from and to check them", () => {
+  test("is a valid table whose entries say where they are from and to check them", () => {
     expect(priceTableSchema.parse(STARTER_PRICES)).toEqual(STARTER_PRICES);
     for (const { source } of Object.values(STARTER_PRICES)) expect(source).toMatch(/fal\.ai.*[Cc]heck before you bill/);
   });
 
-  it("says of each price when it was seen, but of the one whose page has no date", () => {
+  test("says of each price when it was seen, but of the one whose page has no date", () => {
     const undated = Object.entries(STARTER_PRICES).filter(([, price]) => price.as_of === undefined);
     expect(undated.map(([model, { source }]) => [model, source])).toEqual([
       ["fal-ai/clarity-upscaler", expect.stringContaining("without a date")],
     ]);
   });
 
-  it("prices known models only, and leaves out what it does not know", () => {
+  test("prices known models only, and leaves out what it does not know", () => {
     const priced = MODELS.map((model) => model.id).filter((id) => priceFor(STARTER_PRICES, id) !== null);
     expect(Object.keys(STARTER_PRICES)).toEqual(priced);
     expect(priced).not.toContain("fal-ai/fast-sdxl");
   });
 
-  it.each<[string, object, number | null]>([
+  test.each<[string, object, number | null]>([
     ["fal-ai/flux/schnell", { prompt: "a cat", num_images: 2 }, 6_000],
     ["fal-ai/minimax/video-01", { prompt: "a cat" }, 500_000],
     ["fal-ai/f5-tts", { gen_text: "x".repeat(1_000) }, 50_000],

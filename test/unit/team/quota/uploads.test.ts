@@ -2,7 +2,7 @@
 // can be taken again, and a refusal changes nothing.
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { check, resizeUpload, type Subjects, type Take, uploadRoom } from "../../../../src/team/quota/limits.ts";
 import { planSchema } from "../../../../src/team/quota/plan.ts";
 
@@ -25,7 +25,7 @@ const step = fc.oneof(
 );
 
 describe("bytes of uploads", () => {
-  it("that are held are what adding up says, and never above a limit", () => {
+  test("that are held are what adding up says, and never above a limit", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 3 }),
@@ -65,7 +65,7 @@ describe("bytes of uploads", () => {
     );
   });
 
-  it("that were taken in a month that is over hold nothing of the next, and giving them back takes nothing off it", () => {
+  test("that were taken in a month that is over hold nothing of the next, and giving them back takes nothing off it", () => {
     fc.assert(
       fc.property(size, size, size, (first, second, third) => {
         const limits = limitsOf([100]);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { csvText, dayOf, usageKeys } from "../../../../src/team/usage/usage.ts";
 
 describe("the lines that a request adds to", () => {
@@ -6,7 +6,7 @@ describe("the lines that a request adds to", () => {
   const request = { bookedAt, model: "fal-ai/flux/schnell", user: "anna", keyId: "key_1", tags: {} };
   const line = { day: "2026-11-30", model: "fal-ai/flux/schnell", user: "anna", keyId: "key_1" };
 
-  it("are one for everything and one for each tag", () => {
+  test("are one for everything and one for each tag", () => {
     expect(usageKeys(request)).toEqual([{ ...line, tag: "" }]);
     expect(usageKeys({ ...request, tags: { client: "acme", env: "" } })).toEqual([
       { ...line, tag: "" },
@@ -15,23 +15,23 @@ describe("the lines that a request adds to", () => {
     ]);
   });
 
-  it("have an empty user where there is none", () => {
+  test("have an empty user where there is none", () => {
     expect(usageKeys({ ...request, user: null })).toEqual([{ ...line, user: "", tag: "" }]);
   });
 
-  it("fall on the UTC day of the booking", () => {
+  test("fall on the UTC day of the booking", () => {
     expect(dayOf(bookedAt)).toBe("2026-11-30");
     expect(dayOf(bookedAt + 1)).toBe("2026-12-01");
   });
 });
 
 describe("CSV", () => {
-  it("has the names first and a line break after every line", () => {
+  test("has the names first and a line break after every line", () => {
     expect(csvText(["day", "requests"], [["2026-11-22", 3]])).toBe("day,requests\r\n2026-11-22,3\r\n");
     expect(csvText(["day"], [])).toBe("day\r\n");
   });
 
-  it.each<[string, string | number | null, string]>([
+  test.each<[string, string | number | null, string]>([
     ["plain text", "fal-ai/flux/schnell", "fal-ai/flux/schnell"],
     ["nothing", null, ""],
     ["a number", -3, "-3"],
@@ -58,7 +58,7 @@ describe("CSV", () => {
     expect(csvText(["x"], [[cell]])).toBe(`x\r\n${text}\r\n`);
   });
 
-  it("guards the names of columns too", () => {
+  test("guards the names of columns too", () => {
     expect(csvText(["=a", "b,c"], [])).toBe('\'=a,"b,c"\r\n');
   });
 });
