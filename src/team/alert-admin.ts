@@ -3,7 +3,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
-import { HISTORY_LIMIT_MAX } from "../platform/limits.ts";
+import { HISTORY_LIMIT_MAX } from "./cursor.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 

@@ -1,5 +1,5 @@
-// The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing.
-// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+// The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing. Every
+// method is synchronous, so that callers can put several into one transaction.
 
 import type { KeyKind, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
 
@@ -103,7 +103,11 @@ function keyOf(row: KeyRow): KeySummary {
     kind: row.kind as KeyKind,
     name: row.name,
     scopes: JSON.parse(row.scopes) as Scope[],
-    ...{ user, plan, models, origins, turnstile },
+    user,
+    plan,
+    models,
+    origins,
+    turnstile,
     shown: row.shown,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,

@@ -1,6 +1,6 @@
-// The SQL of what a team's requests take and cost: counters, and one ledger line per admitted request, which is its
-// reservation until it is settled and its receipt afterwards. Imports types.
-// Every method is synchronous, so that an admit is one transaction; decides nothing.
+// The SQL of what a team's requests take and cost: counters, and one ledger line per admitted request, which is its reservation
+// until it is settled and its receipt afterwards. Every method is synchronous, so that an admit is one transaction; decides
+// nothing.
 
 import type { CostSource, Verdict } from "../../contracts/team-access.ts";
 import type { CounterWrite, Take } from "./limits.ts";
@@ -131,7 +131,9 @@ function lineOf(row: LineRow): LedgerLine {
 function receiptOf({ settled_at: settledAt, verdict, charged, source, settled_by: by }: LineRow): Receipt | null {
   if (settledAt === null) return null;
   return {
-    ...{ settledAt, chargedMicro: charged, by },
+    settledAt,
+    chargedMicro: charged,
+    by,
     verdict: verdict as Receipt["verdict"],
     source: source as CostSource,
   };

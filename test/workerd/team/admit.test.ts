@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AdmitInput } from "../../../src/contracts/team-access.ts";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
-import { DAY_MS, PUBLISHABLE_DEDUPE_S, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { PUBLISHABLE_DEDUPE_S } from "../../../src/team/auth/identity.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
 
@@ -284,7 +285,10 @@ describe("who stands behind a credential", () => {
     expect(rotated.key.secret).not.toBe(key.secret);
     const before = await team.admit({ credential: key.credential });
     const after = await team.admit({ credential: fresh });
-    expect([before, after]).toMatchObject([{ terms: { keyId: key.id } }, { terms: { keyId: key.id }, limits: [{ used: 2 }] }]);
+    expect([before, after]).toMatchObject([
+      { terms: { keyId: key.id } },
+      { terms: { keyId: key.id }, limits: [{ used: 2 }] },
+    ]);
     pass(60 * SECOND_MS);
     expect(await team.outcome({ credential: key.credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: fresh })).toBe("admitted");
