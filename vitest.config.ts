@@ -72,7 +72,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           exclude: ["test/workerd/sandbox/**"],
-          setupFiles: ["test/harness/quiet.ts", "test/harness/contract.ts"],
+          setupFiles: ["test/harness/quiet.ts", "test/harness/contract.ts", "test/harness/parts.ts"],
           ...patience,
         },
       },

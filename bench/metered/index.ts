@@ -165,11 +165,21 @@ function meteredStub<S extends object>(name: string, stub: S): S {
   return new Proxy(stub, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property);
-      if (typeof value !== "function") return value;
-      return (...args: unknown[]) => {
-        countOf(name).requests += 1;
-        return Reflect.apply(value, target, args);
-      };
+      return typeof value === "function" ? meteredMethod(name, target, value) : value;
+    },
+  });
+}
+
+/** A method of a stub, or a part of it: what is called through a part is one request as well. */
+function meteredMethod(name: string, stub: object, method: object): object {
+  return new Proxy(method, {
+    apply: (target, _self, args: unknown[]) => {
+      countOf(name).requests += 1;
+      return Reflect.apply(target as (...args: unknown[]) => unknown, stub, args);
+    },
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === "function" ? meteredMethod(name, target, value) : value;
     },
   });
 }

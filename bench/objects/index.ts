@@ -39,7 +39,7 @@ const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, 
   /** Every call of a request's life on its Team, in their order. */
   async team(_env, { calls }) {
     const team = await TestTeam.create(PLAN);
-    await team.stub.putPrices({ [MODEL]: { unit: "request", usd: "0.003" } }, { id: "key_bench", ip: null });
+    await team.stub.prices.put({ [MODEL]: { unit: "request", usd: "0.003" } }, { id: "key_bench", ip: null });
     const planHash = await team.planHash();
     const posts = await Promise.all(
       Array.from({ length: calls }, (_, n) => team.post({ planHash, user: `user-${n % USERS}` })),

@@ -1,8 +1,9 @@
-// The part of `npm run static` that no tool of others does: layout, purity, sizes, compares of secrets, what comments refer to.
+// The part of `npm run static` that no tool of others does: layout, names, purity, sizes, compares of secrets, what comments refer to.
 // Reads text, needs no dependency. Prints offenders as file:line and exits 1.
 
 import { fileURLToPath } from "node:url";
 import { checkImports } from "./imports.ts";
+import { checkNames } from "./names.ts";
 import { checkPurity } from "./purity.ts";
 import { checkReferences, readRepository } from "./references.ts";
 import { checkCompares } from "./secrets.ts";
@@ -11,7 +12,7 @@ import { readTree } from "./source.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url).href);
 const tree = readTree(`${root}src`);
-const inSource = [checkImports, checkPurity, checkSizes, checkCompares].flatMap((check) => check(tree));
+const inSource = [checkImports, checkNames, checkPurity, checkSizes, checkCompares].flatMap((check) => check(tree));
 const offences = [
   ...inSource.map((offence) => ({ ...offence, file: `src/${offence.file}` })),
   ...checkReferences(readRepository(root)),

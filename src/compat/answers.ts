@@ -4,14 +4,14 @@ import * as z from "zod";
 
 const urls = { response_url: z.string(), status_url: z.string(), cancel_url: z.string() };
 
-export const submittedAnswer = z.object({
+export const submittedSchema = z.object({
   status: z.literal("IN_QUEUE"),
   request_id: z.string(),
   ...urls,
   queue_position: z.int(),
 });
 
-export const statusAnswer = z.object({
+export const statusSchema = z.object({
   status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]).describe("COMPLETED: well or badly; `error` tells."),
   request_id: z.string(),
   ...urls,
@@ -22,14 +22,14 @@ export const statusAnswer = z.object({
   error_type: z.string().optional(),
 });
 
-export const cancelAnswer = z.object({ status: z.literal("CANCELLATION_REQUESTED") });
+export const cancelSchema = z.object({ status: z.literal("CANCELLATION_REQUESTED") });
 
-export const outputAnswer = z.unknown().describe("The model's output.");
+export const outputSchema = z.unknown().describe("The model's output.");
 
-export const uploadAnswer = z.object({ upload_url: z.string(), file_url: z.string() });
+export const uploadSchema = z.object({ upload_url: z.string(), file_url: z.string() });
 
 const connection = z.looseObject({ connection_id: z.string() });
 
-export const connectionAnswer = z.looseObject({ connection: connection });
+export const connectionSchema = z.looseObject({ connection: connection });
 
-export const connectionsAnswer = z.looseObject({ connections: z.array(connection) });
+export const connectionsSchema = z.looseObject({ connections: z.array(connection) });

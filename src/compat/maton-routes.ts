@@ -12,7 +12,7 @@ import { printTree } from "../platform/json.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { textAt } from "../upstream/client/classify.ts";
 import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/client/connections.ts";
-import { connectionAnswer, connectionsAnswer } from "./answers.ts";
+import { connectionSchema, connectionsSchema } from "./answers.ts";
 import { queueRoutes } from "./queue-routes.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import type { CompatOutcome } from "./submit.ts";
@@ -33,7 +33,7 @@ const connectionRoutes: readonly Route[] = [
     access: "admin",
     query: z.looseObject({ app: filter, status: filter, method: filter, limit: filter }),
     answers: {
-      200: { description: "`connections`, fal's alone: other apps have none here.", schema: connectionsAnswer },
+      200: { description: "`connections`, fal's alone: other apps have none here.", schema: connectionsSchema },
     },
     errors: ERRORS_OF_CONNECTIONS,
     passesOn: MATON_DECLINED,
@@ -49,7 +49,7 @@ const connectionRoutes: readonly Route[] = [
     access: "admin",
     body: z.looseObject({ app: z.string().optional(), method: z.string().max(64).optional() }),
     answers: {
-      200: { description: "`connection`, with the `url` where the fal key is entered.", schema: connectionAnswer },
+      200: { description: "`connection`, with the `url` where the fal key is entered.", schema: connectionSchema },
     },
     errors: ERRORS_OF_CONNECTIONS,
     passesOn: MATON_DECLINED,
@@ -65,7 +65,7 @@ const connectionRoutes: readonly Route[] = [
       const answer = await askConnections(env, caller, { kind: "create", method: body.method });
       if (answer.kind === "done") {
         const id = textAt(answer.body.connection, "connection_id") ?? "";
-        await askTeam(env, caller.team, (team) => team.noteChange("connection.created", id, actorOf(call)));
+        await askTeam(env, caller.team, (team) => team.audit.note("connection.created", id, actorOf(call)));
       }
       return spell(answer);
     },
@@ -76,7 +76,7 @@ const connectionRoutes: readonly Route[] = [
     summary: "One connection to fal",
     access: "admin",
     params: named,
-    answers: { 200: { description: "`connection`.", schema: connectionAnswer } },
+    answers: { 200: { description: "`connection`.", schema: connectionSchema } },
     errors: ERRORS_OF_CONNECTIONS,
     passesOn: MATON_DECLINED,
     async handle({ env, caller, params }) {
@@ -96,7 +96,7 @@ const connectionRoutes: readonly Route[] = [
       const { env, caller, params } = call;
       const answer = await askConnections(env, caller, { kind: "delete", id: params.id });
       if (answer.kind === "done") {
-        await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
+        await askTeam(env, caller.team, (team) => team.audit.note("connection.deleted", params.id, actorOf(call)));
       }
       return spell(answer);
     },

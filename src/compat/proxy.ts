@@ -6,7 +6,7 @@ import * as z from "zod";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { refusal } from "../platform/errors.ts";
-import { cancelAnswer, outputAnswer, statusAnswer, submittedAnswer, uploadAnswer } from "./answers.ts";
+import { cancelSchema, outputSchema, statusSchema, submittedSchema, uploadSchema } from "./answers.ts";
 import { type ProxyTarget, proxyTarget } from "./proxy-target.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
@@ -52,11 +52,11 @@ export const proxyRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "As fal answers: a status, a stream of them, or an output.",
-        schema: z.union([statusAnswer, outputAnswer]),
+        schema: z.union([statusSchema, outputSchema]),
         contentType: "*/*",
         headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
       },
-      202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusAnswer, headers: ["X-Fal-Request-Id"] },
+      202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
     },
     errors: ["invalid_request", "not_found", "gone"],
     passesOn: RUN_FAILED,
@@ -92,7 +92,7 @@ export const proxyRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "As fal answers: what was submitted, an output, a stream with it, or where to send a file.",
-        schema: z.union([submittedAnswer, uploadAnswer, outputAnswer]),
+        schema: z.union([submittedSchema, uploadSchema, outputSchema]),
         contentType: "*/*",
         headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],
       },
@@ -129,7 +129,7 @@ export const proxyRoutes: readonly Route[] = [
     summary: "Cancel a queued run, as `x-fal-target-url` asks",
     access: "run",
     headers: z.looseObject({ "x-fal-target-url": target }),
-    answers: { 202: { description: "Asked for.", schema: cancelAnswer }, 400: { description: "It is over already." } },
+    answers: { 202: { description: "Asked for.", schema: cancelSchema }, 400: { description: "It is over already." } },
     errors: ["invalid_request", "not_found", "gone"],
     async handle(call): Promise<CompatOutcome> {
       const given = call.headers["x-fal-target-url"];

@@ -6,7 +6,7 @@ import { EVENT_STREAM } from "../http/event-stream.ts";
 import { LIMIT_HEADERS } from "../http/limit-headers.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { cancelAnswer, outputAnswer, statusAnswer, submittedAnswer } from "./answers.ts";
+import { cancelSchema, outputSchema, statusSchema, submittedSchema } from "./answers.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
 
@@ -59,7 +59,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       answers: {
         200: {
           description: "The model's output, or the file that the model answered with.",
-          schema: outputAnswer,
+          schema: outputSchema,
           contentType: "*/*",
           headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
         },
@@ -82,7 +82,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       answers: {
         200: {
           description: "It is in the queue: `request_id` and where to look.",
-          schema: submittedAnswer,
+          schema: submittedSchema,
           headers: [...SUBMIT_HEADERS, "X-Fal-Request-Id"],
         },
       },
@@ -98,8 +98,8 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       params: named,
       query: logsQuery,
       answers: {
-        200: { description: "COMPLETED, well or badly.", schema: statusAnswer, headers: ["X-Fal-Request-Id"] },
-        202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusAnswer, headers: ["X-Fal-Request-Id"] },
+        200: { description: "COMPLETED, well or badly.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
+        202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
       },
       errors: ["not_found", "gone"],
       handle: (call) => queueStatus(call, call.params, asked(call)),
@@ -131,7 +131,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       access: "run",
       params: named,
       answers: {
-        202: { description: "Asked for; it may still finish, and be charged.", schema: cancelAnswer },
+        202: { description: "Asked for; it may still finish, and be charged.", schema: cancelSchema },
         400: { description: "It is over already." },
       },
       errors: ["not_found", "gone"],

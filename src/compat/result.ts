@@ -7,7 +7,7 @@ import type { RequestFile } from "../files/request-file.ts";
 import type { Config } from "../platform/config.ts";
 import { ERRORS } from "../platform/errors.ts";
 import type { RequestState, RequestView } from "../requests/machine/types.ts";
-import { type Failure, failureOf } from "../requests/view/fal-failure.ts";
+import { type FalFailure, failureOf } from "../requests/view/fal-failure.ts";
 import { outputText } from "../requests/view/serialize.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 
@@ -64,7 +64,11 @@ async function bytesInPlace(bucket: R2Bucket, config: Config, view: RequestView)
   return bytes;
 }
 
-export function failureResponse(failure: Failure, state: RequestState, headers: Record<string, string> = {}): Response {
+export function failureResponse(
+  failure: FalFailure,
+  state: RequestState,
+  headers: Record<string, string> = {},
+): Response {
   return falErrorResponse(failure, {
     ...headersOf(state),
     ...(failure.isUserTimeout ? { "x-fal-request-timeout-type": "user" } : {}),

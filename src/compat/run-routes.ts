@@ -4,7 +4,7 @@ import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
-import { outputAnswer } from "./answers.ts";
+import { outputSchema } from "./answers.ts";
 import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 
@@ -42,7 +42,7 @@ export const runRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "The model's output, or the file that the model answered with.",
-        schema: outputAnswer,
+        schema: outputSchema,
         contentType: "*/*",
         headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],
       },

@@ -3,7 +3,7 @@
 import { appOf, parseModelId } from "../models/model-id.ts";
 import { objectText, RawText } from "../platform/json.ts";
 import { hasEnded, type RequestState, type RequestView, statusOf } from "../requests/machine/types.ts";
-import { FAILED_FOR_GOOD, type Failure, failureOf } from "../requests/view/fal-failure.ts";
+import { FAILED_FOR_GOOD, type FalFailure, failureOf } from "../requests/view/fal-failure.ts";
 
 /**
  * Statuses after which at least one client posts again: fal's JavaScript client (fal-ai/fal-js:libs/client/src/retry.ts), its
@@ -74,7 +74,7 @@ export function isOfApp({ model }: Pick<RequestState, "model">, named: string): 
 }
 
 /** The same as the answer of a POST: nothing is retried into a second paid run. A start deadline cost nothing, and is no reason. */
-export function finalFailure(failure: Failure): Failure {
+export function finalFailure(failure: FalFailure): FalFailure {
   const isFinal = failure.isUserTimeout || !isRetriedByClients(failure.status);
   return isFinal ? failure : { ...failure, status: FAILED_FOR_GOOD };
 }

@@ -1,88 +1,24 @@
-// What Team is asked and what it answers, as data that crosses RPC. Refusals are values. Times are epoch milliseconds.
-// Types and one spelling; imports types.
+// The road of a request through Team: who calls, whether a submit is let in, what its end is charged. Refusals are values. Types
+// only; times are epoch ms.
 
 import type { Measures } from "../models/measures.ts";
-import type { Refusal } from "../platform/errors.ts";
-import type { KeyKind } from "../team/auth/keys.ts";
+import type { Refusal, Refused } from "../platform/errors.ts";
 import type { LimitState } from "../team/quota/limits.ts";
-import type { Plan } from "../team/quota/plan.ts";
+import type { Plan, Retention } from "../team/quota/plan.ts";
 import type { Charge, Price } from "../team/quota/prices.ts";
-import type { InputFiles } from "../team/uploads/input-files.ts";
 import type { EndEventType } from "../webhooks/event-types.ts";
 import type { RequestSpec } from "./request-spec.ts";
+import type { ActingFor, Credential, KeyKind, Scope, Turnstile } from "./team-keys.ts";
+import type { InputFiles } from "./team-uploads.ts";
 import type { OwedDelivery } from "./team-webhooks.ts";
 
-/** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
-export type Scope = "run" | "read" | "admin";
-
-/**
- * What the edge found behind an Authorization header, every signature checked: what Team is asked by. A token and a JWT are
- * good for their user alone. `visitor` and `ip` are our own marks, never the caller's words. A JWT has no key: in requests
- * and counters its key id is `issuerKeyId(issuer)`.
- */
-export type Credential =
-  /** A secret or publishable key, by the SHA-256 of its text. */
-  | { kind: "key"; digest: string }
-  /** A client token of ours, minted with the key `keyId`. `models` are globs that narrow the plan's; null: as the key's. */
-  | {
-      kind: "token";
-      keyId: string;
-      user: string;
-      visitor: string | null;
-      ip: string | null;
-      models: string[] | null;
-      plan: string | null;
-    }
-  /** A user's JWT. `issuer` is the name that the team gave it; `plan` is what its claim says, if it has one. */
-  | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
-
-/** What stands for a key where a request came with a user's JWT. Cannot be taken for a key: those begin with `key_`. */
-export function issuerKeyId(issuer: string): string {
-  return `issuer:${issuer}`;
-}
+export type { Retention } from "../team/quota/plan.ts";
 
 /** A plan as it applies to somebody. `hash` names this very text of it. */
 export interface PlanInUse {
   name: string;
   plan: Plan;
   hash: string;
-}
-
-/** Cloudflare Turnstile of a publishable key. `secret` is for siteverify and never shown. */
-export interface Turnstile {
-  siteKey: string;
-  secret: string;
-  hostname: string | null;
-}
-
-/** What only some keys have. */
-export interface KeyTerms {
-  /** The member that a key is bound to; null: it may act for anybody. */
-  user: string | null;
-  /** The plan that applies instead of the team's. */
-  plan: string | null;
-  /** Globs that narrow the plan's models. */
-  models: string[] | null;
-  /** Exact origins that pages may call from. */
-  origins: string[] | null;
-  turnstile: Turnstile | null;
-}
-
-/** A key as lists show it: never its text or digest. */
-export interface KeySummary extends KeyTerms {
-  id: string;
-  kind: KeyKind;
-  name: string;
-  /** Empty for a publishable key: it can only be exchanged. */
-  scopes: Scope[];
-  /** First characters of the key's text; all of it for a publishable one. */
-  shown: string;
-  createdAt: number;
-  /** Within KEY_LAST_USED_STEP_MS; null = never. */
-  lastUsedAt: number | null;
-  expiresAt: number | null;
-  revokedAt: number | null;
-  frozenAt: number | null;
 }
 
 /** Who a credential is, and what it may do now. */
@@ -107,14 +43,7 @@ export interface Identity {
   managesConnections: boolean;
 }
 
-export type Refused = { kind: "refused"; refusal: Refusal };
-
-/** For whom a call counts, beside the credential's key. */
-export interface ActingFor extends Pick<RequestSpec, "user" | "tags"> {
-  credential: Credential;
-  visitor: string | null;
-  ip: string | null;
-}
+export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
 
 /** A post, with the part of its spec that Team decides on. */
 export interface AdmitInput extends ActingFor, Pick<RequestSpec, "model"> {
@@ -137,13 +66,6 @@ export interface AdmittedCost {
   price: Price | null;
   /** The plan buys one result call for the units that fal billed. */
   exact: boolean;
-}
-
-/** Days from the end of a request until it is let go; null = kept. Fixed at the admit, like the price. */
-export interface Retention {
-  recordsDays: number | null;
-  filesDays: number | null;
-  inputsDays: number | null;
 }
 
 /** What Team decided about a request when it admitted it. Holds for the request whatever keys, prices and plans say later. */
@@ -260,3 +182,5 @@ export interface Me {
   identity: Identity;
   limits: LimitState[];
 }
+
+export type MeAnswer = ({ kind: "known" } & Me) | Refused;

@@ -1,19 +1,13 @@
-// What a team's administration is asked and what it answers, as data that crosses RPC. Times are epoch milliseconds.
-// Types only; imports types.
+// The administration of a team: what its parts of Team are asked and what they answer. Types only; times are epoch ms.
 
-import type { KeyKind } from "../team/auth/keys.ts";
+import type { Refused } from "../platform/errors.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan } from "../team/quota/plan.ts";
-import type { PriceTable } from "../team/quota/prices.ts";
+import type { Price, PriceTable } from "../team/quota/prices.ts";
 import type { EventType } from "../webhooks/event-types.ts";
 import type { FeedData } from "../webhooks/events.ts";
-import type { KeyTerms, Scope } from "./team-access.ts";
-
-/** Who makes a change, and from where: a key's id, or "operator". */
-export interface Actor {
-  id: string;
-  ip: string | null;
-}
+import type { Answer } from "./rpc.ts";
+import type { Actor } from "./team-keys.ts";
 
 export interface TeamSummary {
   id: string;
@@ -28,19 +22,6 @@ export interface TeamSummary {
 export interface NamedPlan {
   name: string;
   plan: Plan;
-}
-
-/** A key at its making or rotation, the only times its text is told. */
-export interface NewKey {
-  id: string;
-  secret: string;
-}
-
-export interface KeyWish extends KeyTerms {
-  kind: KeyKind;
-  name: string;
-  scopes: Scope[];
-  expiresAt: number | null;
 }
 
 /** A user as the team's admins see it. A user that nobody has heard of is one without a history. */
@@ -124,9 +105,73 @@ export interface UsageRow extends UsageSums {
   group: Partial<Record<UsageGroup, string>>;
 }
 
-/** The operator's or an admin's word on a charge that nobody could judge. `usdMicro` null: what was reserved. */
-export interface ChargeWord {
+/** What the operator or an admin says about a charge that nobody could judge. `usdMicro` null: what was reserved. */
+export interface ManualSettlement {
   requestId: string;
   charged: boolean;
   usdMicro: number | null;
+}
+
+/** How far a deletion is. `left` counts the requests that still hold something, `uploads` the files; `finishedAt` null: under way. */
+export interface Removal {
+  orderedAt: number;
+  finishedAt: number | null;
+  requests: number;
+  left: number;
+  uploads: number;
+}
+
+/** The team itself. Null everywhere: there is no such team. */
+export interface TeamSettings {
+  summary(): Answer<TeamSummary | null>;
+  /** Stops everybody but admins, or lets them go on. Again: the same answer. */
+  freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
+  /** Lets the team's admins change the deployment's connections, or no longer. Again: the same answer. */
+  manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
+  /** Removes the team with all that it stored. Nobody of it is let in from now on. Again: how far it is. */
+  remove(by: Actor): Answer<Removal | null>;
+  /** How far the removal of the team is; null also when none was ordered, or nothing of the team is left. */
+  removal(): Answer<Removal | null>;
+}
+
+export interface TeamPlans {
+  list(): Answer<NamedPlan[]>;
+  put(name: string, plan: Plan, by: Actor): Answer<void>;
+  /** Chooses the plan of all whose credential has none of its own. What was counted stays counted. */
+  choose(name: string, by: Actor): Answer<{ kind: "chosen"; team: TeamSummary } | Refused>;
+}
+
+export interface TeamPrices {
+  /** Price tables, the one in force first. */
+  history(limit: number): Answer<PricesInForce[]>;
+  /** What these models cost, in their order; null where the table has no price. */
+  ofModels(models: string[]): Answer<(Price | null)[]>;
+  put(table: PriceTable, by: Actor): Answer<void>;
+}
+
+export interface TeamAlerts {
+  read(): Answer<Alerts>;
+  put(percents: number[], by: Actor): Answer<void>;
+}
+
+/** Null everywhere: there is no such team. */
+export interface TeamUsers {
+  /** A user, whether or not anybody has heard of them, with what the team's plan counts for them alone. */
+  read(user: string): Answer<UserSummary | null>;
+  /** Freezes or unfreezes a user. Again: the same answer. */
+  freeze(user: string, frozen: boolean, by: Actor): Answer<UserSummary | null>;
+  /** Takes a user's name out of everything and deletes their requests by alarm. Again: also what came since. */
+  delete(user: string, by: Actor): Answer<Removal | null>;
+  /** How far the deletion of a user is; null also when there was none lately. */
+  deletion(user: string): Answer<Removal | null>;
+}
+
+export interface TeamUsage {
+  sums(query: UsageQuery): Answer<UsageRow[]>;
+}
+
+export interface TeamAudit {
+  page(before: number | null, limit: number): Answer<AuditPage>;
+  /** An admin changed something of the deployment's, which this team's audit remembers. */
+  note(action: "connection.created" | "connection.deleted", target: string, by: Actor): Answer<void>;
 }

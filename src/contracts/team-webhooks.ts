@@ -1,11 +1,13 @@
-// Webhook endpoints and deliveries as Team is asked about them and answers, over RPC. Times are epoch milliseconds.
-// Types only; imports types.
+// Webhook endpoints, deliveries and events: what their parts of Team are asked and what they answer. Types only; times are epoch ms.
 
-import type { ListPosition } from "../team/request-index.ts";
+import type { Refused } from "../platform/errors.ts";
+import type { ListPosition } from "../team/cursor.ts";
 import type { Attempt, DeliveryState } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
-import type { Refused } from "./team-access.ts";
-import type { Actor, TeamEvent } from "./team-admin.ts";
+import type { News } from "../webhooks/events.ts";
+import type { Answer } from "./rpc.ts";
+import type { TeamEvent } from "./team-admin.ts";
+import type { Actor } from "./team-keys.ts";
 
 /** What a team chose for an endpoint. */
 export interface EndpointTerms {
@@ -179,4 +181,68 @@ export interface ReplayJob {
   updatedAt: number;
   /** When its next piece is due; null once it is over. */
   dueAt: number | null;
+}
+
+export type ReplayJobAnswer = { kind: "job"; job: ReplayJob; isNew: boolean } | Refused;
+
+export type CreateEndpointAnswer = { kind: "created"; endpoint: EndpointSummary; secret: string } | Refused;
+export type EnableEndpointAnswer = { kind: "enabled"; endpoint: EndpointSummary; job: ReplayJob | null } | Refused;
+/** The secret that signs now, and until when the one before it signs too. */
+export type SecretAnswer = { kind: "secrets"; secret: string; previousUntil: number | null } | Refused;
+
+export interface TeamEndpoints {
+  /** Makes an endpoint. Its secret is told once here, and again by `secrets`. */
+  create(terms: EndpointTerms, origin: string, by: Actor): Answer<CreateEndpointAnswer>;
+  /** Oldest first. */
+  list(): Answer<EndpointSummary[]>;
+  read(id: string): Answer<EndpointAnswer>;
+  /** Changes what is named. The next try of every delivery goes by it, those under way included. */
+  change(id: string, changes: Partial<EndpointTerms>, origin: string, by: Actor): Answer<EndpointAnswer>;
+  /** Ends an endpoint. What is still on its way to it is told of as gone. */
+  remove(id: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
+  secrets(id: string): Answer<SecretAnswer>;
+  /** Gives an endpoint another secret. With no overlap every try from now on is signed with the new one alone. */
+  rotateSecret(id: string, overlapS: number, by: Actor): Answer<SecretAnswer>;
+  /** What signs deliveries to requests' own URLs. */
+  teamSecrets(): Answer<SecretAnswer>;
+  rotateTeamSecret(overlapS: number, by: Actor): Answer<SecretAnswer>;
+  /** Stops deliveries to an endpoint; what comes meanwhile is its backlog. Again: the same answer. */
+  disable(id: string, by: Actor): Answer<EndpointAnswer>;
+  /**
+   * Lets deliveries go on, slowly at first, as after an outage. Its backlog is sent again by a job (`send`) or stays where it is
+   * (`skip`: not even what was still on its way is tried again). Again: the same answer.
+   */
+  enable(id: string, backlog: "skip" | "send", by: Actor): Answer<EnableEndpointAnswer>;
+  /** Sends a test event the way all events go; also to a disabled endpoint, before it is enabled. */
+  test(id: string, by: Actor): Answer<{ kind: "sent"; deliveryId: string; eventId: string } | Refused>;
+}
+
+export interface TeamDeliveries {
+  /** Where a delivery goes now. Asked at every try. */
+  target(delivery: { deliveryId: string }): Answer<DeliveryTarget>;
+  /** A delivery's first failure, or its outcome. */
+  report(report: DeliveryReport): Answer<void>;
+  /** A line of the delivery index. */
+  read(delivery: { deliveryId: string }): Answer<Delivery | null>;
+  /** `limit` is at least 1. */
+  list(input: DeliveryListInput): Answer<DeliveryListAnswer>;
+  /** What Team has sent itself of a delivery; that of a request's end is with its tracker. */
+  log(deliveryId: string): Answer<TeamDeliveryLog>;
+  /** Puts a delivery on its way once more, and says who sends it. `replayId`: the job that does. */
+  beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Answer<ReplayRoad>;
+}
+
+export interface TeamReplayJobs {
+  /** Begins a job, or answers the one that runs over the same filter: a second click starts nothing. */
+  begin(filter: ReplayFilter, by: Actor): Answer<ReplayJobAnswer>;
+  read(id: string): Answer<ReplayJobAnswer>;
+  /** Stops a job; what it has sent stays sent. Again: the same answer. */
+  cancel(id: string, by: Actor): Answer<ReplayJobAnswer>;
+}
+
+export interface TeamEvents {
+  /** Tells the team of something that happened outside of it. */
+  publish(news: News<"upstream.paused">): Answer<void>;
+  /** The events after a place in the feed, oldest first. Who was away longer than events are kept is told so, once. */
+  feed(query: FeedQuery): Answer<FeedAnswer>;
 }

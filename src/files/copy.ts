@@ -8,7 +8,7 @@ import { dataUriBytes, readDataUri } from "./data-uri.ts";
 import { Digest, type Feed, SliceFeed, withinTime } from "./feed.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
 import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
-import type { Upload } from "./multipart-uploads.ts";
+import type { UnfinishedUpload } from "./multipart-uploads.ts";
 import {
   abandon,
   type CopyOutcome,
@@ -77,7 +77,7 @@ async function storedBefore({ bucket, key }: Target, source: string): Promise<St
 }
 
 /** Where an unfinished upload can be gone on with; null when there is nothing yet, or no way to ask for the rest. */
-function resumeOf({ parts, partBytes, total, validator }: Upload) {
+function resumeOf({ parts, partBytes, total, validator }: UnfinishedUpload) {
   if (total === null || validator === null || parts.length === 0) return null;
   return { offset: Math.min(total, parts.length * partBytes), total, validator };
 }
@@ -86,7 +86,7 @@ async function copyOpened(
   copy: UrlCopy,
   opened: Extract<Opened, { kind: "open" }>,
   source: string,
-  begun: Upload | null,
+  begun: UnfinishedUpload | null,
 ): Promise<CopyOutcome> {
   const { feed, total, validator } = opened;
   if (begun !== null && opened.offset > 0) return copyParts(copy, feed, begun, null);

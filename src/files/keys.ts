@@ -18,13 +18,13 @@ export function uploadKey(team: string, id: string): string {
 }
 
 /** Texts of a request that may be too long for a row. */
-export type TextName = "input" | "payload" | "output";
+export type BucketTextName = "input" | "payload" | "output";
 
 /**
  * A text of a request. The key carries the content's digest: two reports of one end may differ in their bytes, and the
  * later one must not overwrite what the row of the first one names.
  */
-export function textKey(team: string, request: string, name: TextName, sha256: string): string {
+export function textKey(team: string, request: string, name: BucketTextName, sha256: string): string {
   return `texts/${team}/${request}/${name}.${sha256.slice(0, 16)}`;
 }
 

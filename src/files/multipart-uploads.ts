@@ -2,7 +2,7 @@
 // it in rows (requests/engine/multipart-rows.ts). Types only; imports nothing.
 
 /** An unfinished multipart upload of R2. Nobody else lists those: one that is forgotten lies there until R2's own rule ends it. */
-export interface Upload {
+export interface UnfinishedUpload {
   /** Of R2, and the key that it belongs to: both are needed to go on or to abort. */
   uploadId: string;
   key: string;
@@ -21,8 +21,8 @@ export interface Upload {
 
 /** The rows of one file, for one try. Each write answers false, and writes nothing, once another try has taken over. */
 export interface UploadLog {
-  read(): Upload | null;
-  begin(upload: Upload): boolean;
+  read(): UnfinishedUpload | null;
+  begin(upload: UnfinishedUpload): boolean;
   /** Saves a stored part. It also tells that the copy makes progress: the lease begins anew. */
   keepPart(part: { partNumber: number; etag: string }): boolean;
   /** Once R2 has finished or dropped the upload. */

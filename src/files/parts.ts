@@ -4,7 +4,7 @@
 import { acquire } from "../net/byte-budget.ts";
 import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
 import type { Digest, Feed } from "./feed.ts";
-import type { Upload, UploadLog } from "./multipart-uploads.ts";
+import type { UnfinishedUpload, UploadLog } from "./multipart-uploads.ts";
 import { complete, pour, type Stored, storeUnknown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 
@@ -30,7 +30,7 @@ export interface Target {
 }
 
 /** What a fresh upload is begun with. */
-type Content = Pick<Upload, "source" | "contentType">;
+type Content = Pick<UnfinishedUpload, "source" | "contentType">;
 
 export const NOT_WRITTEN: CopyOutcome = { kind: "later", reason: "The file could not be written.", ours: true };
 const SUPERSEDED: CopyOutcome = later("Another try has taken over.");
@@ -62,7 +62,7 @@ export function outcomeOf(stored: Stored, { contentType }: Content): CopyOutcome
 export async function copyParts(
   target: Target,
   feed: Feed,
-  begun: Upload | (Content & { total: number; validator: string }),
+  begun: UnfinishedUpload | (Content & { total: number; validator: string }),
   digest: Digest | null,
 ): Promise<CopyOutcome> {
   const upload = "uploadId" in begun ? begun : await begin(target, { ...begun, partBytes: FILE_PART_BYTES });
@@ -71,7 +71,12 @@ export async function copyParts(
   return outcome;
 }
 
-async function uploadParts(target: Target, feed: Feed, begun: Upload, digest: Digest | null): Promise<CopyOutcome> {
+async function uploadParts(
+  target: Target,
+  feed: Feed,
+  begun: UnfinishedUpload,
+  digest: Digest | null,
+): Promise<CopyOutcome> {
   const { total, partBytes } = begun;
   if (total === null) throw new Error("only a copy of known length goes on by parts");
   const multipart = target.bucket.resumeMultipartUpload(begun.key, begun.uploadId);
@@ -118,7 +123,10 @@ export async function copyBuffered(target: Target, feed: Feed, content: Content)
 }
 
 /** The row comes before the first use: an upload that nobody remembers cannot be found again. Null when it cannot be begun now. */
-async function begin(target: Target, wish: Omit<Upload, "uploadId" | "key" | "parts">): Promise<Upload | null> {
+async function begin(
+  target: Target,
+  wish: Omit<UnfinishedUpload, "uploadId" | "key" | "parts">,
+): Promise<UnfinishedUpload | null> {
   const { bucket, key, uploads } = target;
   const created = await bucket.createMultipartUpload(key, metadataOf(wish)).catch(() => null);
   if (created === null) return null;
@@ -129,7 +137,7 @@ async function begin(target: Target, wish: Omit<Upload, "uploadId" | "key" | "pa
 }
 
 /** Puts the parts together. */
-export async function finish(target: Target, upload: Upload, digest: Digest | null): Promise<CopyOutcome> {
+export async function finish(target: Target, upload: UnfinishedUpload, digest: Digest | null): Promise<CopyOutcome> {
   const { bucket, uploads } = target;
   const { key, uploadId, parts, total, contentType } = upload;
   if (total === null) throw new Error("only a copy of known length goes on by parts");
@@ -143,7 +151,7 @@ export async function finish(target: Target, upload: Upload, digest: Digest | nu
 /** Drops an upload that is of no use any more. False when R2 cannot be reached: its row stays, so that it is tried again. */
 export async function abandon(
   bucket: R2Bucket,
-  upload: Pick<Upload, "key" | "uploadId">,
+  upload: Pick<UnfinishedUpload, "key" | "uploadId">,
   uploads: UploadLog,
 ): Promise<boolean> {
   try {

@@ -4,7 +4,7 @@
 import { acquire, type Permit } from "../net/byte-budget.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import { ROW_TEXT_MAX_BYTES } from "../platform/limits.ts";
-import { type TextName, textKey } from "./keys.ts";
+import { type BucketTextName, textKey } from "./keys.ts";
 
 /** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
 export type StoredText = { at: "row"; text: string } | { at: "r2"; key: string; sha256: string; bytes: number };
@@ -12,7 +12,7 @@ export type StoredText = { at: "row"; text: string } | { at: "r2"; key: string; 
 export interface TextPlace {
   team: string;
   request: string;
-  name: TextName;
+  name: BucketTextName;
 }
 
 /**

@@ -1,19 +1,21 @@
 // Which kind of file somebody sends, and whether that kind is taken: the words at the announcement, the bytes when they
 // come. Bytes outrank words; a picture that is none gets a sentence. Imports errors and mirror's types.
 
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { decideType, listedType, sniff } from "./media-types.ts";
 
 /** What runs script where it is opened. No model reads them. */
 const ACTIVE = new Set(["text/html", "application/xhtml+xml", "application/xml"]);
 
-type TypeAnswer<T> = { kind: "known"; type: T } | { kind: "refused"; refusal: Refusal };
+type TypeAnswer<T> = { kind: "known"; type: T } | Refused;
 
 /** The type that an announcement names; null when it names none that we know, and the bytes decide alone. */
 export function announcedType(word: string | null, name: string): TypeAnswer<string | null> {
   const type = listedType(word);
   if (type !== null && ACTIVE.has(type)) {
-    return refused(`\`content_type\` is ${type}, which is not taken: "${name}" would run script where it is opened.`);
+    return typeRefused(
+      `\`content_type\` is ${type}, which is not taken: "${name}" would run script where it is opened.`,
+    );
   }
   return { kind: "known", type };
 }
@@ -31,11 +33,11 @@ export function uploadedType(file: {
 }): TypeAnswer<string> {
   const sniffed = sniff(file.head);
   const type = decideType({ header: file.announced, claimed: file.header, sniffed, name: file.name });
-  if (ACTIVE.has(type)) return refused(`The bytes are ${type}, which is not taken.`);
+  if (ACTIVE.has(type)) return typeRefused(`The bytes are ${type}, which is not taken.`);
   const family = familyOf(file.announced ?? "");
   if (family !== null && familyOf(type) !== family) {
     const what = sniffed.types[0] === undefined ? `do not begin as ${family} does` : `are ${type}`;
-    return refused(`\`content_type\` says ${file.announced}, but the bytes ${what}.`);
+    return typeRefused(`\`content_type\` says ${file.announced}, but the bytes ${what}.`);
   }
   return { kind: "known", type };
 }
@@ -44,8 +46,8 @@ function familyOf(type: string): string | null {
   return /^(image|video|audio|model)\//.exec(type)?.[1] ?? null;
 }
 
-function refused(detail: string): { kind: "refused"; refusal: Refusal } {
+function typeRefused(detail: string): Refused {
   const hint =
     "Send a file that a model reads: a picture, a film, a sound, a 3D model, a ZIP, a PDF, text, or weights.";
-  return { kind: "refused", refusal: refusal("unsupported_media_type", detail, { hint }) };
+  return refused(refusal("unsupported_media_type", detail, { hint }));
 }

@@ -1,6 +1,6 @@
 // Who makes an administrative change, for the audit: the key, and the address that Cloudflare saw it come from.
 
-import type { Actor } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 import { addressOf, type Caller } from "./auth.ts";
 
 export function actorOf({ caller, request }: { caller: Caller; request: Request }): Actor {

@@ -1,10 +1,11 @@
 // Names the caller behind a request: the credential, whether it may be used from this page, and who its team says it is.
 // Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and admits always ask.
 
-import type { Credential, Identity, Refused, Scope } from "../contracts/team-access.ts";
+import type { Identity } from "../contracts/team-access.ts";
+import type { Credential, Scope } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../platform/limits.ts";
 import { sameSecret } from "../platform/signing.ts";
 import { askTeam } from "../platform/stubs.ts";
@@ -59,7 +60,7 @@ export async function callerOf(request: Request, env: Env, wanted: Wanted): Prom
   const config = requireConfig(env);
   const found = await credentialOf(request, env, config);
   if (found.kind === "refused") return found;
-  if (found.publishable && wanted !== "mint") return { kind: "refused", refusal: EXCHANGE_ONLY };
+  if (found.publishable && wanted !== "mint") return refused(EXCHANGE_ONLY);
 
   const { team, credential } = found;
   const known = await identityOf(env, team, credential, wanted === "run" || wanted === "read");
@@ -69,7 +70,7 @@ export async function callerOf(request: Request, env: Env, wanted: Wanted): Prom
     originFault(pageOrigin(request), { listed: identity.origins, bound: found.boundTo }) ??
     actingFault(identity.user, request.headers.get("Sluice-User")) ??
     wantedFault(identity, credential, wanted);
-  if (fault !== null) return { kind: "refused", refusal: fault };
+  if (fault !== null) return refused(fault);
   return { kind: "known", caller: await callerWith(request, config, credential, identity) };
 }
 
@@ -84,7 +85,7 @@ export function userFor(
   named: string | undefined,
 ): { kind: "known"; user: string | null } | Refused {
   const fault = actingFault(fixed, named ?? null);
-  return fault === null ? { kind: "known", user: fixed ?? named ?? null } : { kind: "refused", refusal: fault };
+  return fault === null ? { kind: "known", user: fixed ?? named ?? null } : refused(fault);
 }
 
 /** The address that Cloudflare saw the call come from; null in a local run. No other header is believed. */

@@ -1,10 +1,10 @@
 // Turns the Authorization header into a credential: form, checksum and signatures, no more. Team says later whether it still
 // holds. The only place that knows how credentials are sent.
 
-import type { Credential, Refused } from "../contracts/team-access.ts";
+import type { Credential } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
-import { refusal } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
 import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../team/auth/credentials.ts";
@@ -40,13 +40,13 @@ export type Found =
 /** The credential that a request carries. Wakes the Team for a user's JWT alone, and that seldom: to know its issuers. */
 export async function credentialOf(request: Request, env: Env, config: Config): Promise<Found> {
   const text = authorizationOf(request);
-  if (text === null) return { kind: "refused", refusal: NO_KEY };
+  if (text === null) return refused(NO_KEY);
   const parsed = await parseKey(text);
   switch (parsed.kind) {
     case "malformed":
-      return { kind: "refused", refusal: MALFORMED_KEY };
+      return refused(MALFORMED_KEY);
     case "mistyped":
-      return { kind: "refused", refusal: MISTYPED_KEY };
+      return refused(MISTYPED_KEY);
     case "secret":
     case "publishable": {
       const credential: Credential = { kind: "key", digest: await keyDigest(text) };
@@ -55,7 +55,7 @@ export async function credentialOf(request: Request, env: Env, config: Config): 
     }
     case "jwt": {
       const team = parsed.team ?? request.headers.get("Sluice-Team");
-      if (team === null || !TEAM_ID.test(team)) return { kind: "refused", refusal: TEAM_REQUIRED };
+      if (team === null || !TEAM_ID.test(team)) return refused(TEAM_REQUIRED);
       return jwtCredential(env, config, team, parsed.jwt);
     }
   }
@@ -64,11 +64,11 @@ export async function credentialOf(request: Request, env: Env, config: Config): 
 /** A JWT of ours by its type, any other by the team's issuers. Which of the two is believed by signature alone. */
 async function jwtCredential(env: Env, config: Config, team: string, jwt: string): Promise<Found> {
   const parts = unverifiedParts(jwt);
-  if (parts === null) return { kind: "refused", refusal: JWT_REFUSED };
+  if (parts === null) return refused(JWT_REFUSED);
   if (isClientToken(parts.header)) {
     const answer = await checkToken(config.SIGNING_KEY, team, jwt, Date.now());
     if (answer.kind === "refused") {
-      return { kind: "refused", refusal: answer.reason === "expired" ? TOKEN_EXPIRED : TOKEN_REFUSED };
+      return refused(answer.reason === "expired" ? TOKEN_EXPIRED : TOKEN_REFUSED);
     }
     const { credential, origin } = answer.token;
     return { kind: "found", team, credential, publishable: false, boundTo: origin === null ? null : [origin] };
@@ -76,7 +76,7 @@ async function jwtCredential(env: Env, config: Config, team: string, jwt: string
   const answer = await checkTeamJwt(env, team, jwt, { fresh: false });
   if (answer.kind === "refused") {
     logEvent("jwt.refused", { team, reason: answer.fault });
-    return { kind: "refused", refusal: answer.fault === "keys_unavailable" ? JWT_UNCHECKED : JWT_REFUSED };
+    return refused(answer.fault === "keys_unavailable" ? JWT_UNCHECKED : JWT_REFUSED);
   }
   return { kind: "found", team, credential: credentialOfJwt(answer), publishable: false, boundTo: null };
 }

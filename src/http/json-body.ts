@@ -3,14 +3,12 @@
 
 import { discard, readInboundText } from "../net/body.ts";
 import type { Permit } from "../net/byte-budget.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { type JsonTree, parseTree, plainCopy } from "../platform/json.ts";
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX, REQUEST_BODY_MAX_BYTES } from "../platform/limits.ts";
 import { hasDuplicateKeys } from "../team/quota/input-rules.ts";
 
-export type JsonBody =
-  | { kind: "read"; tree: JsonTree; plain: unknown; permit: Permit }
-  | { kind: "refused"; refusal: Refusal };
+export type JsonBody = { kind: "read"; tree: JsonTree; plain: unknown; permit: Permit } | Refused;
 
 const HOW_TO_SEND = "Send a JSON object, with the header `Content-Type: application/json`.";
 
@@ -46,8 +44,4 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
       return refused(refusal("invalid_request", detail, { hint: HOW_TO_SEND }));
     }
   }
-}
-
-function refused(why: Refusal): JsonBody {
-  return { kind: "refused", refusal: why };
 }

@@ -3,11 +3,10 @@
 
 import * as z from "zod";
 import type { RequestSpec } from "../contracts/request-spec.ts";
-import type { Refused } from "../contracts/team-access.ts";
 import { parseModelId } from "../models/model-id.ts";
 import { checkInput, unknownModel } from "../models/models.ts";
 import { mayCall } from "../net/guard.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import type { JsonTree } from "../platform/json.ts";
 import { IDEMPOTENCY_KEY_MAX_CHARS, METADATA_MAX_BYTES, TAGS_MAX, URL_MAX_CHARS } from "../platform/limits.ts";
@@ -201,8 +200,4 @@ function namedUser(
     return refused(refusal("invalid_request", detail));
   }
   return { kind: "known", user: inBody ?? inHeader };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

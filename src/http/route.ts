@@ -6,7 +6,7 @@ import { TrieRouter } from "hono/router/trie-router";
 import type * as z from "zod";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import { type ErrorCode, type Refusal, refusal } from "../platform/errors.ts";
+import { type ErrorCode, type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { type JsonTree, RawText } from "../platform/json.ts";
 import { type FieldsAnswer, parseFields } from "../platform/validate.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -74,7 +74,7 @@ type Reply<R extends Answers> = {
 }[keyof R & number];
 
 /** What a handler gives back: one of the declared answers, a refusal, or a response of its own making (streams, files). */
-export type Outcome<R extends Answers> =
+export type HandlerAnswer<R extends Answers> =
   | Reply<R>
   | { refusal: Refusal; headers?: Record<string, string> }
   | { response: Response };
@@ -98,7 +98,7 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   errors: readonly DeclaredError[];
   /** What may be answered with another's own status, 4xx or 5xx, beside `errors`: a sentence. */
   passesOn?: string;
-  handle(call: Call<A, Parsed<P>, Parsed<Q>, Parsed<H>, Parsed<B>>): Promise<Outcome<NoInfer<R>>>;
+  handle(call: Call<A, Parsed<P>, Parsed<Q>, Parsed<H>, Parsed<B>>): Promise<HandlerAnswer<NoInfer<R>>>;
 }
 
 /** A declared route, its types forgotten. */
@@ -194,7 +194,7 @@ function checked(schema: Schema | undefined, value: unknown, where: string): Fie
   return schema === undefined ? { ok: true, value: undefined } : parseFields(schema, value, where);
 }
 
-type Authorized = { kind: "known"; caller: Caller | null } | { kind: "refused"; refusal: Refusal };
+type Authorized = { kind: "known"; caller: Caller | null } | Refused;
 
 async function authorize(access: Access, request: Request, env: Env): Promise<Authorized> {
   switch (access) {
@@ -202,7 +202,7 @@ async function authorize(access: Access, request: Request, env: Env): Promise<Au
       return { kind: "known", caller: null };
     case "operator": {
       const fault = await operatorFault(request, requireConfig(env));
-      return fault === null ? { kind: "known", caller: null } : { kind: "refused", refusal: fault };
+      return fault === null ? { kind: "known", caller: null } : refused(fault);
     }
     case "run":
     case "read":

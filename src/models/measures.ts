@@ -95,7 +95,7 @@ export function sizeOf(value: unknown): Size | null {
 }
 
 /** A number as fal's validators take one: also as text ("4", " 4.0 ", "1_000") and as true. Infinity for 1e309. */
-export function numberOf(value: unknown): number | null {
+export function lenientNumber(value: unknown): number | null {
   if (typeof value === "number") return value;
   if (typeof value === "boolean") return Number(value);
   if (typeof value !== "string") return null;
@@ -113,7 +113,7 @@ function imagesAsked(input: Record<string, unknown>): number | null {
 /** A field's count: 1 when absent, null when it is no number. Below one nothing would run, so one is the least. */
 function countAt(input: Record<string, unknown>, name: string): number | null {
   if (input[name] === undefined || input[name] === null) return 1;
-  const count = numberOf(input[name]);
+  const count = lenientNumber(input[name]);
   return count === null ? null : atMost(Math.max(1, Math.ceil(count)));
 }
 
@@ -123,7 +123,7 @@ function sizeAsked(model: string, input: Record<string, unknown>): Size | null {
 }
 
 function pixelsOf(width: unknown, height: unknown): Size | null {
-  const sides = { width: numberOf(width), height: numberOf(height) };
+  const sides = { width: lenientNumber(width), height: lenientNumber(height) };
   return isPositive(sides.width) && isPositive(sides.height) ? { width: sides.width, height: sides.height } : null;
 }
 
@@ -136,7 +136,7 @@ function secondsAsked(input: Record<string, unknown>): number | null {
   for (const [name, unitS] of Object.entries(DURATIONS)) {
     const value = input[name];
     if (value === undefined || value === null) continue;
-    const amount = numberOf(typeof value === "string" ? value.replace(/\s*(s|secs?|seconds?)\s*$/i, "") : value);
+    const amount = lenientNumber(typeof value === "string" ? value.replace(/\s*(s|secs?|seconds?)\s*$/i, "") : value);
     // "auto", or 0 for it: the model decides, so nothing bounds it.
     if (!isPositive(amount)) return null;
     longest = Math.max(longest ?? 0, atMost(amount * unitS));

@@ -2,7 +2,7 @@
 // through: fal has more than a thousand models and changes them. Nothing is ever added to an input. Imports fields, errors.
 
 import * as z from "zod";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { parseFields } from "../platform/validate.ts";
 import { withOwner } from "./model-id.ts";
 
@@ -126,20 +126,17 @@ const SUBMIT_FIELDS = ["webhook_url", "webhookUrl"];
  * Checks the plain copy of a model's input: an object, without fields that belong beside it, and with the named fields of a
  * known model as they must be. Gives no value back, because the input goes upstream as its exact text.
  */
-export function checkInput(model: string, input: unknown): { kind: "ok" } | { kind: "refused"; refusal: Refusal } {
+export function checkInput(model: string, input: unknown): { kind: "ok" } | Refused {
   const known = knownModel(model);
   const parsed = parseFields(known?.input ?? z.looseObject({}), input, "input");
   if (!parsed.ok) {
     const hint = known === null ? {} : { hint: `GET /v1/models/${model} has the input schema.` };
-    return { kind: "refused", refusal: refusal("invalid_input", parsed.detail, hint) };
+    return refused(refusal("invalid_input", parsed.detail, hint));
   }
   const misplaced = SUBMIT_FIELDS.find((name) => Object.hasOwn(parsed.value as object, name));
   if (misplaced !== undefined) {
     const hint = "Put `webhook_url` beside `input`, not inside it: the model would not call it.";
-    return {
-      kind: "refused",
-      refusal: refusal("invalid_input", `\`${misplaced}\` is not a field of the input.`, { hint }),
-    };
+    return refused(refusal("invalid_input", `\`${misplaced}\` is not a field of the input.`, { hint }));
   }
   return { kind: "ok" };
 }

@@ -70,6 +70,16 @@ export interface Refusal {
   status?: number;
 }
 
+/** A refusal where an answer may also be another one. */
+export interface Refused {
+  kind: "refused";
+  refusal: Refusal;
+}
+
+export function refused(why: Refusal): Refused {
+  return { kind: "refused", refusal: why };
+}
+
 export function refusal(code: ErrorCode, detail: string, extra: Omit<Refusal, "code" | "detail"> = {}): Refusal {
   return { code, detail, ...extra };
 }

@@ -2,26 +2,32 @@
 // Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
 // Synchronous over the stores, with the clock passed in.
 
-import { HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
+import { RpcTarget } from "cloudflare:workers";
+import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
+import { HISTORY_LIMIT_MAX, HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
 import type { EventData } from "../webhooks/events.ts";
-import { tellTeam } from "./endpoints/publish-event.ts";
+import { type EventStores, publishEvent } from "./endpoints/publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
 import { countedFor, type LimitScope } from "./quota/plan.ts";
-import type { Books } from "./stores.ts";
+import type { TeamStores } from "./stores.ts";
+import type { TeamContext } from "./team-context.ts";
+
+export type AlertStores = EventStores & Pick<TeamStores, "team">;
 
 /**
  * Writes an event for each limit in USD that has reached one of the team's percentages. `refused`: names of the limits
  * that a request was just refused by. Single visitors and addresses are not told about: reaching theirs is what they are for.
  */
-export function giveAlerts(
-  books: Books,
+export function publishAlerts(
+  stores: AlertStores,
   states: readonly LimitState[],
   subjects: Subjects,
   refused: readonly string[],
   now: number,
 ): void {
-  const percents = books.team.alertPercents();
+  const percents = stores.team.alertPercents();
   if (percents.length === 0) return;
   for (const state of states) {
     const about = alertSubject(state.scope, subjects);
@@ -30,21 +36,21 @@ export function giveAlerts(
     const isOver = refused.includes(state.name);
     for (const percent of percents) {
       if (isOver || state.used * 100 >= state.limit * percent) {
-        giveAlert(books, state, about, percent, now);
+        publishAlert(stores, state, about, percent, now);
       }
     }
   }
 }
 
-function giveAlert(
-  books: Books,
+function publishAlert(
+  stores: AlertStores,
   state: LimitState,
   { subject, tags }: AlertSubject,
   percent: number,
   now: number,
 ): void {
   const window = windowEnd(state, now);
-  if (!books.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
+  if (!stores.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
   const data: EventData<"limit.reached"> = {
     limit_name: state.name,
     scope: state.scope,
@@ -54,7 +60,7 @@ function giveAlert(
     used_usd: moneyText(state.used),
     reset: state.resetAt === null ? null : new Date(state.resetAt).toISOString(),
   };
-  tellTeam(books, { type: "limit.reached", data, tags }, now);
+  publishEvent(stores, { type: "limit.reached", data, tags }, now);
 }
 
 /** What names the window for the once: sliding ones have no end of their own, so the clock's stands in. */
@@ -99,5 +105,33 @@ export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubjec
       const value = subjects.tags[name] ?? "";
       return { subject: `${name}=${value}`, tags: { [name]: value } };
     }
+  }
+}
+
+/** At which percentages a team wants to hear of its limits. */
+export class AlertAdmin extends RpcTarget implements TeamAlerts {
+  readonly #context: TeamContext;
+  readonly #stores: Pick<TeamStores, "audit" | "events" | "team">;
+
+  constructor(context: TeamContext, stores: Pick<TeamStores, "audit" | "events" | "team">) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  read(): Alerts {
+    const { team, events } = this.#stores;
+    return this.#context.decide<Alerts>({ percents: [], latest: [] }, () => ({
+      percents: team.alertPercents(),
+      latest: events.latest("limit.reached", HISTORY_LIMIT_MAX),
+    }));
+  }
+
+  put(percents: number[], by: Actor): void {
+    const { team, audit } = this.#stores;
+    this.#context.decide(undefined, (now) => {
+      team.setAlertPercents(percents);
+      audit.note(by, "alerts.written", null, { percents: percents.join(" ") }, now);
+    });
   }
 }

@@ -1,7 +1,8 @@
 // The SQL of the audit: who changed what, when, from where. Written in the transaction of the change itself, never edited.
 // Imports types. Decides nothing.
 
-import type { Actor, AuditEntry, AuditPage } from "../contracts/team-admin.ts";
+import type { AuditEntry, AuditPage } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
 
 type AuditRow = {
   seq: number;

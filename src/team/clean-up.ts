@@ -1,7 +1,7 @@
 // Rows whose time is over: deleted in bounded batches, and when the next batch is due. Synchronous over the stores.
 
 import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../platform/limits.ts";
-import type { Books } from "./stores.ts";
+import type { TeamStores } from "./stores.ts";
 
 /** A store with rows that end by themselves. */
 interface Perishable {
@@ -9,19 +9,19 @@ interface Perishable {
   nextOverAt(): number | null;
 }
 
-function perishables(books: Books): Perishable[] {
-  const { ledger, replays, keys, events, removals, deliveries, outbox, replayJobs } = books;
-  return [ledger, replays, keys, events, removals, deliveries, outbox, replayJobs];
+function perishables(stores: TeamStores): Perishable[] {
+  const { ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs } = stores;
+  return [ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs];
 }
 
 /** One batch of each kind, for one transaction. What is left over is due at once. */
-export function cleanUp(books: Books, now: number): void {
-  for (const store of perishables(books)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
+export function cleanUp(stores: TeamStores, now: number): void {
+  for (const store of perishables(stores)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
 }
 
 /** When the next batch is due: some time after its first row is over, so that a batch is worth waking for. Null: never. */
-export function cleanUpDueAt(books: Books): number | null {
-  const times = perishables(books).map((store) => store.nextOverAt());
+export function cleanUpDueAt(stores: TeamStores): number | null {
+  const times = perishables(stores).map((store) => store.nextOverAt());
   const first = Math.min(...times.filter((at) => at !== null));
   return Number.isFinite(first) ? first + CLEAN_UP_DELAY_MS : null;
 }

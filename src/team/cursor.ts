@@ -1,8 +1,13 @@
 // Where a page of a list goes on, as opaque text: the last line that was shown, so that new lines move nothing.
-// Pure. Imports ids and types.
+// Pure.
 
 import { REQUEST_ID } from "../platform/ids.ts";
-import type { ListPosition } from "./request-index.ts";
+
+/** Where a page of a list goes on: the last line that was shown. */
+export interface ListPosition {
+  createdAt: number;
+  id: string;
+}
 
 /** base64url of `<created_at>.<id>`. */
 export function encodeCursor(position: ListPosition): string {

@@ -23,7 +23,7 @@ export interface PostName {
   bodyHash: string;
 }
 
-export class ReplayStore {
+export class IdempotencyStore {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

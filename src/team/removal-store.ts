@@ -1,6 +1,7 @@
 // The SQL of removals: which requests are still to be forgotten, for whom, when to ask their trackers, and how far each
 // removal is. A person is known here by a digest only. Decides nothing; every method is synchronous.
 
+import type { Removal } from "../contracts/team-admin.ts";
 import { REMOVAL_REPORT_MS } from "../platform/limits.ts";
 
 /** The team itself, where a removal is not about one person: no digest is as short. */
@@ -10,15 +11,6 @@ export interface RemovalRow {
   requestId: string;
   subject: string;
   tries: number;
-}
-
-/** How far a removal is. `left` counts the requests that still hold something, `uploads` the files; `finishedAt` null: under way. */
-export interface Removal {
-  orderedAt: number;
-  finishedAt: number | null;
-  requests: number;
-  left: number;
-  uploads: number;
 }
 
 type JobRow = { ordered_at: number; finished_at: number | null; requests: number; left_over: number; uploads: number };

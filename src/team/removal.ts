@@ -1,34 +1,41 @@
-// Carries removals out: each tracker is asked to forget its request, and again until it says that nothing is left. Driven by
-// Team's alarm; a row goes only after its tracker's word, so a team that is cut off anywhere asks again.
-// Knows trackers only through env's binding.
+// Carries removals out, driven by Team's alarm: each tracker is asked to delete its request, and again until it says that nothing
+// is left. A row goes only after its tracker's answer, so a team that is cut off anywhere asks again. Of a whole team the bucket
+// is emptied by prefix afterwards, and its own store last.
 
 import type { Env } from "../platform/bindings.ts";
-import { sha256Hex } from "../platform/ids.ts";
-import { REMOVAL_BATCH_ROWS, REMOVAL_LANES, REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS } from "../platform/limits.ts";
+import {
+  REMOVAL_BATCH_ROWS,
+  REMOVAL_FILL_ROWS,
+  REMOVAL_LANES,
+  REMOVAL_RETRY_MAX_MS,
+  REMOVAL_RETRY_MS,
+} from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { trackerFor } from "../platform/stubs.ts";
+import { sweeperFor, trackerFor } from "../platform/stubs.ts";
 import type { RemovalRow } from "./removal-store.ts";
-import { release } from "./settle.ts";
-import type { Books } from "./stores.ts";
+import { type ReleaseStores, release } from "./settle.ts";
+import type { TeamStores } from "./stores.ts";
 
-/** What stands for a person in the books of their own removal: enough to find it by the name, nothing to read the name from. */
-export function subjectOf(team: string, user: string): Promise<string> {
-  return sha256Hex(`${team}/${user}`);
-}
+type RemovalStores = ReleaseStores & Pick<TeamStores, "removals">;
 
 /** One batch of what is due. Never throws: a tracker that cannot be asked is asked later. */
-export async function carryOutRemovals(env: Pick<Env, "TRACKER">, books: Books, untilMs: number): Promise<void> {
-  const rows = books.removals.due(Date.now(), REMOVAL_BATCH_ROWS);
+export async function carryOutRemovals(
+  env: Pick<Env, "TRACKER">,
+  stores: RemovalStores,
+  untilMs: number,
+): Promise<void> {
+  const rows = stores.removals.due(Date.now(), REMOVAL_BATCH_ROWS);
   const lane = async (): Promise<void> => {
     for (let row = rows.shift(); row !== undefined && Date.now() < untilMs; row = rows.shift()) {
-      await carryOut(env, books, row);
+      await carryOut(env, stores, row);
     }
   };
   await Promise.all(Array.from({ length: REMOVAL_LANES }, lane));
 }
 
-async function carryOut(env: Pick<Env, "TRACKER">, books: Books, row: RemovalRow): Promise<void> {
+async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: RemovalRow): Promise<void> {
   const { requestId, tries } = row;
+  const { removals } = stores;
   let outcome: string;
   try {
     outcome = (await trackerFor(env, requestId).forget()).kind;
@@ -38,10 +45,22 @@ async function carryOut(env: Pick<Env, "TRACKER">, books: Books, row: RemovalRow
   const now = Date.now();
   if (outcome === "forgotten") {
     // One that never started holds a reservation that nobody else would give back.
-    release(books, requestId, now);
-    books.removals.done(requestId);
+    release(stores, requestId, now);
+    removals.done(requestId);
   } else {
-    books.removals.putOff(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));
+    removals.putOff(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));
   }
   logEvent("removal.asked", { request: requestId, outcome });
+}
+
+/** One step of the removal of a team; each may be made again. True: nothing is left but the team's own store. */
+export async function emptyTeam(
+  env: Pick<Env, "SWEEPER">,
+  { removals, team }: Pick<TeamStores, "removals" | "team">,
+  now: number,
+): Promise<boolean> {
+  if (!removals.ofTeam()) return false;
+  if (removals.fillTeam(REMOVAL_FILL_ROWS, now) > 0 || removals.nextDueAt() !== null) return false;
+  const { done } = await sweeperFor(env).emptyTeam(team.team().id);
+  return done;
 }

@@ -3,6 +3,7 @@
 
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "../contracts/team-access.ts";
 import { LIST_SCAN_MAX_ROWS } from "../platform/limits.ts";
+import type { ListPosition } from "./cursor.ts";
 
 /** A line of the index. */
 export interface IndexedRequest extends RequestSummary {
@@ -10,12 +11,6 @@ export interface IndexedRequest extends RequestSummary {
   sweepAt: number | null;
   /** When it was deleted, or its user forgotten: nothing of its content is here any more. */
   erasedAt: number | null;
-}
-
-/** Where a page of the index goes on: the last line that was shown. */
-export interface ListPosition {
-  createdAt: number;
-  id: string;
 }
 
 type RequestRow = {
@@ -33,7 +28,7 @@ type RequestRow = {
 
 const COLUMNS = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at, erased_at";
 
-export class IndexStore {
+export class RequestIndex {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -68,7 +63,7 @@ export class IndexStore {
   }
 
   /** The end of it that was last told, and the event that tells it. */
-  toldEnd(id: string): { endedAt: number; eventId: string } | null {
+  publishedEnd(id: string): { endedAt: number; eventId: string } | null {
     const [row] = this.#sql.exec<{ told_end_at: number | null; told_event_id: string | null }>(
       "SELECT told_end_at, told_event_id FROM request WHERE id = ?",
       id,
@@ -77,7 +72,7 @@ export class IndexStore {
     return endedAt === null || eventId === null ? null : { endedAt, eventId };
   }
 
-  setToldEnd(id: string, endedAt: number, eventId: string): void {
+  setPublishedEnd(id: string, endedAt: number, eventId: string): void {
     this.#sql.exec("UPDATE request SET told_end_at = ?, told_event_id = ? WHERE id = ?", endedAt, eventId, id);
   }
 

@@ -1,19 +1,53 @@
-// One page of the request index. Imports the index and its cursors; reads only.
+// The requests of a team: its list, what is taken out of it, and charges that a person settles.
 
-import type { ListAnswer, ListInput } from "../contracts/team-access.ts";
-import { refusal } from "../platform/errors.ts";
+import { RpcTarget } from "cloudflare:workers";
+import type { TeamRequests } from "../contracts/team.ts";
+import type { ListAnswer, ListInput, Settled } from "../contracts/team-access.ts";
+import type { ManualSettlement } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import type { IndexStore } from "./request-index.ts";
+import { settleManually } from "./settle.ts";
+import type { TeamStores } from "./stores.ts";
+import type { TeamContext } from "./team-context.ts";
 
-/** Newest first. `limit` is at least 1. A page of a rare filter may be short, or empty, and still have a next one. */
-export function listRequests(index: IndexStore, input: ListInput): ListAnswer {
-  const position = input.cursor === undefined ? null : decodeCursor(input.cursor);
-  if (input.cursor !== undefined && position === null) {
-    const hint = "Pass `next_cursor` of the page before, as it was.";
-    return { kind: "refused", refusal: refusal("invalid_request", "`cursor` is not one of ours.", { hint }) };
+type RequestStores = Pick<TeamStores, "audit" | "deliveries" | "ledger" | "requests" | "uploads" | "usage">;
+
+export class RequestList extends RpcTarget implements TeamRequests {
+  readonly #context: TeamContext;
+  readonly #stores: RequestStores;
+
+  constructor(context: TeamContext, stores: RequestStores) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
   }
-  const { data: rows, lookedTo } = index.list(input, position, input.limit + 1);
-  const data = rows.slice(0, input.limit);
-  const last = rows.length > data.length ? data.at(-1) : lookedTo;
-  return { kind: "page", data, nextCursor: last ? encodeCursor(last) : null };
+
+  list(input: ListInput): ListAnswer {
+    const nothing: ListAnswer = { kind: "page", data: [], nextCursor: null };
+    return this.#context.decide<ListAnswer>(nothing, () => {
+      const position = input.cursor === undefined ? null : decodeCursor(input.cursor);
+      if (input.cursor !== undefined && position === null) {
+        const hint = "Pass `next_cursor` of the page before, as it was.";
+        return refused(refusal("invalid_request", "`cursor` is not one of ours.", { hint }));
+      }
+      const { data: rows, lookedTo } = this.#stores.requests.list(input, position, input.limit + 1);
+      const data = rows.slice(0, input.limit);
+      const last = rows.length > data.length ? data.at(-1) : lookedTo;
+      return { kind: "page", data, nextCursor: last ? encodeCursor(last) : null };
+    });
+  }
+
+  markDeleted(requestId: string): void {
+    const { requests, uploads, deliveries } = this.#stores;
+    this.#context.decide(undefined, (now) => {
+      requests.erase(requestId, now);
+      for (const { id } of uploads.ofRequest(requestId)) uploads.remove(id);
+      deliveries.removeOf(requestId);
+    });
+  }
+
+  settleManually(settlement: ManualSettlement, by: Actor): Settled | Refused {
+    return this.#context.ask((now) => settleManually(this.#stores, settlement, by, now));
+  }
 }

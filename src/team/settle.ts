@@ -1,84 +1,93 @@
-// What happens to the books when a request ends, is judged by a person, or turns out never to have started. Each
-// reservation ends once. Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
+// What a request is charged when it ends, is judged by a person, or turns out never to have started. Each reservation ends
+// once. Team wraps each call in one transaction.
 
-import type { Outcome, Refused, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
-import type { Actor, ChargeWord, UsageSums } from "../contracts/team-admin.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import type { Outcome, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
+import type { ManualSettlement, UsageSums } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
-import { NOTHING_TOLD, type ToldEnd, tellEnd } from "./endpoints/publish-event.ts";
+import { type EventStores, NOTHING_PUBLISHED, type PublishedEnd, publishEnd } from "./endpoints/publish-event.ts";
 import type { LedgerLine, Receipt } from "./quota/ledger-store.ts";
 import { settleTakes } from "./quota/limits.ts";
 import { type Charge, chargeOf } from "./quota/prices.ts";
 import type { IndexedRequest } from "./request-index.ts";
-import type { Books } from "./stores.ts";
+import type { TeamStores } from "./stores.ts";
 import { usageKeys } from "./usage/usage.ts";
 
 /** fal may bill a request that the model refused; it never says so in a webhook. */
 const REFUSED_BY_MODEL = 422;
+
+export type ReleaseStores = Pick<TeamStores, "ledger" | "requests" | "uploads" | "usage">;
+type SettleStores = EventStores & ReleaseStores;
 
 /**
  * Books the end of a request: limits, charge, usage, index. The second time it changes nothing and answers the same. The
  * index follows what the tracker says, because a request that failed as uncertain (`keep`) may yet be proven to have
  * completed, but never back. An unknown id is a released request.
  */
-export function settle(books: Books, input: SettleInput, now: number): Settled {
-  const request = books.index.request(input.requestId);
-  const line = books.ledger.line(input.requestId);
+export function settleRequest(stores: SettleStores, input: SettleInput, now: number): Settled {
+  const request = stores.requests.request(input.requestId);
+  const line = stores.ledger.line(input.requestId);
   if (request === null || line === null) {
-    return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, ...NOTHING_TOLD };
+    return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, ...NOTHING_PUBLISHED };
   }
   const recovered = request.status === "failed" && input.outcome !== "failed";
-  if (request.status === "open" || recovered) books.index.end(request.id, input.outcome, input.endedAt);
-  books.uploads.endUses(request.id);
-  const told = tellEnd(books, request, input, now);
-  if (line.receipt !== null) return settledBefore(line.receipt, told);
+  if (request.status === "open" || recovered) stores.requests.end(request.id, input.outcome, input.endedAt);
+  stores.uploads.endUses(request.id);
+  const published = publishEnd(stores, request, input, now);
+  if (line.receipt !== null) return settledBefore(line.receipt, published);
 
   const verdict = verdictOf(input, line);
   const { units, measured, outputBytes, outcome } = input;
   const { terms, estimatedMicro } = line;
   const charge = chargeOf({ price: terms.price, estimate: estimatedMicro, units, measured, reservation: verdict });
-  if (verdict === "keep") holdOn(books, line, now);
-  else book(books, { request, line, verdict, charge, outputBytes, outcome, by: null }, now);
-  return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, ...told };
+  if (verdict === "keep") holdOn(stores, line, now);
+  else book(stores, { request, line, verdict, charge, outputBytes, outcome, by: null }, now);
+  return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, ...published };
 }
 
 /**
- * Books what a person says about a charge that nobody could judge. The same word again changes nothing and answers the
+ * TeamStores what a person says about a charge that nobody could judge. The same word again changes nothing and answers the
  * same; another word is too late.
  */
-export function settleByWord(books: Books, word: ChargeWord, by: Actor, now: number): Settled | Refused {
-  const { requestId, charged, usdMicro } = word;
-  const request = books.index.request(requestId);
-  const line = books.ledger.line(requestId);
+export function settleManually(
+  stores: Pick<TeamStores, "audit" | "ledger" | "requests" | "usage">,
+  settlement: ManualSettlement,
+  by: Actor,
+  now: number,
+): Settled | Refused {
+  const { requestId, charged, usdMicro } = settlement;
+  const request = stores.requests.request(requestId);
+  const line = stores.ledger.line(requestId);
   if (request === null || line === null) return refused(refusal("not_found", "There is no such request."));
   const verdict = charged ? "take" : "refund";
   const micro = charged ? (usdMicro ?? line.estimatedMicro) : 0;
   if (line.receipt !== null) {
     const same = line.receipt.by !== null && line.receipt.chargedMicro === micro;
-    return same ? settledBefore(line.receipt, NOTHING_TOLD) : refused(tooLate(requestId));
+    return same ? settledBefore(line.receipt, NOTHING_PUBLISHED) : refused(tooLate(requestId));
   }
   if (request.status === "open") return refused(tooEarly(requestId));
   // An amount that a person names is what upstream billed.
   const source = micro === null ? "unknown" : charged && usdMicro !== null ? "units" : "reserved";
   const charge: Charge = { micro, source, above: micro !== null && micro > (line.estimatedMicro ?? micro) };
-  book(books, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
+  book(stores, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
   const usd = micro === null ? null : moneyText(micro);
-  books.audit.note(by, "request.settled", requestId, { charged, usd }, now);
-  return { kind: "settled", chargedMicro: micro, source, verdict, ...NOTHING_TOLD };
+  stores.audit.note(by, "request.settled", requestId, { charged, usd }, now);
+  return { kind: "settled", chargedMicro: micro, source, verdict, ...NOTHING_PUBLISHED };
 }
 
 /** Undoes an admit whose request is known never to have started, nor ever to start. */
-export function release(books: Books, requestId: string, now: number): void {
-  const request = books.index.request(requestId);
-  const line = books.ledger.line(requestId);
+export function release(stores: ReleaseStores, requestId: string, now: number): void {
+  const request = stores.requests.request(requestId);
+  const line = stores.ledger.line(requestId);
   if (request === null || line === null || request.status !== "open") return;
-  const read = (id: string) => books.ledger.counter(id);
+  const read = (id: string) => stores.ledger.counter(id);
   const { writes } = settleTakes(line.takes, "refund", { usdMicro: 0, outputBytes: 0 }, read, now);
-  books.ledger.writeCounters(writes);
-  books.usage.add(usageKeys({ ...request, bookedAt: bookedAt(request.createdAt, now) }), { requests: -1 });
-  books.ledger.remove(requestId);
-  books.uploads.endUses(requestId);
-  books.index.remove(requestId);
+  stores.ledger.writeCounters(writes);
+  stores.usage.add(usageKeys({ ...request, bookedAt: bookedAt(request.createdAt, now) }), { requests: -1 });
+  stores.ledger.remove(requestId);
+  stores.uploads.endUses(requestId);
+  stores.requests.remove(requestId);
 }
 
 /** The tracker cannot know what the plan says about a 422, and fal does not say whether it billed one. */
@@ -88,11 +97,11 @@ function verdictOf({ reservation, failure }: SettleInput, { terms }: LedgerLine)
 }
 
 /** Nobody can judge it yet: it runs no more, and all else that it took stays taken. */
-function holdOn(books: Books, line: LedgerLine, now: number): void {
-  const read = (id: string) => books.ledger.counter(id);
+function holdOn(stores: Pick<TeamStores, "ledger">, line: LedgerLine, now: number): void {
+  const read = (id: string) => stores.ledger.counter(id);
   const { writes, open } = settleTakes(line.takes, "keep", { usdMicro: null, outputBytes: null }, read, now);
-  books.ledger.writeCounters(writes);
-  books.ledger.setTakes(line.requestId, open);
+  stores.ledger.writeCounters(writes);
+  stores.ledger.setTakes(line.requestId, open);
 }
 
 interface Booking {
@@ -105,11 +114,15 @@ interface Booking {
   by: string | null;
 }
 
-function book(books: Books, { request, line, verdict, charge, outputBytes, outcome, by }: Booking, now: number): void {
-  const read = (id: string) => books.ledger.counter(id);
+function book(
+  stores: Pick<TeamStores, "ledger" | "usage">,
+  { request, line, verdict, charge, outputBytes, outcome, by }: Booking,
+  now: number,
+): void {
+  const read = (id: string) => stores.ledger.counter(id);
   const actual = { usdMicro: charge.micro, outputBytes };
-  books.ledger.writeCounters(settleTakes(line.takes, verdict, actual, read, now).writes);
-  books.ledger.settle(line.requestId, {
+  stores.ledger.writeCounters(settleTakes(line.takes, verdict, actual, read, now).writes);
+  stores.ledger.settle(line.requestId, {
     settledAt: now,
     verdict,
     chargedMicro: charge.micro,
@@ -126,7 +139,7 @@ function book(books: Books, { request, line, verdict, charge, outputBytes, outco
     late: at === request.createdAt ? 0 : 1,
     chargedMicro: charge.micro ?? 0,
   };
-  books.usage.add(usageKeys({ ...request, bookedAt: at }), sums);
+  stores.usage.add(usageKeys({ ...request, bookedAt: at }), sums);
 }
 
 /** A request is booked on the day of its admit, unless that month (UTC) is over: closed months do not move. */
@@ -135,8 +148,8 @@ function bookedAt(admittedAt: number, now: number): number {
   return monthOf(admittedAt) === monthOf(now) ? admittedAt : now;
 }
 
-function settledBefore({ chargedMicro, source, verdict }: Receipt, told: ToldEnd): Settled {
-  return { kind: "settled", chargedMicro, source, verdict, ...told };
+function settledBefore({ chargedMicro, source, verdict }: Receipt, published: PublishedEnd): Settled {
+  return { kind: "settled", chargedMicro, source, verdict, ...published };
 }
 
 function tooLate(requestId: string): Refusal {
@@ -151,8 +164,4 @@ function tooEarly(requestId: string): Refusal {
     hint: "Only a request that failed as `submit_uncertain` waits for somebody's word.",
     requestId,
   });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

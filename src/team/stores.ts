@@ -1,5 +1,5 @@
-// All stores of a team over one database: what a decision may read and write. Whoever decides gets these and the time, and
-// the Team object wraps each decision in one transaction. Imports the stores.
+// All stores of a team over one database. A decision takes the ones that it uses, and the time; the Team object wraps each
+// decision in one transaction.
 
 import { AuditStore } from "./audit-store.ts";
 import { IssuerStore } from "./auth/issuer-store.ts";
@@ -9,25 +9,25 @@ import { EndpointStore } from "./endpoints/endpoint-store.ts";
 import { EventStore } from "./endpoints/event-store.ts";
 import { OutboxStore } from "./endpoints/outbox-store.ts";
 import { ReplayJobStore } from "./endpoints/replay-job-store.ts";
-import { ReplayStore } from "./idempotency-store.ts";
+import { IdempotencyStore } from "./idempotency-store.ts";
 import { LedgerStore } from "./quota/ledger-store.ts";
 import { PriceStore } from "./quota/price-store.ts";
 import { RemovalStore } from "./removal-store.ts";
-import { IndexStore } from "./request-index.ts";
+import { RequestIndex } from "./request-index.ts";
 import { TeamStore } from "./team-store.ts";
 import { UploadStore } from "./uploads/upload-store.ts";
 import { UsageStore } from "./usage/usage-store.ts";
-import { PeopleStore } from "./user-store.ts";
+import { UserStore } from "./user-store.ts";
 
-export interface Books {
+export interface TeamStores {
   team: TeamStore;
   keys: KeyStore;
   issuers: IssuerStore;
-  people: PeopleStore;
+  users: UserStore;
   prices: PriceStore;
   ledger: LedgerStore;
-  index: IndexStore;
-  replays: ReplayStore;
+  requests: RequestIndex;
+  idempotency: IdempotencyStore;
   uploads: UploadStore;
   removals: RemovalStore;
   usage: UsageStore;
@@ -39,16 +39,16 @@ export interface Books {
   audit: AuditStore;
 }
 
-export function openBooks(sql: SqlStorage): Books {
+export function openStores(sql: SqlStorage): TeamStores {
   return {
     team: new TeamStore(sql),
     keys: new KeyStore(sql),
     issuers: new IssuerStore(sql),
-    people: new PeopleStore(sql),
+    users: new UserStore(sql),
     prices: new PriceStore(sql),
     ledger: new LedgerStore(sql),
-    index: new IndexStore(sql),
-    replays: new ReplayStore(sql),
+    requests: new RequestIndex(sql),
+    idempotency: new IdempotencyStore(sql),
     uploads: new UploadStore(sql),
     removals: new RemovalStore(sql),
     usage: new UsageStore(sql),

@@ -1,83 +1,126 @@
-// The Durable Object of one team: its callers, their reservations, requests, usage and uploads, and its alarm. A thin shell that
-// reads the clock and wraps each decision in one transaction, so N submits at once never take more than the limits hold.
-// What those who run the team ask is in team-management.ts, webhooks are in team-webhooks.ts.
-// Knows trackers only through env's binding; its alarm asks them about requests that nobody has told the end of.
+// The Durable Object of one team. What each request needs is asked of it directly, all else of its parts (contracts/team.ts). It
+// wraps each decision in one transaction, so N submits at once never take more than the limits hold, and wakes by alarm for
+// what is owed (due-work.ts).
 
+import { DurableObject } from "cloudflare:workers";
+import type { CreateTeamAnswer, NewTeam, TeamContract, TeamIds } from "../contracts/team.ts";
 import type {
-  ActingFor,
   AdmitAnswer,
   AdmitInput,
-  Credential,
-  ListAnswer,
-  ListInput,
-  Me,
+  IdentifyAnswer,
+  MeAnswer,
   QuoteAnswer,
   QuoteInput,
-  Refused,
   Settled,
   SettleInput,
 } from "../contracts/team-access.ts";
-import type { Actor, KeyWish, NewKey, TeamSummary, UsageQuery, UsageRow } from "../contracts/team-admin.ts";
+import type { TeamSummary } from "../contracts/team-admin.ts";
+import type { ActingFor, Credential, KeyWish } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
-import { requireConfig } from "../platform/config.ts";
-import {
-  ALARM_BUDGET_MS,
-  OPEN_SWEEP_MS,
-  SAFETY_ALARM_MS,
-  SWEEP_BATCH_ROWS,
-  UNSTARTED_SWEEP_MS,
-} from "../platform/limits.ts";
+import { type Refused, refused } from "../platform/errors.ts";
+import { OPEN_SWEEP_MS, SAFETY_ALARM_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { trackerFor } from "../platform/stubs.ts";
-import { guardRules } from "../webhooks/guard-rules.ts";
-import { actingAs, admit, limitsNow, quote } from "./admit.ts";
-import { type IdentifyAnswer, identify } from "./auth/identity.ts";
-import { keyText, makeTeamKey } from "./auth/key-admin.ts";
-import { makeWebhookSecret } from "./auth/keys.ts";
-import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
-import { judgeEndpoints } from "./endpoints/delivery-scheduler.ts";
-import { sendDue } from "./endpoints/outbox.ts";
-import { NOTHING_TOLD } from "./endpoints/publish-event.ts";
+import { admit, quote } from "./admit.ts";
+import { AlertAdmin } from "./alerts.ts";
+import { AuditLog } from "./audit-log.ts";
+import { UNKNOWN_KEY } from "./auth/credentials.ts";
+import { identify } from "./auth/identity.ts";
+import { IssuerAdmin } from "./auth/issuer-admin.ts";
+import { insertKey, KeyAdmin, keyText } from "./auth/key-admin.ts";
+import { actingAs, limitsNow } from "./callers.ts";
+import { doDueWork, nextDueAt } from "./due-work.ts";
+import { Deliveries } from "./endpoints/deliveries.ts";
+import { EndpointAdmin } from "./endpoints/endpoint-admin.ts";
+import { Events } from "./endpoints/events.ts";
+import { NOTHING_PUBLISHED } from "./endpoints/publish-event.ts";
 import { BacklogPacer } from "./endpoints/recovery-pacer.ts";
-import { runReplayJob } from "./endpoints/replay-jobs.ts";
-import { DEFAULT_PLAN, defaultPlan, type Plan } from "./quota/plan.ts";
-import { carryOutRemovals } from "./removal.ts";
-import { listRequests } from "./request-list.ts";
+import { ReplayJobs } from "./endpoints/replay-jobs.ts";
+import { makeWebhookSecret } from "./endpoints/webhook-secret.ts";
+import { PlanAdmin, putPlan } from "./plan-admin.ts";
+import { PriceAdmin } from "./price-admin.ts";
+import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
+import { RequestList } from "./request-list.ts";
 import { hasTables, migrate } from "./schema.ts";
-import { release, settle } from "./settle.ts";
-import { type Books, openBooks } from "./stores.ts";
-import { putPlan } from "./team-admin.ts";
-import { REFUSED, type TeamRoom } from "./team-context.ts";
-import { TeamManagement } from "./team-management.ts";
-import { removeTeam } from "./team-removal.ts";
-import { endUpload, findUpload, listUploads, type UploadListInput } from "./uploads/upload-list.ts";
-import { removeUploadBytes } from "./uploads/upload-removal.ts";
-import type { Upload } from "./uploads/upload-store.ts";
-import * as uploads from "./uploads/uploads.ts";
+import { release, settleRequest } from "./settle.ts";
+import { openStores, type TeamStores } from "./stores.ts";
+import type { TeamContext } from "./team-context.ts";
+import { Settings } from "./team-settings.ts";
+import { Uploads } from "./uploads/uploads.ts";
+import { UsageReport } from "./usage/usage-report.ts";
+import { UserAdmin } from "./user-admin.ts";
+
+/** What everybody is told by a team that does not exist. */
+const NO_TEAM = refused(UNKNOWN_KEY);
 
 const FIRST_KEY: KeyWish = {
-  ...{ kind: "secret", name: "First key", scopes: ["run", "read", "admin"], expiresAt: null },
-  ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
+  kind: "secret",
+  name: "First key",
+  scopes: ["run", "read", "admin"],
+  expiresAt: null,
+  user: null,
+  plan: null,
+  models: null,
+  origins: null,
+  turnstile: null,
 };
 
-export class Team extends TeamManagement {
-  readonly #books: Books;
+type Parts = Pick<
+  TeamContract,
+  | "settings"
+  | "keys"
+  | "issuers"
+  | "plans"
+  | "prices"
+  | "users"
+  | "usage"
+  | "alerts"
+  | "audit"
+  | "requests"
+  | "uploads"
+  | "endpoints"
+  | "deliveries"
+  | "replayJobs"
+  | "events"
+>;
+
+export class Team extends DurableObject<Env> implements TeamContract {
+  readonly #stores: TeamStores;
+  readonly #pacer = new BacklogPacer();
+  readonly #context: TeamContext;
+  readonly #parts: Parts;
   /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
   #exists: boolean;
   /** When the alarm rings, as far as this instance has set or seen it. */
   #armedFor: number | null = null;
-  protected override readonly room: TeamRoom;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { sql } = ctx.storage;
-    this.#books = openBooks(sql);
-    this.room = {
-      ...{ books: this.#books, pacer: new BacklogPacer() },
-      decide: (absent, decision) => this.#decide(absent, decision),
+    const stores = openStores(sql);
+    const context: TeamContext = {
+      decide: (absent, decision) => (this.#exists ? this.#transact(decision) : absent),
       ask: (decision) => this.#ask(decision),
       transact: (work) => this.#transact(work),
       arm: () => this.#arm(),
+    };
+    this.#stores = stores;
+    this.#context = context;
+    this.#parts = {
+      settings: new Settings(context, stores),
+      keys: new KeyAdmin(context, stores),
+      issuers: new IssuerAdmin(env, context, stores),
+      plans: new PlanAdmin(context, stores),
+      prices: new PriceAdmin(context, stores),
+      users: new UserAdmin(context, stores),
+      usage: new UsageReport(context, stores),
+      alerts: new AlertAdmin(context, stores),
+      audit: new AuditLog(context, stores),
+      requests: new RequestList(context, stores),
+      uploads: new Uploads(env, context, stores),
+      endpoints: new EndpointAdmin(context, stores),
+      deliveries: new Deliveries(context, stores, this.#pacer),
+      replayJobs: new ReplayJobs(context, stores),
+      events: new Events(context, stores),
     };
     this.#exists = hasTables(sql);
     if (!this.#exists) return;
@@ -89,14 +132,71 @@ export class Team extends TeamManagement {
     });
   }
 
-  /** Makes the team and its first key, which has every scope. */
-  async create(input: {
-    id: string;
-    name: string;
-    plan?: Plan;
-    managesConnections?: boolean;
-    by: Actor;
-  }): Promise<{ kind: "created"; team: TeamSummary; key: NewKey } | { kind: "exists" }> {
+  // --- Parts: RPC reaches what the prototype has, so each has a getter -------------------------------------------
+
+  get settings() {
+    return this.#parts.settings;
+  }
+
+  get keys() {
+    return this.#parts.keys;
+  }
+
+  get issuers() {
+    return this.#parts.issuers;
+  }
+
+  get plans() {
+    return this.#parts.plans;
+  }
+
+  get prices() {
+    return this.#parts.prices;
+  }
+
+  get users() {
+    return this.#parts.users;
+  }
+
+  get usage() {
+    return this.#parts.usage;
+  }
+
+  get alerts() {
+    return this.#parts.alerts;
+  }
+
+  get audit() {
+    return this.#parts.audit;
+  }
+
+  get requests() {
+    return this.#parts.requests;
+  }
+
+  get uploads() {
+    return this.#parts.uploads;
+  }
+
+  get endpoints() {
+    return this.#parts.endpoints;
+  }
+
+  get deliveries() {
+    return this.#parts.deliveries;
+  }
+
+  get replayJobs() {
+    return this.#parts.replayJobs;
+  }
+
+  get events() {
+    return this.#parts.events;
+  }
+
+  // --- The road of a request -------------------------------------------------------------------------------------
+
+  async create(input: NewTeam): Promise<CreateTeamAnswer> {
     const text = await keyText(input.id, "secret");
     if (this.#exists) return { kind: "exists" };
     const now = Date.now();
@@ -104,272 +204,131 @@ export class Team extends TeamManagement {
     const team: TeamSummary = { id, name, plan: DEFAULT_PLAN, createdAt: now, frozenAt: null, managesConnections };
     const made = this.ctx.storage.transactionSync(() => {
       migrate(this.ctx.storage);
-      this.#books.team.insertTeam(team, makeWebhookSecret());
-      this.#books.audit.note(by, "team.created", id, {}, now);
-      putPlan(this.#books, DEFAULT_PLAN, input.plan ?? defaultPlan(), by, now);
-      return makeTeamKey(this.#books, FIRST_KEY, text, by, now);
+      this.#stores.team.insertTeam(team, makeWebhookSecret());
+      this.#stores.audit.note(by, "team.created", id, {}, now);
+      putPlan(this.#stores, DEFAULT_PLAN, input.plan ?? defaultPlan(), by, now);
+      return insertKey(this.#stores, FIRST_KEY, text, by, now);
     });
     if (made.kind === "refused") throw new Error("a new team has room for a key");
     this.#exists = true;
     return { kind: "created", team, key: { id: made.key.id, secret: text.text } };
   }
 
-  // --- Callers ---------------------------------------------------------------------------------------------------
-
-  /** Who a credential is, and what it may do now. */
   identify(credential: Credential): IdentifyAnswer {
-    if (this.#exists && this.#books.removals.ofTeam()) return REFUSED;
-    return this.#ask((now) => identify(this.#books, credential, now));
+    if (this.#exists && this.#stores.removals.ofTeam()) return NO_TEAM;
+    return this.#ask((now) => identify(this.#stores, credential, now));
   }
 
-  /** Who somebody is, and every limit of theirs as it stands. */
-  me(acting: ActingFor): ({ kind: "known" } & Me) | Refused {
-    return this.#ask((now) => {
-      const known = actingAs(this.#books, acting, now);
+  me(acting: ActingFor): MeAnswer {
+    return this.#ask((now): MeAnswer => {
+      const known = actingAs(this.#stores, acting, now);
       if (known.kind === "refused") return known;
       const { identity, subjects } = known;
-      const { id, name } = this.#books.team.team();
-      return { kind: "known", team: { id, name }, identity, limits: limitsNow(this.#books, identity, subjects, now) };
+      const { id, name } = this.#stores.team.team();
+      return { kind: "known", team: { id, name }, identity, limits: limitsNow(this.#stores, identity, subjects, now) };
     });
   }
 
-  /** What a request would cost and whether it would be let in at all, limits aside. Reserves nothing. */
   quote(input: QuoteInput): QuoteAnswer {
-    return this.#ask((now) => quote(this.#books, input, now));
+    return this.#ask((now) => quote(this.#stores, input, now));
   }
 
-  /** Decides about one submit and books it, in one transaction. May be called again with the same `requestId`. */
   async admit(input: AdmitInput): Promise<AdmitAnswer> {
-    const answer = this.#ask((now) => admit(this.#books, input, now));
-    if (this.#exists) await this.#arm();
+    const answer = this.#ask((now) => admit(this.#stores, input, now));
+    await this.#arm();
     return answer;
   }
 
-  /** The tracker has taken the request: it is asked again only should its end stay untold. */
   started(requestId: string): void {
-    this.#decide(undefined, (now) => this.#books.index.setSweep(requestId, now + OPEN_SWEEP_MS));
+    this.#context.decide(undefined, (now) => this.#stores.requests.setSweep(requestId, now + OPEN_SWEEP_MS));
   }
 
-  /** Books the end of a request. The second time it changes nothing. Answers the deliveries that the tracker owes of it. */
   async settle(input: SettleInput): Promise<Settled> {
     const { reservation: verdict } = input;
-    const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, ...NOTHING_TOLD };
-    const settled = this.#decide(nothing, (now) => settle(this.#books, input, now));
-    // Uploads that the request used may be over.
-    if (this.#exists) await this.#arm();
+    const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, ...NOTHING_PUBLISHED };
+    const settled = this.#context.decide(nothing, (now) => settleRequest(this.#stores, input, now));
+    // Uploads that the request used may have expired.
+    await this.#arm();
     return settled;
   }
 
-  /** Undoes an admit, after the tracker has been closed for good without a start. */
   release(requestId: string): void {
-    this.#decide(undefined, (now) => release(this.#books, requestId, now));
+    this.#context.decide(undefined, (now) => release(this.#stores, requestId, now));
   }
 
-  /** A request that is being deleted: lists show it no more, a post that comes again is told so, nothing of it is delivered. */
-  erased(requestId: string): void {
-    this.#decide(undefined, (now) => {
-      this.#books.index.erase(requestId, now);
-      for (const { id } of this.#books.uploads.ofRequest(requestId)) this.#books.uploads.remove(id);
-      this.#books.deliveries.removeOf(requestId);
-    });
-  }
-
-  /** One page of the request index, newest first. `limit` is at least 1. */
-  list(input: ListInput): ListAnswer {
-    return this.#exists ? listRequests(this.#books.index, input) : { kind: "page", data: [], nextCursor: null };
-  }
-
-  usage(query: UsageQuery): UsageRow[] {
-    return this.#exists ? this.#books.usage.sums(query) : [];
-  }
-
-  // --- Uploads ---------------------------------------------------------------------------------------------------
-
-  async announceUpload(input: uploads.AnnouncedUpload): Promise<ReturnType<typeof uploads.announce>> {
-    const answer = this.#ask((now) => uploads.announce(this.#books, input, now));
-    if (this.#exists) await this.#arm();
-    return answer;
-  }
-
-  beginUpload(input: uploads.BeginInput): uploads.BeginAnswer {
-    return this.#ask((now) => uploads.begin(this.#books, input, now));
-  }
-
-  beginUploadPart(part: { id: string; n: number; bytes: number }): uploads.BeginAnswer {
-    return this.#ask((now) => uploads.beginPart(this.#books, part, now));
-  }
-
-  /** R2's id that counts for this upload; null when there is nothing to send any more. */
-  keepMultipart(id: string, multipart: string): string | null {
-    return this.#decide<string | null>(null, () => uploads.keepMultipart(this.#books, id, multipart));
-  }
-
-  finishUploadPart(part: Parameters<typeof uploads.finishPart>[1]): void {
-    this.#decide(undefined, () => uploads.finishPart(this.#books, part));
-  }
-
-  uploadParts(id: string): uploads.PartsAnswer {
-    return this.#ask((now) => uploads.partsOf(this.#books, id, now));
-  }
-
-  finishUpload(input: uploads.FinishInput): uploads.FinishAnswer {
-    return this.#ask((now) => uploads.finish(this.#books, input, now));
-  }
-
-  inputFile(id: string): ReturnType<typeof uploads.inputFile> {
-    return this.#decide<ReturnType<typeof uploads.inputFile>>({ kind: "gone" }, (now) =>
-      uploads.inputFile(this.#books, id, now),
-    );
-  }
-
-  /** One page of the uploads, newest first. */
-  listUploads(input: UploadListInput): ReturnType<typeof listUploads> {
-    return this.#ask((now) => listUploads(this.#books.uploads, input, now));
-  }
-
-  upload(wish: { id: string; user: string | null }): ReturnType<typeof findUpload> {
-    return this.#ask((now) => findUpload(this.#books.uploads, wish, now));
-  }
-
-  /** Deletes an upload with its bytes. What R2 does not take out just now goes with the next alarm; its URLs are over at once. */
-  async deleteUpload(wish: { id: string; user: string | null }): Promise<{ kind: "deleted" } | Refused> {
-    const ended = this.#ask((now) => endUpload(this.#books.uploads, wish, now));
-    if (ended.kind === "refused") return ended;
-    await this.#arm();
-    try {
-      await this.#letGoOf(ended.upload);
-    } catch (fault) {
-      logEvent("upload.failed", { error: faultName(fault) });
-    }
-    return { kind: "deleted" };
-  }
-
-  /** Which of these ids are still there, or still being removed: their bytes are theirs. */
-  knownOf({ requests, uploads }: { requests: string[]; uploads: string[] }): { requests: string[]; uploads: string[] } {
-    if (!this.#exists) return { requests: [], uploads: [] };
-    const { index, removals, uploads: store } = this.#books;
+  knownOf(ids: TeamIds): TeamIds {
+    const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
-      const line = index.request(id);
+      const line = requests.request(id);
       return line !== null && (line.erasedAt === null || line.status === "open" || removals.has(id));
     };
-    return { requests: requests.filter(isKnown), uploads: uploads.filter((id) => store.byId(id) !== null) };
+    return this.#context.decide<TeamIds>({ requests: [], uploads: [] }, () => ({
+      requests: ids.requests.filter(isKnown),
+      uploads: ids.uploads.filter((id) => uploads.byId(id) !== null),
+    }));
+  }
+
+  // --- Holds of the event feed: hibernatable sockets that hear of every new event ----------------------------------
+
+  /** The Worker keeps the client waiting. */
+  override async fetch(request: Request): Promise<Response> {
+    if (!this.#exists) return new Response(null, { status: 404 });
+    if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    const pair = new WebSocketPair();
+    this.ctx.acceptWebSocket(pair[1]);
+    return new Response(null, { status: 101, webSocket: pair[0] });
+  }
+
+  override webSocketMessage(): void {}
+
+  override webSocketClose(socket: WebSocket): void {
+    socket.close();
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    socket.close();
   }
 
   // --- Alarm -----------------------------------------------------------------------------------------------------
 
-  /** Asks about what nobody told, and cleans up. Never throws: after too many failures an alarm is dropped for good. */
+  /** Never throws: after too many failures an alarm is dropped for good. */
   override async alarm(): Promise<void> {
-    const now = Date.now();
     let retryAt = 0;
     try {
-      this.#armedFor = now + SAFETY_ALARM_MS;
+      this.#armedFor = Date.now() + SAFETY_ALARM_MS;
       await this.ctx.storage.setAlarm(this.#armedFor);
-      const parts = await Promise.allSettled([
-        this.#sweep(now),
-        this.#send(now),
-        runReplayJob(this.room, this.env),
-        this.#letGoOfUploads(now),
-        carryOutRemovals(this.env, this.#books, now + ALARM_BUDGET_MS),
-      ]);
-      for (const part of parts) if (part.status === "rejected") throw part.reason;
-      this.#books.removals.finishAll(now);
-      if (this.#books.removals.ofTeam() && (await removeTeam(this.env, this.#books, now)) === "emptied") {
-        await this.#forgetAll();
+      if ((await doDueWork(this.env, this.#context, this.#stores, this.#pacer)) === "emptied") {
+        await this.#deleteStore();
         return;
       }
-      this.#transact(() => cleanUp(this.#books, now));
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
       // What is due now failed now: to ring at once would only do so again.
       retryAt = Date.now() + UNSTARTED_SWEEP_MS;
     }
-    const due = this.#nextDueAt();
+    const due = nextDueAt(this.#stores);
     this.#armedFor = due === null ? null : Math.max(due, retryAt);
     if (this.#armedFor === null) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
-  /** Webhooks: runs of failures are judged, and events of the team go out. */
-  async #send(now: number): Promise<void> {
-    this.#decide(undefined, () => judgeEndpoints(this.#books, now));
-    const config = requireConfig(this.env);
-    await sendDue({ ...this.room, guard: (origin) => guardRules(config, origin) }, now);
-  }
-
-  /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
-  #nextDueAt(): number | null {
-    const { index, outbox, endpoints, replayJobs, removals, uploads: files } = this.#books;
-    const dues = [
-      index.nextSweepAt(),
-      outbox.nextDueAt(),
-      endpoints.nextCheckAt(),
-      replayJobs.nextDueAt(),
-      files.nextOverAt(),
-      // A removal of the team goes on at once whenever no request of it has to be waited for.
-      removals.nextDueAt() ?? (removals.ofTeam() ? Date.now() : null),
-      cleanUpDueAt(this.#books),
-    ];
-    const due = dues.filter((at) => at !== null);
-    return due.length === 0 ? null : Math.min(...due);
-  }
-
-  /** Uploads whose time is over: their bytes first, then what is known of them. */
-  async #letGoOfUploads(now: number): Promise<void> {
-    for (const upload of this.#books.uploads.over(now, SWEEP_BATCH_ROWS)) {
-      if (Date.now() - now > ALARM_BUDGET_MS) return;
-      await this.#letGoOf(upload);
-    }
-  }
-
-  async #letGoOf(upload: Upload): Promise<void> {
-    await removeUploadBytes(this.env.FILES, upload);
-    this.#decide(undefined, (at) => uploads.forget(this.#books, upload.id, at));
-  }
-
   /** The end of a removed team: from here on its object is one that nobody has ever made. */
-  async #forgetAll(): Promise<void> {
+  async #deleteStore(): Promise<void> {
     this.#exists = false;
     this.#armedFor = null;
     // The alarm goes with everything else; what the stores remembered must not outlive it.
     await this.ctx.storage.deleteAll();
-    Object.assign(this.#books, openBooks(this.ctx.storage.sql));
+    Object.assign(this.#stores, openStores(this.ctx.storage.sql));
   }
 
-  async #sweep(now: number): Promise<void> {
-    for (const requestId of this.#books.index.toAsk(now, SWEEP_BATCH_ROWS)) {
-      if (Date.now() - now > ALARM_BUDGET_MS) return;
-      try {
-        await this.#askTracker(requestId);
-      } catch (fault) {
-        // The tracker could not be asked: the reservation stays, because the request may have started and be paid for.
-        this.#books.index.setSweep(requestId, Date.now() + UNSTARTED_SWEEP_MS);
-        logEvent("sweep.failed", { request: requestId, error: faultName(fault) });
-      }
-    }
-  }
-
-  /** Asking wakes the tracker and sets its alarm right, so an end that got lost on the way is told by the tracker itself. */
-  async #askTracker(requestId: string): Promise<void> {
-    const answer = await trackerFor(this.env, requestId).closeIfUnstarted();
-    if (answer.kind === "unstarted") this.release(requestId);
-    else this.started(requestId);
-    logEvent("sweep.asked", { request: requestId, outcome: answer.kind });
-  }
-
-  /** One decision in one transaction; refused where there is no such team. */
   #ask<T>(decision: (now: number) => T): T | Refused {
-    return this.#decide<T | Refused>(REFUSED, decision);
+    return this.#exists ? this.#transact(decision) : NO_TEAM;
   }
 
-  /** The same where there is something to say about a team that is not there. */
-  #decide<T>(absent: T, decision: (now: number) => T): T {
-    return this.#exists ? this.#transact(decision) : absent;
-  }
-
-  /** What joined the event feed is told to its holds afterwards, so that a broken socket cannot undo it. */
+  /** Holds of the event feed hear of what joined it afterwards, so that a broken socket cannot undo it. */
   #transact<T>(work: (now: number) => T): T {
     const result = this.ctx.storage.transactionSync(() => work(Date.now()));
-    if (!this.#books.events.takeNews()) return result;
+    if (!this.#stores.events.takeNews()) return result;
     for (const socket of this.ctx.getWebSockets()) {
       try {
         socket.send("new");
@@ -380,9 +339,9 @@ export class Team extends TeamManagement {
     return result;
   }
 
-  /** Puts the alarm at the earliest due question, unless one rings before. */
+  /** Puts the alarm at the earliest time that something is due, unless one rings before. */
   async #arm(): Promise<void> {
-    const due = this.#exists ? this.#nextDueAt() : null;
+    const due = this.#exists ? nextDueAt(this.#stores) : null;
     if (due === null || (this.#armedFor !== null && this.#armedFor <= due)) return;
     this.#armedFor = due;
     await this.ctx.storage.setAlarm(due);

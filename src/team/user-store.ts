@@ -1,7 +1,7 @@
-// The SQL of a team's users: who is stopped, and how somebody is forgotten. A user needs no row to exist.
+// The SQL of a team's users: who is stopped, and how a name is taken out of everything. A user needs no row to exist.
 // Decides nothing; every method is synchronous.
 
-export class PeopleStore {
+export class UserStore {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -26,7 +26,7 @@ export class PeopleStore {
    * Takes a user's name and tags out of index, usage and uploads. Sums stay: `alias` stands for the user from now on.
    * Uploads are over, and known by the removal's `subject` until they are gone.
    */
-  forget(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
+  anonymize(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
     const line = "UPDATE request SET user = ?, tags = '{}', erased_at = coalesce(erased_at, ?) WHERE user = ?";
     this.#sql.exec(line, alias, at, user);
     this.#sql.exec("UPDATE usage SET user = ? WHERE user = ?", alias, user);

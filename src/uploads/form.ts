@@ -1,9 +1,8 @@
 // The one file of a multipart/form-data body (RFC 7578), as React Native and HTML forms send it, streamed: the form is never
 // held, only as much of it as a delimiter may hide in. Fields before the file are skipped.
 
-import type { Refused } from "../contracts/team-access.ts";
 import { type Feed, joined, SliceFeed } from "../files/feed.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { FILE_COPY_CHUNK_BYTES } from "../platform/limits.ts";
 
 /** What is sent, however it is wrapped. `length` null: not known before its end. */
@@ -148,5 +147,5 @@ function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
 }
 
 function malformed(what: string): Refused {
-  return { kind: "refused", refusal: refusal("invalid_request", `The form ${what}.`, { hint: HINT }) };
+  return refused(refusal("invalid_request", `The form ${what}.`, { hint: HINT }));
 }

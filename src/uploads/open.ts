@@ -1,14 +1,14 @@
 // The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
 // for the model's input. Knows no Hono. Imports access, mirror, env.
 
-import type { ActingFor, Refused } from "../contracts/team-access.ts";
+import type { ActingFor } from "../contracts/team-keys.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";
 import { uploadKey } from "../files/keys.ts";
 import { announcedType } from "../files/upload-type.ts";
 import { fileName } from "../files/urls.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import { refusal } from "../platform/errors.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { newId } from "../platform/ids.ts";
 import { askTeam } from "../platform/stubs.ts";
 
@@ -46,7 +46,7 @@ const UNREACHABLE = refusal(
 export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {
   const config = requireConfig(env);
   // Who is told of an upload would submit its URL, pay, and hear from the model that the file cannot be fetched.
-  if (config.PUBLIC_URL === undefined) return { kind: "refused", refusal: UNREACHABLE };
+  if (config.PUBLIC_URL === undefined) return refused(UNREACHABLE);
   const announced = announcedType(wish.contentType, wish.fileName);
   if (announced.kind === "refused") return announced;
   const contentType = announced.type;
@@ -55,7 +55,7 @@ export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUplo
   const name = fileName({ n: 0, source: { kind: "data" }, claimedName: wish.fileName, contentType });
   const acting = { credential, user, visitor, ip, tags };
   const file = { id, objectKey: uploadKey(team, id), name, contentType, size };
-  const answer = await askTeam(env, team, (stub) => stub.announceUpload({ ...acting, ...file }));
+  const answer = await askTeam(env, team, (stub) => stub.uploads.announce({ ...acting, ...file }));
   if (answer.kind === "refused") return answer;
   return {
     kind: "opened",

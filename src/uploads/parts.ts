@@ -1,12 +1,12 @@
 // An upload in parts, for files above what one call takes: each part streams into R2 as it comes, and is known before it is
 // sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
 
-import type { Refused } from "../contracts/team-access.ts";
+import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
 import { BodyFeed, drain, type Feed } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { pour } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import {
   UPLOAD_PART_BYTES,
   UPLOAD_PART_MIN_BYTES,
@@ -15,8 +15,7 @@ import {
 } from "../platform/limits.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { GONE } from "../team/uploads/upload-rules.ts";
-import type { Upload, UploadPart } from "../team/uploads/upload-store.ts";
-import { BROKEN, finished, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
+import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
 
@@ -47,7 +46,7 @@ async function receive(
   if (!/^[0-9]{1,15}$/.test(said)) return refused(LENGTH_REQUIRED);
   const length = Number(said);
   if (length > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(length));
-  const begun = await askTeam(env, team, (stub) => stub.beginUploadPart({ id, n, bytes: length }));
+  const begun = await askTeam(env, team, (stub) => stub.uploads.beginPart({ id, n, bytes: length }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return refused(COMPLETE);
 
@@ -64,7 +63,7 @@ async function receive(
   if (poured.kind === "bucket") return notStored(poured.fault);
   const { etag } = poured.value;
   const { contentType } = typed;
-  await askTeam(env, team, (stub) => stub.finishUploadPart({ id, n, bytes: length, etag, contentType }));
+  await askTeam(env, team, (stub) => stub.uploads.finishPart({ id, n, bytes: length, etag, contentType }));
   return { kind: "received", n, etag };
 }
 
@@ -74,7 +73,7 @@ export async function completeUpload(
   { team, id }: UploadAddress,
   named: NamedPart[] | null,
 ): Promise<ReceiveAnswer> {
-  const known = await askTeam(env, team, (stub) => stub.uploadParts(id));
+  const known = await askTeam(env, team, (stub) => stub.uploads.parts(id));
   if (known.kind !== "parts") return known;
   const { upload } = known;
   const chosen = chosenParts(known.parts, named);
@@ -87,14 +86,14 @@ export async function completeUpload(
   if (contentType === null || multipart === null) return refused(NOTHING_CAME);
   const completed = await tried(() => complete(env.FILES, upload, multipart, chosen, bytes));
   if (completed.kind === "refused") return completed;
-  return finished(env, team, upload, { bytes, contentType, sha256: null });
+  return finishUpload(env, team, upload, { bytes, contentType, sha256: null });
 }
 
 /** The one multipart upload of a file; parts that come side by side agree on it. Null: the upload is over. */
 async function multipartOf(env: Env, team: string, upload: Upload): Promise<R2MultipartUpload | null> {
   if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(upload.objectKey, upload.multipart);
   const made = await env.FILES.createMultipartUpload(upload.objectKey);
-  const kept = await askTeam(env, team, (stub) => stub.keepMultipart(upload.id, made.uploadId));
+  const kept = await askTeam(env, team, (stub) => stub.uploads.keepMultipart(upload.id, made.uploadId));
   if (kept === made.uploadId) return made;
   await made.abort();
   return kept === null ? null : env.FILES.resumeMultipartUpload(upload.objectKey, kept);
@@ -181,8 +180,4 @@ function otherPart(n: number): Refusal {
   return refusal("invalid_request", `\`parts\` names part ${n}, which has not come with that \`etag\`.`, {
     hint: "Send the part again and name it by the `etag` of that answer.",
   });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

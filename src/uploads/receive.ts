@@ -1,7 +1,7 @@
 // The bytes of a whole file at its upload URL: raw, or as the one file of a form; with a length or without. Looked at,
 // reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
 
-import type { Refused } from "../contracts/team-access.ts";
+import type { Upload } from "../contracts/team-uploads.ts";
 import { hashStored } from "../files/digest.ts";
 import { BodyFeed, digestOf, drain, type Feed } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
@@ -9,12 +9,11 @@ import { storeKnown, storeUnknown } from "../files/pump.ts";
 import { uploadedType } from "../files/upload-type.ts";
 import { acquireInbound } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
-import { type Refusal, refusal } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { typeFault } from "../team/uploads/upload-rules.ts";
-import type { Upload } from "../team/uploads/upload-store.ts";
 import { formFile, type SentFile } from "./form.ts";
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
@@ -35,7 +34,7 @@ export async function receiveUpload(env: Env, address: UploadAddress, request: R
 async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile): Promise<ReceiveAnswer> {
   const { feed, length, atMost } = file;
   if (length !== null && length > UPLOAD_PUT_MAX_BYTES) return refused(tooLargeForOne(length));
-  const begun = await askTeam(env, team, (stub) => stub.beginUpload({ id, bytes: length, atMost }));
+  const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, bytes: length, atMost }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return sameAgain(env, begun.upload, feed);
 
@@ -55,7 +54,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
           acquire: acquireInbound,
           timeoutMs: null,
           begun: async (multipart) => {
-            await askTeam(env, team, (stub) => stub.keepMultipart(id, multipart));
+            await askTeam(env, team, (stub) => stub.uploads.keepMultipart(id, multipart));
             return true;
           },
           partStored: () => true,
@@ -75,7 +74,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
         await env.FILES.delete(upload.objectKey);
         return refused(shorter(bytes, upload.bytes));
       }
-      return finished(env, team, upload, { bytes, contentType, sha256 });
+      return finishUpload(env, team, upload, { bytes, contentType, sha256 });
     }
   }
 }
@@ -84,13 +83,13 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
  * Books what lies in R2. Of an upload that was deleted meanwhile nothing stays, nor of one whose URL took two different files
  * at once: nobody knows then which of them lies there, and the other one's size and digest are booked.
  */
-export async function finished(
+export async function finishUpload(
   env: Env,
   team: string,
   { id, objectKey }: Upload,
   came: { bytes: number; contentType: string; sha256: string | null },
 ): Promise<ReceiveAnswer> {
-  const answer = await askTeam(env, team, (stub) => stub.finishUpload({ id, ...came }));
+  const answer = await askTeam(env, team, (stub) => stub.uploads.finish({ id, ...came }));
   if (answer.kind === "refused") {
     await env.FILES.delete(objectKey);
     return answer;
@@ -98,7 +97,7 @@ export async function finished(
   const { bytes, sha256 } = answer.upload;
   const isOther = bytes !== came.bytes || (sha256 !== null && came.sha256 !== null && sha256 !== came.sha256);
   if (!isOther) return answer;
-  await askTeam(env, team, (stub) => stub.deleteUpload({ id, user: null }));
+  await askTeam(env, team, (stub) => stub.uploads.delete({ id, user: null }));
   return refused(TWO_AT_ONCE);
 }
 
@@ -187,8 +186,4 @@ function tooLargeUnsaid(maxBytes: number): Refusal {
 function shorter(bytes: number, announced: number): Refusal {
   const detail = `The upload was announced with a \`size\` of ${announced} bytes, and the body has ${bytes}.`;
   return refusal("invalid_request", detail, { hint: "Announce it again with its real size, or without one." });
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

@@ -1,3 +1,4 @@
+import { refused } from "../platform/errors.ts";
 // Does what an admin wants of Maton's connections: each call under a turn of the account's pace, and never on another vendor's
 // connection. Imports the account (its object makes the calls), connections, limits, env (types).
 
@@ -31,7 +32,7 @@ async function ask(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
     const turn = await accountFor(env).askConnections(wish);
     if (turn.kind === "replied") return connectionMeaning(wish, turn);
     const wait = turn.retryAt - Date.now();
-    if (turn.retryAt > giveUpAt) return { kind: "refused", refusal: busy(wait) };
+    if (turn.retryAt > giveUpAt) return refused(busy(wait));
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

@@ -20,7 +20,6 @@ import { createUpstreamClient } from "./client/client.ts";
 import { waiterName } from "./fair-queue.ts";
 import {
   closed,
-  failed,
   HEALTHY,
   type Health,
   isProbeDue,
@@ -28,10 +27,11 @@ import {
   probeStarted,
   probeUnused,
   succeeded,
+  withFailure,
 } from "./health.ts";
 import { type Notice, noticeOf, tellNotice } from "./notice.ts";
 import { isBusy, paceAfterWaking, type Turn, windowMs } from "./pace.ts";
-import { type Asked, TurnDesk, type Wish } from "./scheduler.ts";
+import { type TurnAnswer, TurnDesk, type Wish } from "./scheduler.ts";
 
 const LAST_FAILURES_KEPT = 20;
 
@@ -68,7 +68,7 @@ export class AccountTurns {
   }
 
   /** `leadMs` above 0: the call has just missed its turn, by hearing of it late, and needs so much notice. */
-  take(wish: Wish, leadMs: number): Asked {
+  take(wish: Wish, leadMs: number): TurnAnswer {
     const now = Date.now();
     const name = waiterName(wish);
     if (leadMs > 0) {
@@ -321,7 +321,7 @@ function healthAfter(health: Health, sign: CallSign, probe: boolean, now: number
       // Calls come through; a probe has not learned whether its own would be taken.
       return probe ? probeUnused(health, now) : succeeded(health);
     case "failed":
-      return probe ? probeFailed(health, health.closure?.why ?? "failing", now) : failed(health, now);
+      return probe ? probeFailed(health, health.closure?.why ?? "failing", now) : withFailure(health, now);
     case "locked":
     case "key_refused":
       return probe ? probeFailed(health, sign, now) : closed(health, sign, now);

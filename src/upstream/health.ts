@@ -18,7 +18,7 @@ export function succeeded(health: Health): Health {
 }
 
 /** A 5xx, a time-out, a broken line. */
-export function failed(health: Health, now: number): Health {
+export function withFailure(health: Health, now: number): Health {
   const failures = health.failures + 1;
   if (health.closure !== null || failures < FAILURES_IN_A_ROW_MAX) return { ...health, failures };
   return closed({ ...health, failures }, "failing", now);

@@ -40,7 +40,7 @@ export async function tellNotice(
   const { type, data, failures, finder } = notice;
   if (type === "upstream.paused" && failures === 0) {
     const told = new Set([...teams, ...(finder === null ? [] : [finder])]);
-    const telling = [...told].map((team) => teamFor(env, team).noteEvent({ type, data }));
+    const telling = [...told].map((team) => teamFor(env, team).events.publish({ type, data }));
     await Promise.allSettled(telling);
   }
   const answer = await tellOperator(config, notice, () => Date.now());

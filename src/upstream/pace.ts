@@ -76,7 +76,7 @@ export function answered(pace: Pace, turn: Turn, now: number, quickestMs: number
 export function close(pace: Pace, now: number, pauseMs: number): Pace {
   const until = now + Math.min(RETRY_AFTER_MAX_MS, Math.max(0, pauseMs));
   if (until <= pace.closedUntil) return pace;
-  const assumedAt = Math.max(pace.turns.at(-1)?.at ?? 0, until - spacingMs(pace));
+  const assumedAt = Math.max(pace.turns.at(-1)?.at ?? 0, until - turnSpacingMs(pace));
   const turns = [...pace.turns, ...assumed(pace.rps - 1, assumedAt, assumedAt + windowMs())];
   return { ...pace, turns, closedUntil: until };
 }
@@ -122,11 +122,11 @@ function firstFree(pace: Pace, now: number, until: (place: Place) => number): nu
   const ends = turns.map(until).sort((a, b) => a - b);
   const windowFree = ends.at(-pace.rps) ?? 0;
   const earliest = Math.max(now, last, pace.closedUntil, windowFree);
-  return earliest === now ? now : Math.ceil(Math.max(earliest, last + spacingMs(pace)));
+  return earliest === now ? now : Math.ceil(Math.max(earliest, last + turnSpacingMs(pace)));
 }
 
 /** Between turns of those who wait: evenly over the window. */
-export function spacingMs(pace: Pace): number {
+export function turnSpacingMs(pace: Pace): number {
   return windowMs() / pace.rps;
 }
 

@@ -22,7 +22,17 @@ import {
 } from "../platform/limits.ts";
 import { FairQueue, QUEUED_KINDS, waiterName } from "./fair-queue.ts";
 import { HEALTHY, type Health, isProbeDue, probeStarted, probeUnused } from "./health.ts";
-import { answered, close, expectedAt, freeAt, handBack, nextTurn, type Pace, spacingMs, type Turn } from "./pace.ts";
+import {
+  answered,
+  close,
+  expectedAt,
+  freeAt,
+  handBack,
+  nextTurn,
+  type Pace,
+  type Turn,
+  turnSpacingMs,
+} from "./pace.ts";
 
 export type Wish = Omit<Waiter, "expectedBy">;
 
@@ -34,7 +44,9 @@ export interface Slot {
   checkedAt: number;
 }
 
-export type Asked = { kind: "turn"; given: Given } | { kind: "wait"; place: Place; retryAt: number; waiter: Waiter };
+export type TurnAnswer =
+  | { kind: "turn"; given: Given }
+  | { kind: "wait"; place: Place; retryAt: number; waiter: Waiter };
 
 /** How much one slot's time counts in what is expected of the next. */
 const HOLD_WEIGHT = 0.2;
@@ -75,7 +87,7 @@ export class TurnDesk {
   }
 
   /** A turn at once while nobody waits who could have it; else a place in the queue, and perhaps turns for others. */
-  take(wish: Wish, now: number): { asked: Asked; woken: Given[] } {
+  take(wish: Wish, now: number): { asked: TurnAnswer; woken: Given[] } {
     const name = waiterName(wish);
     const since = Math.max(wish.since, this.#refusedAt.get(wish.requestId) ?? 0);
     const waiter: Waiter = { ...wish, since, expectedBy: now };
@@ -276,7 +288,7 @@ export class TurnDesk {
 
   #placeAt(waiter: Waiter, position: number, now: number): Place {
     const pause = this.pause(waiter.connection, now);
-    const paceMs = Math.max(0, expectedAt(this.pace, now) - now) + (position - 1) * spacingMs(this.pace);
+    const paceMs = Math.max(0, expectedAt(this.pace, now) - now) + (position - 1) * turnSpacingMs(this.pace);
     if (pause !== null && (waiter.kind === "submit" || pause.why !== "locked")) {
       const { why, since } = pause;
       return { reason: "upstream_paused", why, since, position, etaMs: why === "rate_limited" ? paceMs : null };

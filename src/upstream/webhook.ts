@@ -29,17 +29,17 @@ export async function verifyWebhook(call: {
   const userId = call.headers.get("x-fal-webhook-user-id");
   const timestamp = call.headers.get("x-fal-webhook-timestamp");
   const signature = call.headers.get("x-fal-webhook-signature");
-  if (!requestId || !userId || !timestamp || !signature) return refused("missing_header");
-  if (!ID_TEXT.test(requestId) || !ID_TEXT.test(userId)) return refused("malformed");
-  if (!TIMESTAMP.test(timestamp) || !SIGNATURE.test(signature)) return refused("malformed");
+  if (!requestId || !userId || !timestamp || !signature) return unverified("missing_header");
+  if (!ID_TEXT.test(requestId) || !ID_TEXT.test(userId)) return unverified("malformed");
+  if (!TIMESTAMP.test(timestamp) || !SIGNATURE.test(signature)) return unverified("malformed");
   const timestampS = Number(timestamp);
-  if (Math.abs(Math.floor(call.nowMs / 1_000) - timestampS) > WEBHOOK_TOLERANCE_S) return refused("stale");
+  if (Math.abs(Math.floor(call.nowMs / 1_000) - timestampS) > WEBHOOK_TOLERANCE_S) return unverified("stale");
   const message = new TextEncoder().encode([requestId, userId, timestamp, await sha256Hex(call.bytes)].join("\n"));
   const signatureBytes = Uint8Array.from(signature.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   for (const key of call.keys) {
     if (await signedBy(key, signatureBytes, message)) return { kind: "verified", requestId, userId, timestampS };
   }
-  return refused("bad_signature");
+  return unverified("bad_signature");
 }
 
 /** Some 32 bytes are no point of the curve; the runtime refuses such a key, and then it has signed nothing. */
@@ -104,6 +104,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function refused(reason: Extract<Verification, { kind: "refused" }>["reason"]): Verification {
+function unverified(reason: Extract<Verification, { kind: "refused" }>["reason"]): Verification {
   return { kind: "refused", reason };
 }

@@ -15,7 +15,7 @@ import { scrubLink } from "./scrub.ts";
 /** One try at a customer webhook, the answer included. Receivers are told to answer first and work afterwards. */
 export const DELIVER_TIMEOUT_MS = 15 * SECOND_MS;
 
-export interface Delivery {
+export interface OutgoingDelivery {
   url: string;
   /** The same at every try; without dots, which part the signed text. */
   eventId: string;
@@ -31,7 +31,7 @@ export interface Delivery {
 }
 
 /** Posts an event once. Nothing is sent where the URL guard refuses. */
-export async function deliver(delivery: Delivery): Promise<AttemptAnswer> {
+export async function deliver(delivery: OutgoingDelivery): Promise<AttemptAnswer> {
   const { eventId, body, secrets, headers = {}, now, guard } = delivery;
   const at = now();
   const signature = signatures(eventId, body, secrets, at);

@@ -3,8 +3,8 @@
 import { env } from "cloudflare:workers";
 import type { Stub } from "../../src/contracts/rpc.ts";
 import type { TeamContract } from "../../src/contracts/team.ts";
-import type { AdmitInput, Credential, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
-import type { Actor, KeyWish } from "../../src/contracts/team-admin.ts";
+import type { AdmitInput, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
+import type { Actor, Credential, KeyWish } from "../../src/contracts/team-keys.ts";
 import type { Measures } from "../../src/models/measures.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
 import { keyDigest } from "../../src/team/auth/keys.ts";
@@ -66,14 +66,14 @@ export class TestTeam {
 
   /** A key, and the credential that it is. */
   async newKey(changes: Partial<KeyWish> = {}): Promise<{ id: string; secret: string; credential: Credential }> {
-    const created = await this.stub.createKey(aWish(changes), SOMEBODY);
+    const created = await this.stub.keys.create(aWish(changes), SOMEBODY);
     if (created.kind !== "created") throw new Error(created.refusal.detail);
     const credential: Credential = { kind: "key", digest: await keyDigest(created.secret) };
     return { id: created.key.id, secret: created.secret, credential };
   }
 
   async putPlan(name: string, plan: PlanText): Promise<void> {
-    await this.stub.putPlan(name, planSchema.parse(plan), SOMEBODY);
+    await this.stub.plans.put(name, planSchema.parse(plan), SOMEBODY);
   }
 
   /** The hash of the plan that applies to a credential now. */

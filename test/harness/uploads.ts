@@ -1,19 +1,19 @@
 // The rows of one file's unfinished upload, kept in memory: what a try at a copy writes down for the next.
 
-import type { Upload, UploadLog } from "../../src/files/multipart-uploads.ts";
+import type { UnfinishedUpload, UploadLog } from "../../src/files/multipart-uploads.ts";
 
 export class UploadRows implements UploadLog {
-  #upload: Upload | null = null;
+  #upload: UnfinishedUpload | null = null;
   /** Whether another try has taken over: then nothing is written any more. */
   superseded = false;
   /** Ids of uploads whose row has gone, in that order. */
   readonly forgotten: string[] = [];
 
-  read(): Upload | null {
+  read(): UnfinishedUpload | null {
     return this.#upload;
   }
 
-  begin(upload: Upload): boolean {
+  begin(upload: UnfinishedUpload): boolean {
     if (this.superseded) return false;
     this.#upload = upload;
     return true;

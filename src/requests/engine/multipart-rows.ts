@@ -1,7 +1,7 @@
 // The rows of unfinished multipart uploads: what a copy goes on with after a kill, and what has to be aborted when its request
 // is deleted (R2's binding lists no unfinished uploads). Spells SQL and nothing else. Imports mirror's types.
 
-import type { Upload, UploadLog } from "../../files/multipart-uploads.ts";
+import type { UnfinishedUpload, UploadLog } from "../../files/multipart-uploads.ts";
 
 /** The table's migration; rows.ts runs it. */
 export const UPLOAD_TABLES = `CREATE TABLE upload (n INTEGER PRIMARY KEY, upload TEXT NOT NULL) STRICT;
@@ -15,14 +15,14 @@ export class UploadStore {
   }
 
   /** Of file `n`. */
-  read(n: number): Upload | null {
+  read(n: number): UnfinishedUpload | null {
     const row = this.#sql.exec<{ upload: string }>("SELECT upload FROM upload WHERE n = ?", n).toArray()[0];
     if (row === undefined) return null;
     const parts = this.#sql
       .exec<{ part: number; etag: string }>("SELECT part, etag FROM upload_part WHERE n = ? ORDER BY part", n)
       .toArray()
       .map(({ part, etag }) => ({ partNumber: part, etag }));
-    return { ...(JSON.parse(row.upload) as Omit<Upload, "parts">), parts };
+    return { ...(JSON.parse(row.upload) as Omit<UnfinishedUpload, "parts">), parts };
   }
 
   /** Every unfinished upload: abort each before its row goes. */
@@ -31,12 +31,12 @@ export class UploadStore {
       .exec<{ n: number; upload: string }>("SELECT n, upload FROM upload")
       .toArray()
       .map(({ n, upload }) => {
-        const { key, uploadId } = JSON.parse(upload) as Upload;
+        const { key, uploadId } = JSON.parse(upload) as UnfinishedUpload;
         return { n, key, uploadId };
       });
   }
 
-  begin(n: number, { parts: _none, ...upload }: Upload): void {
+  begin(n: number, { parts: _none, ...upload }: UnfinishedUpload): void {
     this.forget(n);
     this.#sql.exec("INSERT INTO upload (n, upload) VALUES (?, ?)", n, JSON.stringify(upload));
   }

@@ -2,18 +2,18 @@
 // text goes to R2 and is named by a URL instead, so that neither the gateway nor fal is sent megabytes of base64. Without
 // PUBLIC_URL nobody could fetch it, and all stays as it was sent. Imports access's types, mirror.
 
+import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { copyData } from "../../files/copy.ts";
 import { type InlineFile, inlineFiles } from "../../files/inline-files.ts";
 import { inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
 import { uploadKey } from "../../files/keys.ts";
 import { fileName } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, withValueAt } from "../../platform/json.ts";
 import { INLINE_FILES_MAX, INPUT_UPLOADS_MAX } from "../../platform/limits.ts";
-import type { InputFiles } from "../../team/uploads/input-files.ts";
 
-type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | { kind: "refused"; refusal: Refusal };
+type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | Refused;
 
 /** The files of an input that `request` is about to be admitted with. */
 export async function filesOf(config: Config, team: string, request: string, tree: JsonTree): Promise<FilesAnswer> {
@@ -60,5 +60,5 @@ function nameOf(n: number, contentType: string): string {
 
 function tooMany(what: string): FilesAnswer {
   const hint = "Upload them with POST /v1/uploads, or send fewer at once.";
-  return { kind: "refused", refusal: refusal("invalid_request", `\`input\` ${what}.`, { hint }) };
+  return refused(refusal("invalid_request", `\`input\` ${what}.`, { hint }));
 }

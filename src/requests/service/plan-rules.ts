@@ -2,9 +2,9 @@
 // applies the rules it knows, Team says whether they are the ones in force. Imports access's pure rules.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
-import type { PlanInUse, Refused } from "../../contracts/team-access.ts";
+import type { PlanInUse } from "../../contracts/team-access.ts";
 import { type Measures, measureInput } from "../../models/measures.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, plainCopy } from "../../platform/json.ts";
 import { PLAN_TRIES } from "../../platform/limits.ts";
 import { applyInputRules } from "../../team/quota/input-rules.ts";
@@ -54,8 +54,4 @@ export function judge({ name, plan }: PlanInUse, { spec, input }: Judgeable): Ju
   const ruled = applyInputRules(plan.input, input, name);
   if (ruled.kind === "refused") return ruled;
   return { kind: "ok", tree: ruled.tree, measures: measureInput(spec.model, plainCopy(ruled.tree)) };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

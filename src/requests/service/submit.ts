@@ -3,28 +3,23 @@
 // said only once it is closed.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
-import type {
-  AdmitAnswer,
-  AdmitInput,
-  PlanInUse,
-  QuoteAnswer,
-  QuoteInput,
-  Refused,
-} from "../../contracts/team-access.ts";
+import type { AdmitAnswer, AdmitInput, PlanInUse, QuoteAnswer, QuoteInput } from "../../contracts/team-access.ts";
 import type { InlineFile } from "../../files/inline-files.ts";
 import type { StoredText } from "../../files/stored-text.ts";
 import { keepText } from "../../files/stored-text.ts";
 import type { Measures } from "../../models/measures.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal } from "../../platform/errors.ts";
 import { type JsonTree, printTree } from "../../platform/json.ts";
 import { SECOND_MS, START_RETRY_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor, askTeam, newRequestId, trackerFor } from "../../platform/stubs.ts";
-import { deletedPost } from "../../team/admit.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
+
+import { deletedPost } from "../../team/refusals.ts";
+
 import { begun } from "../machine/record.ts";
 import type { RequestView, StartInput } from "../machine/types.ts";
 import { filesOf, storeInline } from "./input-files.ts";

@@ -23,13 +23,13 @@ const NO_CONNECTION = 400;
 export const FAILED_FOR_GOOD = 424;
 
 /** A failure as it is replayed, with the headers that go with it. */
-export interface Failure extends FalError {
+export interface FalFailure extends FalError {
   /** fal's mark of a start deadline that the caller set: clients never retry such a 504. */
   isUserTimeout: boolean;
 }
 
 /** What a failed or canceled request shows instead of a result; null for all others. */
-export function failureOf({ stage, error, startTimeoutS }: RequestState): Failure | null {
+export function failureOf({ stage, error, startTimeoutS }: RequestState): FalFailure | null {
   if (stage === "canceled") {
     const message = "The request was cancelled";
     const type = "client_cancelled";

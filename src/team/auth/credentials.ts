@@ -1,7 +1,7 @@
 // Whether a key may be used, and the sentence a caller reads when it may not: what is wrong, and a way out.
 // Pure: the time is a parameter. Imports types and errors.
 
-import type { Scope } from "../../contracts/team-access.ts";
+import type { Scope } from "../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 
 /** What of a stored key decides. Times are epoch milliseconds. */

@@ -1,22 +1,17 @@
 // Who stands behind a credential right now, and under which plan: keys and their rotation, tokens and the key that minted
-// them, users of an issuer, all that was frozen. Asked in every admit, so that a revocation acts on the next submit.
-// Synchronous over the stores, with the clock passed in; notes nothing but a key's last use.
+// them, users of an issuer, all that was frozen. Asked in every admit, so that a revocation acts on the next submit. Writes
+// nothing but a key's last use.
 
-import {
-  type Credential,
-  type Identity,
-  issuerKeyId,
-  type KeySummary,
-  type PlanInUse,
-  type Refused,
-} from "../../contracts/team-access.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import type { IdentifyAnswer, Identity, PlanInUse } from "../../contracts/team-access.ts";
+import type { Credential, KeySummary } from "../../contracts/team-keys.ts";
+import { refusal, refused } from "../../platform/errors.ts";
 import { KEY_LAST_USED_STEP_MS, PUBLISHABLE_DEDUPE_S } from "../../platform/limits.ts";
 import { matchesModel } from "../quota/plan.ts";
-import type { Books } from "../stores.ts";
+import type { TeamStores } from "../stores.ts";
 import { keyFault, teamFault, UNKNOWN_KEY, userFault } from "./credentials.ts";
+import { issuerKeyId } from "./issuers.ts";
 
-export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
+export type IdentityStores = Pick<TeamStores, "issuers" | "keys" | "team" | "users">;
 
 /** What of an identity does not depend on plan and team. */
 type Who = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "managesConnections">;
@@ -29,29 +24,29 @@ const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not kno
 });
 
 /** Who this is, if it may be used now. */
-export function identify(books: Books, credential: Credential, now: number): IdentifyAnswer {
+export function identify(stores: IdentityStores, credential: Credential, now: number): IdentifyAnswer {
   switch (credential.kind) {
     case "key": {
-      const key = books.keys.byDigest(credential.digest, now);
+      const key = stores.keys.byDigest(credential.digest, now);
       if (key === null) return refused(UNKNOWN_KEY);
-      return keyIdentity(books, key, whoOf(key), [key.plan], now);
+      return keyIdentity(stores, key, whoOf(key), [key.plan], now);
     }
     case "token": {
-      const key = books.keys.byId(credential.keyId);
+      const key = stores.keys.byId(credential.keyId);
       if (key === null) return refused(UNKNOWN_KEY);
       const { user, models } = credential;
       const who: Who = { ...whoOf(key), kind: "token", scopes: TOKEN_SCOPES, user, models: models ?? key.models };
       // A key with a plan of its own does not choose another: that would lift the key's own limits.
-      return keyIdentity(books, key, who, [key.plan, credential.plan], now);
+      return keyIdentity(stores, key, who, [key.plan, credential.plan], now);
     }
     case "jwt": {
       const { issuer, user, plan } = credential;
-      if (books.issuers.byName(issuer) === null) return refused(UNKNOWN_ISSUER);
+      if (stores.issuers.byName(issuer) === null) return refused(UNKNOWN_ISSUER);
       const who: Who = {
         ...{ keyId: issuerKeyId(issuer), keyName: issuer, kind: "jwt", scopes: TOKEN_SCOPES, user },
         ...{ origins: null, models: null, turnstile: null },
       };
-      return known(books, who, planInUse(books, [plan], false));
+      return known(stores, who, planInUse(stores, [plan], false));
     }
   }
 }
@@ -62,9 +57,14 @@ export function planOf({ planName: name, plan, planHash: hash }: Identity): Plan
 }
 
 /** Whether the key behind a credential lets it run a model; the plan has its own say. */
-export function keyAllowsModel(books: Books, credential: Credential, identity: Identity, model: string): boolean {
+export function keyAllowsModel(
+  stores: Pick<TeamStores, "keys">,
+  credential: Credential,
+  identity: Identity,
+  model: string,
+): boolean {
   // A token may narrow its key's models and never widen them.
-  const key = credential.kind === "token" ? books.keys.byId(credential.keyId) : null;
+  const key = credential.kind === "token" ? stores.keys.byId(credential.keyId) : null;
   const lists = [identity.models, key?.models ?? null];
   return lists.every((globs) => globs === null || matchesModel(globs, model));
 }
@@ -75,7 +75,7 @@ function whoOf(key: KeySummary): Who {
 }
 
 function keyIdentity(
-  books: Books,
+  stores: IdentityStores,
   key: KeySummary,
   who: Who,
   plans: readonly (string | null)[],
@@ -83,14 +83,14 @@ function keyIdentity(
 ): IdentifyAnswer {
   const fault = keyFault(key, now);
   if (fault !== null) return refused(fault);
-  if (now - (key.lastUsedAt ?? 0) >= KEY_LAST_USED_STEP_MS) books.keys.markUsed(key.id, now);
-  return known(books, who, planInUse(books, plans, key.kind === "publishable"));
+  if (now - (key.lastUsedAt ?? 0) >= KEY_LAST_USED_STEP_MS) stores.keys.markUsed(key.id, now);
+  return known(stores, who, planInUse(stores, plans, key.kind === "publishable"));
 }
 
-function known(books: Books, who: Who, { name: planName, plan, hash: planHash }: PlanInUse): IdentifyAnswer {
-  const { id: team, frozenAt, managesConnections } = books.team.team();
+function known(stores: IdentityStores, who: Who, { name: planName, plan, hash: planHash }: PlanInUse): IdentifyAnswer {
+  const { id: team, frozenAt, managesConnections } = stores.team.team();
   const stopped = who.scopes.includes("admin") ? null : teamFault(frozenAt);
-  const fault = stopped ?? (who.user === null ? null : userFault(books.people.frozenAt(who.user)));
+  const fault = stopped ?? (who.user === null ? null : userFault(stores.users.frozenAt(who.user)));
   if (fault !== null) return refused(fault);
   const origins = who.origins ?? (plan.origins.length === 0 ? null : plan.origins);
   return { kind: "known", identity: { ...who, origins, team, planName, plan, planHash, managesConnections } };
@@ -100,17 +100,13 @@ function known(books: Books, who: Who, { name: planName, plan, hash: planHash }:
  * The first of these plans that exists, else the team's. Plans are never deleted, and only existing ones can be chosen for a
  * team; a claim may name anything. On a page, an equal post within seconds is a reload, not a wish for a variation.
  */
-function planInUse(books: Books, wanted: readonly (string | null)[], isPage: boolean): PlanInUse {
-  for (const name of [...wanted, books.team.team().plan]) {
-    const found = name === null ? null : books.team.plan(name);
+function planInUse(stores: Pick<TeamStores, "team">, wanted: readonly (string | null)[], isPage: boolean): PlanInUse {
+  for (const name of [...wanted, stores.team.team().plan]) {
+    const found = name === null ? null : stores.team.plan(name);
     if (name === null || found === null) continue;
     const hash = `${name}/${found.revision}`;
     if (!isPage || found.plan.dedupe_s > 0) return { name, plan: found.plan, hash };
     return { name, plan: { ...found.plan, dedupe_s: PUBLISHABLE_DEDUPE_S }, hash: `${hash}/page` };
   }
   throw new Error("the team's plan does not exist");
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

@@ -1,11 +1,11 @@
 // A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
 // seen here within IDENTITY_CACHE_MS. Imports team, issuer-keys, user-jwt.
 
+import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../../platform/limits.ts";
 import { askTeam } from "../../platform/stubs.ts";
-import { type IssuerKeys, isStale, isUsable } from "./issuer-keys.ts";
-import type { KeptIssuer } from "./issuer-store.ts";
+import { isStale, isUsable } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
 import { checkUserJwt, type JwtAnswer } from "./user-jwt.ts";
 
@@ -32,7 +32,7 @@ export async function checkTeamJwt(
 async function directoryOf(env: Env, team: string, fresh: boolean, now: number): Promise<Directory> {
   const known = directories.get(team);
   if (!fresh && known !== undefined && known.until > now) return known;
-  const kept = await askTeam(env, team, (stub) => stub.issuers());
+  const kept = await askTeam(env, team, (stub) => stub.issuers.list());
   if (directories.size >= IDENTITIES_CACHED_MAX) directories.clear();
   const directory = { kept, until: now + IDENTITY_CACHE_MS };
   directories.set(team, directory);
@@ -50,7 +50,7 @@ async function keysOf(
   const entry = directory.kept.find((each) => each.issuer.name === issuer.name);
   if (entry === undefined) return null;
   if (unknownKey || isStale(entry.keys, Date.now())) {
-    entry.keys = await askTeam(env, team, (stub) => stub.issuerKeys({ name: issuer.name, unknownKey }));
+    entry.keys = await askTeam(env, team, (stub) => stub.issuers.keysOf({ name: issuer.name, unknownKey }));
   }
   return isUsable(entry.keys, Date.now()) ? entry.keys : null;
 }

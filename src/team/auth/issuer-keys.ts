@@ -4,6 +4,7 @@
 
 import type { JSONWebKeySet } from "jose";
 import * as z from "zod";
+import type { IssuerKeys } from "../../contracts/team-keys.ts";
 import { type GuardRules, mayCall } from "../../net/guard.ts";
 import { fetchSmallText } from "../../net/small-text.ts";
 import {
@@ -15,12 +16,6 @@ import {
   JWKS_TIMEOUT_MS,
   LOOKUP_RETRY_MS,
 } from "../../platform/limits.ts";
-
-/** A key set as it was got. `json` is a JWKS (RFC 7517) of public keys only. `fetchedAt` is epoch milliseconds. */
-export interface IssuerKeys {
-  json: string;
-  fetchedAt: number;
-}
 
 const publicKeys = z.object({
   keys: z.array(

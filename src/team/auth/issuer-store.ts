@@ -1,14 +1,8 @@
 // The SQL of a team's issuers and their keys, and of the exchanges that each address made. Rows in, types out.
 // Imports types. Every method is synchronous, so that callers can put several into one transaction.
 
-import type { IssuerKeys } from "./issuer-keys.ts";
+import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
 import { type Issuer, issuerSchema } from "./issuers.ts";
-
-/** An issuer and the keys that were last got for it. */
-export interface KeptIssuer {
-  issuer: Issuer;
-  keys: IssuerKeys | null;
-}
 
 type IssuerRow = { body: string; keys: string | null; keys_fetched_at: number | null };
 

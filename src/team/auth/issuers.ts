@@ -155,6 +155,11 @@ export function completeIssuer(
   };
 }
 
+/** What stands for a key where a request came with a user's JWT. Cannot be taken for a key: those begin with `key_`. */
+export function issuerKeyId(issuer: string): string {
+  return `issuer:${issuer}`;
+}
+
 /** Whom a token speaks for. `plan` is what the claim says, whether or not there is such a plan. */
 export interface UserClaims {
   user: string;

@@ -1,19 +1,115 @@
-// What admins may do with keys: make, rotate, revoke, freeze. Each change writes its audit line in the same transaction.
-// Synchronous over the stores, with the clock passed in; texts and digests are made before, because hashing waits.
+// What admins do with keys: make, rotate, revoke, freeze. Each change writes its audit line in the same transaction; texts and
+// digests are made before, because hashing waits.
 
-import type { KeySummary, Refused } from "../../contracts/team-access.ts";
-import type { Actor, KeyWish } from "../../contracts/team-admin.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { RpcTarget } from "cloudflare:workers";
+import type {
+  Actor,
+  CreateKeyAnswer,
+  KeyAnswer,
+  KeyKind,
+  KeySummary,
+  KeyWish,
+  NewKey,
+  TeamKeys,
+} from "../../contracts/team-keys.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { KEYS_PER_TEAM_MAX } from "../../platform/limits.ts";
-import type { Books } from "../stores.ts";
+import { noSuchPlan } from "../refusals.ts";
+import type { TeamStores } from "../stores.ts";
+import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
-import { type KeyKind, keyDigest, makeKey, shownPart } from "./keys.ts";
+import { keyDigest, makeKey, shownPart } from "./keys.ts";
+
+type KeyStores = Pick<TeamStores, "audit" | "keys" | "team">;
 
 /** A key's text and the form of it that is stored. */
-export interface KeyText {
+interface KeyText {
   text: string;
   digest: string;
+}
+
+const NO_KEY_BY_ID = refused(refusal("not_found", "There is no key with this id."));
+
+export class KeyAdmin extends RpcTarget implements TeamKeys {
+  readonly #context: TeamContext;
+  readonly #stores: KeyStores;
+
+  constructor(context: TeamContext, stores: KeyStores) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  async create(wish: KeyWish, by: Actor): Promise<CreateKeyAnswer> {
+    const team = this.#context.ask(() => this.#stores.team.team().id);
+    if (typeof team !== "string") return team;
+    const text = await keyText(team, wish.kind);
+    const made = this.#context.ask((now) => insertKey(this.#stores, wish, text, by, now));
+    return made.kind === "refused" ? made : { kind: "created", key: made.key, secret: text.text };
+  }
+
+  async rotate(id: string, overlapS: number, by: Actor): Promise<{ kind: "rotated"; key: NewKey } | Refused> {
+    const team = this.#context.ask(() => this.#stores.team.team().id);
+    if (typeof team !== "string") return team;
+    const { keys, audit } = this.#stores;
+    const { text, digest } = await keyText(team, keys.byId(id)?.kind ?? "secret");
+    return this.#context.ask((now) => {
+      const key = keys.byId(id);
+      if (key === null) return NO_KEY_BY_ID;
+      const fault = keyFault(key, now);
+      if (fault !== null) return refused(refusal("conflict", fault.detail, { hint: "Make another key instead." }));
+      keys.rotate(id, { digest, shown: shownOf(key.kind, text) }, now + overlapS * 1_000);
+      audit.note(by, "key.rotated", id, { overlap_s: overlapS }, now);
+      return { kind: "rotated" as const, key: { id, secret: text } };
+    });
+  }
+
+  list(): KeySummary[] {
+    return this.#context.decide<KeySummary[]>([], () => this.#stores.keys.all());
+  }
+
+  revoke(id: string, by: Actor): KeyAnswer {
+    const { keys, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      const key = keys.byId(id);
+      if (key === null) return NO_KEY_BY_ID;
+      const fault = this.#endingFault(id, now);
+      if (fault !== null) return refused(fault);
+      if (key.revokedAt !== null) return { kind: "changed" as const, key };
+      keys.revoke(id, now);
+      audit.note(by, "key.revoked", id, {}, now);
+      return this.#changed(id);
+    });
+  }
+
+  freeze(id: string, frozen: boolean, by: Actor): KeyAnswer {
+    const { keys, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      const key = keys.byId(id);
+      if (key === null) return NO_KEY_BY_ID;
+      if ((key.frozenAt !== null) === frozen) return { kind: "changed" as const, key };
+      const fault = frozen ? this.#endingFault(id, now) : null;
+      if (fault !== null) return refused(fault);
+      keys.setFrozen(id, frozen ? now : null);
+      audit.note(by, frozen ? "key.frozen" : "key.resumed", id, {}, now);
+      return this.#changed(id);
+    });
+  }
+
+  /** The last usable admin key stays, because nobody could make another or undo it. */
+  #endingFault(id: string, now: number): Refusal | null {
+    const all = this.#stores.keys.all();
+    const admins = all.filter((key) => key.scopes.includes("admin") && keyFault(key, now) === null);
+    if (admins.length !== 1 || admins[0]?.id !== id) return null;
+    const hint = "Make another key with scope `admin` first, and use that one.";
+    return refusal("conflict", "This is the team's last admin key.", { hint });
+  }
+
+  #changed(id: string): KeyAnswer {
+    const key = this.#stores.keys.byId(id);
+    return key === null ? NO_KEY_BY_ID : { kind: "changed", key };
+  }
 }
 
 /** A new text for a key of this team. */
@@ -22,92 +118,34 @@ export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
   return { text, digest: await keyDigest(text) };
 }
 
-export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
-
-export function makeTeamKey(books: Books, wish: KeyWish, { text, digest }: KeyText, by: Actor, now: number): KeyAnswer {
-  if (books.keys.count() >= KEYS_PER_TEAM_MAX) {
-    return refused(refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`));
-  }
-  if (wish.plan !== null && books.team.plan(wish.plan) === null) return refused(noSuchPlan(wish.plan));
-  const key: KeySummary = {
-    ...wish,
-    ...{ id: newId("key"), shown: shownOf(wish.kind, text), createdAt: now },
-    ...{ lastUsedAt: null, revokedAt: null, frozenAt: null },
-  };
-  books.keys.insert(digest, key);
-  const { kind, name, scopes, user, plan } = key;
-  books.audit.note(by, "key.created", key.id, { kind, name, scopes: scopes.join(" "), user, plan }, now);
-  return { kind: "changed", key };
-}
-
-/** Gives a key another text. The old one works on for `overlapS`; id, limits and history stay. */
-export function rotateKey(
-  books: Books,
-  id: string,
+/** Within the transaction of whoever makes the key: an admin, or the operator with the team itself. */
+export function insertKey(
+  { keys, team, audit }: KeyStores,
+  wish: KeyWish,
   { text, digest }: KeyText,
-  overlapS: number,
   by: Actor,
   now: number,
 ): KeyAnswer {
-  const key = books.keys.byId(id);
-  if (key === null) return refused(NO_KEY_BY_ID);
-  const fault = keyFault(key, now);
-  if (fault !== null) return refused(refusal("conflict", fault.detail, { hint: "Make another key instead." }));
-  books.keys.rotate(id, { digest, shown: shownOf(key.kind, text) }, now + overlapS * 1_000);
-  books.audit.note(by, "key.rotated", id, { overlap_s: overlapS }, now);
-  return changed(books, id);
-}
-
-/** Ends a key for good. Again: the same answer. */
-export function revokeKey(books: Books, id: string, by: Actor, now: number): KeyAnswer {
-  const fault = endingFault(books, id, now);
-  if (fault !== null) return refused(fault);
-  if (books.keys.byId(id)?.revokedAt === null) {
-    books.keys.revoke(id, now);
-    books.audit.note(by, "key.revoked", id, {}, now);
+  if (keys.count() >= KEYS_PER_TEAM_MAX) {
+    return refused(refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`));
   }
-  return changed(books, id);
-}
-
-/** Stops a key, or lets it go on. Again: the same answer. */
-export function freezeKey(books: Books, id: string, frozen: boolean, by: Actor, now: number): KeyAnswer {
-  const key = books.keys.byId(id);
-  if (key === null) return refused(NO_KEY_BY_ID);
-  if ((key.frozenAt !== null) === frozen) return { kind: "changed", key };
-  const fault = frozen ? endingFault(books, id, now) : null;
-  if (fault !== null) return refused(fault);
-  books.keys.setFrozen(id, frozen ? now : null);
-  books.audit.note(by, frozen ? "key.frozen" : "key.resumed", id, {}, now);
-  return changed(books, id);
-}
-
-/** The last usable admin key stays, because nobody could make another or undo it. */
-function endingFault(books: Books, id: string, now: number): Refusal | null {
-  const keys = books.keys.all();
-  if (!keys.some((key) => key.id === id)) return NO_KEY_BY_ID;
-  const admins = keys.filter((key) => key.scopes.includes("admin") && keyFault(key, now) === null);
-  if (admins.length !== 1 || admins[0]?.id !== id) return null;
-  const hint = "Make another key with scope `admin` first, and use that one.";
-  return refusal("conflict", "This is the team's last admin key.", { hint });
-}
-
-const NO_KEY_BY_ID = refusal("not_found", "There is no key with this id.");
-
-/** The refusal for a plan's name that nobody wrote. */
-export function noSuchPlan(name: string): Refusal {
-  return refusal("not_found", `There is no plan "${name}".`, { hint: `Make it first, with PUT /v1/plans/${name}.` });
+  if (wish.plan !== null && team.plan(wish.plan) === null) return refused(noSuchPlan(wish.plan));
+  const key: KeySummary = {
+    ...wish,
+    id: newId("key"),
+    shown: shownOf(wish.kind, text),
+    createdAt: now,
+    lastUsedAt: null,
+    revokedAt: null,
+    frozenAt: null,
+  };
+  keys.insert(digest, key);
+  const { kind, name, scopes, user, plan } = key;
+  audit.note(by, "key.created", key.id, { kind, name, scopes: scopes.join(" "), user, plan }, now);
+  return { kind: "changed", key };
 }
 
 /** A publishable key is in every page that uses it, so lists may show it whole. */
-function shownOf(kind: KeySummary["kind"], text: string): string {
+function shownOf(kind: KeyKind, text: string): string {
   return kind === "publishable" ? text : shownPart(text);
-}
-
-function changed(books: Books, id: string): KeyAnswer {
-  const key = books.keys.byId(id);
-  return key === null ? refused(NO_KEY_BY_ID) : { kind: "changed", key };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }

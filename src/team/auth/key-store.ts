@@ -1,8 +1,7 @@
 // The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing.
 // Imports types. Every method is synchronous, so that callers can put several into one transaction.
 
-import type { KeySummary, KeyTerms, Scope } from "../../contracts/team-access.ts";
-import type { KeyKind } from "./keys.ts";
+import type { KeyKind, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
 
 type KeyRow = {
   id: string;

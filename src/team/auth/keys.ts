@@ -2,10 +2,8 @@
 // The team inside the text spares a directory; the check refuses typos before any object wakes. JWTs carry their team the
 // same way: `sl_jwt_<team>.<jwt>`. Imports ids.
 
+import type { KeyKind } from "../../contracts/team-keys.ts";
 import { randomText, sha256Hex, TEAM_ID } from "../../platform/ids.ts";
-
-/** `secret` is for servers; `publishable` may be seen by anybody and can only be exchanged for a client token. */
-export type KeyKind = "secret" | "publishable";
 
 /** What stands before the team. Each kind of credential has its own. */
 const PREFIXES = { secret: "sl_sk_", publishable: "sl_pk_" } as const satisfies Record<KeyKind, string>;
@@ -39,11 +37,6 @@ export async function makeKey(team: string, kind: KeyKind = "secret"): Promise<s
   if (!TEAM_ID.test(team)) throw new Error("a key needs a valid team id");
   const body = `${PREFIXES[kind]}${team}_${randomText(RANDOM_CHARS)}`;
   return `${body}_${await checkOf(body)}`;
-}
-
-/** A secret that signs webhooks to a team, in the spelling of Standard Webhooks: 32 random bytes. */
-export function makeWebhookSecret(): string {
-  return `whsec_${btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))}`;
 }
 
 /** How a JWT travels with the team it is for: no look-up by its claims, which nobody has checked yet. */

@@ -4,7 +4,7 @@
 
 import { errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
-import type { Credential } from "../../contracts/team-access.ts";
+import type { Credential } from "../../contracts/team-keys.ts";
 import { randomText } from "../../platform/ids.ts";
 import { SECOND_MS } from "../../platform/limits.ts";
 import { markKey } from "../../platform/signing.ts";

@@ -3,10 +3,10 @@
 // Imports issuers, issuer-keys, jose.
 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import type { Credential } from "../../contracts/team-access.ts";
+import type { Credential, IssuerKeys } from "../../contracts/team-keys.ts";
 import { JWT_LEEWAY_S, JWT_MAX_CHARS, SECOND_MS } from "../../platform/limits.ts";
 import { planNameSchema } from "../quota/plan.ts";
-import { type IssuerKeys, keySetOf } from "./issuer-keys.ts";
+import { keySetOf } from "./issuer-keys.ts";
 import { type Issuer, type UserClaims, userClaims } from "./issuers.ts";
 
 export type JwtFault =
@@ -69,9 +69,9 @@ export async function checkUserJwt(
 ): Promise<JwtAnswer> {
   const parts = unverifiedParts(jwt);
   if (parts === null)
-    return refused("malformed", "It is not a JWT: three base64url parts, the first two JSON objects.");
+    return jwtRefused("malformed", "It is not a JWT: three base64url parts, the first two JSON objects.");
   const named = issuers.filter((each) => each.issuer === parts.claims.iss);
-  let answer: JwtAnswer = refused(
+  let answer: JwtAnswer = jwtRefused(
     "unknown_issuer",
     `Its \`iss\` is ${quoted(parts.claims.iss)}; no issuer of this team is spelled exactly so.`,
   );
@@ -89,7 +89,7 @@ async function checkAgainst(
   keysOf: KeysOf,
   now: number,
 ): Promise<JwtAnswer> {
-  const no = (fault: JwtFault, explanation: string) => refused(fault, explanation, issuer.name);
+  const no = (fault: JwtFault, explanation: string) => jwtRefused(fault, explanation, issuer.name);
   const algorithms: readonly string[] = issuer.algs;
   if (header.alg === undefined || !algorithms.includes(header.alg)) {
     return no(
@@ -169,7 +169,7 @@ function faultOf(
   return ["unknown_key", `The key at ${issuer.jwks_url} that it names cannot be used.`];
 }
 
-function refused(fault: JwtFault, explanation: string, issuer: string | null = null): JwtAnswer {
+function jwtRefused(fault: JwtFault, explanation: string, issuer: string | null = null): JwtAnswer {
   return { kind: "refused", fault, explanation, issuer };
 }
 

@@ -1,7 +1,7 @@
-// What becomes of deliveries: where they go, what their tries came to, who sends one again. Endpoints' health follows what is
-// heard here. Synchronous over the stores, with the clock passed in: Team wraps each call in one transaction.
+// What becomes of deliveries: where they go, what their tries came to, who sends one again; and the health of endpoints, which
+// follows from it. Team wraps each call in one transaction.
 
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
 import type {
   Delivery,
   DeliveryReport,
@@ -10,34 +10,42 @@ import type {
   Endpoint,
   ReplayRoad,
 } from "../../contracts/team-webhooks.ts";
-import { refusal } from "../../platform/errors.ts";
+import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import { disablesEndpoint } from "../../webhooks/attempt.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
-import type { Books } from "../stores.ts";
+import type { TeamStores } from "../stores.ts";
 import { checkAt, ENDPOINT_DISABLE_AFTER_MS, heard, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
-import { tellTeam } from "./publish-event.ts";
+import { type EventStores, publishEvent } from "./publish-event.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
+
+export type HealthStores = EventStores & Pick<TeamStores, "audit">;
 
 /** Who disables endpoints when nobody does, as the audit names it. */
 const SYSTEM: Actor = { id: "system", ip: null };
 const NOTICE_TYPE = "endpoint.failing";
-const SKIPPED = "skipped";
+/** The category of what was on its way to an endpoint that was enabled without its backlog. */
+export const SKIPPED = "skipped";
 
 /** Where a delivery goes now; a test goes to a disabled endpoint too. */
-export function deliveryTarget(books: Books, pacer: BacklogPacer, deliveryId: string, now: number): DeliveryTarget {
-  const delivery = books.deliveries.byId(deliveryId);
+export function deliveryTarget(
+  stores: Pick<TeamStores, "deliveries" | "endpoints" | "team">,
+  pacer: BacklogPacer,
+  deliveryId: string,
+  now: number,
+): DeliveryTarget {
+  const delivery = stores.deliveries.byId(deliveryId);
   if (delivery === null) return { kind: "gone", reason: "unknown" };
   if (delivery.endpointId === null) {
-    const secrets = validSecrets(books.team.webhookSecrets(), now);
+    const secrets = validSecrets(stores.team.webhookSecrets(), now);
     return { kind: "known", url: null, secrets, headers: {}, endpointId: null, notBefore: null };
   }
   if (delivery.state === "gone" && delivery.category === SKIPPED) return { kind: "gone", reason: SKIPPED };
-  const found = books.endpoints.byId(delivery.endpointId);
+  const found = stores.endpoints.byId(delivery.endpointId);
   const endpoint = found !== null && delivery.eventType === TEST_EVENT_TYPE ? { ...found, disabled: null } : found;
   const target = targetOf(endpoint, now);
   if (target.kind === "gone" || endpoint === null) return target;
@@ -45,14 +53,14 @@ export function deliveryTarget(books: Books, pacer: BacklogPacer, deliveryId: st
 }
 
 /** The same again changes nothing: neither the index nor what is counted of the endpoint. */
-export function deliveryReported(books: Books, report: DeliveryReport): void {
-  const delivery = books.deliveries.byId(report.deliveryId);
+export function deliveryReported(stores: HealthStores, report: DeliveryReport): void {
+  const delivery = stores.deliveries.byId(report.deliveryId);
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
-  books.deliveries.report(report);
+  stores.deliveries.report(report);
   // Without a new try it says how the delivery stands after all: a replay that came to nothing.
   if (delivery.attempts === report.attempts) return;
-  const endpoint = delivery.endpointId === null ? null : books.endpoints.byId(delivery.endpointId);
-  if (endpoint !== null && endpoint.disabled === null) noteHealth(books, endpoint, delivery, report);
+  const endpoint = delivery.endpointId === null ? null : stores.endpoints.byId(delivery.endpointId);
+  if (endpoint !== null && endpoint.disabled === null) noteHealth(stores, endpoint, delivery, report);
 }
 
 /**
@@ -60,27 +68,27 @@ export function deliveryReported(books: Books, report: DeliveryReport): void {
  * of again. Nor does a replay that fails: somebody tries something out, and what failed before was counted then. A `gone`
  * without the receiver's own word is our doing.
  */
-function noteHealth(books: Books, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
+function noteHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
   const { outcome, at } = report;
   const isQuiet = before.eventType === TEST_EVENT_TYPE || before.eventType === NOTICE_TYPE;
-  if (disablesEndpoint(report)) disable(books, endpoint, "gone", at);
+  if (disablesEndpoint(report)) disable(stores, endpoint, "gone", at);
   else if (report.failedReplay && before.attempts > 0) return;
   else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
   else {
     const failed = before.attempts > 0 ? "failed_again" : "failed";
     const health = heard(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
-    books.endpoints.setHealth(endpoint.id, health, checkAt(health));
+    stores.endpoints.setHealth(endpoint.id, health, checkAt(health));
   }
 }
 
 /** Judges the runs of failures that are due: a notice, another before the end, the end. */
-export function judgeEndpoints(books: Books, now: number): void {
-  for (const endpoint of books.endpoints.toCheck(now)) {
+export function judgeEndpoints(stores: HealthStores, now: number): void {
+  for (const endpoint of stores.endpoints.toCheck(now)) {
     const { id, health } = endpoint;
     const verdict = endpoint.disabled === null ? verdictOf(health, now) : "nothing";
     switch (verdict) {
       case "nothing":
-        books.endpoints.setHealth(id, health, endpoint.disabled === null ? laterThan(checkAt(health), now) : null);
+        stores.endpoints.setHealth(id, health, endpoint.disabled === null ? laterThan(checkAt(health), now) : null);
         break;
       case "tell_failing":
       case "tell_disabling_soon": {
@@ -88,12 +96,12 @@ export function judgeEndpoints(books: Books, now: number): void {
           ...health,
           told: verdict === "tell_failing" ? ("failing" as const) : ("disabling_soon" as const),
         };
-        books.endpoints.setHealth(id, told, checkAt(told));
-        notice(books, endpoint, told.told, now);
+        stores.endpoints.setHealth(id, told, checkAt(told));
+        notice(stores, endpoint, told.told, now);
         break;
       }
       case "disable":
-        disable(books, endpoint, "failing", now);
+        disable(stores, endpoint, "failing", now);
         break;
       default:
         verdict satisfies never;
@@ -106,17 +114,22 @@ function laterThan(at: number | null, now: number): number | null {
   return at !== null && at > now ? at : null;
 }
 
-function disable(books: Books, endpoint: Endpoint, reason: Exclude<DisabledReason, "by_hand">, now: number): void {
-  books.endpoints.setDisabled(endpoint.id, { at: now, reason });
-  books.endpoints.setHealth(endpoint.id, endpoint.health, null);
-  books.audit.note(SYSTEM, "webhook.disabled", endpoint.id, { reason }, now);
-  notice(books, endpoint, reason === "gone" ? "disabled_gone" : "disabled_failing", now);
+function disable(
+  stores: HealthStores,
+  endpoint: Endpoint,
+  reason: Exclude<DisabledReason, "by_hand">,
+  now: number,
+): void {
+  stores.endpoints.setDisabled(endpoint.id, { at: now, reason });
+  stores.endpoints.setHealth(endpoint.id, endpoint.health, null);
+  stores.audit.note(SYSTEM, "webhook.disabled", endpoint.id, { reason }, now);
+  notice(stores, endpoint, reason === "gone" ? "disabled_gone" : "disabled_failing", now);
 }
 
 type Notice = "failing" | "disabling_soon" | "disabled_failing" | "disabled_gone";
 
 /** Tells the feed and the other endpoints that ask. The URL goes without what may be a secret in it. */
-function notice(books: Books, { id, url, description, health }: Endpoint, what: Notice, now: number): void {
+function notice(stores: HealthStores, { id, url, description, health }: Endpoint, what: Notice, now: number): void {
   const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   const { failingSince, lastSuccessAt, failures } = health;
   const isOver = what === "disabled_failing" || what === "disabled_gone";
@@ -131,43 +144,35 @@ function notice(books: Books, { id, url, description, health }: Endpoint, what: 
     failed_deliveries: failures,
     disables_at: isOver || failingSince === null ? null : isoTime(failingSince + ENDPOINT_DISABLE_AFTER_MS),
   };
-  tellTeam(books, { type: NOTICE_TYPE, data, about: id }, now);
-}
-
-/** What is still on its way to an endpoint is not tried again unless somebody asks for it. */
-export function skipBacklog(books: Books, endpointId: string, now: number): void {
-  books.deliveries.skip(endpointId, SKIPPED, now);
+  publishEvent(stores, { type: NOTICE_TYPE, data, about: id }, now);
 }
 
 /** Puts a delivery on its way once more. Who sends it asks `deliveryTarget` as ever. */
 export function beginReplay(
-  books: Books,
+  stores: Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox">,
   { deliveryId, replayId, by }: { deliveryId: string; replayId: string | null; by: Actor },
   now: number,
 ): ReplayRoad {
-  const delivery = books.deliveries.byId(deliveryId);
+  const delivery = stores.deliveries.byId(deliveryId);
   if (delivery === null) {
     const hint = `Deliveries are kept for ${DELIVERY_KEEP_MS / DAY_MS} days; GET /v1/deliveries lists them.`;
-    return {
-      kind: "refused",
-      refusal: refusal("not_found", "There is no such delivery, or it has expired.", { hint }),
-    };
+    return refused(refusal("not_found", "There is no such delivery, or it has expired.", { hint }));
   }
   if (delivery.endpointId !== null) {
-    const target = targetOf(books.endpoints.byId(delivery.endpointId), now);
+    const target = targetOf(stores.endpoints.byId(delivery.endpointId), now);
     if (target.kind === "gone") {
       const hint = target.reason === "disabled" ? `POST /v1/webhooks/${delivery.endpointId}/enable first.` : undefined;
       const detail = `The delivery's endpoint is ${target.reason}.`;
-      return { kind: "refused", refusal: refusal("conflict", detail, hint === undefined ? {} : { hint }) };
+      return refused(refusal("conflict", detail, hint === undefined ? {} : { hint }));
     }
   }
-  if (replayId === null) books.audit.note(by, "delivery.replayed", deliveryId, {}, now);
-  const row = delivery.requestId === null ? books.outbox.byId(deliveryId) : null;
+  if (replayId === null) stores.audit.note(by, "delivery.replayed", deliveryId, {}, now);
+  const row = delivery.requestId === null ? stores.outbox.byId(deliveryId) : null;
   // A try that is under way does as well: what it comes to is told as ever.
   if (row !== null && isUnderWay(row, now)) return { kind: "sent" };
-  books.deliveries.reopen(deliveryId, replayId, now);
+  stores.deliveries.reopen(deliveryId, replayId, now);
   if (delivery.requestId !== null) return { kind: "tracker", requestId: delivery.requestId };
   // What is owed anyway is only hastened: its schedule goes on.
-  if (row !== null) books.outbox.put({ ...row, dueAt: now, replay: row.dueAt === null || row.replay });
+  if (row !== null) stores.outbox.put({ ...row, dueAt: now, replay: row.dueAt === null || row.replay });
   return { kind: "sent" };
 }

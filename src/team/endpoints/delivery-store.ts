@@ -4,7 +4,7 @@
 import type { Delivery, DeliveryFilter, DeliveryReport } from "../../contracts/team-webhooks.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import type { DeliveryState } from "../../webhooks/attempt.ts";
-import type { ListPosition } from "../request-index.ts";
+import type { ListPosition } from "../cursor.ts";
 
 type DeliveryRow = {
   id: string;

@@ -1,165 +1,183 @@
-// What admins do with webhook endpoints. Each change writes its audit line in the same transaction. Synchronous over the
-// stores, with the clock passed in; new secrets are made here.
+// What admins do with webhook endpoints. Each change writes its audit line in the same transaction.
 
-import type { Refused } from "../../contracts/team-access.ts";
-import type { Actor } from "../../contracts/team-admin.ts";
-import type { Endpoint, EndpointAnswer, EndpointSecret, EndpointTerms } from "../../contracts/team-webhooks.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { RpcTarget } from "cloudflare:workers";
+import type { Actor } from "../../contracts/team-keys.ts";
+import type {
+  CreateEndpointAnswer,
+  EnableEndpointAnswer,
+  Endpoint,
+  EndpointAnswer,
+  EndpointSummary,
+  EndpointTerms,
+  SecretAnswer,
+  TeamEndpoints,
+} from "../../contracts/team-webhooks.ts";
+import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { ENDPOINTS_PER_TEAM_MAX } from "../../platform/limits.ts";
+import { ENDPOINTS_PER_TEAM_MAX, SECOND_MS } from "../../platform/limits.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
-import { makeWebhookSecret } from "../auth/keys.ts";
-import type { Books } from "../stores.ts";
-import { skipBacklog } from "./delivery-scheduler.ts";
+import type { TeamStores } from "../stores.ts";
+import type { TeamContext } from "../team-context.ts";
+import { SKIPPED } from "./delivery-scheduler.ts";
 import { UNTRIED } from "./endpoint-health.ts";
-import { rotated, stillValid, summaryOf } from "./endpoint-rules.ts";
+import { rotated, shownSecrets, summaryOf } from "./endpoint-rules.ts";
 import { sendToOne } from "./publish-event.ts";
+import { beginReplayJob } from "./replay-jobs.ts";
+import { makeWebhookSecret } from "./webhook-secret.ts";
 
-/** Makes an endpoint. Its secret is told once here, and again on wish. */
-export function createEndpoint(
-  books: Books,
-  terms: EndpointTerms,
-  origin: string,
-  by: Actor,
-  now: number,
-): { kind: "created"; endpoint: ReturnType<typeof summaryOf>; secret: string } | Refused {
-  if (books.endpoints.count() >= ENDPOINTS_PER_TEAM_MAX) {
-    return refused(refusal("conflict", `A team has at most ${ENDPOINTS_PER_TEAM_MAX} webhook endpoints.`));
-  }
-  const secret = makeWebhookSecret();
-  const endpoint: Endpoint = {
-    ...terms,
-    ...{ id: newId("whk"), secrets: [{ secret, validUntil: null }], health: UNTRIED },
-    ...{ disabled: null, origin, createdAt: now },
-  };
-  books.endpoints.insert(endpoint);
-  books.audit.note(by, "webhook.created", endpoint.id, { events: terms.events?.join(" ") ?? "all" }, now);
-  return { kind: "created", endpoint: summaryOf(endpoint), secret };
-}
-
-/** Changes what is named. The next try of every delivery goes by it, those under way included. */
-export function changeEndpoint(
-  books: Books,
-  id: string,
-  changes: Partial<EndpointTerms>,
-  origin: string,
-  by: Actor,
-  now: number,
-): EndpointAnswer {
-  const endpoint = books.endpoints.byId(id);
-  if (endpoint === null) return NO_ENDPOINT;
-  const { url, events, tags, description, headers } = { ...endpoint, ...changes };
-  books.endpoints.setTerms(id, { url, events, tags, description, headers }, origin);
-  books.audit.note(by, "webhook.changed", id, { fields: Object.keys(changes).join(" ") }, now);
-  return endpointNow(books, id);
-}
-
-/** Ends an endpoint. What is still on its way to it is told of as gone. */
-export function removeEndpoint(books: Books, id: string, by: Actor, now: number): { kind: "removed" } | Refused {
-  if (books.endpoints.byId(id) === null) return NO_ENDPOINT;
-  books.endpoints.remove(id);
-  books.audit.note(by, "webhook.deleted", id, {}, now);
-  return { kind: "removed" };
-}
-
-export type SecretAnswer = { kind: "secrets"; secret: string; previousUntil: number | null } | Refused;
-
-/** Gives an endpoint another secret. With no overlap every try from now on is signed with the new one alone. */
-export function rotateSecret(books: Books, id: string, overlapS: number, by: Actor, now: number): SecretAnswer {
-  const endpoint = books.endpoints.byId(id);
-  if (endpoint === null) return NO_ENDPOINT;
-  const next = rotated(endpoint.secrets, makeWebhookSecret(), overlapS * 1_000, now);
-  if (next.kind === "refused") return next;
-  books.endpoints.setSecrets(id, next.secrets);
-  books.audit.note(by, "webhook.rotated", id, { overlap_s: overlapS }, now);
-  return secretsOf(books, id, now);
-}
-
-/** The same for what signs deliveries to requests' own URLs. */
-export function rotateTeamSecret(books: Books, overlapS: number, by: Actor, now: number): SecretAnswer {
-  const next = rotated(books.team.webhookSecrets(), makeWebhookSecret(), overlapS * 1_000, now);
-  if (next.kind === "refused") return next;
-  books.team.setWebhookSecrets(next.secrets);
-  books.audit.note(by, "team.webhook_secret_rotated", null, { overlap_s: overlapS }, now);
-  return shownSecrets(next.secrets, now);
-}
-
-export function secretsOf(books: Books, id: string, now: number): SecretAnswer {
-  const endpoint = books.endpoints.byId(id);
-  return endpoint === null ? NO_ENDPOINT : shownSecrets(endpoint.secrets, now);
-}
-
-/** The secret that signs now, and until when the one before it signs too. */
-export function shownSecrets(secrets: readonly EndpointSecret[], now: number): SecretAnswer {
-  const [newest, previous] = stillValid(secrets, now);
-  if (newest === undefined) throw new Error("the newest secret has no end");
-  return { kind: "secrets", secret: newest.secret, previousUntil: previous?.validUntil ?? null };
-}
-
-/** Stops deliveries to an endpoint; what comes meanwhile is its backlog. Again: the same answer. */
-export function disableEndpoint(books: Books, id: string, by: Actor, now: number): EndpointAnswer {
-  const endpoint = books.endpoints.byId(id);
-  if (endpoint === null) return NO_ENDPOINT;
-  if (endpoint.disabled === null) {
-    books.endpoints.setDisabled(id, { at: now, reason: "by_hand" });
-    books.endpoints.setHealth(id, endpoint.health, null);
-    books.audit.note(by, "webhook.disabled", id, { reason: "by_hand" }, now);
-  }
-  return endpointNow(books, id);
-}
-
-/**
- * Lets deliveries go on. What was missed stays where it is (`skip`: not even what was still on its way is tried again) or is for
- * the caller to send. It comes in slowly, as after an outage. Again: the same answer.
- */
-export function enableEndpoint(
-  books: Books,
-  id: string,
-  backlog: "skip" | "send",
-  by: Actor,
-  now: number,
-): EndpointAnswer {
-  const endpoint = books.endpoints.byId(id);
-  if (endpoint === null) return NO_ENDPOINT;
-  if (endpoint.disabled !== null) {
-    books.endpoints.setDisabled(id, null);
-    books.endpoints.setHealth(id, { ...UNTRIED, lastSuccessAt: endpoint.health.lastSuccessAt, recoveredAt: now }, null);
-    if (backlog === "skip") skipBacklog(books, id, now);
-    books.audit.note(by, "webhook.enabled", id, { backlog }, now);
-  }
-  return endpointNow(books, id);
-}
-
-/** Sends an event that says that it is a test, on the road of all others; also to a disabled endpoint, before it is enabled. */
-export function testEndpoint(
-  books: Books,
-  id: string,
-  by: Actor,
-  now: number,
-): { kind: "sent"; deliveryId: string; eventId: string } | Refused {
-  const endpoint = books.endpoints.byId(id);
-  if (endpoint === null) return NO_ENDPOINT;
-  const data: EventData<typeof TEST_EVENT_TYPE> = {
-    test: true,
-    endpoint_id: id,
-    message: "Sluice reaches this endpoint.",
-  };
-  const eventId = newId("evt");
-  const deliveryId = sendToOne(books, endpoint, { id: eventId, type: TEST_EVENT_TYPE, at: now, data }, now);
-  books.audit.note(by, "webhook.tested", id, {}, now);
-  return { kind: "sent", deliveryId, eventId };
-}
-
-export function endpointNow(books: Books, id: string): EndpointAnswer {
-  const endpoint = books.endpoints.byId(id);
-  return endpoint === null ? NO_ENDPOINT : { kind: "known", endpoint: summaryOf(endpoint) };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
-}
+type EndpointStores = Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox" | "replayJobs" | "team">;
 
 const NO_ENDPOINT = refused(
   refusal("not_found", "There is no webhook endpoint with this id.", { hint: "GET /v1/webhooks lists them." }),
 );
+
+export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
+  readonly #context: TeamContext;
+  readonly #stores: EndpointStores;
+
+  constructor(context: TeamContext, stores: EndpointStores) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  create(terms: EndpointTerms, origin: string, by: Actor): CreateEndpointAnswer {
+    const { endpoints, audit } = this.#stores;
+    return this.#context.ask((now): CreateEndpointAnswer => {
+      if (endpoints.count() >= ENDPOINTS_PER_TEAM_MAX) {
+        return refused(refusal("conflict", `A team has at most ${ENDPOINTS_PER_TEAM_MAX} webhook endpoints.`));
+      }
+      const secret = makeWebhookSecret();
+      const endpoint: Endpoint = {
+        ...terms,
+        id: newId("whk"),
+        secrets: [{ secret, validUntil: null }],
+        health: UNTRIED,
+        disabled: null,
+        origin,
+        createdAt: now,
+      };
+      endpoints.insert(endpoint);
+      audit.note(by, "webhook.created", endpoint.id, { events: terms.events?.join(" ") ?? "all" }, now);
+      return { kind: "created", endpoint: summaryOf(endpoint), secret };
+    });
+  }
+
+  list(): EndpointSummary[] {
+    return this.#context.decide<EndpointSummary[]>([], () => this.#stores.endpoints.all().map(summaryOf));
+  }
+
+  read(id: string): EndpointAnswer {
+    return this.#context.ask(() => this.#summary(id));
+  }
+
+  change(id: string, changes: Partial<EndpointTerms>, origin: string, by: Actor): EndpointAnswer {
+    const { endpoints, audit } = this.#stores;
+    return this.#withEndpoint(id, (endpoint, now) => {
+      const { url, events, tags, description, headers } = { ...endpoint, ...changes };
+      endpoints.setTerms(id, { url, events, tags, description, headers }, origin);
+      audit.note(by, "webhook.changed", id, { fields: Object.keys(changes).join(" ") }, now);
+      return this.#summary(id);
+    });
+  }
+
+  remove(id: string, by: Actor): { kind: "removed" } | Refused {
+    const { endpoints, audit } = this.#stores;
+    return this.#withEndpoint(id, (_endpoint, now) => {
+      endpoints.remove(id);
+      audit.note(by, "webhook.deleted", id, {}, now);
+      return { kind: "removed" as const };
+    });
+  }
+
+  secrets(id: string): SecretAnswer {
+    return this.#withEndpoint(id, ({ secrets }, now) => shownSecrets(secrets, now));
+  }
+
+  rotateSecret(id: string, overlapS: number, by: Actor): SecretAnswer {
+    const { endpoints, audit } = this.#stores;
+    return this.#withEndpoint(id, ({ secrets }, now) => {
+      const next = rotated(secrets, makeWebhookSecret(), overlapS * SECOND_MS, now);
+      if (next.kind === "refused") return next;
+      endpoints.setSecrets(id, next.secrets);
+      audit.note(by, "webhook.rotated", id, { overlap_s: overlapS }, now);
+      return shownSecrets(next.secrets, now);
+    });
+  }
+
+  teamSecrets(): SecretAnswer {
+    return this.#context.ask((now) => shownSecrets(this.#stores.team.webhookSecrets(), now));
+  }
+
+  rotateTeamSecret(overlapS: number, by: Actor): SecretAnswer {
+    const { team, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      const next = rotated(team.webhookSecrets(), makeWebhookSecret(), overlapS * SECOND_MS, now);
+      if (next.kind === "refused") return next;
+      team.setWebhookSecrets(next.secrets);
+      audit.note(by, "team.webhook_secret_rotated", null, { overlap_s: overlapS }, now);
+      return shownSecrets(next.secrets, now);
+    });
+  }
+
+  disable(id: string, by: Actor): EndpointAnswer {
+    const { endpoints, audit } = this.#stores;
+    return this.#withEndpoint(id, (endpoint, now) => {
+      if (endpoint.disabled === null) {
+        endpoints.setDisabled(id, { at: now, reason: "by_hand" });
+        endpoints.setHealth(id, endpoint.health, null);
+        audit.note(by, "webhook.disabled", id, { reason: "by_hand" }, now);
+      }
+      return this.#summary(id);
+    });
+  }
+
+  async enable(id: string, backlog: "skip" | "send", by: Actor): Promise<EnableEndpointAnswer> {
+    const { endpoints, deliveries, audit } = this.#stores;
+    const answer = this.#withEndpoint<EnableEndpointAnswer>(id, (endpoint, now) => {
+      if (endpoint.disabled === null) return { kind: "enabled", endpoint: summaryOf(endpoint), job: null };
+      const { lastSuccessAt } = endpoint.health;
+      endpoints.setDisabled(id, null);
+      endpoints.setHealth(id, { ...UNTRIED, lastSuccessAt, recoveredAt: now }, null);
+      if (backlog === "skip") deliveries.skip(id, SKIPPED, now);
+      audit.note(by, "webhook.enabled", id, { backlog }, now);
+      const enabled = this.#summary(id);
+      if (enabled.kind === "refused") return enabled;
+      const missed = { endpointId: id, state: "undelivered" } as const;
+      const job = backlog === "send" ? beginReplayJob(this.#stores, missed, by, now).job : null;
+      return { kind: "enabled", endpoint: enabled.endpoint, job };
+    });
+    await this.#context.arm();
+    return answer;
+  }
+
+  async test(id: string, by: Actor): Promise<{ kind: "sent"; deliveryId: string; eventId: string } | Refused> {
+    const sent = this.#withEndpoint(id, (endpoint, now) => {
+      const data: EventData<typeof TEST_EVENT_TYPE> = {
+        test: true,
+        endpoint_id: id,
+        message: "Sluice reaches this endpoint.",
+      };
+      const eventId = newId("evt");
+      const deliveryId = sendToOne(this.#stores, endpoint, { id: eventId, type: TEST_EVENT_TYPE, at: now, data }, now);
+      this.#stores.audit.note(by, "webhook.tested", id, {}, now);
+      return { kind: "sent" as const, deliveryId, eventId };
+    });
+    await this.#context.arm();
+    return sent;
+  }
+
+  /** One decision about an endpoint that is there. */
+  #withEndpoint<T>(id: string, decision: (endpoint: Endpoint, now: number) => T): T | Refused {
+    return this.#context.ask((now) => {
+      const endpoint = this.#stores.endpoints.byId(id);
+      return endpoint === null ? NO_ENDPOINT : decision(endpoint, now);
+    });
+  }
+
+  #summary(id: string): EndpointAnswer {
+    const endpoint = this.#stores.endpoints.byId(id);
+    return endpoint === null ? NO_ENDPOINT : { kind: "known", endpoint: summaryOf(endpoint) };
+  }
+}

@@ -1,8 +1,14 @@
 // The rules of webhook endpoints: which want to hear of an event, which secrets sign now, how a secret is rotated.
 // Pure: the clock and new secrets are passed in.
 
-import type { DeliveryTarget, Endpoint, EndpointSecret, EndpointSummary } from "../../contracts/team-webhooks.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import type {
+  DeliveryTarget,
+  Endpoint,
+  EndpointSecret,
+  EndpointSummary,
+  SecretAnswer,
+} from "../../contracts/team-webhooks.ts";
+import { type Refused, refusal, refused } from "../../platform/errors.ts";
 
 /** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too. */
 export function wants(
@@ -33,21 +39,23 @@ export function rotated(
   next: string,
   overlapMs: number,
   now: number,
-): { kind: "rotated"; secrets: EndpointSecret[] } | { kind: "refused"; refusal: Refusal } {
+): { kind: "rotated"; secrets: EndpointSecret[] } | Refused {
   const fresh = { secret: next, validUntil: null };
   if (overlapMs === 0) return { kind: "rotated", secrets: [fresh] };
   const [current, previous] = secrets.filter(({ validUntil }) => validUntil === null || validUntil > now);
   if (previous !== undefined) {
     const until = new Date(previous.validUntil ?? now).toISOString();
-    return {
-      kind: "refused",
-      refusal: refusal("conflict", `The last rotation's overlap lasts until ${until}.`, {
-        hint: "Wait for its end, or rotate with `overlap_s: 0`, which ends every earlier secret now.",
-      }),
-    };
+    const hint = "Wait for its end, or rotate with `overlap_s: 0`, which ends every earlier secret now.";
+    return refused(refusal("conflict", `The last rotation's overlap lasts until ${until}.`, { hint }));
   }
   const ending = current === undefined ? [] : [{ ...current, validUntil: now + overlapMs }];
   return { kind: "rotated", secrets: [fresh, ...ending] };
+}
+
+export function shownSecrets(secrets: readonly EndpointSecret[], now: number): SecretAnswer {
+  const [newest, previous] = stillValid(secrets, now);
+  if (newest === undefined) throw new Error("the newest secret has no end");
+  return { kind: "secrets", secret: newest.secret, previousUntil: previous?.validUntil ?? null };
 }
 
 export function summaryOf({ secrets: _secrets, headers, origin: _origin, ...shown }: Endpoint): EndpointSummary {

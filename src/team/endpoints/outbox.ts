@@ -14,8 +14,8 @@ import {
   notSent,
 } from "../../webhooks/attempt.ts";
 import { DELIVER_TIMEOUT_MS, deliver } from "../../webhooks/send.ts";
-import type { Books } from "../stores.ts";
-import { deliveryReported, deliveryTarget } from "./delivery-scheduler.ts";
+import type { TeamStores } from "../stores.ts";
+import { deliveryReported, deliveryTarget, type HealthStores } from "./delivery-scheduler.ts";
 import type { OutboxRow } from "./outbox-store.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
@@ -24,9 +24,11 @@ const TEAM_SEND_WAIT_MS = 2 * SECOND_MS;
 /** Events of a team that are sent side by side, one to an endpoint. */
 const TEAM_DELIVERY_LANES = 4;
 
+type OutboxStores = HealthStores & Pick<TeamStores, "team">;
+
 /** What sending needs of the Team object. */
-export interface Mailroom {
-  books: Books;
+export interface OutboxDeps {
+  stores: OutboxStores;
   pacer: BacklogPacer;
   /** One transaction. */
   transact<T>(work: (now: number) => T): T;
@@ -40,7 +42,7 @@ export interface Mailroom {
  * Sends what is due until nothing is, or the alarm's time is up. Slow receivers are not waited for, because only one alarm runs
  * at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
  */
-export async function sendDue(room: Mailroom, startedAt: number): Promise<void> {
+export async function sendDue(room: OutboxDeps, startedAt: number): Promise<void> {
   const sent = sendAll(room, startedAt).catch((fault) => logEvent("delivery.failed", { error: faultName(fault) }));
   let timer: ReturnType<typeof setTimeout> | null = null;
   const waited = new Promise<void>((resolve) => {
@@ -50,7 +52,7 @@ export async function sendDue(room: Mailroom, startedAt: number): Promise<void> 
   clearTimeout(timer);
 }
 
-async function sendAll(room: Mailroom, startedAt: number): Promise<void> {
+async function sendAll(room: OutboxDeps, startedAt: number): Promise<void> {
   const lane = async (): Promise<void> => {
     while (Date.now() - startedAt < ALARM_BUDGET_MS) {
       const taken = room.transact((now) => take(room, now));
@@ -69,32 +71,32 @@ interface Taken {
 }
 
 /** Leases the row that is next. What has nowhere to go, or not yet, is dealt with on the way. */
-function take({ books, pacer }: Mailroom, now: number): Taken | null {
+function take({ stores, pacer }: OutboxDeps, now: number): Taken | null {
   for (;;) {
-    const row = books.outbox.nextDue(now);
+    const row = stores.outbox.nextDue(now);
     if (row === null) return null;
-    const target = deliveryTarget(books, pacer, row.deliveryId, now);
+    const target = deliveryTarget(stores, pacer, row.deliveryId, now);
     if (target.kind === "gone") {
       // Nothing is sent, so it is no attempt: neither logged nor counted.
       const { reason } = target;
-      const after = afterAttempt(attemptRowOf(books, row), notSent(reason, now), now, 0);
-      books.outbox.put(rowAfter(row, after));
-      report(books, row, { outcome: after.state, status: null, category: reason, failedReplay: false, at: now }, 0);
+      const after = afterAttempt(attemptRowOf(stores, row), notSent(reason, now), now, 0);
+      stores.outbox.put(rowAfter(row, after));
+      report(stores, row, { outcome: after.state, status: null, category: reason, failedReplay: false, at: now }, 0);
     } else if (target.notBefore !== null) {
-      books.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
+      stores.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
     } else {
-      books.outbox.put({ ...row, leaseUntil: now + DELIVER_TIMEOUT_MS + LEASE_SLACK_MS });
-      return { row, target, origin: books.endpoints.byId(row.endpointId)?.origin ?? "" };
+      stores.outbox.put({ ...row, leaseUntil: now + DELIVER_TIMEOUT_MS + LEASE_SLACK_MS });
+      return { row, target, origin: stores.endpoints.byId(row.endpointId)?.origin ?? "" };
     }
   }
 }
 
-async function send(room: Mailroom, { row, target, origin }: Taken): Promise<void> {
+async function send(room: OutboxDeps, { row, target, origin }: Taken): Promise<void> {
   const { eventId, body } = row;
   const { url, secrets, headers } = target;
   const now = () => Date.now();
   const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: room.guard(origin) });
-  const outcome = room.transact((at) => conclude(room.books, row, answer, at, Math.random()));
+  const outcome = room.transact((at) => conclude(room.stores, row, answer, at, Math.random()));
   logEvent("delivery.attempted", {
     ...{ effect: "deliver", attempt: row.failures + 1, outcome, reason: answer.category, ms: answer.ms },
     ...(answer.status === null ? {} : { status: answer.status }),
@@ -102,22 +104,22 @@ async function send(room: Mailroom, { row, target, origin }: Taken): Promise<voi
 }
 
 /** The attempt, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
-function conclude(books: Books, row: OutboxRow, answer: AttemptAnswer, now: number, random: number): string {
-  const current = books.outbox.byId(row.deliveryId);
+function conclude(stores: OutboxStores, row: OutboxRow, answer: AttemptAnswer, now: number, random: number): string {
+  const current = stores.outbox.byId(row.deliveryId);
   // The delivery was cleaned away, or its lease was over and another try has concluded it.
   if (current === null || current.dueAt !== row.dueAt || current.failures !== row.failures) return "overtaken";
-  const after = afterAttempt(attemptRowOf(books, row), answer, now, random);
+  const after = afterAttempt(attemptRowOf(stores, row), answer, now, random);
   const { outcome, state, next } = after;
-  books.outbox.addAttempt(row.deliveryId, { ...answer, replay: row.replay, next });
-  books.outbox.put(rowAfter(row, after));
+  stores.outbox.addAttempt(row.deliveryId, { ...answer, replay: row.replay, next });
+  stores.outbox.put(rowAfter(row, after));
   const { status, category } = answer;
   const failedReplay = row.replay && answer.kind !== "taken";
-  report(books, row, { outcome: state, status, category, failedReplay, at: now }, 1);
+  report(stores, row, { outcome: state, status, category, failedReplay, at: now }, 1);
   return outcome;
 }
 
-function attemptRowOf(books: Books, row: OutboxRow): AttemptRow {
-  return attemptRow(row, row.replay && books.outbox.wasTaken(row.deliveryId));
+function attemptRowOf(stores: OutboxStores, row: OutboxRow): AttemptRow {
+  return attemptRow(row, row.replay && stores.outbox.wasTaken(row.deliveryId));
 }
 
 /** Only what is no longer owed is replayed: a replay of what is owed hastens the planned attempt, so there is no time to resume at. */
@@ -131,11 +133,11 @@ export function rowAfter(row: OutboxRow, { failures, next }: AfterAttempt): Outb
 }
 
 function report(
-  books: Books,
+  stores: HealthStores,
   { deliveryId }: OutboxRow,
   told: Omit<DeliveryReport, "deliveryId" | "requestId" | "attempts">,
   tries: 0 | 1,
 ): void {
-  const attempts = (books.deliveries.byId(deliveryId)?.attempts ?? 0) + tries;
-  deliveryReported(books, { deliveryId, requestId: null, ...told, attempts });
+  const attempts = (stores.deliveries.byId(deliveryId)?.attempts ?? 0) + tries;
+  deliveryReported(stores, { deliveryId, requestId: null, ...told, attempts });
 }

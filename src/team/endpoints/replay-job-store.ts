@@ -1,7 +1,7 @@
 // The SQL of bulk replays: a filter, how far it has come, what it did. Imports types and limits.
 // Every method is synchronous.
 
-import type { Actor } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
 import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 

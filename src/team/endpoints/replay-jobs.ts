@@ -2,91 +2,128 @@
 // job has come is saved after each piece, so it goes on where it was. Accepted loss: a piece that was cut off is sent twice,
 // with the same ids.
 
-import type { Refused } from "../../contracts/team-access.ts";
-import type { Actor } from "../../contracts/team-admin.ts";
-import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
+import { RpcTarget } from "cloudflare:workers";
+import type { Actor } from "../../contracts/team-keys.ts";
+import type { ReplayFilter, ReplayJob, ReplayJobAnswer, TeamReplayJobs } from "../../contracts/team-webhooks.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { refusal } from "../../platform/errors.ts";
+import { refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { REPLAY_BATCH_ROWS, REPLAY_GAP_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { trackerFor } from "../../platform/stubs.ts";
-import type { Books } from "../stores.ts";
-import type { TeamRoom } from "../team-context.ts";
+import type { TeamStores } from "../stores.ts";
+import type { TeamContext } from "../team-context.ts";
 import { beginReplay } from "./delivery-scheduler.ts";
 
-export type ReplayJobAnswer = { kind: "job"; job: ReplayJob; isNew: boolean } | Refused;
+type JobStores = Pick<TeamStores, "audit" | "replayJobs">;
+type RunStores = JobStores & Pick<TeamStores, "deliveries" | "endpoints" | "outbox" | "team">;
 
-/** Begins a job, or answers the one that runs over the same filter: a second click starts nothing. */
-export function beginReplayJob(books: Books, filter: ReplayFilter, by: Actor, now: number): ReplayJobAnswer {
-  const running = books.replayJobs.running(filter);
+const NO_JOB = refused(refusal("not_found", "There is no such replay."));
+
+/** Also called by whoever enables an endpoint, within that transaction. */
+export function beginReplayJob(
+  stores: JobStores,
+  filter: ReplayFilter,
+  by: Actor,
+  now: number,
+): Extract<ReplayJobAnswer, { kind: "job" }> {
+  const running = stores.replayJobs.running(filter);
   if (running !== null) return { kind: "job", job: running, isNew: false };
   const job: ReplayJob = {
-    ...{ id: newId("rpl"), filter, state: "running", position: null, by },
+    id: newId("rpl"),
+    filter,
+    state: "running",
+    position: null,
     counts: { replayed: 0, expired: 0, refused: 0 },
-    ...{ createdAt: now, updatedAt: now, dueAt: now },
+    by,
+    createdAt: now,
+    updatedAt: now,
+    dueAt: now,
   };
-  books.replayJobs.put(job);
+  stores.replayJobs.put(job);
   const { endpointId = null, state } = filter;
-  books.audit.note(by, "deliveries.replayed", job.id, { endpoint: endpointId, state }, now);
+  stores.audit.note(by, "deliveries.replayed", job.id, { endpoint: endpointId, state }, now);
   return { kind: "job", job, isNew: true };
 }
 
-/** Stops a job; what it has sent stays sent. Again: the same answer. */
-export function cancelReplayJob(books: Books, id: string, by: Actor, now: number): ReplayJobAnswer {
-  const job = books.replayJobs.byId(id);
-  if (job === null) return NO_JOB;
-  if (job.state !== "running") return { kind: "job", job, isNew: false };
-  const canceled: ReplayJob = { ...job, state: "canceled", updatedAt: now, dueAt: null };
-  books.replayJobs.put(canceled);
-  books.audit.note(by, "deliveries.replay_canceled", id, {}, now);
-  return { kind: "job", job: canceled, isNew: false };
-}
+export class ReplayJobs extends RpcTarget implements TeamReplayJobs {
+  readonly #context: TeamContext;
+  readonly #stores: JobStores;
 
-export function replayJobNow(books: Books, id: string): ReplayJobAnswer {
-  const job = books.replayJobs.byId(id);
-  return job === null ? NO_JOB : { kind: "job", job, isNew: false };
+  constructor(context: TeamContext, stores: JobStores) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  async begin(filter: ReplayFilter, by: Actor): Promise<ReplayJobAnswer> {
+    const answer = this.#context.ask((now) => beginReplayJob(this.#stores, filter, by, now));
+    await this.#context.arm();
+    return answer;
+  }
+
+  read(id: string): ReplayJobAnswer {
+    return this.#context.ask(() => {
+      const job = this.#stores.replayJobs.byId(id);
+      return job === null ? NO_JOB : { kind: "job" as const, job, isNew: false };
+    });
+  }
+
+  cancel(id: string, by: Actor): ReplayJobAnswer {
+    const { replayJobs, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      const job = replayJobs.byId(id);
+      if (job === null) return NO_JOB;
+      if (job.state !== "running") return { kind: "job" as const, job, isNew: false };
+      const canceled: ReplayJob = { ...job, state: "canceled", updatedAt: now, dueAt: null };
+      replayJobs.put(canceled);
+      audit.note(by, "deliveries.replay_canceled", id, {}, now);
+      return { kind: "job" as const, job: canceled, isNew: false };
+    });
+  }
 }
 
 /** One piece of the job that is due, if one is. */
-export async function runReplayJob({ books, transact }: TeamRoom, env: Env): Promise<void> {
+export async function runReplayJob(
+  env: Pick<Env, "TRACKER">,
+  { transact }: Pick<TeamContext, "transact">,
+  stores: RunStores,
+): Promise<void> {
   const job = transact((now) => {
-    const due = books.replayJobs.nextDue(now);
+    const due = stores.replayJobs.nextDue(now);
     // Should this be cut off, the piece is begun again then.
-    if (due !== null) books.replayJobs.put({ ...due, dueAt: now + SAFETY_ALARM_MS });
+    if (due !== null) stores.replayJobs.put({ ...due, dueAt: now + SAFETY_ALARM_MS });
     return due;
   });
   if (job === null) return;
-  const piece = books.deliveries.toReplay(job.filter, job.position, job.createdAt, REPLAY_BATCH_ROWS);
+  const piece = stores.deliveries.toReplay(job.filter, job.position, job.createdAt, REPLAY_BATCH_ROWS);
   const counts = { ...job.counts };
-  for (const { id } of piece) counts[await replayOne(books, transact, env, id, job)]++;
+  for (const { id } of piece) counts[await replayOne(stores, transact, env, id, job)]++;
   transact((now) => {
     // Canceled meanwhile: then it stays so.
-    if (books.replayJobs.byId(job.id)?.state !== "running") return;
+    if (stores.replayJobs.byId(job.id)?.state !== "running") return;
     const last = piece.at(-1);
     const position = last === undefined ? job.position : { createdAt: last.createdAt, id: last.id };
     const isOver = piece.length < REPLAY_BATCH_ROWS;
     const dueAt = isOver ? null : now + REPLAY_GAP_MS;
-    books.replayJobs.put({ ...job, counts, position, state: isOver ? "done" : "running", updatedAt: now, dueAt });
+    stores.replayJobs.put({ ...job, counts, position, state: isOver ? "done" : "running", updatedAt: now, dueAt });
   });
 }
 
 async function replayOne(
-  books: Books,
-  transact: TeamRoom["transact"],
-  env: Env,
+  stores: RunStores,
+  transact: TeamContext["transact"],
+  env: Pick<Env, "TRACKER">,
   deliveryId: string,
   { id: replayId, by }: ReplayJob,
 ): Promise<keyof ReplayJob["counts"]> {
-  const before = books.deliveries.byId(deliveryId);
-  const road = transact((now) => beginReplay(books, { deliveryId, replayId, by }, now));
+  const before = stores.deliveries.byId(deliveryId);
+  const road = transact((now) => beginReplay(stores, { deliveryId, replayId, by }, now));
   if (road.kind === "refused") return "refused";
   if (road.kind === "sent") return "replayed";
   const tracker = trackerFor(env, road.requestId);
-  const answer = await tracker.replayDelivery(books.team.team().id, deliveryId);
+  const answer = await tracker.replayDelivery(stores.team.team().id, deliveryId);
   if (answer.kind === "replayed") return "replayed";
   // Its request was deleted, or what was sent is no longer kept: it stands as it stood.
-  if (before !== null) transact(() => books.deliveries.restore(before));
+  if (before !== null) transact(() => stores.deliveries.restore(before));
   return "expired";
 }
-
-const NO_JOB: Refused = { kind: "refused", refusal: refusal("not_found", "There is no such replay.") };

@@ -73,7 +73,7 @@ function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
 }
 
 /** What one limit is counted on: like a take, before anything is taken. */
-export interface Slot {
+export interface LimitCounter {
   id: string;
   per: LimitPer;
   window: LimitWindow | null;
@@ -88,7 +88,13 @@ export interface Slot {
  * when they are renamed or resized; a sliding one depends on its size and starts anew when that changes. The subject is
  * spelled last, so that its text cannot be taken for another part.
  */
-export function slotOf(per: LimitPer, window: LimitWindow | null, size: number, subject: string, now: number): Slot {
+export function slotOf(
+  per: LimitPer,
+  window: LimitWindow | null,
+  size: number,
+  subject: string,
+  now: number,
+): LimitCounter {
   const slot = { per, window, subject, size };
   if (window === null) return { ...slot, id: `${per}//${subject}`, resetAt: null };
   if (isSliding(window)) return { ...slot, id: `${per}/${window}/${size}/${subject}`, resetAt: null };
@@ -101,7 +107,7 @@ export function slotsOf(
   limits: readonly PlanLimit[],
   subjects: Subjects,
   now: number,
-): { limit: PlanLimit; slot: Slot }[] {
+): { limit: PlanLimit; slot: LimitCounter }[] {
   return limits.flatMap((limit) => {
     const subject = subjectOf(limit.scope, subjects);
     if (subject === null) return [];
@@ -110,7 +116,7 @@ export function slotsOf(
 }
 
 /** Microseconds of refill that an amount stands for. A limit of 0 lets only free requests through, which leave nothing. */
-export function stepUs(slot: Slot, window: keyof typeof SLIDING_US, amount: number): number {
+export function stepUs(slot: LimitCounter, window: keyof typeof SLIDING_US, amount: number): number {
   return slot.size === 0 ? 0 : Math.floor((amount * SLIDING_US[window]) / slot.size);
 }
 
@@ -120,7 +126,7 @@ export function aheadUs(value: number, now: number): number {
 }
 
 /** What is used, in the limit's own units. */
-export function usedOf(slot: Slot, value: number, now: number): number {
+export function usedOf(slot: LimitCounter, value: number, now: number): number {
   if (!isSliding(slot.window)) return value;
   // The steps' rounding leaves an amount a hair below a whole one, never above.
   return Math.ceil((aheadUs(value, now) * slot.size) / SLIDING_US[slot.window]);
@@ -128,7 +134,7 @@ export function usedOf(slot: Slot, value: number, now: number): number {
 
 /** A counter after an amount more. */
 export function raised(
-  slot: Slot,
+  slot: LimitCounter,
   value: number,
   amount: number,
   now: number,

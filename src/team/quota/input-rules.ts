@@ -1,8 +1,8 @@
 // What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them.
 // Pure; imports types, json, measures and errors. A tree is never changed: the answer has a new one where values were forced.
 
-import { numberOf, sizeOf } from "../../models/measures.ts";
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { lenientNumber, sizeOf } from "../../models/measures.ts";
+import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, plainCopy, printTree } from "../../platform/json.ts";
 import type { InputRules } from "./plan.ts";
 
@@ -13,7 +13,7 @@ export type InputRulesAnswer =
       /** Paths at which a value was set that differs from what was sent. */
       forced: string[];
     }
-  | { kind: "refused"; refusal: Refusal };
+  | Refused;
 
 /** What a rule's path leads to. A path that ends early or is spelled otherwise is told too, since it may be a way around. */
 type Place =
@@ -33,14 +33,14 @@ export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string)
   for (const path of rules.forbid) {
     for (const place of placesOf(tree, path.split("."), "")) {
       const fault = forbidFault(place);
-      if (fault !== null) return refused(place.path, fault, plan);
+      if (fault !== null) return ruleBroken(place.path, fault, plan);
     }
   }
   let result = tree;
   const forced: string[] = [];
   for (const [path, value] of Object.entries(rules.force)) {
     const set = withForced(result, path.split("."), parseTree(JSON.stringify(value))?.tree ?? null, "");
-    if ("fault" in set) return refused(set.path, set.fault, plan);
+    if ("fault" in set) return ruleBroken(set.path, set.fault, plan);
     if (set.tree === undefined || printTree(set.tree) === printTree(result)) continue;
     result = set.tree;
     forced.push(path);
@@ -48,16 +48,16 @@ export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string)
   for (const [path, max] of Object.entries(rules.max)) {
     for (const place of placesOf(result, path.split("."), "")) {
       const fault = maxFault(place, max);
-      if (fault !== null) return refused(place.path, fault, plan);
+      if (fault !== null) return ruleBroken(place.path, fault, plan);
     }
   }
   return { kind: "ok", tree: result, forced };
 }
 
-function refused(path: string, fault: string, plan: string): InputRulesAnswer {
+function ruleBroken(path: string, fault: string, plan: string): InputRulesAnswer {
   const detail = `\`${["input", path].filter((part) => part !== "").join(".")}\` ${fault} (plan "${plan}").`;
   const hint = `An admin of the team changes what inputs may say with PUT /v1/plans/${plan}.`;
-  return { kind: "refused", refusal: refusal("invalid_input", detail, { hint }) };
+  return refused(refusal("invalid_input", detail, { hint }));
 }
 
 function spelledAs(name: string): string {
@@ -103,7 +103,7 @@ function amountAt(value: JsonTree): number | null {
   const plain = plainCopy(value);
   const size = sizeOf(plain);
   if (size !== null) return Math.max(size.width, size.height);
-  return numberOf(typeof plain === "string" ? plain.replace(/\s*(s|secs?|seconds?|p|px)\s*$/i, "") : plain);
+  return lenientNumber(typeof plain === "string" ? plain.replace(/\s*(s|secs?|seconds?|p|px)\s*$/i, "") : plain);
 }
 
 type Fields = { [key: string]: JsonTree };

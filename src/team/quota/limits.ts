@@ -1,16 +1,16 @@
 // The rules of limits: what is over, what a request takes at its admit, and what its end corrects.
 // Pure: the time is a parameter, counters are handed in and come back as values to write. Imports types and limits only.
 
-import type { Violation as NamedViolation } from "../../platform/errors.ts";
+import type { Violation } from "../../platform/errors.ts";
 import { CONCURRENT_RETRY_AFTER_S, SECOND_MS } from "../../platform/limits.ts";
 import {
   aheadUs,
   type CounterWrite,
   isSliding,
+  type LimitCounter,
   type ReadCounter,
   raised,
   SLIDING_US,
-  type Slot,
   type Subjects,
   slotOf,
   slotsOf,
@@ -57,7 +57,7 @@ export interface LimitState {
 }
 
 /** A limit that this request would break. `resetAt`: when it would fit, as far as is known. */
-export interface Violation extends NamedViolation {
+export interface LimitViolation extends Violation {
   resetAt: number;
   scope: LimitScope;
   per: LimitPer;
@@ -68,7 +68,7 @@ export type QuotaAnswer =
   | { kind: "ok"; take: Take[]; writes: CounterWrite[] }
   | {
       kind: "over";
-      violated: Violation[];
+      violated: LimitViolation[];
       code: "quota_exceeded" | "rate_limited";
       /** Whole seconds; only with `rate_limited`. */
       retryAfterS?: number;
@@ -80,13 +80,13 @@ export interface Actual {
   outputBytes: number | null;
 }
 
-export interface Settlement {
+export interface SettledTakes {
   writes: CounterWrite[];
   /** What is still held. Empty once settled, so settling again changes nothing. */
   open: Take[];
 }
 
-function stateOf(limit: PlanLimit, slot: Slot, value: number, now: number): LimitState {
+function stateOf(limit: PlanLimit, slot: LimitCounter, value: number, now: number): LimitState {
   const used = usedOf(slot, value, now);
   const { name, scope, per } = limit;
   const resetAt = isSliding(slot.window) ? Math.ceil(Math.max(value / 1_000, now)) : slot.resetAt;
@@ -125,7 +125,7 @@ function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
  * When a request fits: 0 = now, else milliseconds from now. What is not known before the end (null) needs one unit to be
  * left. What can never fit is told the time until the limit is unused.
  */
-function waitMs(slot: Slot, value: number, demand: number | null, now: number): number {
+function waitMs(slot: LimitCounter, value: number, demand: number | null, now: number): number {
   const amount = demand ?? 1;
   if (!isSliding(slot.window)) {
     if (value + amount <= slot.size) return 0;
@@ -138,7 +138,7 @@ function waitMs(slot: Slot, value: number, demand: number | null, now: number): 
 }
 
 /** Refused for good until the calendar turns, or for money: 402. Minutes, hours and what is open at once pass by: 429. */
-function isLasting({ per, window }: Violation): boolean {
+function isLasting({ per, window }: LimitViolation): boolean {
   if (per === "usd") return true;
   switch (window) {
     case "1d":
@@ -162,7 +162,7 @@ export function check(
   demand: Demand,
   now: number,
 ): QuotaAnswer {
-  const violated: Violation[] = [];
+  const violated: LimitViolation[] = [];
   const takes = new Map<string, Take>();
   for (const { limit, slot } of slotsOf(limits, subjects, now)) {
     const amount = demandOn(limit.per, demand);
@@ -184,14 +184,14 @@ export function check(
   return over(violated, now);
 }
 
-function over(violated: Violation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
+function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
   if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded" };
   const wait = Math.max(...violated.map((violation) => violation.resetAt - now));
   return { kind: "over", violated, code: "rate_limited", retryAfterS: Math.ceil(wait / SECOND_MS) };
 }
 
 /** Where a take is counted now: the calendar may have turned since, and then it holds nothing. */
-function current(take: Take, now: number): { slot: Slot; held: number } {
+function current(take: Take, now: number): { slot: LimitCounter; held: number } {
   const slot = slotOf(take.per, take.window, take.size, take.subject, now);
   return { slot, held: slot.id === take.id ? take.amount : 0 };
 }
@@ -217,7 +217,7 @@ export function resizeUpload(
   read: ReadCounter,
   now: number,
 ): QuotaAnswer {
-  const violated: Violation[] = [];
+  const violated: LimitViolation[] = [];
   const writes: CounterWrite[] = [];
   const resized = takes.map((take): Take => {
     if (take.per !== "upload_byte") return take;
@@ -257,7 +257,7 @@ export function settleTakes(
   actual: Actual,
   read: ReadCounter,
   now: number,
-): Settlement {
+): SettledTakes {
   const writes: CounterWrite[] = [];
   const open: Take[] = [];
   for (const take of takes) {

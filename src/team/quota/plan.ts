@@ -3,7 +3,6 @@
 
 import picomatch from "picomatch";
 import * as z from "zod";
-import type { Retention } from "../../contracts/team-access.ts";
 import {
   COMPAT_HOLD_MAX_S,
   COMPAT_HOLD_S,
@@ -289,6 +288,13 @@ export function limitSize(limit: PlanLimit): number {
   const micro = microOf(limit.limit);
   if (micro === null) throw new Error("a plan holds an amount that its schema refuses");
   return micro;
+}
+
+/** Days from the end of a request until its record, files and input are deleted; null: they are kept. Fixed at the admit, like the price. */
+export interface Retention {
+  recordsDays: number | null;
+  filesDays: number | null;
+  inputsDays: number | null;
 }
 
 export function retentionOf({ retention }: Plan): Retention {

@@ -1,25 +1,23 @@
-// What a submit's files mean for the books: uploads that its input names must be there, and stay while it is open; files that
-// stood inside it as text are uploads of its own, under the same rules. Called within the admit's transaction.
+// A submit's files: uploads that its input names must be there, and stay while it is open; files that stood inside it as text are
+// uploads of its own, under the same rules. Called within the admit's transaction.
 
 import type { Identity } from "../../contracts/team-access.ts";
+import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import type { Subjects } from "../quota/limits.ts";
-import type { Books } from "../stores.ts";
+import type { TeamStores } from "../stores.ts";
 import { sizeFault, termsOf, typeFault } from "./upload-rules.ts";
 
-/** The files of one input, as the edge found them. */
-export interface InputFiles {
-  /** Uploads of this team that the input names by their URLs. */
-  used: { id: string; field: string }[];
-  /** Files that are taken out of it. */
-  inline: { id: string; objectKey: string; field: string; name: string; bytes: number; contentType: string }[];
-}
-
 /** Why a request with these files is not let in, or null. */
-export function inputFilesFault(books: Books, files: InputFiles, identity: Identity, now: number): Refusal | null {
+export function inputFilesFault(
+  stores: Pick<TeamStores, "uploads">,
+  files: InputFiles,
+  identity: Identity,
+  now: number,
+): Refusal | null {
   for (const { id, field } of files.used) {
-    const upload = books.uploads.byId(id);
-    if (upload === null || books.uploads.isOver(id, now)) return unreachable(field, "is over: its time is past");
+    const upload = stores.uploads.byId(id);
+    if (upload === null || stores.uploads.isOver(id, now)) return unreachable(field, "is over: its time is past");
     if (upload.storedAt === null) return unreachable(field, "has not been sent yet");
   }
   const terms = termsOf(identity.planName, identity.plan);
@@ -37,9 +35,9 @@ export function inputFilesDemand({ inline }: InputFiles): { uploads?: number; up
   return { uploads: inline.length, uploadBytes: inline.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-/** Books the files of a request that was let in. */
+/** TeamStores the files of a request that was let in. */
 export function bookInputFiles(
-  books: Books,
+  stores: Pick<TeamStores, "uploads">,
   { requestId, files }: { requestId: string; files: InputFiles },
   { planName, plan }: Identity,
   { keyId, user }: Subjects,
@@ -47,12 +45,12 @@ export function bookInputFiles(
 ): void {
   const terms = termsOf(planName, plan);
   for (const { id, objectKey, name, bytes, contentType } of files.inline) {
-    books.uploads.put({
+    stores.uploads.put({
       ...{ id, objectKey, requestId, keyId, user, name, contentType, bytes, sha256: null, terms, multipart: null },
       ...{ createdAt: now, storedAt: now, expiresAt: now + terms.keepMs },
     });
   }
-  for (const { id } of [...files.used, ...files.inline]) books.uploads.use(requestId, id);
+  for (const { id } of [...files.used, ...files.inline]) stores.uploads.use(requestId, id);
 }
 
 function unreachable(field: string, why: string): Refusal {

@@ -1,10 +1,10 @@
 // What a plan says about the kind and the size of a file, and the sentences of uploads that several places say.
 // Pure: imports errors and types.
 
+import type { UploadTerms } from "../../contracts/team-uploads.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { DAY_MS, INPUTS_DAYS_DEFAULT } from "../../platform/limits.ts";
 import type { Plan } from "../quota/plan.ts";
-import type { UploadTerms } from "./upload-store.ts";
 
 /** For a URL whose mark is right: there was such a file. */
 export const GONE = refusal("gone", "This upload is over: its time is past, or it was deleted.", {

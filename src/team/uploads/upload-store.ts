@@ -2,54 +2,8 @@
 // came inside an input are rows too, so that one list knows every input file of a team. Rows in, types out; decides nothing.
 // Imports types. Every method is synchronous, so that callers can put several into one transaction.
 
-import type { Take } from "../quota/limits.ts";
-import type { ListPosition } from "../request-index.ts";
-
-/** What the plan said when the upload was made; it holds for the upload whatever the plan says later. */
-export interface UploadTerms {
-  /** The plan's name, for sentences. */
-  plan: string;
-  maxBytes: number;
-  types: string[] | null;
-  /** How long the file is kept once it is there. */
-  keepMs: number;
-  /** What it holds of the plan's limits. */
-  takes: Take[];
-  /** What the first part's bytes say, of an upload in parts that is under way. */
-  partsType: string | null;
-}
-
-/** One uploaded file. Times are epoch milliseconds. */
-export interface Upload {
-  id: string;
-  /** Where its bytes lie in R2. */
-  objectKey: string;
-  /** The request whose input it came in; null for one that was sent by itself. */
-  requestId: string | null;
-  keyId: string;
-  user: string | null;
-  name: string;
-  /** As announced, or null; once stored, what its bytes say. */
-  contentType: string | null;
-  /** As announced, or null; once stored, what came. */
-  bytes: number | null;
-  /** Hex; null where the bytes did not pass in one piece. */
-  sha256: string | null;
-  terms: UploadTerms;
-  /** R2's id of the multipart upload that is under way. */
-  multipart: string | null;
-  createdAt: number;
-  storedAt: number | null;
-  /** Until then bytes are taken; once stored, until then the file is there. */
-  expiresAt: number;
-}
-
-export interface UploadPart {
-  n: number;
-  bytes: number;
-  /** Null while it is being sent. */
-  etag: string | null;
-}
+import type { Upload, UploadPart, UploadTerms } from "../../contracts/team-uploads.ts";
+import type { ListPosition } from "../cursor.ts";
 
 type UploadRow = {
   id: string;

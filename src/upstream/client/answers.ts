@@ -6,7 +6,7 @@ import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../
 import { LOGS_MAX_BYTES, METADATA_MAX_BYTES } from "../../platform/limits.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
 import { connectionMissing, falError, isUpstreamId, keyRefused, speakerOf, submitRefusal, textAt } from "./classify.ts";
-import type { Reply } from "./reply.ts";
+import type { UpstreamReply } from "./reply.ts";
 
 /** Why a call told nothing. `rate_limited` closes the account, `connection_missing` makes it look for another one. */
 export type Trouble =
@@ -27,7 +27,7 @@ export interface Later {
   retryAfterMs: number | null;
 }
 
-export type SubmitAnswer =
+export type SubmitReply =
   | { kind: "taken"; upstreamId: string; queuePosition: number | null }
   | { kind: "refused"; error: RequestError }
   /** Known not to be in anybody's queue: it may be sent again. */
@@ -54,7 +54,7 @@ export type ResultAnswer =
   | { kind: "gone" }
   | Later;
 
-export type CancelAnswer =
+export type CancelReply =
   /** Taken out of the queue: it never runs. */
   | { kind: "canceled" }
   /** A wish: it may still finish. */
@@ -63,7 +63,7 @@ export type CancelAnswer =
   | { kind: "gone" }
   | Later;
 
-export type ConnectionAnswer =
+export type ConnectionSearch =
   | { kind: "found"; connection: string }
   | { kind: "none" }
   | { kind: "refused"; error: RequestError }
@@ -80,7 +80,7 @@ const STILL_RUNNING = "Request is still in progress";
 const NO_SUCH_PATH = /^Path .* not found$/;
 
 /** A 5xx, a 408, a redirect, a lost or unreadable answer: each may hide a yes, and fal knows no idempotency key. */
-export function submitAnswer(reply: Reply): SubmitAnswer {
+export function submitAnswer(reply: UpstreamReply): SubmitReply {
   if (reply.kind === "failed") {
     if (reply.sent === "no") return { kind: "not_taken", retryAfterMs: null, reason: reply.reason };
     return { kind: "unknown", reason: reply.reason };
@@ -98,7 +98,7 @@ export function submitAnswer(reply: Reply): SubmitAnswer {
 }
 
 /** fal's 404 is the end; everything else that is not one of its three words is asked again. */
-export function statusAnswer(reply: Reply): StatusAnswer {
+export function statusAnswer(reply: UpstreamReply): StatusAnswer {
   if (reply.kind === "failed") return later(reply);
   const body = bodyOf(reply);
   if (isSuccess(reply.status)) {
@@ -119,7 +119,7 @@ export function statusAnswer(reply: Reply): StatusAnswer {
  * fal replays the model's own status and body. What only the account or the way there can be blamed for is *later*, because
  * the result is not lost: 401, 403, 429, Maton's errors, a 5xx that fal did not word.
  */
-export function resultAnswer(reply: Reply): ResultAnswer {
+export function resultAnswer(reply: UpstreamReply): ResultAnswer {
   if (reply.kind === "failed" || (reply.kind === "unread" && reply.why === "broken")) return later(reply);
   const { status, headers } = reply;
   const body = bodyOf(reply);
@@ -133,7 +133,7 @@ export function resultAnswer(reply: Reply): ResultAnswer {
 }
 
 /** Only fal's plain yes counts as canceled: anything weaker may still run and be billed, and the polls tell. */
-export function cancelAnswer(reply: Reply): CancelAnswer {
+export function cancelAnswer(reply: UpstreamReply): CancelReply {
   if (reply.kind === "failed") return later(reply);
   const body = bodyOf(reply);
   const word = textAt(body, "status");
@@ -149,7 +149,7 @@ export function cancelAnswer(reply: Reply): CancelAnswer {
  * The oldest ACTIVE connection to fal: with several, one that is added later changes nothing. Filtered here too, because a
  * gateway that ignored the query would hand out another vendor's.
  */
-export function connectionAnswer(reply: Reply): ConnectionAnswer {
+export function connectionAnswer(reply: UpstreamReply): ConnectionSearch {
   if (reply.kind === "failed") return later(reply);
   const { status } = reply;
   const body = bodyOf(reply);
@@ -165,7 +165,7 @@ export function connectionAnswer(reply: Reply): ConnectionAnswer {
 }
 
 /** Whatever fal itself says below 500 means that calls come through; so does Maton's word on the connection, which others mend. */
-export function probeAnswer(reply: Reply): ProbeAnswer {
+export function probeAnswer(reply: UpstreamReply): ProbeAnswer {
   const trouble = troubleOf(reply);
   switch (trouble) {
     case "rate_limited":
@@ -185,7 +185,7 @@ export function probeAnswer(reply: Reply): ProbeAnswer {
   }
 }
 
-function successfulResult(reply: Extract<Reply, { status: number }>): ResultAnswer {
+function successfulResult(reply: Extract<UpstreamReply, { status: number }>): ResultAnswer {
   const billableUnits = reply.headers.get("x-fal-billable-units");
   if (reply.kind === "unread") {
     return reply.why === "too_large" ? unstorable(reply) : later(reply);
@@ -216,11 +216,11 @@ function unstorable({ status, capBytes }: { status: number; capBytes: number }):
   return { kind: "failed", error };
 }
 
-function later(reply: Reply): Later {
+function later(reply: UpstreamReply): Later {
   return { kind: "later", reason: troubleOf(reply), retryAfterMs: reply.kind === "failed" ? null : reply.retryAfterMs };
 }
 
-function troubleOf(reply: Reply): Trouble {
+function troubleOf(reply: UpstreamReply): Trouble {
   if (reply.kind === "failed") return reply.reason;
   const { status, headers } = reply;
   const speaker = speakerOf({ headers, body: bodyOf(reply) });
@@ -233,7 +233,7 @@ function troubleOf(reply: Reply): Trouble {
 }
 
 /** fal's 404, except an app's own for a path it does not have: that one is the model's answer. */
-function isGone(reply: Extract<Reply, { status: number }>): boolean {
+function isGone(reply: Extract<UpstreamReply, { status: number }>): boolean {
   if (reply.status !== 404) return false;
   const body = bodyOf(reply);
   if (textAt(body, "status") === "NOT_FOUND") return true;
@@ -241,7 +241,7 @@ function isGone(reply: Extract<Reply, { status: number }>): boolean {
   return detail !== null && !NO_SUCH_PATH.test(detail);
 }
 
-function bodyOf(reply: Extract<Reply, { status: number }>): JsonTree | undefined {
+function bodyOf(reply: Extract<UpstreamReply, { status: number }>): JsonTree | undefined {
   return reply.kind === "read" ? reply.body : undefined;
 }
 

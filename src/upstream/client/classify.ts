@@ -7,7 +7,7 @@ import { ERROR_DETAIL_MAX_BYTES, ERROR_MESSAGE_MAX_CHARS } from "../../platform/
 import type { RequestError } from "../../requests/machine/types.ts";
 
 /** What both vendors' answers are judged by. `body` is undefined where it is not JSON. */
-export interface Answer {
+export interface VendorAnswer {
   status: number;
   headers: Headers;
   body: JsonTree | undefined;
@@ -46,7 +46,7 @@ export function textAt(body: JsonTree | undefined, key: string): string | null {
  * with `code` (maton-ai/api-gateway-skill:references/figma/README.md, …/vercel-ai-gateway/README.md). A model may word its
  * errors freely, so fal's headers decide before Maton's shapes do; whether Maton passes them on is not promised.
  */
-export function speakerOf({ headers, body }: Pick<Answer, "headers" | "body">): "fal" | "maton" | "unknown" {
+export function speakerOf({ headers, body }: Pick<VendorAnswer, "headers" | "body">): "fal" | "maton" | "unknown" {
   if (body !== undefined && valueAt(body, ["detail"]) !== undefined) return "fal";
   if (QUEUE_WORDS.test(textAt(body, "status") ?? "")) return "fal";
   if (FAL_HEADERS.some((name) => headers.has(name))) return "fal";
@@ -60,7 +60,7 @@ export function speakerOf({ headers, body }: Pick<Answer, "headers" | "body">): 
  * A clear no to a submit. Maton's 400 means no active connection (or an unknown app, which ours is not), its 404 an unknown
  * one, its 401 a bad key (maton-ai/api-gateway-skill:SKILL.md). What a person has to mend at the account is retryable.
  */
-export function submitRefusal(answer: Answer): RequestError {
+export function submitRefusal(answer: VendorAnswer): RequestError {
   const { status, body } = answer;
   const speaker = speakerOf(answer);
   if (speaker === "fal") return falError(answer, "submit");
@@ -91,7 +91,7 @@ function accountError(code: ErrorCode, message: string, upstreamStatus: number |
  * fal's refusal of a submit, or the failure of a model, as ours. fal bills nothing from 500 up, and a 422 when it used the
  * GPU (fal.ai/docs/documentation/model-apis/pricing); billable units, where shown, settle it.
  */
-export function falError({ status, headers, body }: Answer, when: "submit" | "result"): RequestError {
+export function falError({ status, headers, body }: VendorAnswer, when: "submit" | "result"): RequestError {
   const types = errorTypes(headers, body);
   const code = codeOf(status, types, headers, body);
   const atAccount = code === "upstream_locked" || (code === "upstream_refused" && (status === 401 || status === 403));

@@ -16,8 +16,8 @@ import {
   UPSTREAM_REPLY_MAX_BYTES,
 } from "../../platform/limits.ts";
 import {
-  type CancelAnswer,
-  type ConnectionAnswer,
+  type CancelReply,
+  type ConnectionSearch,
   cancelAnswer,
   connectionAnswer,
   type ProbeAnswer,
@@ -25,13 +25,13 @@ import {
   type ResultAnswer,
   resultAnswer,
   type StatusAnswer,
-  type SubmitAnswer,
+  type SubmitReply,
   statusAnswer,
   submitAnswer,
 } from "./answers.ts";
 import { isUpstreamId } from "./classify.ts";
 import { type ConnectionReply, type ConnectionWish, spellWish } from "./connections.ts";
-import { exchange, type Reply } from "./reply.ts";
+import { exchange, type UpstreamReply } from "./reply.ts";
 
 export interface Submission {
   model: string;
@@ -52,11 +52,11 @@ export interface Following {
 }
 
 export interface UpstreamClient {
-  submit(submission: Submission): Promise<SubmitAnswer>;
+  submit(submission: Submission): Promise<SubmitReply>;
   status(following: Following & { logs: boolean }): Promise<StatusAnswer>;
   result(following: Following): Promise<ResultAnswer>;
-  cancel(following: Following): Promise<CancelAnswer>;
-  findConnection(): Promise<ConnectionAnswer>;
+  cancel(following: Following): Promise<CancelReply>;
+  findConnection(): Promise<ConnectionSearch>;
   /** A look that changes nothing and costs nothing: whether calls over this connection come through. */
   probe(connection: string): Promise<ProbeAnswer>;
   /** One call of Maton's connection API, its answer as it came. */
@@ -156,7 +156,7 @@ export function createUpstreamClient(config: Config): UpstreamClient {
 }
 
 /** Gives the reply's bytes back once an answer that holds none of them is made. */
-function released<T>(reply: Reply, answer: T): T {
+function released<T>(reply: UpstreamReply, answer: T): T {
   if (reply.kind === "read" || reply.kind === "bytes") reply.permit.release();
   return answer;
 }

@@ -2,7 +2,7 @@
 // account may hold connections to other vendors, which are nobody's business here. Pure; imports json, errors, limits.
 // Shapes: maton-ai/api-gateway-skill:SKILL.md ("Connections").
 
-import { type Refusal, refusal } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";
 import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, SECOND_MS } from "../../platform/limits.ts";
 import { textAt } from "./classify.ts";
@@ -37,7 +37,7 @@ export type ConnectionReply =
 export type ConnectionAnswer =
   | { kind: "done"; body: { [key: string]: JsonTree }; inUse: string | null }
   | { kind: "declined"; status: number; message: string }
-  | { kind: "refused"; refusal: Refusal };
+  | Refused;
 
 /** Method, path and body of a wish's call. */
 export function spellWish(wish: ConnectionWish): { method: string; path: string; body?: string } {
@@ -68,10 +68,10 @@ export function connectionMeaning(
     const body = shownBody(wish, tree, text);
     return body === null ? silent(wish) : { kind: "done", body, inUse };
   }
-  if (status === 429) return { kind: "refused", refusal: busy(retryAfterMs ?? RATE_LIMITED_PAUSE_MS) };
+  if (status === 429) return refused(busy(retryAfterMs ?? RATE_LIMITED_PAUSE_MS));
   if (status >= 401 && status <= 403) {
     const hint = "The operator has to look at MATON_API_KEY.";
-    return { kind: "refused", refusal: refusal("misconfigured", "Maton did not accept Sluice's own key.", { hint }) };
+    return refused(refusal("misconfigured", "Maton did not accept Sluice's own key.", { hint }));
   }
   if (status < 400 || status >= 500 || status === 408) return silent(wish);
   return { kind: "declined", status, message: messageOf(tree) };
@@ -122,7 +122,7 @@ function silent(wish: ConnectionWish): ConnectionAnswer {
   const hint = changesConnections(wish)
     ? "It may have been done all the same: list the connections before you try again."
     : "Try again.";
-  return { kind: "refused", refusal: refusal("upstream_failed", detail, { hint }) };
+  return refused(refusal("upstream_failed", detail, { hint }));
 }
 
 function changesConnections({ kind }: ConnectionWish): boolean {

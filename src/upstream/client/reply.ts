@@ -21,7 +21,7 @@ interface StatusLine {
  * `unread`: the status line is known, but the body is larger than `capBytes`, broke off, or is no text and not wanted.
  * `failed`: nothing came back.
  */
-export type Reply =
+export type UpstreamReply =
   | (StatusLine & { kind: "read"; text: string; body: JsonTree | undefined; permit: Permit })
   | (StatusLine & { kind: "bytes"; bytes: Uint8Array<ArrayBuffer>; contentType: string; permit: Permit })
   | (StatusLine & { kind: "unread"; why: "too_large"; capBytes: number })
@@ -37,7 +37,7 @@ export interface CallLimits {
 }
 
 /** Calls and reads. Never throws; the time limit covers the body too. */
-export async function exchange(url: string, init: CallInit, limits: CallLimits): Promise<Reply> {
+export async function exchange(url: string, init: CallInit, limits: CallLimits): Promise<UpstreamReply> {
   const outcome = await callOut(url, init, limits);
   if (outcome.kind === "failed") return outcome;
   const { response, end } = outcome;
@@ -48,7 +48,7 @@ export async function exchange(url: string, init: CallInit, limits: CallLimits):
   }
 }
 
-async function readReply(response: Response, { capBytes, fileCapBytes }: CallLimits): Promise<Reply> {
+async function readReply(response: Response, { capBytes, fileCapBytes }: CallLimits): Promise<UpstreamReply> {
   const { status, headers } = response;
   const line: StatusLine = {
     status,
@@ -70,7 +70,7 @@ async function readReply(response: Response, { capBytes, fileCapBytes }: CallLim
   return { kind: "bytes", ...line, bytes: read.bytes, contentType, permit: read.permit };
 }
 
-function unread(line: StatusLine, why: "too_large" | "broken", capBytes: number): Reply {
+function unread(line: StatusLine, why: "too_large" | "broken", capBytes: number): UpstreamReply {
   return why === "broken" ? { kind: "unread", ...line, why } : { kind: "unread", ...line, why, capBytes };
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { falRefusal } from "../../../src/compat/refusal.ts";
 import { finalFailure } from "../../../src/compat/words.ts";
 import { ERRORS, type ErrorCode, refusal } from "../../../src/platform/errors.ts";
-import type { Failure } from "../../../src/requests/view/fal-failure.ts";
+import type { FalFailure } from "../../../src/requests/view/fal-failure.ts";
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 /** What fal's JavaScript or Python client, or the AI SDK, posts again after. */
@@ -35,7 +35,7 @@ describe("a refusal", () => {
 });
 
 describe("the failure of a run that was paid for, as the answer to a POST", () => {
-  const failure = (status: number, isUserTimeout = false): Failure => {
+  const failure = (status: number, isUserTimeout = false): FalFailure => {
     return { status, detail: "x", type: "x", message: "x", retryable: true, isUserTimeout };
   };
 

@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_MAX_MS } from "../../../src/platform/limits.ts";
 import {
   closed,
-  failed,
   HEALTHY,
   type Health,
   isProbeDue,
@@ -12,11 +11,12 @@ import {
   probeStarted,
   probeUnused,
   succeeded,
+  withFailure,
 } from "../../../src/upstream/health.ts";
 
 const NOW = 1_800_000_000_000;
 const failing = (times: number, from: Health = HEALTHY) =>
-  Array.from({ length: times }).reduce<Health>((health) => failed(health, NOW), from);
+  Array.from({ length: times }).reduce<Health>((health) => withFailure(health, NOW), from);
 
 describe("a connection", () => {
   test("is closed by a run of failures, and by no fewer", () => {
@@ -52,7 +52,7 @@ describe("a probe", () => {
     expect(isProbeDue(started, NOW + 15_000)).toBe(true);
   });
 
-  test("that nobody made is due again at once, and what failed before it stays counted", () => {
+  test("that nobody made is due again at once, and what withFailure before it stays counted", () => {
     const once = probeFailed(closed(HEALTHY, "locked", NOW), "locked", NOW + 5_000);
     const unused = probeUnused(probeStarted(once, NOW + 15_000), NOW + 16_000);
     expect(isProbeDue(unused, NOW + 16_000)).toBe(true);

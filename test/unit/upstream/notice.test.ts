@@ -26,7 +26,7 @@ function listeners(status: number): { env: Env; teams: string[]; operator: (stri
     operator.push(new Headers(init?.headers).get("webhook-id"));
     return new Response(null, { status });
   });
-  const getByName = (name: string) => ({ noteEvent: async () => void teams.push(name) });
+  const getByName = (name: string) => ({ events: { publish: async () => void teams.push(name) } });
   return { env: { TEAM: { getByName } } as unknown as Env, teams, operator };
 }
 

@@ -5,14 +5,14 @@ import { Webhook as SvixWebhook } from "svix";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/limits.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS, DELIVER_REPLY_READ_MAX_BYTES } from "../../../src/webhooks/reply.ts";
-import { DELIVER_TIMEOUT_MS, type Delivery, deliver } from "../../../src/webhooks/send.ts";
+import { DELIVER_TIMEOUT_MS, deliver, type OutgoingDelivery } from "../../../src/webhooks/send.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NOW = Date.UTC(2026, 10, 5, 12, 0, 0, 987);
 const BODY = `{"type":"request.completed","data":{"seed":196619188014358660,"prompt":"日本語 😀 é"}}`;
 
-const delivery: Delivery = {
+const delivery: OutgoingDelivery = {
   url: "https://hooks.example.com/sluice?token=t0ken",
   eventId: "evt_0123456789abcdefghij",
   body: BODY,

@@ -7,7 +7,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
-import { Team as TeamObject } from "../../../src/team/team.ts";
+import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
 import type { Received } from "../../harness/receiver.ts";
@@ -39,16 +39,16 @@ function stickAt(point: Point): () => boolean {
     const value = await go();
     return stick(now, async () => value);
   }
-  const { deliveryTarget, deliveryReported } = TeamObject.prototype;
-  vi.spyOn(TeamObject.prototype, "deliveryTarget").mockImplementation(function (this: TeamObject, asked) {
-    const ask = async () => deliveryTarget.call(this, asked);
+  const { target, report } = Deliveries.prototype;
+  vi.spyOn(Deliveries.prototype, "target").mockImplementation(function (this: Deliveries, asked) {
+    const ask = async () => target.call(this, asked);
     const answer = point === "P3" ? stickAfter(true, ask) : stick(point === "P2", ask);
-    return answer as unknown as ReturnType<typeof deliveryTarget>;
+    return answer as unknown as ReturnType<typeof target>;
   });
-  vi.spyOn(TeamObject.prototype, "deliveryReported").mockImplementation(function (this: TeamObject, report) {
-    const tell = async () => deliveryReported.call(this, report);
+  vi.spyOn(Deliveries.prototype, "report").mockImplementation(function (this: Deliveries, reported) {
+    const tell = async () => report.call(this, reported);
     const answer = point === "P7" ? stickAfter(true, tell) : stick(point === "P6", tell);
-    return answer as unknown as ReturnType<typeof deliveryReported>;
+    return answer as unknown as ReturnType<typeof report>;
   });
   scene.receivers.answer("own.example", async (request, received) => {
     const take = async () => status(200)(request, received);
@@ -133,7 +133,7 @@ it("cut off again and again while it sends, it backs off, and is told in the end
 });
 
 it("a first failure and an outcome that the team could not hear are told later, and nothing is lost of them", async () => {
-  const told = vi.spyOn(TeamObject.prototype, "deliveryReported").mockImplementation(() => {
+  const told = vi.spyOn(Deliveries.prototype, "report").mockImplementation(() => {
     throw new Error("overloaded");
   });
   scene.receivers.answer("own.example", status(500));
@@ -159,7 +159,7 @@ async function expectDelivered(id: string, { cutOff }: { cutOff: number }): Prom
   expect(delivery.log.at(-1)).toMatchObject({ status: 200, cut_off_before: cutOff });
   expect(delivery.log.filter((each) => each.status === 200)).toHaveLength(1);
   expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["purge:deliveries"]);
-  const known = await teamFor(bindings, scene.team.id).delivery({ deliveryId: delivery.id });
+  const known = await teamFor(bindings, scene.team.id).deliveries.read({ deliveryId: delivery.id });
   expect(known).toMatchObject({ state: "delivered", attempts: delivery.attempts });
   expect((await deliveryOf(scene.team, delivery.id)).attempts).toBe(delivery.log.length);
 }

@@ -1,7 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { AdmitInput, Credential } from "../../../src/contracts/team-access.ts";
+import type { AdmitInput } from "../../../src/contracts/team-access.ts";
+import type { Credential } from "../../../src/contracts/team-keys.ts";
 import { DAY_MS, PUBLISHABLE_DEDUPE_S, SECOND_MS } from "../../../src/platform/limits.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
@@ -40,7 +41,7 @@ describe("an admit", () => {
 
   it("lets exactly seven of 1,000 simultaneous submits in when the money is for seven, to the micro-dollar", async () => {
     const team = await TestTeam.create({ limits: [{ ...MONEY, limit: "7.999999" }] });
-    await team.stub.putPrices(A_DOLLAR, SOMEBODY);
+    await team.stub.prices.put(A_DOLLAR, SOMEBODY);
     const answers = await atOnce(team, 1_000);
     expect(answers.filter((answer) => answer.kind === "admitted")).toHaveLength(7);
     expect(await team.used()).toEqual([7_000_000]);
@@ -73,7 +74,7 @@ describe("an admit", () => {
         { ...MONEY, name: "client", scope: "tag:client", limit: "3" },
       ],
     });
-    await team.stub.putPrices(A_DOLLAR, SOMEBODY);
+    await team.stub.prices.put(A_DOLLAR, SOMEBODY);
     const post = async (user: string, client: string) => {
       const answer = await team.admit({ user, tags: { client } });
       return answer.kind === "refused" ? answer.refusal.violated?.map((each) => each.name).join("+") : "in";
@@ -171,24 +172,24 @@ describe("an admit", () => {
     const past = await team.newKey({ expiresAt: Date.now() - 1 });
     const gone = await team.newKey();
     const cold = await team.newKey();
-    await team.stub.revokeKey(gone.id, SOMEBODY);
-    await team.stub.freezeKey(cold.id, true, SOMEBODY);
+    await team.stub.keys.revoke(gone.id, SOMEBODY);
+    await team.stub.keys.freeze(cold.id, true, SOMEBODY);
     expect(await team.outcome({ credential: reader.credential })).toBe("forbidden");
     expect(await team.outcome({ credential: past.credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: gone.credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: cold.credential })).toBe("forbidden");
     expect(await team.outcome({ credential: { kind: "key", digest: "never made" } })).toBe("unauthenticated");
-    await team.stub.freezeKey(cold.id, false, SOMEBODY);
+    await team.stub.keys.freeze(cold.id, false, SOMEBODY);
     expect(await team.outcome({ credential: cold.credential })).toBe("admitted");
   });
 
   it("acts by the plan that the team chose, and what was counted stays counted", async () => {
     const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
     await team.admitted();
-    const refused = await team.stub.choosePlan("small", SOMEBODY);
+    const refused = await team.stub.plans.choose("small", SOMEBODY);
     expect(refused).toMatchObject({ kind: "refused", refusal: { code: "not_found" } });
     await team.putPlan("small", { limits: [{ ...DAY, limit: 1 }] });
-    expect(await team.stub.choosePlan("small", SOMEBODY)).toMatchObject({ kind: "chosen", team: { plan: "small" } });
+    expect(await team.stub.plans.choose("small", SOMEBODY)).toMatchObject({ kind: "chosen", team: { plan: "small" } });
     expect(await team.outcome()).toBe("quota_exceeded");
   });
 });
@@ -228,14 +229,14 @@ describe("a price", () => {
   it("is fixed at the admit, with the worst case of the input", async () => {
     const team = await TestTeam.create({ exact_cost: true });
     const price = { unit: "image", usd: "0.25", source: "price list", as_of: "2026-11-01" } as const;
-    await team.stub.putPrices({ "fal-ai/flux/**": price }, SOMEBODY);
+    await team.stub.prices.put({ "fal-ai/flux/**": price }, SOMEBODY);
     const answer = await team.admit({ measures: { ...NOTHING_MEASURED, images: 4 } });
     expect(answer).toMatchObject({ cost: { estimatedMicro: 1_000_000, price, exact: true } });
   });
 
   it("that is unknown counts nothing under a plan that allows it, and is refused under one that does not", async () => {
     const team = await TestTeam.create({ limits: [{ ...MONEY, limit: "1" }] });
-    await team.stub.putPrices({ "fal-ai/flux/**": { unit: "second", usd: "0.1" } }, SOMEBODY);
+    await team.stub.prices.put({ "fal-ai/flux/**": { unit: "second", usd: "0.1" } }, SOMEBODY);
     const open = { model: "fal-ai/f5-tts" };
     const worst = { model: "fal-ai/flux/schnell", measures: NOTHING_MEASURED };
     expect(await team.admit(open)).toMatchObject({ cost: { estimatedMicro: null, price: null } });
@@ -251,7 +252,7 @@ describe("a price", () => {
 
   it("above what the plan allows for one request is refused, with both amounts and no invitation to retry", async () => {
     const team = await TestTeam.create({ max_cost_per_request: "0.5" });
-    await team.stub.putPrices({ "**": { unit: "image", usd: "0.25" } }, SOMEBODY);
+    await team.stub.prices.put({ "**": { unit: "image", usd: "0.25" } }, SOMEBODY);
     const images = (count: number) => ({ measures: { ...NOTHING_MEASURED, images: count } });
     expect(await team.outcome(images(2))).toBe("admitted");
     expect(await team.admit(images(3))).toMatchObject({
@@ -277,7 +278,7 @@ describe("who stands behind a credential", () => {
     freeze();
     const team = await TestTeam.create({ limits: [{ ...DAY, scope: "key", limit: 9 }] });
     const key = await team.newKey();
-    const rotated = await team.stub.rotateKey(key.id, 60, SOMEBODY);
+    const rotated = await team.stub.keys.rotate(key.id, 60, SOMEBODY);
     if (rotated.kind !== "rotated") throw new Error("not rotated");
     const fresh: Credential = { kind: "key", digest: await keyDigest(rotated.key.secret) };
     expect(rotated.key.secret).not.toBe(key.secret);
@@ -287,8 +288,8 @@ describe("who stands behind a credential", () => {
     pass(60 * SECOND_MS);
     expect(await team.outcome({ credential: key.credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: fresh })).toBe("admitted");
-    await team.stub.rotateKey(key.id, 60, SOMEBODY);
-    await team.stub.revokeKey(key.id, SOMEBODY);
+    await team.stub.keys.rotate(key.id, 60, SOMEBODY);
+    await team.stub.keys.revoke(key.id, SOMEBODY);
     expect(await team.outcome({ credential: fresh })).toBe("unauthenticated");
   });
 
@@ -298,9 +299,9 @@ describe("who stands behind a credential", () => {
     const rest = { visitor: null, ip: null, models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, user: "anna", ...rest };
     expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", keyId, user: "anna" });
-    await team.stub.freezeKey(keyId, true, SOMEBODY);
+    await team.stub.keys.freeze(keyId, true, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("forbidden");
-    await team.stub.revokeKey(keyId, SOMEBODY);
+    await team.stub.keys.revoke(keyId, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: { ...credential, keyId: "key_unknown" } })).toBe("unauthenticated");
   });
@@ -340,23 +341,23 @@ describe("who stands behind a credential", () => {
   it("is refused for a blocked user, who is stopped under every key and let go on again", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey({ user: "anna" });
-    await team.stub.freezeUser("anna", true, SOMEBODY);
+    await team.stub.users.freeze("anna", true, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("forbidden");
     expect(await team.outcome({ user: "anna" })).toBe("forbidden");
     expect(await team.outcome({ user: "bob" })).toBe("admitted");
     expect(await team.stub.identify(credential)).toMatchObject({ kind: "refused" });
-    await team.stub.freezeUser("anna", false, SOMEBODY);
+    await team.stub.users.freeze("anna", false, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("admitted");
   });
 
   it("is refused while the team is frozen, but for admins, who cannot submit either", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey();
-    await team.stub.freezeTeam(true, SOMEBODY);
+    await team.stub.settings.freeze(true, SOMEBODY);
     expect(await team.stub.identify(credential)).toMatchObject({ kind: "refused", refusal: { code: "forbidden" } });
     expect(await team.stub.identify(team.credential)).toMatchObject({ kind: "known" });
     expect(await team.outcome()).toBe("forbidden");
-    await team.stub.freezeTeam(false, SOMEBODY);
+    await team.stub.settings.freeze(false, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("admitted");
   });
 });
@@ -408,7 +409,7 @@ describe("an idempotency key", () => {
   it("whose request was deleted is answered with that", async () => {
     const team = await TestTeam.create();
     await team.admitted({ idempotencyKey: "k", user: "anna" });
-    await team.stub.forgetUser("anna", SOMEBODY);
+    await team.stub.users.delete("anna", SOMEBODY);
     expect(await team.outcome({ idempotencyKey: "k", user: "anna" })).toBe("gone");
   });
 });
@@ -470,7 +471,7 @@ describe("a release", () => {
     await team.stub.release(first);
     await team.stub.release(first);
     expect(await team.used()).toEqual([0]);
-    expect(await team.stub.list({ limit: 5 })).toEqual({ kind: "page", data: [], nextCursor: null });
+    expect(await team.stub.requests.list({ limit: 5 })).toEqual({ kind: "page", data: [], nextCursor: null });
     expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ kind: "admitted", replayed: false });
   });
 
@@ -480,7 +481,7 @@ describe("a release", () => {
     await team.stub.settle(anEnd(id, "take"));
     await team.stub.release(id);
     expect(await team.used()).toEqual([1]);
-    expect(await team.stub.list({ limit: 5 })).toMatchObject({ data: [{ id, status: "completed" }] });
+    expect(await team.stub.requests.list({ limit: 5 })).toMatchObject({ data: [{ id, status: "completed" }] });
   });
 });
 

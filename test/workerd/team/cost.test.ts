@@ -25,7 +25,7 @@ afterEach(() => {
 
 async function aTeam(plan: object = {}): Promise<TestTeam> {
   const team = await TestTeam.create({ limits: [MONEY, COUNT], ...plan });
-  await team.stub.putPrices(PRICES, SOMEBODY);
+  await team.stub.prices.put(PRICES, SOMEBODY);
   return team;
 }
 
@@ -66,7 +66,7 @@ describe("the end of a request", () => {
   it("costs the price of its admit, whatever the table says by now", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
-    await team.stub.putPrices({ "**": { unit: "image", usd: "9" } }, SOMEBODY);
+    await team.stub.prices.put({ "**": { unit: "image", usd: "9" } }, SOMEBODY);
     expect(await team.stub.settle(anEnd(id, "take", { units: "4" }))).toMatchObject({ chargedMicro: 400_000 });
   });
 
@@ -122,12 +122,14 @@ describe("an end that nobody can judge", () => {
     const team = await aTeam();
     const { id, settled, used } = await ended(team, "keep");
     expect([settled, used]).toMatchObject([{ chargedMicro: null, source: "unknown", verdict: "keep" }, [400_000, 1]]);
-    expect(await team.stub.list({ limit: 5 })).toMatchObject({ data: [{ status: "failed" }] });
+    expect(await team.stub.requests.list({ limit: 5 })).toMatchObject({ data: [{ status: "failed" }] });
     const proven = await team.stub.settle(anEnd(id, "take", { measured: images(1), endedAt: NOON + 5 }));
     expect(proven).toMatchObject({ chargedMicro: 100_000, source: "measured" });
     await team.stub.settle(anEnd(id, "refund", { endedAt: NOON + 9 }));
     expect(await team.used()).toEqual([100_000, 1]);
-    expect(await team.stub.list({ limit: 5 })).toMatchObject({ data: [{ status: "completed", endedAt: NOON + 5 }] });
+    expect(await team.stub.requests.list({ limit: 5 })).toMatchObject({
+      data: [{ status: "completed", endedAt: NOON + 5 }],
+    });
   });
 
   it("gives the place of an open request back once, however often it is judged", async () => {
@@ -147,14 +149,14 @@ describe("an end that nobody can judge", () => {
   ] as const)("is settled by a person's word: %s", async (_word, said, micro, source, used) => {
     const team = await aTeam();
     const { id: requestId } = await ended(team, "keep");
-    const answer = await team.stub.settleByWord({ requestId, ...said }, SOMEBODY);
+    const answer = await team.stub.requests.settleManually({ requestId, ...said }, SOMEBODY);
     expect(answer).toMatchObject({ kind: "settled", chargedMicro: micro, source });
-    expect(await team.stub.settleByWord({ requestId, ...said }, SOMEBODY), "said twice").toEqual(answer);
+    expect(await team.stub.requests.settleManually({ requestId, ...said }, SOMEBODY), "said twice").toEqual(answer);
     const other = { requestId, charged: true, usdMicro: 7 };
-    expect(await team.stub.settleByWord(other, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
+    expect(await team.stub.requests.settleManually(other, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
     expect(await team.stub.settle(anEnd(requestId, "take"))).toMatchObject({ chargedMicro: micro });
     expect(await team.used()).toEqual(used);
-    const { data } = await team.stub.audit(null, 5);
+    const { data } = await team.stub.audit.page(null, 5);
     expect(data.filter((entry) => entry.action === "request.settled")).toHaveLength(1);
   });
 
@@ -162,11 +164,13 @@ describe("an end that nobody can judge", () => {
     const team = await aTeam();
     const requestId = await team.admitted();
     const word = { requestId, charged: false, usdMicro: null };
-    expect(await team.stub.settleByWord(word, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
+    expect(await team.stub.requests.settleManually(word, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
     await team.stub.settle(anEnd(requestId, "take"));
-    expect(await team.stub.settleByWord(word, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
+    expect(await team.stub.requests.settleManually(word, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
     const unknown = { ...word, requestId: "b".repeat(64) };
-    expect(await team.stub.settleByWord(unknown, SOMEBODY)).toMatchObject({ refusal: { code: "not_found" } });
+    expect(await team.stub.requests.settleManually(unknown, SOMEBODY)).toMatchObject({
+      refusal: { code: "not_found" },
+    });
   });
 });
 
@@ -192,7 +196,7 @@ describe("usage", () => {
     await team.stub.settle(anEnd(unpriced, "take"));
     await team.admitted({ user: "carl" });
 
-    const [total] = await team.stub.usage(query([]));
+    const [total] = await team.stub.usage.sums(query([]));
     expect(total).toEqual({
       group: {},
       ...{ requests: 6, completed: 3, failed: 1, canceled: 0, refunded: 1, unknownCost: 1, aboveEstimate: 1, late: 0 },
@@ -200,7 +204,7 @@ describe("usage", () => {
     });
     expect(await ledgerSum(team)).toBe(1_200_000);
 
-    const byClient = await team.stub.usage(query(["tag", "user"], { tagName: "client" }));
+    const byClient = await team.stub.usage.sums(query(["tag", "user"], { tagName: "client" }));
     expect(
       byClient.map(({ group, requests, chargedMicro }) => [group.tag, group.user, requests, chargedMicro]),
     ).toEqual([
@@ -208,10 +212,10 @@ describe("usage", () => {
       ["client=acme", "bob", 1, 900_000],
       ["client=globex", "anna", 1, 0],
     ]);
-    const byModel = await team.stub.usage(query(["day", "model"], { user: "anna" }));
+    const byModel = await team.stub.usage.sums(query(["day", "model"], { user: "anna" }));
     expect(byModel).toMatchObject([{ group: { day: "2031-11-22", model: "fal-ai/flux/schnell" }, requests: 2 }]);
-    expect(await team.stub.usage(query(["key"], { keyId: "key_other" }))).toEqual([]);
-    expect(await team.stub.usage(query([], { from: "2031-11-23" }))).toMatchObject([{ requests: 0 }]);
+    expect(await team.stub.usage.sums(query(["key"], { keyId: "key_other" }))).toEqual([]);
+    expect(await team.stub.usage.sums(query([], { from: "2031-11-23" }))).toMatchObject([{ requests: 0 }]);
   });
 
   it("is booked on the day of the admit, also when the end is days later", async () => {
@@ -219,7 +223,7 @@ describe("usage", () => {
     const id = await team.admitted({ measures: images(4) });
     vi.setSystemTime(NOON + 3 * DAY_MS);
     await team.stub.settle(anEnd(id, "take"));
-    expect(await team.stub.usage(query(["day"]))).toMatchObject([
+    expect(await team.stub.usage.sums(query(["day"]))).toMatchObject([
       { group: { day: "2031-11-22" }, requests: 1, completed: 1, late: 0, chargedMicro: 400_000 },
     ]);
   });
@@ -227,11 +231,11 @@ describe("usage", () => {
   it("of a month that is over does not move: a late end is booked on its own day, with a note", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
-    const month = await team.stub.usage(query(["day"], { to: "2031-11-30" }));
+    const month = await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }));
     vi.setSystemTime(Date.UTC(2031, 11, 1));
     await team.stub.settle(anEnd(id, "take"));
-    expect(await team.stub.usage(query(["day"], { to: "2031-11-30" }))).toEqual(month);
-    expect(await team.stub.usage(query(["day"], { from: "2031-12-01" }))).toMatchObject([
+    expect(await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }))).toEqual(month);
+    expect(await team.stub.usage.sums(query(["day"], { from: "2031-12-01" }))).toMatchObject([
       { group: { day: "2031-12-01" }, requests: 0, completed: 1, late: 1, chargedMicro: 400_000 },
     ]);
   });
@@ -239,14 +243,14 @@ describe("usage", () => {
   it("takes a released request out again", async () => {
     const team = await aTeam();
     await team.stub.release(await team.admitted({ tags: { a: "b" } }));
-    expect(await team.stub.usage(query([]))).toMatchObject([{ requests: 0 }]);
-    expect(await team.stub.usage(query(["tag"]))).toMatchObject([{ group: { tag: "a=b" }, requests: 0 }]);
+    expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
+    expect(await team.stub.usage.sums(query(["tag"]))).toMatchObject([{ group: { tag: "a=b" }, requests: 0 }]);
   });
 
   it.each<Outcome>(["completed", "failed", "canceled"])("tells a %s request from the others", async (outcome) => {
     const team = await aTeam();
     await team.stub.settle(anEnd(await team.admitted(), outcome === "completed" ? "take" : "refund", { outcome }));
-    const [total] = await team.stub.usage(query([]));
+    const [total] = await team.stub.usage.sums(query([]));
     expect([total?.completed, total?.failed, total?.canceled]).toEqual(
       ["completed", "failed", "canceled"].map((each) => (each === outcome ? 1 : 0)),
     );
@@ -261,7 +265,7 @@ describe("a money alert", () => {
   ] as const;
 
   const told = async (team: TestTeam) => {
-    const { latest } = await team.stub.alerts();
+    const { latest } = await team.stub.alerts.read();
     return latest
       .map(({ data }) => `${data.limit_name} ${data.subject} ${data.percent} % (${data.used_usd})`)
       .reverse();
@@ -308,11 +312,11 @@ describe("a money alert", () => {
 
   it("is given at the percentages that the team chose, or not at all", async () => {
     const team = await aTeam({ limits });
-    await team.stub.putAlerts([10], SOMEBODY);
+    await team.stub.alerts.put([10], SOMEBODY);
     await team.admitted({ measures: images(1) });
     expect(await told(team)).toEqual(["team team 10 % (0.100000)"]);
     const quiet = await aTeam({ limits });
-    await quiet.stub.putAlerts([], SOMEBODY);
+    await quiet.stub.alerts.put([], SOMEBODY);
     await quiet.admitted({ measures: images(10) });
     expect(await told(quiet)).toEqual([]);
   });

@@ -12,7 +12,7 @@ import {
   SECOND_MS,
 } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
-import { type Books, openBooks } from "../../../src/team/stores.ts";
+import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { Receivers } from "../../harness/receiver.ts";
 import { bindings, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";
@@ -37,9 +37,9 @@ async function sent(): Promise<string> {
   return body.delivery_id;
 }
 
-function inTeam<T>(work: (books: Books, state: DurableObjectState) => T | Promise<T>): Promise<T> {
+function inTeam<T>(work: (books: TeamStores, state: DurableObjectState) => T | Promise<T>): Promise<T> {
   return runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
-    return work(openBooks(state.storage.sql), state);
+    return work(openStores(state.storage.sql), state);
   });
 }
 

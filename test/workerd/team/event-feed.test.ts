@@ -4,7 +4,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
-import { openBooks } from "../../../src/team/stores.ts";
+import { openStores } from "../../../src/team/stores.ts";
 import type { EventData } from "../../../src/webhooks/events.ts";
 import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
 import { bindings, eventually, onFrozenClocks, passTime, Team } from "../../harness/world.ts";
@@ -36,7 +36,7 @@ async function anEnded(changes: Parameters<typeof anEnd>[2] = {}): Promise<strin
 type Pause = EventData<"upstream.paused">;
 
 const pause = (why: Pause["why"]) => {
-  return direct.stub.noteEvent({ type: "upstream.paused", data: { why, since: new Date().toISOString() } });
+  return direct.stub.events.publish({ type: "upstream.paused", data: { why, since: new Date().toISOString() } });
 };
 
 describe("the event feed", () => {
@@ -87,7 +87,7 @@ describe("the event feed", () => {
     await passTime(EVENT_KEEP_MS + DAY_MS);
     await pause("failing");
     await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
-      openBooks(state.storage.sql).events.cleanUp(Date.now(), 100);
+      openStores(state.storage.sql).events.cleanUp(Date.now(), 100);
     });
     const late = await feed(`?after=${seen}`);
     expect([late.status, late.body.code]).toEqual([410, "gone"]);
@@ -116,7 +116,7 @@ describe("a forgotten user", () => {
     expect(made.status).toBe(201);
     await direct.admitted({ user: "ada" });
     expect(JSON.stringify((await feed()).body)).toContain("ada");
-    await direct.stub.forgetUser("ada", SOMEBODY);
+    await direct.stub.users.delete("ada", SOMEBODY);
     expect((await feed()).body.data[0]?.data.subject).toMatch(/^forgotten:/);
     const bodies = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) =>
       state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray(),

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { Credential } from "../../../src/contracts/team-access.ts";
+import type { Credential } from "../../../src/contracts/team-keys.ts";
 import {
   CLEAN_UP_BATCH_ROWS,
   CLEAN_UP_DELAY_MS,
@@ -50,9 +50,13 @@ describe("a team", () => {
     expect(await team.settle(anEnd("r", "take"))).toMatchObject({ kind: "settled", chargedMicro: null });
     await team.started("r");
     await team.release("r");
-    expect([await team.listKeys(), await team.summary(), await team.prices(1)]).toEqual([[], null, []]);
-    await team.putPrices({}, SOMEBODY);
-    await team.putAlerts([50], SOMEBODY);
+    expect([await team.keys.list(), await team.settings.summary(), await team.prices.history(1)]).toEqual([
+      [],
+      null,
+      [],
+    ]);
+    await team.prices.put({}, SOMEBODY);
+    await team.alerts.put([50], SOMEBODY);
     const tables = await runInDurableObject(team, (_instance, state) =>
       state.storage.sql
         .exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
@@ -127,7 +131,7 @@ describe("the alarm", () => {
     const before = await alarmOf(team);
     await runInDurableObject(team.stub, (_instance, state) => state.storage.deleteAlarm());
     await evictDurableObject(team.stub);
-    await team.stub.listKeys();
+    await team.stub.keys.list();
     expect(await alarmOf(team)).toBe(before);
   });
 
@@ -224,10 +228,10 @@ describe("the index", () => {
         sql.exec(`INSERT INTO request (${columns}) VALUES (${values})`);
       }
     });
-    const first = await team.stub.list({ tag: "rare", limit: 5 });
+    const first = await team.stub.requests.list({ tag: "rare", limit: 5 });
     expect(first).toMatchObject({ kind: "page", data: [], nextCursor: expect.any(String) });
     const cursor = first.kind === "page" ? (first.nextCursor ?? "") : "";
-    const second = await team.stub.list({ tag: "rare", limit: 5, cursor });
+    const second = await team.stub.requests.list({ tag: "rare", limit: 5, cursor });
     expect(second).toMatchObject({ kind: "page", data: [{ id: rare }], nextCursor: null });
   });
 
@@ -238,7 +242,7 @@ describe("the index", () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = await team.stub.list({ cursor, limit: 3 });
+      const page = await team.stub.requests.list({ cursor, limit: 3 });
       if (page.kind !== "page") throw new Error("no page");
       seen.push(...page.data.map((each) => each.id));
       cursor = page.nextCursor ?? undefined;
@@ -261,7 +265,7 @@ describe("the index", () => {
     const two = await team.admitted({ user: "bob", model: "fal-ai/f5-tts", tags: { env: "dev" } });
     await team.stub.settle(anEnd(two, "refund", { outcome: "canceled" }));
     const idsOf = async (filter: object) => {
-      const page = await team.stub.list({ ...filter, limit: 10 });
+      const page = await team.stub.requests.list({ ...filter, limit: 10 });
       return page.kind === "page" ? page.data.map((each) => each.id) : null;
     };
     expect(await idsOf({ user: "anna" })).toEqual([one]);
@@ -278,7 +282,7 @@ describe("the index", () => {
 
   it("refuses a cursor that is none of ours", async () => {
     const team = await TestTeam.create();
-    expect(await team.stub.list({ cursor: "x", limit: 1 })).toMatchObject({
+    expect(await team.stub.requests.list({ cursor: "x", limit: 1 })).toMatchObject({
       kind: "refused",
       refusal: { code: "invalid_request" },
     });
@@ -303,6 +307,6 @@ describe("asking a team", () => {
       await expect(failing).rejects.toThrow("fault");
       expect(tries).toBe(1);
     }
-    expect(await team.listKeys()).toHaveLength(1);
+    expect(await team.keys.list()).toHaveLength(1);
   });
 });

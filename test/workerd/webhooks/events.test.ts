@@ -9,14 +9,13 @@ import { requireConfig } from "../../../src/platform/config.ts";
 import { SECOND_MS } from "../../../src/platform/limits.ts";
 import { requestText } from "../../../src/requests/view/serialize.ts";
 import { deliveryReported, judgeEndpoints } from "../../../src/team/endpoints/delivery-scheduler.ts";
-import { testEndpoint } from "../../../src/team/endpoints/endpoint-admin.ts";
 import {
   ENDPOINT_DISABLE_AFTER_MS,
   ENDPOINT_NOTICE_AFTER_MS,
   ENDPOINT_WARN_AFTER_MS,
   UNTRIED,
 } from "../../../src/team/endpoints/endpoint-health.ts";
-import { type Books, openBooks } from "../../../src/team/stores.ts";
+import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { noticeOf } from "../../../src/upstream/notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
@@ -33,8 +32,10 @@ onFrozenClocks(async () => {
   direct = await TestTeam.of(team.id, team.key);
 });
 
-function withBooks<T>(work: (books: Books) => T): Promise<T> {
-  return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => work(openBooks(state.storage.sql)));
+function withStores<T>(work: (stores: TeamStores) => T): Promise<T> {
+  return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
+    return work(openStores(state.storage.sql));
+  });
 }
 
 /** What Team has put on its way to endpoints. */
@@ -82,17 +83,19 @@ async function failEndpoint(id: string): Promise<void> {
     { ...UNTRIED, failures: 2, failingSince: now - ENDPOINT_WARN_AFTER_MS, told: "failing", lastSuccessAt: 1 },
     { ...UNTRIED, failures: 2, failingSince: now - ENDPOINT_DISABLE_AFTER_MS, told: "disabling_soon" },
   ];
-  await withBooks((books) => {
+  await withStores((stores) => {
     for (const health of runs) {
-      books.endpoints.setHealth(id, health, now);
-      judgeEndpoints(books, now);
+      stores.endpoints.setHealth(id, health, now);
+      judgeEndpoints(stores, now);
     }
-    books.endpoints.setDisabled(id, null);
-    const sent = testEndpoint(books, id, SOMEBODY, now);
-    if (sent.kind === "refused") throw new Error(sent.refusal.detail);
-    const { deliveryId } = sent;
+    stores.endpoints.setDisabled(id, null);
+  });
+  const sent = await direct.stub.endpoints.test(id, SOMEBODY);
+  if (sent.kind === "refused") throw new Error(sent.refusal.detail);
+  const { deliveryId } = sent;
+  await withStores((stores) => {
     const gone = { outcome: "gone", status: 410, category: "refused", attempts: 1, failedReplay: false } as const;
-    deliveryReported(books, { ...gone, deliveryId, requestId: null, at: now });
+    deliveryReported(stores, { ...gone, deliveryId, requestId: null, at: now });
   });
 }
 
@@ -130,7 +133,7 @@ function operatorBodies(): string[] {
 async function pauseUpstream(): Promise<void> {
   for (const why of PAUSES) {
     const { type, data } = noticeOf("upstream.paused", closed(why), null, Date.now());
-    if (type === "upstream.paused") await direct.stub.noteEvent({ type, data });
+    if (type === "upstream.paused") await direct.stub.events.publish({ type, data });
   }
 }
 

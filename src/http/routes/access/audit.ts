@@ -33,7 +33,7 @@ export const auditRoutes: readonly Route[] = [
     answers: { 200: { description: "A page.", schema: listBody(entry) } },
     errors: ["invalid_request"],
     async handle({ env, caller, query }) {
-      const page = await askTeam(env, caller.team, (team) => team.audit(query.cursor ?? null, query.limit));
+      const page = await askTeam(env, caller.team, (team) => team.audit.page(query.cursor ?? null, query.limit));
       const data = page.data.map(({ at, actor, ip, action, target, detail }) => {
         return { at: isoTime(at), actor, ip, action, target, detail };
       });

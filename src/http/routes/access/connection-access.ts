@@ -3,7 +3,7 @@
 // shows nothing of another team's.
 
 import type { Env } from "../../../platform/bindings.ts";
-import { refusal } from "../../../platform/errors.ts";
+import { refusal, refused } from "../../../platform/errors.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import {
   CONNECTED_APP,
@@ -45,7 +45,7 @@ export async function askConnections(env: Env, caller: Caller, wish: ConnectionW
     }
     case "create":
     case "delete":
-      return { kind: "refused", refusal: NOT_THIS_TEAMS };
+      return refused(NOT_THIS_TEAMS);
   }
 }
 

@@ -67,7 +67,7 @@ export const connectionRoutes: readonly Route[] = [
       const answer = await askConnections(env, caller, { kind: "create", ...body });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
       const connection = connectionWire(answer.body.connection ?? null, answer.inUse);
-      await askTeam(env, caller.team, (team) => team.noteChange("connection.created", connection.id, actorOf(call)));
+      await askTeam(env, caller.team, (team) => team.audit.note("connection.created", connection.id, actorOf(call)));
       return { status: 201, body: connection };
     },
   }),
@@ -97,7 +97,7 @@ export const connectionRoutes: readonly Route[] = [
       const { env, caller, params } = call;
       const answer = await askConnections(env, caller, { kind: "delete", id: params.id });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
-      await askTeam(env, caller.team, (team) => team.noteChange("connection.deleted", params.id, actorOf(call)));
+      await askTeam(env, caller.team, (team) => team.audit.note("connection.deleted", params.id, actorOf(call)));
       return { status: 204 };
     },
   }),

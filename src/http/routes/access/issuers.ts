@@ -2,18 +2,16 @@
 // is refused.
 
 import * as z from "zod";
-import type { Credential, Refused } from "../../../contracts/team-access.ts";
+import type { Credential, IssuerKeys, KeptIssuer } from "../../../contracts/team-keys.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
-import { refusal } from "../../../platform/errors.ts";
+import { type Refused, refusal } from "../../../platform/errors.ts";
 import { JWT_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { checkTeamJwt } from "../../../team/auth/issuer-cache.ts";
-import type { IssuerKeys } from "../../../team/auth/issuer-keys.ts";
 import { keySetOf } from "../../../team/auth/issuer-keys.ts";
-import type { KeptIssuer } from "../../../team/auth/issuer-store.ts";
 import {
   completeIssuer,
   type IssuerBody,
@@ -67,9 +65,11 @@ export const issuerRoutes: readonly Route[] = [
       if (!verdict.ok) {
         return { refusal: refusal("invalid_request", keysFault(body, issuer.jwks_url, verdict.reason)) };
       }
-      const put = await askTeam(env, caller.team, (team) => team.putIssuer(issuer, actorOf(call)));
+      const put = await askTeam(env, caller.team, (team) => team.issuers.put(issuer, actorOf(call)));
       if (put.kind === "refused") return { refusal: put.refusal };
-      const keys = await askTeam(env, caller.team, (team) => team.issuerKeys({ name: issuer.name, unknownKey: false }));
+      const keys = await askTeam(env, caller.team, (team) =>
+        team.issuers.keysOf({ name: issuer.name, unknownKey: false }),
+      );
       return { status: 200, body: issuerWire({ issuer, keys }) };
     },
   }),
@@ -81,7 +81,7 @@ export const issuerRoutes: readonly Route[] = [
     answers: { 200: { description: "All issuers by name.", schema: listBody(issuerAnswer) } },
     errors: [],
     async handle({ env, caller }) {
-      const kept = await askTeam(env, caller.team, (team) => team.issuers());
+      const kept = await askTeam(env, caller.team, (team) => team.issuers.list());
       return { status: 200, body: { data: kept.map(issuerWire), next_cursor: null } };
     },
   }),
@@ -95,7 +95,7 @@ export const issuerRoutes: readonly Route[] = [
     errors: ["not_found"],
     async handle(call) {
       const { env, caller, params } = call;
-      const answer = await askTeam(env, caller.team, (team) => team.removeIssuer(params.name, actorOf(call)));
+      const answer = await askTeam(env, caller.team, (team) => team.issuers.remove(params.name, actorOf(call)));
       return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
     },
   }),

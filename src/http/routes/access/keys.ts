@@ -2,8 +2,7 @@
 // making or rotation; a publishable key's may be read again, because every page that uses it shows it.
 
 import * as z from "zod";
-import type { KeySummary } from "../../../contracts/team-access.ts";
-import type { KeyWish } from "../../../contracts/team-admin.ts";
+import type { KeySummary, KeyWish } from "../../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import {
   KEY_MODEL_GLOBS_MAX,
@@ -82,7 +81,7 @@ const create = defineRoute({
   async handle(call) {
     const wish = wishOf(call.body, Date.now());
     if ("refusal" in wish) return wish;
-    const answer = await teamFor(call.env, call.caller.team).createKey(wish, actorOf(call));
+    const answer = await teamFor(call.env, call.caller.team).keys.create(wish, actorOf(call));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 201, body: { ...keyWire(answer.key), secret: answer.secret } };
   },
@@ -96,7 +95,7 @@ const list = defineRoute({
   answers: { 200: { description: "All keys, revoked and expired ones included.", schema: listBody(keyBody) } },
   errors: [],
   async handle({ env, caller }) {
-    const keys = await askTeam(env, caller.team, (team) => team.listKeys());
+    const keys = await askTeam(env, caller.team, (team) => team.keys.list());
     return { status: 200, body: { data: keys.map(keyWire), next_cursor: null } };
   },
 });
@@ -124,7 +123,7 @@ const rotate = defineRoute({
   errors: ["not_found", "conflict"],
   async handle(call) {
     const { env, caller, params, body } = call;
-    const answer = await teamFor(env, caller.team).rotateKey(params.id, body.overlap_s, actorOf(call));
+    const answer = await teamFor(env, caller.team).keys.rotate(params.id, body.overlap_s, actorOf(call));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: answer.key };
   },
 });
@@ -139,7 +138,7 @@ const revoke = defineRoute({
   errors: ["not_found", "conflict"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await askTeam(env, caller.team, (team) => team.revokeKey(params.id, actorOf(call)));
+    const answer = await askTeam(env, caller.team, (team) => team.keys.revoke(params.id, actorOf(call)));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });
@@ -157,7 +156,7 @@ function freezing(frozen: boolean): Route {
     errors: ["not_found", "conflict"],
     async handle(call) {
       const { env, caller, params } = call;
-      const answer = await askTeam(env, caller.team, (team) => team.freezeKey(params.id, frozen, actorOf(call)));
+      const answer = await askTeam(env, caller.team, (team) => team.keys.freeze(params.id, frozen, actorOf(call)));
       return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: keyWire(answer.key) };
     },
   });

@@ -2,10 +2,9 @@
 // key for one that stands for its visitor, whom neither page nor visitor can choose.
 
 import * as z from "zod";
-import type { Refused } from "../../../contracts/team-access.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
-import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../../platform/errors.ts";
 import {
   KEY_MODEL_GLOBS_MAX,
   TOKEN_TTL_DEFAULT_S,
@@ -139,7 +138,7 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   if (page === null || fault !== null) return refused(fault ?? refusal("origin_not_allowed", "No page calls."));
   const { SIGNING_KEY, TURNSTILE_VERIFY_URL, PUBLIC_URL } = config();
   const ip = await addressMark(SIGNING_KEY, team, addressOf(request));
-  const counted = await askTeam(env, team, (stub) => stub.countMint({ keyId, ip }));
+  const counted = await askTeam(env, team, (stub) => stub.issuers.countMint({ keyId, ip }));
   if (counted.kind === "refused") return counted;
   if (turnstile !== null) {
     const failed = await turnstileFault({
@@ -161,10 +160,6 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   if (known.kind === "refused") return known;
   const visitorToken = await makeVisitorToken(SIGNING_KEY, team, visitor);
   return { kind: "minted", credential, origin: page, ttlS: TOKEN_TTL_DEFAULT_S, visitorToken };
-}
-
-function refused(why: Refusal): Refused {
-  return { kind: "refused", refusal: why };
 }
 
 /** Whether nobody but this machine can reach the deployment, by the URL that others know it by. */

@@ -2,11 +2,10 @@
 // nobody has to be made first.
 
 import * as z from "zod";
-import type { UserSummary } from "../../../contracts/team-admin.ts";
+import type { Removal, UserSummary } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import type { Removal } from "../../../team/removal-store.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, userSchema } from "../../schemas.ts";
@@ -38,7 +37,7 @@ export const peopleRoutes: readonly Route[] = [
     answers: { 200: { description: "The user; one that nobody has heard of has no history.", schema: userBody } },
     errors: [],
     async handle({ env, caller, params }) {
-      return { status: 200, body: userWire(await askTeam(env, caller.team, (team) => team.user(params.id))) };
+      return { status: 200, body: userWire(await askTeam(env, caller.team, (team) => team.users.read(params.id))) };
     },
   }),
   freezing(true),
@@ -60,7 +59,7 @@ export const peopleRoutes: readonly Route[] = [
     errors: [],
     async handle(call) {
       const { env, caller, params } = call;
-      const removal = await askTeam(env, caller.team, (team) => team.forgetUser(params.id, actorOf(call)));
+      const removal = await askTeam(env, caller.team, (team) => team.users.delete(params.id, actorOf(call)));
       if (removal === null) throw new Error("a caller's team exists");
       const headers = { Location: `/v1/users/${encodeURIComponent(params.id)}/removal` };
       return { status: 202, headers, body: removalWire(removal) };
@@ -75,7 +74,7 @@ export const peopleRoutes: readonly Route[] = [
     answers: { 200: { description: "It can be read for 30 days after it is finished.", schema: removalBody } },
     errors: ["not_found"],
     async handle({ env, caller, params }) {
-      const removal = await askTeam(env, caller.team, (team) => team.userRemoval(params.id));
+      const removal = await askTeam(env, caller.team, (team) => team.users.deletion(params.id));
       if (removal !== null) return { status: 200, body: removalWire(removal) };
       const hint = "DELETE /v1/users/{id} forgets a user.";
       return { refusal: refusal("not_found", "Nobody by that name was forgotten lately.", { hint }) };
@@ -94,7 +93,7 @@ function freezing(frozen: boolean): Route {
     errors: [],
     async handle(call) {
       const { env, caller, params } = call;
-      const user = await askTeam(env, caller.team, (team) => team.freezeUser(params.id, frozen, actorOf(call)));
+      const user = await askTeam(env, caller.team, (team) => team.users.freeze(params.id, frozen, actorOf(call)));
       return { status: 200, body: userWire(user) };
     },
   });

@@ -81,7 +81,9 @@ export const teamRoutes: readonly Route[] = [
     errors: ["not_found"],
     async handle({ env, params, body, request }) {
       const by = operatorOf(request);
-      const team = await askTeam(env, params.id, (stub) => stub.manageConnections(body.manages_connections, by));
+      const team = await askTeam(env, params.id, (stub) =>
+        stub.settings.manageConnections(body.manages_connections, by),
+      );
       if (team === null) return { refusal: noSuchTeam(params.id) };
       return { status: 200, body: teamWire(team) };
     },
@@ -101,7 +103,7 @@ export const teamRoutes: readonly Route[] = [
     },
     errors: ["not_found"],
     async handle({ env, params, request }) {
-      const removal = await askTeam(env, params.id, (team) => team.remove(operatorOf(request)));
+      const removal = await askTeam(env, params.id, (team) => team.settings.remove(operatorOf(request)));
       if (removal === null) return { refusal: noSuchTeam(params.id) };
       const headers = { Location: `/v1/admin/teams/${params.id}/removal` };
       return { status: 202, headers, body: removalWire(removal) };
@@ -116,7 +118,7 @@ export const teamRoutes: readonly Route[] = [
     answers: { 200: { description: "It is under way.", schema: removalBody } },
     errors: ["not_found"],
     async handle({ env, params }) {
-      const removal = await askTeam(env, params.id, (team) => team.removal());
+      const removal = await askTeam(env, params.id, (team) => team.settings.removal());
       return removal === null ? { refusal: noRemoval(params.id) } : { status: 200, body: removalWire(removal) };
     },
   }),
@@ -128,7 +130,7 @@ export const teamRoutes: readonly Route[] = [
     answers: { 200: { description: "The team.", schema: teamBody } },
     errors: [],
     async handle({ env, caller }) {
-      return { status: 200, body: teamWire(await askTeam(env, caller.team, (team) => team.summary())) };
+      return { status: 200, body: teamWire(await askTeam(env, caller.team, (team) => team.settings.summary())) };
     },
   }),
   defineRoute({
@@ -141,7 +143,7 @@ export const teamRoutes: readonly Route[] = [
     errors: ["not_found"],
     async handle(call) {
       const { env, caller, body } = call;
-      const answer = await askTeam(env, caller.team, (team) => team.choosePlan(body.plan, actorOf(call)));
+      const answer = await askTeam(env, caller.team, (team) => team.plans.choose(body.plan, actorOf(call)));
       return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: teamWire(answer.team) };
     },
   }),
@@ -153,7 +155,7 @@ export const teamRoutes: readonly Route[] = [
     answers: { 200: { description: "All plans by name.", schema: listBody(planBody) } },
     errors: [],
     async handle({ env, caller }) {
-      const plans = await askTeam(env, caller.team, (team) => team.listPlans());
+      const plans = await askTeam(env, caller.team, (team) => team.plans.list());
       return { status: 200, body: { data: plans.map(planWire), next_cursor: null } };
     },
   }),
@@ -170,7 +172,7 @@ export const teamRoutes: readonly Route[] = [
     errors: [],
     async handle(call) {
       const { env, caller, params, body } = call;
-      await askTeam(env, caller.team, (team) => team.putPlan(params.name, body, actorOf(call)));
+      await askTeam(env, caller.team, (team) => team.plans.put(params.name, body, actorOf(call)));
       return { status: 200, body: planWire({ name: params.name, plan: body }) };
     },
   }),
@@ -192,7 +194,7 @@ function freezing(frozen: boolean): Route {
       const { env, caller } = call;
       return {
         status: 200,
-        body: teamWire(await askTeam(env, caller.team, (team) => team.freezeTeam(frozen, actorOf(call)))),
+        body: teamWire(await askTeam(env, caller.team, (team) => team.settings.freeze(frozen, actorOf(call)))),
       };
     },
   });

@@ -6,9 +6,9 @@ import { inputSchemaOf, knownModel, MODELS, unknownModel } from "../../../models
 import { refusal } from "../../../platform/errors.ts";
 import { SECOND_MS } from "../../../platform/limits.ts";
 import { accountFor, askTeam } from "../../../platform/stubs.ts";
-import { modelRefusal } from "../../../team/admit.ts";
 import { matchesModel, modelAllowed } from "../../../team/quota/plan.ts";
 import { priceSchema } from "../../../team/quota/prices.ts";
+import { modelRefusal } from "../../../team/refusals.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
@@ -42,7 +42,7 @@ export const modelRoutes: readonly Route[] = [
     async handle({ env, caller }) {
       const allowed = MODELS.filter((model) => mayRun(caller, model.id));
       const ids = allowed.map((model) => model.id);
-      const prices = await askTeam(env, caller.team, (team) => team.pricesOf(ids));
+      const prices = await askTeam(env, caller.team, (team) => team.prices.ofModels(ids));
       const data = allowed.map(({ id, title, kind }, n) => ({ id, title, kind, price: prices[n] ?? null }));
       return { status: 200, body: { data, next_cursor: null } };
     },
@@ -62,7 +62,7 @@ export const modelRoutes: readonly Route[] = [
       if (!parsed.ok) return { refusal: refusal("not_found", `A model id ${parsed.reason}.`) };
       if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
       const known = knownModel(parsed.model);
-      const [price = null] = await askTeam(env, caller.team, (team) => team.pricesOf([parsed.model]));
+      const [price = null] = await askTeam(env, caller.team, (team) => team.prices.ofModels([parsed.model]));
       // An estimate is no reason to refuse the rest.
       const [typical = null] = await accountFor(env)
         .durationsOf([parsed.model])

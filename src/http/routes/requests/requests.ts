@@ -95,7 +95,16 @@ const list = defineRoute({
     const listed = userFor(viewerOf(caller).user, user);
     if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({ status, model, user: listed.user ?? undefined, tag, cursor, limit, from: time(from), to: time(to) }),
+      team.requests.list({
+        status,
+        model,
+        user: listed.user ?? undefined,
+        tag,
+        cursor,
+        limit,
+        from: time(from),
+        to: time(to),
+      }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     return { status: 200, body: { data: page.data.map(serializeSummary), next_cursor: page.nextCursor } };
@@ -187,7 +196,7 @@ const cancelMany = defineRoute({
     const listed = userFor(viewerOf(caller).user, body.filter.user);
     if (listed.kind === "refused") return { refusal: listed.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.list({
+      team.requests.list({
         ...body.filter,
         user: listed.user ?? undefined,
         status: "open",

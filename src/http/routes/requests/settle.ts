@@ -33,7 +33,7 @@ export const settle = defineRoute({
       return { refusal: refusal("invalid_request", "`usd` is for requests that were charged.") };
     }
     const word = { requestId: params.id, charged: body.charged, usdMicro: microOf(body.usd ?? "") };
-    const settled = await askTeam(env, caller.team, (team) => team.settleByWord(word, actorOf(call)));
+    const settled = await askTeam(env, caller.team, (team) => team.requests.settleManually(word, actorOf(call)));
     if (settled.kind === "refused") return { refusal: settled.refusal };
     const bill = { chargedMicro: settled.chargedMicro, source: settled.source, charged: body.charged };
     const view = await trackerOf(env, params.id)?.tellCharge(caller.team, bill);

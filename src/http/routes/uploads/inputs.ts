@@ -26,7 +26,7 @@ inputs.get("/*", async (context) => {
   const callId = context.get("callId");
   const file = await readInputPath(requireConfig(env).SIGNING_KEY, new URL(context.req.url).pathname);
   if (file === null) return problemResponse(refusal("not_found", "There is no such file."), callId);
-  const known = await askTeam(env, file.team, (team) => team.inputFile(file.id));
+  const known = await askTeam(env, file.team, (team) => team.uploads.inputFile(file.id));
   switch (known.kind) {
     case "gone":
       return problemResponse(GONE, callId);

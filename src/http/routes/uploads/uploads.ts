@@ -3,10 +3,11 @@
 
 import { type Context, Hono } from "hono";
 import * as z from "zod";
+import type { Upload } from "../../../contracts/team-uploads.ts";
 import { BodyFeed, drain } from "../../../files/feed.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
-import { refusal } from "../../../platform/errors.ts";
+import { type Refused, refusal, refused } from "../../../platform/errors.ts";
 import {
   FILE_NAME_MAX_CHARS,
   LIST_LIMIT_DEFAULT,
@@ -18,7 +19,6 @@ import {
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
-import type { Upload } from "../../../team/uploads/upload-store.ts";
 import { fileUrl, openUpload } from "../../../uploads/open.ts";
 import { completeUpload, type NamedPart, receivePart } from "../../../uploads/parts.ts";
 import { receiveUpload } from "../../../uploads/receive.ts";
@@ -125,7 +125,7 @@ const list = defineRoute({
     const { cursor, limit } = query;
     const listed = userFor(viewerOf(caller).user, query.user);
     if (listed.kind === "refused") return { refusal: listed.refusal };
-    const page = await askTeam(env, caller.team, (team) => team.listUploads({ user: listed.user, cursor, limit }));
+    const page = await askTeam(env, caller.team, (team) => team.uploads.list({ user: listed.user, cursor, limit }));
     if (page.kind === "refused") return { refusal: page.refusal };
     const uploads = page.data as Upload[];
     const data = await Promise.all(uploads.map((upload) => uploadWire(config(), url.origin, caller.team, upload)));
@@ -145,7 +145,7 @@ const read = defineRoute({
   errors: ["not_found"],
   async handle({ params, caller, env, config, url }) {
     const { user } = viewerOf(caller);
-    const known = await askTeam(env, caller.team, (team) => team.upload({ id: params.id, user }));
+    const known = await askTeam(env, caller.team, (team) => team.uploads.find({ id: params.id, user }));
     if (known.kind === "refused") return { refusal: known.refusal };
     return { status: 200, body: await uploadWire(config(), url.origin, caller.team, known.upload as Upload) };
   },
@@ -161,7 +161,7 @@ const remove = defineRoute({
   errors: ["not_found", "conflict"],
   async handle({ params, caller, env }) {
     const { user } = viewerOf(caller);
-    const answer = await askTeam(env, caller.team, (team) => team.deleteUpload({ id: params.id, user }));
+    const answer = await askTeam(env, caller.team, (team) => team.uploads.delete({ id: params.id, user }));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });
@@ -267,15 +267,13 @@ const partsBody = z.looseObject({
 });
 
 /** The parts that a completion names; null: all that came, where it has no body. */
-async function namedParts(
-  request: Request,
-): Promise<{ kind: "named"; parts: NamedPart[] | null } | { kind: "refused"; refusal: ReturnType<typeof refusal> }> {
+async function namedParts(request: Request): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
   if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
   const json = await readJsonBody(request);
   if (json.kind === "refused") return json;
   json.permit.release();
   const body = parseFields(partsBody, json.plain, "body");
-  if (!body.ok) return { kind: "refused", refusal: refusal("invalid_request", body.detail) };
+  if (!body.ok) return refused(refusal("invalid_request", body.detail));
   const parts = body.value.parts.map((part) => ({
     n: part.partNumber ?? part.part_number ?? part.PartNumber ?? 0,
     etag: (part.etag ?? part.ETag ?? "").replaceAll('"', ""),

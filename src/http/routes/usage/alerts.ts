@@ -52,14 +52,14 @@ export const alertRoutes: readonly Route[] = [
     async handle(call) {
       const { env, caller, body } = call;
       const wanted = [...new Set(body.usd_percents)].sort((one, other) => one - other);
-      await askTeam(env, caller.team, (team) => team.putAlerts(wanted, actorOf(call)));
+      await askTeam(env, caller.team, (team) => team.alerts.put(wanted, actorOf(call)));
       return { status: 200, body: await alertsOf(env, caller) };
     },
   }),
 ];
 
 async function alertsOf(env: Env, caller: Caller): Promise<z.input<typeof alertsBody>> {
-  const alerts: Alerts = await askTeam(env, caller.team, (team) => team.alerts());
+  const alerts: Alerts = await askTeam(env, caller.team, (team) => team.alerts.read());
   return {
     usd_percents: alerts.percents,
     latest: alerts.latest.map(({ id, at, data }) => ({ id, at: isoTime(at), ...data })),

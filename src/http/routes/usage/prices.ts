@@ -41,7 +41,7 @@ export const priceRoutes: readonly Route[] = [
     errors: [],
     async handle(call) {
       const { env, caller, body } = call;
-      await askTeam(env, caller.team, (team) => team.putPrices(body, actorOf(call)));
+      await askTeam(env, caller.team, (team) => team.prices.put(body, actorOf(call)));
       return { status: 200, body };
     },
   }),
@@ -61,6 +61,6 @@ export const priceRoutes: readonly Route[] = [
 ];
 
 async function tables(env: Env, team: string, limit: number): Promise<PricesInForce[]> {
-  const history = await askTeam(env, team, (stub) => stub.prices(limit));
+  const history = await askTeam(env, team, (stub) => stub.prices.history(limit));
   return history.map((each) => ({ ...each, table: each.table as PriceTable }));
 }

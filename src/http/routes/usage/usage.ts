@@ -85,7 +85,7 @@ export const usageRoutes: readonly Route[] = [
         ...{ from, to, groupBy, user: about.user },
         ...{ model: query.model ?? null, keyId: query.key ?? null, tagName: query.tag ?? null },
       };
-      const rows = await askTeam(env, caller.team, (team) => team.usage(wanted));
+      const rows = await askTeam(env, caller.team, (team) => team.usage.sums(wanted));
       const data = rows.map(rowWire);
       if (query.format === "json") return { status: 200, body: { from, to, group_by: groupBy, data } };
       return { response: csvAnswer(data, groupBy, `usage_${from}_${to}.csv`) };

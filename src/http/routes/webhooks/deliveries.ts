@@ -91,7 +91,7 @@ const read = defineRoute({
   errors: ["not_found"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
-    const known = await askTeam(env, caller.team, (team) => team.delivery({ deliveryId: params.id }));
+    const known = await askTeam(env, caller.team, (team) => team.deliveries.read({ deliveryId: params.id }));
     const request = known?.requestId ?? null;
     if (request === null) {
       const view = viewer.user === null ? await teamDelivery(env, caller.team, params.id) : null;
@@ -114,7 +114,7 @@ const replay = defineRoute({
   async handle(call) {
     const { params, caller, env } = call;
     const wish = { deliveryId: params.id, replayId: null, by: actorOf(call) };
-    const road = await askTeam(env, caller.team, (team) => team.beginReplay(wish));
+    const road = await askTeam(env, caller.team, (team) => team.deliveries.beginReplay(wish));
     if (road.kind === "refused") return { refusal: road.refusal };
     if (road.kind === "sent") {
       const view = await teamDelivery(env, caller.team, params.id);
@@ -138,10 +138,10 @@ function noLongerKept(id: string): Refusal {
 
 /** The delivery of an event of the team itself, which Team sends and logs. Null: there is none by that id. */
 async function teamDelivery(env: Env, team: string, deliveryId: string): Promise<DeliveryView | null> {
-  const line = await askTeam(env, team, (stub) => stub.delivery({ deliveryId }));
+  const line = await askTeam(env, team, (stub) => stub.deliveries.read({ deliveryId }));
   if (line === null) return null;
   const { id, endpointId, eventId, eventType, state, attempts } = line;
-  const sent = await askTeam(env, team, (stub) => stub.deliveryLog(deliveryId));
+  const sent = await askTeam(env, team, (stub) => stub.deliveries.log(deliveryId));
   return { id, endpointId, requestId: null, eventId, eventType, state, attempts, ...sent };
 }
 

@@ -46,7 +46,7 @@ const list = defineRoute({
   async handle({ env, caller, query }) {
     const { endpoint, request, ...rest } = query;
     const page = await askTeam(env, caller.team, (team) =>
-      team.listDeliveries({ ...listInput(rest), endpointId: endpoint, requestId: request }),
+      team.deliveries.list({ ...listInput(rest), endpointId: endpoint, requestId: request }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     return { status: 200, body: { data: page.data.map(deliveryWire), next_cursor: page.nextCursor } };
@@ -63,10 +63,10 @@ const listOfEndpoint = defineRoute({
   answers: { 200: { description: "A page.", schema: listBody(deliverySummary) } },
   errors: ["invalid_request", "not_found"],
   async handle({ env, caller, params, query }) {
-    const known = await askTeam(env, caller.team, (team) => team.endpoint(params.id));
+    const known = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
     if (known.kind === "refused") return { refusal: known.refusal };
     const page = await askTeam(env, caller.team, (team) =>
-      team.listDeliveries({ ...listInput(query), endpointId: params.id }),
+      team.deliveries.list({ ...listInput(query), endpointId: params.id }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
     return { status: 200, body: { data: page.data.map(deliveryWire), next_cursor: page.nextCursor } };
@@ -109,7 +109,7 @@ const replay = defineRoute({
       ...{ endpointId: endpoint, eventType, state: wanted },
       ...{ from: timeOf(from), to: timeOf(to) },
     };
-    const begun = await teamFor(env, caller.team).beginReplayJob(filter, actorOf(call));
+    const begun = await teamFor(env, caller.team).replayJobs.begin(filter, actorOf(call));
     if (begun.kind === "refused") return { refusal: begun.refusal };
     return { status: begun.isNew ? 202 : 200, body: replayWire(begun.job) };
   },
@@ -126,7 +126,7 @@ const replayRead = defineRoute({
   answers: { 200: { description: "The replay.", schema: replayBody } },
   errors: ["not_found"],
   async handle({ env, caller, params }) {
-    const answer = await askTeam(env, caller.team, (team) => team.replayJob(params.id));
+    const answer = await askTeam(env, caller.team, (team) => team.replayJobs.read(params.id));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: replayWire(answer.job) };
   },
 });
@@ -141,7 +141,7 @@ const replayCancel = defineRoute({
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await askTeam(env, caller.team, (team) => team.cancelReplayJob(params.id, actorOf(call)));
+    const answer = await askTeam(env, caller.team, (team) => team.replayJobs.cancel(params.id, actorOf(call)));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: replayWire(answer.job) };
   },
 });

@@ -2,14 +2,13 @@
 // an endpoint's own headers are never shown: they may be credentials.
 
 import * as z from "zod";
-import type { EndpointSummary, EndpointTerms } from "../../../contracts/team-webhooks.ts";
+import type { EndpointSummary, EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { SECRET_OVERLAP_DEFAULT_S, SECRET_OVERLAP_MAX_S, URL_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import type { SecretAnswer } from "../../../team/endpoints/endpoint-admin.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";
@@ -86,7 +85,7 @@ const create = defineRoute({
     const { env, caller, body, url: calledAt } = call;
     const fault = termsFault(body, call.config(), calledAt.origin);
     if (fault !== null) return { refusal: fault };
-    const made = await teamFor(env, caller.team).createEndpoint(body, calledAt.origin, actorOf(call));
+    const made = await teamFor(env, caller.team).endpoints.create(body, calledAt.origin, actorOf(call));
     if (made.kind === "refused") return { refusal: made.refusal };
     const secret = { secret: made.secret, previous_valid_until: null };
     return { status: 201, body: { ...endpointWire(made.endpoint), ...secret } };
@@ -101,7 +100,7 @@ const list = defineRoute({
   answers: { 200: { description: "All of them, oldest first.", schema: listBody(endpointBody) } },
   errors: [],
   async handle({ env, caller }) {
-    const endpoints = await askTeam(env, caller.team, (team) => team.endpoints());
+    const endpoints = await askTeam(env, caller.team, (team) => team.endpoints.list());
     return { status: 200, body: { data: endpoints.map(endpointWire), next_cursor: null } };
   },
 });
@@ -115,7 +114,7 @@ const read = defineRoute({
   answers: { 200: { description: "The endpoint.", schema: endpointBody } },
   errors: ["not_found"],
   async handle({ env, caller, params }) {
-    const answer = await askTeam(env, caller.team, (team) => team.endpoint(params.id));
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 200, body: endpointWire(answer.endpoint) };
   },
@@ -136,7 +135,7 @@ const change = defineRoute({
     if (fault !== null) return { refusal: fault };
     const named = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
     const answer = await askTeam(env, caller.team, (team) =>
-      team.changeEndpoint(params.id, named as Partial<EndpointTerms>, calledAt.origin, actorOf(call)),
+      team.endpoints.change(params.id, named as Partial<EndpointTerms>, calledAt.origin, actorOf(call)),
     );
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 200, body: endpointWire(answer.endpoint) };
@@ -153,7 +152,7 @@ const remove = defineRoute({
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await askTeam(env, caller.team, (team) => team.removeEndpoint(params.id, actorOf(call)));
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.remove(params.id, actorOf(call)));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
   },
 });
@@ -167,7 +166,7 @@ const secret = defineRoute({
   answers: { 200: { description: "The secret.", schema: secretBody } },
   errors: ["not_found"],
   async handle({ env, caller, params }) {
-    const answer = await askTeam(env, caller.team, (team) => team.endpointSecrets(params.id));
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.secrets(params.id));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 200, body: secretWire(answer) };
   },
@@ -193,7 +192,7 @@ const rotate = defineRoute({
   errors: ["not_found", "conflict"],
   async handle(call) {
     const { env, caller, params, body } = call;
-    const answer = await teamFor(env, caller.team).rotateEndpoint(params.id, body.overlap_s, actorOf(call));
+    const answer = await teamFor(env, caller.team).endpoints.rotateSecret(params.id, body.overlap_s, actorOf(call));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 200, body: secretWire(answer) };
   },
@@ -207,7 +206,7 @@ const teamSecret = defineRoute({
   answers: { 200: { description: "The secret.", schema: secretBody } },
   errors: [],
   async handle({ env, caller }) {
-    const answer = await askTeam(env, caller.team, (team) => team.teamSecrets());
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.teamSecrets());
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: secretWire(answer) };
   },
 });
@@ -222,7 +221,7 @@ const rotateTeamSecret = defineRoute({
   errors: ["conflict"],
   async handle(call) {
     const { env, caller, body } = call;
-    const answer = await teamFor(env, caller.team).rotateTeamSecret(body.overlap_s, actorOf(call));
+    const answer = await teamFor(env, caller.team).endpoints.rotateTeamSecret(body.overlap_s, actorOf(call));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: secretWire(answer) };
   },
 });
@@ -242,7 +241,7 @@ const test = defineRoute({
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await teamFor(env, caller.team).testEndpoint(params.id, actorOf(call));
+    const answer = await teamFor(env, caller.team).endpoints.test(params.id, actorOf(call));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 202, body: { delivery_id: answer.deliveryId, event_id: answer.eventId } };
   },
@@ -258,7 +257,7 @@ const disable = defineRoute({
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
-    const answer = await askTeam(env, caller.team, (team) => team.disableEndpoint(params.id, actorOf(call)));
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.disable(params.id, actorOf(call)));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 200, body: endpointWire(answer.endpoint) };
   },
@@ -283,7 +282,7 @@ const enable = defineRoute({
   async handle(call) {
     const { env, caller, params, body } = call;
     const answer = await askTeam(env, caller.team, (team) =>
-      team.enableEndpoint(params.id, body.backlog, actorOf(call)),
+      team.endpoints.enable(params.id, body.backlog, actorOf(call)),
     );
     if (answer.kind === "refused") return { refusal: answer.refusal };
     const replay = answer.job === null ? null : replayWire(answer.job);

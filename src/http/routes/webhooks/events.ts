@@ -68,7 +68,8 @@ export const eventRoutes: readonly Route[] = [
 
 /** The feed's answer, or a later one when this one is empty and there is time. */
 async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number): Promise<FeedAnswer> {
-  const read = (from: FeedQuery["after"]) => askTeam(env, teamId, (team) => team.feed({ ...query, after: from }));
+  const read = (from: FeedQuery["after"]) =>
+    askTeam(env, teamId, (team) => team.events.feed({ ...query, after: from }));
   const until = Date.now() + waitMs;
   let answer = await read(query.after);
   if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;

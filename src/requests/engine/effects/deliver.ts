@@ -22,7 +22,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   if (delivery === null || event === null) return { kind: "obsolete" };
   const { state } = context.record();
   // Asked at every try: an address that was changed, a secret that leaked, an endpoint that was turned off count at once.
-  const target = await askTeam(context.env, state.team, (team) => team.deliveryTarget({ deliveryId: delivery.id }));
+  const target = await askTeam(context.env, state.team, (team) => team.deliveries.target({ deliveryId: delivery.id }));
   const attempted = (answer: AttemptAnswer): EffectOutcome => {
     const { id, group, replay } = delivery;
     const attempt = { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.takes - 1 };
@@ -57,7 +57,7 @@ export async function runReport(context: EffectContext, effect: Effect): Promise
     ...{ status: last?.status ?? null, category: last?.category ?? "overtaken", at: last?.at ?? context.now() },
     failedReplay: last?.replay === true && last.kind !== "taken",
   };
-  await askTeam(context.env, state.team, (team) => team.deliveryReported(report));
+  await askTeam(context.env, state.team, (team) => team.deliveries.report(report));
   return { kind: "obsolete" };
 }
 

@@ -20,7 +20,7 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
     case "record":
       // Its days are over: from now on it is deleted, whoever asks, and this row comes again for the bytes.
       if (state.deletion === null) return happened({ type: "deletion_ordered", forget: false });
-      await askTeam(context.env, state.team, (team) => team.erased(state.id));
+      await askTeam(context.env, state.team, (team) => team.requests.markDeleted(state.id));
       await abortUploads(context);
       return (await purged(context, requestPrefixes(state.team, state.id))) ?? { kind: "erased" };
     case "files":

@@ -7,7 +7,7 @@ import type { Config } from "../../../platform/config.ts";
 import { LOCKED_TRIES_MAX, RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../../platform/limits.ts";
 import { makeMark } from "../../../platform/signing.ts";
 import { accountFor } from "../../../platform/stubs.ts";
-import type { SubmitAnswer } from "../../../upstream/client/answers.ts";
+import type { SubmitReply } from "../../../upstream/client/answers.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import { upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
@@ -99,7 +99,7 @@ function notNow(state: RequestState, grant: Exclude<Grant, Granted>, now: number
 }
 
 /** What an answer shows of the account. Whatever fal itself says about a request means that calls come through. */
-function signOf(outcome: SubmitAnswer): CallSign {
+function signOf(outcome: SubmitReply): CallSign {
   switch (outcome.kind) {
     case "taken":
       return "ok";

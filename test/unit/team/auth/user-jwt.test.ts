@@ -1,6 +1,6 @@
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { IssuerKeys } from "../../../../src/team/auth/issuer-keys.ts";
+import type { IssuerKeys } from "../../../../src/contracts/team-keys.ts";
 import type { Issuer } from "../../../../src/team/auth/issuers.ts";
 import { checkUserJwt, credentialOfJwt, type JwtAnswer, type KeysOf } from "../../../../src/team/auth/user-jwt.ts";
 

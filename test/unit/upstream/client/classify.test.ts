@@ -3,16 +3,16 @@ import { describe, expect, test } from "vitest";
 import { parseTree } from "../../../../src/platform/json.ts";
 import { ERROR_DETAIL_MAX_BYTES, ERROR_MESSAGE_MAX_CHARS } from "../../../../src/platform/limits.ts";
 import {
-  type Answer,
   falError,
   parseReport,
   speakerOf,
   submitRefusal,
+  type VendorAnswer,
 } from "../../../../src/upstream/client/classify.ts";
 
 const ID = "764cabcf-b745-4b3e-ae38-1200304cf45b";
 
-function answer(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+function answer(status: number, body: unknown, headers: Record<string, string> = {}): VendorAnswer {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return { status, headers: new Headers(headers), body: parseTree(text)?.tree };
 }

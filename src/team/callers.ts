@@ -1,0 +1,51 @@
+// For whom a call counts: who stands behind its credential, which limits apply, and what stops them.
+
+import type { Identity } from "../contracts/team-access.ts";
+import type { ActingFor } from "../contracts/team-keys.ts";
+import { type Refusal, type Refused, refused } from "../platform/errors.ts";
+import { actingFault, scopeFault, teamFault, userFault } from "./auth/credentials.ts";
+import { type IdentityStores, identify } from "./auth/identity.ts";
+import { type LimitState, limitStates, type Subjects } from "./quota/limits.ts";
+import type { TeamStores } from "./stores.ts";
+
+/** What telling who calls takes. */
+export type CallerStores = IdentityStores;
+
+/** Every limit of the identity's plan that applies to these subjects, as it stands. */
+export function limitsNow(
+  stores: Pick<TeamStores, "ledger">,
+  { plan }: Identity,
+  subjects: Subjects,
+  now: number,
+): LimitState[] {
+  return limitStates(plan.limits, (id) => stores.ledger.counter(id), subjects, now);
+}
+
+/** Who acts and for whom they count, or why they may not. A credential that is good for one user counts for that one. */
+export function actingAs(
+  stores: IdentityStores,
+  acting: ActingFor,
+  now: number,
+): { kind: "known"; identity: Identity; subjects: Subjects } | Refused {
+  const known = identify(stores, acting.credential, now);
+  if (known.kind === "refused") return known;
+  const { identity } = known;
+  const user = identity.user ?? acting.user;
+  const fault = actingFault(identity.user, acting.user);
+  if (fault !== null) return refused(fault);
+  const { visitor, ip, tags } = acting;
+  return { kind: "known", identity, subjects: { keyId: identity.keyId, user, visitor, ip, tags } };
+}
+
+/** Why nothing may be run or uploaded by this identity for this user now, or null. */
+export function stoppedFault(
+  stores: Pick<TeamStores, "team" | "users">,
+  { scopes }: Identity,
+  { user }: Subjects,
+): Refusal | null {
+  return (
+    scopeFault(scopes, "run") ??
+    teamFault(stores.team.team().frozenAt) ??
+    (user === null ? null : userFault(stores.users.frozenAt(user)))
+  );
+}

@@ -1,0 +1,96 @@
+// What Team's alarm does, and when it is needed: requests that nobody told the end of, deliveries, replays, expired uploads,
+// removals, rows that are over.
+
+import type { Env } from "../platform/bindings.ts";
+import { requireConfig } from "../platform/config.ts";
+import { ALARM_BUDGET_MS, OPEN_SWEEP_MS, SWEEP_BATCH_ROWS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
+import { faultName, logEvent } from "../platform/log.ts";
+import { trackerFor } from "../platform/stubs.ts";
+import { guardRules } from "../webhooks/guard-rules.ts";
+import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
+import { judgeEndpoints } from "./endpoints/delivery-scheduler.ts";
+import { sendDue } from "./endpoints/outbox.ts";
+import type { BacklogPacer } from "./endpoints/recovery-pacer.ts";
+import { runReplayJob } from "./endpoints/replay-jobs.ts";
+import { carryOutRemovals, emptyTeam } from "./removal.ts";
+import { release } from "./settle.ts";
+import type { TeamStores } from "./stores.ts";
+import type { TeamContext } from "./team-context.ts";
+import { removeExpiredUploads } from "./uploads/upload-removal.ts";
+
+/** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
+export function nextDueAt(stores: TeamStores): number | null {
+  const { requests, outbox, endpoints, replayJobs, removals, uploads } = stores;
+  const dues = [
+    requests.nextSweepAt(),
+    outbox.nextDueAt(),
+    endpoints.nextCheckAt(),
+    replayJobs.nextDueAt(),
+    uploads.nextOverAt(),
+    // A removal of the team goes on at once whenever no request of it has to be waited for.
+    removals.nextDueAt() ?? (removals.ofTeam() ? Date.now() : null),
+    cleanUpDueAt(stores),
+  ];
+  const due = dues.filter((at) => at !== null);
+  return due.length === 0 ? null : Math.min(...due);
+}
+
+/** One bounded piece of all that is due. `emptied`: the team is removed, and nothing is left but its own store. */
+export async function doDueWork(
+  env: Env,
+  context: TeamContext,
+  stores: TeamStores,
+  pacer: BacklogPacer,
+): Promise<"done" | "emptied"> {
+  const now = Date.now();
+  const parts = await Promise.allSettled([
+    askAboutOpenRequests(env, context, stores, now),
+    sendEvents(env, context, stores, pacer, now),
+    runReplayJob(env, context, stores),
+    removeExpiredUploads(env.FILES, context, stores, now),
+    carryOutRemovals(env, stores, now + ALARM_BUDGET_MS),
+  ]);
+  for (const part of parts) if (part.status === "rejected") throw part.reason;
+  stores.removals.finishAll(now);
+  if (await emptyTeam(env, stores, now)) return "emptied";
+  context.transact(() => cleanUp(stores, now));
+  return "done";
+}
+
+/** Asking wakes the tracker and sets its alarm right, so an end that got lost on the way is told by the tracker itself. */
+async function askAboutOpenRequests(
+  env: Pick<Env, "TRACKER">,
+  { decide }: TeamContext,
+  stores: TeamStores,
+  now: number,
+): Promise<void> {
+  const { requests } = stores;
+  for (const requestId of requests.toAsk(now, SWEEP_BATCH_ROWS)) {
+    if (Date.now() - now > ALARM_BUDGET_MS) return;
+    try {
+      const { kind } = await trackerFor(env, requestId).closeIfUnstarted();
+      decide(undefined, (at) => {
+        if (kind === "unstarted") release(stores, requestId, at);
+        else requests.setSweep(requestId, at + OPEN_SWEEP_MS);
+      });
+      logEvent("sweep.asked", { request: requestId, outcome: kind });
+    } catch (fault) {
+      // The tracker could not be asked: the reservation stays, because the request may have started and be paid for.
+      requests.setSweep(requestId, Date.now() + UNSTARTED_SWEEP_MS);
+      logEvent("sweep.failed", { request: requestId, error: faultName(fault) });
+    }
+  }
+}
+
+/** Runs of failed deliveries are judged, and events of the team go out. */
+async function sendEvents(
+  env: Env,
+  { decide, transact, arm }: TeamContext,
+  stores: TeamStores,
+  pacer: BacklogPacer,
+  now: number,
+): Promise<void> {
+  decide(undefined, () => judgeEndpoints(stores, now));
+  const config = requireConfig(env);
+  await sendDue({ stores, pacer, transact, arm, guard: (origin) => guardRules(config, origin) }, now);
+}

@@ -1,0 +1,49 @@
+// The event feed: everything a team is told, in one order, from any point of the last thirty days on.
+
+import { RpcTarget } from "cloudflare:workers";
+import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-webhooks.ts";
+import { refusal, refused } from "../../platform/errors.ts";
+import { DAY_MS, EVENT_KEEP_MS } from "../../platform/limits.ts";
+import type { News } from "../../webhooks/events.ts";
+import type { TeamContext } from "../team-context.ts";
+import { type EventStores, publishEvent } from "./publish-event.ts";
+
+export class Events extends RpcTarget implements TeamEvents {
+  readonly #context: TeamContext;
+  readonly #stores: EventStores;
+
+  constructor(context: TeamContext, stores: EventStores) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  async publish(news: News<"upstream.paused">): Promise<void> {
+    this.#context.decide(undefined, (now) => publishEvent(this.#stores, news, now));
+    await this.#context.arm();
+  }
+
+  feed({ after, types, limit }: FeedQuery): FeedAnswer {
+    return this.#context.ask((): FeedAnswer => {
+      const { events } = this.#stores;
+      const { first, last } = events.bounds();
+      if (after === "latest") return { kind: "page", data: [], next: last, hasMore: false };
+      const oldest = first - 1;
+      const from = after ?? oldest;
+      if (from > last) {
+        const hint = "Cursors come from `next_cursor`; without `after` the feed begins with its oldest event.";
+        return refused(refusal("invalid_request", "`after` lies ahead of the feed.", { hint }));
+      }
+      if (from < oldest) {
+        const kept = EVENT_KEEP_MS / DAY_MS;
+        const detail = `Events before ${first} are no longer kept: the cursor is older than ${kept} days.`;
+        const hint = `Go on with after=${oldest}; what was missed is in GET /v1/requests.`;
+        return refused(refusal("gone", detail, { hint }));
+      }
+      const found = events.after(from, types, limit + 1);
+      const data = found.slice(0, limit);
+      const hasMore = found.length > data.length;
+      return { kind: "page", data, next: hasMore ? (data.at(-1)?.seq ?? from) : last, hasMore };
+    });
+  }
+}

@@ -1,0 +1,67 @@
+// The team itself: frozen or not, what the operator allows it, its removal.
+
+import { RpcTarget } from "cloudflare:workers";
+import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
+import type { Actor } from "../contracts/team-keys.ts";
+import { WHOLE_TEAM } from "./removal-store.ts";
+import type { TeamStores } from "./stores.ts";
+import type { TeamContext } from "./team-context.ts";
+
+type SettingStores = Pick<TeamStores, "audit" | "removals" | "team">;
+
+export class Settings extends RpcTarget implements TeamSettings {
+  readonly #context: TeamContext;
+  readonly #stores: SettingStores;
+
+  constructor(context: TeamContext, stores: SettingStores) {
+    super();
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  summary(): TeamSummary | null {
+    return this.#context.decide<TeamSummary | null>(null, () => this.#stores.team.team());
+  }
+
+  freeze(frozen: boolean, by: Actor): TeamSummary | null {
+    return this.#context.decide<TeamSummary | null>(null, (now) => this.#freeze(frozen, by, now));
+  }
+
+  manageConnections(may: boolean, by: Actor): TeamSummary | null {
+    const { team, audit } = this.#stores;
+    return this.#context.decide<TeamSummary | null>(null, (now) => {
+      if (team.team().managesConnections !== may) {
+        team.setManagesConnections(may);
+        audit.note(by, may ? "team.connections_allowed" : "team.connections_forbidden", null, {}, now);
+      }
+      return team.team();
+    });
+  }
+
+  async remove(by: Actor): Promise<Removal | null> {
+    const { removals, audit } = this.#stores;
+    const removal = this.#context.decide<Removal | null>(null, (now) => {
+      if (!removals.ofTeam()) {
+        this.#freeze(true, by, now);
+        audit.note(by, "team.removal_ordered", null, {}, now);
+        removals.orderTeam(now);
+      }
+      return removals.removal(WHOLE_TEAM);
+    });
+    if (removal !== null) await this.#context.arm();
+    return removal;
+  }
+
+  removal(): Removal | null {
+    return this.#context.decide<Removal | null>(null, () => this.#stores.removals.removal(WHOLE_TEAM));
+  }
+
+  #freeze(frozen: boolean, by: Actor, now: number): TeamSummary {
+    const { team, audit } = this.#stores;
+    const before = team.team();
+    if ((before.frozenAt !== null) === frozen) return before;
+    team.setFrozen(frozen ? now : null);
+    audit.note(by, frozen ? "team.frozen" : "team.resumed", null, {}, now);
+    return team.team();
+  }
+}
