@@ -9,7 +9,7 @@ const ACCOUNT_MS = {
   take: { base: 0.85, perWaiting: 0.0008 },
   heard: { base: 0.28, perWaiting: 0.00045 },
   left: { base: 0.25, perWaiting: 0.00046 },
-  placeOf: { base: 0.26, perWaiting: 0 },
+  queuePositionOf: { base: 0.26, perWaiting: 0 },
 } as const;
 
 export function accountMs(call: keyof typeof ACCOUNT_MS, waiting: number): number {

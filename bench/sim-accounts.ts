@@ -2,7 +2,8 @@
 // account's own object, which gives turns, hears of answers and is asked for places. Service times: service-times.ts.
 // Pure but for the processor's time; used by sim-account.ts.
 
-import { MINUTE_MS, PLACE_REREAD_MS, SECOND_MS } from "../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../src/platform/time.ts";
+import { PLACE_REREAD_MS } from "../src/requests/engine/tracker.ts";
 import { Agenda } from "../test/harness/agenda.ts";
 import { chanceOf } from "../test/harness/process.ts";
 import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/harness/share-sim.ts";
@@ -69,8 +70,8 @@ export function simulateWorld(world: World, coming: Coming, seed: number): Outco
           then(at);
         });
       },
-      reach: (message, desk, now, then) => {
-        const inLine = desk.slots.size >= world.account.slots ? desk.queue.size : 0;
+      reach: (message, callScheduler, now, then) => {
+        const inLine = callScheduler.slots.size >= world.account.slots ? callScheduler.queue.size : 0;
         server.serve(agenda, now, accountMs(message, inLine), then);
       },
       settle: (request, now, then) => teamOf(request.user).serve(agenda, now, TEAM_MS.settle, then),
@@ -104,7 +105,7 @@ function watch(agenda: Agenda, account: SimulatedAccount, server: Server): void 
   const ask = (now: number): void => {
     const { waiting } = account;
     if (now > START_AT + PATIENCE_MS) return;
-    server.serve(agenda, now, (waiting / WATCHERS) * accountMs("placeOf", waiting), (answeredAt) => {
+    server.serve(agenda, now, (waiting / WATCHERS) * accountMs("queuePositionOf", waiting), (answeredAt) => {
       agenda.add(Math.max(now + PLACE_REREAD_MS, answeredAt), ask);
     });
   };

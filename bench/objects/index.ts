@@ -1,7 +1,7 @@
 // Calls one object many times over and says how long that took: GET /{what}?calls=N&waiting=N. In the runtime itself, so that no
 // HTTP stands between. The clock stands still between calls and moves with each answer, which is all that is needed here.
 
-import type { AccountContract, Given, TurnWish } from "../../src/contracts/account.ts";
+import type { AccountContract, CallGrant, CallRequest } from "../../src/contracts/account.ts";
 import type { Stub } from "../../src/contracts/rpc.ts";
 import type { Env } from "../../src/platform/bindings.ts";
 import { accountFor, trackerFor } from "../../src/platform/stubs.ts";
@@ -33,9 +33,9 @@ export interface Measured {
   ms: number;
 }
 
-type Wish = { calls: number; waiting: number };
+type RequestedCall = { calls: number; waiting: number };
 
-const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, Measured>>> = {
+const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record<string, Measured>>> = {
   /** Every call of a request's life on its Team, in their order. */
   async team(_env, { calls }) {
     const team = await TestTeam.create(PLAN);
@@ -56,18 +56,18 @@ const measures: Record<string, (env: Env, wish: Wish) => Promise<Record<string, 
    */
   async account(env, { calls, waiting }) {
     const account = accountFor(env, crypto.randomUUID());
-    const given = await fillSlots(env, account);
+    const callGrant = await fillSlots(env, account);
     const [last = aWish(env, 0)] = await line(env, account, waiting);
     const others = wishes(env, calls);
     const questions = Array<string>(calls).fill(last.requestId);
     // What the line has left to be done is over first.
-    await timed(questions, (id) => account.placeOf(id));
+    await timed(questions, (id) => account.queuePositionOf(id));
     return {
-      "account.placeOf": await timed(questions, (id) => account.placeOf(id)),
-      "account.heard": await timed(questions, () => account.heard(given, "ok")),
+      "account.queuePositionOf": await timed(questions, (id) => account.queuePositionOf(id)),
+      "account.callFinished": await timed(questions, () => account.callFinished(callGrant, "ok")),
       // It has no slot, so nobody else gets one.
-      "account.left": await timed(others, ({ requestId }) =>
-        account.left({ requestId, model: MODEL, ms: null, webhookDelayMs: null }),
+      "account.releaseSlot": await timed(others, ({ requestId }) =>
+        account.releaseSlot({ requestId, model: MODEL, ms: null, webhookDelayMs: null }),
       ),
       "account.take": await timed(others, (wish) => account.take(wish)),
     };
@@ -95,39 +95,39 @@ export default {
 
 /** Makes the calls, LANES at a time, and takes the time from the first one to the last answer. */
 async function timed<T>(inputs: readonly T[], call: (input: T) => Promise<unknown>): Promise<Measured> {
-  const left = inputs.values();
+  const releaseSlot = inputs.values();
   const lane = async () => {
-    for (const input of left) await call(input);
+    for (const input of releaseSlot) await call(input);
   };
   const from = Date.now();
   await Promise.all(Array.from({ length: LANES }, lane));
   return { calls: inputs.length, ms: Date.now() - from };
 }
 
-function aWish(env: Env, n: number): TurnWish {
+function aWish(env: Env, n: number): CallRequest {
   return {
     ...{ kind: "submit", requestId: env.TRACKER.newUniqueId().toString(), effect: "submit" },
     ...{ user: `team/user-${n % USERS}`, model: MODEL, since: Date.now(), connection: null },
   };
 }
 
-function wishes(env: Env, count: number): TurnWish[] {
+function wishes(env: Env, count: number): CallRequest[] {
   return Array.from({ length: count }, (_, n) => aWish(env, n));
 }
 
 /** Takes every slot. Answers one of the turns. */
-async function fillSlots(env: Env, account: Stub<AccountContract>): Promise<Given> {
-  let last: Given | null = null;
+async function fillSlots(env: Env, account: Stub<AccountContract>): Promise<CallGrant> {
+  let last: CallGrant | null = null;
   for (const wish of wishes(env, SLOTS)) {
     const grant = await account.take(wish);
-    if (grant.granted) last = grant.given;
+    if (grant.granted) last = grant.callGrant;
   }
   if (last === null) throw new Error("an account that nobody knew gives its turns at once");
   return last;
 }
 
 /** Puts submits in line, and answers them. */
-async function line(env: Env, account: Stub<AccountContract>, waiting: number): Promise<TurnWish[]> {
+async function line(env: Env, account: Stub<AccountContract>, waiting: number): Promise<CallRequest[]> {
   const all = wishes(env, waiting);
   await timed(all, (wish) => account.take(wish));
   return all;

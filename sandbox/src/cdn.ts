@@ -1,5 +1,5 @@
-// fal's CDN: serves the files of finished requests, whole or in ranges, and misbehaves when an outcome says so.
-// Runs in the Worker, not in the Durable Object: bytes are made on the way out. Imports media and outcomes.
+// fal's CDN: serves the files of finished requests, whole or in ranges, and misbehaves when an outcome says so. Runs in the
+// Worker, not in the Durable Object: bytes are made on the way out.
 
 import { BREAK_AFTER_MS, sleep } from "./call.ts";
 import { MEDIA_TYPES, type MediaRecipe, makeMedia } from "./media/recipe.ts";

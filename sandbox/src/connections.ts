@@ -1,5 +1,4 @@
-// Maton's connections: list, create, get, delete, and the page that finishes one.
-// Shapes: maton-ai/api-gateway-skill:SKILL.md. Imports the call's types and the seeded generator.
+// Maton's connections: list, create, get, delete, and the page that finishes one. Shapes: maton-ai/api-gateway-skill:SKILL.md.
 
 import { type Call, flatMatonError, matonError } from "./call.ts";
 import { parseObject } from "./json.ts";

@@ -1,5 +1,5 @@
-// The door for tests and for the curious, below /_sandbox: settings, clock, what came in, webhooks that are held back.
-// It asks for no key: nothing real is behind it. Imports settings, webhooks and the call's types.
+// The door for tests and for the curious, below /_sandbox: settings, clock, what came in, webhooks that are held back. It asks
+// for no key: nothing real is behind it.
 
 import * as z from "zod";
 import type { Call } from "./call.ts";

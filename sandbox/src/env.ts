@@ -1,4 +1,4 @@
-// Bindings and variables of the sandbox. All variables are optional; README.md lists them.
+// Bindings and variables of the sandbox. All variables are optional. README.md lists them.
 // Type imports only.
 
 import type { World } from "./world.ts";

@@ -1,5 +1,4 @@
-// The request headers that fal's queue understands, checked as it checks them: a bad one is 400 bad_request.
-// Pure; imports JSON helpers.
+// The request headers that fal's queue understands, checked as it checks them: a bad one is 400 bad_request. Pure.
 
 import { isRecord } from "./json.ts";
 

@@ -1,5 +1,4 @@
 // JSON whose numbers keep the spelling they came in with: seeds are larger than a JavaScript number can hold.
-// Imports nothing.
 
 /** What V8 has and TypeScript's library does not yet describe (tc39/proposal-json-parse-with-source). */
 const sourceJson = JSON as unknown as {

@@ -1,5 +1,4 @@
 // fal's key set at /.well-known/jwks.json, and the ways in which it can fail.
-// Imports signing and the call's types.
 
 import { type Call, sleep } from "./call.ts";
 import { keySet } from "./signing.ts";

@@ -1,5 +1,4 @@
-// When a request waits, runs and ends: the whole plan is made at submit, and states follow from it and the time.
-// Pure; imports nothing.
+// When a request waits, runs and ends: the whole plan is made at submit, and states follow from it and the time. Pure.
 
 export type End = "finished" | "start_timeout" | "cancelled";
 

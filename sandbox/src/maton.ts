@@ -1,5 +1,5 @@
-// Maton's front: who calls, how often, for which app and over which connection; then the call goes on to fal's queue.
-// Order as documented: credential, pace, app, connection. Imports connections, queue and the call's types.
+// Maton's front: who calls, how often, for which app and over which connection; then the call goes on to fal's queue. Order as
+// documented: credential, pace, app, connection.
 
 import { type Call, flatMatonError, matonError } from "./call.ts";
 import { APP, connections, connectionsOf } from "./connections.ts";

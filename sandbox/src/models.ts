@@ -1,5 +1,5 @@
-// The models of the sandbox: what each one takes, checked as strictly as fal's own validators, and what kind it is.
-// Pure; imports JSON helpers. A well-formed id that is not listed here runs as an echo of its input.
+// The models of the sandbox: what each one takes, checked as strictly as fal's own validators, and what kind it is. Pure. A
+// well-formed id that is not listed here runs as an echo of its input.
 
 import { isRecord } from "./json.ts";
 

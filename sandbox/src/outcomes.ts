@@ -1,5 +1,5 @@
-// Forced outcomes: the closed list of words that a prompt ("sandbox:refused") or the header X-Sandbox-Outcome may name.
-// Pure; imports nothing. README.md says what each one does.
+// Forced outcomes: the closed list of words that a prompt ("sandbox:refused") or the header X-Sandbox-Outcome may name. Pure.
+// README.md says what each one does.
 
 /** Every outcome, and whether it takes a number after a colon. */
 const OUTCOMES = {

@@ -1,5 +1,4 @@
-// Paths of fal's queue: which part is the model, which the request, and what is asked of it.
-// Pure; imports nothing.
+// Paths of fal's queue: which part is the model, which the request, and what is asked of it. Pure.
 
 export type RequestVerb = "status" | "stream" | "result" | "cancel";
 

@@ -1,5 +1,5 @@
-// fal's queue behind the gateway: status, stream, result and cancel of a request, as fal answers them and no kinder.
-// Submits are in submit.ts. Imports paths, lifecycle, results, webhooks and the call's types.
+// fal's queue behind the gateway: status, stream, result and cancel of a request, as fal answers them and no kinder. Submits
+// are in submit.ts.
 
 import { falError, methodNotAllowed, type QueueCall, sleep } from "./call.ts";
 import { cancelAt, logsAt, type State, stateAt } from "./lifecycle.ts";

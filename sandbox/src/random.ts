@@ -1,5 +1,5 @@
-// Everything that looks random in the sandbox: a small seeded generator, so that equal seeds give equal ids and pictures.
-// Not for secrets. Imports nothing.
+// Everything that looks random in the sandbox: a small seeded generator, so that equal seeds give equal ids and pictures. Not
+// for secrets.
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

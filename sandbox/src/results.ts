@@ -1,5 +1,5 @@
-// What a request will answer in the end: status, headers, body and files, fixed at submit so that it can be replayed.
-// Data URIs are kept as recipes and filled in when the body is wanted. Pure; imports models, outcomes and media.
+// What a request will answer in the end: status, headers, body and files, fixed at submit so that it can be replayed. Data URIs
+// are kept as recipes and filled in when the body is wanted. Pure.
 
 import { exactNumber, isRecord, parseExact } from "./json.ts";
 import { MEDIA_TYPES, type MediaRecipe, makeDataUri, makeMedia } from "./media/recipe.ts";

@@ -1,5 +1,5 @@
 // Every behaviour of the sandbox that can be changed while it runs, with its default, and the turn between wire and inside.
-// Whatever is unknown of the real services is a setting here. Pure; imports zod and the type of the environment.
+// Whatever is unknown of the real services is a setting here. Pure.
 
 import * as z from "zod";
 import type { Env } from "./env.ts";

@@ -1,5 +1,5 @@
 // fal's webhook signature: ED25519 keys that follow from the seed, the signed text, and the key set that verifies it.
-// https://fal.ai/docs/documentation/model-apis/inference/webhooks. Imports the types of settings.
+// https://fal.ai/docs/documentation/model-apis/inference/webhooks.
 
 import type { Settings } from "./settings.ts";
 

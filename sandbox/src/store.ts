@@ -1,5 +1,5 @@
 // What the world keeps, in the SQLite of its Durable Object: settings, clock, connections, requests, files, deliveries, calls.
-// Rows that only ever get read whole are one JSON column. Imports types only; decides nothing.
+// Rows that only ever get read whole are one JSON column.
 
 import type { Timing } from "./lifecycle.ts";
 import type { MediaRecipe } from "./media/recipe.ts";

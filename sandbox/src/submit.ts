@@ -1,5 +1,5 @@
-// A submit to fal's queue: what is refused, what is taken, and in which ways its answer can get lost.
-// Everything that will become of the request is planned here. Imports models, outcomes, lifecycle, results and webhooks.
+// A submit to fal's queue: what is refused, what is taken, and in which ways its answer can get lost. Everything that will
+// become of the request is planned here.
 
 import { BREAK_AFTER_MS, falError, matonError, type QueueCall, sleep } from "./call.ts";
 import { type QueueOptions, readQueueOptions } from "./headers.ts";

@@ -1,5 +1,5 @@
 // Cloudflare Turnstile's siteverify, for its three test secrets; every other secret is unknown here.
-// https://developers.cloudflare.com/turnstile/troubleshooting/testing. Imports the call's types.
+// https://developers.cloudflare.com/turnstile/troubleshooting/testing.
 
 import type { Call } from "./call.ts";
 import { parseObject } from "./json.ts";

@@ -1,5 +1,5 @@
-// fal's webhooks: which deliveries a request owes, their bodies and signatures, and when a failed one is tried again.
-// Sends nothing itself; world.ts does. Imports results, signing and types.
+// fal's webhooks: which deliveries a request owes, their bodies and signatures, and when a failed one is tried again. Sends
+// nothing itself; world.ts does.
 
 import type { Outcomes } from "./outcomes.ts";
 import { randomFrom } from "./random.ts";

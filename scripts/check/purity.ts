@@ -19,6 +19,7 @@ export const PURE: readonly string[] = [
   "platform/jitter.ts",
   "platform/money.ts",
   "platform/time.ts",
+  "platform/validate.ts",
   "requests/machine/",
   "requests/view/deliveries.ts",
   "requests/view/fal-failure.ts",
@@ -51,7 +52,7 @@ export const PURE: readonly string[] = [
   "webhooks/scrub.ts",
 ];
 /** What they may use besides each other. */
-const BASICS = ["platform/ids.ts", "platform/json.ts", "platform/limits.ts"];
+const BASICS = ["platform/ids.ts", "platform/json.ts"];
 const PACKAGES = ["picomatch", "zod"];
 const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
 

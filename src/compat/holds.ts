@@ -2,9 +2,12 @@
 // sooner. What a caller was last told is remembered in this isolate: only who knows the present state already is held.
 // Accepted loss: another isolate tells it once more.
 
-import { COMPAT_TOLD_MAX, SECOND_MS } from "../platform/limits.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { hold, type Watched } from "../requests/service/watch.ts";
+
+/** Status texts that an isolate remembers having told; past this it forgets all, and tells them once more. */
+const COMPAT_TOLD_MAX = 5_000;
 
 /** The last status text told, by caller and request. */
 const told = new Map<string, string>();

@@ -1,5 +1,5 @@
-// What `x-fal-target-url` asks for. The header is the caller's to write, so whole hosts are compared and nothing of the URL
-// is ever called: it only chooses which of our own answers is given. Pure; imports nothing.
+// What `x-fal-target-url` asks for. The header is the caller's to write, so whole hosts are compared and nothing of the URL is
+// ever called: it only chooses which of our own answers is given. Pure.
 
 export type ProxyTarget =
   | { kind: "submit"; model: string }

@@ -2,9 +2,8 @@
 // happens is decided in the tracker. Its beginning is in submit.ts.
 
 import { viewerOf } from "../http/auth.ts";
-import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
+import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
 import { noSuchRequest as whyNoRequest } from "../http/no-such-request.ts";
-import { SSE_COMMENT_MS } from "../platform/limits.ts";
 import { askTracker } from "../platform/stubs.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { changes, type Watched } from "../requests/service/watch.ts";

@@ -1,5 +1,5 @@
-// How the compatible surfaces refuse: one JSON body that every client of fal and Maton can read, and statuses that none of
-// them takes for "try again" where a further try cannot help. Imports errors and http's words for limits; no Hono.
+// How the compatible surfaces refuse: one JSON body that every client of fal and Maton can read, and statuses that none of them
+// takes for "try again" where a further try cannot help.
 
 import type { ProblemExtras } from "../http/app-env.ts";
 import { violatedPolicies } from "../http/problem.ts";

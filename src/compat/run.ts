@@ -3,10 +3,9 @@
 // Accepted loss: a model's partial outputs, because Maton has no road to fal.run.
 
 import { viewerOf } from "../http/auth.ts";
-import { byteStream, EVENT_STREAM_HEADERS, withComments } from "../http/event-stream.ts";
+import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
 import { noSuchRequest } from "../http/no-such-request.ts";
 import type { Config } from "../platform/config.ts";
-import { SSE_COMMENT_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { hold } from "../requests/service/watch.ts";

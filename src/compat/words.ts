@@ -1,4 +1,5 @@
-// A request in fal's words: three states, a failure that is a kind of COMPLETED, URLs, log lines (fal.ai/docs/documentation/model-apis/inference/queue). Pure; imports types, errors, json and model ids.
+// A request in fal's words: three states, a failure that is a kind of COMPLETED, URLs, log lines
+// (fal.ai/docs/documentation/model-apis/inference/queue). Pure.
 
 import { appOf, parseModelId } from "../models/model-id.ts";
 import { objectText, RawText } from "../platform/json.ts";

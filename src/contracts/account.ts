@@ -2,7 +2,7 @@
 
 import type { Durations } from "../models/durations.ts";
 import type { RequestError, RequestState } from "../requests/machine/types.ts";
-import type { ConnectionReply, ConnectionWish } from "../upstream/client/connections.ts";
+import type { ConnectionReply, ConnectionRequest } from "../upstream/client/connections.ts";
 import type { Turn } from "../upstream/pace.ts";
 import type { Answer } from "./rpc.ts";
 
@@ -10,7 +10,7 @@ import type { Answer } from "./rpc.ts";
 export type QueuedKind = "submit" | "cancel" | "result" | "status";
 
 /** A call that waits. Times are epoch milliseconds. */
-export interface Waiter {
+export interface WaitingCall {
   requestId: string;
   /** Name of the tracker's row that wants the call. */
   effect: string;
@@ -38,7 +38,7 @@ export interface Closure {
 }
 
 /** What a call waits for. Times are epoch milliseconds; `etaMs` null: nobody can know. */
-export interface Place {
+export interface QueuePosition {
   reason: "pace" | "slot" | "upstream_paused";
   /** Why upstream is paused, and since when; null for the other reasons. */
   why: PauseReason | "rate_limited" | null;
@@ -56,8 +56,8 @@ export interface Pause {
 }
 
 /** A turn and whom it is for. `probe`: its answer opens the connection again, or not. */
-export interface Given {
-  waiter: Waiter;
+export interface CallGrant {
+  waiter: WaitingCall;
   turn: Turn;
   probe: boolean;
   /** False when the request had its slot already. */
@@ -65,17 +65,17 @@ export interface Given {
 }
 
 /** What a call showed of its connection. `failed`: nothing came back that upstream would have said; `rate_limited`: a 429. */
-export type CallSign = "ok" | "failed" | "rate_limited" | Extract<PauseReason, "locked" | "key_refused">;
+export type ConnectionSignal = "ok" | "failed" | "rate_limited" | Extract<PauseReason, "locked" | "key_refused">;
 
 /** `at`: epoch ms. */
 export interface LastFailure {
   at: number;
-  sign: CallSign;
+  sign: ConnectionSignal;
   requestId: string;
 }
 
 /** A call that wants a turn. `since` (epoch ms) orders it among its user's calls of the kind. */
-export interface TurnWish {
+export interface CallRequest {
   kind: QueuedKind;
   requestId: string;
   /** Name of the tracker's row that wants it: what is woken when its turn comes. */
@@ -100,17 +100,17 @@ export interface Granted {
   /** The connection is closed, and this call tries it: what it came to is told in any case. */
   probe: boolean;
   /** What is handed back when it is not used. */
-  given: Given;
+  callGrant: CallGrant;
 }
 
 export type Grant =
   | Granted
   /** The tracker is woken when its turn comes; at `retryAt` it asks again, should nobody have called. */
-  | { granted: false; reason: "wait"; retryAt: number; place: Place | null; durations: Durations | null }
+  | { granted: false; reason: "wait"; retryAt: number; place: QueuePosition | null; durations: Durations | null }
   | { granted: false; reason: "refused"; error: RequestError };
 
 /** What anybody may see of the account: numbers, no names. `at` is epoch ms. */
-export interface AccountGlance {
+export interface AccountHealth {
   at: number;
   pause: Pause | null;
   rps: number;
@@ -120,7 +120,7 @@ export interface AccountGlance {
 }
 
 /** Times are epoch milliseconds. */
-export interface AccountOverview extends AccountGlance {
+export interface AccountOverview extends AccountHealth {
   connection: string | null;
   /** The end of a pause after a 429. */
   pausedUntil: number | null;
@@ -135,7 +135,7 @@ export interface AccountOverview extends AccountGlance {
 }
 
 /** A request that is no longer at fal. `ms`: from submit to end, where it ran to an end of its own. */
-export interface Leaving {
+export interface SlotRelease {
   requestId: string;
   model: string;
   ms: number | null;
@@ -156,20 +156,20 @@ export interface AccountContract {
    * A turn for one call through the gateway: at once, or up to GRANT_WAIT_IN_PLACE_MS ahead, while nobody waits; else a place in
    * the queue. `leadMs` above 0: the call has just missed a turn and needs so much notice.
    */
-  take(wish: TurnWish, leadMs?: number): Answer<Grant>;
+  take(wish: CallRequest, leadMs?: number): Answer<Grant>;
   /** A turn that was not used. */
-  handBack(given: Given): Answer<void>;
+  returnGrant(callGrant: CallGrant): Answer<void>;
   /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. Answers its pause. */
-  heard(given: Given, sign: CallSign): Answer<Pause | null>;
+  callFinished(callGrant: CallGrant, sign: ConnectionSignal): Answer<Pause | null>;
   /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
-  left(leaving: Leaving): Answer<void>;
+  releaseSlot(leaving: SlotRelease): Answer<void>;
   /** Where a request's submit stands in the queue; null when it does not wait there. */
-  placeOf(requestId: string): Answer<Place | null>;
+  queuePositionOf(requestId: string): Answer<QueuePosition | null>;
   /** How long requests of these models take, in their order; null where it is not known yet. */
   durationsOf(models: string[]): Answer<(Durations | null)[]>;
   /** Why submits cannot leave now; null while they can, and when one may try. */
   paused(): Answer<Pause | null>;
-  glance(): Answer<AccountGlance>;
+  health(): Answer<AccountHealth>;
   /** What the operator sees of the account. */
   overview(): Answer<AccountOverview>;
   /** Upstream answered 429: closes the account for Retry-After, or for a pause of ours. `until` is epoch ms. */
@@ -180,7 +180,7 @@ export interface AccountContract {
    * One call of Maton's connection API, for an admin, when its turn has come. A deleted connection is used no longer; who asks
    * for the next turn finds another.
    */
-  askConnections(wish: ConnectionWish): Answer<ConnectionTurn>;
+  askConnections(wish: ConnectionRequest): Answer<ConnectionTurn>;
   /** A verified webhook came. */
   webhookSeen(): Answer<void>;
   /** A poll found an end that no webhook had told. */

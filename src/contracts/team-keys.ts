@@ -1,4 +1,4 @@
-// Credentials: keys and issuers, what their parts of Team are asked and what they answer, and as whom a call is made. Types only;
+// Credentials: keys and issuers, what their parts of Team are asked and what they answer, and as whom a call is made. Types only.
 // times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
@@ -83,7 +83,7 @@ export interface KeySummary extends KeyTerms {
   frozenAt: number | null;
 }
 
-export interface KeyWish extends KeyTerms {
+export interface NewKeyTerms extends KeyTerms {
   kind: KeyKind;
   name: string;
   scopes: Scope[];
@@ -102,7 +102,7 @@ export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
 
 export interface TeamKeys {
   /** Makes a key and tells its text, this once. */
-  create(wish: KeyWish, by: Actor): Answer<CreateKeyAnswer>;
+  create(wish: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
   /** Gives a key another text and tells it, this once. The old one works for `overlapS` more; id, limits and history stay. */
   rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
   /** Newest first, revoked and expired ones included. */

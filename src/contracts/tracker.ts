@@ -37,7 +37,7 @@ export type ShareAnswer =
   | (Extract<ShareOutcome, { kind: "shared" }> & { view: RequestView });
 
 /** `pending`: it has not ended, or bytes are left; it goes on by itself. */
-export type ForgetAnswer = { kind: "forgotten" | "pending" };
+export type UserDeletionAnswer = { kind: "forgotten" | "pending" };
 
 /** `unstarted`: a tombstone was written and no start can follow. */
 export type CloseAnswer = { kind: "unstarted" | "started" };
@@ -66,7 +66,7 @@ export interface Share {
   files: number[];
 }
 
-export interface ShareWish {
+export interface ShareRequest {
   expiresInS: number;
   /** Null: all that are stored. */
   files: number[] | null;
@@ -92,7 +92,7 @@ export interface TrackerContract {
   timeline(viewer: Viewer, afterSeq: number): Answer<TimelineEntry[] | null>;
   /** Owes the copies of files that were given up anew; null: of all of them. `asked` is false where there was nothing to copy. */
   copyAgain(viewer: Viewer, n: number | null): Answer<{ asked: boolean; view: RequestView } | null>;
-  share(viewer: Viewer, wish: ShareWish): Answer<ShareAnswer>;
+  share(viewer: Viewer, wish: ShareRequest): Answer<ShareAnswer>;
   shares(viewer: Viewer): Answer<{ shares: Share[]; view: RequestView } | null>;
   /** Null: all of them. False for a request that this viewer cannot see. */
   revokeShares(viewer: Viewer, id: string | null): Answer<boolean>;
@@ -105,15 +105,15 @@ export interface TrackerContract {
    */
   delete(viewer: Viewer, cancel: boolean): Answer<DeleteAnswer>;
   /** The same because its user is forgotten or its team removed: hidden at once, whatever its stage, and nobody's afterwards. */
-  forget(): Answer<ForgetAnswer>;
+  deleteForUser(): Answer<UserDeletionAnswer>;
   /** Whether this viewer could see the request until it was deleted. */
   wasDeleted(viewer: Viewer): Answer<boolean>;
   /** Whether a file of this request is there no more because it was let go. */
-  hasLetGo(team: string, n: number): Answer<boolean>;
+  isFileDeleted(team: string, n: number): Answer<boolean>;
   /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
   report(report: WebhookReport): Answer<ReportAnswer>;
   /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
-  ring(reason: string, candidateId: string | null): Answer<ReportAnswer>;
+  unverifiedCallback(reason: string, candidateId: string | null): Answer<ReportAnswer>;
   /** The deliveries of the request's ends, oldest first, with their tries; only one of them if asked so. Null: not seen by this viewer. */
   deliveryLog(viewer: Viewer, delivery: string | null): Answer<DeliveryView[] | null>;
   /** Sends a delivery once more, now, with the id and bytes that it had. Safe to repeat while that try is still to come. */
@@ -126,7 +126,7 @@ export interface TrackerContract {
   /** The account asks whether a slot that it has not heard of for long is still in use. */
   holdsSlot(): Answer<{ holds: boolean }>;
   /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
-  tellCharge(team: string, bill: Bill): Answer<RequestView | null>;
+  resolveCharge(team: string, bill: Bill): Answer<RequestView | null>;
   /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
   closeIfUnstarted(): Answer<CloseAnswer>;
 }

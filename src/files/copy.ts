@@ -3,7 +3,6 @@
 // rest by parts (parts.ts).
 
 import { sha256Hex } from "../platform/ids.ts";
-import { FILE_COPY_TIMEOUT_MS, FILE_ONE_PASS_MAX_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
 import { dataUriBytes, readDataUri } from "./data-uri.ts";
 import { Digest, type Feed, SliceFeed, withinTime } from "./feed.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
@@ -14,6 +13,7 @@ import {
   type CopyOutcome,
   copyBuffered,
   copyParts,
+  FILE_PART_TIMEOUT_MS,
   finish,
   later,
   metadataOf,
@@ -23,7 +23,11 @@ import {
 } from "./parts.ts";
 import { BROKE_OFF, storeKnown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
+import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 import { type Opened, openSource } from "./source.ts";
+
+/** Up to this a file is copied in one pass: downloading it again costs less than the calls of an upload in parts. */
+const FILE_ONE_PASS_MAX_BYTES = 16 * 1024 * 1024;
 
 export interface UrlCopy extends Target {
   url: string;

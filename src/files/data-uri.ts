@@ -1,5 +1,5 @@
-// Data URIs (RFC 2397): is this text one, how many bytes are in it, and the bytes in slices; and bytes as one.
-// Pure; imports nothing. Decoding by slices means that a big one never lies in memory twice.
+// Data URIs (RFC 2397): is this text one, how many bytes are in it, and the bytes in slices; and bytes as one. Pure. Decoding
+// by slices means that a big one never lies in memory twice.
 
 /** The head: media type, parameters, the word base64, a comma. Only the type and the word matter here. */
 const HEAD = /^data:([a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+)?(?:;[a-z0-9_.-]+=[^;,\s]*)*(;base64)?,/i;

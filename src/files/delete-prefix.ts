@@ -1,7 +1,10 @@
-// Deletes what lies in R2 below prefixes, page by page. A page that was deleted is listed no more, so whoever is cut off
-// begins again at the front and loses nothing. Imports limits.
+// Deletes what lies in R2 below prefixes, page by page. A page that was deleted is listed no more, so whoever is cut off begins
+// again at the front and loses nothing.
 
-import { R2_PAGE_KEYS } from "../platform/limits.ts";
+/** Objects that R2 lists at once and deletes at once (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
+export const R2_PAGE_KEYS = 1_000;
+/** Pages of a prefix that one try deletes; a page takes well under a second, and the try's lease is a minute. */
+export const PURGE_PAGES_PER_TRY = 10;
 
 /**
  * Deletes at most `pages` pages of objects. `done`: nothing is left below any of the prefixes (R2's lists are consistent).

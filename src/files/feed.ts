@@ -2,7 +2,12 @@
 // that are made as they are asked for. And what is done with a feed besides storing it: its digest is taken, its rest is dropped.
 
 import { hex } from "../platform/ids.ts";
-import { FILE_COPY_CHUNK_BYTES, FILE_SNIFF_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
+import { FILE_SNIFF_BYTES } from "./media-types.ts";
+
+/** Read of a source at once: below 64 KiB the calls per chunk cost more than the bytes, above this it gains nothing. */
+export const FILE_COPY_CHUNK_BYTES = 256 * 1024;
+/** Body of one upload call. Cloudflare's own cap (100 MB in most plans) would otherwise answer with a page of HTML. */
+export const UPLOAD_PUT_MAX_BYTES = 100 * 1024 * 1024;
 
 /** A piece must not be used any more once the next one is asked for. */
 export interface Feed {

@@ -1,5 +1,5 @@
-// Finds the files of a model's output, wherever they stand in it.
-// Pure; imports json, data-uri and types. The whole tree is walked: fal's models name their files as they like.
+// Finds the files of a model's output, wherever they stand in it. Pure. The whole tree is walked: fal's models name their files
+// as they like.
 
 import { isRawNumber, type JsonPath, type JsonTree } from "../platform/json.ts";
 import { readDataUri } from "./data-uri.ts";

@@ -1,11 +1,13 @@
-// Finds the files that stand inside a model's input as text: data URIs anywhere, bare base64 where a URL is asked for.
-// Pure but for the signatures it knows; imports json, data-uri, types, limits.
+// Finds the files that stand inside a model's input as text: data URIs anywhere, bare base64 where a URL is asked for. Pure but
+// for the signatures it knows.
 
 import type { JsonPath, JsonTree } from "../platform/json.ts";
-import { INLINE_KEEP_MAX_CHARS } from "../platform/limits.ts";
 import { dataUriBytes, HEAD_MAX_CHARS, readDataUri } from "./data-uri.ts";
 import { eachString } from "./input-urls.ts";
 import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
+
+/** Files inside an input above this many characters are stored and sent as URLs; fal advises data URIs for a few KB only. */
+export const INLINE_KEEP_MAX_CHARS = 8 * 1024;
 
 /** A file inside an input. */
 export interface InlineFile {

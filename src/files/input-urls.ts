@@ -1,11 +1,13 @@
-// How files for inputs are called from outside: `/uploads/{team}/{id}.{mark}` takes the bytes, `/inputs/{team}/{id}.{mark}/{name}`
-// gives them to whoever has the URL. Two marks, so that who may read (a model provider) may not write. Both are checked
-// without waking anything; the name is for people and decides nothing. Imports signing, ids, json, limits.
+// How files for inputs are called from outside: `/uploads/{team}/{id}.{mark}` takes the bytes,
+// `/inputs/{team}/{id}.{mark}/{name}` gives them to whoever has the URL. Two marks, so that who may read (a model provider) may
+// not write. Both are checked without waking anything; the name is for people and decides nothing.
 
 import { REQUEST_ID, TEAM_ID, UPLOAD_ID } from "../platform/ids.ts";
 import { isRawNumber, type JsonPath, type JsonTree } from "../platform/json.ts";
-import { INPUT_UPLOADS_MAX } from "../platform/limits.ts";
 import { checkMark, makeMark } from "../platform/signing.ts";
+
+/** Uploads that one request may use: each is looked up in its admit. */
+export const INPUT_UPLOADS_MAX = 50;
 
 export interface UploadAddress {
   team: string;

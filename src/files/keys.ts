@@ -1,6 +1,6 @@
-// The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}`
-// for large texts, `uploads/{team}/{id}` for files that inputs use. Pure; imports nothing. Team ids, request ids and upload
-// ids hold no slash (ids.ts), so no prefix reaches into a neighbour.
+// The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}` for large
+// texts, `uploads/{team}/{id}` for files that inputs use. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so
+// no prefix reaches into a neighbour.
 
 /** File `n` of a request's output. */
 export function outputKey(team: string, request: string, n: number): string {

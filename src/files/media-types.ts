@@ -1,7 +1,10 @@
 // What kind of file it is: the list of types that are kept, what the first bytes prove, and which types a browser may show.
-// Pure; imports magic-bytes.js. Everything is served with nosniff, so a type that is not proven is at worst a dead file.
+// Pure. Everything is served with nosniff, so a type that is not proven is at worst a dead file.
 
 import { filetypemime } from "magic-bytes.js";
+
+/** First bytes that are looked at for a signature; the farthest that counts (tar) ends at byte 265. */
+export const FILE_SNIFF_BYTES = 4 * 1024;
 
 /** Types that are kept by name, with their file extensions (the first is the one we write). Any other is OCTET_STREAM. */
 const EXTENSIONS: Record<string, readonly string[]> = {

@@ -1,5 +1,5 @@
 // What a copy by parts remembers between two tries, so that a kill costs at most the part that was under way. The tracker keeps
-// it in rows (requests/engine/multipart-rows.ts). Types only; imports nothing.
+// it in rows (requests/engine/multipart-rows.ts). Types only.
 
 /** An unfinished multipart upload of R2. Nobody else lists those: one that is forgotten lies there until R2's own rule ends it. */
 export interface UnfinishedUpload {

@@ -2,11 +2,19 @@
 // goes on where this one stops. Facts: parts are equal but for the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
 
 import { acquire } from "../net/byte-budget.ts";
-import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../platform/limits.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import type { Digest, Feed } from "./feed.ts";
 import type { UnfinishedUpload, UploadLog } from "./multipart-uploads.ts";
 import { complete, pour, type Stored, storeUnknown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
+
+/**
+ * Part of a larger one: the most that a kill makes us download again. R2 takes 5 MiB to 5 GiB and 10,000 of them; of sources without a
+ * length a part is held in memory, and six fit the byte budget.
+ */
+export const FILE_PART_BYTES = 8 * 1024 * 1024;
+/** Time for one part of it: a source slower than 100 kB/s is no source. */
+export const FILE_PART_TIMEOUT_MS = 90 * SECOND_MS;
 
 /**
  * `paused`: a part boundary was reached after this try's turn; the next try goes on there. `later` may be tried again (`ours`:

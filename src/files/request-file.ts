@@ -1,6 +1,16 @@
 // A file of an output: where it stands, where its bytes come from, and what has become of them. Types only.
 
 import type { ErrorCode } from "../platform/errors.ts";
+import { MINUTE_MS } from "../platform/time.ts";
+
+/** Files of one output that are copied; an output that names more keeps the rest at their source, with an error. */
+export const FILES_PER_REQUEST_MAX = 1_000;
+/** One stored file: what R2 takes in a single put, so that a source without ranges can be stored too. */
+export const FILE_MAX_BYTES = 4_900 * 1024 * 1024;
+/** Time for one try at copying one file. */
+export const FILE_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
+/** Share links of one request; all are shown in one list. Ended ones make room. */
+export const SHARES_PER_REQUEST_MAX = 100;
 
 /** Where in the output a file stands, and where its bytes come from now. */
 export interface FileSource {

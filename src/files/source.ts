@@ -1,10 +1,10 @@
-// Asks a file's source for its bytes: the whole, or from where an earlier try stopped, and only if they are still the same.
-// No credentials, no redirects. Imports net, limits and mirror's feed and uploads.
+// Asks a file's source for its bytes: the whole, or from where an earlier try stopped, and only if they are still the same. No
+// credentials, no redirects.
 
 import { discard } from "../net/body.ts";
 import { callOut } from "../net/fetch.ts";
-import { FILE_COPY_TIMEOUT_MS } from "../platform/limits.ts";
 import { BodyFeed, type Feed } from "./feed.ts";
+import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 
 /** From where to go on. */
 export interface Resume {

@@ -1,10 +1,12 @@
-// Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest.
-// R2 first, row second: a row never names what is not there. Imports ids, limits, mirror/keys, net/buffers, types.
+// Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest. R2
+// first, row second: a row never names what is not there.
 
 import { acquire, type Permit } from "../net/byte-budget.ts";
 import { sha256Hex } from "../platform/ids.ts";
-import { ROW_TEXT_MAX_BYTES } from "../platform/limits.ts";
 import { type BucketTextName, textKey } from "./keys.ts";
+
+/** A SQLite row holds 2 MB and a state row is written often; longer text goes to R2 and the row keeps key and hash. */
+export const ROW_TEXT_MAX_BYTES = 512 * 1024;
 
 /** Text that may be too long for a row: then it lies in R2 and the row keeps where and what. */
 export type StoredText = { at: "row"; text: string } | { at: "r2"; key: string; sha256: string; bytes: number };

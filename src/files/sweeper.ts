@@ -4,20 +4,19 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { SweeperContract, SweepReport } from "../contracts/sweeper.ts";
+import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { TEAM_ID } from "../platform/ids.ts";
-import {
-  ALARM_BUDGET_MS,
-  PURGE_PAGES_PER_TRY,
-  R2_PAGE_KEYS,
-  SAFETY_ALARM_MS,
-  SWEEP_GRACE_MS,
-  SWEEP_RETRY_MS,
-} from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
-import { purgePrefixes } from "./delete-prefix.ts";
+import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
+import { PURGE_PAGES_PER_TRY, purgePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./keys.ts";
+
+/** An object younger than this may belong to something that is being made: its row and its bytes do not come at once. */
+const SWEEP_GRACE_MS = DAY_MS;
+/** A sweep that R2 or a team could not answer goes on after this. */
+export const SWEEP_RETRY_MS = 5 * MINUTE_MS;
 
 /** Where it goes on: which root, and after which key. */
 interface Sweep extends SweepReport {

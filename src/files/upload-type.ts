@@ -1,5 +1,5 @@
-// Which kind of file somebody sends, and whether that kind is taken: the words at the announcement, the bytes when they
-// come. Bytes outrank words; a picture that is none gets a sentence. Imports errors and mirror's types.
+// Which kind of file somebody sends, and whether that kind is taken: the words at the announcement, the bytes when they come.
+// Bytes outrank words; a picture that is none gets a sentence.
 
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { decideType, listedType, sniff } from "./media-types.ts";

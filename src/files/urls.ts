@@ -1,12 +1,16 @@
 // How a stored file is called from outside: `/files/{team}/{request}.{mark}/{n}/{name}` for good, or by a link that ends,
 // `/files/{team}/{request}.{share}.{end}.{mark}/{n}/{name}`. The mark makes it unguessable and is checked without storage; the
-// name is for people and decides nothing. Imports signing, ids, limits, types.
+// name is for people and decides nothing.
 
 import { REQUEST_ID, TEAM_ID } from "../platform/ids.ts";
-import { FILE_NAME_MAX_CHARS, FILES_PER_REQUEST_MAX, SECOND_MS } from "../platform/limits.ts";
 import { checkMark, makeMark } from "../platform/signing.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import { extensionOf, typeOfName } from "./media-types.ts";
 import type { RequestFile } from "./request-file.ts";
+import { FILES_PER_REQUEST_MAX } from "./request-file.ts";
+
+/** File name in a URL or a download: file systems take 255 bytes, and people paste URLs. */
+export const FILE_NAME_MAX_CHARS = 100;
 
 export interface FileAddress {
   team: string;

@@ -2,8 +2,9 @@
 // are judged by the key's list, later. There are no cookies, so nothing is allowed with credentials.
 
 import { createMiddleware } from "hono/factory";
-import { CORS_MAX_AGE_S } from "../platform/limits.ts";
 import type { AppEnv } from "./app-env.ts";
+
+const CORS_MAX_AGE_S = 7_200;
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 

@@ -1,5 +1,10 @@
 // Server-sent events as bytes: texts as they come, a comment whenever nothing came for a while, and an end when the client
-// goes. What the texts say is the caller's. Imports nothing.
+// goes. What the texts say is the caller's.
+
+import { SECOND_MS } from "../platform/time.ts";
+
+/** A comment this often keeps an event stream open through proxies. */
+export const SSE_COMMENT_MS = 15 * SECOND_MS;
 
 export const EVENT_STREAM = "text/event-stream";
 

@@ -4,9 +4,11 @@
 import { discard, readInboundText } from "../net/body.ts";
 import type { Permit } from "../net/byte-budget.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
-import { type JsonTree, parseTree, plainCopy } from "../platform/json.ts";
-import { JSON_DEPTH_MAX, JSON_VALUES_MAX, REQUEST_BODY_MAX_BYTES } from "../platform/limits.ts";
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX, type JsonTree, parseTree, plainCopy } from "../platform/json.ts";
 import { hasDuplicateKeys } from "../team/quota/input-rules.ts";
+
+/** Caller's JSON body. Inputs are links or small data URIs; larger media goes through uploads. */
+export const REQUEST_BODY_MAX_BYTES = 10 * 1024 * 1024;
 
 export type JsonBody = { kind: "read"; tree: JsonTree; plain: unknown; permit: Permit } | Refused;
 

@@ -1,7 +1,7 @@
 // A plan's limits as RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11: lists of quoted names with
-// parameters). Names are restricted by the plan's schema to what stands in quotes as it is. Imports types and limits.
+// parameters). Names are restricted by the plan's schema to what stands in quotes as it is.
 
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 
 /** Their names, for what routes declare. */

@@ -9,13 +9,15 @@ import { mayCall } from "../net/guard.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import type { JsonTree } from "../platform/json.ts";
-import { IDEMPOTENCY_KEY_MAX_CHARS, METADATA_MAX_BYTES, TAGS_MAX, URL_MAX_CHARS } from "../platform/limits.ts";
+import { METADATA_MAX_BYTES, TAGS_MAX, URL_MAX_CHARS } from "../platform/validate.ts";
 import type { SubmitInput } from "../requests/service/submit.ts";
 import { planOf } from "../team/auth/identity.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
 import { userFor } from "./auth.ts";
 import type { Call } from "./route.ts";
 import { tagsSchema, userSchema } from "./schemas.ts";
+
+export const IDEMPOTENCY_KEY_MAX_CHARS = 255;
 
 const actingUser = userSchema.describe("Whom the request is for; its own bucket of limits.");
 

@@ -3,11 +3,14 @@
 
 import * as z from "zod";
 import type { NamedPlan } from "../contracts/team-admin.ts";
-import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
 import { isoTime } from "../platform/time.ts";
+import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import { planNameSchema, planSchema } from "../team/quota/plan.ts";
+
+export const LIST_LIMIT_DEFAULT = 20;
+export const LIST_LIMIT_MAX = 100;
 
 export const scopeSchema = z.enum(["run", "read", "admin"]);
 

@@ -1,7 +1,9 @@
 // How long a model's requests take, from submit to end, learned from the last ones: what polls and callers' estimates go by.
-// Pure; imports limits.
+// Pure.
 
-import { DURATIONS_KEPT, DURATIONS_NEEDED } from "../platform/limits.ts";
+/** Requests of a model that its durations are learned from, and how many it takes. */
+export const DURATIONS_KEPT = 64;
+const DURATIONS_NEEDED = 3;
 
 /** Milliseconds; `samples` says how many requests it rests on. */
 export interface Durations {

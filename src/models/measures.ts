@@ -1,7 +1,8 @@
 // How much a request is worth, in the units that models are priced by: the worst case of an input, the facts of an output.
-// Pure; imports limits. What a model reads that is not named here cannot be measured before its end.
+// Pure. What a model reads that is not named here cannot be measured before its end.
 
-import { MEASURE_MAX } from "../platform/limits.ts";
+/** An amount beyond this (pixels, seconds, characters) is taken as this: dearer than any limit, and still a number. */
+export const MEASURE_MAX = 1_000_000_000_000;
 
 /** Amounts in the units of a price, at most MEASURE_MAX each; null where nothing tells. */
 export interface Measures {

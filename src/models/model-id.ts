@@ -1,7 +1,9 @@
-// Model ids as fal spells them: `owner/app[/path…]`, and `workflows|comfy/owner/app[/path…]`. Pure; imports limits.
-// Case is kept: fal has both `CassetteAI/…` and `cassetteai/…` (fal-ai/fal-js:libs/client/src/types/endpoints.ts).
+// Model ids as fal spells them: `owner/app[/path…]`, and `workflows|comfy/owner/app[/path…]`. Pure. Case is kept: fal has both
+// `CassetteAI/…` and `cassetteai/…` (fal-ai/fal-js:libs/client/src/types/endpoints.ts).
 
-import { MODEL_ID_MAX_CHARS, MODEL_ID_MAX_SEGMENTS } from "../platform/limits.ts";
+/** The longest published endpoint id has seven segments; a namespace adds one. */
+const MODEL_ID_MAX_CHARS = 200;
+const MODEL_ID_MAX_SEGMENTS = 10;
 
 export type ModelIdAnswer = { ok: true; model: string } | { ok: false; reason: string };
 

@@ -1,5 +1,5 @@
 // The models that Sluice knows by name, with the input fields it checks. Every other field, and every other model, passes
-// through: fal has more than a thousand models and changes them. Nothing is ever added to an input. Imports fields, errors.
+// through: fal has more than a thousand models and changes them. Nothing is ever added to an input.
 
 import * as z from "zod";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";

@@ -1,8 +1,13 @@
-// Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget.
-// A stream that is not read to its end is cancelled. Imports net/buffers.
+// Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget. A stream that is not
+// read to its end is cancelled.
 
-import { FREE_BODY_BYTES, INBOUND_READ_TIMEOUT_MS } from "../platform/limits.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import { acquire, acquireInbound, type Permit } from "./byte-budget.ts";
+
+/** A body up to this is not counted: nobody who holds bytes may have to wait for a short answer. */
+export const FREE_BODY_BYTES = 16 * 1024;
+/** Callers who send slower than this for a whole body hold bytes that others wait for. */
+const INBOUND_READ_TIMEOUT_MS = 30 * SECOND_MS;
 
 /** A Request or a Response. */
 export interface Message {

@@ -1,13 +1,16 @@
-// The byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked.
-// Module-level on purpose: the requests and Durable Objects of an isolate share its 128 MB. Imports limits.
+// The byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked. Module-level
+// on purpose: the requests and Durable Objects of an isolate share its 128 MB.
 
-import {
-  BUFFER_BUDGET_BYTES,
-  INBOUND_BUDGET_BYTES,
-  PERMIT_LEASE_MS,
-  PERMIT_LOOK_AGAIN_MS,
-  SECOND_MS,
-} from "../platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+
+/** All buffers of an isolate together; objects of a class share its 128 MB. */
+export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
+/** The part of it that callers' bodies may take, so that answers of paid calls always find room. */
+const INBOUND_BUDGET_BYTES = 24 * 1024 * 1024;
+/** A request that the runtime cuts off runs no `finally`: its bytes come back after this. Longer uses go uncounted then. */
+export const PERMIT_LEASE_MS = 2 * MINUTE_MS;
+/** Who waits for bytes looks again this often: little beside the time that megabytes take to come in. */
+export const PERMIT_LOOK_AGAIN_MS = 50;
 
 /** The right to hold bytes. Both methods may be called any number of times, also after the end. */
 export interface Permit {

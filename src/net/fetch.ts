@@ -1,5 +1,4 @@
 // The one call out: a time limit over the whole exchange, redirects never followed, faults as values.
-// Imports nothing of the project.
 
 /** What a call may say; redirect and signal are decided here. */
 export type CallInit = Omit<RequestInit, "redirect" | "signal">;

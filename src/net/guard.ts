@@ -1,6 +1,6 @@
 // Whether a URL that somebody else chose may be called, by its spelling alone; asked when it is saved and again at each call.
-// Accepted loss: a Worker cannot resolve a name before it fetches, so a public name that points at a private address passes.
-// It finds nothing there, since a Worker has no private network, and redirects are never followed. Pure; imports nothing.
+// Accepted loss: a Worker cannot resolve a name before it fetches, so a public name that points at a private address passes. It
+// finds nothing there, since a Worker has no private network, and redirects are never followed. Pure.
 
 export interface GuardRules {
   /** `host:port` entries that are exempt from the rules on scheme, port and host (RELAY_ALLOW_HOSTS). */

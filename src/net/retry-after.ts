@@ -1,4 +1,9 @@
-// Reads the Retry-After header (RFC 9110, section 10.2.3). Pure; imports nothing.
+// Reads the Retry-After header (RFC 9110, section 10.2.3). Pure.
+
+import { HOUR_MS } from "../platform/time.ts";
+
+/** A Retry-After beyond this is taken as this. */
+export const RETRY_AFTER_MAX_MS = HOUR_MS;
 
 /** Milliseconds to wait, capped; null when the header is absent or not understood. `now` is epoch milliseconds. */
 export function retryAfterMs(header: string | null, now: number, maxMs: number): number | null {

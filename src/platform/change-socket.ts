@@ -1,5 +1,5 @@
 // A bell that a Durable Object rings: the Worker keeps a client waiting and the object only says that something is new, over a
-// hibernatable socket. A pending RPC would keep the object billed. Imports nothing.
+// hibernatable socket. A pending RPC would keep the object billed.
 
 export interface Bell {
   /** Resolves at the next ring, or when there will be none. */

@@ -1,5 +1,4 @@
-// How ids and keys are spelled: request ids (the tracker object's unique id), prefixed ids, key text with its checksum.
-// No I/O. Imports nothing.
+// How ids and keys are spelled: request ids (the tracker object's unique id), prefixed ids, key text with its checksum. No I/O.
 
 /** Team ids are chosen by the operator and travel inside keys and R2 keys. */
 export const TEAM_ID = /^[a-z0-9-]{1,32}$/;

@@ -1,7 +1,10 @@
-// JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced.
-// Trees live inside one call only; text is what crosses storage and RPC. Imports limits.
+// JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced. Trees
+// live inside one call only; text is what crosses storage and RPC.
 
-import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from "./limits.ts";
+/** JSON nested deeper than any model's input or output; walking it recursively stays far from the stack's end. */
+export const JSON_DEPTH_MAX = 200;
+/** Values of one JSON text that is walked: a tree of that many takes about 30 MB of the isolate's 128. */
+export const JSON_VALUES_MAX = 500_000;
 
 /** A number whose source spelling JavaScript would change, e.g. 196619188014358660 or 1.50: printed as it was. */
 interface RawNumber {

@@ -1,5 +1,4 @@
 // One JSON line per event, with allow-listed fields only: never a prompt, a key, a body or a signed URL.
-// Imports nothing.
 
 /** The only things a log line may carry. Ids and codes, no free text from callers or upstream. */
 export interface LogFields {

@@ -1,7 +1,7 @@
-// Money: integer micro-USD inside, decimal text outside. No sum is ever kept as a fraction of a micro-dollar.
-// Pure; imports limits.
+// Money: integer micro-USD inside, decimal text outside. No sum is ever kept as a fraction of a micro-dollar. Pure.
 
-import { MONEY_MAX_MICRO } from "./limits.ts";
+/** A thousand million dollars. Sums of several such still fit a safe integer of micro-dollars. */
+export const MONEY_MAX_MICRO = 1_000_000_000 * 1_000_000;
 
 const MICRO_DIGITS = 6;
 const MICRO_PER_USD = 1_000_000;

@@ -1,6 +1,6 @@
-// Unguessable marks made with SIGNING_KEY: the first key signs, every key of the list verifies, so keys can be rotated.
-// Used for callback tokens, file URLs, visitors, and (the keys alone) client tokens. Also the one compare of secrets: nothing
-// else may ask whether two are the same (scripts/check/secrets.ts holds that). Imports nothing of the project but ids.
+// Unguessable marks made with SIGNING_KEY: the first key signs, every key of the list verifies, so keys can be rotated. Used
+// for callback tokens, file URLs, visitors, and (the keys alone) client tokens. Also the one compare of secrets: nothing else
+// may ask whether two are the same (scripts/check/secrets.ts holds that).
 
 import { hex } from "./ids.ts";
 

@@ -7,7 +7,11 @@ import type { SweeperContract } from "../contracts/sweeper.ts";
 import type { TeamContract } from "../contracts/team.ts";
 import type { TrackerContract } from "../contracts/tracker.ts";
 import type { Env } from "./bindings.ts";
-import { STUB_RETRY_MS, STUB_TRIES } from "./limits.ts";
+
+/** Tries at a Durable Object that a deploy or a move has just reset, each on a fresh stub. */
+const STUB_TRIES = 3;
+/** Pause before such a try, times its number. */
+const STUB_RETRY_MS = 100;
 
 /** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
 export function teamFor({ TEAM }: Pick<Env, "TEAM">, teamId: string): Stub<TeamContract> {

@@ -1,7 +1,14 @@
-// What a caller sent, checked by a zod schema, and one sentence that names the field and what is allowed when it fails.
-// Never quotes the value that was sent. Imports zod.
+// What a caller sent, checked by a zod schema, and one sentence that names the field and what is allowed when it fails. Never
+// quotes the value that was sent.
 
 import type * as z from "zod";
+
+/** Bytes of caller's `metadata`, `tags` entries and their lengths. */
+export const METADATA_MAX_BYTES = 16 * 1024;
+export const TAGS_MAX = 10;
+export const TAG_TEXT_MAX_CHARS = 128;
+export const USER_MAX_CHARS = 128;
+export const URL_MAX_CHARS = 2_048;
 
 /** At most this many faults go into one sentence; the rest show after the first are mended. */
 const FAULTS_SHOWN = 3;

@@ -5,8 +5,8 @@ import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from 
 import type { Credential } from "../contracts/team-keys.ts";
 import type { Measures } from "../models/measures.ts";
 import { type Refusal, refusal, refused } from "../platform/errors.ts";
-import { IDEMPOTENCY_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
 import { microOf } from "../platform/money.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { type AlertStores, publishAlerts } from "./alerts.ts";
 import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.ts";
 import { actingAs, limitsNow, stoppedFault } from "./callers.ts";
@@ -27,6 +27,10 @@ import type { IndexedRequest } from "./request-index.ts";
 import type { TeamStores } from "./stores.ts";
 import { bookInputFiles, inputFilesDemand, inputFilesFault } from "./uploads/input-files.ts";
 import { usageKeys } from "./usage/usage.ts";
+
+/** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
+export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &
   IdentityStores &
@@ -77,7 +81,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const { keyId, user } = subjects;
   const request: IndexedRequest = {
     ...{ id: requestId, keyId, user, model, tags, status: "open", createdAt: now },
-    ...{ sweepAt: now + UNSTARTED_SWEEP_MS, endedAt: null, erasedAt: null },
+    ...{ sweepAt: now + UNSTARTED_SWEEP_MS, endedAt: null, deletedAt: null },
   };
   stores.requests.insert(request);
   bookInputFiles(stores, input, identity, subjects, now);
@@ -123,7 +127,7 @@ function earlierRequest(
     const request = stores.requests.request(id);
     const line = stores.ledger.line(id);
     if (request === null || line === null) return null;
-    return request.erasedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
+    return request.deletedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
   };
   const sameCall = find(input.requestId, false);
   if (sameCall !== null) return sameCall;

@@ -5,9 +5,10 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
-import { HISTORY_LIMIT_MAX, HOUR_MS, MINUTE_MS } from "../platform/limits.ts";
 import { moneyText } from "../platform/money.ts";
+import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
 import type { EventData } from "../webhooks/events.ts";
+import { HISTORY_LIMIT_MAX } from "./cursor.ts";
 import { type EventStores, publishEvent } from "./endpoints/publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
 import { countedFor, type LimitScope } from "./quota/plan.ts";

@@ -1,5 +1,5 @@
 // The SQL of the audit: who changed what, when, from where. Written in the transaction of the change itself, never edited.
-// Imports types. Decides nothing.
+// Decides nothing.
 
 import type { AuditEntry, AuditPage } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";

@@ -1,7 +1,12 @@
 // Rows whose time is over: deleted in bounded batches, and when the next batch is due. Synchronous over the stores.
 
-import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../platform/limits.ts";
+import { HOUR_MS } from "../platform/time.ts";
 import type { TeamStores } from "./stores.ts";
+
+/** Rows past their time (counters, idempotency keys) that one alarm of a team deletes; more are left to the next, at once. */
+export const CLEAN_UP_BATCH_ROWS = 500;
+/** How long such a row may stay: each alarm costs a wake-up, each early one deletes less. */
+export const CLEAN_UP_DELAY_MS = HOUR_MS;
 
 /** A store with rows that end by themselves. */
 interface Perishable {

@@ -3,6 +3,9 @@
 
 import { REQUEST_ID } from "../platform/ids.ts";
 
+/** Entries of the audit, the price history or the alerts that one answer shows. */
+export const HISTORY_LIMIT_MAX = 100;
+
 /** Where a page of a list goes on: the last line that was shown. */
 export interface ListPosition {
   createdAt: number;

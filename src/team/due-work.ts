@@ -1,12 +1,14 @@
 // What Team's alarm does, and when it is needed: requests that nobody told the end of, deliveries, replays, expired uploads,
 // removals, rows that are over.
 
+import { ALARM_BUDGET_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { requireConfig } from "../platform/config.ts";
-import { ALARM_BUDGET_MS, OPEN_SWEEP_MS, SWEEP_BATCH_ROWS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { trackerFor } from "../platform/stubs.ts";
+import { HOUR_MS } from "../platform/time.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
+import { UNSTARTED_SWEEP_MS } from "./admit.ts";
 import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
 import { judgeEndpoints } from "./endpoints/delivery-scheduler.ts";
 import { sendDue } from "./endpoints/outbox.ts";
@@ -16,7 +18,11 @@ import { carryOutRemovals, emptyTeam } from "./removal.ts";
 import { release } from "./settle.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
+import { SWEEP_BATCH_ROWS } from "./team-context.ts";
 import { removeExpiredUploads } from "./uploads/upload-removal.ts";
+
+/** An open request's tracker is asked again this often: that wakes it, should its alarm have been lost. */
+export const OPEN_SWEEP_MS = HOUR_MS;
 
 /** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
 export function nextDueAt(stores: TeamStores): number | null {

@@ -1,7 +1,10 @@
-// The SQL of posts that may come again: by the caller's idempotency key for a day, by their content within `dedupe_s`.
-// A row whose request was released means nothing; whoever reads one looks the request up. Imports limits.
+// The SQL of posts that may come again: by the caller's idempotency key for a day, by their content within `dedupe_s`. A row
+// whose request was released means nothing; whoever reads one looks the request up.
 
-import { RECENT_POST_KEPT_MS } from "../platform/limits.ts";
+import { HOUR_MS } from "../platform/time.ts";
+
+/** A visitor's equal post is looked for this long past its time: longer than runs take, so that a reload finds one that is open. */
+const RECENT_POST_KEPT_MS = 24 * HOUR_MS;
 
 export interface IdempotencyRow {
   requestId: string;

@@ -2,7 +2,10 @@
 // removal is. A person is known here by a digest only. Decides nothing; every method is synchronous.
 
 import type { Removal } from "../contracts/team-admin.ts";
-import { REMOVAL_REPORT_MS } from "../platform/limits.ts";
+import { DAY_MS } from "../platform/time.ts";
+
+/** How long the report of a finished removal can be read. */
+export const REMOVAL_REPORT_MS = 30 * DAY_MS;
 
 /** The team itself, where a removal is not about one person: no digest is as short. */
 export const WHOLE_TEAM = "team";

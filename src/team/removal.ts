@@ -3,18 +3,21 @@
 // is emptied by prefix afterwards, and its own store last.
 
 import type { Env } from "../platform/bindings.ts";
-import {
-  REMOVAL_BATCH_ROWS,
-  REMOVAL_FILL_ROWS,
-  REMOVAL_LANES,
-  REMOVAL_RETRY_MAX_MS,
-  REMOVAL_RETRY_MS,
-} from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { sweeperFor, trackerFor } from "../platform/stubs.ts";
+import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
 import type { RemovalRow } from "./removal-store.ts";
 import { type ReleaseStores, release } from "./settle.ts";
 import type { TeamStores } from "./stores.ts";
+
+/** Trackers that one alarm of a team asks to forget their requests, and how many of them side by side. */
+const REMOVAL_BATCH_ROWS = 100;
+const REMOVAL_LANES = 6;
+/** Requests that one alarm of a team that is removed puts on the list of those to forget. */
+const REMOVAL_FILL_ROWS = 1_000;
+/** A request that has not ended, or could not be asked, is asked again after this, doubling to an hour. */
+const REMOVAL_RETRY_MS = MINUTE_MS;
+const REMOVAL_RETRY_MAX_MS = HOUR_MS;
 
 type RemovalStores = ReleaseStores & Pick<TeamStores, "removals">;
 
@@ -38,7 +41,7 @@ async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: R
   const { removals } = stores;
   let outcome: string;
   try {
-    outcome = (await trackerFor(env, requestId).forget()).kind;
+    outcome = (await trackerFor(env, requestId).deleteForUser()).kind;
   } catch (fault) {
     outcome = faultName(fault);
   }

@@ -1,16 +1,18 @@
-// The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker.
-// Also when the tracker has to be asked about it. Imports types. Decides nothing; every method is synchronous.
+// The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker. Also when
+// the tracker has to be asked about it. Decides nothing; every method is synchronous.
 
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "../contracts/team-access.ts";
-import { LIST_SCAN_MAX_ROWS } from "../platform/limits.ts";
 import type { ListPosition } from "./cursor.ts";
+
+/** Lines of the index that one page looks at: a rare filter answers with a cursor instead of walking a team's whole history. */
+export const LIST_SCAN_MAX_ROWS = 2_000;
 
 /** A line of the index. */
 export interface IndexedRequest extends RequestSummary {
   /** When to ask the tracker what became of it; null once it has ended. */
   sweepAt: number | null;
   /** When it was deleted, or its user forgotten: nothing of its content is here any more. */
-  erasedAt: number | null;
+  deletedAt: number | null;
 }
 
 type RequestRow = {
@@ -39,7 +41,7 @@ export class RequestIndex {
     this.#sql.exec(
       `INSERT INTO request (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[request.id, request.keyId, request.user, request.model, JSON.stringify(request.tags), request.status],
-      ...[request.createdAt, request.sweepAt, request.endedAt, request.erasedAt],
+      ...[request.createdAt, request.sweepAt, request.endedAt, request.deletedAt],
     );
   }
 
@@ -58,7 +60,7 @@ export class RequestIndex {
   }
 
   /** Takes the content out of a line, which stays for the books and for posts that come again. */
-  erase(id: string, at: number): void {
+  markDeleted(id: string, at: number): void {
     this.#sql.exec("UPDATE request SET tags = '{}', erased_at = ? WHERE id = ? AND erased_at IS NULL", at, id);
   }
 
@@ -152,7 +154,7 @@ function tagCondition(tag: string): Condition {
 }
 
 function lineOf(row: RequestRow): IndexedRequest {
-  return { ...summaryOf(row), sweepAt: row.sweep_at, erasedAt: row.erased_at };
+  return { ...summaryOf(row), sweepAt: row.sweep_at, deletedAt: row.erased_at };
 }
 
 function summaryOf(row: RequestRow): RequestSummary {

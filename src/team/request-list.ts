@@ -41,7 +41,7 @@ export class RequestList extends RpcTarget implements TeamRequests {
   markDeleted(requestId: string): void {
     const { requests, uploads, deliveries } = this.#stores;
     this.#context.decide(undefined, (now) => {
-      requests.erase(requestId, now);
+      requests.markDeleted(requestId, now);
       for (const { id } of uploads.ofRequest(requestId)) uploads.remove(id);
       deliveries.removeOf(requestId);
     });

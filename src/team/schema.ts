@@ -1,5 +1,5 @@
-// The tables of a team, as numbered migrations that are never edited, and the step that brings a store up to date.
-// Imports nothing. Tables are WITHOUT ROWID where the key is text: one written row per change instead of two.
+// The tables of a team, as numbered migrations that are never edited, and the step that brings a store up to date. Tables are
+// WITHOUT ROWID where the key is text: one written row per change instead of two.
 
 const MIGRATIONS: readonly string[] = [
   `

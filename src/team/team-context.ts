@@ -2,6 +2,9 @@
 
 import type { Refused } from "../platform/errors.ts";
 
+/** Unstarted requests that one alarm of a team asks about; the rest comes with the next. */
+export const SWEEP_BATCH_ROWS = 100;
+
 export interface TeamContext {
   /** One decision in one transaction, with the time; `absent` where there is no such team. */
   decide<T>(absent: T, decision: (now: number) => T): T;

@@ -1,5 +1,5 @@
-// The SQL of a team's own line and its plans. Rows in, types out; decides nothing.
-// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+// The SQL of a team's own line and its plans. Rows in, types out; decides nothing. Every method is synchronous, so that callers
+// can put several into one transaction.
 
 import type { NamedPlan, TeamSummary } from "../contracts/team-admin.ts";
 import type { EndpointSecret } from "../contracts/team-webhooks.ts";

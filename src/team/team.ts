@@ -15,12 +15,12 @@ import type {
   SettleInput,
 } from "../contracts/team-access.ts";
 import type { TeamSummary } from "../contracts/team-admin.ts";
-import type { ActingFor, Credential, KeyWish } from "../contracts/team-keys.ts";
+import type { ActingFor, Credential, NewKeyTerms } from "../contracts/team-keys.ts";
+import { SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refused, refused } from "../platform/errors.ts";
-import { OPEN_SWEEP_MS, SAFETY_ALARM_MS, UNSTARTED_SWEEP_MS } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { admit, quote } from "./admit.ts";
+import { admit, quote, UNSTARTED_SWEEP_MS } from "./admit.ts";
 import { AlertAdmin } from "./alerts.ts";
 import { AuditLog } from "./audit-log.ts";
 import { UNKNOWN_KEY } from "./auth/credentials.ts";
@@ -28,7 +28,7 @@ import { identify } from "./auth/identity.ts";
 import { IssuerAdmin } from "./auth/issuer-admin.ts";
 import { insertKey, KeyAdmin, keyText } from "./auth/key-admin.ts";
 import { actingAs, limitsNow } from "./callers.ts";
-import { doDueWork, nextDueAt } from "./due-work.ts";
+import { doDueWork, nextDueAt, OPEN_SWEEP_MS } from "./due-work.ts";
 import { Deliveries } from "./endpoints/deliveries.ts";
 import { EndpointAdmin } from "./endpoints/endpoint-admin.ts";
 import { Events } from "./endpoints/events.ts";
@@ -52,7 +52,7 @@ import { UserAdmin } from "./user-admin.ts";
 /** What everybody is told by a team that does not exist. */
 const NO_TEAM = refused(UNKNOWN_KEY);
 
-const FIRST_KEY: KeyWish = {
+const FIRST_KEY: NewKeyTerms = {
   kind: "secret",
   name: "First key",
   scopes: ["run", "read", "admin"],
@@ -260,7 +260,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
       const line = requests.request(id);
-      return line !== null && (line.erasedAt === null || line.status === "open" || removals.has(id));
+      return line !== null && (line.deletedAt === null || line.status === "open" || removals.has(id));
     };
     return this.#context.decide<TeamIds>({ requests: [], uploads: [] }, () => ({
       requests: ids.requests.filter(isKnown),

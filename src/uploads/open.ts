@@ -1,5 +1,5 @@
 // The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
-// for the model's input. Knows no Hono. Imports access, mirror, env.
+// for the model's input. Knows no Hono.
 
 import type { ActingFor } from "../contracts/team-keys.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";

@@ -2,20 +2,18 @@
 // sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
-import { BodyFeed, drain, type Feed } from "../files/feed.ts";
+import { BodyFeed, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { pour } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
-import {
-  UPLOAD_PART_BYTES,
-  UPLOAD_PART_MIN_BYTES,
-  UPLOAD_PARTS_MAX,
-  UPLOAD_PUT_MAX_BYTES,
-} from "../platform/limits.ts";
 import { askTeam } from "../platform/stubs.ts";
-import { GONE } from "../team/uploads/upload-rules.ts";
+import { GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
+
+/** Size of a part that we advise, and that fal's clients send. */
+export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
+export const UPLOAD_PARTS_MAX = 10_000;
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
 

@@ -3,17 +3,16 @@
 
 import type { Upload } from "../contracts/team-uploads.ts";
 import { hashStored } from "../files/digest.ts";
-import { BodyFeed, digestOf, drain, type Feed } from "../files/feed.ts";
+import { BodyFeed, digestOf, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { storeKnown, storeUnknown } from "../files/pump.ts";
 import { uploadedType } from "../files/upload-type.ts";
 import { acquireInbound } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
-import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES } from "../platform/limits.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
-import { typeFault } from "../team/uploads/upload-rules.ts";
+import { typeFault, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import { formFile, type SentFile } from "./form.ts";
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;

@@ -1,13 +1,16 @@
 // The rows of an UpstreamAccount: what must outlive the object's memory. Turns are not among it: a free one costs no row, one
-// that is waited for is written when the waiting begins and deleted when it ends.
-// Synchronous SQL only. Imports limits and types.
+// that is waited for is written when the waiting begins and deleted when it ends. Synchronous SQL only.
 
-import type { Waiter } from "../contracts/account.ts";
+import type { WaitingCall } from "../contracts/account.ts";
 import type { Sample } from "../models/durations.ts";
-import { DURATION_MODELS_MAX, PINNED_USERS_MAX } from "../platform/limits.ts";
 import type { Health } from "./health.ts";
 import type { Notice } from "./notice.ts";
 import type { Slot } from "./scheduler.ts";
+
+/** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */
+export const PINNED_USERS_MAX = 16;
+/** Models whose durations are kept; the one that ended longest ago gives way. */
+const DURATION_MODELS_MAX = 500;
 
 /** The last good key set: JWK `x` values, and when they were fetched (epoch ms). */
 export interface StoredKeys {
@@ -143,12 +146,12 @@ export class AccountStore {
     }
   }
 
-  waiting(): Waiter[] {
+  waiting(): WaitingCall[] {
     const rows = this.#sql.exec<{ waiter: string }>("SELECT waiter FROM waiting").toArray();
-    return rows.map(({ waiter }) => JSON.parse(waiter) as Waiter);
+    return rows.map(({ waiter }) => JSON.parse(waiter) as WaitingCall);
   }
 
-  keepWaiting(name: string, waiter: Waiter): void {
+  keepWaiting(name: string, waiter: WaitingCall): void {
     this.#sql.exec("INSERT OR REPLACE INTO waiting VALUES (?, ?)", name, JSON.stringify(waiter));
   }
 

@@ -5,37 +5,39 @@
 import { DurableObject } from "cloudflare:workers";
 import type {
   AccountContract,
-  AccountGlance,
+  AccountHealth,
   AccountOverview,
-  CallSign,
+  CallGrant,
+  CallRequest,
+  ConnectionSignal,
   ConnectionTurn,
-  Given,
   Grant,
   Granted,
   KeySet,
-  Leaving,
   Pause,
-  Place,
-  TurnWish,
+  QueuePosition,
+  SlotRelease,
 } from "../contracts/account.ts";
 import { type Durations, durationsOf, withDuration } from "../models/durations.ts";
+import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
-import {
-  DURATIONS_SHOWN_MAX,
-  LIST_LIMIT_MAX,
-  LOOKUP_FIRST_RETRY_MS,
-  LOOKUP_RETRY_MS,
-  SECOND_MS,
-} from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import type { RequestError, RequestState } from "../requests/machine/types.ts";
 import { AccountStore } from "./account-store.ts";
 import { connectionMissing } from "./client/classify.ts";
 import { createUpstreamClient } from "./client/client.ts";
-import type { ConnectionWish } from "./client/connections.ts";
-import { AccountTurns, notAfter } from "./grants.ts";
+import type { ConnectionRequest } from "./client/connections.ts";
+import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
+
+/** Users with waiting calls that the operator is shown, those with most first. */
+const WAITING_USERS_SHOWN_MAX = 100;
+/** Who finds no turn for the look-up of the connection comes back this soon. */
+const LOOKUP_FIRST_RETRY_MS = 50;
+/** Models whose durations the operator is shown. */
+const DURATIONS_SHOWN_MAX = 50;
 
 type Resolution = { kind: "found"; connection: string } | { kind: "refused"; error: RequestError } | { kind: "later" };
 
@@ -47,7 +49,7 @@ type Resolution = { kind: "found"; connection: string } | { kind: "refused"; err
 export class UpstreamAccount extends DurableObject<Env> implements AccountContract {
   readonly #config: Config;
   readonly #store: AccountStore;
-  readonly #turns: AccountTurns;
+  readonly #turns: AccountGrants;
   #resolving: Promise<Resolution> | null = null;
   #refused: { error: RequestError; at: number } | null = null;
   #fetchingKeys: Promise<void> | null = null;
@@ -57,8 +59,8 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     super(ctx, env);
     this.#config = requireConfig(env);
     this.#store = new AccountStore(ctx.storage.sql);
-    const grantOf = (given: Given) => this.#grant(given);
-    this.#turns = new AccountTurns({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
+    const grantOf = (callGrant: CallGrant) => this.#grant(callGrant);
+    this.#turns = new AccountGrants({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
     this.#turns.arm();
   }
 
@@ -66,41 +68,41 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
    * A turn for one call through the gateway: at once, or up to GRANT_WAIT_IN_PLACE_MS ahead, while nobody waits; else a place in
    * the queue. `leadMs` above 0: the call has just missed a turn and needs so much notice.
    */
-  async take(wish: TurnWish, leadMs = 0): Promise<Grant> {
+  async take(wish: CallRequest, leadMs = 0): Promise<Grant> {
     const resolution: Resolution =
       wish.connection === null ? await this.#connection() : { kind: "found", connection: wish.connection };
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
     const durations = durationsOf(this.#store.durations(wish.model));
     if (resolution.kind === "later") {
-      const retryAt = Math.max(Date.now() + LOOKUP_FIRST_RETRY_MS, this.#turns.desk.pace.closedUntil);
+      const retryAt = Math.max(Date.now() + LOOKUP_FIRST_RETRY_MS, this.#turns.callScheduler.pace.closedUntil);
       return { granted: false, reason: "wait", retryAt, place: null, durations };
     }
     await this.#turns.probe();
     const asked = this.#turns.take({ ...wish, connection: resolution.connection }, leadMs);
-    if (asked.kind === "turn") return this.#grant(asked.given);
+    if (asked.kind === "turn") return this.#grant(asked.callGrant);
     return { granted: false, reason: "wait", retryAt: asked.retryAt, place: asked.place, durations };
   }
 
   /** A turn that was not used. */
-  async handBack(given: Given): Promise<void> {
-    this.#turns.handBack(given);
+  async returnGrant(callGrant: CallGrant): Promise<void> {
+    this.#turns.returnGrant(callGrant);
   }
 
   /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. Answers its pause. */
-  async heard(given: Given, sign: CallSign): Promise<Pause | null> {
-    return this.#turns.heard(given, sign);
+  async callFinished(callGrant: CallGrant, sign: ConnectionSignal): Promise<Pause | null> {
+    return this.#turns.callFinished(callGrant, sign);
   }
 
   /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
-  async left({ requestId, model, ms, webhookDelayMs }: Leaving): Promise<void> {
-    if (!this.#turns.left(requestId) || ms === null) return;
+  async releaseSlot({ requestId, model, ms, webhookDelayMs }: SlotRelease): Promise<void> {
+    if (!this.#turns.releaseSlot(requestId) || ms === null) return;
     if (webhookDelayMs !== null) this.#store.webhookDelayMs = webhookDelayMs;
     this.#store.keepDurations(model, withDuration(this.#store.durations(model), ms), Date.now());
   }
 
   /** Where a request's submit stands in the queue; null when it does not wait there. */
-  async placeOf(requestId: string): Promise<Place | null> {
-    return this.#turns.desk.place(`${requestId}/submit`, Date.now());
+  async queuePositionOf(requestId: string): Promise<QueuePosition | null> {
+    return this.#turns.callScheduler.place(`${requestId}/submit`, Date.now());
   }
 
   /** How long requests of these models take, in their order; null where it is not known yet. */
@@ -115,33 +117,36 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return pause !== null && pause.until > now ? pause : null;
   }
 
-  async glance(): Promise<AccountGlance> {
+  async health(): Promise<AccountHealth> {
     const now = Date.now();
-    const { desk } = this.#turns;
+    const { callScheduler } = this.#turns;
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
     return {
       at: now,
       pause: this.#pause(now),
       rps: this.#config.UPSTREAM_RPS,
-      callsLastSecond: desk.pace.turns.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
-      slots: { used: connection === null ? 0 : desk.slotsUsed(connection), limit: this.#config.UPSTREAM_SLOTS },
-      callsWaiting: desk.queue.size,
+      callsLastSecond: callScheduler.pace.turns.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
+      slots: {
+        used: connection === null ? 0 : callScheduler.slotsUsed(connection),
+        limit: this.#config.UPSTREAM_SLOTS,
+      },
+      callsWaiting: callScheduler.queue.size,
     };
   }
 
   /** What the operator sees of the account. */
   async overview(): Promise<AccountOverview> {
     const now = Date.now();
-    const { desk } = this.#turns;
+    const { callScheduler } = this.#turns;
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
     return {
-      ...(await this.glance()),
+      ...(await this.health()),
       connection,
-      pausedUntil: desk.pace.closedUntil > now ? desk.pace.closedUntil : null,
-      closure: connection === null ? null : desk.healthOf(connection).closure,
-      failuresInARow: connection === null ? 0 : desk.healthOf(connection).failures,
-      waiting: desk.waitingByKind(),
-      waitingByUser: mostFirst(desk.queue.waitingByUser()).slice(0, LIST_LIMIT_MAX),
+      pausedUntil: callScheduler.pace.closedUntil > now ? callScheduler.pace.closedUntil : null,
+      closure: connection === null ? null : callScheduler.healthOf(connection).closure,
+      failuresInARow: connection === null ? 0 : callScheduler.healthOf(connection).failures,
+      waiting: callScheduler.waitingByKind(),
+      waitingByUser: mostFirst(callScheduler.queue.waitingByUser()).slice(0, WAITING_USERS_SHOWN_MAX),
       lastFailures: this.#turns.lastFailures,
       webhooks: { state: this.#webhooks(), lastDelayMs: this.#store.webhookDelayMs },
       durations: this.#store
@@ -168,7 +173,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
    * One call of Maton's connection API, for an admin, when its turn has come. A deleted connection is used no longer; who asks
    * for the next turn finds another.
    */
-  async askConnections(wish: ConnectionWish): Promise<ConnectionTurn> {
+  async askConnections(wish: ConnectionRequest): Promise<ConnectionTurn> {
     const turn = this.#turns.takeOwn();
     if ("retryAt" in turn) return { kind: "away", retryAt: turn.retryAt };
     const reply = await this.#turns.callOwn(turn, () => createUpstreamClient(this.#config).askConnections(wish));
@@ -215,7 +220,9 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
 
   #pause(now: number): Pause | null {
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
-    return connection === null ? this.#turns.desk.pacePause(now) : this.#turns.desk.pause(connection, now);
+    return connection === null
+      ? this.#turns.callScheduler.pacePause(now)
+      : this.#turns.callScheduler.pause(connection, now);
   }
 
   #webhooks(): RequestState["webhooks"] {
@@ -223,18 +230,18 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return this.#store.webhooksArrive ? "arriving" : "missing";
   }
 
-  #grant(given: Given): Granted {
-    const { connection, model } = given.waiter;
+  #grant(callGrant: CallGrant): Granted {
+    const { connection, model } = callGrant.waiter;
     return {
       granted: true,
-      notBefore: given.turn.at,
-      notAfter: notAfter(given.turn.at),
+      notBefore: callGrant.turn.at,
+      notAfter: notAfter(callGrant.turn.at),
       connection,
       webhooks: this.#webhooks(),
       pinnedUsers: this.#store.pinnedUsers(connection),
       durations: durationsOf(this.#store.durations(model)),
-      probe: given.probe,
-      given,
+      probe: callGrant.probe,
+      callGrant,
     };
   }
 

@@ -1,22 +1,25 @@
 import { refused } from "../platform/errors.ts";
+import { SECOND_MS } from "../platform/time.ts";
 // Does what an admin wants of Maton's connections: each call under a turn of the account's pace, and never on another vendor's
 // connection. Imports the account (its object makes the calls), connections, limits, env (types).
 
 import type { Env } from "../platform/bindings.ts";
-import { CONNECTION_TURN_WAIT_MS } from "../platform/limits.ts";
 import { accountFor } from "../platform/stubs.ts";
 import {
   busy,
   CONNECTION_ID,
   type ConnectionAnswer,
-  type ConnectionWish,
+  type ConnectionRequest,
   connectionMeaning,
   isOfFal,
   noSuchConnection,
 } from "./client/connections.ts";
 
+/** How long an admin's call about connections waits for its turn of the pace, before it is told to come back. */
+export const CONNECTION_TURN_WAIT_MS = 10 * SECOND_MS;
+
 /** A deletion reads first: Maton would delete any vendor's. Costs a call each. */
-export async function manageConnections(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+export async function manageConnections(env: Env, wish: ConnectionRequest): Promise<ConnectionAnswer> {
   if (wish.kind === "list" || wish.kind === "create") return ask(env, wish);
   if (!CONNECTION_ID.test(wish.id)) return noSuchConnection(wish.id);
   const read = await ask(env, { kind: "get", id: wish.id });
@@ -26,7 +29,7 @@ export async function manageConnections(env: Env, wish: ConnectionWish): Promise
 }
 
 /** One call, once its turn has come. */
-async function ask(env: Env, wish: ConnectionWish): Promise<ConnectionAnswer> {
+async function ask(env: Env, wish: ConnectionRequest): Promise<ConnectionAnswer> {
   const giveUpAt = Date.now() + CONNECTION_TURN_WAIT_MS;
   for (;;) {
     const turn = await accountFor(env).askConnections(wish);

@@ -1,8 +1,14 @@
 // Whether a connection can be used: closed on a clear no and on a run of failures, for growing pauses, until a probe opens it.
-// Pure: the clock is a parameter, a health is a value. Imports limits.
+// Pure: the clock is a parameter, a health is a value.
 
 import type { Closure, PauseReason } from "../contracts/account.ts";
-import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_FIRST_MS, HEALTH_PAUSE_MAX_MS } from "../platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+
+/** Failed calls in a row that close a connection. */
+export const FAILURES_IN_A_ROW_MAX = 4;
+/** Pauses of a closed connection: doubling. At most a minute, because a locked account is unlocked by a payment. */
+export const HEALTH_PAUSE_FIRST_MS = 5 * SECOND_MS;
+export const HEALTH_PAUSE_MAX_MS = MINUTE_MS;
 
 export interface Health {
   /** Calls in a row that came to nothing. */

@@ -1,15 +1,16 @@
-// fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it.
-// The rules are pure, the clock is a parameter. Imports net, limits, webhook.
+// fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it. The rules are pure, the
+// clock is a parameter.
 
-import { fetchSmallText } from "../net/small-text.ts";
-import {
-  JWKS_MAX_AGE_MS,
-  JWKS_REFRESH_AFTER_MS,
-  JWKS_REFRESH_GAP_MS,
-  JWKS_TIMEOUT_MS,
-  LOOKUP_RETRY_MS,
-} from "../platform/limits.ts";
+import { fetchSmallText, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../net/small-text.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../platform/time.ts";
 import { encodeKey, keysOf } from "./webhook.ts";
+
+/** fal's rule: a key set is trusted for at most a day. */
+const JWKS_MAX_AGE_MS = DAY_MS;
+/** A signature that no key fits forces one fresh look at the key set, at most this often. */
+export const JWKS_REFRESH_GAP_MS = MINUTE_MS;
+/** An older set is renewed while it still counts, so that a key host that is down for hours costs nothing. */
+export const JWKS_REFRESH_AFTER_MS = 12 * HOUR_MS;
 
 /** Whether a set may still be trusted: fal allows a day. */
 export function isTrusted(fetchedAt: number, now: number): boolean {

@@ -1,13 +1,13 @@
 // What the operator and the teams that wait are told of a closed connection: one owed event, kept until it was taken or given
-// up on. A newer one takes the place of an older one: only the present state is news. Imports relay, env (types), limits.
+// up on. A newer one takes the place of an older one: only the present state is news.
 
 import type { Closure } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
-import { MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
 import { logEvent } from "../platform/log.ts";
 import { teamFor } from "../platform/stubs.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
 
 /**

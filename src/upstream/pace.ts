@@ -2,15 +2,18 @@
 // Maton counts arrivals and we only know departures: a call keeps its place until its answer was heard, and longer the later
 // that was, so calls that are held up on their way cannot bunch. Pure: the clock is a parameter, a pace is a value.
 
-import {
-  ANSWER_NOISE_MS,
-  CALL_UNHEARD_MS,
-  GRANT_USE_MS,
-  GRANT_WAIT_IN_PLACE_MS,
-  PACE_SLACK,
-  RETRY_AFTER_MAX_MS,
-  SECOND_MS,
-} from "../platform/limits.ts";
+import { RETRY_AFTER_MAX_MS } from "../net/retry-after.ts";
+import { SECOND_MS } from "../platform/time.ts";
+import { GRANT_WAIT_IN_PLACE_MS } from "../requests/machine/effect-schedule.ts";
+
+/** A grant is used within this long of its start, or handed back. A call that is late within it keeps its place for longer. */
+export const GRANT_USE_MS = 500;
+/** A call whose answer was not heard for so long after its turn has arrived or never will: its tracker may be dead. */
+export const CALL_UNHEARD_MS = 10 * SECOND_MS;
+/** How far the quickest answer may be from what the next one could have been: clocks tick, loops turn. */
+export const ANSWER_NOISE_MS = 25;
+/** Slack over Maton's window of one second, so that clocks and networks that differ do not make an 11th call. */
+const PACE_SLACK = 1.05;
 
 /** Times are epoch milliseconds. `n` tells turns of one moment apart. */
 export interface Turn {
@@ -19,7 +22,7 @@ export interface Turn {
 }
 
 /** `until`: when its place is free again; null while its answer was not heard. */
-interface Place extends Turn {
+interface QueuePosition extends Turn {
   readonly until: number | null;
 }
 
@@ -27,7 +30,7 @@ interface Place extends Turn {
 export interface Pace {
   readonly rps: number;
   /** Turns that count: those whose call may have arrived within the last window, and those of the near future. Ascending. */
-  readonly turns: readonly Place[];
+  readonly turns: readonly QueuePosition[];
   /** Turns before this are assumed: an object that woke does not remember them. */
   readonly since: number;
   /** No turn before this: upstream said 429. */
@@ -55,7 +58,7 @@ export function nextTurn(pace: Pace, now: number): { pace: Pace; turn: Turn } {
 }
 
 /** A turn that was not used. Later turns stay as they are. */
-export function handBack(pace: Pace, turn: Turn): Pace {
+export function returnGrant(pace: Pace, turn: Turn): Pace {
   return { ...pace, turns: pace.turns.filter((place) => !isSame(place, turn)) };
 }
 
@@ -102,7 +105,7 @@ function unnotedTurns(rps: number): number {
 }
 
 /** Places of turns that nobody will tell of. */
-function assumed(count: number, at: number, until: number): Place[] {
+function assumed(count: number, at: number, until: number): QueuePosition[] {
   return Array.from({ length: count }, () => ({ n: 0, at, until }));
 }
 
@@ -116,7 +119,7 @@ export function expectedAt(pace: Pace, now: number): number {
   return firstFree(pace, now, ({ at, until }) => until ?? Math.max(at + windowMs(), now + 1));
 }
 
-function firstFree(pace: Pace, now: number, until: (place: Place) => number): number {
+function firstFree(pace: Pace, now: number, until: (place: QueuePosition) => number): number {
   const turns = pace.turns.filter((place) => until(place) > now);
   const last = turns.at(-1)?.at ?? 0;
   const ends = turns.map(until).sort((a, b) => a - b);
@@ -131,7 +134,7 @@ export function turnSpacingMs(pace: Pace): number {
 }
 
 /** A call that is never heard of has arrived, or is dead, by some time. */
-function untilOf({ at, until }: Place): number {
+function untilOf({ at, until }: QueuePosition): number {
   return until ?? at + CALL_UNHEARD_MS + windowMs();
 }
 

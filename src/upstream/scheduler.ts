@@ -1,40 +1,49 @@
 // Who gets the account's next turn: pace, fair queue, slots and health put together. Deterministic and in memory: the account
-// keeps the rows and wakes the trackers, a simulation drives the same desk.
-// Pure: the clock is a parameter, no I/O. Imports pace, fair-queue, health and limits.
+// keeps the rows and wakes the trackers, a simulation drives the same desk. Pure: the clock is a parameter, no I/O.
 
-import type { Given, Pause, Place, QueuedKind, Waiter } from "../contracts/account.ts";
-import {
-  ANSWERS_KEPT,
-  ANSWERS_NEEDED,
-  GRANT_WAIT_IN_PLACE_MS,
-  LEASE_SLACK_MS,
-  RATE_LIMITED_CALM_MS,
-  RATE_LIMITED_PAUSE_MAX_MS,
-  RATE_LIMITED_PAUSE_MS,
-  SUBMIT_TIMEOUT_MS,
-  TURNS_AHEAD_MS,
-  UNANSWERED_SUBMITS_S,
-  WAITER_GONE_MS,
-  WAKE_LEAD_MS,
-  WAKE_MISSED_MAX_MS,
-  WAKE_MISSED_MS,
-  WAKE_RETRY_MS,
-} from "../platform/limits.ts";
-import { FairQueue, QUEUED_KINDS, waiterName } from "./fair-queue.ts";
+import type { CallGrant, Pause, QueuedKind, QueuePosition, WaitingCall } from "../contracts/account.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+import { GRANT_WAIT_IN_PLACE_MS, LEASE_SLACK_MS, SUBMIT_TIMEOUT_MS } from "../requests/machine/effect-schedule.ts";
+import { RATE_LIMITED_PAUSE_MS } from "./client/classify.ts";
+import { callName, FairQueue, QUEUED_KINDS } from "./fair-queue.ts";
 import { HEALTHY, type Health, isProbeDue, probeStarted, probeUnused } from "./health.ts";
 import {
   answered,
   close,
   expectedAt,
   freeAt,
-  handBack,
   nextTurn,
   type Pace,
+  returnGrant,
   type Turn,
   turnSpacingMs,
 } from "./pace.ts";
 
-export type Wish = Omit<Waiter, "expectedBy">;
+/**
+ * Answers of a kind of call that its quickest is learned from, and how many that takes. A minute at full pace: a machine that
+ * was busy for shorter does not count as the usual, and its calls cannot bunch with the first quick ones after it.
+ */
+const ANSWERS_KEPT = 512;
+const ANSWERS_NEEDED = 16;
+/** Turns are given this far ahead to those who wait, so that an alarm that is late costs none of them. */
+export const TURNS_AHEAD_MS = 600;
+/** A turn that is told by a call begins no sooner: the call takes its time. */
+export const WAKE_LEAD_MS = 60;
+/** A tracker that could not be woken is tried again after this; it also comes by itself. */
+export const WAKE_RETRY_MS = 5 * SECOND_MS;
+/** Who waits for a turn comes by itself half as much later than told, and this: the net under a wake that got lost. */
+const WAKE_MISSED_MS = 15 * SECOND_MS;
+/** The same at most: an estimate may be wrong by hours. */
+const WAKE_MISSED_MAX_MS = 10 * MINUTE_MS;
+/** A waiting call whose tracker is this late to come by itself has gone. */
+const WAITER_GONE_MS = 10 * MINUTE_MS;
+/** Submits without an answer at a time, in seconds of a full pace: a gateway that hangs makes no more of them uncertain. */
+const UNANSWERED_SUBMITS_S = 2;
+/** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
+const RATE_LIMITED_CALM_MS = MINUTE_MS;
+const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
+
+export type RequestedCall = Omit<WaitingCall, "expectedBy">;
 
 export interface Slot {
   requestId: string;
@@ -45,13 +54,13 @@ export interface Slot {
 }
 
 export type TurnAnswer =
-  | { kind: "turn"; given: Given }
-  | { kind: "wait"; place: Place; retryAt: number; waiter: Waiter };
+  | { kind: "turn"; callGrant: CallGrant }
+  | { kind: "wait"; place: QueuePosition; retryAt: number; waiter: WaitingCall };
 
 /** How much one slot's time counts in what is expected of the next. */
 const HOLD_WEIGHT = 0.2;
 
-export class TurnDesk {
+export class CallScheduler {
   pace: Pace;
   readonly queue = new FairQueue();
   readonly slots = new Map<string, Slot>();
@@ -87,22 +96,22 @@ export class TurnDesk {
   }
 
   /** A turn at once while nobody waits who could have it; else a place in the queue, and perhaps turns for others. */
-  take(wish: Wish, now: number): { asked: TurnAnswer; woken: Given[] } {
-    const name = waiterName(wish);
+  take(wish: RequestedCall, now: number): { asked: TurnAnswer; woken: CallGrant[] } {
+    const name = callName(wish);
     const since = Math.max(wish.since, this.#refusedAt.get(wish.requestId) ?? 0);
-    const waiter: Waiter = { ...wish, since, expectedBy: now };
+    const waiter: WaitingCall = { ...wish, since, expectedBy: now };
     this.#resting.delete(name);
     const admissible = this.#admissible(now);
     const waits = this.queue.find(name) !== undefined || this.queue.peek(now, admissible) !== undefined;
     if (!waits && admissible(waiter) && freeAt(this.pace, now) - now <= GRANT_WAIT_IN_PLACE_MS) {
-      return { asked: { kind: "turn", given: this.#give(waiter, now, now) }, woken: [] };
+      return { asked: { kind: "turn", callGrant: this.#give(waiter, now, now) }, woken: [] };
     }
     const known = this.queue.find(name);
     this.queue.add(known === undefined ? waiter : { ...waiter, since: Math.min(waiter.since, known.since) });
-    const given = this.pump(now);
-    const own = given.find((each) => waiterName(each.waiter) === name);
-    const woken = given.filter((each) => each !== own);
-    if (own !== undefined) return { asked: { kind: "turn", given: own }, woken };
+    const callGrant = this.pump(now);
+    const own = callGrant.find((each) => callName(each.waiter) === name);
+    const woken = callGrant.filter((each) => each !== own);
+    if (own !== undefined) return { asked: { kind: "turn", callGrant: own }, woken };
     const place = this.place(name, now) ?? this.#placeAt(waiter, 1, now);
     const expectedBy = now + retryMs(place);
     const waiting = { ...(this.queue.find(name) ?? waiter), expectedBy };
@@ -128,22 +137,22 @@ export class TurnDesk {
   }
 
   /** A turn for one who had been chosen and heard of it too late. Null: it has to wait as others do. */
-  takeAgain(wish: Wish, now: number, notBefore: number): Given | null {
+  takeAgain(wish: RequestedCall, now: number, notBefore: number): CallGrant | null {
     const waiter = { ...wish, expectedBy: now };
     if (!this.#admissible(now)(waiter) || freeAt(this.pace, notBefore) - now > GRANT_WAIT_IN_PLACE_MS) return null;
     return this.#give(waiter, now, notBefore);
   }
 
   /** Turns for those who wait, as far as they may be told ahead. */
-  pump(now: number): Given[] {
+  pump(now: number): CallGrant[] {
     const admissible = this.#admissible(now);
-    const given: Given[] = [];
+    const callGrant: CallGrant[] = [];
     for (;;) {
       const from = now + WAKE_LEAD_MS;
-      if (freeAt(this.pace, from) - now > TURNS_AHEAD_MS) return given;
+      if (freeAt(this.pace, from) - now > TURNS_AHEAD_MS) return callGrant;
       const waiter = this.queue.take(now, admissible);
-      if (waiter === undefined) return given;
-      given.push(this.#give(waiter, now, from));
+      if (waiter === undefined) return callGrant;
+      callGrant.push(this.#give(waiter, now, from));
     }
   }
 
@@ -155,8 +164,8 @@ export class TurnDesk {
   }
 
   /** The turn was not used. One handed back late may free a probe while another is out: that costs one more refusal. */
-  giveBack({ waiter, turn, probe, tookSlot }: Given, now: number): void {
-    this.pace = handBack(this.pace, turn);
+  giveBack({ waiter, turn, probe, tookSlot }: CallGrant, now: number): void {
+    this.pace = returnGrant(this.pace, turn);
     if (waiter.kind !== "submit") return;
     const health = this.healthOf(waiter.connection);
     // Closed for a graver reason since, it is tried by the account itself.
@@ -166,18 +175,18 @@ export class TurnDesk {
   }
 
   /** Its tracker did not answer: it keeps its place and is tried again in a while. */
-  rest(waiter: Waiter, now: number): void {
-    this.#resting.set(waiterName(waiter), now + WAKE_RETRY_MS);
+  rest(waiter: WaitingCall, now: number): void {
+    this.#resting.set(callName(waiter), now + WAKE_RETRY_MS);
     this.queue.add(waiter);
   }
 
   /** The account is locked, said the answer to this submit. */
-  refused({ requestId }: Waiter, now: number): void {
+  refused({ requestId }: WaitingCall, now: number): void {
     this.#refusedAt.set(requestId, now);
   }
 
   /** The answer to a call was heard, or that none will come: only now can it be said when its place in the pace is free. */
-  answered({ waiter, turn }: Given, now: number): void {
+  answered({ waiter, turn }: CallGrant, now: number): void {
     if (waiter.kind === "submit") this.#unanswered.delete(waiter.requestId);
     const tookMs = this.#answersMs.get(waiter.kind) ?? [];
     const quickestMs = tookMs.length < ANSWERS_NEEDED ? 0 : Math.min(...tookMs);
@@ -227,16 +236,16 @@ export class TurnDesk {
   }
 
   /** Where a waiting call stands; null when it does not wait. */
-  place(name: string, now: number): Place | null {
+  place(name: string, now: number): QueuePosition | null {
     const waiter = this.queue.find(name);
     const position = this.queue.position(name);
     return waiter === undefined || position === null ? null : this.#placeAt(waiter, position, now);
   }
 
   /** Waiting calls whose trackers should have come long ago: taken out and answered. */
-  dropGone(now: number): Waiter[] {
+  dropGone(now: number): WaitingCall[] {
     const gone = [...this.queue.all()].filter((waiter) => waiter.expectedBy + WAITER_GONE_MS < now);
-    for (const waiter of gone) this.queue.remove(waiterName(waiter));
+    for (const waiter of gone) this.queue.remove(callName(waiter));
     for (const [name, until] of this.#resting) if (until <= now) this.#resting.delete(name);
     return gone;
   }
@@ -254,13 +263,13 @@ export class TurnDesk {
     return counts;
   }
 
-  #admissible(now: number): (waiter: Waiter) => boolean {
+  #admissible(now: number): (waiter: WaitingCall) => boolean {
     for (const [requestId, at] of this.#unanswered) {
       if (at + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS < now) this.#unanswered.delete(requestId);
     }
     return (waiter) => {
       const { closure } = this.healthOf(waiter.connection);
-      if ((this.#resting.get(waiterName(waiter)) ?? 0) > now) return false;
+      if ((this.#resting.get(callName(waiter)) ?? 0) > now) return false;
       if (waiter.kind !== "submit") return closure === null || closure.why === "locked";
       if (!this.slots.has(waiter.requestId) && this.#isFull(waiter.connection)) return false;
       if (this.#unanswered.size >= this.pace.rps * UNANSWERED_SUBMITS_S) return false;
@@ -268,25 +277,25 @@ export class TurnDesk {
     };
   }
 
-  #give(waiter: Waiter, now: number, from: number): Given {
+  #give(waiter: WaitingCall, now: number, from: number): CallGrant {
     const next = nextTurn(this.pace, from);
     this.pace = next.pace;
     const { turn } = next;
-    const given: Given = { waiter, turn, probe: false, tookSlot: false };
-    if (waiter.kind !== "submit") return given;
+    const callGrant: CallGrant = { waiter, turn, probe: false, tookSlot: false };
+    if (waiter.kind !== "submit") return callGrant;
     const health = this.healthOf(waiter.connection);
-    given.probe = health.closure !== null;
-    if (given.probe) this.health.set(waiter.connection, probeStarted(health, now));
-    given.tookSlot = !this.slots.has(waiter.requestId);
-    if (given.tookSlot) {
+    callGrant.probe = health.closure !== null;
+    if (callGrant.probe) this.health.set(waiter.connection, probeStarted(health, now));
+    callGrant.tookSlot = !this.slots.has(waiter.requestId);
+    if (callGrant.tookSlot) {
       const { requestId, connection } = waiter;
       this.slots.set(requestId, { requestId, connection, since: turn.at, checkedAt: turn.at });
     }
     this.#unanswered.set(waiter.requestId, turn.at);
-    return given;
+    return callGrant;
   }
 
-  #placeAt(waiter: Waiter, position: number, now: number): Place {
+  #placeAt(waiter: WaitingCall, position: number, now: number): QueuePosition {
     const pause = this.pause(waiter.connection, now);
     const paceMs = Math.max(0, expectedAt(this.pace, now) - now) + (position - 1) * turnSpacingMs(this.pace);
     if (pause !== null && (waiter.kind === "submit" || pause.why !== "locked")) {
@@ -306,6 +315,6 @@ export class TurnDesk {
   }
 }
 
-function retryMs({ etaMs }: Place): number {
+function retryMs({ etaMs }: QueuePosition): number {
   return etaMs === null ? WAKE_MISSED_MAX_MS : Math.min(WAKE_MISSED_MAX_MS, 1.5 * etaMs + WAKE_MISSED_MS);
 }

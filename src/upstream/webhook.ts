@@ -1,8 +1,9 @@
-// fal's webhook signature over raw bytes, and the key set it is checked with. Verify before any meaning is read.
-// Pure apart from WebCrypto: no fetch, no clock, no storage. Imports ids, limits.
+// fal's webhook signature over raw bytes, and the key set it is checked with. Verify before any meaning is read. Pure apart
+// from WebCrypto: no fetch, no clock, no storage.
 
+import { JWKS_KEYS_MAX } from "../net/small-text.ts";
 import { sha256Hex } from "../platform/ids.ts";
-import { JWKS_KEYS_MAX, WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
+import { WEBHOOK_TOLERANCE_S } from "../webhooks/classify.ts";
 
 export type Verification =
   | { kind: "verified"; requestId: string; userId: string; timestampS: number }

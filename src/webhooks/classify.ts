@@ -1,10 +1,11 @@
-// What a receiver's answer means: yes, later, or never again; and a category for people, lists and figures.
-// Pure; imports net's reading of Retry-After, limits and types.
+// What a receiver's answer means: yes, later, or never again; and a category for people, lists and figures. Pure.
 
 import type { CallOutcome } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";
-import { WEBHOOK_TOLERANCE_S } from "../platform/limits.ts";
 import { DELIVER_RETRY_AFTER_MAX_MS } from "./schedule.ts";
+
+/** fal's signature time stamp may differ from our clock by this much, both ways. */
+export const WEBHOOK_TOLERANCE_S = 300;
 
 /** A receiver that answers so wants no more, ever. */
 export const GONE_STATUS = 410;

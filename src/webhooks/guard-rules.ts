@@ -1,5 +1,5 @@
 // The URL guard's rules for customer webhooks, from the configuration: the edge asks with them at save, the relay at send.
-// Pure; imports types only.
+// Pure.
 
 import type { GuardRules } from "../net/guard.ts";
 import type { Config } from "../platform/config.ts";

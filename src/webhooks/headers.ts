@@ -1,5 +1,5 @@
 // The headers of a delivery: an endpoint's own ones first, ours over them. The same rules judge a header when it is saved.
-// Pure; imports nothing.
+// Pure.
 
 /** An endpoint's own headers: a bearer token fits, and all of them stay far below what servers take. */
 const DELIVER_HEADER_NAME_MAX_CHARS = 100;

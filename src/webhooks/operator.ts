@@ -1,6 +1,6 @@
 // Alerts to the deployment's operator (OPERATOR_WEBHOOK_URL): what concerns no team alone. Signed as all webhooks are, with a
 // secret that follows from SIGNING_KEY, so that there is nothing more to set up. Keeps nothing: whoever tells keeps the event
-// and tries again. Imports ids, limits through deliver, and types.
+// and tries again.
 
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";

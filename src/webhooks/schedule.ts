@@ -1,7 +1,10 @@
 // When a delivery is attempted again: a fixed table with jitter, and later where the receiver asks for it. Pure.
 
 import { jittered } from "../platform/jitter.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+
+/** Deliveries, their attempts and the event feed are kept this long: what was missed is found after a holiday. */
+export const DELIVERY_KEEP_MS = 30 * DAY_MS;
 
 /** Waits between attempts: Standard Webhooks' span of three days. After the last one the delivery is parked. */
 export const DELIVER_RETRY_MS = [

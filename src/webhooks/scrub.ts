@@ -1,5 +1,5 @@
 // Takes secrets out of text that a stranger's server sent back, before it is kept: receivers echo tokens, headers, links.
-// Rather too much than too little. Pure; imports nothing.
+// Rather too much than too little. Pure.
 
 const GONE = "[removed]";
 

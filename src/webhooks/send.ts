@@ -1,11 +1,11 @@
 // One delivery of an event: guarded, signed as Standard Webhooks v1, posted, and its answer sorted. Keeps nothing; whoever
-// calls keeps id and body, so that a repeat says the same. Imports net and limits; never requests.
-// Accepted loss: a receiver that took it while its answer got lost is told again, with the same id.
+// calls keeps id and body, so that a repeat says the same. Accepted loss: a receiver that took it while its answer got lost is
+// told again, with the same id.
 
 import { Webhook } from "standardwebhooks";
 import { callOut } from "../net/fetch.ts";
 import { type GuardRules, mayCall } from "../net/guard.ts";
-import { SECOND_MS } from "../platform/limits.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import type { AttemptAnswer } from "./attempt.ts";
 import { blocked, sortAnswer, sortFault } from "./classify.ts";
 import { deliveryHeaders } from "./headers.ts";

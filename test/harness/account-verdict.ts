@@ -1,5 +1,5 @@
-// What kills of a busy account may not leave behind, judged from what was seen: slots that nobody holds, calls that nobody makes
-// any more, calls over the pace, calls during a pause. Pure: imports nothing. Times are epoch ms.
+// What kills of a busy account may not leave behind, judged from what was seen: slots that nobody holds, calls that nobody
+// makes any more, calls over the pace, calls during a pause. Times are epoch ms.
 
 /** One kill, what the operator was shown of the account just before it, and when the runtime answered again. */
 export interface SeenKill {

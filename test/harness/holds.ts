@@ -2,7 +2,8 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
-import { HOLD_REREAD_MS, SECOND_MS } from "../../src/platform/limits.ts";
+import { SECOND_MS } from "../../src/platform/time.ts";
+import { HOLD_REREAD_MS } from "../../src/requests/service/watch.ts";
 import { call, catchTimers, deliverWebhooks, eventually, passTime, ring, type Team, trackerOf } from "./world.ts";
 
 /** Holds that are told nothing look again by themselves; here they do not, so what comes was told. */

@@ -1,5 +1,5 @@
-// What a crash under a limit may not leave behind, judged from what was seen: lost work, double work, too much sold, wrong books.
-// Pure: imports nothing. Money is whole micro-USD, a limit counts requests or micro-USD.
+// What a crash under a limit may not leave behind, judged from what was seen: lost work, double work, too much sold, wrong
+// books. Money is whole micro-USD, a limit counts requests or micro-USD.
 
 /** One request as the API shows it at the end of a run. */
 export interface SeenRequest {

@@ -2,8 +2,8 @@
 // twice, lose the alarm) and compare the story with that of an undisturbed walk.
 
 import { expect, vi } from "vitest";
-import { HOUR_MS, MINUTE_MS, RETRY_FIRST_MS, SECOND_MS } from "../../src/platform/limits.ts";
-import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/platform/time.ts";
+import { alarmAt, RETRY_FIRST_MS } from "../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../src/requests/machine/effect-types.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
 import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";

@@ -1,7 +1,7 @@
 // The scene of delivery flows: one team, its receivers, and a request that ends.
 
 import { expect } from "vitest";
-import { SECOND_MS } from "../../src/platform/limits.ts";
+import { SECOND_MS } from "../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
 import { type DeliveryAnswer, deliveriesOf, deliveryOf, newSecret, saveEndpoint, teamSecret } from "./deliveries.ts";
 import { Receivers } from "./receiver.ts";

@@ -1,10 +1,10 @@
 // Accounts under load on a virtual clock: requests of many users come in, the real desk gives the turns, upstream answers, runs
 // and ends. The same simulation is a property in the tests and prints figures in the bench.
 
-import type { Given } from "../../src/contracts/account.ts";
-import { GRANT_USE_MS, SECOND_MS } from "../../src/platform/limits.ts";
-import { newPace } from "../../src/upstream/pace.ts";
-import { TurnDesk, type Wish } from "../../src/upstream/scheduler.ts";
+import type { CallGrant } from "../../src/contracts/account.ts";
+import { SECOND_MS } from "../../src/platform/time.ts";
+import { GRANT_USE_MS, newPace } from "../../src/upstream/pace.ts";
+import { CallScheduler, type RequestedCall } from "../../src/upstream/scheduler.ts";
 import { Agenda } from "./agenda.ts";
 
 /** What an account is, and what its requests are like. */
@@ -33,7 +33,7 @@ export interface Objects {
   /** Its team lets it in. */
   admit: (request: SimulatedRequest, now: number, then: Then) => void;
   /** A message reaches its account, whose desk stands so. */
-  reach: (message: "take" | "heard" | "left", desk: TurnDesk, now: number, then: Then) => void;
+  reach: (message: "take" | "heard" | "left", callScheduler: CallScheduler, now: number, then: Then) => void;
   /** Its team books its end. */
   settle: (request: SimulatedRequest, now: number, then: Then) => void;
 }
@@ -84,7 +84,7 @@ export class SimulatedAccount {
   readonly #load: AccountLoad;
   readonly #objects: Objects;
   readonly #stallMs: (at: number) => number;
-  readonly #desk: TurnDesk;
+  readonly #callScheduler: CallScheduler;
   #looksAt: number | null = null;
 
   constructor(agenda: Agenda, load: AccountLoad, objects: Objects) {
@@ -92,12 +92,12 @@ export class SimulatedAccount {
     this.#load = load;
     this.#objects = objects;
     this.#stallMs = (at) => load.stallMs?.(at - START_AT) ?? 0;
-    this.#desk = new TurnDesk(newPace(load.rps), load.slots);
+    this.#callScheduler = new CallScheduler(newPace(load.rps), load.slots);
   }
 
   /** Calls that wait for their turn. */
   get waiting(): number {
-    return this.#desk.queue.size;
+    return this.#callScheduler.queue.size;
   }
 
   /** A request of this user comes then. */
@@ -108,24 +108,24 @@ export class SimulatedAccount {
     this.#agenda.add(cameAt, () => this.#objects.admit(request, cameAt, (at) => this.#ask(id, "submit", at)));
   }
 
-  #ask(id: number, kind: Wish["kind"], now: number): void {
-    this.#objects.reach("take", this.#desk, now, (at) => {
+  #ask(id: number, kind: RequestedCall["kind"], now: number): void {
+    this.#objects.reach("take", this.#callScheduler, now, (at) => {
       const request = this.run.requests[id];
       if (request === undefined) return;
-      const { asked, woken } = this.#desk.take(this.#wish(id, kind, at), at);
-      this.#go(asked.kind === "turn" ? [asked.given, ...woken] : woken);
+      const { asked, woken } = this.#callScheduler.take(this.#wish(id, kind, at), at);
+      this.#go(asked.kind === "turn" ? [asked.callGrant, ...woken] : woken);
       this.#plan(at);
       if (kind === "submit") request.toldPosition = asked.kind === "turn" ? null : asked.place.position;
     });
   }
 
-  #wish(id: number, kind: Wish["kind"], now: number): Wish {
+  #wish(id: number, kind: RequestedCall["kind"], now: number): RequestedCall {
     const user = this.run.requests[id]?.user ?? "";
     return { requestId: String(id), effect: kind, kind, user, connection: "c", model: "m", since: now };
   }
 
-  #go(given: readonly Given[]): void {
-    for (const each of given) {
+  #go(callGrant: readonly CallGrant[]): void {
+    for (const each of callGrant) {
       this.#agenda.add(each.turn.at + Math.min(GRANT_USE_MS, this.#stallMs(each.turn.at)), (at) =>
         this.#leave(each, at),
       );
@@ -134,12 +134,12 @@ export class SimulatedAccount {
 
   #look(now: number): void {
     this.run.looks++;
-    this.#go(this.#desk.pump(now));
+    this.#go(this.#callScheduler.pump(now));
     this.#plan(now);
   }
 
   #plan(now: number): void {
-    const next = this.#desk.nextPumpAt(now);
+    const next = this.#callScheduler.nextPumpAt(now);
     if (next === null || (this.#looksAt !== null && this.#looksAt <= next && this.#looksAt > now)) return;
     this.#looksAt = next;
     this.#agenda.add(next, () => {
@@ -148,24 +148,24 @@ export class SimulatedAccount {
     });
   }
 
-  #leave(given: Given, now: number): void {
+  #leave(callGrant: CallGrant, now: number): void {
     this.#agenda.add(now + this.#stallMs(now), (at) => {
-      this.#send(Number(given.waiter.requestId), given.waiter.kind, at);
+      this.#send(Number(callGrant.waiter.requestId), callGrant.waiter.kind, at);
       this.#agenda.add(at + this.#load.answerMs + this.#stallMs(at), (heardAt) =>
-        this.#objects.reach("heard", this.#desk, heardAt, (toldAt) => {
-          this.#desk.answered(given, toldAt);
+        this.#objects.reach("heard", this.#callScheduler, heardAt, (toldAt) => {
+          this.#callScheduler.answered(callGrant, toldAt);
           this.#look(toldAt);
         }),
       );
     });
   }
 
-  #send(id: number, kind: Wish["kind"], now: number): void {
+  #send(id: number, kind: RequestedCall["kind"], now: number): void {
     const request = this.run.requests[id];
     if (request === undefined) return;
     const { answerMs, polls, pollGapMs } = this.#load;
     this.run.calls.push(now);
-    this.run.mostSlots = Math.max(this.run.mostSlots, this.#desk.slots.size);
+    this.run.mostSlots = Math.max(this.run.mostSlots, this.#callScheduler.slots.size);
     if (kind !== "submit") {
       request.pollsLeft--;
       if (request.pollsLeft === 0) this.#end(id, now);
@@ -184,8 +184,8 @@ export class SimulatedAccount {
     this.#objects.settle(request, now, (at) => {
       request.endedAt = at;
     });
-    this.#objects.reach("left", this.#desk, now, (at) => {
-      this.#desk.release(String(id), at);
+    this.#objects.reach("left", this.#callScheduler, now, (at) => {
+      this.#callScheduler.release(String(id), at);
       this.#look(at);
     });
   }

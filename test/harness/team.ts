@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers";
 import type { Stub } from "../../src/contracts/rpc.ts";
 import type { TeamContract } from "../../src/contracts/team.ts";
 import type { AdmitInput, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
-import type { Actor, Credential, KeyWish } from "../../src/contracts/team-keys.ts";
+import type { Actor, Credential, NewKeyTerms } from "../../src/contracts/team-keys.ts";
 import type { Measures } from "../../src/models/measures.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
 import { keyDigest } from "../../src/team/auth/keys.ts";
@@ -16,7 +16,7 @@ export const MODEL = "fal-ai/flux/schnell";
 
 type PlanText = Parameters<typeof planSchema.parse>[0];
 
-export function aWish(changes: Partial<KeyWish> = {}): KeyWish {
+export function aWish(changes: Partial<NewKeyTerms> = {}): NewKeyTerms {
   return {
     ...{ kind: "secret", name: "Key", scopes: ["run", "read"], expiresAt: null },
     ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
@@ -65,7 +65,7 @@ export class TestTeam {
   }
 
   /** A key, and the credential that it is. */
-  async newKey(changes: Partial<KeyWish> = {}): Promise<{ id: string; secret: string; credential: Credential }> {
+  async newKey(changes: Partial<NewKeyTerms> = {}): Promise<{ id: string; secret: string; credential: Credential }> {
     const created = await this.stub.keys.create(aWish(changes), SOMEBODY);
     if (created.kind !== "created") throw new Error(created.refusal.detail);
     const credential: Credential = { kind: "key", digest: await keyDigest(created.secret) };

@@ -1,8 +1,8 @@
 // A client whose calls meet answers made on the spot, and a check that no call keeps bytes.
+
 import { afterEach, beforeEach, expect, vi } from "vitest";
-import { acquire } from "../../src/net/byte-budget.ts";
+import { acquire, BUFFER_BUDGET_BYTES } from "../../src/net/byte-budget.ts";
 import { type Config, parseConfig } from "../../src/platform/config.ts";
-import { BUFFER_BUDGET_BYTES } from "../../src/platform/limits.ts";
 import { createUpstreamClient } from "../../src/upstream/client/client.ts";
 
 export const ID = "764cabcf-b745-4b3e-ae38-1200304cf45b";

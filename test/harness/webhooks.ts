@@ -1,7 +1,7 @@
 // What the webhook flows share: a request that fal has finished and not told yet, what fal counted, and a doorbell's proof.
 
 import { expect } from "vitest";
-import { SECOND_MS } from "../../src/platform/limits.ts";
+import { SECOND_MS } from "../../src/platform/time.ts";
 import {
   type Delivery,
   dueWebhooks,
@@ -50,6 +50,6 @@ export async function expectDoorbell(team: Team, id: string, before: RequestObje
   expect(await team.read(id)).toEqual(before);
   await expectArmed(id);
   await ring(id);
-  expect(await team.timeline(id)).toEqual(expect.arrayContaining(["doorbell", "poll", "result"]));
+  expect(await team.timeline(id)).toEqual(expect.arrayContaining(["unverified_callback", "poll", "result"]));
   expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
 }

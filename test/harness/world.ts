@@ -5,11 +5,12 @@ import { evictAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { Env } from "../../src/platform/bindings.ts";
-import { DAY_MS, SECOND_MS, TURNS_AHEAD_MS } from "../../src/platform/limits.ts";
 import { accountFor, teamFor, trackerFor } from "../../src/platform/stubs.ts";
+import { DAY_MS, SECOND_MS } from "../../src/platform/time.ts";
 import { RequestStore } from "../../src/requests/engine/rows.ts";
 import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
+import { TURNS_AHEAD_MS } from "../../src/upstream/scheduler.ts";
 
 export const bindings = env as unknown as Env & { ADMIN_TOKEN: string };
 const worker = (exports as unknown as { default: { fetch(request: Request): Promise<Response> } }).default;

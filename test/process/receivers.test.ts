@@ -12,7 +12,7 @@ import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/platform/time.ts";
 import { eventually, freePorts } from "../harness/process.ts";
 
 /** A machine that does much else at once still answers within this. */

@@ -1,4 +1,4 @@
-// Byte helpers of the media writers: big-endian numbers, joining, ASCII. Pure; imports nothing.
+// Byte helpers of the media writers: big-endian numbers, joining, ASCII. Pure.
 
 export function u16(value: number): Uint8Array {
   return Uint8Array.of((value >>> 8) & 0xff, value & 0xff);

@@ -1,6 +1,6 @@
-// A hand-made H.264 stream (ITU-T H.264, Constrained Baseline, CAVLC): one intra picture and then pictures that say
-// "as before" for every macroblock but those that changed. Changed ones are I_PCM, that is raw samples, so nothing has to
-// be predicted or transformed. Pure; imports nothing.
+// A hand-made H.264 stream (ITU-T H.264, Constrained Baseline, CAVLC): one intra picture and then pictures that say "as before"
+// for every macroblock but those that changed. Changed ones are I_PCM, that is raw samples, so nothing has to be predicted or
+// transformed. Pure.
 
 /** One picture in 4:2:0: full-size luma and two quarter-size chroma planes, samples in 16..235. */
 export interface Picture {

@@ -1,5 +1,5 @@
-// PNG files (W3C PNG, third edition): the scene of a key in indexed colour, one byte per pixel, one IDAT chunk.
-// Pure but for the runtime's own deflate; imports the scene and byte helpers.
+// PNG files (W3C PNG, third edition): the scene of a key in indexed colour, one byte per pixel, one IDAT chunk. Pure but for
+// the runtime's own deflate.
 
 import { ascii, concat, u32 } from "./bytes.ts";
 import { drawScene } from "./scene.ts";

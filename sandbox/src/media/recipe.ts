@@ -1,5 +1,5 @@
 // What a media file is made from. Files are never stored: a recipe is a few numbers, and cooking it twice gives equal bytes.
-// Pure; imports the three writers.
+// Pure.
 
 import { makeMp4 } from "./mp4.ts";
 import { makePng } from "./png.ts";

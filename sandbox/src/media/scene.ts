@@ -1,5 +1,5 @@
-// The picture of the sandbox: hills under a sky with a sun, and a stamp of squares that is different for every key.
-// One byte per pixel into a palette of 256 colours; shared by PNG and MP4. Pure; imports the seeded generator only.
+// The picture of the sandbox: hills under a sky with a sun, and a stamp of squares that is different for every key. One byte
+// per pixel into a palette of 256 colours; shared by PNG and MP4. Pure.
 
 import { type Random, randomFrom } from "../random.ts";
 

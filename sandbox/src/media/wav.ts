@@ -1,5 +1,4 @@
-// WAV files: 16-bit PCM, mono, a short melody in a pentatonic scale that the key decides.
-// Pure; imports the seeded generator and byte helpers.
+// WAV files: 16-bit PCM, mono, a short melody in a pentatonic scale that the key decides. Pure.
 
 import { randomFrom } from "../random.ts";
 import { ascii, concat } from "./bytes.ts";

@@ -1,5 +1,5 @@
 // The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each attempt with
-// what it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction. Imports types only.
+// what it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction.
 
 import type { Attempt, KeptEvent } from "../../webhooks/attempt.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";

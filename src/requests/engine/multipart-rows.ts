@@ -1,5 +1,5 @@
 // The rows of unfinished multipart uploads: what a copy goes on with after a kill, and what has to be aborted when its request
-// is deleted (R2's binding lists no unfinished uploads). Spells SQL and nothing else. Imports mirror's types.
+// is deleted (R2's binding lists no unfinished uploads). Spells SQL and nothing else.
 
 import type { UnfinishedUpload, UploadLog } from "../../files/multipart-uploads.ts";
 

@@ -16,14 +16,14 @@ import {
   type Viewer,
 } from "../machine/types.ts";
 import { DeliveryLog } from "./delivery-log.ts";
-import { leaveAccount } from "./effects/turn.ts";
+import { releaseAccountSlot } from "./effects/turn.ts";
 import { UploadStore } from "./multipart-rows.ts";
 import { RequestStore, type TextName } from "./rows.ts";
 import { Shares } from "./shares.ts";
 
 type Texts = Partial<Record<TextName, StoredText>>;
 
-export class RecordKeeper {
+export class RequestRepository {
   readonly store: RequestStore;
   readonly uploads: UploadStore;
   readonly deliveries: DeliveryLog;
@@ -170,7 +170,7 @@ export class RecordKeeper {
     const { state } = step.record;
     // Told again with the settling, should this get lost. One that goes back to the line keeps its slot.
     if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
-      this.tell(leaveAccount(this.#env, state, this.#webhookDelayMs));
+      this.tell(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
     }
     if (before?.state.revision !== step.record.state.revision) this.#unannounced = step.record.state.revision;
   }

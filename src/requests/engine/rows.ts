@@ -1,5 +1,5 @@
-// The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls
-// wraps what belongs together in one transaction. Imports types only.
+// The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls wraps
+// what belongs together in one transaction.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { StoredText } from "../../files/stored-text.ts";
@@ -171,7 +171,7 @@ export class RequestStore {
   }
 
   /** Refuses any later start for good. */
-  bury(at: number): void {
+  writeTombstone(at: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO tombstone (one, at) VALUES (1, ?)", at);
   }
 

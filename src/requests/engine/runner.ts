@@ -5,9 +5,9 @@ import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { SUBMIT_ANSWER_WAIT_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { nextDue, taken } from "../machine/effect-schedule.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
@@ -16,7 +16,10 @@ import type { RequestRecord } from "../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
-import type { RecordKeeper } from "./repository.ts";
+import type { RequestRepository } from "./repository.ts";
+
+/** How long a submit call of a caller waits in place for the upstream answer before it says 202 with what is known. */
+export const SUBMIT_ANSWER_WAIT_MS = 10 * SECOND_MS;
 
 /** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
 const ALARM_LANES = 2;
@@ -26,14 +29,14 @@ const DELIVER_LANES = 4;
 export class EffectRunner {
   readonly #env: Env;
   readonly #ctx: DurableObjectState;
-  readonly #keeper: RecordKeeper;
+  readonly #repository: RequestRepository;
   /** Turns that woke a try and that it has not used yet, by lease. */
   readonly #grants = new Map<string, Granted>();
 
-  constructor(ctx: DurableObjectState, env: Env, keeper: RecordKeeper) {
+  constructor(ctx: DurableObjectState, env: Env, repository: RequestRepository) {
     this.#ctx = ctx;
     this.#env = env;
-    this.#keeper = keeper;
+    this.#repository = repository;
   }
 
   /** Runs what is due, side by side as far as the lanes allow; starts nothing after `until` (epoch ms). */
@@ -67,9 +70,9 @@ export class EffectRunner {
   /** The submit of a fresh request, begun while its caller is still here. Whatever is left when time is up, an alarm does. */
   async submitInPlace(acked: Promise<unknown>): Promise<void> {
     const effect = this.#takeNext((due) => due.kind === "submit");
-    await this.#keeper.arm();
+    await this.#repository.arm();
     // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
-    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#keeper.arm());
+    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#repository.arm());
     let timer: ReturnType<typeof setTimeout> | null = null;
     const waited = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
@@ -84,8 +87,8 @@ export class EffectRunner {
     const effect = this.#takeRow(name);
     if (effect === null) return false;
     this.#grants.set(leaseOf(effect), grant);
-    await this.#keeper.arm();
-    this.#ctx.waitUntil(this.#run(effect).then(() => this.#keeper.arm()));
+    await this.#repository.arm();
+    this.#ctx.waitUntil(this.#run(effect).then(() => this.#repository.arm()));
     return true;
   }
 
@@ -97,20 +100,20 @@ export class EffectRunner {
     wanted: (effect: Effect) => boolean = () => true,
     mayRun: (effect: Effect) => boolean = () => true,
   ): Effect | null {
-    return this.#keeper.transact(() => {
+    return this.#repository.transact(() => {
       for (;;) {
         const now = Date.now();
-        const record = this.#keeper.load();
+        const record = this.#repository.load();
         const due = record && nextDue(record.effects.filter(mayRun), now);
         if (!record || !due || !wanted(due)) return null;
         if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
-          this.#keeper.commit(record, advanced(record, this.#lost("cut off"), now, due));
+          this.#repository.commit(record, advanced(record, this.#lost("cut off"), now, due));
           continue;
         }
         const { kind, effect } = taken(due, now);
-        this.#keeper.store.save(record, withRow(record, effect));
+        this.#repository.store.save(record, withRow(record, effect));
         if (kind === "leased") {
-          this.#keeper.tryBegan(effect);
+          this.#repository.tryBegan(effect);
           return effect;
         }
       }
@@ -119,15 +122,15 @@ export class EffectRunner {
 
   /** Leases a row whose turn has come, whenever it was due; null when it is not there, or a try of it is under way. */
   #takeRow(name: string): Effect | null {
-    return this.#keeper.transact(() => {
+    return this.#repository.transact(() => {
       const now = Date.now();
-      const record = this.#keeper.load();
+      const record = this.#repository.load();
       const row = record?.effects.find((effect) => effect.name === name);
       if (!record || !row || row.leaseUntil !== null || row.parkedAt !== null) return null;
       const { kind, effect } = taken(row, now);
-      this.#keeper.store.save(record, withRow(record, effect));
+      this.#repository.store.save(record, withRow(record, effect));
       if (kind !== "leased") return null;
-      this.#keeper.tryBegan(effect);
+      this.#repository.tryBegan(effect);
       return effect;
     });
   }
@@ -137,16 +140,16 @@ export class EffectRunner {
     const startedAt = Date.now();
     const outcome = await this.#outcomeOf(effect);
     this.#conclude(effect, outcome);
-    this.#keeper.tryEnded(effect);
+    this.#repository.tryEnded(effect);
     const unused = this.#grants.get(leaseOf(effect));
     this.#grants.delete(leaseOf(effect));
-    if (unused !== undefined) this.#keeper.tell(accountFor(this.#env).handBack(unused.given));
+    if (unused !== undefined) this.#repository.tell(accountFor(this.#env).returnGrant(unused.callGrant));
     logEvent("effect.attempted", {
       request: this.#ctx.id.toString(),
       effect: effect.name,
       attempt: effect.failures + 1,
       outcome: outcomeName(outcome),
-      stage: this.#keeper.load()?.state.stage ?? "deleted",
+      stage: this.#repository.load()?.state.stage ?? "deleted",
       ms: Date.now() - startedAt,
       held: highWaterBytes(),
       ...reasonOf(outcome),
@@ -162,9 +165,9 @@ export class EffectRunner {
   }
 
   #conclude(effect: Effect, outcome: EffectOutcome): void {
-    this.#keeper.transact(() => {
+    this.#repository.transact(() => {
       const now = Date.now();
-      const record = this.#keeper.load();
+      const record = this.#repository.load();
       // Deleted while this try ran: whatever it came to has nobody left to hear it.
       if (record === null) return;
       this.#concludeTry(record, effect, outcome, now);
@@ -176,35 +179,38 @@ export class EffectRunner {
     switch (outcome.kind) {
       case "happened": {
         const counted = withCalls(record, outcome.calls ?? 0);
-        this.#keeper.applyTo(counted, outcome.event, now, tried, outcome.texts, record);
+        this.#repository.applyTo(counted, outcome.event, now, tried, outcome.texts, record);
         return;
       }
       case "failed":
         if (effect.kind === "submit" && record.state.stage === "submitting") {
-          this.#keeper.applyTo(record, this.#lost(outcome.reason), now, tried, undefined, record);
+          this.#repository.applyTo(record, this.#lost(outcome.reason), now, tried, undefined, record);
           return;
         }
-        this.#keeper.commit(record, failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()));
+        this.#repository.commit(
+          record,
+          failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()),
+        );
         return;
       case "attempted": {
         const { attempt } = outcome;
         const { step, next } = attempted(record, tried, attempt, now, Math.random());
-        this.#keeper.commit(record, step);
-        this.#keeper.deliveries.append({ ...attempt, next });
+        this.#repository.commit(record, step);
+        this.#repository.deliveries.append({ ...attempt, next });
         return;
       }
       case "turned_away":
-        this.#keeper.commit(record, deferred(record, tried, outcome.until));
+        this.#repository.commit(record, deferred(record, tried, outcome.until));
         return;
-      case "erased": {
+      case "rows_deleted": {
         if (!isLive(record, tried)) return;
         const { team, user, deletion } = record.state;
-        this.#keeper.store.erase({ at: now, team, user: deletion?.forget ? null : user });
+        this.#repository.store.erase({ at: now, team, user: deletion?.forget ? null : user });
         return;
       }
       case "obsolete": {
         const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
-        this.#keeper.store.save(record, { ...record, effects });
+        this.#repository.store.save(record, { ...record, effects });
         return;
       }
       default:
@@ -217,25 +223,25 @@ export class EffectRunner {
       env: this.#env,
       config: requireConfig(this.#env),
       now: () => Date.now(),
-      record: () => this.#keeper.mustLoad(),
-      text: (name) => this.#keeper.store.text(name),
-      event: (id, format) => this.#keeper.deliveries.event(id, format),
-      keepEvent: (event) => this.#keeper.deliveries.keepEvent(event),
-      lastAttempt: (delivery) => this.#keeper.deliveries.attempts(delivery).at(-1) ?? null,
-      view: () => this.#keeper.view(this.#keeper.mustLoad()),
-      advance: (event) => this.#keeper.advance(event, effect),
+      record: () => this.#repository.mustLoad(),
+      text: (name) => this.#repository.store.text(name),
+      event: (id, format) => this.#repository.deliveries.event(id, format),
+      keepEvent: (event) => this.#repository.deliveries.keepEvent(event),
+      lastAttempt: (delivery) => this.#repository.deliveries.attempts(delivery).at(-1) ?? null,
+      view: () => this.#repository.view(this.#repository.mustLoad()),
+      advance: (event) => this.#repository.advance(event, effect),
       saved: () => this.#ctx.storage.sync(),
       uploads: (n) =>
-        this.#keeper.uploads.logOf(n, (work, isProgress) => this.#keeper.carryOn(effect, work, isProgress)),
-      unfinishedUploads: () => this.#keeper.uploads.all(),
-      watch: () => this.#keeper.watch(),
-      othersRun: () => this.#keeper.othersRun(effect),
+        this.#repository.uploads.logOf(n, (work, isProgress) => this.#repository.carryOn(effect, work, isProgress)),
+      unfinishedUploads: () => this.#repository.uploads.all(),
+      watch: () => this.#repository.watch(),
+      othersRun: () => this.#repository.othersRun(effect),
       takeGrant: () => {
         const grant = this.#grants.get(leaseOf(effect)) ?? null;
         this.#grants.delete(leaseOf(effect));
         return grant;
       },
-      tell: (telling) => this.#keeper.tell(telling),
+      tell: (telling) => this.#repository.tell(telling),
     };
   }
 

@@ -1,9 +1,10 @@
-// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself is
-// signed and spelled at the edge. Rows and rules, no clock. Imports ids, limits and types.
+// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself
+// is signed and spelled at the edge. Rows and rules, no clock.
 
-import type { Share, ShareOutcome, ShareWish } from "../../contracts/tracker.ts";
+import type { Share, ShareOutcome, ShareRequest } from "../../contracts/tracker.ts";
+import { SHARES_PER_REQUEST_MAX } from "../../files/request-file.ts";
 import { newId } from "../../platform/ids.ts";
-import { SECOND_MS, SHARES_PER_REQUEST_MAX } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestRecord } from "../machine/types.ts";
 
 /** The table's migration; rows.ts runs it. */
@@ -18,7 +19,7 @@ export class Shares {
   }
 
   /** Makes a share of stored files. Shares that have ended make room first. Call in a transaction. */
-  create({ files }: Pick<RequestRecord, "files">, wish: ShareWish, now: number): ShareOutcome {
+  create({ files }: Pick<RequestRecord, "files">, wish: ShareRequest, now: number): ShareOutcome {
     const stored = files.filter(({ status }) => status === "stored").map(({ n }) => n);
     const wanted = [...new Set(wish.files ?? stored)].sort((a, b) => a - b);
     const lacking = wanted.find((n) => !stored.includes(n));

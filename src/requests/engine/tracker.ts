@@ -3,25 +3,26 @@
 // machine.ts, when in effect-schedule.ts, how in effects/.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Granted, Place } from "../../contracts/account.ts";
+import type { Granted, QueuePosition } from "../../contracts/account.ts";
 import type {
   CancelAnswer,
   CloseAnswer,
   DeleteAnswer,
-  ForgetAnswer,
   ReplayAnswer,
   ReportAnswer,
   Share,
   ShareAnswer,
-  ShareWish,
+  ShareRequest,
   StartAnswer,
   TrackerContract,
+  UserDeletionAnswer,
   WebhookReport,
 } from "../../contracts/tracker.ts";
 import { keepDescribed } from "../../files/stored-text.ts";
+import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { ALARM_BUDGET_MS, PLACE_REREAD_MS, PURGE_IN_PLACE_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { accountFor, teamFor } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
@@ -40,95 +41,100 @@ import {
   type Viewer,
 } from "../machine/types.ts";
 import { deliveryView, replayOf } from "../view/deliveries.ts";
-import { placedAt } from "../view/waiting.ts";
+import { withQueuePosition } from "../view/waiting.ts";
 import { formatFor } from "./effects/deliver.ts";
-import { RecordKeeper } from "./repository.ts";
+import { RequestRepository } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
 
+/** How long a caller who deletes waits in place for the bytes to be gone; the rest is done by alarm. */
+const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
+/** Held requests tell their place anew at most this often, however many read them. */
+export const PLACE_REREAD_MS = 2 * SECOND_MS;
+
 export class RequestTracker extends DurableObject<Env> implements TrackerContract {
-  readonly #keeper: RecordKeeper;
+  readonly #repository: RequestRepository;
   readonly #runner: EffectRunner;
   /** Where the account last saw a held request, and when. */
-  #place: { place: Place | null; at: number } = { place: null, at: 0 };
+  #place: { place: QueuePosition | null; at: number } = { place: null, at: 0 };
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#keeper = new RecordKeeper(ctx, env);
-    this.#runner = new EffectRunner(ctx, env, this.#keeper);
-    void ctx.blockConcurrencyWhile(() => this.#keeper.restoreAlarm());
+    this.#repository = new RequestRepository(ctx, env);
+    this.#runner = new EffectRunner(ctx, env, this.#repository);
+    void ctx.blockConcurrencyWhile(() => this.#repository.restoreAlarm());
   }
 
   /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
   async start(start: StartInput): Promise<StartAnswer> {
-    const tombstone = this.#keeper.store.tombstone();
+    const tombstone = this.#repository.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
     let acked: Promise<unknown> = Promise.resolve();
-    const before = this.#keeper.load();
+    const before = this.#repository.load();
     if (before !== null && isHidden(before.state)) return { kind: "gone" };
     if (before === null) {
-      this.#keeper.transact(() => {
-        this.#keeper.store.migrate();
-        this.#keeper.store.keepText("input", start.input);
-        this.#keeper.commit(null, begun(start));
+      this.#repository.transact(() => {
+        this.#repository.store.migrate();
+        this.#repository.store.keepText("input", start.input);
+        this.#repository.commit(null, begun(start));
       });
       // A lost ack is found by Team's sweep, which asks here.
       acked = teamFor(this.env, start.team).started(start.id);
     }
     await this.#runner.submitInPlace(acked);
-    await this.#keeper.arm();
-    return { kind: "started", view: this.#keeper.view(this.#keeper.mustLoad()) };
+    await this.#repository.arm();
+    return { kind: "started", view: this.#repository.view(this.#repository.mustLoad()) };
   }
 
   /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
   async read(viewer: Viewer): Promise<RequestView | null> {
-    const record = this.#keeper.seenBy(viewer);
+    const record = this.#repository.seenBy(viewer);
     if (record === null) return null;
-    await this.#keeper.arm();
-    const view = this.#keeper.view(record);
+    await this.#repository.arm();
+    const view = this.#repository.view(record);
     return { ...view, state: await this.#placed(view.state) };
   }
 
   async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
-    return this.#keeper.seenBy(viewer) === null ? null : this.#keeper.store.timeline(afterSeq);
+    return this.#repository.seenBy(viewer) === null ? null : this.#repository.store.timeline(afterSeq);
   }
 
   /** Owes the copies of files that were given up anew; null: of all of them. `asked` is false where there was nothing to copy. */
   async copyAgain(viewer: Viewer, n: number | null): Promise<{ asked: boolean; view: RequestView } | null> {
-    if (this.#keeper.seenBy(viewer) === null) return null;
-    const step = this.#keeper.apply({ type: "copy_again_asked", n });
-    await this.#keeper.arm();
-    return { asked: step.ignored === null, view: this.#keeper.view(step.record) };
+    if (this.#repository.seenBy(viewer) === null) return null;
+    const step = this.#repository.apply({ type: "copy_again_asked", n });
+    await this.#repository.arm();
+    return { asked: step.ignored === null, view: this.#repository.view(step.record) };
   }
 
-  share(viewer: Viewer, wish: ShareWish): ShareAnswer {
-    const record = this.#keeper.seenBy(viewer);
+  share(viewer: Viewer, wish: ShareRequest): ShareAnswer {
+    const record = this.#repository.seenBy(viewer);
     if (record === null) return { kind: "not_found" };
-    const outcome = this.#keeper.transact(() => this.#keeper.shares.create(record, wish, Date.now()));
-    return outcome.kind === "shared" ? { ...outcome, view: this.#keeper.view(record) } : outcome;
+    const outcome = this.#repository.transact(() => this.#repository.shares.create(record, wish, Date.now()));
+    return outcome.kind === "shared" ? { ...outcome, view: this.#repository.view(record) } : outcome;
   }
 
   shares(viewer: Viewer): { shares: Share[]; view: RequestView } | null {
-    const record = this.#keeper.seenBy(viewer);
-    return record && { shares: this.#keeper.shares.list(Date.now()), view: this.#keeper.view(record) };
+    const record = this.#repository.seenBy(viewer);
+    return record && { shares: this.#repository.shares.list(Date.now()), view: this.#repository.view(record) };
   }
 
   /** Null: all of them. False for a request that this viewer cannot see. */
   revokeShares(viewer: Viewer, id: string | null): boolean {
-    if (this.#keeper.seenBy(viewer) === null) return false;
-    this.#keeper.transact(() => this.#keeper.shares.revoke(id));
+    if (this.#repository.seenBy(viewer) === null) return false;
+    this.#repository.transact(() => this.#repository.shares.revoke(id));
     return true;
   }
 
   /** Whether a share link still opens file `n`. */
   isShared(team: string, id: string, n: number): boolean {
-    return this.#keeper.seenBy({ team, user: null }) !== null && this.#keeper.shares.holds(id, n, Date.now());
+    return this.#repository.seenBy({ team, user: null }) !== null && this.#repository.shares.holds(id, n, Date.now());
   }
 
   async cancel(viewer: Viewer): Promise<CancelAnswer> {
-    if (this.#keeper.seenBy(viewer) === null) return { kind: "not_found" };
-    const step = this.#keeper.apply({ type: "cancel_requested" });
-    await this.#keeper.arm();
-    const view = this.#keeper.view(step.record);
+    if (this.#repository.seenBy(viewer) === null) return { kind: "not_found" };
+    const step = this.#repository.apply({ type: "cancel_requested" });
+    await this.#repository.arm();
+    const view = this.#repository.view(step.record);
     const { stage } = step.record.state;
     if (stage === "canceled" && step.ignored === null) return { kind: "canceled", view };
     return { kind: stage === "storing" || hasEnded(stage) ? "already_ended" : "requested", view };
@@ -139,98 +145,108 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
    * of files or while R2 cannot be asked: then the rest goes by alarm. Safe to repeat.
    */
   async delete(viewer: Viewer, cancel: boolean): Promise<DeleteAnswer> {
-    const record = this.#keeper.seenBy(viewer);
+    const record = this.#repository.seenBy(viewer);
     if (record === null) return { kind: this.wasDeleted(viewer) ? "deleted" : "not_found" };
-    if (!cancel && !hasEnded(record.state.stage)) return { kind: "open", view: this.#keeper.view(record) };
+    if (!cancel && !hasEnded(record.state.stage)) return { kind: "open", view: this.#repository.view(record) };
     await this.#order(false);
-    const after = this.#keeper.load();
+    const after = this.#repository.load();
     return after === null || isHidden(after.state)
       ? { kind: "deleted" }
-      : { kind: "ordered", view: this.#keeper.view(after) };
+      : { kind: "ordered", view: this.#repository.view(after) };
   }
 
   /** The same because its user is forgotten or its team removed: hidden at once, whatever its stage, and nobody's afterwards. */
-  async forget(): Promise<ForgetAnswer> {
-    if (this.#keeper.store.tombstone() !== null) this.#keeper.store.forgetUser();
-    else if (this.#keeper.load() === null) await this.closeIfUnstarted();
+  async deleteForUser(): Promise<UserDeletionAnswer> {
+    if (this.#repository.store.tombstone() !== null) this.#repository.store.forgetUser();
+    else if (this.#repository.load() === null) await this.closeIfUnstarted();
     else await this.#order(true);
-    return { kind: this.#keeper.store.tombstone() === null ? "pending" : "forgotten" };
+    return { kind: this.#repository.store.tombstone() === null ? "pending" : "forgotten" };
   }
 
   /** Whether this viewer could see the request until it was deleted. */
   wasDeleted(viewer: Viewer): boolean {
-    const tombstone = this.#keeper.store.tombstone();
+    const tombstone = this.#repository.store.tombstone();
     if (tombstone?.team != null) return isVisible({ team: tombstone.team, user: tombstone.user }, viewer);
-    const state = this.#keeper.load()?.state;
+    const state = this.#repository.load()?.state;
     if (state === undefined || !isHidden(state)) return false;
     return isVisible({ team: state.team, user: state.deletion?.forget ? null : state.user }, viewer);
   }
 
   /** Whether a file of this request is there no more because it was let go. */
-  hasLetGo(team: string, n: number): boolean {
+  isFileDeleted(team: string, n: number): boolean {
     if (this.wasDeleted({ team, user: null })) return true;
-    const record = this.#keeper.load();
+    const record = this.#repository.load();
     return record?.state.team === team && record.files[n]?.status === "deleted";
   }
 
   /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
   async report(report: WebhookReport): Promise<ReportAnswer> {
-    const record = this.#keeper.load();
-    if (record === null || isDone(record.state)) return { kind: this.#keeper.wasStarted() ? "heard" : "not_found" };
+    const record = this.#repository.load();
+    if (record === null || isDone(record.state)) return { kind: this.#repository.wasStarted() ? "heard" : "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
-    this.#keeper.webhookArrived(report.delayMs);
+    this.#repository.webhookArrived(report.delayMs);
     const known = await this.#isPinned(record, report.userId);
     if (!known) {
       const candidateId = upstreamId;
-      this.#keeper.apply({ type: "stranger_reported", userId: report.userId, claim: fingerprint, candidateId });
+      this.#repository.apply({
+        type: "unpinned_webhook_received",
+        userId: report.userId,
+        claim: fingerprint,
+        candidateId,
+      });
     } else if (end === null) {
-      this.#keeper.apply({ type: "end_announced", upstreamId });
+      this.#repository.apply({ type: "end_announced", upstreamId });
     } else {
       const texts = described === null ? {} : await keepDescribed(this.env.FILES, record.state, described);
       const source = "webhook" as const;
       const reported = { source, upstreamId, end, fingerprint, metrics: null, billableUnits: null };
-      this.#keeper.apply({ type: "end_reported", ...reported }, texts);
+      this.#repository.apply({ type: "end_reported", ...reported }, texts);
       if (record.state.endedBy === "poll" && record.state.webhooks !== "off") await accountFor(this.env).webhookSeen();
     }
-    await this.#keeper.arm();
+    await this.#repository.arm();
     return { kind: "heard" };
   }
 
   /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
-  async ring(reason: string, candidateId: string | null): Promise<ReportAnswer> {
-    if (this.#keeper.load() === null) return { kind: this.#keeper.wasStarted() ? "heard" : "not_found" };
-    this.#keeper.apply({ type: "doorbell_rung", candidateId, reason });
-    await this.#keeper.arm();
+  async unverifiedCallback(reason: string, candidateId: string | null): Promise<ReportAnswer> {
+    if (this.#repository.load() === null) return { kind: this.#repository.wasStarted() ? "heard" : "not_found" };
+    this.#repository.apply({ type: "unverified_callback_received", candidateId, reason });
+    await this.#repository.arm();
     return { kind: "heard" };
   }
 
   /** The deliveries of the request's ends, oldest first, with their tries; only one of them if asked so. Null: not seen by this viewer. */
   async deliveryLog(viewer: Viewer, delivery: string | null): Promise<DeliveryView[] | null> {
-    const record = this.#keeper.seenBy(viewer);
+    const record = this.#repository.seenBy(viewer);
     if (record === null) return null;
-    const tries = this.#keeper.deliveries.attempts(delivery);
+    const tries = this.#repository.deliveries.attempts(delivery);
     // Who sees one user's requests sees how the caller's own address heard, not the team's endpoints.
     return record.state.deliveries
       .filter(({ id, target }) => (delivery ?? id) === id && (viewer.user === null || target === REQUEST_TARGET))
       .map((each) =>
-        deliveryView(record, each, this.#keeper.deliveries.event(each.eventId, formatFor(record.state, each)), tries),
+        deliveryView(
+          record,
+          each,
+          this.#repository.deliveries.event(each.eventId, formatFor(record.state, each)),
+          tries,
+        ),
       );
   }
 
   /** Sends a delivery once more, now, with the id and bytes that it had. Safe to repeat while that try is still to come. */
   async replayDelivery(team: string, id: string): Promise<ReplayAnswer> {
-    const record = this.#keeper.seenBy({ team, user: null });
+    const record = this.#repository.seenBy({ team, user: null });
     const delivery = record?.state.deliveries.find((each) => each.id === id);
     if (!record || !delivery) return { kind: "not_found" };
     const wish = replayOf(
       record,
       delivery,
-      this.#keeper.deliveries.event(delivery.eventId, formatFor(record.state, delivery)),
+      this.#repository.deliveries.event(delivery.eventId, formatFor(record.state, delivery)),
       Date.now(),
     );
-    if (wish === "expired" || wish === "under_way") this.#keeper.apply({ type: "replay_moot", delivery: id });
-    else if (wish !== "wait") this.#keeper.apply(wish);
-    await this.#keeper.arm();
+    if (wish === "expired" || wish === "under_way") this.#repository.apply({ type: "replay_skipped", delivery: id });
+    else if (wish !== "wait") this.#repository.apply(wish);
+    await this.#repository.arm();
     if (wish === "expired") return { kind: "expired" };
     const [view] = (await this.deliveryLog({ team, user: null }, id)) ?? [];
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
@@ -246,28 +262,28 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
 
   /** The account asks whether a slot that it has not heard of for long is still in use. */
   async holdsSlot(): Promise<{ holds: boolean }> {
-    const record = this.#keeper.load();
-    if (record !== null) await this.#keeper.arm();
+    const record = this.#repository.load();
+    if (record !== null) await this.#repository.arm();
     return { holds: record !== null && isAtFal(record.state.stage) };
   }
 
   /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
-  async tellCharge(team: string, bill: Bill): Promise<RequestView | null> {
-    if (this.#keeper.seenBy({ team, user: null }) === null) return null;
-    this.#keeper.apply({ type: "charge_told", bill });
-    await this.#keeper.arm();
-    return this.#keeper.view(this.#keeper.mustLoad());
+  async resolveCharge(team: string, bill: Bill): Promise<RequestView | null> {
+    if (this.#repository.seenBy({ team, user: null }) === null) return null;
+    this.#repository.apply({ type: "charge_resolved", bill });
+    await this.#repository.arm();
+    return this.#repository.view(this.#repository.mustLoad());
   }
 
   /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
   async closeIfUnstarted(): Promise<CloseAnswer> {
-    if (this.#keeper.wasStarted()) {
-      await this.#keeper.arm();
+    if (this.#repository.wasStarted()) {
+      await this.#repository.arm();
       return { kind: "started" };
     }
-    this.#keeper.transact(() => {
-      this.#keeper.store.migrate();
-      this.#keeper.store.bury(Date.now());
+    this.#repository.transact(() => {
+      this.#repository.store.migrate();
+      this.#repository.store.writeTombstone(Date.now());
     });
     return { kind: "unstarted" };
   }
@@ -275,15 +291,15 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   /** A hold: a hibernatable socket that hears every new revision. The Worker keeps the client waiting, not this object. */
   override async fetch(request: Request): Promise<Response> {
     const viewer = JSON.parse(request.headers.get("Sluice-Viewer") ?? "null") as Viewer | null;
-    const record = viewer && this.#keeper.seenBy(viewer);
+    const record = viewer && this.#repository.seenBy(viewer);
     if (record === null) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const pair = new WebSocketPair();
     const watch: Watch = request.headers.get("Sluice-Watch") === "following" ? "following" : "waiting";
     this.ctx.acceptWebSocket(pair[1], [watch]);
     const effects = quickened(record.effects, record.state, watch, Date.now());
-    this.#keeper.transact(() => this.#keeper.store.save(record, { ...record, effects }));
-    await this.#keeper.arm();
+    this.#repository.transact(() => this.#repository.store.save(record, { ...record, effects }));
+    await this.#repository.arm();
     pair[1].send(String(record.state.revision));
     return new Response(null, { status: 101, webSocket: pair[0] });
   }
@@ -302,16 +318,16 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const startedAt = Date.now();
     await this.ctx.storage.setAlarm(startedAt + SAFETY_ALARM_MS);
     await this.#runner.runDue(startedAt + ALARM_BUDGET_MS);
-    await this.#keeper.arm();
+    await this.#repository.arm();
   }
 
   /** Orders the deletion and does at once what can be: the settling of a request that has ended, and the purge. */
-  async #order(forget: boolean): Promise<void> {
+  async #order(deleteForUser: boolean): Promise<void> {
     const startedAt = Date.now();
-    this.#keeper.apply({ type: "deletion_ordered", forget });
-    await this.#keeper.arm();
+    this.#repository.apply({ type: "deletion_ordered", forget: deleteForUser });
+    await this.#repository.arm();
     await this.#runner.runInTurn(["settle", "purge"], startedAt + PURGE_IN_PLACE_MS);
-    await this.#keeper.arm();
+    await this.#repository.arm();
   }
 
   /** A held request with its place as it is now. What the account cannot be asked is as it was last told. */
@@ -319,11 +335,11 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     if (state.stage !== "held") return state;
     if (Date.now() - this.#place.at >= PLACE_REREAD_MS || Date.now() < this.#place.at) {
       const place = await accountFor(this.env)
-        .placeOf(state.id)
+        .queuePositionOf(state.id)
         .catch(() => null);
-      this.#place = { place: place as Place | null, at: Date.now() };
+      this.#place = { place: place as QueuePosition | null, at: Date.now() };
     }
-    return placedAt(state, this.#place.place, Date.now());
+    return withQueuePosition(state, this.#place.place, Date.now());
   }
 
   /** Pinned when the grant said so, or since: another request may have proven the user id meanwhile. */

@@ -1,26 +1,29 @@
-// What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed here
-// is believed; each claim at most makes a look at fal due. Pure; imports move, limits and types only.
+// What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed
+// here is believed; each claim at most makes a look at fal due. Pure.
 
-import { DOORBELL_GAP_MS } from "../../platform/limits.ts";
-import { ignored, type Move } from "./transition.ts";
+import { SECOND_MS } from "../../platform/time.ts";
+import { ignored, type TransitionBuilder } from "./transition.ts";
 import type { RequestState, TimelineNote, Transition } from "./types.ts";
 
-export function doorbellRung(move: Move, candidateId: string | null, reason: string): Transition {
-  const { state, now } = move;
+/** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
+export const UNVERIFIED_CALLBACK_GAP_MS = 10 * SECOND_MS;
+
+export function unverifiedCallback(builder: TransitionBuilder, candidateId: string | null, reason: string): Transition {
+  const { state, now } = builder;
   const note = { reason };
   switch (state.stage) {
     case "submitting":
       if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
-      return move.change({ candidateId }).note("doorbell", note);
+      return builder.change({ candidateId }).note("unverified_callback", note);
     case "uncertain":
       if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
-      return move.change({ candidateId }).owe("fetch_result", now).note("doorbell", note);
+      return builder.change({ candidateId }).owe("fetch_result", now).note("unverified_callback", note);
     case "queued":
     case "running": {
       // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
-      if (state.doorbellAt !== null && state.doorbellAt >= now) return move.hasten("poll", state.doorbellAt);
-      const dueAt = Math.max(now, (state.doorbellAt ?? 0) + DOORBELL_GAP_MS);
-      return move.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("doorbell", note);
+      if (state.doorbellAt !== null && state.doorbellAt >= now) return builder.hasten("poll", state.doorbellAt);
+      const dueAt = Math.max(now, (state.doorbellAt ?? 0) + UNVERIFIED_CALLBACK_GAP_MS);
+      return builder.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("unverified_callback", note);
     }
     case "held":
     case "storing":
@@ -32,21 +35,26 @@ export function doorbellRung(move: Move, candidateId: string | null, reason: str
 }
 
 function doorbell(detail: { reason: string }): TimelineNote {
-  return { what: "doorbell", detail };
+  return { what: "unverified_callback", detail };
 }
 
-export function strangerReported(move: Move, userId: string, claim: string, candidateId: string | null): Transition {
-  const { state, now } = move;
+export function unpinnedWebhook(
+  builder: TransitionBuilder,
+  userId: string,
+  claim: string,
+  candidateId: string | null,
+): Transition {
+  const { state, now } = builder;
   const candidateUser = { userId, claim };
   switch (state.stage) {
     case "submitting":
-      return move.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("webhook_unpinned");
+      return builder.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("webhook_unpinned");
     case "uncertain":
       if (candidateId === null) return ignored("nothing to look at");
-      return move.change({ candidateUser, candidateId }).owe("fetch_result", now).note("webhook_unpinned");
+      return builder.change({ candidateUser, candidateId }).owe("fetch_result", now).note("webhook_unpinned");
     case "queued":
     case "running":
-      return move.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
+      return builder.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
     case "held":
     case "storing":
     case "completed":
@@ -57,8 +65,8 @@ export function strangerReported(move: Move, userId: string, claim: string, cand
 }
 
 /** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
-export function candidateDisproved(move: Move): Transition {
-  return move.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_disproved");
+export function candidateDisproved(builder: TransitionBuilder): Transition {
+  return builder.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_disproved");
 }
 
 /** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */

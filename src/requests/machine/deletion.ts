@@ -1,43 +1,47 @@
-// How a request is let go: deletion on somebody's word, which waits for the end and the books, and the plan's days, which
-// count from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards.
-// Pure; imports move, limits and types only.
+// How a request is let go: deletion on somebody's word, which waits for the end and the books, and the plan's days, which count
+// from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards. Pure.
 
-import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import type { PurgeTarget } from "./effect-types.ts";
-import { ignored, type Move, type OwedName } from "./transition.ts";
+import { ignored, type OwedName, type TransitionBuilder } from "./transition.ts";
 import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";
 
 /**
  * An ended request is deleted now, an open one is asked to stop (`cancel`) and deleted after its end. Of an ended one nothing
  * else is done any more but its settling: deliveries that are still owed are dropped, late reports change nothing.
  */
-export function deletionOrdered(move: Move, forget: boolean, cancel: (move: Move) => Transition): Transition {
-  const { state, now } = move;
+export function deletionOrdered(
+  builder: TransitionBuilder,
+  forget: boolean,
+  cancel: (builder: TransitionBuilder) => Transition,
+): Transition {
+  const { state, now } = builder;
   const { deletion } = state;
   if (deletion !== null && (deletion.forget || !forget)) return ignored("ordered before");
-  move.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, forget } }).note("deletion_ordered");
-  if (hasEnded(state.stage)) return clearFor(move, state.settledAt === null ? "settle" : ["purge", "record"]);
+  builder.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, forget } }).note("deletion_ordered");
+  if (hasEnded(state.stage)) return clearFor(builder, state.settledAt === null ? "settle" : ["purge", "record"]);
   // Whether it can still be stopped makes no difference to its deletion.
-  cancel(move);
-  return move;
+  cancel(builder);
+  return builder;
 }
 
 /** Owes this and nothing else. */
-export function clearFor(move: Move, name: OwedName): Move {
-  return move.clear().owe(name, move.now);
+export function clearFor(builder: TransitionBuilder, name: OwedName): TransitionBuilder {
+  return builder.clear().owe(name, builder.now);
 }
 
 /** The plan's days, once the books are closed. What would go with the record or after it has no row of its own. */
-export function oweRetention(move: Move): void {
-  const { recordsDays, filesDays, inputsDays } = move.state.retention;
-  const recordAt = purgeAt(move.state, recordsDays);
-  if (recordAt !== null) move.owe(["purge", "record"], recordAt);
+export function oweRetention(builder: TransitionBuilder): void {
+  const { recordsDays, filesDays, inputsDays } = builder.state.retention;
+  const recordAt = purgeAt(builder.state, recordsDays);
+  if (recordAt !== null) builder.owe(["purge", "record"], recordAt);
   const owePart = (target: Exclude<PurgeTarget, "record">, at: number | null): void => {
-    if (at !== null && (recordAt === null || at < recordAt)) move.owe(["purge", target], at);
+    if (at !== null && (recordAt === null || at < recordAt)) builder.owe(["purge", target], at);
   };
-  if (move.files.length > 0) owePart("files", purgeAt(move.state, filesDays));
-  owePart("inputs", purgeAt(move.state, inputsDays));
-  if (move.state.deliveries.length > 0) owePart("deliveries", purgeAt(move.state, DELIVERY_KEEP_MS / DAY_MS));
+  if (builder.files.length > 0) owePart("files", purgeAt(builder.state, filesDays));
+  owePart("inputs", purgeAt(builder.state, inputsDays));
+  if (builder.state.deliveries.length > 0) owePart("deliveries", purgeAt(builder.state, DELIVERY_KEEP_MS / DAY_MS));
 }
 
 /** When the record goes by its plan; null: not before somebody deletes it, or not known before the end. */
@@ -53,11 +57,11 @@ export function filesExpireAt(state: RequestState): number | null {
 }
 
 /** Files whose bytes are gone say so, also those that were just being copied again. One that was never stored goes on naming its source. */
-export function filesPurged(move: Move): void {
-  for (const file of move.files) {
-    move.drop(["hash", file.n], ["mirror", file.n]);
+export function filesPurged(builder: TransitionBuilder): void {
+  for (const file of builder.files) {
+    builder.drop(["hash", file.n], ["mirror", file.n]);
     if (file.status === "stored" || file.status === "pending" || isShownInPlace(file))
-      move.file(file.n, { status: "deleted" });
+      builder.file(file.n, { status: "deleted" });
   }
 }
 

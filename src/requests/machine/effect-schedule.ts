@@ -1,27 +1,35 @@
-// When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages.
-// Pure: no storage, no clock (`now` is a parameter, epoch ms), no fetch. Imports types and limits.
+// When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages. Pure: no storage, no
+// clock (`now` is a parameter, epoch ms), no fetch.
 
+import { FILE_COPY_TIMEOUT_MS } from "../../files/request-file.ts";
 import { jittered } from "../../platform/jitter.ts";
-import {
-  CANCEL_RETRY_MS,
-  CANCEL_TIMEOUT_MS,
-  FILE_COPY_TIMEOUT_MS,
-  GRANT_WAIT_IN_PLACE_MS,
-  LEASE_SLACK_MS,
-  MINUTE_MS,
-  MIRROR_RETRY_MS,
-  PATIENT_LOOKS,
-  POLL_MAX_GAP_MS,
-  RESULT_TIMEOUT_MS,
-  RETRY_FIRST_MS,
-  RETRY_MAX_MS,
-  STATUS_TIMEOUT_MS,
-  STUMBLES_MAX,
-  SUBMIT_TIMEOUT_MS,
-  TAKES_BEFORE_BACKOFF,
-} from "../../platform/limits.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../platform/time.ts";
 import type { AfterAttempt } from "../../webhooks/attempt.ts";
 import type { Effect, EffectKind, EffectName, EffectOrder } from "./effect-types.ts";
+import { POLL_MAX_GAP_MS } from "./poll-schedule.ts";
+
+/** Waits between tries at one file, then it is given up and keeps its source URL. */
+export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
+/** Maton and fal answer a submit in well under a second; past this the answer counts as lost. */
+export const SUBMIT_TIMEOUT_MS = 30 * SECOND_MS;
+export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
+export const RESULT_TIMEOUT_MS = 60 * SECOND_MS;
+export const CANCEL_TIMEOUT_MS = 15 * SECOND_MS;
+/** Grants whose turn is at most this far off are waited for in place; others come back by alarm. */
+export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
+/** Time over an effect's own time-outs before its lease counts as lost. */
+export const LEASE_SLACK_MS = 5 * SECOND_MS;
+/** Faults of our own in a row that use up no try: about a day. What still fails then is taken as the other side's. */
+export const STUMBLES_MAX = 36;
+/** A row taken this often without any outcome crashes its object: it backs off. */
+export const TAKES_BEFORE_BACKOFF = 5;
+/** Growing gaps of effects that never stop (poll, fetch_result, settle, expire, hash): doubling from 2 s to 1 h. */
+export const RETRY_FIRST_MS = 2 * SECOND_MS;
+const RETRY_MAX_MS = HOUR_MS;
+/** Waits between tries at a cancel, then it is given up: the polls go on and tell the end. */
+export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
+/** Failed looks at fal in a row that stay within POLL_MAX_GAP_MS of each other: about four hours of an outage. */
+export const PATIENT_LOOKS = 120;
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
   return target === undefined || target === null ? kind : `${kind}:${target}`;

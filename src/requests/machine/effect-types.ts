@@ -1,4 +1,4 @@
-// What a request owes: effect rows, their names and the orders that change them. Types only; imports nothing.
+// What a request owes: effect rows, their names and the orders that change them. Types only.
 
 export type EffectKind =
   | "submit"

@@ -1,22 +1,25 @@
-// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what the
-// end cost, and the two ends that are said for want of an answer. Pure; imports claims, deliveries, move and types only.
+// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what
+// the end cost, and the two ends that are said for want of an answer. Pure.
 
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
 import { candidateDisproved } from "./claims.ts";
 import { dropDeliveries } from "./deliveries.ts";
 import type { Bill, RequestEvent } from "./events.ts";
-import { ignored, type Move, UPSTREAM_EFFECTS } from "./transition.ts";
+import { ignored, type TransitionBuilder, UPSTREAM_EFFECTS } from "./transition.ts";
 import { hasEnded, type RequestError, type RequestState, type TimelineNote, type Transition } from "./types.ts";
 
-export function endReported(move: Move, event: Extract<RequestEvent, { type: "end_reported" }>): Transition {
-  const { state, now } = move;
+export function endReported(
+  builder: TransitionBuilder,
+  event: Extract<RequestEvent, { type: "end_reported" }>,
+): Transition {
+  const { state, now } = builder;
   const recovers = isReopenable(state) && event.source === "webhook";
   if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
     if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
     return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
   }
   if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
-    return candidateDisproved(move);
+    return candidateDisproved(builder);
   }
   const known = {
     upstreamId: state.upstreamId ?? event.upstreamId,
@@ -25,20 +28,20 @@ export function endReported(move: Move, event: Extract<RequestEvent, { type: "en
     endFingerprint: event.fingerprint,
     queuePosition: null,
   };
-  move.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
-  if (recovers) reopen(move);
+  builder.change(known).note(event.source === "webhook" ? "webhook" : "result", { end: event.end.kind });
+  if (recovers) reopen(builder);
   switch (event.end.kind) {
     case "error":
-      return move.end("failed", event.source, event.end.error);
+      return builder.end("failed", event.source, event.end.error);
     case "canceled":
-      return move.end("canceled", event.source, null);
+      return builder.end("canceled", event.source, null);
     case "output": {
-      move.files = event.end.files.map((file, n) => newFile(n, file, now));
-      move.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
-      if (move.files.length === 0) return move.end("completed", event.source, null);
-      move.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
-      for (const file of move.files) move.owe(["mirror", file.n], now);
-      return move;
+      builder.files = event.end.files.map((file, n) => newFile(n, file, now));
+      builder.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
+      if (builder.files.length === 0) return builder.end("completed", event.source, null);
+      builder.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
+      for (const file of builder.files) builder.owe(["mirror", file.n], now);
+      return builder;
     }
   }
 }
@@ -52,52 +55,57 @@ export function isReopenable({ stage, error, recoveredAt }: RequestState): boole
   return stage === "failed" && forWantOfAnAnswer && recoveredAt === null;
 }
 
-export function reopen(move: Move): void {
+export function reopen(builder: TransitionBuilder): void {
   const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null };
-  dropDeliveries(move)
-    .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: move.now })
+  dropDeliveries(builder)
+    .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: builder.now })
     .drop("settle", ["purge", "inputs"], ["purge", "files"], ["purge", "deliveries"], ["purge", "record"])
     .note("recovered");
 }
 
 export function fileSettled(
-  move: Move,
+  builder: TransitionBuilder,
   event: Extract<RequestEvent, { type: "file_stored" | "file_given_up" }>,
 ): Transition {
-  const { state, files, now } = move;
+  const { state, files, now } = builder;
   const file = files[event.n];
   const isCopied = state.stage === "storing" || state.stage === "completed";
   if (!isCopied || file?.status !== "pending") return ignored("no such pending file");
-  move.drop(["mirror", event.n]);
+  builder.drop(["mirror", event.n]);
   if (event.type === "file_stored") {
     const { contentType, bytes, sha256 } = event.stored;
-    move.file(event.n, { status: "stored", contentType, bytes, sha256 });
-    move.note("stored", { file: event.n, bytes });
-    if (sha256 === null) move.owe(["hash", event.n], now);
+    builder.file(event.n, { status: "stored", contentType, bytes, sha256 });
+    builder.note("stored", { file: event.n, bytes });
+    if (sha256 === null) builder.owe(["hash", event.n], now);
   } else {
-    move.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
-    move.note("file_given_up", { file: event.n, code: event.code });
+    builder.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
+    builder.note("file_given_up", { file: event.n, code: event.code });
   }
-  if (state.stage === "completed" || move.files.some((each) => each.status === "pending")) return move;
-  return move.end("completed", state.endedBy ?? "poll", null);
+  if (state.stage === "completed" || builder.files.some((each) => each.status === "pending")) return builder;
+  return builder.end("completed", state.endedBy ?? "poll", null);
 }
 
 /** Copies again what was given up: its source may have it by now, or still. The end stays what it was, and what was told of it. */
-export function copyAgain(move: Move, n: number | null, keptUntil: number | null): Transition {
-  if (move.state.stage !== "completed") return ignored("has not completed");
-  if (keptUntil !== null && keptUntil <= move.now) return ignored("files are not kept any more");
-  const wanted = move.files.filter((file) => file.status === "failed" && (n === null || file.n === n));
+export function copyAgain(builder: TransitionBuilder, n: number | null, keptUntil: number | null): Transition {
+  if (builder.state.stage !== "completed") return ignored("has not completed");
+  if (keptUntil !== null && keptUntil <= builder.now) return ignored("files are not kept any more");
+  const wanted = builder.files.filter((file) => file.status === "failed" && (n === null || file.n === n));
   if (wanted.length === 0) return ignored("no such failed file");
   for (const file of wanted) {
-    move.file(file.n, { status: "pending", pendingSince: move.now, error: null }).owe(["mirror", file.n], move.now);
+    builder
+      .file(file.n, { status: "pending", pendingSince: builder.now, error: null })
+      .owe(["mirror", file.n], builder.now);
   }
-  return move.note("copy_again", { files: wanted.length });
+  return builder.note("copy_again", { files: wanted.length });
 }
 
 /** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
-export function billed(move: Move, { chargedMicro, source, charged }: Bill): NonNullable<TimelineNote["detail"]> {
-  const { error, cost } = move.state;
-  move.change({
+export function billed(
+  builder: TransitionBuilder,
+  { chargedMicro, source, charged }: Bill,
+): NonNullable<TimelineNote["detail"]> {
+  const { error, cost } = builder.state;
+  builder.change({
     ...{ chargedMicro, costSource: source },
     error: error === null || charged === null ? error : { ...error, charged },
   });

@@ -1,4 +1,4 @@
-// What can happen to a request, in the past tense, one sentence on each case. Types only; imports types.
+// What can happen to a request, in the past tense, one sentence on each case. Types only.
 
 import type { CostSource } from "../../contracts/team-access.ts";
 import type { FileSource, StoredFile } from "../../files/request-file.ts";
@@ -67,9 +67,9 @@ export type RequestEvent =
   /** A verified webhook without a usable payload: the result has to be fetched. */
   | { type: "end_announced"; upstreamId: string | null }
   /** Somebody rang with the right token, but cannot be believed. */
-  | { type: "doorbell_rung"; candidateId: string | null; reason: string }
+  | { type: "unverified_callback_received"; candidateId: string | null; reason: string }
   /** Signed by fal, but by a user id that is not pinned. */
-  | { type: "stranger_reported"; userId: string; claim: string; candidateId: string | null }
+  | { type: "unpinned_webhook_received"; userId: string; claim: string; candidateId: string | null }
   /** fal does not know the id. */
   | { type: "upstream_gone" }
   | { type: "file_stored"; n: number; stored: StoredFile }
@@ -89,7 +89,7 @@ export type RequestEvent =
   | { type: "time_ran_out" }
   | { type: "settled"; deliveries: Pick<RequestDelivery, "id" | "target" | "eventId">[]; bill: Bill }
   /** A person said what nobody could know: whether an uncertain request was charged. */
-  | { type: "charge_told"; bill: Bill }
+  | { type: "charge_resolved"; bill: Bill }
   | ({ type: "delivered"; delivery: string } & AttemptSummary)
   /** Another try is planned. */
   | ({ type: "delivery_failed"; delivery: string } & AttemptSummary)
@@ -98,7 +98,7 @@ export type RequestEvent =
   /** Somebody wants it sent once more, now. `resumeAt`: what was planned. */
   | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
   /** That adds no try: the team, which believes that it will, is told how it stands. */
-  | { type: "replay_moot"; delivery: string }
+  | { type: "replay_skipped"; delivery: string }
   /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
   | { type: "deletion_ordered"; forget: boolean }
   /** Their bytes are gone. */

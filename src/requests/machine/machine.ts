@@ -1,11 +1,11 @@
-// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed,
-// or why the event changes nothing. State says what callers are told; orders say what is still owed.
-// The arrows of ends are in ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts.
-// Pure: no `this`, no fetch, no storage, no clock. Imports ends, claims, deliveries, move, schedule's poll rhythm, limits and types.
+// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed, or why
+// the event changes nothing. State says what callers are told; orders say what is still owed. The arrows of ends are in
+// ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts. Pure: no `this`, no fetch, no storage, no
+// clock.
 
 import type { RequestFile } from "../../files/request-file.ts";
-import { CANCEL_GAP_MS, CANCEL_LOOK_FIRST_MS } from "../../platform/limits.ts";
-import { candidateDisproved, doorbellRung, isAboutAnother, isUpstream, strangerReported } from "./claims.ts";
+import { SECOND_MS } from "../../platform/time.ts";
+import { candidateDisproved, isAboutAnother, isUpstream, unpinnedWebhook, unverifiedCallback } from "./claims.ts";
 import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
 import {
   delivered,
@@ -13,7 +13,7 @@ import {
   deliveryParked,
   deliveryReplayed,
   oweDeliveries,
-  replayMoot,
+  replaySkipped,
 } from "./deliveries.ts";
 import type { EffectOrder } from "./effect-types.ts";
 import {
@@ -28,10 +28,13 @@ import {
   submitUncertain,
 } from "./ends.ts";
 import type { RequestEvent, Watch } from "./events.ts";
-import { nextPollGapMs } from "./poll-schedule.ts";
+import { CANCEL_LOOK_FIRST_MS, nextPollGapMs } from "./poll-schedule.ts";
 import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdered } from "./submits.ts";
-import { ignored, Move } from "./transition.ts";
+import { ignored, TransitionBuilder } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
+
+/** So must who cancels all day. */
+export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
 export function opened(start: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
@@ -86,13 +89,13 @@ export function transition(
   event: RequestEvent,
   now: number,
 ): Transition {
-  const move = new Move(state, files, now);
-  if (event.type === "deletion_ordered") return deletionOrdered(move, event.forget, cancelRequested);
+  const builder = new TransitionBuilder(state, files, now);
+  if (event.type === "deletion_ordered") return deletionOrdered(builder, event.forget, cancelRequested);
   if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled") return ignored("deleted");
   switch (event.type) {
     case "granted":
       if (state.stage !== "held") return ignored("not held");
-      return move
+      return builder
         .stage("submitting", {
           connection: event.connection,
           webhooks: event.webhooks,
@@ -108,46 +111,46 @@ export function transition(
 
     case "wait_ordered":
       if (state.stage !== "held") return ignored("not held");
-      return waitOrdered(move, event);
+      return waitOrdered(builder, event);
 
     case "submit_taken":
-      return submitTaken(move, event.upstreamId, event.queuePosition);
+      return submitTaken(builder, event.upstreamId, event.queuePosition);
 
     case "submit_not_taken":
-      return submitNotTaken(move, event);
+      return submitNotTaken(builder, event);
 
     case "submit_refused":
       if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
         return ignored("already past submitting", [{ what: "late_refusal", detail: { code: event.error.code } }]);
       }
-      return move.note("refused", { code: event.error.code }).end("failed", "submit", event.error);
+      return builder.note("refused", { code: event.error.code }).end("failed", "submit", event.error);
 
     case "submit_lost":
-      return submitLost(move, event.reason, event.graceMs);
+      return submitLost(builder, event.reason, event.graceMs);
 
     case "progress_seen":
-      return progressSeen(move, event.progress, event.queuePosition, event.watch);
+      return progressSeen(builder, event.progress, event.queuePosition, event.watch);
 
     case "completion_seen":
       if (!isUpstream(state)) return ignored("not at fal");
-      return move
+      return builder
         .change({ metrics: event.metrics ?? state.metrics, polls: state.polls + 1 })
         .drop("poll")
         .owe("fetch_result", now)
         .note("poll", { status: "COMPLETED" });
 
     case "result_pending":
-      return resultPending(move, event.watch, event.look ?? false);
+      return resultPending(builder, event.watch, event.look ?? false);
 
     case "end_reported":
-      if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
-      return endReported(move, event);
+      if (isAboutAnother(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
+      return endReported(builder, event);
 
     case "end_announced":
-      if (isAboutAnother(state, event.upstreamId)) return doorbellRung(move, null, "another_request");
+      if (isAboutAnother(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
       if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state))) return ignored("already ended");
-      if (isReopenable(state)) reopen(move);
-      return move
+      if (isReopenable(state)) reopen(builder);
+      return builder
         .stage("running", {
           upstreamId: state.upstreamId ?? event.upstreamId,
           startedAt: state.startedAt ?? now,
@@ -158,130 +161,131 @@ export function transition(
         .owe("fetch_result", now)
         .note("webhook", { status: "without a payload" });
 
-    case "doorbell_rung":
-      return doorbellRung(move, event.candidateId, event.reason);
+    case "unverified_callback_received":
+      return unverifiedCallback(builder, event.candidateId, event.reason);
 
-    case "stranger_reported":
-      return strangerReported(move, event.userId, event.claim, event.candidateId);
+    case "unpinned_webhook_received":
+      return unpinnedWebhook(builder, event.userId, event.claim, event.candidateId);
 
     case "upstream_gone":
-      if (state.stage === "uncertain") return candidateDisproved(move);
+      if (state.stage === "uncertain") return candidateDisproved(builder);
       if (!isUpstream(state)) return ignored("not at fal");
-      return move.note("gone").end("failed", "poll", resultLost());
+      return builder.note("gone").end("failed", "poll", resultLost());
 
     case "file_stored":
     case "file_given_up":
-      return fileSettled(move, event);
+      return fileSettled(builder, event);
 
     case "copy_again_asked":
-      return copyAgain(move, event.n, filesExpireAt(state));
+      return copyAgain(builder, event.n, filesExpireAt(state));
 
     case "file_hashed": {
       if (files[event.n]?.status !== "stored") return ignored("no such stored file");
-      return move.file(event.n, { sha256: event.sha256 }).drop(["hash", event.n]);
+      return builder.file(event.n, { sha256: event.sha256 }).drop(["hash", event.n]);
     }
 
     case "cancel_requested":
-      return cancelRequested(move);
+      return cancelRequested(builder);
 
     case "cancel_confirmed":
       if (!isUpstream(state)) return ignored("not at fal");
-      return move.note("cancel", { answer: "canceled" }).end("canceled", "cancel", null);
+      return builder.note("cancel", { answer: "canceled" }).end("canceled", "cancel", null);
 
     case "cancel_accepted":
       if (!isUpstream(state)) return ignored("not at fal");
-      return move
+      return builder
         .drop("cancel")
         .hasten("poll", now + CANCEL_LOOK_FIRST_MS)
         .note("cancel", { answer: "requested" });
 
     case "cancel_too_late":
       if (!isUpstream(state)) return ignored("not at fal");
-      return move.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "too late" });
+      return builder.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "too late" });
 
     case "cancel_given_up":
-      return move.drop("cancel").note("cancel", { answer: "none" });
+      return builder.drop("cancel").note("cancel", { answer: "none" });
 
     case "time_ran_out":
-      return timeRanOut(move);
+      return timeRanOut(builder);
 
     case "settled":
       if (!hasEnded(state.stage)) return ignored("has not ended");
       if (state.settledAt !== null) return ignored("settled before");
-      move.change({ settledAt: now }).drop("settle").note("settled", billed(move, event.bill));
-      if (state.deletion !== null) return clearFor(move, ["purge", "record"]);
-      oweDeliveries(move, event.deliveries);
-      oweRetention(move);
-      return move;
+      builder.change({ settledAt: now }).drop("settle").note("settled", billed(builder, event.bill));
+      if (state.deletion !== null) return clearFor(builder, ["purge", "record"]);
+      oweDeliveries(builder, event.deliveries);
+      oweRetention(builder);
+      return builder;
 
-    case "charge_told":
+    case "charge_resolved":
       if (!hasEnded(state.stage)) return ignored("has not ended");
       if (state.chargedMicro === event.bill.chargedMicro && state.costSource === event.bill.source) {
         return ignored("told before");
       }
-      return move.note("charge_told", billed(move, event.bill));
+      return builder.note("charge_resolved", billed(builder, event.bill));
 
     case "delivered":
-      return delivered(move, event);
+      return delivered(builder, event);
     case "delivery_failed":
-      return deliveryFailed(move, event);
+      return deliveryFailed(builder, event);
     case "delivery_parked":
-      return deliveryParked(move, event);
+      return deliveryParked(builder, event);
     case "delivery_replayed":
-      return deliveryReplayed(move, event);
-    case "replay_moot":
-      return replayMoot(move, event);
+      return deliveryReplayed(builder, event);
+    case "replay_skipped":
+      return replaySkipped(builder, event);
 
     case "purged":
       if (!hasEnded(state.stage)) return ignored("has not ended");
-      if (event.target === "files") filesPurged(move);
-      return move.drop(["purge", event.target]).note("purged", { what: event.target });
+      if (event.target === "files") filesPurged(builder);
+      return builder.drop(["purge", event.target]).note("purged", { what: event.target });
   }
 }
 
 function progressSeen(
-  move: Move,
+  builder: TransitionBuilder,
   progress: "queued" | "running",
   queuePosition: number | null,
   watch: Watch,
 ): Transition {
-  const { state, now } = move;
+  const { state, now } = builder;
   if (!isUpstream(state)) return ignored("not at fal");
   const polls = state.polls + 1;
-  move.owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now));
+  builder.owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now));
   if (progress === "running" && state.stage === "queued") {
-    return move.stage("running", { polls, startedAt: now, queuePosition: null }).note("running");
+    return builder.stage("running", { polls, startedAt: now, queuePosition: null }).note("running");
   }
   // fal may put a request back into its queue; callers are not shown that step back.
-  if (state.stage === "queued" && queuePosition !== state.queuePosition) return move.change({ polls, queuePosition });
-  return { ...move.asApplied(), state: { ...state, polls } };
+  if (state.stage === "queued" && queuePosition !== state.queuePosition)
+    return builder.change({ polls, queuePosition });
+  return { ...builder.asApplied(), state: { ...state, polls } };
 }
 
-function resultPending(move: Move, watch: Watch, look: boolean): Transition {
-  const { state, now } = move;
-  if (state.stage === "uncertain") return candidateDisproved(move);
+function resultPending(builder: TransitionBuilder, watch: Watch, look: boolean): Transition {
+  const { state, now } = builder;
+  if (state.stage === "uncertain") return candidateDisproved(builder);
   if (!isUpstream(state)) return ignored("not at fal");
   const polls = state.polls + (look ? 1 : 0);
-  return move
+  return builder
     .change({ candidateUser: null, polls })
     .drop("fetch_result")
     .owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now))
     .note("result_pending");
 }
 
-function cancelRequested(move: Move): Transition {
-  const { state, now } = move;
+function cancelRequested(builder: TransitionBuilder): Transition {
+  const { state, now } = builder;
   switch (state.stage) {
     case "held":
-      return move.change({ cancelRequestedAt: now }).note("cancel_requested").end("canceled", "cancel", null);
+      return builder.change({ cancelRequestedAt: now }).note("cancel_requested").end("canceled", "cancel", null);
     case "submitting":
     case "uncertain":
       if (state.cancelRequestedAt !== null) return ignored("remembered already");
-      return move.change({ cancelRequestedAt: now }).note("cancel_requested");
+      return builder.change({ cancelRequestedAt: now }).note("cancel_requested");
     case "queued":
     case "running":
       if (now < (state.cancelAskedAt ?? 0) + CANCEL_GAP_MS) return ignored("asked a moment ago");
-      return move
+      return builder
         .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
         .owe("cancel", now)
         .note("cancel_requested");
@@ -293,12 +297,12 @@ function cancelRequested(move: Move): Transition {
   }
 }
 
-function timeRanOut(move: Move): Transition {
-  const { state } = move;
+function timeRanOut(builder: TransitionBuilder): Transition {
+  const { state } = builder;
   if (state.stage === "held") {
     const message = `It did not get its turn within start_timeout_s (${state.startTimeoutS ?? 0} s). Nothing was charged.`;
-    return move.note("start_timed_out").end("failed", "expiry", errorOf("upstream_timeout", message, true, false));
+    return builder.note("start_timed_out").end("failed", "expiry", errorOf("upstream_timeout", message, true, false));
   }
-  if (state.stage === "uncertain") return move.note("grace_over").end("failed", "expiry", submitUncertain());
-  return move.drop("expire");
+  if (state.stage === "uncertain") return builder.note("grace_over").end("failed", "expiry", submitUncertain());
+  return builder.drop("expire");
 }

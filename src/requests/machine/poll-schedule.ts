@@ -1,21 +1,32 @@
 // The rhythm of polls: when fal is asked how a request stands, by whether webhooks arrive, who watches, and how long its model
 // takes.
 
-import {
-  CANCEL_LOOK_FIRST_MS,
-  POLL_AFTER_P95_MS,
-  POLL_FIRST_MAX_MS,
-  POLL_FIRST_MIN_MS,
-  POLL_FIRST_WITH_WEBHOOKS_MS,
-  POLL_FIRST_WITHOUT_WEBHOOKS_MS,
-  POLL_FOLLOWED_FIRST_MS,
-  POLL_FOLLOWED_GAP_MS,
-  POLL_MAX_GAP_MS,
-  POLL_WAITED_GAP_MS,
-} from "../../platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../platform/time.ts";
 import type { Effect } from "./effect-types.ts";
 import type { Watch } from "./events.ts";
 import type { RequestState } from "./types.ts";
+
+/** First poll of a model without learned durations while webhooks arrive: they nearly always win. */
+const POLL_FIRST_WITH_WEBHOOKS_MS = 60 * SECOND_MS;
+/** The same with no PUBLIC_URL, or while webhooks are missing: the poll is the only news. */
+const POLL_FIRST_WITHOUT_WEBHOOKS_MS = 3 * SECOND_MS;
+/** Beside webhooks the first poll comes so long after nearly all requests of the model have ended: a late webhook still wins. */
+const POLL_AFTER_P95_MS = 20 * SECOND_MS;
+/** First polls by learned durations: not closer than this, and not farther than fal keeps what ended early. */
+const POLL_FIRST_MIN_MS = SECOND_MS;
+const POLL_FIRST_MAX_MS = 5 * MINUTE_MS;
+/** fal keeps a result of 10 KB or more for about six minutes: no gap may come near that. */
+export const POLL_MAX_GAP_MS = 120 * SECOND_MS;
+/** Somebody waits for the end and no webhook will tell it: no gap above this. */
+const POLL_WAITED_GAP_MS = 5 * SECOND_MS;
+/** Somebody follows the progress, which only polls show: first gap, and the most it grows to. */
+export const POLL_FOLLOWED_FIRST_MS = 2 * SECOND_MS;
+const POLL_FOLLOWED_GAP_MS = 10 * SECOND_MS;
+/**
+ * fal's 202 to a cancel is a wish, and most runners obey at once: the first look comes so soon, each further one after as long again
+ * as the wish is old. A model that does not obey so costs a handful of looks.
+ */
+export const CANCEL_LOOK_FIRST_MS = 500;
 
 type PolledBy = Pick<RequestState, "webhooks" | "polls" | "durations">;
 

@@ -1,5 +1,5 @@
-// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it
-// answers in one transaction; the random walk drives the same functions. Pure: imports machine, schedule and types only.
+// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it answers
+// in one transaction; the random walk drives the same functions.
 
 import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
 import {
@@ -49,18 +49,18 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
   // A submit's answer is worth hearing when its row is gone: a webhook was faster. While another try has the row, it is not.
   const owed = done !== undefined && record.effects.some((effect) => effect.name === done.name);
   if (done && !row && (owed || done.name !== "submit")) return unchanged(record, STALE);
-  const move = transition(record.state, record.files, event, now);
-  if (move.kind === "ignored") {
+  const builder = transition(record.state, record.files, event, now);
+  if (builder.kind === "ignored") {
     const effects = row ? record.effects.filter((effect) => effect.name !== row.name) : record.effects;
-    return { record: { ...record, effects }, notes: move.notes, ignored: move.reason };
+    return { record: { ...record, effects }, notes: builder.notes, ignored: builder.reason };
   }
   const before = row
     ? record.effects.map((effect) => (effect.name === row.name ? finished(effect) : effect))
     : record.effects;
-  const touched = row && move.orders.some((o) => o.do !== "clear" && effectName(o.kind, o.target) === row.name);
-  const after = withOrders(before, move.orders);
+  const touched = row && builder.orders.some((o) => o.do !== "clear" && effectName(o.kind, o.target) === row.name);
+  const after = withOrders(before, builder.orders);
   const effects = row && !touched ? after.filter((effect) => effect.name !== row.name) : after;
-  return { record: { state: move.state, files: move.files, effects }, notes: move.notes, ignored: null };
+  return { record: { state: builder.state, files: builder.files, effects }, notes: builder.notes, ignored: null };
 }
 
 /** An event in the middle of a try: applied only while the try is live, and its lease begins anew. */

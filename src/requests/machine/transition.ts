@@ -1,5 +1,5 @@
-// A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine
-// decides with it and nothing else does. Pure; imports types only.
+// A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine decides
+// with it and nothing else does. Pure.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { EffectKind, EffectOrder } from "./effect-types.ts";
@@ -11,7 +11,7 @@ export const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "ex
 export type OwedName = EffectKind | readonly [EffectKind, string | number];
 
 /** An applied transition while it is being put together. Every change of what callers can see is a new revision. */
-export class Move implements Extract<Transition, { kind: "applied" }> {
+export class TransitionBuilder implements Extract<Transition, { kind: "applied" }> {
   readonly kind = "applied";
   readonly now: number;
   readonly #revision: number;

@@ -1,5 +1,5 @@
-// What a request is: its stages, its state, its files, and what its readers get. One sentence on each case.
-// Types and the few total functions over them; imports types only.
+// What a request is: its stages, its state, its files, and what its readers get. One sentence on each case. Types and the few
+// total functions over them.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { AdmittedTerms, CostSource } from "../../contracts/team-access.ts";

@@ -1,17 +1,19 @@
 // The files of an input on its way to a model: the uploads that it names are kept while it runs, and what stands inside it as
 // text goes to R2 and is named by a URL instead, so that neither the gateway nor fal is sent megabytes of base64. Without
-// PUBLIC_URL nobody could fetch it, and all stays as it was sent. Imports access's types, mirror.
+// PUBLIC_URL nobody could fetch it, and all stays as it was sent.
 
 import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { copyData } from "../../files/copy.ts";
 import { type InlineFile, inlineFiles } from "../../files/inline-files.ts";
-import { inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
+import { INPUT_UPLOADS_MAX, inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
 import { uploadKey } from "../../files/keys.ts";
 import { fileName } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, withValueAt } from "../../platform/json.ts";
-import { INLINE_FILES_MAX, INPUT_UPLOADS_MAX } from "../../platform/limits.ts";
+
+/** Files that are taken out of one input; each is a write to R2 before the submit. */
+const INLINE_FILES_MAX = 50;
 
 type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | Refused;
 

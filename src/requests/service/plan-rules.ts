@@ -1,13 +1,15 @@
 // What a plan says about an input, settled between the edge, which has the input, and Team, which has the plan: the edge
-// applies the rules it knows, Team says whether they are the ones in force. Imports access's pure rules.
+// applies the rules it knows, Team says whether they are the ones in force.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { PlanInUse } from "../../contracts/team-access.ts";
 import { type Measures, measureInput } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, plainCopy } from "../../platform/json.ts";
-import { PLAN_TRIES } from "../../platform/limits.ts";
 import { applyInputRules } from "../../team/quota/input-rules.ts";
+
+/** Plans that a submit is tried under: the one at hand, the one in force, and one that is written just then. */
+const PLAN_TRIES = 3;
 
 export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
 

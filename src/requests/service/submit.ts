@@ -12,9 +12,9 @@ import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { type Refusal, type Refused, refusal } from "../../platform/errors.ts";
 import { type JsonTree, printTree } from "../../platform/json.ts";
-import { SECOND_MS, START_RETRY_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor, askTeam, newRequestId, trackerFor } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
 
@@ -24,6 +24,9 @@ import { begun } from "../machine/record.ts";
 import type { RequestView, StartInput } from "../machine/types.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
+
+/** How long the edge retries `start` on fresh stubs after an admit, before it closes the request and says 503. */
+const START_RETRY_MS = 10 * SECOND_MS;
 
 /** A submit as the edge read it. */
 export interface SubmitInput extends Pick<AdmitInput, "credential" | "visitor" | "ip" | "idempotencyKey" | "bodyHash"> {

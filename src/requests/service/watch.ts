@@ -3,10 +3,19 @@
 
 import type { Env } from "../../platform/bindings.ts";
 import { after, type Bell, openBell } from "../../platform/change-socket.ts";
-import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, SETTLED_WAIT_MS } from "../../platform/limits.ts";
 import { askTracker, trackerOf } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { Watch } from "../machine/events.ts";
 import { hasEnded, type RequestView, type Viewer } from "../machine/types.ts";
+
+/** Longest `wait` of a caller. */
+export const WAIT_MAX_S = 60;
+/** A hold whose socket stands reads the state again this often: seldom enough to let the object hibernate in between. */
+export const HOLD_REREAD_MS = 30 * SECOND_MS;
+/** How long who waits for an end waits for its settling too: normally milliseconds. */
+const SETTLED_WAIT_MS = 2 * SECOND_MS;
+/** The same without a socket. */
+export const HOLD_BLIND_REREAD_MS = 5 * SECOND_MS;
 
 /** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
 export interface Watched {

@@ -1,5 +1,5 @@
 // A failed or canceled request as fal would replay it: COMPLETED at first, then the model's own status and body instead of a
-// result (fal.ai/docs/documentation/model-apis/inference/queue). Pure; imports types, errors and json.
+// result (fal.ai/docs/documentation/model-apis/inference/queue). Pure.
 
 import { ERRORS } from "../../platform/errors.ts";
 import { RawText } from "../../platform/json.ts";

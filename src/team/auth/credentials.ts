@@ -1,5 +1,5 @@
-// Whether a key may be used, and the sentence a caller reads when it may not: what is wrong, and a way out.
-// Pure: the time is a parameter. Imports types and errors.
+// Whether a key may be used, and the sentence a caller reads when it may not: what is wrong, and a way out. Pure: the time is a
+// parameter.
 
 import type { Scope } from "../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";

@@ -5,11 +5,16 @@
 import type { IdentifyAnswer, Identity, PlanInUse } from "../../contracts/team-access.ts";
 import type { Credential, KeySummary } from "../../contracts/team-keys.ts";
 import { refusal, refused } from "../../platform/errors.ts";
-import { KEY_LAST_USED_STEP_MS, PUBLISHABLE_DEDUPE_S } from "../../platform/limits.ts";
+import { MINUTE_MS } from "../../platform/time.ts";
 import { matchesModel } from "../quota/plan.ts";
 import type { TeamStores } from "../stores.ts";
 import { keyFault, teamFault, UNKNOWN_KEY, userFault } from "./credentials.ts";
 import { issuerKeyId } from "./issuers.ts";
+
+/** Equal posts of a page within so many seconds are one request, unless its plan says otherwise: a visitor who reloads. */
+export const PUBLISHABLE_DEDUPE_S = 30;
+/** A key's last use is written at most this often: a written row costs a thousand times a read one. */
+const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
 
 export type IdentityStores = Pick<TeamStores, "issuers" | "keys" | "team" | "users">;
 

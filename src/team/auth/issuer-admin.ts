@@ -5,11 +5,18 @@ import type { Actor, IssuerKeys, KeptIssuer, TeamIssuers } from "../../contracts
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
-import { HOUR_MS, ISSUERS_PER_TEAM_MAX, MINT_CLEAN_UP_ROWS, MINTS_PER_HOUR, SECOND_MS } from "../../platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../platform/time.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { fetchIssuerKeys, shouldFetchIssuerKeys } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
+
+/** Exchanges of a publishable key for a token, per address: a page needs one in ten minutes, an office a few dozen an hour. */
+export const MINTS_PER_HOUR = 60;
+/** Rows of addresses whose hour is over that one mint deletes, so that the table does not grow for ever. */
+const MINT_CLEAN_UP_ROWS = 10;
+/** Issuers of a team; every one is sent with each answer about issuers. */
+const ISSUERS_PER_TEAM_MAX = 10;
 
 type IssuerStores = Pick<TeamStores, "audit" | "issuers">;
 

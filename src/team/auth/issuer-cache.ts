@@ -1,13 +1,18 @@
 // A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
-// seen here within IDENTITY_CACHE_MS. Imports team, issuer-keys, user-jwt.
+// seen here within IDENTITY_CACHE_MS.
 
 import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../../platform/limits.ts";
 import { askTeam } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { isStale, isUsable } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
 import { checkUserJwt, type JwtAnswer } from "./user-jwt.ts";
+
+/** Identities an isolate remembers; past this it forgets all and asks again. */
+export const IDENTITIES_CACHED_MAX = 1_000;
+/** A caller's identity is remembered this long for reads, so a revoke acts on them within it. Submits always ask. */
+export const IDENTITY_CACHE_MS = 10 * SECOND_MS;
 
 interface Directory {
   kept: KeptIssuer[];

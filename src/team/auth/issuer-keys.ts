@@ -1,21 +1,22 @@
-// The public keys of an issuer: when they are asked for again, the one call that gets them, and what of the answer is kept.
-// The rules are pure, the clock is a parameter. Only the URL that the team wrote down is called, never one that a token
-// names (`jku`, `x5u`). Imports net and limits.
+// The public keys of an issuer: when they are asked for again, the one call that gets them, and what of the answer is kept. The
+// rules are pure, the clock is a parameter. Only the URL that the team wrote down is called, never one that a token names
+// (`jku`, `x5u`).
 
 import type { JSONWebKeySet } from "jose";
 import * as z from "zod";
 import type { IssuerKeys } from "../../contracts/team-keys.ts";
 import { type GuardRules, mayCall } from "../../net/guard.ts";
-import { fetchSmallText } from "../../net/small-text.ts";
-import {
-  ISSUER_KEYS_GAP_MS,
-  ISSUER_KEYS_MAX_AGE_MS,
-  ISSUER_KEYS_MAX_BYTES,
-  ISSUER_KEYS_REFRESH_AFTER_MS,
-  JWKS_KEYS_MAX,
-  JWKS_TIMEOUT_MS,
-  LOOKUP_RETRY_MS,
-} from "../../platform/limits.ts";
+import { fetchSmallText, JWKS_KEYS_MAX, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../../net/small-text.ts";
+import { DAY_MS, HOUR_MS, SECOND_MS } from "../../platform/time.ts";
+
+/** An issuer's keys are asked for again after this: a key that its issuer took back is believed no longer, if the host answers. */
+export const ISSUER_KEYS_REFRESH_AFTER_MS = HOUR_MS;
+/** Keys of an issuer whose host is down count this long, then its tokens are refused. */
+export const ISSUER_KEYS_MAX_AGE_MS = DAY_MS;
+/** A token with an unknown key id makes an isolate ask the issuer at most this often: who makes key ids up must not. */
+export const ISSUER_KEYS_GAP_MS = 30 * SECOND_MS;
+/** A key set is kept in a row; the longest of the known issuers (Firebase) is below 3 KB. */
+const ISSUER_KEYS_MAX_BYTES = 64 * 1024;
 
 const publicKeys = z.object({
   keys: z.array(

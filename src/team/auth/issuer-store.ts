@@ -1,5 +1,5 @@
-// The SQL of a team's issuers and their keys, and of the exchanges that each address made. Rows in, types out.
-// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+// The SQL of a team's issuers and their keys, and of the exchanges that each address made. Rows in, types out. Every method is
+// synchronous, so that callers can put several into one transaction.
 
 import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
 import { type Issuer, issuerSchema } from "./issuers.ts";

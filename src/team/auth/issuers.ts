@@ -1,9 +1,8 @@
-// Who may vouch for a team's users: an issuer of JWTs as a team writes it down, the presets that fill it in, and what a
-// checked token's claims say about its user. Pure; field names are the wire's, because an issuer is shown as it was written.
-// Imports limits and zod.
+// Who may vouch for a team's users: an issuer of JWTs as a team writes it down, the presets that fill it in, and what a checked
+// token's claims say about its user. Pure; field names are the wire's, because an issuer is shown as it was written.
 
 import * as z from "zod";
-import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/limits.ts";
+import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/validate.ts";
 
 /**
  * Signatures that an issuer may use: asymmetric ones only. A shared secret would let everybody who can check a token make

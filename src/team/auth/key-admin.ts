@@ -8,18 +8,20 @@ import type {
   KeyAnswer,
   KeyKind,
   KeySummary,
-  KeyWish,
   NewKey,
+  NewKeyTerms,
   TeamKeys,
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { KEYS_PER_TEAM_MAX } from "../../platform/limits.ts";
 import { noSuchPlan } from "../refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
 import { keyDigest, makeKey, shownPart } from "./keys.ts";
+
+/** Keys of one team, revoked ones included: the list is shown whole. */
+const KEYS_PER_TEAM_MAX = 1_000;
 
 type KeyStores = Pick<TeamStores, "audit" | "keys" | "team">;
 
@@ -41,7 +43,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     this.#stores = stores;
   }
 
-  async create(wish: KeyWish, by: Actor): Promise<CreateKeyAnswer> {
+  async create(wish: NewKeyTerms, by: Actor): Promise<CreateKeyAnswer> {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
     const text = await keyText(team, wish.kind);
@@ -121,7 +123,7 @@ export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
 /** Within the transaction of whoever makes the key: an admin, or the operator with the team itself. */
 export function insertKey(
   { keys, team, audit }: KeyStores,
-  wish: KeyWish,
+  wish: NewKeyTerms,
   { text, digest }: KeyText,
   by: Actor,
   now: number,

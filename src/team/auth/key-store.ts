@@ -1,5 +1,5 @@
-// The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing.
-// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+// The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing. Every
+// method is synchronous, so that callers can put several into one transaction.
 
 import type { KeyKind, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
 

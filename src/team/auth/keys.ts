@@ -1,6 +1,6 @@
-// How a key is spelled, and what of it is kept: `sl_sk_<team>_<random>_<check>`, shown once, stored as its SHA-256.
-// The team inside the text spares a directory; the check refuses typos before any object wakes. JWTs carry their team the
-// same way: `sl_jwt_<team>.<jwt>`. Imports ids.
+// How a key is spelled, and what of it is kept: `sl_sk_<team>_<random>_<check>`, shown once, stored as its SHA-256. The team
+// inside the text spares a directory; the check refuses typos before any object wakes. JWTs carry their team the same way:
+// `sl_jwt_<team>.<jwt>`.
 
 import type { KeyKind } from "../../contracts/team-keys.ts";
 import { randomText, sha256Hex, TEAM_ID } from "../../platform/ids.ts";

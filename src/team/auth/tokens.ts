@@ -1,13 +1,13 @@
 // Client tokens: short-lived JWTs of ours (HS256 under SIGNING_KEY), minted with a key and bound to a user, and by choice to
-// models, an origin, a plan. The first key signs, every key of the list verifies. Whether the minting key still holds is
-// Team's to say. Imports signing, ids and jose.
+// models, an origin, a plan. The first key signs, every key of the list verifies. Whether the minting key still holds is Team's
+// to say.
 
 import { errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
 import type { Credential } from "../../contracts/team-keys.ts";
 import { randomText } from "../../platform/ids.ts";
-import { SECOND_MS } from "../../platform/limits.ts";
 import { markKey } from "../../platform/signing.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { spellJwt } from "./keys.ts";
 
 /** Tells our tokens from the JWTs of issuers. It routes only; both are checked in full afterwards. */

@@ -1,12 +1,16 @@
-// Cloudflare Turnstile, checked where the secret is: whether a widget's answer came from a person on the right page.
-// Cloudflare takes each answer once. Imports net and limits.
-// Source: developers.cloudflare.com/turnstile/get-started/server-side-validation
+// Cloudflare Turnstile, checked where the secret is: whether a widget's answer came from a person on the right page. Cloudflare
+// takes each answer once. Source: developers.cloudflare.com/turnstile/get-started/server-side-validation
 
 import * as z from "zod";
 import { fetchSmallText } from "../../net/small-text.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
-import { TURNSTILE_TIMEOUT_MS, TURNSTILE_TOKEN_MAX_CHARS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
+import { SECOND_MS } from "../../platform/time.ts";
+
+/** Cloudflare's siteverify answers in well under a second. */
+const TURNSTILE_TIMEOUT_MS = 5 * SECOND_MS;
+/** Longest token of a Turnstile widget (developers.cloudflare.com/turnstile/get-started/server-side-validation). */
+const TURNSTILE_TOKEN_MAX_CHARS = 2_048;
 
 export interface TurnstileCheck {
   verifyUrl: string;

@@ -1,13 +1,17 @@
 // Whether a user's JWT is good: issuer, algorithm, signature, audience, time, and what its claims say. Callers read one
 // sentence whatever the reason; the reason is for the log and for the team's admins. Never throws for a bad token.
-// Imports issuers, issuer-keys, jose.
 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import type { Credential, IssuerKeys } from "../../contracts/team-keys.ts";
-import { JWT_LEEWAY_S, JWT_MAX_CHARS, SECOND_MS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { planNameSchema } from "../quota/plan.ts";
 import { keySetOf } from "./issuer-keys.ts";
 import { type Issuer, type UserClaims, userClaims } from "./issuers.ts";
+
+/** Clocks of issuers and ours may differ by this much when a JWT's `exp` and `nbf` are judged. */
+const JWT_LEEWAY_S = 30;
+/** A JWT longer than this is not read: Clerk's and Firebase's stay below 4 KB, and proxies cut headers at 8 to 16 KB. */
+export const JWT_MAX_CHARS = 16_384;
 
 export type JwtFault =
   | "malformed"

@@ -1,6 +1,5 @@
-// Who a visitor of a page is, without asking the page: the address it comes from, or the token that we gave it before.
-// Both are marks under SIGNING_KEY; a raw address is kept nowhere. Rotating SIGNING_KEY for good makes everybody new, which
-// is accepted. Imports signing and ids.
+// Who a visitor of a page is, without asking the page: the address it comes from, or the token that we gave it before. Both are
+// marks under SIGNING_KEY; a raw address is kept nowhere. Rotating SIGNING_KEY for good makes everybody new, which is accepted.
 
 import { randomText } from "../../platform/ids.ts";
 import { checkMark, makeMark } from "../../platform/signing.ts";

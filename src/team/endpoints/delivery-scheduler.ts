@@ -11,13 +11,14 @@ import type {
   ReplayRoad,
 } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
-import { DAY_MS, DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
 import { disablesEndpoint } from "../../webhooks/attempt.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { TeamStores } from "../stores.ts";
-import { checkAt, ENDPOINT_DISABLE_AFTER_MS, heard, verdictOf } from "./endpoint-health.ts";
+import { checkAt, ENDPOINT_DISABLE_AFTER_MS, recordAnswer, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
@@ -76,7 +77,7 @@ function noteHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, 
   else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
   else {
     const failed = before.attempts > 0 ? "failed_again" : "failed";
-    const health = heard(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
+    const health = recordAnswer(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
     stores.endpoints.setHealth(endpoint.id, health, checkAt(health));
   }
 }

@@ -1,9 +1,9 @@
 // The SQL of the delivery index: one line for each event and place, coarse; what each try saw is kept where it was made.
-// Imports types and limits. Decides nothing; every method is synchronous.
+// Decides nothing; every method is synchronous.
 
 import type { Delivery, DeliveryFilter, DeliveryReport } from "../../contracts/team-webhooks.ts";
-import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import type { DeliveryState } from "../../webhooks/attempt.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import type { ListPosition } from "../cursor.ts";
 
 type DeliveryRow = {

@@ -14,7 +14,7 @@ import type {
 } from "../../contracts/team-webhooks.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { ENDPOINTS_PER_TEAM_MAX, SECOND_MS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
 import type { TeamStores } from "../stores.ts";
@@ -25,6 +25,9 @@ import { rotated, shownSecrets, summaryOf } from "./endpoint-rules.ts";
 import { sendToOne } from "./publish-event.ts";
 import { beginReplayJob } from "./replay-jobs.ts";
 import { makeWebhookSecret } from "./webhook-secret.ts";
+
+/** Endpoints of a team: every end of a request is matched against each. */
+export const ENDPOINTS_PER_TEAM_MAX = 20;
 
 type EndpointStores = Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox" | "replayJobs" | "team">;
 

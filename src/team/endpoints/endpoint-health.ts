@@ -2,7 +2,7 @@
 // deliveries come in around an outage. Pure: the clock is passed in.
 
 import type { EndpointHealth } from "../../contracts/team-webhooks.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../platform/time.ts";
 
 /** A run of failures as long as this is told: by then the fourth try has failed as well. */
 export const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
@@ -32,7 +32,7 @@ export const UNTRIED: EndpointHealth = {
 export type Heard = "delivered" | "failed" | "failed_again";
 
 /** The health after that. Any success ends a run of failures, however long. */
-export function heard(health: EndpointHealth, what: Heard, at: number): EndpointHealth {
+export function recordAnswer(health: EndpointHealth, what: Heard, at: number): EndpointHealth {
   if (what !== "delivered") {
     const failures = health.failures + (what === "failed" ? 1 : 0);
     return { ...health, failingSince: health.failingSince ?? at, lastFailureAt: at, failures };

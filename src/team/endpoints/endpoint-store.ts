@@ -1,5 +1,5 @@
-// The SQL of a team's webhook endpoints. Rows in, types out; decides nothing. There are few, so lists are read whole.
-// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+// The SQL of a team's webhook endpoints. Rows in, types out; decides nothing. There are few, so lists are read whole. Every
+// method is synchronous, so that callers can put several into one transaction.
 
 import type { Endpoint, EndpointHealth, EndpointSecret, EndpointTerms } from "../../contracts/team-webhooks.ts";
 

@@ -1,9 +1,11 @@
-// The SQL of a team's event feed, and of which alerts were given. An event is never edited.
-// Imports types. Decides nothing; every method is synchronous.
+// The SQL of a team's event feed, and of which alerts were given. An event is never edited. Decides nothing; every method is
+// synchronous.
 
 import type { TeamEvent } from "../../contracts/team-admin.ts";
 import type { FeedEvent } from "../../contracts/team-webhooks.ts";
-import { EVENT_KEEP_MS } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
+
+export const EVENT_KEEP_MS = 30 * DAY_MS;
 
 type EventRow = { id: string; type: string; at: number; data: string };
 

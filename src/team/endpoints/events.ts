@@ -3,9 +3,10 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
-import { DAY_MS, EVENT_KEEP_MS } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
 import type { News } from "../../webhooks/events.ts";
 import type { TeamContext } from "../team-context.ts";
+import { EVENT_KEEP_MS } from "./event-store.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
 
 export class Events extends RpcTarget implements TeamEvents {

@@ -1,9 +1,9 @@
 // The SQL of the deliveries that Team sends itself: what is owed, under leases, and what each try came to. A row without a due
-// time is done; it keeps the body for a replay. Imports types and limits. Every method is synchronous.
+// time is done; it keeps the body for a replay. Every method is synchronous.
 
 import type { TeamDeliveryLog } from "../../contracts/team-webhooks.ts";
-import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import type { Attempt } from "../../webhooks/attempt.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 
 /** A delivery of an event of the team, as it is sent. */
 export interface OutboxRow {

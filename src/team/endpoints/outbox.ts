@@ -4,8 +4,10 @@
 
 import type { DeliveryReport, DeliveryTarget } from "../../contracts/team-webhooks.ts";
 import type { GuardRules } from "../../net/guard.ts";
-import { ALARM_BUDGET_MS, LEASE_SLACK_MS, SECOND_MS } from "../../platform/limits.ts";
+import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
+import { SECOND_MS } from "../../platform/time.ts";
+import { LEASE_SLACK_MS } from "../../requests/machine/effect-schedule.ts";
 import {
   type AfterAttempt,
   type AttemptAnswer,

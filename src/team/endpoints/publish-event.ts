@@ -4,9 +4,9 @@
 import type { SettleInput } from "../../contracts/team-access.ts";
 import type { Delivery, Endpoint, OwedDelivery } from "../../contracts/team-webhooks.ts";
 import { newId } from "../../platform/ids.ts";
-import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
 import { eventBody } from "../../webhooks/event-body.ts";
 import type { AnyEventType, FeedData, News, TeamEventType } from "../../webhooks/events.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import type { IndexedRequest } from "../request-index.ts";
 import type { TeamStores } from "../stores.ts";
 import { wants } from "./endpoint-rules.ts";

@@ -1,10 +1,11 @@
 // Turns at endpoints that are in an outage or have just come back from one: each delivery gets a time of its own, so that what
 // was missed comes in slowly. Kept in memory; accepted loss: who forgets hands out a few turns too early.
-// Imports limits and rules; the clock is passed in.
 
 import type { Endpoint } from "../../contracts/team-webhooks.ts";
-import { BACKLOG_TURNS_MAX } from "../../platform/limits.ts";
 import { spacingMs } from "./endpoint-health.ts";
+
+/** Turns at recovering endpoints that a team remembers: at ten a second, more than come within an hour. */
+const BACKLOG_TURNS_MAX = 50_000;
 
 export class BacklogPacer {
   /** When the next turn of an endpoint is free. */

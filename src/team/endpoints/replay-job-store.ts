@@ -1,9 +1,8 @@
-// The SQL of bulk replays: a filter, how far it has come, what it did. Imports types and limits.
-// Every method is synchronous.
+// The SQL of bulk replays: a filter, how far it has come, what it did. Every method is synchronous.
 
 import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
-import { DELIVERY_KEEP_MS } from "../../platform/limits.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 
 type JobRow = { id: string; filter: string; state: string; position: string | null; counts: string } & {
   actor: string;

@@ -5,14 +5,19 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob, ReplayJobAnswer, TeamReplayJobs } from "../../contracts/team-webhooks.ts";
+import { SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { REPLAY_BATCH_ROWS, REPLAY_GAP_MS, SAFETY_ALARM_MS } from "../../platform/limits.ts";
 import { trackerFor } from "../../platform/stubs.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { beginReplay } from "./delivery-scheduler.ts";
+
+/** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
+const REPLAY_BATCH_ROWS = 50;
+const REPLAY_GAP_MS = 5 * SECOND_MS;
 
 type JobStores = Pick<TeamStores, "audit" | "replayJobs">;
 type RunStores = JobStores & Pick<TeamStores, "deliveries" | "endpoints" | "outbox" | "team">;

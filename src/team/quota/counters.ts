@@ -1,12 +1,10 @@
-// Where limits are counted: which counter a request falls on, how far it is, and what it is after an amount more.
-// Pure: the time is a parameter. Imports types and limits only.
-//
-// A counter is one number. Days, months: what is used in that window. `concurrent`: open requests. Minutes, hours: GCRA's
-// theoretical arrival time in epoch microseconds, which leaks by itself: a burst may take the whole limit, then it refills
-// evenly. Its steps are rounded down to a microsecond, so that N requests that fill a limit exactly fit; the loss is below
-// one microsecond of refill per request.
+// Where limits are counted: which counter a request falls on, how far it is, and what it is after an amount more. Pure: the
+// time is a parameter. A counter is one number. Days, months: what is used in that window. `concurrent`: open requests.
+// Minutes, hours: GCRA's theoretical arrival time in epoch microseconds, which leaks by itself: a burst may take the whole
+// limit, then it refills evenly. Its steps are rounded down to a microsecond, so that N requests that fill a limit exactly fit.
+// the loss is below one microsecond of refill per request.
 
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/time.ts";
 import { countedFor, type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
 /** Whom a request counts for. Without a user it counts for a bucket of its own key, so that `user` limits still bind. */

@@ -1,5 +1,5 @@
-// What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them.
-// Pure; imports types, json, measures and errors. A tree is never changed: the answer has a new one where values were forced.
+// What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them. Pure. A tree
+// is never changed: the answer has a new one where values were forced.
 
 import { lenientNumber, sizeOf } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -16,7 +16,7 @@ export type InputRulesAnswer =
   | Refused;
 
 /** What a rule's path leads to. A path that ends early or is spelled otherwise is told too, since it may be a way around. */
-type Place =
+type QueuePosition =
   | { kind: "value"; path: string; value: JsonTree }
   /** Something without fields stands where the path goes on. */
   | { kind: "blocked"; path: string; value: JsonTree; rest: readonly string[] }
@@ -64,7 +64,7 @@ function spelledAs(name: string): string {
   return `must be spelled \`${name}\`, because there is a rule for it`;
 }
 
-function forbidFault(place: Place): string | null {
+function forbidFault(place: QueuePosition): string | null {
   switch (place.kind) {
     case "value":
       return "must not be sent";
@@ -75,7 +75,7 @@ function forbidFault(place: Place): string | null {
   }
 }
 
-function maxFault(place: Place, max: number): string | null {
+function maxFault(place: QueuePosition, max: number): string | null {
   const unclear = `must be a number of at most ${max}, or left out`;
   switch (place.kind) {
     case "misspelled":
@@ -113,7 +113,7 @@ function hasFields(node: JsonTree | undefined): node is Fields {
 }
 
 /** Every place that a path names. `*` is every item, also of an object, so that an object in an array's place hides nothing. */
-function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<Place> {
+function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<QueuePosition> {
   const [step, ...rest] = steps;
   if (step === undefined) {
     yield { kind: "value", path: at, value: node };

@@ -1,6 +1,6 @@
-// The SQL of what a team's requests take and cost: counters, and one ledger line per admitted request, which is its
-// reservation until it is settled and its receipt afterwards. Imports types.
-// Every method is synchronous, so that an admit is one transaction; decides nothing.
+// The SQL of what a team's requests take and cost: counters, and one ledger line per admitted request, which is its reservation
+// until it is settled and its receipt afterwards. Every method is synchronous, so that an admit is one transaction; decides
+// nothing.
 
 import type { CostSource, Verdict } from "../../contracts/team-access.ts";
 import type { CounterWrite, Take } from "./limits.ts";

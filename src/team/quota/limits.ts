@@ -1,8 +1,8 @@
-// The rules of limits: what is over, what a request takes at its admit, and what its end corrects.
-// Pure: the time is a parameter, counters are handed in and come back as values to write. Imports types and limits only.
+// The rules of limits: what is over, what a request takes at its admit, and what its end corrects. Pure: the time is a
+// parameter, counters are handed in and come back as values to write.
 
 import type { Violation } from "../../platform/errors.ts";
-import { CONCURRENT_RETRY_AFTER_S, SECOND_MS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import {
   aheadUs,
   type CounterWrite,
@@ -18,6 +18,9 @@ import {
   usedOf,
 } from "./counters.ts";
 import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+
+/** Nobody knows when a running request ends; most images do within this, so a retry then is worth while. */
+export const CONCURRENT_RETRY_AFTER_S = 5;
 
 export type { CounterWrite, ReadCounter, Subjects } from "./counters.ts";
 

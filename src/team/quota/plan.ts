@@ -3,23 +3,30 @@
 
 import picomatch from "picomatch";
 import * as z from "zod";
-import {
-  COMPAT_HOLD_MAX_S,
-  COMPAT_HOLD_S,
-  DEDUPE_MAX_S,
-  FILE_LINK_MAX_S,
-  FILE_LINK_MIN_S,
-  FILE_MAX_BYTES,
-  PLAN_INPUT_RULES_MAX,
-  PLAN_LIMITS_MAX,
-  PLAN_MODEL_GLOBS_MAX,
-  PLAN_ORIGINS_MAX,
-  RETENTION_MAX_DAYS,
-  TAG_TEXT_MAX_CHARS,
-  TAGS_MAX,
-  UPLOAD_MAX_BYTES_DEFAULT,
-} from "../../platform/limits.ts";
+import { FILE_MAX_BYTES } from "../../files/request-file.ts";
 import { microOf } from "../../platform/money.ts";
+import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
+
+/** Largest uploaded file where the plan says nothing. */
+const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
+/** Links of private files live at least this long: a page shows them, and a film plays for a while. */
+const FILE_LINK_MIN_S = 300;
+const FILE_LINK_MAX_S = 30 * 24 * 3_600;
+/** Every limit of a plan is read and counted in each admit, so a plan has few. */
+const PLAN_LIMITS_MAX = 20;
+/** Globs of a plan's allow or deny list; each is compiled in each admit. */
+const PLAN_MODEL_GLOBS_MAX = 100;
+/** Entries of each of a plan's input rules, and of its origins: all are walked in each submit. */
+const PLAN_INPUT_RULES_MAX = 50;
+export const PLAN_ORIGINS_MAX = 50;
+/** Longest window in which equal posts may count as one request. Above it, people mean two. */
+const DEDUPE_MAX_S = 3_600;
+/** Most days that a plan may keep anything; who wants more keeps it for good (null). */
+const RETENTION_MAX_DAYS = 3_650;
+/** How long the compatible surfaces hold a status call: fal's clients poll every 0.1 to 0.5 s otherwise. */
+const COMPAT_HOLD_S = 10;
+/** Above this, clients and proxies with a 30 s patience would give up. */
+const COMPAT_HOLD_MAX_S = 20;
 
 /** The plan that every team has, and uses until it chooses another. */
 export const DEFAULT_PLAN = "default";

@@ -1,5 +1,5 @@
-// The SQL of a team's price tables: every one that was ever in force, because what was charged must stay explicable.
-// The one in force is kept parsed: each admit reads it. Imports types and the table that teams begin with.
+// The SQL of a team's price tables: every one that was ever in force, because what was charged must stay explicable. The one in
+// force is kept parsed: each admit reads it.
 
 import type { PricesInForce } from "../../contracts/team-admin.ts";
 import { type PriceTable, STARTER_PRICES } from "./prices.ts";

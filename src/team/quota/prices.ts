@@ -1,11 +1,12 @@
-// What models cost: the team's price table, the worst case of one request, and what it did cost at its end.
-// Pure; imports types, money and the plan's model globs.
+// What models cost: the team's price table, the worst case of one request, and what it did cost at its end. Pure.
 
 import * as z from "zod";
 import type { Measures } from "../../models/measures.ts";
-import { PRICES_PER_TEAM_MAX } from "../../platform/limits.ts";
 import { costOf, microOf } from "../../platform/money.ts";
 import { matchesModel, usdSchema } from "./plan.ts";
+
+/** Entries of a team's price table; the globs among them are matched in each admit. */
+const PRICES_PER_TEAM_MAX = 500;
 
 /** What a price is for one of. Megapixels are fal's: 1024 x 1024, each image rounded up. */
 const PRICE_UNITS = ["request", "image", "megapixel", "second", "thousand_characters"] as const;

@@ -2,10 +2,11 @@
 // deleting what is not there is no fault.
 
 import type { Upload } from "../../contracts/team-uploads.ts";
-import { ALARM_BUDGET_MS, SWEEP_BATCH_ROWS } from "../../platform/limits.ts";
+import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
 import { type QuotaAnswer, resizeUpload } from "../quota/limits.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
+import { SWEEP_BATCH_ROWS } from "../team-context.ts";
 
 export type UploadStores = Pick<TeamStores, "ledger" | "team" | "uploads">;
 

@@ -1,10 +1,14 @@
 // What a plan says about the kind and the size of a file, and the sentences of uploads that several places say.
-// Pure: imports errors and types.
 
 import type { UploadTerms } from "../../contracts/team-uploads.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
-import { DAY_MS, INPUTS_DAYS_DEFAULT } from "../../platform/limits.ts";
+import { DAY_MS } from "../../platform/time.ts";
 import type { Plan } from "../quota/plan.ts";
+
+/** R2's rules for parts: this at least, but for the last one, and so many (developers.cloudflare.com/r2/objects/upload-objects). */
+export const UPLOAD_PART_MIN_BYTES = 5 * 1024 * 1024;
+/** Days that an uploaded file is kept where the plan says nothing: inputs are tried again within a week or not at all. */
+const INPUTS_DAYS_DEFAULT = 7;
 
 /** For a URL whose mark is right: there was such a file. */
 export const GONE = refusal("gone", "This upload is over: its time is past, or it was deleted.", {

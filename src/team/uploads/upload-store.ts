@@ -1,6 +1,6 @@
-// The SQL of uploaded files: who sent what, where it lies in R2, how long it stays, which open requests use it. Files that
-// came inside an input are rows too, so that one list knows every input file of a team. Rows in, types out; decides nothing.
-// Imports types. Every method is synchronous, so that callers can put several into one transaction.
+// The SQL of uploaded files: who sent what, where it lies in R2, how long it stays, which open requests use it. Files that came
+// inside an input are rows too, so that one list knows every input file of a team. Rows in, types out; decides nothing. Every
+// method is synchronous, so that callers can put several into one transaction.
 
 import type { Upload, UploadPart, UploadTerms } from "../../contracts/team-uploads.ts";
 import type { ListPosition } from "../cursor.ts";

@@ -19,18 +19,22 @@ import type {
   UploadPartsAnswer,
   UploadTerms,
 } from "../../contracts/team-uploads.ts";
+import { UPLOAD_PUT_MAX_BYTES } from "../../files/feed.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { UPLOAD_ID } from "../../platform/ids.ts";
-import { UPLOAD_PART_MIN_BYTES, UPLOAD_PUT_MAX_BYTES, UPLOAD_URL_MS } from "../../platform/limits.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
+import { HOUR_MS } from "../../platform/time.ts";
 import { actingAs, type CallerStores, stoppedFault } from "../callers.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { check, uploadRoom } from "../quota/limits.ts";
 import { quotaRefusal } from "../refusals.ts";
 import type { TeamContext } from "../team-context.ts";
 import { removeUpload, reserveBytes, type UploadStores } from "./upload-removal.ts";
-import { GONE, sizeFault, termsOf, typeFault } from "./upload-rules.ts";
+import { GONE, sizeFault, termsOf, typeFault, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
+
+/** An upload URL takes bytes this long: minutes for a person who picks a file, and some for a slow phone. */
+const UPLOAD_URL_MS = HOUR_MS;
 
 const NOT_FOUND = refused(
   refusal("not_found", "There is no such upload.", { hint: "It may have expired or been deleted." }),

@@ -1,5 +1,5 @@
-// The SQL of the usage roll-up: lines that are added to when a request is admitted and settled, and their sums.
-// Imports types and usage. Decides nothing; every method is synchronous.
+// The SQL of the usage roll-up: lines that are added to when a request is admitted and settled, and their sums. Decides
+// nothing; every method is synchronous.
 
 import type { UsageGroup, UsageQuery, UsageRow, UsageSums } from "../../contracts/team-admin.ts";
 import type { UsageKey } from "./usage.ts";

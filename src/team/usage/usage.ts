@@ -1,5 +1,5 @@
-// Usage as it is summed and exported: the lines that one ended request adds to, and CSV that spreadsheets do not run.
-// Pure: the time is a parameter. Imports nothing.
+// Usage as it is summed and exported: the lines that one ended request adds to, and CSV that spreadsheets do not run. Pure: the
+// time is a parameter.
 
 /** A line of the roll-up. `tag` is "name=value"; "" is the line that every request adds to once. */
 export interface UsageKey {

@@ -1,12 +1,15 @@
-// What each call's reply means: one pure function per call, from a reply to a closed set of answers.
-// Nothing here calls, waits or reads a clock. Imports json, limits, words and the shape of a reply.
+// What each call's reply means: one pure function per call, from a reply to a closed set of answers. Nothing here calls, waits
+// or reads a clock.
 
 import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";
-import { LOGS_MAX_BYTES, METADATA_MAX_BYTES } from "../../platform/limits.ts";
+import { METADATA_MAX_BYTES } from "../../platform/validate.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
 import { connectionMissing, falError, isUpstreamId, keyRefused, speakerOf, submitRefusal, textAt } from "./classify.ts";
 import type { UpstreamReply } from "./reply.ts";
+
+/** Bytes of upstream logs kept per request; the newest lines win. */
+export const LOGS_MAX_BYTES = 64 * 1024;
 
 /** Why a call told nothing. `rate_limited` closes the account, `connection_missing` makes it look for another one. */
 export type Trouble =
@@ -285,8 +288,8 @@ function isActive(connection: JsonTree): boolean {
 
 /** ISO times compare as text. A connection without one comes last. */
 function byCreation(a: JsonTree, b: JsonTree): number {
-  const [left, right] = [a, b].map(
+  const [releaseSlot, right] = [a, b].map(
     (each) => `${textAt(each, "creation_time") ?? "~"} ${textAt(each, "connection_id")}`,
   );
-  return (left ?? "") < (right ?? "") ? -1 : 1;
+  return (releaseSlot ?? "") < (right ?? "") ? -1 : 1;
 }

@@ -1,10 +1,16 @@
-// fal's and Maton's words turned into ours: whose answer it is, what an error means, what a webhook reports.
-// Pure: no I/O, no clock. Imports types, limits, json and the list of error codes.
+// fal's and Maton's words turned into ours: whose answer it is, what an error means, what a webhook reports. Pure: no I/O, no
+// clock.
 
 import { ERRORS, type ErrorCode } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, numberOf, parseTree, printTree, valueAt } from "../../platform/json.ts";
-import { ERROR_DETAIL_MAX_BYTES, ERROR_MESSAGE_MAX_CHARS } from "../../platform/limits.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
+
+/** fal's error text kept per request: message for people, and its own JSON for callers and compatible replays. */
+export const ERROR_MESSAGE_MAX_CHARS = 500;
+export const ERROR_DETAIL_MAX_BYTES = 16 * 1024;
+/** A 429 without Retry-After closes the account this long. */
+export const RATE_LIMITED_PAUSE_MS = 2 * SECOND_MS;
 
 /** What both vendors' answers are judged by. `body` is undefined where it is not JSON. */
 export interface VendorAnswer {

@@ -1,20 +1,17 @@
 // The calls to fal through the Maton gateway. Every URL is rebuilt from checked parts, nothing of a caller's headers goes
-// along, the credential goes on last. Answers are values (answers.ts). Imports net, limits, words and env (types).
+// along, the credential goes on last. Answers are values (answers.ts).
 
 import type { UpstreamOptions } from "../../contracts/request-spec.ts";
 import { appOf, parseModelId } from "../../models/model-id.ts";
+import { UPSTREAM_REPLY_MAX_BYTES } from "../../net/small-text.ts";
 import type { Config } from "../../platform/config.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import {
   CANCEL_TIMEOUT_MS,
-  CONNECTION_TIMEOUT_MS,
-  RESULT_BODY_MAX_BYTES,
-  RESULT_FILE_MAX_BYTES,
   RESULT_TIMEOUT_MS,
-  START_DEADLINE_MIN_S,
   STATUS_TIMEOUT_MS,
   SUBMIT_TIMEOUT_MS,
-  UPSTREAM_REPLY_MAX_BYTES,
-} from "../../platform/limits.ts";
+} from "../../requests/machine/effect-schedule.ts";
 import {
   type CancelReply,
   type ConnectionSearch,
@@ -30,8 +27,16 @@ import {
   submitAnswer,
 } from "./answers.ts";
 import { isUpstreamId } from "./classify.ts";
-import { type ConnectionReply, type ConnectionWish, spellWish } from "./connections.ts";
+import { type ConnectionReply, type ConnectionRequest, connectionCall } from "./connections.ts";
 import { exchange, type UpstreamReply } from "./reply.ts";
+
+/** A result body (data URIs of sync_mode make them big). Held in memory once, under the byte semaphore. */
+export const RESULT_BODY_MAX_BYTES = 16 * 1024 * 1024;
+/** A result that is a file itself instead of JSON: kept as base64 until it is stored, which is then as long as the longest JSON. */
+export const RESULT_FILE_MAX_BYTES = 12 * 1024 * 1024;
+const CONNECTION_TIMEOUT_MS = 15 * SECOND_MS;
+/** fal's clients refuse a start deadline of one second or less; what is left below this is sent as this. */
+const START_DEADLINE_MIN_S = 1.1;
 
 export interface Submission {
   model: string;
@@ -60,7 +65,7 @@ export interface UpstreamClient {
   /** A look that changes nothing and costs nothing: whether calls over this connection come through. */
   probe(connection: string): Promise<ProbeAnswer>;
   /** One call of Maton's connection API, its answer as it came. */
-  askConnections(wish: ConnectionWish): Promise<ConnectionReply>;
+  askConnections(wish: ConnectionRequest): Promise<ConnectionReply>;
 }
 
 /** A request that nobody made: fal's 404 for it says that gateway, key and connection work. */
@@ -140,7 +145,7 @@ export function createUpstreamClient(config: Config): UpstreamClient {
     },
 
     async askConnections(wish) {
-      const { method, path, body } = spellWish(wish);
+      const { method, path, body } = connectionCall(wish);
       const own: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
       const reply = await exchange(
         `${config.MATON_CONTROL_URL}/connections${path}`,

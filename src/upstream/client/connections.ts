@@ -1,11 +1,11 @@
 // Maton's connections to fal: how a wish is spelled as a call of its control API, and what the answer means. Only fal's: the
-// account may hold connections to other vendors, which are nobody's business here. Pure; imports json, errors, limits.
-// Shapes: maton-ai/api-gateway-skill:SKILL.md ("Connections").
+// account may hold connections to other vendors, which are nobody's business here. Pure. Shapes:
+// maton-ai/api-gateway-skill:SKILL.md ("Connections").
 
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, parseTree, valueAt } from "../../platform/json.ts";
-import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, SECOND_MS } from "../../platform/limits.ts";
-import { textAt } from "./classify.ts";
+import { SECOND_MS } from "../../platform/time.ts";
+import { ERROR_MESSAGE_MAX_CHARS, RATE_LIMITED_PAUSE_MS, textAt } from "./classify.ts";
 
 export const CONNECTED_APP = "fal-ai";
 
@@ -13,7 +13,7 @@ export const CONNECTED_APP = "fal-ai";
 export const CONNECTION_ID = /^(?!\.+$)[A-Za-z0-9._:-]{1,128}$/;
 
 /** What is wanted of the control API. Filters and the method are texts that Maton judges. */
-export type ConnectionWish =
+export type ConnectionRequest =
   | { kind: "list"; filters: ConnectionFilters }
   | { kind: "create"; method?: string | undefined }
   | { kind: "get"; id: string }
@@ -40,7 +40,7 @@ export type ConnectionAnswer =
   | Refused;
 
 /** Method, path and body of a wish's call. */
-export function spellWish(wish: ConnectionWish): { method: string; path: string; body?: string } {
+export function connectionCall(wish: ConnectionRequest): { method: string; path: string; body?: string } {
   switch (wish.kind) {
     case "list": {
       const query = new URLSearchParams({ app: CONNECTED_APP });
@@ -58,7 +58,7 @@ export function spellWish(wish: ConnectionWish): { method: string; path: string;
 
 /** The meaning of what came back. */
 export function connectionMeaning(
-  wish: ConnectionWish,
+  wish: ConnectionRequest,
   { reply, inUse }: { reply: ConnectionReply; inUse: string | null },
 ): ConnectionAnswer {
   if (reply.kind === "failed") return silent(wish);
@@ -92,7 +92,11 @@ export function noSuchConnection(id: string): Extract<ConnectionAnswer, { kind: 
 }
 
 /** The part of Maton's body that may be shown; null where it is not what Maton says. */
-function shownBody(wish: ConnectionWish, tree: JsonTree | undefined, text: string): { [key: string]: JsonTree } | null {
+function shownBody(
+  wish: ConnectionRequest,
+  tree: JsonTree | undefined,
+  text: string,
+): { [key: string]: JsonTree } | null {
   // What Maton says to a deletion is not written down anywhere: only that it worked counts.
   if (wish.kind === "delete") return isObject(tree) ? tree : {};
   if (!isObject(tree) || text === "") return null;
@@ -117,7 +121,7 @@ function messageOf(body: JsonTree | undefined): string {
 }
 
 /** A 5xx, a redirect, silence, or an answer that cannot be read. */
-function silent(wish: ConnectionWish): ConnectionAnswer {
+function silent(wish: ConnectionRequest): ConnectionAnswer {
   const detail = "Maton's control API gave no usable answer.";
   const hint = changesConnections(wish)
     ? "It may have been done all the same: list the connections before you try again."
@@ -125,7 +129,7 @@ function silent(wish: ConnectionWish): ConnectionAnswer {
   return refused(refusal("upstream_failed", detail, { hint }));
 }
 
-function changesConnections({ kind }: ConnectionWish): boolean {
+function changesConnections({ kind }: ConnectionRequest): boolean {
   switch (kind) {
     case "create":
     case "delete":

@@ -1,12 +1,11 @@
-// One exchange with Maton or fal, read to its end: what came back as a value, whatever went wrong.
-// Knows nothing of what the calls mean (answers.ts does). Imports net, json, limits.
+// One exchange with Maton or fal, read to its end: what came back as a value, whatever went wrong. Knows nothing of what the
+// calls mean (answers.ts does).
 
 import { discard, readCapped, readTextCapped } from "../../net/body.ts";
 import type { Permit } from "../../net/byte-budget.ts";
 import { type CallInit, callOut } from "../../net/fetch.ts";
-import { retryAfterMs } from "../../net/retry-after.ts";
+import { RETRY_AFTER_MAX_MS, retryAfterMs } from "../../net/retry-after.ts";
 import { type JsonTree, parseTree } from "../../platform/json.ts";
-import { RETRY_AFTER_MAX_MS } from "../../platform/limits.ts";
 
 interface StatusLine {
   status: number;

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { receiver as expressReceiver } from "../../../examples/webhooks/express.ts";
 import honoApp from "../../../examples/webhooks/hono.ts";
 import { POST } from "../../../examples/webhooks/next-route.ts";
-import { MINUTE_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { endEvent } from "../../../src/webhooks/event-body.ts";
 import { deliver } from "../../../src/webhooks/send.ts";
 import { eventually, freePorts } from "../../harness/process.ts";

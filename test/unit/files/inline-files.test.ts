@@ -3,9 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dataUriBytes, readDataUri } from "../../../src/files/data-uri.ts";
-import { inlineFiles } from "../../../src/files/inline-files.ts";
+import { INLINE_KEEP_MAX_CHARS, inlineFiles } from "../../../src/files/inline-files.ts";
 import { parseTree, withValueAt } from "../../../src/platform/json.ts";
-import { INLINE_KEEP_MAX_CHARS } from "../../../src/platform/limits.ts";
 
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52);
 const LONG = Buffer.concat([PNG, Buffer.alloc(INLINE_KEEP_MAX_CHARS, 7)]);

@@ -1,15 +1,9 @@
 // How a submit may be spelled, in its body and in its headers, and what a caller reads about a fault.
 
 import { describe, expect, it } from "vitest";
-import { submitBody, submitHeaders } from "../../../src/http/read-submit.ts";
+import { IDEMPOTENCY_KEY_MAX_CHARS, submitBody, submitHeaders } from "../../../src/http/read-submit.ts";
 import { requestId } from "../../../src/http/routes/requests/schemas.ts";
-import {
-  IDEMPOTENCY_KEY_MAX_CHARS,
-  TAG_TEXT_MAX_CHARS,
-  TAGS_MAX,
-  USER_MAX_CHARS,
-} from "../../../src/platform/limits.ts";
-import { parseFields } from "../../../src/platform/validate.ts";
+import { parseFields, TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../../src/platform/validate.ts";
 import { REQUEST } from "../../harness/requests.ts";
 
 const good = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };

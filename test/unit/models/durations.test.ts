@@ -1,8 +1,7 @@
 // What is learned of a model's durations.
 
 import { describe, expect, test } from "vitest";
-import { durationsOf, type Sample, withDuration } from "../../../src/models/durations.ts";
-import { DURATIONS_KEPT } from "../../../src/platform/limits.ts";
+import { DURATIONS_KEPT, durationsOf, type Sample, withDuration } from "../../../src/models/durations.ts";
 
 const learned = (...all: number[]): Sample => all.reduce<Sample>(withDuration, []);
 

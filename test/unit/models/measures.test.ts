@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Measures, measureInput, measureOutput, sizeOf } from "../../../src/models/measures.ts";
+import { MEASURE_MAX, type Measures, measureInput, measureOutput, sizeOf } from "../../../src/models/measures.ts";
 import { inputSchemaOf, MODELS } from "../../../src/models/models.ts";
-import { MEASURE_MAX } from "../../../src/platform/limits.ts";
 
 const SCHNELL = "fal-ai/flux/schnell";
 const SDXL = "fal-ai/fast-sdxl";

@@ -1,8 +1,8 @@
 // Reading bodies under a cap: what counts as too large, what as broken, and that no stream is left open.
+
 import { describe, expect, test } from "vitest";
 import { readCapped, readTextCapped } from "../../../src/net/body.ts";
-import { acquire } from "../../../src/net/byte-budget.ts";
-import { BUFFER_BUDGET_BYTES } from "../../../src/platform/limits.ts";
+import { acquire, BUFFER_BUDGET_BYTES } from "../../../src/net/byte-budget.ts";
 
 function chunked(chunks: (Uint8Array | "fault")[], headers: Record<string, string> = {}) {
   const seen = { pulled: 0, canceled: false };

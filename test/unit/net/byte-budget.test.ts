@@ -1,7 +1,15 @@
 // The byte semaphore: order, refusal, what comes back when a holder or a waiter is cut off.
+
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { acquire, highWaterBytes, type Permit } from "../../../src/net/byte-budget.ts";
-import { BUFFER_BUDGET_BYTES, PERMIT_LEASE_MS, PERMIT_LOOK_AGAIN_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import {
+  acquire,
+  BUFFER_BUDGET_BYTES,
+  highWaterBytes,
+  PERMIT_LEASE_MS,
+  PERMIT_LOOK_AGAIN_MS,
+  type Permit,
+} from "../../../src/net/byte-budget.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 
 const MIB = 1024 * 1024;
 const taken: Promise<Permit>[] = [];

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   isRawNumber,
+  JSON_DEPTH_MAX,
   type JsonTree,
   objectText,
   parseTree,
@@ -11,7 +12,6 @@ import {
   valueAt,
   withValueAt,
 } from "../../../src/platform/json.ts";
-import { JSON_DEPTH_MAX } from "../../../src/platform/limits.ts";
 
 function tree(text: string): JsonTree {
   const parsed = parseTree(text);

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MONEY_MAX_MICRO } from "../../../src/platform/limits.ts";
-import { costOf, microOf, moneyText } from "../../../src/platform/money.ts";
+import { costOf, MONEY_MAX_MICRO, microOf, moneyText } from "../../../src/platform/money.ts";
 
 describe("an amount of USD as text", () => {
   it.each<[string, number | null]>([

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { RequestFile } from "../../../src/files/request-file.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { isOwed } from "../../../src/requests/machine/deliveries.ts";
 import { alarmAt, attentionAt, nextDue, taken } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
@@ -19,6 +19,7 @@ import {
   type Try,
   withRow,
 } from "../../../src/requests/machine/record.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
 import { hasEnded, type RequestError, type RequestRecord } from "../../../src/requests/machine/types.ts";
 import { replayOf } from "../../../src/requests/view/deliveries.ts";
 import { aStart, SETTLED, type Told } from "../../harness/requests.ts";
@@ -84,9 +85,13 @@ function anOutsideEvent(dice: Dice): RequestEvent {
     case 1:
       return { type: "end_announced", upstreamId };
     case 2:
-      return { type: "doorbell_rung", candidateId: dice.chance(0.5) ? upstreamId : null, reason: "forged" };
+      return {
+        type: "unverified_callback_received",
+        candidateId: dice.chance(0.5) ? upstreamId : null,
+        reason: "forged",
+      };
     case 3:
-      return { type: "stranger_reported", userId: "user-2", claim: "output-1", candidateId: upstreamId };
+      return { type: "unpinned_webhook_received", userId: "user-2", claim: "output-1", candidateId: upstreamId };
     default:
       return {
         type: "end_reported",

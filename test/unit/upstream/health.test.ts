@@ -1,9 +1,10 @@
 // Whether a connection is used: what closes it, how its pauses grow, what opens it.
 
 import { describe, expect, test } from "vitest";
-import { FAILURES_IN_A_ROW_MAX, HEALTH_PAUSE_MAX_MS } from "../../../src/platform/limits.ts";
 import {
   closed,
+  FAILURES_IN_A_ROW_MAX,
+  HEALTH_PAUSE_MAX_MS,
   HEALTHY,
   type Health,
   isProbeDue,

@@ -1,6 +1,8 @@
 // When fal's key set is asked for again.
+
 import { expect, test } from "vitest";
-import { HOUR_MS, LOOKUP_RETRY_MS, MINUTE_MS } from "../../../src/platform/limits.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
+import { HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { isTrusted, shouldFetchKeys } from "../../../src/upstream/key-set.ts";
 
 const NOW = 1_800_000_000_000;

@@ -1,24 +1,23 @@
 // The pace: never more than `rps` turns in a window, whatever the order of events.
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { HOUR_MS } from "../../../src/platform/time.ts";
+import { GRANT_WAIT_IN_PLACE_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   ANSWER_NOISE_MS,
-  CALL_UNHEARD_MS,
-  GRANT_USE_MS,
-  GRANT_WAIT_IN_PLACE_MS,
-  HOUR_MS,
-} from "../../../src/platform/limits.ts";
-import {
   answered,
+  CALL_UNHEARD_MS,
   close,
   expectedAt,
   freeAt,
-  handBack,
+  GRANT_USE_MS,
   isBusy,
   newPace,
   nextTurn,
   type Pace,
   paceAfterWaking,
+  returnGrant,
   type Turn,
   windowMs,
 } from "../../../src/upstream/pace.ts";
@@ -95,7 +94,7 @@ describe("nextTurn", () => {
             const turn = used[used.length - 1 - each.pick];
             if (turn === undefined || turn.at < now) continue;
             used.splice(used.indexOf(turn), 1);
-            pace = handBack(pace, turn);
+            pace = returnGrant(pace, turn);
           } else {
             now += each.afterMs;
             // Some turns are told ahead of time.
@@ -145,18 +144,18 @@ describe("answered", () => {
 describe("handBack", () => {
   test("frees a turn that was not used", () => {
     const { pace, last } = takeMany(newPace(RPS), RPS, NOW);
-    expect(turnAt(handBack(pace, last), NOW)).toBe(NOW);
+    expect(turnAt(returnGrant(pace, last), NOW)).toBe(NOW);
   });
 
   test("lets nobody overtake those who wait", () => {
     const { pace, last } = takeMany(newPace(RPS), RPS + 1, NOW);
-    const freed = handBack(takeMany(pace, 2, NOW).pace, last);
+    const freed = returnGrant(takeMany(pace, 2, NOW).pace, last);
     expect(turnAt(freed, NOW + 1_051)).toBe(NOW + 1_365);
   });
 
   test("does nothing for a turn that it does not know", () => {
     const { pace } = takeMany(newPace(RPS), RPS, NOW);
-    expect(handBack(pace, { n: 999, at: NOW })).toEqual(pace);
+    expect(returnGrant(pace, { n: 999, at: NOW })).toEqual(pace);
   });
 });
 

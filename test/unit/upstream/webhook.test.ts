@@ -1,6 +1,7 @@
 // fal's webhook signature: a fixed vector, and every way in which a call can be no call of fal's.
+
 import { describe, expect, test } from "vitest";
-import { JWKS_KEYS_MAX } from "../../../src/platform/limits.ts";
+import { JWKS_KEYS_MAX } from "../../../src/net/small-text.ts";
 import { decodeKey, encodeKey, keysOf, verifyWebhook } from "../../../src/upstream/webhook.ts";
 
 // A synthetic key: its ED25519 seed is the bytes 0x01 to 0x20.

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { taken } from "../../../src/requests/machine/effect-schedule.ts";
 import { advanced, attempted, withRow } from "../../../src/requests/machine/record.ts";
 import type { RequestRecord } from "../../../src/requests/machine/types.ts";

@@ -1,7 +1,7 @@
 // `fal_webhook` on the compatible surfaces: the end told in fal's body, signed as all our webhooks are.
 
 import { describe, expect, it } from "vitest";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
 import { type Received, Receivers } from "../../harness/receiver.ts";

@@ -2,7 +2,8 @@
 // would answer them.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { RESULT_FILE_MAX_BYTES, SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
+import { RESULT_FILE_MAX_BYTES } from "../../../src/upstream/client/client.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
 import { Receivers } from "../../harness/receiver.ts";
 import {

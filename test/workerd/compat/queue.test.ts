@@ -1,7 +1,7 @@
 // fal's queue under /fal/queue, call by call: statuses, bodies and headers to the letter, as fal's clients look at them.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { SSE_COMMENT_MS } from "../../../src/platform/limits.ts";
+import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { hurry } from "../../harness/holds.ts";
 import {
   call,

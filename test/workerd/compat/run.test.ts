@@ -1,7 +1,7 @@
 // /fal/run and /fal/proxy: the synchronous calls that wait on the queue, and the client's proxy protocol.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { SSE_COMMENT_MS } from "../../../src/platform/limits.ts";
+import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { hurry } from "../../harness/holds.ts";
 import {
   bindings,

@@ -2,15 +2,11 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { copyData, copyUrl, type UrlCopy } from "../../../src/files/copy.ts";
 import { hashStored } from "../../../src/files/digest.ts";
-import { acquire, highWaterBytes } from "../../../src/net/byte-budget.ts";
+import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../../src/files/parts.ts";
+import { FILE_MAX_BYTES } from "../../../src/files/request-file.ts";
+import { acquire, BUFFER_BUDGET_BYTES, highWaterBytes } from "../../../src/net/byte-budget.ts";
 import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import {
-  BUFFER_BUDGET_BYTES,
-  FILE_MAX_BYTES,
-  FILE_PART_BYTES,
-  FILE_PART_TIMEOUT_MS,
-} from "../../../src/platform/limits.ts";
 import { UploadRows } from "../../harness/uploads.ts";
 
 const { FILES: bucket } = env as Env;

@@ -4,9 +4,10 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { copyUrl, type UrlCopy } from "../../../src/files/copy.ts";
 import { hashStored } from "../../../src/files/digest.ts";
+import { FILE_PART_BYTES } from "../../../src/files/parts.ts";
+import { FILE_MAX_BYTES } from "../../../src/files/request-file.ts";
 import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { FILE_MAX_BYTES, FILE_PART_BYTES } from "../../../src/platform/limits.ts";
 import { UploadRows } from "../../harness/uploads.ts";
 
 const { FILES: bucket } = env as Env;

@@ -4,9 +4,10 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BodyFeed, type Feed, SliceFeed } from "../../../src/files/feed.ts";
+import { FILE_SNIFF_BYTES } from "../../../src/files/media-types.ts";
 import { pour, storeKnown, storeUnknown } from "../../../src/files/pump.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { FILE_SNIFF_BYTES, UPLOAD_PART_MIN_BYTES as PART } from "../../../src/platform/limits.ts";
+import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
 
 const bucket = env.FILES;
 const CONTENT_TYPE = "model/obj";
@@ -22,7 +23,7 @@ afterEach(() => {
 });
 
 /** Differs from place to place, so that a lost, doubled or misplaced piece changes the whole. */
-const PATTERN = new Uint8Array(3 * PART);
+const PATTERN = new Uint8Array(3 * UPLOAD_PART_MIN_BYTES);
 for (let i = 0; i < PATTERN.length; i++) PATTERN[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 0xff;
 const patterned = (size: number) => PATTERN.subarray(0, size);
 
@@ -80,11 +81,14 @@ const multipartCalls = () => Object.getPrototypeOf(bucket.resumeMultipartUpload(
 describe.each(feeds)("%s of known length", (_name, feedOf) => {
   const known = (feed: Feed, length: number) => storeKnown(to(), { feed, length, timeoutMs: null });
 
-  test.each([0, 1, FILE_SNIFF_BYTES, PART, PART + 1])("of %d bytes arrives whole, with its digest", async (size) => {
-    const bytes = patterned(size);
-    expect(await known(feedOf(bytes), size)).toEqual(await stored(bytes));
-    await expectStored(bytes);
-  });
+  test.each([0, 1, FILE_SNIFF_BYTES, UPLOAD_PART_MIN_BYTES, UPLOAD_PART_MIN_BYTES + 1])(
+    "of %d bytes arrives whole, with its digest",
+    async (size) => {
+      const bytes = patterned(size);
+      expect(await known(feedOf(bytes), size)).toEqual(await stored(bytes));
+      await expectStored(bytes);
+    },
+  );
 
   test.each([
     ["longer than said", 300_001, 300_000, "ends", "The source sent more bytes than it announced."],
@@ -140,8 +144,8 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
   function unknown(feed: Feed, change: Partial<Parameters<typeof storeUnknown>[1]> = {}) {
     return storeUnknown(to(), {
       feed,
-      maxBytes: 4 * PART,
-      partBytes: PART,
+      maxBytes: 4 * UPLOAD_PART_MIN_BYTES,
+      partBytes: UPLOAD_PART_MIN_BYTES,
       async acquire(bytes) {
         held.now += bytes;
         held.most = Math.max(held.most, held.now);
@@ -170,16 +174,16 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
   test.each([
     [0, 0],
     [1, 0],
-    [PART, 0],
-    [PART + 1, 2],
-    [2 * PART, 2],
-    [2 * PART + 70_000, 3],
+    [UPLOAD_PART_MIN_BYTES, 0],
+    [UPLOAD_PART_MIN_BYTES + 1, 2],
+    [2 * UPLOAD_PART_MIN_BYTES, 2],
+    [2 * UPLOAD_PART_MIN_BYTES + 70_000, 3],
   ])("of %d bytes arrives whole in %d parts, with its digest, one part in memory", async (size, parts) => {
     const bytes = patterned(size);
     expect(await unknown(feedOf(bytes))).toEqual(await stored(bytes));
     await expectStored(bytes);
     expect({ ...held, partsStored, begun: begun.length }).toEqual({
-      ...{ now: 0, most: PART, partsStored: parts, begun: parts > 0 ? 1 : 0 },
+      ...{ now: 0, most: UPLOAD_PART_MIN_BYTES, partsStored: parts, begun: parts > 0 ? 1 : 0 },
     });
   });
 
@@ -188,23 +192,25 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
     [1, 0, "too_large"],
     [1_000, 1_000, "stored"],
     [1_001, 1_000, "too_large"],
-    [PART + 1_000, PART + 1_000, "stored"],
-    [PART + 1_001, PART + 1_000, "too_large"],
-    [2 * PART, 2 * PART, "stored"],
-    [2 * PART + 1, 2 * PART, "too_large"],
+    [UPLOAD_PART_MIN_BYTES + 1_000, UPLOAD_PART_MIN_BYTES + 1_000, "stored"],
+    [UPLOAD_PART_MIN_BYTES + 1_001, UPLOAD_PART_MIN_BYTES + 1_000, "too_large"],
+    [2 * UPLOAD_PART_MIN_BYTES, 2 * UPLOAD_PART_MIN_BYTES, "stored"],
+    [2 * UPLOAD_PART_MIN_BYTES + 1, 2 * UPLOAD_PART_MIN_BYTES, "too_large"],
   ] as const)("of %d bytes where %d may come is %s", async (size, maxBytes, kind) => {
     const bytes = patterned(size);
-    expect(await unknown(feedOf(bytes), { maxBytes, partBytes: Math.min(maxBytes, PART) })).toMatchObject({ kind });
+    expect(
+      await unknown(feedOf(bytes), { maxBytes, partBytes: Math.min(maxBytes, UPLOAD_PART_MIN_BYTES) }),
+    ).toMatchObject({ kind });
     if (kind === "stored") await expectStored(bytes);
-    else await expectNothingLeft(maxBytes > PART ? 1 : 0);
+    else await expectNothingLeft(maxBytes > UPLOAD_PART_MIN_BYTES ? 1 : 0);
   });
 
   test.each([
     ["before its first byte", 0, 0],
     ["in its first part", 500_000, 0],
-    ["right after its first part", PART, 0],
-    ["in its second part", PART + 500_000, 1],
-    ["in its third part", 2 * PART + 500_000, 1],
+    ["right after its first part", UPLOAD_PART_MIN_BYTES, 0],
+    ["in its second part", UPLOAD_PART_MIN_BYTES + 500_000, 1],
+    ["in its third part", 2 * UPLOAD_PART_MIN_BYTES + 500_000, 1],
   ])("that breaks off %s is the source's fault", async (_where, size, uploads) => {
     expect(await unknown(feedOf(patterned(size), "breaks"))).toEqual({
       ...{ kind: "source", reason: "The source broke off." },
@@ -229,20 +235,25 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
       if (++calls === failing) throw R2_FAULT;
       return real?.apply(this, args);
     });
-    expect(await unknown(feedOf(patterned(2 * PART + 1)))).toEqual({ kind: "bucket", fault: R2_FAULT });
+    expect(await unknown(feedOf(patterned(2 * UPLOAD_PART_MIN_BYTES + 1)))).toEqual({
+      kind: "bucket",
+      fault: R2_FAULT,
+    });
     vi.restoreAllMocks();
     await expectNothingLeft(uploads);
   });
 
   test("whose multipart upload cannot be begun is R2's fault", async () => {
     vi.spyOn(bucket, "createMultipartUpload").mockRejectedValueOnce(R2_FAULT);
-    expect(await unknown(feedOf(patterned(PART + 1)))).toEqual({ kind: "bucket", fault: R2_FAULT });
+    expect(await unknown(feedOf(patterned(UPLOAD_PART_MIN_BYTES + 1)))).toEqual({ kind: "bucket", fault: R2_FAULT });
     await expectNothingLeft(0);
   });
 
   test("whose multipart upload cannot be aborted either has its fault named all the same", async () => {
     const abort = vi.spyOn(multipartCalls(), "abort").mockRejectedValueOnce(R2_FAULT);
-    expect(await unknown(feedOf(patterned(PART + 500_000), "breaks"))).toMatchObject({ kind: "source" });
+    expect(await unknown(feedOf(patterned(UPLOAD_PART_MIN_BYTES + 500_000), "breaks"))).toMatchObject({
+      kind: "source",
+    });
     expect([held.now, abort.mock.calls.length]).toEqual([0, 1]);
     await nothingThere();
   });
@@ -252,7 +263,7 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
     vi.spyOn(multipartCalls(), "complete").mockImplementationOnce(async function (this: unknown, parts: unknown) {
       return real?.call(this, (parts as unknown[]).slice(0, 1));
     });
-    expect(await unknown(feedOf(patterned(PART + 1)))).toMatchObject({ kind: "source" });
+    expect(await unknown(feedOf(patterned(UPLOAD_PART_MIN_BYTES + 1)))).toMatchObject({ kind: "source" });
     await expectNothingLeft(1);
   });
 
@@ -260,7 +271,7 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
     ["when its upload begins", { begun: (id: string) => begun.push(id) < 1 }],
     ["at its first part", { partStored: () => false }],
   ])("that others have taken over %s stops", async (_when, change) => {
-    expect(await unknown(feedOf(patterned(2 * PART)), change)).toEqual({ kind: "superseded" });
+    expect(await unknown(feedOf(patterned(2 * UPLOAD_PART_MIN_BYTES)), change)).toEqual({ kind: "superseded" });
     await expectNothingLeft(1);
   });
 
@@ -272,7 +283,7 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
         throw fault;
       },
     };
-    expect(await unknown(feedOf(patterned(PART + 1)), change)).toEqual({ kind: "bucket", fault });
+    expect(await unknown(feedOf(patterned(UPLOAD_PART_MIN_BYTES + 1)), change)).toEqual({ kind: "bucket", fault });
     await expectNothingLeft(1);
   });
 
@@ -293,12 +304,18 @@ test.each(["known", "unknown"] as const)(
       await new Promise((resolve) => setTimeout(resolve, 2_000));
     }
     const feed = new SliceFeed(stopping());
-    const permit = { bytes: PART, shrink: () => undefined, release: vi.fn() };
+    const permit = { bytes: UPLOAD_PART_MIN_BYTES, shrink: () => undefined, release: vi.fn() };
     const storing =
       length === "known"
         ? storeKnown(to(), { feed, length: 10_001, timeoutMs: 1_000 })
         : storeUnknown(to(), {
-            ...{ feed, maxBytes: PART, partBytes: PART, acquire: async () => permit, timeoutMs: 1_000 },
+            ...{
+              feed,
+              maxBytes: UPLOAD_PART_MIN_BYTES,
+              partBytes: UPLOAD_PART_MIN_BYTES,
+              acquire: async () => permit,
+              timeoutMs: 1_000,
+            },
             ...{ begun: () => true, partStored: () => true },
           });
     await vi.advanceTimersByTimeAsync(2_000);

@@ -1,10 +1,9 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { keepDescribed, keepText, loadText } from "../../../src/files/stored-text.ts";
-import { acquire } from "../../../src/net/byte-budget.ts";
+import { keepDescribed, keepText, loadText, ROW_TEXT_MAX_BYTES } from "../../../src/files/stored-text.ts";
+import { acquire, BUFFER_BUDGET_BYTES } from "../../../src/net/byte-budget.ts";
 import type { Env } from "../../../src/platform/bindings.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { BUFFER_BUDGET_BYTES, ROW_TEXT_MAX_BYTES } from "../../../src/platform/limits.ts";
 
 const { FILES: bucket } = env as Env;
 const place = { team: "acme", request: "ab".repeat(32), name: "output" } as const;

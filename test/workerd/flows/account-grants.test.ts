@@ -3,8 +3,10 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { MINUTE_MS, SECOND_MS, SLOT_CHECK_MS, WAKE_LEAD_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
+import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
 import { accountView } from "../../harness/account.ts";
 import { holdLimit } from "../../harness/deliveries.ts";
 import {

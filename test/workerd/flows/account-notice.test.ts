@@ -4,7 +4,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { requireConfig } from "../../../src/platform/config.ts";
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { NOTICE_RETRY_MS } from "../../../src/upstream/notice.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { accountView, faultAccount } from "../../harness/account.ts";

@@ -1,7 +1,7 @@
 // The account out of order for ten minutes, whatever the fault: nothing is lost, nothing is charged, all goes on by itself.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { type AccountFault, accountView, faultAccount } from "../../harness/account.ts";
 import {
   introduceAccount,

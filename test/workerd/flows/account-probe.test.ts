@@ -2,7 +2,9 @@
 
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { HEALTH_PAUSE_MAX_MS, MINUTE_MS, SECOND_MS, WAKE_LEAD_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { HEALTH_PAUSE_MAX_MS } from "../../../src/upstream/health.ts";
+import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
 import { accountView, faultAccount } from "../../harness/account.ts";
 import { holdLimit } from "../../harness/deliveries.ts";
 import {

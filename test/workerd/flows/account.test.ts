@@ -2,7 +2,9 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { CALL_UNHEARD_MS, MINUTE_MS, SECOND_MS, SLOT_CHECK_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
+import { CALL_UNHEARD_MS } from "../../../src/upstream/pace.ts";
 import { accountView } from "../../harness/account.ts";
 import {
   account,

@@ -2,9 +2,10 @@
 
 import { describe, expect, it, vi } from "vitest";
 import type { AdmitInput } from "../../../src/contracts/team-access.ts";
-import { HOUR_MS, MINUTE_MS, SECOND_MS, UNSTARTED_SWEEP_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { UNSTARTED_SWEEP_MS } from "../../../src/team/admit.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { Team as TeamObject } from "../../../src/team/team.ts";
 import { aStart } from "../../harness/requests.ts";

@@ -2,7 +2,8 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { ALARM_BUDGET_MS, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { ALARM_BUDGET_MS } from "../../../src/platform/alarm.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { places, ROADS, runDry, undisturbedStory, walk } from "../../harness/roads.ts";
 import {
   deliverWebhooks,

@@ -1,7 +1,9 @@
 // A cancel of what fal has: a wish that fal may grant, refused once there is nothing left to cancel; and a cancel of many.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { CANCEL_LOOK_FIRST_MS, CANCEL_RETRY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { CANCEL_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
+import { CANCEL_LOOK_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
 import {
   deliverWebhooks,
   dueWebhooks,

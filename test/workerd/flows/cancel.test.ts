@@ -1,7 +1,8 @@
 // A cancel before it is known that fal has the request: free while nothing was sent, remembered while it is not clear.
 
 import { describe, expect, it } from "vitest";
-import { MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
 import {
   eventually,
   exhaustPace,

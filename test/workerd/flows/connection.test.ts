@@ -1,7 +1,8 @@
 // The Maton connection that submits go over: none, one that was deleted, one that cannot be looked up.
 
 import { describe, expect, it } from "vitest";
-import { LOOKUP_RETRY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   expectArmed,
   interceptFetch,

@@ -1,8 +1,8 @@
 // Tries that outlive their lease, and tries that die with their object: nothing counts twice, nothing stays undone.
 
 import { expect, it } from "vitest";
-import { DAY_MS, MINUTE_MS, SECOND_MS, TAKES_BEFORE_BACKOFF } from "../../../src/platform/limits.ts";
-import { attentionAt, leaseMs } from "../../../src/requests/machine/effect-schedule.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { attentionAt, leaseMs, TAKES_BEFORE_BACKOFF } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
 import {
   call,

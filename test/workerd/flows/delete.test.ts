@@ -2,7 +2,7 @@
 // late brings anything back. R2 is counted before and after.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { HOUR_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { follow, held } from "../../harness/holds.ts";
 import { Person } from "../../harness/people.ts";
 import { RECEIVER } from "../../harness/roads.ts";

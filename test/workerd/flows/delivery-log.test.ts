@@ -2,7 +2,7 @@
 // long it took, what kind of answer it was, and how that answer began. The receiver moves the clock, so each takes its time.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/reply.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";

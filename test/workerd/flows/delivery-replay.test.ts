@@ -1,7 +1,7 @@
 // Deliveries to several targets, what changes while tries are pending, replays by hand, and who may see them.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DAY_MS, HOUR_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveriesOf, deliveryOf, newSecret, status, withEndpoints } from "../../harness/deliveries.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";

@@ -1,7 +1,7 @@
 // Deliveries in the real runtime: when receivers hear, what they may do to us, and what is never reached.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { deliveriesOf, deliveryOf, hang, holdLimit, reset, saveEndpoint, status } from "../../harness/deliveries.ts";

@@ -1,7 +1,7 @@
 // Posts at once: equal ones under an idempotency key make one request, and a limit lets exactly as many in as it says.
 
 import { describe, expect, it } from "vitest";
-import { DAY_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   expectArmed,
   onFrozenClocks,

@@ -2,14 +2,11 @@
 // back hears what it missed.
 
 import { describe, expect, it } from "vitest";
-import {
-  EVENT_STREAM_MAX_MS,
-  HOLD_REREAD_MS,
-  MINUTE_MS,
-  POLL_FOLLOWED_FIRST_MS,
-  SECOND_MS,
-  SSE_COMMENT_MS,
-} from "../../../src/platform/limits.ts";
+import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
+import { EVENT_STREAM_MAX_MS } from "../../../src/http/routes/requests/events.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { POLL_FOLLOWED_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
+import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { finish, follow, held, hurry, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
 import {
   type Answer,

@@ -1,7 +1,7 @@
 // Objects lose their memory between any two steps, and in the midst of any call: the end is the same, and fal is asked once.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { HOUR_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS } from "../../../src/platform/time.ts";
 import {
   COUNTED,
   places,

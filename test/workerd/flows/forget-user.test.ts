@@ -4,9 +4,10 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { outputKey } from "../../../src/files/keys.ts";
-import { DAY_MS, HOUR_MS, REMOVAL_REPORT_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestStore } from "../../../src/requests/engine/rows.ts";
+import { REMOVAL_REPORT_MS } from "../../../src/team/removal-store.ts";
 import { many, Person } from "../../harness/people.ts";
 import { onward, recordAt, SETTLED } from "../../harness/requests.ts";
 import { TestTeam } from "../../harness/team.ts";

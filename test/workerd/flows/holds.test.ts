@@ -3,7 +3,8 @@
 
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { HOLD_REREAD_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
 import {
   type Answer,

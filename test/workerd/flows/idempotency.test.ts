@@ -1,7 +1,8 @@
 // The same post more than once: by its idempotency key, by its content, at the same time, after a reload.
 
 import { describe, expect, it } from "vitest";
-import { DAY_MS, IDENTITY_CACHE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import {
   type Answer,
   onFrozenClocks,

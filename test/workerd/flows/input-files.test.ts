@@ -3,7 +3,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { createApp } from "../../../src/app.ts";
-import { DAY_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { checked } from "../../harness/contract.ts";
 import { announce, aPng, fetched, send } from "../../harness/upload-calls.ts";
 import {

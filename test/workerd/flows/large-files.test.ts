@@ -3,18 +3,16 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
+import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../../src/files/parts.ts";
 import { hex } from "../../../src/platform/ids.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
   FILE_COPY_TURN_MS,
   FILE_DEADLINE_MS,
-  FILE_PART_BYTES,
-  FILE_PART_TIMEOUT_MS,
-  MIRROR_RETRY_MS,
   REQUEST_FILES_MAX_BYTES,
-  SECOND_MS,
-} from "../../../src/platform/limits.ts";
+} from "../../../src/requests/engine/effects/files.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
-import { alarmAt } from "../../../src/requests/machine/effect-schedule.ts";
+import { alarmAt, MIRROR_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   bindings,
   call,

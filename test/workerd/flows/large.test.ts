@@ -1,9 +1,10 @@
 // Big inputs, big outputs, many files and faulty ones: whatever comes, the request ends, and what was stored is the whole of it.
 
 import { describe, expect, it, vi } from "vitest";
-import { acquire, highWaterBytes } from "../../../src/net/byte-budget.ts";
+import { ROW_TEXT_MAX_BYTES } from "../../../src/files/stored-text.ts";
+import { acquire, BUFFER_BUDGET_BYTES, highWaterBytes } from "../../../src/net/byte-budget.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { BUFFER_BUDGET_BYTES, ROW_TEXT_MAX_BYTES, SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
   bindings,
   call,

@@ -1,7 +1,7 @@
 // Hundreds of files in one output: all are stored, each under its own number, and no more than two are copied at a time.
 
 import { describe, expect, it } from "vitest";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
   deliverWebhooks,
   interceptFetch,

@@ -2,7 +2,8 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { MINUTE_MS, OPEN_SWEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { OPEN_SWEEP_MS } from "../../../src/team/due-work.ts";
 import { TestTeam } from "../../harness/team.ts";
 import {
   type Answer,
@@ -201,7 +202,7 @@ describe("a submit whose answer got lost", () => {
     expect((await settle({ charged: false })).body.code).toBe("conflict");
     expect(await team.read(id)).toEqual(settled.body);
     expect(await used(team)).toEqual(["0.004200", 0]);
-    expect((await team.timeline(id)).filter((each) => each === "charge_told")).toHaveLength(1);
+    expect((await team.timeline(id)).filter((each) => each === "charge_resolved")).toHaveLength(1);
   });
 
   it("that was not taken gives all back", async () => {

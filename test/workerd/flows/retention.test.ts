@@ -1,8 +1,9 @@
 // The plan's days: inputs, files and records go by themselves, each at its time, fixed at the submit.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { R2_PAGE_KEYS } from "../../../src/files/delete-prefix.ts";
 import { outputKey } from "../../../src/files/keys.ts";
-import { DAY_MS, R2_PAGE_KEYS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   bindings,
   call,

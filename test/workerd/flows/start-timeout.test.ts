@@ -1,7 +1,7 @@
 // start_timeout_s: ours to keep while the request is held, fal's once it is sent, with what is left of it.
 
 import { expect, it } from "vitest";
-import { MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   expectArmed,
   interceptFetch,

@@ -1,7 +1,9 @@
 // A submit whose answer gets lost: it may have been taken and paid for, so it is proven or given up on, never sent again.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { HOUR_MS, MINUTE_MS, SECOND_MS, SUBMIT_TIMEOUT_MS, UNCERTAIN_GRACE_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { SUBMIT_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
 import {
   catchTimers,
   deliverWebhooks,

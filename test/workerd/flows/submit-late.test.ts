@@ -3,8 +3,10 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, MINUTE_MS, SUBMIT_ANSWER_WAIT_MS, UNCERTAIN_GRACE_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
+import { SUBMIT_ANSWER_WAIT_MS } from "../../../src/requests/engine/runner.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
 import { aStart } from "../../harness/requests.ts";
 import {
   bindings,

@@ -1,7 +1,7 @@
 // A submit that upstream answers with a no: a clear one ends the request at once and free, a 429 lets it go again.
 
 import { describe, expect, it, vi } from "vitest";
-import { MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import {
   answerFirst,

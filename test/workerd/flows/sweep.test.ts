@@ -3,9 +3,10 @@
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { outputKey, textKey, uploadKey } from "../../../src/files/keys.ts";
+import { SWEEP_RETRY_MS } from "../../../src/files/sweeper.ts";
 import worker from "../../../src/index.ts";
-import { DAY_MS, HOUR_MS, SECOND_MS, SWEEP_RETRY_MS } from "../../../src/platform/limits.ts";
 import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   bindings,
   call,

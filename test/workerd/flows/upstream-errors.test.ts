@@ -1,7 +1,8 @@
 // What goes wrong after fal has the request: trouble on the way is no end, a failure of the model is, and what it costs is said.
 
 import { describe, expect, it } from "vitest";
-import { MINUTE_MS, SECOND_MS, STATUS_TIMEOUT_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { STATUS_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   answerFirst,
   catchTimers,

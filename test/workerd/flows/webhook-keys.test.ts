@@ -2,7 +2,8 @@
 // but seldom, because any forger can send what does not fit. Without one no webhook is believed, and fal is asked instead.
 
 import { describe, expect, it } from "vitest";
-import { DAY_MS, DOORBELL_GAP_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../src/requests/machine/claims.ts";
 import { callsAtFal, expectDoorbell, finishedAtFal, keySetCalls, webhookUnderWay } from "../../harness/webhooks.ts";
 import {
   deliverWebhooks,
@@ -122,7 +123,7 @@ describe("somebody who knows the address and rings without end", () => {
       await passTime(SECOND_MS);
     }
     await expectArmed(id);
-    expect(await callsAtFal()).toEqual([{ submit: 1, status: MINUTE_MS / DOORBELL_GAP_MS }]);
+    expect(await callsAtFal()).toEqual([{ submit: 1, status: MINUTE_MS / UNVERIFIED_CALLBACK_GAP_MS }]);
     expect((await keySetCalls()) - keysBefore).toBeLessThanOrEqual(1);
   });
 

@@ -2,7 +2,7 @@
 // away, because then nothing else tells the end. What is remembered is the account's, from one request to the next.
 
 import { describe, expect, it } from "vitest";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
   deliverWebhooks,
   introduceAccount,

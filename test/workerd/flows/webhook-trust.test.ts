@@ -2,7 +2,7 @@
 // who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
 
 import { describe, expect, it } from "vitest";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
 import {
   BASE,
@@ -112,7 +112,7 @@ describe("a call that fal did not sign, or not just now", () => {
     );
     expect(new Set(answers.map(String))).toEqual(new Set([`404,${JSON.stringify({ message: "Not found" })}`]));
     expect(await team.read(mine.id)).toEqual(before);
-    expect(await team.timeline(mine.id)).not.toContain("doorbell");
+    expect(await team.timeline(mine.id)).not.toContain("unverified_callback");
   });
 });
 

@@ -2,8 +2,9 @@
 // The fal user is known from a first request on, so a report is applied as it comes in; who is believed is in webhook-trust.
 
 import { describe, expect, it, vi } from "vitest";
-import { HOUR_MS, MINUTE_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
 import { callsAtFal, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
 import {
   deliverWebhooks,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { HOLD_REREAD_MS } from "../../../src/platform/limits.ts";
+import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
 

@@ -1,8 +1,10 @@
 // /v1/connections: the deployment's connections at Maton, as admins see and change them.
 
 import { describe, expect, it } from "vitest";
-import { CONNECTION_TURN_WAIT_MS, LOOKUP_RETRY_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
+import { CONNECTION_TURN_WAIT_MS } from "../../../src/upstream/connection-calls.ts";
 import {
   answerFirst,
   bindings,

@@ -5,7 +5,7 @@ import * as z from "zod";
 import description from "../../../docs/openapi.json?raw";
 import { createApp, routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
-import { IDENTITY_CACHE_MS } from "../../../src/platform/limits.ts";
+import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import { makeKey } from "../../../src/team/auth/keys.ts";
 import { defaultPlan } from "../../../src/team/quota/plan.ts";
 import { checked } from "../../harness/contract.ts";

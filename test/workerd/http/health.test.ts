@@ -1,8 +1,9 @@
 // GET /healthz about the account: anybody may ask, and nobody can load the one object with it.
 
 import { describe, expect, it, vi } from "vitest";
-import { GLANCE_GAP_MS, GLANCE_OLD_MS, GLANCE_WAIT_MS, MINUTE_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
+import { HEALTH_GAP_MS, HEALTH_STALE_MS, HEALTH_WAIT_MS } from "../../../src/upstream/health-cache.ts";
 import { type AccountFault, faultAccount } from "../../harness/account.ts";
 import { holdLimit } from "../../harness/deliveries.ts";
 import {
@@ -78,7 +79,7 @@ describe("the health of the account", () => {
       await passTime(MINUTE_MS);
       await ring(id);
       await eventually(async () => {
-        await passTime(GLANCE_GAP_MS);
+        await passTime(HEALTH_GAP_MS);
         expect((await health()).upstream).toMatchObject({ state: "open", why: null, since: null });
       });
       await runToEnd(team, id);
@@ -86,11 +87,11 @@ describe("the health of the account", () => {
   );
 
   it("is looked at once in some seconds, however many ask", async () => {
-    const looks = vi.spyOn(UpstreamAccount.prototype, "glance");
+    const looks = vi.spyOn(UpstreamAccount.prototype, "health");
     const seen = await health();
     const seenAt = Date.now();
     expect(looks).toHaveBeenCalledTimes(1);
-    await passTime(GLANCE_GAP_MS - 1);
+    await passTime(HEALTH_GAP_MS - 1);
     const answers = await Promise.all(Array.from({ length: 20 }, () => health()));
     expect(answers).toEqual(Array(20).fill(seen));
     expect(looks).toHaveBeenCalledTimes(1);
@@ -106,11 +107,11 @@ describe("the health of the account", () => {
     ["does not answer in time", () => new Promise(() => undefined)],
   ])("of an account that %s is as last seen, and unknown after a minute", async (_what, answer) => {
     const known = await health();
-    vi.spyOn(UpstreamAccount.prototype, "glance").mockImplementation(answer);
-    holdLimit(GLANCE_WAIT_MS)();
-    await passTime(GLANCE_OLD_MS - 1);
+    vi.spyOn(UpstreamAccount.prototype, "health").mockImplementation(answer);
+    holdLimit(HEALTH_WAIT_MS)();
+    await passTime(HEALTH_STALE_MS - 1);
     expect(await health()).toEqual(known);
-    await passTime(GLANCE_GAP_MS);
+    await passTime(HEALTH_GAP_MS);
     expect(await health()).toMatchObject({ status: "ok", upstream: UNKNOWN });
   });
 });

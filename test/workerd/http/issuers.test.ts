@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  HOUR_MS,
-  IDENTITY_CACHE_MS,
-  ISSUER_KEYS_GAP_MS,
-  ISSUER_KEYS_MAX_AGE_MS,
-} from "../../../src/platform/limits.ts";
+import { HOUR_MS } from "../../../src/platform/time.ts";
+import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
+import { ISSUER_KEYS_GAP_MS, ISSUER_KEYS_MAX_AGE_MS } from "../../../src/team/auth/issuer-keys.ts";
 import { call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
 

@@ -6,8 +6,9 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
-import { CONCURRENT_RETRY_AFTER_S, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { CONCURRENT_RETRY_AFTER_S } from "../../../src/team/quota/limits.ts";
 import { call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { anEnd, MODEL } from "../../harness/team.ts";
 

@@ -4,7 +4,7 @@ import { exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
-import { HOUR_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS } from "../../../src/platform/time.ts";
 import { makeKey } from "../../../src/team/auth/keys.ts";
 import { ADMIN_TOKEN, call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";

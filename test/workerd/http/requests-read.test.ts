@@ -2,7 +2,7 @@
 
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   bindings,
   call,
@@ -81,7 +81,7 @@ describe("one request", () => {
     });
     // A call that cannot be believed is told by the timeline; the request is as it was.
     expect(await post(await signedWebhook({ request_id: upstream.request_id ?? "", forged: true }))).toBe(401);
-    expect(await team.timeline(id)).toContain("doorbell");
+    expect(await team.timeline(id)).toContain("unverified_callback");
     await passTime(5 * SECOND_MS);
     expect(await deliverWebhooks()).toEqual([200]);
     const { status, body } = await held;

@@ -1,7 +1,7 @@
 // POST /v1/requests: what is refused before anything is sent, kept or counted, and what the caller reads then.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { METADATA_MAX_BYTES, TAGS_MAX } from "../../../src/platform/limits.ts";
+import { METADATA_MAX_BYTES, TAGS_MAX } from "../../../src/platform/validate.ts";
 import { freezeClocks, Team, upstreamRequests } from "../../harness/world.ts";
 
 const FLUX = "fal-ai/flux/schnell";

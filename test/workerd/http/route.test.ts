@@ -6,12 +6,12 @@ import * as z from "zod";
 import type { AppEnv } from "../../../src/http/app-env.ts";
 import { callId } from "../../../src/http/call-id.ts";
 import { cors } from "../../../src/http/cors.ts";
+import { REQUEST_BODY_MAX_BYTES } from "../../../src/http/json-body.ts";
 import { onFault } from "../../../src/http/problem.ts";
 import { defineRoute, mount, type Route } from "../../../src/http/route.ts";
-import { acquire } from "../../../src/net/byte-budget.ts";
+import { acquire, BUFFER_BUDGET_BYTES } from "../../../src/net/byte-budget.ts";
 import { refusal } from "../../../src/platform/errors.ts";
 import { printTree, RawText, valueAt } from "../../../src/platform/json.ts";
-import { BUFFER_BUDGET_BYTES, REQUEST_BODY_MAX_BYTES } from "../../../src/platform/limits.ts";
 import { json, requestOf } from "../../harness/edge.ts";
 
 afterEach(() => {

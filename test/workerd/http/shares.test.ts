@@ -2,7 +2,8 @@
 // request; and files that are copied again on their owner's word.
 
 import { describe, expect, it } from "vitest";
-import { MINUTE_MS, SECOND_MS, SHARES_PER_REQUEST_MAX } from "../../../src/platform/limits.ts";
+import { SHARES_PER_REQUEST_MAX } from "../../../src/files/request-file.ts";
+import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import {
   call,
   deliverWebhooks,

@@ -3,7 +3,9 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { createApp } from "../../../src/app.ts";
-import { IDENTITY_CACHE_MS, MINTS_PER_HOUR, MINUTE_MS } from "../../../src/platform/limits.ts";
+import { MINUTE_MS } from "../../../src/platform/time.ts";
+import { MINTS_PER_HOUR } from "../../../src/team/auth/issuer-admin.ts";
+import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import { checked } from "../../harness/contract.ts";
 import { call, json, newKey, newTeam, requestOf } from "../../harness/edge.ts";
 

@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AdmitInput } from "../../../src/contracts/team-access.ts";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
-import { DAY_MS, PUBLISHABLE_DEDUPE_S, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { PUBLISHABLE_DEDUPE_S } from "../../../src/team/auth/identity.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
 
@@ -231,7 +232,7 @@ describe("a price", () => {
     const price = { unit: "image", usd: "0.25", source: "price list", as_of: "2026-11-01" } as const;
     await team.stub.prices.put({ "fal-ai/flux/**": price }, SOMEBODY);
     const answer = await team.admit({ measures: { ...NOTHING_MEASURED, images: 4 } });
-    expect(answer).toMatchObject({ cost: { estimatedMicro: 1_000_000, price, exact: true } });
+    expect(answer).toMatchObject({ terms: { cost: { estimatedMicro: 1_000_000, price, exact: true } } });
   });
 
   it("that is unknown counts nothing under a plan that allows it, and is refused under one that does not", async () => {
@@ -239,7 +240,7 @@ describe("a price", () => {
     await team.stub.prices.put({ "fal-ai/flux/**": { unit: "second", usd: "0.1" } }, SOMEBODY);
     const open = { model: "fal-ai/f5-tts" };
     const worst = { model: "fal-ai/flux/schnell", measures: NOTHING_MEASURED };
-    expect(await team.admit(open)).toMatchObject({ cost: { estimatedMicro: null, price: null } });
+    expect(await team.admit(open)).toMatchObject({ terms: { cost: { estimatedMicro: null, price: null } } });
     expect(await team.used()).toEqual([0]);
     await team.putPlan("default", { limits: [{ ...MONEY, limit: "1" }], unknown_price: "refuse" });
     expect(await team.admit(open)).toMatchObject({
@@ -269,7 +270,7 @@ describe("who stands behind a credential", () => {
   it("is bound to a member when its key is, whatever the call says", async () => {
     const team = await TestTeam.create();
     const { credential } = await team.newKey({ user: "anna" });
-    expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", user: "anna" });
+    expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", terms: { user: "anna" } });
     expect(await team.outcome({ credential, user: "anna", bodyHash: "2" })).toBe("admitted");
     expect(await team.outcome({ credential, user: "bob" })).toBe("user_mismatch");
   });
@@ -284,7 +285,10 @@ describe("who stands behind a credential", () => {
     expect(rotated.key.secret).not.toBe(key.secret);
     const before = await team.admit({ credential: key.credential });
     const after = await team.admit({ credential: fresh });
-    expect([before, after]).toMatchObject([{ keyId: key.id }, { keyId: key.id, limits: [{ used: 2 }] }]);
+    expect([before, after]).toMatchObject([
+      { terms: { keyId: key.id } },
+      { terms: { keyId: key.id }, limits: [{ used: 2 }] },
+    ]);
     pass(60 * SECOND_MS);
     expect(await team.outcome({ credential: key.credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: fresh })).toBe("admitted");
@@ -298,7 +302,7 @@ describe("who stands behind a credential", () => {
     const { id: keyId } = await team.newKey();
     const rest = { visitor: null, ip: null, models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, user: "anna", ...rest };
-    expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", keyId, user: "anna" });
+    expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", terms: { keyId, user: "anna" } });
     await team.stub.keys.freeze(keyId, true, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("forbidden");
     await team.stub.keys.revoke(keyId, SOMEBODY);

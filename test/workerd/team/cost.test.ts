@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Outcome, SettleInput } from "../../../src/contracts/team-access.ts";
 import type { UsageGroup, UsageQuery } from "../../../src/contracts/team-admin.ts";
-import { DAY_MS, HOUR_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
 
 /** Years ahead: an alarm set in the real past would ring again and again. */

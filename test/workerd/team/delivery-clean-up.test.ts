@@ -4,15 +4,11 @@
 import { runInDurableObject } from "cloudflare:test";
 import { expect, it, vi } from "vitest";
 import type { Delivery } from "../../../src/contracts/team-webhooks.ts";
-import {
-  CLEAN_UP_BATCH_ROWS,
-  CLEAN_UP_DELAY_MS,
-  DAY_MS,
-  DELIVERY_KEEP_MS,
-  SECOND_MS,
-} from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../../../src/team/clean-up.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
+import { DELIVERY_KEEP_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { Receivers } from "../../harness/receiver.ts";
 import { bindings, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";

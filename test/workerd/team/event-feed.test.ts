@@ -2,8 +2,9 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { DAY_MS, EVENT_KEEP_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { EVENT_KEEP_MS } from "../../../src/team/endpoints/event-store.ts";
 import { openStores } from "../../../src/team/stores.ts";
 import type { EventData } from "../../../src/webhooks/events.ts";
 import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";

@@ -2,15 +2,12 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
-import {
-  CLEAN_UP_BATCH_ROWS,
-  CLEAN_UP_DELAY_MS,
-  DAY_MS,
-  LIST_SCAN_MAX_ROWS,
-  OPEN_SWEEP_MS,
-} from "../../../src/platform/limits.ts";
 import { askTeam, teamFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS } from "../../../src/platform/time.ts";
 import { keyDigest, makeKey } from "../../../src/team/auth/keys.ts";
+import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../../../src/team/clean-up.ts";
+import { OPEN_SWEEP_MS } from "../../../src/team/due-work.ts";
+import { LIST_SCAN_MAX_ROWS } from "../../../src/team/request-index.ts";
 import { migrate } from "../../../src/team/schema.ts";
 import type { Team } from "../../../src/team/team.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";

@@ -2,8 +2,10 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { ENDPOINTS_PER_TEAM_MAX, HOUR_MS, LEASE_SLACK_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { LEASE_SLACK_MS } from "../../../src/requests/machine/effect-schedule.ts";
+import { ENDPOINTS_PER_TEAM_MAX } from "../../../src/team/endpoints/endpoint-admin.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";

@@ -5,8 +5,9 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { HOUR_MS, UPLOAD_PART_MIN_BYTES } from "../../../src/platform/limits.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
+import { HOUR_MS } from "../../../src/platform/time.ts";
+import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
 import { announce, aPng, fetched, type Said, send, streamed } from "../../harness/upload-calls.ts";
 import { ringTeam, Team } from "../../harness/world.ts";
 

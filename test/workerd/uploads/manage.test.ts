@@ -2,7 +2,7 @@
 
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { HOUR_MS } from "../../../src/platform/limits.ts";
+import { HOUR_MS } from "../../../src/platform/time.ts";
 import { call, json, newKey } from "../../harness/edge.ts";
 import { announce, aPng, fetched, send } from "../../harness/upload-calls.ts";
 import { ringTeam, Team } from "../../harness/world.ts";

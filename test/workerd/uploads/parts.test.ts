@@ -3,7 +3,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { HOUR_MS, UPLOAD_PART_MIN_BYTES } from "../../../src/platform/limits.ts";
+import { HOUR_MS } from "../../../src/platform/time.ts";
+import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
 import { call, json, newTeam } from "../../harness/edge.ts";
 import { announce, aPng, fetched, type Said, send, streamed } from "../../harness/upload-calls.ts";
 import { ringTeam, Team } from "../../harness/world.ts";

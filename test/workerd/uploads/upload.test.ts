@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
-import { DAY_MS, HOUR_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { call, json, newKey, newTeam } from "../../harness/edge.ts";
 import { announce, aPng, fetched, send, streamed } from "../../harness/upload-calls.ts";
 

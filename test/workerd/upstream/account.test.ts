@@ -3,18 +3,15 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Grant, TurnWish } from "../../../src/contracts/account.ts";
-import {
-  DAY_MS,
-  GRANT_USE_MS,
-  HOUR_MS,
-  JWKS_REFRESH_GAP_MS,
-  LOOKUP_RETRY_MS,
-  PINNED_USERS_MAX,
-} from "../../../src/platform/limits.ts";
+import type { CallRequest, Grant } from "../../../src/contracts/account.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
+import { PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
 import { signingKeys } from "../../../src/upstream/jwks.ts";
+import { JWKS_REFRESH_GAP_MS } from "../../../src/upstream/key-set.ts";
+import { GRANT_USE_MS } from "../../../src/upstream/pace.ts";
 import { decodeKey } from "../../../src/upstream/webhook.ts";
 
 const START = Date.parse("2026-11-22T10:00:00Z");
@@ -57,16 +54,16 @@ afterEach(() => {
 });
 
 /** A call of a request that nobody made, so nobody can be woken for it. */
-function wish(requestId: string, changes: Partial<TurnWish> = {}): TurnWish {
+function wish(requestId: string, changes: Partial<CallRequest> = {}): CallRequest {
   return {
     ...{ kind: "submit", requestId, effect: "submit", user: "acme/u", model: "fal-ai/flux/schnell" },
     ...{ since: Date.now(), connection: null, ...changes },
-  } as TurnWish;
+  } as CallRequest;
 }
 
 /** The calls of these turns are answered at once. */
 async function hearAll(account: Account, grants: Grant[]): Promise<void> {
-  for (const grant of grants) if (grant.granted) await account.heard(grant.given, "ok");
+  for (const grant of grants) if (grant.granted) await account.callFinished(grant.callGrant, "ok");
 }
 
 const newAccount = () => accountFor(env, `test-${++made}`);
@@ -131,7 +128,7 @@ describe("a turn", () => {
     const grants = await takeMany(account, 10);
     expect(granted(grants)).toHaveLength(10);
     const [first] = grants;
-    if (first?.granted) await account.handBack(first.given);
+    if (first?.granted) await account.returnGrant(first.callGrant);
     expect(await account.take(wish("other", { kind: "status", effect: "poll" }))).toMatchObject({ granted: true });
   });
 

@@ -2,7 +2,7 @@
 // team have their money for the month, and the month's export is the invoice.
 
 import { expect, it, vi } from "vitest";
-import { DAY_MS, HOUR_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
 import { call, onFrozenClocks, runToEnd, sandbox, Team, upstreamRequests } from "../../harness/world.ts";
 

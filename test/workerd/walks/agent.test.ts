@@ -2,7 +2,7 @@
 // request, the answer tells it to stop, and its owner sees it and freezes the key.
 
 import { expect, it } from "vitest";
-import { DAY_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { endOf, MODEL, many, Person, type Said, sorted } from "../../harness/people.ts";
 import { onFrozenClocks, passTime, Team, upstreamRequests } from "../../harness/world.ts";
 

@@ -3,7 +3,7 @@
 
 import { SignJWT } from "jose";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { DAY_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS } from "../../../src/platform/time.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
 import { endOf, type Limit, Person } from "../../harness/people.ts";
 import { freezeClocks, Team, upstreamRequests } from "../../harness/world.ts";

@@ -2,7 +2,7 @@
 // come, and the day costs two dollars at most.
 
 import { expect, it } from "vitest";
-import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/limits.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
 import { type Answer, call, onFrozenClocks, passTime, runToEnd, Team, upstreamRequests } from "../../harness/world.ts";
 

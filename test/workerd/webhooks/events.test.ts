@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { PauseReason } from "../../../src/contracts/account.ts";
 import type { EndpointHealth } from "../../../src/contracts/team-webhooks.ts";
 import { requireConfig } from "../../../src/platform/config.ts";
-import { SECOND_MS } from "../../../src/platform/limits.ts";
+import { SECOND_MS } from "../../../src/platform/time.ts";
 import { requestText } from "../../../src/requests/view/serialize.ts";
 import { deliveryReported, judgeEndpoints } from "../../../src/team/endpoints/delivery-scheduler.ts";
 import {

@@ -1,11 +1,11 @@
 // GET /v1/audit: who changed what, when, from where. Newest first, page by page.
 
 import * as z from "zod";
-import { HISTORY_LIMIT_MAX, LIST_LIMIT_DEFAULT } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { HISTORY_LIMIT_MAX } from "../../../team/cursor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, listBody } from "../../schemas.ts";
 
 const entry = z.object({
   at: z.iso.datetime(),

@@ -8,7 +8,7 @@ import { accountFor } from "../../../platform/stubs.ts";
 import {
   CONNECTED_APP,
   type ConnectionAnswer,
-  type ConnectionWish,
+  type ConnectionRequest,
   noSuchConnection,
 } from "../../../upstream/client/connections.ts";
 import { manageConnections } from "../../../upstream/connection-calls.ts";
@@ -31,7 +31,7 @@ export function managesConnections({ scopes, identity }: Caller): boolean {
 }
 
 /** Does what an admin wants of the connections, as far as the admin's team may. */
-export async function askConnections(env: Env, caller: Caller, wish: ConnectionWish): Promise<ConnectionAnswer> {
+export async function askConnections(env: Env, caller: Caller, wish: ConnectionRequest): Promise<ConnectionAnswer> {
   if (managesConnections(caller)) return manageConnections(env, wish);
   switch (wish.kind) {
     case "list": {

@@ -7,7 +7,6 @@ import { mayCall } from "../../../net/guard.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refused, refusal } from "../../../platform/errors.ts";
-import { JWT_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { checkTeamJwt } from "../../../team/auth/issuer-cache.ts";
@@ -21,7 +20,7 @@ import {
 } from "../../../team/auth/issuers.ts";
 import { parseKey } from "../../../team/auth/keys.ts";
 import { checkToken, isClientToken } from "../../../team/auth/tokens.ts";
-import { credentialOfJwt, unverifiedParts } from "../../../team/auth/user-jwt.ts";
+import { credentialOfJwt, JWT_MAX_CHARS, unverifiedParts } from "../../../team/auth/user-jwt.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";

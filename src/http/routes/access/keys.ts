@@ -2,20 +2,20 @@
 // making or rotation; a publishable key's may be read again, because every page that uses it shows it.
 
 import * as z from "zod";
-import type { KeySummary, KeyWish } from "../../../contracts/team-keys.ts";
+import type { KeySummary, NewKeyTerms } from "../../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
-import {
-  KEY_MODEL_GLOBS_MAX,
-  KEY_OVERLAP_DEFAULT_S,
-  KEY_OVERLAP_MAX_S,
-  PLAN_ORIGINS_MAX,
-} from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { originSchema, planNameSchema } from "../../../team/quota/plan.ts";
+import { originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
+
+/** A rotated key's old text goes on working this long, so that servers can be given the new one; a leaked key is revoked. */
+const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
+const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
+/** Model globs that a token or a key may name. */
+export const KEY_MODEL_GLOBS_MAX = 20;
 
 const turnstileShown = z.object({ site_key: z.string(), hostname: z.string().nullable() });
 
@@ -163,7 +163,7 @@ function freezing(frozen: boolean): Route {
 }
 
 /** What is asked for, with the defaults of its kind; a field that its kind has no use for is refused, so that nobody relies on it. */
-function wishOf(body: NewKey, now: number): KeyWish | { refusal: Refusal } {
+function wishOf(body: NewKey, now: number): NewKeyTerms | { refusal: Refusal } {
   const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
   if (expiresAt !== null && expiresAt <= now) return unfit("`expires_at` must lie in the future.");
   const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;

@@ -5,12 +5,6 @@ import * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../../platform/errors.ts";
-import {
-  KEY_MODEL_GLOBS_MAX,
-  TOKEN_TTL_DEFAULT_S,
-  TOKEN_TTL_MAX_S,
-  TOKEN_TTL_MIN_S,
-} from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { makeToken, type TokenCredential } from "../../../team/auth/tokens.ts";
@@ -21,6 +15,12 @@ import { addressOf, type Caller, userFor } from "../../auth.ts";
 import { originFault, pageOrigin } from "../../origin.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { userSchema } from "../../schemas.ts";
+import { KEY_MODEL_GLOBS_MAX } from "./keys.ts";
+
+/** Life of a client token: minutes, because a token that got away cannot be taken back without its key. */
+const TOKEN_TTL_DEFAULT_S = 600;
+const TOKEN_TTL_MIN_S = 60;
+const TOKEN_TTL_MAX_S = 3_600;
 
 /** `null` is as good as absent: it is what a page's storage gives for what it does not have. */
 const pageText = z.string().nullable().optional();

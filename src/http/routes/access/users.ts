@@ -1,4 +1,4 @@
-// /v1/users/{id}: see, stop, let go on, and forget one user of a team (scope `admin`). A user is whatever name a call gave;
+// /v1/users/{id}: see, stop, let go on, and forget one user of a team (scope `admin`). A user is whatever name a call gave.
 // nobody has to be made first.
 
 import * as z from "zod";

@@ -1,9 +1,9 @@
 // Copies files again that were given up, while their source may still have them. Parses and answers; the tracker decides.
 
 import * as z from "zod";
+import { FILES_PER_REQUEST_MAX } from "../../../files/request-file.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
-import { FILES_PER_REQUEST_MAX } from "../../../platform/limits.ts";
 import { askTracker } from "../../../platform/stubs.ts";
 import type { RequestView } from "../../../requests/machine/types.ts";
 import { requestBody } from "../../../requests/view/request-body.ts";

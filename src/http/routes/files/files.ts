@@ -1,17 +1,20 @@
 // GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: the stored bytes, as browsers and players want them; the same by a link
-// that ends. The mark is checked before storage is touched, the tracker is asked only for share links and missing files. Imports hono, env, errors, limits, mirror (keys, types, urls), problem.
+// that ends. The mark is checked before storage is touched, the tracker is asked only for share links and missing files.
 
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { outputKey } from "../../../files/keys.ts";
 import { isShownInline, OCTET_STREAM } from "../../../files/media-types.ts";
-import { type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
+import { FILE_NAME_MAX_CHARS, type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
-import { DAY_MS, FILE_EDGE_CACHE_S, FILE_NAME_MAX_CHARS, SECOND_MS } from "../../../platform/limits.ts";
 import { askTracker } from "../../../platform/stubs.ts";
+import { DAY_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
+
+/** Edge copies of files live at most this long, so a deletion holds within it; browsers keep them for good. */
+const FILE_EDGE_CACHE_S = 300;
 
 /** Safe on every answer: any page may read it, no type is guessed, nothing in it runs. */
 const COMMON_HEADERS = {
@@ -100,7 +103,8 @@ function cacheControlOf(link: FileLink | null): string {
 /** The same for a path that we never made, one that was changed, and a file that is not there. Only a path of ours (`file`) is told of a deletion. */
 async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): Promise<Response> {
   const letGo =
-    file !== null && (await askTracker(context.env, file.request, (tracker) => tracker.hasLetGo(file.team, file.n)));
+    file !== null &&
+    (await askTracker(context.env, file.request, (tracker) => tracker.isFileDeleted(file.team, file.n)));
   if (letGo) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
   return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
 }

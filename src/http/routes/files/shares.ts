@@ -4,25 +4,23 @@
 import * as z from "zod";
 import type { Share } from "../../../contracts/tracker.ts";
 import type { RequestFile } from "../../../files/request-file.ts";
+import { FILES_PER_REQUEST_MAX, SHARES_PER_REQUEST_MAX } from "../../../files/request-file.ts";
 import { fileName, linkPath } from "../../../files/urls.ts";
 import type { Config } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
-import {
-  FILES_PER_REQUEST_MAX,
-  SECOND_MS,
-  SHARE_DEFAULT_S,
-  SHARE_MAX_S,
-  SHARE_MIN_S,
-  SHARES_PER_REQUEST_MAX,
-} from "../../../platform/limits.ts";
 import { askTracker } from "../../../platform/stubs.ts";
-import { isoTime } from "../../../platform/time.ts";
+import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import type { RequestView } from "../../../requests/machine/types.ts";
 import { baseUrlOf } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { requestId } from "../requests/schemas.ts";
+
+const SHARE_DEFAULT_S = 7 * 24 * 3_600;
+/** Below a minute a link would end on its way to whoever it is for. */
+const SHARE_MIN_S = 60;
+const SHARE_MAX_S = 365 * 24 * 3_600;
 
 const fileNumber = z
   .int()

@@ -2,7 +2,7 @@
 // Problems are told by name and reason, never by value; of the account only what anybody may see.
 
 import * as z from "zod";
-import type { AccountGlance } from "../../../contracts/account.ts";
+import type { AccountHealth } from "../../../contracts/account.ts";
 import { readConfig } from "../../../platform/config.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { glanceAtAccount } from "../../../upstream/health-cache.ts";
@@ -52,7 +52,7 @@ export const healthRoutes: readonly Route[] = [
   }),
 ];
 
-function spellGlance(glance: AccountGlance | null): z.input<typeof health>["upstream"] {
+function spellGlance(glance: AccountHealth | null): z.input<typeof health>["upstream"] {
   if (glance === null) return { state: "unknown", why: null, since: null, pace: null, slots: null, as_of: null };
   const { at, pause, rps, callsLastSecond, callsWaiting, slots } = glance;
   return {

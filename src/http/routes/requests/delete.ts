@@ -1,4 +1,4 @@
-// DELETE /v1/requests/{id}: record, files and kept texts go, the line in the books stays without content. Parses and answers;
+// DELETE /v1/requests/{id}: record, files and kept texts go, the line in the books stays without content. Parses and answers.
 // what happens is decided in the tracker.
 
 import * as z from "zod";

@@ -2,17 +2,19 @@
 // Resumes after Last-Event-ID. The stream is told by holds; it keeps no object awake.
 
 import * as z from "zod";
-import { EVENT_STREAM_MAX_MS, SSE_COMMENT_MS } from "../../../platform/limits.ts";
 import { askTracker } from "../../../platform/stubs.ts";
-import { isoTime } from "../../../platform/time.ts";
+import { HOUR_MS, isoTime } from "../../../platform/time.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../../../requests/machine/types.ts";
 import { changes } from "../../../requests/service/watch.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
-import { byteStream, EVENT_STREAM, EVENT_STREAM_HEADERS, withComments } from "../../event-stream.ts";
+import { byteStream, EVENT_STREAM, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../../event-stream.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute } from "../../route.ts";
 import { requestId } from "./schemas.ts";
+
+/** An event stream ends after this; clients come back with Last-Event-ID by themselves. */
+export const EVENT_STREAM_MAX_MS = HOUR_MS;
 
 export const requestEvents = defineRoute({
   method: "GET",

@@ -9,14 +9,17 @@ import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { REQUEST_ID } from "../../../platform/ids.ts";
-import { SECOND_MS, WEBHOOK_BODY_MAX_BYTES } from "../../../platform/limits.ts";
 import { logEvent } from "../../../platform/log.ts";
 import { checkMark } from "../../../platform/signing.ts";
 import { trackerOf } from "../../../platform/stubs.ts";
+import { SECOND_MS } from "../../../platform/time.ts";
 import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
 import { signingKeys } from "../../../upstream/jwks.ts";
 import { verifyWebhook } from "../../../upstream/webhook.ts";
+
+/** A webhook body above this is not read: the call is taken as a doorbell and the result is fetched instead. */
+const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;
 
 type HookContext = Context<{ Bindings: Env }>;
 
@@ -37,7 +40,7 @@ async function receive(context: HookContext): Promise<Response> {
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
   if (read.kind === "too_large") {
     // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.
-    await tracker.ring("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
+    await tracker.unverifiedCallback("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
     return answer(context, 200, "Noted; the result is fetched instead", request, "too_large");
   }
   try {
@@ -45,13 +48,13 @@ async function receive(context: HookContext): Promise<Response> {
     const verdict = await verify(context, read.bytes);
     if (verdict.kind !== "verified") {
       // Untrusted, but whoever holds the token is worth a look of our own: nothing of the body is believed.
-      await tracker.ring(verdict.reason, parsedRequestId(text));
+      await tracker.unverifiedCallback(verdict.reason, parsedRequestId(text));
       const status = verdict.kind === "unavailable" ? 503 : 401;
       return answer(context, status, "The signature could not be verified", request, verdict.reason);
     }
     const report = await reportOf(config, request, text, verdict);
     if (report === null) {
-      await tracker.ring("malformed", candidate(verdict.requestId));
+      await tracker.unverifiedCallback("malformed", candidate(verdict.requestId));
       return answer(context, 200, "Noted; the body made no sense", request, "malformed");
     }
     const heard = await tracker.report(report);

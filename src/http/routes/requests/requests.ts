@@ -6,27 +6,24 @@ import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { sha256Hex } from "../../../platform/ids.ts";
 import { RawText } from "../../../platform/json.ts";
-import {
-  BULK_CANCEL_MAX,
-  LIST_LIMIT_DEFAULT,
-  LIST_LIMIT_MAX,
-  SECOND_MS,
-  WAIT_MAX_S,
-} from "../../../platform/limits.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
-import { isoTime } from "../../../platform/time.ts";
+import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
-import { hold } from "../../../requests/service/watch.ts";
+import { hold, WAIT_MAX_S } from "../../../requests/service/watch.ts";
 import { requestBody, requestSummaryBody } from "../../../requests/view/request-body.ts";
 import { requestText, serializeSummary } from "../../../requests/view/serialize.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
 import { deleteRequest } from "./delete.ts";
 import { requestEvents } from "./events.ts";
 import { requestId } from "./schemas.ts";
 import { settle } from "./settle.ts";
 import { submit } from "./submit.ts";
+
+/** Requests that one bulk cancel asks; each is a call to its tracker. */
+const BULK_CANCEL_MAX = 100;
 
 const read = defineRoute({
   method: "GET",

@@ -36,7 +36,7 @@ export const settle = defineRoute({
     const settled = await askTeam(env, caller.team, (team) => team.requests.settleManually(word, actorOf(call)));
     if (settled.kind === "refused") return { refusal: settled.refusal };
     const bill = { chargedMicro: settled.chargedMicro, source: settled.source, charged: body.charged };
-    const view = await trackerOf(env, params.id)?.tellCharge(caller.team, bill);
+    const view = await trackerOf(env, params.id)?.resolveCharge(caller.team, bill);
     if (!view) {
       const why = await noSuchRequest(env, params.id, viewerOf(caller));
       const hint = "What you said about its charge is booked.";

@@ -1,16 +1,18 @@
 // GET, HEAD /inputs/{team}/{id}.{mark}/{name}: an uploaded file as a model fetches it: for as long as its days last and while
-// an open request uses it, then 410. The mark is checked before anything is woken. Imports files/files.ts's serving.
+// an open request uses it, then 410. The mark is checked before anything is woken.
 
 import { Hono } from "hono";
 import { readInputPath } from "../../../files/input-urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
-import { INPUT_CACHE_S } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { GONE } from "../../../team/uploads/upload-rules.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
 import { openToAll, serveStored } from "../files/files.ts";
+
+/** Copies of an uploaded file in one browser: short, because the file goes away. */
+const INPUT_CACHE_S = 300;
 
 /** The file goes away, so no shared cache may keep it, and no browser for long. */
 const CACHE_CONTROL = `private, max-age=${INPUT_CACHE_S}`;

@@ -1,4 +1,4 @@
-// POST /v1/uploads announces a file, GET and DELETE look after it; PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
+// POST /v1/uploads announces a file, GET and DELETE look after it. PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
 // the permission: it needs no key and works from any page. Parses and answers; what happens is decided behind uploads/.
 
 import { type Context, Hono } from "hono";
@@ -6,21 +6,20 @@ import * as z from "zod";
 import type { Upload } from "../../../contracts/team-uploads.ts";
 import { BodyFeed, drain } from "../../../files/feed.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
+import { FILE_NAME_MAX_CHARS } from "../../../files/urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../../platform/errors.ts";
-import {
-  FILE_NAME_MAX_CHARS,
-  LIST_LIMIT_DEFAULT,
-  LIST_LIMIT_MAX,
-  UPLOAD_PART_BYTES,
-  UPLOAD_PARTS_FROM_BYTES,
-  UPLOAD_PARTS_MAX,
-} from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
 import { fileUrl, openUpload } from "../../../uploads/open.ts";
-import { completeUpload, type NamedPart, receivePart } from "../../../uploads/parts.ts";
+import {
+  completeUpload,
+  type NamedPart,
+  receivePart,
+  UPLOAD_PART_BYTES,
+  UPLOAD_PARTS_MAX,
+} from "../../../uploads/parts.ts";
 import { receiveUpload } from "../../../uploads/receive.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
@@ -28,7 +27,10 @@ import { readJsonBody } from "../../json-body.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
 import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody, userSchema } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, userSchema } from "../../schemas.ts";
+
+/** From here on an upload is better sent in parts: below the cap by the room that a form's own bytes take. fal's clients agree. */
+const UPLOAD_PARTS_FROM_BYTES = 90 * 1024 * 1024;
 
 const announced = z.object({
   id: z.string(),

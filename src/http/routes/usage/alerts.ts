@@ -3,13 +3,15 @@
 import * as z from "zod";
 import type { Alerts } from "../../../contracts/team-admin.ts";
 import type { Env } from "../../../platform/bindings.ts";
-import { ALERT_PERCENTS_MAX } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { limitAlert } from "../../../webhooks/events.ts";
 import { actorOf } from "../../actor.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
+
+/** Percentages of a limit in USD that may be told. */
+const ALERT_PERCENTS_MAX = 5;
 
 const percents = z
   .array(z.int().min(1).max(100))

@@ -4,9 +4,9 @@
 import * as z from "zod";
 import type { PricesInForce } from "../../../contracts/team-admin.ts";
 import type { Env } from "../../../platform/bindings.ts";
-import { HISTORY_LIMIT_MAX } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { HISTORY_LIMIT_MAX } from "../../../team/cursor.ts";
 import { type PriceTable, priceTableSchema } from "../../../team/quota/prices.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";

@@ -1,4 +1,4 @@
-// GET /v1/usage: what was asked for, what became of it and what it cost, by day, model, user, key and tag; JSON or CSV.
+// GET /v1/usage: what was asked for, what became of it and what it cost, by day, model, user, key and tag. JSON or CSV.
 // Sums of a month that is over do not change any more: what is settled later is booked on its own day, as `late`.
 
 import * as z from "zod";

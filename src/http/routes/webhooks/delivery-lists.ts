@@ -3,13 +3,12 @@
 
 import * as z from "zod";
 import type { Delivery, DeliveryListInput, ReplayFilter, ReplayJob } from "../../../contracts/team-webhooks.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { EVENT_TYPES, TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody } from "../../schemas.ts";
 import { deliveryFields } from "./deliveries.ts";
 
 const state = z

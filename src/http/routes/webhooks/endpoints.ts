@@ -6,9 +6,9 @@ import type { EndpointSummary, EndpointTerms, SecretAnswer } from "../../../cont
 import { mayCall } from "../../../net/guard.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
-import { SECRET_OVERLAP_DEFAULT_S, SECRET_OVERLAP_MAX_S, URL_MAX_CHARS } from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { URL_MAX_CHARS } from "../../../platform/validate.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";
@@ -16,6 +16,10 @@ import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, tagsSchema } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
+
+/** A rotated secret signs beside the new one this long by default, and at most (a week, as others in the field have it). */
+const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
+const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
 
 /** Headers of a team's own on an endpoint: a credential or two. */
 const ENDPOINT_HEADERS_MAX = 10;

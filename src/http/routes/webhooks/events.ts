@@ -6,19 +6,13 @@ import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-w
 import type { Env } from "../../../platform/bindings.ts";
 import { after as later, openBell } from "../../../platform/change-socket.ts";
 import { refusal } from "../../../platform/errors.ts";
-import {
-  HOLD_BLIND_REREAD_MS,
-  HOLD_REREAD_MS,
-  LIST_LIMIT_DEFAULT,
-  LIST_LIMIT_MAX,
-  SECOND_MS,
-  WAIT_MAX_S,
-} from "../../../platform/limits.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
-import { isoTime } from "../../../platform/time.ts";
+import { isoTime, SECOND_MS } from "../../../platform/time.ts";
+import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, WAIT_MAX_S } from "../../../requests/service/watch.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { feedLine } from "../../../webhooks/events.ts";
 import { defineRoute, type Route } from "../../route.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
 
 const place = z.union([
   z.literal("latest"),

@@ -1,5 +1,4 @@
-// What an effect may use of its tracker, and what it may come to.
-// Types and one constructor; imports types only.
+// What an effect may use of its tracker, and what it may come to. Types and one constructor.
 
 import type { Granted } from "../../../contracts/account.ts";
 import type { UploadLog } from "../../../files/multipart-uploads.ts";
@@ -59,7 +58,7 @@ export type EffectOutcome =
   /** The request has moved on and the row has nothing left to do. */
   | { kind: "obsolete" }
   /** All that the request stored outside its object is gone: its rows go now, a tombstone stays. */
-  | { kind: "erased" };
+  | { kind: "rows_deleted" };
 
 /** `calls` counts what it cost of the gateway, for the caller's own eyes. */
 export function happened(event: RequestEvent, calls?: number): EffectOutcome {

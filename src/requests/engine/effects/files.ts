@@ -5,17 +5,19 @@ import { hashStored } from "../../../files/digest.ts";
 import { outputKey } from "../../../files/keys.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import type { RequestFile } from "../../../files/request-file.ts";
+import { FILE_MAX_BYTES } from "../../../files/request-file.ts";
 import { loadText } from "../../../files/stored-text.ts";
 import { parseTree, valueAt } from "../../../platform/json.ts";
-import {
-  FILE_COPY_TURN_MS,
-  FILE_DEADLINE_MS,
-  FILE_MAX_BYTES,
-  HOUR_MS,
-  REQUEST_FILES_MAX_BYTES,
-} from "../../../platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+
+/** All files of one request together. */
+export const REQUEST_FILES_MAX_BYTES = 20 * 1024 * 1024 * 1024;
+/** A copy that can be resumed gives its lane back at the first part boundary after this; it goes on under the next alarm. */
+export const FILE_COPY_TURN_MS = 45 * SECOND_MS;
+/** A file that is not stored this long after its copy was owed is given up, whatever progress it makes; others go before it. */
+export const FILE_DEADLINE_MS = 2 * HOUR_MS;
 
 export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {
   const { state, files } = context.record();

@@ -1,8 +1,11 @@
-// fal's 404: one is not enough to end a paid request. Imports limits.
+// fal's 404: one is not enough to end a paid request.
 
-import { GONE_CONFIRM_MS } from "../../../platform/limits.ts";
+import { MINUTE_MS } from "../../../platform/time.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+
+/** fal shows a new request at once, but a 404 this soon after submitting is not yet taken as the end. */
+const GONE_CONFIRM_MS = MINUTE_MS;
 
 const GONE = "not known to fal";
 

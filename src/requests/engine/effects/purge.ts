@@ -1,15 +1,18 @@
 // The `purge` effects: bytes first, rows afterwards, so that a try that is cut off anywhere is simply made again. The team
 // is told before anything goes: from then on no list shows the request and a post that comes again is answered 410.
 
-import { purgePrefixes } from "../../../files/delete-prefix.ts";
+import { PURGE_PAGES_PER_TRY, purgePrefixes } from "../../../files/delete-prefix.ts";
 import { outputPrefix, requestPrefixes } from "../../../files/keys.ts";
 import { abandon } from "../../../files/parts.ts";
-import { PURGE_PAGES_PER_TRY, PURGE_WAIT_MS } from "../../../platform/limits.ts";
 import { askTeam } from "../../../platform/stubs.ts";
+import { SECOND_MS } from "../../../platform/time.ts";
 import type { Effect, PurgeTarget } from "../../machine/effect-types.ts";
 import { hasEnded } from "../../machine/types.ts";
 import type { TextName } from "../rows.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+
+/** A copy that still runs would outlive the deletion: the purge comes back after this. */
+const PURGE_WAIT_MS = 5 * SECOND_MS;
 
 export async function runPurge(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.record();
@@ -22,7 +25,7 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
       if (state.deletion === null) return happened({ type: "deletion_ordered", forget: false });
       await askTeam(context.env, state.team, (team) => team.requests.markDeleted(state.id));
       await abortUploads(context);
-      return (await purged(context, requestPrefixes(state.team, state.id))) ?? { kind: "erased" };
+      return (await purged(context, requestPrefixes(state.team, state.id))) ?? { kind: "rows_deleted" };
     case "files":
       await dropStoredText(context, "payload");
       await abortUploads(context);

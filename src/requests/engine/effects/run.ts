@@ -1,5 +1,5 @@
 // Does one owed thing by calling one station, and says how it came out. Every effect is safe to repeat, but `submit`, which
-// saves its intent before the call and never runs twice past it. Imports the effects; never the tracker.
+// saves its intent before the call and never runs twice past it.
 
 import type { Effect } from "../../machine/effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";

@@ -6,7 +6,6 @@ import { loadText } from "../../../files/stored-text.ts";
 import { type Measures, measureOutput } from "../../../models/measures.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { parseTree, plainCopy } from "../../../platform/json.ts";
-import { EXACT_COST_TRIES } from "../../../platform/limits.ts";
 import { accountFor, teamFor } from "../../../platform/stubs.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
@@ -14,7 +13,10 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { cameThrough, leaveAccount, takeTurn, troubled } from "./turn.ts";
+import { cameThrough, releaseAccountSlot, takeTurn, troubled } from "./turn.ts";
+
+/** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
+const EXACT_COST_TRIES = 3;
 
 /** The status of a model's refusal: whether it is charged is the plan's to say. */
 const REFUSED_BY_MODEL = 422;
@@ -36,7 +38,7 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     hasWebhook: state.webhookUrl !== null,
   });
   // Told before, as it left; this is for the case that it was not heard.
-  context.tell(leaveAccount(context.env, state));
+  context.tell(releaseAccountSlot(context.env, state));
   await tellAboutWebhooks(context.env, state).catch(() => undefined);
   const { eventId } = settled;
   const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));

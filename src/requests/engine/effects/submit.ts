@@ -1,20 +1,24 @@
 // The `submit` effect: the one paid call. Its intent is saved (the `granted` event) between the turn and the call, so a
 // try that is cut off after it counts as "may have been taken" and is never made again.
 
-import type { CallSign, Grant, Granted, Pause } from "../../../contracts/account.ts";
+import type { ConnectionSignal, Grant, Granted, Pause } from "../../../contracts/account.ts";
 import { loadText } from "../../../files/stored-text.ts";
 import type { Config } from "../../../platform/config.ts";
-import { LOCKED_TRIES_MAX, RETRY_FIRST_MS, UNCERTAIN_GRACE_MS } from "../../../platform/limits.ts";
 import { makeMark } from "../../../platform/signing.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import type { SubmitReply } from "../../../upstream/client/answers.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
+import { RETRY_FIRST_MS } from "../../machine/effect-schedule.ts";
 import { upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
+import { UNCERTAIN_GRACE_MS } from "../../machine/submits.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
 import { waitingAt } from "../../view/waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { signOfTrouble, turnAt } from "./turn.ts";
+
+/** A request that itself found the account locked so often, while others were taken in between, is not held again. */
+const LOCKED_TRIES_MAX = 3;
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
   const { env, config } = context;
@@ -31,18 +35,18 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     if (!grant.granted) return happened(notNow(state, grant, context.now()));
     const leftS = startTimeoutLeftS(state, context.now());
     if (leftS !== null && leftS <= 0) {
-      await account.handBack(grant.given);
+      await account.returnGrant(grant.callGrant);
       return happened({ type: "time_ran_out" });
     }
     const { connection, webhooks, pinnedUsers, durations, probe } = grant;
     if (!context.advance({ type: "granted", connection, webhooks, pinnedUsers, durations })) {
-      await account.handBack(grant.given);
+      await account.returnGrant(grant.callGrant);
       return { kind: "obsolete" };
     }
     // The intent is on disk before the call leaves in any case; waited for here, so that the moment of leaving is known.
     await context.saved();
     if (context.now() > grant.notAfter) {
-      await account.handBack(grant.given);
+      await account.returnGrant(grant.callGrant);
       return happened({ type: "submit_not_taken", retryAt: context.now(), reason: "turn_missed" });
     }
     const outcome = await createUpstreamClient(config).submit({
@@ -57,7 +61,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     const limited = outcome.kind === "not_taken" && outcome.reason === "rate_limited";
     // Before anything else: what is heard frees a place for the next call.
     const closed = limited ? await told(account.rateLimited(outcome.retryAfterMs)) : null;
-    const telling = account.heard(grant.given, sign);
+    const telling = account.callFinished(grant.callGrant, sign);
     // Good news may take its time; a closed door is known before anybody else runs against it.
     if (sign === "ok") context.tell(telling);
     const pause = sign === "ok" ? null : await told(telling);
@@ -99,7 +103,7 @@ function notNow(state: RequestState, grant: Exclude<Grant, Granted>, now: number
 }
 
 /** What an answer shows of the account. Whatever fal itself says about a request means that calls come through. */
-function signOf(outcome: SubmitReply): CallSign {
+function signOf(outcome: SubmitReply): ConnectionSignal {
   switch (outcome.kind) {
     case "taken":
       return "ok";

@@ -3,11 +3,17 @@
 
 import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
-import { FIRST_LOOK_PART, GRANT_LEAD_MAX_MS, GRANT_TRIES, SECOND_MS } from "../../../platform/limits.ts";
 import { accountFor } from "../../../platform/stubs.ts";
+import { SECOND_MS } from "../../../platform/time.ts";
 import type { Later, Trouble } from "../../../upstream/client/answers.ts";
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
+
+/** Turns that one try asks for before it comes back later, and how far ahead a late caller may have its next one. */
+const GRANT_TRIES = 3;
+const GRANT_LEAD_MAX_MS = 500;
+/** What is learned of an end that the first look found already: it may have been there for a while. */
+const FIRST_LOOK_PART = 0.9;
 
 /** What a turn is for: the kind of call, and the row that makes it. */
 interface TurnFor {
@@ -38,7 +44,7 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
     const wait = grant.notBefore - context.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     if (context.now() <= grant.notAfter) return grant;
-    await account.handBack(grant.given);
+    await account.returnGrant(grant.callGrant);
     leadMs = Math.max(1, Math.min(GRANT_LEAD_MAX_MS, 2 * (context.now() - grant.notBefore)));
   }
   return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, place: null, durations: null };
@@ -57,20 +63,20 @@ export async function takeTurn(
 }
 
 /** A call that told something of its request, and that calls come through. Its place in the pace is held until this is told. */
-export function cameThrough(context: EffectContext, { given }: Granted): void {
-  context.tell(accountFor(context.env).heard(given, "ok"));
+export function cameThrough(context: EffectContext, { callGrant }: Granted): void {
+  context.tell(accountFor(context.env).callFinished(callGrant, "ok"));
 }
 
 /** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
 export async function troubled(
   context: EffectContext,
-  { given, connection }: Granted,
+  { callGrant, connection }: Granted,
   { reason, retryAfterMs }: Later,
 ): Promise<EffectOutcome> {
   const account = accountFor(context.env);
   if (reason === "rate_limited") await account.rateLimited(retryAfterMs);
   else if (reason === "connection_missing") await account.connectionRefused(connection);
-  await account.heard(given, signOfTrouble(reason));
+  await account.callFinished(callGrant, signOfTrouble(reason));
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
@@ -83,11 +89,15 @@ export function signOfTrouble(reason: Trouble): "ok" | "failed" | "rate_limited"
 }
 
 /** Tells the account that the request is no longer at fal. A look that was the first may have come long after the end. */
-export async function leaveAccount(env: Env, state: RequestState, webhookDelayMs: number | null = null): Promise<void> {
+export async function releaseAccountSlot(
+  env: Env,
+  state: RequestState,
+  webhookDelayMs: number | null = null,
+): Promise<void> {
   const { id, model, submittedAt, outputAt, endedBy, polls } = state;
   const ran = submittedAt !== null && outputAt !== null && (endedBy === "webhook" || endedBy === "poll");
   const part = endedBy === "poll" && polls <= 1 ? FIRST_LOOK_PART : 1;
-  await accountFor(env).left({
+  await accountFor(env).releaseSlot({
     requestId: id,
     model,
     ms: ran ? (outputAt - submittedAt) * part : null,

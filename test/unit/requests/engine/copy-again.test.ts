@@ -1,7 +1,7 @@
 // Files that were given up are copied again on their owner's word; the end of the request stays what it was.
 
 import { expect, it } from "vitest";
-import { DAY_MS } from "../../../../src/platform/limits.ts";
+import { DAY_MS } from "../../../../src/platform/time.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced, failed } from "../../../../src/requests/machine/record.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";

@@ -6,7 +6,7 @@ import type { DeliveryReport, DeliveryTarget } from "../../../../src/contracts/t
 import type { StoredText } from "../../../../src/files/stored-text.ts";
 import type { Env } from "../../../../src/platform/bindings.ts";
 import type { Config } from "../../../../src/platform/config.ts";
-import { MINUTE_MS } from "../../../../src/platform/limits.ts";
+import { MINUTE_MS } from "../../../../src/platform/time.ts";
 import type { EffectContext } from "../../../../src/requests/engine/effects/context.ts";
 import { runDeliver, runReport } from "../../../../src/requests/engine/effects/deliver.ts";
 import type { TextName } from "../../../../src/requests/engine/rows.ts";

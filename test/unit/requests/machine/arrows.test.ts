@@ -1,8 +1,9 @@
 // What single arrows of the machine keep, forget and refuse: submits, ends, files, cancels. Doubts are in doubts.test.ts.
 
 import { describe, expect, it } from "vitest";
-import { CANCEL_GAP_MS, POLL_MAX_GAP_MS } from "../../../../src/platform/limits.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
+import { CANCEL_GAP_MS } from "../../../../src/requests/machine/machine.ts";
+import { POLL_MAX_GAP_MS } from "../../../../src/requests/machine/poll-schedule.ts";
 import { advanced, type Step } from "../../../../src/requests/machine/record.ts";
 import type { RequestRecord, Stage } from "../../../../src/requests/machine/types.ts";
 import {

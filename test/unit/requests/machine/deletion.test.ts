@@ -1,7 +1,7 @@
 // What a deletion and the plan's days make a request owe, and what they leave of it.
 
 import { expect, it } from "vitest";
-import { DAY_MS } from "../../../../src/platform/limits.ts";
+import { DAY_MS } from "../../../../src/platform/time.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced } from "../../../../src/requests/machine/record.ts";
 import { isHidden } from "../../../../src/requests/machine/types.ts";

@@ -1,9 +1,11 @@
 // What the machine makes of doubt: lost answers, unproven ids, unknown signers, doorbells, and the late proof.
 
 import { describe, expect, it } from "vitest";
-import { DOORBELL_GAP_MS, HOUR_MS, SECOND_MS, UNCERTAIN_GRACE_MS } from "../../../../src/platform/limits.ts";
+import { HOUR_MS, SECOND_MS } from "../../../../src/platform/time.ts";
+import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../../src/requests/machine/claims.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced, type Step } from "../../../../src/requests/machine/record.ts";
+import { UNCERTAIN_GRACE_MS } from "../../../../src/requests/machine/submits.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
 import {
   anOutput,
@@ -21,9 +23,13 @@ import {
   type Told,
 } from "../../../harness/requests.ts";
 
-const RING: Told<"doorbell_rung"> = { type: "doorbell_rung", candidateId: "fal-1", reason: "stale" };
-const STRANGER: Told<"stranger_reported"> = {
-  type: "stranger_reported",
+const RING: Told<"unverified_callback_received"> = {
+  type: "unverified_callback_received",
+  candidateId: "fal-1",
+  reason: "stale",
+};
+const STRANGER: Told<"unpinned_webhook_received"> = {
+  type: "unpinned_webhook_received",
   userId: "user-2",
   claim: "claim",
   candidateId: "fal-1",
@@ -75,7 +81,7 @@ describe("an id that only somebody claims", () => {
     const again = step(rung, { ...RING, candidateId: "fal-2" });
     expect(again.ignored).not.toBeNull();
     expect(again.record.state.candidateId).toBe("fal-1");
-    expect(again.notes).toEqual([{ what: "doorbell", detail: { reason: "stale" } }]);
+    expect(again.notes).toEqual([{ what: "unverified_callback", detail: { reason: "stale" } }]);
   });
 
   it("is believed when an authenticated call gives its output", () => {
@@ -132,7 +138,7 @@ describe("a doorbell", () => {
     expect(owed(first, LATER)).toBe("poll at +0 s");
     const polled = step(first, RUNNING, LATER + 5_000).record;
     expect(owed(step(polled, RING, LATER + 6_000).record, LATER)).toBe("poll at +10 s");
-    const later = step(polled, RING, LATER + DOORBELL_GAP_MS + 1_000).record;
+    const later = step(polled, RING, LATER + UNVERIFIED_CALLBACK_GAP_MS + 1_000).record;
     expect(owed(later, LATER)).toBe("poll at +11 s");
   });
 
@@ -164,7 +170,7 @@ describe("a report about another request at fal", () => {
   it.each([outputOfAnother, announcedAnother])("is a doorbell: $type is not applied, fal is asked", (event) => {
     const { record, notes } = step(recordAt("running"), event);
     expect([record.state.stage, record.files, owed(record)]).toEqual(["running", [], "poll at +1 s"]);
-    expect(notes).toEqual([{ what: "doorbell", detail: { reason: "another_request" } }]);
+    expect(notes).toEqual([{ what: "unverified_callback", detail: { reason: "another_request" } }]);
   });
 
   it.each([outputOfAnother, announcedAnother])("changes no end: $type", (event) => {
@@ -235,7 +241,7 @@ describe("an end that was said only for want of an answer", () => {
 
 describe("an answer that the submit was not taken", () => {
   const notTaken = { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" } as const;
-  const named = { type: "doorbell_rung", candidateId: "fal-1", reason: "stale" } as const;
+  const named = { type: "unverified_callback_received", candidateId: "fal-1", reason: "stale" } as const;
 
   it("puts an uncertain request back into the line, however late it comes", () => {
     const { record } = step(recordAt("uncertain"), notTaken);

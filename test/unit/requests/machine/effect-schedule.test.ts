@@ -1,39 +1,33 @@
 // When things are due: rows and orders, leases, retries, the rhythm of polls, the alarm.
 
 import { describe, expect, it } from "vitest";
-import {
-  CANCEL_TIMEOUT_MS,
-  DAY_MS,
-  FILE_COPY_TIMEOUT_MS,
-  HOUR_MS,
-  MINUTE_MS,
-  PATIENT_LOOKS,
-  POLL_MAX_GAP_MS,
-  RESULT_TIMEOUT_MS,
-  SECOND_MS,
-  STATUS_TIMEOUT_MS,
-  STUMBLES_MAX,
-  SUBMIT_TIMEOUT_MS,
-  TAKES_BEFORE_BACKOFF,
-} from "../../../../src/platform/limits.ts";
+import { FILE_COPY_TIMEOUT_MS } from "../../../../src/files/request-file.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import {
   afterFailure,
   afterOurFault,
   afterUndelivered,
   alarmAt,
   attentionAt,
+  CANCEL_TIMEOUT_MS,
   effectName,
   finished,
   leaseMs,
   nextDue,
+  PATIENT_LOOKS,
   putBack,
+  RESULT_TIMEOUT_MS,
+  STATUS_TIMEOUT_MS,
+  STUMBLES_MAX,
+  SUBMIT_TIMEOUT_MS,
+  TAKES_BEFORE_BACKOFF,
   taken,
   withOrders,
   withoutDeadLeases,
 } from "../../../../src/requests/machine/effect-schedule.ts";
 import type { Effect, EffectKind } from "../../../../src/requests/machine/effect-types.ts";
 import type { Watch } from "../../../../src/requests/machine/events.ts";
-import { pollGapMs, quickened } from "../../../../src/requests/machine/poll-schedule.ts";
+import { POLL_MAX_GAP_MS, pollGapMs, quickened } from "../../../../src/requests/machine/poll-schedule.ts";
 import type { RequestState } from "../../../../src/requests/machine/types.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../../src/webhooks/send.ts";
 import { recordAt } from "../../../harness/requests.ts";

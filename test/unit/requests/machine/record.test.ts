@@ -1,8 +1,8 @@
 // One step of a whole record: which outcomes of tries count, and what becomes of their rows.
 
 import { describe, expect, it } from "vitest";
-import { MIRROR_RETRY_MS, SECOND_MS, STUMBLES_MAX } from "../../../../src/platform/limits.ts";
-import { taken } from "../../../../src/requests/machine/effect-schedule.ts";
+import { SECOND_MS } from "../../../../src/platform/time.ts";
+import { MIRROR_RETRY_MS, STUMBLES_MAX, taken } from "../../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import {
   advanced,

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DescribedOutput } from "../../../../src/contracts/tracker.ts";
-import { FILES_PER_REQUEST_MAX, JSON_DEPTH_MAX } from "../../../../src/platform/limits.ts";
+import { FILES_PER_REQUEST_MAX } from "../../../../src/files/request-file.ts";
+import { JSON_DEPTH_MAX } from "../../../../src/platform/json.ts";
 import { describeOutput, errorFingerprint, filledOutput, fingerprintOf } from "../../../../src/requests/view/output.ts";
 import { MODEL_FAILED, REQUEST } from "../../../harness/requests.ts";
 

@@ -1,15 +1,12 @@
 import { exportJWK, generateKeyPair } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { acquire } from "../../../../src/net/byte-budget.ts";
+import { acquire, BUFFER_BUDGET_BYTES } from "../../../../src/net/byte-budget.ts";
+import { LOOKUP_RETRY_MS } from "../../../../src/net/small-text.ts";
 import {
-  BUFFER_BUDGET_BYTES,
+  fetchIssuerKeys,
   ISSUER_KEYS_GAP_MS,
   ISSUER_KEYS_MAX_AGE_MS,
   ISSUER_KEYS_REFRESH_AFTER_MS,
-  LOOKUP_RETRY_MS,
-} from "../../../../src/platform/limits.ts";
-import {
-  fetchIssuerKeys,
   isStale,
   isUsable,
   publicPart,

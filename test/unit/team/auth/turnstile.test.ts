@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { acquire } from "../../../../src/net/byte-budget.ts";
-import { BUFFER_BUDGET_BYTES } from "../../../../src/platform/limits.ts";
+import { acquire, BUFFER_BUDGET_BYTES } from "../../../../src/net/byte-budget.ts";
 import { type TurnstileCheck, turnstileFault } from "../../../../src/team/auth/turnstile.ts";
 
 const CHECK: TurnstileCheck = {

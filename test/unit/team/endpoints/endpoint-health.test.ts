@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EndpointHealth } from "../../../../src/contracts/team-webhooks.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import {
   checkAt,
   type Heard,
-  heard,
+  recordAnswer,
   spacingMs,
   UNTRIED,
   verdictOf,
@@ -16,7 +16,7 @@ const NOON = Date.UTC(2031, 10, 22, 12);
 
 /** The health after these, each so long after NOON. */
 function healthAfter(...news: [Heard, number][]): EndpointHealth {
-  return news.reduce((health, [what, ms]) => heard(health, what, NOON + ms), UNTRIED);
+  return news.reduce((health, [what, ms]) => recordAnswer(health, what, NOON + ms), UNTRIED);
 }
 
 /** What is told of an endpoint, and when (hours), if it is judged whenever that is due. */
@@ -67,7 +67,7 @@ describe("an endpoint's health", () => {
           if (verdict === "disable") expect(now - lastSuccess).toBeGreaterThanOrEqual(5 * DAY_MS);
           if (verdict === "tell_failing") health = { ...health, told: "failing" };
           if (verdict === "tell_disabling_soon") health = { ...health, told: "disabling_soon" };
-          health = heard(health, what, now);
+          health = recordAnswer(health, what, now);
           if (what === "delivered") lastSuccess = now;
         }
       }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Measures } from "../../../../src/models/measures.ts";
 import { measureInput } from "../../../../src/models/measures.ts";
 import { MODELS } from "../../../../src/models/models.ts";
-import { MONEY_MAX_MICRO } from "../../../../src/platform/limits.ts";
+import { MONEY_MAX_MICRO } from "../../../../src/platform/money.ts";
 import { parseFields } from "../../../../src/platform/validate.ts";
 import {
   type Charge,

@@ -1,11 +1,9 @@
 // What the answers to status, result, cancel and the look-up of connections count as.
+
 import { describe, expect, test } from "vitest";
-import {
-  FREE_BODY_BYTES,
-  LOGS_MAX_BYTES,
-  RESULT_BODY_MAX_BYTES,
-  RESULT_FILE_MAX_BYTES,
-} from "../../../../src/platform/limits.ts";
+import { FREE_BODY_BYTES } from "../../../../src/net/body.ts";
+import { LOGS_MAX_BYTES } from "../../../../src/upstream/client/answers.ts";
+import { RESULT_BODY_MAX_BYTES, RESULT_FILE_MAX_BYTES } from "../../../../src/upstream/client/client.ts";
 import {
   answerWith,
   answerWithStream,

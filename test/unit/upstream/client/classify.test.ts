@@ -1,8 +1,10 @@
 // fal's and Maton's words: whose they are, what they become, what a webhook body reports.
+
 import { describe, expect, test } from "vitest";
 import { parseTree } from "../../../../src/platform/json.ts";
-import { ERROR_DETAIL_MAX_BYTES, ERROR_MESSAGE_MAX_CHARS } from "../../../../src/platform/limits.ts";
 import {
+  ERROR_DETAIL_MAX_BYTES,
+  ERROR_MESSAGE_MAX_CHARS,
   falError,
   parseReport,
   speakerOf,

@@ -1,6 +1,7 @@
 // The calls to fal through Maton: what goes out, and what an answer to a submit counts as.
+
 import { describe, expect, test, vi } from "vitest";
-import { SUBMIT_TIMEOUT_MS } from "../../../../src/platform/limits.ts";
+import { SUBMIT_TIMEOUT_MS } from "../../../../src/requests/machine/effect-schedule.ts";
 import { createUpstreamClient, type Submission } from "../../../../src/upstream/client/client.ts";
 import {
   answerWith,

@@ -2,25 +2,25 @@
 import { describe, expect, test } from "vitest";
 import {
   type ConnectionReply,
-  type ConnectionWish,
+  type ConnectionRequest,
+  connectionCall,
   connectionMeaning,
-  spellWish,
 } from "../../../../src/upstream/client/connections.ts";
 import { answerWith, client, config, fetchSpy, sent } from "../../../harness/upstream-client.ts";
 
 const ID = "7355bd0b-8aaf-4c58-9122-a1e3d454414d";
-const list: ConnectionWish = { kind: "list", filters: {} };
+const list: ConnectionRequest = { kind: "list", filters: {} };
 const OURS = { connection_id: ID, status: "ACTIVE", app: "fal-ai" };
 const FOREIGN = { connection_id: "mail", status: "ACTIVE", app: "google-mail" };
 
-function meaning(wish: ConnectionWish, status: number, body: unknown) {
+function meaning(wish: ConnectionRequest, status: number, body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const reply: ConnectionReply = { kind: "read", status, text, retryAfterMs: null };
   return connectionMeaning(wish, { reply, inUse: null });
 }
 
 describe("a wish", () => {
-  test.each<[ConnectionWish, string, string, string | undefined]>([
+  test.each<[ConnectionRequest, string, string, string | undefined]>([
     [list, "GET", "?app=fal-ai", undefined],
     [
       { kind: "list", filters: { status: "ACTIVE", method: undefined, limit: "5&app=slack" } },
@@ -33,13 +33,13 @@ describe("a wish", () => {
     [{ kind: "get", id: ID }, "GET", `/${ID}`, undefined],
     [{ kind: "delete", id: ID }, "DELETE", `/${ID}`, undefined],
   ])("%j is %s %s", (wish, method, path, body) => {
-    expect(spellWish(wish)).toEqual({ method, path, ...(body === undefined ? {} : { body }) });
+    expect(connectionCall(wish)).toEqual({ method, path, ...(body === undefined ? {} : { body }) });
   });
 
   test.each(["", "..", "a/b", "a?b", `${ID}/`, "x".repeat(129)])(
     "for an id that no path may carry (%j) is a bug",
     (id) => {
-      expect(() => spellWish({ kind: "get", id })).toThrow("unchecked connection id");
+      expect(() => connectionCall({ kind: "get", id })).toThrow("unchecked connection id");
     },
   );
 
@@ -66,7 +66,7 @@ describe("an answer", () => {
     );
   });
 
-  test.each<[string, ConnectionWish, unknown]>([
+  test.each<[string, ConnectionRequest, unknown]>([
     ["a list", list, { connections: [OURS] }],
     ["a new connection", { kind: "create" }, { connection: OURS }],
     ["one connection", { kind: "get", id: ID }, { connection: OURS }],
@@ -103,7 +103,7 @@ describe("an answer", () => {
     expect(JSON.stringify(meaning(list, status, { error: { message: "secret words" } }))).not.toContain("secret words");
   });
 
-  test.each<[string, ConnectionWish, unknown]>([
+  test.each<[string, ConnectionRequest, unknown]>([
     ["a list that is none", list, { connections: "all" }],
     ["a page", list, "<html>"],
     ["a connection without an id", { kind: "create" }, { connection: {} }],
@@ -112,7 +112,7 @@ describe("an answer", () => {
   });
 
   test("that was lost says whether it may have been done", () => {
-    const lost = (wish: ConnectionWish) => connectionMeaning(wish, { reply: { kind: "failed" }, inUse: null });
+    const lost = (wish: ConnectionRequest) => connectionMeaning(wish, { reply: { kind: "failed" }, inUse: null });
     expect(lost({ kind: "create" })).toMatchObject({
       refusal: { hint: expect.stringContaining("may have been done") },
     });
