@@ -124,12 +124,10 @@ export function errorSchemas(): JsonObject {
   return {
     ErrorCode: {
       type: "string",
-      description: "What went wrong. The HTTP status follows from it, unless an operation says otherwise.",
-      oneOf: CODES.map((code) => {
-        const { status, title, retryable } = ERRORS[code];
-        const retry = retryable ? "a later try may succeed" : "the same call fails again";
-        return { const: code, title, description: `HTTP ${status}; ${retry}.` };
-      }),
+      description:
+        "What went wrong. `x-codes` has the HTTP status, unless an operation says otherwise, the words, and whether a later try may succeed.",
+      enum: CODES,
+      "x-codes": ERRORS,
     },
     Problem: {
       type: "object",

@@ -27,7 +27,6 @@ interface Sweep extends SweepReport {
 const STATE = "sweep";
 
 export class BucketSweeper extends DurableObject<Env> implements SweeperContract {
-  /** Begins a sweep, unless one is under way. */
   async begin(): Promise<SweepReport> {
     const before = await this.#read();
     if (before !== null && before.finishedAt === null) {
@@ -41,13 +40,11 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     return reportOf(sweep);
   }
 
-  /** The sweep under way, or the last one; null before the first. */
   async report(): Promise<SweepReport | null> {
     const sweep = await this.#read();
     return sweep === null ? null : reportOf(sweep);
   }
 
-  /** Deletes some pages of what a removed team stored. Its team has forgotten every request before. Call until `done`. */
   emptyTeam(team: string): Promise<{ deleted: number; done: boolean }> {
     return purgePrefixes(this.env.FILES, teamPrefixes(team), PURGE_PAGES_PER_TRY);
   }

@@ -22,7 +22,7 @@ import {
   quotaRefusal,
   tagsRefusal,
   tooDear,
-} from "./refusals.ts";
+} from "./quota/refusals.ts";
 import type { IndexedRequest } from "./request-index.ts";
 import type { TeamStores } from "./stores.ts";
 import { bookInputFiles, inputFilesDemand, inputFilesFault } from "./uploads/input-files.ts";

@@ -2,18 +2,13 @@
 // Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
 // Synchronous over the stores, with the clock passed in.
 
-import { RpcTarget } from "cloudflare:workers";
-import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";
-import type { Actor } from "../contracts/team-keys.ts";
 import { moneyText } from "../platform/money.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
 import type { EventData } from "../webhooks/events.ts";
-import { HISTORY_LIMIT_MAX } from "./cursor.ts";
 import { type EventStores, publishEvent } from "./endpoints/publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
 import { countedFor, type LimitScope } from "./quota/plan.ts";
 import type { TeamStores } from "./stores.ts";
-import type { TeamContext } from "./team-context.ts";
 
 export type AlertStores = EventStores & Pick<TeamStores, "team">;
 
@@ -106,33 +101,5 @@ export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubjec
       const value = subjects.tags[name] ?? "";
       return { subject: `${name}=${value}`, tags: { [name]: value } };
     }
-  }
-}
-
-/** At which percentages a team wants to hear of its limits. */
-export class AlertAdmin extends RpcTarget implements TeamAlerts {
-  readonly #context: TeamContext;
-  readonly #stores: Pick<TeamStores, "audit" | "events" | "team">;
-
-  constructor(context: TeamContext, stores: Pick<TeamStores, "audit" | "events" | "team">) {
-    super();
-    this.#context = context;
-    this.#stores = stores;
-  }
-
-  read(): Alerts {
-    const { team, events } = this.#stores;
-    return this.#context.decide<Alerts>({ percents: [], latest: [] }, () => ({
-      percents: team.alertPercents(),
-      latest: events.latest("limit.reached", HISTORY_LIMIT_MAX),
-    }));
-  }
-
-  put(percents: number[], by: Actor): void {
-    const { team, audit } = this.#stores;
-    this.#context.decide(undefined, (now) => {
-      team.setAlertPercents(percents);
-      audit.note(by, "alerts.written", null, { percents: percents.join(" ") }, now);
-    });
   }
 }

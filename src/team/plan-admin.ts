@@ -5,7 +5,7 @@ import type { NamedPlan, TeamPlans, TeamSummary } from "../contracts/team-admin.
 import type { Actor } from "../contracts/team-keys.ts";
 import { type Refused, refused } from "../platform/errors.ts";
 import type { Plan } from "./quota/plan.ts";
-import { noSuchPlan } from "./refusals.ts";
+import { noSuchPlan } from "./quota/refusals.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 

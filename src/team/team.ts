@@ -21,7 +21,7 @@ import type { Env } from "../platform/bindings.ts";
 import { type Refused, refused } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { admit, quote, UNSTARTED_SWEEP_MS } from "./admit.ts";
-import { AlertAdmin } from "./alerts.ts";
+import { AlertAdmin } from "./alert-admin.ts";
 import { AuditLog } from "./audit-log.ts";
 import { UNKNOWN_KEY } from "./auth/credentials.ts";
 import { identify } from "./auth/identity.ts";

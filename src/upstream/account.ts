@@ -64,10 +64,6 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     this.#turns.arm();
   }
 
-  /**
-   * A turn for one call through the gateway: at once, or up to GRANT_WAIT_IN_PLACE_MS ahead, while nobody waits; else a place in
-   * the queue. `leadMs` above 0: the call has just missed a turn and needs so much notice.
-   */
   async take(wish: CallRequest, leadMs = 0): Promise<Grant> {
     const resolution: Resolution =
       wish.connection === null ? await this.#connection() : { kind: "found", connection: wish.connection };
@@ -83,34 +79,28 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return { granted: false, reason: "wait", retryAt: asked.retryAt, place: asked.place, durations };
   }
 
-  /** A turn that was not used. */
   async returnGrant(callGrant: CallGrant): Promise<void> {
     this.#turns.returnGrant(callGrant);
   }
 
-  /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. Answers its pause. */
   async callFinished(callGrant: CallGrant, sign: ConnectionSignal): Promise<Pause | null> {
     return this.#turns.callFinished(callGrant, sign);
   }
 
-  /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
   async releaseSlot({ requestId, model, ms, webhookDelayMs }: SlotRelease): Promise<void> {
     if (!this.#turns.releaseSlot(requestId) || ms === null) return;
     if (webhookDelayMs !== null) this.#store.webhookDelayMs = webhookDelayMs;
     this.#store.keepDurations(model, withDuration(this.#store.durations(model), ms), Date.now());
   }
 
-  /** Where a request's submit stands in the queue; null when it does not wait there. */
   async queuePositionOf(requestId: string): Promise<QueuePosition | null> {
     return this.#turns.callScheduler.place(`${requestId}/submit`, Date.now());
   }
 
-  /** How long requests of these models take, in their order; null where it is not known yet. */
   async durationsOf(models: string[]): Promise<(Durations | null)[]> {
     return models.map((model) => durationsOf(this.#store.durations(model)));
   }
 
-  /** Why submits cannot leave now; null while they can, and when one may try. */
   async paused(): Promise<Pause | null> {
     const now = Date.now();
     const pause = this.#pause(now);
@@ -134,7 +124,6 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     };
   }
 
-  /** What the operator sees of the account. */
   async overview(): Promise<AccountOverview> {
     const now = Date.now();
     const { callScheduler } = this.#turns;
@@ -159,20 +148,14 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     await this.#turns.alarm();
   }
 
-  /** Upstream answered 429: closes the account for Retry-After, or for a pause of ours. `until` is epoch ms. */
   async rateLimited(retryAfterMs: number | null): Promise<{ until: number }> {
     return { until: this.#turns.rateLimited(retryAfterMs) };
   }
 
-  /** Maton does not know this connection (any more): the next turn looks for another. A configured one stays. */
   async connectionRefused(connection: string | null): Promise<void> {
     if (connection !== null && this.#store.connection === connection) this.#store.connection = null;
   }
 
-  /**
-   * One call of Maton's connection API, for an admin, when its turn has come. A deleted connection is used no longer; who asks
-   * for the next turn finds another.
-   */
   async askConnections(wish: ConnectionRequest): Promise<ConnectionTurn> {
     const turn = this.#turns.takeOwn();
     if ("retryAt" in turn) return { kind: "away", retryAt: turn.retryAt };
@@ -184,12 +167,10 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return { kind: "replied", reply, inUse: this.#config.MATON_CONNECTION ?? this.#store.connection };
   }
 
-  /** A verified webhook came. */
   async webhookSeen(): Promise<void> {
     if (!this.#store.webhooksArrive) this.#store.webhooksArrive = true;
   }
 
-  /** A poll found an end that no webhook had told. */
   async webhookMissed(): Promise<void> {
     if (this.#store.webhooksArrive) this.#store.webhooksArrive = false;
   }
@@ -198,12 +179,10 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return this.#store.isPinned(connection ?? "", userId);
   }
 
-  /** Webhooks of this fal user are believed for this connection from now on. */
   async pin(connection: string | null, userId: string): Promise<void> {
     this.#store.pin(connection ?? "", userId);
   }
 
-  /** fal's webhook keys. `force`: a signature fitted none of them. One fetch at a time, whoever asks. */
   async keySet({ force }: { force: boolean }): Promise<KeySet> {
     const fetchedAt = this.#store.keys?.fetchedAt ?? null;
     const facts = { fetchedAt, triedAt: this.#keysTriedAt, force, now: Date.now() };

@@ -41,9 +41,12 @@ export function describedBy(description: Description): Check {
 
   const schemaFaults = (schema: Schema, value: unknown): string[] => {
     if (!("__absolute_uri__" in schema)) dereference(schema, lookup, BASE, `/${Object.keys(lookup).length}`);
-    const { valid, errors } = validate(value, schema, "2020-12", lookup, false);
+    if (validate(value, schema, "2020-12", lookup).valid) return [];
+    const { errors } = validate(value, schema, "2020-12", lookup, false);
     const leaves = errors.filter(({ keyword }) => !FRAMES.has(keyword));
-    return valid ? [] : leaves.slice(0, SHOWN).map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
+    return (leaves.length > 0 ? leaves : errors)
+      .slice(0, SHOWN)
+      .map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
   };
 
   const bodyFaults = async (content: Answer["content"], response: Response): Promise<string[]> => {

@@ -64,7 +64,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     void ctx.blockConcurrencyWhile(() => this.#repository.restoreAlarm());
   }
 
-  /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
   async start(start: StartInput): Promise<StartAnswer> {
     const tombstone = this.#repository.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
@@ -85,7 +84,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: "started", view: this.#repository.view(this.#repository.mustLoad()) };
   }
 
-  /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
   async read(viewer: Viewer): Promise<RequestView | null> {
     const record = this.#repository.seenBy(viewer);
     if (record === null) return null;
@@ -98,7 +96,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return this.#repository.seenBy(viewer) === null ? null : this.#repository.store.timeline(afterSeq);
   }
 
-  /** Owes the copies of files that were given up anew; null: of all of them. `asked` is false where there was nothing to copy. */
   async copyAgain(viewer: Viewer, n: number | null): Promise<{ asked: boolean; view: RequestView } | null> {
     if (this.#repository.seenBy(viewer) === null) return null;
     const step = this.#repository.apply({ type: "copy_again_asked", n });
@@ -118,14 +115,12 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return record && { shares: this.#repository.shares.list(Date.now()), view: this.#repository.view(record) };
   }
 
-  /** Null: all of them. False for a request that this viewer cannot see. */
   revokeShares(viewer: Viewer, id: string | null): boolean {
     if (this.#repository.seenBy(viewer) === null) return false;
     this.#repository.transact(() => this.#repository.shares.revoke(id));
     return true;
   }
 
-  /** Whether a share link still opens file `n`. */
   isShared(team: string, id: string, n: number): boolean {
     return this.#repository.seenBy({ team, user: null }) !== null && this.#repository.shares.holds(id, n, Date.now());
   }
@@ -140,10 +135,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: stage === "storing" || hasEnded(stage) ? "already_ended" : "requested", view };
   }
 
-  /**
-   * Deletes an ended request, an open one only with `cancel`. The bytes are gone when it answers `deleted`, but for thousands
-   * of files or while R2 cannot be asked: then the rest goes by alarm. Safe to repeat.
-   */
   async delete(viewer: Viewer, cancel: boolean): Promise<DeleteAnswer> {
     const record = this.#repository.seenBy(viewer);
     if (record === null) return { kind: this.wasDeleted(viewer) ? "deleted" : "not_found" };
@@ -155,7 +146,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
       : { kind: "ordered", view: this.#repository.view(after) };
   }
 
-  /** The same because its user is forgotten or its team removed: hidden at once, whatever its stage, and nobody's afterwards. */
   async deleteForUser(): Promise<UserDeletionAnswer> {
     if (this.#repository.store.tombstone() !== null) this.#repository.store.forgetUser();
     else if (this.#repository.load() === null) await this.closeIfUnstarted();
@@ -163,7 +153,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: this.#repository.store.tombstone() === null ? "pending" : "forgotten" };
   }
 
-  /** Whether this viewer could see the request until it was deleted. */
   wasDeleted(viewer: Viewer): boolean {
     const tombstone = this.#repository.store.tombstone();
     if (tombstone?.team != null) return isVisible({ team: tombstone.team, user: tombstone.user }, viewer);
@@ -172,14 +161,12 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return isVisible({ team: state.team, user: state.deletion?.forget ? null : state.user }, viewer);
   }
 
-  /** Whether a file of this request is there no more because it was let go. */
   isFileDeleted(team: string, n: number): boolean {
     if (this.wasDeleted({ team, user: null })) return true;
     const record = this.#repository.load();
     return record?.state.team === team && record.files[n]?.status === "deleted";
   }
 
-  /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
   async report(report: WebhookReport): Promise<ReportAnswer> {
     const record = this.#repository.load();
     if (record === null || isDone(record.state)) return { kind: this.#repository.wasStarted() ? "heard" : "not_found" };
@@ -207,7 +194,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: "heard" };
   }
 
-  /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
   async unverifiedCallback(reason: string, candidateId: string | null): Promise<ReportAnswer> {
     if (this.#repository.load() === null) return { kind: this.#repository.wasStarted() ? "heard" : "not_found" };
     this.#repository.apply({ type: "unverified_callback_received", candidateId, reason });
@@ -215,7 +201,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: "heard" };
   }
 
-  /** The deliveries of the request's ends, oldest first, with their tries; only one of them if asked so. Null: not seen by this viewer. */
   async deliveryLog(viewer: Viewer, delivery: string | null): Promise<DeliveryView[] | null> {
     const record = this.#repository.seenBy(viewer);
     if (record === null) return null;
@@ -233,7 +218,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
       );
   }
 
-  /** Sends a delivery once more, now, with the id and bytes that it had. Safe to repeat while that try is still to come. */
   async replayDelivery(team: string, id: string): Promise<ReplayAnswer> {
     const record = this.#repository.seenBy({ team, user: null });
     const delivery = record?.state.deliveries.find((each) => each.id === id);
@@ -252,22 +236,16 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
   }
 
-  /**
-   * The account calls: the turn of this row's call has come. `used` false: nothing wants it any more, or its try is under way.
-   * The call itself is made after the answer; should the object die meanwhile, the row's lease tells.
-   */
   async turnGranted(name: string, grant: Granted): Promise<{ used: boolean }> {
     return { used: await this.#runner.runGranted(name, grant) };
   }
 
-  /** The account asks whether a slot that it has not heard of for long is still in use. */
   async holdsSlot(): Promise<{ holds: boolean }> {
     const record = this.#repository.load();
     if (record !== null) await this.#repository.arm();
     return { holds: record !== null && isAtFal(record.state.stage) };
   }
 
-  /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
   async resolveCharge(team: string, bill: Bill): Promise<RequestView | null> {
     if (this.#repository.seenBy({ team, user: null }) === null) return null;
     this.#repository.apply({ type: "charge_resolved", bill });
@@ -275,7 +253,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return this.#repository.view(this.#repository.mustLoad());
   }
 
-  /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
   async closeIfUnstarted(): Promise<CloseAnswer> {
     if (this.#repository.wasStarted()) {
       await this.#repository.arm();

@@ -18,7 +18,7 @@ import { SECOND_MS } from "../../platform/time.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
 
-import { deletedPost } from "../../team/refusals.ts";
+import { deletedPost } from "../../team/quota/refusals.ts";
 
 import { begun } from "../machine/record.ts";
 import type { RequestView, StartInput } from "../machine/types.ts";

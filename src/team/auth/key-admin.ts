@@ -14,7 +14,7 @@ import type {
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { noSuchPlan } from "../refusals.ts";
+import { noSuchPlan } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";

@@ -28,7 +28,7 @@ import { HOUR_MS } from "../../platform/time.ts";
 import { actingAs, type CallerStores, stoppedFault } from "../callers.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { check, uploadRoom } from "../quota/limits.ts";
-import { quotaRefusal } from "../refusals.ts";
+import { quotaRefusal } from "../quota/refusals.ts";
 import type { TeamContext } from "../team-context.ts";
 import { removeUpload, reserveBytes, type UploadStores } from "./upload-removal.ts";
 import { GONE, sizeFault, termsOf, typeFault, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";

@@ -78,7 +78,7 @@ export const connectionRoutes: readonly Route[] = [
     access: "admin",
     params: named,
     answers: { 200: { description: "The connection.", schema: connectionBody } },
-    errors: ["not_found", "rate_limited", "upstream_failed", "misconfigured"],
+    errors: ["invalid_request", "not_found", "rate_limited", "upstream_failed", "misconfigured"],
     async handle({ env, caller, params }) {
       const answer = await askConnections(env, caller, { kind: "get", id: params.id });
       if (answer.kind !== "done") return { refusal: refusalOf(answer) };
@@ -92,7 +92,7 @@ export const connectionRoutes: readonly Route[] = [
     access: "admin",
     params: named,
     answers: { 204: { description: "Gone. If it was in use, the next request looks for another." } },
-    errors: ["forbidden", "not_found", "rate_limited", "upstream_failed", "misconfigured"],
+    errors: ["forbidden", "invalid_request", "not_found", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
       const { env, caller, params } = call;
       const answer = await askConnections(env, caller, { kind: "delete", id: params.id });

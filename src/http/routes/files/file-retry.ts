@@ -55,7 +55,7 @@ const retryFiles = defineRoute({
   access: "run",
   params: requestId,
   answers,
-  errors: ["not_found", "conflict"],
+  errors: ["not_found", "conflict", "gone"],
   async handle({ params, caller, env, config }) {
     const viewer = viewerOf(caller);
     const answer = await askTracker(env, params.id, (tracker) => tracker.copyAgain(viewer, null));

@@ -50,7 +50,7 @@ const create = defineRoute({
       .describe("Numbers in the request's `files`, from 0; left out: all that are stored."),
   }),
   answers: { 201: { description: "The share; its URLs need no key until it ends.", schema: shareAnswer } },
-  errors: ["not_found", "conflict"],
+  errors: ["not_found", "gone", "conflict"],
   async handle({ params, body, caller, env, config }) {
     const viewer = viewerOf(caller);
     const wish = { expiresInS: body.expires_in_s, files: body.files ?? null };
@@ -83,7 +83,7 @@ const list = defineRoute({
   access: "run",
   params: requestId,
   answers: { 200: { description: "Those that have not ended.", schema: z.object({ data: z.array(shareAnswer) }) } },
-  errors: ["not_found"],
+  errors: ["not_found", "gone"],
   async handle({ params, caller, env, config }) {
     const viewer = viewerOf(caller);
     const answer = await askTracker(env, params.id, (tracker) => tracker.shares(viewer));
@@ -101,7 +101,7 @@ const revoke = defineRoute({
   access: "run",
   params: requestId.extend({ share: z.string().max(64) }),
   answers: { 204: { description: "Its URLs answer 410 from now on. So it is when there was none." } },
-  errors: ["not_found"],
+  errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
     const known = await askTracker(env, params.id, (tracker) => tracker.revokeShares(viewer, params.share));
@@ -116,7 +116,7 @@ const revokeAll = defineRoute({
   access: "run",
   params: requestId,
   answers: { 204: { description: "Their URLs answer 410 from now on." } },
-  errors: ["not_found"],
+  errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
     const known = await askTracker(env, params.id, (tracker) => tracker.revokeShares(viewer, null));

@@ -8,7 +8,7 @@ import { accountFor, askTeam } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { matchesModel, modelAllowed } from "../../../team/quota/plan.ts";
 import { priceSchema } from "../../../team/quota/prices.ts";
-import { modelRefusal } from "../../../team/refusals.ts";
+import { modelRefusal } from "../../../team/quota/refusals.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";

@@ -19,10 +19,11 @@ import { aStart, REQUEST } from "../../../harness/requests.ts";
 const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
 
 // What the effects want of the team.
-const team = {
-  deliveryTarget: vi.fn<(asked: { deliveryId: string }) => Promise<DeliveryTarget>>(),
-  deliveryReported: vi.fn<(report: DeliveryReport) => Promise<void>>(),
+const deliveries = {
+  target: vi.fn<(asked: { deliveryId: string }) => Promise<DeliveryTarget>>(),
+  report: vi.fn<(report: DeliveryReport) => Promise<void>>(),
 };
+const team = { deliveries };
 vi.mock("../../../../src/platform/stubs.ts", () => ({
   askTeam: (_env: unknown, _team: string, ask: (stub: typeof team) => unknown) => ask(team),
 }));
@@ -36,8 +37,8 @@ const fetchStub = vi.fn<(url: string, init: RequestInit) => Promise<Response>>()
 
 beforeEach(() => {
   fetchStub.mockReset();
-  team.deliveryTarget.mockReset().mockResolvedValue(KNOWN);
-  team.deliveryReported.mockReset();
+  deliveries.target.mockReset().mockResolvedValue(KNOWN);
+  deliveries.report.mockReset();
   vi.stubGlobal("fetch", fetchStub);
   vi.useFakeTimers({ now: NOW, toFake: ["Date"] });
 });
@@ -280,19 +281,19 @@ describe("where it goes is asked at every try", () => {
   test("S6 an address that was changed counts from the next try on", async () => {
     const tracker = aTracker();
     for (const url of ["https://old.example/", "https://new.example/"]) {
-      team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, url });
+      deliveries.target.mockResolvedValueOnce({ ...KNOWN, url });
       answer(500);
       expect(await tracker.run()).toMatchObject({ attempt: { url } });
     }
     expect(fetchStub.mock.calls.map(([url]) => url)).toStrictEqual(["https://old.example/", "https://new.example/"]);
-    expect(team.deliveryTarget).toHaveBeenCalledWith({ deliveryId: "dlv_1" });
+    expect(deliveries.target).toHaveBeenCalledWith({ deliveryId: "dlv_1" });
   });
 
   test.each([
     ["S1 with overlap: both, the new one first", SECRETS],
     ["S2 S3 the overlap is over, or there was none: only the new one", SECRETS.slice(0, 1)],
   ])("%s", async (_when, secrets) => {
-    team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, secrets });
+    deliveries.target.mockResolvedValueOnce({ ...KNOWN, secrets });
     answer(200);
     await aTracker().run();
     const { body, headers } = sent();
@@ -303,7 +304,7 @@ describe("where it goes is asked at every try", () => {
   test.each(["deleted", "disabled", "unknown"] as const)(
     "S7 an endpoint that is %s is not called, and it is logged",
     async (reason) => {
-      team.deliveryTarget.mockResolvedValueOnce({ kind: "gone", reason });
+      deliveries.target.mockResolvedValueOnce({ kind: "gone", reason });
       expect(await aTracker().run()).toMatchObject({
         attempt: { ...LOGGED, kind: "gone", reason, status: null, category: "disabled", at: NOW, ms: 0, url: "" },
       });
@@ -312,9 +313,9 @@ describe("where it goes is asked at every try", () => {
   );
 
   test("D19 an endpoint that gets its backlog slowly is asked for later, which is no failure", async () => {
-    team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW + 1 });
+    deliveries.target.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW + 1 });
     expect(await aTracker().run()).toStrictEqual({ kind: "turned_away", until: NOW + 1 });
-    team.deliveryTarget.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW });
+    deliveries.target.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW });
     answer(200);
     expect(await aTracker().run()).toMatchObject({ attempt: { kind: "taken" } });
   });
@@ -325,14 +326,14 @@ describe("how it stands is told to the team", () => {
     const tracker = aTracker({ deliveries: [{ ...DELIVERY, status: "failing", attempts: 3 }] });
     tracker.last = { status: 500, category: "server_error", at: NOW - 1, replay: true, kind: "later" } as Attempt;
     expect(await tracker.report()).toStrictEqual({ kind: "obsolete" });
-    expect(team.deliveryReported).toHaveBeenCalledWith({
+    expect(deliveries.report).toHaveBeenCalledWith({
       ...{ deliveryId: "dlv_1", requestId: REQUEST, outcome: "failing", attempts: 3 },
       ...{ status: 500, category: "server_error", at: NOW - 1, failedReplay: true },
     });
   });
 
   test("a team that cannot be reached hears of it later: the row stays owed", async () => {
-    team.deliveryReported.mockRejectedValueOnce(new Error("overloaded"));
+    deliveries.report.mockRejectedValueOnce(new Error("overloaded"));
     await expect(aTracker({ deliveries: [{ ...DELIVERY, status: "delivered" }] }).report()).rejects.toThrow(
       "overloaded",
     );
@@ -340,7 +341,7 @@ describe("how it stands is told to the team", () => {
 
   test("of a delivery without a try there is nothing to tell", async () => {
     expect(await aTracker().report()).toStrictEqual({ kind: "obsolete" });
-    expect(team.deliveryReported).not.toHaveBeenCalled();
+    expect(deliveries.report).not.toHaveBeenCalled();
   });
 });
 

@@ -1,9 +1,9 @@
 // What a caller reads when a submit or an upload is not let in. Pure.
 
-import { type Refusal, refusal } from "../platform/errors.ts";
-import { moneyText } from "../platform/money.ts";
-import type { LimitViolation } from "./quota/limits.ts";
-import type { Price } from "./quota/prices.ts";
+import { type Refusal, refusal } from "../../platform/errors.ts";
+import { moneyText } from "../../platform/money.ts";
+import type { LimitViolation } from "./limits.ts";
+import type { Price } from "./prices.ts";
 
 /** Why a plan does not run a model. */
 export function modelRefusal(model: string, plan: string): Refusal {
