@@ -30,6 +30,7 @@ import { usageKeys } from "./usage/usage.ts";
 
 /** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
 export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+/** An `Idempotency-Key` names the same request for this long. */
 const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &
