@@ -161,7 +161,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     if ("retryAt" in turn) return { kind: "away", retryAt: turn.retryAt };
     const reply = await this.#turns.callOwn(turn, () => createUpstreamClient(this.#config).askConnections(wish));
     const status = reply.kind === "read" ? reply.status : 0;
-    logEvent("account.connections_asked", { outcome: wish.kind, status });
+    logEvent("account.connections_called", { outcome: wish.kind, status });
     if (reply.kind === "read" && status === 429) this.#turns.rateLimited(reply.retryAfterMs);
     if (wish.kind === "delete" && status >= 200 && status < 300) await this.connectionRefused(wish.id);
     return { kind: "replied", reply, inUse: this.#config.MATON_CONNECTION ?? this.#store.connection };

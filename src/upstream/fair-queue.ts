@@ -120,7 +120,7 @@ export class FairQueue {
 
   #line(kind: QueuedKind): Map<string, WaitingCall[]> {
     const line = this.#lines.get(kind);
-    if (line === undefined) throw new Error("every kind has its lines");
+    if (line === undefined) throw new Error("unknown call kind");
     return line;
   }
 

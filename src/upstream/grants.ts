@@ -259,7 +259,7 @@ export class AccountGrants {
       const { holds } = await trackerFor(env, requestId).holdsSlot();
       const slot = this.callScheduler.slots.get(requestId);
       if (holds && slot !== undefined) this.callScheduler.slots.set(requestId, { ...slot, checkedAt: Date.now() });
-      if (!holds && this.releaseSlot(requestId)) logEvent("account.slot_found", { request: requestId });
+      if (!holds && this.releaseSlot(requestId)) logEvent("account.slot_reclaimed", { request: requestId });
     } catch {
       // A tracker that cannot be asked now is asked at the next look.
     }

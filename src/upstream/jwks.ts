@@ -36,7 +36,7 @@ export async function signingKeys(env: Env, { force }: { force: boolean }): Prom
       return { kind: "keys", keys };
     }
   } catch (fault) {
-    logEvent("keys.unreachable", { error: faultName(fault) });
+    logEvent("jwks.unreachable", { error: faultName(fault) });
   }
   return usable === null ? { kind: "unavailable" } : { kind: "keys", keys: usable.keys };
 }

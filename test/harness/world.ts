@@ -347,7 +347,7 @@ export async function runToEnd(team: Team, id: string, options: { webhooks?: boo
     await ring(id);
     await expectArmed(id);
     const record = await recordOf(id);
-    if (record === null) throw new Error("the request has no record");
+    if (record === null) throw new Error("the request does not exist");
     const owed = record.effects.filter((effect) => effect.parkedAt === null);
     if (record.state.endedAt !== null && record.state.settledAt !== null) return team.read(id);
     const due = alarmAt(owed);

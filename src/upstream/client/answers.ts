@@ -210,7 +210,7 @@ function successfulResult(reply: Extract<UpstreamReply, { status: number }>): Re
 function unstorable({ status, capBytes }: { status: number; capBytes: number }): ResultAnswer {
   const error: RequestError = {
     code: "storage_failed",
-    message: `The result is larger than ${capBytes} bytes, so it could not be kept.`,
+    message: `The result exceeds ${capBytes} bytes and was not stored.`,
     detail: null,
     retryable: false,
     charged: "unknown",

@@ -81,12 +81,12 @@ export function submitRefusal(answer: VendorAnswer): RequestError {
 
 /** There is no active connection to fal, so nothing can be sent. `status` is Maton's, where it said so. */
 export function connectionMissing(status: number | null): RequestError {
-  return accountError("connection_missing", "The gateway has no active fal.ai connection.", status);
+  return accountError("connection_missing", "The Maton account has no active fal.ai connection.", status);
 }
 
 /** Maton did not take our key, or not for this. */
 export function keyRefused(status: number): RequestError {
-  return accountError("misconfigured", "The gateway did not accept Sluice's Maton key.", status);
+  return accountError("misconfigured", "Maton rejected the gateway's API key.", status);
 }
 
 function accountError(code: ErrorCode, message: string, upstreamStatus: number | null): RequestError {

@@ -169,13 +169,13 @@ function released<T>(reply: UpstreamReply, answer: T): T {
 /** The full id, with its sub-path: only a submit takes it. */
 function checkedModel(model: string): string {
   const parsed = parseModelId(model);
-  if (!parsed.ok) throw new Error("an unchecked model id reached the upstream client");
+  if (!parsed.ok) throw new Error("model id was not validated before the upstream call");
   return parsed.model;
 }
 
 /** `owner/app/requests/id`: fal refuses a sub-path here (fal-ai/fal:projects/fal_client/tests/test_sync_client.py). */
 function requestPath({ model, upstreamId }: { model: string; upstreamId: string }): string {
-  if (!isUpstreamId(upstreamId)) throw new Error("an unchecked request id reached the upstream client");
+  if (!isUpstreamId(upstreamId)) throw new Error("request id was not validated before the upstream call");
   return `${appOf(checkedModel(model))}/requests/${upstreamId}`;
 }
 

@@ -70,8 +70,8 @@ export function connectionMeaning(
   }
   if (status === 429) return refused(busy(retryAfterMs ?? RATE_LIMITED_PAUSE_MS));
   if (status >= 401 && status <= 403) {
-    const hint = "The operator has to look at MATON_API_KEY.";
-    return refused(refusal("misconfigured", "Maton did not accept Sluice's own key.", { hint }));
+    const hint = "Ask the operator to check MATON_API_KEY.";
+    return refused(refusal("misconfigured", "Maton rejected the gateway's API key.", { hint }));
   }
   if (status < 400 || status >= 500 || status === 408) return silent(wish);
   return { kind: "declined", status, message: messageOf(tree) };
@@ -79,8 +79,8 @@ export function connectionMeaning(
 
 /** No turn came in time, or Maton said 429. */
 export function busy(waitMs: number): Refusal {
-  const hint = "The Maton account's calls are all in use just now; they are shared by everybody.";
-  return refusal("rate_limited", "Maton cannot be asked just now.", {
+  const hint = "All teams share the Maton account's rate limit. Retry after the time in `Retry-After`.";
+  return refusal("rate_limited", "The Maton account's rate limit is exhausted.", {
     hint,
     retryAfterS: Math.max(1, Math.ceil(waitMs / SECOND_MS)),
   });
@@ -117,15 +117,15 @@ export function isOfFal(connection: JsonTree): boolean {
 function messageOf(body: JsonTree | undefined): string {
   const error = body === undefined ? undefined : valueAt(body, ["error"]);
   const text = textAt(error, "message") ?? textAt(body, "error") ?? textAt(body, "message") ?? textAt(body, "detail");
-  return (text ?? "Maton refused the call.").slice(0, ERROR_MESSAGE_MAX_CHARS).toWellFormed();
+  return (text ?? "Maton rejected the call.").slice(0, ERROR_MESSAGE_MAX_CHARS).toWellFormed();
 }
 
 /** A 5xx, a redirect, silence, or an answer that cannot be read. */
 function silent(wish: ConnectionRequest): ConnectionAnswer {
-  const detail = "Maton's control API gave no usable answer.";
+  const detail = "Maton's control API returned no valid response.";
   const hint = changesConnections(wish)
-    ? "It may have been done all the same: list the connections before you try again."
-    : "Try again.";
+    ? "The change may have been applied. List the connections before you retry."
+    : "Retry the call.";
   return refused(refusal("upstream_failed", detail, { hint }));
 }
 
@@ -141,7 +141,7 @@ function changesConnections({ kind }: ConnectionRequest): boolean {
 }
 
 function checkedId(id: string): string {
-  if (!CONNECTION_ID.test(id)) throw new Error("an unchecked connection id reached the control API");
+  if (!CONNECTION_ID.test(id)) throw new Error("connection id was not validated before the Maton call");
   return `/${id}`;
 }
 

@@ -99,7 +99,7 @@ describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model,
     expect(((await sandboxCalls()).counts.submit ?? 0) - before).toBeLessThanOrEqual(1);
     expect(await upstreamRequests()).toHaveLength(1);
     expect(await team.used()).toEqual([1]);
-    expect(await team.timeline(submitted.id)).toContain("refused");
+    expect(await team.timeline(submitted.id)).toContain("submit_refused");
   });
 });
 

@@ -57,7 +57,7 @@ async function outputOutcome(
 ): Promise<EffectOutcome> {
   const { env, config } = context;
   const described = await describe(config, state.id, result);
-  if (described === null) return { kind: "failed", reason: "the result is not JSON", retryAfterMs: null, calls: 1 };
+  if (described === null) return { kind: "failed", reason: "result is not valid JSON", retryAfterMs: null, calls: 1 };
   const texts = await keepDescribed(env.FILES, state, described);
   const end: UpstreamEnd = { kind: "output", files: described.files, skipped: described.skipped };
   const outcome = await endOutcome(context, state, upstreamId, end, described.fingerprint, result.billableUnits);

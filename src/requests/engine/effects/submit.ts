@@ -27,7 +27,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   const input = context.text("input");
   const loaded = input && (await loadText(env.FILES, input));
   if (loaded?.kind !== "loaded")
-    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null, ours: true };
+    return { kind: "failed", reason: "stored input is missing", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
     const callback = await callbackUrl(config, state.id);

@@ -117,8 +117,8 @@ describe("what goes out", () => {
   });
 
   test("an unchecked id never becomes a URL", async () => {
-    await expect(client.submit({ ...submission, model: "fal-ai/flux/../x" })).rejects.toThrow("unchecked");
-    await expect(client.cancel({ ...following, upstreamId: "../x" })).rejects.toThrow("unchecked");
+    await expect(client.submit({ ...submission, model: "fal-ai/flux/../x" })).rejects.toThrow("was not validated");
+    await expect(client.cancel({ ...following, upstreamId: "../x" })).rejects.toThrow("was not validated");
     expect(fetchSpy).not.toHaveBeenCalled();
   });
 });
