@@ -80,7 +80,10 @@ test.each(["with its length", "in chunks"] as const)(
 );
 
 test.each([
-  ["with its length", `The body has ${UPLOAD_PUT_MAX_BYTES + 1} bytes. The maximum is ${UPLOAD_PUT_MAX_BYTES} bytes per call.`],
+  [
+    "with its length",
+    `The body has ${UPLOAD_PUT_MAX_BYTES + 1} bytes. The maximum is ${UPLOAD_PUT_MAX_BYTES} bytes per call.`,
+  ],
   ["in chunks", `The body exceeds ${UPLOAD_PUT_MAX_BYTES} bytes, the maximum without a Content-Length.`],
 ] as const)(
   "a byte more %s is refused with a sentence and a way out, and nothing of it is kept",

@@ -83,7 +83,7 @@ export async function quoteRequest(
 async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitInput): Promise<SubmitOutcome | null> {
   // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
   if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
-  const pause = await accountFor(env).paused();
+  const pause = await accountFor(env).currentPause();
   if (pause === null) return null;
   const detail = `The model provider has been paused since ${new Date(pause.since).toISOString()} (${pause.why}). Nothing was charged.`;
   const retryAfterS = Math.max(1, Math.ceil((pause.until - Date.now()) / SECOND_MS));

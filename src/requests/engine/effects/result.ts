@@ -86,8 +86,8 @@ async function endOutcome(
   const agrees = stranger !== null && (stranger.claim === fingerprint || stranger.claim === (await announcedClaim()));
   if (agrees) {
     const account = accountFor(context.env);
-    await account.pin(state.connection, stranger.userId);
-    await account.webhookSeen();
+    await account.pinUser(state.connection, stranger.userId);
+    await account.webhookArrived();
   }
   const event: RequestEvent = {
     type: "end_reported",

@@ -45,7 +45,7 @@ describe("a wish", () => {
 
   test("goes out with our key alone, and no connection is named", async () => {
     answerWith(200, { connections: [] });
-    expect(await client.askConnections(list)).toMatchObject({ kind: "read", status: 200, text: '{"connections":[]}' });
+    expect(await client.callConnections(list)).toMatchObject({ kind: "read", status: 200, text: '{"connections":[]}' });
     const { url, headers } = sent();
     expect(url).toBe(`${config().MATON_CONTROL_URL}/connections?app=fal-ai`);
     expect(headers).toEqual({ accept: "application/json", authorization: "Bearer maton-key" });
@@ -53,7 +53,7 @@ describe("a wish", () => {
 
   test("that nobody answers has failed", async () => {
     fetchSpy.mockRejectedValue(new TypeError("network"));
-    expect(await client.askConnections(list)).toEqual({ kind: "failed" });
+    expect(await client.callConnections(list)).toEqual({ kind: "failed" });
   });
 });
 
