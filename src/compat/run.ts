@@ -8,7 +8,7 @@ import { noSuchRequest } from "../http/no-such-request.ts";
 import type { Config } from "../platform/config.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { hold } from "../requests/service/watch.ts";
+import { waitForRequest } from "../requests/service/watch.ts";
 import { FAILED_FOR_GOOD, failureOf } from "../requests/view/fal-failure.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
@@ -61,7 +61,7 @@ async function finalAnswer(
   const viewer = viewerOf(caller);
   const isOver = ({ state }: RequestView): boolean => hasEnded(state.stage);
   const forEver = Number.POSITIVE_INFINITY;
-  const view = isOver(started) ? started : await hold({ env, id, viewer }, forEver, isOver);
+  const view = isOver(started) ? started : await waitForRequest({ env, id, viewer }, forEver, isOver);
   if (view === null) return { refusal: await noSuchRequest(env, id, viewer) };
   const failure = failureOf(view.state);
   if (failure !== null) return { response: failureResponse(finalFailure(failure), view.state) };
