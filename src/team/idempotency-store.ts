@@ -37,7 +37,10 @@ export class IdempotencyStore {
     const query =
       "SELECT request_id, body_hash, expires_at FROM idempotency WHERE key_id = ? AND user = ? AND idempotency_key = ?";
     const [row] = this.#sql.exec<{ request_id: string; body_hash: string; expires_at: number }>(
-      ...([query, name.keyId, name.user ?? "", name.idempotencyKey] as const),
+      query,
+      name.keyId,
+      name.user ?? "",
+      name.idempotencyKey,
     );
     return row === undefined ? null : { requestId: row.request_id, bodyHash: row.body_hash, expiresAt: row.expires_at };
   }
@@ -47,7 +50,12 @@ export class IdempotencyStore {
     this.#sql.exec(
       `INSERT OR REPLACE INTO idempotency (key_id, user, idempotency_key, request_id, body_hash, expires_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
-      ...[name.keyId, name.user ?? "", name.idempotencyKey, row.requestId, row.bodyHash, row.expiresAt],
+      name.keyId,
+      name.user ?? "",
+      name.idempotencyKey,
+      row.requestId,
+      row.bodyHash,
+      row.expiresAt,
     );
   }
 
@@ -63,7 +71,9 @@ export class IdempotencyStore {
   putContent(name: PostName, requestId: string, expiresAt: number): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO recent_post (name, request_id, expires_at) VALUES (?, ?, ?)",
-      ...[postText(name), requestId, expiresAt],
+      postText(name),
+      requestId,
+      expiresAt,
     );
   }
 

@@ -33,7 +33,9 @@ export class RemovalStore {
       `INSERT INTO removal_job (subject, ordered_at, requests) SELECT ?, ?, count(*) FROM request WHERE user = ?
        ON CONFLICT (subject) DO UPDATE SET requests = excluded.requests + iif(finished_at IS NULL, requests, 0),
          ordered_at = excluded.ordered_at, finished_at = NULL`,
-      ...[subject, at, user],
+      subject,
+      at,
+      user,
     );
   }
 
@@ -42,7 +44,8 @@ export class RemovalStore {
     this.#sql.exec(
       `INSERT INTO removal_job (subject, ordered_at, requests, filled_to)
        SELECT ?, ?, (SELECT count(*) FROM request WHERE erased_at IS NULL) + (SELECT count(*) FROM removal), ''`,
-      ...[WHOLE_TEAM, at],
+      WHOLE_TEAM,
+      at,
     );
   }
 

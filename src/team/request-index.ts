@@ -40,8 +40,16 @@ export class RequestIndex {
   insert(request: IndexedRequest): void {
     this.#sql.exec(
       `INSERT INTO request (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[request.id, request.keyId, request.user, request.model, JSON.stringify(request.tags), request.status],
-      ...[request.createdAt, request.sweepAt, request.endedAt, request.deletedAt],
+      request.id,
+      request.keyId,
+      request.user,
+      request.model,
+      JSON.stringify(request.tags),
+      request.status,
+      request.createdAt,
+      request.sweepAt,
+      request.endedAt,
+      request.deletedAt,
     );
   }
 
@@ -126,7 +134,10 @@ export class RequestIndex {
     const data = this.#sql
       .exec<RequestRow>(
         `SELECT * FROM (${looked} LIMIT ?) ${whereOf(matches)} ORDER BY created_at DESC, id DESC LIMIT ?`,
-        ...[...bound, LIST_SCAN_MAX_ROWS, ...valuesOf(matches), limit],
+        ...bound,
+        LIST_SCAN_MAX_ROWS,
+        ...valuesOf(matches),
+        limit,
       )
       .toArray()
       .map((row) => summaryOf(row));

@@ -10,8 +10,23 @@ export const HOP_HEADER = "Sluice-Hop";
 
 /** What only the sender of a message may say about it, or what the runtime says by itself. */
 const RESERVED = new Set([
-  ...["host", "content-length", "content-type", "content-encoding", "accept-encoding", "user-agent", "date", "expect"],
-  ...["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "via", "forwarded", "cdn-loop"],
+  "host",
+  "content-length",
+  "content-type",
+  "content-encoding",
+  "accept-encoding",
+  "user-agent",
+  "date",
+  "expect",
+  "connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
+  "forwarded",
+  "cdn-loop",
 ]);
 const RESERVED_BEGINNINGS = ["webhook-", "sluice-", "svix-", "cf-", "x-forwarded-", "proxy-", "sec-"];
 

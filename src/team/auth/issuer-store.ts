@@ -30,7 +30,8 @@ export class IssuerStore {
     const before = this.byName(issuer.name);
     this.#sql.exec(
       "INSERT INTO issuer (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-      ...[issuer.name, JSON.stringify(issuer)],
+      issuer.name,
+      JSON.stringify(issuer),
     );
     if (before === null || before.issuer.jwks_url === issuer.jwks_url) return;
     this.#sql.exec("UPDATE issuer SET keys = NULL, keys_fetched_at = NULL WHERE name = ?", issuer.name);

@@ -9,8 +9,17 @@ import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/val
  * one, and a list without HS* cannot be tricked into taking a public key for such a secret (RFC 8725, section 3.1).
  */
 const ALGORITHMS = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
 ] as const;
 
 const PRESETS = ["clerk", "supabase", "auth0", "firebase"] as const;

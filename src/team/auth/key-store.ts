@@ -32,8 +32,18 @@ export class KeyStore {
     const terms: KeyTerms = { user, plan, models, origins, turnstile };
     this.#sql.exec(
       `INSERT INTO api_key (digest, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[digest, key.id, key.kind, key.shown, key.name, JSON.stringify(key.scopes), JSON.stringify(terms)],
-      ...[key.createdAt, key.lastUsedAt, key.expiresAt, key.revokedAt, key.frozenAt],
+      digest,
+      key.id,
+      key.kind,
+      key.shown,
+      key.name,
+      JSON.stringify(key.scopes),
+      JSON.stringify(terms),
+      key.createdAt,
+      key.lastUsedAt,
+      key.expiresAt,
+      key.revokedAt,
+      key.frozenAt,
     );
   }
 
@@ -43,7 +53,8 @@ export class KeyStore {
     if (row !== undefined) return keyOf(row);
     const [old] = this.#sql.exec<{ key_id: string }>(
       "SELECT key_id FROM old_digest WHERE digest = ? AND valid_until > ?",
-      ...([digest, now] as const),
+      digest,
+      now,
     );
     return old === undefined ? null : this.byId(old.key_id);
   }
@@ -66,7 +77,8 @@ export class KeyStore {
   rotate(id: string, next: { digest: string; shown: string }, oldValidUntil: number): void {
     this.#sql.exec(
       "INSERT INTO old_digest (digest, key_id, valid_until) SELECT digest, id, ? FROM api_key WHERE id = ?",
-      ...[oldValidUntil, id],
+      oldValidUntil,
+      id,
     );
     this.#sql.exec("UPDATE api_key SET digest = ?, shown = ? WHERE id = ?", next.digest, next.shown, id);
   }

@@ -36,8 +36,18 @@ export class DeliveryStore {
     const { attempts, status, category, replayId } = delivery;
     this.#sql.exec(
       `INSERT INTO delivery (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, endpointId, requestId, eventId, eventType, state, createdAt, updatedAt],
-      ...[attempts, status, category, replayId],
+      id,
+      endpointId,
+      requestId,
+      eventId,
+      eventType,
+      state,
+      createdAt,
+      updatedAt,
+      attempts,
+      status,
+      category,
+      replayId,
     );
   }
 
@@ -55,7 +65,12 @@ export class DeliveryStore {
   report({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
     this.#sql.exec(
       "UPDATE delivery SET state = ?, status = ?, category = ?, attempts = ?, updated_at = ? WHERE id = ?",
-      ...[outcome, status, category, attempts, at, deliveryId],
+      outcome,
+      status,
+      category,
+      attempts,
+      at,
+      deliveryId,
     );
   }
 
@@ -87,7 +102,11 @@ export class DeliveryStore {
   restore({ id, state, category, updatedAt, replayId }: Delivery): void {
     this.#sql.exec(
       "UPDATE delivery SET state = ?, category = ?, updated_at = ?, replay_id = ? WHERE id = ?",
-      ...[state, category, updatedAt, replayId, id],
+      state,
+      category,
+      updatedAt,
+      replayId,
+      id,
     );
   }
 
@@ -103,7 +122,9 @@ export class DeliveryStore {
     this.#sql.exec(
       `UPDATE delivery SET state = 'gone', category = ?, updated_at = ?
        WHERE endpoint_id = ? AND state IN ('pending', 'failing')`,
-      ...[category, at, endpointId],
+      category,
+      at,
+      endpointId,
     );
   }
 
@@ -121,7 +142,8 @@ export class DeliveryStore {
     const over = this.#sql
       .exec<{ id: string }>(
         "SELECT id FROM delivery WHERE created_at < ?1 AND updated_at < ?1 ORDER BY created_at, id LIMIT ?2",
-        ...[before, limit],
+        before,
+        limit,
       )
       .toArray();
     if (over.length === 0) return;

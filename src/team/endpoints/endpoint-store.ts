@@ -25,8 +25,13 @@ export class EndpointStore {
   insert({ id, secrets, health, disabled, origin, createdAt, ...terms }: Endpoint): void {
     this.#sql.exec(
       `INSERT INTO endpoint (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, JSON.stringify(terms), origin, JSON.stringify(secrets), JSON.stringify(health)],
-      ...[disabled === null ? null : JSON.stringify(disabled), createdAt],
+      id,
+      JSON.stringify(terms),
+      origin,
+      JSON.stringify(secrets),
+      JSON.stringify(health),
+      disabled === null ? null : JSON.stringify(disabled),
+      createdAt,
     );
   }
 

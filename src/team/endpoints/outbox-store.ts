@@ -51,7 +51,14 @@ export class OutboxStore {
   put({ deliveryId, endpointId, eventId, body, dueAt, failures, replay, leaseUntil }: OutboxRow): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO outbox (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[deliveryId, endpointId, eventId, body, dueAt, failures, replay ? 1 : 0, leaseUntil],
+      deliveryId,
+      endpointId,
+      eventId,
+      body,
+      dueAt,
+      failures,
+      replay ? 1 : 0,
+      leaseUntil,
     );
   }
 
@@ -66,7 +73,8 @@ export class OutboxStore {
       `SELECT ${COLUMNS} FROM outbox WHERE due_at IS NOT NULL AND due_at <= ? AND endpoint_id NOT IN (
          SELECT endpoint_id FROM outbox WHERE due_at IS NOT NULL AND lease_until > ?
        ) ORDER BY due_at LIMIT 1`,
-      ...[now, now],
+      now,
+      now,
     );
     return row === undefined ? null : rowOf(row);
   }

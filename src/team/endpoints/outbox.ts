@@ -100,7 +100,11 @@ async function send(room: OutboxDeps, { row, target, origin }: Taken): Promise<v
   const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: room.guard(origin) });
   const outcome = room.transact((at) => conclude(room.stores, row, answer, at, Math.random()));
   logEvent("delivery.attempted", {
-    ...{ effect: "deliver", attempt: row.failures + 1, outcome, reason: answer.category, ms: answer.ms },
+    effect: "deliver",
+    attempt: row.failures + 1,
+    outcome,
+    reason: answer.category,
+    ms: answer.ms,
     ...(answer.status === null ? {} : { status: answer.status }),
   });
 }

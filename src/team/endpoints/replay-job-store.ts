@@ -23,8 +23,15 @@ export class ReplayJobStore {
   put({ id, filter, state, position, counts, by, createdAt, updatedAt, dueAt }: ReplayJob): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO replay_job (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, JSON.stringify(filter), state, position === null ? null : JSON.stringify(position)],
-      ...[JSON.stringify(counts), JSON.stringify(by), createdAt, updatedAt, dueAt],
+      id,
+      JSON.stringify(filter),
+      state,
+      position === null ? null : JSON.stringify(position),
+      JSON.stringify(counts),
+      JSON.stringify(by),
+      createdAt,
+      updatedAt,
+      dueAt,
     );
   }
 

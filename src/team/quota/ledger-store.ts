@@ -68,7 +68,9 @@ export class LedgerStore {
       this.#sql.exec(
         `INSERT INTO counter (id, used, reset_at) VALUES (?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET used = excluded.used, reset_at = excluded.reset_at`,
-        ...[id, value, resetAt],
+        id,
+        value,
+        resetAt,
       );
     }
   }
@@ -76,7 +78,11 @@ export class LedgerStore {
   insert({ requestId, admittedAt, takes, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
     this.#sql.exec(
       "INSERT INTO reservation (request_id, admitted_at, takes, terms, estimated) VALUES (?, ?, ?, ?, ?)",
-      ...[requestId, admittedAt, JSON.stringify(takes), JSON.stringify(terms), estimatedMicro],
+      requestId,
+      admittedAt,
+      JSON.stringify(takes),
+      JSON.stringify(terms),
+      estimatedMicro,
     );
   }
 
@@ -95,7 +101,12 @@ export class LedgerStore {
     this.#sql.exec(
       `UPDATE reservation SET takes = '[]', settled_at = ?, verdict = ?, charged = ?, source = ?, settled_by = ?
        WHERE request_id = ?`,
-      ...[settledAt, verdict, chargedMicro, source, by, requestId],
+      settledAt,
+      verdict,
+      chargedMicro,
+      source,
+      by,
+      requestId,
     );
   }
 

@@ -40,9 +40,20 @@ export class UploadStore {
   put(upload: Upload): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO upload (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[upload.id, upload.objectKey, upload.requestId, upload.keyId, upload.user, upload.name, upload.contentType],
-      ...[upload.bytes, upload.sha256, JSON.stringify(upload.terms), upload.multipart],
-      ...[upload.createdAt, upload.storedAt, upload.expiresAt],
+      upload.id,
+      upload.objectKey,
+      upload.requestId,
+      upload.keyId,
+      upload.user,
+      upload.name,
+      upload.contentType,
+      upload.bytes,
+      upload.sha256,
+      JSON.stringify(upload.terms),
+      upload.multipart,
+      upload.createdAt,
+      upload.storedAt,
+      upload.expiresAt,
     );
   }
 
@@ -109,7 +120,10 @@ export class UploadStore {
   putPart(id: string, { n, bytes, etag }: UploadPart): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO upload_part (upload_id, n, bytes, etag) VALUES (?, ?, ?, ?)",
-      ...[id, n, bytes, etag],
+      id,
+      n,
+      bytes,
+      etag,
     );
   }
 
