@@ -63,7 +63,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const filesFault = inputFilesFault(stores, input.files, identity, now);
   if (filesFault !== null) return refused(filesFault);
   const demand = { requests: 1, usdMicro: estimatedMicro, ...inputFilesDemand(input.files) } as const;
-  const quota = check(plan.limits, (id) => stores.ledger.counter(id), subjects, demand, now);
+  const quota = check(plan.limits, (id) => stores.ledger.readCounter(id), subjects, demand, now);
   if (quota.kind === "over") {
     const limits = limitsNow(stores, identity, subjects, now);
     const names = quota.violated.map((each) => each.name);
@@ -81,7 +81,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
     receipt: null,
     terms: { price, charge422: plan.charge_422, exact: plan.exact_cost },
   };
-  stores.ledger.insert(line);
+  stores.ledger.insertLine(line);
   const { keyId, user } = subjects;
   const request: IndexedRequest = {
     id: requestId,
@@ -136,8 +136,8 @@ function earlierRequest(
   now: number,
 ): EarlierRequest | { refusal: Refusal } | null {
   const find = (id: string, replayed: boolean): EarlierRequest | { refusal: Refusal } | null => {
-    const request = stores.requests.request(id);
-    const line = stores.ledger.line(id);
+    const request = stores.requests.findRequest(id);
+    const line = stores.ledger.findLine(id);
     if (request === null || line === null) return null;
     return request.deletedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
   };
@@ -145,13 +145,13 @@ function earlierRequest(
   if (sameCall !== null) return sameCall;
   const { idempotencyKey, bodyHash } = input;
   if (idempotencyKey !== null) {
-    const row = stores.idempotency.byKey({ keyId, user, idempotencyKey });
+    const row = stores.idempotency.findByKey({ keyId, user, idempotencyKey });
     if (row === null || row.expiresAt <= now) return null;
     const found = find(row.requestId, true);
     return found === null || row.bodyHash === bodyHash ? found : { refusal: bodyDiffers(row.requestId) };
   }
   if (identity.plan.dedupe_s === 0) return null;
-  const equal = stores.idempotency.byContent({ keyId, user, bodyHash });
+  const equal = stores.idempotency.findByContent({ keyId, user, bodyHash });
   const found = equal === null ? null : find(equal.requestId, true);
   if (equal === null || found === null || "refusal" in found) return null;
   const { status } = found.request;

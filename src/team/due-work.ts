@@ -32,9 +32,9 @@ export function nextDueAt(stores: TeamStores): number | null {
     outbox.nextDueAt(),
     endpoints.nextCheckAt(),
     replayJobs.nextDueAt(),
-    uploads.nextOverAt(),
+    uploads.nextExpiryAt(),
     // A removal of the team goes on at once whenever no request of it has to be waited for.
-    removals.nextDueAt() ?? (removals.ofTeam() ? Date.now() : null),
+    removals.nextDueAt() ?? (removals.isTeamRemoval() ? Date.now() : null),
     cleanUpDueAt(stores),
   ];
   const due = dues.filter((at) => at !== null);
@@ -57,7 +57,7 @@ export async function doDueWork(
     carryOutRemovals(env, stores, now + ALARM_BUDGET_MS),
   ]);
   for (const part of parts) if (part.status === "rejected") throw part.reason;
-  stores.removals.finishAll(now);
+  stores.removals.finishCompleted(now);
   if (await emptyTeam(env, stores, now)) return "emptied";
   context.transact(() => cleanUp(stores, now));
   return "done";
@@ -71,7 +71,7 @@ async function askAboutOpenRequests(
   now: number,
 ): Promise<void> {
   const { requests } = stores;
-  for (const requestId of requests.toAsk(now, SWEEP_BATCH_ROWS)) {
+  for (const requestId of requests.dueForSweep(now, SWEEP_BATCH_ROWS)) {
     if (Date.now() - now > ALARM_BUDGET_MS) return;
     try {
       const { kind } = await trackerFor(env, requestId).closeIfUnstarted();

@@ -33,7 +33,7 @@ export class IdempotencyStore {
     this.#sql = sql;
   }
 
-  byKey(name: IdempotencyName): IdempotencyRow | null {
+  findByKey(name: IdempotencyName): IdempotencyRow | null {
     const query =
       "SELECT request_id, body_hash, expires_at FROM idempotency WHERE key_id = ? AND user = ? AND idempotency_key = ?";
     const [row] = this.#sql.exec<{ request_id: string; body_hash: string; expires_at: number }>(
@@ -60,7 +60,7 @@ export class IdempotencyStore {
   }
 
   /** The request of the last equal post, also for a while after its time is over. */
-  byContent(name: PostName): { requestId: string; expiresAt: number } | null {
+  findByContent(name: PostName): { requestId: string; expiresAt: number } | null {
     const [row] = this.#sql.exec<{ request_id: string; expires_at: number }>(
       "SELECT request_id, expires_at FROM recent_post WHERE name = ?",
       postText(name),
@@ -87,7 +87,7 @@ export class IdempotencyStore {
   }
 
   /** When the first of them is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const posts = "SELECT min(expires_at) + ? FROM recent_post";
     const all = `SELECT min(expires_at) AS at FROM idempotency UNION ALL ${posts}`;
     const query = `SELECT min(at) AS at FROM (${all})`;

@@ -27,7 +27,7 @@ export async function carryOutRemovals(
   stores: RemovalStores,
   untilMs: number,
 ): Promise<void> {
-  const rows = stores.removals.due(Date.now(), REMOVAL_BATCH_ROWS);
+  const rows = stores.removals.dueRows(Date.now(), REMOVAL_BATCH_ROWS);
   const lane = async (): Promise<void> => {
     for (let row = rows.shift(); row !== undefined && Date.now() < untilMs; row = rows.shift()) {
       await carryOut(env, stores, row);
@@ -49,9 +49,9 @@ async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: R
   if (outcome === "forgotten") {
     // One that never started holds a reservation that nobody else would give back.
     release(stores, requestId, now);
-    removals.done(requestId);
+    removals.deleteRow(requestId);
   } else {
-    removals.putOff(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));
+    removals.postpone(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));
   }
   logEvent("removal.asked", { request: requestId, outcome });
 }
@@ -62,7 +62,7 @@ export async function emptyTeam(
   { removals, team }: Pick<TeamStores, "removals" | "team">,
   now: number,
 ): Promise<boolean> {
-  if (!removals.ofTeam()) return false;
+  if (!removals.isTeamRemoval()) return false;
   if (removals.fillTeam(REMOVAL_FILL_ROWS, now) > 0 || removals.nextDueAt() !== null) return false;
   const { done } = await sweeperFor(env).emptyTeam(team.team().id);
   return done;

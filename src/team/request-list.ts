@@ -42,8 +42,8 @@ export class RequestList extends RpcTarget implements TeamRequests {
     const { requests, uploads, deliveries } = this.#stores;
     this.#context.decide(undefined, (now) => {
       requests.markDeleted(requestId, now);
-      for (const { id } of uploads.ofRequest(requestId)) uploads.remove(id);
-      deliveries.removeOf(requestId);
+      for (const { id } of uploads.ofRequest(requestId)) uploads.deleteUpload(id);
+      deliveries.deleteOfRequest(requestId);
     });
   }
 

@@ -26,13 +26,13 @@ type SettleStores = EventStores & ReleaseStores;
  * completed, but never back. An unknown id is a released request.
  */
 export function settleRequest(stores: SettleStores, input: SettleInput, now: number): Settled {
-  const request = stores.requests.request(input.requestId);
-  const line = stores.ledger.line(input.requestId);
+  const request = stores.requests.findRequest(input.requestId);
+  const line = stores.ledger.findLine(input.requestId);
   if (request === null || line === null) {
     return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, ...NOTHING_PUBLISHED };
   }
   const recovered = request.status === "failed" && input.outcome !== "failed";
-  if (request.status === "open" || recovered) stores.requests.end(request.id, input.outcome, input.endedAt);
+  if (request.status === "open" || recovered) stores.requests.endRequest(request.id, input.outcome, input.endedAt);
   stores.uploads.endUses(request.id);
   const published = publishEnd(stores, request, input, now);
   if (line.receipt !== null) return settledBefore(line.receipt, published);
@@ -57,8 +57,8 @@ export function settleManually(
   now: number,
 ): Settled | Refused {
   const { requestId, charged, usdMicro } = settlement;
-  const request = stores.requests.request(requestId);
-  const line = stores.ledger.line(requestId);
+  const request = stores.requests.findRequest(requestId);
+  const line = stores.ledger.findLine(requestId);
   if (request === null || line === null) return refused(refusal("not_found", "There is no such request."));
   const verdict = charged ? "take" : "refund";
   const micro = charged ? (usdMicro ?? line.estimatedMicro) : 0;
@@ -78,16 +78,16 @@ export function settleManually(
 
 /** Undoes an admit whose request is known never to have started, nor ever to start. */
 export function release(stores: ReleaseStores, requestId: string, now: number): void {
-  const request = stores.requests.request(requestId);
-  const line = stores.ledger.line(requestId);
+  const request = stores.requests.findRequest(requestId);
+  const line = stores.ledger.findLine(requestId);
   if (request === null || line === null || request.status !== "open") return;
-  const read = (id: string) => stores.ledger.counter(id);
+  const read = (id: string) => stores.ledger.readCounter(id);
   const { writes } = settleTakes(line.takes, "refund", { usdMicro: 0, outputBytes: 0 }, read, now);
   stores.ledger.writeCounters(writes);
   stores.usage.add(usageKeys({ ...request, bookedAt: bookedAt(request.createdAt, now) }), { requests: -1 });
-  stores.ledger.remove(requestId);
+  stores.ledger.deleteLine(requestId);
   stores.uploads.endUses(requestId);
-  stores.requests.remove(requestId);
+  stores.requests.deleteRequest(requestId);
 }
 
 /** The tracker cannot know what the plan says about a 422, and fal does not say whether it billed one. */
@@ -98,7 +98,7 @@ function verdictOf({ reservation, failure }: SettleInput, { terms }: LedgerLine)
 
 /** Nobody can judge it yet: it runs no more, and all else that it took stays taken. */
 function holdOn(stores: Pick<TeamStores, "ledger">, line: LedgerLine, now: number): void {
-  const read = (id: string) => stores.ledger.counter(id);
+  const read = (id: string) => stores.ledger.readCounter(id);
   const { writes, open } = settleTakes(line.takes, "keep", { usdMicro: null, outputBytes: null }, read, now);
   stores.ledger.writeCounters(writes);
   stores.ledger.setTakes(line.requestId, open);
@@ -119,10 +119,10 @@ function book(
   { request, line, verdict, charge, outputBytes, outcome, by }: Booking,
   now: number,
 ): void {
-  const read = (id: string) => stores.ledger.counter(id);
+  const read = (id: string) => stores.ledger.readCounter(id);
   const actual = { usdMicro: charge.micro, outputBytes };
   stores.ledger.writeCounters(settleTakes(line.takes, verdict, actual, read, now).writes);
-  stores.ledger.settle(line.requestId, {
+  stores.ledger.settleLine(line.requestId, {
     settledAt: now,
     verdict,
     chargedMicro: charge.micro,

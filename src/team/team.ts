@@ -215,7 +215,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   }
 
   identify(credential: Credential): IdentifyAnswer {
-    if (this.#exists && this.#stores.removals.ofTeam()) return NO_TEAM;
+    if (this.#exists && this.#stores.removals.isTeamRemoval()) return NO_TEAM;
     return this.#ask((now) => identify(this.#stores, credential, now));
   }
 
@@ -259,12 +259,12 @@ export class Team extends DurableObject<Env> implements TeamContract {
   knownOf(ids: TeamIds): TeamIds {
     const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
-      const line = requests.request(id);
-      return line !== null && (line.deletedAt === null || line.status === "open" || removals.has(id));
+      const line = requests.findRequest(id);
+      return line !== null && (line.deletedAt === null || line.status === "open" || removals.isPending(id));
     };
     return this.#context.decide<TeamIds>({ requests: [], uploads: [] }, () => ({
       requests: ids.requests.filter(isKnown),
-      uploads: ids.uploads.filter((id) => uploads.byId(id) !== null),
+      uploads: ids.uploads.filter((id) => uploads.findUpload(id) !== null),
     }));
   }
 
@@ -328,7 +328,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   /** Holds of the event feed hear of what joined it afterwards, so that a broken socket cannot undo it. */
   #transact<T>(work: (now: number) => T): T {
     const result = this.ctx.storage.transactionSync(() => work(Date.now()));
-    if (!this.#stores.events.takeNews()) return result;
+    if (!this.#stores.events.clearAddedFlag()) return result;
     for (const socket of this.ctx.getWebSockets()) {
       try {
         socket.send("new");

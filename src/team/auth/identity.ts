@@ -32,12 +32,12 @@ const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not kno
 export function identify(stores: IdentityStores, credential: Credential, now: number): IdentifyAnswer {
   switch (credential.kind) {
     case "key": {
-      const key = stores.keys.byDigest(credential.digest, now);
+      const key = stores.keys.findKeyByDigest(credential.digest, now);
       if (key === null) return refused(UNKNOWN_KEY);
       return keyIdentity(stores, key, whoOf(key), [key.plan], now);
     }
     case "token": {
-      const key = stores.keys.byId(credential.keyId);
+      const key = stores.keys.findKey(credential.keyId);
       if (key === null) return refused(UNKNOWN_KEY);
       const { user, models } = credential;
       const who: Who = { ...whoOf(key), kind: "token", scopes: TOKEN_SCOPES, user, models: models ?? key.models };
@@ -46,7 +46,7 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
     }
     case "jwt": {
       const { issuer, user, plan } = credential;
-      if (stores.issuers.byName(issuer) === null) return refused(UNKNOWN_ISSUER);
+      if (stores.issuers.findIssuer(issuer) === null) return refused(UNKNOWN_ISSUER);
       const who: Who = {
         keyId: issuerKeyId(issuer),
         keyName: issuer,
@@ -75,7 +75,7 @@ export function keyAllowsModel(
   model: string,
 ): boolean {
   // A token may narrow its key's models and never widen them.
-  const key = credential.kind === "token" ? stores.keys.byId(credential.keyId) : null;
+  const key = credential.kind === "token" ? stores.keys.findKey(credential.keyId) : null;
   const lists = [identity.models, key?.models ?? null];
   return lists.every((globs) => globs === null || matchesModel(globs, model));
 }

@@ -43,7 +43,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     this.#fetches.delete(issuer.jwks_url);
     const { issuers, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const known = issuers.byName(issuer.name) !== null;
+      const known = issuers.findIssuer(issuer.name) !== null;
       if (!known && issuers.all().length >= ISSUERS_PER_TEAM_MAX) {
         return refused(refusal("conflict", `A team has at most ${ISSUERS_PER_TEAM_MAX} issuers.`));
       }
@@ -64,7 +64,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
 
   /** Side by side callers share one fetch. */
   async keysOf({ name, unknownKey }: { name: string; unknownKey: boolean }): Promise<IssuerKeys | null> {
-    const kept = this.#byName(name);
+    const kept = this.#findIssuer(name);
     if (kept === null) return null;
     const { issuer, keys } = kept;
     const last = this.#fetches.get(issuer.jwks_url);
@@ -76,7 +76,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     } else {
       await last?.done;
     }
-    return this.#byName(name)?.keys ?? null;
+    return this.#findIssuer(name)?.keys ?? null;
   }
 
   /**
@@ -103,12 +103,12 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     const rules = { allowHosts: requireConfig(this.#env).RELAY_ALLOW_HOSTS, ownHosts: [] };
     const json = await fetchIssuerKeys(jwks_url, rules);
     // The issuer may have been written anew meanwhile, with other keys.
-    if (json === null || this.#byName(name)?.issuer.jwks_url !== jwks_url) return;
+    if (json === null || this.#findIssuer(name)?.issuer.jwks_url !== jwks_url) return;
     this.#stores.issuers.putKeys(name, { json, fetchedAt: Date.now() });
   }
 
   /** Null also where there is no such team. */
-  #byName(name: string): KeptIssuer | null {
-    return this.#context.decide<KeptIssuer | null>(null, () => this.#stores.issuers.byName(name));
+  #findIssuer(name: string): KeptIssuer | null {
+    return this.#context.decide<KeptIssuer | null>(null, () => this.#stores.issuers.findIssuer(name));
   }
 }

@@ -19,7 +19,7 @@ export class IssuerStore {
     return rows.map(keptIssuer);
   }
 
-  byName(name: string): KeptIssuer | null {
+  findIssuer(name: string): KeptIssuer | null {
     const query = "SELECT body, keys, keys_fetched_at FROM issuer WHERE name = ?";
     const [row] = this.#sql.exec<IssuerRow>(query, name);
     return row === undefined ? null : keptIssuer(row);
@@ -27,7 +27,7 @@ export class IssuerStore {
 
   /** Writes an issuer. Its keys are forgotten when they come from elsewhere now: they may be another's. */
   put(issuer: Issuer): void {
-    const before = this.byName(issuer.name);
+    const before = this.findIssuer(issuer.name);
     this.#sql.exec(
       "INSERT INTO issuer (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
       issuer.name,

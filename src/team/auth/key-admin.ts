@@ -55,9 +55,9 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
     const { keys, audit } = this.#stores;
-    const { text, digest } = await keyText(team, keys.byId(id)?.kind ?? "secret");
+    const { text, digest } = await keyText(team, keys.findKey(id)?.kind ?? "secret");
     return this.#context.ask((now) => {
-      const key = keys.byId(id);
+      const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       const fault = keyFault(key, now);
       if (fault !== null) return refused(refusal("conflict", fault.detail, { hint: "Make another key instead." }));
@@ -74,7 +74,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
   revoke(id: string, by: Actor): KeyAnswer {
     const { keys, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const key = keys.byId(id);
+      const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       const fault = this.#endingFault(id, now);
       if (fault !== null) return refused(fault);
@@ -88,7 +88,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
   freeze(id: string, frozen: boolean, by: Actor): KeyAnswer {
     const { keys, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const key = keys.byId(id);
+      const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       if ((key.frozenAt !== null) === frozen) return { kind: "changed" as const, key };
       const fault = frozen ? this.#endingFault(id, now) : null;
@@ -109,7 +109,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
   }
 
   #changed(id: string): KeyAnswer {
-    const key = this.#stores.keys.byId(id);
+    const key = this.#stores.keys.findKey(id);
     return key === null ? NO_KEY_BY_ID : { kind: "changed", key };
   }
 }

@@ -48,7 +48,7 @@ export class KeyStore {
   }
 
   /** The key that has this digest, or had it until a rotation whose overlap is not over. */
-  byDigest(digest: string, now: number): KeySummary | null {
+  findKeyByDigest(digest: string, now: number): KeySummary | null {
     const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE digest = ?`, digest);
     if (row !== undefined) return keyOf(row);
     const [old] = this.#sql.exec<{ key_id: string }>(
@@ -56,10 +56,10 @@ export class KeyStore {
       digest,
       now,
     );
-    return old === undefined ? null : this.byId(old.key_id);
+    return old === undefined ? null : this.findKey(old.key_id);
   }
 
-  byId(id: string): KeySummary | null {
+  findKey(id: string): KeySummary | null {
     const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE id = ?`, id);
     return row === undefined ? null : keyOf(row);
   }
@@ -102,7 +102,7 @@ export class KeyStore {
   }
 
   /** When the first of them is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     return this.#sql.exec<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").one().at;
   }
 }

@@ -45,7 +45,7 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
   }
 
   read({ deliveryId }: { deliveryId: string }): Delivery | null {
-    return this.#context.decide<Delivery | null>(null, () => this.#stores.deliveries.byId(deliveryId));
+    return this.#context.decide<Delivery | null>(null, () => this.#stores.deliveries.findDelivery(deliveryId));
   }
 
   list({ cursor, limit, ...filter }: DeliveryListInput): DeliveryListAnswer {

@@ -39,14 +39,14 @@ export function deliveryTarget(
   deliveryId: string,
   now: number,
 ): DeliveryTarget {
-  const delivery = stores.deliveries.byId(deliveryId);
+  const delivery = stores.deliveries.findDelivery(deliveryId);
   if (delivery === null) return { kind: "gone", reason: "unknown" };
   if (delivery.endpointId === null) {
     const secrets = validSecrets(stores.team.webhookSecrets(), now);
     return { kind: "known", url: null, secrets, headers: {}, endpointId: null, notBefore: null };
   }
   if (delivery.state === "gone" && delivery.category === SKIPPED) return { kind: "gone", reason: SKIPPED };
-  const found = stores.endpoints.byId(delivery.endpointId);
+  const found = stores.endpoints.findEndpoint(delivery.endpointId);
   const endpoint = found !== null && delivery.eventType === TEST_EVENT_TYPE ? { ...found, disabled: null } : found;
   const target = targetOf(endpoint, now);
   if (target.kind === "gone" || endpoint === null) return target;
@@ -55,12 +55,12 @@ export function deliveryTarget(
 
 /** The same again changes nothing: neither the index nor what is counted of the endpoint. */
 export function deliveryReported(stores: HealthStores, report: DeliveryReport): void {
-  const delivery = stores.deliveries.byId(report.deliveryId);
+  const delivery = stores.deliveries.findDelivery(report.deliveryId);
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
-  stores.deliveries.report(report);
+  stores.deliveries.recordReport(report);
   // Without a new try it says how the delivery stands after all: a replay that came to nothing.
   if (delivery.attempts === report.attempts) return;
-  const endpoint = delivery.endpointId === null ? null : stores.endpoints.byId(delivery.endpointId);
+  const endpoint = delivery.endpointId === null ? null : stores.endpoints.findEndpoint(delivery.endpointId);
   if (endpoint !== null && endpoint.disabled === null) noteHealth(stores, endpoint, delivery, report);
 }
 
@@ -154,13 +154,13 @@ export function beginReplay(
   { deliveryId, replayId, by }: { deliveryId: string; replayId: string | null; by: Actor },
   now: number,
 ): ReplayRoad {
-  const delivery = stores.deliveries.byId(deliveryId);
+  const delivery = stores.deliveries.findDelivery(deliveryId);
   if (delivery === null) {
     const hint = `Deliveries are kept for ${DELIVERY_KEEP_MS / DAY_MS} days; GET /v1/deliveries lists them.`;
     return refused(refusal("not_found", "There is no such delivery, or it has expired.", { hint }));
   }
   if (delivery.endpointId !== null) {
-    const target = targetOf(stores.endpoints.byId(delivery.endpointId), now);
+    const target = targetOf(stores.endpoints.findEndpoint(delivery.endpointId), now);
     if (target.kind === "gone") {
       const hint = target.reason === "disabled" ? `POST /v1/webhooks/${delivery.endpointId}/enable first.` : undefined;
       const detail = `The delivery's endpoint is ${target.reason}.`;
@@ -168,7 +168,7 @@ export function beginReplay(
     }
   }
   if (replayId === null) stores.audit.note(by, "delivery.replayed", deliveryId, {}, now);
-  const row = delivery.requestId === null ? stores.outbox.byId(deliveryId) : null;
+  const row = delivery.requestId === null ? stores.outbox.findOutboxRow(deliveryId) : null;
   // A try that is under way does as well: what it comes to is told as ever.
   if (row !== null && isUnderWay(row, now)) return { kind: "sent" };
   stores.deliveries.reopen(deliveryId, replayId, now);

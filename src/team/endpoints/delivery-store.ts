@@ -51,18 +51,18 @@ export class DeliveryStore {
     );
   }
 
-  byId(id: string): Delivery | null {
+  findDelivery(id: string): Delivery | null {
     const [row] = this.#sql.exec<DeliveryRow>(`SELECT ${COLUMNS} FROM delivery WHERE id = ?`, id);
     return row === undefined ? null : deliveryOf(row);
   }
 
   /** All that were made of one end of a request. */
-  ofEnd(requestId: string, eventId: string): Delivery[] {
+  deliveriesOfEnd(requestId: string, eventId: string): Delivery[] {
     const query = `SELECT ${COLUMNS} FROM delivery WHERE request_id = ? AND event_id = ? ORDER BY id`;
     return this.#sql.exec<DeliveryRow>(query, requestId, eventId).toArray().map(deliveryOf);
   }
 
-  report({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
+  recordReport({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
     this.#sql.exec(
       "UPDATE delivery SET state = ?, status = ?, category = ?, attempts = ?, updated_at = ? WHERE id = ?",
       outcome,
@@ -118,7 +118,7 @@ export class DeliveryStore {
     this.#sql.exec(query, state, replayId, at, id);
   }
 
-  skip(endpointId: string, category: string, at: number): void {
+  skipUndelivered(endpointId: string, category: string, at: number): void {
     this.#sql.exec(
       `UPDATE delivery SET state = 'gone', category = ?, updated_at = ?
        WHERE endpoint_id = ? AND state IN ('pending', 'failing')`,
@@ -129,7 +129,7 @@ export class DeliveryStore {
   }
 
   /** Takes the deliveries of a deleted request out: nobody sends them any more. */
-  removeOf(requestId: string): void {
+  deleteOfRequest(requestId: string): void {
     this.#sql.exec("DELETE FROM delivery WHERE request_id = ?", requestId);
   }
 
@@ -153,7 +153,7 @@ export class DeliveryStore {
   }
 
   /** When the oldest is over; null when there are none. One that was sent again may hold younger ones up: for as long at most. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const query = "SELECT updated_at FROM delivery ORDER BY created_at, id LIMIT 1";
     const [oldest] = this.#sql.exec<{ updated_at: number }>(query);
     return oldest === undefined ? null : oldest.updated_at + DELIVERY_KEEP_MS;

@@ -143,7 +143,7 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
       const { lastSuccessAt } = endpoint.health;
       endpoints.setDisabled(id, null);
       endpoints.setHealth(id, { ...UNTRIED, lastSuccessAt, recoveredAt: now }, null);
-      if (backlog === "skip") deliveries.skip(id, SKIPPED, now);
+      if (backlog === "skip") deliveries.skipUndelivered(id, SKIPPED, now);
       audit.note(by, "webhook.enabled", id, { backlog }, now);
       const enabled = this.#summary(id);
       if (enabled.kind === "refused") return enabled;
@@ -174,13 +174,13 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
   /** One decision about an endpoint that is there. */
   #withEndpoint<T>(id: string, decision: (endpoint: Endpoint, now: number) => T): T | Refused {
     return this.#context.ask((now) => {
-      const endpoint = this.#stores.endpoints.byId(id);
+      const endpoint = this.#stores.endpoints.findEndpoint(id);
       return endpoint === null ? NO_ENDPOINT : decision(endpoint, now);
     });
   }
 
   #summary(id: string): EndpointAnswer {
-    const endpoint = this.#stores.endpoints.byId(id);
+    const endpoint = this.#stores.endpoints.findEndpoint(id);
     return endpoint === null ? NO_ENDPOINT : { kind: "known", endpoint: summaryOf(endpoint) };
   }
 }

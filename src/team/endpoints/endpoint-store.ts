@@ -41,7 +41,7 @@ export class EndpointStore {
     return this.#sql.exec<EndpointRow>(query).toArray().map(endpointOf);
   }
 
-  byId(id: string): Endpoint | null {
+  findEndpoint(id: string): Endpoint | null {
     const [row] = this.#sql.exec<EndpointRow>(`SELECT ${COLUMNS} FROM endpoint WHERE id = ?`, id);
     return row === undefined ? null : endpointOf(row);
   }

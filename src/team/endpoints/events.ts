@@ -41,7 +41,7 @@ export class Events extends RpcTarget implements TeamEvents {
         const hint = `Go on with after=${oldest}; what was missed is in GET /v1/requests.`;
         return refused(refusal("gone", detail, { hint }));
       }
-      const found = events.after(from, types, limit + 1);
+      const found = events.eventsAfter(from, types, limit + 1);
       const data = found.slice(0, limit);
       const hasMore = found.length > data.length;
       return { kind: "page", data, next: hasMore ? (data.at(-1)?.seq ?? from) : last, hasMore };

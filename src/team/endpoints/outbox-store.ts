@@ -62,7 +62,7 @@ export class OutboxStore {
     );
   }
 
-  byId(deliveryId: string): OutboxRow | null {
+  findOutboxRow(deliveryId: string): OutboxRow | null {
     const [row] = this.#sql.exec<Row>(`SELECT ${COLUMNS} FROM outbox WHERE delivery_id = ?`, deliveryId);
     return row === undefined ? null : rowOf(row);
   }
@@ -89,7 +89,7 @@ export class OutboxStore {
   }
 
   /** Puts `alias` where a body names a user; what is still to be sent goes out without the name, too. */
-  forget(user: string, alias: string): void {
+  anonymizeUser(user: string, alias: string): void {
     const names = `body ->> '$.type' = 'limit.reached' AND body ->> '$.data.scope' = 'user'
       AND body ->> '$.data.subject' = ?`;
     this.#sql.exec(`UPDATE outbox SET body = json_set(body, '$.data.subject', ?) WHERE ${names}`, alias, user);
@@ -103,13 +103,13 @@ export class OutboxStore {
 
   /** As readers get it. */
   log(deliveryId: string, now: number): TeamDeliveryLog {
-    const row = this.byId(deliveryId);
+    const row = this.findOutboxRow(deliveryId);
     const nextAt = row === null || isUnderWay(row, now) ? null : row.dueAt;
     return { body: row?.body ?? null, nextAt, tries: this.#attempts(deliveryId) };
   }
 
   /** Whether a receiver has taken it at any try. */
-  wasTaken(deliveryId: string): boolean {
+  wasAccepted(deliveryId: string): boolean {
     return this.#attempts(deliveryId).some(({ kind }) => kind === "taken");
   }
 
@@ -132,7 +132,7 @@ export class OutboxStore {
   }
 
   /** When the first try is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const [first] = this.#sql.exec<{ at: number }>("SELECT at FROM attempt ORDER BY seq LIMIT 1");
     return first === undefined ? null : first.at + DELIVERY_KEEP_MS;
   }

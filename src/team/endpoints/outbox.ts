@@ -88,7 +88,7 @@ function take({ stores, pacer }: OutboxDeps, now: number): Taken | null {
       stores.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
     } else {
       stores.outbox.put({ ...row, leaseUntil: now + DELIVER_TIMEOUT_MS + LEASE_SLACK_MS });
-      return { row, target, origin: stores.endpoints.byId(row.endpointId)?.origin ?? "" };
+      return { row, target, origin: stores.endpoints.findEndpoint(row.endpointId)?.origin ?? "" };
     }
   }
 }
@@ -111,7 +111,7 @@ async function send(room: OutboxDeps, { row, target, origin }: Taken): Promise<v
 
 /** The attempt, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
 function conclude(stores: OutboxStores, row: OutboxRow, answer: AttemptAnswer, now: number, random: number): string {
-  const current = stores.outbox.byId(row.deliveryId);
+  const current = stores.outbox.findOutboxRow(row.deliveryId);
   // The delivery was cleaned away, or its lease was over and another try has concluded it.
   if (current === null || current.dueAt !== row.dueAt || current.failures !== row.failures) return "overtaken";
   const after = afterAttempt(attemptRowOf(stores, row), answer, now, random);
@@ -125,7 +125,7 @@ function conclude(stores: OutboxStores, row: OutboxRow, answer: AttemptAnswer, n
 }
 
 function attemptRowOf(stores: OutboxStores, row: OutboxRow): AttemptRow {
-  return attemptRow(row, row.replay && stores.outbox.wasTaken(row.deliveryId));
+  return attemptRow(row, row.replay && stores.outbox.wasAccepted(row.deliveryId));
 }
 
 /** Only what is no longer owed is replayed: a replay of what is owed hastens the planned attempt, so there is no time to resume at. */
@@ -144,6 +144,6 @@ function report(
   told: Omit<DeliveryReport, "deliveryId" | "requestId" | "attempts">,
   tries: 0 | 1,
 ): void {
-  const attempts = (stores.deliveries.byId(deliveryId)?.attempts ?? 0) + tries;
+  const attempts = (stores.deliveries.findDelivery(deliveryId)?.attempts ?? 0) + tries;
   deliveryReported(stores, { deliveryId, requestId: null, ...told, attempts });
 }

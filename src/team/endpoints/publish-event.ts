@@ -33,13 +33,13 @@ export function publishEnd(
 ): PublishedEnd {
   const published = stores.requests.publishedEnd(request.id);
   if (published?.endedAt === input.endedAt) {
-    const deliveries = stores.deliveries.ofEnd(request.id, published.eventId).map(owedOf);
+    const deliveries = stores.deliveries.deliveriesOfEnd(request.id, published.eventId).map(owedOf);
     return { eventId: published.eventId, deliveries };
   }
   const eventId = newId("evt");
   const { eventType, endedAt, outcome } = input;
   const data: FeedData<typeof eventType> = { request_id: request.id, model: request.model, status: outcome };
-  stores.events.add({ id: eventId, type: eventType, at: endedAt, data });
+  stores.events.insertEvent({ id: eventId, type: eventType, at: endedAt, data });
   stores.requests.setPublishedEnd(request.id, endedAt, eventId);
   const places = stores.endpoints.all().filter((endpoint) => {
     return isHeard(endpoint, now) && wants(endpoint, eventType, request.tags);
@@ -59,7 +59,7 @@ export type NewEvent = News<TeamEventType> & { tags?: Readonly<Record<string, st
 /** Publishes an event of the team itself. Team's alarm sends it: whoever calls this arms it. */
 export function publishEvent(stores: EventStores, { tags = {}, about, ...news }: NewEvent, now: number): void {
   const event = { id: newId("evt"), at: now, ...news };
-  stores.events.add(event);
+  stores.events.insertEvent(event);
   for (const endpoint of stores.endpoints.all()) {
     const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, event.type, tags);
     if (asks) sendToOne(stores, endpoint, event, now);

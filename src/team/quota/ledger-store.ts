@@ -53,7 +53,7 @@ export class LedgerStore {
     this.#sql = sql;
   }
 
-  counter(id: string): number {
+  readCounter(id: string): number {
     const [row] = this.#sql.exec<{ used: number }>("SELECT used FROM counter WHERE id = ?", id);
     return row?.used ?? 0;
   }
@@ -75,7 +75,7 @@ export class LedgerStore {
     }
   }
 
-  insert({ requestId, admittedAt, takes, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
+  insertLine({ requestId, admittedAt, takes, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
     this.#sql.exec(
       "INSERT INTO reservation (request_id, admitted_at, takes, terms, estimated) VALUES (?, ?, ?, ?, ?)",
       requestId,
@@ -86,7 +86,7 @@ export class LedgerStore {
     );
   }
 
-  line(requestId: string): LedgerLine | null {
+  findLine(requestId: string): LedgerLine | null {
     const [row] = this.#sql.exec<LineRow>("SELECT * FROM reservation WHERE request_id = ?", requestId);
     return row === undefined ? null : lineOf(row);
   }
@@ -97,7 +97,7 @@ export class LedgerStore {
   }
 
   /** Turns a reservation into a receipt, which holds nothing any more. */
-  settle(requestId: string, { settledAt, verdict, chargedMicro, source, by }: Receipt): void {
+  settleLine(requestId: string, { settledAt, verdict, chargedMicro, source, by }: Receipt): void {
     this.#sql.exec(
       `UPDATE reservation SET takes = '[]', settled_at = ?, verdict = ?, charged = ?, source = ?, settled_by = ?
        WHERE request_id = ?`,
@@ -110,7 +110,7 @@ export class LedgerStore {
     );
   }
 
-  remove(requestId: string): void {
+  deleteLine(requestId: string): void {
     this.#sql.exec("DELETE FROM reservation WHERE request_id = ?", requestId);
   }
 
@@ -121,7 +121,7 @@ export class LedgerStore {
   }
 
   /** When the first of them is over; null when none ever is. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const query = "SELECT reset_at FROM counter WHERE reset_at IS NOT NULL ORDER BY reset_at LIMIT 1";
     const [row] = this.#sql.exec<{ reset_at: number }>(query);
     return row?.reset_at ?? null;

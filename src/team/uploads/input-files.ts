@@ -16,8 +16,8 @@ export function inputFilesFault(
   now: number,
 ): Refusal | null {
   for (const { id, field } of files.used) {
-    const upload = stores.uploads.byId(id);
-    if (upload === null || stores.uploads.isOver(id, now)) return unreachable(field, "is over: its time is past");
+    const upload = stores.uploads.findUpload(id);
+    if (upload === null || stores.uploads.isExpired(id, now)) return unreachable(field, "is over: its time is past");
     if (upload.storedAt === null) return unreachable(field, "has not been sent yet");
   }
   const terms = termsOf(identity.planName, identity.plan);
@@ -62,7 +62,7 @@ export function bookInputFiles(
       expiresAt: now + terms.keepMs,
     });
   }
-  for (const { id } of [...files.used, ...files.inline]) stores.uploads.use(requestId, id);
+  for (const { id } of [...files.used, ...files.inline]) stores.uploads.addUse(requestId, id);
 }
 
 function unreachable(field: string, why: string): Refusal {

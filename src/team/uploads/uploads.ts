@@ -70,7 +70,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const { identity, subjects } = known;
     const stopped = stoppedFault(this.#stores, identity, subjects);
     if (stopped !== null) return refused(stopped);
-    const before = uploads.byId(input.id);
+    const before = uploads.findUpload(input.id);
     if (before !== null) return { kind: "announced", upload: before };
 
     const terms = termsOf(identity.planName, identity.plan);
@@ -141,7 +141,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
   keepMultipart(id: string, multipart: string): string | null {
     const { uploads } = this.#stores;
     return this.#context.decide<string | null>(null, () => {
-      const upload = uploads.byId(id);
+      const upload = uploads.findUpload(id);
       if (upload === null || upload.storedAt !== null) return null;
       if (upload.multipart !== null) return upload.multipart;
       uploads.put({ ...upload, multipart });
@@ -152,7 +152,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
   finishPart({ id, contentType, n, bytes, etag }: FinishedPart): void {
     const { uploads } = this.#stores;
     this.#context.decide(undefined, () => {
-      const upload = uploads.byId(id);
+      const upload = uploads.findUpload(id);
       if (upload === null || upload.storedAt !== null) return;
       uploads.putPart(id, { n, bytes, etag });
       if (contentType !== null) uploads.put({ ...upload, terms: { ...upload.terms, partsType: contentType } });
@@ -170,7 +170,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
   finish({ id, bytes, contentType, sha256 }: FinishUpload): FinishUploadAnswer {
     const { uploads } = this.#stores;
     return this.#context.ask((now): FinishUploadAnswer => {
-      const upload = uploads.byId(id);
+      const upload = uploads.findUpload(id);
       if (upload === null) return refused(GONE);
       if (upload.storedAt !== null) return { kind: "stored", upload };
       const quota = reserveBytes(this.#stores, upload, bytes, now);
@@ -187,7 +187,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
         expiresAt: now + upload.terms.keepMs,
       };
       uploads.put(stored);
-      uploads.dropParts(id);
+      uploads.deleteParts(id);
       return { kind: "stored", upload: stored };
     });
   }
@@ -195,8 +195,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
   inputFile(id: string): InputFileAnswer {
     const { uploads } = this.#stores;
     return this.#context.decide<InputFileAnswer>({ kind: "gone" }, (now) => {
-      const upload = uploads.byId(id);
-      if (upload === null || uploads.isOver(id, now)) return { kind: "gone" };
+      const upload = uploads.findUpload(id);
+      if (upload === null || uploads.isExpired(id, now)) return { kind: "gone" };
       return upload.storedAt === null ? { kind: "missing" } : { kind: "found", upload };
     });
   }
@@ -242,9 +242,9 @@ export class Uploads extends RpcTarget implements TeamUploads {
 
   #find({ id, user }: UploadName, now: number): FindUploadAnswer {
     const { uploads } = this.#stores;
-    const upload = uploads.byId(id);
+    const upload = uploads.findUpload(id);
     const visible = upload !== null && upload.requestId === null && (user === null || upload.user === user);
-    return visible && !uploads.isOver(id, now) ? { kind: "found", upload } : NOT_FOUND;
+    return visible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
   }
 
   /** One decision about an upload whose bytes have not all come. */
@@ -254,8 +254,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
   ): T | { kind: "stored"; upload: Upload } | Refused {
     const { uploads } = this.#stores;
     return this.#context.ask((now) => {
-      const upload = uploads.byId(id);
-      if (upload === null || uploads.isOver(id, now)) return refused(GONE);
+      const upload = uploads.findUpload(id);
+      if (upload === null || uploads.isExpired(id, now)) return refused(GONE);
       return upload.storedAt === null ? decision(upload, now) : { kind: "stored" as const, upload };
     });
   }
@@ -268,7 +268,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return changed;
   }
 
-  readonly #counter = (id: string): number => this.#stores.ledger.counter(id);
+  readonly #counter = (id: string): number => this.#stores.ledger.readCounter(id);
 }
 
 function otherSize(what: string, announced: number): Refusal {
