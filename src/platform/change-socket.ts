@@ -1,7 +1,7 @@
 // A bell that a Durable Object rings: the Worker keeps a client waiting and the object only says that something is new, over a
 // hibernatable socket. A pending RPC would keep the object billed.
 
-export interface Bell {
+export interface ChangeSocket {
   /** Resolves at the next ring, or when there will be none. */
   next(): Promise<void>;
   isBroken(): boolean;
@@ -9,7 +9,7 @@ export interface Bell {
 }
 
 /** `connect` asks the object for the socket. When none is to be had, whoever waits lives on looking again by itself. */
-export async function openBell(connect: () => Promise<Response | undefined>): Promise<Bell> {
+export async function openChangeSocket(connect: () => Promise<Response | undefined>): Promise<ChangeSocket> {
   let ring: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {

@@ -38,7 +38,7 @@ export function actingAs(
 }
 
 /** Why nothing may be run or uploaded by this identity for this user now, or null. */
-export function stoppedFault(
+export function frozenFault(
   stores: Pick<TeamStores, "team" | "users">,
   { scopes }: Identity,
   { user }: Subjects,

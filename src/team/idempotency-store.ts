@@ -13,14 +13,14 @@ export interface IdempotencyRow {
 }
 
 /** Whose idempotency key it is: two callers may use the same text. */
-export interface IdempotencyName {
+export interface IdempotencyId {
   keyId: string;
   user: string | null;
   idempotencyKey: string;
 }
 
 /** Whose post it is, and what it says. */
-export interface PostName {
+export interface ContentKey {
   keyId: string;
   user: string | null;
   bodyHash: string;
@@ -33,7 +33,7 @@ export class IdempotencyStore {
     this.#sql = sql;
   }
 
-  findByKey(name: IdempotencyName): IdempotencyRow | null {
+  findByKey(name: IdempotencyId): IdempotencyRow | null {
     const query =
       "SELECT request_id, body_hash, expires_at FROM idempotency WHERE key_id = ? AND user = ? AND idempotency_key = ?";
     const [row] = this.#sql.exec<{ request_id: string; body_hash: string; expires_at: number }>(
@@ -46,7 +46,7 @@ export class IdempotencyStore {
   }
 
   /** Replaces a row that is over its time. */
-  putKey(name: IdempotencyName, row: IdempotencyRow): void {
+  putKey(name: IdempotencyId, row: IdempotencyRow): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO idempotency (key_id, user, idempotency_key, request_id, body_hash, expires_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
@@ -60,18 +60,18 @@ export class IdempotencyStore {
   }
 
   /** The request of the last equal post, also for a while after its time is over. */
-  findByContent(name: PostName): { requestId: string; expiresAt: number } | null {
+  findByContent(name: ContentKey): { requestId: string; expiresAt: number } | null {
     const [row] = this.#sql.exec<{ request_id: string; expires_at: number }>(
       "SELECT request_id, expires_at FROM recent_post WHERE name = ?",
-      postText(name),
+      contentKeyText(name),
     );
     return row === undefined ? null : { requestId: row.request_id, expiresAt: row.expires_at };
   }
 
-  putContent(name: PostName, requestId: string, expiresAt: number): void {
+  putContent(name: ContentKey, requestId: string, expiresAt: number): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO recent_post (name, request_id, expires_at) VALUES (?, ?, ?)",
-      postText(name),
+      contentKeyText(name),
       requestId,
       expiresAt,
     );
@@ -96,6 +96,6 @@ export class IdempotencyStore {
 }
 
 /** A user's name comes last, so that its text cannot be taken for another part. */
-function postText({ keyId, user, bodyHash }: PostName): string {
+function contentKeyText({ keyId, user, bodyHash }: ContentKey): string {
   return `${keyId}/${bodyHash}/${user ?? ""}`;
 }

@@ -256,7 +256,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     this.#context.decide(undefined, (now) => release(this.#stores, requestId, now));
   }
 
-  knownOf(ids: TeamIds): TeamIds {
+  filterKnownIds(ids: TeamIds): TeamIds {
     const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
       const line = requests.findRequest(id);

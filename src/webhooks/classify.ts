@@ -30,7 +30,7 @@ export type AttemptCategory =
   | "blocked"
   | "disabled";
 
-export interface Sorted {
+export interface Classification {
   /** `gone`: no later try can do better. */
   kind: "taken" | "later" | "gone";
   category: AttemptCategory;
@@ -41,25 +41,25 @@ export interface Sorted {
 }
 
 /** Only a 2xx is a yes. A 3xx is a failure like any other and is not followed. */
-export function sortAnswer(status: number, headers: Headers, nowMs: number): Sorted {
-  if (status >= 200 && status < 300) return sorted("taken", "accepted", `HTTP ${status}`);
-  if (status === GONE_STATUS) return sorted("gone", "gone", "HTTP 410: it wants no more");
+export function classifyResponse(status: number, headers: Headers, nowMs: number): Classification {
+  if (status >= 200 && status < 300) return classification("taken", "accepted", `HTTP ${status}`);
+  if (status === GONE_STATUS) return classification("gone", "gone", "HTTP 410: it wants no more");
   const wish = retryAfterMs(headers.get("retry-after"), nowMs, DELIVER_RETRY_AFTER_MAX_MS);
-  return { ...sorted("later", categoryOf(status), reasonOf(status, headers, nowMs)), retryAfterMs: wish };
+  return { ...classification("later", categoryOf(status), reasonOf(status, headers, nowMs)), retryAfterMs: wish };
 }
 
-export function sortFault({ reason, fault }: Extract<CallOutcome, { kind: "failed" }>): Sorted {
-  if (reason === "timeout") return sorted("later", "timeout", "no whole answer in time");
-  if (fault === "lost") return sorted("later", "connection", "connection refused, reset or closed");
-  if (fault === "unreachable") return sorted("later", "unreachable", "the name did not resolve, or TLS failed");
-  return sorted("later", "network", "network");
+export function classifyNetworkError({ reason, fault }: Extract<CallOutcome, { kind: "failed" }>): Classification {
+  if (reason === "timeout") return classification("later", "timeout", "no whole answer in time");
+  if (fault === "lost") return classification("later", "connection", "connection refused, reset or closed");
+  if (fault === "unreachable") return classification("later", "unreachable", "the name did not resolve, or TLS failed");
+  return classification("later", "network", "network");
 }
 
-export function blocked(reason: string): Sorted {
-  return sorted("gone", "blocked", `refused by the URL guard: ${reason}`);
+export function classifyBlocked(reason: string): Classification {
+  return classification("gone", "blocked", `refused by the URL guard: ${reason}`);
 }
 
-function sorted(kind: Sorted["kind"], category: AttemptCategory, reason: string): Sorted {
+function classification(kind: Classification["kind"], category: AttemptCategory, reason: string): Classification {
   return { kind, category, reason, retryAfterMs: null };
 }
 

@@ -175,4 +175,4 @@ type FeedLine = z.output<typeof feedLine>;
 export type FeedData<T extends FeedLine["type"]> = Extract<FeedLine, { type: T }>["data"];
 
 /** A type with the payload that belongs to it: what whoever tells something hands on. */
-export type News<T extends AnyEventType> = T extends AnyEventType ? { type: T; data: EventData<T> } : never;
+export type TypedEvent<T extends AnyEventType> = T extends AnyEventType ? { type: T; data: EventData<T> } : never;

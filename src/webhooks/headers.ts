@@ -28,7 +28,7 @@ const RESERVED = new Set([
   "forwarded",
   "cdn-loop",
 ]);
-const RESERVED_BEGINNINGS = ["webhook-", "sluice-", "svix-", "cf-", "x-forwarded-", "proxy-", "sec-"];
+const RESERVED_PREFIXES = ["webhook-", "sluice-", "svix-", "cf-", "x-forwarded-", "proxy-", "sec-"];
 
 /** RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -39,7 +39,7 @@ export function headerFault(name: string, value: string): string | null {
   const lower = name.toLowerCase();
   if (!TOKEN.test(name)) return "its name is not a header name";
   if (name.length > DELIVER_HEADER_NAME_MAX_CHARS) return "its name is too long";
-  if (RESERVED.has(lower) || RESERVED_BEGINNINGS.some((beginning) => lower.startsWith(beginning))) {
+  if (RESERVED.has(lower) || RESERVED_PREFIXES.some((beginning) => lower.startsWith(beginning))) {
     return "it is reserved for the delivery itself";
   }
   if (!PRINTABLE.test(value)) return "its value is not printable ASCII";

@@ -2,7 +2,7 @@
 // now and then, the state is read again: a broken hold is never an error.
 
 import type { Env } from "../../platform/bindings.ts";
-import { after, type Bell, openBell } from "../../platform/change-socket.ts";
+import { after, type ChangeSocket, openChangeSocket } from "../../platform/change-socket.ts";
 import { askTracker, trackerOf } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { Watch } from "../machine/events.ts";
@@ -101,9 +101,9 @@ async function readView(watched: Watched): Promise<ReadView> {
   }
 }
 
-function bellOf(watched: Watched, watch: Watch): Promise<Bell> {
+function bellOf(watched: Watched, watch: Watch): Promise<ChangeSocket> {
   const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
-  return openBell(async () => trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers }));
+  return openChangeSocket(async () => trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers }));
 }
 
 /** JSON that a header can carry: user names may hold any character. */

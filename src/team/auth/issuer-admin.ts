@@ -1,7 +1,7 @@
 // A team's issuers, their keys, and how often an address may exchange a publishable key.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, IssuerKeys, KeptIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
+import type { Actor, IssuerKeys, StoredIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -34,11 +34,11 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     this.#stores = stores;
   }
 
-  list(): KeptIssuer[] {
-    return this.#context.decide<KeptIssuer[]>([], () => this.#stores.issuers.all());
+  list(): StoredIssuer[] {
+    return this.#context.decide<StoredIssuer[]>([], () => this.#stores.issuers.all());
   }
 
-  put(issuer: Issuer, by: Actor): { kind: "kept" } | Refused {
+  put(issuer: Issuer, by: Actor): { kind: "stored" } | Refused {
     // Who writes an issuer wants to see at once whether its keys can be read.
     this.#fetches.delete(issuer.jwks_url);
     const { issuers, audit } = this.#stores;
@@ -49,7 +49,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
       }
       issuers.put(issuer);
       audit.note(by, "issuer.written", issuer.name, { issuer: issuer.issuer, jwks_url: issuer.jwks_url }, now);
-      return { kind: "kept" as const };
+      return { kind: "stored" as const };
     });
   }
 
@@ -108,7 +108,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
   }
 
   /** Null also where there is no such team. */
-  #findIssuer(name: string): KeptIssuer | null {
-    return this.#context.decide<KeptIssuer | null>(null, () => this.#stores.issuers.findIssuer(name));
+  #findIssuer(name: string): StoredIssuer | null {
+    return this.#context.decide<StoredIssuer | null>(null, () => this.#stores.issuers.findIssuer(name));
   }
 }

@@ -14,7 +14,7 @@ import type {
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { noSuchPlan } from "../quota/refusals.ts";
+import { planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
@@ -43,11 +43,11 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     this.#stores = stores;
   }
 
-  async create(wish: NewKeyTerms, by: Actor): Promise<CreateKeyAnswer> {
+  async create(terms: NewKeyTerms, by: Actor): Promise<CreateKeyAnswer> {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
-    const text = await keyText(team, wish.kind);
-    const made = this.#context.ask((now) => insertKey(this.#stores, wish, text, by, now));
+    const text = await keyText(team, terms.kind);
+    const made = this.#context.ask((now) => insertKey(this.#stores, terms, text, by, now));
     return made.kind === "refused" ? made : { kind: "created", key: made.key, secret: text.text };
   }
 
@@ -123,7 +123,7 @@ export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
 /** Within the transaction of whoever makes the key: an admin, or the operator with the team itself. */
 export function insertKey(
   { keys, team, audit }: KeyStores,
-  wish: NewKeyTerms,
+  terms: NewKeyTerms,
   { text, digest }: KeyText,
   by: Actor,
   now: number,
@@ -131,11 +131,11 @@ export function insertKey(
   if (keys.count() >= KEYS_PER_TEAM_MAX) {
     return refused(refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`));
   }
-  if (wish.plan !== null && team.plan(wish.plan) === null) return refused(noSuchPlan(wish.plan));
+  if (terms.plan !== null && team.plan(terms.plan) === null) return refused(planNotFound(terms.plan));
   const key: KeySummary = {
-    ...wish,
+    ...terms,
     id: newId("key"),
-    shown: shownOf(wish.kind, text),
+    shown: shownOf(terms.kind, text),
     createdAt: now,
     lastUsedAt: null,
     revokedAt: null,

@@ -8,7 +8,7 @@ import type {
   DeliveryListInput,
   DeliveryReport,
   DeliveryTarget,
-  ReplayRoad,
+  ReplayRoute,
   TeamDeliveries,
   TeamDeliveryLog,
 } from "../../contracts/team-webhooks.ts";
@@ -17,7 +17,7 @@ import { DELIVERY_ID } from "../../platform/ids.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
-import { beginReplay, deliveryReported, deliveryTarget, type HealthStores } from "./delivery-scheduler.ts";
+import { beginReplay, deliveryTarget, type HealthStores, recordReport } from "./delivery-scheduler.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
 type DeliveryStores = HealthStores & Pick<TeamStores, "team">;
@@ -40,7 +40,7 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
   }
 
   async report(report: DeliveryReport): Promise<void> {
-    this.#context.decide(undefined, () => deliveryReported(this.#stores, report));
+    this.#context.decide(undefined, () => recordReport(this.#stores, report));
     await this.#context.arm();
   }
 
@@ -66,9 +66,9 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
     return this.#context.decide(nothing, (now) => this.#stores.outbox.log(deliveryId, now));
   }
 
-  async beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Promise<ReplayRoad> {
-    const road = this.#context.ask((now) => beginReplay(this.#stores, replay, now));
+  async beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Promise<ReplayRoute> {
+    const route = this.#context.ask((now) => beginReplay(this.#stores, replay, now));
     await this.#context.arm();
-    return road;
+    return route;
   }
 }

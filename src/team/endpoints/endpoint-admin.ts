@@ -20,9 +20,9 @@ import type { EventData } from "../../webhooks/events.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SKIPPED } from "./delivery-scheduler.ts";
-import { UNTRIED } from "./endpoint-health.ts";
+import { NEW_HEALTH } from "./endpoint-health.ts";
 import { rotated, shownSecrets, summaryOf } from "./endpoint-rules.ts";
-import { sendToOne } from "./publish-event.ts";
+import { sendToEndpoint } from "./publish-event.ts";
 import { beginReplayJob } from "./replay-jobs.ts";
 import { makeWebhookSecret } from "./webhook-secret.ts";
 
@@ -56,7 +56,7 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
         ...terms,
         id: newId("whk"),
         secrets: [{ secret, validUntil: null }],
-        health: UNTRIED,
+        health: NEW_HEALTH,
         disabled: null,
         origin,
         createdAt: now,
@@ -142,7 +142,7 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
       if (endpoint.disabled === null) return { kind: "enabled", endpoint: summaryOf(endpoint), job: null };
       const { lastSuccessAt } = endpoint.health;
       endpoints.setDisabled(id, null);
-      endpoints.setHealth(id, { ...UNTRIED, lastSuccessAt, recoveredAt: now }, null);
+      endpoints.setHealth(id, { ...NEW_HEALTH, lastSuccessAt, recoveredAt: now }, null);
       if (backlog === "skip") deliveries.skipUndelivered(id, SKIPPED, now);
       audit.note(by, "webhook.enabled", id, { backlog }, now);
       const enabled = this.#summary(id);
@@ -163,7 +163,12 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
         message: "Sluice reaches this endpoint.",
       };
       const eventId = newId("evt");
-      const deliveryId = sendToOne(this.#stores, endpoint, { id: eventId, type: TEST_EVENT_TYPE, at: now, data }, now);
+      const deliveryId = sendToEndpoint(
+        this.#stores,
+        endpoint,
+        { id: eventId, type: TEST_EVENT_TYPE, at: now, data },
+        now,
+      );
       this.#stores.audit.note(by, "webhook.tested", id, {}, now);
       return { kind: "sent" as const, deliveryId, eventId };
     });

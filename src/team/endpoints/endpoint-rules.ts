@@ -11,7 +11,7 @@ import type {
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 
 /** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too. */
-export function wants(
+export function subscribesTo(
   { events, tags }: Pick<Endpoint, "events" | "tags">,
   type: string,
   carried: Readonly<Record<string, string>>,

@@ -4,7 +4,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS } from "../../platform/time.ts";
-import type { News } from "../../webhooks/events.ts";
+import type { TypedEvent } from "../../webhooks/events.ts";
 import type { TeamContext } from "../team-context.ts";
 import { EVENT_KEEP_MS } from "./event-store.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
@@ -19,8 +19,8 @@ export class Events extends RpcTarget implements TeamEvents {
     this.#stores = stores;
   }
 
-  async publish(news: News<"upstream.paused">): Promise<void> {
-    this.#context.decide(undefined, (now) => publishEvent(this.#stores, news, now));
+  async publish(event: TypedEvent<"upstream.paused">): Promise<void> {
+    this.#context.decide(undefined, (now) => publishEvent(this.#stores, event, now));
     await this.#context.arm();
   }
 

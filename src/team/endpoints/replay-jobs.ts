@@ -122,10 +122,10 @@ async function replayOne(
   { id: replayId, by }: ReplayJob,
 ): Promise<keyof ReplayJob["counts"]> {
   const before = stores.deliveries.findDelivery(deliveryId);
-  const road = transact((now) => beginReplay(stores, { deliveryId, replayId, by }, now));
-  if (road.kind === "refused") return "refused";
-  if (road.kind === "sent") return "replayed";
-  const tracker = trackerFor(env, road.requestId);
+  const route = transact((now) => beginReplay(stores, { deliveryId, replayId, by }, now));
+  if (route.kind === "refused") return "refused";
+  if (route.kind === "sent") return "replayed";
+  const tracker = trackerFor(env, route.requestId);
   const answer = await tracker.replayDelivery(stores.team.team().id, deliveryId);
   if (answer.kind === "replayed") return "replayed";
   // Its request was deleted, or what was sent is no longer kept: it stands as it stood.

@@ -16,7 +16,7 @@ export type InputRulesAnswer =
   | Refused;
 
 /** What a rule's path leads to. A path that ends early or is spelled otherwise is told too, since it may be a way around. */
-type QueuePosition =
+type PathMatch =
   | { kind: "value"; path: string; value: JsonTree }
   /** Something without fields stands where the path goes on. */
   | { kind: "blocked"; path: string; value: JsonTree; rest: readonly string[] }
@@ -64,7 +64,7 @@ function spelledAs(name: string): string {
   return `must be spelled \`${name}\`, because there is a rule for it`;
 }
 
-function forbidFault(place: QueuePosition): string | null {
+function forbidFault(place: PathMatch): string | null {
   switch (place.kind) {
     case "value":
       return "must not be sent";
@@ -75,7 +75,7 @@ function forbidFault(place: QueuePosition): string | null {
   }
 }
 
-function maxFault(place: QueuePosition, max: number): string | null {
+function maxFault(place: PathMatch, max: number): string | null {
   const unclear = `must be a number of at most ${max}, or left out`;
   switch (place.kind) {
     case "misspelled":
@@ -113,7 +113,7 @@ function hasFields(node: JsonTree | undefined): node is Fields {
 }
 
 /** Every place that a path names. `*` is every item, also of an object, so that an object in an array's place hides nothing. */
-function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<QueuePosition> {
+function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<PathMatch> {
   const [step, ...rest] = steps;
   if (step === undefined) {
     yield { kind: "value", path: at, value: node };

@@ -3,7 +3,7 @@
 // nothing.
 
 import type { CostSource, Verdict } from "../../contracts/team-access.ts";
-import type { CounterWrite, Take } from "./limits.ts";
+import type { CounterWrite, Hold } from "./limits.ts";
 import type { Price } from "./prices.ts";
 
 /** What plan and price table said at the admit: it holds for the request whatever they say later. */
@@ -27,7 +27,7 @@ export interface LedgerLine {
   requestId: string;
   admittedAt: number;
   /** What is still held of which counter. */
-  takes: Take[];
+  holds: Hold[];
   terms: Terms;
   estimatedMicro: number | null;
   receipt: Receipt | null;
@@ -75,12 +75,12 @@ export class LedgerStore {
     }
   }
 
-  insertLine({ requestId, admittedAt, takes, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
+  insertLine({ requestId, admittedAt, holds, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
     this.#sql.exec(
       "INSERT INTO reservation (request_id, admitted_at, takes, terms, estimated) VALUES (?, ?, ?, ?, ?)",
       requestId,
       admittedAt,
-      JSON.stringify(takes),
+      JSON.stringify(holds),
       JSON.stringify(terms),
       estimatedMicro,
     );
@@ -92,8 +92,8 @@ export class LedgerStore {
   }
 
   /** What a request still holds, while nobody can judge it. */
-  setTakes(requestId: string, takes: readonly Take[]): void {
-    this.#sql.exec("UPDATE reservation SET takes = ? WHERE request_id = ?", JSON.stringify(takes), requestId);
+  setHolds(requestId: string, holds: readonly Hold[]): void {
+    this.#sql.exec("UPDATE reservation SET takes = ? WHERE request_id = ?", JSON.stringify(holds), requestId);
   }
 
   /** Turns a reservation into a receipt, which holds nothing any more. */
@@ -132,7 +132,7 @@ function lineOf(row: LineRow): LedgerLine {
   return {
     requestId: row.request_id,
     admittedAt: row.admitted_at,
-    takes: JSON.parse(row.takes) as Take[],
+    holds: JSON.parse(row.takes) as Hold[],
     terms: JSON.parse(row.terms) as Terms,
     estimatedMicro: row.estimated,
     receipt: receiptOf(row),

@@ -12,7 +12,7 @@ export function modelRefusal(model: string, plan: string): Refusal {
   });
 }
 
-export function bodyDiffers(requestId: string): Refusal {
+export function idempotencyRefusal(requestId: string): Refusal {
   return refusal("idempotency_mismatch", "This idempotency key came before, with another body.", {
     hint: "Use a new key for a new request, or send the first body again to get the first request.",
     requestId,
@@ -20,7 +20,7 @@ export function bodyDiffers(requestId: string): Refusal {
 }
 
 /** A post whose request is there no more: nothing is made in its place, because the caller believes that it was made. */
-export function deletedPost(requestId: string): Refusal {
+export function deletedRefusal(requestId: string): Refusal {
   const hint = "Use a new idempotency key for a new request.";
   return refusal("gone", "The request that this post made was deleted.", { hint, requestId });
 }
@@ -41,7 +41,7 @@ export function priceRefusal(model: string, plan: string, price: Price | null): 
   });
 }
 
-export function tooDear(estimated: number, most: number, plan: string): Refusal {
+export function costRefusal(estimated: number, most: number, plan: string): Refusal {
   const detail = `This request may cost ${moneyText(estimated)} USD, and plan "${plan}" allows ${moneyText(most)} each.`;
   return refusal("quota_exceeded", detail, {
     hint: "Ask for less in the input. Sending the same again does not help: stop, and ask who pays.",
@@ -91,6 +91,6 @@ function violationText({ name, per, used, limit, resetAt }: LimitViolation): str
 }
 
 /** A plan's name that nobody wrote. */
-export function noSuchPlan(name: string): Refusal {
+export function planNotFound(name: string): Refusal {
   return refusal("not_found", `There is no plan "${name}".`, { hint: `Make it first, with PUT /v1/plans/${name}.` });
 }

@@ -36,7 +36,7 @@ export function inputFilesDemand({ inline }: InputFiles): { uploads?: number; up
 }
 
 /** TeamStores the files of a request that was let in. */
-export function bookInputFiles(
+export function recordInputFiles(
   stores: Pick<TeamStores, "uploads">,
   { requestId, files }: { requestId: string; files: InputFiles },
   { planName, plan }: Identity,

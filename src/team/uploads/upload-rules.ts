@@ -11,7 +11,7 @@ export const UPLOAD_PART_MIN_BYTES = 5 * 1024 * 1024;
 const INPUTS_DAYS_DEFAULT = 7;
 
 /** For a URL whose mark is right: there was such a file. */
-export const GONE = refusal("gone", "This upload is over: its time is past, or it was deleted.", {
+export const UPLOAD_GONE = refusal("gone", "This upload is over: its time is past, or it was deleted.", {
   hint: "Announce the file again with POST /v1/uploads.",
 });
 

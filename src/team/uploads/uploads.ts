@@ -25,13 +25,13 @@ import { type Refusal, type Refused, refusal, refused } from "../../platform/err
 import { UPLOAD_ID } from "../../platform/ids.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { HOUR_MS } from "../../platform/time.ts";
-import { actingAs, type CallerStores, stoppedFault } from "../callers.ts";
+import { actingAs, type CallerStores, frozenFault } from "../callers.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { check, uploadRoom } from "../quota/limits.ts";
 import { quotaRefusal } from "../quota/refusals.ts";
 import type { TeamContext } from "../team-context.ts";
 import { removeUpload, reserveBytes, type UploadStores } from "./upload-removal.ts";
-import { GONE, sizeFault, termsOf, typeFault, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
+import { sizeFault, termsOf, typeFault, UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
 
 /** An upload URL takes bytes this long: minutes for a person who picks a file, and some for a slow phone. */
 const UPLOAD_URL_MS = HOUR_MS;
@@ -68,7 +68,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const known = actingAs(this.#stores, input, now);
     if (known.kind === "refused") return known;
     const { identity, subjects } = known;
-    const stopped = stoppedFault(this.#stores, identity, subjects);
+    const stopped = frozenFault(this.#stores, identity, subjects);
     if (stopped !== null) return refused(stopped);
     const before = uploads.findUpload(input.id);
     if (before !== null) return { kind: "announced", upload: before };
@@ -93,7 +93,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       contentType,
       bytes: size,
       sha256: null,
-      terms: { ...terms, takes: quota.take },
+      terms: { ...terms, takes: quota.holds },
       multipart: null,
       createdAt: now,
       storedAt: null,
@@ -117,7 +117,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const most = bytes ?? upload.bytes ?? Math.max(1, cap);
       const quota = reserveBytes(this.#stores, upload, most, now);
       if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
-      return { kind: "begun", upload: this.#prolonged(upload, quota.take, now), maxBytes: most };
+      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: most };
     });
   }
 
@@ -134,7 +134,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const quota = reserveBytes(this.#stores, upload, Math.max(total, upload.bytes ?? 0), now);
       if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
       uploads.putPart(id, { n, bytes, etag: null });
-      return { kind: "begun", upload: this.#prolonged(upload, quota.take, now), maxBytes: bytes };
+      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: bytes };
     });
   }
 
@@ -171,11 +171,11 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const { uploads } = this.#stores;
     return this.#context.ask((now): FinishUploadAnswer => {
       const upload = uploads.findUpload(id);
-      if (upload === null) return refused(GONE);
+      if (upload === null) return refused(UPLOAD_GONE);
       if (upload.storedAt !== null) return { kind: "stored", upload };
       const quota = reserveBytes(this.#stores, upload, bytes, now);
       // What came is never above what was reserved; should the calendar have turned meanwhile, the file is there all the same.
-      const takes = quota.kind === "ok" ? quota.take : upload.terms.takes;
+      const takes = quota.kind === "ok" ? quota.holds : upload.terms.takes;
       const stored: Upload = {
         ...upload,
         bytes,
@@ -255,7 +255,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const { uploads } = this.#stores;
     return this.#context.ask((now) => {
       const upload = uploads.findUpload(id);
-      if (upload === null || uploads.isExpired(id, now)) return refused(GONE);
+      if (upload === null || uploads.isExpired(id, now)) return refused(UPLOAD_GONE);
       return upload.storedAt === null ? decision(upload, now) : { kind: "stored" as const, upload };
     });
   }

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
 import type { Env } from "../../../platform/bindings.ts";
-import { after as later, openBell } from "../../../platform/change-socket.ts";
+import { after as later, openChangeSocket } from "../../../platform/change-socket.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
@@ -67,7 +67,7 @@ async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number):
   const until = Date.now() + waitMs;
   let answer = await read(query.after);
   if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;
-  const bell = await openBell(() =>
+  const bell = await openChangeSocket(() =>
     teamFor(env, teamId).fetch("https://team/feed", { headers: { Upgrade: "websocket" } }),
   );
   try {
