@@ -234,7 +234,7 @@ function modelFault(
 ): Refusal | null {
   if (!modelAllowed(identity.plan, model)) return modelRefusal(model, identity.planName);
   if (keyAllowsModel(stores, credential, identity, model)) return null;
-  return refusal("model_not_allowed", `Key "${identity.keyName}" does not include model "${model}".`, {
-    hint: "GET /v1/models lists what you may run.",
+  return refusal("model_not_allowed", `Key "${identity.keyName}" does not allow model "${model}".`, {
+    hint: "GET /v1/models lists the allowed models.",
   });
 }

@@ -59,7 +59,7 @@ export function settleManually(
   const { requestId, charged, usdMicro } = settlement;
   const request = stores.requests.findRequest(requestId);
   const line = stores.ledger.findLine(requestId);
-  if (request === null || line === null) return refused(refusal("not_found", "There is no such request."));
+  if (request === null || line === null) return refused(refusal("not_found", "No request found with this id."));
   const verdict = charged ? "take" : "refund";
   const micro = charged ? (usdMicro ?? line.estimatedMicro) : 0;
   if (line.receipt !== null) {
@@ -153,15 +153,15 @@ function settledAnswer({ chargedMicro, source, verdict }: Receipt, published: Pu
 }
 
 function alreadySettled(requestId: string): Refusal {
-  return refusal("conflict", "The charge of this request is settled already.", {
-    hint: "GET /v1/requests/{id} shows it as `cost`.",
+  return refusal("conflict", "The charge of this request is already settled.", {
+    hint: "GET /v1/requests/{id} returns the charge as `cost`.",
     requestId,
   });
 }
 
 function notEnded(requestId: string): Refusal {
-  return refusal("conflict", "The request has not ended: its own end may still settle it.", {
-    hint: "Only a request that failed as `submit_uncertain` waits for somebody's word.",
+  return refusal("conflict", "The request has not ended: its charge is settled when it ends.", {
+    hint: "Only requests that failed with `submit_uncertain` are settled manually.",
     requestId,
   });
 }

@@ -209,7 +209,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
       putPlan(this.#stores, DEFAULT_PLAN, input.plan ?? defaultPlan(), by, now);
       return insertKey(this.#stores, FIRST_KEY, text, by, now);
     });
-    if (made.kind === "refused") throw new Error("a new team has room for a key");
+    if (made.kind === "refused") throw new Error("the first key of a new team was refused");
     this.#exists = true;
     return { kind: "created", team, key: { id: made.key.id, secret: text.text } };
   }

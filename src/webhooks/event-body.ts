@@ -57,7 +57,7 @@ export function falEvent(requestId: string, end: FalEnd): string {
   }
   const whole = end.output && objectText({ ...ids, status: "OK", payload: new RawText(end.output) });
   if (whole && fits(whole)) return whole;
-  const payload_error = "The output is too large for a webhook: read the result by its request_id.";
+  const payload_error = "The output is too large for a webhook. Fetch the result with its request_id.";
   return objectText({ ...ids, status: "OK", payload: null, payload_error });
 }
 

@@ -58,7 +58,7 @@ export async function deliver(delivery: OutgoingDelivery): Promise<AttemptAnswer
  * Source: standard-webhooks/standard-webhooks:spec/standard-webhooks.md
  */
 function signatures(eventId: string, body: string, secrets: readonly string[], nowMs: number): string {
-  if (secrets.length === 0) throw new Error("a delivery needs a secret to be signed with");
+  if (secrets.length === 0) throw new Error("a delivery requires at least one signing secret");
   return secrets.map((secret) => new Webhook(secret).sign(eventId, new Date(nowMs), body)).join(" ");
 }
 

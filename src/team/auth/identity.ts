@@ -24,8 +24,8 @@ type Caller = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "manage
 /** Tokens are for pages and apps: they run and read, whatever their key may do. */
 const TOKEN_SCOPES: Identity["scopes"] = ["run", "read"];
 
-const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not known to this team any more.", {
-  hint: "An admin of the team writes it with PUT /v1/issuers/{name}.",
+const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not registered with this team.", {
+  hint: "A team admin registers issuers with PUT /v1/issuers/{name}.",
 });
 
 /** Caller this is, if it may be used now. */

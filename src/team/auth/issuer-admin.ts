@@ -56,7 +56,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
   remove(name: string, by: Actor): { kind: "removed" } | Refused {
     const { issuers, audit } = this.#stores;
     return this.#context.ask((now) => {
-      if (!issuers.remove(name)) return refused(refusal("not_found", "There is no issuer with this name."));
+      if (!issuers.remove(name)) return refused(refusal("not_found", "No issuer found with this name."));
       audit.note(by, "issuer.removed", name, {}, now);
       return { kind: "removed" as const };
     });
@@ -90,8 +90,8 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
       const earlyMs = until - now - HOUR_MS;
       if (earlyMs > 0) {
         const retryAfterS = Math.ceil(earlyMs / SECOND_MS);
-        const detail = `This address got ${MINTS_PER_HOUR} tokens within an hour, the most it may.`;
-        const hint = `Keep a token until it expires. The next one can be had in ${retryAfterS} s.`;
+        const detail = `Too many tokens: an IP address can create at most ${MINTS_PER_HOUR} tokens per hour.`;
+        const hint = `Reuse a token until it expires. Retry in ${retryAfterS} seconds.`;
         return refused(refusal("rate_limited", detail, { hint, retryAfterS }));
       }
       issuers.putMintedUntil(keyId, ip, until, now, MINT_CLEAN_UP_ROWS);

@@ -31,7 +31,7 @@ interface KeyText {
   digest: string;
 }
 
-const NO_KEY_BY_ID = refused(refusal("not_found", "There is no key with this id."));
+const NO_KEY_BY_ID = refused(refusal("not_found", "No key found with this id."));
 
 export class KeyAdmin extends RpcTarget implements TeamKeys {
   readonly #context: TeamContext;
@@ -60,7 +60,8 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
       const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       const fault = keyFault(key, now);
-      if (fault !== null) return refused(refusal("conflict", fault.detail, { hint: "Make another key instead." }));
+      if (fault !== null)
+        return refused(refusal("conflict", fault.detail, { hint: "Create a new key with POST /v1/keys." }));
       keys.rotate(id, { digest, shown: shownOf(key.kind, text) }, now + overlapS * 1_000);
       audit.note(by, "key.rotated", id, { overlap_s: overlapS }, now);
       return { kind: "rotated" as const, key: { id, secret: text } };
@@ -104,8 +105,8 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     const all = this.#stores.keys.all();
     const admins = all.filter((key) => key.scopes.includes("admin") && keyFault(key, now) === null);
     if (admins.length !== 1 || admins[0]?.id !== id) return null;
-    const hint = "Make another key with scope `admin` first, and use that one.";
-    return refusal("conflict", "This is the team's last admin key.", { hint });
+    const hint = "Create another key with the scope `admin` first.";
+    return refusal("conflict", "The last active admin key of a team cannot be revoked or frozen.", { hint });
   }
 
   #changed(id: string): KeyAnswer {

@@ -52,7 +52,7 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
     return this.#context.ask((): DeliveryListAnswer => {
       const position = cursor === undefined ? null : decodeCursor(cursor, DELIVERY_ID);
       if (cursor !== undefined && position === null) {
-        return refused(refusal("invalid_request", "`cursor` is not one of ours."));
+        return refused(refusal("invalid_request", "`cursor` is invalid."));
       }
       const found = this.#stores.deliveries.list(filter, position, limit + 1);
       const data = found.slice(0, limit);

@@ -156,8 +156,8 @@ export function beginReplay(
 ): ReplayRoute {
   const delivery = stores.deliveries.findDelivery(deliveryId);
   if (delivery === null) {
-    const hint = `Deliveries are kept for ${DELIVERY_KEEP_MS / DAY_MS} days; GET /v1/deliveries lists them.`;
-    return refused(refusal("not_found", "There is no such delivery, or it has expired.", { hint }));
+    const hint = `Deliveries are deleted after ${DELIVERY_KEEP_MS / DAY_MS} days. GET /v1/deliveries lists them.`;
+    return refused(refusal("not_found", "No delivery found with this id.", { hint }));
   }
   if (delivery.endpointId !== null) {
     const target = targetOf(stores.endpoints.findEndpoint(delivery.endpointId), now);

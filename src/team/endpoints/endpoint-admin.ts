@@ -32,7 +32,7 @@ export const ENDPOINTS_PER_TEAM_MAX = 20;
 type EndpointStores = Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox" | "replayJobs" | "team">;
 
 const NO_ENDPOINT = refused(
-  refusal("not_found", "There is no webhook endpoint with this id.", { hint: "GET /v1/webhooks lists them." }),
+  refusal("not_found", "No webhook endpoint found with this id.", { hint: "GET /v1/webhooks lists them." }),
 );
 
 export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
@@ -160,7 +160,7 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
       const data: EventData<typeof TEST_EVENT_TYPE> = {
         test: true,
         endpoint_id: id,
-        message: "Sluice reaches this endpoint.",
+        message: "This is a test event from Sluice.",
       };
       const eventId = newId("evt");
       const deliveryId = sendToEndpoint(

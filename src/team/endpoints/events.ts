@@ -32,13 +32,14 @@ export class Events extends RpcTarget implements TeamEvents {
       const oldest = first - 1;
       const from = after ?? oldest;
       if (from > last) {
-        const hint = "Cursors come from `next_cursor`; without `after` the feed begins with its oldest event.";
-        return refused(refusal("invalid_request", "`after` lies ahead of the feed.", { hint }));
+        const hint =
+          "Pass `next_cursor` from an earlier response. Without `after`, the feed starts at the oldest event.";
+        return refused(refusal("invalid_request", "`after` is later than the newest event.", { hint }));
       }
       if (from < oldest) {
         const kept = EVENT_KEEP_MS / DAY_MS;
-        const detail = `Events before ${first} are no longer kept: the cursor is older than ${kept} days.`;
-        const hint = `Go on with after=${oldest}; what was missed is in GET /v1/requests.`;
+        const detail = `\`after\` is older than ${kept} days: events before ${first} were deleted.`;
+        const hint = `Continue with after=${oldest}. GET /v1/requests lists the requests of the missed events.`;
         return refused(refusal("gone", detail, { hint }));
       }
       const found = events.eventsAfter(from, types, limit + 1);

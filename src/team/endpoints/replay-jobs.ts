@@ -22,7 +22,7 @@ const REPLAY_GAP_MS = 5 * SECOND_MS;
 type JobStores = Pick<TeamStores, "audit" | "replayJobs">;
 type RunStores = JobStores & Pick<TeamStores, "deliveries" | "endpoints" | "outbox" | "team">;
 
-const NO_JOB = refused(refusal("not_found", "There is no such replay."));
+const NO_JOB = refused(refusal("not_found", "No replay found with this id."));
 
 /** Also called by whoever enables an endpoint, within that transaction. */
 export function beginReplayJob(

@@ -17,8 +17,8 @@ export function inputFilesFault(
 ): Refusal | null {
   for (const { id, field } of files.used) {
     const upload = stores.uploads.findUpload(id);
-    if (upload === null || stores.uploads.isExpired(id, now)) return unreachable(field, "is over: its time is past");
-    if (upload.storedAt === null) return unreachable(field, "has not been sent yet");
+    if (upload === null || stores.uploads.isExpired(id, now)) return unreachable(field, "has expired or was deleted");
+    if (upload.storedAt === null) return unreachable(field, "has no content yet");
   }
   const terms = termsOf(identity.planName, identity.plan);
   for (const { field, bytes, contentType } of files.inline) {
@@ -67,6 +67,6 @@ export function recordInputFiles(
 
 function unreachable(field: string, why: string): Refusal {
   return refusal("input_unreachable", `The upload in \`input.${field}\` ${why}. Nothing was submitted or charged.`, {
-    hint: "Announce the file with POST /v1/uploads and send it, then submit with its `file_url`.",
+    hint: "Create an upload with POST /v1/uploads, send the file, then use its `file_url`.",
   });
 }

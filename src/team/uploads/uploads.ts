@@ -37,11 +37,11 @@ import { sizeFault, termsOf, typeFault, UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } fro
 const UPLOAD_URL_MS = HOUR_MS;
 
 const NOT_FOUND = refused(
-  refusal("not_found", "There is no such upload.", { hint: "It may have expired or been deleted." }),
+  refusal("not_found", "No upload found with this id.", { hint: "The upload may have expired or been deleted." }),
 );
 const IN_USE = refused(
-  refusal("conflict", "An open request uses this upload.", {
-    hint: "Delete it when the request has ended, or cancel the request first.",
+  refusal("conflict", "The upload is used by an open request.", {
+    hint: "Cancel the request or wait until it ends.",
   }),
 );
 
@@ -107,7 +107,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return this.#withOpen(id, (upload, now): BeginUploadAnswer => {
       const { terms } = upload;
       if (bytes !== null && upload.bytes !== null && bytes !== upload.bytes) {
-        return refused(otherSize(`has ${bytes}`, upload.bytes));
+        return refused(otherSize(`has ${bytes} bytes`, upload.bytes));
       }
       const fault = bytes === null ? null : sizeFault("The body", bytes, terms);
       if (fault !== null) return refused(fault);
@@ -127,7 +127,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const { terms } = upload;
       const total = uploads.partBytesBeside(id, n) + bytes;
       if (upload.bytes !== null && total > upload.bytes) {
-        return refused(otherSize(`comes to ${total} with this part`, upload.bytes));
+        return refused(otherSize(`would have ${total} bytes with this part`, upload.bytes));
       }
       const fault = sizeFault("The file", total, terms);
       if (fault !== null) return refused(fault);
@@ -205,8 +205,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return this.#context.ask((now): UploadListAnswer => {
       const position = cursor === undefined ? null : decodeCursor(cursor, UPLOAD_ID);
       if (cursor !== undefined && position === null) {
-        const hint = "Pass `next_cursor` of the page before, as it was.";
-        return refused(refusal("invalid_request", "`cursor` is not one of ours.", { hint }));
+        const hint = "Pass `next_cursor` from the previous page unchanged.";
+        return refused(refusal("invalid_request", "`cursor` is invalid.", { hint }));
       }
       const found = this.#stores.uploads.page(user, position, limit + 1, now);
       const data = found.slice(0, limit);
@@ -272,7 +272,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
 }
 
 function otherSize(what: string, announced: number): Refusal {
-  return refusal("invalid_request", `The upload was announced with a \`size\` of ${announced} bytes, and it ${what}.`, {
-    hint: `Announce it again with its real size, or without one. Parts are at least ${UPLOAD_PART_MIN_BYTES} bytes, the last one what is left.`,
+  return refusal("invalid_request", `The upload was created with a \`size\` of ${announced} bytes, but ${what}.`, {
+    hint: `Create a new upload with the correct size or without one. All parts but the last must be at least ${UPLOAD_PART_MIN_BYTES} bytes.`,
   });
 }

@@ -264,7 +264,7 @@ describe("what an answer comes to", () => {
   ])("D16 D17 a URL that leads to %s is final and never called", async (_what, webhookUrl) => {
     const outcome = await aTracker({ webhookUrl }).run();
     expect(outcome).toMatchObject({ attempt: { kind: "gone", status: null, category: "blocked" } });
-    expect(outcome).toHaveProperty("attempt.reason", expect.stringContaining("refused by the URL guard: "));
+    expect(outcome).toHaveProperty("attempt.reason", expect.stringContaining("blocked by the URL guard: "));
     expect(fetchStub).not.toHaveBeenCalled();
   });
 
