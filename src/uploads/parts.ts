@@ -8,7 +8,7 @@ import { pour } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { askTeam } from "../platform/stubs.ts";
-import { GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
+import { UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
 
 /** Size of a part that we advise, and that fal's clients send. */
@@ -54,7 +54,7 @@ async function receive(
   const typed = n === 1 ? await typeOf(upload, file) : { kind: "untyped" as const, contentType: null };
   if (typed.kind === "refused") return typed;
   const multipart = await tried(() => multipartOf(env, team, upload));
-  if (multipart === null) return refused(GONE);
+  if (multipart === null) return refused(UPLOAD_GONE);
   if ("kind" in multipart) return multipart;
   const send = (bytes: ReadableStream) => multipart.uploadPart(n, bytes);
   const poured = await pour({ feed, length, last: true, digest: null, send, timeoutMs: null });
