@@ -33,7 +33,7 @@ import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdere
 import { ignored, TransitionBuilder } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
-/** So must who cancels all day. */
+/** Minimum gap between cancel calls for one request. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
