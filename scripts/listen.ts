@@ -31,8 +31,13 @@ interface FeedEvent {
 
 const { values } = parseArgs({
   options: {
-    ...{ forward: { type: "string" }, url: { type: "string" }, key: { type: "string" }, secret: { type: "string" } },
-    ...{ types: { type: "string" }, after: { type: "string" }, help: { type: "boolean" } },
+    forward: { type: "string" },
+    url: { type: "string" },
+    key: { type: "string" },
+    secret: { type: "string" },
+    types: { type: "string" },
+    after: { type: "string" },
+    help: { type: "boolean" },
   },
 });
 if (values.help) exit(USAGE, 0);
@@ -67,7 +72,11 @@ for (;;) {
 async function forward(event: FeedEvent, to: URL): Promise<void> {
   const body = await bodyOf(event);
   const { status, reason, ms } = await deliver({
-    ...{ url: to.href, eventId: event.id, body, secrets: [secret], guard },
+    url: to.href,
+    eventId: event.id,
+    body,
+    secrets: [secret],
+    guard,
     now: () => Date.now(),
   });
   const about = typeof event.data.request_id === "string" ? ` ${event.data.request_id.slice(0, 12)}…` : "";
@@ -81,8 +90,11 @@ async function bodyOf({ type, timestamp, data }: FeedEvent): Promise<string> {
   const [, outcome] = type.split(".");
   const recovered = outcome === "recovered";
   return endEvent({
-    ...{ outcome: recovered ? "completed" : (outcome as "completed" | "failed" | "canceled"), recovered },
-    ...{ endedAt: Date.parse(timestamp), requestText: text, outputLeftOut: false },
+    outcome: recovered ? "completed" : (outcome as "completed" | "failed" | "canceled"),
+    recovered,
+    endedAt: Date.parse(timestamp),
+    requestText: text,
+    outputLeftOut: false,
   });
 }
 

@@ -178,7 +178,9 @@ export class Store {
   saveConnection(connection: Connection): void {
     this.#sql.exec(
       "INSERT INTO connections (id, account, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET doc = ?3",
-      ...[connection.connectionId, connection.account, JSON.stringify(connection)],
+      connection.connectionId,
+      connection.account,
+      JSON.stringify(connection),
     );
   }
 
@@ -207,7 +209,12 @@ export class Store {
     this.#sql.exec(
       `INSERT INTO requests (number, id, app, starts_at, ends_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
        ON CONFLICT (number) DO UPDATE SET starts_at = ?4, ends_at = ?5, doc = ?6`,
-      ...[number, id, app, timing.startsAt, timing.endsAt, JSON.stringify(request)],
+      number,
+      id,
+      app,
+      timing.startsAt,
+      timing.endsAt,
+      JSON.stringify(request),
     );
   }
 
@@ -232,7 +239,8 @@ export class Store {
     this.#sql.exec(
       `INSERT INTO files (path, request_id, n, recipe)
        SELECT value ->> 'path', ?, value ->> 'n', value ->> 'recipe' FROM json_each(?)`,
-      ...[requestId, JSON.stringify(rows)],
+      requestId,
+      JSON.stringify(rows),
     );
   }
 
@@ -291,7 +299,11 @@ export class Store {
     this.#sql.exec(
       `UPDATE deliveries SET attempts = attempts + 1, first_sent_at = COALESCE(first_sent_at, ?), last_outcome = ?,
        due_at = COALESCE(?, due_at), done_at = ?, lease_until = NULL WHERE id = ? AND done_at IS NULL`,
-      ...[sentAt, outcome, dueAt, doneAt, id],
+      sentAt,
+      outcome,
+      dueAt,
+      doneAt,
+      id,
     );
   }
 

@@ -13,12 +13,14 @@ const ITEM_KEYS = ["parameters", "get", "head", "post", "put", "patch", "delete"
 
 const SECURITY_SCHEMES = {
   key: {
-    ...{ type: "http", scheme: "bearer" },
+    type: "http",
+    scheme: "bearer",
     description:
       "A secret key (`sl_sk_…`), a client token, or a JWT of one of the team's issuers with `Sluice-Team` beside it. The scope that a call needs stands with it. `Authorization: Key …` means the same. `Sluice-User` names the user that the call is for.",
   },
   publishable: {
-    ...{ type: "http", scheme: "bearer" },
+    type: "http",
+    scheme: "bearer",
     description:
       "A publishable key (`sl_pk_…`), from a page of one of its origins. It can only be exchanged for a token.",
   },

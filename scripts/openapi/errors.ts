@@ -145,7 +145,7 @@ export function errorSchemas(): JsonObject {
         request_id: requestIdMember,
         violated_policies: violatedPolicies,
       },
-      required: [...["type", "title", "status", "detail", "instance", "code", "message", "retryable", "request_id"]],
+      required: ["type", "title", "status", "detail", "instance", "code", "message", "retryable", "request_id"],
     },
     FalError: {
       type: "object",

@@ -22,7 +22,11 @@ const bytes = { "*/*": {} };
 
 const fileParameters = [
   {
-    ...{ name: "path", in: "path", required: true, schema: text, [CONTAINS_SLASHES]: true },
+    name: "path",
+    in: "path",
+    required: true,
+    schema: text,
+    [CONTAINS_SLASHES]: true,
     description:
       "The rest of the URL as an answer gave it. It holds a mark that nobody can guess: the URL is the permission.",
   },
@@ -46,7 +50,10 @@ function fileAnswers(): Record<string, JsonObject> {
 const uploadParameters = [
   { name: "team", in: "path", required: true, schema: text },
   {
-    ...{ name: "upload", in: "path", required: true, schema: text },
+    name: "upload",
+    in: "path",
+    required: true,
+    schema: text,
     description: "As `upload_url` has it, with the mark that is the permission.",
   },
 ];
@@ -56,9 +63,17 @@ const stored = {
   ...headersOf(["ETag"]),
   content: { "application/json": { schema: schemaRef("UploadedFile") } },
 };
-const UPLOAD_ERRORS = [
-  ...(["invalid_request", "not_found", "conflict", "gone", "payload_too_large", "unsupported_media_type"] as const),
-  ...(["forbidden", "quota_exceeded", "rate_limited", "storage_failed"] as const),
+const UPLOAD_ERRORS: readonly DeclaredError[] = [
+  "invalid_request",
+  "not_found",
+  "conflict",
+  "gone",
+  "payload_too_large",
+  "unsupported_media_type",
+  "forbidden",
+  "quota_exceeded",
+  "rate_limited",
+  "storage_failed",
 ];
 const LENGTH_REQUIRED: DeclaredError = { code: "invalid_request", status: 411 };
 
@@ -75,21 +90,33 @@ const heard = { "application/json": { schema: schemaRef("CallbackAnswer") } };
 
 const EXTRAS: readonly Extra[] = [
   {
-    ...{ method: "get", path: "/files/{path}", summary: "A stored file of a request" },
+    method: "get",
+    path: "/files/{path}",
+    summary: "A stored file of a request",
     description: "The URLs are in a request's `files` and `output`, and in shares. No key is needed.",
-    ...{ parameters: fileParameters, answers: fileAnswers(), errors: ["not_found", "gone"] },
+    parameters: fileParameters,
+    answers: fileAnswers(),
+    errors: ["not_found", "gone"],
   },
   {
-    ...{ method: "get", path: "/inputs/{path}", summary: "An uploaded file, for the model that reads it" },
+    method: "get",
+    path: "/inputs/{path}",
+    summary: "An uploaded file, for the model that reads it",
     description: "`file_url` of an upload. No key is needed.",
-    ...{ parameters: fileParameters, answers: fileAnswers(), errors: ["not_found", "gone"] },
+    parameters: fileParameters,
+    answers: fileAnswers(),
+    errors: ["not_found", "gone"],
   },
   { ...send, method: "put", summary: "Send the bytes of an upload" },
   {
-    ...{ ...send, method: "post", summary: "Send the bytes of an upload, as they are or as the one file of a form" },
+    ...send,
+    method: "post",
+    summary: "Send the bytes of an upload, as they are or as the one file of a form",
   },
   {
-    ...{ method: "put", path: "/uploads/{team}/{upload}/{n}", summary: "Send one part of an upload" },
+    method: "put",
+    path: "/uploads/{team}/{upload}/{n}",
+    summary: "Send one part of an upload",
     description: "`upload_url` and the part's number. Every part but the last has the same size.",
     parameters: [
       ...uploadParameters,
@@ -106,7 +133,9 @@ const EXTRAS: readonly Extra[] = [
     errors: [...UPLOAD_ERRORS, LENGTH_REQUIRED],
   },
   {
-    ...{ method: "post", path: "/uploads/{team}/{upload}/complete", summary: "Join the parts of an upload" },
+    method: "post",
+    path: "/uploads/{team}/{upload}/complete",
+    summary: "Join the parts of an upload",
     description: "Without a body all parts that were sent are joined.",
     parameters: uploadParameters,
     requestBody: { content: { "application/json": { schema: schemaRef("UploadedParts") } } },
@@ -114,7 +143,9 @@ const EXTRAS: readonly Extra[] = [
     errors: UPLOAD_ERRORS,
   },
   {
-    ...{ method: "post", path: "/hooks/fal/{request}/{token}", summary: "Where fal reports the end of a run" },
+    method: "post",
+    path: "/hooks/fal/{request}/{token}",
+    summary: "Where fal reports the end of a run",
     description: "For fal alone: signed by fal's keys. The token is in the URL that fal was given.",
     parameters: ["request", "token"].map((name) => ({ name, in: "path", required: true, schema: text })),
     requestBody: { required: true, content: { "application/json": {} } },

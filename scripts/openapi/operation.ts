@@ -55,7 +55,8 @@ export function withHead(path: string, item: JsonObject): JsonObject {
   const head = {
     operationId: operationId("head", path),
     summary: "The headers of GET alone",
-    ...{ tags, security },
+    tags,
+    security,
     responses: { default: { description: "Status and headers of GET with the same parameters, without a body." } },
   };
   return { ...item, head };
@@ -100,7 +101,9 @@ function pathParameters({ path, params }: Route, { schemas }: Books): JsonObject
     const withSlashes = pattern === "{.+}";
     const words = [description, withSlashes ? SLASHES : undefined].filter((each) => each !== undefined).join(" ");
     return {
-      ...{ name, in: "path", required: true },
+      name,
+      in: "path",
+      required: true,
       ...(words === "" ? {} : { description: words }),
       schema,
       ...(withSlashes ? { example: SLASHES_EXAMPLE, [CONTAINS_SLASHES]: true } : {}),

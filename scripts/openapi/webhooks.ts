@@ -44,7 +44,9 @@ function webhook(name: string, summary: string, schema: JsonObject): JsonObject 
     .join("")}`;
   return {
     post: {
-      ...{ operationId, summary, tags: ["webhooks"] },
+      operationId,
+      summary,
+      tags: ["webhooks"],
       parameters: DELIVERY_HEADERS.map(([header, description]) => {
         return { name: header, in: "header", required: true, description, schema: text };
       }),

@@ -20,8 +20,12 @@ import type { CompatOutcome } from "./submit.ts";
 const filter = z.string().max(64).optional();
 const named = z.object({ id: z.string() });
 const ERRORS_OF_CONNECTIONS = [
-  ...(["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"] as const),
-];
+  "forbidden",
+  "invalid_request",
+  "rate_limited",
+  "upstream_failed",
+  "misconfigured",
+] as const;
 
 const MATON_DECLINED = "Maton's own no, with Maton's status.";
 

@@ -26,17 +26,21 @@ export const RUN_FAILED = "The run failed: the failure's own status and body.";
 
 /** What every submit of these surfaces may be refused with, on top of authentication. */
 export const SUBMIT_ERRORS = [
-  ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
-  ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
-  ...([
-    "quota_exceeded",
-    "rate_limited",
-    "idempotency_mismatch",
-    "conflict",
-    "gone",
-    "input_unreachable",
-    "upstream_paused",
-  ] as const),
+  "invalid_request",
+  "invalid_input",
+  "not_found",
+  "payload_too_large",
+  "user_mismatch",
+  "model_not_allowed",
+  "forbidden",
+  "price_unknown",
+  "quota_exceeded",
+  "rate_limited",
+  "idempotency_mismatch",
+  "conflict",
+  "gone",
+  "input_unreachable",
+  "upstream_paused",
   { code: "internal", status: 503 },
 ] as const;
 

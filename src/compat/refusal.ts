@@ -20,7 +20,8 @@ export function falErrorResponse(
   return falJson(status, body, {
     "x-fal-error-type": type,
     // The same hint under its older and its newer name; both are in circulation.
-    ...{ "x-fal-retryable": hint, "x-fal-needs-retry": hint },
+    "x-fal-retryable": hint,
+    "x-fal-needs-retry": hint,
     ...headers,
   });
 }
@@ -30,7 +31,9 @@ export function falJson(status: number, text: string, headers: Record<string, st
   return new Response(text, {
     status,
     headers: {
-      ...{ "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" },
+      "Content-Type": "application/json",
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
       ...headers,
     },
   });

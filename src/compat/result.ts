@@ -40,8 +40,9 @@ async function fileResponse(bucket: R2Bucket, config: Config, view: RequestView,
     return falErrorResponse(error, headersOf(view.state));
   }
   const headers = {
-    ...{ "Content-Type": file.claimedType ?? "application/octet-stream", "Cache-Control": "no-store" },
-    ...{ "X-Content-Type-Options": "nosniff" },
+    "Content-Type": file.claimedType ?? "application/octet-stream",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
     ...headersOf(view.state),
   };
   if (file.status !== "stored") return new Response(await bytesInPlace(bucket, config, view), { headers });

@@ -24,8 +24,16 @@ export async function beginUpload(call: SubmitCall): Promise<CompatOutcome> {
   if (acting.kind === "refused") return { refusal: acting.refusal };
   const { team, credential, visitor, ip } = caller;
   const opened = await openUpload(env, {
-    ...{ team, credential, visitor, ip, user: acting.user, tags: { ...headers["sluice-tags"], ...caller.tags } },
-    ...{ fileName: wish.value.file_name, contentType: wish.value.content_type ?? null, size: null, origin: url.origin },
+    team,
+    credential,
+    visitor,
+    ip,
+    user: acting.user,
+    tags: { ...headers["sluice-tags"], ...caller.tags },
+    fileName: wish.value.file_name,
+    contentType: wish.value.content_type ?? null,
+    size: null,
+    origin: url.origin,
   });
   if (opened.kind === "refused") return { refusal: opened.refusal };
   return { response: falJson(200, JSON.stringify({ upload_url: opened.uploadUrl, file_url: opened.fileUrl })) };

@@ -118,10 +118,16 @@ async function callerWith(
 ): Promise<Caller> {
   const { team, keyId, keyName, scopes, user, origins, models, planName } = identity;
   return {
-    ...{ team, keyId, keyName, scopes, credential, user },
+    team,
+    keyId,
+    keyName,
+    scopes,
+    credential,
+    user,
     own: user !== null && !scopes.includes("admin"),
     ...(await subjectsOf(request, config, team, credential)),
-    ...{ origins, models },
+    origins,
+    models,
     plan: planName,
     identity,
   };

@@ -170,10 +170,16 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   if (!headers.ok) return refuse(refusal("invalid_request", headers.detail));
 
   const call = {
-    ...{ request, url, env, callId, caller: access.caller },
+    request,
+    url,
+    env,
+    callId,
+    caller: access.caller,
     execution: context.executionCtx,
     config: () => requireConfig(env),
-    ...{ params: params.value, query: query.value, headers: headers.value },
+    params: params.value,
+    query: query.value,
+    headers: headers.value,
   };
   if (route.body === undefined) {
     return written(await route.handle({ ...call, body: undefined, bodyTree: null, releaseBody: () => {} }), refuse);

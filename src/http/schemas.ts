@@ -49,8 +49,12 @@ export const limitBody = z.object({
 export function limitWire({ per, limit, used, remaining, resetAt, ...rest }: LimitState): z.input<typeof limitBody> {
   const shown = (value: number) => amountWire(per, value);
   return {
-    ...{ ...rest, per, reset: isoTime(resetAt) },
-    ...{ limit: shown(limit), used: shown(used), remaining: shown(remaining) },
+    ...rest,
+    per,
+    reset: isoTime(resetAt),
+    limit: shown(limit),
+    used: shown(used),
+    remaining: shown(remaining),
   };
 }
 

@@ -120,12 +120,20 @@ function index(sets: ParameterSets, samples: Uint8Array[], offset: number): Uint
   const movie = fullBox(
     "mvhd",
     0,
-    ...[numbers(0, 0, VIDEO_FPS, duration, 0x10000), u16(0x100), zeros(10), matrix, zeros(24), u32(2)],
+    numbers(0, 0, VIDEO_FPS, duration, 0x10000),
+    u16(0x100),
+    zeros(10),
+    matrix,
+    zeros(24),
+    u32(2),
   );
   const trackHead = fullBox(
     "tkhd",
     3, // enabled, in the movie
-    ...[numbers(0, 0, 1, 0, duration), zeros(16), matrix, numbers(VIDEO_WIDTH * 0x10000, VIDEO_HEIGHT * 0x10000)],
+    numbers(0, 0, 1, 0, duration),
+    zeros(16),
+    matrix,
+    numbers(VIDEO_WIDTH * 0x10000, VIDEO_HEIGHT * 0x10000),
   );
   const media = box(
     "mdia",
@@ -146,12 +154,25 @@ function sampleTable(sets: ParameterSets, samples: Uint8Array[], offset: number)
   const decoder = box(
     "avcC",
     Uint8Array.of(1, profile, constraints, level, 0xff, 0xe1), // four-byte lengths, one sequence set
-    ...[u16(sets.sps.length), sets.sps, Uint8Array.of(1), u16(sets.pps.length), sets.pps],
+    u16(sets.sps.length),
+    sets.sps,
+    Uint8Array.of(1),
+    u16(sets.pps.length),
+    sets.pps,
   );
   const entry = box(
     "avc1",
-    ...[zeros(6), u16(1), zeros(16), u16(VIDEO_WIDTH), u16(VIDEO_HEIGHT), numbers(0x480000, 0x480000, 0)],
-    ...[u16(1), zeros(32), u16(24), u16(0xffff), decoder],
+    zeros(6),
+    u16(1),
+    zeros(16),
+    u16(VIDEO_WIDTH),
+    u16(VIDEO_HEIGHT),
+    numbers(0x480000, 0x480000, 0),
+    u16(1),
+    zeros(32),
+    u16(24),
+    u16(0xffff),
+    decoder,
   );
   return box(
     "stbl",

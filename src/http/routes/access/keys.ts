@@ -188,7 +188,14 @@ function unfit(detail: string): { refusal: Refusal } {
 function keyWire(key: KeySummary): z.input<typeof keyBody> {
   const { id, kind, name, scopes, user, plan, models, origins, turnstile } = key;
   return {
-    ...{ id, kind, name, scopes, user, plan, models, origins },
+    id,
+    kind,
+    name,
+    scopes,
+    user,
+    plan,
+    models,
+    origins,
     turnstile: turnstile === null ? null : { site_key: turnstile.siteKey, hostname: turnstile.hostname },
     prefix: key.shown,
     created_at: isoTime(key.createdAt),

@@ -110,7 +110,11 @@ async function mint({ env, caller, body }: MintCall): Promise<Minted> {
     return refused(refusal("forbidden", "A key that is bound to a user does not choose plans.", { hint }));
   }
   const credential: TokenCredential = {
-    ...{ kind: "token", keyId: caller.keyId, user: acting.user, visitor: null, ip: null },
+    kind: "token",
+    keyId: caller.keyId,
+    user: acting.user,
+    visitor: null,
+    ip: null,
     models: body.models ?? null,
     plan: body.plan ?? null,
   };
@@ -142,7 +146,8 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   if (counted.kind === "refused") return counted;
   if (turnstile !== null) {
     const failed = await turnstileFault({
-      ...{ verifyUrl: TURNSTILE_VERIFY_URL, secret: turnstile.secret },
+      verifyUrl: TURNSTILE_VERIFY_URL,
+      secret: turnstile.secret,
       hostname: turnstile.hostname ?? new URL(page).hostname,
       token: body.turnstile_token ?? undefined,
       address: addressOf(request),
@@ -154,7 +159,13 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   // Who is proven to be somebody is somebody new; everybody else is their address, so that forgetting the token gains nothing.
   const visitor = seen ?? (turnstile === null ? ip : newVisitor());
   const credential: TokenCredential = {
-    ...{ kind: "token", keyId, user: `visitor:${visitor}`, visitor, ip, models: null, plan: null },
+    kind: "token",
+    keyId,
+    user: `visitor:${visitor}`,
+    visitor,
+    ip,
+    models: null,
+    plan: null,
   };
   const known = await askTeam(env, team, (stub) => stub.identify(credential));
   if (known.kind === "refused") return known;

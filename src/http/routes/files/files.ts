@@ -156,8 +156,10 @@ async function answer(object: R2Object | R2ObjectBody, wants: Wants): Promise<Re
   const body = bodyOf(object);
   const { httpEtag: etag, size } = object;
   const headers = new Headers({
-    ...{ etag, "last-modified": object.uploaded.toUTCString() },
-    ...{ "cache-control": wants.cacheControl, "accept-ranges": "bytes" },
+    etag,
+    "last-modified": object.uploaded.toUTCString(),
+    "cache-control": wants.cacheControl,
+    "accept-ranges": "bytes",
   });
   const status = conditionStatus(wants, etag, object.uploaded.getTime());
   if (status !== null) {

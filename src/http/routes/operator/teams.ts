@@ -63,7 +63,10 @@ export const teamRoutes: readonly Route[] = [
       const { id, name = id, plan, manages_connections: managesConnections = false } = body;
       const by = operatorOf(request);
       const answer = await teamFor(env, id).create({
-        ...{ id, name, by, managesConnections },
+        id,
+        name,
+        by,
+        managesConnections,
         ...(plan === undefined ? {} : { plan }),
       });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };

@@ -60,7 +60,9 @@ function spell(account: AccountOverview): z.input<typeof overview> {
       next_probe_at: isoTime(closure?.probeAt ?? null),
       failures_in_a_row: account.failuresInARow,
       last_failures: account.lastFailures.map(({ at, sign, requestId }) => ({
-        ...{ at: isoTime(at), sign, request_id: requestId },
+        at: isoTime(at),
+        sign,
+        request_id: requestId,
       })),
     },
     slots: account.slots,

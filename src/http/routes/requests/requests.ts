@@ -214,8 +214,15 @@ const cancelMany = defineRoute({
 });
 
 export const requestRoutes: readonly Route[] = [
-  ...[submit, list, cancelMany, read],
-  ...[requestEvents, timeline, cancel, settle, deleteRequest],
+  submit,
+  list,
+  cancelMany,
+  read,
+  requestEvents,
+  timeline,
+  cancel,
+  settle,
+  deleteRequest,
 ];
 
 async function etagOf(text: string): Promise<string> {

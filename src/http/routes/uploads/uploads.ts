@@ -61,8 +61,13 @@ const announce = defineRoute({
   }),
   answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] } },
   errors: [
-    ...(["invalid_request", "user_mismatch", "payload_too_large", "unsupported_media_type"] as const),
-    ...(["quota_exceeded", "rate_limited", "input_unreachable"] as const),
+    "invalid_request",
+    "user_mismatch",
+    "payload_too_large",
+    "unsupported_media_type",
+    "quota_exceeded",
+    "rate_limited",
+    "input_unreachable",
   ],
   async handle({ body, headers, caller, env, url }) {
     const acting = userFor(caller.user, body.user ?? headers["sluice-user"]);
@@ -70,8 +75,16 @@ const announce = defineRoute({
     const { team, credential, visitor, ip } = caller;
     const size = body.size ?? null;
     const opened = await openUpload(env, {
-      ...{ team, credential, visitor, ip, user: acting.user, tags: { ...headers["sluice-tags"], ...caller.tags } },
-      ...{ fileName: body.file_name, contentType: body.content_type ?? null, size, origin: url.origin },
+      team,
+      credential,
+      visitor,
+      ip,
+      user: acting.user,
+      tags: { ...headers["sluice-tags"], ...caller.tags },
+      fileName: body.file_name,
+      contentType: body.content_type ?? null,
+      size,
+      origin: url.origin,
     });
     if (opened.kind === "refused") return { refusal: opened.refusal };
     const { id, uploadUrl, contentType } = opened;
@@ -178,9 +191,16 @@ async function uploadWire(
 ): Promise<z.input<typeof uploadBody>> {
   const { id, name, contentType, bytes, sha256, user, createdAt, storedAt, expiresAt } = upload;
   return {
-    ...{ id, status: storedAt === null ? "pending" : "stored", file_name: name, content_type: contentType },
-    ...{ size: bytes, sha256, file_url: await fileUrl(config, origin, { team, id, name }), user },
-    ...{ created_at: isoTime(createdAt), stored_at: storedAt === null ? null : isoTime(storedAt) },
+    id,
+    status: storedAt === null ? "pending" : "stored",
+    file_name: name,
+    content_type: contentType,
+    size: bytes,
+    sha256,
+    file_url: await fileUrl(config, origin, { team, id, name }),
+    user,
+    created_at: isoTime(createdAt),
+    stored_at: storedAt === null ? null : isoTime(storedAt),
     expires_at: isoTime(expiresAt),
   };
 }

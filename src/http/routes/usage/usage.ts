@@ -82,8 +82,13 @@ export const usageRoutes: readonly Route[] = [
         return { refusal: refusal("invalid_request", "`tag` goes with `group_by=tag`.") };
       }
       const wanted: UsageQuery = {
-        ...{ from, to, groupBy, user: about.user },
-        ...{ model: query.model ?? null, keyId: query.key ?? null, tagName: query.tag ?? null },
+        from,
+        to,
+        groupBy,
+        user: about.user,
+        model: query.model ?? null,
+        keyId: query.key ?? null,
+        tagName: query.tag ?? null,
       };
       const rows = await askTeam(env, caller.team, (team) => team.usage.sums(wanted));
       const data = rows.map(rowWire);

@@ -105,8 +105,11 @@ const replay = defineRoute({
     const { env, caller, body } = call;
     const { endpoint, type: eventType, state: wanted, from, to } = body.filter;
     const filter: ReplayFilter = {
-      ...{ endpointId: endpoint, eventType, state: wanted },
-      ...{ from: timeOf(from), to: timeOf(to) },
+      endpointId: endpoint,
+      eventType,
+      state: wanted,
+      from: timeOf(from),
+      to: timeOf(to),
     };
     const begun = await teamFor(env, caller.team).replayJobs.begin(filter, actorOf(call));
     if (begun.kind === "refused") return { refusal: begun.refusal };
@@ -158,9 +161,18 @@ function timeOf(text: string | undefined): number | undefined {
 function deliveryWire(delivery: Delivery): z.input<typeof deliverySummary> {
   const { id, endpointId, requestId, eventId, eventType, state, attempts, status, category, replayId } = delivery;
   return {
-    ...{ id, endpoint: endpointId, request: requestId, event_id: eventId, event_type: eventType, state, attempts },
-    ...{ last_status: status, last_category: category, replay: replayId },
-    ...{ created_at: isoTime(delivery.createdAt), updated_at: isoTime(delivery.updatedAt) },
+    id,
+    endpoint: endpointId,
+    request: requestId,
+    event_id: eventId,
+    event_type: eventType,
+    state,
+    attempts,
+    last_status: status,
+    last_category: category,
+    replay: replayId,
+    created_at: isoTime(delivery.createdAt),
+    updated_at: isoTime(delivery.updatedAt),
   };
 }
 

@@ -335,7 +335,12 @@ function termsFault(
 function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
   const { id, url, events, tags, description, headerNames, disabled, health } = endpoint;
   return {
-    ...{ id, url, events, tags, description, header_names: headerNames },
+    id,
+    url,
+    events,
+    tags,
+    description,
+    header_names: headerNames,
     status: disabled === null ? "enabled" : "disabled",
     disabled_at: isoTime(disabled?.at ?? null),
     disabled_reason: disabled?.reason ?? null,
