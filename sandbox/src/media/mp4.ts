@@ -1,5 +1,5 @@
-// MP4 files (ISO/IEC 14496-12 and -15): two seconds of the scene of a key with a ball that bounces through it.
-// Index before data, so that it plays while it loads. Pure; imports the scene, the H.264 writer and byte helpers.
+// MP4 files (ISO/IEC 14496-12 and -15): two seconds of the scene of a key with a bouncing ball. The index comes before the data, so
+// that the file plays while it loads. Pure.
 
 import { randomFrom } from "../random.ts";
 import { ascii, concat, u16, u32 } from "./bytes.ts";
@@ -17,13 +17,13 @@ export const VIDEO_WIDTH = 320;
 export const VIDEO_HEIGHT = 180;
 export const VIDEO_FPS = 24;
 export const VIDEO_FRAMES = 48;
-/** 180 is no multiple of 16: twelve rows are coded and cut off. */
+/** 180 is not a multiple of 16: twelve rows are coded and cropped. */
 const SIZE: FrameSize = { width: VIDEO_WIDTH, height: 192, croppedRows: 192 - VIDEO_HEIGHT };
 const BALL_RADIUS = 13;
 const MATRIX = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000];
 const LANGUAGE_UNDETERMINED = 0x55c4;
 
-/** A film that the key decides; always the same size in pixels and length in time. */
+/** A video seeded by the key; size and duration are always the same. */
 export function makeMp4(key: string): Uint8Array<ArrayBuffer> {
   const sets = parameterSets(SIZE);
   const samples = film(key).map((unit) => concat(u32(unit.length), unit));
