@@ -1,5 +1,5 @@
-// Lets pages of any origin read our answers, refusals included. A preflight carries no key, so it decides nothing: origins
-// are judged by the key's list, later. There are no cookies, so nothing is allowed with credentials.
+// Lets pages of any origin read responses, refusals included. A preflight carries no key and therefore checks nothing: origins are
+// checked later against the key's list. There are no cookies, so credentials are never allowed.
 
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
@@ -60,7 +60,7 @@ const RESPONSE_HEADERS = [
   "x-fal-served-from",
 ].join(", ");
 
-/** Answers every OPTIONS, and marks every other answer as readable by the origin that asked. */
+/** Answers every OPTIONS call, and adds CORS headers for the calling origin to every other response. */
 export const cors = createMiddleware<AppEnv>(async function cors(context, next) {
   const origin = context.req.header("Origin");
   if (context.req.method === "OPTIONS") {
@@ -74,7 +74,7 @@ export const cors = createMiddleware<AppEnv>(async function cors(context, next) 
     return new Response(null, { status: 204, headers });
   }
   await next();
-  // A route that is open to all (files: `*`) has said so itself.
+  // Routes that are open to every origin (files: `*`) set the header themselves.
   if (context.res.headers.has("Access-Control-Allow-Origin")) return;
   context.header("Vary", "Origin", { append: true });
   if (origin === undefined) return;

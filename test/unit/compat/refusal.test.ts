@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { falRefusal } from "../../../src/compat/refusal.ts";
-import { finalFailure } from "../../../src/compat/words.ts";
+import { finalFailure } from "../../../src/compat/fal-format.ts";
 import { ERRORS, type ErrorCode, refusal } from "../../../src/platform/errors.ts";
 import type { FalFailure } from "../../../src/requests/view/fal-failure.ts";
 
