@@ -152,7 +152,7 @@ const FIVE_S = [4 * SECOND_MS, 6 * SECOND_MS] as const;
 /** Each receiver, what the first try comes to, and how long after it the next one is planned. */
 const CASES: [string, string, number | null, string, readonly [number, number] | null][] = [
   ["takes it", "/fine", 204, "accepted", null],
-  ["D2 says 102 before it takes it", "/processing", 200, "accepted", null],
+  ["says 102 before it takes it", "/processing", 200, "accepted", null],
   ["never answers", "/slow-headers", null, "timeout", FIVE_S],
   ["answers and never ends its body", "/slow-body", 200, "accepted", null],
   ["answers without end", "/endless-body", 200, "accepted", null],
@@ -201,7 +201,7 @@ describe("a receiver that", () => {
     expect(new Set(calls.map((call) => call.id)).size, "one id over all tries").toBe(1);
   });
 
-  test("D14 does not speak TLS is tried again, and never by HTTP", async () => {
+  test("does not speak TLS is tried again, and never by HTTP", async () => {
     const { log } = await delivered(requests.get("/no-tls") ?? "", 2);
     expect(log.map(({ status, category }) => [status, category])).toEqual(log.map(() => [null, "unreachable"]));
     expect(heard.map(({ path }) => path)).not.toContain("/no-tls");

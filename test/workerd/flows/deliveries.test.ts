@@ -82,7 +82,7 @@ async function finished(id: string): Promise<Replay> {
 }
 
 describe("the end of a request", () => {
-  test("D21 is delivered to every endpoint that asks and to its own URL, each signed with its own secret, by one id", async () => {
+  test("is delivered to every endpoint that asks and to its own URL, each signed with its own secret, by one id", async () => {
     const all = await newEndpoint("all.example");
     const tagged = await newEndpoint("tagged.example", { tags: { env: "prod" } });
     await newEndpoint("other.example", { tags: { env: "dev" } });
@@ -104,7 +104,7 @@ describe("the end of a request", () => {
     expect(feed.body.data.at(-1)?.id).toBe(receivers.received[0]?.id);
   });
 
-  test("S1 S3 is signed for its own URL with both of the team's secrets in an overlap, and with the new one alone after a leak", async () => {
+  test("is signed for its own URL with both of the team's secrets in an overlap, and with the new one alone after a leak", async () => {
     const secret = async () => (await team.send<{ secret: string }>("GET", "/v1/team/webhook_secret")).body.secret;
     const rotate = (overlap_s: number) => team.send("POST", "/v1/team/webhook_secret/rotate", { overlap_s });
     const old = await secret();
@@ -148,7 +148,7 @@ describe("the end of a request", () => {
 });
 
 describe("an end whose delivery has to wait", () => {
-  test("O11 goes out although its team has no request left to post", async () => {
+  test("goes out although its team has no request left to post", async () => {
     team = await Team.create(undefined, {
       limits: [{ name: "day", scope: "team", per: "request", limit: 1, window: "1d" }],
     });
@@ -166,7 +166,7 @@ describe("an end whose delivery has to wait", () => {
     expect(receivers.types("one.example")).toEqual(["request.completed", "request.completed"]);
   });
 
-  test("O10 O12 is listed while nothing rings for two hours, and then told at once, each by one id", async () => {
+  test("is listed while nothing rings for two hours, and then told at once, each by one id", async () => {
     await newEndpoint("one.example");
     receivers.answer("one.example", 500);
     const requests = [await anEnd(), await anEnd()];
@@ -186,7 +186,7 @@ describe("an end whose delivery has to wait", () => {
 });
 
 describe("a disabled endpoint", () => {
-  test("S7 S8 gets nothing, keeps its backlog, and is sent it with the same ids when it is enabled so", async () => {
+  test("gets nothing, keeps its backlog, and is sent it with the same ids when it is enabled so", async () => {
     const { id, secret } = await newEndpoint("one.example");
     await team.send("POST", `/v1/webhooks/${id}/disable`);
     const requests = [await anEnd(), await anEnd()];
@@ -210,7 +210,7 @@ describe("a disabled endpoint", () => {
     for (const received of receivers.received) expectVerified(received, secret);
   });
 
-  test("S8 starts with what comes next when it is enabled without its backlog", async () => {
+  test("starts with what comes next when it is enabled without its backlog", async () => {
     const { id } = await newEndpoint("one.example");
     receivers.answer("one.example", 500);
     const before = await anEnd();
@@ -226,7 +226,7 @@ describe("a disabled endpoint", () => {
     expect((await team.send("POST", `/v1/webhooks/${id}/enable`, {})).status).toBe(400);
   });
 
-  test("S7 is not sent what was on its way when it is deleted", async () => {
+  test("is not sent what was on its way when it is deleted", async () => {
     const { id } = await newEndpoint("one.example");
     receivers.answer("one.example", 500);
     const request = await anEnd();
@@ -239,7 +239,7 @@ describe("a disabled endpoint", () => {
 });
 
 describe("a bulk replay", () => {
-  test("O1 O6 sends again what its filter finds, each with its id, and says how far it has come", async () => {
+  test("sends again what its filter finds, each with its id, and says how far it has come", async () => {
     const { id } = await newEndpoint("one.example");
     await newEndpoint("two.example");
     const requests = [await anEnd(), await anEnd()];
@@ -256,7 +256,7 @@ describe("a bulk replay", () => {
     expect((await deliveries(`?endpoint=${id}`))[0]).toMatchObject({ replay: begun.body.id });
   });
 
-  test("O5 is begun once by a double click, and can be stopped", async () => {
+  test("is begun once by a double click, and can be stopped", async () => {
     await newEndpoint("one.example");
     await anEnd();
     const filter = { state: "delivered" };
@@ -271,7 +271,7 @@ describe("a bulk replay", () => {
     expect((await finished(stopped.body.id)).state).toBe("canceled");
   });
 
-  test("O3 M10 sends nothing of a request that was deleted, and goes on with the others", async () => {
+  test("sends nothing of a request that was deleted, and goes on with the others", async () => {
     await newEndpoint("one.example");
     const [gone, kept] = [await anEnd(), await anEnd()];
     expect((await team.send("DELETE", `/v1/requests/${gone}`)).status).toBeLessThan(300);
@@ -282,7 +282,7 @@ describe("a bulk replay", () => {
     expect(receivers.received).toHaveLength(1);
   });
 
-  test("O6 goes on where it was after the team's object is cut off, and sends events of the team too", async () => {
+  test("goes on where it was after the team's object is cut off, and sends events of the team too", async () => {
     const { id } = await newEndpoint("one.example");
     await team.send("POST", `/v1/webhooks/${id}/test`);
     await ringTeam(team);
@@ -301,7 +301,7 @@ describe("a bulk replay", () => {
 describe("an endpoint that only fails", () => {
   const states = () => receivers.at("watch.example").map(({ event }) => event.data.state);
 
-  test("D9 O8 is told of after an hour, again a day before the end, and disabled after five days, through another endpoint", async () => {
+  test("is told of after an hour, again a day before the end, and disabled after five days, through another endpoint", async () => {
     const { id } = await newEndpoint("down.example", { events: ["request.completed", "endpoint.failing"] });
     await newEndpoint("watch.example", { events: ["endpoint.failing"] });
     receivers.answer("down.example", 500);
@@ -324,7 +324,7 @@ describe("an endpoint that only fails", () => {
     expect(feed.body.data.map(({ data }) => data.state)).toEqual(["failing", "disabling_soon", "disabled"]);
   });
 
-  test("O8 has its notices in the feed when the other endpoint is down as well, and they tell of no notices", async () => {
+  test("has its notices in the feed when the other endpoint is down as well, and they tell of no notices", async () => {
     await newEndpoint("down.example", { events: ["request.completed"] });
     await newEndpoint("watch.example", { events: ["endpoint.failing"] });
     receivers.answer("down.example", 500);
@@ -338,7 +338,7 @@ describe("an endpoint that only fails", () => {
     expect(feed.body.data.map(({ data }) => data.url)).toEqual(["https://down.example/hook"]);
   });
 
-  test("D19 is tried once a second in an outage, whatever is due at once", async () => {
+  test("is tried once a second in an outage, whatever is due at once", async () => {
     await newEndpoint("down.example");
     receivers.answer("down.example", 500);
     const requests = [await anEnd(), await anEnd(), await anEnd()];
@@ -351,7 +351,7 @@ describe("an endpoint that only fails", () => {
     }
   });
 
-  test("O7 is not told of when it recovers within the hour", async () => {
+  test("is not told of when it recovers within the hour", async () => {
     const { id } = await newEndpoint("down.example");
     receivers.answer("down.example", 500);
     const request = await anEnd();

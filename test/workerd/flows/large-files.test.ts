@@ -156,7 +156,7 @@ describe("a large file", { timeout: 30_000 }, () => {
   });
 
   test.each([1, 2, 3])(
-    "C4 whose tracker dies when part %d was sent and not yet written down costs that part again",
+    "whose tracker dies when part %d was sent and not yet written down costs that part again",
     async (k) => {
       const id = await storing(`file-huge:${SIZE}`);
       const asked = listenToSource();

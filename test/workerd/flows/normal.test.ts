@@ -55,7 +55,7 @@ describe("a request on the webhook road", () => {
     expect((await sandboxCalls()).total - before).toBe(3);
   });
 
-  test("U25 keeps a seed above 2^53 as it was written", async () => {
+  test("keeps a seed above 2^53 as it was written", async () => {
     const { id } = await team.submit("big seed");
     await passTime(5_000);
     await runToEnd(team, id);
@@ -66,7 +66,7 @@ describe("a request on the webhook road", () => {
   });
 });
 
-test("U7 a request nobody reports on is finished by polls", async () => {
+test("a request nobody reports on is finished by polls", async () => {
   const { id } = await team.submit("no webhook");
   const ended = await runToEnd(team, id, { webhooks: false });
   expect(ended.status).toBe("COMPLETED");

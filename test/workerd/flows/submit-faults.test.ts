@@ -95,7 +95,7 @@ describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange
     await arrange?.();
   });
 
-  test("U6 waits as uncertain, and the webhook that proves it completes it", async () => {
+  test("waits as uncertain, and the webhook that proves it completes it", async () => {
     const submitted = await team.submit(prompt);
     expect(submitted).toMatchObject({
       status: "IN_QUEUE",

@@ -180,7 +180,7 @@ describe("a request that fal does not know", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  test("U7 is lost also when fal has only forgotten its result", async () => {
+  test("is lost also when fal has only forgotten its result", async () => {
     await introduceAccount(team);
     await settings({ result_ttl_ms: SECOND_MS, big_result_ttl_ms: SECOND_MS });
     const { id } = await team.submit("sandbox:webhook-lost");

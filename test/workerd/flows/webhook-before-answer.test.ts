@@ -42,7 +42,7 @@ describe("a webhook that overtakes the submit's answer", () => {
     seen = await team.read(/\/hooks\/fal\/([0-9a-f]{64})\//.exec(webhook?.url ?? "")?.[1] ?? "");
   }
 
-  test("U5 is applied, and the late answer only adds its line to the timeline", async () => {
+  test("is applied, and the late answer only adds its line to the timeline", async () => {
     beforeTheAnswer(deliverAndLook);
     const submitted = await team.submit("sandbox:webhook-first");
     expect(seen.stage).toBe("storing");
@@ -55,7 +55,7 @@ describe("a webhook that overtakes the submit's answer", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U5 U6 stays applied when the answer then gets lost", async () => {
+  test("stays applied when the answer then gets lost", async () => {
     beforeTheAnswer(deliverAndLook, () => {
       throw new TypeError("Network connection lost.");
     });
@@ -67,7 +67,7 @@ describe("a webhook that overtakes the submit's answer", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U5 ends a request that fal took although it answered 429, before the submit is sent again", async () => {
+  test("ends a request that fal took although it answered 429, before the submit is sent again", async () => {
     const { id, stage } = await team.submit("sandbox:submit-429,taken");
     expect(stage).toBe("held");
     await passTime(1_500);
@@ -77,7 +77,7 @@ describe("a webhook that overtakes the submit's answer", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U5 U13 of a fal user not known yet is looked into as soon as the answer is here", async () => {
+  test("of a fal user not known yet is looked into as soon as the answer is here", async () => {
     await sandbox("PATCH", "settings", { user_id: "user_overtaking" });
     beforeTheAnswer(deliverAndLook);
     const submitted = await team.submit("sandbox:webhook-first");

@@ -47,7 +47,7 @@ describe("the polls of a request that runs for half a minute", () => {
     expect((await runToEnd(team, id)).upstream.calls).toBe(1);
   });
 
-  test("U7 come soon once a webhook stayed away, and wait again once one arrives", async () => {
+  test("come soon once a webhook stayed away, and wait again once one arrives", async () => {
     await loseAWebhook();
     const { id, polls } = await pollsInTenSeconds();
     expect(polls).toBeGreaterThan(0);

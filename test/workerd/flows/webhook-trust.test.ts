@@ -43,7 +43,7 @@ describe("a call that fal did not sign, or not just now", () => {
     ["with another request id", changed("x-fal-webhook-request-id", crypto.randomUUID())],
     ["with a signature that is no hex", changed("x-fal-webhook-signature", "zz".repeat(64))],
     ["with a time stamp in milliseconds", (headers) => ({ ...headers, "x-fal-webhook-timestamp": String(Date.now()) })],
-  ])("U11 U12 U17 %s is answered 401 and tells nothing", async (_what, change) => {
+  ])("%s is answered 401 and tells nothing", async (_what, change) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -51,7 +51,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  test("U12 signed by somebody else is answered 401, and polls end the request", async () => {
+  test("signed by somebody else is answered 401, and polls end the request", async () => {
     await introduceAccount(team);
     const { id } = await finishedAtFal(team, "sandbox:webhook-forged");
     const before = await team.read(id);
@@ -59,7 +59,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  test("U12 with a changed body is answered 401 and tells nothing", async () => {
+  test("with a changed body is answered 401 and tells nothing", async () => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -76,7 +76,7 @@ describe("a call that fal did not sign, or not just now", () => {
     [300, 200],
     [301, 401],
     [600, 401],
-  ])("U15 U17 U18 signed %i s away from our clock is answered %i", async (offset, status) => {
+  ])("signed %i s away from our clock is answered %i", async (offset, status) => {
     await introduceAccount(team);
     const { id, upstreamId } = await finishedAtFal(team);
     const before = await team.read(id);
@@ -86,7 +86,7 @@ describe("a call that fal did not sign, or not just now", () => {
     expect((await team.read(id)).stage).toBe("storing");
   });
 
-  test("U27 is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
+  test("is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
     const mine = await webhookUnderWay(team);
     const other = await webhookUnderWay(team);
     const before = await team.read(mine.id);
@@ -127,7 +127,7 @@ describe("the address that fal is given", () => {
     ["POST", "over plain http", (url) => url.replace("https:", "http:"), 200],
     ["POST", "with a doubled slash", (url) => url.replace("/hooks/", "//hooks/"), 404],
     ["POST", "with more behind it", (url) => `${url}/more`, 404],
-  ])("U27 %s %s is never redirected", async (method, _how, spelling, status) => {
+  ])("%s %s is never redirected", async (method, _how, spelling, status) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const body = method === "POST" || method === "PUT" ? { body: webhook.body } : {};
@@ -140,7 +140,7 @@ describe("the address that fal is given", () => {
 describe("a fal user whose webhooks we have not seen before", () => {
   const newUser = (): string => `user_${crypto.randomUUID()}`;
 
-  test("U13 costs one result call the first time, and none from then on", async () => {
+  test("costs one result call the first time, and none from then on", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const first = await finishedAtFal(team, "the first");
     expect(await deliverWebhooks()).toEqual([200]);
@@ -153,7 +153,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }, { submit: 1 }]);
   });
 
-  test("U2 U13 costs one result call too when twenty of its webhooks come at once", async () => {
+  test("costs one result call too when twenty of its webhooks come at once", async () => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const { id, webhook } = await webhookUnderWay(team);
     const twenty = Array.from({ length: 20 }, () => webhook);
@@ -179,7 +179,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
   test.each([
     ["another output", lie],
     ["a failure", failure],
-  ])("U13 and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
+  ])("and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
     await introduceAccount(team);
     const swapped = newUser();
     for (const prompt of ["one", "two"]) {
@@ -195,7 +195,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     }
   });
 
-  test("U13 and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
+  test("and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
     await introduceAccount(team);
     const { id, upstream } = await team.submit("sandbox:slow:30000");
     await passTime(5 * SECOND_MS);

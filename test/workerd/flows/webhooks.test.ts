@@ -33,7 +33,7 @@ function count(timeline: string[], event: string): number {
 }
 
 describe("a webhook that comes more than once", () => {
-  test("U1 C2 ends its request the first time and changes nothing the second", async () => {
+  test("ends its request the first time and changes nothing the second", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-twice");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     await expectArmed(id);
@@ -44,7 +44,7 @@ describe("a webhook that comes more than once", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U2 ends its request once when twenty come at once, and all are thanked for", async () => {
+  test("ends its request once when twenty come at once, and all are thanked for", async () => {
     const { id, webhook } = await webhookUnderWay(team, "twenty at once");
     const twenty = Array.from({ length: 20 }, () => webhook);
     expect(await Promise.all(twenty.map(post))).toEqual(twenty.map(() => 200));
@@ -58,7 +58,7 @@ describe("a webhook that comes more than once", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  test("U1 U16 is thanked for after the end too, and nothing of the request changes", async () => {
+  test("is thanked for after the end too, and nothing of the request changes", async () => {
     const { id, upstreamId } = await finishedAtFal(team, "repeated after the end");
     const ended = await runToEnd(team, id);
     const timeline = await team.timeline(id);
@@ -72,7 +72,7 @@ describe("a webhook that comes more than once", () => {
 });
 
 describe("a webhook that meets something else", () => {
-  test("U3 of the same request from another of fal's own attempts is the same end", async () => {
+  test("of the same request from another of fal's own attempts is the same end", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const body = webhook.body.replace(/("gateway_request_id": ?")[^"]+/, `$1${crypto.randomUUID()}`);
     expect(body).not.toBe(webhook.body);
@@ -84,7 +84,7 @@ describe("a webhook that meets something else", () => {
     expect(events.map((event) => count(timeline, event))).toEqual([1, 1, 0]);
   });
 
-  test("U8 a poll at the same moment: the request ends once, and its files are fetched once", async () => {
+  test("a poll at the same moment: the request ends once, and its files are fetched once", async () => {
     const { id, webhook } = await webhookUnderWay(team, "told and asked at once");
     await passTime(2 * MINUTE_MS);
     const again = await signedWebhook({ request_id: webhook.headers["x-fal-webhook-request-id"] ?? "" });
@@ -98,7 +98,7 @@ describe("a webhook that meets something else", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  test("U15 the end, and is stale: answered 401, and nothing of the request changes", async () => {
+  test("the end, and is stale: answered 401, and nothing of the request changes", async () => {
     const { id, upstreamId } = await finishedAtFal(team);
     const ended = await runToEnd(team, id);
     expect(await post(await signedWebhook({ request_id: upstreamId, variant: "stale" }))).toBe(401);
@@ -107,7 +107,7 @@ describe("a webhook that meets something else", () => {
     expect(count(await team.timeline(id), "webhook")).toBe(1);
   });
 
-  test("U28 C1 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
+  test("an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
     const report = vi.spyOn(RequestTracker.prototype, "report").mockImplementation(() => {
@@ -121,7 +121,7 @@ describe("a webhook that meets something else", () => {
     expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
   });
 
-  test("U29 files that are still to be copied: it is answered as soon as it is kept", async () => {
+  test("files that are still to be copied: it is answered as soon as it is kept", async () => {
     const { id, webhook } = await webhookUnderWay(team);
     const fetches = vi.fn(() => expect.unreachable("nothing is fetched before the answer"));
     interceptFetch(fetches);
@@ -137,7 +137,7 @@ describe("a webhook without a payload that can be used", () => {
   test.each([
     ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
     ["is larger than a megabyte", "sandbox:webhook-big", { submit: 1, status: 1, result: 1 }],
-  ])("U9 U24 that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
+  ])("that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
     const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     expect((await team.read(id)).output).toBeNull();
@@ -156,7 +156,7 @@ describe("a webhook without a payload that can be used", () => {
     ],
     ["another request's id in its body", () => JSON.stringify({ request_id: "another", status: "OK", payload: {} })],
     ["an error without a status", (id: string) => JSON.stringify({ request_id: id, status: "ERROR", error: "Oh no" })],
-  ])("U14 U26 but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
+  ])("but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     expect(await post(await signedWebhook({ request_id: upstreamId, body: bodyOf(upstreamId) }))).toBe(200);
     expect(await team.read(id)).toMatchObject({ output: null, error: null });
@@ -165,7 +165,7 @@ describe("a webhook without a payload that can be used", () => {
     expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
   });
 
-  test("U6 U24 ends a request whose submit's answer got lost, however large its output is", async () => {
+  test("ends a request whose submit's answer got lost, however large its output is", async () => {
     const { id, stage } = await team.submit("sandbox:submit-garbage,webhook-big");
     expect(stage).toBe("uncertain");
     await passTime(5 * SECOND_MS);
@@ -181,7 +181,7 @@ describe("two webhooks that contradict each other", () => {
   test.each([
     ["ERROR then OK", ["error", "ok"], "FAILED"],
     ["OK then ERROR", ["ok", "error"], "COMPLETED"],
-  ] as const)("U4 %s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
+  ] as const)("%s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     const [first, second] = variants;
     expect(await post(await signedWebhook({ request_id: upstreamId, variant: first }))).toBe(200);
@@ -194,7 +194,7 @@ describe("two webhooks that contradict each other", () => {
     expect((await team.timeline(id)).at(-1)).toBe("conflicting_report");
   });
 
-  test("U4 OK then ERROR while the files are being stored: the files are stored", async () => {
+  test("OK then ERROR while the files are being stored: the files are stored", async () => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     for (const variant of ["ok", "error"] as const) {
       expect(await post(await signedWebhook({ request_id: upstreamId, variant }))).toBe(200);
@@ -205,7 +205,7 @@ describe("two webhooks that contradict each other", () => {
     expect(count(await team.timeline(id), "conflicting_report")).toBe(1);
   });
 
-  test("U4 both in fal's own outbox: the request has failed, and the ledger says so", async () => {
+  test("both in fal's own outbox: the request has failed, and the ledger says so", async () => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-error-then-ok");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     expect((await runToEnd(team, id)).status).toBe("FAILED");
@@ -221,7 +221,7 @@ describe("a webhook that tells no output", () => {
     ["sandbox:invalid", { code: "invalid_input", detail: "The input could not be processed", charged: "unknown" }],
     ["sandbox:crash", { code: "upstream_failed", retryable: true, charged: false }],
     ["sandbox:error500", { code: "upstream_failed", detail: "Internal Server Error", charged: false }],
-  ])("U10 %s: the request fails with fal's own words, without another call", async (prompt, error) => {
+  ])("%s: the request fails with fal's own words, without another call", async (prompt, error) => {
     const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     await expectArmed(id);
@@ -247,7 +247,7 @@ describe("a webhook that tells no output", () => {
   });
 });
 
-test("U14 a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
+test("a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
   const mine = await team.submit("sandbox:webhook-lost");
   const other = await webhookUnderWay(team, "somebody else's picture");
   const { url } = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });

@@ -169,7 +169,7 @@ describe("a user's JWT", () => {
     expect(await me(shared.team, await one.issuer.jwt())).toEqual(ONE_SENTENCE);
   });
 
-  test("B9: takes its plan from its claim, and a new claim acts on the next call", async () => {
+  test("takes its plan from its claim, and a new claim acts on the next call", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan" });
     await call("PUT", "/v1/plans/pro", { key, body: { limits: [] } });
     expect(await me(team, await issuer.jwt())).toMatchObject([200, "ada", { name: "default" }]);
@@ -240,7 +240,7 @@ describe("a user's JWT", () => {
   });
 });
 
-describe("D4: a token that is refused", () => {
+describe("a token that is refused", () => {
   const cases: [string, (issuer: TestIssuer, stranger: TestIssuer) => Promise<string>, string][] = [
     ["is forged", (_issuer, stranger) => stranger.jwt(), "bad_signature"],
     ["has expired", (issuer) => issuer.jwt({ exp: 1_700_000_000 }), "expired"],
@@ -271,7 +271,7 @@ describe("D4: a token that is refused", () => {
   );
 });
 
-describe("B1: the token tester", () => {
+describe("the token tester", () => {
   test("says whom a good token stands for and which plan applies", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan", tag_claims: { tenant: "org" } });
     const jwt = await issuer.jwt({ plan: "gold", org: "o1" });
@@ -324,7 +324,7 @@ describe("an issuer's keys", () => {
     expect(issuer.asked() - before).toBe(1);
   });
 
-  test("B2: may be rotated without one refused token", async () => {
+  test("may be rotated without one refused token", async () => {
     const { team, issuer } = await newTenant();
     const old = await issuer.jwt();
     expect((await me(team, old))[0]).toBe(200);

@@ -1,4 +1,4 @@
-// D5: somebody else's things, asked for in thousands of ways, over every route that takes an id or a name. Nothing of the
+// Somebody else's things, asked for in thousands of ways, over every route that takes an id or a name. Nothing of the
 // victims may show in an answer, and nothing of theirs may change. A route that is added joins by itself.
 // The seed is printed; the bindings FUZZ_SEED and FUZZ_ATTEMPTS choose another or a longer run.
 

@@ -257,7 +257,7 @@ describe("a publishable key", () => {
     ]);
   });
 
-  test("A5: fails from another origin with a sentence that the page can read, and without a page", async () => {
+  test("fails from another origin with a sentence that the page can read, and without a page", async () => {
     const { demo } = await newDemo();
     const from = (headers: Record<string, string>) => call("POST", "/v1/tokens", { key: demo, body: {}, headers });
     const other = await from({ Origin: OTHER_PAGE });
@@ -367,7 +367,7 @@ describe("a visitor", () => {
     }
   });
 
-  test("A6, A7: gets three of two hundred posts at once, and hears when there are more", async () => {
+  test("gets three of two hundred posts at once, and hears when there are more", async () => {
     const { demo } = await newDemo();
     const { token } = await mint(demo, {}, HOME);
     const posts = await Promise.all(
@@ -396,7 +396,7 @@ describe("a visitor", () => {
     expect(await used(back.token, 2)).toEqual([202, 402]);
   });
 
-  test("A9: who reloads gets the running request back, not a second one", async () => {
+  test("who reloads the page gets the running request back, not a second one", async () => {
     const { demo } = await newDemo();
     const first = await mint(demo, {}, HOME);
     const post = await json(await submit(first.token, {}, HOME));

@@ -36,7 +36,7 @@ async function openAgency<M extends string>(
   return { team, people };
 }
 
-test("C1: a run without its client is refused with a hint that works when it is followed", async () => {
+test("a run without its client is refused with a hint that works when it is followed", async () => {
   const { team, people } = await openAgency({ [MODEL]: "1" }, ["anna"]);
   for (const tags of [undefined, {}, { client: " " }, { project: "spring" }]) {
     const refused = await people.anna.post("a cat", tags === undefined ? {} : { tags });
@@ -56,7 +56,7 @@ test("C1: a run without its client is refused with a hint that works when it is 
   expect(await team.used()).toEqual(["2.000000", "0.000000"]);
 });
 
-test("C2: the limits of member, client and team are checked together: a refusal names each that is over and takes of none", async () => {
+test("the limits of member, client and team are checked together: a refusal names each that is over and takes of none", async () => {
   const { team, people } = await openAgency({ [MODEL]: "30" }, ["anna", "bob"]);
   const post = async (person: Person, client: string) => {
     const { status, body } = await person.post("a cat", { tags: { client } });
@@ -77,7 +77,7 @@ test("C2: the limits of member, client and team are checked together: a refusal 
   ]);
 });
 
-test("C2: members who post at the same time exceed none of the three", async () => {
+test("members who post at the same time exceed none of the three", async () => {
   const { team, people } = await openAgency({ [MODEL]: "30" }, ["anna", "bob", "carl"]);
   const members = Object.values(people);
   const clients = ["acme", "globex"];
@@ -99,7 +99,7 @@ test("C2: members who post at the same time exceed none of the three", async () 
 });
 
 // Last in its file: it moves the clock further than the next test's start.
-test("C8: the month's CSV is what each run was charged, failed and refunded apart, and the month does not move once it is over", async () => {
+test("the month's CSV is what each run was charged, failed and refunded apart, and the month does not move once it is over", async () => {
   await sandbox("PATCH", "settings", { rps: 1_000 });
   const prices = { [MODEL]: "0.003001", [VIDEO]: "0.5" };
   const { team, people } = await openAgency(prices, ["anna", "bob"], { ...PLAN, charge_422: true });

@@ -39,7 +39,7 @@ async function openApp(limits: Record<string, number>) {
   return { team, supabase, issuer: written.body, holding };
 }
 
-test("B1: the Supabase preset needs the project's issuer alone, and the token tester says why a token is taken or not", async () => {
+test("the Supabase preset needs the project's issuer alone, and the token tester says why a token is taken or not", async () => {
   const { team, supabase, issuer, holding } = await openApp({});
   expect(issuer).toMatchObject({
     ...{ audience: ["authenticated"], algs: ["ES256", "RS256"], user_claim: "sub" },
@@ -81,7 +81,7 @@ test("B1: the Supabase preset needs the project's issuer alone, and the token te
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-test("B9: a user who buys Pro has its limit on the next call, and who leaves it loses it on the next call", async () => {
+test("a user who buys Pro has its limit on the next call, and who leaves it loses it on the next call", async () => {
   const { supabase, holding } = await openApp({ free: 1, pro: 3 });
   const [free, pro] = [holding(await supabase.jwt(claimsOf("free"))), holding(await supabase.jwt(claimsOf("pro")))];
   const statusOf = async (user: Person, prompt: string) => (await user.post(prompt)).status;
@@ -95,7 +95,7 @@ test("B9: a user who buys Pro has its limit on the next call, and who leaves it 
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-test('B10: the app draws "3 of 5 left today" from GET /v1/me, and what failed at the model is given back', async () => {
+test('the app draws "3 of 5 left today" from GET /v1/me, and what failed at the model is given back', async () => {
   const { team, supabase, holding } = await openApp({ free: 5 });
   const drawn = ([daily]: Limit[]) => `${daily?.remaining} of ${daily?.limit} left today`;
   const ada = holding(await supabase.jwt(claimsOf("free")));

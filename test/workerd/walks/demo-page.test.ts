@@ -60,7 +60,7 @@ async function arrive(demo: Demo, address: string, visitorToken: string | null =
 
 const addressOf = (n: number) => `198.51.${Math.floor(n / 250)}.${n % 250}`;
 
-test("A5: the page runs the model from its own origin; from another page, and from none, a refusal says why", async () => {
+test("the page runs the model from its own origin; from another page, and from none, a refusal says why", async () => {
   const demo = await openDemo("0.15");
   const preflight = (origin: string, path: string) => {
     const asked = {
@@ -102,7 +102,7 @@ test("A5: the page runs the model from its own origin; from another page, and fr
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-test("A6: 200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
+test("200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
   const demo = await openDemo("0.003");
   const visitor = await arrive(demo, "203.0.113.1");
   const { taken, refused } = sorted(await many(200, (n) => visitor.post(`cat ${n}`)));
@@ -117,7 +117,7 @@ test("A6: 200 posts at once with one visitor's token are accepted three times, a
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-test("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", {
+test("2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", {
   timeout: 60_000,
 }, async () => {
   const demo = await openDemo("0.07");
@@ -151,7 +151,7 @@ test("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as fa
   expect((await visitor.limits())[1]).toMatchObject({ used: usd(charged) });
 });
 
-test("A7: a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
+test("a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
   const demo = await openDemo("0.003");
   const { body: kept } = await exchange(demo, "203.0.113.1");
   const visitor = await arrive(demo, "203.0.113.1", kept.visitor_token);
@@ -173,7 +173,7 @@ test("A7: a visitor over the limit is told when it resets, in a 402 that nobody 
   expect((await (await arrive(demo, "203.0.113.1", kept.visitor_token)).post("cat 4")).status).toBe(202);
 });
 
-test("A8: the owner is told at 80 % and at the end of the budget; one call raises it, stops the demo, or lets it go on", async () => {
+test("the owner is told at 80 % and at the end of the budget; one call raises it, stops the demo, or lets it go on", async () => {
   const demo = await openDemo("0.10", "1");
   const { team, key } = demo;
   let visitors = 0;
@@ -204,7 +204,7 @@ test("A8: the owner is told at 80 % and at the end of the budget; one call raise
   expect((await visitor.post("cat")).status).toBe(202);
 });
 
-test("A9: a visitor who reloads gets the running request back, not a second charge", async () => {
+test("a visitor who reloads gets the running request back, not a second charge", async () => {
   const demo = await openDemo("0.15");
   const { body: kept } = await exchange(demo, "203.0.113.1");
   const before = await arrive(demo, "203.0.113.1", kept.visitor_token);

@@ -32,7 +32,7 @@ async function openSaas(plan: object = {}): Promise<Saas> {
   return { team, issuer, user };
 }
 
-test("D4: forged, expired and wrong-audience tokens get one plain sentence; the reason is in the log and the admin's tester", async () => {
+test("forged, expired and wrong-audience tokens get one plain sentence; the reason is in the log and the admin's tester", async () => {
   const { team, issuer, user } = await openSaas();
   const { body: own } = await (await user("ada", "org_a")).post("a cat");
   const forger = await TestIssuer.create();
@@ -71,7 +71,7 @@ test("D4: forged, expired and wrong-audience tokens get one plain sentence; the 
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-test("D5: a tenant cannot read, list, cancel or guess what another's user runs, nor can another team", async () => {
+test("a tenant cannot read, list, cancel or guess what another's user runs, nor can another team", async () => {
   const saas = await openSaas();
   const { team } = saas;
   const ada = await saas.user("ada", "org_a");
@@ -147,7 +147,7 @@ test("D5: a tenant cannot read, list, cancel or guess what another's user runs, 
   expect((await runToEnd(team, running.body.id)).status).toBe("COMPLETED");
 });
 
-test("D7: of 200 submits at once with one credit left exactly one is accepted; a credit that comes back is spent once too", async () => {
+test("of 200 submits at once with one credit left exactly one is accepted; a credit that comes back is spent once too", async () => {
   const credits = { name: "credits", scope: "tag:tenant", per: "request", limit: 3, window: "1mo" };
   const { team, user } = await openSaas({ limits: [credits] });
   const users = await Promise.all(Array.from({ length: 10 }, (_, n) => user(`user-${n}`, "org_a")));
