@@ -30,6 +30,7 @@ import { usageKeys } from "./usage/usage.ts";
 
 /** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
 export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+/** An `Idempotency-Key` names the same request for this long. */
 const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &
@@ -74,14 +75,26 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const { requestId, model, tags } = input;
   stores.ledger.writeCounters(quota.writes);
   const line: LedgerLine = {
-    ...{ requestId, admittedAt: now, takes: quota.take, estimatedMicro, receipt: null },
+    requestId,
+    admittedAt: now,
+    takes: quota.take,
+    estimatedMicro,
+    receipt: null,
     terms: { price, charge422: plan.charge_422, exact: plan.exact_cost },
   };
   stores.ledger.insert(line);
   const { keyId, user } = subjects;
   const request: IndexedRequest = {
-    ...{ id: requestId, keyId, user, model, tags, status: "open", createdAt: now },
-    ...{ sweepAt: now + UNSTARTED_SWEEP_MS, endedAt: null, deletedAt: null },
+    id: requestId,
+    keyId,
+    user,
+    model,
+    tags,
+    status: "open",
+    createdAt: now,
+    sweepAt: now + UNSTARTED_SWEEP_MS,
+    endedAt: null,
+    deletedAt: null,
   };
   stores.requests.insert(request);
   bookInputFiles(stores, input, identity, subjects, now);

@@ -1,6 +1,5 @@
-// Money alerts: which limits in USD have come so far that somebody should know, each told once in its window.
-// Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
-// Synchronous over the stores, with the clock passed in.
+// Money alerts: which limits in USD have come so far that somebody should know, each published once in its window.
+// Published at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
 
 import { moneyText } from "../platform/money.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";

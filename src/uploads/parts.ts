@@ -13,6 +13,7 @@ import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } fr
 
 /** Size of a part that we advise, and that fal's clients send. */
 export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
+/** Parts of one upload: what R2 takes (developers.cloudflare.com/r2/objects/upload-objects). */
 export const UPLOAD_PARTS_MAX = 10_000;
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;

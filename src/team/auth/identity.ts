@@ -48,8 +48,14 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
       const { issuer, user, plan } = credential;
       if (stores.issuers.byName(issuer) === null) return refused(UNKNOWN_ISSUER);
       const who: Who = {
-        ...{ keyId: issuerKeyId(issuer), keyName: issuer, kind: "jwt", scopes: TOKEN_SCOPES, user },
-        ...{ origins: null, models: null, turnstile: null },
+        keyId: issuerKeyId(issuer),
+        keyName: issuer,
+        kind: "jwt",
+        scopes: TOKEN_SCOPES,
+        user,
+        origins: null,
+        models: null,
+        turnstile: null,
       };
       return known(stores, who, planInUse(stores, [plan], false));
     }

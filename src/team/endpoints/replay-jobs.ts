@@ -17,6 +17,7 @@ import { beginReplay } from "./delivery-scheduler.ts";
 
 /** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
 const REPLAY_BATCH_ROWS = 50;
+/** Gap between two batches of a bulk replay. */
 const REPLAY_GAP_MS = 5 * SECOND_MS;
 
 type JobStores = Pick<TeamStores, "audit" | "replayJobs">;

@@ -131,7 +131,9 @@ function lineOf(row: LineRow): LedgerLine {
 function receiptOf({ settled_at: settledAt, verdict, charged, source, settled_by: by }: LineRow): Receipt | null {
   if (settledAt === null) return null;
   return {
-    ...{ settledAt, chargedMicro: charged, by },
+    settledAt,
+    chargedMicro: charged,
+    by,
     verdict: verdict as Receipt["verdict"],
     source: source as CostSource,
   };

@@ -11,6 +11,7 @@ import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
 const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Links of private files live at least this long: a page shows them, and a film plays for a while. */
 const FILE_LINK_MIN_S = 300;
+/** Links of private files live at most this long. */
 const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 /** Every limit of a plan is read and counted in each admit, so a plan has few. */
 const PLAN_LIMITS_MAX = 20;
@@ -18,6 +19,7 @@ const PLAN_LIMITS_MAX = 20;
 const PLAN_MODEL_GLOBS_MAX = 100;
 /** Entries of each of a plan's input rules, and of its origins: all are walked in each submit. */
 const PLAN_INPUT_RULES_MAX = 50;
+/** Origins of a plan or a key. */
 export const PLAN_ORIGINS_MAX = 50;
 /** Longest window in which equal posts may count as one request. Above it, people mean two. */
 const DEDUPE_MAX_S = 3_600;

@@ -62,7 +62,8 @@ export function quotaRefusal(
   if (code === "rate_limited") {
     return refusal(code, `Too fast: ${names.join(", ")}.`, {
       hint: `Wait ${retryAfterS ?? 1} s and send it again.`,
-      ...{ violated, ...(retryAfterS === undefined ? {} : { retryAfterS }) },
+      violated,
+      ...(retryAfterS === undefined ? {} : { retryAfterS }),
     });
   }
   return refusal(code, `Used up: ${names.join(", ")}.`, {

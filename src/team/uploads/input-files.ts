@@ -46,8 +46,20 @@ export function bookInputFiles(
   const terms = termsOf(planName, plan);
   for (const { id, objectKey, name, bytes, contentType } of files.inline) {
     stores.uploads.put({
-      ...{ id, objectKey, requestId, keyId, user, name, contentType, bytes, sha256: null, terms, multipart: null },
-      ...{ createdAt: now, storedAt: now, expiresAt: now + terms.keepMs },
+      id,
+      objectKey,
+      requestId,
+      keyId,
+      user,
+      name,
+      contentType,
+      bytes,
+      sha256: null,
+      terms,
+      multipart: null,
+      createdAt: now,
+      storedAt: now,
+      expiresAt: now + terms.keepMs,
     });
   }
   for (const { id } of [...files.used, ...files.inline]) stores.uploads.use(requestId, id);

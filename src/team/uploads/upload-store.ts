@@ -151,10 +151,20 @@ export class UploadStore {
       .exec<UploadRow>(`SELECT ${COLUMNS} FROM upload WHERE ${where}`, ...values)
       .toArray()
       .map((row) => ({
-        ...{ id: row.id, objectKey: row.object_key, requestId: row.request_id, keyId: row.key_id, user: row.user },
-        ...{ name: row.name, contentType: row.content_type, bytes: row.bytes, sha256: row.sha256 },
-        ...{ terms: JSON.parse(row.terms) as UploadTerms, multipart: row.multipart },
-        ...{ createdAt: row.created_at, storedAt: row.stored_at, expiresAt: row.expires_at },
+        id: row.id,
+        objectKey: row.object_key,
+        requestId: row.request_id,
+        keyId: row.key_id,
+        user: row.user,
+        name: row.name,
+        contentType: row.content_type,
+        bytes: row.bytes,
+        sha256: row.sha256,
+        terms: JSON.parse(row.terms) as UploadTerms,
+        multipart: row.multipart,
+        createdAt: row.created_at,
+        storedAt: row.stored_at,
+        expiresAt: row.expires_at,
       }));
   }
 }
