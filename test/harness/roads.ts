@@ -7,22 +7,12 @@ import { alarmAt, RETRY_FIRST_MS } from "../../src/requests/machine/effect-sched
 import type { Effect } from "../../src/requests/machine/effect-types.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
 import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
-import {
-  deliverWebhooks,
-  expectArmed,
-  freezeClocks,
-  type Intercept,
-  interceptFetch,
-  passTime,
-  post,
-  type RequestObject,
-  recordOf,
-  ring,
-  sandbox,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "./world.ts";
+import { freezeClocks, passTime } from "./clock.ts";
+import type { RequestObject } from "./request-object.ts";
+import { Team } from "./team.ts";
+import { expectArmed, recordOf, ring } from "./tracker.ts";
+import { deliverWebhooks, post, sandbox, upstreamRequests } from "./upstream.ts";
+import { type Intercept, interceptFetch, upstreamCall } from "./wire.ts";
 
 /** Where every walk asks to hear of its end. */
 export const RECEIVER = "https://receiver.example/hook";
@@ -67,7 +57,7 @@ export async function walk(road: Road, { between, ring: rings = ring }: Habits =
   standBetween(road.world?.() ?? ((_request, pass) => pass()), heard);
   // A fal user that the account has never heard of, so that no walk depends on an earlier one.
   await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}`, ...road.settings });
-  const team = await Team.create(undefined, COUNTED);
+  const team = await Team.create(COUNTED);
   const walker: Walk = {
     team,
     id: "",

@@ -13,7 +13,8 @@ import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/platform/time.ts";
-import { eventually, freePorts } from "../harness/process.ts";
+import { eventually } from "../harness/eventually.ts";
+import { freePorts } from "../harness/process.ts";
 
 /** A machine that does much else at once still answers within this. */
 const PATIENCE_MS = 90_000;
@@ -138,13 +139,16 @@ async function submit(webhookUrl?: string): Promise<string> {
 
 /** The delivery of a request after so many tries. */
 function delivered(requestId: string, tries: number): Promise<Delivery> {
-  return eventually(`try ${tries} of ${requestId}`, PATIENCE_MS, async () => {
-    const { data } = await ask<{ data: { id: string }[] }>(`/v1/requests/${requestId}/deliveries`);
-    const [first] = data;
-    if (first === undefined) return null;
-    const delivery = await ask<Delivery>(`/v1/deliveries/${first.id}`);
-    return delivery.log.length >= tries ? delivery : null;
-  });
+  return eventually(
+    async () => {
+      const { data } = await ask<{ data: { id: string }[] }>(`/v1/requests/${requestId}/deliveries`);
+      const [first] = data;
+      if (first === undefined) return null;
+      const delivery = await ask<Delivery>(`/v1/deliveries/${first.id}`);
+      return delivery.log.length >= tries ? delivery : null;
+    },
+    { what: `try ${tries} of ${requestId}`, patienceMs: PATIENCE_MS },
+  );
 }
 
 const FIVE_S = [4 * SECOND_MS, 6 * SECOND_MS] as const;
@@ -193,10 +197,13 @@ describe("a receiver that", () => {
       expect(gap).toBeGreaterThanOrEqual(wait[0]);
       expect(gap).toBeLessThanOrEqual(wait[1] + tookAtMost);
     }
-    const calls = await eventually("a log line of each call", PATIENCE_MS, async () => {
-      const all = heard.filter(({ event }) => event.data.id === id);
-      return (await delivered(id, 1)).log.length === all.length ? all : null;
-    });
+    const calls = await eventually(
+      async () => {
+        const all = heard.filter(({ event }) => event.data.id === id);
+        return (await delivered(id, 1)).log.length === all.length ? all : null;
+      },
+      { what: "a log line of each call", patienceMs: PATIENCE_MS },
+    );
     expect(calls.map(({ verified: fits }) => fits)).not.toContain(false);
     expect(new Set(calls.map((call) => call.id)).size, "one id over all tries").toBe(1);
   });
@@ -231,7 +238,10 @@ describe("npm run listen", () => {
         said += String(data);
       });
     }
-    await eventually("it follows the feed", PATIENCE_MS, async () => (said.includes("Signed with") ? true : null));
+    await eventually(async () => (said.includes("Signed with") ? true : null), {
+      what: "it follows the feed",
+      patienceMs: PATIENCE_MS,
+    });
   }
 
   async function stop(): Promise<string> {
@@ -248,15 +258,24 @@ describe("npm run listen", () => {
   test("brings each end to a receiver on this machine, whole and signed, and goes on where it stopped", async () => {
     await listen("--types", "request.completed");
     const first = await submit();
-    await eventually("the first event", PATIENCE_MS, async () => (heardOf(first).length > 0 ? true : null));
+    await eventually(async () => (heardOf(first).length > 0 ? true : null), {
+      what: "the first event",
+      patienceMs: PATIENCE_MS,
+    });
     const [, cursor = ""] = /--after (\d+)/.exec(await stop()) ?? [];
     const second = await submit();
-    await eventually("the second end", PATIENCE_MS, async () => {
-      const { status } = await ask<{ status: string }>(`/v1/requests/${second}`);
-      return status === "COMPLETED" ? true : null;
-    });
+    await eventually(
+      async () => {
+        const { status } = await ask<{ status: string }>(`/v1/requests/${second}`);
+        return status === "COMPLETED" ? true : null;
+      },
+      { what: "the second end", patienceMs: PATIENCE_MS },
+    );
     await listen("--after", cursor);
-    await eventually("the second event", PATIENCE_MS, async () => (heardOf(second).length > 0 ? true : null));
+    await eventually(async () => (heardOf(second).length > 0 ? true : null), {
+      what: "the second event",
+      patienceMs: PATIENCE_MS,
+    });
     expect(
       [heardOf(first), heardOf(second)].map((each) => each.map(({ verified: fits, event }) => [fits, event.type])),
     ).toEqual([[[true, "request.completed"]], [[true, "request.completed"]]]);

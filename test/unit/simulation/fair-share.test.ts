@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { windowMs } from "../../../src/upstream/pace.ts";
-import { chanceOf } from "../../harness/process.ts";
+import { chanceOf } from "../../harness/chance.ts";
 import { type Load, lastEndsS, type SimulatedRun, simulate } from "../../harness/share-sim.ts";
 
 const BUSY: Pick<Load, "rps" | "slots" | "answerMs" | "polls" | "pollGapMs"> = {

@@ -3,16 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
 import { type Received, Receivers } from "../../harness/receiver.ts";
-import { introduceAccount, onFrozenClocks, passTime, ring, runToEnd, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 const HOOK = "https://own.example/done";
 
 let team: Team;
 let receivers: Receivers;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, { hold_s: 0 });
+  team = await Team.create({ hold_s: 0 });
   await introduceAccount(team);
   receivers = Receivers.open();
   receivers.secrets.set("own.example", [await teamSecret(team)]);

@@ -7,23 +7,14 @@ import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
 import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
-import { accountView } from "../../harness/account.ts";
-import { holdLimit } from "../../harness/deliveries.ts";
-import {
-  account,
-  cutOff,
-  eventually,
-  evict,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  ringAccount,
-  runToEnd,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { accountView, introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { account, cutOff, evict, ringAccount } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

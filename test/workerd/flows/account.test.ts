@@ -5,22 +5,14 @@ import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
 import { CALL_UNHEARD_MS } from "../../../src/upstream/pace.ts";
-import { accountView } from "../../harness/account.ts";
-import {
-  account,
-  bindings,
-  deliverWebhooks,
-  eventually,
-  evict,
-  exhaustPace,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  ringAccount,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { accountView, exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { account, evict, ringAccount } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -8,27 +8,20 @@ import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNSTARTED_SWEEP_MS } from "../../../src/team/admit.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { Team as TeamObject } from "../../../src/team/team.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { ringTeam, trackerOf } from "../../harness/objects.ts";
 import { aStart } from "../../harness/requests.ts";
-import { NOTHING_MEASURED } from "../../harness/team.ts";
-import {
-  bindings,
-  deliverWebhooks,
-  expectArmed,
-  onFrozenClocks,
-  passTime,
-  ring,
-  ringTeam,
-  runToEnd,
-  Team,
-  trackerOf,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { NOTHING_MEASURED } from "../../harness/team-object.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, upstreamRequests } from "../../harness/upstream.ts";
 
 const LIMIT_OF_SEVEN = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 7 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, LIMIT_OF_SEVEN);
+  team = await Team.create(LIMIT_OF_SEVEN);
 });
 
 const POST = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };

@@ -4,23 +4,13 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { ALARM_BUDGET_MS } from "../../../src/platform/alarm.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { evict, trackerOf } from "../../harness/objects.ts";
 import { places, ROADS, runDry, undisturbedStory, walk } from "../../harness/roads.ts";
-import {
-  deliverWebhooks,
-  evict,
-  expectArmed,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  sourcePath,
-  Team,
-  trackerOf,
-  upstreamCall,
-} from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, sourcePath } from "../../harness/upstream.ts";
+import { interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

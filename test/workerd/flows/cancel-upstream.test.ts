@@ -4,31 +4,18 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CANCEL_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { CANCEL_LOOK_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
-import {
-  deliverWebhooks,
-  dueWebhooks,
-  exhaustPace,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, dueWebhooks, post, sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 async function cancelCalls(): Promise<number> {

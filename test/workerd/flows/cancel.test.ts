@@ -3,28 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
-import {
-  eventually,
-  exhaustPace,
-  expectArmed,
-  holdSubmits,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  upstreamCall,
-} from "../../harness/world.ts";
+import { exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls } from "../../harness/upstream.ts";
+import { holdSubmits, interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 /** Prompts that reached the sandbox. */

@@ -4,26 +4,14 @@ import { expect, test } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { attentionAt, leaseMs, TAKES_BEFORE_BACKOFF } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
-import {
-  call,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  expectArmed,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  silence,
-  sourcePath,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { cutOff } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, sourcePath, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, isSource, silence, upstreamCall } from "../../harness/wire.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
@@ -86,7 +74,7 @@ test("a copy that is still running when its lease is over is begun again, and co
   await slow;
   expect(await team.read(id)).toEqual(ended);
   expect((await team.timeline(id)).filter((what) => what === "stored")).toHaveLength(1);
-  expect((await call(ended.files[0]?.url ?? "")).status).toBe(200);
+  expect((await call("GET", ended.files[0]?.url ?? "")).status).toBe(200);
   await expectArmed(id);
 });
 

@@ -4,17 +4,13 @@ import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { ringTeam } from "../../harness/objects.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
-import {
-  bindings,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  ringTeam,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 interface Summary {
   id: string;
@@ -149,7 +145,7 @@ describe("the end of a request", () => {
 
 describe("an end whose delivery has to wait", () => {
   test("goes out although its team has no request left to post", async () => {
-    team = await Team.create(undefined, {
+    team = await Team.create({
       limits: [{ name: "day", scope: "team", per: "request", limit: 1, window: "1d" }],
     });
     await newEndpoint("one.example", { events: ["request.completed"] });

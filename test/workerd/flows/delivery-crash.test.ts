@@ -6,10 +6,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { passTime } from "../../harness/clock.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { cutOff, evict } from "../../harness/objects.ts";
 import type { Received } from "../../harness/receiver.ts";
 import { Scene } from "../../harness/scene.ts";
-import { bindings, cutOff, eventually, evict, expectArmed, passTime, recordOf, ring } from "../../harness/world.ts";
+import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
 let scene: Scene;
 

@@ -7,9 +7,10 @@ import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/reply.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveryOf, reset, status } from "../../harness/deliveries.ts";
+import { ringTeam } from "../../harness/objects.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";
-import { ring, ringTeam } from "../../harness/world.ts";
+import { ring } from "../../harness/tracker.ts";
 
 interface Line {
   id: string;

@@ -3,9 +3,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { passTime } from "../../harness/clock.ts";
 import { deliveriesOf, deliveryOf, newSecret, status, withEndpoints } from "../../harness/deliveries.ts";
+import { eventually } from "../../harness/eventually.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";
-import { eventually, passTime, ring, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { ring } from "../../harness/tracker.ts";
 
 let scene: Scene;
 

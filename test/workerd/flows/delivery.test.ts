@@ -4,10 +4,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
-import { deliveriesOf, deliveryOf, hang, holdLimit, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { deliveriesOf, deliveryOf, hang, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
+import { eventually } from "../../harness/eventually.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";
-import { call, eventually, expectArmed, passTime, recordOf, ring } from "../../harness/world.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
 let scene: Scene;
 
@@ -215,8 +219,7 @@ describe("nothing of ours and nothing inside is ever reached", () => {
   test("what is led back to us all the same starts nothing", async () => {
     await scene.ended();
     const [sent] = scene.receivers.received;
-    const answer = await call("/v1/requests", {
-      method: "POST",
+    const answer = await call("POST", "/v1/requests", {
       headers: {
         ...Object.fromEntries(sent?.headers ?? []),
         Authorization: `Bearer ${scene.team.key}`,

@@ -2,22 +2,17 @@
 
 import { describe, expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  expectArmed,
-  onFrozenClocks,
-  passTime,
-  ringTeam,
-  runToEnd,
-  sandboxCalls,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { ringTeam } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, runToEnd } from "../../harness/tracker.ts";
+import { sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
 
 const LIMIT_OF_SEVEN = { limits: [{ name: "day", scope: "team", per: "request", window: "1d", limit: 7 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, LIMIT_OF_SEVEN);
+  team = await Team.create(LIMIT_OF_SEVEN);
 });
 
 const POST = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };

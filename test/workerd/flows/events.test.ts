@@ -7,18 +7,14 @@ import { EVENT_STREAM_MAX_MS } from "../../../src/http/routes/requests/events.ts
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { POLL_FOLLOWED_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
 import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
-import { finish, follow, held, hurry, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
-import {
-  type Answer,
-  eventually,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  Team,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import type { Answer } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { finish, follow, held, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
+import { Team } from "../../harness/team.ts";
+import { hurry } from "../../harness/timers.ts";
+import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

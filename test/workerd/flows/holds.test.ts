@@ -5,22 +5,16 @@ import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
-import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
-import {
-  type Answer,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  evict,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  Team,
-  trackerOf,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import type { Answer } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { finish, follow, held, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
+import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { hurry } from "../../harness/timers.ts";
+import { expectArmed, ring } from "../../harness/tracker.ts";
+import { deliverWebhooks, upstreamRequests } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -3,22 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
-import {
-  type Answer,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  runToEnd,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import type { Answer } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const BODY = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
 const COUNT = { name: "count", scope: "team", per: "request", limit: 100, window: "1d" } as const;
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, { limits: [COUNT] });
+  team = await Team.create({ limits: [COUNT] });
 });
 
 type Posted = Answer<RequestObject & { code?: string }>;

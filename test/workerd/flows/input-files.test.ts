@@ -4,18 +4,14 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, test } from "vitest";
 import { createApp } from "../../../src/app.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { checked } from "../../harness/contract.ts";
+import { BASE, bindings } from "../../harness/env.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
 import { announce, aPng, fetched, send } from "../../harness/upload-calls.ts";
-import {
-  BASE,
-  bindings,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  runToEnd,
-  sandbox,
-  Team,
-} from "../../harness/world.ts";
+import { sandbox } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
@@ -122,7 +118,7 @@ describe("a data URI in an input", () => {
   });
 
   test("is refused when the plan takes no such file, and nothing is stored, sent or charged", async () => {
-    const strict = await Team.create(undefined, { uploads: { max_bytes: 10_000, types: ["image/*"] } });
+    const strict = await Team.create({ uploads: { max_bytes: 10_000, types: ["image/*"] } });
     const large = await refusal({ image_url: `data:image/png;base64,${base64(aPng(20_000))}` }, strict);
     expect(large).toMatchObject({
       status: 413,
@@ -139,7 +135,7 @@ describe("a data URI in an input", () => {
       { name: "files", scope: "team", per: "upload", limit: 1, window: "1d" },
       { name: "bytes", scope: "team", per: "upload_byte", limit: 50_000, window: "1d" },
     ];
-    const limited = await Team.create(undefined, { limits });
+    const limited = await Team.create({ limits });
     const dataUri = `data:image/png;base64,${base64(aPng(20_000))}`;
     await submitted({ image_url: dataUri }, limited);
     expect(await limited.used()).toEqual([1, 20_000]);

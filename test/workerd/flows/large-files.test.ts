@@ -13,28 +13,17 @@ import {
 } from "../../../src/requests/engine/effects/files.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
 import { alarmAt, MIRROR_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
-import {
-  bindings,
-  call,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  evict,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  sourcePath,
-  Team,
-  trackerOf,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, sourcePath } from "../../harness/upstream.ts";
+import { interceptFetch, isSource } from "../../harness/wire.ts";
 
 const SIZE = 2 * FILE_PART_BYTES + 54_321;
 /** Parts of a file of SIZE bytes. */
@@ -127,7 +116,7 @@ async function expectSource(id: string): Promise<void> {
   for (let i = 0; i < 5 && (await team.read(id)).files[0]?.sha256 === null; i++) await ring(id);
   const digest = await sourceDigest();
   expect((await team.read(id)).files[0]?.sha256).toBe(digest);
-  expect(await digestOf((await call(file?.url ?? "")).body)).toBe(digest);
+  expect(await digestOf((await call("GET", file?.url ?? "")).body)).toBe(digest);
   expect(await partsOf(id)).toBeNull();
   await expectArmed(id);
 }

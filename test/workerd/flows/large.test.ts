@@ -5,24 +5,15 @@ import { ROW_TEXT_MAX_BYTES } from "../../../src/files/stored-text.ts";
 import { acquire, BUFFER_BUDGET_BYTES, highWaterBytes } from "../../../src/net/byte-budget.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  bindings,
-  call,
-  deliverWebhooks,
-  evict,
-  expectArmed,
-  interceptFetch,
-  onFrozenClocks,
-  passTime,
-  post,
-  type RequestObject,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { evict } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
@@ -61,7 +52,9 @@ describe("an input above what a row holds", () => {
     await passTime(5 * SECOND_MS);
     const ended = await runToEnd(team, submitted.id);
     expect(ended).toMatchObject({ status: "COMPLETED", output: { output: { prompt: "a cat", notes } } });
-    const answer = await call(`/v1/requests/${submitted.id}`, { headers: { Authorization: `Bearer ${team.key}` } });
+    const answer = await call("GET", `/v1/requests/${submitted.id}`, {
+      headers: { Authorization: `Bearer ${team.key}` },
+    });
     expect(await answer.text()).toContain('"seed":196619188014358660');
     expect(await upstreamRequests()).toHaveLength(1);
   });
@@ -130,7 +123,7 @@ async function expectWhole(request: RequestObject, payload: Record<string, unkno
   expect(request.files).toHaveLength(sources.length);
   for (const [n, file] of request.files.entries()) {
     expect(file).toMatchObject({ status: "stored", url: images[n]?.url, content_type: "image/png", error: null });
-    const bytes = new Uint8Array(await (await call(file.url ?? "")).arrayBuffer());
+    const bytes = new Uint8Array(await (await call("GET", file.url ?? "")).arrayBuffer());
     expect(bytes.length).toBe(file.size);
     expect(await sha256Hex(bytes)).toBe(file.sha256);
     const source = sources[n]?.url ?? "";
@@ -151,7 +144,7 @@ describe("outputs of many places", () => {
     expect(ended.files.map((file) => file.url)).toEqual(images.map((image) => image.url));
     expect(new Set(ended.files.map((file) => file.status))).toEqual(new Set(["stored"]));
     expect(new Set(ended.files.map((file) => file.sha256)).size).toBe(100);
-    const last = await call(ended.files[99]?.url ?? "");
+    const last = await call("GET", ended.files[99]?.url ?? "");
     expect(await sha256Hex(new Uint8Array(await last.arrayBuffer()))).toBe(ended.files[99]?.sha256);
   });
 
@@ -210,7 +203,7 @@ describe("one file of three is faulty", () => {
       const [first, second, third] = imagesOf(ended);
       expect([first?.url, second?.url, third?.url]).toEqual(ended.files.map((each) => each.url));
       if (file.status === "failed") expect(second?.url).toBe(`https://cdn.sandbox.test${sent?.files[1]?.path}`);
-      else expect((await call(second?.url ?? "")).status).toBe(200);
+      else expect((await call("GET", second?.url ?? "")).status).toBe(200);
       const lines = log.mock.calls.map(([line]) => String(line));
       expect(lines.filter((line) => line.includes('"effect":"mirror')).length).toBeGreaterThanOrEqual(gets + 2);
       for (const secret of ["cdn.sandbox.test", sent?.files[1]?.path ?? "no path", "three cats"]) {
@@ -223,7 +216,7 @@ describe("one file of three is faulty", () => {
     const ended = await completed("three cats sandbox:many-files:3,file-html:1");
     expect(ended.files).toMatchObject([STORED, { status: "stored", error: null }, STORED]);
     expect(ended.files[1]?.content_type).not.toBe("image/png");
-    const answer = await call(ended.files[1]?.url ?? "");
+    const answer = await call("GET", ended.files[1]?.url ?? "");
     expect(new TextDecoder().decode(await answer.arrayBuffer())).toContain("<!doctype html>");
     expect(answer.headers.get("X-Content-Type-Options")).toBe("nosniff");
     expect(answer.headers.get("Content-Disposition")).toMatch(/^attachment/);

@@ -2,15 +2,11 @@
 
 import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  deliverWebhooks,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks } from "../../harness/upstream.ts";
+import { interceptFetch, isSource } from "../../harness/wire.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -1,17 +1,11 @@
 // The main road as callers see it: a prompt goes in, its picture stays.
 
 import { describe, expect, test } from "vitest";
-import {
-  call,
-  deliverWebhooks,
-  expectArmed,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandboxCalls,
-  Team,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandboxCalls } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
@@ -31,7 +25,7 @@ describe("a request on the webhook road", () => {
     const [file] = ended.files;
     expect(file).toMatchObject({ status: "stored", content_type: "image/png", path: "images.0.url", error: null });
     expect((ended.output as { images: { url: string }[] }).images[0]?.url).toBe(file?.url);
-    const picture = await call(file?.url ?? "");
+    const picture = await call("GET", file?.url ?? "");
     const bytes = new Uint8Array(await picture.arrayBuffer());
     expect(picture.status).toBe(200);
     expect(picture.headers.get("Content-Type")).toBe("image/png");
@@ -59,7 +53,7 @@ describe("a request on the webhook road", () => {
     const { id } = await team.submit("big seed");
     await passTime(5_000);
     await runToEnd(team, id);
-    const answer = await call(`/v1/requests/${id}`, { headers: { Authorization: `Bearer ${team.key}` } });
+    const answer = await call("GET", `/v1/requests/${id}`, { headers: { Authorization: `Bearer ${team.key}` } });
     const seed = /"seed":(\d+)/.exec(await answer.text())?.[1] ?? "";
     expect(BigInt(seed)).toBeGreaterThan(2n ** 53n);
     expect(seed).not.toBe(String(Number(seed)));

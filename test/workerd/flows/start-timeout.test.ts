@@ -2,24 +2,17 @@
 
 import { expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  expectArmed,
-  interceptFetch,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 /** Upstream answers the next submit with a 429, so that nothing leaves the account for so many seconds. */

@@ -4,31 +4,26 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SUBMIT_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { catchTimers } from "../../harness/timers.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import {
-  catchTimers,
   deliverWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
   post,
-  ring,
-  runToEnd,
   sandbox,
   sandboxCalls,
   signedWebhook,
-  silence,
-  Team,
-  upstreamCall,
   upstreamRequests,
-} from "../../harness/world.ts";
+} from "../../harness/upstream.ts";
+import { interceptFetch, silence, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 /** Lets the sandbox take every submit and puts another answer in the place of its own. */

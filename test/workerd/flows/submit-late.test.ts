@@ -7,30 +7,22 @@ import { HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { SUBMIT_ANSWER_WAIT_MS } from "../../../src/requests/engine/runner.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { trackerOf } from "../../harness/objects.ts";
 import { aStart } from "../../harness/requests.ts";
-import {
-  bindings,
-  catchTimers,
-  eventually,
-  expectArmed,
-  holdSubmits,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  trackerOf,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { catchTimers } from "../../harness/timers.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
+import { holdSubmits } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 /** How many submits left for upstream since the sandbox was reset, unanswered ones ("gateway") too: never two. */

@@ -3,19 +3,12 @@
 import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
-import {
-  answerFirst,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
+import { answerFirst } from "../../harness/wire.ts";
 
 const ONE_LIMIT = {
   limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }],
@@ -23,7 +16,7 @@ const ONE_LIMIT = {
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 const settings = (change: Record<string, unknown>) => sandbox("PATCH", "settings", change);
@@ -84,7 +77,7 @@ const REFUSALS: Refusal[] = [
 describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model, arrange, error }) => {
   test(`fails as ${error.code} at once, uncharged, and is not sent again`, async () => {
     // What closes the account would hold the request until it is mended; this plan refuses it instead.
-    team = await Team.create(undefined, { ...ONE_LIMIT, when_paused: "refuse" });
+    team = await Team.create({ ...ONE_LIMIT, when_paused: "refuse" });
     await introduceAccount(team);
     await passTime(MINUTE_MS);
     const before = (await sandboxCalls()).counts.submit ?? 0;

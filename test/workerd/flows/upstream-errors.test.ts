@@ -3,30 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { STATUS_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
-import {
-  answerFirst,
-  catchTimers,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  signedWebhook,
-  silence,
-  Team,
-  upstreamCall,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { catchTimers } from "../../harness/timers.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { post, sandbox, sandboxCalls, signedWebhook } from "../../harness/upstream.ts";
+import { answerFirst, interceptFetch, silence, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
 });
 
 const settings = (change: Record<string, unknown>) => sandbox("PATCH", "settings", change);

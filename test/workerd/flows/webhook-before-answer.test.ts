@@ -2,21 +2,14 @@
 // after it adds what it knows. Whatever becomes of that answer, the submit is not sent again.
 
 import { describe, expect, test, vi } from "vitest";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, dueWebhooks, sandbox } from "../../harness/upstream.ts";
 import { callsAtFal } from "../../harness/webhooks.ts";
-import {
-  deliverWebhooks,
-  dueWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-} from "../../harness/world.ts";
+import { interceptFetch } from "../../harness/wire.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -4,21 +4,12 @@
 import { describe, expect, test } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../src/requests/machine/claims.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook, upstreamRequests } from "../../harness/upstream.ts";
 import { callsAtFal, expectDoorbell, finishedAtFal, keySetCalls, webhookUnderWay } from "../../harness/webhooks.ts";
-import {
-  deliverWebhooks,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -3,18 +3,11 @@
 
 import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  deliverWebhooks,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -3,24 +3,14 @@
 
 import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { BASE, bindings } from "../../harness/env.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook, upstreamRequests } from "../../harness/upstream.ts";
 import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
-import {
-  BASE,
-  bindings,
-  call,
-  deliverWebhooks,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
@@ -106,7 +96,7 @@ describe("a call that fal did not sign, or not just now", () => {
     ];
     const answers = await Promise.all(
       wrong.map(async (url) => {
-        const answer = await call(url, { method: "POST", headers: mine.webhook.headers, body: mine.webhook.body });
+        const answer = await call("POST", url, { headers: mine.webhook.headers, body: mine.webhook.body });
         return [answer.status, await answer.text()];
       }),
     );
@@ -131,8 +121,7 @@ describe("the address that fal is given", () => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const body = method === "POST" || method === "PUT" ? { body: webhook.body } : {};
-    const init = { method, headers: webhook.headers, redirect: "manual" as const, ...body };
-    expect((await call(spelling(webhook.url), init)).status).toBe(status);
+    expect((await call(method, spelling(webhook.url), { headers: webhook.headers, ...body })).status).toBe(status);
     expect((await team.read(id)).stage).toBe(status === 200 ? "storing" : "queued");
   });
 });

@@ -5,22 +5,13 @@ import { describe, expect, test, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook, upstreamRequests } from "../../harness/upstream.ts";
 import { callsAtFal, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
-import {
-  deliverWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { interceptFetch } from "../../harness/wire.ts";
 
 let team: Team;
 onFrozenClocks(async () => {

@@ -4,18 +4,13 @@ import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { HEALTH_GAP_MS, HEALTH_STALE_MS, HEALTH_WAIT_MS } from "../../../src/upstream/health-cache.ts";
-import { type AccountFault, faultAccount } from "../../harness/account.ts";
-import { holdLimit } from "../../harness/deliveries.ts";
-import {
-  call,
-  eventually,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { type AccountFault, faultAccount, introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { Team } from "../../harness/team.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 interface Health {
   status: string;
@@ -39,7 +34,7 @@ onFrozenClocks(async () => {
 });
 
 async function health(): Promise<Health> {
-  const answer = await call("/healthz");
+  const answer = await call("GET", "/healthz");
   expect(answer.status).toBe(200);
   return answer.json();
 }

@@ -3,23 +3,16 @@
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  bindings,
-  call,
-  deliverWebhooks,
-  eventually,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  type RequestObject,
-  ring,
-  runToEnd,
-  signedWebhook,
-  Team,
-  trackerOf,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { trackerOf } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, signedWebhook } from "../../harness/upstream.ts";
 
 interface Page {
   data: { id: string; created_at: string; [field: string]: unknown }[];
@@ -106,7 +99,7 @@ describe("one request", () => {
   test("may be asked for by HEAD, and its address may end in a slash", async () => {
     const { id } = await team.submit();
     const headers = { Authorization: `Bearer ${team.key}` };
-    const head = await call(`/v1/requests/${id}`, { method: "HEAD", headers });
+    const head = await call("HEAD", `/v1/requests/${id}`, { headers });
     expect([head.status, await head.text()]).toEqual([200, ""]);
     expect(head.headers.get("ETag")).toBe((await get(`/v1/requests/${id}`)).headers.get("ETag"));
     expect((await get(`/v1/requests/${id}/`)).body.id).toBe(id);

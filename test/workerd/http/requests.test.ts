@@ -2,19 +2,13 @@
 // Refusals are in requests-refused.test.ts, reading and listing in requests-read.test.ts.
 
 import { describe, expect, test } from "vitest";
-import {
-  call,
-  deliverWebhooks,
-  eventually,
-  expectArmed,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  ring,
-  sandbox,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, upstreamRequests } from "../../harness/upstream.ts";
 
 const FLUX = "fal-ai/flux/schnell";
 const SDXL = "fal-ai/fast-sdxl";
@@ -89,8 +83,7 @@ describe("a submit", () => {
 
   test("gives metadata back as it was written, and tags and user of body and headers", async () => {
     const metadata = '{"order":9007199254740993,"price":1.50,"note":"\\"x\\""}';
-    const answer = await call("/v1/requests", {
-      method: "POST",
+    const answer = await call("POST", "/v1/requests", {
       headers: {
         Authorization: `Key ${team.key}`,
         "Content-Type": "application/json; charset=utf-8",
@@ -163,7 +156,7 @@ describe("of a caller's headers", () => {
 });
 
 test("limits are told with each submit, and a used-up one refuses and is named", async () => {
-  team = await Team.create(undefined, {
+  team = await Team.create({
     limits: [{ name: "daily", scope: "team", per: "request", limit: 1, window: "1d" }],
   });
   const first = await submit(cat());

@@ -4,20 +4,13 @@
 import { describe, expect, test } from "vitest";
 import { SHARES_PER_REQUEST_MAX } from "../../../src/files/request-file.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  call,
-  deliverWebhooks,
-  expectArmed,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  recordOf,
-  ring,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks } from "../../harness/upstream.ts";
+import { interceptFetch, isSource } from "../../harness/wire.ts";
 
 interface Share {
   id: string;
@@ -46,7 +39,7 @@ function share(id: string, body: object = {}) {
 }
 
 async function statusOf(url: string | null | undefined): Promise<number> {
-  const answer = await call(url ?? "");
+  const answer = await call("GET", url ?? "");
   await answer.arrayBuffer();
   return answer.status;
 }
@@ -66,7 +59,7 @@ describe("a share link", () => {
     });
     for (const { n, url } of made.body.files) {
       expect(url).not.toBe(files[n]?.url);
-      const bytes = new Uint8Array(await (await call(url)).arrayBuffer());
+      const bytes = new Uint8Array(await (await call("GET", url)).arrayBuffer());
       expect(bytes.length).toBe(files[n]?.size);
     }
     const listed = await team.send<{ data: Share[] }>("GET", `/v1/requests/${id}/shares`);
@@ -94,7 +87,7 @@ describe("a share link", () => {
     expect(await Promise.all(urls.map(statusOf))).toEqual([410, 200, 200]);
     expect((await revoke("")).status).toBe(204);
     expect(await Promise.all(urls.map(statusOf))).toEqual([410, 410, 410]);
-    expect(await (await call(urls[1] ?? "")).json()).toMatchObject({ code: "gone" });
+    expect(await (await call("GET", urls[1] ?? "")).json()).toMatchObject({ code: "gone" });
   });
 
   test("ends with its request", async () => {
@@ -133,7 +126,7 @@ describe("a share link", () => {
 
 describe("a team with private files", () => {
   test("gets links that end instead of permanent URLs, the same while nothing changes, and fresh ones later", async () => {
-    const secretive = await Team.create(undefined, { file_link_s: 600 });
+    const secretive = await Team.create({ file_link_s: 600 });
     const ended = await completed(secretive, "a cat");
     const url = ended.files[0]?.url;
     expect(url).toMatch(/\.-\.[0-9]{10}\.[0-9a-f]{68}\/0\//);

@@ -7,9 +7,13 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { LEASE_SLACK_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { ENDPOINTS_PER_TEAM_MAX } from "../../../src/team/endpoints/endpoint-admin.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { ringTeam } from "../../harness/objects.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
-import { bindings, eventually, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
 
 interface EndpointObject {
   id: string;
@@ -205,7 +209,7 @@ describe("a rotation", () => {
 
 describe("an event of the team", () => {
   test("reaches every endpoint that asks for it, signed with its own secret, and no other", async () => {
-    team = await Team.create(undefined, { limits });
+    team = await Team.create({ limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const all = await newEndpoint();
     const some = await newEndpoint({ url: "https://two.example/", events: ["limit.reached"] });
@@ -340,7 +344,7 @@ describe("the delivery of an event of the team", () => {
   });
 
   test("that fails when it is sent again does not count against its endpoint", async () => {
-    team = await Team.create(undefined, { limits });
+    team = await Team.create({ limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const { id } = await newEndpoint({ events: ["limit.reached"] });
     const { id: request } = await team.submit();

@@ -3,8 +3,13 @@
 
 import { expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
-import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
-import { call, onFrozenClocks, runToEnd, sandbox, Team, upstreamRequests } from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks } from "../../harness/clock.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { sandbox, upstreamRequests } from "../../harness/upstream.ts";
 
 const VIDEO = "fal-ai/minimax/video-01";
 const monthly = (name: string, scope: string, usd: string) => ({ name, scope, per: "usd", limit: usd, window: "1mo" });
@@ -25,7 +30,7 @@ async function openAgency<M extends string>(
   members: readonly M[],
   plan: object = PLAN,
 ) {
-  const team = await Team.create(undefined, plan);
+  const team = await Team.create(plan);
   const table = Object.fromEntries(Object.entries(prices).map(([model, usd]) => [model, { unit: "request", usd }]));
   expect((await team.send("PUT", "/v1/prices", table)).status).toBe(200);
   const people = {} as Record<M, Person>;
@@ -175,7 +180,7 @@ test("the month's CSV is what each run was charged, failed and refunded apart, a
 
 async function usageCsv(team: Team, from: string, to: string): Promise<string> {
   const path = `/v1/usage?group_by=tag,user,model&tag=client&format=csv&from=${from}&to=${to}`;
-  const answer = await call(path, { headers: { Authorization: `Bearer ${team.key}` } });
+  const answer = await call("GET", path, { headers: { Authorization: `Bearer ${team.key}` } });
   expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, "text/csv; charset=utf-8"]);
   return answer.text();
 }

@@ -3,8 +3,11 @@
 
 import { expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { endOf, MODEL, many, Person, type Said, sorted } from "../../harness/people.ts";
-import { onFrozenClocks, passTime, Team, upstreamRequests } from "../../harness/world.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, Person, type Said, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const DEDUPE_S = 600;
 

@@ -4,9 +4,11 @@
 import { SignJWT } from "jose";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DAY_MS } from "../../../src/platform/time.ts";
+import { freezeClocks } from "../../harness/clock.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
 import { endOf, type Limit, Person } from "../../harness/people.ts";
-import { freezeClocks, Team, upstreamRequests } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const ADA = "8ccaa7af-909f-44e7-84cb-67cdccb56be6";
 

@@ -3,8 +3,13 @@
 
 import { expect, test } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
-import { type Answer, call, onFrozenClocks, passTime, runToEnd, Team, upstreamRequests } from "../../harness/world.ts";
+import { type Answer, call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const PAGE = "https://demo.example";
 const OTHER_PAGE = "https://copycat.example";
@@ -67,7 +72,7 @@ test("the page runs the model from its own origin; from another page, and from n
       "Access-Control-Request-Method": "POST",
       "Access-Control-Request-Headers": "authorization,content-type",
     };
-    return call(path, { method: "OPTIONS", headers: { Origin: origin, ...asked } });
+    return call("OPTIONS", path, { headers: { Origin: origin, ...asked } });
   };
   for (const path of ["/v1/tokens", "/v1/requests"]) {
     const allowed = await preflight(PAGE, path);
@@ -83,7 +88,7 @@ test("the page runs the model from its own origin; from another page, and from n
   await endOf(demo.team, submitted.body);
   const seen = await at({ Origin: PAGE }).ask("GET", `/v1/requests/${submitted.body.id}`);
   expect(seen.body.status).toBe("COMPLETED");
-  const picture = await call(String(seen.body.files[0]?.url), { headers: { Origin: PAGE } });
+  const picture = await call("GET", String(seen.body.files[0]?.url), { headers: { Origin: PAGE } });
   expect([picture.status, picture.headers.get("Content-Type")]).toEqual([200, "image/png"]);
   expect(picture.headers.get("Access-Control-Allow-Origin")).toBe("*");
   expect((await picture.arrayBuffer()).byteLength).toBe(seen.body.files[0]?.size);

@@ -2,9 +2,14 @@
 // token learns nothing, a neighbour sees nothing, and a tenant's last credit is spent once.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
-import { endOf, MODEL, many, Person, sorted } from "../../harness/people.ts";
-import { call, freezeClocks, passTime, runToEnd, Team, upstreamRequests } from "../../harness/world.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, Person, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 beforeEach(async () => {
   serveKeys();
@@ -23,7 +28,7 @@ interface Saas {
 }
 
 async function openSaas(plan: object = {}): Promise<Saas> {
-  const [team, issuer] = [await Team.create(undefined, plan), await TestIssuer.create()];
+  const [team, issuer] = [await Team.create(plan), await TestIssuer.create()];
   const written = await team.send("PUT", "/v1/issuers/app", issuer.body({ tag_claims: { tenant: "org_id" } }));
   expect(written.status).toBe(200);
   const user = async (sub: string, tenant: string) => {
@@ -126,7 +131,7 @@ test("a tenant cannot read, list, cancel or guess what another's user runs, nor 
   expect((await eve.post("mine", { tags: { tenant: "org_a" } })).body.tags).toEqual({ tenant: "org_b" });
 
   const url = String(first.files[0]?.url);
-  expect((await call(url)).status).toBe(200);
+  expect((await call("GET", url)).status).toBe(200);
   const guesses = [
     ...[
       url.replace(first.id, running.body.id),
@@ -137,7 +142,7 @@ test("a tenant cannot read, list, cancel or guess what another's user runs, nor 
   ];
   for (const guess of guesses) {
     expect(guess).not.toBe(url);
-    expect((await call(guess)).status, guess.replace(url, "")).toBe(404);
+    expect((await call("GET", guess)).status, guess.replace(url, "")).toBe(404);
   }
   expect(await ada.ask("GET", `/v1/requests/${first.id}`)).toMatchObject({
     status: 200,
