@@ -3,7 +3,8 @@
 
 import type { SeenAccount, SeenKill } from "./account-verdict.ts";
 import { chanceOf } from "./chance.ts";
-import { type CrashSite, LATENCY_MS, onCrashSite, PRICE } from "./crash-site.ts";
+import { type CrashSite, LATENCY_MS, onCrashSite } from "./crash-site.ts";
+import { PRICE } from "./crash-team.ts";
 import { eventually, pause } from "./eventually.ts";
 import type { SeenTeam } from "./limit-verdict.ts";
 

@@ -6,14 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, type Running } from "../../scripts/launcher.ts";
 import { microOf } from "../../src/platform/money.ts";
+import { type CrashTeam, type DayLimit, type LimitNow, PRICE } from "./crash-team.ts";
 import { eventually, pause } from "./eventually.ts";
 import type { SeenRequest, SeenTeam } from "./limit-verdict.ts";
 import { MODEL } from "./model.ts";
 import { children, freePorts, isRunning, workerRuntimes } from "./process.ts";
 import type { RequestObject } from "./request-object.ts";
 
-/** Of one request, in USD. */
-export const PRICE = "0.003";
 /** How long the sandbox keeps each answer back, so that kills fall into calls. */
 export const LATENCY_MS = 300;
 /** A post may meet a runtime that is busy, dies and comes back; past this something is wrong. */
@@ -26,23 +25,6 @@ const CUT_OFF_CALL_MS = 5_000;
 /** A day that turns during a run rightly gives its places anew. */
 const RUN_MAX_MS = 300_000;
 const DAY_MS = 86_400_000;
-
-/** A team of a run while it is posted to: it has one limit, a day's, and one price. */
-export interface CrashTeam {
-  name: string;
-  key: string;
-  limit: DayLimit;
-  answers: (string | null)[];
-  samples: number[];
-}
-
-/** USD are decimal text. */
-export type DayLimit = { per: "request"; limit: number } | { per: "usd"; limit: string };
-
-interface LimitNow {
-  used: number | string;
-  remaining: number | string;
-}
 
 /** Runs it on fresh state and stops every process. Throws when something does not come to an answer at all. */
 export async function onCrashSite<T>(

@@ -3,7 +3,7 @@
 const PAUSE_FIRST_MS = 10;
 const PAUSE_MAX_MS = 200;
 /** Ends what hangs; a busy machine may take as long as it likes. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /**
  * Waits until a check holds and answers what it answers: a check that throws, or answers null, is made again. Moves no clocks

@@ -2,7 +2,8 @@
 // once in the middle, every post repeated until it is answered. Says what was seen, judges nothing.
 
 import { chanceOf } from "./chance.ts";
-import { type CrashSite, type CrashTeam, LATENCY_MS, onCrashSite } from "./crash-site.ts";
+import { type CrashSite, LATENCY_MS, onCrashSite } from "./crash-site.ts";
+import type { CrashTeam } from "./crash-team.ts";
 import { pause } from "./eventually.ts";
 import type { SeenTeam } from "./limit-verdict.ts";
 

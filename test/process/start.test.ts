@@ -28,7 +28,6 @@ test("leaves nothing running when npm alone is told to stop", async () => {
   });
   await eventually(async () => (said.includes("Stop with") ? said : null), {
     what: "it says how to call it",
-    patienceMs: 90_000,
   });
   expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
   const theirs = children(npm.pid).map(({ pid }) => pid);
@@ -36,6 +35,5 @@ test("leaves nothing running when npm alone is told to stop", async () => {
   npm.kill("SIGTERM");
   await eventually(async () => (theirs.some(isRunning) ? null : true), {
     what: "all of it has ended",
-    patienceMs: 30_000,
   });
 });

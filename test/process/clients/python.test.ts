@@ -95,7 +95,6 @@ async function typeOfFile(url: string): Promise<string | null> {
 async function noticeOf(requestId: string): Promise<Notice> {
   const found = await eventually(async () => notices.find(({ body }) => body.request_id === requestId) ?? null, {
     what: "the webhook",
-    patienceMs: 20_000,
   });
   const answer = await fetch(`${sluice.url}/v1/team/webhook_secret`, {
     headers: { Authorization: `Bearer ${sluice.key}` },

@@ -83,7 +83,7 @@ async function spawned(command: (port: number) => [string, ...string[]]): Promis
         () => null,
       );
     },
-    { what: `${program} listens`, patienceMs: 30_000 },
+    { what: `${program} listens` },
   );
   return {
     url,
@@ -131,7 +131,7 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
   beforeAll(async () => {
     vi.stubEnv("WEBHOOK_SECRET", SECRET);
     receiver = await start();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await receiver.stop();
@@ -151,7 +151,7 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
     expect(await send("evt_first", { agoMs: 2 * MINUTE_MS })).toBe(204);
     expect(await send("evt_second")).toBe(204);
     const line = `request.completed: ${ID} is COMPLETED`;
-    await eventually(async () => (receiver.lines.length >= 2 ? true : null), { what: "it said so", patienceMs: 5_000 });
+    await eventually(async () => (receiver.lines.length >= 2 ? true : null), { what: "it said so" });
     expect(receiver.lines).toEqual([line, line]);
   });
 

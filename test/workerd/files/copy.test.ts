@@ -284,7 +284,7 @@ describe("a source without a length", () => {
     expect(await bucket.head(key)).toBeNull();
   });
 
-  test("twenty at once, each of more than one part, stay within the byte budget", { timeout: 60_000 }, async () => {
+  test("twenty at once, each of more than one part, stay within the byte budget", async () => {
     const bytes = picture(FILE_PART_BYTES + 1_000);
     answers(() => chunked(bytes));
     const keys = Array.from({ length: 20 }, (_, n) => `${key}-${n}`);

@@ -6,10 +6,11 @@ import { ALARM_BUDGET_MS } from "../../../src/platform/alarm.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { evict, trackerOf } from "../../harness/objects.ts";
-import { places, ROADS, runDry, undisturbedStory, walk } from "../../harness/roads.ts";
+import { places, ROADS, undisturbedStory } from "../../harness/roads.ts";
 import { Team } from "../../harness/team.ts";
 import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, sandbox, sourcePath } from "../../harness/upstream.ts";
+import { runDry, walk } from "../../harness/walk.ts";
 import { interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
 
 let team: Team;

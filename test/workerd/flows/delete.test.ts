@@ -12,10 +12,10 @@ import { follow, held } from "../../harness/holds.ts";
 import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
 import { Person } from "../../harness/people.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
-import { RECEIVER } from "../../harness/roads.ts";
 import { Team } from "../../harness/team.ts";
 import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, dueWebhooks, post, sandbox } from "../../harness/upstream.ts";
+import { RECEIVER } from "../../harness/walk.ts";
 import { holdSubmits, interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
 
 beforeEach(() => freezeClocks());

@@ -6,20 +6,11 @@ import { freezeClocks, passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
 import { cutOff, evict, evictEverything } from "../../harness/objects.ts";
-import {
-  COUNTED,
-  places,
-  RECEIVER,
-  ROADS,
-  receive,
-  runDry,
-  storyOf,
-  undisturbedStory,
-  walk,
-} from "../../harness/roads.ts";
+import { places, ROADS, undisturbedStory } from "../../harness/roads.ts";
 import { Team } from "../../harness/team.ts";
 import { expectArmed, ring } from "../../harness/tracker.ts";
 import { deliverWebhooks, sandbox } from "../../harness/upstream.ts";
+import { COUNTED, RECEIVER, receive, runDry, storyOf, walk } from "../../harness/walk.ts";
 import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 afterEach(() => {

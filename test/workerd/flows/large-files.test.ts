@@ -137,7 +137,7 @@ function loseParts(): { sent: () => number; restore: () => void } {
   return { sent: () => sent, restore: () => spy.mockRestore() };
 }
 
-describe("a large file", { timeout: 30_000 }, () => {
+describe("a large file", () => {
   test("is copied under one alarm when nothing disturbs", async () => {
     const asked = listenToSource();
     await expectSource(await storing(`file-huge:${SIZE}`));
@@ -230,7 +230,7 @@ function imageOf(request: RequestObject): string | undefined {
   return (request.output as { images: { url: string }[] }).images[0]?.url;
 }
 
-describe("a source that", { timeout: 30_000 }, () => {
+describe("a source that", () => {
   test.each([
     ["breaks off again and again is asked for the rest each time", `file-breaking:${FILE_PART_BYTES + 5}`],
     ["changes once is copied as it is now", `file-breaking:${FILE_PART_BYTES + 5},file-changing:1`],
@@ -269,7 +269,7 @@ describe("a source that", { timeout: 30_000 }, () => {
   });
 });
 
-describe("what all files of a request may come to", { timeout: 30_000 }, () => {
+describe("what all files of a request may come to", () => {
   test.each([
     ["by its length", "many-files:2", 1_000],
     ["by what came, where it has no end", "many-files:2,file-endless:1", 2 * FILE_PART_BYTES + 1],

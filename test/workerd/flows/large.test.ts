@@ -61,7 +61,7 @@ describe("an input above what a row holds", () => {
 });
 
 describe("twenty requests with big outputs at once in one isolate", () => {
-  test("all end, every byte is there, and no more than the budget is held at a time", { timeout: 60_000 }, async () => {
+  test("all end, every byte is there, and no more than the budget is held at a time", async () => {
     const prompts = Array.from({ length: 20 }, (_, n) => {
       if (n % 2 === 0)
         return { model: "fal-ai/flux/schnell", input: { prompt: `cat ${n} sandbox:big-output:3000000` } };
@@ -136,7 +136,7 @@ function bytesOf(dataUri: string): Uint8Array {
 }
 
 describe("outputs of many places", () => {
-  test("a hundred files are all copied, each to its own place", { timeout: 30_000 }, async () => {
+  test("a hundred files are all copied, each to its own place", async () => {
     const ended = await completed("a hundred cats sandbox:many-files:100");
     expect(ended.files).toHaveLength(100);
     const images = imagesOf(ended);

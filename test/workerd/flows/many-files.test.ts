@@ -14,7 +14,7 @@ onFrozenClocks(async () => {
 });
 
 describe("an output of 500 files", () => {
-  test("is stored whole, two copies at a time", { timeout: 60_000 }, async () => {
+  test("is stored whole, two copies at a time", async () => {
     let running = 0;
     let most = 0;
     interceptFetch(async (request, pass) => {

@@ -120,7 +120,7 @@ beforeAll(async () => {
     { name: "visitor", key: await tokenOf(publishable.secret, {}, { Origin: PAGE }), headers: { Origin: PAGE } },
     { name: "publishable key", key: publishable.secret, headers: { Origin: PAGE } },
   ];
-}, 60_000);
+});
 
 async function untilEnded(key: string, id: string): Promise<void> {
   for (;;) {
@@ -219,7 +219,7 @@ const DISGUISES: ((id: string) => string)[] = [
 ];
 
 describe(`${attemptsWanted} attempts on other people's things`, () => {
-  test("show nothing and change nothing", { timeout: 300_000 }, async () => {
+  test("show nothing and change nothing", async () => {
     console.log(`fuzz seed ${seed}, ${attemptsWanted} attempts (repeat with FUZZ_SEED=${seed})`);
     const roll = chanceOf(seed);
     const pick = <T>(from: readonly T[]): T => {

@@ -122,9 +122,7 @@ test("200 posts at once with one visitor's token are accepted three times, and a
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-test("2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", {
-  timeout: 60_000,
-}, async () => {
+test("2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", async () => {
   const demo = await openDemo("0.07");
   const visitors = await many(400, (n) => arrive(demo, addressOf(n)));
   // One to four images each, so that what is left fits some posts and not others.
