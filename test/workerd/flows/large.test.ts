@@ -1,24 +1,20 @@
 // Big inputs, big outputs, many files and faulty ones: whatever comes, the request ends, and what was stored is the whole of test.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { ROW_TEXT_MAX_BYTES } from "../../../src/files/stored-text.ts";
 import { acquire, BUFFER_BUDGET_BYTES, highWaterBytes } from "../../../src/net/byte-budget.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
 import { evict } from "../../harness/objects.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
-import { Team } from "../../harness/team.ts";
+import type { Team } from "../../harness/team.ts";
 import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, post, sandbox, upstreamRequests } from "../../harness/upstream.ts";
 import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
 
 type Image = { url: string };
 
@@ -30,7 +26,7 @@ describe("an input above what a row holds", () => {
   const notes = "ä€😀 ".repeat(80_000);
   const inputText = `{"prompt":"a cat","seed":196619188014358660,"notes":${JSON.stringify(notes)}}`;
 
-  test("lies in R2, reaches upstream whole, and comes back in the output as it was written", async () => {
+  test("lies in R2, reaches upstream whole, and comes back in the output as it was written", async ({ team }) => {
     const sent: string[] = [];
     interceptFetch(async (request, pass) => {
       if (upstreamCall(request) !== "submit") return pass();
@@ -41,7 +37,7 @@ describe("an input above what a row holds", () => {
     const body = `{"model":"acme/echo","input":${inputText}}`;
     const { body: submitted, status } = await team.send("POST", "/v1/requests", body);
     expect([status, submitted.stage]).toEqual([202, "held"]);
-    expect((await textsInBucket(submitted.id)).map(({ name, size }) => [name, size])).toEqual([
+    expect((await textsInBucket(team, submitted.id)).map(({ name, size }) => [name, size])).toEqual([
       ["input", new TextEncoder().encode(inputText).length],
     ]);
     await evict(submitted.id);
@@ -61,7 +57,7 @@ describe("an input above what a row holds", () => {
 });
 
 describe("twenty requests with big outputs at once in one isolate", () => {
-  test("all end, every byte is there, and no more than the budget is held at a time", async () => {
+  test("all end, every byte is there, and no more than the budget is held at a time", async ({ team }) => {
     const prompts = Array.from({ length: 20 }, (_, n) => {
       if (n % 2 === 0)
         return { model: "fal-ai/flux/schnell", input: { prompt: `cat ${n} sandbox:big-output:3000000` } };
@@ -136,8 +132,8 @@ function bytesOf(dataUri: string): Uint8Array {
 }
 
 describe("outputs of many places", () => {
-  test("a hundred files are all copied, each to its own place", async () => {
-    const ended = await completed("a hundred cats sandbox:many-files:100");
+  test("a hundred files are all copied, each to its own place", async ({ team }) => {
+    const ended = await completed(team, "a hundred cats sandbox:many-files:100");
     expect(ended.files).toHaveLength(100);
     const images = imagesOf(ended);
     expect(ended.files.map((file) => file.path)).toEqual(images.map((_, n) => `images.${n}.url`));
@@ -148,8 +144,8 @@ describe("outputs of many places", () => {
     expect(await sha256Hex(new Uint8Array(await last.arrayBuffer()))).toBe(ended.files[99]?.sha256);
   });
 
-  test("files deep in a tree and bare URLs are copied, and what is not fal's stays as it is", async () => {
-    const ended = await completed("a cat in 3D sandbox:nested");
+  test("files deep in a tree and bare URLs are copied, and what is not fal's stays as it is", async ({ team }) => {
+    const ended = await completed(team, "a cat in 3D sandbox:nested");
     const ours = (path: string) => ended.files.find((file) => file.path === path)?.url;
     const paths = [
       "images.0.url",
@@ -192,11 +188,11 @@ const FAULTS: { fault: string; word: string; file: Record<string, unknown>; gets
 ];
 
 describe("one file of three is faulty", () => {
-  test.each(FAULTS)(
+  test.for(FAULTS)(
     "it $fault: $file.status, the request ends, and no line tells its URL",
-    async ({ word, file, gets }) => {
+    async ({ word, file, gets }, { team }) => {
       const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
-      const ended = await completed(`three cats sandbox:many-files:3,${word}`);
+      const ended = await completed(team, `three cats sandbox:many-files:3,${word}`);
       expect(ended.files).toMatchObject([STORED, file, STORED]);
       const [sent] = (await upstreamRequests()) as unknown as { files: { path: string; gets: number }[] }[];
       expect(sent?.files[1]?.gets).toBe(gets);
@@ -212,8 +208,10 @@ describe("one file of three is faulty", () => {
     },
   );
 
-  test("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async () => {
-    const ended = await completed("three cats sandbox:many-files:3,file-html:1");
+  test("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async ({
+    team,
+  }) => {
+    const ended = await completed(team, "three cats sandbox:many-files:3,file-html:1");
     expect(ended.files).toMatchObject([STORED, { status: "stored", error: null }, STORED]);
     expect(ended.files[1]?.content_type).not.toBe("image/png");
     const answer = await call("GET", ended.files[1]?.url ?? "");
@@ -223,7 +221,7 @@ describe("one file of three is faulty", () => {
   });
 });
 
-async function completed(prompt: string): Promise<RequestObject> {
+async function completed(team: Team, prompt: string): Promise<RequestObject> {
   const { id } = await team.submit(prompt);
   await passTime(5 * SECOND_MS);
   await deliverWebhooks();
@@ -233,7 +231,7 @@ async function completed(prompt: string): Promise<RequestObject> {
   return ended;
 }
 
-async function textsInBucket(id: string): Promise<{ name: string; size: number }[]> {
+async function textsInBucket(team: Team, id: string): Promise<{ name: string; size: number }[]> {
   const { objects } = await bindings.FILES.list({ prefix: `texts/${team.id}/${id}/` });
   return objects.map(({ key, size }) => ({ name: key.split("/").at(-1)?.split(".")[0] ?? "", size }));
 }

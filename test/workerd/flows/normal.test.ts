@@ -1,19 +1,16 @@
 // The main road as callers see it: a prompt goes in, its picture stays.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
-import { Team } from "../../harness/team.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, sandboxCalls } from "../../harness/upstream.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
-
 describe("a request on the webhook road", () => {
-  test("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async () => {
+  test("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async ({
+    team,
+  }) => {
     const submitted = await team.submit("a tiny cute cat");
     expect(submitted.status).toBe("IN_QUEUE");
     expect(submitted.stage).toBe("queued");
@@ -34,7 +31,7 @@ describe("a request on the webhook road", () => {
     await expectArmed(submitted.id);
   });
 
-  test("costs one upstream call from the account's second request on", async () => {
+  test("costs one upstream call from the account's second request on", async ({ team }) => {
     const first = await team.submit("the first");
     await passTime(5_000);
     await runToEnd(team, first.id);
@@ -49,7 +46,7 @@ describe("a request on the webhook road", () => {
     expect((await sandboxCalls()).total - before).toBe(3);
   });
 
-  test("keeps a seed above 2^53 as it was written", async () => {
+  test("keeps a seed above 2^53 as it was written", async ({ team }) => {
     const { id } = await team.submit("big seed");
     await passTime(5_000);
     await runToEnd(team, id);
@@ -60,7 +57,7 @@ describe("a request on the webhook road", () => {
   });
 });
 
-test("a request nobody reports on is finished by polls", async () => {
+test("a request nobody reports on is finished by polls", async ({ team }) => {
   const { id } = await team.submit("no webhook");
   const ended = await runToEnd(team, id, { webhooks: false });
   expect(ended.status).toBe("COMPLETED");
