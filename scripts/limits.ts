@@ -122,7 +122,7 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     "JWKS_MAX_AGE_MS",
     "PINNED_USERS_MAX",
     "NOTICE_RETRY_MS",
-    "HEALTH_GAP_MS",
+    "HEALTH_REFRESH_MS",
   ],
   Memory: ["BUFFER_BUDGET_BYTES", "INBOUND_BUDGET_BYTES", "INBOUND_READ_TIMEOUT_MS"],
 };

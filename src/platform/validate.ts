@@ -68,14 +68,14 @@ function faultText(issue: z.core.$ZodRawIssue): string | undefined {
 function typeText(expected: string): string {
   switch (expected) {
     case "int":
-      return "a whole number";
+      return "an integer";
     case "array":
     case "object":
       return `an ${expected}`;
     case "record":
       return "an object";
     case "boolean":
-      return "true or false";
+      return "a boolean";
     default:
       return `a ${expected}`;
   }

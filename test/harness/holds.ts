@@ -3,7 +3,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
-import { HOLD_REREAD_MS } from "../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../src/requests/service/watch.ts";
 import { call } from "./calls.ts";
 import { passTime } from "./clock.ts";
 import { eventually } from "./eventually.ts";
@@ -15,7 +15,7 @@ import { deliverWebhooks } from "./upstream.ts";
 
 /** Holds that are told nothing look again by themselves; here they do not, so what comes was told. */
 export function neverLookAgain(): void {
-  catchTimers(HOLD_REREAD_MS);
+  catchTimers(WATCH_REREAD_MS);
 }
 
 /** How many holds the request's tracker tells of changes. */

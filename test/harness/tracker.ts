@@ -6,7 +6,7 @@ import { SECOND_MS } from "../../src/platform/time.ts";
 import { RequestStore } from "../../src/requests/engine/rows.ts";
 import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
-import { TURNS_AHEAD_MS } from "../../src/upstream/scheduler.ts";
+import { GRANTS_AHEAD_MS } from "../../src/upstream/scheduler.ts";
 import { passTime } from "./clock.ts";
 import { eventually } from "./eventually.ts";
 import { ringAccount, trackerOf } from "./objects.ts";
@@ -18,7 +18,7 @@ import { deliverWebhooks } from "./upstream.ts";
 export async function ring(id: string): Promise<boolean> {
   // Whoever waits for a turn is woken by the account, and may have to wait for its moment: that is part of the ring. A try
   // that a test holds back goes on meanwhile.
-  const patienceMs = TURNS_AHEAD_MS + SECOND_MS;
+  const patienceMs = GRANTS_AHEAD_MS + SECOND_MS;
   if (await ringAccount()) await eventually(() => expectNoTry(id), { patienceMs }).catch(() => undefined);
   return runDurableObjectAlarm(trackerOf(id));
 }
@@ -49,7 +49,7 @@ export async function runToEnd(team: Team, id: string, options: { webhooks?: boo
     await ring(id);
     await expectArmed(id);
     const record = await recordOf(id);
-    if (record === null) throw new Error("the request has no record");
+    if (record === null) throw new Error("the request does not exist");
     const owed = record.effects.filter((effect) => effect.parkedAt === null);
     if (record.state.endedAt !== null && record.state.settledAt !== null) return team.read(id);
     const due = alarmAt(owed);

@@ -127,7 +127,7 @@ export function leaseMs(kind: EffectKind): number {
 export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
   if (effect.takes >= TAKES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
     const wait = backoffMs(effect.takes - TAKES_BEFORE_BACKOFF + 5);
-    const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "cut off again and again" };
+    const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "crashed repeatedly" };
     return { kind: "put_off", effect: put };
   }
   return {

@@ -4,7 +4,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import type { Answer } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";
@@ -43,7 +43,7 @@ describe("a submit with `Prefer: wait`", () => {
   });
 
   test("is answered 202 when its time is up, with the state of that moment", async ({ team }) => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const answer = submitAndWait(team, 30);
     await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
     const id = await team.onlyRequest();
@@ -77,7 +77,7 @@ describe("a read with `?wait`", () => {
   });
 
   test("that is over without news is 200 with the same, or 304 for who knows it", async ({ team }) => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
     const { headers, body } = await read(team, id, "");
     const etag = headers.get("ETag") ?? "";
@@ -117,7 +117,7 @@ describe("a hold that breaks", () => {
   ];
 
   test.for(BREAKS)("because $what is answered all the same", async ({ breakIt }, { team }) => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
     const [waits, follows] = [read(team, id, "?wait=60"), follow(team, id)];
     await held(id, 2);

@@ -244,7 +244,9 @@ describe("a source that", () => {
     const id = await storing(team, `file-huge:${SIZE},file-no-ranges,file-breaking:1000000`);
     expect(await runToEnd(team, id)).toMatchObject({
       status: "COMPLETED",
-      files: [{ status: "failed", error: { code: "storage_failed", message: "The source broke off." } }],
+      files: [
+        { status: "failed", error: { code: "storage_failed", message: "The source closed the connection early." } },
+      ],
     });
   });
 
@@ -264,7 +266,9 @@ describe("a source that", () => {
     const ended = await runToEnd(team, await storing(team, "file-silent"));
     expect(ended).toMatchObject({
       status: "COMPLETED",
-      files: [{ status: "failed", error: { code: "storage_failed", message: "The source broke off." } }],
+      files: [
+        { status: "failed", error: { code: "storage_failed", message: "The source closed the connection early." } },
+      ],
     });
     expect(asked).toHaveLength(MIRROR_RETRY_MS.length + 1);
   });
