@@ -1,4 +1,4 @@
-/** A secret that signs webhooks to a team, in the spelling of Standard Webhooks: 32 random bytes. */
+/** A Standard Webhooks secret of 32 random bytes. */
 export function makeWebhookSecret(): string {
   return `whsec_${btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))}`;
 }
