@@ -4,7 +4,7 @@
 
 import { SECOND_MS } from "../platform/time.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { hold, type Watched } from "../requests/service/watch.ts";
+import { type Watched, waitForRequest } from "../requests/service/watch.ts";
 
 /** Status texts that an isolate remembers having told; past this it forgets all, and tells them once more. */
 const COMPAT_TOLD_MAX = 5_000;
@@ -31,7 +31,7 @@ export async function newsOf(
   const known = told.get(name);
   const isNews = (next: RequestView): boolean => hasEnded(next.state.stage) || spell(next) !== known;
   const until = Date.now() + holdS * SECOND_MS;
-  const last = holdS === 0 || isNews(view) ? view : await hold(watched, until, isNews, watch);
+  const last = holdS === 0 || isNews(view) ? view : await waitForRequest(watched, until, isNews, watch);
   if (told.size >= COMPAT_TOLD_MAX) told.clear();
   if (last === null || hasEnded(last.state.stage)) told.delete(name);
   else told.set(name, spell(last));
@@ -42,5 +42,5 @@ export async function newsOf(
 export async function endOf(view: RequestView, watched: Watched, holdS: number): Promise<RequestView | null> {
   if (holdS === 0 || hasEnded(view.state.stage)) return view;
   const until = Date.now() + holdS * SECOND_MS;
-  return hold(watched, until, ({ state }) => hasEnded(state.stage));
+  return waitForRequest(watched, until, ({ state }) => hasEnded(state.stage));
 }

@@ -3,18 +3,18 @@
 
 export interface ChangeSocket {
   /** Resolves at the next change, or when the socket breaks. */
-  next(): Promise<void>;
+  nextChange(): Promise<void>;
   isBroken(): boolean;
   close(): void;
 }
 
 /** `connect` requests the socket. Without a socket the caller falls back to polling. */
 export async function openChangeSocket(connect: () => Promise<Response | undefined>): Promise<ChangeSocket> {
-  let ring: () => void = () => {};
+  let notify: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {
     pending = new Promise((resolve) => {
-      ring = resolve;
+      notify = resolve;
     });
   };
   rearm();
@@ -22,13 +22,13 @@ export async function openChangeSocket(connect: () => Promise<Response | undefin
   let broken = socket === null;
   const breaks = (): void => {
     broken = true;
-    ring();
+    notify();
   };
-  socket?.addEventListener("message", () => ring());
+  socket?.addEventListener("message", () => notify());
   socket?.addEventListener("close", breaks);
   socket?.addEventListener("error", breaks);
   return {
-    next() {
+    nextChange() {
       rearm();
       return pending;
     },
@@ -50,6 +50,6 @@ async function accepted(connect: () => Promise<Response | undefined>): Promise<W
 }
 
 /** Resolves after a delay. */
-export function after(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -29,6 +29,7 @@ import { usageKeys } from "./usage/usage.ts";
 
 /** Age at which Team asks the tracker whether an unacknowledged request ever started. */
 export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+/** An `Idempotency-Key` names the same request for this long. */
 const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &

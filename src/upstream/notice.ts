@@ -31,7 +31,7 @@ export function noticeOf(
 }
 
 /** One try; answers what is still owed. Teams have their own deliveries behind them, so one call each is enough. */
-export async function tellNotice(
+export async function sendNotice(
   env: Env,
   config: Config,
   notice: Notice,
@@ -39,9 +39,9 @@ export async function tellNotice(
 ): Promise<Notice | null> {
   const { type, data, failures, finder } = notice;
   if (type === "upstream.paused" && failures === 0) {
-    const told = new Set([...teams, ...(finder === null ? [] : [finder])]);
-    const telling = [...told].map((team) => teamFor(env, team).events.publish({ type, data }));
-    await Promise.allSettled(telling);
+    const recipients = new Set([...teams, ...(finder === null ? [] : [finder])]);
+    const deliveries = [...recipients].map((team) => teamFor(env, team).events.publish({ type, data }));
+    await Promise.allSettled(deliveries);
   }
   const answer = await notifyOperator(config, notice, () => Date.now());
   logEvent("account.notice_sent", { outcome: answer?.kind ?? "no_address", attempt: failures + 1 });

@@ -4,6 +4,7 @@ import type { TeamEvent } from "../../contracts/team-admin.ts";
 import type { FeedEvent } from "../../contracts/team-webhooks.ts";
 import { DAY_MS } from "../../platform/time.ts";
 
+/** Events of the feed are kept this long. */
 export const EVENT_KEEP_MS = 30 * DAY_MS;
 
 type EventRow = { id: string; type: string; at: number; data: string };

@@ -16,6 +16,7 @@ import { beginReplay } from "./delivery-scheduler.ts";
 
 /** Batch size of a bulk replay and delay between batches: ten deliveries per second. */
 const REPLAY_BATCH_ROWS = 50;
+/** Gap between two batches of a bulk replay. */
 const REPLAY_GAP_MS = 5 * SECOND_MS;
 
 type JobStores = Pick<TeamStores, "audit" | "replayJobs">;

@@ -11,6 +11,7 @@ import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
 const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Range of the lifetime of private file links, in seconds. */
 const FILE_LINK_MIN_S = 300;
+/** Links of private files live at most this long. */
 const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 /** Maximum limits of a plan; each admission reads all. */
 const PLAN_LIMITS_MAX = 20;
@@ -18,6 +19,7 @@ const PLAN_LIMITS_MAX = 20;
 const PLAN_MODEL_GLOBS_MAX = 100;
 /** Maximum entries of an input rule and of `origins`. */
 const PLAN_INPUT_RULES_MAX = 50;
+/** Origins of a plan or a key. */
 export const PLAN_ORIGINS_MAX = 50;
 /** Maximum `dedupe_s`; beyond it equal submits are intentional. */
 const DEDUPE_MAX_S = 3_600;

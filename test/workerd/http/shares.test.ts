@@ -174,7 +174,7 @@ describe("a file that could not be stored", () => {
     expect((await team.read(before.id)).files.map(({ status }) => status)).toEqual(["stored", "stored", "stored"]);
     expect((await retry("retry")).status).toBe(409);
     expect((await recordOf(before.id))?.effects).toEqual([]);
-    expect(await team.timeline(before.id)).toContain("copy_again");
+    expect(await team.timeline(before.id)).toContain("copy_requested");
   });
 
   test("whose source has gone meanwhile says so and keeps its source URL", async () => {
@@ -186,7 +186,7 @@ describe("a file that could not be stored", () => {
     await ring(before.id);
     expect((await team.read(before.id)).files[0]).toMatchObject({
       ...{ status: "failed", url: before.files[0]?.url },
-      error: { code: "storage_failed", message: "The source answered 404." },
+      error: { code: "storage_failed", message: "The source returned HTTP 404." },
     });
   });
 

@@ -9,7 +9,7 @@ import {
   CONNECTED_APP,
   type ConnectionAnswer,
   type ConnectionRequest,
-  noSuchConnection,
+  connectionNotFound,
 } from "../../../upstream/client/connections.ts";
 import { manageConnections } from "../../../upstream/connection-calls.ts";
 import type { Caller } from "../../auth.ts";
@@ -36,12 +36,14 @@ export async function askConnections(env: Env, caller: Caller, wish: ConnectionR
   switch (wish.kind) {
     case "list": {
       const { status = ACTIVE } = wish.filters;
-      const { connection: id } = await accountFor(env).overview();
+      const { connection: id } = await accountFor(env).accountOverview();
       return { kind: "done", body: { connections: id === null || status !== ACTIVE ? [] : [shown(id)] }, inUse: id };
     }
     case "get": {
-      const { connection: id } = await accountFor(env).overview();
-      return id === wish.id ? { kind: "done", body: { connection: shown(id) }, inUse: id } : noSuchConnection(wish.id);
+      const { connection: id } = await accountFor(env).accountOverview();
+      return id === wish.id
+        ? { kind: "done", body: { connection: shown(id) }, inUse: id }
+        : connectionNotFound(wish.id);
     }
     case "create":
     case "delete":

@@ -39,7 +39,7 @@ export const adminUpstreamRoutes: readonly Route[] = [
     answers: { 200: { description: "As it is now.", schema: overview } },
     errors: [],
     async handle({ env }) {
-      return { status: 200, body: spell(await accountFor(env).overview()) };
+      return { status: 200, body: spell(await accountFor(env).accountOverview()) };
     },
   }),
 ];
@@ -59,7 +59,7 @@ function spell(account: AccountOverview): z.input<typeof overview> {
       since: isoTime(closure?.since ?? null),
       next_probe_at: isoTime(closure?.probeAt ?? null),
       failures_in_a_row: account.failuresInARow,
-      last_failures: account.lastFailures.map(({ at, sign, requestId }) => ({
+      last_failures: account.lastFailures.map(({ at, signal: sign, requestId }) => ({
         ...{ at: isoTime(at), sign, request_id: requestId },
       })),
     },

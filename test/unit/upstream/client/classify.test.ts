@@ -3,11 +3,11 @@
 import { describe, expect, test } from "vitest";
 import { parseTree } from "../../../../src/platform/json.ts";
 import {
+  answeringParty,
   ERROR_DETAIL_MAX_BYTES,
   ERROR_MESSAGE_MAX_CHARS,
   falError,
   parseReport,
-  speakerOf,
   submitRefusal,
   type VendorAnswer,
 } from "../../../../src/upstream/client/classify.ts";
@@ -36,7 +36,7 @@ describe("speakerOf", () => {
     ["another JSON", { ok: false }, {}, "unknown"],
     ["null", null, {}, "unknown"],
   ])("takes %s as %s", (_name, body, headers, speaker) => {
-    expect(speakerOf(answer(500, body, headers))).toBe(speaker);
+    expect(answeringParty(answer(500, body, headers))).toBe(speaker);
   });
 });
 
