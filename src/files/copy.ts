@@ -9,19 +9,19 @@ import type { AllowedUrl } from "./media-hosts.ts";
 import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
 import type { UnfinishedUpload } from "./multipart-uploads.ts";
 import {
-  abandon,
+  abortUpload,
   type CopyOutcome,
   copyBuffered,
   copyParts,
   FILE_PART_TIMEOUT_MS,
   finish,
-  later,
   metadataOf,
   NOT_WRITTEN,
   outcomeOf,
+  retryLater,
   type Target,
 } from "./parts.ts";
-import { BROKE_OFF, storeKnown } from "./pump.ts";
+import { CONNECTION_CLOSED, storeKnown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 import { type Opened, openSource } from "./source.ts";
@@ -46,12 +46,12 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   const source = await sha256Hex(copy.url);
   const stored = await storedBefore(copy, source);
   if (stored !== null) {
-    copy.uploads.forget();
+    copy.uploads.discardUpload();
     return { kind: "stored", stored };
   }
-  const left = copy.uploads.read();
+  const left = copy.uploads.readUpload();
   const begun = left !== null && left.source === source && resumeOf(left) !== null ? left : null;
-  if (left !== null && begun === null && !(await abandon(copy.bucket, left, copy.uploads))) return NOT_WRITTEN;
+  if (left !== null && begun === null && !(await abortUpload(copy.bucket, left, copy.uploads))) return NOT_WRITTEN;
   const resume = begun && resumeOf(begun);
   if (begun !== null && resume?.offset === begun.total) return finish(copy, begun, null);
 
@@ -65,8 +65,8 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
         opened.end();
       }
     case "changed":
-      if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
-      return later("The source file changed during the copy.");
+      if (begun !== null && !(await abortUpload(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
+      return retryLater("The source file changed during the copy.");
     case "later":
     case "gone":
       return opened;
@@ -95,10 +95,10 @@ async function copyOpened(
   const { feed, total, validator } = opened;
   if (begun !== null && opened.offset > 0) return copyParts(copy, feed, begun, null);
   // Asked to go on, it sent the whole: it has other bytes now, or no ranges after all.
-  if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
+  if (begun !== null && !(await abortUpload(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
   if (total !== null && total > copy.maxBytes) return { kind: "too_large" };
   const head = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => feed.peek()).catch(() => null);
-  if (head === null) return later(BROKE_OFF.reason);
+  if (head === null) return retryLater(CONNECTION_CLOSED.reason);
   const contentType = decideType({
     claimed: copy.claimedType,
     header: opened.contentType,

@@ -26,7 +26,7 @@ abstract class HeldFeed implements Feed {
 
   /** The next piece, of any length. */
   protected abstract read(max: number): Promise<Uint8Array | null>;
-  protected abstract letGo(): void;
+  protected abstract closeSource(): void;
 
   async next(max: number): Promise<Uint8Array | null> {
     const piece = this.#held ?? (await this.#more(max));
@@ -58,7 +58,7 @@ abstract class HeldFeed implements Feed {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.letGo();
+    this.closeSource();
   }
 }
 
@@ -84,7 +84,7 @@ export class BodyFeed extends HeldFeed {
     return value;
   }
 
-  protected letGo(): void {
+  protected closeSource(): void {
     this.#reader?.cancel().catch(() => undefined);
   }
 }
@@ -103,7 +103,7 @@ export class SliceFeed extends HeldFeed {
     return done ? null : value;
   }
 
-  protected letGo(): void {
+  protected closeSource(): void {
     Promise.resolve(this.#slices.return?.()).catch(() => undefined);
   }
 }
@@ -128,7 +128,7 @@ export async function digestOf(feed: Feed): Promise<string | null> {
       await digest.write(piece);
     }
   } catch {
-    await digest.drop();
+    await digest.discard();
     return null;
   }
 }
@@ -172,7 +172,7 @@ export class Digest {
     return hex(await this.#stream.digest);
   }
 
-  async drop(): Promise<void> {
+  async discard(): Promise<void> {
     await Promise.allSettled([this.#writer.abort(new Error("digest discarded")), this.#stream.digest]);
   }
 }

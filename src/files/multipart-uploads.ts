@@ -21,10 +21,10 @@ export interface UnfinishedUpload {
 
 /** The rows of one file, for one try. Each write answers false, and writes nothing, once another try has taken over. */
 export interface UploadLog {
-  read(): UnfinishedUpload | null;
-  begin(upload: UnfinishedUpload): boolean;
+  readUpload(): UnfinishedUpload | null;
+  beginUpload(upload: UnfinishedUpload): boolean;
   /** Saves a stored part. It also tells that the copy makes progress: the lease begins anew. */
-  keepPart(part: { partNumber: number; etag: string }): boolean;
+  savePart(part: { partNumber: number; etag: string }): boolean;
   /** Once R2 has finished or dropped the upload. */
-  forget(): boolean;
+  discardUpload(): boolean;
 }

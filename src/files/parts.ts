@@ -5,7 +5,7 @@ import { acquire } from "../net/byte-budget.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import type { Digest, Feed } from "./feed.ts";
 import type { UnfinishedUpload, UploadLog } from "./multipart-uploads.ts";
-import { complete, pour, type Stored, storeUnknown } from "./pump.ts";
+import { complete, type Stored, sendBytes, storeUnknown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 
 /**
@@ -34,16 +34,16 @@ export interface Target {
   uploads: UploadLog;
   maxBytes: number;
   /** Whether others wait for this try's lane: asked at part boundaries. */
-  isTurnOver(): boolean;
+  isTimeSliceOver(): boolean;
 }
 
 /** What a fresh upload is begun with. */
 type Content = Pick<UnfinishedUpload, "source" | "contentType">;
 
 export const NOT_WRITTEN: CopyOutcome = { kind: "later", reason: "R2 did not store the file.", ours: true };
-const SUPERSEDED: CopyOutcome = later("Another attempt is copying the file.");
+const SUPERSEDED: CopyOutcome = retryLater("Another attempt is copying the file.");
 
-export function later(reason: string): { kind: "later"; reason: string } {
+export function retryLater(reason: string): { kind: "later"; reason: string } {
   return { kind: "later", reason };
 }
 
@@ -60,7 +60,7 @@ export function outcomeOf(stored: Stored, { contentType }: Content): CopyOutcome
     case "stored":
       return { kind: "stored", stored: { contentType, bytes: stored.bytes, sha256: stored.sha256 } };
     case "source":
-      return later(stored.reason);
+      return retryLater(stored.reason);
     case "bucket":
       return NOT_WRITTEN;
   }
@@ -75,7 +75,7 @@ export async function copyParts(
 ): Promise<CopyOutcome> {
   const upload = "uploadId" in begun ? begun : await begin(target, { ...begun, partBytes: FILE_PART_BYTES });
   const outcome = upload === null ? NOT_WRITTEN : await uploadParts(target, feed, upload, digest);
-  if (outcome.kind !== "stored") await digest?.drop();
+  if (outcome.kind !== "stored") await digest?.discard();
   return outcome;
 }
 
@@ -90,15 +90,15 @@ async function uploadParts(
   const multipart = target.bucket.resumeMultipartUpload(begun.key, begun.uploadId);
   let upload = begun;
   for (let offset = upload.parts.length * partBytes; offset < total; offset += partBytes) {
-    if (upload !== begun && target.isTurnOver()) return { kind: "paused" };
+    if (upload !== begun && target.isTimeSliceOver()) return { kind: "paused" };
     const length = Math.min(partBytes, total - offset);
     const last = offset + length === total;
     const partNumber = upload.parts.length + 1;
     const send = (bytes: ReadableStream) => multipart.uploadPart(partNumber, bytes);
-    const poured = await pour({ feed, length, last, digest, send, timeoutMs: FILE_PART_TIMEOUT_MS });
-    if (poured.kind === "source") return later(poured.reason);
-    if (poured.kind === "bucket") return notTaken(target, poured.fault);
-    if (!target.uploads.keepPart(poured.value)) return SUPERSEDED;
+    const poured = await sendBytes({ feed, length, last, digest, send, timeoutMs: FILE_PART_TIMEOUT_MS });
+    if (poured.kind === "source") return retryLater(poured.reason);
+    if (poured.kind === "bucket") return notStoredByBucket(target, poured.fault);
+    if (!target.uploads.savePart(poured.value)) return SUPERSEDED;
     upload = { ...upload, parts: [...upload.parts, poured.value] };
   }
   return finish(target, upload, digest);
@@ -117,29 +117,29 @@ export async function copyBuffered(target: Target, feed: Feed, content: Content)
       acquire,
       timeoutMs: FILE_PART_TIMEOUT_MS,
       begun: (uploadId) =>
-        uploads.begin({ ...content, uploadId, key, validator: null, total: null, partBytes, parts: [] }),
-      partStored: (part) => uploads.keepPart(part),
+        uploads.beginUpload({ ...content, uploadId, key, validator: null, total: null, partBytes, parts: [] }),
+      partStored: (part) => uploads.savePart(part),
     },
   );
   if (stored.kind === "superseded") return SUPERSEDED;
-  const left = uploads.read();
+  const left = uploads.readUpload();
   if (stored.kind === "too_large") {
-    return left === null || (await abandon(bucket, left, uploads)) ? stored : NOT_WRITTEN;
+    return left === null || (await abortUpload(bucket, left, uploads)) ? stored : NOT_WRITTEN;
   }
-  if (stored.kind === "stored" && left !== null) uploads.forget();
+  if (stored.kind === "stored" && left !== null) uploads.discardUpload();
   return outcomeOf(stored, content);
 }
 
 /** The row comes before the first use: an upload that nobody remembers cannot be found again. Null when it cannot be begun now. */
 async function begin(
   target: Target,
-  wish: Omit<UnfinishedUpload, "uploadId" | "key" | "parts">,
+  content: Omit<UnfinishedUpload, "uploadId" | "key" | "parts">,
 ): Promise<UnfinishedUpload | null> {
   const { bucket, key, uploads } = target;
-  const created = await bucket.createMultipartUpload(key, metadataOf(wish)).catch(() => null);
+  const created = await bucket.createMultipartUpload(key, metadataOf(content)).catch(() => null);
   if (created === null) return null;
-  const upload = { ...wish, key, uploadId: created.uploadId, parts: [] };
-  if (uploads.begin(upload)) return upload;
+  const upload = { ...content, key, uploadId: created.uploadId, parts: [] };
+  if (uploads.beginUpload(upload)) return upload;
   await created.abort().catch(() => undefined);
   return null;
 }
@@ -150,14 +150,14 @@ export async function finish(target: Target, upload: UnfinishedUpload, digest: D
   const { key, uploadId, parts, total, contentType } = upload;
   if (total === null) throw new Error("a multipart copy needs a known length");
   const completed = await complete(target, bucket.resumeMultipartUpload(key, uploadId), parts, total);
-  if (completed.kind === "bucket") return notTaken(target, completed.fault);
-  uploads.forget();
-  if (completed.kind === "source") return later(completed.reason);
+  if (completed.kind === "bucket") return notStoredByBucket(target, completed.fault);
+  uploads.discardUpload();
+  if (completed.kind === "source") return retryLater(completed.reason);
   return { kind: "stored", stored: { contentType, bytes: total, sha256: digest === null ? null : await digest.hex() } };
 }
 
 /** Drops an upload that is of no use any more. False when R2 cannot be reached: its row stays, so that it is tried again. */
-export async function abandon(
+export async function abortUpload(
   bucket: R2Bucket,
   upload: Pick<UnfinishedUpload, "key" | "uploadId">,
   uploads: UploadLog,
@@ -167,11 +167,11 @@ export async function abandon(
   } catch (fault) {
     if (!isDead(fault)) return false;
   }
-  return uploads.forget();
+  return uploads.discardUpload();
 }
 
-function notTaken({ uploads }: Target, fault: unknown): CopyOutcome {
-  if (isDead(fault)) uploads.forget();
+function notStoredByBucket({ uploads }: Target, fault: unknown): CopyOutcome {
+  if (isDead(fault)) uploads.discardUpload();
   return NOT_WRITTEN;
 }
 

@@ -17,7 +17,7 @@ export interface Destination {
   metadata: Pick<R2MultipartOptions, "httpMetadata" | "customMetadata">;
 }
 
-interface Pouring<T> {
+interface ByteTransfer<T> {
   feed: Feed;
   length: number;
   /** Whether the feed has to end with these bytes. */
@@ -43,7 +43,7 @@ interface Buffering {
   partStored(part: R2UploadedPart): boolean;
 }
 
-export const BROKE_OFF = { kind: "source", reason: "The source closed the connection early." } as const;
+export const CONNECTION_CLOSED = { kind: "source", reason: "The source closed the connection early." } as const;
 const SENT_FEWER: Fault = { kind: "source", reason: "The source sent fewer bytes than its Content-Length." };
 const SENT_MORE: Fault = { kind: "source", reason: "The source sent more bytes than its Content-Length." };
 const OTHER_SIZE: Fault = { kind: "source", reason: "The stored file and its source differ in size." };
@@ -55,9 +55,9 @@ export async function storeKnown(
 ): Promise<Stored> {
   const digest = new Digest();
   const send = (bytes: ReadableStream) => bucket.put(key, bytes, metadata);
-  const poured = await pour({ feed, length, last: true, digest, send, timeoutMs });
+  const poured = await sendBytes({ feed, length, last: true, digest, send, timeoutMs });
   if (poured.kind === "poured") return { kind: "stored", bytes: length, sha256: await digest.hex() };
-  await digest.drop();
+  await digest.discard();
   return poured;
 }
 
@@ -82,7 +82,7 @@ export async function storeUnknown(
       const buffer = new Uint8Array(partBytes);
       try {
         const read = await withinTime(feed, timeoutMs, () => fill(feed, buffer)).catch(() => null);
-        if (read === null) return BROKE_OFF;
+        if (read === null) return CONNECTION_CLOSED;
         const { bytes, ended } = read;
         size += bytes.length;
         if (size + (ended ? 0 : 1) > maxBytes) return { kind: "too_large" };
@@ -112,12 +112,12 @@ export async function storeUnknown(
   } catch (fault) {
     return { kind: "bucket", fault };
   } finally {
-    if (!isStored) await Promise.allSettled([multipart?.abort(), digest.drop()]);
+    if (!isStored) await Promise.allSettled([multipart?.abort(), digest.discard()]);
   }
 }
 
 /** Pours so many bytes of a feed. Whoever faults first is named: the other side only hears of it. */
-export async function pour<T>(pouring: Pouring<T>): Promise<{ kind: "poured"; value: T } | Fault> {
+export async function sendBytes<T>(pouring: ByteTransfer<T>): Promise<{ kind: "poured"; value: T } | Fault> {
   const pipe = new FixedLengthStream(pouring.length);
   const writer = pipe.writable.getWriter();
   const faults: Fault[] = [];
@@ -138,18 +138,18 @@ export async function pour<T>(pouring: Pouring<T>): Promise<{ kind: "poured"; va
 
 /** Each piece is taken before the next is asked for, so a slow bucket slows the source (a `tee` would buffer for the slower branch). */
 async function write<T>(
-  { feed, length, last, digest }: Pouring<T>,
+  { feed, length, last, digest }: ByteTransfer<T>,
   writer: WritableStreamDefaultWriter<Uint8Array>,
 ): Promise<Fault | null> {
   try {
     for (let left = length; left > 0; ) {
-      const piece = await feed.next(left).catch(() => BROKE_OFF);
+      const piece = await feed.next(left).catch(() => CONNECTION_CLOSED);
       if (piece === null) return SENT_FEWER;
       if ("kind" in piece) return piece;
       await Promise.all([writer.write(piece), digest?.write(piece)]);
       left -= piece.length;
     }
-    const rest = last ? await feed.peek().catch(() => BROKE_OFF) : null;
+    const rest = last ? await feed.peek().catch(() => CONNECTION_CLOSED) : null;
     if (rest !== null && "kind" in rest) return rest;
     if (rest !== null && rest.length > 0) return SENT_MORE;
     await writer.close();

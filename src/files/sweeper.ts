@@ -10,7 +10,7 @@ import { TEAM_ID } from "../platform/ids.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
-import { PURGE_PAGES_PER_TRY, purgePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
+import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./keys.ts";
 
 /** An object younger than this may belong to something that is being made: its row and its bytes do not come at once. */
@@ -46,7 +46,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
   }
 
   emptyTeam(team: string): Promise<{ deleted: number; done: boolean }> {
-    return purgePrefixes(this.env.FILES, teamPrefixes(team), PURGE_PAGES_PER_TRY);
+    return deletePrefixes(this.env.FILES, teamPrefixes(team), DELETE_PAGES_PER_ATTEMPT);
   }
 
   /** Never throws: after too many failures an alarm is dropped for good. */
@@ -57,7 +57,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     try {
       let sweep = await this.#read();
       while (sweep !== null && sweep.finishedAt === null && Date.now() - startedAt < ALARM_BUDGET_MS) {
-        sweep = await this.#page(sweep);
+        sweep = await this.#sweepPage(sweep);
         await this.ctx.storage.put(STATE, sweep);
       }
       if (sweep?.finishedAt === null) next = Date.now();
@@ -72,7 +72,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
   }
 
   /** One page further: what it found, and where to go on. */
-  async #page(sweep: Sweep): Promise<Sweep> {
+  async #sweepPage(sweep: Sweep): Promise<Sweep> {
     const prefix = BUCKET_ROOTS[sweep.root];
     if (prefix === undefined) return { ...sweep, finishedAt: Date.now() };
     const after = sweep.after === null ? {} : { startAfter: sweep.after };
@@ -85,7 +85,8 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     const orphans = owned.filter(({ key }) => !known.has(key));
     if (orphans.length > 0) await this.env.FILES.delete(orphans.map(({ key }) => key));
     return {
-      ...{ ...sweep, after: last.key },
+      ...sweep,
+      after: last.key,
       listed: sweep.listed + objects.length,
       young: sweep.young + objects.length - grown.length,
       foreign: sweep.foreign + grown.length - owned.length,

@@ -46,7 +46,7 @@ async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: R
     outcome = faultName(fault);
   }
   const now = Date.now();
-  if (outcome === "forgotten") {
+  if (outcome === "deleted") {
     // One that never started holds a reservation that nobody else would give back.
     release(stores, requestId, now);
     removals.done(requestId);

@@ -13,7 +13,7 @@ import { newId } from "../platform/ids.ts";
 import { askTeam } from "../platform/stubs.ts";
 
 /** A file that somebody is about to send. */
-export interface UploadWish extends ActingFor {
+export interface UploadRequest extends ActingFor {
   team: string;
   fileName: string;
   /** As the caller spells it; null: not said. */
@@ -43,16 +43,16 @@ const UNREACHABLE = refusal(
   { hint: "Send the file as a data URI or a public URL, or ask the operator to set PUBLIC_URL." },
 );
 
-export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {
+export async function openUpload(env: Env, request: UploadRequest): Promise<OpenedUpload | Refused> {
   const config = requireConfig(env);
   // Who is told of an upload would submit its URL, pay, and hear from the model that the file cannot be fetched.
   if (config.PUBLIC_URL === undefined) return refused(UNREACHABLE);
-  const announced = announcedType(wish.contentType, wish.fileName);
+  const announced = announcedType(request.contentType, request.fileName);
   if (announced.kind === "refused") return announced;
   const contentType = announced.type;
-  const { team, credential, user, visitor, ip, tags, size } = wish;
+  const { team, credential, user, visitor, ip, tags, size } = request;
   const id = newId("upl");
-  const name = fileName({ n: 0, source: { kind: "data" }, claimedName: wish.fileName, contentType });
+  const name = fileName({ n: 0, source: { kind: "data" }, claimedName: request.fileName, contentType });
   const acting = { credential, user, visitor, ip, tags };
   const file = { id, objectKey: uploadKey(team, id), name, contentType, size };
   const answer = await askTeam(env, team, (stub) => stub.uploads.announce({ ...acting, ...file }));
@@ -61,8 +61,8 @@ export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUplo
     kind: "opened",
     id,
     uploadUrl:
-      (config.BASE_URL ?? config.PUBLIC_URL ?? wish.origin) + (await uploadPath(config.SIGNING_KEY, { team, id })),
-    fileUrl: await fileUrl(config, wish.origin, { team, id, name }),
+      (config.BASE_URL ?? config.PUBLIC_URL ?? request.origin) + (await uploadPath(config.SIGNING_KEY, { team, id })),
+    fileUrl: await fileUrl(config, request.origin, { team, id, name }),
     contentType,
     expiresAt: answer.upload.expiresAt,
   };

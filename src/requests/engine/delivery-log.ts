@@ -16,7 +16,7 @@ export class DeliveryLog {
     this.#sql = sql;
   }
 
-  event(id: string, format: EventFormat): KeptEvent | null {
+  eventOf(id: string, format: EventFormat): KeptEvent | null {
     const row = this.#sql
       .exec<{ type: string; body: string }>("SELECT type, body FROM event WHERE id = ? AND format = ?", id, format)
       .toArray()[0];
@@ -24,11 +24,11 @@ export class DeliveryLog {
   }
 
   /** Keeps an event that is about to be sent first. One that is kept already stays as it is. */
-  keepEvent({ id, type, format, body }: KeptEvent): void {
+  saveEvent({ id, type, format, body }: KeptEvent): void {
     this.#sql.exec("INSERT OR IGNORE INTO event (id, format, type, body) VALUES (?, ?, ?, ?)", id, format, type, body);
   }
 
-  append({ delivery, at, ...rest }: Attempt): void {
+  appendAttempt({ delivery, at, ...rest }: Attempt): void {
     const text = JSON.stringify(rest);
     this.#sql.exec("INSERT INTO attempt (delivery, at, attempt) VALUES (?, ?, ?)", delivery, at, text);
   }
@@ -45,7 +45,7 @@ export class DeliveryLog {
   }
 
   /** Their time is over: what was sent and what came back goes, how each delivery stands remains with the request. */
-  forget(): void {
+  deleteAll(): void {
     this.#sql.exec("DELETE FROM attempt; DELETE FROM event");
   }
 }

@@ -5,7 +5,14 @@ import type { StoredText } from "../../files/stored-text.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { alarmAt, withoutDeadLeases } from "../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../machine/events.ts";
-import { advanced, advancedWithin, carriedOn, leaseOf, type Step, type Try } from "../machine/record.ts";
+import {
+  advanced,
+  advancedWithin,
+  type EffectAttempt,
+  leaseOf,
+  type Step,
+  withRenewedLease,
+} from "../machine/record.ts";
 import {
   isAtFal,
   isHidden,
@@ -16,7 +23,7 @@ import {
   type Viewer,
 } from "../machine/types.ts";
 import { DeliveryLog } from "./delivery-log.ts";
-import { releaseAccountSlot } from "./effects/turn.ts";
+import { releaseAccountSlot } from "./effects/grant.ts";
 import { UploadStore } from "./multipart-rows.ts";
 import { RequestStore, type TextName } from "./rows.ts";
 import { Shares } from "./shares.ts";
@@ -31,7 +38,7 @@ export class RequestRepository {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   /** A revision that holds have not heard of yet. */
-  #unannounced: number | null = null;
+  #unsentRevision: number | null = null;
   /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
   readonly #live = new Set<string>();
   /** How long after its signature the webhook was here that is being applied. */
@@ -50,143 +57,143 @@ export class RequestRepository {
   // --- Reading ---------------------------------------------------------------------------------------------------
 
   /** The rows as they are, less the leases of tries that died with an instance before; null when there are none. */
-  load(): RequestRecord | null {
-    const record = this.store.load();
+  loadRecord(): RequestRecord | null {
+    const record = this.store.loadRecord();
     if (record === null) return null;
     return { ...record, effects: withoutDeadLeases(record.effects, (effect) => this.#live.has(leaseOf(effect))) };
   }
 
-  mustLoad(): RequestRecord {
-    const record = this.load();
+  requireRecord(): RequestRecord {
+    const record = this.loadRecord();
     if (record === null) throw new Error("the request does not exist");
     return record;
   }
 
   /** What readers get of it. */
-  view({ state, files }: RequestRecord): RequestView {
-    const logs = this.store.text("logs");
+  viewOf({ state, files }: RequestRecord): RequestView {
+    const logs = this.store.storedText("logs");
     return {
       state,
       files,
-      output: state.stage === "completed" ? this.store.text("output") : null,
-      payload: state.stage === "completed" ? this.store.text("payload") : null,
+      output: state.stage === "completed" ? this.store.storedText("output") : null,
+      payload: state.stage === "completed" ? this.store.storedText("payload") : null,
       logs: logs?.at === "row" ? logs.text : null,
       timelineSeq: this.store.timelineSeq(),
     };
   }
 
   /** Null also for one that this viewer may not see, or that is hidden since its deletion was ordered. */
-  seenBy(viewer: Viewer): RequestRecord | null {
-    const record = this.load();
+  visibleRecord(viewer: Viewer): RequestRecord | null {
+    const record = this.loadRecord();
     return record !== null && isVisible(record.state, viewer) && !isHidden(record.state) ? record : null;
   }
 
   /** Whether this request has ever been started, deleted or not. */
   wasStarted(): boolean {
-    return this.load() !== null || (this.store.tombstone()?.team ?? null) !== null;
+    return this.loadRecord() !== null || (this.store.tombstone()?.team ?? null) !== null;
   }
 
   /** Who holds on to it right now. */
-  watch(): Watch {
+  currentWatch(): Watch {
     if (this.#ctx.getWebSockets("following" satisfies Watch).length > 0) return "following";
     return this.#ctx.getWebSockets().length > 0 ? "waiting" : "none";
   }
 
   // --- Tries that run --------------------------------------------------------------------------------------------
 
-  tryBegan(tried: Try): void {
+  attemptStarted(tried: EffectAttempt): void {
     this.#live.add(leaseOf(tried));
   }
 
-  tryEnded(tried: Try): void {
+  attemptEnded(tried: EffectAttempt): void {
     this.#live.delete(leaseOf(tried));
   }
 
   /** Whether another try than this one runs in this instance. */
-  othersRun(tried: Try): boolean {
+  hasOtherAttempts(tried: EffectAttempt): boolean {
     return [...this.#live].some((lease) => lease !== leaseOf(tried));
   }
 
   // --- Writing ---------------------------------------------------------------------------------------------------
 
   /** An event of the outside, in a transaction of its own; `texts` are kept with it. */
-  apply(event: RequestEvent, texts?: Texts): Step {
+  applyEvent(event: RequestEvent, texts?: Texts): Step {
     return this.transact(() => {
-      const record = this.mustLoad();
-      return this.applyTo(record, event, Date.now(), undefined, texts, record);
+      const record = this.requireRecord();
+      return this.applyEventTo(record, event, Date.now(), undefined, texts, record);
     });
   }
 
   /** An event in the middle of a try; false when it was ignored or the try is no longer live. */
-  advance(event: RequestEvent, tried: Try): boolean {
+  applyWithin(event: RequestEvent, tried: EffectAttempt): boolean {
     return this.transact(() => {
-      const record = this.mustLoad();
+      const record = this.requireRecord();
       const step = advancedWithin(record, event, Date.now(), tried);
-      this.commit(record, step);
+      this.commitStep(record, step);
       return step.ignored === null;
     });
   }
 
   /** Inside a transaction: the step, its texts, its notes. Texts of an ignored event are not kept. */
-  applyTo(
+  applyEventTo(
     record: RequestRecord,
     event: RequestEvent,
     now: number,
-    tried: Try | undefined,
+    tried: EffectAttempt | undefined,
     texts: Texts | undefined,
     before: RequestRecord,
   ): Step {
     const step = advanced(record, event, now, tried);
     if (step.ignored === null) {
-      for (const [name, stored] of Object.entries(texts ?? {})) this.store.keepText(name as TextName, stored);
+      for (const [name, stored] of Object.entries(texts ?? {})) this.store.saveText(name as TextName, stored);
       // Log lines are no new revision, but who follows is told of them.
-      if (texts?.logs !== undefined) this.#unannounced = step.record.state.revision;
+      if (texts?.logs !== undefined) this.#unsentRevision = step.record.state.revision;
       const { state, files } = step.record;
-      if (state.stage === "completed" && !files.some(isShownInPlace)) this.store.dropText("payload");
-      if (event.type === "purged" && event.target === "inputs") this.store.dropText("input");
-      if (event.type === "purged" && event.target === "deliveries") this.deliveries.forget();
+      if (state.stage === "completed" && !files.some(isShownInPlace)) this.store.deleteText("payload");
+      if (event.type === "data_deleted" && event.target === "inputs") this.store.deleteText("input");
+      if (event.type === "data_deleted" && event.target === "deliveries") this.deliveries.deleteAll();
     }
-    this.commit(before, step);
+    this.commitStep(before, step);
     return step;
   }
 
   /** A write in the middle of a try; false, and nothing written, when the try is no longer live. */
-  carryOn(tried: Try, work: () => void, isProgress: boolean): boolean {
+  renewLease(tried: EffectAttempt, work: () => void, isProgress: boolean): boolean {
     return this.transact(() => {
-      const record = this.mustLoad();
-      const after = carriedOn(record, tried, Date.now(), isProgress);
+      const record = this.requireRecord();
+      const after = withRenewedLease(record, tried, Date.now(), isProgress);
       if (after === null) return false;
-      this.store.save(record, after);
+      this.store.saveRecord(record, after);
       work();
       return true;
     });
   }
 
   /** Inside a transaction: saves a step with its notes, and tells the account when it leaves a slot. */
-  commit(before: RequestRecord | null, step: Step): void {
+  commitStep(before: RequestRecord | null, step: Step): void {
     const now = Date.now();
-    this.store.save(before, step.record);
-    this.store.note(step.record.state, step.notes, now);
+    this.store.saveRecord(before, step.record);
+    this.store.appendTimeline(step.record.state, step.notes, now);
     const { state } = step.record;
     // Told again with the settling, should this get lost. One that goes back to the line keeps its slot.
     if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
-      this.tell(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
+      this.inBackground(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
     }
-    if (before?.state.revision !== step.record.state.revision) this.#unannounced = step.record.state.revision;
+    if (before?.state.revision !== step.record.state.revision) this.#unsentRevision = step.record.state.revision;
   }
 
   /** One transaction; what it changed is told to the holds afterwards, so that a broken socket cannot undo it. */
   transact<T>(work: () => T): T {
     const result = this.#inTransaction(work);
-    if (this.#unannounced === null) return result;
+    if (this.#unsentRevision === null) return result;
     for (const socket of this.#ctx.getWebSockets()) {
       try {
-        socket.send(String(this.#unannounced));
+        socket.send(String(this.#unsentRevision));
       } catch {
         // Its Worker reads the state again by itself.
       }
     }
-    this.#unannounced = null;
+    this.#unsentRevision = null;
     return result;
   }
 
@@ -208,14 +215,14 @@ export class RequestRepository {
 
   /** A dropped alarm is the one thing that could leave owed work asleep for ever: whoever wakes the object brings it back. */
   async restoreAlarm(): Promise<void> {
-    const record = this.store.load();
+    const record = this.store.loadRecord();
     const at = record && alarmAt(record.effects);
     if (at !== null && (await this.#ctx.storage.getAlarm()) === null) await this.#ctx.storage.setAlarm(at);
   }
 
   /** Puts the alarm where the earliest unparked row needs it: called at the end of every entry point. */
-  async arm(): Promise<void> {
-    const record = this.load();
+  async armAlarm(): Promise<void> {
+    const record = this.loadRecord();
     const at = record && alarmAt(record.effects);
     const current = await this.#ctx.storage.getAlarm();
     if (at === current) return;
@@ -224,7 +231,7 @@ export class RequestRepository {
   }
 
   /** Said to an object that learns of it another way too, should it get lost. */
-  tell(telling: Promise<unknown>): void {
-    this.#ctx.waitUntil(telling.catch(() => undefined));
+  inBackground(work: Promise<unknown>): void {
+    this.#ctx.waitUntil(work.catch(() => undefined));
   }
 }

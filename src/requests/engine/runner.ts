@@ -8,10 +8,19 @@ import { requireConfig } from "../../platform/config.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
-import { nextDue, taken } from "../machine/effect-schedule.ts";
+import { leased, nextDue } from "../machine/effect-schedule.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
-import { advanced, attempted, deferred, failed, isLive, leaseOf, type Try, withRow } from "../machine/record.ts";
+import {
+  advanced,
+  attempted,
+  deferred,
+  type EffectAttempt,
+  failed,
+  isLive,
+  leaseOf,
+  withRow,
+} from "../machine/record.ts";
 import type { RequestRecord } from "../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { runEffect } from "./effects/run.ts";
@@ -44,7 +53,7 @@ export class EffectRunner {
     const room: Record<Lane, number> = { work: ALARM_LANES, tell: DELIVER_LANES };
     const running = new Set<Promise<void>>();
     for (;;) {
-      const effect = Date.now() < until ? this.#takeNext(undefined, ({ kind }) => room[laneOf(kind)] > 0) : null;
+      const effect = Date.now() < until ? this.#leaseNext(undefined, ({ kind }) => room[laneOf(kind)] > 0) : null;
       if (effect !== null) {
         const lane = laneOf(effect.kind);
         room[lane]--;
@@ -59,9 +68,9 @@ export class EffectRunner {
   }
 
   /** Runs what is due one after the other, as long as it is of these kinds; starts nothing after `until` (epoch ms). */
-  async runInTurn(kinds: readonly EffectKind[], until: number): Promise<void> {
+  async runSequentially(kinds: readonly EffectKind[], until: number): Promise<void> {
     while (Date.now() < until) {
-      const effect = this.#takeNext((due) => kinds.includes(due.kind));
+      const effect = this.#leaseNext((due) => kinds.includes(due.kind));
       if (effect === null) return;
       await this.#run(effect);
     }
@@ -69,10 +78,10 @@ export class EffectRunner {
 
   /** The submit of a fresh request, begun while its caller is still here. Whatever is left when time is up, an alarm does. */
   async submitInPlace(acked: Promise<unknown>): Promise<void> {
-    const effect = this.#takeNext((due) => due.kind === "submit");
-    await this.#repository.arm();
+    const effect = this.#leaseNext((due) => due.kind === "submit");
+    await this.#repository.armAlarm();
     // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
-    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#repository.arm());
+    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#repository.armAlarm());
     let timer: ReturnType<typeof setTimeout> | null = null;
     const waited = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
@@ -84,11 +93,11 @@ export class EffectRunner {
 
   /** Tries the row whose turn has come; false when nothing wants it any more, or its try is under way. */
   async runGranted(name: string, grant: Granted): Promise<boolean> {
-    const effect = this.#takeRow(name);
+    const effect = this.#leaseRow(name);
     if (effect === null) return false;
     this.#grants.set(leaseOf(effect), grant);
-    await this.#repository.arm();
-    this.#ctx.waitUntil(this.#run(effect).then(() => this.#repository.arm()));
+    await this.#repository.armAlarm();
+    this.#ctx.waitUntil(this.#run(effect).then(() => this.#repository.armAlarm()));
     return true;
   }
 
@@ -96,24 +105,24 @@ export class EffectRunner {
    * Leases the row that has waited longest, of those that `mayRun`, if it is `wanted`; else null. Rows whose try was cut off are
    * dealt with on the way.
    */
-  #takeNext(
+  #leaseNext(
     wanted: (effect: Effect) => boolean = () => true,
     mayRun: (effect: Effect) => boolean = () => true,
   ): Effect | null {
     return this.#repository.transact(() => {
       for (;;) {
         const now = Date.now();
-        const record = this.#repository.load();
+        const record = this.#repository.loadRecord();
         const due = record && nextDue(record.effects.filter(mayRun), now);
         if (!record || !due || !wanted(due)) return null;
         if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
-          this.#repository.commit(record, advanced(record, this.#lost("attempt was interrupted"), now, due));
+          this.#repository.commitStep(record, advanced(record, this.#lost("attempt was interrupted"), now, due));
           continue;
         }
-        const { kind, effect } = taken(due, now);
-        this.#repository.store.save(record, withRow(record, effect));
+        const { kind, effect } = leased(due, now);
+        this.#repository.store.saveRecord(record, withRow(record, effect));
         if (kind === "leased") {
-          this.#repository.tryBegan(effect);
+          this.#repository.attemptStarted(effect);
           return effect;
         }
       }
@@ -121,16 +130,16 @@ export class EffectRunner {
   }
 
   /** Leases a row whose turn has come, whenever it was due; null when it is not there, or a try of it is under way. */
-  #takeRow(name: string): Effect | null {
+  #leaseRow(name: string): Effect | null {
     return this.#repository.transact(() => {
       const now = Date.now();
-      const record = this.#repository.load();
+      const record = this.#repository.loadRecord();
       const row = record?.effects.find((effect) => effect.name === name);
       if (!record || !row || row.leaseUntil !== null || row.parkedAt !== null) return null;
-      const { kind, effect } = taken(row, now);
-      this.#repository.store.save(record, withRow(record, effect));
+      const { kind, effect } = leased(row, now);
+      this.#repository.store.saveRecord(record, withRow(record, effect));
       if (kind !== "leased") return null;
-      this.#repository.tryBegan(effect);
+      this.#repository.attemptStarted(effect);
       return effect;
     });
   }
@@ -140,16 +149,16 @@ export class EffectRunner {
     const startedAt = Date.now();
     const outcome = await this.#outcomeOf(effect);
     this.#conclude(effect, outcome);
-    this.#repository.tryEnded(effect);
+    this.#repository.attemptEnded(effect);
     const unused = this.#grants.get(leaseOf(effect));
     this.#grants.delete(leaseOf(effect));
-    if (unused !== undefined) this.#repository.tell(accountFor(this.#env).returnGrant(unused.callGrant));
+    if (unused !== undefined) this.#repository.inBackground(accountFor(this.#env).returnGrant(unused.callGrant));
     logEvent("effect.attempted", {
       request: this.#ctx.id.toString(),
       effect: effect.name,
       attempt: effect.failures + 1,
       outcome: outcomeName(outcome),
-      stage: this.#repository.load()?.state.stage ?? "deleted",
+      stage: this.#repository.loadRecord()?.state.stage ?? "deleted",
       ms: Date.now() - startedAt,
       held: highWaterBytes(),
       ...reasonOf(outcome),
@@ -167,7 +176,7 @@ export class EffectRunner {
   #conclude(effect: Effect, outcome: EffectOutcome): void {
     this.#repository.transact(() => {
       const now = Date.now();
-      const record = this.#repository.load();
+      const record = this.#repository.loadRecord();
       // Deleted while this try ran: whatever it came to has nobody left to hear it.
       if (record === null) return;
       this.#concludeTry(record, effect, outcome, now);
@@ -175,19 +184,19 @@ export class EffectRunner {
   }
 
   #concludeTry(record: RequestRecord, effect: Effect, outcome: EffectOutcome, now: number): void {
-    const tried: Try = { name: effect.name, leaseId: effect.leaseId };
+    const tried: EffectAttempt = { name: effect.name, leaseId: effect.leaseId };
     switch (outcome.kind) {
       case "happened": {
         const counted = withCalls(record, outcome.calls ?? 0);
-        this.#repository.applyTo(counted, outcome.event, now, tried, outcome.texts, record);
+        this.#repository.applyEventTo(counted, outcome.event, now, tried, outcome.texts, record);
         return;
       }
       case "failed":
         if (effect.kind === "submit" && record.state.stage === "submitting") {
-          this.#repository.applyTo(record, this.#lost(outcome.reason), now, tried, undefined, record);
+          this.#repository.applyEventTo(record, this.#lost(outcome.reason), now, tried, undefined, record);
           return;
         }
-        this.#repository.commit(
+        this.#repository.commitStep(
           record,
           failed(withCalls(record, outcome.calls ?? 0), tried, outcome, now, Math.random()),
         );
@@ -195,22 +204,22 @@ export class EffectRunner {
       case "attempted": {
         const { attempt } = outcome;
         const { step, next } = attempted(record, tried, attempt, now, Math.random());
-        this.#repository.commit(record, step);
-        this.#repository.deliveries.append({ ...attempt, next });
+        this.#repository.commitStep(record, step);
+        this.#repository.deliveries.appendAttempt({ ...attempt, next });
         return;
       }
-      case "turned_away":
-        this.#repository.commit(record, deferred(record, tried, outcome.until));
+      case "deferred":
+        this.#repository.commitStep(record, deferred(record, tried, outcome.until));
         return;
       case "rows_deleted": {
         if (!isLive(record, tried)) return;
         const { team, user, deletion } = record.state;
-        this.#repository.store.erase({ at: now, team, user: deletion?.forget ? null : user });
+        this.#repository.store.deleteAllRows({ at: now, team, user: deletion?.forget ? null : user });
         return;
       }
       case "obsolete": {
         const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
-        this.#repository.store.save(record, { ...record, effects });
+        this.#repository.store.saveRecord(record, { ...record, effects });
         return;
       }
       default:
@@ -223,25 +232,25 @@ export class EffectRunner {
       env: this.#env,
       config: requireConfig(this.#env),
       now: () => Date.now(),
-      record: () => this.#repository.mustLoad(),
-      text: (name) => this.#repository.store.text(name),
-      event: (id, format) => this.#repository.deliveries.event(id, format),
-      keepEvent: (event) => this.#repository.deliveries.keepEvent(event),
+      currentRecord: () => this.#repository.requireRecord(),
+      storedText: (name) => this.#repository.store.storedText(name),
+      event: (id, format) => this.#repository.deliveries.eventOf(id, format),
+      keepEvent: (event) => this.#repository.deliveries.saveEvent(event),
       lastAttempt: (delivery) => this.#repository.deliveries.attempts(delivery).at(-1) ?? null,
-      view: () => this.#repository.view(this.#repository.mustLoad()),
-      advance: (event) => this.#repository.advance(event, effect),
-      saved: () => this.#ctx.storage.sync(),
-      uploads: (n) =>
-        this.#repository.uploads.logOf(n, (work, isProgress) => this.#repository.carryOn(effect, work, isProgress)),
-      unfinishedUploads: () => this.#repository.uploads.all(),
-      watch: () => this.#repository.watch(),
-      othersRun: () => this.#repository.othersRun(effect),
-      takeGrant: () => {
+      currentView: () => this.#repository.viewOf(this.#repository.requireRecord()),
+      applyEvent: (event) => this.#repository.applyWithin(event, effect),
+      storageSynced: () => this.#ctx.storage.sync(),
+      multipartUploadOf: (n) =>
+        this.#repository.uploads.logOf(n, (work, isProgress) => this.#repository.renewLease(effect, work, isProgress)),
+      unfinishedUploads: () => this.#repository.uploads.unfinishedUploads(),
+      watch: () => this.#repository.currentWatch(),
+      hasOtherAttempts: () => this.#repository.hasOtherAttempts(effect),
+      useGrant: () => {
         const grant = this.#grants.get(leaseOf(effect)) ?? null;
         this.#grants.delete(leaseOf(effect));
         return grant;
       },
-      tell: (telling) => this.#repository.tell(telling),
+      inBackground: (telling) => this.#repository.inBackground(telling),
     };
   }
 

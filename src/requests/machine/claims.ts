@@ -13,10 +13,10 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
   const note = { reason };
   switch (state.stage) {
     case "submitting":
-      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [doorbell(note)]);
+      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [callbackNote(note)]);
       return builder.change({ candidateId }).note("unverified_callback", note);
     case "uncertain":
-      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [doorbell(note)]);
+      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [callbackNote(note)]);
       return builder.change({ candidateId }).owe("fetch_result", now).note("unverified_callback", note);
     case "queued":
     case "running": {
@@ -34,7 +34,7 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
   }
 }
 
-function doorbell(detail: { reason: string }): TimelineNote {
+function callbackNote(detail: { reason: string }): TimelineNote {
   return { what: "unverified_callback", detail };
 }
 
@@ -65,12 +65,12 @@ export function unpinnedWebhook(
 }
 
 /** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
-export function candidateDisproved(builder: TransitionBuilder): Transition {
+export function candidateRejected(builder: TransitionBuilder): Transition {
   return builder.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_rejected");
 }
 
 /** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */
-export function isAboutAnother(state: RequestState, upstreamId: string | null): boolean {
+export function isForAnotherRequest(state: RequestState, upstreamId: string | null): boolean {
   return state.upstreamId !== null && upstreamId !== null && state.upstreamId !== upstreamId;
 }
 

@@ -9,7 +9,7 @@ import type { Effect, EffectKind, EffectName, EffectOrder } from "./effect-types
 import { POLL_MAX_GAP_MS } from "./poll-schedule.ts";
 
 /** Waits between tries at one file, then it is given up and keeps its source URL. */
-export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
+export const FILE_COPY_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
 /** Maton and fal answer a submit in well under a second; past this the answer counts as lost. */
 export const SUBMIT_TIMEOUT_MS = 30 * SECOND_MS;
 export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
@@ -20,16 +20,16 @@ export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
 /** Time over an effect's own time-outs before its lease counts as lost. */
 export const LEASE_SLACK_MS = 5 * SECOND_MS;
 /** Faults of our own in a row that use up no try: about a day. What still fails then is taken as the other side's. */
-export const STUMBLES_MAX = 36;
+export const INTERNAL_FAILURES_MAX = 36;
 /** A row taken this often without any outcome crashes its object: it backs off. */
-export const TAKES_BEFORE_BACKOFF = 5;
+export const LEASES_BEFORE_BACKOFF = 5;
 /** Growing gaps of effects that never stop (poll, fetch_result, settle, expire, hash): doubling from 2 s to 1 h. */
 export const RETRY_FIRST_MS = 2 * SECOND_MS;
 const RETRY_MAX_MS = HOUR_MS;
 /** Waits between tries at a cancel, then it is given up: the polls go on and tell the end. */
 export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
 /** Failed looks at fal in a row that stay within POLL_MAX_GAP_MS of each other: about four hours of an outage. */
-export const PATIENT_LOOKS = 120;
+export const PATIENT_POLLS = 120;
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
   return target === undefined || target === null ? kind : `${kind}:${target}`;
@@ -121,9 +121,9 @@ export function leaseMs(kind: EffectKind): number {
 }
 
 /** The row with a fresh lease, whose id no earlier row of that name can have had. A row taken five times without an outcome is put off instead: it may crash its object. */
-export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
-  if (effect.takes >= TAKES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
-    const wait = backoffMs(effect.takes - TAKES_BEFORE_BACKOFF + 5);
+export function leased(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
+  if (effect.takes >= LEASES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
+    const wait = backoffMs(effect.takes - LEASES_BEFORE_BACKOFF + 5);
     const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "crashed repeatedly" };
     return { kind: "put_off", effect: put };
   }
@@ -162,7 +162,7 @@ export function finished(effect: Effect): Effect {
 }
 
 /** The row after a try that was turned away without failing (no turn yet): due later, nothing counted. */
-export function putBack(effect: Effect, dueAt: number): Effect {
+export function deferredEffect(effect: Effect, dueAt: number): Effect {
   return { ...effect, leaseUntil: null, takes: 0, dueAt };
 }
 
@@ -178,8 +178,8 @@ export interface Failure {
 type RetriedKind = Exclude<EffectKind, "deliver">;
 
 /** The row after a fault of our own; null: there were so many that this one counts as the other side's. `random` in [0, 1) makes the jitter. */
-export function afterOurFault(effect: Effect, reason: string, now: number, random: number): Effect | null {
-  if (effect.stumbles >= STUMBLES_MAX) return null;
+export function afterInternalFailure(effect: Effect, reason: string, now: number, random: number): Effect | null {
+  if (effect.stumbles >= INTERNAL_FAILURES_MAX) return null;
   const stumbles = effect.stumbles + 1;
   const dueAt = now + jittered(endlessWaitMs(effect.kind, stumbles), random);
   return { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: reason, dueAt };
@@ -217,7 +217,7 @@ export function afterUndelivered(
 function retryWaitMs(kind: RetriedKind, failures: number): number | null {
   switch (kind) {
     case "mirror":
-      return MIRROR_RETRY_MS[failures - 1] ?? null;
+      return FILE_COPY_RETRY_MS[failures - 1] ?? null;
     case "cancel":
       return CANCEL_RETRY_MS[failures - 1] ?? null;
     case "submit":
@@ -238,7 +238,7 @@ function retryWaitMs(kind: RetriedKind, failures: number): number | null {
  */
 function endlessWaitMs(kind: EffectKind, failures: number): number {
   const looksAtFal = kind === "poll" || kind === "fetch_result";
-  return looksAtFal && failures <= PATIENT_LOOKS ? Math.min(POLL_MAX_GAP_MS, backoffMs(failures)) : backoffMs(failures);
+  return looksAtFal && failures <= PATIENT_POLLS ? Math.min(POLL_MAX_GAP_MS, backoffMs(failures)) : backoffMs(failures);
 }
 
 /** 2 s, doubling, at most an hour. */

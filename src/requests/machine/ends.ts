@@ -2,7 +2,7 @@
 // the end cost, and the two ends that are said for want of an answer. Pure.
 
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
-import { candidateDisproved } from "./claims.ts";
+import { candidateRejected } from "./claims.ts";
 import { dropDeliveries } from "./deliveries.ts";
 import type { Bill, RequestEvent } from "./events.ts";
 import { ignored, type TransitionBuilder, UPSTREAM_EFFECTS } from "./transition.ts";
@@ -21,7 +21,7 @@ export function endReported(
     ]);
   }
   if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
-    return candidateDisproved(builder);
+    return candidateRejected(builder);
   }
   const known = {
     upstreamId: state.upstreamId ?? event.upstreamId,
@@ -67,7 +67,7 @@ export function reopen(builder: TransitionBuilder): void {
 
 export function fileSettled(
   builder: TransitionBuilder,
-  event: Extract<RequestEvent, { type: "file_stored" | "file_given_up" }>,
+  event: Extract<RequestEvent, { type: "file_stored" | "file_failed" }>,
 ): Transition {
   const { state, files, now } = builder;
   const file = files[event.n];
@@ -102,13 +102,14 @@ export function copyAgain(builder: TransitionBuilder, n: number | null, keptUnti
 }
 
 /** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
-export function billed(
+export function withBill(
   builder: TransitionBuilder,
   { chargedMicro, source, charged }: Bill,
 ): NonNullable<TimelineNote["detail"]> {
   const { error, cost } = builder.state;
   builder.change({
-    ...{ chargedMicro, costSource: source },
+    chargedMicro,
+    costSource: source,
     error: error === null || charged === null ? error : { ...error, charged },
   });
   const above = chargedMicro !== null && cost.estimatedMicro !== null && chargedMicro > cost.estimatedMicro;

@@ -41,9 +41,9 @@ export type RequestEvent =
       waiting: Waiting | null;
       durations: Durations | null;
     }
-  | { type: "submit_taken"; upstreamId: string; queuePosition: number | null }
+  | { type: "submit_accepted"; upstreamId: string; queuePosition: number | null }
   /** Known not to have been taken (429 and the like): the row goes back. */
-  | { type: "submit_not_taken"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting | null }
+  | { type: "submit_not_accepted"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting | null }
   /** A clear no. */
   | { type: "submit_refused"; error: RequestError }
   /** No clear answer, or the try was cut off. */
@@ -71,11 +71,11 @@ export type RequestEvent =
   /** Signed by fal, but by a user id that is not pinned. */
   | { type: "unpinned_webhook_received"; userId: string; claim: string; candidateId: string | null }
   /** fal does not know the id. */
-  | { type: "upstream_gone" }
+  | { type: "upstream_not_found" }
   | { type: "file_stored"; n: number; stored: StoredFile }
-  | { type: "file_given_up"; n: number; code: ErrorCode; message: string }
+  | { type: "file_failed"; n: number; code: ErrorCode; message: string }
   /** Its owner wants what was given up copied again; null: every such file. */
-  | { type: "copy_again_asked"; n: number | null }
+  | { type: "copy_requested"; n: number | null }
   | { type: "file_hashed"; n: number; sha256: string }
   | { type: "cancel_requested" }
   /** fal's 200: taken out of the queue. */
@@ -84,9 +84,9 @@ export type RequestEvent =
   | { type: "cancel_accepted" }
   /** fal's 400: it had finished. */
   | { type: "cancel_too_late" }
-  | { type: "cancel_given_up" }
+  | { type: "cancel_failed" }
   /** The expire row came due: start time-out while held, or the grace of an uncertain submit. */
-  | { type: "time_ran_out" }
+  | { type: "timed_out" }
   | { type: "settled"; deliveries: Pick<RequestDelivery, "id" | "target" | "eventId">[]; bill: Bill }
   /** A person said what nobody could know: whether an uncertain request was charged. */
   | { type: "charge_resolved"; bill: Bill }
@@ -100,6 +100,6 @@ export type RequestEvent =
   /** That adds no try: the team, which believes that it will, is told how it stands. */
   | { type: "replay_skipped"; delivery: string }
   /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
-  | { type: "deletion_ordered"; forget: boolean }
+  | { type: "deletion_requested"; forget: boolean }
   /** Their bytes are gone. */
-  | { type: "purged"; target: Exclude<PurgeTarget, "record"> };
+  | { type: "data_deleted"; target: Exclude<PurgeTarget, "record"> };

@@ -26,7 +26,7 @@ const POLL_FOLLOWED_GAP_MS = 10 * SECOND_MS;
  * fal's 202 to a cancel is a wish, and most runners obey at once: the first look comes so soon, each further one after as long again
  * as the wish is old. A model that does not obey so costs a handful of looks.
  */
-export const CANCEL_LOOK_FIRST_MS = 500;
+export const CANCEL_POLL_FIRST_MS = 500;
 
 type PolledBy = Pick<RequestState, "webhooks" | "polls" | "durations">;
 
@@ -53,7 +53,7 @@ export function nextPollGapMs(
 ): number {
   const gap = pollGapMs(state, watch);
   if (state.cancelRequestedAt === null) return gap;
-  return Math.min(gap, Math.max(CANCEL_LOOK_FIRST_MS, now - state.cancelRequestedAt));
+  return Math.min(gap, Math.max(CANCEL_POLL_FIRST_MS, now - state.cancelRequestedAt));
 }
 
 function gapBesideWebhooksMs({ polls, durations }: PolledBy): number {

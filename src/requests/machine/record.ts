@@ -4,12 +4,12 @@
 import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
 import {
   afterFailure,
-  afterOurFault,
+  afterInternalFailure,
   afterUndelivered,
+  deferredEffect,
   effectName,
   type Failure,
   finished,
-  putBack,
   renewed,
   withOrders,
 } from "./effect-schedule.ts";
@@ -28,13 +28,13 @@ export interface Step {
 }
 
 /** Which try an outcome belongs to. An outcome of a try that no longer holds the lease is not applied. */
-export interface Try {
+export interface EffectAttempt {
   name: string;
   leaseId: number;
 }
 
 /** Names one try among all of a record. */
-export function leaseOf({ name, leaseId }: Try): string {
+export function leaseOf({ name, leaseId }: EffectAttempt): string {
   return `${name}#${leaseId}`;
 }
 
@@ -44,7 +44,7 @@ export function begun(start: StartInput): Step {
 }
 
 /** Applies an event. With `done`, the row of that try is finished: it stays only if the machine owes it anew. */
-export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: Try): Step {
+export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: EffectAttempt): Step {
   const row = done && liveRow(record, done);
   // A submit's answer is worth hearing when its row is gone: a webhook was faster. While another try has the row, it is not.
   const owed = done !== undefined && record.effects.some((effect) => effect.name === done.name);
@@ -64,7 +64,7 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
 }
 
 /** An event in the middle of a try: applied only while the try is live, and its lease begins anew. */
-export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: Try): Step {
+export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: EffectAttempt): Step {
   if (!liveRow(record, tried)) return unchanged(record, STALE);
   const step = advanced(record, event, now);
   if (step.ignored !== null) return step;
@@ -76,7 +76,12 @@ export function advancedWithin(record: RequestRecord, event: RequestEvent, now: 
  * The record while a try goes on: its lease begins anew, and progress makes what failed before not count. Null when the try is no
  * longer live.
  */
-export function carriedOn(record: RequestRecord, tried: Try, now: number, isProgress: boolean): RequestRecord | null {
+export function withRenewedLease(
+  record: RequestRecord,
+  tried: EffectAttempt,
+  now: number,
+  isProgress: boolean,
+): RequestRecord | null {
   const row = liveRow(record, tried);
   if (!row) return null;
   const counts = isProgress ? { takes: 0, failures: 0, stumbles: 0 } : {};
@@ -84,10 +89,16 @@ export function carriedOn(record: RequestRecord, tried: Try, now: number, isProg
 }
 
 /** A try failed: due again later, or given up on, which is an event of its own. */
-export function failed(record: RequestRecord, done: Try, failure: Failure, now: number, random: number): Step {
+export function failed(
+  record: RequestRecord,
+  done: EffectAttempt,
+  failure: Failure,
+  now: number,
+  random: number,
+): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, STALE);
-  const stumbled = failure.ours ? afterOurFault(row, failure.reason, now, random) : null;
+  const stumbled = failure.ours ? afterInternalFailure(row, failure.reason, now, random) : null;
   if (stumbled !== null) return unchanged(withRow(record, stumbled), null);
   const { kind } = row;
   if (kind === "deliver") {
@@ -103,7 +114,7 @@ export function failed(record: RequestRecord, done: Try, failure: Failure, now: 
 /** An attempt at a delivery came out: the step, and what the log says of the next one. */
 export function attempted(
   record: RequestRecord,
-  done: Try,
+  done: EffectAttempt,
   answer: Pick<AttemptAnswer, "kind" | "reason" | "retryAfterMs"> & AttemptSummary,
   now: number,
   random: number,
@@ -129,10 +140,10 @@ export function attempted(
 }
 
 /** A try was turned away without failing: no turn yet. */
-export function deferred(record: RequestRecord, done: Try, dueAt: number): Step {
+export function deferred(record: RequestRecord, done: EffectAttempt, dueAt: number): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, STALE);
-  return unchanged(withRow(record, putBack(row, dueAt)), null);
+  return unchanged(withRow(record, deferredEffect(row, dueAt)), null);
 }
 
 export function withRow(record: RequestRecord, row: Effect): RequestRecord {
@@ -142,9 +153,9 @@ export function withRow(record: RequestRecord, row: Effect): RequestRecord {
 function givenUp(row: Effect, reason: string): RequestEvent {
   switch (row.kind) {
     case "cancel":
-      return { type: "cancel_given_up" };
+      return { type: "cancel_failed" };
     case "mirror":
-      return { type: "file_given_up", n: Number(row.target), code: "storage_failed", message: reason };
+      return { type: "file_failed", n: Number(row.target), code: "storage_failed", message: reason };
     case "submit":
     case "poll":
     case "fetch_result":
@@ -159,11 +170,11 @@ function givenUp(row: Effect, reason: string): RequestEvent {
 }
 
 /** Whether a try still holds its row. */
-export function isLive(record: RequestRecord, tried: Try): boolean {
+export function isLive(record: RequestRecord, tried: EffectAttempt): boolean {
   return liveRow(record, tried) !== undefined;
 }
 
-function liveRow(record: RequestRecord, done: Try): Effect | undefined {
+function liveRow(record: RequestRecord, done: EffectAttempt): Effect | undefined {
   return record.effects.find(
     (effect) => effect.name === done.name && effect.leaseId === done.leaseId && effect.leaseUntil !== null,
   );

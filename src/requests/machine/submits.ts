@@ -47,7 +47,7 @@ export function submitTaken(builder: TransitionBuilder, upstreamId: string, queu
 /** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
 export function submitNotTaken(
   builder: TransitionBuilder,
-  event: Extract<RequestEvent, { type: "submit_not_taken" }>,
+  event: Extract<RequestEvent, { type: "submit_not_accepted" }>,
 ): Transition {
   const { state } = builder;
   const { reason, retryAt } = event;

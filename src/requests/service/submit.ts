@@ -56,23 +56,23 @@ export function submitRequest(
   execution: Pick<ExecutionContext, "waitUntil">,
   submit: SubmitInput,
 ): Promise<SubmitOutcome> {
-  const road = admitAndStart(env, submit);
-  execution.waitUntil(road.catch(() => undefined));
-  return road;
+  const submitting = admitAndStart(env, submit);
+  execution.waitUntil(submitting.catch(() => undefined));
+  return submitting;
 }
 
 /** Prices a request as a submit of it would be, its limits aside. Reserves nothing. */
 export async function quoteRequest(
   env: Env,
-  wish: Pick<SubmitInput, "team" | "plan" | "input"> & Pick<QuoteInput, "credential" | "model">,
+  quote: Pick<SubmitInput, "team" | "plan" | "input"> & Pick<QuoteInput, "credential" | "model">,
 ): Promise<Quote | Refused> {
-  const { team, credential, model } = wish;
-  const judgeable = { spec: { model, webhookUrl: null }, input: wish.input };
+  const { team, credential, model } = quote;
+  const judgeable = { spec: { model, webhookUrl: null }, input: quote.input };
   const ask = async (planHash: string, ruled: { measures: Measures } | null): Promise<QuoteAnswer> => {
     const measures = ruled?.measures ?? null;
     return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
   };
-  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(wish.plan, judgeable, ask);
+  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(quote.plan, judgeable, ask);
   if (judged.kind === "refused") return answer.kind === "refused" ? answer : judged;
   if (answer.kind === "plan_stands")
     throw new Error("Team confirmed the plan, but the plan's rules accepted the input");
@@ -103,7 +103,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     const { files } = found;
     inline = found.inline;
     return askTeam(env, team, (stub) =>
-      stub.admit({ ...postOf(submit), requestId, planHash, measures: ruled?.measures ?? null, files }),
+      stub.admit({ ...admitFields(submit), requestId, planHash, measures: ruled?.measures ?? null, files }),
     );
   };
   const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(submit.plan, submit, ask);
@@ -111,7 +111,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     return { kind: "refused", refusal: admitted.refusal, limits: "limits" in admitted ? (admitted.limits ?? []) : [] };
   }
   if (judged.kind === "refused") {
-    const view = admitted.kind === "admitted" ? await startedBefore(env, team, admitted.requestId) : null;
+    const view = admitted.kind === "admitted" ? await startedRequest(env, team, admitted.requestId) : null;
     if (view === null || admitted.kind !== "admitted") return { ...judged, limits: [] };
     return { kind: "accepted", view, replayed: true, limits: admitted.limits };
   }
@@ -120,7 +120,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
   const { requestId: id, terms, replayed, limits } = admitted;
   if (replayed && inline.length > 0) {
     // Its files lie in R2 already, or were let go since: an input is stored by the start that takes it.
-    const view = await startedBefore(env, team, id);
+    const view = await startedRequest(env, team, id);
     if (view !== null) return { kind: "accepted", view, replayed, limits };
   }
   const started = await startUntilCertain(env, { id, team, spec, terms }, async () => {
@@ -136,7 +136,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
 }
 
 /** The part of a submit that Team decides on. */
-function postOf({
+function admitFields({
   credential,
   visitor,
   ip,
@@ -149,7 +149,7 @@ function postOf({
 }
 
 /** The request that an earlier post made, where today's rules would refuse that post: it is shown, never started from here. */
-async function startedBefore(env: Env, team: string, id: string): Promise<RequestView | null> {
+async function startedRequest(env: Env, team: string, id: string): Promise<RequestView | null> {
   return await trackerFor(env, id).read({ team, user: null });
 }
 
@@ -184,7 +184,7 @@ async function startUntilCertain(
         outcome: closing ? "closing" : "starting",
         error: faultName(fault),
       });
-      if (Date.now() >= giveUpAt + START_RETRY_MS) return notYetCertain(request);
+      if (Date.now() >= giveUpAt + START_RETRY_MS) return unconfirmedStart(request);
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 * SECOND_MS, 100 * 2 ** attempt)));
     }
   }
@@ -194,7 +194,7 @@ async function startUntilCertain(
  * Neither started nor closed can be said. The caller gets the id and what is known, never a reason to post again: Team's
  * sweep asks the tracker until it answers, and closes and refunds what never started.
  */
-function notYetCertain(request: UnstoredStart): { kind: "started"; view: RequestView } {
+function unconfirmedStart(request: UnstoredStart): { kind: "started"; view: RequestView } {
   const { record } = begun({ ...request, input: { at: "row", text: "" } });
   return {
     kind: "started",

@@ -7,12 +7,12 @@ import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../../src/files/parts.
 import { hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
-  FILE_COPY_TURN_MS,
+  FILE_COPY_SLICE_MS,
   FILE_DEADLINE_MS,
   REQUEST_FILES_MAX_BYTES,
 } from "../../../src/requests/engine/effects/files.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
-import { alarmAt, MIRROR_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
+import { alarmAt, FILE_COPY_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   bindings,
   call,
@@ -67,7 +67,7 @@ async function storing(words: string): Promise<string> {
 /** The rows of the unfinished upload of file 0. */
 function partsOf(id: string): Promise<number | null> {
   return runInDurableObject(trackerOf(id), (_instance, state) => {
-    return new UploadStore(state.storage.sql).read(0)?.parts.length ?? null;
+    return new UploadStore(state.storage.sql).readUpload(0)?.parts.length ?? null;
   });
 }
 
@@ -206,7 +206,7 @@ describe("a large file", { timeout: 30_000 }, () => {
     const id = await storing(`file-huge:${SIZE}`);
     await onePart(id);
     const [upload] = await runInDurableObject(trackerOf(id), (_instance, state) =>
-      new UploadStore(state.storage.sql).all(),
+      new UploadStore(state.storage.sql).unfinishedUploads(),
     );
     await passTime(FILE_DEADLINE_MS);
     await runToEnd(team, id);
@@ -228,7 +228,7 @@ async function onePart(id: string): Promise<void> {
     ...args: Parameters<R2MultipartUpload["uploadPart"]>
   ) {
     const part = await real.apply(this, args);
-    vi.setSystemTime(Date.now() + 2 * FILE_COPY_TURN_MS);
+    vi.setSystemTime(Date.now() + 2 * FILE_COPY_SLICE_MS);
     return part;
   } as typeof real);
   await ring(id);
@@ -280,7 +280,7 @@ describe("a source that", { timeout: 30_000 }, () => {
         { status: "failed", error: { code: "storage_failed", message: "The source closed the connection early." } },
       ],
     });
-    expect(asked).toHaveLength(MIRROR_RETRY_MS.length + 1);
+    expect(asked).toHaveLength(FILE_COPY_RETRY_MS.length + 1);
   });
 });
 
@@ -304,7 +304,7 @@ describe("what all files of a request may come to", { timeout: 30_000 }, () => {
     });
     expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/${id}` })).objects).toHaveLength(1);
     const unfinished = await runInDurableObject(trackerOf(id), (_instance, state) => {
-      return new UploadStore(state.storage.sql).all();
+      return new UploadStore(state.storage.sql).unfinishedUploads();
     });
     expect(unfinished).toEqual([]);
   });

@@ -59,7 +59,7 @@ async function receive(context: HookContext): Promise<Response> {
     }
     const heard = await tracker.report(report);
     if (heard.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
-    return answer(context, 200, "OK", request, "heard");
+    return answer(context, 200, "OK", request, "received");
   } finally {
     read.permit.release();
   }
@@ -134,7 +134,7 @@ function answer(
   request: string,
   outcome: string,
 ): Response {
-  if (outcome !== "heard")
+  if (outcome !== "received")
     logEvent("webhook.refused", { ...(REQUEST_ID.test(request) ? { request } : {}), status, outcome });
   return context.json({ message }, status);
 }

@@ -17,29 +17,29 @@ export interface EffectContext {
   config: Config;
   now(): number;
   /** The rows as they are now: read again after every await. */
-  record(): RequestRecord;
-  text(name: TextName): StoredText | null;
+  currentRecord(): RequestRecord;
+  storedText(name: TextName): StoredText | null;
   /** The event of an end as it was sent; see DeliveryLog. */
-  event: DeliveryLog["event"];
-  keepEvent: DeliveryLog["keepEvent"];
+  event: DeliveryLog["eventOf"];
+  keepEvent: DeliveryLog["saveEvent"];
   /** The latest attempt at a delivery, which told how it stands. */
   lastAttempt(delivery: string): Attempt | null;
   /** What readers would see now. */
-  view(): RequestView;
+  currentView(): RequestView;
   /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
-  advance(event: RequestEvent): boolean;
+  applyEvent(event: RequestEvent): boolean;
   /** Resolves when all that was saved until now is on disk. */
-  saved(): Promise<void>;
+  storageSynced(): Promise<void>;
   /** The unfinished upload of a file, as this try may write it. */
-  uploads(n: number): UploadLog;
+  multipartUploadOf(n: number): UploadLog;
   unfinishedUploads(): { n: number; key: string; uploadId: string }[];
   watch(): Watch;
   /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
-  othersRun(): boolean;
+  hasOtherAttempts(): boolean;
   /** The turn that woke this try, once; null when it has to ask for one. */
-  takeGrant(): Granted | null;
+  useGrant(): Granted | null;
   /** Something said to an object that learns of it another way too, should it get lost. */
-  tell(telling: Promise<unknown>): void;
+  inBackground(telling: Promise<unknown>): void;
 }
 
 export type EffectOutcome =
@@ -54,7 +54,7 @@ export type EffectOutcome =
   /** An attempt at a delivery, accepted or not: logged in the same transaction, whatever has become of its row. */
   | { kind: "attempted"; attempt: Omit<Attempt, "next"> }
   /** No turn yet, or its turn is over for now; not a failure. */
-  | { kind: "turned_away"; until: number }
+  | { kind: "deferred"; until: number }
   /** The request has moved on and the row has nothing left to do. */
   | { kind: "obsolete" }
   /** All that the request stored outside its object is gone: its rows go now, a tombstone stays. */

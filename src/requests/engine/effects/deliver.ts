@@ -20,7 +20,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   const delivery = deliveryOf(context, effect);
   const event = delivery && (await eventOf(context, delivery));
   if (delivery === null || event === null) return { kind: "obsolete" };
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   // Asked at every try: an address that was changed, a secret that leaked, an endpoint that was turned off count at once.
   const target = await askTeam(context.env, state.team, (team) => team.deliveries.target({ deliveryId: delivery.id }));
   const attempted = (answer: AttemptAnswer): EffectOutcome => {
@@ -30,7 +30,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   };
   if (target.kind === "gone") return attempted(notSent(target.reason, context.now()));
   if (target.notBefore !== null && target.notBefore > context.now()) {
-    return { kind: "turned_away", until: target.notBefore };
+    return { kind: "deferred", until: target.notBefore };
   }
   const url = target.url ?? state.webhookUrl;
   if (url === null) return { kind: "obsolete" };
@@ -50,11 +50,16 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
 export async function runReport(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const delivery = deliveryOf(context, effect);
   if (delivery === null || delivery.status === "pending") return { kind: "obsolete" };
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   const last = context.lastAttempt(delivery.id);
   const report = {
-    ...{ deliveryId: delivery.id, requestId: state.id, outcome: delivery.status, attempts: delivery.attempts },
-    ...{ status: last?.status ?? null, category: last?.category ?? "overtaken", at: last?.at ?? context.now() },
+    deliveryId: delivery.id,
+    requestId: state.id,
+    outcome: delivery.status,
+    attempts: delivery.attempts,
+    status: last?.status ?? null,
+    category: last?.category ?? "overtaken",
+    at: last?.at ?? context.now(),
     failedReplay: last?.replay === true && last.kind !== "taken",
   };
   await askTeam(context.env, state.team, (team) => team.deliveries.report(report));
@@ -62,7 +67,7 @@ export async function runReport(context: EffectContext, effect: Effect): Promise
 }
 
 function deliveryOf(context: EffectContext, { target }: Effect): RequestDelivery | null {
-  return context.record().state.deliveries.find(({ id }) => id === target) ?? null;
+  return context.currentRecord().state.deliveries.find(({ id }) => id === target) ?? null;
 }
 
 /** The team's endpoints read our format; a caller's own address reads fal's, if it was given as a `fal_webhook`. */
@@ -73,11 +78,11 @@ export function formatFor(state: Pick<RequestState, "webhookFormat">, { target }
 /** The event of this delivery's end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
 async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<KeptEvent | null> {
   const { eventId: id, endedAt } = delivery;
-  const format = formatFor(context.record().state, delivery);
+  const format = formatFor(context.currentRecord().state, delivery);
   const kept = context.event(id, format);
   if (kept !== null) return kept;
   const made = await eventNow(context, endedAt, format);
-  if (made === null || context.record().state.endedAt !== endedAt) return null;
+  if (made === null || context.currentRecord().state.endedAt !== endedAt) return null;
   context.keepEvent({ ...made, id, format });
   // Another target's try may have been faster: what it kept is what counts.
   return context.event(id, format);
@@ -90,7 +95,7 @@ async function eventNow(
   format: EventFormat,
 ): Promise<Pick<KeptEvent, "type" | "body"> | null> {
   const { config } = context;
-  const view = context.view();
+  const view = context.currentView();
   const { stage, recoveredAt } = view.state;
   if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
     return null;

@@ -11,8 +11,8 @@ const GONE = "fal returned 404";
 
 /** A 404 ends a paid request, so one is not enough, and none is right after the submit: it may be fal's own delay. */
 export function goneOutcome(context: EffectContext, effect: Effect): EffectOutcome {
-  const { submittedAt } = context.record().state;
+  const { submittedAt } = context.currentRecord().state;
   const isFresh = submittedAt !== null && context.now() - submittedAt < GONE_CONFIRM_MS;
   if (isFresh || effect.lastFailure !== GONE) return { kind: "failed", reason: GONE, retryAfterMs: null, calls: 1 };
-  return happened({ type: "upstream_gone" }, 1);
+  return happened({ type: "upstream_not_found" }, 1);
 }

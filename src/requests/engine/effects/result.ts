@@ -14,18 +14,18 @@ import type { RequestState } from "../../machine/types.ts";
 import { announcedClaim, describeFile, describeOutput, errorFingerprint, fingerprintOf } from "../../view/output.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
-import { cameThrough, takeTurn, troubled } from "./turn.ts";
+import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 
 export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   const upstreamId = state.upstreamId ?? state.candidateId;
   if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  const turn = await takeTurn(context, { kind: "result", effect: effect.name });
+  const turn = await grantOrDefer(context, { kind: "result", effect: effect.name });
   if (!turn.granted) return turn.outcome;
   const { model, connection } = state;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
-  if (result.kind === "later") return troubled(context, turn, result);
-  cameThrough(context, turn);
+  if (result.kind === "later") return reportCallFailed(context, turn, result);
+  reportCallSucceeded(context, turn);
   switch (result.kind) {
     case "output":
     case "file":
@@ -82,11 +82,12 @@ async function endOutcome(
   fingerprint: string,
   billableUnits: string | null,
 ): Promise<Extract<EffectOutcome, { kind: "happened" }>> {
-  const stranger = context.record().state.candidateUser;
-  const agrees = stranger !== null && (stranger.claim === fingerprint || stranger.claim === (await announcedClaim()));
+  const candidate = context.currentRecord().state.candidateUser;
+  const agrees =
+    candidate !== null && (candidate.claim === fingerprint || candidate.claim === (await announcedClaim()));
   if (agrees) {
     const account = accountFor(context.env);
-    await account.pinUser(state.connection, stranger.userId);
+    await account.pinUser(state.connection, candidate.userId);
     await account.webhookArrived();
   }
   const event: RequestEvent = {

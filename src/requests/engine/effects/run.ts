@@ -34,6 +34,6 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
     case "purge":
       return runPurge(context, effect);
     case "expire":
-      return Promise.resolve(happened({ type: "time_ran_out" }));
+      return Promise.resolve(happened({ type: "timed_out" }));
   }
 }

@@ -13,7 +13,7 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { cameThrough, releaseAccountSlot, takeTurn, troubled } from "./turn.ts";
+import { grantOrDefer, releaseAccountSlot, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 
 /** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
 const EXACT_COST_TRIES = 3;
@@ -22,12 +22,13 @@ const EXACT_COST_TRIES = 3;
 const REFUSED_BY_MODEL = 422;
 
 export async function runSettle(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
-  const { state, files } = context.record();
+  const { state, files } = context.currentRecord();
   const ended = settlementOf(state);
   if (ended === null) return { kind: "obsolete" };
-  const bought = wantsUnits(state) && effect.failures < EXACT_COST_TRIES ? await buyUnits(context, state) : null;
-  if (bought !== null && "kind" in bought) return bought;
-  const units = bought?.units ?? state.billableUnits;
+  const fetched =
+    needsBilledUnits(state) && effect.failures < EXACT_COST_TRIES ? await fetchBilledUnits(context, state) : null;
+  if (fetched !== null && "kind" in fetched) return fetched;
+  const units = fetched?.units ?? state.billableUnits;
   const settled = await teamFor(context.env, state.team).settle({
     ...ended,
     units,
@@ -38,11 +39,11 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     hasWebhook: state.webhookUrl !== null,
   });
   // Told before, as it left; this is for the case that it was not heard.
-  context.tell(releaseAccountSlot(context.env, state));
-  await tellAboutWebhooks(context.env, state).catch(() => undefined);
+  context.inBackground(releaseAccountSlot(context.env, state));
+  await reportWebhookArrival(context.env, state).catch(() => undefined);
   const { eventId } = settled;
   const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
-  return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, bought === null ? 0 : 1);
+  return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, fetched === null ? 0 : 1);
 }
 
 /** The ledger's answer as the request keeps it. Of a 422 the plan decided whether it is charged; the rest is as it was said. */
@@ -51,20 +52,20 @@ function billOf({ error }: RequestState, { chargedMicro, source, verdict }: Sett
   return { chargedMicro, source, charged: decided ? verdict === "take" : null };
 }
 
-function wantsUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
+function needsBilledUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
   return cost.exact && cost.price !== null && stage === "completed" && billableUnits === null && upstreamId !== null;
 }
 
 /** The units that fal billed. An answer without them is one too: then the output is measured. */
-async function buyUnits(
+async function fetchBilledUnits(
   context: EffectContext,
   { upstreamId, model, connection }: RequestState,
 ): Promise<{ units: string | null } | EffectOutcome> {
-  const turn = await takeTurn(context, { kind: "result", effect: "settle" });
+  const turn = await grantOrDefer(context, { kind: "result", effect: "settle" });
   if (!turn.granted) return turn.outcome;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
-  if (result.kind === "later") return troubled(context, turn, result);
-  cameThrough(context, turn);
+  if (result.kind === "later") return reportCallFailed(context, turn, result);
+  reportCallSucceeded(context, turn);
   if (result.kind !== "output" && result.kind !== "file") return { units: null };
   result.permit.release();
   return { units: result.billableUnits };
@@ -81,7 +82,7 @@ async function measured(context: EffectContext, { cost }: RequestState): Promise
     case "image":
     case "megapixel":
     case "second": {
-      const output = context.text("output");
+      const output = context.storedText("output");
       const loaded = output && (await loadText(context.env.FILES, output));
       if (loaded?.kind !== "loaded") return null;
       try {
@@ -127,12 +128,12 @@ export function settlementOf(state: RequestState): Settlement | null {
 }
 
 /** Whether webhooks arrive decides how later requests are polled. A hint: when it gets lost the next request tells it. */
-async function tellAboutWebhooks(env: Env, state: RequestState): Promise<void> {
+async function reportWebhookArrival(env: Env, state: RequestState): Promise<void> {
   if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookArrived();
   // Whoever rang without an end that could be used had the end fetched at once: that is an arrival too.
-  const nobodyRang = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
+  const noCallback = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
   // fal promises no webhook for a run that was stopped, and the looks after a cancel are faster than most.
   const isExpected = state.cancelRequestedAt === null;
-  if (state.webhooks === "arriving" && state.endedBy === "poll" && nobodyRang && isExpected)
+  if (state.webhooks === "arriving" && state.endedBy === "poll" && noCallback && isExpected)
     await accountFor(env).webhookMissed();
 }

@@ -13,10 +13,10 @@ import type { EffectContext, EffectOutcome } from "./context.ts";
 const GRANT_TRIES = 3;
 const GRANT_LEAD_MAX_MS = 500;
 /** What is learned of an end that the first look found already: it may have been there for a while. */
-const FIRST_LOOK_PART = 0.9;
+const FIRST_POLL_SHARE = 0.9;
 
 /** What a turn is for: the kind of call, and the row that makes it. */
-interface TurnFor {
+interface EffectCall {
   kind: QueuedKind;
   effect: string;
 }
@@ -25,10 +25,10 @@ interface TurnFor {
  * A turn whose moment is now, or the account's word that there is none yet. Who hears of its turn too late (a far region,
  * clocks that differ) hands it back and asks for one that lies twice as far ahead as it was late.
  */
-export async function turnAt(context: EffectContext, { kind, effect }: TurnFor): Promise<Grant> {
+export async function requestEffectGrant(context: EffectContext, { kind, effect }: EffectCall): Promise<Grant> {
   const account = accountFor(context.env);
-  const { state } = context.record();
-  const wish = {
+  const { state } = context.currentRecord();
+  const request = {
     kind,
     requestId: state.id,
     effect,
@@ -39,7 +39,7 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
   };
   let leadMs = 0;
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
-    const grant: Grant = context.takeGrant() ?? (await account.requestGrant(wish, leadMs));
+    const grant: Grant = context.useGrant() ?? (await account.requestGrant(request, leadMs));
     if (!grant.granted) return grant;
     const wait = grant.notBefore - context.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
@@ -51,24 +51,24 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
 }
 
 /** Takes a turn for a call about a request that fal has; an outcome when there is none yet. */
-export async function takeTurn(
+export async function grantOrDefer(
   context: EffectContext,
-  turn: TurnFor & { kind: Exclude<QueuedKind, "submit"> },
+  turn: EffectCall & { kind: Exclude<QueuedKind, "submit"> },
 ): Promise<Granted | { granted: false; outcome: EffectOutcome }> {
-  const grant = await turnAt(context, turn);
+  const grant = await requestEffectGrant(context, turn);
   if (grant.granted) return grant;
-  if (grant.reason === "wait") return { granted: false, outcome: { kind: "turned_away", until: grant.retryAt } };
+  if (grant.reason === "wait") return { granted: false, outcome: { kind: "deferred", until: grant.retryAt } };
   const reason = grant.error.code;
   return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };
 }
 
 /** A call that told something of its request, and that calls come through. Its place in the pace is held until this is told. */
-export function cameThrough(context: EffectContext, { callGrant }: Granted): void {
-  context.tell(accountFor(context.env).callFinished(callGrant, "ok"));
+export function reportCallSucceeded(context: EffectContext, { callGrant }: Granted): void {
+  context.inBackground(accountFor(context.env).callFinished(callGrant, "ok"));
 }
 
 /** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
-export async function troubled(
+export async function reportCallFailed(
   context: EffectContext,
   { callGrant, connection }: Granted,
   { reason, retryAfterMs }: RetryLater,
@@ -76,12 +76,12 @@ export async function troubled(
   const account = accountFor(context.env);
   if (reason === "rate_limited") await account.pauseAfterRateLimit(retryAfterMs);
   else if (reason === "connection_missing") await account.discardConnection(connection);
-  await account.callFinished(callGrant, signOfTrouble(reason));
+  await account.callFinished(callGrant, signalOfFault(reason));
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
 /** Whether a trouble may be the way there rather than this one request. fal's own 5xx about a request are its own. */
-export function signOfTrouble(reason: UpstreamFault): "ok" | "failed" | "rate_limited" {
+export function signalOfFault(reason: UpstreamFault): "ok" | "failed" | "rate_limited" {
   if (reason === "rate_limited") return reason;
   const isFault =
     reason === "timeout" || reason === "network" || reason === "gateway_failed" || reason === "key_refused";
@@ -96,7 +96,7 @@ export async function releaseAccountSlot(
 ): Promise<void> {
   const { id, model, submittedAt, outputAt, endedBy, polls } = state;
   const ran = submittedAt !== null && outputAt !== null && (endedBy === "webhook" || endedBy === "poll");
-  const part = endedBy === "poll" && polls <= 1 ? FIRST_LOOK_PART : 1;
+  const part = endedBy === "poll" && polls <= 1 ? FIRST_POLL_SHARE : 1;
   await accountFor(env).releaseSlot({
     requestId: id,
     model,
