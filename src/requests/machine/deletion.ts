@@ -1,5 +1,5 @@
-// How a request is let go: deletion on somebody's word, which waits for the end and the books, and the plan's days, which count
-// from the end. What is owed for it is `purge` rows; they delete bytes first and rows afterwards. Pure.
+// Deletion of requests: on request, after the end is settled, or by the plan's retention, counted from the end. Both owe `purge`
+// effects, which delete bytes first and rows afterwards. Pure.
 
 import { DAY_MS } from "../../platform/time.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
@@ -8,8 +8,8 @@ import { ignored, type OwedName, type TransitionBuilder } from "./transition.ts"
 import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";
 
 /**
- * An ended request is deleted now, an open one is asked to stop (`cancel`) and deleted after its end. Of an ended one nothing
- * else is done any more but its settling: deliveries that are still owed are dropped, late reports change nothing.
+ * An ended request is deleted now; an open one is cancelled and deleted after its end. An ended request is still settled, but
+ * pending deliveries are dropped and late reports are ignored.
  */
 export function deletionRequested(
   builder: TransitionBuilder,
@@ -26,12 +26,12 @@ export function deletionRequested(
   return builder;
 }
 
-/** Owes this and nothing else. */
+/** Drops all effects and owes only this one. */
 export function oweOnly(builder: TransitionBuilder, name: OwedName): TransitionBuilder {
   return builder.clear().owe(name, builder.now);
 }
 
-/** The plan's days, once the books are closed. What would go with the record or after it has no row of its own. */
+/** Retention by the plan, once the request is settled. Data that expires with the record has no effect of its own. */
 export function oweRetention(builder: TransitionBuilder): void {
   const { recordsDays, filesDays, inputsDays } = builder.state.retention;
   const recordAt = deletionTimeOf(builder.state, recordsDays);
@@ -45,19 +45,19 @@ export function oweRetention(builder: TransitionBuilder): void {
     owePart("deliveries", deletionTimeOf(builder.state, DELIVERY_KEEP_MS / DAY_MS));
 }
 
-/** When the record goes by its plan; null: not before somebody deletes it, or not known before the end. */
+/** When the record expires by its plan; null: never, or not known before the end. */
 export function expiresAt(state: RequestState): number | null {
   return deletionTimeOf(state, state.retention.recordsDays);
 }
 
-/** When the files go by the plan, alone or with the record. */
+/** When the files expire by the plan, alone or with the record. */
 export function filesExpireAt(state: RequestState): number | null {
   const times = [state.retention.filesDays, state.retention.recordsDays].map((days) => deletionTimeOf(state, days));
   const known = times.filter((at) => at !== null);
   return known.length === 0 ? null : Math.min(...known);
 }
 
-/** Files whose bytes are gone say so, also those that were just being copied again. One that was never stored goes on naming its source. */
+/** Marks files as deleted, including those being copied again. A file that was never stored keeps its source URL. */
 export function filesDeleted(builder: TransitionBuilder): void {
   for (const file of builder.files) {
     builder.drop(["hash", file.n], ["mirror", file.n]);

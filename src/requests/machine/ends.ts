@@ -1,5 +1,5 @@
-// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what
-// the end cost, and the two ends that are said for want of an answer. Pure.
+// Ends of requests: terminal reports, file copies before completion, reopening, cost, and the two ends without an answer from
+// upstream. Pure.
 
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
 import { candidateRejected } from "./claims.ts";
@@ -49,8 +49,8 @@ export function endReported(
 }
 
 /**
- * The one exception to "an end is final", once: an end that was said only for want of an answer is reopened by whoever
- * proves the answer later, a verified webhook or the submit's own late reply (docs/decisions/reopened-ends.md).
+ * The one exception to "an end is final": a request that failed without an answer from upstream is reopened once, by a verified
+ * webhook or the submit's late reply (docs/decisions/reopened-ends.md).
  */
 export function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
   const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
@@ -87,7 +87,7 @@ export function fileSettled(
   return builder.end("completed", state.endedBy ?? "poll", null);
 }
 
-/** Copies again what was given up: its source may have it by now, or still. The end stays what it was, and what was told of it. */
+/** Retries failed file copies. The end and its deliveries stay as they are. */
 export function copyAgain(builder: TransitionBuilder, n: number | null, keptUntil: number | null): Transition {
   if (builder.state.stage !== "completed") return ignored("request is not completed");
   if (keptUntil !== null && keptUntil <= builder.now) return ignored("files have expired");
@@ -101,7 +101,7 @@ export function copyAgain(builder: TransitionBuilder, n: number | null, keptUnti
   return builder.note("copy_requested", { files: wanted.length });
 }
 
-/** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
+/** The ledger's cost, and whether a failure was charged where the plan decides it. */
 export function withBill(
   builder: TransitionBuilder,
   { chargedMicro, source, charged }: Bill,

@@ -1,7 +1,5 @@
-// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed, or why
-// the event changes nothing. State says what callers are told; orders say what is still owed. The arrows of ends are in
-// ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts. Pure: no `this`, no fetch, no storage, no
-// clock.
+// The state machine of a request: `transition(state, files, event, now)` returns the next state and the effects to schedule, or why
+// the event is ignored. Ends are in ends.ts, unverified claims in claims.ts, deliveries in deliveries.ts. Pure.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import { SECOND_MS } from "../../platform/time.ts";
@@ -33,10 +31,10 @@ import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdere
 import { ignored, TransitionBuilder } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
-/** So must who cancels all day. */
+/** Minimum gap between cancel calls for one request. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
-/** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
+/** A new request: held, with its submit due and its start time-out, if set. */
 export function opened(start: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
   const { id, team, spec, terms } = start;
   const state: RequestState = {

@@ -1,5 +1,5 @@
-// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it answers
-// in one transaction; the random walk drives the same functions.
+// Applies one event or attempt to a whole record and returns the next one, which the tracker saves in one transaction. The random
+// walk test drives the same functions.
 
 import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
 import {
@@ -27,13 +27,13 @@ export interface Step {
   ignored: string | null;
 }
 
-/** Which try an outcome belongs to. An outcome of a try that no longer holds the lease is not applied. */
+/** The attempt that an outcome belongs to. Outcomes without the lease are not applied. */
 export interface EffectAttempt {
   name: string;
   leaseId: number;
 }
 
-/** Names one try among all of a record. */
+/** Identifies one attempt of a record. */
 export function leaseOf({ name, leaseId }: EffectAttempt): string {
   return `${name}#${leaseId}`;
 }
@@ -43,10 +43,10 @@ export function begun(start: StartInput): Step {
   return { record: { state, files: [], effects: withOrders([], orders) }, notes, ignored: null };
 }
 
-/** Applies an event. With `done`, the row of that try is finished: it stays only if the machine owes it anew. */
+/** Applies an event. With `done`, that attempt's effect is finished: it stays only if the machine owes it again. */
 export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: EffectAttempt): Step {
   const row = done && liveRow(record, done);
-  // A submit's answer is worth hearing when its row is gone: a webhook was faster. While another try has the row, it is not.
+  // A submit's answer still counts when its effect is gone (a webhook was faster), but not while another attempt holds it.
   const owed = done !== undefined && record.effects.some((effect) => effect.name === done.name);
   if (done && !row && (owed || done.name !== "submit")) return unchanged(record, STALE);
   const builder = transition(record.state, record.files, event, now);
@@ -63,7 +63,7 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
   return { record: { state: builder.state, files: builder.files, effects }, notes: builder.notes, ignored: null };
 }
 
-/** An event in the middle of a try: applied only while the try is live, and its lease begins anew. */
+/** Applies an event during an attempt, only while it holds its lease, which is renewed. */
 export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: EffectAttempt): Step {
   if (!liveRow(record, tried)) return unchanged(record, STALE);
   const step = advanced(record, event, now);
@@ -73,8 +73,7 @@ export function advancedWithin(record: RequestRecord, event: RequestEvent, now: 
 }
 
 /**
- * The record while a try goes on: its lease begins anew, and progress makes what failed before not count. Null when the try is no
- * longer live.
+ * Renews the lease of a running attempt; progress resets its failure counts. Null when the attempt lost its lease.
  */
 export function withRenewedLease(
   record: RequestRecord,
@@ -88,7 +87,7 @@ export function withRenewedLease(
   return withRow(record, { ...renewed(row, now), ...counts });
 }
 
-/** A try failed: due again later, or given up on, which is an event of its own. */
+/** An attempt failed: retried later, or given up, which is an event of its own. */
 export function failed(
   record: RequestRecord,
   done: EffectAttempt,
@@ -111,7 +110,7 @@ export function failed(
     : unchanged(withRow(record, after), null);
 }
 
-/** An attempt at a delivery came out: the step, and what the log says of the next one. */
+/** A delivery attempt finished: the step, and the next attempt for the log. */
 export function attempted(
   record: RequestRecord,
   done: EffectAttempt,
@@ -139,7 +138,7 @@ export function attempted(
   return { step: advanced(withRow(record, afterUndelivered(row, after, reason, now)), event, now), next };
 }
 
-/** A try was turned away without failing: no turn yet. */
+/** An attempt got no grant: due later, not a failure. */
 export function deferred(record: RequestRecord, done: EffectAttempt, dueAt: number): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, STALE);
@@ -169,7 +168,7 @@ function givenUp(row: Effect, reason: string): RequestEvent {
   }
 }
 
-/** Whether a try still holds its row. */
+/** Whether an attempt still holds its lease. */
 export function isLive(record: RequestRecord, tried: EffectAttempt): boolean {
   return liveRow(record, tried) !== undefined;
 }
