@@ -1,14 +1,14 @@
-// A bell that a Durable Object rings: the Worker keeps a client waiting and the object only says that something is new, over a
-// hibernatable socket. A pending RPC would keep the object billed.
+// A change socket: a Durable Object notifies a waiting Worker of changes over a hibernatable WebSocket. A pending RPC would keep the
+// object billed.
 
 export interface ChangeSocket {
-  /** Resolves at the next ring, or when there will be none. */
+  /** Resolves at the next change, or when the socket breaks. */
   nextChange(): Promise<void>;
   isBroken(): boolean;
   close(): void;
 }
 
-/** `connect` asks the object for the socket. When none is to be had, whoever waits lives on looking again by itself. */
+/** `connect` requests the socket from the object. Without one, the caller falls back to polling. */
 export async function openChangeSocket(connect: () => Promise<Response | undefined>): Promise<ChangeSocket> {
   let ring: () => void = () => {};
   let pending = Promise.resolve();
@@ -49,7 +49,7 @@ async function accepted(connect: () => Promise<Response | undefined>): Promise<W
   }
 }
 
-/** A promise for later. */
+/** Resolves after `ms` milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

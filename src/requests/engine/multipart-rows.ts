@@ -1,5 +1,5 @@
-// The rows of unfinished multipart uploads: what a copy goes on with after a kill, and what has to be aborted when its request
-// is deleted (R2's binding lists no unfinished uploads). Spells SQL and nothing else.
+// Rows of unfinished multipart uploads, from which a copy resumes and which are aborted when the request is deleted (R2's binding
+// does not list unfinished uploads). SQL only.
 
 import type { UnfinishedUpload, UploadLog } from "../../files/multipart-uploads.ts";
 
@@ -50,7 +50,7 @@ export class UploadStore {
     this.#sql.exec("DELETE FROM upload_part WHERE n = ?", n);
   }
 
-  /** What a try at file `n` may do with these rows; `write` runs a write in one transaction, unless another try has taken over. */
+  /** The upload rows of file `n` for one attempt; `write` runs a write in a transaction, unless the attempt lost its lease. */
   logOf(n: number, write: (work: () => void, isProgress: boolean) => boolean): UploadLog {
     return {
       readUpload: () => this.readUpload(n),

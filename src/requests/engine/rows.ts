@@ -1,5 +1,4 @@
-// The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls wraps
-// what belongs together in one transaction.
+// Rows of one tracker: state, files, effects, texts, timeline, tombstone. SQL only; callers provide the transaction.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { StoredText } from "../../files/stored-text.ts";
@@ -28,7 +27,7 @@ const MIGRATIONS = [
   SHARE_TABLES,
 ] as const;
 
-/** What is left of a request that never started (`team` null) or was deleted. `user` null: it had none, or was forgotten. */
+/** Remains of a request that never started (`team` null) or was deleted. `user` null: none, or anonymized. */
 export interface Tombstone {
   at: number;
   team: string | null;
@@ -38,7 +37,7 @@ export interface Tombstone {
 export class RequestStore {
   readonly #sql: SqlStorage;
   #migrated = false;
-  /** The rows as they are, once read or written: an output of hundreds of files is looked at thousands of times on its way. */
+  /** Cache of the rows: an output of hundreds of files is read thousands of times. */
   #cachedRecord: RequestRecord | null = null;
 
   constructor(sql: SqlStorage) {
@@ -170,12 +169,12 @@ export class RequestStore {
     );
   }
 
-  /** Refuses any later start for good. */
+  /** Prevents any later start. */
   writeTombstone(at: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO tombstone (one, at) VALUES (1, ?)", at);
   }
 
-  /** Deletes every row of every table and leaves a tombstone that says whose it was. */
+  /** Deletes every row of every table and writes a tombstone with team and user. */
   deleteAllRows({ at, team, user }: Tombstone): void {
     const tables = this.#sql
       .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -187,7 +186,7 @@ export class RequestStore {
     this.#sql.exec("INSERT INTO tombstone (one, at, team, user) VALUES (1, ?, ?, ?)", at, team, user);
   }
 
-  /** Takes the user out of the tombstone. */
+  /** Removes the user from the tombstone. */
   anonymizeTombstone(): void {
     this.#sql.exec("UPDATE tombstone SET user = NULL");
   }

@@ -1,5 +1,5 @@
-// Runs what a tracker owes: takes due rows under saved leases, tries them side by side as far as the lanes allow, saves what
-// each try came to. How an effect is done is in effects/, what follows in machine.ts, when in effect-schedule.ts.
+// Runs a tracker's due effects under saved leases, in parallel within the lanes, and saves their outcomes. effects/ implements
+// them, machine.ts decides what follows, effect-schedule.ts when.
 
 import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
@@ -27,19 +27,19 @@ import { runEffect } from "./effects/run.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { RequestRepository } from "./repository.ts";
 
-/** How long a submit call of a caller waits in place for the upstream answer before it says 202 with what is known. */
+/** How long a submit waits for upstream's answer before it returns 202 with the known state. */
 export const SUBMIT_ANSWER_WAIT_MS = 10 * SECOND_MS;
 
 /** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
 const ALARM_LANES = 2;
-/** Deliveries that run beside them, so that a receiver that hangs harms no other; six calls out are all that a Worker has. */
+/** Deliveries that run beside them, so that a hanging receiver delays no other; a Worker has six outgoing connections. */
 const DELIVER_LANES = 4;
 
 export class EffectRunner {
   readonly #env: Env;
   readonly #ctx: DurableObjectState;
   readonly #repository: RequestRepository;
-  /** Turns that woke a try and that it has not used yet, by lease. */
+  /** Grants that started an attempt and are not used yet, by lease. */
   readonly #grants = new Map<string, Granted>();
 
   constructor(ctx: DurableObjectState, env: Env, repository: RequestRepository) {
@@ -76,7 +76,7 @@ export class EffectRunner {
     }
   }
 
-  /** The submit of a fresh request, begun while its caller is still here. Whatever is left when time is up, an alarm does. */
+  /** Submits a new request while its caller waits. The alarm continues what is unfinished after the wait. */
   async submitInPlace(acked: Promise<unknown>): Promise<void> {
     const effect = this.#leaseNext((due) => due.kind === "submit");
     await this.#repository.armAlarm();
@@ -91,7 +91,7 @@ export class EffectRunner {
     clearTimeout(timer);
   }
 
-  /** Tries the row whose turn has come; false when nothing wants it any more, or its try is under way. */
+  /** Runs an effect whose call was granted; false when the effect no longer exists or is running. */
   async runGranted(name: string, grant: Granted): Promise<boolean> {
     const effect = this.#leaseRow(name);
     if (effect === null) return false;
@@ -102,8 +102,8 @@ export class EffectRunner {
   }
 
   /**
-   * Leases the row that has waited longest, of those that `mayRun`, if it is `wanted`; else null. Rows whose try was cut off are
-   * dealt with on the way.
+   * Leases the longest overdue effect that `mayRun`, if it is `wanted`; else null. Interrupted submits are marked as lost on the
+   * way.
    */
   #leaseNext(
     wanted: (effect: Effect) => boolean = () => true,
@@ -129,7 +129,7 @@ export class EffectRunner {
     });
   }
 
-  /** Leases a row whose turn has come, whenever it was due; null when it is not there, or a try of it is under way. */
+  /** Leases an effect whose call was granted, whatever its due time; null when it does not exist or is running. */
   #leaseRow(name: string): Effect | null {
     return this.#repository.transact(() => {
       const now = Date.now();
@@ -144,7 +144,7 @@ export class EffectRunner {
     });
   }
 
-  /** One try of one row, from lease to outcome. Never throws: a fault is a failed try. */
+  /** One attempt at one effect, from lease to outcome. Never throws: an exception is a failed attempt. */
   async #run(effect: Effect): Promise<void> {
     const startedAt = Date.now();
     const outcome = await this.#outcomeOf(effect);
@@ -177,7 +177,7 @@ export class EffectRunner {
     this.#repository.transact(() => {
       const now = Date.now();
       const record = this.#repository.loadRecord();
-      // Deleted while this try ran: whatever it came to has nobody left to hear it.
+      // The request was deleted during this attempt: its outcome is dropped.
       if (record === null) return;
       this.#concludeTry(record, effect, outcome, now);
     });
@@ -254,13 +254,13 @@ export class EffectRunner {
     };
   }
 
-  /** A submit whose answer nobody knows. */
+  /** A submit whose answer is unknown. */
   #lost(reason: string): RequestEvent {
     return { type: "submit_lost", reason, graceMs: graceMs(requireConfig(this.#env)) };
   }
 }
 
-/** Who is told of an end waits for nobody but others who are told. */
+/** Deliveries have a lane of their own, so that other effects do not delay them. */
 type Lane = "work" | "tell";
 
 function laneOf(kind: Effect["kind"]): Lane {
@@ -281,7 +281,7 @@ function laneOf(kind: Effect["kind"]): Lane {
   }
 }
 
-/** As it is logged. */
+/** The outcome as it is logged. */
 function outcomeName(outcome: EffectOutcome): string {
   if (outcome.kind === "happened") return outcome.event.type;
   if (outcome.kind === "attempted") return outcome.attempt.kind === "taken" ? "delivered" : "failed";

@@ -1,5 +1,5 @@
-// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself
-// is signed and spelled at the edge. Rows and rules, no clock.
+// Share links of one request: which files, until when. A link is valid while its row exists, so deleting the row revokes it; the
+// edge signs the URL.
 
 import type { Share, ShareOutcome, ShareRequest } from "../../contracts/tracker.ts";
 import { SHARES_PER_REQUEST_MAX } from "../../files/request-file.ts";
@@ -18,7 +18,7 @@ export class Shares {
     this.#sql = sql;
   }
 
-  /** Makes a share of stored files. Shares that have ended make room first. Call in a transaction. */
+  /** Creates a share of stored files after removing expired shares. Call in a transaction. */
   createShare({ files }: Pick<RequestRecord, "files">, request: ShareRequest, now: number): ShareOutcome {
     const stored = files.filter(({ status }) => status === "stored").map(({ n }) => n);
     const wanted = [...new Set(request.files ?? stored)].sort((a, b) => a - b);
@@ -52,7 +52,7 @@ export class Shares {
       });
   }
 
-  /** Null: every one. Answers how many went. */
+  /** `id` null: all shares. Returns how many were revoked. */
   revokeShares(id: string | null): number {
     if (id === null) return this.#sql.exec("DELETE FROM share").rowsWritten;
     return this.#sql.exec("DELETE FROM share WHERE id = ?", id).rowsWritten;

@@ -1,6 +1,5 @@
-// One object per request: everything that it can be asked or told, one method each. Refusals are answers, never throws.
-// A thin shell: repository.ts keeps the record in transactions, runner.ts does what is owed under leases; what may happen is in
-// machine.ts, when in effect-schedule.ts, how in effects/.
+// The RequestTracker Durable Object, one per request. Methods return refusals as values. repository.ts stores the record, runner.ts
+// runs the effects.
 
 import { DurableObject } from "cloudflare:workers";
 import type { Granted, QueuePosition } from "../../contracts/account.ts";
@@ -46,15 +45,15 @@ import { formatFor } from "./effects/deliver.ts";
 import { RequestRepository } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
 
-/** How long a caller who deletes waits in place for the bytes to be gone; the rest is done by alarm. */
+/** How long a delete call waits for the files to be deleted; the alarm does the rest. */
 const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
-/** Held requests tell their place anew at most this often, however many read them. */
+/** A held request's queue position is refreshed at most this often, however many clients read it. */
 export const QUEUE_POSITION_REREAD_MS = 2 * SECOND_MS;
 
 export class RequestTracker extends DurableObject<Env> implements TrackerContract {
   readonly #repository: RequestRepository;
   readonly #runner: EffectRunner;
-  /** Where the account last saw a held request, and when. */
+  /** The last known queue position of a held request. */
   #queuePosition: { place: QueuePosition | null; at: number } = { place: null, at: 0 };
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -76,7 +75,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
         this.#repository.store.saveText("input", start.input);
         this.#repository.commitStep(null, begun(start));
       });
-      // A lost ack is found by Team's sweep, which asks here.
+      // If this confirmation is lost, Team's sweep asks the tracker.
       acked = teamFor(this.env, start.team).started(start.id);
     }
     await this.#runner.submitInPlace(acked);
@@ -213,7 +212,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const record = this.#repository.visibleRecord(viewer);
     if (record === null) return null;
     const tries = this.#repository.deliveries.attempts(delivery);
-    // Who sees one user's requests sees how the caller's own address heard, not the team's endpoints.
+    // A viewer limited to one user sees deliveries to the request's `webhook_url`, not to the team's endpoints.
     return record.state.deliveries
       .filter(({ id, target }) => (delivery ?? id) === id && (viewer.user === null || target === REQUEST_TARGET))
       .map((each) =>
@@ -274,7 +273,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: "unstarted" };
   }
 
-  /** A hold: a hibernatable socket that hears every new revision. The Worker keeps the client waiting, not this object. */
+  /** Opens a change socket: a hibernatable WebSocket that receives every new revision, so that waiting clients do not keep this object active. */
   override async fetch(request: Request): Promise<Response> {
     const viewer = JSON.parse(request.headers.get("Sluice-Viewer") ?? "null") as Viewer | null;
     const record = viewer && this.#repository.visibleRecord(viewer);
@@ -307,7 +306,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     await this.#repository.armAlarm();
   }
 
-  /** Orders the deletion and does at once what can be: the settling of a request that has ended, and the purge. */
+  /** Requests the deletion and runs what is possible at once: settlement of an ended request, and the purge. */
   async #requestDeletion(deleteForUser: boolean): Promise<void> {
     const startedAt = Date.now();
     this.#repository.applyEvent({ type: "deletion_requested", forget: deleteForUser });
@@ -316,7 +315,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     await this.#repository.armAlarm();
   }
 
-  /** A held request with its place as it is now. What the account cannot be asked is as it was last told. */
+  /** A held request with its current queue position, or the stored one when the account is unavailable. */
   async #withQueuePosition(state: RequestState): Promise<RequestState> {
     if (state.stage !== "held") return state;
     if (Date.now() - this.#queuePosition.at >= QUEUE_POSITION_REREAD_MS || Date.now() < this.#queuePosition.at) {
@@ -328,14 +327,14 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return withQueuePosition(state, this.#queuePosition.place, Date.now());
   }
 
-  /** Pinned when the grant said so, or since: another request may have proven the user id meanwhile. */
+  /** Pinned at the grant or since: another request may have confirmed the user id. */
   async #isPinned(record: RequestRecord, userId: string): Promise<boolean> {
     if (record.state.pinnedUsers.includes(userId)) return true;
     return accountFor(this.env).isUserPinned(record.state.connection, userId);
   }
 }
 
-/** Deleted, but for its rows: no report is worth storing anything for. */
+/** Deletion is requested and the request has ended: reports are ignored. */
 function isDone({ deletion, stage }: RequestState): boolean {
   return deletion !== null && hasEnded(stage);
 }

@@ -1,5 +1,4 @@
-// What a plan says about an input, settled between the edge, which has the input, and Team, which has the plan: the edge
-// applies the rules it knows, Team says whether they are the ones in force.
+// Applies the plan's input rules at the edge, which has the input; Team, which has the plan, confirms that they are current.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { PlanInUse } from "../../contracts/team-access.ts";

@@ -1,6 +1,5 @@
-// The one admit-and-start road that every surface takes: the plan's rules on the input, Team.admit, then the tracker's start,
-// retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
-// said only once it is closed.
+// Submits a request for every surface: the plan's input rules, Team.admit, then the tracker's start, retried until its outcome is
+// certain. Clients repeat a submit after a 5xx, so 503 is returned only once the request is closed.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { AdmitAnswer, AdmitInput, PlanInUse, QuoteAnswer, QuoteInput } from "../../contracts/team-access.ts";
@@ -50,7 +49,7 @@ export interface Quote {
   measures: Measures;
 }
 
-/** Admits and starts. Production ends a Worker whose client leaves, so the road runs inside `waitUntil` and is awaited. */
+/** Admits and starts. A Worker ends when its client disconnects, so this runs inside `waitUntil` and is awaited. */
 export function submitRequest(
   env: Env,
   execution: Pick<ExecutionContext, "waitUntil">,
@@ -79,9 +78,9 @@ export async function quoteRequest(
   return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
 }
 
-/** A post under a plan that would rather not wait, while upstream is paused: refused before anything is reserved. */
+/** Refuses a submit during a pause if its plan does, before anything is reserved. */
 async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitInput): Promise<SubmitOutcome | null> {
-  // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
+  // A repeated idempotency key is answered even during a pause; a new one is refused by its tracker, without charge.
   if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
   const pause = await accountFor(env).currentPause();
   if (pause === null) return null;
@@ -119,7 +118,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     throw new Error("Team confirmed the plan, but the plan's rules accepted the input");
   const { requestId: id, terms, replayed, limits } = admitted;
   if (replayed && inline.length > 0) {
-    // Its files lie in R2 already, or were let go since: an input is stored by the start that takes it.
+    // Its files are already in R2, or were deleted since: the input is stored only by the first start.
     const view = await startedRequest(env, team, id);
     if (view !== null) return { kind: "accepted", view, replayed, limits };
   }
@@ -148,7 +147,7 @@ function admitFields({
   return { credential, visitor, ip, idempotencyKey, bodyHash, model, user, tags };
 }
 
-/** The request that an earlier post made, where today's rules would refuse that post: it is shown, never started from here. */
+/** The request of an earlier submit that the current rules would refuse: returned, never started. */
 async function startedRequest(env: Env, team: string, id: string): Promise<RequestView | null> {
   return await trackerFor(env, id).read({ team, user: null });
 }
@@ -191,8 +190,8 @@ async function startUntilCertain(
 }
 
 /**
- * Neither started nor closed can be said. The caller gets the id and what is known, never a reason to post again: Team's
- * sweep asks the tracker until it answers, and closes and refunds what never started.
+ * The outcome is unknown. The caller gets the id and the known state instead of an error, so that it does not submit again: Team's
+ * sweep asks the tracker until it answers, and closes and refunds a request that never started.
  */
 function unconfirmedStart(request: UnstoredStart): { kind: "started"; view: RequestView } {
   const { record } = begun({ ...request, input: { at: "row", text: "" } });

@@ -1,4 +1,4 @@
-// The `mirror` and `hash` effects: one file of an output into R2, and its digest where the copy could not take it.
+// The `mirror` and `hash` effects: copies one output file to R2, and computes its digest if the copy could not.
 
 import { copyData, copyUrl } from "../../../files/copy.ts";
 import { hashStored } from "../../../files/digest.ts";
@@ -14,9 +14,9 @@ import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
 /** All files of one request together. */
 export const REQUEST_FILES_MAX_BYTES = 20 * 1024 * 1024 * 1024;
-/** A copy that can be resumed gives its lane back at the first part boundary after this; it goes on under the next alarm. */
+/** A resumable copy yields its lane at the first part boundary after this and continues under the next alarm. */
 export const FILE_COPY_SLICE_MS = 45 * SECOND_MS;
-/** A file that is not stored this long after its copy was owed is given up, whatever progress it makes; others go before it. */
+/** A copy that is not finished after this fails, whatever its progress. */
 export const FILE_DEADLINE_MS = 2 * HOUR_MS;
 
 export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {
@@ -63,12 +63,12 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
   }
 }
 
-/** Copies that run side by side do not see each other here: the cap can be passed by one file at most. */
+/** Parallel copies do not see each other here: the cap can be exceeded by one file at most. */
 function roomLeft(files: readonly RequestFile[]): number {
   return REQUEST_FILES_MAX_BYTES - files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
 }
 
-/** A data URI's bytes lie in the payload text, which is read again for each such file and held only meanwhile. */
+/** Copies a data URI from the payload text, which is loaded only for the copy. */
 async function copyFromPayload(context: EffectContext, key: string, file: RequestFile): ReturnType<typeof copyData> {
   const payload = context.storedText("payload");
   const loaded = payload && (await loadText(context.env.FILES, payload));

@@ -1,4 +1,4 @@
-// The `poll` and `cancel` effects: asking fal how a request stands, and asking it to stop.
+// The `poll` and `cancel` effects: status and cancellation calls.
 
 import type { StoredText } from "../../../files/stored-text.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
@@ -12,7 +12,7 @@ import { runFetchResult } from "./result.ts";
 export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.currentRecord();
   if (state.upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  // What should have ended by now is asked for its result at once: one call instead of two.
+  // A request that should have ended is asked for its result at once: one call instead of two.
   if (isOverdue(state, context.now()) && context.watch() !== "following")
     return countedAsPoll(await runFetchResult(context, effect));
   const turn = await grantOrDefer(context, { kind: "status", effect: effect.name });
@@ -40,13 +40,13 @@ export async function runPoll(context: EffectContext, effect: Effect): Promise<E
   }
 }
 
-/** An asking in vain counts as the poll that it stands for. */
+/** A pending result counts as the poll that it replaced. */
 function countedAsPoll(outcome: EffectOutcome): EffectOutcome {
   if (outcome.kind !== "happened" || outcome.event.type !== "result_pending") return outcome;
   return { ...outcome, event: { ...outcome.event, look: true } };
 }
 
-/** By what is known of the model. Only where webhooks do not tell: there the look is a net, and its log lines are worth more. */
+/** By the model's durations, and only without webhooks: with webhooks the status call with its log lines is preferred. */
 function isOverdue({ durations, submittedAt, webhooks }: RequestState, now: number): boolean {
   return durations !== null && webhooks !== "arriving" && submittedAt !== null && now - submittedAt >= durations.p95Ms;
 }

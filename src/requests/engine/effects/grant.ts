@@ -1,5 +1,5 @@
-// A call's turn at the Maton account: the one that woke the try, or asked for; waited for in place when it is near, handed back
-// when it was missed. And what the account hears of calls: what they showed of its connection, that a request has left fal.
+// Grants of an effect's upstream call: requested or received from the account, awaited when near, returned when missed. Also the
+// reports to the account: a call's result and a released slot.
 
 import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
@@ -9,21 +9,21 @@ import type { RetryLater, UpstreamFault } from "../../../upstream/client/answers
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
-/** Turns that one try asks for before it comes back later, and how far ahead a late caller may have its next one. */
+/** Grants that one attempt requests before it is deferred, and the maximum notice after a missed one. */
 const GRANT_TRIES = 3;
 const GRANT_LEAD_MAX_MS = 500;
-/** What is learned of an end that the first look found already: it may have been there for a while. */
+/** Share of the measured duration that counts when the first poll found the end, which may be older. */
 const FIRST_POLL_SHARE = 0.9;
 
-/** What a turn is for: the kind of call, and the row that makes it. */
+/** The call: its kind and the effect that makes it. */
 interface EffectCall {
   kind: QueuedKind;
   effect: string;
 }
 
 /**
- * A turn whose moment is now, or the account's word that there is none yet. Who hears of its turn too late (a far region,
- * clocks that differ) hands it back and asks for one that lies twice as far ahead as it was late.
+ * A grant that may be used now, or the account's answer that there is none yet. A grant that arrives too late (a distant region,
+ * clock skew) is returned, and the next is requested with twice the delay as notice.
  */
 export async function requestEffectGrant(context: EffectContext, { kind, effect }: EffectCall): Promise<Grant> {
   const account = accountFor(context.env);
@@ -50,7 +50,7 @@ export async function requestEffectGrant(context: EffectContext, { kind, effect 
   return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, queuePosition: null, durations: null };
 }
 
-/** Takes a turn for a call about a request that fal has; an outcome when there is none yet. */
+/** A grant for a call about a request at fal, or the outcome when there is none yet. */
 export async function grantOrDefer(
   context: EffectContext,
   turn: EffectCall & { kind: Exclude<QueuedKind, "submit"> },
@@ -62,12 +62,12 @@ export async function grantOrDefer(
   return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };
 }
 
-/** A call that told something of its request, and that calls come through. Its place in the pace is held until this is told. */
+/** Reports a call that got an answer. It occupies the rate window until reported. */
 export function reportCallSucceeded(context: EffectContext, { callGrant }: Granted): void {
   context.inBackground(accountFor(context.env).callFinished(callGrant, "ok"));
 }
 
-/** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
+/** Reports a call without a usable answer to the account; the effect is retried. */
 export async function reportCallFailed(
   context: EffectContext,
   { callGrant, connection }: Granted,
@@ -80,7 +80,7 @@ export async function reportCallFailed(
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
-/** Whether a trouble may be the way there rather than this one request. fal's own 5xx about a request are its own. */
+/** Whether a fault concerns the connection rather than this request. fal's own 5xx concern the request. */
 export function signalOfFault(reason: UpstreamFault): "ok" | "failed" | "rate_limited" {
   if (reason === "rate_limited") return reason;
   const isFault =
@@ -88,7 +88,7 @@ export function signalOfFault(reason: UpstreamFault): "ok" | "failed" | "rate_li
   return isFault ? "failed" : "ok";
 }
 
-/** Tells the account that the request is no longer at fal. A look that was the first may have come long after the end. */
+/** Releases the request's slot. An end that the first poll found may be older, so its duration counts less. */
 export async function releaseAccountSlot(
   env: Env,
   state: RequestState,

@@ -1,5 +1,5 @@
-// The `purge` effects: bytes first, rows afterwards, so that a try that is cut off anywhere is simply made again. The team
-// is told before anything goes: from then on no list shows the request and a post that comes again is answered 410.
+// The `purge` effects: bytes first, rows afterwards, so that an interrupted attempt can be repeated. The team is notified first:
+// from then on lists omit the request and a repeated submit is answered 410.
 
 import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes } from "../../../files/delete-prefix.ts";
 import { outputPrefix, requestPrefixes } from "../../../files/keys.ts";
@@ -11,7 +11,7 @@ import { hasEnded } from "../../machine/types.ts";
 import type { TextName } from "../rows.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
-/** A copy that still runs would outlive the deletion: the purge comes back after this. */
+/** A running copy could outlive the deletion: the purge is retried after this. */
 const PURGE_WAIT_MS = 5 * SECOND_MS;
 
 export async function runPurge(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
@@ -21,7 +21,7 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
   const target = effect.target as PurgeTarget;
   switch (target) {
     case "record":
-      // Its days are over: from now on it is deleted, whoever asks, and this row comes again for the bytes.
+      // Retention is over: the request counts as deleted from now on, and this effect runs again for the bytes.
       if (state.deletion === null) return happened({ type: "deletion_requested", forget: false });
       await askTeam(context.env, state.team, (team) => team.requests.markDeleted(state.id));
       await abortUploads(context);
@@ -41,7 +41,7 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
   }
 }
 
-/** Null once nothing is left; else the row goes on in its next try. */
+/** Null when nothing is left; otherwise the effect continues in its next attempt. */
 async function deletePrefixesOrDefer(
   context: EffectContext,
   prefixes: readonly string[],
@@ -50,7 +50,7 @@ async function deletePrefixesOrDefer(
   return done ? null : { kind: "deferred", until: context.now() };
 }
 
-/** Parts of unfinished uploads are bytes too, and R2 shows them nowhere. Rejects when R2 does not take it just now. */
+/** Aborts unfinished multipart uploads, which R2 does not list. Rejects when R2 is unavailable. */
 async function abortUploads(context: EffectContext): Promise<void> {
   for (const upload of context.unfinishedUploads()) {
     const aborted = await abortUpload(context.env.FILES, upload, context.multipartUploadOf(upload.n));
@@ -58,7 +58,7 @@ async function abortUploads(context: EffectContext): Promise<void> {
   }
 }
 
-/** A long text's object; its row goes with the event. */
+/** Deletes a long text's object; its row is deleted with the event. */
 async function deleteStoredText(context: EffectContext, name: TextName): Promise<void> {
   const stored = context.storedText(name);
   if (stored?.at === "r2") await context.env.FILES.delete(stored.key);

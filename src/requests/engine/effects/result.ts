@@ -1,5 +1,5 @@
-// The `fetch_result` effect: one authenticated result call, read, described and kept; also the proof of what somebody
-// only claimed (a candidate id, a webhook signed for a user id that is not pinned).
+// The `fetch_result` effect: one authenticated result call, whose output is stored. It also confirms candidate ids and webhooks of
+// unpinned users.
 
 import type { DescribedOutput } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
@@ -73,7 +73,7 @@ function describe(
   return describeOutput(id, result.text, allowedHosts(config.FAL_MEDIA_HOSTS));
 }
 
-/** The authenticated end. A stranger's claim that says the same proves that its user id is this account's, and that its webhooks arrive. */
+/** The authenticated end. A webhook of an unpinned user that reported the same end confirms its user id, which is then pinned. */
 async function endOutcome(
   context: EffectContext,
   state: RequestState,

@@ -1,5 +1,5 @@
-// The `settle` effect: the end told to the team's ledger, which says what it cost, and to the account whether webhooks do
-// arrive. Under a plan with `exact_cost` it buys one result call first, because only that answer tells the billed units.
+// The `settle` effect: reports the end to the team's ledger, which returns the cost, and to the account whether webhooks arrive.
+// With `exact_cost` it makes one result call first, because only its response carries the billed units.
 
 import type { Settled } from "../../../contracts/team-access.ts";
 import { loadText } from "../../../files/stored-text.ts";
@@ -15,7 +15,7 @@ import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { grantOrDefer, releaseAccountSlot, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 
-/** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
+/** Attempts at the result call for billed units, seconds apart; then the output is measured instead. */
 const EXACT_COST_TRIES = 3;
 
 /** The status of a model's refusal: whether it is charged is the plan's to say. */
@@ -38,7 +38,7 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     eventType: endEventType(ended.outcome, state.recoveredAt !== null),
     hasWebhook: state.webhookUrl !== null,
   });
-  // Told before, as it left; this is for the case that it was not heard.
+  // Repeats the release at the end, in case that call was lost.
   context.inBackground(releaseAccountSlot(context.env, state));
   await reportWebhookArrival(context.env, state).catch(() => undefined);
   const { eventId } = settled;
@@ -46,7 +46,7 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
   return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, fetched === null ? 0 : 1);
 }
 
-/** The ledger's answer as the request keeps it. Of a 422 the plan decided whether it is charged; the rest is as it was said. */
+/** The ledger's answer as the request stores it. For a 422 the plan decides whether it is charged. */
 function billOf({ error }: RequestState, { chargedMicro, source, verdict }: Settled): Bill {
   const decided = error?.upstreamStatus === REFUSED_BY_MODEL && verdict !== "keep";
   return { chargedMicro, source, charged: decided ? verdict === "take" : null };
@@ -71,7 +71,7 @@ async function fetchBilledUnits(
   return { units: result.billableUnits };
 }
 
-/** What the output shows of itself, where the price asks for it. Null: it cannot be read, and what was reserved counts. */
+/** Measures the output if the price depends on it. Null: it cannot be read, and the reserved amount counts. */
 async function measured(context: EffectContext, { cost }: RequestState): Promise<Measures | null> {
   switch (cost.price?.unit) {
     case undefined:
@@ -98,12 +98,12 @@ async function measured(context: EffectContext, { cost }: RequestState): Promise
 export interface Settlement {
   requestId: string;
   outcome: "completed" | "failed" | "canceled";
-  /** Whether the counted use stays, is given back, or is kept until somebody knows (submit_uncertain). */
+  /** Whether the reservation is charged, refunded, or kept until the charge is known (submit_uncertain). */
   reservation: "take" | "refund" | "keep";
   endedAt: number;
 }
 
-/** The end as the ledger hears it; null while the request is open. */
+/** The end as reported to the ledger; null while the request is open. */
 export function settlementOf(state: RequestState): Settlement | null {
   if (state.endedAt === null) return null;
   switch (state.stage) {
@@ -127,12 +127,12 @@ export function settlementOf(state: RequestState): Settlement | null {
   }
 }
 
-/** Whether webhooks arrive decides how later requests are polled. A hint: when it gets lost the next request tells it. */
+/** Whether webhooks arrive decides how later requests are polled. A lost report is repeated by the next request. */
 async function reportWebhookArrival(env: Env, state: RequestState): Promise<void> {
   if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookArrived();
-  // Whoever rang without an end that could be used had the end fetched at once: that is an arrival too.
+  // A callback without a usable end triggered the poll: that is an arrival too.
   const noCallback = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
-  // fal promises no webhook for a run that was stopped, and the looks after a cancel are faster than most.
+  // fal sends no webhook for a cancelled run, and polls after a cancel are faster than most.
   const isExpected = state.cancelRequestedAt === null;
   if (state.webhooks === "arriving" && state.endedBy === "poll" && noCallback && isExpected)
     await accountFor(env).webhookMissed();

@@ -1,5 +1,5 @@
-// The `submit` effect: the one paid call. Its intent is saved (the `granted` event) between the turn and the call, so a
-// try that is cut off after it counts as "may have been taken" and is never made again.
+// The `submit` effect: the one paid call. Its intent is saved (the `granted` event) before the call, so an attempt that is
+// interrupted afterwards may have been accepted and is never repeated.
 
 import type { ConnectionSignal, Grant, Granted, Pause } from "../../../contracts/account.ts";
 import { loadText } from "../../../files/stored-text.ts";
@@ -17,7 +17,7 @@ import { waitingAt } from "../../view/waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { requestEffectGrant, signalOfFault } from "./grant.ts";
 
-/** A request that itself found the account locked so often, while others were taken in between, is not held again. */
+/** A request that found the account locked this often, while others were accepted, is not held again. */
 const LOCKED_TRIES_MAX = 3;
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
@@ -43,7 +43,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       await account.returnGrant(grant.callGrant);
       return { kind: "obsolete" };
     }
-    // The intent is on disk before the call leaves in any case; waited for here, so that the moment of leaving is known.
+    // The output gate saves the intent before the call anyway; awaited here, so that the time of the call is known.
     await context.storageSynced();
     if (context.now() > grant.notAfter) {
       await account.returnGrant(grant.callGrant);
@@ -59,10 +59,10 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     });
     const signal = signalOf(outcome);
     const limited = outcome.kind === "not_taken" && outcome.reason === "rate_limited";
-    // Before anything else: what is heard frees a place for the next call.
+    // First of all: the finished call makes room for the next one.
     const closed = limited ? await valueOrNull(account.pauseAfterRateLimit(outcome.retryAfterMs)) : null;
     const finishing = account.callFinished(grant.callGrant, signal);
-    // Good news may take its time; a closed door is known before anybody else runs against it.
+    // A success is reported in the background; a failure is awaited, so that no further call meets the closed connection.
     if (signal === "ok") context.inBackground(finishing);
     const pause = signal === "ok" ? null : await valueOrNull(finishing);
     switch (outcome.kind) {
@@ -95,7 +95,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   }
 }
 
-/** No turn yet: it waits, unless its plan would rather not while upstream is paused. */
+/** No grant yet: the request waits, unless its plan refuses to wait while upstream is paused. */
 function deferredSubmit(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
   if (grant.reason === "refused") return { type: "submit_refused", error: grant.error };
   const { queuePosition: place, retryAt, durations } = grant;
@@ -106,7 +106,7 @@ function deferredSubmit(state: RequestState, grant: Exclude<Grant, Granted>, now
   return { type: "wait_ordered", until: retryAt, position: place?.position ?? null, waiting, durations };
 }
 
-/** What an answer shows of the account. Whatever fal itself says about a request means that calls come through. */
+/** What an answer says about the connection. Any answer from fal itself means that the connection works. */
 function signalOf(outcome: SubmitReply): ConnectionSignal {
   switch (outcome.kind) {
     case "taken":
@@ -122,12 +122,12 @@ function signalOf(outcome: SubmitReply): ConnectionSignal {
   }
 }
 
-/** Whether it is held until the account is mended. One that goes on being refused while others are taken is not. */
+/** Whether the request is held until the account works again. */
 function mayBeHeld(state: RequestState): boolean {
   return state.whenPaused === "hold" && state.lockedTries < LOCKED_TRIES_MAX;
 }
 
-/** The account was closed by this very answer; nothing was taken. */
+/** This answer paused the account; the submit was not accepted. */
 function heldByPause(sign: "locked" | "key_refused", probe: boolean, pause: Pause, now: number): RequestEvent {
   return {
     type: "submit_not_accepted",
@@ -138,18 +138,18 @@ function heldByPause(sign: "locked" | "key_refused", probe: boolean, pause: Paus
   };
 }
 
-/** What it waits for whose own call met the pause, until the account has told it its place. */
+/** Why the request waits, until the account returns its queue position. */
 function waitingForPause(pause: Pause | null, startsAt: number | null): Waiting {
   if (pause === null) return { reason: "pace", why: null, since: null, startsAt };
   return { reason: "upstream_paused", why: pause.why, since: pause.since, startsAt };
 }
 
-/** What the account could not be told it learns from the next call; a clear answer must not turn uncertain over it. */
+/** Ignores a failed report to the account: a clear answer must not become uncertain because of it. */
 async function valueOrNull<T>(telling: Promise<T>): Promise<T | null> {
   return telling.catch(() => null);
 }
 
-/** Without webhooks nothing can prove a lost submit: waiting would be for nothing. */
+/** Without webhooks nothing can confirm a lost submit, so there is no grace period. */
 export function graceMs(config: Config): number {
   return config.PUBLIC_URL === undefined ? 0 : UNCERTAIN_GRACE_MS;
 }

@@ -219,7 +219,7 @@ describe("a try that failed", () => {
     const { record, tried } = withTry(asked, "cancel");
     const step = failed(withRow(record, { ...tried, failures: 5 }), tried, failure, LATER, 0.5);
     expect([step.record.state.stage, owed(step.record)]).toEqual(["queued", "poll at +60 s"]);
-    expect(step.notes).toEqual([{ what: "cancel", detail: { answer: "none" } }]);
+    expect(step.notes).toEqual([{ what: "cancel", detail: { answer: "no_answer" } }]);
   });
 
   test("for the last time parks a delivery, which stays to be seen and can be owed again", () => {
