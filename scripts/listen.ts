@@ -82,7 +82,7 @@ async function bodyOf({ type, timestamp, data }: FeedEvent): Promise<string> {
   const recovered = outcome === "recovered";
   return endEvent({
     ...{ outcome: recovered ? "completed" : (outcome as "completed" | "failed" | "canceled"), recovered },
-    ...{ endedAt: Date.parse(timestamp), requestText: text, outputLeftOut: false },
+    ...{ endedAt: Date.parse(timestamp), requestText: text, outputOmitted: false },
   });
 }
 

@@ -40,7 +40,7 @@ export function servedErrors(route: Route): DeclaredError[] {
 }
 
 /** The responses for these errors by status, each once among `components`, which grows by what was not there. */
-export class ErrorBook {
+export class ErrorRegistry {
   readonly components: JsonObject = {};
 
   /** `closed` false: other errors may come under the same status, so codes are named but not listed as all there are. */

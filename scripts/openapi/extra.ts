@@ -1,7 +1,7 @@
 // Paths that are no declared routes, because what they take or answer is bytes: stored files, uploads, and where fal calls back.
 
 import type { DeclaredError } from "../../src/http/route.ts";
-import { type ErrorBook, EVERYWHERE } from "./errors.ts";
+import { type ErrorRegistry, EVERYWHERE } from "./errors.ts";
 import { headersOf } from "./headers.ts";
 import { byStatus, CONTAINS_SLASHES, operationId, tagOf, withHead } from "./operation.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
@@ -133,7 +133,7 @@ const EXTRAS: readonly Extra[] = [
 ];
 
 /** The operations of these paths. */
-export function extraPaths(errors: ErrorBook): JsonObject {
+export function extraPaths(errors: ErrorRegistry): JsonObject {
   const byPath = Map.groupBy(EXTRAS, ({ path }) => path);
   return Object.fromEntries(
     [...byPath].map(([path, extras]) => {
@@ -146,7 +146,7 @@ export function extraPaths(errors: ErrorBook): JsonObject {
 
 function operationOf(
   { method, path, summary, description, parameters, requestBody, answers, errors: own }: Extra,
-  errors: ErrorBook,
+  errors: ErrorRegistry,
 ) {
   const ownParameters = parameters.filter((parameter) => parameter.in !== "path");
   const everywhere = tagOf(path) === "hooks" ? [] : EVERYWHERE;

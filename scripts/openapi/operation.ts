@@ -1,9 +1,9 @@
 // One declared route as an operation of the API description: its name, parameters, body and answers.
 
 import type { AnswerSpec, Route } from "../../src/http/route.ts";
-import { type ErrorBook, servedErrors, surfaceOf } from "./errors.ts";
+import { type ErrorRegistry, servedErrors, surfaceOf } from "./errors.ts";
 import { headersOf } from "./headers.ts";
-import type { JsonObject, SchemaBook } from "./schemas.ts";
+import type { JsonObject, SchemaRegistry } from "./schemas.ts";
 
 /** Marks a path parameter that may hold slashes, which OpenAPI has no word for. */
 export const CONTAINS_SLASHES = "x-contains-slashes";
@@ -12,9 +12,9 @@ const SLASHES = "Its slashes are sent as they are.";
 const SLASHES_EXAMPLE = "fal-ai/flux/schnell";
 const FIELD = /:([a-z_]+)(\{[^}]*\})?/g;
 
-export interface Books {
-  schemas: SchemaBook;
-  errors: ErrorBook;
+export interface Registries {
+  schemas: SchemaRegistry;
+  errors: ErrorRegistry;
 }
 
 /** Hono's path as OpenAPI writes it. */
@@ -36,12 +36,12 @@ export function tagOf(path: string): string {
 }
 
 /** The path item of routes at one path: path parameters stand once, and a GET brings its HEAD. */
-export function pathItem(path: string, routes: readonly Route[], books: Books): JsonObject {
-  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, books));
+export function pathItem(path: string, routes: readonly Route[], registries: Registries): JsonObject {
+  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, registries));
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(parameters))) {
     throw new Error(`the routes at ${path} have different parameters`);
   }
-  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, books)] as const);
+  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, registries)] as const);
   return withHead(path, {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...Object.fromEntries(operations),
@@ -61,9 +61,9 @@ export function withHead(path: string, item: JsonObject): JsonObject {
   return { ...item, head };
 }
 
-function operationOf(route: Route, books: Books): JsonObject {
+function operationOf(route: Route, registries: Registries): JsonObject {
   const { method, path, summary, description, body } = route;
-  const parameters = [...query(route, books), ...headers(route, books)];
+  const parameters = [...query(route, registries), ...headers(route, registries)];
   return {
     operationId: operationId(method, path),
     summary,
@@ -73,8 +73,10 @@ function operationOf(route: Route, books: Books): JsonObject {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: books.schemas.input(body) } } } }),
-    responses: responsesOf(route, books),
+      : {
+          requestBody: { required: true, content: { "application/json": { schema: registries.schemas.input(body) } } },
+        }),
+    responses: responsesOf(route, registries),
   };
 }
 
@@ -93,7 +95,7 @@ function securityOf({ access }: Route): JsonObject[] {
   }
 }
 
-function pathParameters({ path, params }: Route, { schemas }: Books): JsonObject[] {
+function pathParameters({ path, params }: Route, { schemas }: Registries): JsonObject[] {
   const known = params === undefined ? {} : fieldsOf(schemas.input(params));
   return [...path.matchAll(FIELD)].map(([, name = "", pattern]) => {
     const { description, ...schema } = known[name] ?? { type: "string" };
@@ -108,11 +110,11 @@ function pathParameters({ path, params }: Route, { schemas }: Books): JsonObject
   });
 }
 
-function query({ query }: Route, { schemas }: Books): JsonObject[] {
+function query({ query }: Route, { schemas }: Registries): JsonObject[] {
   return query === undefined ? [] : parametersIn("query", schemas.input(query));
 }
 
-function headers({ headers }: Route, { schemas }: Books): JsonObject[] {
+function headers({ headers }: Route, { schemas }: Registries): JsonObject[] {
   return headers === undefined ? [] : parametersIn("header", schemas.input(headers));
 }
 
@@ -136,7 +138,7 @@ function headerName(lower: string): string {
   return lower.replaceAll(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-function responsesOf(route: Route, { schemas, errors }: Books): JsonObject {
+function responsesOf(route: Route, { schemas, errors }: Registries): JsonObject {
   const { path, answers, passesOn } = route;
   const surface = surfaceOf(path);
   const refusals = errors.responses(servedErrors(route), surface, passesOn === undefined);
@@ -147,7 +149,7 @@ function responsesOf(route: Route, { schemas, errors }: Books): JsonObject {
   return byStatus({ ...Object.fromEntries(refusals), ...Object.fromEntries(answered), ...others });
 }
 
-function response({ description, schema, contentType, headers }: AnswerSpec, schemas: SchemaBook): JsonObject {
+function response({ description, schema, contentType, headers }: AnswerSpec, schemas: SchemaRegistry): JsonObject {
   const content = {
     ...(schema === undefined ? {} : { "application/json": { schema: schemas.output(schema) } }),
     ...(contentType === undefined ? {} : { [contentType]: {} }),

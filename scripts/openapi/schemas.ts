@@ -20,7 +20,7 @@ export function nameSchema(name: string, schema: z.ZodType): void {
 }
 
 /** Converts schemas, and keeps the named ones for `components.schemas`. */
-export class SchemaBook {
+export class SchemaRegistry {
   readonly #named: Record<Direction, Map<string, JsonObject>> = { input: new Map(), output: new Map() };
 
   /** What callers send. A named shape is referred to as `…Input` until `settled` knows whether it differs from what they get. */

@@ -12,11 +12,11 @@ import { waitForRequest } from "../requests/service/watch.ts";
 import { FAILED_FOR_GOOD, failureOf } from "../requests/view/fal-failure.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
-import { type CompatOutcome, type SubmitCall, startRun } from "./submit.ts";
+import { type CompatOutcome, type CompatSubmit, startRun } from "./submit.ts";
 import { finalFailure } from "./words.ts";
 
 /** `POST {base}/{model}`: the output, or the failure in a status that no client posts again after. */
-export async function run(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
+export async function run(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
   const answer = await finalAnswer(call, started.view, resultResponse);
@@ -29,7 +29,7 @@ export async function run(call: SubmitCall, model: string, query: URLSearchParam
  * `POST {base}/{model}/stream`. What fails before the first comment would be due is an ordinary error; later there is only
  * the stream to say it: an event with the error's body, and then no proper end, so that nobody takes it for an output.
  */
-export async function runStream(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
+export async function runStream(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
   const answered = finalAnswer(call, started.view, eventResponse);
@@ -52,7 +52,7 @@ async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<stri
 
 /** Waits for the end, however long, and answers it. From a paid start on nothing may become a 5xx: clients would pay twice. */
 async function finalAnswer(
-  call: SubmitCall,
+  call: CompatSubmit,
   started: RequestView,
   respond: typeof resultResponse,
 ): Promise<CompatOutcome> {

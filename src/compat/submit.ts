@@ -21,7 +21,7 @@ export type CompatCall = Pick<
   Call<"run", unknown, unknown, unknown, unknown>,
   "request" | "url" | "env" | "execution" | "config" | "caller"
 >;
-export type SubmitCall = CompatCall &
+export type CompatSubmit = CompatCall &
   Pick<
     Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
     "headers" | "body" | "bodyTree" | "releaseBody"
@@ -37,7 +37,7 @@ export type CompatOutcome = { response: Response } | { refusal: Refusal; headers
 
 /** Admits and starts a run of `model` with the body as input, and answers what became of it so far. */
 export async function startRun(
-  call: SubmitCall,
+  call: CompatSubmit,
   model: string,
   query: URLSearchParams,
 ): Promise<
@@ -68,7 +68,7 @@ export async function startRun(
 }
 
 /** `POST {base}/{model}`. What fal refuses at once, for nothing, is refused here too; all else is in the queue. */
-export async function submitToQueue(call: SubmitCall, model: string, { base, query }: Asked): Promise<CompatOutcome> {
+export async function submitToQueue(call: CompatSubmit, model: string, { base, query }: Asked): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
   const { view, headers } = started;

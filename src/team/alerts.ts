@@ -1,6 +1,5 @@
-// Money alerts: which limits in USD have come so far that somebody should know, each told once in its window.
-// Given at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
-// Synchronous over the stores, with the clock passed in.
+// Money alerts: which limits in USD have come so far that somebody should know, each published once in its window.
+// Published at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
 
 import { moneyText } from "../platform/money.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
@@ -46,7 +45,7 @@ function publishAlert(
   now: number,
 ): void {
   const window = windowEnd(state, now);
-  if (!stores.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
+  if (!stores.events.recordAlertOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
   const data: EventData<"limit.reached"> = {
     limit_name: state.name,
     scope: state.scope,

@@ -8,11 +8,12 @@ import { sendBytes } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { askTeam } from "../platform/stubs.ts";
-import { GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
+import { UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import { BODY_INCOMPLETE, finishUpload, notStored, type ReceiveAnswer, storedOrRefused, typeOf } from "./receive.ts";
 
 /** Size of a part that we advise, and that fal's clients send. */
 export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
+/** Parts of one upload: what R2 takes (developers.cloudflare.com/r2/objects/upload-objects). */
 export const UPLOAD_PARTS_MAX = 10_000;
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
@@ -53,7 +54,7 @@ async function receive(
   const typed = n === 1 ? await typeOf(upload, file) : { kind: "untyped" as const, contentType: null };
   if (typed.kind === "refused") return typed;
   const multipart = await storedOrRefused(() => multipartOf(env, team, upload));
-  if (multipart === null) return refused(GONE);
+  if (multipart === null) return refused(UPLOAD_GONE);
   if ("kind" in multipart) return multipart;
   const send = (bytes: ReadableStream) => multipart.uploadPart(n, bytes);
   const poured = await sendBytes({ feed, length, last: true, digest: null, send, timeoutMs: null });

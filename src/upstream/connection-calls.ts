@@ -1,10 +1,9 @@
-import { refused } from "../platform/errors.ts";
-import { SECOND_MS } from "../platform/time.ts";
-// Does what an admin wants of Maton's connections: each call under a turn of the account's pace, and never on another vendor's
-// connection. Imports the account (its object makes the calls), connections, limits, env (types).
+// An admin's calls of Maton's connection API: each within the account's pace, and never on another vendor's connection.
 
 import type { Env } from "../platform/bindings.ts";
+import { refused } from "../platform/errors.ts";
 import { accountFor } from "../platform/stubs.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import {
   CONNECTION_ID,
   type ConnectionAnswer,

@@ -8,6 +8,7 @@ import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 export const FAILURES_IN_A_ROW_MAX = 4;
 /** Pauses of a closed connection: doubling. At most a minute, because a locked account is unlocked by a payment. */
 export const HEALTH_PAUSE_FIRST_MS = 5 * SECOND_MS;
+/** The longest pause between two probes of a closed connection. */
 export const HEALTH_PAUSE_MAX_MS = MINUTE_MS;
 
 export interface Health {

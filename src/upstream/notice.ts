@@ -8,7 +8,7 @@ import { newId } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
 import { teamFor } from "../platform/stubs.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
-import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
+import { notifyOperator, type OperatorEvent } from "../webhooks/operator.ts";
 
 /**
  * Waits between tries at telling the operator. A table of its own, without the jitter, Retry-After and end at 410 of deliveries: one
@@ -43,7 +43,7 @@ export async function sendNotice(
     const deliveries = [...recipients].map((team) => teamFor(env, team).events.publish({ type, data }));
     await Promise.allSettled(deliveries);
   }
-  const answer = await tellOperator(config, notice, () => Date.now());
+  const answer = await notifyOperator(config, notice, () => Date.now());
   logEvent("account.notice_sent", { outcome: answer?.kind ?? "no_address", attempt: failures + 1 });
   const wait = NOTICE_RETRY_MS[failures];
   if (answer === null || answer.kind === "taken" || wait === undefined) return null;

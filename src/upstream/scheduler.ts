@@ -41,6 +41,7 @@ const WAITING_CALL_EXPIRES_MS = 10 * MINUTE_MS;
 const UNANSWERED_SUBMITS_S = 2;
 /** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
 const RATE_LIMITED_CALM_MS = MINUTE_MS;
+/** The longest pause after repeated 429s without Retry-After. */
 const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
 
 export type SchedulerRequest = Omit<WaitingCall, "expectedBy">;

@@ -1,7 +1,7 @@
 // Rows of webhook deliveries: the event of each end, stored once for all targets, and the log of attempts. SQL only; callers
 // provide the transaction.
 
-import type { Attempt, KeptEvent } from "../../webhooks/attempt.ts";
+import type { Attempt, StoredEvent } from "../../webhooks/attempt.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
 import type { EndEventType } from "../../webhooks/event-types.ts";
 
@@ -16,7 +16,7 @@ export class DeliveryLog {
     this.#sql = sql;
   }
 
-  eventOf(id: string, format: EventFormat): KeptEvent | null {
+  eventOf(id: string, format: EventFormat): StoredEvent | null {
     const row = this.#sql
       .exec<{ type: string; body: string }>("SELECT type, body FROM event WHERE id = ? AND format = ?", id, format)
       .toArray()[0];
@@ -24,7 +24,7 @@ export class DeliveryLog {
   }
 
   /** Saves an event before its first attempt. An event that is already stored stays as it is. */
-  saveEvent({ id, type, format, body }: KeptEvent): void {
+  saveEvent({ id, type, format, body }: StoredEvent): void {
     this.#sql.exec("INSERT OR IGNORE INTO event (id, format, type, body) VALUES (?, ?, ?, ?)", id, format, type, body);
   }
 

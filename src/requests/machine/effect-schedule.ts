@@ -11,8 +11,11 @@ import { POLL_MAX_GAP_MS } from "./poll-schedule.ts";
 export const FILE_COPY_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
 /** Maton and fal answer a submit in well under a second; after this the answer counts as lost. */
 export const SUBMIT_TIMEOUT_MS = 30 * SECOND_MS;
+/** Timeout of a status call to fal. */
 export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
+/** Timeout of a result call to fal. */
 export const RESULT_TIMEOUT_MS = 60 * SECOND_MS;
+/** Timeout of a cancel call to fal. */
 export const CANCEL_TIMEOUT_MS = 15 * SECOND_MS;
 /** A grant at most this far ahead is awaited in place; otherwise the call is queued. */
 export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;

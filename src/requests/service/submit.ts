@@ -17,7 +17,7 @@ import { SECOND_MS } from "../../platform/time.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
 
-import { deletedPost } from "../../team/quota/refusals.ts";
+import { deletedRefusal } from "../../team/quota/refusals.ts";
 
 import { begun } from "../machine/record.ts";
 import type { RequestView, StartInput } from "../machine/types.ts";
@@ -127,7 +127,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     return printTree(judged.tree);
   });
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
-  if (started.kind === "gone") return { kind: "refused", refusal: deletedPost(id), limits };
+  if (started.kind === "gone") return { kind: "refused", refusal: deletedRefusal(id), limits };
   await askTeam(env, team, (stub) => stub.release(id));
   logEvent("submit.closed", { request: id, team });
   const detail = "The request could not be started and was closed. Nothing was sent or charged. Retry the request.";

@@ -58,7 +58,7 @@ describe("a submit's body", () => {
     [{ priority: "high" }, '`priority` must be one of "normal", "low".'],
     [{ start_timeout_s: 0 }, "`start_timeout_s` must be at least 1."],
     [{ start_timeout_s: 86_401 }, "`start_timeout_s` must be at most 86400."],
-    [{ start_timeout_s: 1.5 }, "`start_timeout_s` must be a whole number."],
+    [{ start_timeout_s: 1.5 }, "`start_timeout_s` must be an integer."],
     [{ start_timeout_s: "5" }, "`start_timeout_s` must be a number."],
     [{ webhookUrl: "https://example.com" }, "`webhookUrl` is not a known field."],
     [{ prompt: "a cat" }, "`prompt` is not a known field."],

@@ -86,12 +86,12 @@ describe("every answer", () => {
     const body = await json(response);
     expect(body).toEqual({
       type: "urn:sluice:error:unauthenticated",
-      title: "No valid key was given",
+      title: "Authentication failed",
       status: 401,
-      detail: "No key was sent.",
+      detail: "No API key provided.",
       instance: expect.any(String),
       code: "unauthenticated",
-      message: "No key was sent.",
+      message: "No API key provided.",
       hint: expect.stringContaining("Authorization: Bearer"),
       retryable: false,
       request_id: response.headers.get("X-Request-Id"),
@@ -161,14 +161,14 @@ describe("a call that is not let in", () => {
   };
 
   test("hears what is wrong with its key", async () => {
-    expect(await detailOf()).toBe("No key was sent.");
+    expect(await detailOf()).toBe("No API key provided.");
     for (const none of ["Bearer sk-123", "Basic dXNlcjpwYXNz", "Bearer"]) {
-      expect(await detailOf(none)).toBe("What was sent is not a Sluice key.");
+      expect(await detailOf(none)).toBe("The credential is not a Sluice API key.");
     }
     const stray = await makeKey("nobody");
-    expect(await detailOf(`Key ${stray}`)).toBe("The key is well formed, but not known here.");
+    expect(await detailOf(`Key ${stray}`)).toBe("Unknown API key.");
     const mistyped = stray.slice(0, -1) + (stray.endsWith("0") ? "1" : "0");
-    const cutOff = "The key was mistyped or cut off: its checksum does not fit.";
+    const cutOff = "Invalid API key: the checksum does not match.";
     expect(await detailOf(`Bearer ${mistyped}`)).toBe(cutOff);
   });
 
@@ -177,7 +177,7 @@ describe("a call that is not let in", () => {
     const reader = await newKey(key, { scopes: ["read"] });
     expect(await detailOf(`Bearer ${reader.secret}`, "/v1/keys")).toContain("`admin`");
     await call("DELETE", `/v1/keys/${reader.id}`, { key });
-    expect(await detailOf(`Bearer ${reader.secret}`)).toMatch(/^The key was revoked at 20/);
+    expect(await detailOf(`Bearer ${reader.secret}`)).toMatch(/^The API key was revoked at 20/);
   });
 });
 

@@ -100,7 +100,7 @@ describe("an issuer", () => {
     ["https://acme.example:8443", "port"],
     ["https://user:pass@acme.example", "user name"],
     ["https://acme example", "not a URL"],
-    ["http://acme.example", "looks like https://your-app.clerk.accounts.dev"],
+    ["http://acme.example", "e.g. https://your-app.clerk.accounts.dev"],
   ])(
     "of a preset that cannot be at %s is told so of `issuer`, and of no field that was not sent",
     async (issuer, reason) => {

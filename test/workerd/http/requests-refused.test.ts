@@ -48,7 +48,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
     [FLUX, { prompt: "a cat", image_size: "huge" }, `\`image_size\` ${SIZE}`],
     [FLUX, { prompt: "a cat", image_size: { width: 0, height: 1 } }, "`image_size.width` must be at least 1."],
     [FLUX, { prompt: "a cat", num_images: 0 }, "`num_images` must be at least 1."],
-    [FLUX, { prompt: "a cat", num_inference_steps: 1.5 }, "`num_inference_steps` must be a whole number."],
+    [FLUX, { prompt: "a cat", num_inference_steps: 1.5 }, "`num_inference_steps` must be an integer."],
     [FLUX, { prompt: "a cat", seed: "7" }, "`seed` must be a number."],
     [SDXL, { negative_prompt: "a dog" }, "`prompt` is required."],
     [SDXL, { prompt: "a cat", negative_prompt: 5 }, "`negative_prompt` must be a string."],
@@ -70,7 +70,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
   test("a webhook's address inside the input is one too, and says where it belongs", async () => {
     const { status, body } = await refused(cat({}, { webhook_url: "https://example.com/hook" }));
     expect([status, body.code]).toEqual([422, "invalid_input"]);
-    expect(body.hint).toContain("`webhook_url` beside `input`");
+    expect(body.hint).toContain("`webhook_url` next to `input`");
   });
 });
 
@@ -138,7 +138,7 @@ test.each([
     status,
     body: {
       code: "model_not_allowed",
-      detail: `Plan "default" does not include model "${model}".`,
+      detail: `Plan "default" does not allow model "${model}".`,
       hint: expect.stringContaining("GET /v1/models"),
     },
   });

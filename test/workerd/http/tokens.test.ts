@@ -468,7 +468,7 @@ describe("a publishable key with Turnstile", () => {
       exchange(demo, { turnstile_token: "x" }, { ...LOCAL, PUBLIC_URL }, path);
     // Without PUBLIC_URL it is the URL of the call that tells.
     for (const response of [await at("https://sluice.example"), await at("")]) {
-      expect([response.status, (await json(response)).hint]).toEqual([403, expect.stringContaining("prove nothing")]);
+      expect([response.status, (await json(response)).hint]).toEqual([403, expect.stringContaining("Test secrets")]);
     }
     for (const publicUrl of ["http://127.0.0.1:8787", "http://sluice.localhost:8787", "http://[::1]:8787"]) {
       expect((await at(publicUrl)).status, publicUrl).toBe(200);

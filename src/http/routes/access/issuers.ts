@@ -2,7 +2,7 @@
 // is refused.
 
 import * as z from "zod";
-import type { Credential, IssuerKeys, KeptIssuer } from "../../../contracts/team-keys.ts";
+import type { Credential, IssuerKeys, StoredIssuer } from "../../../contracts/team-keys.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
@@ -170,7 +170,7 @@ function issuerWire({
   issuer,
   keys,
 }: {
-  issuer: KeptIssuer["issuer"];
+  issuer: StoredIssuer["issuer"];
   keys: IssuerKeys | null;
 }): z.input<typeof issuerAnswer> {
   return {

@@ -13,6 +13,7 @@ import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
 
 /** A rotated key's old text goes on working this long, so that servers can be given the new one; a leaked key is revoked. */
 const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
+/** A rotated key's old text works at most this long. */
 const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
 /** Model globs that a token or a key may name. */
 export const KEY_MODEL_GLOBS_MAX = 20;

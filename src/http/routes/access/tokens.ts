@@ -19,7 +19,9 @@ import { KEY_MODEL_GLOBS_MAX } from "./keys.ts";
 
 /** Life of a client token: minutes, because a token that got away cannot be taken back without its key. */
 const TOKEN_TTL_DEFAULT_S = 600;
+/** Life of a client token at least. */
 const TOKEN_TTL_MIN_S = 60;
+/** Life of a client token at most. */
 const TOKEN_TTL_MAX_S = 3_600;
 
 /** `null` is as good as absent: it is what a page's storage gives for what it does not have. */

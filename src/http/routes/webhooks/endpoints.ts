@@ -19,6 +19,7 @@ import { replayBody, replayWire } from "./delivery-lists.ts";
 
 /** A rotated secret signs beside the new one this long by default, and at most (a week, as others in the field have it). */
 const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
+/** A rotated webhook secret signs beside the new one at most this long. */
 const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
 
 /** Headers of a team's own on an endpoint: a credential or two. */

@@ -119,7 +119,9 @@ describe("falError", () => {
 
   test("falls back to our own words", () => {
     expect(falError(answer(500, "<html>"), "result").message).toBe("The model failed");
-    expect(falError(answer(422, { detail: [{ odd: true }, 3, null] }), "result").message).toMatch(/input is not valid/);
+    expect(falError(answer(422, { detail: [{ odd: true }, 3, null] }), "result").message).toMatch(
+      /Invalid model input/,
+    );
   });
 
   test("cuts a long message without splitting a character", () => {
