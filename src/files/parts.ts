@@ -1,5 +1,5 @@
-// Copies by parts: R2's multipart uploads, one part at a time, each recorded before the next is asked for, so that the next try
-// goes on where this one stops. Facts: parts are equal but for the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
+// Multipart copies to R2: each part is recorded before the next is read, so that the next attempt resumes there. Parts are equal
+// except the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
 
 import { acquire } from "../net/byte-budget.ts";
 import { SECOND_MS } from "../platform/time.ts";
@@ -13,12 +13,12 @@ import type { StoredFile } from "./request-file.ts";
  * length a part is held in memory, and six fit the byte budget.
  */
 export const FILE_PART_BYTES = 8 * 1024 * 1024;
-/** Time for one part of it: a source slower than 100 kB/s is no source. */
+/** Time limit for one part: a source below 100 kB/s fails. */
 export const FILE_PART_TIMEOUT_MS = 90 * SECOND_MS;
 
 /**
- * `paused`: a part boundary was reached after this try's turn; the next try goes on there. `later` may be tried again (`ours`:
- * R2 did not take it, the source is not to blame), `gone` and `too_large` are final. Reasons are for people and name no URL.
+ * `paused`: the time slice ended at a part boundary, where the next attempt resumes. `later` may be retried (`ours`: R2 failed, not the
+ * source); `gone` and `too_large` are final. Reasons are for people and contain no URL.
  */
 export type CopyOutcome =
   | { kind: "stored"; stored: StoredFile }
@@ -27,13 +27,13 @@ export type CopyOutcome =
   | { kind: "gone"; reason: string }
   | { kind: "too_large" };
 
-/** Where a file goes, and what the try may use. */
+/** Destination of a copy and the attempt's resources. */
 export interface Target {
   bucket: R2Bucket;
   key: string;
   uploads: UploadLog;
   maxBytes: number;
-  /** Whether others wait for this try's lane: asked at part boundaries. */
+  /** Whether the attempt's time slice is over: checked at part boundaries. */
   isTimeSliceOver(): boolean;
 }
 
@@ -47,7 +47,7 @@ export function retryLater(reason: string): { kind: "later"; reason: string } {
   return { kind: "later", reason };
 }
 
-/** An object carries what it was copied from, so that a copy that was cut off is known. */
+/** An object's metadata names its source, so that a completed copy is recognized. */
 export function metadataOf({
   source,
   contentType,
@@ -66,7 +66,7 @@ export function outcomeOf(stored: Stored, { contentType }: Content): CopyOutcome
   }
 }
 
-/** Goes on with an upload, or begins one. `digest` is null where bytes went by before. */
+/** Resumes an upload, or begins one. `digest` is null for a resumed upload. */
 export async function copyParts(
   target: Target,
   feed: Feed,
@@ -104,7 +104,7 @@ async function uploadParts(
   return finish(target, upload, digest);
 }
 
-/** A source that does not tell its length. Nobody goes on with such a copy: the next try drops what is left of it. */
+/** Copies a source of unknown length. Such a copy cannot be resumed: the next attempt aborts its upload. */
 export async function copyBuffered(target: Target, feed: Feed, content: Content): Promise<CopyOutcome> {
   const { bucket, key, maxBytes, uploads } = target;
   const partBytes = FILE_PART_BYTES;
@@ -130,7 +130,7 @@ export async function copyBuffered(target: Target, feed: Feed, content: Content)
   return outcomeOf(stored, content);
 }
 
-/** The row comes before the first use: an upload that nobody remembers cannot be found again. Null when it cannot be begun now. */
+/** Saves the upload's row before its first use, because R2 does not list uploads. Null when it cannot be created now. */
 async function begin(
   target: Target,
   content: Omit<UnfinishedUpload, "uploadId" | "key" | "parts">,
@@ -144,7 +144,7 @@ async function begin(
   return null;
 }
 
-/** Puts the parts together. */
+/** Completes the multipart upload. */
 export async function finish(target: Target, upload: UnfinishedUpload, digest: Digest | null): Promise<CopyOutcome> {
   const { bucket, uploads } = target;
   const { key, uploadId, parts, total, contentType } = upload;
@@ -156,7 +156,7 @@ export async function finish(target: Target, upload: UnfinishedUpload, digest: D
   return { kind: "stored", stored: { contentType, bytes: total, sha256: digest === null ? null : await digest.hex() } };
 }
 
-/** Drops an upload that is of no use any more. False when R2 cannot be reached: its row stays, so that it is tried again. */
+/** Aborts an upload. False when R2 is unavailable: its row stays for the next attempt. */
 export async function abortUpload(
   bucket: R2Bucket,
   upload: Pick<UnfinishedUpload, "key" | "uploadId">,
@@ -176,7 +176,7 @@ function notStoredByBucket({ uploads }: Target, fault: unknown): CopyOutcome {
 }
 
 /**
- * No such upload (10024) or no such part (10025): ended by R2's rule of seven days, or by another try. Nothing to go on with
+ * No such upload (10024) or no such part (10025): aborted by R2's lifecycle rule, or by another attempt
  * (developers.cloudflare.com/r2/api/error-codes).
  */
 function isDead(fault: unknown): boolean {

@@ -1,6 +1,5 @@
-// The Durable Object that looks through the whole bucket for orphans: bytes whose request or upload nobody knows. One per
-// deployment, rung by cron. Goes page by page and saves where it is after each, so that a kill costs one page.
-// Knows teams only through env's binding; deletes nothing that is younger than a day or that it cannot name.
+// The BucketSweeper Durable Object, one per deployment, started by cron: deletes orphans, objects whose request or upload no longer
+// exists. Saves its position after each page; deletes nothing younger than a day or with an unknown key.
 
 import { DurableObject } from "cloudflare:workers";
 import type { SweeperContract, SweepReport } from "../contracts/sweeper.ts";
@@ -13,12 +12,12 @@ import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
 import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./keys.ts";
 
-/** An object younger than this may belong to something that is being made: its row and its bytes do not come at once. */
+/** A younger object may belong to a request that is being created: row and bytes are not written together. */
 const SWEEP_GRACE_MS = DAY_MS;
-/** A sweep that R2 or a team could not answer goes on after this. */
+/** A sweep resumes after this when R2 or a team was unavailable. */
 export const SWEEP_RETRY_MS = 5 * MINUTE_MS;
 
-/** Where it goes on: which root, and after which key. */
+/** Position of the sweep: the root prefix and the last key. */
 interface Sweep extends SweepReport {
   root: number;
   after: string | null;
@@ -71,7 +70,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     else await this.ctx.storage.setAlarm(next);
   }
 
-  /** One page further: what it found, and where to go on. */
+  /** Sweeps one page and returns the counts and the next position. */
   async #sweepPage(sweep: Sweep): Promise<Sweep> {
     const prefix = BUCKET_ROOTS[sweep.root];
     if (prefix === undefined) return { ...sweep, finishedAt: Date.now() };

@@ -1,5 +1,5 @@
-// The byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked. Module-level
-// on purpose: the requests and Durable Objects of an isolate share its 128 MB.
+// The isolate's memory budget for bodies, granted first come, first served. Module-level on purpose: the requests and Durable Objects
+// of an isolate share its 128 MB.
 
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 
@@ -9,7 +9,7 @@ export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
 const INBOUND_BUDGET_BYTES = 24 * 1024 * 1024;
 /** A request that the runtime cuts off runs no `finally`: its bytes come back after this. Longer uses go uncounted then. */
 export const PERMIT_LEASE_MS = 2 * MINUTE_MS;
-/** Who waits for bytes looks again this often: little beside the time that megabytes take to come in. */
+/** How often a waiting reader retries: short compared with reading megabytes. */
 export const PERMIT_RETRY_MS = 50;
 
 /** The right to hold bytes. Both methods may be called any number of times, also after the end. */
@@ -25,12 +25,12 @@ interface Holding {
   leaseUntil: number;
 }
 
-/** Somebody who waits. */
+/** A waiting reader. */
 interface Ticket {
   seenAt: number;
 }
 
-/** A waiter that did not look for this long belongs to a request that is gone. */
+/** A waiting reader that did not retry for this long belongs to a terminated request. */
 const TICKET_EXPIRES_MS = 10 * SECOND_MS;
 
 class ByteBudget {

@@ -1,5 +1,5 @@
-// The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
-// for the model's input. Knows no Hono.
+// Creates an upload for every surface: checks the declared file and returns two URLs, one that accepts the bytes and one for the
+// model's input.
 
 import type { ActingFor } from "../contracts/team-keys.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";
@@ -31,7 +31,7 @@ export interface OpenedUpload {
   uploadUrl: string;
   /** For a model's input, once the bytes are there. */
   fileUrl: string;
-  /** What a model will be told, null where the bytes decide. */
+  /** The type served to the model; null when the content decides. */
   contentType: string | null;
   /** Until when `uploadUrl` takes bytes, epoch ms. */
   expiresAt: number;
@@ -45,7 +45,7 @@ const UNREACHABLE = refusal(
 
 export async function openUpload(env: Env, request: UploadRequest): Promise<OpenedUpload | Refused> {
   const config = requireConfig(env);
-  // Who is told of an upload would submit its URL, pay, and hear from the model that the file cannot be fetched.
+  // Without PUBLIC_URL a request that uses the file would be charged and fail, because the model cannot fetch it.
   if (config.PUBLIC_URL === undefined) return refused(UNREACHABLE);
   const announced = announcedType(request.contentType, request.fileName);
   if (announced.kind === "refused") return announced;

@@ -1,5 +1,5 @@
-// An upload in parts, for files above what one call takes: each part streams into R2 as it comes, and is known before it is
-// sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
+// Multipart uploads, for files above the limit of one call: each part streams into R2 and is recorded first, so that a repeated part
+// counts once. Parts may arrive in any order and in parallel.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
 import { BodyFeed, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/feed.ts";
@@ -24,7 +24,7 @@ export interface NamedPart {
   etag: string;
 }
 
-/** Takes part `n`, from 1. The body is read to its end, so that the sender gets to hear a refusal. */
+/** Receives part `n`, from 1. The body is read to its end, so that the client receives the response. */
 export async function receivePart(env: Env, address: UploadAddress, n: number, request: Request): Promise<PartAnswer> {
   const body = new BodyFeed(request.body);
   try {
@@ -66,7 +66,7 @@ async function receive(
   return { kind: "received", n, etag };
 }
 
-/** Makes one file of the parts: those that are named, or all that came. Again: the same answer. */
+/** Completes the upload from the named parts, or from all. Idempotent. */
 export async function completeUpload(
   env: Env,
   { team, id }: UploadAddress,
@@ -88,7 +88,7 @@ export async function completeUpload(
   return finishUpload(env, team, upload, { bytes, contentType, sha256: null });
 }
 
-/** The one multipart upload of a file; parts that come side by side agree on it. Null: the upload is over. */
+/** The file's multipart upload, shared by parallel parts. Null: the upload expired or was deleted. */
 async function multipartOf(env: Env, team: string, upload: Upload): Promise<R2MultipartUpload | null> {
   if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(upload.objectKey, upload.multipart);
   const made = await env.FILES.createMultipartUpload(upload.objectKey);
@@ -109,7 +109,7 @@ async function complete(
   try {
     await bucket.resumeMultipartUpload(objectKey, multipart).complete(numbered);
   } catch (fault) {
-    // It may have been completed before, by a call whose answer got lost.
+    // An earlier call may have completed it and lost its response.
     if ((await bucket.head(objectKey))?.size !== bytes) throw fault;
   }
   return { kind: "completed" };

@@ -1,5 +1,5 @@
-// The bytes of a whole file at its upload URL: raw, or as the one file of a form; with a length or without. Looked at,
-// reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
+// Receives a whole file at its upload URL, raw or as a form field, with or without a length: type check, reservation, storage, record.
+// The same bytes again give the same answer; different bytes are refused.
 
 import type { Upload } from "../contracts/team-uploads.ts";
 import { hashStored } from "../files/digest.ts";
@@ -19,7 +19,7 @@ export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
 
 const IN_PARTS = "Send the file in parts: PUT {upload_url}/{n}, then POST {upload_url}/complete.";
 
-/** Takes the file that a request to an upload URL carries. The body is read to its end, so that the sender gets to hear a refusal. */
+/** Receives the file of a request to an upload URL. The body is read to its end, so that the client receives the response. */
 export async function receiveUpload(env: Env, address: UploadAddress, request: Request): Promise<ReceiveAnswer> {
   const body = new BodyFeed(request.body);
   try {
@@ -79,8 +79,8 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
 }
 
 /**
- * Books what lies in R2. Of an upload that was deleted meanwhile nothing stays, nor of one whose URL took two different files
- * at once: nobody knows then which of them lies there, and the other one's size and digest are booked.
+ * Records a stored file. The file of an upload that was deleted meanwhile is deleted, and so is an upload that received two different
+ * files at once, because it is unknown which of them R2 stored.
  */
 export async function finishUpload(
   env: Env,
@@ -100,7 +100,7 @@ export async function finishUpload(
   return refused(CONCURRENT_UPLOADS);
 }
 
-/** The type of what comes, by its first bytes, which are not taken. */
+/** The type of a file by its first bytes, which are not consumed. */
 export async function typeOf(
   upload: Upload,
   { feed, contentType: header, broken }: SentFile,
@@ -114,7 +114,7 @@ export async function typeOf(
   return fault === null ? { kind: "typed", contentType: typed.type } : refused(fault);
 }
 
-/** What a fault of R2's becomes: nothing is lost, the URL takes the bytes again. */
+/** Turns a fault of R2 into a refusal; the file can be sent again. */
 export async function storedOrRefused<T>(store: () => Promise<T>): Promise<T | Refused> {
   try {
     return await store();
@@ -159,7 +159,7 @@ async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; f
   return { kind: "file", file: { feed: body, length, atMost: length, contentType, broken: BODY_INCOMPLETE } };
 }
 
-/** A second file at the same URL: the same one may come twice, because an answer can get lost. */
+/** A second file at the same URL: the same file is accepted again, because the first response may have been lost. */
 async function repeatedUpload(env: Env, upload: Upload, feed: Feed): Promise<ReceiveAnswer> {
   const sha256 = await digestOf(feed);
   const known = upload.sha256 ?? (await storedDigest(env, upload));
