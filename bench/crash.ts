@@ -140,7 +140,7 @@ function report(title: string, command: string, result: string): void {
 function whole(name: "kills" | "seed" | "posts" | "per-seed"): number {
   const number = Number(values[name]);
   if (Number.isInteger(number) && number > 0) return number;
-  console.error(`--${name} must be a whole number above 0.`);
+  console.error(`--${name} must be a positive integer.`);
   process.exit(2);
 }
 

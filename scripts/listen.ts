@@ -94,7 +94,7 @@ async function bodyOf({ type, timestamp, data }: FeedEvent): Promise<string> {
     recovered,
     endedAt: Date.parse(timestamp),
     requestText: text,
-    outputLeftOut: false,
+    outputOmitted: false,
   });
 }
 

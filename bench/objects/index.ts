@@ -69,7 +69,7 @@ const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record
       "account.releaseSlot": await timed(others, ({ requestId }) =>
         account.releaseSlot({ requestId, model: MODEL, ms: null, webhookDelayMs: null }),
       ),
-      "account.take": await timed(others, (wish) => account.take(wish)),
+      "account.take": await timed(others, (wish) => account.requestGrant(wish)),
     };
   },
   /** A request's first step: its rows, its Team told, its place in the line. */
@@ -78,7 +78,7 @@ const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record
     const starts: StartInput[] = Array.from({ length: calls }, () =>
       aStart({ id: env.TRACKER.newUniqueId().toString(), team: team.id, createdAt: Date.now() }),
     );
-    await Promise.all(wishes(env, SLOTS).map((wish) => accountFor(env).take(wish)));
+    await Promise.all(wishes(env, SLOTS).map((wish) => accountFor(env).requestGrant(wish)));
     return { "tracker.start": await timed(starts, (start) => trackerFor(env, start.id).start(start)) };
   },
 };
@@ -124,7 +124,7 @@ function wishes(env: Env, count: number): CallRequest[] {
 async function fillSlots(env: Env, account: Stub<AccountContract>): Promise<CallGrant> {
   let last: CallGrant | null = null;
   for (const wish of wishes(env, SLOTS)) {
-    const grant = await account.take(wish);
+    const grant = await account.requestGrant(wish);
     if (grant.granted) last = grant.callGrant;
   }
   if (last === null) throw new Error("an account that nobody knew gives its turns at once");
@@ -134,6 +134,6 @@ async function fillSlots(env: Env, account: Stub<AccountContract>): Promise<Call
 /** Puts submits in line, and answers them. */
 async function line(env: Env, account: Stub<AccountContract>, waiting: number): Promise<CallRequest[]> {
   const all = wishes(env, waiting);
-  await timed(all, (wish) => account.take(wish));
+  await timed(all, (wish) => account.requestGrant(wish));
   return all;
 }

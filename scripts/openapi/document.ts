@@ -1,12 +1,12 @@
-// The API description as an OpenAPI 3.1 document: declared routes, other paths, webhooks, shared components.
+// The API description as an OpenAPI 3.1 document: declared routes, other paths, webhooks, shared registries.
 
 import type { Route } from "../../src/http/route.ts";
-import { ErrorBook, errorSchemas } from "./errors.ts";
+import { ErrorRegistry, errorSchemas } from "./errors.ts";
 import { extraPaths, extraSchemas } from "./extra.ts";
 import { headerComponents } from "./headers.ts";
 import { nameShapes } from "./names.ts";
 import { pathItem, templateOf } from "./operation.ts";
-import { type JsonObject, SchemaBook } from "./schemas.ts";
+import { type JsonObject, SchemaRegistry } from "./schemas.ts";
 import { webhookSchemas, webhooks } from "./webhooks.ts";
 
 const ITEM_KEYS = ["parameters", "get", "head", "post", "put", "patch", "delete"];
@@ -29,19 +29,19 @@ const SECURITY_SCHEMES = {
 
 export function apiDocument(routes: readonly Route[], about: { version: string; description: string }): JsonObject {
   nameShapes(routes);
-  const components = { schemas: new SchemaBook(), errors: new ErrorBook() };
+  const registries = { schemas: new SchemaRegistry(), errors: new ErrorRegistry() };
   const byPath = Map.groupBy(routes, ({ path }) => templateOf(path));
-  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, components)] as const);
-  const paths = { ...Object.fromEntries(declared), ...extraPaths(components.errors) };
-  return components.schemas.settled({
+  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, registries)] as const);
+  const paths = { ...Object.fromEntries(declared), ...extraPaths(registries.errors) };
+  return registries.schemas.settled({
     openapi: "3.1.0",
     info: { title: "Sluice", version: about.version, description: about.description },
     servers: [{ url: "/" }],
     paths: sorted(paths, (item) => sorted(item as JsonObject, undefined, ITEM_KEYS)),
-    webhooks: webhooks(components.schemas),
+    webhooks: webhooks(registries.schemas),
     components: {
       schemas: { ...errorSchemas(), ...extraSchemas(), ...webhookSchemas() } as JsonObject,
-      responses: sorted(components.errors.components),
+      responses: sorted(registries.errors.components),
       headers: headerComponents(),
       securitySchemes: SECURITY_SCHEMES,
     },

@@ -40,7 +40,7 @@ export function servedErrors(route: Route): DeclaredError[] {
 }
 
 /** Collects the error responses of all operations in `components`, each once. */
-export class ErrorBook {
+export class ErrorRegistry {
   readonly components: JsonObject = {};
 
   /** `closed` false: the status may have other errors too, so the codes are not an exhaustive enum. */

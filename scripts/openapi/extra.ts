@@ -1,7 +1,7 @@
 // Paths that are not declared routes, because their bodies are bytes: stored files, uploads, and fal's webhooks.
 
 import type { DeclaredError } from "../../src/http/route.ts";
-import { type ErrorBook, EVERYWHERE } from "./errors.ts";
+import { type ErrorRegistry, EVERYWHERE } from "./errors.ts";
 import { headersOf } from "./headers.ts";
 import { byStatus, CONTAINS_SLASHES, operationId, tagOf, withHead } from "./operation.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
@@ -161,7 +161,7 @@ const EXTRAS: readonly Extra[] = [
       200: { description: "The webhook was recorded, or the result is polled for.", content: callbackContent },
       400: { description: "The body could not be read.", content: callbackContent },
       401: { description: "Invalid signature.", content: callbackContent },
-      404: { description: "No such request, or an invalid token.", content: callbackContent },
+      404: { description: "No request found, or an invalid token.", content: callbackContent },
       503: {
         description: "fal's keys could not be fetched, or `misconfigured`.",
         content: { ...callbackContent, "application/problem+json": { schema: schemaRef("Problem") } },
@@ -172,7 +172,7 @@ const EXTRAS: readonly Extra[] = [
 ];
 
 /** The operations of these paths. */
-export function extraPaths(errors: ErrorBook): JsonObject {
+export function extraPaths(errors: ErrorRegistry): JsonObject {
   const byPath = Map.groupBy(EXTRAS, ({ path }) => path);
   return Object.fromEntries(
     [...byPath].map(([path, extras]) => {
@@ -185,7 +185,7 @@ export function extraPaths(errors: ErrorBook): JsonObject {
 
 function operationOf(
   { method, path, summary, description, parameters, requestBody, answers, errors: own }: Extra,
-  errors: ErrorBook,
+  errors: ErrorRegistry,
 ) {
   const ownParameters = parameters.filter((parameter) => parameter.in !== "path");
   const everywhere = tagOf(path) === "hooks" ? [] : EVERYWHERE;

@@ -1,9 +1,9 @@
 // A declared route as an operation of the API description: id, parameters, body and responses.
 
 import type { AnswerSpec, Route } from "../../src/http/route.ts";
-import { type ErrorBook, servedErrors, surfaceOf } from "./errors.ts";
+import { type ErrorRegistry, servedErrors, surfaceOf } from "./errors.ts";
 import { headersOf } from "./headers.ts";
-import type { JsonObject, SchemaBook } from "./schemas.ts";
+import type { JsonObject, SchemaRegistry } from "./schemas.ts";
 
 /** Marks a path parameter that may contain slashes, which OpenAPI cannot express. */
 export const CONTAINS_SLASHES = "x-contains-slashes";
@@ -12,9 +12,9 @@ const SLASHES = "Do not encode its slashes.";
 const SLASHES_EXAMPLE = "fal-ai/flux/schnell";
 const FIELD = /:([a-z_]+)(\{[^}]*\})?/g;
 
-export interface Components {
-  schemas: SchemaBook;
-  errors: ErrorBook;
+export interface Registries {
+  schemas: SchemaRegistry;
+  errors: ErrorRegistry;
 }
 
 /** Converts a Hono path to OpenAPI's notation. */
@@ -36,12 +36,12 @@ export function tagOf(path: string): string {
 }
 
 /** The path item of the routes at one path, with shared path parameters, and a HEAD for a GET. */
-export function pathItem(path: string, routes: readonly Route[], components: Components): JsonObject {
-  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, components));
+export function pathItem(path: string, routes: readonly Route[], registries: Registries): JsonObject {
+  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, registries));
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(parameters))) {
     throw new Error(`the routes at ${path} have different parameters`);
   }
-  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, components)] as const);
+  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, registries)] as const);
   return withHead(path, {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...Object.fromEntries(operations),
@@ -62,9 +62,9 @@ export function withHead(path: string, item: JsonObject): JsonObject {
   return { ...item, head };
 }
 
-function operationOf(route: Route, components: Components): JsonObject {
+function operationOf(route: Route, registries: Registries): JsonObject {
   const { method, path, summary, description, body } = route;
-  const parameters = [...query(route, components), ...headers(route, components)];
+  const parameters = [...query(route, registries), ...headers(route, registries)];
   return {
     operationId: operationId(method, path),
     summary,
@@ -75,9 +75,9 @@ function operationOf(route: Route, components: Components): JsonObject {
     ...(body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { "application/json": { schema: components.schemas.input(body) } } },
+          requestBody: { required: true, content: { "application/json": { schema: registries.schemas.input(body) } } },
         }),
-    responses: responsesOf(route, components),
+    responses: responsesOf(route, registries),
   };
 }
 
@@ -96,7 +96,7 @@ function securityOf({ access }: Route): JsonObject[] {
   }
 }
 
-function pathParameters({ path, params }: Route, { schemas }: Components): JsonObject[] {
+function pathParameters({ path, params }: Route, { schemas }: Registries): JsonObject[] {
   const known = params === undefined ? {} : fieldsOf(schemas.input(params));
   return [...path.matchAll(FIELD)].map(([, name = "", pattern]) => {
     const { description, ...schema } = known[name] ?? { type: "string" };
@@ -113,11 +113,11 @@ function pathParameters({ path, params }: Route, { schemas }: Components): JsonO
   });
 }
 
-function query({ query }: Route, { schemas }: Components): JsonObject[] {
+function query({ query }: Route, { schemas }: Registries): JsonObject[] {
   return query === undefined ? [] : parametersIn("query", schemas.input(query));
 }
 
-function headers({ headers }: Route, { schemas }: Components): JsonObject[] {
+function headers({ headers }: Route, { schemas }: Registries): JsonObject[] {
   return headers === undefined ? [] : parametersIn("header", schemas.input(headers));
 }
 
@@ -141,7 +141,7 @@ function headerName(lower: string): string {
   return lower.replaceAll(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-function responsesOf(route: Route, { schemas, errors }: Components): JsonObject {
+function responsesOf(route: Route, { schemas, errors }: Registries): JsonObject {
   const { path, answers, passesOn } = route;
   const surface = surfaceOf(path);
   const refusals = errors.responses(servedErrors(route), surface, passesOn === undefined);
@@ -152,7 +152,7 @@ function responsesOf(route: Route, { schemas, errors }: Components): JsonObject 
   return byStatus({ ...Object.fromEntries(refusals), ...Object.fromEntries(answered), ...others });
 }
 
-function response({ description, schema, contentType, headers }: AnswerSpec, schemas: SchemaBook): JsonObject {
+function response({ description, schema, contentType, headers }: AnswerSpec, schemas: SchemaRegistry): JsonObject {
   const content = {
     ...(schema === undefined ? {} : { "application/json": { schema: schemas.output(schema) } }),
     ...(contentType === undefined ? {} : { [contentType]: {} }),

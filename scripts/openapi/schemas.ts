@@ -20,7 +20,7 @@ export function nameSchema(name: string, schema: z.ZodType): void {
 }
 
 /** Converts schemas, and collects the named ones for `components.schemas`. */
-export class SchemaBook {
+export class SchemaRegistry {
   readonly #named: Record<Direction, Map<string, JsonObject>> = { input: new Map(), output: new Map() };
 
   /** What callers send. A named schema is referred to as `…Input` until `settled` finds whether it differs from the output. */

@@ -1,7 +1,7 @@
 // The `webhooks` of the API description: one entry per event type that Sluice delivers.
 
 import { type AnyEventType, anyEvent, END_EVENT_TYPES } from "../../src/webhooks/events.ts";
-import { type JsonObject, type SchemaBook, schemaRef } from "./schemas.ts";
+import { type JsonObject, type SchemaRegistry, schemaRef } from "./schemas.ts";
 
 const text = { type: "string" };
 
@@ -16,7 +16,7 @@ const DELIVERY_HEADERS = [
 ] as const;
 
 /** `webhooks` of the document by event type, from the events' schemas, and fal's format as `fal_webhook`. */
-export function webhooks(book: SchemaBook): JsonObject {
+export function webhooks(book: SchemaRegistry): JsonObject {
   const events = anyEvent.options.map((schema) => {
     const type = schema.shape.type.value;
     const described = book.output(schema);

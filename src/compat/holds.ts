@@ -4,7 +4,7 @@
 
 import { SECOND_MS } from "../platform/time.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { hold, type Watched } from "../requests/service/watch.ts";
+import { type Watched, waitForRequest } from "../requests/service/watch.ts";
 
 /** Maximum cached statuses; beyond this the cache is cleared, and statuses are sent again. */
 const SENT_STATUSES_MAX = 5_000;
@@ -31,7 +31,7 @@ export async function holdStatus(
   const known = sentStatuses.get(name);
   const isNew = (next: RequestView): boolean => hasEnded(next.state.stage) || serialize(next) !== known;
   const until = Date.now() + holdS * SECOND_MS;
-  const last = holdS === 0 || isNew(view) ? view : await hold(watched, until, isNew, watch);
+  const last = holdS === 0 || isNew(view) ? view : await waitForRequest(watched, until, isNew, watch);
   if (sentStatuses.size >= SENT_STATUSES_MAX) sentStatuses.clear();
   if (last === null || hasEnded(last.state.stage)) sentStatuses.delete(name);
   else sentStatuses.set(name, serialize(last));
@@ -42,5 +42,5 @@ export async function holdStatus(
 export async function holdResult(view: RequestView, watched: Watched, holdS: number): Promise<RequestView | null> {
   if (holdS === 0 || hasEnded(view.state.stage)) return view;
   const until = Date.now() + holdS * SECOND_MS;
-  return hold(watched, until, ({ state }) => hasEnded(state.stage));
+  return waitForRequest(watched, until, ({ state }) => hasEnded(state.stage));
 }

@@ -6,7 +6,7 @@ import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "
 import { noSuchRequest as noSuchRequestRefusal } from "../http/no-such-request.ts";
 import { askTracker } from "../platform/stubs.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { changes, type Watched } from "../requests/service/watch.ts";
+import { type Watched, watchRequest } from "../requests/service/watch.ts";
 import { falStatus, isOfApp, logLines, statusText } from "./fal-format.ts";
 import { holdResult, holdStatus } from "./holds.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
@@ -43,7 +43,7 @@ export async function queueStatus(call: CompatCall, named: Named, { base, query 
 export async function queueStream(call: CompatCall, named: Named, { base, query }: SurfaceUrl): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
-  const views = changes(found.watched, Number.POSITIVE_INFINITY, "following");
+  const views = watchRequest(found.watched, Number.POSITIVE_INFINITY, "following");
   const texts = statusEvents(views, base, wantsLogs(query));
   const body = byteStream(withComments(texts, SSE_COMMENT_MS));
   return { response: new Response(body, { headers: { ...EVENT_STREAM_HEADERS, "x-fal-request-id": named.id } }) };

@@ -8,15 +8,15 @@ import { noSuchRequest } from "../http/no-such-request.ts";
 import type { Config } from "../platform/config.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { hold } from "../requests/service/watch.ts";
+import { waitForRequest } from "../requests/service/watch.ts";
 import { FAILED_FOR_GOOD, failureOf } from "../requests/view/fal-failure.ts";
 import { finalFailure } from "./fal-format.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
-import { type CompatOutcome, type SubmitCall, startRun } from "./submit.ts";
+import { type CompatOutcome, type CompatSubmit, startRun } from "./submit.ts";
 
 /** `POST {base}/{model}`: the output, or the failure with a status that clients do not retry. */
-export async function run(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
+export async function run(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
   const answer = await finalAnswer(call, started.view, resultResponse);
@@ -29,7 +29,7 @@ export async function run(call: SubmitCall, model: string, query: URLSearchParam
  * `POST {base}/{model}/stream`. A failure before the first comment is due is an ordinary error response; later it is an event with the
  * error's body, after which the stream is aborted, so that clients do not take it for an output.
  */
-export async function runStream(call: SubmitCall, model: string, query: URLSearchParams): Promise<CompatOutcome> {
+export async function runStream(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
   const answered = finalAnswer(call, started.view, eventResponse);
@@ -52,7 +52,7 @@ async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<stri
 
 /** Waits for the end without a time limit. After a paid start no error may become a 5xx: clients would pay twice. */
 async function finalAnswer(
-  call: SubmitCall,
+  call: CompatSubmit,
   started: RequestView,
   respond: typeof resultResponse,
 ): Promise<CompatOutcome> {
@@ -61,7 +61,7 @@ async function finalAnswer(
   const viewer = viewerOf(caller);
   const isEnded = ({ state }: RequestView): boolean => hasEnded(state.stage);
   const noDeadline = Number.POSITIVE_INFINITY;
-  const view = isEnded(started) ? started : await hold({ env, id, viewer }, noDeadline, isEnded);
+  const view = isEnded(started) ? started : await waitForRequest({ env, id, viewer }, noDeadline, isEnded);
   if (view === null) return { refusal: await noSuchRequest(env, id, viewer) };
   const failure = failureOf(view.state);
   if (failure !== null) return { response: failureResponse(finalFailure(failure), view.state) };

@@ -21,7 +21,7 @@ export type CompatCall = Pick<
   Call<"run", unknown, unknown, unknown, unknown>,
   "request" | "url" | "env" | "execution" | "config" | "caller"
 >;
-export type SubmitCall = CompatCall &
+export type CompatSubmit = CompatCall &
   Pick<
     Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
     "headers" | "body" | "bodyTree" | "releaseBody"
@@ -37,7 +37,7 @@ export type CompatOutcome = { response: Response } | { refusal: Refusal; headers
 
 /** Admits and starts a run of `model` with the body as input, and returns its current view. */
 export async function startRun(
-  call: SubmitCall,
+  call: CompatSubmit,
   model: string,
   query: URLSearchParams,
 ): Promise<
@@ -69,7 +69,7 @@ export async function startRun(
 
 /** `POST {base}/{model}`. What fal refuses at once without a charge is refused; everything else is queued. */
 export async function submitToQueue(
-  call: SubmitCall,
+  call: CompatSubmit,
   model: string,
   { base, query }: SurfaceUrl,
 ): Promise<CompatOutcome> {

@@ -8,7 +8,7 @@ import { refusal } from "../platform/errors.ts";
 import { parseFields } from "../platform/validate.ts";
 import { openUpload } from "../uploads/open.ts";
 import { falJson } from "./refusal.ts";
-import type { CompatOutcome, SubmitCall } from "./submit.ts";
+import type { CompatOutcome, CompatSubmit } from "./submit.ts";
 
 const announced = z.looseObject({
   file_name: z.string().min(1).max(1_000),
@@ -16,7 +16,7 @@ const announced = z.looseObject({
 });
 
 /** Returns `{ upload_url, file_url }`. The upload URL accepts a whole file or parts. */
-export async function beginUpload(call: SubmitCall): Promise<CompatOutcome> {
+export async function beginUpload(call: CompatSubmit): Promise<CompatOutcome> {
   const { caller, env, url, headers } = call;
   const parsed = parseFields(announced, call.body, "body");
   if (!parsed.ok) return { refusal: refusal("invalid_request", parsed.detail) };

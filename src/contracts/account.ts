@@ -1,86 +1,86 @@
-// What UpstreamAccount is asked and what it answers. Types only.
+// The RPC contract of UpstreamAccount. Types only.
 
 import type { Durations } from "../models/durations.ts";
 import type { RequestError, RequestState } from "../requests/machine/types.ts";
 import type { ConnectionReply, ConnectionRequest } from "../upstream/client/connections.ts";
-import type { Turn } from "../upstream/pace.ts";
+import type { CallTime } from "../upstream/pace.ts";
 import type { Answer } from "./rpc.ts";
 
-/** The calls that wait for turns. */
+/** The kinds of calls that are queued for a grant. */
 export type QueuedKind = "submit" | "cancel" | "result" | "status";
 
-/** A call that waits. Times are epoch milliseconds. */
+/** A call in the queue. Times are epoch milliseconds. */
 export interface WaitingCall {
   requestId: string;
-  /** Name of the tracker's row that wants the call. */
+  /** Name of the tracker's effect row that makes the call. */
   effect: string;
   kind: QueuedKind;
-  /** Whose share it counts on: a team's user, or its key. */
+  /** The user that the call is counted on: "team/user", or "team/key". */
   user: string;
   connection: string;
   model: string;
-  /** What it is ordered by within its user and kind. */
+  /** Calls of one user and kind are served in this order. */
   since: number;
-  /** Its tracker comes by itself about then; one that is long past it has gone. */
+  /** When its tracker asks again without being notified. A call that is long overdue is removed. */
   expectedBy: number;
 }
 
-/** Why nothing leaves. `locked`: fal takes no submits, while reads still work; the others stop every call. */
+/** Why upstream is paused. `locked`: fal rejects submits while reads still work; the others stop every call. */
 export type PauseReason = "locked" | "key_refused" | "failing";
 
 export interface Closure {
   why: PauseReason;
-  /** Epoch ms, as is `probeAt`: when it is tried again. */
+  /** Epoch ms, as is `probeAt`, the time of the next probe. */
   since: number;
   probeAt: number;
   /** Probes that failed. */
   probes: number;
 }
 
-/** What a call waits for. Times are epoch milliseconds; `etaMs` null: nobody can know. */
+/** Why a call waits and where it stands. `etaMs` is null when no estimate is possible. */
 export interface QueuePosition {
   reason: "pace" | "slot" | "upstream_paused";
   /** Why upstream is paused, and since when; null for the other reasons. */
   why: PauseReason | "rate_limited" | null;
   since: number | null;
-  /** Place among the waiting calls of its kind, from 1. */
+  /** Position among the waiting calls of its kind, from 1. */
   position: number;
   etaMs: number | null;
 }
 
-/** Submits do not leave. Times are epoch ms; `until`: when it is tried again. */
+/** A pause of all submits. Times are epoch ms; `until` is the time of the next attempt. */
 export interface Pause {
   why: PauseReason | "rate_limited";
   since: number;
   until: number;
 }
 
-/** A turn and whom it is for. `probe`: its answer opens the connection again, or not. */
+/** The right to make one call at its call time. `probe`: the result decides whether a closed connection reopens. */
 export interface CallGrant {
-  waiter: WaitingCall;
-  turn: Turn;
+  call: WaitingCall;
+  callTime: CallTime;
   probe: boolean;
-  /** False when the request had its slot already. */
+  /** False when the request already had a slot. */
   tookSlot: boolean;
 }
 
-/** What a call showed of its connection. `failed`: nothing came back that upstream would have said; `rate_limited`: a 429. */
+/** What a call's result says about its connection. `failed`: no answer from fal or Maton; `rate_limited`: a 429. */
 export type ConnectionSignal = "ok" | "failed" | "rate_limited" | Extract<PauseReason, "locked" | "key_refused">;
 
 /** `at`: epoch ms. */
 export interface LastFailure {
   at: number;
-  sign: ConnectionSignal;
+  signal: ConnectionSignal;
   requestId: string;
 }
 
-/** A call that wants a turn. `since` (epoch ms) orders it among its user's calls of the kind. */
+/** A request for a grant. `since` (epoch ms) orders it among its user's calls of the kind. */
 export interface CallRequest {
   kind: QueuedKind;
   requestId: string;
-  /** Name of the tracker's row that wants it: what is woken when its turn comes. */
+  /** Name of the tracker's effect row, which is notified when the call is granted. */
   effect: string;
-  /** Whose share of the account it counts on. */
+  /** The user that the call is counted on. */
   user: string;
   model: string;
   since: number;
@@ -88,7 +88,7 @@ export interface CallRequest {
   connection: string | null;
 }
 
-/** Times are epoch milliseconds. A granted turn is used between its two times, or handed back. */
+/** Times are epoch milliseconds. The call starts between `notBefore` and `notAfter`, or the grant is returned. */
 export interface Granted {
   granted: true;
   notBefore: number;
@@ -97,19 +97,25 @@ export interface Granted {
   webhooks: RequestState["webhooks"];
   pinnedUsers: string[];
   durations: Durations | null;
-  /** The connection is closed, and this call tries it: what it came to is told in any case. */
+  /** The connection is closed and this call probes it: report the result in any case. */
   probe: boolean;
-  /** What is handed back when it is not used. */
+  /** Passed to `returnGrant` or `callFinished`. */
   callGrant: CallGrant;
 }
 
 export type Grant =
   | Granted
-  /** The tracker is woken when its turn comes; at `retryAt` it asks again, should nobody have called. */
-  | { granted: false; reason: "wait"; retryAt: number; place: QueuePosition | null; durations: Durations | null }
+  /** The tracker is notified when the call is granted; it asks again at `retryAt` if no notification arrived. */
+  | {
+      granted: false;
+      reason: "wait";
+      retryAt: number;
+      queuePosition: QueuePosition | null;
+      durations: Durations | null;
+    }
   | { granted: false; reason: "refused"; error: RequestError };
 
-/** What anybody may see of the account: numbers, no names. `at` is epoch ms. */
+/** The account's public health: numbers, no names. `at` is epoch ms. */
 export interface AccountHealth {
   at: number;
   pause: Pause | null;
@@ -127,67 +133,67 @@ export interface AccountOverview extends AccountHealth {
   closure: Closure | null;
   failuresInARow: number;
   waiting: Record<QueuedKind, number>;
-  /** Those with most first. A user is "team/user", or "team/key". */
+  /** Sorted by calls, most first. A user is "team/user", or "team/key". */
   waitingByUser: { user: string; calls: number }[];
   lastFailures: LastFailure[];
   webhooks: { state: RequestState["webhooks"]; lastDelayMs: number | null };
   durations: { model: string; durations: Durations | null }[];
 }
 
-/** A request that is no longer at fal. `ms`: from submit to end, where it ran to an end of its own. */
+/** A request that is no longer at fal. `ms`: from submit to output, null when fal did not complete the run. */
 export interface SlotRelease {
   requestId: string;
   model: string;
   ms: number | null;
-  /** From fal's signature of the webhook that told the end to its arrival; null where none did. */
+  /** From fal's signature to the webhook's arrival; null when no webhook reported the end. */
   webhookDelayMs: number | null;
 }
 
-/** JWK `x` values. `unavailable`: no set that may be trusted, so nothing can be verified now. */
+/** JWK `x` values. `unavailable`: there is no trusted key set, so webhooks cannot be verified. */
 export type KeySet = { kind: "keys"; keys: string[]; fetchedAt: number } | { kind: "unavailable" };
 
-/** The same from the account, or its word that it is not this caller's turn yet. `retryAt`: epoch milliseconds. */
-export type ConnectionTurn =
+/** The reply to a connection call, or `wait` when the rate limit allows no call yet. `retryAt` is epoch ms. */
+export type ConnectionCallAnswer =
   | { kind: "replied"; reply: ConnectionReply; inUse: string | null }
-  | { kind: "away"; retryAt: number };
+  | { kind: "wait"; retryAt: number };
 
 export interface AccountContract {
   /**
-   * A turn for one call through the gateway: at once, or up to GRANT_WAIT_IN_PLACE_MS ahead, while nobody waits; else a place in
-   * the queue. `leadMs` above 0: the call has just missed a turn and needs so much notice.
+   * Grants one call through the gateway, now or up to GRANT_WAIT_IN_PLACE_MS ahead, while no other call waits; otherwise queues it.
+   * `leadMs` above 0: the call missed its last grant and needs this much notice.
    */
-  take(wish: CallRequest, leadMs?: number): Answer<Grant>;
-  /** A turn that was not used. */
+  requestGrant(request: CallRequest, leadMs?: number): Answer<Grant>;
+  /** Returns a grant that was not used. */
   returnGrant(callGrant: CallGrant): Answer<void>;
-  /** The answer to the call of this turn is here, or none will come; and what that shows of its connection. Answers its pause. */
-  callFinished(callGrant: CallGrant, sign: ConnectionSignal): Answer<Pause | null>;
-  /** The request is no longer at fal: its slot is free. Its time counts once, however often it is told. */
-  releaseSlot(leaving: SlotRelease): Answer<void>;
-  /** Where a request's submit stands in the queue; null when it does not wait there. */
+  /** Reports that a granted call finished, and what it says about the connection. Returns the resulting pause, if any. */
+  callFinished(callGrant: CallGrant, signal: ConnectionSignal): Answer<Pause | null>;
+  /** The request is no longer at fal: frees its slot. Safe to repeat; its duration is counted once. */
+  releaseSlot(release: SlotRelease): Answer<void>;
+  /** Position of a request's submit in the queue; null when it is not queued. */
   queuePositionOf(requestId: string): Answer<QueuePosition | null>;
-  /** How long requests of these models take, in their order; null where it is not known yet. */
+  /** Durations of these models' requests, in the same order; null where unknown. */
   durationsOf(models: string[]): Answer<(Durations | null)[]>;
-  /** Why submits cannot leave now; null while they can, and when one may try. */
-  paused(): Answer<Pause | null>;
-  health(): Answer<AccountHealth>;
-  /** What the operator sees of the account. */
-  overview(): Answer<AccountOverview>;
-  /** Upstream answered 429: closes the account for Retry-After, or for a pause of ours. `until` is epoch ms. */
-  rateLimited(retryAfterMs: number | null): Answer<{ until: number }>;
-  /** Maton does not know this connection (any more): the next turn looks for another. A configured one stays. */
-  connectionRefused(connection: string | null): Answer<void>;
+  /** The pause in effect; null while submits are possible or a probe is due. */
+  currentPause(): Answer<Pause | null>;
+  accountHealth(): Answer<AccountHealth>;
+  /** The account as the operator sees it. */
+  accountOverview(): Answer<AccountOverview>;
+  /** Upstream answered 429: pauses the account for Retry-After, or for a default pause. `until` is epoch ms. */
+  pauseAfterRateLimit(retryAfterMs: number | null): Answer<{ until: number }>;
+  /** Maton does not know this connection: the next grant looks up another. A configured connection stays. */
+  discardConnection(connection: string | null): Answer<void>;
   /**
-   * One call of Maton's connection API, for an admin, when its turn has come. A deleted connection is used no longer; who asks
-   * for the next turn finds another.
+   * One call of Maton's connection API on an admin's behalf, within the rate limit. A deleted connection is no longer used; the
+   * next grant looks up another.
    */
-  askConnections(wish: ConnectionRequest): Answer<ConnectionTurn>;
-  /** A verified webhook came. */
-  webhookSeen(): Answer<void>;
-  /** A poll found an end that no webhook had told. */
+  callConnections(request: ConnectionRequest): Answer<ConnectionCallAnswer>;
+  /** A verified webhook arrived. */
+  webhookArrived(): Answer<void>;
+  /** A poll found an end that no webhook had reported. */
   webhookMissed(): Answer<void>;
-  isPinned(connection: string | null, userId: string): Answer<boolean>;
-  /** Webhooks of this fal user are believed for this connection from now on. */
-  pin(connection: string | null, userId: string): Answer<void>;
-  /** fal's webhook keys. `force`: a signature fitted none of them. One fetch at a time, whoever asks. */
-  keySet(look: { force: boolean }): Answer<KeySet>;
+  isUserPinned(connection: string | null, userId: string): Answer<boolean>;
+  /** From now on, webhooks signed for this fal user are trusted for this connection. */
+  pinUser(connection: string | null, userId: string): Answer<void>;
+  /** fal's webhook keys. `force`: a signature matched none of them. Concurrent calls share one fetch. */
+  webhookKeys(look: { force: boolean }): Answer<KeySet>;
 }

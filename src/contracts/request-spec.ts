@@ -1,5 +1,4 @@
-// What was asked of a request: made once at the edge from body, headers and credential, and handed on whole to the tracker, which
-// keeps it. Types only.
+// What the caller requested: built once from body, headers and credential, then stored by the tracker. Types only.
 
 import type { EventFormat } from "../webhooks/event-body.ts";
 
@@ -28,6 +27,6 @@ export interface RequestSpec {
   webhookUrl: string | null;
   /** Format of that notification. */
   webhookFormat: EventFormat;
-  /** Origin the request was submitted through: where our URLs begin when BASE_URL is not set. */
+  /** Origin the request was submitted through: the base of Sluice's URLs when BASE_URL is not set. */
   origin: string;
 }

@@ -1,27 +1,27 @@
-// What BucketSweeper is asked and what it answers. Types only.
+// The RPC contract of BucketSweeper. Types only.
 
 import type { Answer } from "./rpc.ts";
 
-/** What a sweep has found so far. Times are epoch milliseconds. */
+/** Progress of a sweep. Times are epoch milliseconds. */
 export interface SweepReport {
   startedAt: number;
   finishedAt: number | null;
   listed: number;
-  /** Somebody's. */
+  /** Objects that belong to a request or an upload. */
   known: number;
-  /** Not asked about: it may belong to something that is being made. */
+  /** Too young to check: the object may belong to a request that is being created. */
   young: number;
-  /** Not spelled like anything of ours: left alone. */
+  /** Keys that Sluice does not write: never deleted. */
   foreign: number;
   deleted: number;
   deletedBytes: number;
 }
 
 export interface SweeperContract {
-  /** Begins a sweep, unless one is under way. */
+  /** Starts a sweep, unless one is running. */
   begin(): Answer<SweepReport>;
-  /** The sweep under way, or the last one; null before the first. */
+  /** The running or last sweep; null before the first. */
   report(): Answer<SweepReport | null>;
-  /** Deletes some pages of what a removed team stored. Its team has forgotten every request before. Call until `done`. */
+  /** Deletes some pages of a removed team's objects; call after its requests are deleted, until `done`. */
   emptyTeam(team: string): Answer<{ deleted: number; done: boolean }>;
 }

@@ -102,7 +102,7 @@ export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
 
 export interface TeamKeys {
   /** Makes a key and tells its text, this once. */
-  create(wish: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
+  create(terms: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
   /** Gives a key another text and tells it, this once. The old one works for `overlapS` more; id, limits and history stay. */
   rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
   /** Newest first, revoked and expired ones included. */
@@ -120,19 +120,19 @@ export interface IssuerKeys {
 }
 
 /** An issuer and the keys that were last fetched for it. */
-export interface KeptIssuer {
+export interface StoredIssuer {
   issuer: Issuer;
   keys: IssuerKeys | null;
 }
 
 export interface TeamIssuers {
   /** By name. */
-  list(): Answer<KeptIssuer[]>;
+  list(): Answer<StoredIssuer[]>;
   /** Writes an issuer, a new one or another text of the old. */
-  put(issuer: Issuer, by: Actor): Answer<{ kind: "kept" } | Refused>;
+  put(issuer: Issuer, by: Actor): Answer<{ kind: "stored" } | Refused>;
   remove(name: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
   /** An issuer's keys, fetched first when that is due. Null: there are none. */
-  keysOf(wish: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;
+  keysOf(lookup: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;
   /** Counts one exchange of a publishable key by an address, or refuses it. */
   countMint(exchange: { keyId: string; ip: string }): Answer<{ kind: "counted" } | Refused>;
 }

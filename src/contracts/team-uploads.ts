@@ -1,7 +1,7 @@
 // The uploads of a team: what they are, what their part of Team is asked and what it answers. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
-import type { Take } from "../team/quota/limits.ts";
+import type { Hold } from "../team/quota/limits.ts";
 import type { Answer } from "./rpc.ts";
 import type { ActingFor } from "./team-keys.ts";
 
@@ -22,7 +22,7 @@ export interface UploadTerms {
   /** How long the file is kept once it is there. */
   keepMs: number;
   /** What it holds of the plan's limits. */
-  takes: Take[];
+  takes: Hold[];
   /** What the first part's bytes say, of an upload in parts that is under way. */
   partsType: string | null;
 }

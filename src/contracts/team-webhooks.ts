@@ -4,7 +4,7 @@ import type { Refused } from "../platform/errors.ts";
 import type { ListPosition } from "../team/cursor.ts";
 import type { Attempt, DeliveryState } from "../webhooks/attempt.ts";
 import type { EventType } from "../webhooks/event-types.ts";
-import type { News } from "../webhooks/events.ts";
+import type { TypedEvent } from "../webhooks/events.ts";
 import type { Answer } from "./rpc.ts";
 import type { TeamEvent } from "./team-admin.ts";
 import type { Actor } from "./team-keys.ts";
@@ -122,7 +122,7 @@ export interface DeliveryReport {
  * Whose turn it is to send a delivery again: its request's tracker (`replayDelivery`), or nobody's any more, because Team has
  * put an event of its own on its way.
  */
-export type ReplayRoad = { kind: "tracker"; requestId: string } | { kind: "sent" } | Refused;
+export type ReplayRoute = { kind: "tracker"; requestId: string } | { kind: "sent" } | Refused;
 
 /** What was sent of an event of the team, and each attempt, oldest first. */
 export interface TeamDeliveryLog {
@@ -229,7 +229,7 @@ export interface TeamDeliveries {
   /** What Team has sent itself of a delivery; that of a request's end is with its tracker. */
   log(deliveryId: string): Answer<TeamDeliveryLog>;
   /** Puts a delivery on its way once more, and says who sends it. `replayId`: the job that does. */
-  beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Answer<ReplayRoad>;
+  beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Answer<ReplayRoute>;
 }
 
 export interface TeamReplayJobs {
@@ -242,7 +242,7 @@ export interface TeamReplayJobs {
 
 export interface TeamEvents {
   /** Tells the team of something that happened outside of it. */
-  publish(news: News<"upstream.paused">): Answer<void>;
+  publish(event: TypedEvent<"upstream.paused">): Answer<void>;
   /** The events after a place in the feed, oldest first. Who was away longer than events are kept is told so, once. */
   feed(query: FeedQuery): Answer<FeedAnswer>;
 }

@@ -89,5 +89,5 @@ export interface TeamContract {
   /** Undoes an admit, after the tracker has been closed for good without a start. */
   release(requestId: string): Answer<void>;
   /** Which of these ids are still there, or still being removed: their bytes are theirs. */
-  knownOf(ids: TeamIds): Answer<TeamIds>;
+  filterKnownIds(ids: TeamIds): Answer<TeamIds>;
 }

@@ -1,4 +1,4 @@
-// What RequestTracker is asked and what it answers. Types only.
+// The RPC contract of RequestTracker. Types only.
 
 import type { FileSource } from "../files/request-file.ts";
 import type { Bill, UpstreamEnd } from "../requests/machine/events.ts";
@@ -11,21 +11,21 @@ export interface DescribedOutput {
   files: FileSource[];
   /** Files past FILES_PER_REQUEST_MAX, left at their source. */
   skipped: number;
-  /** The output with a place mark instead of each file's value. */
+  /** The output with a placeholder instead of each file's value. */
   outputText: string;
-  /** The output as it came, when bytes of files lie in it (data URIs) and have to be read again. */
+  /** The original output, kept while it contains files as data URIs that are still to be copied. */
   payloadText: string | null;
   fingerprint: string;
 }
 
-/** `gone`: it was started once and is deleted. */
+/** `gone`: the request was started and has been deleted. */
 export type StartAnswer = { kind: "started"; view: RequestView } | { kind: "closed" | "gone" };
 
 export type CancelAnswer =
   | { kind: "canceled" | "requested" | "already_ended"; view: RequestView }
   | { kind: "not_found" };
 
-/** `deleted`: also when it was before. `ordered`: it was asked to stop and is deleted after its end. `open`: only with `cancel`. */
+/** `deleted`: also when it already was. `ordered`: it is being cancelled and is deleted after its end. `open`: `cancel` is required. */
 export type DeleteAnswer =
   | { kind: "deleted" }
   | { kind: "not_found" }
@@ -36,13 +36,13 @@ export type ShareAnswer =
   | Exclude<ShareOutcome, { kind: "shared" }>
   | (Extract<ShareOutcome, { kind: "shared" }> & { view: RequestView });
 
-/** `pending`: it has not ended, or bytes are left; it goes on by itself. */
+/** `pending`: the request has not ended or bytes are left; the alarm continues. */
 export type UserDeletionAnswer = { kind: "forgotten" | "pending" };
 
-/** `unstarted`: a tombstone was written and no start can follow. */
+/** `unstarted`: a tombstone was written, so the request can never start. */
 export type CloseAnswer = { kind: "unstarted" | "started" };
 
-/** A verified webhook: fal signed it, our token was right. Whether its user id is ours is found out here. */
+/** A webhook with fal's signature and a valid token. The tracker checks whether its user id is pinned. */
 export interface WebhookReport {
   userId: string;
   upstreamId: string;
@@ -51,13 +51,13 @@ export interface WebhookReport {
   /** Null when it carried no usable payload and the result has to be fetched. */
   end: UpstreamEnd | null;
   fingerprint: string;
-  /** With an output: its texts, to be kept when the report is applied. */
+  /** The output's texts, saved when the report is applied. */
   described: DescribedOutput | null;
 }
 
 export type ReportAnswer = { kind: "heard" | "not_found" };
 
-/** Times are epoch milliseconds; `endsAt` is a whole second, as the link spells it. */
+/** Times are epoch milliseconds; `endsAt` is a whole second, as in the link. */
 export interface Share {
   id: string;
   createdAt: number;
@@ -68,65 +68,65 @@ export interface Share {
 
 export interface ShareRequest {
   expiresInS: number;
-  /** Null: all that are stored. */
+  /** Null: all stored files. */
   files: number[] | null;
 }
 
 export type ShareOutcome =
   | { kind: "shared"; share: Share }
-  /** Nothing is stored, or this file is not. */
+  /** No file is stored, or file `n` is not. */
   | { kind: "not_stored"; n: number | null }
   | { kind: "too_many" };
 
 /**
- * `replayed`: it is due now, or a try that was due anyway is under way. `expired`: what was sent is no longer kept, so it cannot be
- * sent again as it was.
+ * `replayed`: the delivery is due now, or an attempt is already in progress. `expired`: the event's body is no longer stored, so it
+ * cannot be sent again.
  */
 export type ReplayAnswer = { kind: "replayed"; view: DeliveryView } | { kind: "not_found" | "expired" };
 
 export interface TrackerContract {
-  /** Create if absent, then submit; answers when upstream answered or SUBMIT_ANSWER_WAIT_MS passed. Safe to repeat. */
+  /** Creates the request if absent and submits it. Returns when upstream answered or after SUBMIT_ANSWER_WAIT_MS. Idempotent. */
   start(start: StartInput): Answer<StartAnswer>;
-  /** The state; null for a request that this viewer cannot see, an unknown or a closed one. */
+  /** The request; null when it does not exist or this viewer may not see it. */
   read(viewer: Viewer): Answer<RequestView | null>;
   timeline(viewer: Viewer, afterSeq: number): Answer<TimelineEntry[] | null>;
-  /** Owes the copies of files that were given up anew; null: of all of them. `asked` is false where there was nothing to copy. */
+  /** Retries the copies of failed files; `n` null: all of them. `asked` is false when there was no failed file. */
   copyAgain(viewer: Viewer, n: number | null): Answer<{ asked: boolean; view: RequestView } | null>;
   share(viewer: Viewer, wish: ShareRequest): Answer<ShareAnswer>;
   shares(viewer: Viewer): Answer<{ shares: Share[]; view: RequestView } | null>;
-  /** Null: all of them. False for a request that this viewer cannot see. */
+  /** `id` null: all shares. False when this viewer may not see the request. */
   revokeShares(viewer: Viewer, id: string | null): Answer<boolean>;
   /** Whether a share link still opens file `n`. */
   isShared(team: string, id: string, n: number): Answer<boolean>;
   cancel(viewer: Viewer): Answer<CancelAnswer>;
   /**
-   * Deletes an ended request, an open one only with `cancel`. The bytes are gone when it answers `deleted`, but for thousands
-   * of files or while R2 cannot be asked: then the rest goes by alarm. Safe to repeat.
+   * Deletes an ended request; an open one only with `cancel`. Files are deleted before it returns, except for thousands of files
+   * or while R2 is unavailable: then the alarm deletes the rest. Idempotent.
    */
   delete(viewer: Viewer, cancel: boolean): Answer<DeleteAnswer>;
-  /** The same because its user is forgotten or its team removed: hidden at once, whatever its stage, and nobody's afterwards. */
+  /** Deletes the request with its user or team: hidden at once in any stage, and anonymized afterwards. */
   deleteForUser(): Answer<UserDeletionAnswer>;
-  /** Whether this viewer could see the request until it was deleted. */
+  /** Whether the request was deleted and this viewer could see it before. */
   wasDeleted(viewer: Viewer): Answer<boolean>;
-  /** Whether a file of this request is there no more because it was let go. */
+  /** Whether file `n` existed and was deleted. */
   isFileDeleted(team: string, n: number): Answer<boolean>;
-  /** A verified webhook, applied in one transaction when its user id is pinned; otherwise a claim to be proven. */
+  /** A verified webhook: applied in one transaction when its user id is pinned, otherwise confirmed with a result call. */
   report(report: WebhookReport): Answer<ReportAnswer>;
-  /** Somebody called with the right token whom we cannot believe. `candidateId` is what the body said, unproven. */
+  /** A callback with a valid token that cannot be verified. `candidateId` is the upstream id in its body. */
   unverifiedCallback(reason: string, candidateId: string | null): Answer<ReportAnswer>;
-  /** The deliveries of the request's ends, oldest first, with their tries; only one of them if asked so. Null: not seen by this viewer. */
+  /** Deliveries with their attempts, oldest first; `delivery` selects one. Null when this viewer may not see the request. */
   deliveryLog(viewer: Viewer, delivery: string | null): Answer<DeliveryView[] | null>;
-  /** Sends a delivery once more, now, with the id and bytes that it had. Safe to repeat while that try is still to come. */
+  /** Sends a delivery again now, with the same id and bytes. Idempotent while the attempt is pending. */
   replayDelivery(team: string, id: string): Answer<ReplayAnswer>;
   /**
-   * The account calls: the turn of this row's call has come. `used` false: nothing wants it any more, or its try is under way.
-   * The call itself is made after the answer; should the object die meanwhile, the row's lease tells.
+   * The account notifies the tracker that this effect's call is granted. `used` false: the effect no longer exists or is running.
+   * The call is made after this returns; if the object dies, the effect's lease expires.
    */
-  turnGranted(name: string, grant: Granted): Answer<{ used: boolean }>;
-  /** The account asks whether a slot that it has not heard of for long is still in use. */
+  callGranted(name: string, grant: Granted): Answer<{ used: boolean }>;
+  /** The account checks whether the request still uses its slot. */
   holdsSlot(): Answer<{ holds: boolean }>;
-  /** What a person said about a charge that nobody could know, as the team's ledger booked it. Null for a request not this team's. */
+  /** Applies a manual settlement of an unknown charge. Null when the request is not this team's. */
   resolveCharge(team: string, bill: Bill): Answer<RequestView | null>;
-  /** Team's question about a reservation nobody acked: what became of it, or a tombstone so that nothing can any more. */
+  /** Team found an unconfirmed reservation: returns whether the request started, or writes a tombstone so that it never will. */
   closeIfUnstarted(): Answer<CloseAnswer>;
 }

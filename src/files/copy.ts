@@ -42,7 +42,7 @@ export interface UrlCopy extends Target {
  */
 export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   const url = URL.parse(copy.url);
-  if (url === null || !copy.allowed(url)) return gone("The file is not on a host that may be copied from.");
+  if (url === null || !copy.allowed(url)) return gone("The file's host is not in FAL_MEDIA_HOSTS.");
   const source = await sha256Hex(copy.url);
   const stored = await storedBefore(copy, source);
   if (stored !== null) {
@@ -66,7 +66,7 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
       }
     case "changed":
       if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
-      return later("The source changed while it was being copied.");
+      return later("The source file changed during the copy.");
     case "later":
     case "gone":
       return opened;
@@ -120,7 +120,7 @@ export async function copyData(
   copy: Pick<Target, "bucket" | "key"> & { dataUri: string; claimedType: string | null },
 ): Promise<CopyOutcome> {
   const uri = readDataUri(copy.dataUri);
-  if (uri === null) return gone("The data URI cannot be decoded.");
+  if (uri === null) return gone("The data URI is not valid.");
   const feed = new SliceFeed(dataUriBytes(copy.dataUri, uri));
   const words = { claimed: copy.claimedType, header: uri.type, name: null };
   const contentType = decideType({ ...words, sniffed: sniff(await feed.peek()) });

@@ -14,6 +14,6 @@ export async function hashStored({
   const object = await bucket.get(key).catch(() => undefined);
   if (object === null) return { kind: "missing" };
   const sha256 = object === undefined ? null : await digestOf(new BodyFeed(object.body));
-  if (sha256 === null) return { kind: "later", reason: "The stored file could not be read to its end." };
+  if (sha256 === null) return { kind: "later", reason: "The stored file could not be read completely." };
   return { kind: "hashed", sha256 };
 }

@@ -51,7 +51,7 @@ abstract class HeldFeed implements Feed {
   /** A source that was let go ends without a fault: that must not pass for its end. */
   async #more(max: number): Promise<Uint8Array | null> {
     const piece = this.#closed ? null : await this.read(max);
-    if (this.#closed) throw new Error("the source was let go");
+    if (this.#closed) throw new Error("the source is closed");
     return piece;
   }
 
@@ -173,6 +173,6 @@ export class Digest {
   }
 
   async drop(): Promise<void> {
-    await Promise.allSettled([this.#writer.abort(new Error("not wanted any more")), this.#stream.digest]);
+    await Promise.allSettled([this.#writer.abort(new Error("digest discarded")), this.#stream.digest]);
   }
 }

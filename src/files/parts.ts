@@ -40,8 +40,8 @@ export interface Target {
 /** What a fresh upload is begun with. */
 type Content = Pick<UnfinishedUpload, "source" | "contentType">;
 
-export const NOT_WRITTEN: CopyOutcome = { kind: "later", reason: "The file could not be written.", ours: true };
-const SUPERSEDED: CopyOutcome = later("Another try has taken over.");
+export const NOT_WRITTEN: CopyOutcome = { kind: "later", reason: "R2 did not store the file.", ours: true };
+const SUPERSEDED: CopyOutcome = later("Another attempt is copying the file.");
 
 export function later(reason: string): { kind: "later"; reason: string } {
   return { kind: "later", reason };
@@ -86,7 +86,7 @@ async function uploadParts(
   digest: Digest | null,
 ): Promise<CopyOutcome> {
   const { total, partBytes } = begun;
-  if (total === null) throw new Error("only a copy of known length goes on by parts");
+  if (total === null) throw new Error("a multipart copy needs a known length");
   const multipart = target.bucket.resumeMultipartUpload(begun.key, begun.uploadId);
   let upload = begun;
   for (let offset = upload.parts.length * partBytes; offset < total; offset += partBytes) {
@@ -148,7 +148,7 @@ async function begin(
 export async function finish(target: Target, upload: UnfinishedUpload, digest: Digest | null): Promise<CopyOutcome> {
   const { bucket, uploads } = target;
   const { key, uploadId, parts, total, contentType } = upload;
-  if (total === null) throw new Error("only a copy of known length goes on by parts");
+  if (total === null) throw new Error("a multipart copy needs a known length");
   const completed = await complete(target, bucket.resumeMultipartUpload(key, uploadId), parts, total);
   if (completed.kind === "bucket") return notTaken(target, completed.fault);
   uploads.forget();

@@ -43,10 +43,10 @@ interface Buffering {
   partStored(part: R2UploadedPart): boolean;
 }
 
-export const BROKE_OFF = { kind: "source", reason: "The source broke off." } as const;
-const SENT_FEWER: Fault = { kind: "source", reason: "The source sent fewer bytes than it announced." };
-const SENT_MORE: Fault = { kind: "source", reason: "The source sent more bytes than it announced." };
-const OTHER_SIZE: Fault = { kind: "source", reason: "The stored file has another size than its source." };
+export const BROKE_OFF = { kind: "source", reason: "The source closed the connection early." } as const;
+const SENT_FEWER: Fault = { kind: "source", reason: "The source sent fewer bytes than its Content-Length." };
+const SENT_MORE: Fault = { kind: "source", reason: "The source sent more bytes than its Content-Length." };
+const OTHER_SIZE: Fault = { kind: "source", reason: "The stored file and its source differ in size." };
 
 /** Stores a feed of known length in one put. */
 export async function storeKnown(
@@ -78,7 +78,7 @@ export async function storeUnknown(
   try {
     for (let size = 0; ; ) {
       const permit = await acquire(partBytes);
-      if (permit === null) throw new Error("one part is more than the whole byte budget");
+      if (permit === null) throw new Error("one part exceeds the byte budget");
       const buffer = new Uint8Array(partBytes);
       try {
         const read = await withinTime(feed, timeoutMs, () => fill(feed, buffer)).catch(() => null);
@@ -131,7 +131,7 @@ export async function pour<T>(pouring: Pouring<T>): Promise<{ kind: "poured"; va
   );
   const broken = await withinTime(pouring.feed, pouring.timeoutMs, () => write(pouring, writer));
   if (broken?.kind === "source") faults.push(broken);
-  if (broken !== null) await writer.abort(new Error("the bytes did not come whole")).catch(() => undefined);
+  if (broken !== null) await writer.abort(new Error("the source sent an incomplete body")).catch(() => undefined);
   const came = await sent;
   return faults[0] ?? broken ?? came;
 }

@@ -47,7 +47,7 @@ export async function openSource(url: string, resume: Resume | null): Promise<Op
     headers["if-range"] = resume.validator;
   }
   const call = await callOut(url, { headers }, { timeoutMs: FILE_COPY_TIMEOUT_MS });
-  if (call.kind === "failed") return { kind: "later", reason: `The source could not be reached (${call.reason}).` };
+  if (call.kind === "failed") return { kind: "later", reason: `The source is unreachable (${call.reason}).` };
   const { response, end } = call;
   const judged = judge(response, resume);
   if (judged.kind === "open") return { ...judged, feed: new BodyFeed(response.body), end };
@@ -64,7 +64,7 @@ function judge(response: Response, resume: Resume | null): Judged {
   if (status === 200) {
     const encoding = encodingOf(headers);
     if (!DECODED.has(encoding)) {
-      return { kind: "gone", reason: "The source sent an encoding that was not asked for." };
+      return { kind: "gone", reason: "The source sent an unsupported Content-Encoding." };
     }
     const total = encoding === "identity" ? wholeNumber(headers.get("content-length")) : null;
     return { kind: "open", offset: 0, total, contentType, validator: validatorOf(headers) };
@@ -79,7 +79,7 @@ function judge(response: Response, resume: Resume | null): Judged {
     if (!same || encodingOf(headers) !== "identity") return { kind: "changed" };
     return { kind: "open", offset, total, contentType, validator };
   }
-  const reason = `The source answered ${status}.`;
+  const reason = `The source returned HTTP ${status}.`;
   const mayPass = status >= 500 || status === 408 || status === 425 || status === 429;
   return { kind: mayPass ? "later" : "gone", reason };
 }

@@ -53,7 +53,7 @@ export async function loadText(
 ): Promise<{ kind: "loaded"; text: string; permit: Permit } | { kind: "missing" }> {
   if (stored.at === "row") return { kind: "loaded", text: stored.text, permit: ROW_PERMIT };
   const permit = await acquire(stored.bytes);
-  if (permit === null) throw new Error("a kept text is larger than the whole byte budget");
+  if (permit === null) throw new Error("a stored text exceeds the byte budget");
   try {
     const object = await bucket.get(stored.key);
     const bytes = object && new Uint8Array(await object.arrayBuffer());

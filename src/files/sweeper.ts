@@ -103,7 +103,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
       const ids = (root: string) => [...new Set(its.filter((key) => key.startsWith(root)).map(ownerId))];
       const uploads = ids("uploads/");
       const requests = [...ids("outputs/"), ...ids("texts/")];
-      const asked = await askTeam(this.env, team, (stub) => stub.knownOf({ requests, uploads }));
+      const asked = await askTeam(this.env, team, (stub) => stub.filterKnownIds({ requests, uploads }));
       const owners = new Set([...asked.requests, ...asked.uploads]);
       for (const key of its) if (owners.has(ownerId(key))) known.add(key);
     }

@@ -13,9 +13,7 @@ type TypeAnswer<T> = { kind: "known"; type: T } | Refused;
 export function announcedType(word: string | null, name: string): TypeAnswer<string | null> {
   const type = listedType(word);
   if (type !== null && ACTIVE.has(type)) {
-    return typeRefused(
-      `\`content_type\` is ${type}, which is not taken: "${name}" would run script where it is opened.`,
-    );
+    return typeRefused(`\`content_type\` ${type} is not accepted: "${name}" could run scripts in a browser.`);
   }
   return { kind: "known", type };
 }
@@ -33,11 +31,11 @@ export function uploadedType(file: {
 }): TypeAnswer<string> {
   const sniffed = sniff(file.head);
   const type = decideType({ header: file.announced, claimed: file.header, sniffed, name: file.name });
-  if (ACTIVE.has(type)) return typeRefused(`The bytes are ${type}, which is not taken.`);
+  if (ACTIVE.has(type)) return typeRefused(`The file's content is ${type}, which is not accepted.`);
   const family = familyOf(file.announced ?? "");
   if (family !== null && familyOf(type) !== family) {
-    const what = sniffed.types[0] === undefined ? `do not begin as ${family} does` : `are ${type}`;
-    return typeRefused(`\`content_type\` says ${file.announced}, but the bytes ${what}.`);
+    const what = sniffed.types[0] === undefined ? `do not match any ${family} format` : `are ${type}`;
+    return typeRefused(`\`content_type\` is ${file.announced}, but the file's bytes ${what}.`);
   }
   return { kind: "known", type };
 }
@@ -47,7 +45,6 @@ function familyOf(type: string): string | null {
 }
 
 function typeRefused(detail: string): Refused {
-  const hint =
-    "Send a file that a model reads: a picture, a film, a sound, a 3D model, a ZIP, a PDF, text, or weights.";
+  const hint = "Accepted files: images, video, audio, 3D models, ZIP archives, PDFs, text, and model weights.";
   return refused(refusal("unsupported_media_type", detail, { hint }));
 }

@@ -17,6 +17,7 @@ import { userFor } from "./auth.ts";
 import type { Call } from "./route.ts";
 import { tagsSchema, userSchema } from "./schemas.ts";
 
+/** Characters of an `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_MAX_CHARS = 255;
 
 const actingUser = userSchema.describe("User for whom the request is made; limits per user count against it.");

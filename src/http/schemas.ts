@@ -9,7 +9,9 @@ import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/valida
 import type { LimitState } from "../team/quota/limits.ts";
 import { planNameSchema, planSchema } from "../team/quota/plan.ts";
 
+/** Items of a list page where `limit` is left out. */
 export const LIST_LIMIT_DEFAULT = 20;
+/** Items of a list page at most. */
 export const LIST_LIMIT_MAX = 100;
 
 export const scopeSchema = z.enum(["run", "read", "admin"]);

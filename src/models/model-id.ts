@@ -22,12 +22,13 @@ export function parseModelId(text: string): ModelIdAnswer {
   const segments = model.split("/");
   if (segments.length > MODEL_ID_MAX_SEGMENTS) return no(`must have at most ${MODEL_ID_MAX_SEGMENTS} segments`);
   if (!segments.every((segment) => SEGMENT.test(segment) && !DOTS_ONLY.test(segment))) {
-    return no("must be owner/app, optionally with a path, of letters, digits, dots, dashes and underscores");
+    return no("must be owner/app with an optional path, and may contain letters, digits, dots, dashes and underscores");
   }
   const appSegments = appLength(segments);
-  if (segments.length < appSegments) return no(`must name ${appSegments === 3 ? "namespace/owner/app" : "owner/app"}`);
+  if (segments.length < appSegments)
+    return no(`must have the form ${appSegments === 3 ? "namespace/owner/app" : "owner/app"}`);
   // `owner/app/requests/…` is where a request lives, so such an id would speak to somebody's request.
-  if (segments[appSegments] === "requests") return no('must not have "requests" after the app');
+  if (segments[appSegments] === "requests") return no('must not contain "requests" after the app');
   return { ok: true, model };
 }
 

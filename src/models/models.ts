@@ -23,23 +23,23 @@ const IMAGE_SIZES = [
   "landscape_16_9",
 ] as const;
 
-const prompt = z.string().meta({ description: "What to make." });
+const prompt = z.string().meta({ description: "Text that describes the output." });
 
 const imageSize = z
   .union([z.enum(IMAGE_SIZES), z.looseObject({ width: z.int().min(1), height: z.int().min(1) })], {
     error: `must be one of ${IMAGE_SIZES.map((name) => `"${name}"`).join(", ")}, or { "width", "height" } in pixels`,
   })
-  .meta({ description: "A named size, or width and height in pixels." });
+  .meta({ description: "Image size: a preset, or width and height in pixels." });
 
 const count = z.int().min(1);
 
 /** Seeds exceed 2^53, so `z.int()` (safe integers only) would refuse good ones. */
 const seed = z
   .number()
-  .refine(Number.isInteger, "must be a whole number")
+  .refine(Number.isInteger, "must be an integer")
   .meta({ type: "integer" })
   .nullable()
-  .meta({ description: "The same seed and input make the same output." });
+  .meta({ description: "Random seed. The same seed and input return the same output." });
 
 /**
  * Defaults are fal's, told in the schema for documents and estimates and never put into an input.
@@ -53,8 +53,8 @@ export const MODELS: readonly KnownModel[] = [
     input: z.looseObject({
       prompt,
       image_size: imageSize.optional().meta({ default: "landscape_4_3" }),
-      num_images: count.optional().meta({ default: 1, description: "Images to make." }),
-      num_inference_steps: count.optional().meta({ default: 4, description: "Steps per image." }),
+      num_images: count.optional().meta({ default: 1, description: "Number of images to generate." }),
+      num_inference_steps: count.optional().meta({ default: 4, description: "Number of inference steps per image." }),
       seed: seed.optional(),
     }),
   },
@@ -64,11 +64,14 @@ export const MODELS: readonly KnownModel[] = [
     kind: "text-to-image",
     input: z.looseObject({
       prompt,
-      negative_prompt: z.string().optional().meta({ description: "What to keep out." }),
+      negative_prompt: z.string().optional().meta({ description: "Text that describes what to avoid." }),
       image_size: imageSize.optional().meta({ default: "square_hd" }),
-      num_images: count.optional().meta({ default: 1, description: "Images to make." }),
-      guidance_scale: z.number().optional().meta({ default: 7.5, description: "How closely to follow the prompt." }),
-      num_inference_steps: count.optional().meta({ default: 25, description: "Steps per image." }),
+      num_images: count.optional().meta({ default: 1, description: "Number of images to generate." }),
+      guidance_scale: z.number().optional().meta({
+        default: 7.5,
+        description: "Classifier-free guidance scale: how closely the output follows the prompt.",
+      }),
+      num_inference_steps: count.optional().meta({ default: 25, description: "Number of inference steps per image." }),
     }),
   },
   {
@@ -76,8 +79,8 @@ export const MODELS: readonly KnownModel[] = [
     title: "Clarity Upscaler",
     kind: "image-to-image",
     input: z.looseObject({
-      image_url: z.string().min(1).meta({ description: "The image: a URL, or a data URI." }),
-      scale: z.literal([2, 4]).optional().meta({ default: 2, description: "How many times larger each side gets." }),
+      image_url: z.string().min(1).meta({ description: "URL or data URI of the image." }),
+      scale: z.literal([2, 4]).optional().meta({ default: 2, description: "Upscaling factor." }),
     }),
   },
   {
@@ -90,7 +93,7 @@ export const MODELS: readonly KnownModel[] = [
     id: "fal-ai/f5-tts",
     title: "F5-TTS",
     kind: "text-to-speech",
-    input: z.looseObject({ gen_text: z.string().meta({ description: "What to say." }) }),
+    input: z.looseObject({ gen_text: z.string().meta({ description: "Text to convert to speech." }) }),
   },
 ];
 
@@ -110,8 +113,8 @@ export function fullIdFor(id: string): string | null {
 export function unknownModel(id: string): Refusal | null {
   const full = fullIdFor(id);
   if (full === null) return null;
-  return refusal("not_found", `There is no model "${id}".`, {
-    hint: `Did you mean "${full}"? Ids begin with the owner.`,
+  return refusal("not_found", `No model found with the id "${id}".`, {
+    hint: `Did you mean "${full}"? Model ids start with the owner.`,
   });
 }
 
@@ -130,13 +133,13 @@ export function checkInput(model: string, input: unknown): { kind: "ok" } | Refu
   const known = knownModel(model);
   const parsed = parseFields(known?.input ?? z.looseObject({}), input, "input");
   if (!parsed.ok) {
-    const hint = known === null ? {} : { hint: `GET /v1/models/${model} has the input schema.` };
+    const hint = known === null ? {} : { hint: `GET /v1/models/${model} returns the input schema.` };
     return refused(refusal("invalid_input", parsed.detail, hint));
   }
   const misplaced = SUBMIT_FIELDS.find((name) => Object.hasOwn(parsed.value as object, name));
   if (misplaced !== undefined) {
-    const hint = "Put `webhook_url` beside `input`, not inside it: the model would not call it.";
-    return refused(refusal("invalid_input", `\`${misplaced}\` is not a field of the input.`, { hint }));
+    const hint = "Set `webhook_url` next to `input`, not inside it.";
+    return refused(refusal("invalid_input", `\`input.${misplaced}\` is not an input field.`, { hint }));
   }
   return { kind: "ok" };
 }

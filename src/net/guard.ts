@@ -28,7 +28,7 @@ export function mayCall(text: string, { allowHosts, ownHosts }: GuardRules): Gua
 /** What no URL may carry, wherever it leads. */
 function spellingFault(url: URL): string | null {
   // Userinfo would be sent as a credential, and hides the real host from people.
-  if (url.username !== "" || url.password !== "") return "it carries a user name or password";
+  if (url.username !== "" || url.password !== "") return "it contains a user name or password";
   // An empty fragment leaves no trace in `url.hash`; inside `href` the sign stands for nothing else.
   if (url.href.includes("#")) return "it has a fragment";
   return null;
@@ -41,7 +41,7 @@ function spellingFault(url: URL): string | null {
 function placeFault(url: URL, ownHosts: readonly string[]): string | null {
   const host = url.hostname;
   if (url.protocol !== "https:") return "it does not begin with https://";
-  if (url.port !== "") return "it names a port other than 443";
+  if (url.port !== "") return "its port is not 443";
   if (host.startsWith("[") || /^[0-9]+(\.[0-9]+){3}$/.test(host)) return "its host is an IP address";
   // A rooted name is the same host in a second spelling, which no list of names would match.
   if (host.endsWith(".")) return "its host ends with a dot";

@@ -1,15 +1,15 @@
 // A bell that a Durable Object rings: the Worker keeps a client waiting and the object only says that something is new, over a
 // hibernatable socket. A pending RPC would keep the object billed.
 
-export interface Bell {
+export interface ChangeSocket {
   /** Resolves at the next ring, or when there will be none. */
-  next(): Promise<void>;
+  nextChange(): Promise<void>;
   isBroken(): boolean;
   close(): void;
 }
 
 /** `connect` asks the object for the socket. When none is to be had, whoever waits lives on looking again by itself. */
-export async function openBell(connect: () => Promise<Response | undefined>): Promise<Bell> {
+export async function openChangeSocket(connect: () => Promise<Response | undefined>): Promise<ChangeSocket> {
   let ring: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {
@@ -28,7 +28,7 @@ export async function openBell(connect: () => Promise<Response | undefined>): Pr
   socket?.addEventListener("close", breaks);
   socket?.addEventListener("error", breaks);
   return {
-    next() {
+    nextChange() {
       rearm();
       return pending;
     },
@@ -50,6 +50,6 @@ async function accepted(connect: () => Promise<Response | undefined>): Promise<W
 }
 
 /** A promise for later. */
-export function after(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

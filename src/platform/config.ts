@@ -19,7 +19,7 @@ function commaList(text: string): string[] {
 /** An origin or base without its trailing slash; http is for local runs, production refuses it at fal's side anyway. */
 const baseUrl = z
   .string()
-  .refine((text) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text), "must be an http(s) URL without query")
+  .refine((text) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text), "must be an HTTP(S) URL without a query")
   .transform((text) => text.replace(/\/+$/, ""));
 
 /** An address that we call and others may have put a token into: a query may be part of it, a password may not. */
@@ -27,7 +27,7 @@ const webhookUrl = z
   .string()
   .refine(
     (text) => /^https?:\/\/[^\s#@]+$/.test(text) && URL.canParse(text),
-    "must be an http(s) URL without user name or fragment",
+    "must be an HTTP(S) URL without credentials or a fragment",
   );
 
 /** An unset variable and an empty one mean the same. */
@@ -41,7 +41,7 @@ function withDefault<T extends z.ZodType>(schema: T, fallback: string) {
 
 const positiveInt = z
   .string()
-  .regex(/^[1-9][0-9]{0,6}$/, "must be a whole number above 0")
+  .regex(/^[1-9][0-9]{0,6}$/, "must be a positive integer")
   .transform(Number);
 
 const mediaHosts = z.string().transform((text, context) => {
@@ -61,12 +61,18 @@ const mediaHosts = z.string().transform((text, context) => {
 const hostsWithPorts = z
   .string()
   .transform(commaList)
-  .refine((hosts) => hosts.every((host) => /^[^/?#@\s]+:[0-9]+$/.test(host)), "must be a list of host:port");
+  .refine(
+    (hosts) => hosts.every((host) => /^[^/?#@\s]+:[0-9]+$/.test(host)),
+    "must be a comma-separated list of host:port",
+  );
 
 const signingKeys = z.string().transform((text, context) => {
   const keys = commaList(text);
   if (keys.length === 0 || keys.some((key) => new TextEncoder().encode(key).length < SECRET_MIN_BYTES)) {
-    context.addIssue({ code: "custom", message: `must be one or more secrets of ${SECRET_MIN_BYTES}+ bytes each` });
+    context.addIssue({
+      code: "custom",
+      message: `must be one or more comma-separated secrets of at least ${SECRET_MIN_BYTES} bytes each`,
+    });
     return z.NEVER;
   }
   return keys;
@@ -83,7 +89,7 @@ export const configSchema = z.object({
   PUBLIC_URL: optional(baseUrl),
   BASE_URL: optional(baseUrl),
   SIGNING_KEY: z.string({ error: "is missing" }).pipe(signingKeys),
-  ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have ${SECRET_MIN_BYTES} or more characters`)),
+  ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have at least ${SECRET_MIN_BYTES} characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),

@@ -5,9 +5,13 @@ import type * as z from "zod";
 
 /** Bytes of caller's `metadata`, `tags` entries and their lengths. */
 export const METADATA_MAX_BYTES = 16 * 1024;
+/** Tags of a request or of a plan. */
 export const TAGS_MAX = 10;
+/** Characters of a tag's name, and of its value. */
 export const TAG_TEXT_MAX_CHARS = 128;
+/** Characters of a user's name. */
 export const USER_MAX_CHARS = 128;
+/** Characters of a URL that a caller sends: webhooks, origins. */
 export const URL_MAX_CHARS = 2_048;
 
 /** At most this many faults go into one sentence; the rest show after the first are mended. */
@@ -64,14 +68,14 @@ function faultText(issue: z.core.$ZodRawIssue): string | undefined {
 function typeText(expected: string): string {
   switch (expected) {
     case "int":
-      return "a whole number";
+      return "an integer";
     case "array":
     case "object":
       return `an ${expected}`;
     case "record":
       return "an object";
     case "boolean":
-      return "true or false";
+      return "a boolean";
     default:
       return `a ${expected}`;
   }

@@ -9,27 +9,28 @@ import { microOf } from "../platform/money.ts";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { type AlertStores, publishAlerts } from "./alerts.ts";
 import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.ts";
-import { actingAs, limitsNow, stoppedFault } from "./callers.ts";
+import { actingAs, frozenFault, limitsNow } from "./callers.ts";
 import type { LedgerLine } from "./quota/ledger-store.ts";
 import { check, type Subjects } from "./quota/limits.ts";
 import { missingTags, modelAllowed, retentionOf } from "./quota/plan.ts";
 import { estimate, type Price, priceFor } from "./quota/prices.ts";
 import {
-  bodyDiffers,
-  deletedPost,
+  costRefusal,
+  deletedRefusal,
+  idempotencyRefusal,
   modelRefusal,
   priceRefusal,
   quotaRefusal,
   tagsRefusal,
-  tooDear,
 } from "./quota/refusals.ts";
 import type { IndexedRequest } from "./request-index.ts";
 import type { TeamStores } from "./stores.ts";
-import { bookInputFiles, inputFilesDemand, inputFilesFault } from "./uploads/input-files.ts";
+import { inputFilesDemand, inputFilesFault, recordInputFiles } from "./uploads/input-files.ts";
 import { usageKeys } from "./usage/usage.ts";
 
 /** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
 export const UNSTARTED_SWEEP_MS = MINUTE_MS;
+/** An `Idempotency-Key` names the same request for this long. */
 const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &
@@ -45,7 +46,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const known = actingAs(stores, input, now);
   if (known.kind === "refused") return known;
   const { identity, subjects } = known;
-  const stopped = stoppedFault(stores, identity, subjects);
+  const stopped = frozenFault(stores, identity, subjects);
   if (stopped !== null) return refused(stopped);
 
   const earlier = earlierRequest(stores, input, identity, subjects, now);
@@ -63,7 +64,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const filesFault = inputFilesFault(stores, input.files, identity, now);
   if (filesFault !== null) return refused(filesFault);
   const demand = { requests: 1, usdMicro: estimatedMicro, ...inputFilesDemand(input.files) } as const;
-  const quota = check(plan.limits, (id) => stores.ledger.counter(id), subjects, demand, now);
+  const quota = check(plan.limits, (id) => stores.ledger.readCounter(id), subjects, demand, now);
   if (quota.kind === "over") {
     const limits = limitsNow(stores, identity, subjects, now);
     const names = quota.violated.map((each) => each.name);
@@ -76,12 +77,12 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const line: LedgerLine = {
     requestId,
     admittedAt: now,
-    takes: quota.take,
+    holds: quota.holds,
     estimatedMicro,
     receipt: null,
     terms: { price, charge422: plan.charge_422, exact: plan.exact_cost },
   };
-  stores.ledger.insert(line);
+  stores.ledger.insertLine(line);
   const { keyId, user } = subjects;
   const request: IndexedRequest = {
     id: requestId,
@@ -96,9 +97,9 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
     deletedAt: null,
   };
   stores.requests.insert(request);
-  bookInputFiles(stores, input, identity, subjects, now);
-  stores.usage.add(usageKeys({ bookedAt: now, model, user, keyId, tags }), { requests: 1 });
-  rememberPost(stores, input, identity, subjects, now);
+  recordInputFiles(stores, input, identity, subjects, now);
+  stores.usage.add(usageKeys({ recordedAt: now, model, user, keyId, tags }), { requests: 1 });
+  recordSubmit(stores, input, identity, subjects, now);
   const answer = admitted(stores, identity, subjects, { request, line, replayed: false }, now);
   publishAlerts(stores, answer.limits, subjects, [], now);
   return answer;
@@ -136,22 +137,22 @@ function earlierRequest(
   now: number,
 ): EarlierRequest | { refusal: Refusal } | null {
   const find = (id: string, replayed: boolean): EarlierRequest | { refusal: Refusal } | null => {
-    const request = stores.requests.request(id);
-    const line = stores.ledger.line(id);
+    const request = stores.requests.findRequest(id);
+    const line = stores.ledger.findLine(id);
     if (request === null || line === null) return null;
-    return request.deletedAt === null ? { request, line, replayed } : { refusal: deletedPost(id) };
+    return request.deletedAt === null ? { request, line, replayed } : { refusal: deletedRefusal(id) };
   };
   const sameCall = find(input.requestId, false);
   if (sameCall !== null) return sameCall;
   const { idempotencyKey, bodyHash } = input;
   if (idempotencyKey !== null) {
-    const row = stores.idempotency.byKey({ keyId, user, idempotencyKey });
+    const row = stores.idempotency.findByKey({ keyId, user, idempotencyKey });
     if (row === null || row.expiresAt <= now) return null;
     const found = find(row.requestId, true);
-    return found === null || row.bodyHash === bodyHash ? found : { refusal: bodyDiffers(row.requestId) };
+    return found === null || row.bodyHash === bodyHash ? found : { refusal: idempotencyRefusal(row.requestId) };
   }
   if (identity.plan.dedupe_s === 0) return null;
-  const equal = stores.idempotency.byContent({ keyId, user, bodyHash });
+  const equal = stores.idempotency.findByContent({ keyId, user, bodyHash });
   const found = equal === null ? null : find(equal.requestId, true);
   if (equal === null || found === null || "refusal" in found) return null;
   const { status } = found.request;
@@ -162,7 +163,7 @@ function earlierRequest(
 }
 
 /** An idempotency key is the caller's own word on what is the same, so content is compared only without one. */
-function rememberPost(
+function recordSubmit(
   stores: Pick<TeamStores, "idempotency">,
   { requestId, idempotencyKey, bodyHash }: AdmitInput,
   { plan }: Identity,
@@ -195,7 +196,7 @@ function offerFor(
   }
   const mostMicro = plan.max_cost_per_request === null ? null : microOf(plan.max_cost_per_request);
   if (mostMicro !== null && estimatedMicro !== null && estimatedMicro > mostMicro) {
-    return { refusal: tooDear(estimatedMicro, mostMicro, planName) };
+    return { refusal: costRefusal(estimatedMicro, mostMicro, planName) };
   }
   return { price, estimatedMicro };
 }
@@ -234,7 +235,7 @@ function modelFault(
 ): Refusal | null {
   if (!modelAllowed(identity.plan, model)) return modelRefusal(model, identity.planName);
   if (keyAllowsModel(stores, credential, identity, model)) return null;
-  return refusal("model_not_allowed", `Key "${identity.keyName}" does not include model "${model}".`, {
-    hint: "GET /v1/models lists what you may run.",
+  return refusal("model_not_allowed", `Key "${identity.keyName}" does not allow model "${model}".`, {
+    hint: "GET /v1/models lists the allowed models.",
   });
 }

@@ -21,7 +21,7 @@ export class AlertAdmin extends RpcTarget implements TeamAlerts {
     const { team, events } = this.#stores;
     return this.#context.decide<Alerts>({ percents: [], latest: [] }, () => ({
       percents: team.alertPercents(),
-      latest: events.latest("limit.reached", HISTORY_LIMIT_MAX),
+      latest: events.latestOfType("limit.reached", HISTORY_LIMIT_MAX),
     }));
   }
 

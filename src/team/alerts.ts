@@ -45,7 +45,7 @@ function publishAlert(
   now: number,
 ): void {
   const window = windowEnd(state, now);
-  if (!stores.events.giveOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
+  if (!stores.events.recordAlertOnce(`${state.name}/${percent}/${window}/${subject}`, window)) return;
   const data: EventData<"limit.reached"> = {
     limit_name: state.name,
     scope: state.scope,

@@ -25,7 +25,12 @@ export class AuditStore {
   note(by: Actor, action: string, target: string | null, detail: AuditEntry["detail"], at: number): void {
     this.#sql.exec(
       "INSERT INTO audit (at, actor, ip, action, target, detail) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[at, by.id, by.ip, action, target, JSON.stringify(detail)],
+      at,
+      by.id,
+      by.ip,
+      action,
+      target,
+      JSON.stringify(detail),
     );
   }
 

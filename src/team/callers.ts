@@ -18,7 +18,7 @@ export function limitsNow(
   subjects: Subjects,
   now: number,
 ): LimitState[] {
-  return limitStates(plan.limits, (id) => stores.ledger.counter(id), subjects, now);
+  return limitStates(plan.limits, (id) => stores.ledger.readCounter(id), subjects, now);
 }
 
 /** Who acts and for whom they count, or why they may not. A credential that is good for one user counts for that one. */
@@ -38,7 +38,7 @@ export function actingAs(
 }
 
 /** Why nothing may be run or uploaded by this identity for this user now, or null. */
-export function stoppedFault(
+export function frozenFault(
   stores: Pick<TeamStores, "team" | "users">,
   { scopes }: Identity,
   { user }: Subjects,

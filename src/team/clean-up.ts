@@ -9,24 +9,24 @@ export const CLEAN_UP_BATCH_ROWS = 500;
 export const CLEAN_UP_DELAY_MS = HOUR_MS;
 
 /** A store with rows that end by themselves. */
-interface Perishable {
+interface ExpiringStore {
   cleanUp(now: number, limit: number): void;
-  nextOverAt(): number | null;
+  nextExpiryAt(): number | null;
 }
 
-function perishables(stores: TeamStores): Perishable[] {
+function expiringStores(stores: TeamStores): ExpiringStore[] {
   const { ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs } = stores;
   return [ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs];
 }
 
 /** One batch of each kind, for one transaction. What is left over is due at once. */
 export function cleanUp(stores: TeamStores, now: number): void {
-  for (const store of perishables(stores)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
+  for (const store of expiringStores(stores)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
 }
 
 /** When the next batch is due: some time after its first row is over, so that a batch is worth waking for. Null: never. */
 export function cleanUpDueAt(stores: TeamStores): number | null {
-  const times = perishables(stores).map((store) => store.nextOverAt());
+  const times = expiringStores(stores).map((store) => store.nextExpiryAt());
   const first = Math.min(...times.filter((at) => at !== null));
   return Number.isFinite(first) ? first + CLEAN_UP_DELAY_MS : null;
 }

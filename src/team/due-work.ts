@@ -10,11 +10,11 @@ import { HOUR_MS } from "../platform/time.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
 import { UNSTARTED_SWEEP_MS } from "./admit.ts";
 import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
-import { judgeEndpoints } from "./endpoints/delivery-scheduler.ts";
+import { checkEndpoints } from "./endpoints/delivery-scheduler.ts";
 import { sendDue } from "./endpoints/outbox.ts";
 import type { BacklogPacer } from "./endpoints/recovery-pacer.ts";
 import { runReplayJob } from "./endpoints/replay-jobs.ts";
-import { carryOutRemovals, emptyTeam } from "./removal.ts";
+import { emptyTeam, runRemovals } from "./removal.ts";
 import { release } from "./settle.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
@@ -32,9 +32,9 @@ export function nextDueAt(stores: TeamStores): number | null {
     outbox.nextDueAt(),
     endpoints.nextCheckAt(),
     replayJobs.nextDueAt(),
-    uploads.nextOverAt(),
+    uploads.nextExpiryAt(),
     // A removal of the team goes on at once whenever no request of it has to be waited for.
-    removals.nextDueAt() ?? (removals.ofTeam() ? Date.now() : null),
+    removals.nextDueAt() ?? (removals.isTeamRemoval() ? Date.now() : null),
     cleanUpDueAt(stores),
   ];
   const due = dues.filter((at) => at !== null);
@@ -50,28 +50,28 @@ export async function doDueWork(
 ): Promise<"done" | "emptied"> {
   const now = Date.now();
   const parts = await Promise.allSettled([
-    askAboutOpenRequests(env, context, stores, now),
+    sweepOpenRequests(env, context, stores, now),
     sendEvents(env, context, stores, pacer, now),
     runReplayJob(env, context, stores),
     removeExpiredUploads(env.FILES, context, stores, now),
-    carryOutRemovals(env, stores, now + ALARM_BUDGET_MS),
+    runRemovals(env, stores, now + ALARM_BUDGET_MS),
   ]);
   for (const part of parts) if (part.status === "rejected") throw part.reason;
-  stores.removals.finishAll(now);
+  stores.removals.finishCompleted(now);
   if (await emptyTeam(env, stores, now)) return "emptied";
   context.transact(() => cleanUp(stores, now));
   return "done";
 }
 
 /** Asking wakes the tracker and sets its alarm right, so an end that got lost on the way is told by the tracker itself. */
-async function askAboutOpenRequests(
+async function sweepOpenRequests(
   env: Pick<Env, "TRACKER">,
   { decide }: TeamContext,
   stores: TeamStores,
   now: number,
 ): Promise<void> {
   const { requests } = stores;
-  for (const requestId of requests.toAsk(now, SWEEP_BATCH_ROWS)) {
+  for (const requestId of requests.dueForSweep(now, SWEEP_BATCH_ROWS)) {
     if (Date.now() - now > ALARM_BUDGET_MS) return;
     try {
       const { kind } = await trackerFor(env, requestId).closeIfUnstarted();
@@ -96,7 +96,7 @@ async function sendEvents(
   pacer: BacklogPacer,
   now: number,
 ): Promise<void> {
-  decide(undefined, () => judgeEndpoints(stores, now));
+  decide(undefined, () => checkEndpoints(stores, now));
   const config = requireConfig(env);
   await sendDue({ stores, pacer, transact, arm, guard: (origin) => guardRules(config, origin) }, now);
 }

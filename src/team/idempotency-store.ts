@@ -13,14 +13,14 @@ export interface IdempotencyRow {
 }
 
 /** Whose idempotency key it is: two callers may use the same text. */
-export interface IdempotencyName {
+export interface IdempotencyId {
   keyId: string;
   user: string | null;
   idempotencyKey: string;
 }
 
 /** Whose post it is, and what it says. */
-export interface PostName {
+export interface ContentKey {
   keyId: string;
   user: string | null;
   bodyHash: string;
@@ -33,37 +33,47 @@ export class IdempotencyStore {
     this.#sql = sql;
   }
 
-  byKey(name: IdempotencyName): IdempotencyRow | null {
+  findByKey(name: IdempotencyId): IdempotencyRow | null {
     const query =
       "SELECT request_id, body_hash, expires_at FROM idempotency WHERE key_id = ? AND user = ? AND idempotency_key = ?";
     const [row] = this.#sql.exec<{ request_id: string; body_hash: string; expires_at: number }>(
-      ...([query, name.keyId, name.user ?? "", name.idempotencyKey] as const),
+      query,
+      name.keyId,
+      name.user ?? "",
+      name.idempotencyKey,
     );
     return row === undefined ? null : { requestId: row.request_id, bodyHash: row.body_hash, expiresAt: row.expires_at };
   }
 
   /** Replaces a row that is over its time. */
-  putKey(name: IdempotencyName, row: IdempotencyRow): void {
+  putKey(name: IdempotencyId, row: IdempotencyRow): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO idempotency (key_id, user, idempotency_key, request_id, body_hash, expires_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
-      ...[name.keyId, name.user ?? "", name.idempotencyKey, row.requestId, row.bodyHash, row.expiresAt],
+      name.keyId,
+      name.user ?? "",
+      name.idempotencyKey,
+      row.requestId,
+      row.bodyHash,
+      row.expiresAt,
     );
   }
 
   /** The request of the last equal post, also for a while after its time is over. */
-  byContent(name: PostName): { requestId: string; expiresAt: number } | null {
+  findByContent(name: ContentKey): { requestId: string; expiresAt: number } | null {
     const [row] = this.#sql.exec<{ request_id: string; expires_at: number }>(
       "SELECT request_id, expires_at FROM recent_post WHERE name = ?",
-      postText(name),
+      contentKeyText(name),
     );
     return row === undefined ? null : { requestId: row.request_id, expiresAt: row.expires_at };
   }
 
-  putContent(name: PostName, requestId: string, expiresAt: number): void {
+  putContent(name: ContentKey, requestId: string, expiresAt: number): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO recent_post (name, request_id, expires_at) VALUES (?, ?, ?)",
-      ...[postText(name), requestId, expiresAt],
+      contentKeyText(name),
+      requestId,
+      expiresAt,
     );
   }
 
@@ -77,7 +87,7 @@ export class IdempotencyStore {
   }
 
   /** When the first of them is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const posts = "SELECT min(expires_at) + ? FROM recent_post";
     const all = `SELECT min(expires_at) AS at FROM idempotency UNION ALL ${posts}`;
     const query = `SELECT min(at) AS at FROM (${all})`;
@@ -86,6 +96,6 @@ export class IdempotencyStore {
 }
 
 /** A user's name comes last, so that its text cannot be taken for another part. */
-function postText({ keyId, user, bodyHash }: PostName): string {
+function contentKeyText({ keyId, user, bodyHash }: ContentKey): string {
   return `${keyId}/${bodyHash}/${user ?? ""}`;
 }

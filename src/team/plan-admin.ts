@@ -5,7 +5,7 @@ import type { NamedPlan, TeamPlans, TeamSummary } from "../contracts/team-admin.
 import type { Actor } from "../contracts/team-keys.ts";
 import { type Refused, refused } from "../platform/errors.ts";
 import type { Plan } from "./quota/plan.ts";
-import { noSuchPlan } from "./quota/refusals.ts";
+import { planNotFound } from "./quota/refusals.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 
@@ -32,7 +32,7 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
   choose(name: string, by: Actor): { kind: "chosen"; team: TeamSummary } | Refused {
     const { team, audit } = this.#stores;
     return this.#context.ask((now) => {
-      if (team.plan(name) === null) return refused(noSuchPlan(name));
+      if (team.plan(name) === null) return refused(planNotFound(name));
       team.choosePlan(name);
       audit.note(by, "team.plan_chosen", name, {}, now);
       return { kind: "chosen" as const, team: team.team() };

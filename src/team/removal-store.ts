@@ -33,7 +33,9 @@ export class RemovalStore {
       `INSERT INTO removal_job (subject, ordered_at, requests) SELECT ?, ?, count(*) FROM request WHERE user = ?
        ON CONFLICT (subject) DO UPDATE SET requests = excluded.requests + iif(finished_at IS NULL, requests, 0),
          ordered_at = excluded.ordered_at, finished_at = NULL`,
-      ...[subject, at, user],
+      subject,
+      at,
+      user,
     );
   }
 
@@ -42,7 +44,8 @@ export class RemovalStore {
     this.#sql.exec(
       `INSERT INTO removal_job (subject, ordered_at, requests, filled_to)
        SELECT ?, ?, (SELECT count(*) FROM request WHERE erased_at IS NULL) + (SELECT count(*) FROM removal), ''`,
-      ...[WHOLE_TEAM, at],
+      WHOLE_TEAM,
+      at,
     );
   }
 
@@ -62,11 +65,11 @@ export class RemovalStore {
   }
 
   /** Whether the team is being removed. */
-  ofTeam(): boolean {
+  isTeamRemoval(): boolean {
     return this.#sql.exec("SELECT 1 FROM removal_job WHERE subject = ?", WHOLE_TEAM).toArray().length > 0;
   }
 
-  removal(subject: string): Removal | null {
+  findRemoval(subject: string): Removal | null {
     const [row] = this.#sql.exec<JobRow>(
       `SELECT ordered_at, finished_at, requests,
          iif(filled_to IS NULL,
@@ -83,7 +86,7 @@ export class RemovalStore {
   }
 
   /** Requests whose trackers are to be asked now, longest waiting first. */
-  due(now: number, limit: number): RemovalRow[] {
+  dueRows(now: number, limit: number): RemovalRow[] {
     const query = "SELECT request_id, subject, tries FROM removal WHERE due_at <= ? ORDER BY due_at LIMIT ?";
     return this.#sql
       .exec<{ request_id: string; subject: string; tries: number }>(query, now, limit)
@@ -92,20 +95,20 @@ export class RemovalStore {
   }
 
   /** Whether a request is still to be forgotten. */
-  has(requestId: string): boolean {
+  isPending(requestId: string): boolean {
     return this.#sql.exec("SELECT 1 FROM removal WHERE request_id = ?", requestId).toArray().length > 0;
   }
 
-  putOff(requestId: string, dueAt: number): void {
+  postpone(requestId: string, dueAt: number): void {
     this.#sql.exec("UPDATE removal SET due_at = ?, tries = tries + 1 WHERE request_id = ?", dueAt, requestId);
   }
 
-  done(requestId: string): void {
+  deleteRow(requestId: string): void {
     this.#sql.exec("DELETE FROM removal WHERE request_id = ?", requestId);
   }
 
   /** Notes which removals have nothing left. */
-  finishAll(at: number): void {
+  finishCompleted(at: number): void {
     this.#sql.exec(
       `UPDATE removal_job SET finished_at = ? WHERE finished_at IS NULL AND filled_to IS NULL
          AND NOT EXISTS (SELECT 1 FROM removal WHERE removal.subject = removal_job.subject)
@@ -127,7 +130,7 @@ export class RemovalStore {
   }
 
   /** When the first of them is over; null when none is finished. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const { at } = this.#sql.exec<{ at: number | null }>("SELECT min(finished_at) AS at FROM removal_job").one();
     return at === null ? null : at + REMOVAL_REPORT_MS;
   }

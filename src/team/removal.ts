@@ -12,7 +12,7 @@ import type { TeamStores } from "./stores.ts";
 
 /** Trackers that one alarm of a team asks to forget their requests, and how many of them side by side. */
 const REMOVAL_BATCH_ROWS = 100;
-const REMOVAL_LANES = 6;
+const REMOVAL_CONCURRENCY = 6;
 /** Requests that one alarm of a team that is removed puts on the list of those to forget. */
 const REMOVAL_FILL_ROWS = 1_000;
 /** A request that has not ended, or could not be asked, is asked again after this, doubling to an hour. */
@@ -22,21 +22,17 @@ const REMOVAL_RETRY_MAX_MS = HOUR_MS;
 type RemovalStores = ReleaseStores & Pick<TeamStores, "removals">;
 
 /** One batch of what is due. Never throws: a tracker that cannot be asked is asked later. */
-export async function carryOutRemovals(
-  env: Pick<Env, "TRACKER">,
-  stores: RemovalStores,
-  untilMs: number,
-): Promise<void> {
-  const rows = stores.removals.due(Date.now(), REMOVAL_BATCH_ROWS);
-  const lane = async (): Promise<void> => {
+export async function runRemovals(env: Pick<Env, "TRACKER">, stores: RemovalStores, untilMs: number): Promise<void> {
+  const rows = stores.removals.dueRows(Date.now(), REMOVAL_BATCH_ROWS);
+  const worker = async (): Promise<void> => {
     for (let row = rows.shift(); row !== undefined && Date.now() < untilMs; row = rows.shift()) {
-      await carryOut(env, stores, row);
+      await removeOne(env, stores, row);
     }
   };
-  await Promise.all(Array.from({ length: REMOVAL_LANES }, lane));
+  await Promise.all(Array.from({ length: REMOVAL_CONCURRENCY }, worker));
 }
 
-async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: RemovalRow): Promise<void> {
+async function removeOne(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: RemovalRow): Promise<void> {
   const { requestId, tries } = row;
   const { removals } = stores;
   let outcome: string;
@@ -49,9 +45,9 @@ async function carryOut(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: R
   if (outcome === "forgotten") {
     // One that never started holds a reservation that nobody else would give back.
     release(stores, requestId, now);
-    removals.done(requestId);
+    removals.deleteRow(requestId);
   } else {
-    removals.putOff(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));
+    removals.postpone(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));
   }
   logEvent("removal.asked", { request: requestId, outcome });
 }
@@ -62,7 +58,7 @@ export async function emptyTeam(
   { removals, team }: Pick<TeamStores, "removals" | "team">,
   now: number,
 ): Promise<boolean> {
-  if (!removals.ofTeam()) return false;
+  if (!removals.isTeamRemoval()) return false;
   if (removals.fillTeam(REMOVAL_FILL_ROWS, now) > 0 || removals.nextDueAt() !== null) return false;
   const { done } = await sweeperFor(env).emptyTeam(team.team().id);
   return done;

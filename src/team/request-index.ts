@@ -40,12 +40,20 @@ export class RequestIndex {
   insert(request: IndexedRequest): void {
     this.#sql.exec(
       `INSERT INTO request (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[request.id, request.keyId, request.user, request.model, JSON.stringify(request.tags), request.status],
-      ...[request.createdAt, request.sweepAt, request.endedAt, request.deletedAt],
+      request.id,
+      request.keyId,
+      request.user,
+      request.model,
+      JSON.stringify(request.tags),
+      request.status,
+      request.createdAt,
+      request.sweepAt,
+      request.endedAt,
+      request.deletedAt,
     );
   }
 
-  request(id: string): IndexedRequest | null {
+  findRequest(id: string): IndexedRequest | null {
     const [row] = this.#sql.exec<RequestRow>(`SELECT ${COLUMNS} FROM request WHERE id = ?`, id);
     return row === undefined ? null : lineOf(row);
   }
@@ -55,7 +63,7 @@ export class RequestIndex {
     this.#sql.exec("UPDATE request SET sweep_at = ? WHERE id = ? AND sweep_at IS NOT NULL", sweepAt, id);
   }
 
-  end(id: string, outcome: Outcome, endedAt: number): void {
+  endRequest(id: string, outcome: Outcome, endedAt: number): void {
     this.#sql.exec("UPDATE request SET status = ?, ended_at = ?, sweep_at = NULL WHERE id = ?", outcome, endedAt, id);
   }
 
@@ -78,12 +86,12 @@ export class RequestIndex {
     this.#sql.exec("UPDATE request SET told_end_at = ?, told_event_id = ? WHERE id = ?", endedAt, eventId, id);
   }
 
-  remove(id: string): void {
+  deleteRequest(id: string): void {
     this.#sql.exec("DELETE FROM request WHERE id = ?", id);
   }
 
   /** Requests whose time to be asked about has come, longest waiting first. */
-  toAsk(now: number, limit: number): string[] {
+  dueForSweep(now: number, limit: number): string[] {
     const query = "SELECT id FROM request WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
     return this.#sql
       .exec<{ id: string }>(query, now, limit)
@@ -99,7 +107,7 @@ export class RequestIndex {
   }
 
   /** How many lines name this user. */
-  countOf(user: string): number {
+  countOfUser(user: string): number {
     return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM request WHERE user = ?", user).one().n;
   }
 
@@ -126,7 +134,10 @@ export class RequestIndex {
     const data = this.#sql
       .exec<RequestRow>(
         `SELECT * FROM (${looked} LIMIT ?) ${whereOf(matches)} ORDER BY created_at DESC, id DESC LIMIT ?`,
-        ...[...bound, LIST_SCAN_MAX_ROWS, ...valuesOf(matches), limit],
+        ...bound,
+        LIST_SCAN_MAX_ROWS,
+        ...valuesOf(matches),
+        limit,
       )
       .toArray()
       .map((row) => summaryOf(row));

@@ -28,8 +28,8 @@ export class RequestList extends RpcTarget implements TeamRequests {
     return this.#context.decide<ListAnswer>(nothing, () => {
       const position = input.cursor === undefined ? null : decodeCursor(input.cursor);
       if (input.cursor !== undefined && position === null) {
-        const hint = "Pass `next_cursor` of the page before, as it was.";
-        return refused(refusal("invalid_request", "`cursor` is not one of ours.", { hint }));
+        const hint = "Pass `next_cursor` from the previous page unchanged.";
+        return refused(refusal("invalid_request", "`cursor` is invalid.", { hint }));
       }
       const { data: rows, lookedTo } = this.#stores.requests.list(input, position, input.limit + 1);
       const data = rows.slice(0, input.limit);
@@ -42,8 +42,8 @@ export class RequestList extends RpcTarget implements TeamRequests {
     const { requests, uploads, deliveries } = this.#stores;
     this.#context.decide(undefined, (now) => {
       requests.markDeleted(requestId, now);
-      for (const { id } of uploads.ofRequest(requestId)) uploads.remove(id);
-      deliveries.removeOf(requestId);
+      for (const { id } of uploads.ofRequest(requestId)) uploads.deleteUpload(id);
+      deliveries.deleteOfRequest(requestId);
     });
   }
 

@@ -8,7 +8,7 @@ import { type Refusal, type Refused, refusal, refused } from "../platform/errors
 import { moneyText } from "../platform/money.ts";
 import { type EventStores, NOTHING_PUBLISHED, type PublishedEnd, publishEnd } from "./endpoints/publish-event.ts";
 import type { LedgerLine, Receipt } from "./quota/ledger-store.ts";
-import { settleTakes } from "./quota/limits.ts";
+import { settleHolds } from "./quota/limits.ts";
 import { type Charge, chargeOf } from "./quota/prices.ts";
 import type { IndexedRequest } from "./request-index.ts";
 import type { TeamStores } from "./stores.ts";
@@ -26,23 +26,23 @@ type SettleStores = EventStores & ReleaseStores;
  * completed, but never back. An unknown id is a released request.
  */
 export function settleRequest(stores: SettleStores, input: SettleInput, now: number): Settled {
-  const request = stores.requests.request(input.requestId);
-  const line = stores.ledger.line(input.requestId);
+  const request = stores.requests.findRequest(input.requestId);
+  const line = stores.ledger.findLine(input.requestId);
   if (request === null || line === null) {
     return { kind: "settled", chargedMicro: null, source: "unknown", verdict: input.reservation, ...NOTHING_PUBLISHED };
   }
   const recovered = request.status === "failed" && input.outcome !== "failed";
-  if (request.status === "open" || recovered) stores.requests.end(request.id, input.outcome, input.endedAt);
+  if (request.status === "open" || recovered) stores.requests.endRequest(request.id, input.outcome, input.endedAt);
   stores.uploads.endUses(request.id);
   const published = publishEnd(stores, request, input, now);
-  if (line.receipt !== null) return settledBefore(line.receipt, published);
+  if (line.receipt !== null) return settledAnswer(line.receipt, published);
 
   const verdict = verdictOf(input, line);
   const { units, measured, outputBytes, outcome } = input;
   const { terms, estimatedMicro } = line;
   const charge = chargeOf({ price: terms.price, estimate: estimatedMicro, units, measured, reservation: verdict });
-  if (verdict === "keep") holdOn(stores, line, now);
-  else book(stores, { request, line, verdict, charge, outputBytes, outcome, by: null }, now);
+  if (verdict === "keep") keepReserved(stores, line, now);
+  else recordCharge(stores, { request, line, verdict, charge, outputBytes, outcome, by: null }, now);
   return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, ...published };
 }
 
@@ -57,20 +57,20 @@ export function settleManually(
   now: number,
 ): Settled | Refused {
   const { requestId, charged, usdMicro } = settlement;
-  const request = stores.requests.request(requestId);
-  const line = stores.ledger.line(requestId);
-  if (request === null || line === null) return refused(refusal("not_found", "There is no such request."));
+  const request = stores.requests.findRequest(requestId);
+  const line = stores.ledger.findLine(requestId);
+  if (request === null || line === null) return refused(refusal("not_found", "No request found with this id."));
   const verdict = charged ? "take" : "refund";
   const micro = charged ? (usdMicro ?? line.estimatedMicro) : 0;
   if (line.receipt !== null) {
     const same = line.receipt.by !== null && line.receipt.chargedMicro === micro;
-    return same ? settledBefore(line.receipt, NOTHING_PUBLISHED) : refused(tooLate(requestId));
+    return same ? settledAnswer(line.receipt, NOTHING_PUBLISHED) : refused(alreadySettled(requestId));
   }
-  if (request.status === "open") return refused(tooEarly(requestId));
+  if (request.status === "open") return refused(notEnded(requestId));
   // An amount that a person names is what upstream billed.
   const source = micro === null ? "unknown" : charged && usdMicro !== null ? "units" : "reserved";
   const charge: Charge = { micro, source, above: micro !== null && micro > (line.estimatedMicro ?? micro) };
-  book(stores, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
+  recordCharge(stores, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
   const usd = micro === null ? null : moneyText(micro);
   stores.audit.note(by, "request.settled", requestId, { charged, usd }, now);
   return { kind: "settled", chargedMicro: micro, source, verdict, ...NOTHING_PUBLISHED };
@@ -78,16 +78,16 @@ export function settleManually(
 
 /** Undoes an admit whose request is known never to have started, nor ever to start. */
 export function release(stores: ReleaseStores, requestId: string, now: number): void {
-  const request = stores.requests.request(requestId);
-  const line = stores.ledger.line(requestId);
+  const request = stores.requests.findRequest(requestId);
+  const line = stores.ledger.findLine(requestId);
   if (request === null || line === null || request.status !== "open") return;
-  const read = (id: string) => stores.ledger.counter(id);
-  const { writes } = settleTakes(line.takes, "refund", { usdMicro: 0, outputBytes: 0 }, read, now);
+  const read = (id: string) => stores.ledger.readCounter(id);
+  const { writes } = settleHolds(line.holds, "refund", { usdMicro: 0, outputBytes: 0 }, read, now);
   stores.ledger.writeCounters(writes);
-  stores.usage.add(usageKeys({ ...request, bookedAt: bookedAt(request.createdAt, now) }), { requests: -1 });
-  stores.ledger.remove(requestId);
+  stores.usage.add(usageKeys({ ...request, recordedAt: recordedAt(request.createdAt, now) }), { requests: -1 });
+  stores.ledger.deleteLine(requestId);
   stores.uploads.endUses(requestId);
-  stores.requests.remove(requestId);
+  stores.requests.deleteRequest(requestId);
 }
 
 /** The tracker cannot know what the plan says about a 422, and fal does not say whether it billed one. */
@@ -97,14 +97,14 @@ function verdictOf({ reservation, failure }: SettleInput, { terms }: LedgerLine)
 }
 
 /** Nobody can judge it yet: it runs no more, and all else that it took stays taken. */
-function holdOn(stores: Pick<TeamStores, "ledger">, line: LedgerLine, now: number): void {
-  const read = (id: string) => stores.ledger.counter(id);
-  const { writes, open } = settleTakes(line.takes, "keep", { usdMicro: null, outputBytes: null }, read, now);
+function keepReserved(stores: Pick<TeamStores, "ledger">, line: LedgerLine, now: number): void {
+  const read = (id: string) => stores.ledger.readCounter(id);
+  const { writes, open } = settleHolds(line.holds, "keep", { usdMicro: null, outputBytes: null }, read, now);
   stores.ledger.writeCounters(writes);
-  stores.ledger.setTakes(line.requestId, open);
+  stores.ledger.setHolds(line.requestId, open);
 }
 
-interface Booking {
+interface ChargeRecord {
   request: IndexedRequest;
   line: LedgerLine;
   verdict: Exclude<Verdict, "keep">;
@@ -114,22 +114,22 @@ interface Booking {
   by: string | null;
 }
 
-function book(
+function recordCharge(
   stores: Pick<TeamStores, "ledger" | "usage">,
-  { request, line, verdict, charge, outputBytes, outcome, by }: Booking,
+  { request, line, verdict, charge, outputBytes, outcome, by }: ChargeRecord,
   now: number,
 ): void {
-  const read = (id: string) => stores.ledger.counter(id);
+  const read = (id: string) => stores.ledger.readCounter(id);
   const actual = { usdMicro: charge.micro, outputBytes };
-  stores.ledger.writeCounters(settleTakes(line.takes, verdict, actual, read, now).writes);
-  stores.ledger.settle(line.requestId, {
+  stores.ledger.writeCounters(settleHolds(line.holds, verdict, actual, read, now).writes);
+  stores.ledger.settleLine(line.requestId, {
     settledAt: now,
     verdict,
     chargedMicro: charge.micro,
     source: charge.source,
     by,
   });
-  const at = bookedAt(request.createdAt, now);
+  const at = recordedAt(request.createdAt, now);
   const sums: Partial<UsageSums> = {
     [outcome]: 1,
     refunded: verdict === "refund" ? 1 : 0,
@@ -139,29 +139,29 @@ function book(
     late: at === request.createdAt ? 0 : 1,
     chargedMicro: charge.micro ?? 0,
   };
-  stores.usage.add(usageKeys({ ...request, bookedAt: at }), sums);
+  stores.usage.add(usageKeys({ ...request, recordedAt: at }), sums);
 }
 
 /** A request is booked on the day of its admit, unless that month (UTC) is over: closed months do not move. */
-function bookedAt(admittedAt: number, now: number): number {
+function recordedAt(admittedAt: number, now: number): number {
   const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
   return monthOf(admittedAt) === monthOf(now) ? admittedAt : now;
 }
 
-function settledBefore({ chargedMicro, source, verdict }: Receipt, published: PublishedEnd): Settled {
+function settledAnswer({ chargedMicro, source, verdict }: Receipt, published: PublishedEnd): Settled {
   return { kind: "settled", chargedMicro, source, verdict, ...published };
 }
 
-function tooLate(requestId: string): Refusal {
-  return refusal("conflict", "The charge of this request is settled already.", {
-    hint: "GET /v1/requests/{id} shows it as `cost`.",
+function alreadySettled(requestId: string): Refusal {
+  return refusal("conflict", "The charge of this request is already settled.", {
+    hint: "GET /v1/requests/{id} returns the charge as `cost`.",
     requestId,
   });
 }
 
-function tooEarly(requestId: string): Refusal {
-  return refusal("conflict", "The request has not ended: its own end may still settle it.", {
-    hint: "Only a request that failed as `submit_uncertain` waits for somebody's word.",
+function notEnded(requestId: string): Refusal {
+  return refusal("conflict", "The request has not ended: its charge is settled when it ends.", {
+    hint: "Only requests that failed with `submit_uncertain` are settled manually.",
     requestId,
   });
 }

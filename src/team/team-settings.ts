@@ -41,19 +41,19 @@ export class Settings extends RpcTarget implements TeamSettings {
   async remove(by: Actor): Promise<Removal | null> {
     const { removals, audit } = this.#stores;
     const removal = this.#context.decide<Removal | null>(null, (now) => {
-      if (!removals.ofTeam()) {
+      if (!removals.isTeamRemoval()) {
         this.#freeze(true, by, now);
         audit.note(by, "team.removal_ordered", null, {}, now);
         removals.orderTeam(now);
       }
-      return removals.removal(WHOLE_TEAM);
+      return removals.findRemoval(WHOLE_TEAM);
     });
     if (removal !== null) await this.#context.arm();
     return removal;
   }
 
   removal(): Removal | null {
-    return this.#context.decide<Removal | null>(null, () => this.#stores.removals.removal(WHOLE_TEAM));
+    return this.#context.decide<Removal | null>(null, () => this.#stores.removals.findRemoval(WHOLE_TEAM));
   }
 
   #freeze(frozen: boolean, by: Actor, now: number): TeamSummary {

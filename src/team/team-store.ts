@@ -27,7 +27,12 @@ export class TeamStore {
   insertTeam(team: TeamSummary, webhookSecret: string): void {
     this.#sql.exec(
       "INSERT INTO team (id, name, plan, webhook_secret, created_at, manages_connections) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[team.id, team.name, team.plan, webhookSecret, team.createdAt, team.managesConnections ? 1 : 0],
+      team.id,
+      team.name,
+      team.plan,
+      webhookSecret,
+      team.createdAt,
+      team.managesConnections ? 1 : 0,
     );
   }
 
@@ -77,7 +82,8 @@ export class TeamStore {
     this.#sql.exec(
       `INSERT INTO plan (name, body) VALUES (?, ?)
        ON CONFLICT (name) DO UPDATE SET body = excluded.body, revision = revision + 1`,
-      ...[name, JSON.stringify(plan)],
+      name,
+      JSON.stringify(plan),
     );
   }
 

@@ -209,13 +209,13 @@ export class Team extends DurableObject<Env> implements TeamContract {
       putPlan(this.#stores, DEFAULT_PLAN, input.plan ?? defaultPlan(), by, now);
       return insertKey(this.#stores, FIRST_KEY, text, by, now);
     });
-    if (made.kind === "refused") throw new Error("a new team has room for a key");
+    if (made.kind === "refused") throw new Error("the first key of a new team was refused");
     this.#exists = true;
     return { kind: "created", team, key: { id: made.key.id, secret: text.text } };
   }
 
   identify(credential: Credential): IdentifyAnswer {
-    if (this.#exists && this.#stores.removals.ofTeam()) return NO_TEAM;
+    if (this.#exists && this.#stores.removals.isTeamRemoval()) return NO_TEAM;
     return this.#ask((now) => identify(this.#stores, credential, now));
   }
 
@@ -256,15 +256,15 @@ export class Team extends DurableObject<Env> implements TeamContract {
     this.#context.decide(undefined, (now) => release(this.#stores, requestId, now));
   }
 
-  knownOf(ids: TeamIds): TeamIds {
+  filterKnownIds(ids: TeamIds): TeamIds {
     const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
-      const line = requests.request(id);
-      return line !== null && (line.deletedAt === null || line.status === "open" || removals.has(id));
+      const line = requests.findRequest(id);
+      return line !== null && (line.deletedAt === null || line.status === "open" || removals.isPending(id));
     };
     return this.#context.decide<TeamIds>({ requests: [], uploads: [] }, () => ({
       requests: ids.requests.filter(isKnown),
-      uploads: ids.uploads.filter((id) => uploads.byId(id) !== null),
+      uploads: ids.uploads.filter((id) => uploads.findUpload(id) !== null),
     }));
   }
 
@@ -328,7 +328,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   /** Holds of the event feed hear of what joined it afterwards, so that a broken socket cannot undo it. */
   #transact<T>(work: (now: number) => T): T {
     const result = this.ctx.storage.transactionSync(() => work(Date.now()));
-    if (!this.#stores.events.takeNews()) return result;
+    if (!this.#stores.events.clearAddedFlag()) return result;
     for (const socket of this.ctx.getWebSockets()) {
       try {
         socket.send("new");

@@ -34,8 +34,8 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
     const { users, audit } = this.#stores;
     return this.#context.decide<UserSummary | null>(null, (now) => {
       if ((users.frozenAt(user) !== null) !== frozen) {
-        if (frozen) users.freeze(user, now);
-        else users.resume(user);
+        if (frozen) users.freezeUser(user, now);
+        else users.resumeUser(user);
         audit.note(by, frozen ? "user.frozen" : "user.resumed", user, {}, now);
       }
       return this.#summary(user, now);
@@ -52,15 +52,15 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
     if (subject === null) return null;
     const { requests, removals, users, events, outbox, audit } = this.#stores;
     const removal = this.#context.decide<Removal | null>(null, (now) => {
-      const count = requests.countOf(user);
+      const count = requests.countOfUser(user);
       const alias = `forgotten:${randomText(ALIAS_CHARS)}`;
       removals.orderUser(user, subject, now);
-      users.anonymize(user, { alias, subject }, now);
-      events.forget(user, alias);
-      outbox.forget(user, alias);
+      users.anonymizeUser(user, { alias, subject }, now);
+      events.anonymizeUser(user, alias);
+      outbox.anonymizeUser(user, alias);
       audit.note(by, "user.forgotten", alias, { requests: count }, now);
-      removals.finishAll(now);
-      return removals.removal(subject);
+      removals.finishCompleted(now);
+      return removals.findRemoval(subject);
     });
     await this.#context.arm();
     return removal;
@@ -68,7 +68,7 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
 
   async deletion(user: string): Promise<Removal | null> {
     const subject = await this.#subject(user);
-    return subject === null ? null : this.#stores.removals.removal(subject);
+    return subject === null ? null : this.#stores.removals.findRemoval(subject);
   }
 
   #summary(user: string, now: number): UserSummary {
@@ -76,7 +76,7 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
     const found = team.plan(team.team().plan);
     const own = (found?.plan.limits ?? []).filter((limit) => limit.scope === "user");
     const subjects = { keyId: "", user, visitor: null, ip: null, tags: {} };
-    const limits = limitStates(own, (id) => ledger.counter(id), subjects, now);
+    const limits = limitStates(own, (id) => ledger.readCounter(id), subjects, now);
     return { user, frozenAt: users.frozenAt(user), limits };
   }
 

@@ -14,11 +14,11 @@ export class UserStore {
     return row?.frozen_at ?? null;
   }
 
-  freeze(user: string, at: number): void {
+  freezeUser(user: string, at: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO frozen_user (user, frozen_at) VALUES (?, ?)", user, at);
   }
 
-  resume(user: string): void {
+  resumeUser(user: string): void {
     this.#sql.exec("DELETE FROM frozen_user WHERE user = ?", user);
   }
 
@@ -26,7 +26,7 @@ export class UserStore {
    * Takes a user's name and tags out of index, usage and uploads. Sums stay: `alias` stands for the user from now on.
    * Uploads are over, and known by the removal's `subject` until they are gone.
    */
-  anonymize(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
+  anonymizeUser(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
     const line = "UPDATE request SET user = ?, tags = '{}', erased_at = coalesce(erased_at, ?) WHERE user = ?";
     this.#sql.exec(line, alias, at, user);
     this.#sql.exec("UPDATE usage SET user = ? WHERE user = ?", alias, user);

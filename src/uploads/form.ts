@@ -17,10 +17,11 @@ export interface SentFile {
 
 /** Headers of one field: a name, a file name, a type. */
 const HEADERS_MAX_BYTES = 16 * 1024;
-const CUT_OFF = refusal("invalid_request", "The form ended before its file was complete.", {
-  hint: "Send the whole form to the same URL again.",
+const CUT_OFF = refusal("invalid_request", "The form data ended before the file was complete.", {
+  hint: "Send the complete form to the same URL again.",
 });
-const HINT = "Send one file, e.g. `form.append('file', { uri, name, type })`, or the file's bytes as the body.";
+const HINT =
+  "Send one file field, e.g. `form.append('file', { uri, name, type })`, or send the file's bytes as the body.";
 
 /** Reads up to the first file. Its length is not known before its end, but how long it can be, where the form's own length is. */
 export async function formFile(
@@ -29,14 +30,14 @@ export async function formFile(
   formBytes: number | null,
 ): Promise<{ kind: "file"; file: SentFile } | Refused> {
   const boundary = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType)?.slice(1).find(Boolean);
-  if (boundary === undefined) return malformed("has no `boundary` in its Content-Type");
+  if (boundary === undefined) return malformed("has no `boundary` parameter in its Content-Type");
   const form = new FormReader(body, `\r\n--${boundary}`);
   for (;;) {
     const headers = await form.nextHeaders();
-    if (headers === "broken") return malformed("is not whole");
-    if (headers === "end") return malformed("has no file");
+    if (headers === "broken") return malformed("is incomplete");
+    if (headers === "end") return malformed("contains no file");
     if (!/^content-disposition:[^\r\n]*;\s*filename\*?=/im.test(headers)) {
-      if (!(await form.skipField())) return malformed("is not whole");
+      if (!(await form.skipField())) return malformed("is incomplete");
       continue;
     }
     const type = /^content-type:\s*([^\r\n]+)/im.exec(headers)?.[1] ?? null;
@@ -99,7 +100,7 @@ class FormReader {
       // A delimiter may have begun in the last bytes.
       const safe = this.#pending.length - this.#delimiter.length + 1;
       if (safe > 0) yield this.#take(safe);
-      if (!(await this.#more())) throw new Error("the form ended within a field");
+      if (!(await this.#more())) throw new Error("the form data ended inside a field");
     }
   }
 
@@ -146,5 +147,5 @@ function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
 }
 
 function malformed(what: string): Refused {
-  return refused(refusal("invalid_request", `The form ${what}.`, { hint: HINT }));
+  return refused(refusal("invalid_request", `The form data ${what}.`, { hint: HINT }));
 }

@@ -39,8 +39,8 @@ export interface OpenedUpload {
 
 const UNREACHABLE = refusal(
   "input_unreachable",
-  "Models cannot fetch files from this Sluice: its operator has set no PUBLIC_URL.",
-  { hint: "Send the file inside the input as a data URI, or by a URL that is public, or have PUBLIC_URL set." },
+  "Uploads are disabled: PUBLIC_URL is not set, so models cannot fetch uploaded files.",
+  { hint: "Send the file as a data URI or a public URL, or ask the operator to set PUBLIC_URL." },
 );
 
 export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {

@@ -8,11 +8,12 @@ import { pour } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { askTeam } from "../platform/stubs.ts";
-import { GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
+import { UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
 
 /** Size of a part that we advise, and that fal's clients send. */
 export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
+/** Parts of one upload: what R2 takes (developers.cloudflare.com/r2/objects/upload-objects). */
 export const UPLOAD_PARTS_MAX = 10_000;
 
 export type PartAnswer = { kind: "received"; n: number; etag: string } | Refused;
@@ -53,7 +54,7 @@ async function receive(
   const typed = n === 1 ? await typeOf(upload, file) : { kind: "untyped" as const, contentType: null };
   if (typed.kind === "refused") return typed;
   const multipart = await tried(() => multipartOf(env, team, upload));
-  if (multipart === null) return refused(GONE);
+  if (multipart === null) return refused(UPLOAD_GONE);
   if ("kind" in multipart) return multipart;
   const send = (bytes: ReadableStream) => multipart.uploadPart(n, bytes);
   const poured = await pour({ feed, length, last: true, digest: null, send, timeoutMs: null });
@@ -124,7 +125,7 @@ function chosenParts(
     const part = known.find((each) => each.n === n);
     if (part?.etag === undefined || part.etag === null || part.etag !== etag) return otherPart(n);
     if (n <= (chosen.at(-1)?.n ?? 0))
-      return refusal("invalid_request", "`parts` must be in ascending order, each once.");
+      return refusal("invalid_request", "`parts` must be in ascending order without duplicates.");
     chosen.push({ n, etag: part.etag, bytes: part.bytes });
   }
   return chosen.length === 0 ? NOTHING_CAME : chosen;
@@ -136,11 +137,11 @@ function sizesFault(parts: readonly { n: number; bytes: number }[]): Refusal | n
   const last = parts.at(-1);
   const odd = parts.find((part) => (part === last ? part.bytes > size : part.bytes !== size));
   if (odd !== undefined) {
-    const detail = `Part ${odd.n} has ${odd.bytes} bytes and part 1 has ${size}: all but the last must be of one size.`;
+    const detail = `Part ${odd.n} has ${odd.bytes} bytes, but part 1 has ${size}. All parts except the last must have the same size.`;
     return refusal("invalid_request", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
   }
   if (parts.length > 1 && size < UPLOAD_PART_MIN_BYTES) {
-    const detail = `Parts have ${size} bytes, and ${UPLOAD_PART_MIN_BYTES} is the least.`;
+    const detail = `Parts have ${size} bytes. The minimum part size is ${UPLOAD_PART_MIN_BYTES} bytes.`;
     return refusal("invalid_request", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
   }
   return null;
@@ -148,34 +149,34 @@ function sizesFault(parts: readonly { n: number; bytes: number }[]): Refusal | n
 
 function announcedFault({ bytes: announced }: Upload, bytes: number): Refusal | null {
   if (announced === null || announced === bytes) return null;
-  const detail = `The upload was announced with a \`size\` of ${announced} bytes, and its parts come to ${bytes}.`;
-  return refusal("invalid_request", detail, { hint: "Send the parts that are missing, then complete it again." });
+  const detail = `The parts have ${bytes} bytes in total, but \`size\` is ${announced}.`;
+  return refusal("invalid_request", detail, { hint: "Send the missing parts, then complete the upload again." });
 }
 
-const NOTHING_CAME = refusal("invalid_request", "Part 1 of this upload has not come.", {
-  hint: "PUT {upload_url}/1, …/2 and so on, then POST {upload_url}/complete.",
+const NOTHING_CAME = refusal("invalid_request", "Part 1 of this upload is missing.", {
+  hint: "Send parts with PUT {upload_url}/{n}, then call POST {upload_url}/complete.",
 });
 
-const COMPLETE = refusal("conflict", "This upload is complete: its file is there.", {
-  hint: "Announce a new file with POST /v1/uploads.",
+const COMPLETE = refusal("conflict", "This upload is already complete.", {
+  hint: "Create a new upload with POST /v1/uploads.",
 });
 
-const NO_SUCH_PART = refusal("invalid_request", `Parts are numbered from 1 to ${UPLOAD_PARTS_MAX}.`, {
+const NO_SUCH_PART = refusal("invalid_request", `The part number must be between 1 and ${UPLOAD_PARTS_MAX}.`, {
   hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.`,
 });
 
-const LENGTH_REQUIRED = refusal("invalid_request", "A part needs a Content-Length.", {
-  hint: "Send it as bytes or as a Blob, not as a stream.",
+const LENGTH_REQUIRED = refusal("invalid_request", "The `Content-Length` header is required for a part.", {
+  hint: "Send the part as bytes or as a Blob, not as a stream.",
   status: 411,
 });
 
 function tooLarge(bytes: number): Refusal {
-  const detail = `The part is ${bytes} bytes, and one call takes ${UPLOAD_PUT_MAX_BYTES} at most.`;
+  const detail = `The part has ${bytes} bytes. The maximum is ${UPLOAD_PUT_MAX_BYTES} bytes per call.`;
   return refusal("payload_too_large", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
 }
 
 function otherPart(n: number): Refusal {
-  return refusal("invalid_request", `\`parts\` names part ${n}, which has not come with that \`etag\`.`, {
-    hint: "Send the part again and name it by the `etag` of that answer.",
+  return refusal("invalid_request", `The \`etag\` of part ${n} in \`parts\` matches no uploaded part.`, {
+    hint: "Send the part again and use the `etag` of that response.",
   });
 }

@@ -17,7 +17,7 @@ import { formFile, type SentFile } from "./form.ts";
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
 
-const IN_PARTS = "Send it in parts: PUT {upload_url}/1, …/2 and so on, then POST {upload_url}/complete.";
+const IN_PARTS = "Send the file in parts: PUT {upload_url}/{n}, then POST {upload_url}/complete.";
 
 /** Takes the file that a request to an upload URL carries. The body is read to its end, so that the sender gets to hear a refusal. */
 export async function receiveUpload(env: Env, address: UploadAddress, request: Request): Promise<ReceiveAnswer> {
@@ -124,9 +124,9 @@ export async function tried<T>(store: () => Promise<T>): Promise<T | Refused> {
 }
 
 export function notStored(fault: unknown): Refused {
-  logEvent("upload.failed", { error: faultName(fault) });
+  logEvent("upload.store_failed", { error: faultName(fault) });
   return refused(
-    refusal("storage_failed", "The file could not be stored just now.", { hint: "Send it to the same URL again." }),
+    refusal("storage_failed", "The file could not be stored.", { hint: "Send the file to the same URL again." }),
   );
 }
 
@@ -134,19 +134,23 @@ export const BROKEN = refusal("invalid_request", "The body ended before it was c
   hint: "Send the whole file to the same URL again.",
 });
 
-const EMPTY = refusal("invalid_request", "The body is empty: there is nothing to store.", {
+const EMPTY = refusal("invalid_request", "The body is empty.", {
   hint: "Send the file's bytes as the body, e.g. `curl -T file.png {upload_url}`.",
 });
 
-const TWO_AT_ONCE = refusal("conflict", "This URL was sent two different files at once, and keeps neither.", {
-  hint: "Announce each file with POST /v1/uploads: every file has a URL of its own.",
-});
+const TWO_AT_ONCE = refusal(
+  "conflict",
+  "Two different files were sent to this upload URL at the same time. Both uploads were discarded.",
+  {
+    hint: "Create one upload per file with POST /v1/uploads.",
+  },
+);
 
 async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; file: SentFile } | Refused> {
   const encoding = (headers.get("Content-Encoding") ?? "identity").toLowerCase();
   if (encoding !== "identity") {
-    const hint = "Send the file's bytes as they are, without Content-Encoding.";
-    return refused(refusal("unsupported_media_type", `The body is sent with Content-Encoding ${encoding}.`, { hint }));
+    const hint = "Send the file without Content-Encoding.";
+    return refused(refusal("unsupported_media_type", `Content-Encoding ${encoding} is not supported.`, { hint }));
   }
   const said = headers.get("Content-Length") ?? "";
   const length = /^[0-9]{1,15}$/.test(said) ? Number(said) : null;
@@ -161,8 +165,8 @@ async function sameAgain(env: Env, upload: Upload, feed: Feed): Promise<ReceiveA
   const known = upload.sha256 ?? (await storedDigest(env, upload));
   if (sha256 !== null && sha256 === known) return { kind: "stored", upload };
   return refused(
-    refusal("conflict", "This URL has taken a file already, and these bytes are others.", {
-      hint: "Announce the new file with POST /v1/uploads: every file has a URL of its own.",
+    refusal("conflict", "A different file was already uploaded to this URL.", {
+      hint: "Create one upload per file with POST /v1/uploads.",
     }),
   );
 }
@@ -173,16 +177,18 @@ async function storedDigest(env: Env, { objectKey }: Upload): Promise<string | n
 }
 
 function tooLargeForOne(bytes: number): Refusal {
-  const detail = `The body is ${bytes} bytes, and one call takes ${UPLOAD_PUT_MAX_BYTES} at most.`;
+  const detail = `The body has ${bytes} bytes. The maximum is ${UPLOAD_PUT_MAX_BYTES} bytes per call.`;
   return refusal("payload_too_large", detail, { hint: IN_PARTS });
 }
 
 function tooLargeUnsaid(maxBytes: number): Refusal {
-  const detail = `The body goes beyond ${maxBytes} bytes, the most that may come here without a Content-Length.`;
+  const detail = `The body exceeds ${maxBytes} bytes, the maximum without a Content-Length.`;
   return refusal("payload_too_large", detail, { hint: IN_PARTS });
 }
 
 function shorter(bytes: number, announced: number): Refusal {
-  const detail = `The upload was announced with a \`size\` of ${announced} bytes, and the body has ${bytes}.`;
-  return refusal("invalid_request", detail, { hint: "Announce it again with its real size, or without one." });
+  const detail = `The body has ${bytes} bytes, but \`size\` is ${announced}.`;
+  return refusal("invalid_request", detail, {
+    hint: "Create a new upload with the correct `size`, or without `size`.",
+  });
 }

@@ -90,7 +90,7 @@ export class AccountStore {
   }
 
   /** A pause of the pace (epoch ms). */
-  closed({ since, until }: { since: number; until: number }): void {
+  savePause({ since, until }: { since: number; until: number }): void {
     this.#setFact("closed_since", String(since));
     this.#setFact("closed_until", String(until));
   }
@@ -132,30 +132,30 @@ export class AccountStore {
     return rows.toArray().map((row) => row.user_id);
   }
 
-  isPinned(connection: string, userId: string): boolean {
+  isUserPinned(connection: string, userId: string): boolean {
     const rows = this.#sql.exec("SELECT 1 FROM pinned_users WHERE connection = ? AND user_id = ?", connection, userId);
     return rows.toArray().length > 0;
   }
 
   /** Beyond PINNED_USERS_MAX the oldest pin of the connection goes: it costs one more result call if it was in use. */
-  pin(connection: string, userId: string): void {
-    if (this.isPinned(connection, userId)) return;
+  pinUser(connection: string, userId: string): void {
+    if (this.isUserPinned(connection, userId)) return;
     this.#sql.exec("INSERT INTO pinned_users VALUES (?, ?)", connection, userId);
     for (const old of this.pinnedUsers(connection).slice(0, -PINNED_USERS_MAX)) {
       this.#sql.exec("DELETE FROM pinned_users WHERE connection = ? AND user_id = ?", connection, old);
     }
   }
 
-  waiting(): WaitingCall[] {
+  waitingCalls(): WaitingCall[] {
     const rows = this.#sql.exec<{ waiter: string }>("SELECT waiter FROM waiting").toArray();
     return rows.map(({ waiter }) => JSON.parse(waiter) as WaitingCall);
   }
 
-  keepWaiting(name: string, waiter: WaitingCall): void {
+  saveWaitingCall(name: string, waiter: WaitingCall): void {
     this.#sql.exec("INSERT OR REPLACE INTO waiting VALUES (?, ?)", name, JSON.stringify(waiter));
   }
 
-  dropWaiting(name: string): void {
+  deleteWaitingCall(name: string): void {
     this.#sql.exec("DELETE FROM waiting WHERE name = ?", name);
   }
 
@@ -168,26 +168,26 @@ export class AccountStore {
       .map(({ request_id, connection, since }) => ({ requestId: request_id, connection, since, checkedAt: since }));
   }
 
-  keepSlot({ requestId, connection, since }: Slot): void {
+  saveSlot({ requestId, connection, since }: Slot): void {
     this.#sql.exec("INSERT OR REPLACE INTO slots VALUES (?, ?, ?)", requestId, connection, since);
   }
 
-  dropSlot(requestId: string): void {
+  deleteSlot(requestId: string): void {
     this.#sql.exec("DELETE FROM slots WHERE request_id = ?", requestId);
   }
 
-  health(): [connection: string, health: Health][] {
+  savedHealth(): [connection: string, health: Health][] {
     const rows = this.#sql.exec<{ connection: string; health: string }>("SELECT connection, health FROM health");
     return rows.toArray().map(({ connection, health }) => [connection, JSON.parse(health) as Health]);
   }
 
   /** Only a closed connection is kept: an open one that was forgotten is open. */
-  keepHealth(connection: string, health: Health): void {
+  saveHealth(connection: string, health: Health): void {
     if (health.closure === null) this.#sql.exec("DELETE FROM health WHERE connection = ?", connection);
     else this.#sql.exec("INSERT OR REPLACE INTO health VALUES (?, ?)", connection, JSON.stringify(health));
   }
 
-  durations(model: string): Sample {
+  durationsOf(model: string): Sample {
     const rows = this.#sql.exec<{ sample: string }>("SELECT sample FROM durations WHERE model = ?", model).toArray();
     return rows[0] === undefined ? [] : (JSON.parse(rows[0].sample) as number[]);
   }
@@ -201,7 +201,7 @@ export class AccountStore {
     return rows.toArray().map(({ model, sample }) => [model, JSON.parse(sample) as number[]]);
   }
 
-  keepDurations(model: string, sample: Sample, endedAt: number): void {
+  saveDurations(model: string, sample: Sample, endedAt: number): void {
     this.#sql.exec("INSERT OR REPLACE INTO durations VALUES (?, ?, ?)", model, JSON.stringify(sample), endedAt);
     this.#sql.exec(
       `DELETE FROM durations WHERE model NOT IN (SELECT model FROM durations ORDER BY ended_at DESC LIMIT ?)`,

@@ -9,8 +9,8 @@ import type {
   AccountOverview,
   CallGrant,
   CallRequest,
+  ConnectionCallAnswer,
   ConnectionSignal,
-  ConnectionTurn,
   Grant,
   Granted,
   KeySet,
@@ -49,7 +49,7 @@ type Resolution = { kind: "found"; connection: string } | { kind: "refused"; err
 export class UpstreamAccount extends DurableObject<Env> implements AccountContract {
   readonly #config: Config;
   readonly #store: AccountStore;
-  readonly #turns: AccountGrants;
+  readonly #grants: AccountGrants;
   #resolving: Promise<Resolution> | null = null;
   #refused: { error: RequestError; at: number } | null = null;
   #fetchingKeys: Promise<void> | null = null;
@@ -59,63 +59,69 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     super(ctx, env);
     this.#config = requireConfig(env);
     this.#store = new AccountStore(ctx.storage.sql);
-    const grantOf = (callGrant: CallGrant) => this.#grant(callGrant);
-    this.#turns = new AccountGrants({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
-    this.#turns.arm();
+    const grantOf = (callGrant: CallGrant) => this.#grantedFor(callGrant);
+    this.#grants = new AccountGrants({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
+    this.#grants.armAlarm();
   }
 
-  async take(wish: CallRequest, leadMs = 0): Promise<Grant> {
+  async requestGrant(request: CallRequest, leadMs = 0): Promise<Grant> {
     const resolution: Resolution =
-      wish.connection === null ? await this.#connection() : { kind: "found", connection: wish.connection };
+      request.connection === null ? await this.#connectionFound() : { kind: "found", connection: request.connection };
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
-    const durations = durationsOf(this.#store.durations(wish.model));
+    const durations = durationsOf(this.#store.durationsOf(request.model));
     if (resolution.kind === "later") {
-      const retryAt = Math.max(Date.now() + LOOKUP_FIRST_RETRY_MS, this.#turns.callScheduler.pace.closedUntil);
-      return { granted: false, reason: "wait", retryAt, place: null, durations };
+      const retryAt = Math.max(Date.now() + LOOKUP_FIRST_RETRY_MS, this.#grants.callScheduler.pace.closedUntil);
+      return { granted: false, reason: "wait", retryAt, queuePosition: null, durations };
     }
-    await this.#turns.probe();
-    const asked = this.#turns.take({ ...wish, connection: resolution.connection }, leadMs);
-    if (asked.kind === "turn") return this.#grant(asked.callGrant);
-    return { granted: false, reason: "wait", retryAt: asked.retryAt, place: asked.place, durations };
+    await this.#grants.probeConnections();
+    const decision = this.#grants.requestGrant({ ...request, connection: resolution.connection }, leadMs);
+    if (decision.kind === "granted") return this.#grantedFor(decision.callGrant);
+    return {
+      granted: false,
+      reason: "wait",
+      retryAt: decision.retryAt,
+      queuePosition: decision.queuePosition,
+      durations,
+    };
   }
 
   async returnGrant(callGrant: CallGrant): Promise<void> {
-    this.#turns.returnGrant(callGrant);
+    this.#grants.returnGrant(callGrant);
   }
 
-  async callFinished(callGrant: CallGrant, sign: ConnectionSignal): Promise<Pause | null> {
-    return this.#turns.callFinished(callGrant, sign);
+  async callFinished(callGrant: CallGrant, signal: ConnectionSignal): Promise<Pause | null> {
+    return this.#grants.callFinished(callGrant, signal);
   }
 
   async releaseSlot({ requestId, model, ms, webhookDelayMs }: SlotRelease): Promise<void> {
-    if (!this.#turns.releaseSlot(requestId) || ms === null) return;
+    if (!this.#grants.releaseSlot(requestId) || ms === null) return;
     if (webhookDelayMs !== null) this.#store.webhookDelayMs = webhookDelayMs;
-    this.#store.keepDurations(model, withDuration(this.#store.durations(model), ms), Date.now());
+    this.#store.saveDurations(model, withDuration(this.#store.durationsOf(model), ms), Date.now());
   }
 
   async queuePositionOf(requestId: string): Promise<QueuePosition | null> {
-    return this.#turns.callScheduler.place(`${requestId}/submit`, Date.now());
+    return this.#grants.callScheduler.queuePosition(`${requestId}/submit`, Date.now());
   }
 
   async durationsOf(models: string[]): Promise<(Durations | null)[]> {
-    return models.map((model) => durationsOf(this.#store.durations(model)));
+    return models.map((model) => durationsOf(this.#store.durationsOf(model)));
   }
 
-  async paused(): Promise<Pause | null> {
+  async currentPause(): Promise<Pause | null> {
     const now = Date.now();
     const pause = this.#pause(now);
     return pause !== null && pause.until > now ? pause : null;
   }
 
-  async health(): Promise<AccountHealth> {
+  async accountHealth(): Promise<AccountHealth> {
     const now = Date.now();
-    const { callScheduler } = this.#turns;
+    const { callScheduler } = this.#grants;
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
     return {
       at: now,
       pause: this.#pause(now),
       rps: this.#config.UPSTREAM_RPS,
-      callsLastSecond: callScheduler.pace.turns.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
+      callsLastSecond: callScheduler.pace.calls.filter(({ at }) => at > now - SECOND_MS && at <= now).length,
       slots: {
         used: connection === null ? 0 : callScheduler.slotsUsed(connection),
         limit: this.#config.UPSTREAM_SLOTS,
@@ -124,19 +130,19 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     };
   }
 
-  async overview(): Promise<AccountOverview> {
+  async accountOverview(): Promise<AccountOverview> {
     const now = Date.now();
-    const { callScheduler } = this.#turns;
+    const { callScheduler } = this.#grants;
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
     return {
-      ...(await this.health()),
+      ...(await this.accountHealth()),
       connection,
       pausedUntil: callScheduler.pace.closedUntil > now ? callScheduler.pace.closedUntil : null,
       closure: connection === null ? null : callScheduler.healthOf(connection).closure,
       failuresInARow: connection === null ? 0 : callScheduler.healthOf(connection).failures,
       waiting: callScheduler.waitingByKind(),
-      waitingByUser: mostFirst(callScheduler.queue.waitingByUser()).slice(0, WAITING_USERS_SHOWN_MAX),
-      lastFailures: this.#turns.lastFailures,
+      waitingByUser: byMostCalls(callScheduler.queue.waitingByUser()).slice(0, WAITING_USERS_SHOWN_MAX),
+      lastFailures: this.#grants.lastFailures,
       webhooks: { state: this.#webhooks(), lastDelayMs: this.#store.webhookDelayMs },
       durations: this.#store
         .allDurations(DURATIONS_SHOWN_MAX)
@@ -145,29 +151,31 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 
   override async alarm(): Promise<void> {
-    await this.#turns.alarm();
+    await this.#grants.runAlarm();
   }
 
-  async rateLimited(retryAfterMs: number | null): Promise<{ until: number }> {
-    return { until: this.#turns.rateLimited(retryAfterMs) };
+  async pauseAfterRateLimit(retryAfterMs: number | null): Promise<{ until: number }> {
+    return { until: this.#grants.pauseAfterRateLimit(retryAfterMs) };
   }
 
-  async connectionRefused(connection: string | null): Promise<void> {
+  async discardConnection(connection: string | null): Promise<void> {
     if (connection !== null && this.#store.connection === connection) this.#store.connection = null;
   }
 
-  async askConnections(wish: ConnectionRequest): Promise<ConnectionTurn> {
-    const turn = this.#turns.takeOwn();
-    if ("retryAt" in turn) return { kind: "away", retryAt: turn.retryAt };
-    const reply = await this.#turns.callOwn(turn, () => createUpstreamClient(this.#config).askConnections(wish));
+  async callConnections(request: ConnectionRequest): Promise<ConnectionCallAnswer> {
+    const callTime = this.#grants.reserveOwnCall();
+    if ("retryAt" in callTime) return { kind: "wait", retryAt: callTime.retryAt };
+    const reply = await this.#grants.makeOwnCall(callTime, () =>
+      createUpstreamClient(this.#config).callConnections(request),
+    );
     const status = reply.kind === "read" ? reply.status : 0;
-    logEvent("account.connections_asked", { outcome: wish.kind, status });
-    if (reply.kind === "read" && status === 429) this.#turns.rateLimited(reply.retryAfterMs);
-    if (wish.kind === "delete" && status >= 200 && status < 300) await this.connectionRefused(wish.id);
+    logEvent("account.connections_called", { outcome: request.kind, status });
+    if (reply.kind === "read" && status === 429) this.#grants.pauseAfterRateLimit(reply.retryAfterMs);
+    if (request.kind === "delete" && status >= 200 && status < 300) await this.discardConnection(request.id);
     return { kind: "replied", reply, inUse: this.#config.MATON_CONNECTION ?? this.#store.connection };
   }
 
-  async webhookSeen(): Promise<void> {
+  async webhookArrived(): Promise<void> {
     if (!this.#store.webhooksArrive) this.#store.webhooksArrive = true;
   }
 
@@ -175,15 +183,15 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     if (this.#store.webhooksArrive) this.#store.webhooksArrive = false;
   }
 
-  async isPinned(connection: string | null, userId: string): Promise<boolean> {
-    return this.#store.isPinned(connection ?? "", userId);
+  async isUserPinned(connection: string | null, userId: string): Promise<boolean> {
+    return this.#store.isUserPinned(connection ?? "", userId);
   }
 
-  async pin(connection: string | null, userId: string): Promise<void> {
-    this.#store.pin(connection ?? "", userId);
+  async pinUser(connection: string | null, userId: string): Promise<void> {
+    this.#store.pinUser(connection ?? "", userId);
   }
 
-  async keySet({ force }: { force: boolean }): Promise<KeySet> {
+  async webhookKeys({ force }: { force: boolean }): Promise<KeySet> {
     const fetchedAt = this.#store.keys?.fetchedAt ?? null;
     const facts = { fetchedAt, triedAt: this.#keysTriedAt, force, now: Date.now() };
     if (this.#fetchingKeys === null && shouldFetchKeys(facts)) {
@@ -200,8 +208,8 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   #pause(now: number): Pause | null {
     const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
     return connection === null
-      ? this.#turns.callScheduler.pacePause(now)
-      : this.#turns.callScheduler.pause(connection, now);
+      ? this.#grants.callScheduler.pacePause(now)
+      : this.#grants.callScheduler.pauseOf(connection, now);
   }
 
   #webhooks(): RequestState["webhooks"] {
@@ -209,22 +217,22 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return this.#store.webhooksArrive ? "arriving" : "missing";
   }
 
-  #grant(callGrant: CallGrant): Granted {
-    const { connection, model } = callGrant.waiter;
+  #grantedFor(callGrant: CallGrant): Granted {
+    const { connection, model } = callGrant.call;
     return {
       granted: true,
-      notBefore: callGrant.turn.at,
-      notAfter: notAfter(callGrant.turn.at),
+      notBefore: callGrant.callTime.at,
+      notAfter: notAfter(callGrant.callTime.at),
       connection,
       webhooks: this.#webhooks(),
       pinnedUsers: this.#store.pinnedUsers(connection),
-      durations: durationsOf(this.#store.durations(model)),
+      durations: durationsOf(this.#store.durationsOf(model)),
       probe: callGrant.probe,
       callGrant,
     };
   }
 
-  async #connection(): Promise<Resolution> {
+  async #connectionFound(): Promise<Resolution> {
     const known = this.#config.MATON_CONNECTION ?? this.#store.connection;
     if (known !== null) return { kind: "found", connection: known };
     this.#resolving ??= this.#resolveConnection().finally(() => {
@@ -238,9 +246,9 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     if (this.#refused !== null && Date.now() - this.#refused.at < LOOKUP_RETRY_MS) {
       return { kind: "refused", error: this.#refused.error };
     }
-    const turn = this.#turns.takeOwn();
-    if ("retryAt" in turn) return { kind: "later" };
-    const answer = await this.#turns.callOwn(turn, () => createUpstreamClient(this.#config).findConnection());
+    const callTime = this.#grants.reserveOwnCall();
+    if ("retryAt" in callTime) return { kind: "later" };
+    const answer = await this.#grants.makeOwnCall(callTime, () => createUpstreamClient(this.#config).findConnection());
     logEvent("account.connection_resolved", { outcome: answer.kind });
     switch (answer.kind) {
       case "found":
@@ -253,7 +261,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
         return { kind: "refused", error };
       }
       case "later":
-        this.#turns.rateLimited(answer.retryAfterMs ?? LOOKUP_RETRY_MS);
+        this.#grants.pauseAfterRateLimit(answer.retryAfterMs ?? LOOKUP_RETRY_MS);
         return { kind: "later" };
     }
   }
@@ -267,6 +275,6 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 }
 
-function mostFirst(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {
+function byMostCalls(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {
   return [...waiting].map(([user, calls]) => ({ user, calls })).sort((a, b) => b.calls - a.calls);
 }

@@ -1,11 +1,10 @@
-// Who is next among the calls that wait for a turn: by kind, and inside a kind round robin over users, so that ten small users
-// do not stand behind one of a thousand. A deterministic structure in memory; the account keeps the rows. Pure: the clock is a
-// parameter.
+// Order of waiting calls: by kind, and within a kind round robin over users, so that a user with a thousand calls does not delay
+// the others. Deterministic and in memory. Pure: the clock is a parameter.
 
 import type { QueuedKind, WaitingCall } from "../contracts/account.ts";
 import { SECOND_MS } from "../platform/time.ts";
 
-/** Calls that have waited this long get every second turn. Results come before fal forgets them (six minutes). */
+/** Calls that waited this long get every second grant: a result must be fetched before fal deletes it (six minutes). */
 const OVERDUE_MS = {
   submit: Number.POSITIVE_INFINITY,
   cancel: 5 * SECOND_MS,
@@ -13,144 +12,144 @@ const OVERDUE_MS = {
   status: 30 * SECOND_MS,
 } as const;
 
-/** In the order in which they are served while nothing of a later kind is overdue. */
+/** In the order of service while no later kind is overdue. */
 export const QUEUED_KINDS: readonly QueuedKind[] = ["submit", "cancel", "result", "status"];
 
 export function callName({ requestId, effect }: Pick<WaitingCall, "requestId" | "effect">): string {
   return `${requestId}/${effect}`;
 }
 
-/** Whether a waiter may have a turn now, for reasons of its own (slots, health). The same for all of a kind and connection. */
-export type Admissible = (waiter: WaitingCall) => boolean;
+/** Whether a call may be granted now (slots, health). The same for all calls of a kind and connection. */
+export type Admissible = (call: WaitingCall) => boolean;
 
 /**
- * Shares are counted in turns. A user who begins to wait starts level with whoever was served last: nobody saves turns up,
- * and nobody is punished for turns that no one else wanted.
+ * Fairness is counted in grants. A user who starts waiting begins at the level of the user served last: grants cannot be saved
+ * up, and unused capacity is not held against anyone.
  */
 export class FairQueue {
-  readonly #lines = new Map<QueuedKind, Map<string, WaitingCall[]>>(QUEUED_KINDS.map((kind) => [kind, new Map()]));
+  readonly #queues = new Map<QueuedKind, Map<string, WaitingCall[]>>(QUEUED_KINDS.map((kind) => [kind, new Map()]));
   readonly #names = new Map<string, WaitingCall>();
   readonly #waitingOf = new Map<string, number>();
-  readonly #turnsOf = new Map<string, number>();
+  readonly #grantsOf = new Map<string, number>();
   #level = 0;
-  /** Overdue calls get every second turn at most: the others must not starve in their place. */
+  /** Overdue calls get at most every second grant, so that other calls do not starve. */
   #lastWasOverdue = false;
 
   get size(): number {
     return this.#names.size;
   }
 
-  find(name: string): WaitingCall | undefined {
+  findCall(name: string): WaitingCall | undefined {
     return this.#names.get(name);
   }
 
-  all(): IterableIterator<WaitingCall> {
+  waitingCalls(): IterableIterator<WaitingCall> {
     return this.#names.values();
   }
 
-  add(waiter: WaitingCall): void {
-    this.remove(callName(waiter));
-    const { user, kind } = waiter;
+  addCall(call: WaitingCall): void {
+    this.removeCall(callName(call));
+    const { user, kind } = call;
     const waiting = this.#waitingOf.get(user) ?? 0;
-    if (waiting === 0) this.#turnsOf.set(user, Math.max(this.#turnsOf.get(user) ?? 0, this.#level));
+    if (waiting === 0) this.#grantsOf.set(user, Math.max(this.#grantsOf.get(user) ?? 0, this.#level));
     this.#waitingOf.set(user, waiting + 1);
-    this.#names.set(callName(waiter), waiter);
-    const line = this.#line(kind).get(user) ?? [];
-    let at = line.length;
-    while (at > 0 && (line[at - 1]?.since ?? 0) > waiter.since) at--;
-    line.splice(at, 0, waiter);
-    this.#line(kind).set(user, line);
+    this.#names.set(callName(call), call);
+    const queue = this.#queuesOf(kind).get(user) ?? [];
+    let at = queue.length;
+    while (at > 0 && (queue[at - 1]?.since ?? 0) > call.since) at--;
+    queue.splice(at, 0, call);
+    this.#queuesOf(kind).set(user, queue);
   }
 
-  remove(name: string): WaitingCall | undefined {
-    const waiter = this.#names.get(name);
-    if (waiter === undefined) return undefined;
+  removeCall(name: string): WaitingCall | undefined {
+    const call = this.#names.get(name);
+    if (call === undefined) return undefined;
     this.#names.delete(name);
-    const lines = this.#line(waiter.kind);
-    const line = lines.get(waiter.user) ?? [];
-    line.splice(line.indexOf(waiter), 1);
-    if (line.length === 0) lines.delete(waiter.user);
-    const waiting = (this.#waitingOf.get(waiter.user) ?? 1) - 1;
-    if (waiting > 0) this.#waitingOf.set(waiter.user, waiting);
-    else this.#waitingOf.delete(waiter.user);
-    if (this.#names.size === 0) this.#turnsOf.clear();
-    return waiter;
+    const queues = this.#queuesOf(call.kind);
+    const queue = queues.get(call.user) ?? [];
+    queue.splice(queue.indexOf(call), 1);
+    if (queue.length === 0) queues.delete(call.user);
+    const waiting = (this.#waitingOf.get(call.user) ?? 1) - 1;
+    if (waiting > 0) this.#waitingOf.set(call.user, waiting);
+    else this.#waitingOf.delete(call.user);
+    if (this.#names.size === 0) this.#grantsOf.clear();
+    return call;
   }
 
-  /** Who gets the next turn, without taking it out; undefined when nobody may have one. */
-  peek(now: number, admissible: Admissible): WaitingCall | undefined {
-    return this.#choose(now, admissible)?.waiter;
+  /** The next call, without removing it; undefined when none is eligible. */
+  peekNextCall(now: number, admissible: Admissible): WaitingCall | undefined {
+    return this.#choose(now, admissible)?.call;
   }
 
-  /** Takes out who gets the next turn, and counts it. */
-  take(now: number, admissible: Admissible): WaitingCall | undefined {
+  /** Removes the next call and counts its grant. */
+  takeNextCall(now: number, admissible: Admissible): WaitingCall | undefined {
     const chosen = this.#choose(now, admissible);
     if (chosen === undefined) return undefined;
-    const { waiter, overdue } = chosen;
+    const { call, overdue } = chosen;
     this.#lastWasOverdue = overdue;
-    const turns = this.#turnsOf.get(waiter.user) ?? this.#level;
-    this.#level = Math.max(this.#level, turns);
-    this.#turnsOf.set(waiter.user, turns + 1);
-    this.remove(callName(waiter));
-    return waiter;
+    const grants = this.#grantsOf.get(call.user) ?? this.#level;
+    this.#level = Math.max(this.#level, grants);
+    this.#grantsOf.set(call.user, grants + 1);
+    this.removeCall(callName(call));
+    return call;
   }
 
   /**
-   * The place of a waiting call among those of its kind, from 1, if nobody else comes: its user's earlier calls, and of each
-   * other user as many as have their turns before.
+   * Position of a waiting call within its kind, from 1, if no further call arrives: its user's earlier calls, plus the calls of
+   * other users that are granted before it.
    */
-  position(name: string): number | null {
-    const waiter = this.#names.get(name);
-    if (waiter === undefined) return null;
-    const lines = this.#line(waiter.kind);
-    const own = lines.get(waiter.user)?.indexOf(waiter) ?? 0;
-    const turns = (user: string) => this.#turnsOf.get(user) ?? this.#level;
-    const rank = turns(waiter.user) + own;
+  positionOf(name: string): number | null {
+    const call = this.#names.get(name);
+    if (call === undefined) return null;
+    const queues = this.#queuesOf(call.kind);
+    const own = queues.get(call.user)?.indexOf(call) ?? 0;
+    const grants = (user: string) => this.#grantsOf.get(user) ?? this.#level;
+    const rank = grants(call.user) + own;
     let position = own + 1;
-    for (const [user, line] of lines) {
-      if (user !== waiter.user) position += Math.min(line.length, Math.max(0, rank - turns(user)));
+    for (const [user, queue] of queues) {
+      if (user !== call.user) position += Math.min(queue.length, Math.max(0, rank - grants(user)));
     }
     return position;
   }
 
-  /** How many calls of each user wait. */
+  /** Number of waiting calls by user. */
   waitingByUser(): ReadonlyMap<string, number> {
     return this.#waitingOf;
   }
 
-  #line(kind: QueuedKind): Map<string, WaitingCall[]> {
-    const line = this.#lines.get(kind);
-    if (line === undefined) throw new Error("every kind has its lines");
-    return line;
+  #queuesOf(kind: QueuedKind): Map<string, WaitingCall[]> {
+    const queue = this.#queues.get(kind);
+    if (queue === undefined) throw new Error("unknown call kind");
+    return queue;
   }
 
-  #choose(now: number, admissible: Admissible): { waiter: WaitingCall; overdue: boolean } | undefined {
+  #choose(now: number, admissible: Admissible): { call: WaitingCall; overdue: boolean } | undefined {
     if (!this.#lastWasOverdue) {
-      const overdue = (waiter: WaitingCall) => now - waiter.since >= OVERDUE_MS[waiter.kind] && admissible(waiter);
+      const overdue = (call: WaitingCall) => now - call.since >= OVERDUE_MS[call.kind] && admissible(call);
       for (const kind of QUEUED_KINDS) {
-        const waiter = kind === "submit" ? undefined : this.#fairest(kind, overdue);
-        if (waiter !== undefined) return { waiter, overdue: true };
+        const call = kind === "submit" ? undefined : this.#fairest(kind, overdue);
+        if (call !== undefined) return { call, overdue: true };
       }
     }
     for (const kind of QUEUED_KINDS) {
-      const waiter = this.#fairest(kind, admissible);
-      if (waiter !== undefined) return { waiter, overdue: false };
+      const call = this.#fairest(kind, admissible);
+      if (call !== undefined) return { call, overdue: false };
     }
     return undefined;
   }
 
-  /** The oldest call of the user who has had the fewest turns; of several such users, the one whose call is oldest. */
+  /** The oldest call of the user with the fewest grants; on a tie, the oldest call. */
   #fairest(kind: QueuedKind, admissible: Admissible): WaitingCall | undefined {
     let best: WaitingCall | undefined;
-    let bestTurns = Number.POSITIVE_INFINITY;
-    for (const [user, line] of this.#line(kind)) {
-      const turns = this.#turnsOf.get(user) ?? this.#level;
-      if (turns > bestTurns) continue;
-      const head = line.find(admissible);
+    let fewestGrants = Number.POSITIVE_INFINITY;
+    for (const [user, queue] of this.#queuesOf(kind)) {
+      const grants = this.#grantsOf.get(user) ?? this.#level;
+      if (grants > fewestGrants) continue;
+      const head = queue.find(admissible);
       if (head === undefined) continue;
-      if (turns === bestTurns && best !== undefined && head.since >= best.since) continue;
+      if (grants === fewestGrants && best !== undefined && head.since >= best.since) continue;
       best = head;
-      bestTurns = turns;
+      fewestGrants = grants;
     }
     return best;
   }

@@ -8,6 +8,7 @@ import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 export const FAILURES_IN_A_ROW_MAX = 4;
 /** Pauses of a closed connection: doubling. At most a minute, because a locked account is unlocked by a payment. */
 export const HEALTH_PAUSE_FIRST_MS = 5 * SECOND_MS;
+/** The longest pause between two probes of a closed connection. */
 export const HEALTH_PAUSE_MAX_MS = MINUTE_MS;
 
 export interface Health {
@@ -19,7 +20,7 @@ export interface Health {
 export const HEALTHY: Health = { failures: 0, closure: null };
 
 /** A call whose answer says that calls work. A closed connection is opened by its probe alone: older calls may still come in. */
-export function succeeded(health: Health): Health {
+export function withSuccess(health: Health): Health {
   return health.failures === 0 ? health : { ...health, failures: 0 };
 }
 
@@ -27,31 +28,31 @@ export function succeeded(health: Health): Health {
 export function withFailure(health: Health, now: number): Health {
   const failures = health.failures + 1;
   if (health.closure !== null || failures < FAILURES_IN_A_ROW_MAX) return { ...health, failures };
-  return closed({ ...health, failures }, "failing", now);
+  return closedHealth({ ...health, failures }, "failing", now);
 }
 
 /** A clear no to whatever is asked. What it is closed for already is not said anew: answers of the same moment come in late. */
-export function closed(health: Health, why: PauseReason, now: number): Health {
+export function closedHealth(health: Health, why: PauseReason, now: number): Health {
   if (health.closure?.why === why) return health;
   const since = health.closure?.since ?? now;
   return { ...health, closure: { why, since, probeAt: now + pauseMs(0), probes: 0 } };
 }
 
 /** The probe came to nothing: the next one is later. `why` may have changed: a gateway that is back may refuse the key. */
-export function probeFailed(health: Health, why: PauseReason, now: number): Health {
-  if (health.closure === null) return closed(health, why, now);
+export function withFailedProbe(health: Health, why: PauseReason, now: number): Health {
+  if (health.closure === null) return closedHealth(health, why, now);
   const probes = health.closure.probes + 1;
   return { ...health, closure: { ...health.closure, why, probes, probeAt: now + pauseMs(probes) } };
 }
 
 /** While a probe is under way nobody starts another; one that is never answered is followed by the next. */
-export function probeStarted(health: Health, now: number): Health {
+export function withStartedProbe(health: Health, now: number): Health {
   if (health.closure === null) return health;
   return { ...health, closure: { ...health.closure, probeAt: now + pauseMs(health.closure.probes + 1) } };
 }
 
 /** Whose turn it was did not make the call, or learned nothing from it: the next may try at once. What failed is not forgotten. */
-export function probeUnused(health: Health, now: number): Health {
+export function withUnusedProbe(health: Health, now: number): Health {
   if (health.closure === null || health.closure.probeAt <= now) return health;
   return { ...health, closure: { ...health.closure, probeAt: now } };
 }

@@ -29,14 +29,14 @@ export async function signingKeys(env: Env, { force }: { force: boolean }): Prom
   const fresh = usable !== null && !force && now - usable.fetchedAt < JWKS_REFRESH_AFTER_MS;
   if (usable !== null && (fresh || now - usable.askedAt < LOOKUP_RETRY_MS)) return { kind: "keys", keys: usable.keys };
   try {
-    const set = await accountFor(env).keySet({ force });
+    const set = await accountFor(env).webhookKeys({ force });
     if (set.kind === "keys") {
       const keys = set.keys.map(decodeKey).filter((key) => key !== null);
       copy = { keys, fetchedAt: set.fetchedAt, askedAt: now };
       return { kind: "keys", keys };
     }
   } catch (fault) {
-    logEvent("keys.unreachable", { error: faultName(fault) });
+    logEvent("jwks.unreachable", { error: faultName(fault) });
   }
   return usable === null ? { kind: "unavailable" } : { kind: "keys", keys: usable.keys };
 }

@@ -8,7 +8,7 @@ import { newId } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
 import { teamFor } from "../platform/stubs.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
-import { type OperatorEvent, tellOperator } from "../webhooks/operator.ts";
+import { notifyOperator, type OperatorEvent } from "../webhooks/operator.ts";
 
 /**
  * Waits between tries at telling the operator. A table of its own, without the jitter, Retry-After and end at 410 of deliveries: one
@@ -31,7 +31,7 @@ export function noticeOf(
 }
 
 /** One try; answers what is still owed. Teams have their own deliveries behind them, so one call each is enough. */
-export async function tellNotice(
+export async function sendNotice(
   env: Env,
   config: Config,
   notice: Notice,
@@ -39,11 +39,11 @@ export async function tellNotice(
 ): Promise<Notice | null> {
   const { type, data, failures, finder } = notice;
   if (type === "upstream.paused" && failures === 0) {
-    const told = new Set([...teams, ...(finder === null ? [] : [finder])]);
-    const telling = [...told].map((team) => teamFor(env, team).events.publish({ type, data }));
-    await Promise.allSettled(telling);
+    const recipients = new Set([...teams, ...(finder === null ? [] : [finder])]);
+    const deliveries = [...recipients].map((team) => teamFor(env, team).events.publish({ type, data }));
+    await Promise.allSettled(deliveries);
   }
-  const answer = await tellOperator(config, notice, () => Date.now());
+  const answer = await notifyOperator(config, notice, () => Date.now());
   logEvent("account.notice_sent", { outcome: answer?.kind ?? "no_address", attempt: failures + 1 });
   const wait = NOTICE_RETRY_MS[failures];
   if (answer === null || answer.kind === "taken" || wait === undefined) return null;

@@ -1,14 +1,14 @@
 // One attempt at a delivery: its shape, and what its answer means for the delivery. Both owners ask here and store the result in
 // rows of their own: a request's tracker for the ends of its request, Team for events of the team. Pure.
 
-import { GONE_STATUS, type Sorted } from "./classify.ts";
+import { type Classification, GONE_STATUS } from "./classify.ts";
 import type { EventFormat } from "./event-body.ts";
 import type { EndEventType } from "./event-types.ts";
 import type { Reply } from "./reply.ts";
 import { type DueAttempt, plannedAttempt, resumedAttempt } from "./schedule.ts";
 
 /** What one attempt came to, as it may be kept and shown. */
-export interface AttemptAnswer extends Sorted {
+export interface AttemptAnswer extends Classification {
   /** Epoch ms, and how long the whole exchange took. */
   at: number;
   ms: number;
@@ -139,7 +139,7 @@ export function disablesEndpoint({ status }: Pick<AttemptAnswer, "status">): boo
 }
 
 /** An event as it is sent: the same bytes to every target that reads this format, at every attempt. */
-export interface KeptEvent {
+export interface StoredEvent {
   id: string;
   type: EndEventType;
   format: EventFormat;

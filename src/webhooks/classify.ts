@@ -30,7 +30,7 @@ export type AttemptCategory =
   | "blocked"
   | "disabled";
 
-export interface Sorted {
+export interface Classification {
   /** `gone`: no later try can do better. */
   kind: "taken" | "later" | "gone";
   category: AttemptCategory;
@@ -41,25 +41,25 @@ export interface Sorted {
 }
 
 /** Only a 2xx is a yes. A 3xx is a failure like any other and is not followed. */
-export function sortAnswer(status: number, headers: Headers, nowMs: number): Sorted {
-  if (status >= 200 && status < 300) return sorted("taken", "accepted", `HTTP ${status}`);
-  if (status === GONE_STATUS) return sorted("gone", "gone", "HTTP 410: it wants no more");
+export function classifyResponse(status: number, headers: Headers, nowMs: number): Classification {
+  if (status >= 200 && status < 300) return classification("taken", "accepted", `HTTP ${status}`);
+  if (status === GONE_STATUS) return classification("gone", "gone", "HTTP 410: the endpoint is gone");
   const wish = retryAfterMs(headers.get("retry-after"), nowMs, DELIVER_RETRY_AFTER_MAX_MS);
-  return { ...sorted("later", categoryOf(status), reasonOf(status, headers, nowMs)), retryAfterMs: wish };
+  return { ...classification("later", categoryOf(status), reasonOf(status, headers, nowMs)), retryAfterMs: wish };
 }
 
-export function sortFault({ reason, fault }: Extract<CallOutcome, { kind: "failed" }>): Sorted {
-  if (reason === "timeout") return sorted("later", "timeout", "no whole answer in time");
-  if (fault === "lost") return sorted("later", "connection", "connection refused, reset or closed");
-  if (fault === "unreachable") return sorted("later", "unreachable", "the name did not resolve, or TLS failed");
-  return sorted("later", "network", "network");
+export function classifyNetworkError({ reason, fault }: Extract<CallOutcome, { kind: "failed" }>): Classification {
+  if (reason === "timeout") return classification("later", "timeout", "no complete response within the timeout");
+  if (fault === "lost") return classification("later", "connection", "connection refused, reset or closed");
+  if (fault === "unreachable") return classification("later", "unreachable", "DNS lookup or TLS handshake failed");
+  return classification("later", "network", "network");
 }
 
-export function blocked(reason: string): Sorted {
-  return sorted("gone", "blocked", `refused by the URL guard: ${reason}`);
+export function classifyBlocked(reason: string): Classification {
+  return classification("gone", "blocked", `blocked by the URL guard: ${reason}`);
 }
 
-function sorted(kind: Sorted["kind"], category: AttemptCategory, reason: string): Sorted {
+function classification(kind: Classification["kind"], category: AttemptCategory, reason: string): Classification {
   return { kind, category, reason, retryAfterMs: null };
 }
 
@@ -90,12 +90,13 @@ function categoryOf(status: number): AttemptCategory {
 }
 
 function reasonOf(status: number, headers: Headers, nowMs: number): string {
-  if (status >= 300 && status < 400) return `redirect (HTTP ${status}): not followed, register the address it leads to`;
+  if (status >= 300 && status < 400)
+    return `HTTP ${status}: redirects are not followed; set the endpoint URL to the final address`;
   const skewS = clockSkewS(headers, nowMs);
   const refusesTheTime = (status === 400 || status === 401 || status === 403) && Math.abs(skewS) > WEBHOOK_TOLERANCE_S;
   if (!refusesTheTime) return `HTTP ${status}`;
   const minutes = Math.round(Math.abs(skewS) / 60);
-  return `HTTP ${status}; its clock is ${minutes} min ${skewS < 0 ? "behind" : "ahead"}, so it may take the time stamp for wrong`;
+  return `HTTP ${status}; the receiver's clock is ${minutes} min ${skewS < 0 ? "behind" : "ahead"}, so it may reject the timestamp`;
 }
 
 /** How far the receiver's clock is ahead of ours, by its Date header; 0 without one. */

@@ -3,7 +3,7 @@
 
 import { objectText, RawText } from "../platform/json.ts";
 import { endEventType } from "./event-types.ts";
-import type { AnyEventType, EventData, News } from "./events.ts";
+import type { AnyEventType, EventData, TypedEvent } from "./events.ts";
 
 /** An event above this carries id, status and links only: receivers cap bodies, and the body is kept for all tries. */
 export const EVENT_BODY_MAX_BYTES = 256 * 1024;
@@ -12,7 +12,7 @@ export const EVENT_BODY_MAX_BYTES = 256 * 1024;
 export type EventFormat = "standard" | "fal";
 
 /** The body of an event that is not the end of a request. Whoever tries again keeps the text, or what it is made of. */
-export function eventBody({ type, at, data }: { at: number } & News<AnyEventType>): string {
+export function eventBody({ type, at, data }: { at: number } & TypedEvent<AnyEventType>): string {
   return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
 }
 
@@ -25,15 +25,15 @@ export interface EndEventInput {
   /** JSON text of the request object; its numbers are sent as they are written there. */
   requestText: string;
   /** The output was not put into `requestText` because of its size, so the text must not pass for the whole. */
-  outputLeftOut: boolean;
+  outputOmitted: boolean;
 }
 
 /** The body text. Above EVENT_BODY_MAX_BYTES `data` is thin: `id`, `status` and `links`, where the rest is to be read. */
-export function endEvent({ outcome, recovered, endedAt, requestText, outputLeftOut }: EndEventInput): string {
+export function endEvent({ outcome, recovered, endedAt, requestText, outputOmitted }: EndEventInput): string {
   const type = endEventType(outcome, recovered);
   const timestamp = new Date(endedAt).toISOString();
   const body = objectText({ type, timestamp, data: new RawText(requestText) });
-  if (!outputLeftOut && fits(body)) return body;
+  if (!outputOmitted && fits(body)) return body;
   // Plain numbers do no harm here: the three fields hold none.
   const { id, status, links } = JSON.parse(requestText) as EventData<typeof type>;
   const thin: EventData<typeof type> = { id, status, links };
@@ -57,7 +57,7 @@ export function falEvent(requestId: string, end: FalEnd): string {
   }
   const whole = end.output && objectText({ ...ids, status: "OK", payload: new RawText(end.output) });
   if (whole && fits(whole)) return whole;
-  const payload_error = "The output is too large for a webhook: read the result by its request_id.";
+  const payload_error = "The output is too large for a webhook. Fetch the result with its request_id.";
   return objectText({ ...ids, status: "OK", payload: null, payload_error });
 }
 

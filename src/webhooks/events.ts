@@ -4,7 +4,7 @@
 import * as z from "zod";
 
 const instant = z.iso.datetime();
-const usd = z.string().describe("USD as decimal text.");
+const usd = z.string().describe("USD amount as a decimal string.");
 
 const requestEnd = z.enum(["completed", "failed", "canceled"]);
 const links = z.record(z.string(), z.string());
@@ -34,8 +34,8 @@ const requestFacts = z.strictObject({ request_id: z.string(), model: z.string(),
 
 export const limitAlert = z.strictObject({
   limit_name: z.string(),
-  scope: z.string().describe("Whose requests the limit counts together, as its plan says it."),
-  subject: z.string().describe("Whom the limit counts: team, a key's id, a user, tag=value."),
+  scope: z.string().describe("Scope of the limit, as in the plan."),
+  subject: z.string().describe("Subject of the limit: `team`, a key id, a user id or `tag=value`."),
   percent: z.int(),
   limit_usd: usd,
   used_usd: usd,
@@ -46,19 +46,21 @@ const closure = z.strictObject({ why: z.enum(["locked", "key_refused", "failing"
 
 const endpointNotice = z.strictObject({
   endpoint_id: z.string(),
-  url: z.string().describe("Without what may be a secret in it."),
+  url: z.string().describe("URL of the endpoint without credentials, query and fragment."),
   description: z.string(),
   state: z.enum(["failing", "disabling_soon", "disabled"]),
   reason: z.enum(["only failures", "it answered 410"]),
   failing_since: instant.nullable(),
   last_success_at: instant.nullable(),
-  failed_deliveries: z.int().describe("In this run of failures."),
-  disables_at: instant.nullable().describe("Null: it is disabled already."),
+  failed_deliveries: z.int().describe("Number of failed deliveries since the last success."),
+  disables_at: instant.nullable().describe("When the endpoint will be disabled; null if it is already disabled."),
 });
 
 const test = z.union([
-  z.strictObject({ test: z.literal(true), endpoint_id: z.string(), message: z.string() }).describe("To an endpoint."),
-  z.strictObject({ test: z.literal(true) }).describe("To the operator."),
+  z
+    .strictObject({ test: z.literal(true), endpoint_id: z.string(), message: z.string() })
+    .describe("Sent to an endpoint."),
+  z.strictObject({ test: z.literal(true) }).describe("Sent to the operator webhook."),
 ]);
 
 /** An event as its receivers read it, in the standard format. */
@@ -74,8 +76,8 @@ function event<T extends string, D extends z.ZodType, F extends z.ZodType>(
   feedData: F,
 ) {
   const line = z.strictObject({
-    cursor: z.string().describe("Its place in the feed."),
-    id: z.string().describe("The `webhook-id` of its deliveries."),
+    cursor: z.string().describe("Position in the feed."),
+    id: z.string().describe("Event id, sent as `webhook-id` with each delivery."),
     type: z.literal(type),
     timestamp: instant,
     data: feedData,
@@ -85,48 +87,38 @@ function event<T extends string, D extends z.ZodType, F extends z.ZodType>(
 
 const requestCompleted = event(
   "request.completed",
-  "A request completed and its files are stored.",
+  "Sent when a request completes and its files are stored.",
   ended("COMPLETED"),
   requestFacts,
 );
-const requestFailed = event(
-  "request.failed",
-  "A request failed, and its error says why.",
-  ended("FAILED"),
-  requestFacts,
-);
-const requestCanceled = event(
-  "request.canceled",
-  "A request was canceled before it completed.",
-  ended("CANCELED"),
-  requestFacts,
-);
+const requestFailed = event("request.failed", "Sent when a request fails.", ended("FAILED"), requestFacts);
+const requestCanceled = event("request.canceled", "Sent when a request is canceled.", ended("CANCELED"), requestFacts);
 const requestRecovered = event(
   "request.recovered",
-  "A request that was told as failed for want of an answer turned out to have ended in the way that is told now.",
+  "Sent when a request that failed with `submit_uncertain` is found to have ended with another status.",
   ended("COMPLETED", "FAILED", "CANCELED"),
   requestFacts,
 );
 const limitReached = event(
   "limit.reached",
-  "A limit in USD came to one of the team's percentages.",
+  "Sent when usage of a USD limit reaches one of the team's alert percentages.",
   limitAlert,
   limitAlert,
 );
 const upstreamPaused = event(
   "upstream.paused",
-  "The upstream account is paused; told to the operator and to the teams whose requests wait for it.",
+  "Sent to the operator and to teams with waiting requests when the upstream account is paused.",
   closure,
   closure,
 );
 const endpointFailing = event(
   "endpoint.failing",
-  "A webhook endpoint has failed for a while, is about to be disabled, or was.",
+  "Sent when deliveries to a webhook endpoint keep failing, a day before it is disabled, and when it is disabled.",
   endpointNotice,
   endpointNotice,
 );
-const upstreamResumed = body("upstream.resumed", "The upstream account goes on; told to the operator alone.", closure);
-const webhookTest = body("webhook.test", "Somebody asked for a test of this receiver; told to it alone.", test);
+const upstreamResumed = body("upstream.resumed", "Sent to the operator when the upstream account resumes.", closure);
+const webhookTest = body("webhook.test", "Sent to one receiver when a test is requested.", test);
 
 /** Every event, as its receivers read it. */
 export const anyEvent = z.discriminatedUnion("type", [
@@ -175,4 +167,4 @@ type FeedLine = z.output<typeof feedLine>;
 export type FeedData<T extends FeedLine["type"]> = Extract<FeedLine, { type: T }>["data"];
 
 /** A type with the payload that belongs to it: what whoever tells something hands on. */
-export type News<T extends AnyEventType> = T extends AnyEventType ? { type: T; data: EventData<T> } : never;
+export type TypedEvent<T extends AnyEventType> = T extends AnyEventType ? { type: T; data: EventData<T> } : never;

@@ -10,10 +10,25 @@ export const HOP_HEADER = "Sluice-Hop";
 
 /** What only the sender of a message may say about it, or what the runtime says by itself. */
 const RESERVED = new Set([
-  ...["host", "content-length", "content-type", "content-encoding", "accept-encoding", "user-agent", "date", "expect"],
-  ...["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "via", "forwarded", "cdn-loop"],
+  "host",
+  "content-length",
+  "content-type",
+  "content-encoding",
+  "accept-encoding",
+  "user-agent",
+  "date",
+  "expect",
+  "connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
+  "forwarded",
+  "cdn-loop",
 ]);
-const RESERVED_BEGINNINGS = ["webhook-", "sluice-", "svix-", "cf-", "x-forwarded-", "proxy-", "sec-"];
+const RESERVED_PREFIXES = ["webhook-", "sluice-", "svix-", "cf-", "x-forwarded-", "proxy-", "sec-"];
 
 /** RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -22,10 +37,10 @@ const PRINTABLE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 /** Why an endpoint may not have this header, to follow "The header is refused: "; null when it may. Quotes nothing of it. */
 export function headerFault(name: string, value: string): string | null {
   const lower = name.toLowerCase();
-  if (!TOKEN.test(name)) return "its name is not a header name";
+  if (!TOKEN.test(name)) return "its name is not a valid header name";
   if (name.length > DELIVER_HEADER_NAME_MAX_CHARS) return "its name is too long";
-  if (RESERVED.has(lower) || RESERVED_BEGINNINGS.some((beginning) => lower.startsWith(beginning))) {
-    return "it is reserved for the delivery itself";
+  if (RESERVED.has(lower) || RESERVED_PREFIXES.some((beginning) => lower.startsWith(beginning))) {
+    return "it is reserved for webhook deliveries";
   }
   if (!PRINTABLE.test(value)) return "its value is not printable ASCII";
   return value.length > DELIVER_HEADER_VALUE_MAX_CHARS ? "its value is too long" : null;

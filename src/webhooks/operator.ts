@@ -7,17 +7,19 @@ import { newId } from "../platform/ids.ts";
 import type { AttemptAnswer } from "./attempt.ts";
 import { eventBody } from "./event-body.ts";
 import { TEST_EVENT_TYPE } from "./event-types.ts";
-import type { News } from "./events.ts";
+import type { TypedEvent } from "./events.ts";
 import { deliver } from "./send.ts";
 
 /**
  * What the operator is told. `id` is the `webhook-id`, the same at every try; `at` is when it happened, epoch ms; `data` is
  * spelled as it is sent.
  */
-export type OperatorEvent = { id: string; at: number } & News<"upstream.paused" | "upstream.resumed" | "webhook.test">;
+export type OperatorEvent = { id: string; at: number } & TypedEvent<
+  "upstream.paused" | "upstream.resumed" | "webhook.test"
+>;
 
 /** What tells the operator nothing but that it arrives. */
-export function operatorTest(now: number): OperatorEvent {
+export function operatorTestEvent(now: number): OperatorEvent {
   return { id: newId("evt"), type: TEST_EVENT_TYPE, at: now, data: { test: true } };
 }
 
@@ -32,7 +34,7 @@ export function operatorSecrets(signingKeys: readonly string[]): Promise<string[
 }
 
 /** One try at telling the operator. Null: there is no address to tell. */
-export async function tellOperator(
+export async function notifyOperator(
   { OPERATOR_WEBHOOK_URL: url, SIGNING_KEY, RELAY_ALLOW_HOSTS }: OperatorConfig,
   event: OperatorEvent,
   now: () => number,

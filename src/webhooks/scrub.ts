@@ -1,7 +1,7 @@
 // Takes secrets out of text that a stranger's server sent back, before it is kept: receivers echo tokens, headers, links.
 // Rather too much than too little. Pure.
 
-const GONE = "[removed]";
+const REMOVED = "[removed]";
 
 /**
  * `name: value` and `name=value`, JSON's quotes included, where the name says that the value is secret. All repeats here are
@@ -28,16 +28,16 @@ const LINK = /\bhttps?:\/\/[^\s"'<>\\]+/gi;
 /** The text without its secrets; `known` are those that this delivery itself carried. */
 export function scrub(text: string, known: readonly string[] = []): string {
   let clean = text;
-  for (const secret of known) if (secret.length >= 6) clean = clean.replaceAll(secret, GONE);
-  clean = clean.replace(LINK, scrubLink).replace(NAMED, `$1${GONE}`);
-  for (const look of BY_LOOKS) clean = clean.replace(look, GONE);
+  for (const secret of known) if (secret.length >= 6) clean = clean.replaceAll(secret, REMOVED);
+  clean = clean.replace(LINK, scrubLink).replace(NAMED, `$1${REMOVED}`);
+  for (const look of BY_LOOKS) clean = clean.replace(look, REMOVED);
   return clean;
 }
 
 /** A link without what may give access: user name, password, query, fragment. Signed links carry it there. */
 export function scrubLink(link: string): string {
   const url = URL.parse(link);
-  if (url === null) return GONE;
-  const rest = url.search === "" && url.hash === "" ? "" : `?${GONE}`;
+  if (url === null) return REMOVED;
+  const rest = url.search === "" && url.hash === "" ? "" : `?${REMOVED}`;
   return `${url.protocol}//${url.host}${url.pathname}${rest}`;
 }

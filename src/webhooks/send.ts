@@ -7,7 +7,7 @@ import { callOut } from "../net/fetch.ts";
 import { type GuardRules, mayCall } from "../net/guard.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import type { AttemptAnswer } from "./attempt.ts";
-import { blocked, sortAnswer, sortFault } from "./classify.ts";
+import { classifyBlocked, classifyNetworkError, classifyResponse } from "./classify.ts";
 import { deliveryHeaders } from "./headers.ts";
 import { readReply } from "./reply.ts";
 import { scrubLink } from "./scrub.ts";
@@ -37,17 +37,17 @@ export async function deliver(delivery: OutgoingDelivery): Promise<AttemptAnswer
   const signature = signatures(eventId, body, secrets, at);
   const verdict = mayCall(delivery.url, guard);
   const seen = { at, url: scrubLink(delivery.url), status: null, reply: null, location: null };
-  if (!verdict.ok) return { ...seen, ...blocked(verdict.reason), ms: 0 };
+  if (!verdict.ok) return { ...seen, ...classifyBlocked(verdict.reason), ms: 0 };
   const init = { method: "POST", headers: deliveryHeaders(headers, { eventId, nowMs: at, signature }), body };
   const call = await callOut(verdict.url.href, init, { timeoutMs: DELIVER_TIMEOUT_MS });
-  if (call.kind === "failed") return { ...seen, ...sortFault(call), ms: now() - at };
+  if (call.kind === "failed") return { ...seen, ...classifyNetworkError(call), ms: now() - at };
   try {
     const { response } = call;
     const known = [...secrets, ...Object.values(headers).flatMap((value) => value.split(" "))];
     const reply = await readReply(response.body, known);
     const location = locationOf(response, verdict.url);
     const { status } = response;
-    return { ...seen, ...sortAnswer(status, response.headers, now()), status, reply, location, ms: now() - at };
+    return { ...seen, ...classifyResponse(status, response.headers, now()), status, reply, location, ms: now() - at };
   } finally {
     call.end();
   }
@@ -58,7 +58,7 @@ export async function deliver(delivery: OutgoingDelivery): Promise<AttemptAnswer
  * Source: standard-webhooks/standard-webhooks:spec/standard-webhooks.md
  */
 function signatures(eventId: string, body: string, secrets: readonly string[], nowMs: number): string {
-  if (secrets.length === 0) throw new Error("a delivery needs a secret to be signed with");
+  if (secrets.length === 0) throw new Error("a delivery requires at least one signing secret");
   return secrets.map((secret) => new Webhook(secret).sign(eventId, new Date(nowMs), body)).join(" ");
 }
 

@@ -5,7 +5,7 @@ import { expect, vi } from "vitest";
 import type { Endpoint } from "../../src/contracts/team-webhooks.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
-import { UNTRIED } from "../../src/team/endpoints/endpoint-health.ts";
+import { NEW_HEALTH } from "../../src/team/endpoints/endpoint-health.ts";
 import { EndpointStore } from "../../src/team/endpoints/endpoint-store.ts";
 import type { AnswerWith } from "./receiver.ts";
 import { bindings, type Team } from "./world.ts";
@@ -50,7 +50,12 @@ export async function teamSecret(team: Team): Promise<string> {
 export async function saveEndpoint(team: Team, changes: Partial<Endpoint> & { url: string }): Promise<Endpoint> {
   const endpoint: Endpoint = {
     ...{ id: newId("whk"), events: null, tags: {}, description: "", headers: {}, origin: "https://sluice.test" },
-    ...{ secrets: [{ secret: newSecret(), validUntil: null }], health: UNTRIED, disabled: null, createdAt: Date.now() },
+    ...{
+      secrets: [{ secret: newSecret(), validUntil: null }],
+      health: NEW_HEALTH,
+      disabled: null,
+      createdAt: Date.now(),
+    },
     ...changes,
   };
   await withEndpoints(team, (endpoints) => endpoints.insert(endpoint));

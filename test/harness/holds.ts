@@ -3,12 +3,12 @@
 import { runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
-import { HOLD_REREAD_MS } from "../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../src/requests/service/watch.ts";
 import { call, catchTimers, deliverWebhooks, eventually, passTime, ring, type Team, trackerOf } from "./world.ts";
 
 /** Holds that are told nothing look again by themselves; here they do not, so what comes was told. */
 export function neverLookAgain(): void {
-  catchTimers(HOLD_REREAD_MS);
+  catchTimers(WATCH_REREAD_MS);
 }
 
 /** What takes so long takes next to nothing. */

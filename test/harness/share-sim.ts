@@ -4,7 +4,7 @@
 import type { CallGrant } from "../../src/contracts/account.ts";
 import { SECOND_MS } from "../../src/platform/time.ts";
 import { GRANT_USE_MS, newPace } from "../../src/upstream/pace.ts";
-import { CallScheduler, type RequestedCall } from "../../src/upstream/scheduler.ts";
+import { CallScheduler, type SchedulerRequest } from "../../src/upstream/scheduler.ts";
 import { Agenda } from "./agenda.ts";
 
 /** What an account is, and what its requests are like. */
@@ -108,25 +108,28 @@ export class SimulatedAccount {
     this.#agenda.add(cameAt, () => this.#objects.admit(request, cameAt, (at) => this.#ask(id, "submit", at)));
   }
 
-  #ask(id: number, kind: RequestedCall["kind"], now: number): void {
+  #ask(id: number, kind: SchedulerRequest["kind"], now: number): void {
     this.#objects.reach("take", this.#callScheduler, now, (at) => {
       const request = this.run.requests[id];
       if (request === undefined) return;
-      const { asked, woken } = this.#callScheduler.take(this.#wish(id, kind, at), at);
-      this.#go(asked.kind === "turn" ? [asked.callGrant, ...woken] : woken);
+      const { decision: asked, grantedToOthers: woken } = this.#callScheduler.requestGrant(
+        this.#wish(id, kind, at),
+        at,
+      );
+      this.#go(asked.kind === "granted" ? [asked.callGrant, ...woken] : woken);
       this.#plan(at);
-      if (kind === "submit") request.toldPosition = asked.kind === "turn" ? null : asked.place.position;
+      if (kind === "submit") request.toldPosition = asked.kind === "granted" ? null : asked.queuePosition.position;
     });
   }
 
-  #wish(id: number, kind: RequestedCall["kind"], now: number): RequestedCall {
+  #wish(id: number, kind: SchedulerRequest["kind"], now: number): SchedulerRequest {
     const user = this.run.requests[id]?.user ?? "";
     return { requestId: String(id), effect: kind, kind, user, connection: "c", model: "m", since: now };
   }
 
   #go(callGrant: readonly CallGrant[]): void {
     for (const each of callGrant) {
-      this.#agenda.add(each.turn.at + Math.min(GRANT_USE_MS, this.#stallMs(each.turn.at)), (at) =>
+      this.#agenda.add(each.callTime.at + Math.min(GRANT_USE_MS, this.#stallMs(each.callTime.at)), (at) =>
         this.#leave(each, at),
       );
     }
@@ -134,12 +137,12 @@ export class SimulatedAccount {
 
   #look(now: number): void {
     this.run.looks++;
-    this.#go(this.#callScheduler.pump(now));
+    this.#go(this.#callScheduler.grantWaitingCalls(now));
     this.#plan(now);
   }
 
   #plan(now: number): void {
-    const next = this.#callScheduler.nextPumpAt(now);
+    const next = this.#callScheduler.nextGrantAt(now);
     if (next === null || (this.#looksAt !== null && this.#looksAt <= next && this.#looksAt > now)) return;
     this.#looksAt = next;
     this.#agenda.add(next, () => {
@@ -150,17 +153,17 @@ export class SimulatedAccount {
 
   #leave(callGrant: CallGrant, now: number): void {
     this.#agenda.add(now + this.#stallMs(now), (at) => {
-      this.#send(Number(callGrant.waiter.requestId), callGrant.waiter.kind, at);
+      this.#send(Number(callGrant.call.requestId), callGrant.call.kind, at);
       this.#agenda.add(at + this.#load.answerMs + this.#stallMs(at), (heardAt) =>
         this.#objects.reach("heard", this.#callScheduler, heardAt, (toldAt) => {
-          this.#callScheduler.answered(callGrant, toldAt);
+          this.#callScheduler.callFinished(callGrant, toldAt);
           this.#look(toldAt);
         }),
       );
     });
   }
 
-  #send(id: number, kind: RequestedCall["kind"], now: number): void {
+  #send(id: number, kind: SchedulerRequest["kind"], now: number): void {
     const request = this.run.requests[id];
     if (request === undefined) return;
     const { answerMs, polls, pollGapMs } = this.#load;
@@ -185,7 +188,7 @@ export class SimulatedAccount {
       request.endedAt = at;
     });
     this.#objects.reach("left", this.#callScheduler, now, (at) => {
-      this.#callScheduler.release(String(id), at);
+      this.#callScheduler.releaseSlot(String(id), at);
       this.#look(at);
     });
   }

@@ -10,7 +10,7 @@ import { DAY_MS, SECOND_MS } from "../../src/platform/time.ts";
 import { RequestStore } from "../../src/requests/engine/rows.ts";
 import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
-import { TURNS_AHEAD_MS } from "../../src/upstream/scheduler.ts";
+import { GRANTS_AHEAD_MS } from "../../src/upstream/scheduler.ts";
 
 export const bindings = env as unknown as Env & { ADMIN_TOKEN: string };
 const worker = (exports as unknown as { default: { fetch(request: Request): Promise<Response> } }).default;
@@ -288,7 +288,7 @@ export function ringTeam(team: Team): Promise<boolean> {
 export async function ring(id: string): Promise<boolean> {
   // Whoever waits for a turn is woken by the account, and may have to wait for its moment: that is part of the ring. A try
   // that a test holds back goes on meanwhile.
-  const patienceMs = TURNS_AHEAD_MS + SECOND_MS;
+  const patienceMs = GRANTS_AHEAD_MS + SECOND_MS;
   if (await ringAccount()) await eventually(() => expectNoTry(id), patienceMs).catch(() => undefined);
   return runDurableObjectAlarm(trackerOf(id));
 }
@@ -347,7 +347,7 @@ export async function runToEnd(team: Team, id: string, options: { webhooks?: boo
     await ring(id);
     await expectArmed(id);
     const record = await recordOf(id);
-    if (record === null) throw new Error("the request has no record");
+    if (record === null) throw new Error("the request does not exist");
     const owed = record.effects.filter((effect) => effect.parkedAt === null);
     if (record.state.endedAt !== null && record.state.settledAt !== null) return team.read(id);
     const due = alarmAt(owed);

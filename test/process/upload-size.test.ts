@@ -82,19 +82,16 @@ test.each(["with its length", "in chunks"] as const)(
 test.each([
   [
     "with its length",
-    `The body is ${UPLOAD_PUT_MAX_BYTES + 1} bytes, and one call takes ${UPLOAD_PUT_MAX_BYTES} at most.`,
+    `The body has ${UPLOAD_PUT_MAX_BYTES + 1} bytes. The maximum is ${UPLOAD_PUT_MAX_BYTES} bytes per call.`,
   ],
-  [
-    "in chunks",
-    `The body goes beyond ${UPLOAD_PUT_MAX_BYTES} bytes, the most that may come here without a Content-Length.`,
-  ],
+  ["in chunks", `The body exceeds ${UPLOAD_PUT_MAX_BYTES} bytes, the maximum without a Content-Length.`],
 ] as const)(
   "a byte more %s is refused with a sentence and a way out, and nothing of it is kept",
   async (said, detail) => {
     const { upload_url, file_url } = await announced();
     const { status, body } = await put(upload_url, UPLOAD_PUT_MAX_BYTES + 1, said);
     expect([status, body]).toMatchObject([413, { code: "payload_too_large", detail }]);
-    expect(body.hint).toContain("Send it in parts");
+    expect(body.hint).toContain("in parts");
     expect((await fetch(file_url)).status).toBe(404);
   },
 );

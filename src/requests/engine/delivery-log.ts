@@ -1,7 +1,7 @@
 // The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each attempt with
 // what it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction.
 
-import type { Attempt, KeptEvent } from "../../webhooks/attempt.ts";
+import type { Attempt, StoredEvent } from "../../webhooks/attempt.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
 import type { EndEventType } from "../../webhooks/event-types.ts";
 
@@ -16,7 +16,7 @@ export class DeliveryLog {
     this.#sql = sql;
   }
 
-  event(id: string, format: EventFormat): KeptEvent | null {
+  event(id: string, format: EventFormat): StoredEvent | null {
     const row = this.#sql
       .exec<{ type: string; body: string }>("SELECT type, body FROM event WHERE id = ? AND format = ?", id, format)
       .toArray()[0];
@@ -24,7 +24,7 @@ export class DeliveryLog {
   }
 
   /** Keeps an event that is about to be sent first. One that is kept already stays as it is. */
-  keepEvent({ id, type, format, body }: KeptEvent): void {
+  keepEvent({ id, type, format, body }: StoredEvent): void {
     this.#sql.exec("INSERT OR IGNORE INTO event (id, format, type, body) VALUES (?, ?, ?, ?)", id, format, type, body);
   }
 

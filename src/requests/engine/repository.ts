@@ -58,7 +58,7 @@ export class RequestRepository {
 
   mustLoad(): RequestRecord {
     const record = this.load();
-    if (record === null) throw new Error("the request has no record");
+    if (record === null) throw new Error("the request does not exist");
     return record;
   }
 

@@ -107,7 +107,7 @@ export class EffectRunner {
         const due = record && nextDue(record.effects.filter(mayRun), now);
         if (!record || !due || !wanted(due)) return null;
         if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
-          this.#repository.commit(record, advanced(record, this.#lost("cut off"), now, due));
+          this.#repository.commit(record, advanced(record, this.#lost("attempt was interrupted"), now, due));
           continue;
         }
         const { kind, effect } = taken(due, now);
@@ -160,7 +160,7 @@ export class EffectRunner {
     try {
       return await runEffect(this.#context(effect), effect);
     } catch (fault) {
-      return { kind: "failed", reason: `fault: ${faultName(fault)}`, retryAfterMs: null, ours: true };
+      return { kind: "failed", reason: `internal error: ${faultName(fault)}`, retryAfterMs: null, ours: true };
     }
   }
 

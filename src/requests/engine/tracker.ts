@@ -188,7 +188,8 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
       const source = "webhook" as const;
       const reported = { source, upstreamId, end, fingerprint, metrics: null, billableUnits: null };
       this.#repository.apply({ type: "end_reported", ...reported }, texts);
-      if (record.state.endedBy === "poll" && record.state.webhooks !== "off") await accountFor(this.env).webhookSeen();
+      if (record.state.endedBy === "poll" && record.state.webhooks !== "off")
+        await accountFor(this.env).webhookArrived();
     }
     await this.#repository.arm();
     return { kind: "heard" };
@@ -236,7 +237,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
   }
 
-  async turnGranted(name: string, grant: Granted): Promise<{ used: boolean }> {
+  async callGranted(name: string, grant: Granted): Promise<{ used: boolean }> {
     return { used: await this.#runner.runGranted(name, grant) };
   }
 
@@ -322,7 +323,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   /** Pinned when the grant said so, or since: another request may have proven the user id meanwhile. */
   async #isPinned(record: RequestRecord, userId: string): Promise<boolean> {
     if (record.state.pinnedUsers.includes(userId)) return true;
-    return accountFor(this.env).isPinned(record.state.connection, userId);
+    return accountFor(this.env).isUserPinned(record.state.connection, userId);
   }
 }
 

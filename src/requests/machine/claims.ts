@@ -13,10 +13,10 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
   const note = { reason };
   switch (state.stage) {
     case "submitting":
-      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
+      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [doorbell(note)]);
       return builder.change({ candidateId }).note("unverified_callback", note);
     case "uncertain":
-      if (state.candidateId !== null || candidateId === null) return ignored("nothing to look at", [doorbell(note)]);
+      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [doorbell(note)]);
       return builder.change({ candidateId }).owe("fetch_result", now).note("unverified_callback", note);
     case "queued":
     case "running": {
@@ -30,7 +30,7 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
     case "completed":
     case "failed":
     case "canceled":
-      return ignored("nothing to look at");
+      return ignored("no check needed");
   }
 }
 
@@ -48,25 +48,25 @@ export function unpinnedWebhook(
   const candidateUser = { userId, claim };
   switch (state.stage) {
     case "submitting":
-      return builder.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("webhook_unpinned");
+      return builder.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("unpinned_webhook");
     case "uncertain":
-      if (candidateId === null) return ignored("nothing to look at");
-      return builder.change({ candidateUser, candidateId }).owe("fetch_result", now).note("webhook_unpinned");
+      if (candidateId === null) return ignored("no check needed");
+      return builder.change({ candidateUser, candidateId }).owe("fetch_result", now).note("unpinned_webhook");
     case "queued":
     case "running":
-      return builder.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("webhook_unpinned");
+      return builder.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("unpinned_webhook");
     case "held":
     case "storing":
     case "completed":
     case "failed":
     case "canceled":
-      return ignored("nothing to prove");
+      return ignored("request already has an outcome");
   }
 }
 
 /** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
 export function candidateDisproved(builder: TransitionBuilder): Transition {
-  return builder.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_disproved");
+  return builder.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_rejected");
 }
 
 /** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */

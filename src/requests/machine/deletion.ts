@@ -18,8 +18,8 @@ export function deletionOrdered(
 ): Transition {
   const { state, now } = builder;
   const { deletion } = state;
-  if (deletion !== null && (deletion.forget || !forget)) return ignored("ordered before");
-  builder.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, forget } }).note("deletion_ordered");
+  if (deletion !== null && (deletion.forget || !forget)) return ignored("deletion is already requested");
+  builder.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, forget } }).note("deletion_requested");
   if (hasEnded(state.stage)) return clearFor(builder, state.settledAt === null ? "settle" : ["purge", "record"]);
   // Whether it can still be stopped makes no difference to its deletion.
   cancel(builder);

@@ -40,7 +40,7 @@ export function dropDeliveries(builder: TransitionBuilder): TransitionBuilder {
 /** A try was answered with a yes. */
 export function delivered(builder: TransitionBuilder, event: Extract<RequestEvent, { type: "delivered" }>): Transition {
   const delivery = find(builder, event.delivery);
-  if (delivery === null) return ignored("no such delivery");
+  if (delivery === null) return ignored("delivery not found");
   const attempts = delivery.attempts + 1;
   change(builder, delivery, { status: "delivered", attempts, replay: null });
   if (delivery.status !== "delivered" || delivery.replay !== null) builder.owe(["report", delivery.id], builder.now);
@@ -56,7 +56,7 @@ export function deliveryFailed(
   event: Extract<RequestEvent, { type: "delivery_failed" }>,
 ): Transition {
   const delivery = find(builder, event.delivery);
-  if (delivery === null) return ignored("no such delivery");
+  if (delivery === null) return ignored("delivery not found");
   const attempts = delivery.attempts + 1;
   change(builder, delivery, { status: "failing", attempts, replay: null });
   if (delivery.status === "pending" || delivery.replay !== null) builder.owe(["report", delivery.id], builder.now);
@@ -69,7 +69,7 @@ export function deliveryParked(
   event: Extract<RequestEvent, { type: "delivery_parked" }>,
 ): Transition {
   const delivery = find(builder, event.delivery);
-  if (delivery === null) return ignored("no such delivery");
+  if (delivery === null) return ignored("delivery not found");
   const attempts = delivery.attempts + 1;
   const note = noteOf(delivery, attempts, event);
   if (delivery.status === "delivered") {
@@ -94,8 +94,8 @@ export function deliveryReplayed(
   event: Extract<RequestEvent, { type: "delivery_replayed" }>,
 ): Transition {
   const delivery = find(builder, event.delivery);
-  if (delivery === null) return ignored("no such delivery");
-  if (delivery.replay !== null) return ignored("being replayed");
+  if (delivery === null) return ignored("delivery not found");
+  if (delivery.replay !== null) return ignored("delivery is already being replayed");
   const group = delivery.group + 1;
   change(builder, delivery, { group, replay: { resumeAt: event.resumeAt } });
   return builder
@@ -109,7 +109,7 @@ export function replaySkipped(
   event: Extract<RequestEvent, { type: "replay_skipped" }>,
 ): Transition {
   return find(builder, event.delivery) === null
-    ? ignored("no such delivery")
+    ? ignored("delivery not found")
     : builder.owe(["report", event.delivery], builder.now);
 }
 

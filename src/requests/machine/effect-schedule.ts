@@ -12,8 +12,11 @@ import { POLL_MAX_GAP_MS } from "./poll-schedule.ts";
 export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
 /** Maton and fal answer a submit in well under a second; past this the answer counts as lost. */
 export const SUBMIT_TIMEOUT_MS = 30 * SECOND_MS;
+/** Timeout of a status call to fal. */
 export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
+/** Timeout of a result call to fal. */
 export const RESULT_TIMEOUT_MS = 60 * SECOND_MS;
+/** Timeout of a cancel call to fal. */
 export const CANCEL_TIMEOUT_MS = 15 * SECOND_MS;
 /** Grants whose turn is at most this far off are waited for in place; others come back by alarm. */
 export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
@@ -124,7 +127,7 @@ export function leaseMs(kind: EffectKind): number {
 export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
   if (effect.takes >= TAKES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
     const wait = backoffMs(effect.takes - TAKES_BEFORE_BACKOFF + 5);
-    const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "cut off again and again" };
+    const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "crashed repeatedly" };
     return { kind: "put_off", effect: put };
   }
   return {

@@ -15,8 +15,10 @@ export function endReported(
   const { state, now } = builder;
   const recovers = isReopenable(state) && event.source === "webhook";
   if ((state.stage === "storing" || hasEnded(state.stage)) && !recovers) {
-    if (state.endFingerprint === event.fingerprint) return ignored("repeat of the applied report");
-    return ignored("first terminal report wins", [{ what: "conflicting_report", detail: { source: event.source } }]);
+    if (state.endFingerprint === event.fingerprint) return ignored("duplicate of the applied report");
+    return ignored("request already has a terminal report", [
+      { what: "conflicting_report", detail: { source: event.source } },
+    ]);
   }
   if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
     return candidateDisproved(builder);
@@ -70,7 +72,7 @@ export function fileSettled(
   const { state, files, now } = builder;
   const file = files[event.n];
   const isCopied = state.stage === "storing" || state.stage === "completed";
-  if (!isCopied || file?.status !== "pending") return ignored("no such pending file");
+  if (!isCopied || file?.status !== "pending") return ignored("file is not pending");
   builder.drop(["mirror", event.n]);
   if (event.type === "file_stored") {
     const { contentType, bytes, sha256 } = event.stored;
@@ -79,7 +81,7 @@ export function fileSettled(
     if (sha256 === null) builder.owe(["hash", event.n], now);
   } else {
     builder.file(event.n, { status: "failed", error: { code: event.code, message: event.message } });
-    builder.note("file_given_up", { file: event.n, code: event.code });
+    builder.note("file_failed", { file: event.n, code: event.code });
   }
   if (state.stage === "completed" || builder.files.some((each) => each.status === "pending")) return builder;
   return builder.end("completed", state.endedBy ?? "poll", null);
@@ -87,16 +89,16 @@ export function fileSettled(
 
 /** Copies again what was given up: its source may have it by now, or still. The end stays what it was, and what was told of it. */
 export function copyAgain(builder: TransitionBuilder, n: number | null, keptUntil: number | null): Transition {
-  if (builder.state.stage !== "completed") return ignored("has not completed");
-  if (keptUntil !== null && keptUntil <= builder.now) return ignored("files are not kept any more");
+  if (builder.state.stage !== "completed") return ignored("request is not completed");
+  if (keptUntil !== null && keptUntil <= builder.now) return ignored("files have expired");
   const wanted = builder.files.filter((file) => file.status === "failed" && (n === null || file.n === n));
-  if (wanted.length === 0) return ignored("no such failed file");
+  if (wanted.length === 0) return ignored("no failed file to copy");
   for (const file of wanted) {
     builder
       .file(file.n, { status: "pending", pendingSince: builder.now, error: null })
       .owe(["mirror", file.n], builder.now);
   }
-  return builder.note("copy_again", { files: wanted.length });
+  return builder.note("copy_requested", { files: wanted.length });
 }
 
 /** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
@@ -130,7 +132,7 @@ export function errorOf(
 export function submitUncertain(): RequestError {
   return errorOf(
     "submit_uncertain",
-    "The call to the model provider got no clear answer, and nothing has proven since that it was taken. It was not sent again, so that it cannot be paid twice.",
+    "The model provider did not confirm the request. It was not retried, because a retry could be charged twice.",
     false,
     "unknown",
   );
@@ -138,14 +140,15 @@ export function submitUncertain(): RequestError {
 
 /** Nothing was sent. */
 export function upstreamPaused(): RequestError {
-  const message = "Upstream is paused, and the plan does not hold requests meanwhile. Nothing was charged.";
+  const message =
+    "The model provider is paused, and the plan rejects requests during a pause (`when_paused: refuse`). Nothing was charged.";
   return errorOf("upstream_paused", message, true, false);
 }
 
 export function resultLost(): RequestError {
   return errorOf(
     "result_lost",
-    "The model provider took the request but no longer knows it. Whether it was charged is not known.",
+    "The model provider accepted the request but no longer returns its result. It is not known whether the request was charged.",
     false,
     "unknown",
   );

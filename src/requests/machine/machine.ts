@@ -33,7 +33,7 @@ import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdere
 import { ignored, TransitionBuilder } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
 
-/** So must who cancels all day. */
+/** Minimum gap between cancel calls for one request. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
 /** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
@@ -91,10 +91,11 @@ export function transition(
 ): Transition {
   const builder = new TransitionBuilder(state, files, now);
   if (event.type === "deletion_ordered") return deletionOrdered(builder, event.forget, cancelRequested);
-  if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled") return ignored("deleted");
+  if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled")
+    return ignored("request is deleted");
   switch (event.type) {
     case "granted":
-      if (state.stage !== "held") return ignored("not held");
+      if (state.stage !== "held") return ignored("request is not held");
       return builder
         .stage("submitting", {
           connection: event.connection,
@@ -110,7 +111,7 @@ export function transition(
         .note("granted", { waited_ms: now - state.createdAt });
 
     case "wait_ordered":
-      if (state.stage !== "held") return ignored("not held");
+      if (state.stage !== "held") return ignored("request is not held");
       return waitOrdered(builder, event);
 
     case "submit_taken":
@@ -121,9 +122,9 @@ export function transition(
 
     case "submit_refused":
       if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
-        return ignored("already past submitting", [{ what: "late_refusal", detail: { code: event.error.code } }]);
+        return ignored("request was already submitted", [{ what: "late_refusal", detail: { code: event.error.code } }]);
       }
-      return builder.note("refused", { code: event.error.code }).end("failed", "submit", event.error);
+      return builder.note("submit_refused", { code: event.error.code }).end("failed", "submit", event.error);
 
     case "submit_lost":
       return submitLost(builder, event.reason, event.graceMs);
@@ -132,7 +133,7 @@ export function transition(
       return progressSeen(builder, event.progress, event.queuePosition, event.watch);
 
     case "completion_seen":
-      if (!isUpstream(state)) return ignored("not at fal");
+      if (!isUpstream(state)) return ignored("request is not at fal");
       return builder
         .change({ metrics: event.metrics ?? state.metrics, polls: state.polls + 1 })
         .drop("poll")
@@ -148,7 +149,8 @@ export function transition(
 
     case "end_announced":
       if (isAboutAnother(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
-      if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state))) return ignored("already ended");
+      if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state)))
+        return ignored("request already ended");
       if (isReopenable(state)) reopen(builder);
       return builder
         .stage("running", {
@@ -159,7 +161,7 @@ export function transition(
         })
         .drop("submit", "expire", "poll")
         .owe("fetch_result", now)
-        .note("webhook", { status: "without a payload" });
+        .note("webhook", { status: "no usable payload" });
 
     case "unverified_callback_received":
       return unverifiedCallback(builder, event.candidateId, event.reason);
@@ -169,8 +171,8 @@ export function transition(
 
     case "upstream_gone":
       if (state.stage === "uncertain") return candidateDisproved(builder);
-      if (!isUpstream(state)) return ignored("not at fal");
-      return builder.note("gone").end("failed", "poll", resultLost());
+      if (!isUpstream(state)) return ignored("request is not at fal");
+      return builder.note("upstream_not_found").end("failed", "poll", resultLost());
 
     case "file_stored":
     case "file_given_up":
@@ -180,7 +182,7 @@ export function transition(
       return copyAgain(builder, event.n, filesExpireAt(state));
 
     case "file_hashed": {
-      if (files[event.n]?.status !== "stored") return ignored("no such stored file");
+      if (files[event.n]?.status !== "stored") return ignored("file is not stored");
       return builder.file(event.n, { sha256: event.sha256 }).drop(["hash", event.n]);
     }
 
@@ -188,29 +190,29 @@ export function transition(
       return cancelRequested(builder);
 
     case "cancel_confirmed":
-      if (!isUpstream(state)) return ignored("not at fal");
+      if (!isUpstream(state)) return ignored("request is not at fal");
       return builder.note("cancel", { answer: "canceled" }).end("canceled", "cancel", null);
 
     case "cancel_accepted":
-      if (!isUpstream(state)) return ignored("not at fal");
+      if (!isUpstream(state)) return ignored("request is not at fal");
       return builder
         .drop("cancel")
         .hasten("poll", now + CANCEL_LOOK_FIRST_MS)
         .note("cancel", { answer: "requested" });
 
     case "cancel_too_late":
-      if (!isUpstream(state)) return ignored("not at fal");
-      return builder.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "too late" });
+      if (!isUpstream(state)) return ignored("request is not at fal");
+      return builder.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "already_completed" });
 
     case "cancel_given_up":
-      return builder.drop("cancel").note("cancel", { answer: "none" });
+      return builder.drop("cancel").note("cancel", { answer: "no_answer" });
 
     case "time_ran_out":
       return timeRanOut(builder);
 
     case "settled":
-      if (!hasEnded(state.stage)) return ignored("has not ended");
-      if (state.settledAt !== null) return ignored("settled before");
+      if (!hasEnded(state.stage)) return ignored("request has not ended");
+      if (state.settledAt !== null) return ignored("request is already settled");
       builder.change({ settledAt: now }).drop("settle").note("settled", billed(builder, event.bill));
       if (state.deletion !== null) return clearFor(builder, ["purge", "record"]);
       oweDeliveries(builder, event.deliveries);
@@ -218,9 +220,9 @@ export function transition(
       return builder;
 
     case "charge_resolved":
-      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (!hasEnded(state.stage)) return ignored("request has not ended");
       if (state.chargedMicro === event.bill.chargedMicro && state.costSource === event.bill.source) {
-        return ignored("told before");
+        return ignored("charge is already recorded");
       }
       return builder.note("charge_resolved", billed(builder, event.bill));
 
@@ -236,9 +238,9 @@ export function transition(
       return replaySkipped(builder, event);
 
     case "purged":
-      if (!hasEnded(state.stage)) return ignored("has not ended");
+      if (!hasEnded(state.stage)) return ignored("request has not ended");
       if (event.target === "files") filesPurged(builder);
-      return builder.drop(["purge", event.target]).note("purged", { what: event.target });
+      return builder.drop(["purge", event.target]).note("data_deleted", { data: event.target });
   }
 }
 
@@ -249,7 +251,7 @@ function progressSeen(
   watch: Watch,
 ): Transition {
   const { state, now } = builder;
-  if (!isUpstream(state)) return ignored("not at fal");
+  if (!isUpstream(state)) return ignored("request is not at fal");
   const polls = state.polls + 1;
   builder.owe("poll", now + nextPollGapMs({ ...state, polls }, watch, now));
   if (progress === "running" && state.stage === "queued") {
@@ -264,7 +266,7 @@ function progressSeen(
 function resultPending(builder: TransitionBuilder, watch: Watch, look: boolean): Transition {
   const { state, now } = builder;
   if (state.stage === "uncertain") return candidateDisproved(builder);
-  if (!isUpstream(state)) return ignored("not at fal");
+  if (!isUpstream(state)) return ignored("request is not at fal");
   const polls = state.polls + (look ? 1 : 0);
   return builder
     .change({ candidateUser: null, polls })
@@ -280,11 +282,11 @@ function cancelRequested(builder: TransitionBuilder): Transition {
       return builder.change({ cancelRequestedAt: now }).note("cancel_requested").end("canceled", "cancel", null);
     case "submitting":
     case "uncertain":
-      if (state.cancelRequestedAt !== null) return ignored("remembered already");
+      if (state.cancelRequestedAt !== null) return ignored("cancel is already requested");
       return builder.change({ cancelRequestedAt: now }).note("cancel_requested");
     case "queued":
     case "running":
-      if (now < (state.cancelAskedAt ?? 0) + CANCEL_GAP_MS) return ignored("asked a moment ago");
+      if (now < (state.cancelAskedAt ?? 0) + CANCEL_GAP_MS) return ignored("cancel was sent less than 10 seconds ago");
       return builder
         .change({ cancelRequestedAt: state.cancelRequestedAt ?? now, cancelAskedAt: now })
         .owe("cancel", now)
@@ -293,16 +295,17 @@ function cancelRequested(builder: TransitionBuilder): Transition {
     case "completed":
     case "failed":
     case "canceled":
-      return ignored("already ended");
+      return ignored("request already ended");
   }
 }
 
 function timeRanOut(builder: TransitionBuilder): Transition {
   const { state } = builder;
   if (state.stage === "held") {
-    const message = `It did not get its turn within start_timeout_s (${state.startTimeoutS ?? 0} s). Nothing was charged.`;
+    const message = `The request did not start within \`start_timeout_s\` (${state.startTimeoutS ?? 0} s). Nothing was charged.`;
     return builder.note("start_timed_out").end("failed", "expiry", errorOf("upstream_timeout", message, true, false));
   }
-  if (state.stage === "uncertain") return builder.note("grace_over").end("failed", "expiry", submitUncertain());
+  if (state.stage === "uncertain")
+    return builder.note("confirmation_timed_out").end("failed", "expiry", submitUncertain());
   return builder.drop("expire");
 }

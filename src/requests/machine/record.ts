@@ -18,7 +18,7 @@ import type { RequestEvent } from "./events.ts";
 import { opened, transition } from "./machine.ts";
 import type { RequestRecord, StartInput, TimelineNote } from "./types.ts";
 
-const STALE = "a try that is no longer live";
+const STALE = "attempt lost its lease";
 
 export interface Step {
   record: RequestRecord;
@@ -154,7 +154,7 @@ function givenUp(row: Effect, reason: string): RequestEvent {
     case "report":
     case "expire":
     case "purge":
-      throw new Error(`${row.kind} is tried without end, or parked`);
+      throw new Error(`effect ${row.kind} is never given up`);
   }
 }
 

@@ -37,9 +37,9 @@ export function submitTaken(builder: TransitionBuilder, upstreamId: string, queu
     return builder;
   }
   if (state.upstreamId !== null && state.upstreamId !== upstreamId) {
-    return ignored("another upstream id is known", [{ what: "conflicting_submit_answer" }]);
+    return ignored("request has a different upstream id", [{ what: "conflicting_submit_answer" }]);
   }
-  if (state.stage === "held") return ignored("no submit under way");
+  if (state.stage === "held") return ignored("no submit in progress");
   // A webhook was faster than the answer: only the id and the timeline learn from it.
   return builder.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
 }
@@ -51,13 +51,13 @@ export function submitNotTaken(
 ): Transition {
   const { state } = builder;
   const { reason, retryAt } = event;
-  if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("not submitting");
+  if (state.stage !== "submitting" && state.stage !== "uncertain") return ignored("request is not being submitted");
   if (state.candidateId !== null) {
     return state.stage === "submitting"
       ? submitLost(builder, reason, UNCERTAIN_GRACE_MS)
-      : ignored("somebody named an id");
+      : ignored("a callback named an upstream id");
   }
-  builder.drop("expire").note("not_taken", { reason });
+  builder.drop("expire").note("submit_not_accepted", { reason });
   if (state.cancelRequestedAt !== null) return builder.end("canceled", "cancel", null);
   const lockedTries = state.lockedTries + (event.foundLocked ? 1 : 0);
   const waiting = event.waiting ?? null;
@@ -68,7 +68,7 @@ export function submitNotTaken(
 
 export function submitLost(builder: TransitionBuilder, reason: string, graceMs: number): Transition {
   const { state, now } = builder;
-  if (state.stage !== "submitting") return ignored("not submitting");
+  if (state.stage !== "submitting") return ignored("request is not being submitted");
   builder.note("submit_answer_lost", { reason });
   if (graceMs <= 0) return builder.end("failed", "submit", submitUncertain());
   builder

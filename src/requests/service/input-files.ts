@@ -20,9 +20,9 @@ type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | 
 /** The files of an input that `request` is about to be admitted with. */
 export async function filesOf(config: Config, team: string, request: string, tree: JsonTree): Promise<FilesAnswer> {
   const used = await uploadsNamedIn(config.SIGNING_KEY, team, tree);
-  if (used === "too_many") return tooMany(`names more than ${INPUT_UPLOADS_MAX} uploads`);
+  if (used === "too_many") return tooMany(`references more than ${INPUT_UPLOADS_MAX} uploads`);
   const inline = config.PUBLIC_URL === undefined ? [] : inlineFiles(tree);
-  if (inline.length > INLINE_FILES_MAX) return tooMany(`holds more than ${INLINE_FILES_MAX} files as data URIs`);
+  if (inline.length > INLINE_FILES_MAX) return tooMany(`contains more than ${INLINE_FILES_MAX} data URIs`);
   const rows = inline.map(({ paths, bytes, contentType }, n) => {
     const id = inlineUploadId(request, n);
     return {
@@ -50,7 +50,7 @@ export async function storeInline(
   for (const [n, { dataUri, contentType, paths }] of inline.entries()) {
     const id = inlineUploadId(request, n);
     const copied = await copyData({ bucket, key: uploadKey(team, id), dataUri, claimedType: contentType });
-    if (copied.kind !== "stored") throw new Error("a file of an input could not be stored");
+    if (copied.kind !== "stored") throw new Error("an inline input file could not be stored");
     const url = `${config.PUBLIC_URL}${await inputPath(config.SIGNING_KEY, { team, id, name: nameOf(n, contentType) })}`;
     for (const path of paths) withValueAt(tree, path, url);
   }
@@ -61,6 +61,6 @@ function nameOf(n: number, contentType: string): string {
 }
 
 function tooMany(what: string): FilesAnswer {
-  const hint = "Upload them with POST /v1/uploads, or send fewer at once.";
+  const hint = "Reference fewer files in one request.";
   return refused(refusal("invalid_request", `\`input\` ${what}.`, { hint }));
 }

@@ -38,8 +38,8 @@ export async function askUnderPlan<A extends { kind: string }>(
     if (!isPlanChanged(answer)) return { answer, judged };
     plan = answer;
   }
-  const hint = "Submit it again in a moment.";
-  const changing = refused(refusal("conflict", "The plan is being changed just now.", { hint }));
+  const hint = "Retry the request.";
+  const changing = refused(refusal("conflict", "The plan changed while the request was being admitted.", { hint }));
   return { answer: changing, judged: changing };
 }
 
@@ -50,7 +50,7 @@ function isPlanChanged(answer: { kind: string }): answer is PlanChanged {
 /** What one plan says about a request. */
 export function judge({ name, plan }: PlanInUse, { spec, input }: Judgeable): Judged {
   if (spec.webhookUrl !== null && !plan.webhooks) {
-    const hint = `Leave \`webhook_url\` out, or have an admin allow it with PUT /v1/plans/${name}.`;
+    const hint = `Omit \`webhook_url\`, or ask an admin to enable webhooks with PUT /v1/plans/${name}.`;
     return refused(refusal("forbidden", `Plan "${name}" does not allow a \`webhook_url\`.`, { hint }));
   }
   const ruled = applyInputRules(plan.input, input, name);

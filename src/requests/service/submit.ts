@@ -18,7 +18,7 @@ import { SECOND_MS } from "../../platform/time.ts";
 import type { LimitState } from "../../team/quota/limits.ts";
 import type { Price } from "../../team/quota/prices.ts";
 
-import { deletedPost } from "../../team/quota/refusals.ts";
+import { deletedRefusal } from "../../team/quota/refusals.ts";
 
 import { begun } from "../machine/record.ts";
 import type { RequestView, StartInput } from "../machine/types.ts";
@@ -74,7 +74,8 @@ export async function quoteRequest(
   };
   const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(wish.plan, judgeable, ask);
   if (judged.kind === "refused") return answer.kind === "refused" ? answer : judged;
-  if (answer.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
+  if (answer.kind === "plan_stands")
+    throw new Error("Team confirmed the plan, but the plan's rules accepted the input");
   return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
 }
 
@@ -82,9 +83,9 @@ export async function quoteRequest(
 async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitInput): Promise<SubmitOutcome | null> {
   // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
   if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
-  const pause = await accountFor(env).paused();
+  const pause = await accountFor(env).currentPause();
   if (pause === null) return null;
-  const detail = `Upstream is paused since ${new Date(pause.since).toISOString()}: ${pause.why}. Nothing was charged.`;
+  const detail = `The model provider has been paused since ${new Date(pause.since).toISOString()} (${pause.why}). Nothing was charged.`;
   const retryAfterS = Math.max(1, Math.ceil((pause.until - Date.now()) / SECOND_MS));
   return { kind: "refused", refusal: refusal("upstream_paused", detail, { retryAfterS }), limits: [] };
 }
@@ -114,7 +115,8 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     if (view === null || admitted.kind !== "admitted") return { ...judged, limits: [] };
     return { kind: "accepted", view, replayed: true, limits: admitted.limits };
   }
-  if (admitted.kind === "plan_stands") throw new Error("a plan stands only for what its rules refuse");
+  if (admitted.kind === "plan_stands")
+    throw new Error("Team confirmed the plan, but the plan's rules accepted the input");
   const { requestId: id, terms, replayed, limits } = admitted;
   if (replayed && inline.length > 0) {
     // Its files lie in R2 already, or were let go since: an input is stored by the start that takes it.
@@ -126,10 +128,10 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     return printTree(judged.tree);
   });
   if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
-  if (started.kind === "gone") return { kind: "refused", refusal: deletedPost(id), limits };
+  if (started.kind === "gone") return { kind: "refused", refusal: deletedRefusal(id), limits };
   await askTeam(env, team, (stub) => stub.release(id));
   logEvent("submit.closed", { request: id, team });
-  const detail = "The request could not be started and was closed. Nothing was sent or charged: submit it again.";
+  const detail = "The request could not be started and was closed. Nothing was sent or charged. Retry the request.";
   return { kind: "refused", refusal: refusal("internal", detail, { requestId: id, status: 503 }), limits: [] };
 }
 

@@ -2,7 +2,7 @@
 // now and then, the state is read again: a broken hold is never an error.
 
 import type { Env } from "../../platform/bindings.ts";
-import { after, type Bell, openBell } from "../../platform/change-socket.ts";
+import { type ChangeSocket, openChangeSocket, sleep } from "../../platform/change-socket.ts";
 import { askTracker, trackerOf } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { Watch } from "../machine/events.ts";
@@ -11,11 +11,11 @@ import { hasEnded, type RequestView, type Viewer } from "../machine/types.ts";
 /** Longest `wait` of a caller. */
 export const WAIT_MAX_S = 60;
 /** A hold whose socket stands reads the state again this often: seldom enough to let the object hibernate in between. */
-export const HOLD_REREAD_MS = 30 * SECOND_MS;
+export const WATCH_REREAD_MS = 30 * SECOND_MS;
 /** How long who waits for an end waits for its settling too: normally milliseconds. */
 const SETTLED_WAIT_MS = 2 * SECOND_MS;
 /** The same without a socket. */
-export const HOLD_BLIND_REREAD_MS = 5 * SECOND_MS;
+export const WATCH_POLL_MS = 5 * SECOND_MS;
 
 /** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
 export interface Watched {
@@ -29,18 +29,18 @@ export interface Watched {
  * yielded for a request that this viewer cannot see, and no more once it is deleted: then `not_visible` is returned. `following` makes polls show progress; `waiting` is for the end alone. A
  * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
  */
-export async function* changes(
+export async function* watchRequest(
   watched: Watched,
   until: number,
   watch: Exclude<Watch, "none">,
 ): AsyncGenerator<RequestView, "over" | "not_visible", undefined> {
-  let bell = await bellOf(watched, watch);
+  let socket = await openTrackerSocket(watched, watch);
   let seen = "";
-  let lastLook = false;
+  let finalRead = false;
   try {
     for (;;) {
-      if (bell.isBroken()) bell = await bellOf(watched, watch);
-      const rung = bell.next();
+      if (socket.isBroken()) socket = await openTrackerSocket(watched, watch);
+      const changed = socket.nextChange();
       const read = await readView(watched);
       if (read.kind === "not_visible") return "not_visible";
       if (read.kind === "read") {
@@ -51,18 +51,18 @@ export async function* changes(
         seen = version;
         if (hasEnded(view.state.stage)) {
           // What it cost is known a moment after the end: worth the moment, not more.
-          if (view.state.settledAt !== null || lastLook) return "over";
-          lastLook = true;
-          await Promise.race([rung, after(SETTLED_WAIT_MS)]);
+          if (view.state.settledAt !== null || finalRead) return "over";
+          finalRead = true;
+          await Promise.race([changed, sleep(SETTLED_WAIT_MS)]);
           continue;
         }
       }
       const left = until - Date.now();
       if (left <= 0) return "over";
-      await Promise.race([rung, after(Math.min(left, bell.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
+      await Promise.race([changed, sleep(Math.min(left, socket.isBroken() ? WATCH_POLL_MS : WATCH_REREAD_MS))]);
     }
   } finally {
-    bell.close();
+    socket.close();
   }
 }
 
@@ -70,13 +70,13 @@ export async function* changes(
  * Waits until `enough` says so or `until` has come, and answers the last view; null for a request that this viewer cannot
  * see, or can no more because it was deleted meanwhile.
  */
-export async function hold(
+export async function waitForRequest(
   watched: Watched,
   until: number,
   enough: (view: RequestView) => boolean | Promise<boolean>,
   watch: Exclude<Watch, "none"> = "waiting",
 ): Promise<RequestView | null> {
-  const views = changes(watched, until, watch);
+  const views = watchRequest(watched, until, watch);
   let last: RequestView | null = null;
   try {
     for (;;) {
@@ -101,9 +101,9 @@ async function readView(watched: Watched): Promise<ReadView> {
   }
 }
 
-function bellOf(watched: Watched, watch: Watch): Promise<Bell> {
+function openTrackerSocket(watched: Watched, watch: Watch): Promise<ChangeSocket> {
   const headers = { Upgrade: "websocket", "Sluice-Viewer": asciiJson(watched.viewer), "Sluice-Watch": watch };
-  return openBell(async () => trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers }));
+  return openChangeSocket(async () => trackerOf(watched.env, watched.id)?.fetch("https://tracker/hold", { headers }));
 }
 
 /** JSON that a header can carry: user names may hold any character. */

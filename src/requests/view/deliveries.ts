@@ -1,6 +1,6 @@
 // Deliveries as people read them, and what a replay by hand may be: from a tracker's rows, decided without I/O.
 
-import type { Attempt, DeliveryView, KeptEvent } from "../../webhooks/attempt.ts";
+import type { Attempt, DeliveryView, StoredEvent } from "../../webhooks/attempt.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import { effectName } from "../machine/effect-schedule.ts";
@@ -11,7 +11,7 @@ import type { RequestDelivery, RequestRecord } from "../machine/types.ts";
 export function deliveryView(
   record: RequestRecord,
   delivery: RequestDelivery,
-  event: KeptEvent | null,
+  event: StoredEvent | null,
   attempts: readonly Attempt[],
 ): DeliveryView {
   const row = rowOf(record, delivery);
@@ -34,7 +34,7 @@ export function deliveryView(
 export function replayOf(
   record: RequestRecord,
   delivery: RequestDelivery,
-  event: KeptEvent | null,
+  event: StoredEvent | null,
   now: number,
 ): RequestEvent | "wait" | "under_way" | "expired" {
   const row = rowOf(record, delivery);

@@ -16,7 +16,10 @@ export const requestBody = z.object({
   model: z.string(),
   status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELED"]),
   stage: z.enum(["held", "submitting", "uncertain", "queued", "running", "storing", "completed", "failed", "canceled"]),
-  queue_position: z.int().nullable().describe("While held: the place in Sluice's own queue. Afterwards fal's."),
+  queue_position: z
+    .int()
+    .nullable()
+    .describe("Position in Sluice's queue while the request is held; afterwards, position in fal's queue."),
   waiting: z
     .object({
       reason: z.enum(["pace", "slot", "upstream_paused"]),
@@ -26,18 +29,22 @@ export const requestBody = z.object({
     })
     .nullable()
     .describe(
-      "While held: what for. `upstream_paused` says why and since when. `starts_at` is an estimate; null: not known.",
+      "Why a held request is waiting. `why` and `since` are set when `reason` is `upstream_paused`. `starts_at` is an estimate, or null if unknown.",
     ),
   typical_duration: z
     .object({ p50_s: z.number(), p95_s: z.number(), samples: z.int() })
     .nullable()
-    .describe("How long requests of the model took lately, from submit to output; null while too few have ended."),
+    .describe(
+      "Recent durations of this model's requests, from submit to output. Null until enough requests have completed.",
+    ),
   created_at: instant,
   submitted_at: instant,
   started_at: instant,
   completed_at: instant,
   expires_at: instant,
-  output: asWritten(z.unknown()).describe("The model's output, its files' URLs ours. Only once COMPLETED."),
+  output: asWritten(z.unknown()).describe(
+    "The model's output, with file URLs replaced by Sluice's. Null until the request is COMPLETED.",
+  ),
   files: z.array(
     z.object({
       path: z.string(),
@@ -75,7 +82,10 @@ export const requestBody = z.object({
       url: z.string(),
       status: z.enum(["pending", "delivered", "failed"]),
       attempts: z.int(),
-      delivery_id: z.string().nullable().describe("Its log: GET /v1/deliveries/{delivery_id}."),
+      delivery_id: z
+        .string()
+        .nullable()
+        .describe("ID of the delivery. Retrieve its attempts with GET /v1/deliveries/{delivery_id}."),
     })
     .nullable(),
   upstream: z.object({ request_id: z.string().nullable(), calls: z.int() }),

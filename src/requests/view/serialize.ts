@@ -80,7 +80,7 @@ async function withOutput<T>(
 ): Promise<T> {
   const inPlace = await valuesInPlace(bucket, view);
   const loaded = await loadText(bucket, stored);
-  if (loaded.kind === "missing") throw new Error("a kept output is not where it was put");
+  if (loaded.kind === "missing") throw new Error("a stored output is missing from R2");
   try {
     return await use({ text: loaded.text, inPlace });
   } finally {

@@ -12,38 +12,38 @@ export interface KeyState {
   frozenAt: number | null;
 }
 
-const ANOTHER_KEY = "Use another key; an admin of the team makes one with POST /v1/keys.";
-const HOW_TO_SEND = "Send the header `Authorization: Bearer sl_sk_…` (`Key` instead of `Bearer` works too).";
+const ANOTHER_KEY = "Use another key. A team admin creates keys with POST /v1/keys.";
+const HOW_TO_SEND = "Send the header `Authorization: Bearer sl_sk_…` or `Authorization: Key sl_sk_…`.";
 
-export const NO_KEY = refusal("unauthenticated", "No key was sent.", { hint: HOW_TO_SEND });
+export const NO_KEY = refusal("unauthenticated", "No API key provided.", { hint: HOW_TO_SEND });
 
-export const MALFORMED_KEY = refusal("unauthenticated", "What was sent is not a Sluice key.", {
+export const MALFORMED_KEY = refusal("unauthenticated", "The credential is not a Sluice API key.", {
   hint: `${HOW_TO_SEND} Keys of fal.ai and Maton are not Sluice keys.`,
 });
 
-export const MISTYPED_KEY = refusal("unauthenticated", "The key was mistyped or cut off: its checksum does not fit.", {
-  hint: "Copy the whole key again, from `sl_sk_` to its last character.",
+export const MISTYPED_KEY = refusal("unauthenticated", "Invalid API key: the checksum does not match.", {
+  hint: "Copy the complete key, from `sl_sk_` to the last character.",
 });
 
-export const UNKNOWN_KEY = refusal("unauthenticated", "The key is well formed, but not known here.", {
-  hint: `It may belong to another deployment. ${ANOTHER_KEY}`,
+export const UNKNOWN_KEY = refusal("unauthenticated", "Unknown API key.", {
+  hint: `The key may belong to another deployment. ${ANOTHER_KEY}`,
 });
 
-export const NOT_THE_OPERATOR = refusal("unauthenticated", "This route takes the operator's token.", {
+export const NOT_THE_OPERATOR = refusal("unauthenticated", "This route requires the operator token.", {
   hint: "Send the header `Authorization: Bearer <ADMIN_TOKEN>`.",
 });
 
 /** Why this key may not be used at all now, or null. */
 export function keyFault(key: KeyState, now: number): Refusal | null {
   if (key.revokedAt !== null) {
-    return refusal("unauthenticated", `The key was revoked at ${timeText(key.revokedAt)}.`, { hint: ANOTHER_KEY });
+    return refusal("unauthenticated", `The API key was revoked at ${timeText(key.revokedAt)}.`, { hint: ANOTHER_KEY });
   }
   if (key.expiresAt !== null && key.expiresAt <= now) {
-    return refusal("unauthenticated", `The key expired at ${timeText(key.expiresAt)}.`, { hint: ANOTHER_KEY });
+    return refusal("unauthenticated", `The API key expired at ${timeText(key.expiresAt)}.`, { hint: ANOTHER_KEY });
   }
   if (key.frozenAt !== null) {
-    return refusal("forbidden", `The key is frozen since ${timeText(key.frozenAt)}.`, {
-      hint: `An admin of the team resumes it with POST /v1/keys/${key.id}/resume.`,
+    return refusal("forbidden", `The API key has been frozen since ${timeText(key.frozenAt)}.`, {
+      hint: `A team admin unfreezes it with POST /v1/keys/${key.id}/resume.`,
     });
   }
   return null;
@@ -52,24 +52,24 @@ export function keyFault(key: KeyState, now: number): Refusal | null {
 /** Why nobody may use the team now, or null. Who may administrate still can, because somebody has to resume it. */
 export function teamFault(frozenAt: number | null): Refusal | null {
   if (frozenAt === null) return null;
-  return refusal("forbidden", `The team is frozen since ${timeText(frozenAt)}.`, {
-    hint: "An admin of the team resumes it with POST /v1/team/resume.",
+  return refusal("forbidden", `The team has been frozen since ${timeText(frozenAt)}.`, {
+    hint: "A team admin unfreezes it with POST /v1/team/resume.",
   });
 }
 
 /** Why nothing may be done for this user now, or null. The name is not repeated: it may be somebody else's to know. */
 export function userFault(frozenAt: number | null): Refusal | null {
   if (frozenAt === null) return null;
-  return refusal("forbidden", `This user is blocked since ${timeText(frozenAt)}.`, {
-    hint: "An admin of the team ends that with POST /v1/users/{id}/resume.",
+  return refusal("forbidden", `The user has been frozen since ${timeText(frozenAt)}.`, {
+    hint: "A team admin unfreezes the user with POST /v1/users/{id}/resume.",
   });
 }
 
 /** Why a credential that is good for one user may not act for this one, or null. */
 export function actingFault(bound: string | null, user: string | null): Refusal | null {
   if (bound === null || user === null || bound === user) return null;
-  return refusal("user_mismatch", "This credential acts for one user, and the call names another.", {
-    hint: "Leave `user` and Sluice-User out, or use a secret key that is bound to nobody.",
+  return refusal("user_mismatch", "The credential is bound to a user other than the one in `user` or Sluice-User.", {
+    hint: "Omit `user` and Sluice-User, or use a secret key that is not bound to a user.",
   });
 }
 
@@ -77,7 +77,7 @@ export function actingFault(bound: string | null, user: string | null): Refusal 
 export function scopeFault(scopes: readonly Scope[], scope: Scope): Refusal | null {
   if (scopes.includes(scope)) return null;
   const yours = scopes.length === 0 ? "none" : scopes.join(", ");
-  return refusal("forbidden", `This needs a key with scope \`${scope}\`; yours has: ${yours}.`, {
+  return refusal("forbidden", `This operation requires the scope \`${scope}\`; the credential has: ${yours}.`, {
     hint: ANOTHER_KEY,
   });
 }

@@ -1,4 +1,4 @@
-// Who stands behind a credential right now, and under which plan: keys and their rotation, tokens and the key that minted
+// Caller stands behind a credential right now, and under which plan: keys and their rotation, tokens and the key that minted
 // them, users of an issuer, all that was frozen. Asked in every admit, so that a revocation acts on the next submit. Writes
 // nothing but a key's last use.
 
@@ -11,7 +11,7 @@ import type { TeamStores } from "../stores.ts";
 import { keyFault, teamFault, UNKNOWN_KEY, userFault } from "./credentials.ts";
 import { issuerKeyId } from "./issuers.ts";
 
-/** Equal posts of a page within so many seconds are one request, unless its plan says otherwise: a visitor who reloads. */
+/** Equal posts of a page within so many seconds are one request, unless its plan says otherwise: a visitor caller reloads. */
 export const PUBLISHABLE_DEDUPE_S = 30;
 /** A key's last use is written at most this often: a written row costs a thousand times a read one. */
 const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
@@ -19,35 +19,41 @@ const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
 export type IdentityStores = Pick<TeamStores, "issuers" | "keys" | "team" | "users">;
 
 /** What of an identity does not depend on plan and team. */
-type Who = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "managesConnections">;
+type Caller = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "managesConnections">;
 
 /** Tokens are for pages and apps: they run and read, whatever their key may do. */
 const TOKEN_SCOPES: Identity["scopes"] = ["run", "read"];
 
-const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not known to this team any more.", {
-  hint: "An admin of the team writes it with PUT /v1/issuers/{name}.",
+const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not registered with this team.", {
+  hint: "A team admin registers issuers with PUT /v1/issuers/{name}.",
 });
 
-/** Who this is, if it may be used now. */
+/** Caller this is, if it may be used now. */
 export function identify(stores: IdentityStores, credential: Credential, now: number): IdentifyAnswer {
   switch (credential.kind) {
     case "key": {
-      const key = stores.keys.byDigest(credential.digest, now);
+      const key = stores.keys.findKeyByDigest(credential.digest, now);
       if (key === null) return refused(UNKNOWN_KEY);
-      return keyIdentity(stores, key, whoOf(key), [key.plan], now);
+      return keyIdentity(stores, key, callerOf(key), [key.plan], now);
     }
     case "token": {
-      const key = stores.keys.byId(credential.keyId);
+      const key = stores.keys.findKey(credential.keyId);
       if (key === null) return refused(UNKNOWN_KEY);
       const { user, models } = credential;
-      const who: Who = { ...whoOf(key), kind: "token", scopes: TOKEN_SCOPES, user, models: models ?? key.models };
+      const caller: Caller = {
+        ...callerOf(key),
+        kind: "token",
+        scopes: TOKEN_SCOPES,
+        user,
+        models: models ?? key.models,
+      };
       // A key with a plan of its own does not choose another: that would lift the key's own limits.
-      return keyIdentity(stores, key, who, [key.plan, credential.plan], now);
+      return keyIdentity(stores, key, caller, [key.plan, credential.plan], now);
     }
     case "jwt": {
       const { issuer, user, plan } = credential;
-      if (stores.issuers.byName(issuer) === null) return refused(UNKNOWN_ISSUER);
-      const who: Who = {
+      if (stores.issuers.findIssuer(issuer) === null) return refused(UNKNOWN_ISSUER);
+      const caller: Caller = {
         keyId: issuerKeyId(issuer),
         keyName: issuer,
         kind: "jwt",
@@ -57,7 +63,7 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
         models: null,
         turnstile: null,
       };
-      return known(stores, who, planInUse(stores, [plan], false));
+      return identityAnswer(stores, caller, planInUse(stores, [plan], false));
     }
   }
 }
@@ -75,12 +81,12 @@ export function keyAllowsModel(
   model: string,
 ): boolean {
   // A token may narrow its key's models and never widen them.
-  const key = credential.kind === "token" ? stores.keys.byId(credential.keyId) : null;
+  const key = credential.kind === "token" ? stores.keys.findKey(credential.keyId) : null;
   const lists = [identity.models, key?.models ?? null];
   return lists.every((globs) => globs === null || matchesModel(globs, model));
 }
 
-function whoOf(key: KeySummary): Who {
+function callerOf(key: KeySummary): Caller {
   const { id: keyId, name: keyName, kind, scopes, user, origins, models, turnstile } = key;
   return { keyId, keyName, kind, scopes, user, origins, models, turnstile };
 }
@@ -88,23 +94,27 @@ function whoOf(key: KeySummary): Who {
 function keyIdentity(
   stores: IdentityStores,
   key: KeySummary,
-  who: Who,
+  caller: Caller,
   plans: readonly (string | null)[],
   now: number,
 ): IdentifyAnswer {
   const fault = keyFault(key, now);
   if (fault !== null) return refused(fault);
   if (now - (key.lastUsedAt ?? 0) >= KEY_LAST_USED_STEP_MS) stores.keys.markUsed(key.id, now);
-  return known(stores, who, planInUse(stores, plans, key.kind === "publishable"));
+  return identityAnswer(stores, caller, planInUse(stores, plans, key.kind === "publishable"));
 }
 
-function known(stores: IdentityStores, who: Who, { name: planName, plan, hash: planHash }: PlanInUse): IdentifyAnswer {
+function identityAnswer(
+  stores: IdentityStores,
+  caller: Caller,
+  { name: planName, plan, hash: planHash }: PlanInUse,
+): IdentifyAnswer {
   const { id: team, frozenAt, managesConnections } = stores.team.team();
-  const stopped = who.scopes.includes("admin") ? null : teamFault(frozenAt);
-  const fault = stopped ?? (who.user === null ? null : userFault(stores.users.frozenAt(who.user)));
+  const stopped = caller.scopes.includes("admin") ? null : teamFault(frozenAt);
+  const fault = stopped ?? (caller.user === null ? null : userFault(stores.users.frozenAt(caller.user)));
   if (fault !== null) return refused(fault);
-  const origins = who.origins ?? (plan.origins.length === 0 ? null : plan.origins);
-  return { kind: "known", identity: { ...who, origins, team, planName, plan, planHash, managesConnections } };
+  const origins = caller.origins ?? (plan.origins.length === 0 ? null : plan.origins);
+  return { kind: "known", identity: { ...caller, origins, team, planName, plan, planHash, managesConnections } };
 }
 
 /**

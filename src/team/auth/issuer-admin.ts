@@ -1,7 +1,7 @@
 // A team's issuers, their keys, and how often an address may exchange a publishable key.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Actor, IssuerKeys, KeptIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
+import type { Actor, IssuerKeys, StoredIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -34,29 +34,29 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     this.#stores = stores;
   }
 
-  list(): KeptIssuer[] {
-    return this.#context.decide<KeptIssuer[]>([], () => this.#stores.issuers.all());
+  list(): StoredIssuer[] {
+    return this.#context.decide<StoredIssuer[]>([], () => this.#stores.issuers.all());
   }
 
-  put(issuer: Issuer, by: Actor): { kind: "kept" } | Refused {
+  put(issuer: Issuer, by: Actor): { kind: "stored" } | Refused {
     // Who writes an issuer wants to see at once whether its keys can be read.
     this.#fetches.delete(issuer.jwks_url);
     const { issuers, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const known = issuers.byName(issuer.name) !== null;
+      const known = issuers.findIssuer(issuer.name) !== null;
       if (!known && issuers.all().length >= ISSUERS_PER_TEAM_MAX) {
         return refused(refusal("conflict", `A team has at most ${ISSUERS_PER_TEAM_MAX} issuers.`));
       }
       issuers.put(issuer);
       audit.note(by, "issuer.written", issuer.name, { issuer: issuer.issuer, jwks_url: issuer.jwks_url }, now);
-      return { kind: "kept" as const };
+      return { kind: "stored" as const };
     });
   }
 
   remove(name: string, by: Actor): { kind: "removed" } | Refused {
     const { issuers, audit } = this.#stores;
     return this.#context.ask((now) => {
-      if (!issuers.remove(name)) return refused(refusal("not_found", "There is no issuer with this name."));
+      if (!issuers.remove(name)) return refused(refusal("not_found", "No issuer found with this name."));
       audit.note(by, "issuer.removed", name, {}, now);
       return { kind: "removed" as const };
     });
@@ -64,7 +64,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
 
   /** Side by side callers share one fetch. */
   async keysOf({ name, unknownKey }: { name: string; unknownKey: boolean }): Promise<IssuerKeys | null> {
-    const kept = this.#byName(name);
+    const kept = this.#findIssuer(name);
     if (kept === null) return null;
     const { issuer, keys } = kept;
     const last = this.#fetches.get(issuer.jwks_url);
@@ -76,7 +76,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     } else {
       await last?.done;
     }
-    return this.#byName(name)?.keys ?? null;
+    return this.#findIssuer(name)?.keys ?? null;
   }
 
   /**
@@ -90,8 +90,8 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
       const earlyMs = until - now - HOUR_MS;
       if (earlyMs > 0) {
         const retryAfterS = Math.ceil(earlyMs / SECOND_MS);
-        const detail = `This address got ${MINTS_PER_HOUR} tokens within an hour, the most it may.`;
-        const hint = `Keep a token until it expires. The next one can be had in ${retryAfterS} s.`;
+        const detail = `Too many tokens: an IP address can create at most ${MINTS_PER_HOUR} tokens per hour.`;
+        const hint = `Reuse a token until it expires. Retry in ${retryAfterS} seconds.`;
         return refused(refusal("rate_limited", detail, { hint, retryAfterS }));
       }
       issuers.putMintedUntil(keyId, ip, until, now, MINT_CLEAN_UP_ROWS);
@@ -103,12 +103,12 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     const rules = { allowHosts: requireConfig(this.#env).RELAY_ALLOW_HOSTS, ownHosts: [] };
     const json = await fetchIssuerKeys(jwks_url, rules);
     // The issuer may have been written anew meanwhile, with other keys.
-    if (json === null || this.#byName(name)?.issuer.jwks_url !== jwks_url) return;
+    if (json === null || this.#findIssuer(name)?.issuer.jwks_url !== jwks_url) return;
     this.#stores.issuers.putKeys(name, { json, fetchedAt: Date.now() });
   }
 
   /** Null also where there is no such team. */
-  #byName(name: string): KeptIssuer | null {
-    return this.#context.decide<KeptIssuer | null>(null, () => this.#stores.issuers.byName(name));
+  #findIssuer(name: string): StoredIssuer | null {
+    return this.#context.decide<StoredIssuer | null>(null, () => this.#stores.issuers.findIssuer(name));
   }
 }

@@ -1,7 +1,7 @@
 // A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
 // seen here within IDENTITY_CACHE_MS.
 
-import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
+import type { IssuerKeys, StoredIssuer } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { askTeam } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
@@ -15,7 +15,7 @@ export const IDENTITIES_CACHED_MAX = 1_000;
 export const IDENTITY_CACHE_MS = 10 * SECOND_MS;
 
 interface Directory {
-  kept: KeptIssuer[];
+  kept: StoredIssuer[];
   until: number;
 }
 

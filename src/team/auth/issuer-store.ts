@@ -1,7 +1,7 @@
 // The SQL of a team's issuers and their keys, and of the exchanges that each address made. Rows in, types out. Every method is
 // synchronous, so that callers can put several into one transaction.
 
-import type { IssuerKeys, KeptIssuer } from "../../contracts/team-keys.ts";
+import type { IssuerKeys, StoredIssuer } from "../../contracts/team-keys.ts";
 import { type Issuer, issuerSchema } from "./issuers.ts";
 
 type IssuerRow = { body: string; keys: string | null; keys_fetched_at: number | null };
@@ -14,23 +14,24 @@ export class IssuerStore {
   }
 
   /** By name. */
-  all(): KeptIssuer[] {
+  all(): StoredIssuer[] {
     const rows = this.#sql.exec<IssuerRow>("SELECT body, keys, keys_fetched_at FROM issuer ORDER BY name").toArray();
-    return rows.map(keptIssuer);
+    return rows.map(issuerOf);
   }
 
-  byName(name: string): KeptIssuer | null {
+  findIssuer(name: string): StoredIssuer | null {
     const query = "SELECT body, keys, keys_fetched_at FROM issuer WHERE name = ?";
     const [row] = this.#sql.exec<IssuerRow>(query, name);
-    return row === undefined ? null : keptIssuer(row);
+    return row === undefined ? null : issuerOf(row);
   }
 
   /** Writes an issuer. Its keys are forgotten when they come from elsewhere now: they may be another's. */
   put(issuer: Issuer): void {
-    const before = this.byName(issuer.name);
+    const before = this.findIssuer(issuer.name);
     this.#sql.exec(
       "INSERT INTO issuer (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-      ...[issuer.name, JSON.stringify(issuer)],
+      issuer.name,
+      JSON.stringify(issuer),
     );
     if (before === null || before.issuer.jwks_url === issuer.jwks_url) return;
     this.#sql.exec("UPDATE issuer SET keys = NULL, keys_fetched_at = NULL WHERE name = ?", issuer.name);
@@ -60,7 +61,7 @@ export class IssuerStore {
   }
 }
 
-function keptIssuer(row: IssuerRow): KeptIssuer {
+function issuerOf(row: IssuerRow): StoredIssuer {
   const issuer = issuerSchema.parse(JSON.parse(row.body));
   const { keys, keys_fetched_at: fetchedAt } = row;
   return { issuer, keys: keys === null || fetchedAt === null ? null : { json: keys, fetchedAt } };

@@ -9,8 +9,17 @@ import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/val
  * one, and a list without HS* cannot be tricked into taking a public key for such a secret (RFC 8725, section 3.1).
  */
 const ALGORITHMS = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
 ] as const;
 
 const PRESETS = ["clerk", "supabase", "auth0", "firebase"] as const;
@@ -18,38 +27,52 @@ type Preset = (typeof PRESETS)[number];
 
 export const issuerNameSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1 to 64 of a-z, 0-9, _ and -, and begin with a letter or digit");
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,63}$/,
+    "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
+  );
 
 const claimName = z.string().min(1).max(200);
 const text = z.string().min(1).max(500);
 
 /** An issuer as a team sends it. What a preset knows may be left out. */
 export const issuerBodySchema = z.strictObject({
-  preset: z.enum(PRESETS).optional().describe("Fills in what is known of this provider; what is given wins."),
-  issuer: text.describe("The `iss` of its tokens, to the letter."),
+  preset: z
+    .enum(PRESETS)
+    .optional()
+    .describe("Identity provider whose defaults fill omitted fields. Fields in the body override the defaults."),
+  issuer: text.describe("Expected `iss` claim. Compared exactly."),
   audience: z
     .union([text, z.array(text).min(1).max(20)])
     .optional()
-    .describe("What `aud` must name (one of them). Mandatory, but for supabase and firebase, whose audience is known."),
+    .describe(
+      "Accepted audiences; a token must contain one of them. Required unless the preset is `supabase` or `firebase`.",
+    ),
   audience_claim: z
     .enum(["aud", "azp"])
     .optional()
-    .describe("Where the audience stands. Clerk's session tokens name your app's origin in `azp`."),
+    .describe("Claim that contains the audience. Clerk session tokens contain the app's origin in `azp`."),
   jwks_url: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe("Where its public keys are; https."),
-  algs: z.array(z.enum(ALGORITHMS)).min(1).optional().describe("The only signatures that are taken."),
-  user_claim: claimName.default("sub").describe("Names the user. A path such as `app_metadata.id` works too."),
+    .describe("HTTPS URL of the issuer's JSON Web Key Set."),
+  algs: z.array(z.enum(ALGORITHMS)).min(1).optional().describe("Accepted signature algorithms."),
+  user_claim: claimName
+    .default("sub")
+    .describe("Claim that contains the user id. Paths such as `app_metadata.id` are supported."),
   plan_claim: claimName
     .nullable()
     .default(null)
-    .describe("Names the plan; the team's own where it names none that exists."),
+    .describe(
+      "Claim that contains the plan name. If the claim is missing or the plan does not exist, the team's plan applies.",
+    ),
   tag_claims: z
     .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), claimName)
     .refine((claims) => Object.keys(claims).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`)
     .default({})
-    .describe("Tags that the token fixes: tag name to claim. A claim that is not there fixes the tag as empty."),
+    .describe(
+      "Tags set from claims, as a map of tag name to claim name. A missing claim sets an empty tag. Callers cannot override these tags.",
+    ),
 });
 
 /** An issuer with everything filled in, as it is stored and answered. */
@@ -102,7 +125,7 @@ const PRESET_RULES: Record<Preset, PresetRules> = {
   // auth0.com/docs/secure/tokens/json-web-tokens: `iss` ends in a slash; the audience is the API's identifier.
   auth0: {
     pattern: /^https:\/\/[^/?#]+\/$/,
-    example: "https://<tenant>.auth0.com/ (with the slash at its end)",
+    example: "https://<tenant>.auth0.com/ (with a trailing slash)",
     jwksUrl: (issuer) => `${issuer}.well-known/jwks.json`,
     algs: ["RS256"],
     audienceClaim: "aud",
@@ -127,11 +150,11 @@ export function completeIssuer(
   const rules = body.preset === undefined ? null : PRESET_RULES[body.preset];
   const match = rules?.pattern.exec(body.issuer) ?? null;
   if (rules !== null && match === null) {
-    return { ok: false, detail: `\`issuer\` of preset ${body.preset} looks like ${rules.example}.` };
+    return { ok: false, detail: `\`issuer\` must match the preset ${body.preset}, e.g. ${rules.example}.` };
   }
   const audience = body.audience ?? (match === null ? undefined : rules?.audience?.(match));
   if (audience === undefined) {
-    return { ok: false, detail: "`audience` is required: without it, a token made for another app would be taken." };
+    return { ok: false, detail: "`audience` is required: without it, tokens issued for other apps would be accepted." };
   }
   const jwksUrl = body.jwks_url ?? rules?.jwksUrl(body.issuer);
   if (jwksUrl === undefined) return { ok: false, detail: "`jwks_url` is required without a preset." };

@@ -14,7 +14,7 @@ import type {
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
-import { noSuchPlan } from "../quota/refusals.ts";
+import { planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
@@ -31,7 +31,7 @@ interface KeyText {
   digest: string;
 }
 
-const NO_KEY_BY_ID = refused(refusal("not_found", "There is no key with this id."));
+const NO_KEY_BY_ID = refused(refusal("not_found", "No key found with this id."));
 
 export class KeyAdmin extends RpcTarget implements TeamKeys {
   readonly #context: TeamContext;
@@ -43,11 +43,11 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     this.#stores = stores;
   }
 
-  async create(wish: NewKeyTerms, by: Actor): Promise<CreateKeyAnswer> {
+  async create(terms: NewKeyTerms, by: Actor): Promise<CreateKeyAnswer> {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
-    const text = await keyText(team, wish.kind);
-    const made = this.#context.ask((now) => insertKey(this.#stores, wish, text, by, now));
+    const text = await keyText(team, terms.kind);
+    const made = this.#context.ask((now) => insertKey(this.#stores, terms, text, by, now));
     return made.kind === "refused" ? made : { kind: "created", key: made.key, secret: text.text };
   }
 
@@ -55,12 +55,13 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
     const { keys, audit } = this.#stores;
-    const { text, digest } = await keyText(team, keys.byId(id)?.kind ?? "secret");
+    const { text, digest } = await keyText(team, keys.findKey(id)?.kind ?? "secret");
     return this.#context.ask((now) => {
-      const key = keys.byId(id);
+      const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       const fault = keyFault(key, now);
-      if (fault !== null) return refused(refusal("conflict", fault.detail, { hint: "Make another key instead." }));
+      if (fault !== null)
+        return refused(refusal("conflict", fault.detail, { hint: "Create a new key with POST /v1/keys." }));
       keys.rotate(id, { digest, shown: shownOf(key.kind, text) }, now + overlapS * 1_000);
       audit.note(by, "key.rotated", id, { overlap_s: overlapS }, now);
       return { kind: "rotated" as const, key: { id, secret: text } };
@@ -74,7 +75,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
   revoke(id: string, by: Actor): KeyAnswer {
     const { keys, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const key = keys.byId(id);
+      const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       const fault = this.#endingFault(id, now);
       if (fault !== null) return refused(fault);
@@ -88,7 +89,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
   freeze(id: string, frozen: boolean, by: Actor): KeyAnswer {
     const { keys, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const key = keys.byId(id);
+      const key = keys.findKey(id);
       if (key === null) return NO_KEY_BY_ID;
       if ((key.frozenAt !== null) === frozen) return { kind: "changed" as const, key };
       const fault = frozen ? this.#endingFault(id, now) : null;
@@ -104,12 +105,12 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     const all = this.#stores.keys.all();
     const admins = all.filter((key) => key.scopes.includes("admin") && keyFault(key, now) === null);
     if (admins.length !== 1 || admins[0]?.id !== id) return null;
-    const hint = "Make another key with scope `admin` first, and use that one.";
-    return refusal("conflict", "This is the team's last admin key.", { hint });
+    const hint = "Create another key with the scope `admin` first.";
+    return refusal("conflict", "The last active admin key of a team cannot be revoked or frozen.", { hint });
   }
 
   #changed(id: string): KeyAnswer {
-    const key = this.#stores.keys.byId(id);
+    const key = this.#stores.keys.findKey(id);
     return key === null ? NO_KEY_BY_ID : { kind: "changed", key };
   }
 }
@@ -123,7 +124,7 @@ export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
 /** Within the transaction of whoever makes the key: an admin, or the operator with the team itself. */
 export function insertKey(
   { keys, team, audit }: KeyStores,
-  wish: NewKeyTerms,
+  terms: NewKeyTerms,
   { text, digest }: KeyText,
   by: Actor,
   now: number,
@@ -131,11 +132,11 @@ export function insertKey(
   if (keys.count() >= KEYS_PER_TEAM_MAX) {
     return refused(refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`));
   }
-  if (wish.plan !== null && team.plan(wish.plan) === null) return refused(noSuchPlan(wish.plan));
+  if (terms.plan !== null && team.plan(terms.plan) === null) return refused(planNotFound(terms.plan));
   const key: KeySummary = {
-    ...wish,
+    ...terms,
     id: newId("key"),
-    shown: shownOf(wish.kind, text),
+    shown: shownOf(terms.kind, text),
     createdAt: now,
     lastUsedAt: null,
     revokedAt: null,

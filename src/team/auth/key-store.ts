@@ -32,23 +32,34 @@ export class KeyStore {
     const terms: KeyTerms = { user, plan, models, origins, turnstile };
     this.#sql.exec(
       `INSERT INTO api_key (digest, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[digest, key.id, key.kind, key.shown, key.name, JSON.stringify(key.scopes), JSON.stringify(terms)],
-      ...[key.createdAt, key.lastUsedAt, key.expiresAt, key.revokedAt, key.frozenAt],
+      digest,
+      key.id,
+      key.kind,
+      key.shown,
+      key.name,
+      JSON.stringify(key.scopes),
+      JSON.stringify(terms),
+      key.createdAt,
+      key.lastUsedAt,
+      key.expiresAt,
+      key.revokedAt,
+      key.frozenAt,
     );
   }
 
   /** The key that has this digest, or had it until a rotation whose overlap is not over. */
-  byDigest(digest: string, now: number): KeySummary | null {
+  findKeyByDigest(digest: string, now: number): KeySummary | null {
     const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE digest = ?`, digest);
     if (row !== undefined) return keyOf(row);
     const [old] = this.#sql.exec<{ key_id: string }>(
       "SELECT key_id FROM old_digest WHERE digest = ? AND valid_until > ?",
-      ...([digest, now] as const),
+      digest,
+      now,
     );
-    return old === undefined ? null : this.byId(old.key_id);
+    return old === undefined ? null : this.findKey(old.key_id);
   }
 
-  byId(id: string): KeySummary | null {
+  findKey(id: string): KeySummary | null {
     const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE id = ?`, id);
     return row === undefined ? null : keyOf(row);
   }
@@ -66,7 +77,8 @@ export class KeyStore {
   rotate(id: string, next: { digest: string; shown: string }, oldValidUntil: number): void {
     this.#sql.exec(
       "INSERT INTO old_digest (digest, key_id, valid_until) SELECT digest, id, ? FROM api_key WHERE id = ?",
-      ...[oldValidUntil, id],
+      oldValidUntil,
+      id,
     );
     this.#sql.exec("UPDATE api_key SET digest = ?, shown = ? WHERE id = ?", next.digest, next.shown, id);
   }
@@ -90,7 +102,7 @@ export class KeyStore {
   }
 
   /** When the first of them is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     return this.#sql.exec<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").one().at;
   }
 }

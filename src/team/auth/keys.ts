@@ -40,7 +40,7 @@ export async function makeKey(team: string, kind: KeyKind = "secret"): Promise<s
 }
 
 /** How a JWT travels with the team it is for: no look-up by its claims, which nobody has checked yet. */
-export function spellJwt(team: string, jwt: string): string {
+export function formatTeamJwt(team: string, jwt: string): string {
   return `sl_jwt_${team}.${jwt}`;
 }
 

@@ -8,7 +8,7 @@ import type { Credential } from "../../contracts/team-keys.ts";
 import { randomText } from "../../platform/ids.ts";
 import { markKey } from "../../platform/signing.ts";
 import { SECOND_MS } from "../../platform/time.ts";
-import { spellJwt } from "./keys.ts";
+import { formatTeamJwt } from "./keys.ts";
 
 /** Tells our tokens from the JWTs of issuers. It routes only; both are checked in full afterwards. */
 const TYPE = "sluice-client+jwt";
@@ -69,7 +69,7 @@ export async function makeToken(
     .setExpirationTime(issuedAtS + ttlS)
     .setJti(randomText(JTI_CHARS))
     .sign(key);
-  return { text: spellJwt(team, jwt), expiresAt: (issuedAtS + ttlS) * SECOND_MS };
+  return { text: formatTeamJwt(team, jwt), expiresAt: (issuedAtS + ttlS) * SECOND_MS };
 }
 
 /** Whether a JWT says that it is one of ours. */

@@ -38,13 +38,13 @@ const verdictSchema = z.object({
 export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | null> {
   const isTest = TEST_SECRET.test(check.secret);
   if (isTest && !check.isLocal) {
-    return refusal("forbidden", "This key's Turnstile secret is one of Cloudflare's test secrets.", {
-      hint: "They prove nothing. The key's owner puts the widget's own secret there.",
+    return refusal("forbidden", "The key's Turnstile secret is a Cloudflare test secret.", {
+      hint: "Test secrets are accepted on local deployments only. Set `turnstile.secret` to the widget's secret.",
     });
   }
   if (check.token === undefined || check.token === "" || check.token.length > TURNSTILE_TOKEN_MAX_CHARS) {
-    return refusal("forbidden", "This key asks for a Turnstile check, and `turnstile_token` is missing or no token.", {
-      hint: "Show the Turnstile widget and send what its callback gets as `turnstile_token`.",
+    return refusal("forbidden", "This key requires Turnstile: `turnstile_token` is missing or invalid.", {
+      hint: "Render the Turnstile widget and send the token from its callback as `turnstile_token`.",
     });
   }
   const verdict = await siteverify(check, check.token);
@@ -53,8 +53,8 @@ export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | n
   // A test secret's answer names a host of Cloudflare's choosing.
   if (!isTest && verdict.hostname !== check.hostname) {
     logEvent("turnstile.refused", { reason: "hostname" });
-    return refusal("forbidden", "The Turnstile check was made on another site.", {
-      hint: "The key's `turnstile.hostname` must be the host that shows the widget.",
+    return refusal("forbidden", "The Turnstile token was issued for another hostname.", {
+      hint: "Set the key's `turnstile.hostname` to the host that renders the widget.",
     });
   }
   return null;
@@ -80,16 +80,16 @@ function failure(codes: readonly string[]): Refusal {
   if (codes.includes("internal-error")) return unreachable();
   if (codes.some((code) => code === "invalid-input-secret" || code === "missing-input-secret")) {
     logEvent("turnstile.refused", { reason: "secret" });
-    return refusal("misconfigured", "Turnstile does not know this key's secret.", {
-      hint: "The key's owner puts the widget's own secret there.",
+    return refusal("misconfigured", "Turnstile rejected the key's secret.", {
+      hint: "Set `turnstile.secret` to the widget's secret.",
     });
   }
   logEvent("turnstile.refused", { reason: codes.includes("timeout-or-duplicate") ? "spent" : "failed" });
-  return refusal("forbidden", "The Turnstile check was not passed, or its token was used before or is too old.", {
-    hint: "Reset the widget (`turnstile.reset()`) and send the new token at once: each is good once, for five minutes.",
+  return refusal("forbidden", "The Turnstile token is invalid, expired or already used.", {
+    hint: "Reset the widget with `turnstile.reset()` and send the new token. Tokens are valid once, for five minutes.",
   });
 }
 
 function unreachable(): Refusal {
-  return refusal("internal", "The Turnstile check could not be made just now.", { hint: "Try again in a moment." });
+  return refusal("internal", "Turnstile could not be reached.", { hint: "Retry the request." });
 }

@@ -73,11 +73,11 @@ export async function checkUserJwt(
 ): Promise<JwtAnswer> {
   const parts = unverifiedParts(jwt);
   if (parts === null)
-    return jwtRefused("malformed", "It is not a JWT: three base64url parts, the first two JSON objects.");
+    return jwtRefused("malformed", "Malformed JWT: expected three base64url parts, the first two JSON objects.");
   const named = issuers.filter((each) => each.issuer === parts.claims.iss);
   let answer: JwtAnswer = jwtRefused(
     "unknown_issuer",
-    `Its \`iss\` is ${quoted(parts.claims.iss)}; no issuer of this team is spelled exactly so.`,
+    `The claim \`iss\` is ${quoted(parts.claims.iss)}, which matches no issuer of this team.`,
   );
   for (const issuer of named) {
     answer = await checkAgainst(issuer, jwt, parts, keysOf, now);
@@ -98,11 +98,11 @@ async function checkAgainst(
   if (header.alg === undefined || !algorithms.includes(header.alg)) {
     return no(
       "algorithm_refused",
-      `Its \`alg\` is ${quoted(header.alg)}; this issuer may use ${algorithms.join(", ")}.`,
+      `The header \`alg\` is ${quoted(header.alg)}; the issuer accepts ${algorithms.join(", ")}.`,
     );
   }
   const keys = await keysOf(issuer, { unknownKey: false });
-  if (keys === null) return no("keys_unavailable", `The keys at ${issuer.jwks_url} could not be read.`);
+  if (keys === null) return no("keys_unavailable", `The key set at ${issuer.jwks_url} could not be fetched.`);
   let verified = await verify(issuer, jwt, keys, now);
   if (verified instanceof errors.JWKSNoMatchingKey) {
     const newer = await keysOf(issuer, { unknownKey: true });
@@ -111,10 +111,10 @@ async function checkAgainst(
   if (verified instanceof Error) return no(...faultOf(verified, issuer, header, claims, now));
   const { azp } = verified;
   if (issuer.audience_claim === "azp" && !(typeof azp === "string" && issuer.audience.includes(azp))) {
-    return no("wrong_audience", `Its \`azp\` is ${quoted(azp)}; expected ${listed(issuer.audience)}.`);
+    return no("wrong_audience", `The claim \`azp\` is ${quoted(azp)}; expected ${listed(issuer.audience)}.`);
   }
   const said = userClaims(issuer, verified);
-  if (!said.ok) return no("claim_missing", `Its claim \`${said.claim}\` is missing, empty, too long or no text.`);
+  if (!said.ok) return no("claim_missing", `The claim \`${said.claim}\` is missing, empty, too long or not a string.`);
   return { kind: "valid", issuer, claims: said.claims, expiresAt: (verified.exp ?? 0) * SECOND_MS };
 }
 
@@ -144,33 +144,40 @@ function faultOf(
   now: number,
 ): [JwtFault, string] {
   if (fault instanceof errors.JWTExpired) {
-    return ["expired", `It expired at ${timeText(claims.exp)}; it is ${timeText(now / SECOND_MS)} now.`];
+    return [
+      "expired",
+      `The token expired at ${timeText(claims.exp)}; the current time is ${timeText(now / SECOND_MS)}.`,
+    ];
   }
   if (fault instanceof errors.JWTClaimValidationFailed) {
     switch (fault.claim) {
       case "aud":
-        return ["wrong_audience", `Its \`aud\` is ${quoted(claims.aud)}; expected ${listed(issuer.audience)}.`];
+        return ["wrong_audience", `The claim \`aud\` is ${quoted(claims.aud)}; expected ${listed(issuer.audience)}.`];
       case "nbf":
-        return ["not_yet_valid", `It is valid from ${timeText(claims.nbf)}; it is ${timeText(now / SECOND_MS)} now.`];
+        return [
+          "not_yet_valid",
+          `The token is not valid before ${timeText(claims.nbf)}; the current time is ${timeText(now / SECOND_MS)}.`,
+        ];
       default:
-        return ["claim_missing", `Its claim \`${fault.claim}\` is missing or of the wrong type.`];
+        return ["claim_missing", `The claim \`${fault.claim}\` is missing or of the wrong type.`];
     }
   }
   if (fault instanceof errors.JWSSignatureVerificationFailed) {
-    return ["bad_signature", "Its signature does not fit the issuer's key: it was changed, or made with another key."];
+    return ["bad_signature", "The signature does not match the issuer's key."];
   }
   if (fault instanceof errors.JWKSNoMatchingKey || fault instanceof errors.JWKSMultipleMatchingKeys) {
-    const which = header.kid === undefined ? "It names no key (`kid`)" : `Its \`kid\` is ${quoted(header.kid)}`;
-    return ["unknown_key", `${which}, and not exactly one key at ${issuer.jwks_url} fits.`];
+    const which =
+      header.kid === undefined ? "The header `kid` is missing" : `The header \`kid\` is ${quoted(header.kid)}`;
+    return ["unknown_key", `${which}; expected exactly one matching key at ${issuer.jwks_url}.`];
   }
   if (
     fault instanceof errors.JWSInvalid ||
     fault instanceof errors.JWTInvalid ||
     fault instanceof errors.JOSENotSupported
   ) {
-    return ["malformed", "It is not a JWT by the rules that hold here (RFC 7515, RFC 7519, no extensions)."];
+    return ["malformed", "Malformed JWT (RFC 7515, RFC 7519; extensions are not supported)."];
   }
-  return ["unknown_key", `The key at ${issuer.jwks_url} that it names cannot be used.`];
+  return ["unknown_key", `The key at ${issuer.jwks_url} that the token names cannot be used.`];
 }
 
 function jwtRefused(fault: JwtFault, explanation: string, issuer: string | null = null): JwtAnswer {

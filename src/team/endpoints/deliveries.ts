@@ -8,7 +8,7 @@ import type {
   DeliveryListInput,
   DeliveryReport,
   DeliveryTarget,
-  ReplayRoad,
+  ReplayRoute,
   TeamDeliveries,
   TeamDeliveryLog,
 } from "../../contracts/team-webhooks.ts";
@@ -17,7 +17,7 @@ import { DELIVERY_ID } from "../../platform/ids.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
-import { beginReplay, deliveryReported, deliveryTarget, type HealthStores } from "./delivery-scheduler.ts";
+import { beginReplay, deliveryTarget, type HealthStores, recordReport } from "./delivery-scheduler.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
 type DeliveryStores = HealthStores & Pick<TeamStores, "team">;
@@ -40,19 +40,19 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
   }
 
   async report(report: DeliveryReport): Promise<void> {
-    this.#context.decide(undefined, () => deliveryReported(this.#stores, report));
+    this.#context.decide(undefined, () => recordReport(this.#stores, report));
     await this.#context.arm();
   }
 
   read({ deliveryId }: { deliveryId: string }): Delivery | null {
-    return this.#context.decide<Delivery | null>(null, () => this.#stores.deliveries.byId(deliveryId));
+    return this.#context.decide<Delivery | null>(null, () => this.#stores.deliveries.findDelivery(deliveryId));
   }
 
   list({ cursor, limit, ...filter }: DeliveryListInput): DeliveryListAnswer {
     return this.#context.ask((): DeliveryListAnswer => {
       const position = cursor === undefined ? null : decodeCursor(cursor, DELIVERY_ID);
       if (cursor !== undefined && position === null) {
-        return refused(refusal("invalid_request", "`cursor` is not one of ours."));
+        return refused(refusal("invalid_request", "`cursor` is invalid."));
       }
       const found = this.#stores.deliveries.list(filter, position, limit + 1);
       const data = found.slice(0, limit);
@@ -66,9 +66,9 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
     return this.#context.decide(nothing, (now) => this.#stores.outbox.log(deliveryId, now));
   }
 
-  async beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Promise<ReplayRoad> {
-    const road = this.#context.ask((now) => beginReplay(this.#stores, replay, now));
+  async beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Promise<ReplayRoute> {
+    const route = this.#context.ask((now) => beginReplay(this.#stores, replay, now));
     await this.#context.arm();
-    return road;
+    return route;
   }
 }

@@ -8,7 +8,7 @@ import type {
   DeliveryTarget,
   DisabledReason,
   Endpoint,
-  ReplayRoad,
+  ReplayRoute,
 } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS } from "../../platform/time.ts";
@@ -18,7 +18,7 @@ import type { EventData } from "../../webhooks/events.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
 import type { TeamStores } from "../stores.ts";
-import { checkAt, ENDPOINT_DISABLE_AFTER_MS, recordAnswer, verdictOf } from "./endpoint-health.ts";
+import { checkAt, ENDPOINT_DISABLE_AFTER_MS, recordResult, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
@@ -39,14 +39,14 @@ export function deliveryTarget(
   deliveryId: string,
   now: number,
 ): DeliveryTarget {
-  const delivery = stores.deliveries.byId(deliveryId);
+  const delivery = stores.deliveries.findDelivery(deliveryId);
   if (delivery === null) return { kind: "gone", reason: "unknown" };
   if (delivery.endpointId === null) {
     const secrets = validSecrets(stores.team.webhookSecrets(), now);
     return { kind: "known", url: null, secrets, headers: {}, endpointId: null, notBefore: null };
   }
   if (delivery.state === "gone" && delivery.category === SKIPPED) return { kind: "gone", reason: SKIPPED };
-  const found = stores.endpoints.byId(delivery.endpointId);
+  const found = stores.endpoints.findEndpoint(delivery.endpointId);
   const endpoint = found !== null && delivery.eventType === TEST_EVENT_TYPE ? { ...found, disabled: null } : found;
   const target = targetOf(endpoint, now);
   if (target.kind === "gone" || endpoint === null) return target;
@@ -54,14 +54,14 @@ export function deliveryTarget(
 }
 
 /** The same again changes nothing: neither the index nor what is counted of the endpoint. */
-export function deliveryReported(stores: HealthStores, report: DeliveryReport): void {
-  const delivery = stores.deliveries.byId(report.deliveryId);
+export function recordReport(stores: HealthStores, report: DeliveryReport): void {
+  const delivery = stores.deliveries.findDelivery(report.deliveryId);
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
-  stores.deliveries.report(report);
+  stores.deliveries.recordReport(report);
   // Without a new try it says how the delivery stands after all: a replay that came to nothing.
   if (delivery.attempts === report.attempts) return;
-  const endpoint = delivery.endpointId === null ? null : stores.endpoints.byId(delivery.endpointId);
-  if (endpoint !== null && endpoint.disabled === null) noteHealth(stores, endpoint, delivery, report);
+  const endpoint = delivery.endpointId === null ? null : stores.endpoints.findEndpoint(delivery.endpointId);
+  if (endpoint !== null && endpoint.disabled === null) recordHealth(stores, endpoint, delivery, report);
 }
 
 /**
@@ -69,7 +69,7 @@ export function deliveryReported(stores: HealthStores, report: DeliveryReport): 
  * of again. Nor does a replay that fails: somebody tries something out, and what failed before was counted then. A `gone`
  * without the receiver's own word is our doing.
  */
-function noteHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
+function recordHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
   const { outcome, at } = report;
   const isQuiet = before.eventType === TEST_EVENT_TYPE || before.eventType === NOTICE_TYPE;
   if (disablesEndpoint(report)) disable(stores, endpoint, "gone", at);
@@ -77,13 +77,13 @@ function noteHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, 
   else if (outcome === "gone" || (isQuiet && outcome !== "delivered")) return;
   else {
     const failed = before.attempts > 0 ? "failed_again" : "failed";
-    const health = recordAnswer(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
+    const health = recordResult(endpoint.health, outcome === "delivered" ? "delivered" : failed, at);
     stores.endpoints.setHealth(endpoint.id, health, checkAt(health));
   }
 }
 
 /** Judges the runs of failures that are due: a notice, another before the end, the end. */
-export function judgeEndpoints(stores: HealthStores, now: number): void {
+export function checkEndpoints(stores: HealthStores, now: number): void {
   for (const endpoint of stores.endpoints.toCheck(now)) {
     const { id, health } = endpoint;
     const verdict = endpoint.disabled === null ? verdictOf(health, now) : "nothing";
@@ -91,11 +91,11 @@ export function judgeEndpoints(stores: HealthStores, now: number): void {
       case "nothing":
         stores.endpoints.setHealth(id, health, endpoint.disabled === null ? laterThan(checkAt(health), now) : null);
         break;
-      case "tell_failing":
-      case "tell_disabling_soon": {
+      case "notify_failing":
+      case "notify_disabling_soon": {
         const told = {
           ...health,
-          told: verdict === "tell_failing" ? ("failing" as const) : ("disabling_soon" as const),
+          told: verdict === "notify_failing" ? ("failing" as const) : ("disabling_soon" as const),
         };
         stores.endpoints.setHealth(id, told, checkAt(told));
         notice(stores, endpoint, told.told, now);
@@ -153,14 +153,14 @@ export function beginReplay(
   stores: Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox">,
   { deliveryId, replayId, by }: { deliveryId: string; replayId: string | null; by: Actor },
   now: number,
-): ReplayRoad {
-  const delivery = stores.deliveries.byId(deliveryId);
+): ReplayRoute {
+  const delivery = stores.deliveries.findDelivery(deliveryId);
   if (delivery === null) {
-    const hint = `Deliveries are kept for ${DELIVERY_KEEP_MS / DAY_MS} days; GET /v1/deliveries lists them.`;
-    return refused(refusal("not_found", "There is no such delivery, or it has expired.", { hint }));
+    const hint = `Deliveries are deleted after ${DELIVERY_KEEP_MS / DAY_MS} days. GET /v1/deliveries lists them.`;
+    return refused(refusal("not_found", "No delivery found with this id.", { hint }));
   }
   if (delivery.endpointId !== null) {
-    const target = targetOf(stores.endpoints.byId(delivery.endpointId), now);
+    const target = targetOf(stores.endpoints.findEndpoint(delivery.endpointId), now);
     if (target.kind === "gone") {
       const hint = target.reason === "disabled" ? `POST /v1/webhooks/${delivery.endpointId}/enable first.` : undefined;
       const detail = `The delivery's endpoint is ${target.reason}.`;
@@ -168,7 +168,7 @@ export function beginReplay(
     }
   }
   if (replayId === null) stores.audit.note(by, "delivery.replayed", deliveryId, {}, now);
-  const row = delivery.requestId === null ? stores.outbox.byId(deliveryId) : null;
+  const row = delivery.requestId === null ? stores.outbox.findOutboxRow(deliveryId) : null;
   // A try that is under way does as well: what it comes to is told as ever.
   if (row !== null && isUnderWay(row, now)) return { kind: "sent" };
   stores.deliveries.reopen(deliveryId, replayId, now);

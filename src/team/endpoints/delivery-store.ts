@@ -36,26 +36,41 @@ export class DeliveryStore {
     const { attempts, status, category, replayId } = delivery;
     this.#sql.exec(
       `INSERT INTO delivery (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, endpointId, requestId, eventId, eventType, state, createdAt, updatedAt],
-      ...[attempts, status, category, replayId],
+      id,
+      endpointId,
+      requestId,
+      eventId,
+      eventType,
+      state,
+      createdAt,
+      updatedAt,
+      attempts,
+      status,
+      category,
+      replayId,
     );
   }
 
-  byId(id: string): Delivery | null {
+  findDelivery(id: string): Delivery | null {
     const [row] = this.#sql.exec<DeliveryRow>(`SELECT ${COLUMNS} FROM delivery WHERE id = ?`, id);
     return row === undefined ? null : deliveryOf(row);
   }
 
   /** All that were made of one end of a request. */
-  ofEnd(requestId: string, eventId: string): Delivery[] {
+  deliveriesOfEnd(requestId: string, eventId: string): Delivery[] {
     const query = `SELECT ${COLUMNS} FROM delivery WHERE request_id = ? AND event_id = ? ORDER BY id`;
     return this.#sql.exec<DeliveryRow>(query, requestId, eventId).toArray().map(deliveryOf);
   }
 
-  report({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
+  recordReport({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
     this.#sql.exec(
       "UPDATE delivery SET state = ?, status = ?, category = ?, attempts = ?, updated_at = ? WHERE id = ?",
-      ...[outcome, status, category, attempts, at, deliveryId],
+      outcome,
+      status,
+      category,
+      attempts,
+      at,
+      deliveryId,
     );
   }
 
@@ -87,7 +102,11 @@ export class DeliveryStore {
   restore({ id, state, category, updatedAt, replayId }: Delivery): void {
     this.#sql.exec(
       "UPDATE delivery SET state = ?, category = ?, updated_at = ?, replay_id = ? WHERE id = ?",
-      ...[state, category, updatedAt, replayId, id],
+      state,
+      category,
+      updatedAt,
+      replayId,
+      id,
     );
   }
 
@@ -99,16 +118,18 @@ export class DeliveryStore {
     this.#sql.exec(query, state, replayId, at, id);
   }
 
-  skip(endpointId: string, category: string, at: number): void {
+  skipUndelivered(endpointId: string, category: string, at: number): void {
     this.#sql.exec(
       `UPDATE delivery SET state = 'gone', category = ?, updated_at = ?
        WHERE endpoint_id = ? AND state IN ('pending', 'failing')`,
-      ...[category, at, endpointId],
+      category,
+      at,
+      endpointId,
     );
   }
 
   /** Takes the deliveries of a deleted request out: nobody sends them any more. */
-  removeOf(requestId: string): void {
+  deleteOfRequest(requestId: string): void {
     this.#sql.exec("DELETE FROM delivery WHERE request_id = ?", requestId);
   }
 
@@ -121,7 +142,8 @@ export class DeliveryStore {
     const over = this.#sql
       .exec<{ id: string }>(
         "SELECT id FROM delivery WHERE created_at < ?1 AND updated_at < ?1 ORDER BY created_at, id LIMIT ?2",
-        ...[before, limit],
+        before,
+        limit,
       )
       .toArray();
     if (over.length === 0) return;
@@ -131,7 +153,7 @@ export class DeliveryStore {
   }
 
   /** When the oldest is over; null when there are none. One that was sent again may hold younger ones up: for as long at most. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const query = "SELECT updated_at FROM delivery ORDER BY created_at, id LIMIT 1";
     const [oldest] = this.#sql.exec<{ updated_at: number }>(query);
     return oldest === undefined ? null : oldest.updated_at + DELIVERY_KEEP_MS;

@@ -20,9 +20,9 @@ import type { EventData } from "../../webhooks/events.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SKIPPED } from "./delivery-scheduler.ts";
-import { UNTRIED } from "./endpoint-health.ts";
+import { NEW_HEALTH } from "./endpoint-health.ts";
 import { rotated, shownSecrets, summaryOf } from "./endpoint-rules.ts";
-import { sendToOne } from "./publish-event.ts";
+import { sendToEndpoint } from "./publish-event.ts";
 import { beginReplayJob } from "./replay-jobs.ts";
 import { makeWebhookSecret } from "./webhook-secret.ts";
 
@@ -32,7 +32,7 @@ export const ENDPOINTS_PER_TEAM_MAX = 20;
 type EndpointStores = Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox" | "replayJobs" | "team">;
 
 const NO_ENDPOINT = refused(
-  refusal("not_found", "There is no webhook endpoint with this id.", { hint: "GET /v1/webhooks lists them." }),
+  refusal("not_found", "No webhook endpoint found with this id.", { hint: "GET /v1/webhooks lists them." }),
 );
 
 export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
@@ -56,7 +56,7 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
         ...terms,
         id: newId("whk"),
         secrets: [{ secret, validUntil: null }],
-        health: UNTRIED,
+        health: NEW_HEALTH,
         disabled: null,
         origin,
         createdAt: now,
@@ -142,8 +142,8 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
       if (endpoint.disabled === null) return { kind: "enabled", endpoint: summaryOf(endpoint), job: null };
       const { lastSuccessAt } = endpoint.health;
       endpoints.setDisabled(id, null);
-      endpoints.setHealth(id, { ...UNTRIED, lastSuccessAt, recoveredAt: now }, null);
-      if (backlog === "skip") deliveries.skip(id, SKIPPED, now);
+      endpoints.setHealth(id, { ...NEW_HEALTH, lastSuccessAt, recoveredAt: now }, null);
+      if (backlog === "skip") deliveries.skipUndelivered(id, SKIPPED, now);
       audit.note(by, "webhook.enabled", id, { backlog }, now);
       const enabled = this.#summary(id);
       if (enabled.kind === "refused") return enabled;
@@ -160,10 +160,15 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
       const data: EventData<typeof TEST_EVENT_TYPE> = {
         test: true,
         endpoint_id: id,
-        message: "Sluice reaches this endpoint.",
+        message: "This is a test event from Sluice.",
       };
       const eventId = newId("evt");
-      const deliveryId = sendToOne(this.#stores, endpoint, { id: eventId, type: TEST_EVENT_TYPE, at: now, data }, now);
+      const deliveryId = sendToEndpoint(
+        this.#stores,
+        endpoint,
+        { id: eventId, type: TEST_EVENT_TYPE, at: now, data },
+        now,
+      );
       this.#stores.audit.note(by, "webhook.tested", id, {}, now);
       return { kind: "sent" as const, deliveryId, eventId };
     });
@@ -174,13 +179,13 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
   /** One decision about an endpoint that is there. */
   #withEndpoint<T>(id: string, decision: (endpoint: Endpoint, now: number) => T): T | Refused {
     return this.#context.ask((now) => {
-      const endpoint = this.#stores.endpoints.byId(id);
+      const endpoint = this.#stores.endpoints.findEndpoint(id);
       return endpoint === null ? NO_ENDPOINT : decision(endpoint, now);
     });
   }
 
   #summary(id: string): EndpointAnswer {
-    const endpoint = this.#stores.endpoints.byId(id);
+    const endpoint = this.#stores.endpoints.findEndpoint(id);
     return endpoint === null ? NO_ENDPOINT : { kind: "known", endpoint: summaryOf(endpoint) };
   }
 }

@@ -19,7 +19,7 @@ const BACKLOG_RAMP_MS = [
   { untilMs: HOUR_MS, spacingMs: 100 },
 ] as const;
 
-export const UNTRIED: EndpointHealth = {
+export const NEW_HEALTH: EndpointHealth = {
   failingSince: null,
   lastFailureAt: null,
   lastSuccessAt: null,
@@ -29,10 +29,10 @@ export const UNTRIED: EndpointHealth = {
 };
 
 /** What was heard of a delivery. `failed_again` is about one whose first failure was heard before. */
-export type Heard = "delivered" | "failed" | "failed_again";
+export type DeliveryResult = "delivered" | "failed" | "failed_again";
 
 /** The health after that. Any success ends a run of failures, however long. */
-export function recordAnswer(health: EndpointHealth, what: Heard, at: number): EndpointHealth {
+export function recordResult(health: EndpointHealth, what: DeliveryResult, at: number): EndpointHealth {
   if (what !== "delivered") {
     const failures = health.failures + (what === "failed" ? 1 : 0);
     return { ...health, failingSince: health.failingSince ?? at, lastFailureAt: at, failures };
@@ -42,7 +42,7 @@ export function recordAnswer(health: EndpointHealth, what: Heard, at: number): E
 }
 
 /** What is to be done about a run of failures now. */
-export type HealthVerdict = "nothing" | "tell_failing" | "tell_disabling_soon" | "disable";
+export type HealthVerdict = "nothing" | "notify_failing" | "notify_disabling_soon" | "disable";
 
 /**
  * A notice once a run has lasted an hour, another a day before the end, the end after five days. One delivery alone never
@@ -52,8 +52,8 @@ export function verdictOf({ failingSince, failures, told }: EndpointHealth, now:
   if (failingSince === null) return "nothing";
   const lasted = now - failingSince;
   if (failures > 1 && told === "disabling_soon" && lasted >= ENDPOINT_DISABLE_AFTER_MS) return "disable";
-  if (failures > 1 && told === "failing" && lasted >= ENDPOINT_WARN_AFTER_MS) return "tell_disabling_soon";
-  if (told === "nothing" && lasted >= ENDPOINT_NOTICE_AFTER_MS) return "tell_failing";
+  if (failures > 1 && told === "failing" && lasted >= ENDPOINT_WARN_AFTER_MS) return "notify_disabling_soon";
+  if (told === "nothing" && lasted >= ENDPOINT_NOTICE_AFTER_MS) return "notify_failing";
   return "nothing";
 }
 

@@ -11,7 +11,7 @@ import type {
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 
 /** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too. */
-export function wants(
+export function subscribesTo(
   { events, tags }: Pick<Endpoint, "events" | "tags">,
   type: string,
   carried: Readonly<Record<string, string>>,
@@ -45,8 +45,8 @@ export function rotated(
   const [current, previous] = secrets.filter(({ validUntil }) => validUntil === null || validUntil > now);
   if (previous !== undefined) {
     const until = new Date(previous.validUntil ?? now).toISOString();
-    const hint = "Wait for its end, or rotate with `overlap_s: 0`, which ends every earlier secret now.";
-    return refused(refusal("conflict", `The last rotation's overlap lasts until ${until}.`, { hint }));
+    const hint = "Wait until it expires, or rotate with `overlap_s: 0` to revoke all earlier secrets.";
+    return refused(refusal("conflict", `The previous secret is still valid until ${until}.`, { hint }));
   }
   const ending = current === undefined ? [] : [{ ...current, validUntil: now + overlapMs }];
   return { kind: "rotated", secrets: [fresh, ...ending] };

@@ -25,8 +25,13 @@ export class EndpointStore {
   insert({ id, secrets, health, disabled, origin, createdAt, ...terms }: Endpoint): void {
     this.#sql.exec(
       `INSERT INTO endpoint (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, JSON.stringify(terms), origin, JSON.stringify(secrets), JSON.stringify(health)],
-      ...[disabled === null ? null : JSON.stringify(disabled), createdAt],
+      id,
+      JSON.stringify(terms),
+      origin,
+      JSON.stringify(secrets),
+      JSON.stringify(health),
+      disabled === null ? null : JSON.stringify(disabled),
+      createdAt,
     );
   }
 
@@ -36,7 +41,7 @@ export class EndpointStore {
     return this.#sql.exec<EndpointRow>(query).toArray().map(endpointOf);
   }
 
-  byId(id: string): Endpoint | null {
+  findEndpoint(id: string): Endpoint | null {
     const [row] = this.#sql.exec<EndpointRow>(`SELECT ${COLUMNS} FROM endpoint WHERE id = ?`, id);
     return row === undefined ? null : endpointOf(row);
   }

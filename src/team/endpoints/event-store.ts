@@ -5,6 +5,7 @@ import type { TeamEvent } from "../../contracts/team-admin.ts";
 import type { FeedEvent } from "../../contracts/team-webhooks.ts";
 import { DAY_MS } from "../../platform/time.ts";
 
+/** Events of the feed are kept this long. */
 export const EVENT_KEEP_MS = 30 * DAY_MS;
 
 type EventRow = { id: string; type: string; at: number; data: string };
@@ -17,13 +18,13 @@ export class EventStore {
     this.#sql = sql;
   }
 
-  add({ id, type, at, data }: TeamEvent): void {
+  insertEvent({ id, type, at, data }: TeamEvent): void {
     this.#added = true;
     this.#sql.exec("INSERT INTO event (id, type, at, data) VALUES (?, ?, ?, ?)", id, type, at, JSON.stringify(data));
   }
 
   /** Oldest first, after a place in the feed; of all types, or of these. */
-  after(seq: number, types: readonly string[] | null, limit: number): FeedEvent[] {
+  eventsAfter(seq: number, types: readonly string[] | null, limit: number): FeedEvent[] {
     const query = `SELECT seq, id, type, at, data FROM event
        WHERE seq > ?1 AND (?2 IS NULL OR type IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?3`;
     return this.#sql
@@ -40,20 +41,20 @@ export class EventStore {
   }
 
   /** Whether something was added since this was last asked: who holds the feed is told then. */
-  takeNews(): boolean {
+  clearAddedFlag(): boolean {
     const added = this.#added;
     this.#added = false;
     return added;
   }
 
   /** Puts `alias` where an event names a user: only limits that count users do. */
-  forget(user: string, alias: string): void {
+  anonymizeUser(user: string, alias: string): void {
     const names = "type = 'limit.reached' AND data ->> '$.scope' = 'user' AND data ->> '$.subject' = ?";
     this.#sql.exec(`UPDATE event SET data = json_set(data, '$.subject', ?) WHERE ${names}`, alias, user);
   }
 
   /** Newest first. */
-  latest<T extends TeamEvent["type"]>(type: T, limit: number): TeamEvent<T>[] {
+  latestOfType<T extends TeamEvent["type"]>(type: T, limit: number): TeamEvent<T>[] {
     return this.#sql
       .exec<EventRow>("SELECT id, type, at, data FROM event WHERE type = ? ORDER BY seq DESC LIMIT ?", type, limit)
       .toArray()
@@ -61,7 +62,7 @@ export class EventStore {
   }
 
   /** Notes that an alert is given. False: it was given before, in this window. */
-  giveOnce(name: string, resetAt: number): boolean {
+  recordAlertOnce(name: string, resetAt: number): boolean {
     const [given] = this.#sql.exec("SELECT 1 FROM alert_given WHERE name = ?", name);
     if (given !== undefined) return false;
     this.#sql.exec("INSERT INTO alert_given (name, reset_at) VALUES (?, ?)", name, resetAt);
@@ -78,7 +79,7 @@ export class EventStore {
   }
 
   /** When the first of them is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const oldest = "SELECT at FROM event WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1";
     const all = `SELECT min(reset_at) AS at FROM alert_given UNION ALL SELECT (${oldest}) + ?`;
     const query = `SELECT min(at) AS at FROM (${all})`;

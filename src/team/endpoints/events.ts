@@ -4,7 +4,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-webhooks.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS } from "../../platform/time.ts";
-import type { News } from "../../webhooks/events.ts";
+import type { TypedEvent } from "../../webhooks/events.ts";
 import type { TeamContext } from "../team-context.ts";
 import { EVENT_KEEP_MS } from "./event-store.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
@@ -19,8 +19,8 @@ export class Events extends RpcTarget implements TeamEvents {
     this.#stores = stores;
   }
 
-  async publish(news: News<"upstream.paused">): Promise<void> {
-    this.#context.decide(undefined, (now) => publishEvent(this.#stores, news, now));
+  async publish(event: TypedEvent<"upstream.paused">): Promise<void> {
+    this.#context.decide(undefined, (now) => publishEvent(this.#stores, event, now));
     await this.#context.arm();
   }
 
@@ -32,16 +32,17 @@ export class Events extends RpcTarget implements TeamEvents {
       const oldest = first - 1;
       const from = after ?? oldest;
       if (from > last) {
-        const hint = "Cursors come from `next_cursor`; without `after` the feed begins with its oldest event.";
-        return refused(refusal("invalid_request", "`after` lies ahead of the feed.", { hint }));
+        const hint =
+          "Pass `next_cursor` from an earlier response. Without `after`, the feed starts at the oldest event.";
+        return refused(refusal("invalid_request", "`after` is later than the newest event.", { hint }));
       }
       if (from < oldest) {
         const kept = EVENT_KEEP_MS / DAY_MS;
-        const detail = `Events before ${first} are no longer kept: the cursor is older than ${kept} days.`;
-        const hint = `Go on with after=${oldest}; what was missed is in GET /v1/requests.`;
+        const detail = `\`after\` is older than ${kept} days: events before ${first} were deleted.`;
+        const hint = `Continue with after=${oldest}. GET /v1/requests lists the requests of the missed events.`;
         return refused(refusal("gone", detail, { hint }));
       }
-      const found = events.after(from, types, limit + 1);
+      const found = events.eventsAfter(from, types, limit + 1);
       const data = found.slice(0, limit);
       const hasMore = found.length > data.length;
       return { kind: "page", data, next: hasMore ? (data.at(-1)?.seq ?? from) : last, hasMore };

@@ -51,11 +51,18 @@ export class OutboxStore {
   put({ deliveryId, endpointId, eventId, body, dueAt, failures, replay, leaseUntil }: OutboxRow): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO outbox (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[deliveryId, endpointId, eventId, body, dueAt, failures, replay ? 1 : 0, leaseUntil],
+      deliveryId,
+      endpointId,
+      eventId,
+      body,
+      dueAt,
+      failures,
+      replay ? 1 : 0,
+      leaseUntil,
     );
   }
 
-  byId(deliveryId: string): OutboxRow | null {
+  findOutboxRow(deliveryId: string): OutboxRow | null {
     const [row] = this.#sql.exec<Row>(`SELECT ${COLUMNS} FROM outbox WHERE delivery_id = ?`, deliveryId);
     return row === undefined ? null : rowOf(row);
   }
@@ -66,7 +73,8 @@ export class OutboxStore {
       `SELECT ${COLUMNS} FROM outbox WHERE due_at IS NOT NULL AND due_at <= ? AND endpoint_id NOT IN (
          SELECT endpoint_id FROM outbox WHERE due_at IS NOT NULL AND lease_until > ?
        ) ORDER BY due_at LIMIT 1`,
-      ...[now, now],
+      now,
+      now,
     );
     return row === undefined ? null : rowOf(row);
   }
@@ -81,7 +89,7 @@ export class OutboxStore {
   }
 
   /** Puts `alias` where a body names a user; what is still to be sent goes out without the name, too. */
-  forget(user: string, alias: string): void {
+  anonymizeUser(user: string, alias: string): void {
     const names = `body ->> '$.type' = 'limit.reached' AND body ->> '$.data.scope' = 'user'
       AND body ->> '$.data.subject' = ?`;
     this.#sql.exec(`UPDATE outbox SET body = json_set(body, '$.data.subject', ?) WHERE ${names}`, alias, user);
@@ -95,13 +103,13 @@ export class OutboxStore {
 
   /** As readers get it. */
   log(deliveryId: string, now: number): TeamDeliveryLog {
-    const row = this.byId(deliveryId);
+    const row = this.findOutboxRow(deliveryId);
     const nextAt = row === null || isUnderWay(row, now) ? null : row.dueAt;
     return { body: row?.body ?? null, nextAt, tries: this.#attempts(deliveryId) };
   }
 
   /** Whether a receiver has taken it at any try. */
-  wasTaken(deliveryId: string): boolean {
+  wasAccepted(deliveryId: string): boolean {
     return this.#attempts(deliveryId).some(({ kind }) => kind === "taken");
   }
 
@@ -124,7 +132,7 @@ export class OutboxStore {
   }
 
   /** When the first try is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const [first] = this.#sql.exec<{ at: number }>("SELECT at FROM attempt ORDER BY seq LIMIT 1");
     return first === undefined ? null : first.at + DELIVERY_KEEP_MS;
   }

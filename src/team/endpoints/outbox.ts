@@ -17,14 +17,14 @@ import {
 } from "../../webhooks/attempt.ts";
 import { DELIVER_TIMEOUT_MS, deliver } from "../../webhooks/send.ts";
 import type { TeamStores } from "../stores.ts";
-import { deliveryReported, deliveryTarget, type HealthStores } from "./delivery-scheduler.ts";
+import { deliveryTarget, type HealthStores, recordReport } from "./delivery-scheduler.ts";
 import type { OutboxRow } from "./outbox-store.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
 /** How long a team's alarm waits for receivers: normally all have answered. Slower ones answer on while the alarm is over. */
 const TEAM_SEND_WAIT_MS = 2 * SECOND_MS;
 /** Events of a team that are sent side by side, one to an endpoint. */
-const TEAM_DELIVERY_LANES = 4;
+const TEAM_DELIVERY_CONCURRENCY = 4;
 
 type OutboxStores = HealthStores & Pick<TeamStores, "team">;
 
@@ -44,8 +44,8 @@ export interface OutboxDeps {
  * Sends what is due until nothing is, or the alarm's time is up. Slow receivers are not waited for, because only one alarm runs
  * at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
  */
-export async function sendDue(room: OutboxDeps, startedAt: number): Promise<void> {
-  const sent = sendAll(room, startedAt).catch((fault) => logEvent("delivery.failed", { error: faultName(fault) }));
+export async function sendDue(deps: OutboxDeps, startedAt: number): Promise<void> {
+  const sent = sendAll(deps, startedAt).catch((fault) => logEvent("delivery.failed", { error: faultName(fault) }));
   let timer: ReturnType<typeof setTimeout> | null = null;
   const waited = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, TEAM_SEND_WAIT_MS);
@@ -54,26 +54,26 @@ export async function sendDue(room: OutboxDeps, startedAt: number): Promise<void
   clearTimeout(timer);
 }
 
-async function sendAll(room: OutboxDeps, startedAt: number): Promise<void> {
-  const lane = async (): Promise<void> => {
+async function sendAll(deps: OutboxDeps, startedAt: number): Promise<void> {
+  const worker = async (): Promise<void> => {
     while (Date.now() - startedAt < ALARM_BUDGET_MS) {
-      const taken = room.transact((now) => take(room, now));
-      if (taken === null) return;
-      await send(room, taken);
-      await room.arm();
+      const leased = deps.transact((now) => leaseNext(deps, now));
+      if (leased === null) return;
+      await send(deps, leased);
+      await deps.arm();
     }
   };
-  await Promise.all(Array.from({ length: TEAM_DELIVERY_LANES }, lane));
+  await Promise.all(Array.from({ length: TEAM_DELIVERY_CONCURRENCY }, worker));
 }
 
-interface Taken {
+interface LeasedDelivery {
   row: OutboxRow;
   target: Extract<DeliveryTarget, { kind: "known" }>;
   origin: string;
 }
 
 /** Leases the row that is next. What has nowhere to go, or not yet, is dealt with on the way. */
-function take({ stores, pacer }: OutboxDeps, now: number): Taken | null {
+function leaseNext({ stores, pacer }: OutboxDeps, now: number): LeasedDelivery | null {
   for (;;) {
     const row = stores.outbox.nextDue(now);
     if (row === null) return null;
@@ -88,26 +88,36 @@ function take({ stores, pacer }: OutboxDeps, now: number): Taken | null {
       stores.outbox.put({ ...row, dueAt: target.notBefore, leaseUntil: null });
     } else {
       stores.outbox.put({ ...row, leaseUntil: now + DELIVER_TIMEOUT_MS + LEASE_SLACK_MS });
-      return { row, target, origin: stores.endpoints.byId(row.endpointId)?.origin ?? "" };
+      return { row, target, origin: stores.endpoints.findEndpoint(row.endpointId)?.origin ?? "" };
     }
   }
 }
 
-async function send(room: OutboxDeps, { row, target, origin }: Taken): Promise<void> {
+async function send(deps: OutboxDeps, { row, target, origin }: LeasedDelivery): Promise<void> {
   const { eventId, body } = row;
   const { url, secrets, headers } = target;
   const now = () => Date.now();
-  const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: room.guard(origin) });
-  const outcome = room.transact((at) => conclude(room.stores, row, answer, at, Math.random()));
+  const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: deps.guard(origin) });
+  const outcome = deps.transact((at) => recordAttempt(deps.stores, row, answer, at, Math.random()));
   logEvent("delivery.attempted", {
-    ...{ effect: "deliver", attempt: row.failures + 1, outcome, reason: answer.category, ms: answer.ms },
+    effect: "deliver",
+    attempt: row.failures + 1,
+    outcome,
+    reason: answer.category,
+    ms: answer.ms,
     ...(answer.status === null ? {} : { status: answer.status }),
   });
 }
 
 /** The attempt, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
-function conclude(stores: OutboxStores, row: OutboxRow, answer: AttemptAnswer, now: number, random: number): string {
-  const current = stores.outbox.byId(row.deliveryId);
+function recordAttempt(
+  stores: OutboxStores,
+  row: OutboxRow,
+  answer: AttemptAnswer,
+  now: number,
+  random: number,
+): string {
+  const current = stores.outbox.findOutboxRow(row.deliveryId);
   // The delivery was cleaned away, or its lease was over and another try has concluded it.
   if (current === null || current.dueAt !== row.dueAt || current.failures !== row.failures) return "overtaken";
   const after = afterAttempt(attemptRowOf(stores, row), answer, now, random);
@@ -121,7 +131,7 @@ function conclude(stores: OutboxStores, row: OutboxRow, answer: AttemptAnswer, n
 }
 
 function attemptRowOf(stores: OutboxStores, row: OutboxRow): AttemptRow {
-  return attemptRow(row, row.replay && stores.outbox.wasTaken(row.deliveryId));
+  return attemptRow(row, row.replay && stores.outbox.wasAccepted(row.deliveryId));
 }
 
 /** Only what is no longer owed is replayed: a replay of what is owed hastens the planned attempt, so there is no time to resume at. */
@@ -137,9 +147,9 @@ export function rowAfter(row: OutboxRow, { failures, next }: AfterAttempt): Outb
 function report(
   stores: HealthStores,
   { deliveryId }: OutboxRow,
-  told: Omit<DeliveryReport, "deliveryId" | "requestId" | "attempts">,
+  result: Omit<DeliveryReport, "deliveryId" | "requestId" | "attempts">,
   tries: 0 | 1,
 ): void {
-  const attempts = (stores.deliveries.byId(deliveryId)?.attempts ?? 0) + tries;
-  deliveryReported(stores, { deliveryId, requestId: null, ...told, attempts });
+  const attempts = (stores.deliveries.findDelivery(deliveryId)?.attempts ?? 0) + tries;
+  recordReport(stores, { deliveryId, requestId: null, ...result, attempts });
 }

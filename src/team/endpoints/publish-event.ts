@@ -5,11 +5,11 @@ import type { SettleInput } from "../../contracts/team-access.ts";
 import type { Delivery, Endpoint, OwedDelivery } from "../../contracts/team-webhooks.ts";
 import { newId } from "../../platform/ids.ts";
 import { eventBody } from "../../webhooks/event-body.ts";
-import type { AnyEventType, FeedData, News, TeamEventType } from "../../webhooks/events.ts";
+import type { AnyEventType, FeedData, TeamEventType, TypedEvent } from "../../webhooks/events.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 import type { IndexedRequest } from "../request-index.ts";
 import type { TeamStores } from "../stores.ts";
-import { wants } from "./endpoint-rules.ts";
+import { subscribesTo } from "./endpoint-rules.ts";
 
 export type EventStores = Pick<TeamStores, "deliveries" | "endpoints" | "events" | "outbox">;
 
@@ -33,16 +33,16 @@ export function publishEnd(
 ): PublishedEnd {
   const published = stores.requests.publishedEnd(request.id);
   if (published?.endedAt === input.endedAt) {
-    const deliveries = stores.deliveries.ofEnd(request.id, published.eventId).map(owedOf);
+    const deliveries = stores.deliveries.deliveriesOfEnd(request.id, published.eventId).map(owedOf);
     return { eventId: published.eventId, deliveries };
   }
   const eventId = newId("evt");
   const { eventType, endedAt, outcome } = input;
   const data: FeedData<typeof eventType> = { request_id: request.id, model: request.model, status: outcome };
-  stores.events.add({ id: eventId, type: eventType, at: endedAt, data });
+  stores.events.insertEvent({ id: eventId, type: eventType, at: endedAt, data });
   stores.requests.setPublishedEnd(request.id, endedAt, eventId);
   const places = stores.endpoints.all().filter((endpoint) => {
-    return isHeard(endpoint, now) && wants(endpoint, eventType, request.tags);
+    return receivesDeliveries(endpoint, now) && subscribesTo(endpoint, eventType, request.tags);
   });
   const targets = [...(input.hasWebhook ? [null] : []), ...places.map(({ id }) => id)];
   const deliveries = targets.map((endpointId) => {
@@ -54,23 +54,23 @@ export function publishEnd(
 }
 
 /** An event of the team. `tags`: what it carries; `about`: the endpoint that does not get it, because it is the subject. */
-export type NewEvent = News<TeamEventType> & { tags?: Readonly<Record<string, string>>; about?: string };
+export type NewEvent = TypedEvent<TeamEventType> & { tags?: Readonly<Record<string, string>>; about?: string };
 
 /** Publishes an event of the team itself. Team's alarm sends it: whoever calls this arms it. */
 export function publishEvent(stores: EventStores, { tags = {}, about, ...news }: NewEvent, now: number): void {
   const event = { id: newId("evt"), at: now, ...news };
-  stores.events.add(event);
+  stores.events.insertEvent(event);
   for (const endpoint of stores.endpoints.all()) {
-    const asks = endpoint.id !== about && endpoint.disabled === null && wants(endpoint, event.type, tags);
-    if (asks) sendToOne(stores, endpoint, event, now);
+    const asks = endpoint.id !== about && endpoint.disabled === null && subscribesTo(endpoint, event.type, tags);
+    if (asks) sendToEndpoint(stores, endpoint, event, now);
   }
 }
 
 /** Puts one event on its way to one endpoint, whatever that asks to hear of; answers the delivery's id. */
-export function sendToOne(
+export function sendToEndpoint(
   stores: Pick<TeamStores, "deliveries" | "outbox">,
   { id: endpointId }: Endpoint,
-  event: { id: string; at: number } & News<AnyEventType>,
+  event: { id: string; at: number } & TypedEvent<AnyEventType>,
   now: number,
 ): string {
   const delivery = newDelivery({ endpointId, requestId: null, eventId: event.id, eventType: event.type }, now);
@@ -85,7 +85,7 @@ export function sendToOne(
  * Whether an endpoint gets deliveries at all. A disabled one gets them too: none is tried, but they are its backlog, which
  * whoever enables it may want. After as long as deliveries are kept there would be no end to it.
  */
-function isHeard({ disabled }: Endpoint, now: number): boolean {
+function receivesDeliveries({ disabled }: Endpoint, now: number): boolean {
   return disabled === null || now - disabled.at < DELIVERY_KEEP_MS;
 }
 

@@ -23,18 +23,25 @@ export class ReplayJobStore {
   put({ id, filter, state, position, counts, by, createdAt, updatedAt, dueAt }: ReplayJob): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO replay_job (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, JSON.stringify(filter), state, position === null ? null : JSON.stringify(position)],
-      ...[JSON.stringify(counts), JSON.stringify(by), createdAt, updatedAt, dueAt],
+      id,
+      JSON.stringify(filter),
+      state,
+      position === null ? null : JSON.stringify(position),
+      JSON.stringify(counts),
+      JSON.stringify(by),
+      createdAt,
+      updatedAt,
+      dueAt,
     );
   }
 
-  byId(id: string): ReplayJob | null {
+  findReplayJob(id: string): ReplayJob | null {
     const [row] = this.#sql.exec<JobRow>(`SELECT ${COLUMNS} FROM replay_job WHERE id = ?`, id);
     return row === undefined ? null : jobOf(row);
   }
 
   /** The job that runs over exactly this filter, if there is one. */
-  running(filter: ReplayFilter): ReplayJob | null {
+  findRunning(filter: ReplayFilter): ReplayJob | null {
     const query = `SELECT ${COLUMNS} FROM replay_job WHERE state = 'running' AND filter = ?`;
     const [row] = this.#sql.exec<JobRow>(query, JSON.stringify(filter));
     return row === undefined ? null : jobOf(row);
@@ -57,7 +64,7 @@ export class ReplayJobStore {
   }
 
   /** When the first of them is over; null when there are none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const query = "SELECT min(updated_at) + ? AS at FROM replay_job WHERE due_at IS NULL";
     return this.#sql.exec<{ at: number | null }>(query, DELIVERY_KEEP_MS).one().at;
   }

@@ -17,12 +17,13 @@ import { beginReplay } from "./delivery-scheduler.ts";
 
 /** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
 const REPLAY_BATCH_ROWS = 50;
+/** Gap between two batches of a bulk replay. */
 const REPLAY_GAP_MS = 5 * SECOND_MS;
 
 type JobStores = Pick<TeamStores, "audit" | "replayJobs">;
 type RunStores = JobStores & Pick<TeamStores, "deliveries" | "endpoints" | "outbox" | "team">;
 
-const NO_JOB = refused(refusal("not_found", "There is no such replay."));
+const NO_JOB = refused(refusal("not_found", "No replay found with this id."));
 
 /** Also called by whoever enables an endpoint, within that transaction. */
 export function beginReplayJob(
@@ -31,7 +32,7 @@ export function beginReplayJob(
   by: Actor,
   now: number,
 ): Extract<ReplayJobAnswer, { kind: "job" }> {
-  const running = stores.replayJobs.running(filter);
+  const running = stores.replayJobs.findRunning(filter);
   if (running !== null) return { kind: "job", job: running, isNew: false };
   const job: ReplayJob = {
     id: newId("rpl"),
@@ -68,7 +69,7 @@ export class ReplayJobs extends RpcTarget implements TeamReplayJobs {
 
   read(id: string): ReplayJobAnswer {
     return this.#context.ask(() => {
-      const job = this.#stores.replayJobs.byId(id);
+      const job = this.#stores.replayJobs.findReplayJob(id);
       return job === null ? NO_JOB : { kind: "job" as const, job, isNew: false };
     });
   }
@@ -76,7 +77,7 @@ export class ReplayJobs extends RpcTarget implements TeamReplayJobs {
   cancel(id: string, by: Actor): ReplayJobAnswer {
     const { replayJobs, audit } = this.#stores;
     return this.#context.ask((now) => {
-      const job = replayJobs.byId(id);
+      const job = replayJobs.findReplayJob(id);
       if (job === null) return NO_JOB;
       if (job.state !== "running") return { kind: "job" as const, job, isNew: false };
       const canceled: ReplayJob = { ...job, state: "canceled", updatedAt: now, dueAt: null };
@@ -105,7 +106,7 @@ export async function runReplayJob(
   for (const { id } of piece) counts[await replayOne(stores, transact, env, id, job)]++;
   transact((now) => {
     // Canceled meanwhile: then it stays so.
-    if (stores.replayJobs.byId(job.id)?.state !== "running") return;
+    if (stores.replayJobs.findReplayJob(job.id)?.state !== "running") return;
     const last = piece.at(-1);
     const position = last === undefined ? job.position : { createdAt: last.createdAt, id: last.id };
     const isOver = piece.length < REPLAY_BATCH_ROWS;
@@ -121,11 +122,11 @@ async function replayOne(
   deliveryId: string,
   { id: replayId, by }: ReplayJob,
 ): Promise<keyof ReplayJob["counts"]> {
-  const before = stores.deliveries.byId(deliveryId);
-  const road = transact((now) => beginReplay(stores, { deliveryId, replayId, by }, now));
-  if (road.kind === "refused") return "refused";
-  if (road.kind === "sent") return "replayed";
-  const tracker = trackerFor(env, road.requestId);
+  const before = stores.deliveries.findDelivery(deliveryId);
+  const route = transact((now) => beginReplay(stores, { deliveryId, replayId, by }, now));
+  if (route.kind === "refused") return "refused";
+  if (route.kind === "sent") return "replayed";
+  const tracker = trackerFor(env, route.requestId);
   const answer = await tracker.replayDelivery(stores.team.team().id, deliveryId);
   if (answer.kind === "replayed") return "replayed";
   // Its request was deleted, or what was sent is no longer kept: it stands as it stood.

@@ -86,36 +86,36 @@ export interface LimitCounter {
  * when they are renamed or resized; a sliding one depends on its size and starts anew when that changes. The subject is
  * spelled last, so that its text cannot be taken for another part.
  */
-export function slotOf(
+export function limitCounter(
   per: LimitPer,
   window: LimitWindow | null,
   size: number,
   subject: string,
   now: number,
 ): LimitCounter {
-  const slot = { per, window, subject, size };
-  if (window === null) return { ...slot, id: `${per}//${subject}`, resetAt: null };
-  if (isSliding(window)) return { ...slot, id: `${per}/${window}/${size}/${subject}`, resetAt: null };
+  const counter = { per, window, subject, size };
+  if (window === null) return { ...counter, id: `${per}//${subject}`, resetAt: null };
+  if (isSliding(window)) return { ...counter, id: `${per}/${window}/${size}/${subject}`, resetAt: null };
   const { start, end } = calendarWindow(window, now);
-  return { ...slot, id: `${per}/${window}/${start}/${subject}`, resetAt: end };
+  return { ...counter, id: `${per}/${window}/${start}/${subject}`, resetAt: end };
 }
 
 /** The limits that apply to these subjects, each with its counter. */
-export function slotsOf(
+export function limitCounters(
   limits: readonly PlanLimit[],
   subjects: Subjects,
   now: number,
-): { limit: PlanLimit; slot: LimitCounter }[] {
+): { limit: PlanLimit; counter: LimitCounter }[] {
   return limits.flatMap((limit) => {
     const subject = subjectOf(limit.scope, subjects);
     if (subject === null) return [];
-    return [{ limit, slot: slotOf(limit.per, limit.window ?? null, limitSize(limit), subject, now) }];
+    return [{ limit, counter: limitCounter(limit.per, limit.window ?? null, limitSize(limit), subject, now) }];
   });
 }
 
 /** Microseconds of refill that an amount stands for. A limit of 0 lets only free requests through, which leave nothing. */
-export function stepUs(slot: LimitCounter, window: keyof typeof SLIDING_US, amount: number): number {
-  return slot.size === 0 ? 0 : Math.floor((amount * SLIDING_US[window]) / slot.size);
+export function stepUs(counter: LimitCounter, window: keyof typeof SLIDING_US, amount: number): number {
+  return counter.size === 0 ? 0 : Math.floor((amount * SLIDING_US[window]) / counter.size);
 }
 
 /** How far a sliding counter lies ahead of now: 0 = unused, the window's length = all used. */
@@ -124,20 +124,20 @@ export function aheadUs(value: number, now: number): number {
 }
 
 /** What is used, in the limit's own units. */
-export function usedOf(slot: LimitCounter, value: number, now: number): number {
-  if (!isSliding(slot.window)) return value;
+export function usedOf(counter: LimitCounter, value: number, now: number): number {
+  if (!isSliding(counter.window)) return value;
   // The steps' rounding leaves an amount a hair below a whole one, never above.
-  return Math.ceil((aheadUs(value, now) * slot.size) / SLIDING_US[slot.window]);
+  return Math.ceil((aheadUs(value, now) * counter.size) / SLIDING_US[counter.window]);
 }
 
 /** A counter after an amount more. */
 export function raised(
-  slot: LimitCounter,
+  counter: LimitCounter,
   value: number,
   amount: number,
   now: number,
 ): { value: number; resetAt: number | null } {
-  if (!isSliding(slot.window)) return { value: value + amount, resetAt: slot.resetAt };
-  const arrival = Math.max(value, now * 1_000) + stepUs(slot, slot.window, amount);
+  if (!isSliding(counter.window)) return { value: value + amount, resetAt: counter.resetAt };
+  const arrival = Math.max(value, now * 1_000) + stepUs(counter, counter.window, amount);
   return { value: arrival, resetAt: Math.ceil(arrival / 1_000) };
 }

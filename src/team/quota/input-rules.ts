@@ -16,7 +16,7 @@ export type InputRulesAnswer =
   | Refused;
 
 /** What a rule's path leads to. A path that ends early or is spelled otherwise is told too, since it may be a way around. */
-type QueuePosition =
+type PathMatch =
   | { kind: "value"; path: string; value: JsonTree }
   /** Something without fields stands where the path goes on. */
   | { kind: "blocked"; path: string; value: JsonTree; rest: readonly string[] }
@@ -56,27 +56,27 @@ export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string)
 
 function ruleBroken(path: string, fault: string, plan: string): InputRulesAnswer {
   const detail = `\`${["input", path].filter((part) => part !== "").join(".")}\` ${fault} (plan "${plan}").`;
-  const hint = `An admin of the team changes what inputs may say with PUT /v1/plans/${plan}.`;
+  const hint = `A team admin changes input rules with PUT /v1/plans/${plan}.`;
   return refused(refusal("invalid_input", detail, { hint }));
 }
 
 function spelledAs(name: string): string {
-  return `must be spelled \`${name}\`, because there is a rule for it`;
+  return `must be named \`${name}\`: the plan has a rule for this field`;
 }
 
-function forbidFault(place: QueuePosition): string | null {
+function forbidFault(place: PathMatch): string | null {
   switch (place.kind) {
     case "value":
       return "must not be sent";
     case "misspelled":
       return spelledAs(place.name);
     case "blocked":
-      return Array.isArray(place.value) ? "must not be an array, because there is a rule for its fields" : null;
+      return Array.isArray(place.value) ? "must not be an array: the plan has a rule for its fields" : null;
   }
 }
 
-function maxFault(place: QueuePosition, max: number): string | null {
-  const unclear = `must be a number of at most ${max}, or left out`;
+function maxFault(place: PathMatch, max: number): string | null {
+  const unclear = `must be a number of at most ${max}, or omitted`;
   switch (place.kind) {
     case "misspelled":
       return spelledAs(place.name);
@@ -90,7 +90,7 @@ function maxFault(place: QueuePosition, max: number): string | null {
       const size = typeof place.value === "string" ? sizeOf(place.value) : null;
       const [side, ...deeper] = place.rest;
       if (size === null || deeper.length > 0 || (side !== "width" && side !== "height")) {
-        return `must be an object whose \`${place.rest.join(".")}\` is at most ${max}, or left out`;
+        return `must be an object whose \`${place.rest.join(".")}\` is at most ${max}, or omitted`;
       }
       return size[side] <= max ? null : `must have a ${side} of at most ${max}`;
     }
@@ -113,7 +113,7 @@ function hasFields(node: JsonTree | undefined): node is Fields {
 }
 
 /** Every place that a path names. `*` is every item, also of an object, so that an object in an array's place hides nothing. */
-function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<QueuePosition> {
+function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<PathMatch> {
   const [step, ...rest] = steps;
   if (step === undefined) {
     yield { kind: "value", path: at, value: node };
@@ -168,8 +168,7 @@ function withForced(node: JsonTree | undefined, steps: readonly string[], value:
     return "fault" in made || made.tree === undefined ? made : { tree: { [step]: made.tree } };
   }
   if (Array.isArray(node)) {
-    if (step !== "*" && !isIndex(step))
-      return { fault: "must not be an array, because a field of it is set", path: at };
+    if (step !== "*" && !isIndex(step)) return { fault: "must not be an array: the plan sets a field of it", path: at };
     const items: JsonTree[] = [];
     for (const [index, item] of node.entries()) {
       const hit = step === "*" || step === String(index);
@@ -179,7 +178,7 @@ function withForced(node: JsonTree | undefined, steps: readonly string[], value:
     }
     return { tree: items };
   }
-  if (!hasFields(node)) return { fault: `must be an object, because its \`${steps.join(".")}\` is set`, path: at };
+  if (!hasFields(node)) return { fault: `must be an object: the plan sets its \`${steps.join(".")}\``, path: at };
   const variant = step === "*" ? undefined : Object.keys(node).find((key) => key !== step && isVariant(key, step));
   if (variant !== undefined) return { fault: spelledAs(step), path: below(at, variant) };
   const result: Fields = { ...node };

@@ -3,7 +3,7 @@
 // nothing.
 
 import type { CostSource, Verdict } from "../../contracts/team-access.ts";
-import type { CounterWrite, Take } from "./limits.ts";
+import type { CounterWrite, Hold } from "./limits.ts";
 import type { Price } from "./prices.ts";
 
 /** What plan and price table said at the admit: it holds for the request whatever they say later. */
@@ -27,7 +27,7 @@ export interface LedgerLine {
   requestId: string;
   admittedAt: number;
   /** What is still held of which counter. */
-  takes: Take[];
+  holds: Hold[];
   terms: Terms;
   estimatedMicro: number | null;
   receipt: Receipt | null;
@@ -53,7 +53,7 @@ export class LedgerStore {
     this.#sql = sql;
   }
 
-  counter(id: string): number {
+  readCounter(id: string): number {
     const [row] = this.#sql.exec<{ used: number }>("SELECT used FROM counter WHERE id = ?", id);
     return row?.used ?? 0;
   }
@@ -68,38 +68,49 @@ export class LedgerStore {
       this.#sql.exec(
         `INSERT INTO counter (id, used, reset_at) VALUES (?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET used = excluded.used, reset_at = excluded.reset_at`,
-        ...[id, value, resetAt],
+        id,
+        value,
+        resetAt,
       );
     }
   }
 
-  insert({ requestId, admittedAt, takes, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
+  insertLine({ requestId, admittedAt, holds, terms, estimatedMicro }: Omit<LedgerLine, "receipt">): void {
     this.#sql.exec(
       "INSERT INTO reservation (request_id, admitted_at, takes, terms, estimated) VALUES (?, ?, ?, ?, ?)",
-      ...[requestId, admittedAt, JSON.stringify(takes), JSON.stringify(terms), estimatedMicro],
+      requestId,
+      admittedAt,
+      JSON.stringify(holds),
+      JSON.stringify(terms),
+      estimatedMicro,
     );
   }
 
-  line(requestId: string): LedgerLine | null {
+  findLine(requestId: string): LedgerLine | null {
     const [row] = this.#sql.exec<LineRow>("SELECT * FROM reservation WHERE request_id = ?", requestId);
     return row === undefined ? null : lineOf(row);
   }
 
   /** What a request still holds, while nobody can judge it. */
-  setTakes(requestId: string, takes: readonly Take[]): void {
-    this.#sql.exec("UPDATE reservation SET takes = ? WHERE request_id = ?", JSON.stringify(takes), requestId);
+  setHolds(requestId: string, holds: readonly Hold[]): void {
+    this.#sql.exec("UPDATE reservation SET takes = ? WHERE request_id = ?", JSON.stringify(holds), requestId);
   }
 
   /** Turns a reservation into a receipt, which holds nothing any more. */
-  settle(requestId: string, { settledAt, verdict, chargedMicro, source, by }: Receipt): void {
+  settleLine(requestId: string, { settledAt, verdict, chargedMicro, source, by }: Receipt): void {
     this.#sql.exec(
       `UPDATE reservation SET takes = '[]', settled_at = ?, verdict = ?, charged = ?, source = ?, settled_by = ?
        WHERE request_id = ?`,
-      ...[settledAt, verdict, chargedMicro, source, by, requestId],
+      settledAt,
+      verdict,
+      chargedMicro,
+      source,
+      by,
+      requestId,
     );
   }
 
-  remove(requestId: string): void {
+  deleteLine(requestId: string): void {
     this.#sql.exec("DELETE FROM reservation WHERE request_id = ?", requestId);
   }
 
@@ -110,7 +121,7 @@ export class LedgerStore {
   }
 
   /** When the first of them is over; null when none ever is. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const query = "SELECT reset_at FROM counter WHERE reset_at IS NOT NULL ORDER BY reset_at LIMIT 1";
     const [row] = this.#sql.exec<{ reset_at: number }>(query);
     return row?.reset_at ?? null;
@@ -121,7 +132,7 @@ function lineOf(row: LineRow): LedgerLine {
   return {
     requestId: row.request_id,
     admittedAt: row.admitted_at,
-    takes: JSON.parse(row.takes) as Take[],
+    holds: JSON.parse(row.takes) as Hold[],
     terms: JSON.parse(row.terms) as Terms,
     estimatedMicro: row.estimated,
     receipt: receiptOf(row),

@@ -8,12 +8,12 @@ import {
   type CounterWrite,
   isSliding,
   type LimitCounter,
+  limitCounter,
+  limitCounters,
   type ReadCounter,
   raised,
   SLIDING_US,
   type Subjects,
-  slotOf,
-  slotsOf,
   stepUs,
   usedOf,
 } from "./counters.ts";
@@ -36,7 +36,7 @@ export interface Demand {
 }
 
 /** What a request holds of one counter until it is settled. Kept with the reservation as JSON. */
-export interface Take extends CounterWrite {
+export interface Hold extends CounterWrite {
   per: LimitPer;
   window: LimitWindow | null;
   subject: string;
@@ -68,7 +68,7 @@ export interface LimitViolation extends Violation {
 }
 
 export type QuotaAnswer =
-  | { kind: "ok"; take: Take[]; writes: CounterWrite[] }
+  | { kind: "ok"; holds: Hold[]; writes: CounterWrite[] }
   | {
       kind: "over";
       violated: LimitViolation[];
@@ -83,18 +83,18 @@ export interface Actual {
   outputBytes: number | null;
 }
 
-export interface SettledTakes {
+export interface SettledHolds {
   writes: CounterWrite[];
   /** What is still held. Empty once settled, so settling again changes nothing. */
-  open: Take[];
+  open: Hold[];
 }
 
-function stateOf(limit: PlanLimit, slot: LimitCounter, value: number, now: number): LimitState {
-  const used = usedOf(slot, value, now);
+function stateOf(limit: PlanLimit, counter: LimitCounter, value: number, now: number): LimitState {
+  const used = usedOf(counter, value, now);
   const { name, scope, per } = limit;
-  const resetAt = isSliding(slot.window) ? Math.ceil(Math.max(value / 1_000, now)) : slot.resetAt;
-  const remaining = Math.max(0, slot.size - used);
-  return { name, scope, per, window: slot.window, limit: slot.size, used, remaining, resetAt };
+  const resetAt = isSliding(counter.window) ? Math.ceil(Math.max(value / 1_000, now)) : counter.resetAt;
+  const remaining = Math.max(0, counter.size - used);
+  return { name, scope, per, window: counter.window, limit: counter.size, used, remaining, resetAt };
 }
 
 /** Every limit that applies to these subjects, with what is used of it. */
@@ -104,7 +104,9 @@ export function limitStates(
   subjects: Subjects,
   now: number,
 ): LimitState[] {
-  return slotsOf(limits, subjects, now).map(({ limit, slot }) => stateOf(limit, slot, read(slot.id), now));
+  return limitCounters(limits, subjects, now).map(({ limit, counter }) =>
+    stateOf(limit, counter, read(counter.id), now),
+  );
 }
 
 /** What of a demand falls on a kind of limit. Null: not known before the end. Undefined: nothing of that kind is asked for. */
@@ -128,16 +130,16 @@ function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
  * When a request fits: 0 = now, else milliseconds from now. What is not known before the end (null) needs one unit to be
  * left. What can never fit is told the time until the limit is unused.
  */
-function waitMs(slot: LimitCounter, value: number, demand: number | null, now: number): number {
+function waitMs(counter: LimitCounter, value: number, demand: number | null, now: number): number {
   const amount = demand ?? 1;
-  if (!isSliding(slot.window)) {
-    if (value + amount <= slot.size) return 0;
-    return slot.resetAt === null ? CONCURRENT_RETRY_AFTER_S * SECOND_MS : slot.resetAt - now;
+  if (!isSliding(counter.window)) {
+    if (value + amount <= counter.size) return 0;
+    return counter.resetAt === null ? CONCURRENT_RETRY_AFTER_S * SECOND_MS : counter.resetAt - now;
   }
-  const windowUs = SLIDING_US[slot.window];
+  const windowUs = SLIDING_US[counter.window];
   const ahead = aheadUs(value, now);
-  if (amount > slot.size) return Math.ceil(Math.max(ahead, windowUs) / 1_000);
-  return Math.ceil(Math.max(0, ahead + stepUs(slot, slot.window, amount) - windowUs) / 1_000);
+  if (amount > counter.size) return Math.ceil(Math.max(ahead, windowUs) / 1_000);
+  return Math.ceil(Math.max(0, ahead + stepUs(counter, counter.window, amount) - windowUs) / 1_000);
 }
 
 /** Refused for good until the calendar turns, or for money: 402. Minutes, hours and what is open at once pass by: 429. */
@@ -166,23 +168,23 @@ export function check(
   now: number,
 ): QuotaAnswer {
   const violated: LimitViolation[] = [];
-  const takes = new Map<string, Take>();
-  for (const { limit, slot } of slotsOf(limits, subjects, now)) {
+  const taken = new Map<string, Hold>();
+  for (const { limit, counter } of limitCounters(limits, subjects, now)) {
     const amount = demandOn(limit.per, demand);
     if (amount === undefined) continue;
-    const value = read(slot.id);
-    const wait = waitMs(slot, value, amount, now);
+    const value = read(counter.id);
+    const wait = waitMs(counter, value, amount, now);
     if (wait > 0) {
-      const { name, scope, per, window, limit: size, used } = stateOf(limit, slot, value, now);
+      const { name, scope, per, window, limit: size, used } = stateOf(limit, counter, value, now);
       violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
     }
     // Two limits may share a counter: the smaller one is what a take may grow to.
-    const size = Math.min(slot.size, takes.get(slot.id)?.size ?? slot.size);
-    takes.set(slot.id, { ...slot, size, amount: amount ?? 0, ...raised(slot, value, amount ?? 0, now) });
+    const size = Math.min(counter.size, taken.get(counter.id)?.size ?? counter.size);
+    taken.set(counter.id, { ...counter, size, amount: amount ?? 0, ...raised(counter, value, amount ?? 0, now) });
   }
   if (violated.length === 0) {
-    const take = [...takes.values()];
-    return { kind: "ok", take, writes: take.filter((each) => each.amount > 0).map(writeOf) };
+    const holds = [...taken.values()];
+    return { kind: "ok", holds, writes: holds.filter((each) => each.amount > 0).map(writeOf) };
   }
   return over(violated, now);
 }
@@ -194,17 +196,17 @@ function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { k
 }
 
 /** Where a take is counted now: the calendar may have turned since, and then it holds nothing. */
-function current(take: Take, now: number): { slot: LimitCounter; held: number } {
-  const slot = slotOf(take.per, take.window, take.size, take.subject, now);
-  return { slot, held: slot.id === take.id ? take.amount : 0 };
+function current(hold: Hold, now: number): { counter: LimitCounter; held: number } {
+  const counter = limitCounter(hold.per, hold.window, hold.size, hold.subject, now);
+  return { counter, held: counter.id === hold.id ? hold.amount : 0 };
 }
 
 /** The most bytes that these takes may come to. Infinity where no limit counts them. */
-export function uploadRoom(takes: readonly Take[], read: ReadCounter, now: number): number {
-  const rooms = takes.flatMap((take) => {
-    if (take.per !== "upload_byte") return [];
-    const { slot, held } = current(take, now);
-    return [Math.max(0, slot.size - usedOf(slot, read(slot.id), now)) + held];
+export function uploadRoom(holds: readonly Hold[], read: ReadCounter, now: number): number {
+  const rooms = holds.flatMap((hold) => {
+    if (hold.per !== "upload_byte") return [];
+    const { counter, held } = current(hold, now);
+    return [Math.max(0, counter.size - usedOf(counter, read(counter.id), now)) + held];
   });
   return Math.min(Number.POSITIVE_INFINITY, ...rooms);
 }
@@ -214,7 +216,7 @@ export function uploadRoom(takes: readonly Take[], read: ReadCounter, now: numbe
  * the names of what is over.
  */
 export function resizeUpload(
-  takes: readonly Take[],
+  holds: readonly Hold[],
   bytes: number,
   limits: readonly PlanLimit[],
   read: ReadCounter,
@@ -222,27 +224,27 @@ export function resizeUpload(
 ): QuotaAnswer {
   const violated: LimitViolation[] = [];
   const writes: CounterWrite[] = [];
-  const resized = takes.map((take): Take => {
-    if (take.per !== "upload_byte") return take;
-    const { slot, held } = current(take, now);
-    const value = read(slot.id);
+  const resized = holds.map((hold): Hold => {
+    if (hold.per !== "upload_byte") return hold;
+    const { counter, held } = current(hold, now);
+    const value = read(counter.id);
     if (bytes <= held) {
-      const write = corrected(take, bytes, read, now);
+      const write = corrected(hold, bytes, read, now);
       if (write !== null) writes.push(write);
-      return { ...take, amount: bytes };
+      return { ...hold, amount: bytes };
     }
-    const wait = waitMs(slot, value, bytes - held, now);
+    const wait = waitMs(counter, value, bytes - held, now);
     if (wait > 0) {
-      const { per, window, size } = slot;
+      const { per, window, size } = counter;
       const limit = limits.find((each) => each.per === per && each.window === window && limitSize(each) === size);
       const [name, scope] = [limit?.name ?? per, limit?.scope ?? "team"];
-      violated.push({ name, scope, per, window, limit: size, used: usedOf(slot, value, now), resetAt: now + wait });
+      violated.push({ name, scope, per, window, limit: size, used: usedOf(counter, value, now), resetAt: now + wait });
     }
-    const after = raised(slot, value, bytes - held, now);
-    writes.push({ id: slot.id, ...after });
-    return { ...slot, amount: bytes, ...after };
+    const after = raised(counter, value, bytes - held, now);
+    writes.push({ id: counter.id, ...after });
+    return { ...counter, amount: bytes, ...after };
   });
-  return violated.length === 0 ? { kind: "ok", take: resized, writes } : over(violated, now);
+  return violated.length === 0 ? { kind: "ok", holds: resized, writes } : over(violated, now);
 }
 
 function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
@@ -254,22 +256,22 @@ function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
  * `keep`: nobody can judge yet, so only the open request is given back and the rest stays held. A window that is over is
  * left alone; bytes fall into the window of the end.
  */
-export function settleTakes(
-  takes: readonly Take[],
+export function settleHolds(
+  holds: readonly Hold[],
   how: "take" | "refund" | "keep",
   actual: Actual,
   read: ReadCounter,
   now: number,
-): SettledTakes {
+): SettledHolds {
   const writes: CounterWrite[] = [];
-  const open: Take[] = [];
-  for (const take of takes) {
-    if (take.per === "concurrent") {
-      writes.push({ id: take.id, value: Math.max(0, read(take.id) - take.amount), resetAt: take.resetAt });
+  const open: Hold[] = [];
+  for (const hold of holds) {
+    if (hold.per === "concurrent") {
+      writes.push({ id: hold.id, value: Math.max(0, read(hold.id) - hold.amount), resetAt: hold.resetAt });
     } else if (how === "keep") {
-      open.push(take);
+      open.push(hold);
     } else {
-      const write = settledWrite(take, how, actual, read, now);
+      const write = settledWrite(hold, how, actual, read, now);
       if (write !== null) writes.push(write);
     }
   }
@@ -277,39 +279,39 @@ export function settleTakes(
 }
 
 function settledWrite(
-  take: Take,
+  hold: Hold,
   how: "take" | "refund",
   actual: Actual,
   read: ReadCounter,
   now: number,
 ): CounterWrite | null {
-  switch (take.per) {
+  switch (hold.per) {
     case "output_byte": {
       const bytes = how === "take" ? (actual.outputBytes ?? 0) : 0;
-      const slot = slotOf(take.per, take.window, take.size, take.subject, now);
-      return bytes === 0 ? null : { id: slot.id, ...raised(slot, read(slot.id), bytes, now) };
+      const counter = limitCounter(hold.per, hold.window, hold.size, hold.subject, now);
+      return bytes === 0 ? null : { id: counter.id, ...raised(counter, read(counter.id), bytes, now) };
     }
     case "usd":
-      return corrected(take, how === "refund" ? 0 : (actual.usdMicro ?? take.amount), read, now);
+      return corrected(hold, how === "refund" ? 0 : (actual.usdMicro ?? hold.amount), read, now);
     case "request":
     case "concurrent":
     case "upload":
     case "upload_byte":
-      return corrected(take, how === "refund" ? 0 : take.amount, read, now);
+      return corrected(hold, how === "refund" ? 0 : hold.amount, read, now);
   }
 }
 
 /** The counter once a take is worth `amount` instead of what it took; null where nothing changes. */
-function corrected(take: Take, amount: number, read: ReadCounter, now: number): CounterWrite | null {
-  if (amount === take.amount) return null;
-  if (!isSliding(take.window)) {
-    if (take.resetAt === null || take.resetAt <= now) return null;
-    return { id: take.id, value: Math.max(0, read(take.id) + amount - take.amount), resetAt: take.resetAt };
+function corrected(hold: Hold, amount: number, read: ReadCounter, now: number): CounterWrite | null {
+  if (amount === hold.amount) return null;
+  if (!isSliding(hold.window)) {
+    if (hold.resetAt === null || hold.resetAt <= now) return null;
+    return { id: hold.id, value: Math.max(0, read(hold.id) + amount - hold.amount), resetAt: hold.resetAt };
   }
-  const value = read(take.id);
-  if (amount > take.amount) return { id: take.id, ...raised(take, value, amount - take.amount, now) };
+  const value = read(hold.id);
+  if (amount > hold.amount) return { id: hold.id, ...raised(hold, value, amount - hold.amount, now) };
   // Only what has not leaked since can be given back: the take's own steps end at its arrival time.
-  const steps = stepUs(take, take.window, take.amount) - stepUs(take, take.window, amount);
-  const arrival = value - Math.min(steps, aheadUs(take.value, now), aheadUs(value, now));
-  return arrival === value ? null : { id: take.id, value: arrival, resetAt: Math.ceil(arrival / 1_000) };
+  const steps = stepUs(hold, hold.window, hold.amount) - stepUs(hold, hold.window, amount);
+  const arrival = value - Math.min(steps, aheadUs(hold.value, now), aheadUs(value, now));
+  return arrival === value ? null : { id: hold.id, value: arrival, resetAt: Math.ceil(arrival / 1_000) };
 }

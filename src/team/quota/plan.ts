@@ -11,6 +11,7 @@ import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
 const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Links of private files live at least this long: a page shows them, and a film plays for a while. */
 const FILE_LINK_MIN_S = 300;
+/** Links of private files live at most this long. */
 const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 /** Every limit of a plan is read and counted in each admit, so a plan has few. */
 const PLAN_LIMITS_MAX = 20;
@@ -18,6 +19,7 @@ const PLAN_LIMITS_MAX = 20;
 const PLAN_MODEL_GLOBS_MAX = 100;
 /** Entries of each of a plan's input rules, and of its origins: all are walked in each submit. */
 const PLAN_INPUT_RULES_MAX = 50;
+/** Origins of a plan or a key. */
 export const PLAN_ORIGINS_MAX = 50;
 /** Longest window in which equal posts may count as one request. Above it, people mean two. */
 const DEDUPE_MAX_S = 3_600;
@@ -33,29 +35,37 @@ export const DEFAULT_PLAN = "default";
 
 export const planNameSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1 to 64 of a-z, 0-9, _ and -, and begin with a letter or digit");
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,63}$/,
+    "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
+  );
 
 /** USD as decimal text, kept as it was written ("5", "0.003"). */
 export const usdSchema = z
   .string()
-  .refine((text) => microOf(text) !== null, 'must be an amount of USD as text, at most six places, e.g. "0.25"')
+  .refine(
+    (text) => microOf(text) !== null,
+    'must be a USD amount as a string with at most six decimal places, e.g. "0.25"',
+  )
   .meta({ example: "0.25" });
 
 /** Names the limit in refusals and headers; plain enough to stand in a header's quotes. */
-const limitName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be 1 to 64 of A-Z, a-z, 0-9, _, . and -");
+const limitName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
 
 const COUNTED_FOR = ["team", "key", "user", "visitor", "ip"] as const;
 const TAG_SCOPE = new RegExp(`^tag:[^]{1,${TAG_TEXT_MAX_CHARS}}$`);
-const SCOPE_FAULT = `must be one of ${COUNTED_FOR.map((scope) => `"${scope}"`).join(", ")}, or "tag:" and a tag's name`;
+const SCOPE_FAULT = `must be one of ${COUNTED_FOR.map((scope) => `"${scope}"`).join(", ")}, or "tag:" followed by a tag name`;
 
 const tagScope = z.templateLiteral(["tag:", z.string()]).refine((text) => TAG_SCOPE.test(text), SCOPE_FAULT);
 const limitScope = z
   .union([z.enum(COUNTED_FOR), tagScope], { error: SCOPE_FAULT })
-  .describe("Whose requests are counted together. `tag:client` counts each value of the tag `client` apart.");
+  .describe("Requests that share one counter. `tag:client` keeps one counter for each value of the tag `client`.");
 
 const limitWindow = z
   .enum(["1m", "1h", "1d", "1mo"])
-  .describe("Minutes and hours slide; days and months are the calendar's, UTC.");
+  .describe("`1m` and `1h` are sliding windows; `1d` and `1mo` are calendar days and months in UTC.");
 
 const limitSchema = z.discriminatedUnion(
   "per",
@@ -82,29 +92,29 @@ const limitSchema = z.discriminatedUnion(
         .int()
         .min(0)
         .max(1_000_000_000_000_000)
-        .describe("Bytes of stored output. Counted when a request ends, so what runs already may pass it."),
+        .describe("Bytes of stored output. Counted when a request ends, so requests in progress can exceed it."),
       window: limitWindow,
     }),
     z.strictObject({
       name: limitName,
       scope: limitScope,
       per: z.literal("upload"),
-      limit: z.int().min(0).max(1_000_000_000).describe("Files that are uploaded, or sent inside an input."),
+      limit: z.int().min(0).max(1_000_000_000).describe("Number of files uploaded or sent inline in an input."),
       window: limitWindow,
     }),
     z.strictObject({
       name: limitName,
       scope: limitScope,
       per: z.literal("upload_byte"),
-      limit: z.int().min(0).max(1_000_000_000_000_000).describe("Their bytes, reserved before they are sent."),
+      limit: z.int().min(0).max(1_000_000_000_000_000).describe("Bytes of uploaded files, reserved before the upload."),
       window: limitWindow,
     }),
     z.strictObject({
       name: limitName,
       scope: limitScope,
       per: z.literal("concurrent"),
-      limit: z.int().min(0).max(1_000_000).describe("Requests that are open at once."),
-      window: z.never("must be left out: what is open at once has no window").optional(),
+      limit: z.int().min(0).max(1_000_000).describe("Maximum number of open requests."),
+      window: z.never("must be omitted: concurrent limits have no window").optional(),
     }),
   ],
   { error: unionFault },
@@ -123,7 +133,7 @@ function distinct(values: readonly string[]): boolean {
 
 const globs = z.array(z.string().min(1).max(200)).max(PLAN_MODEL_GLOBS_MAX);
 
-const PATH_FAULT = "must be names joined by dots, e.g. image_size.width or loras.*.scale";
+const PATH_FAULT = "must be field names joined by dots, e.g. image_size.width or loras.*.scale";
 /** Where in an input a rule applies: names and positions joined by dots, `*` for every item. */
 const inputPath = z.string().regex(/^[^.]{1,100}(\.[^.]{1,100}){0,9}$/, PATH_FAULT);
 
@@ -139,15 +149,17 @@ function rulesOf<V extends z.ZodType>(value: V) {
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 /** One level deep: deeper values are forced by their paths, and endless types do not cross RPC. */
 const forcedValue = z.union([scalar, z.array(scalar), z.record(z.string(), scalar)], {
-  error: "must be a text, number, true, false or null, or an array or object of those",
+  error: "must be a string, number, boolean or null, or an array or object of these",
 });
 
 const inputRules = z.strictObject({
   max: rulesOf(z.number())
     .default({})
-    .describe("Most that a number may be, an array may be long, or a side of a size may have in pixels."),
-  force: rulesOf(forcedValue).default({}).describe("Values that are set whatever the caller sends, also when absent."),
-  forbid: z.array(inputPath).max(PLAN_INPUT_RULES_MAX).default([]).describe("Fields that must not be sent at all."),
+    .describe(
+      "Maximum values by path: of a number, the length of an array, or the longer side of an image size in pixels.",
+    ),
+  force: rulesOf(forcedValue).default({}).describe("Values by path that override the input. Missing fields are added."),
+  forbid: z.array(inputPath).max(PLAN_INPUT_RULES_MAX).default([]).describe("Paths that an input must not contain."),
 });
 
 /** A page's origin exactly as browsers send it; apps have schemes of their own (`capacitor://localhost`). */
@@ -163,7 +175,7 @@ const days = z.int().min(1).max(RETENTION_MAX_DAYS).nullable().default(null);
 /** `image/png`, or `image/*` for every kind of image. */
 const typePattern = z
   .string()
-  .regex(/^[a-z]+\/(\*|[a-z0-9.+-]+)$/, 'must be a content type, or "image/*" and the like');
+  .regex(/^[a-z]+\/(\*|[a-z0-9.+-]+)$/, 'must be a content type or a wildcard such as "image/*"');
 
 const uploadRules = z.strictObject({
   max_bytes: z
@@ -171,13 +183,13 @@ const uploadRules = z.strictObject({
     .min(0)
     .max(FILE_MAX_BYTES)
     .default(UPLOAD_MAX_BYTES_DEFAULT)
-    .describe("Most that one file may have."),
+    .describe("Maximum size of one file in bytes."),
   types: z
     .array(typePattern)
     .max(PLAN_INPUT_RULES_MAX)
     .nullable()
     .default(null)
-    .describe("Content types that may be uploaded, by what the bytes say; null takes every kind that models know."),
+    .describe("Allowed content types, detected from the bytes. Null allows every type that models support."),
 });
 
 /** Everything that a plan can say. Unknown fields are refused, so that nobody relies on one. */
@@ -185,75 +197,81 @@ export const planSchema = z.strictObject({
   limits: z
     .array(limitSchema)
     .max(PLAN_LIMITS_MAX)
-    .refine((limits) => distinct(limits.map((limit) => limit.name)), "must have different names")
+    .refine((limits) => distinct(limits.map((limit) => limit.name)), "must have unique names")
     .default([]),
   require_tags: z
     .array(z.string().min(1).max(TAG_TEXT_MAX_CHARS))
     .max(TAGS_MAX)
-    .refine(distinct, "must name each tag once")
+    .refine(distinct, "must not contain duplicate tags")
     .default([])
-    .describe("Tags that every request must carry, with a value."),
+    .describe("Tags that every request must set to a non-empty value."),
   models: z
     .strictObject({ allow: globs.default(["**"]), deny: globs.default([]) })
     .prefault({})
-    .describe("Globs over whole model ids, case kept. A model runs when one allows it and none denies it."),
+    .describe(
+      "Glob patterns over full model ids, case-sensitive. A model is allowed if it matches `allow` and does not match `deny`.",
+    ),
   input: inputRules.prefault({}),
-  max_cost_per_request: usdSchema.nullable().default(null).describe("Most that one request's estimate may be."),
+  max_cost_per_request: usdSchema.nullable().default(null).describe("Maximum estimated cost of one request in USD."),
   unknown_price: z
     .enum(["refuse", "allow"])
     .default("allow")
-    .describe("Requests whose price or worst case is not known. Allowed ones count nothing on limits in USD."),
+    .describe(
+      "Whether to refuse or allow requests of unknown price. Allowed requests do not count towards USD limits.",
+    ),
   charge_422: z
     .boolean()
     .default(true)
-    .describe("Whether a request that the model refused (422) costs its price: fal may bill it."),
+    .describe("Whether to charge requests that the model rejected with 422. fal may bill them."),
   exact_cost: z
     .boolean()
     .default(false)
-    .describe("Fetch each result once more, because only that answer tells the units that fal billed."),
+    .describe("Fetch each result a second time to read the billed units, which fal returns only there."),
   dedupe_s: z
     .int()
     .min(0)
     .max(DEDUPE_MAX_S)
     .default(0)
-    .describe("The same caller's same model and body within so many seconds is the same request."),
+    .describe("Window in seconds in which an identical request from the same caller returns the existing request."),
   hold_s: z
     .int()
     .min(0)
     .max(COMPAT_HOLD_MAX_S)
     .default(COMPAT_HOLD_S)
-    .describe("How long the compatible surfaces hold a status call until something changes."),
+    .describe("Seconds that status calls of the compatible APIs wait for a change."),
   file_link_s: z
     .int()
     .min(FILE_LINK_MIN_S)
     .max(FILE_LINK_MAX_S)
     .nullable()
     .default(null)
-    .describe("Private files: their URLs end after so many seconds, at most twice that; null: URLs are for good."),
+    .describe(
+      "Makes files private: their URLs expire after this many seconds, at most twice that. Null: URLs do not expire.",
+    ),
   retention: z
     .strictObject({ records_days: days, files_days: days, inputs_days: days })
     .prefault({})
     .describe(
-      "Days from the end of a request until its record, its files and its input are deleted; null keeps them. What the plan says at the submit holds for the request. Uploads go `inputs_days` after they came, 7 where it is null.",
+      "Days from the end of a request until its record, files and input are deleted. Null keeps them. A request keeps the retention that applied when it was created. Uploads expire `inputs_days` after they were stored, or 7 days if null.",
     ),
-  uploads: uploadRules.prefault({}).describe("Files for inputs; how many and how much in all are `limits`."),
+  uploads: uploadRules.prefault({}).describe("Rules for uploaded files. `limits` cap their number and total size."),
   origins: z
     .array(originSchema)
     .max(PLAN_ORIGINS_MAX)
-    .refine(distinct, "must name each origin once")
+    .refine(distinct, "must not contain duplicate origins")
     .default([])
-    .describe("Origins that pages may call from; empty leaves that to the key."),
-  webhooks: z.boolean().default(true).describe("Whether a request may name a `webhook_url`."),
+    .describe("Origins allowed to call from a browser. Empty: the origins of the key apply."),
+  webhooks: z.boolean().default(true).describe("Whether requests may set `webhook_url`."),
   when_paused: z
     .enum(["hold", "refuse"])
     .default("hold")
     .describe(
-      "While upstream is paused (locked, key refused, failing, told to wait by a 429): hold requests until it is back, or refuse them with 503.",
+      "Whether to hold requests or refuse them with 503 while upstream is paused (account locked, key refused, failing or rate limited).",
     ),
   store_false: z
     .boolean()
     .default(false)
-    .describe("Whether a request may say `store: false`. Kept with the plan: requests have no such field yet."),
+    .describe("Reserved: whether requests may set `store: false`. Requests have no such field yet."),
 });
 
 export type Plan = z.output<typeof planSchema>;

@@ -29,7 +29,7 @@ export class PriceStore {
   }
 
   put(table: PriceTable, actor: string, at: number): void {
-    this.#sql.exec("INSERT INTO price_table (at, actor, body) VALUES (?, ?, ?)", ...[at, actor, JSON.stringify(table)]);
+    this.#sql.exec("INSERT INTO price_table (at, actor, body) VALUES (?, ?, ?)", at, actor, JSON.stringify(table));
   }
 
   /** Newest first; the table that teams begin with comes last. At most `limit`. */

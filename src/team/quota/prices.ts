@@ -14,8 +14,8 @@ const PRICE_UNITS = ["request", "image", "megapixel", "second", "thousand_charac
 export const priceSchema = z.strictObject({
   unit: z.enum(PRICE_UNITS),
   usd: usdSchema,
-  source: z.string().max(500).optional().describe("Where the price is from."),
-  as_of: z.iso.date().optional().describe("The day it was seen there."),
+  source: z.string().max(500).optional().describe("Source of the price."),
+  as_of: z.iso.date().optional().describe("Date on which the price was read from the source."),
 });
 
 /** Whole model ids, or globs over them, each with its price. */
@@ -116,24 +116,24 @@ export const STARTER_PRICES: PriceTable = {
   "fal-ai/flux/schnell": {
     unit: "megapixel",
     usd: "0.003",
-    source: "fal.ai/models/fal-ai/flux/schnell: each image rounded up to a whole megapixel. Check before you bill.",
+    source: "fal.ai/models/fal-ai/flux/schnell: each image rounded up to a whole megapixel. Verify before billing.",
     as_of: "2026-10-02",
   },
   "fal-ai/clarity-upscaler": {
     unit: "megapixel",
     usd: "0.03",
-    source: "fal.ai/models/fal-ai/clarity-upscaler/llms.txt, a copy without a date. Check before you bill.",
+    source: "fal.ai/models/fal-ai/clarity-upscaler/llms.txt, a copy without a date. Verify before billing.",
   },
   "fal-ai/minimax/video-01": {
     unit: "request",
     usd: "0.5",
-    source: "api.fal.ai/v1/models/pricing: 0.5 per video. Check before you bill.",
+    source: "api.fal.ai/v1/models/pricing: 0.5 per video. Verify before billing.",
     as_of: "2026-01-04",
   },
   "fal-ai/f5-tts": {
     unit: "thousand_characters",
     usd: "0.05",
-    source: "fal.ai/models/fal-ai/f5-tts/llms.txt and api.fal.ai/v1/models/pricing. Check before you bill.",
+    source: "fal.ai/models/fal-ai/f5-tts/llms.txt and api.fal.ai/v1/models/pricing. Verify before billing.",
     as_of: "2026-01-04",
   },
 };

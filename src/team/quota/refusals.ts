@@ -7,44 +7,47 @@ import type { Price } from "./prices.ts";
 
 /** Why a plan does not run a model. */
 export function modelRefusal(model: string, plan: string): Refusal {
-  return refusal("model_not_allowed", `Plan "${plan}" does not include model "${model}".`, {
-    hint: `GET /v1/models lists what you may run; an admin changes it with PUT /v1/plans/${plan}.`,
+  return refusal("model_not_allowed", `Plan "${plan}" does not allow model "${model}".`, {
+    hint: `GET /v1/models lists the allowed models. A team admin changes them with PUT /v1/plans/${plan}.`,
   });
 }
 
-export function bodyDiffers(requestId: string): Refusal {
-  return refusal("idempotency_mismatch", "This idempotency key came before, with another body.", {
-    hint: "Use a new key for a new request, or send the first body again to get the first request.",
+export function idempotencyRefusal(requestId: string): Refusal {
+  return refusal("idempotency_mismatch", "The idempotency key was already used with different parameters.", {
+    hint: "Use a new idempotency key, or repeat the original parameters to get the original request.",
     requestId,
   });
 }
 
 /** A post whose request is there no more: nothing is made in its place, because the caller believes that it was made. */
-export function deletedPost(requestId: string): Refusal {
-  const hint = "Use a new idempotency key for a new request.";
-  return refusal("gone", "The request that this post made was deleted.", { hint, requestId });
+export function deletedRefusal(requestId: string): Refusal {
+  const hint = "Use a new idempotency key to create another request.";
+  return refusal("gone", "The request created with this idempotency key was deleted.", { hint, requestId });
 }
 
 export function tagsRefusal(missing: readonly string[], plan: string): Refusal {
   const names = missing.map((name) => `\`${name}\``).join(", ");
   const example = missing.map((name) => `"${name}": "…"`).join(", ");
-  return refusal("invalid_request", `Plan "${plan}" asks for a tag on each request; missing: ${names}.`, {
+  return refusal("invalid_request", `Plan "${plan}" requires tags; missing: ${names}.`, {
     hint: `Send \`"tags": { ${example} }\`, or the header Sluice-Tags.`,
   });
 }
 
 export function priceRefusal(model: string, plan: string, price: Price | null): Refusal {
-  const why = price === null ? "has no price" : `has a price per ${price.unit}, which this input leaves open`;
-  const give = price === null ? "An admin gives it one with PUT /v1/prices." : "Say in the input how much is wanted.";
-  return refusal("price_unknown", `Model "${model}" ${why}, and plan "${plan}" refuses what it cannot price.`, {
+  const why = price === null ? "has no price" : `is priced per ${price.unit}, which the input does not determine`;
+  const give =
+    price === null
+      ? "A team admin sets prices with PUT /v1/prices."
+      : "Set the field of the input that determines the amount.";
+  return refusal("price_unknown", `Model "${model}" ${why}, and plan "${plan}" refuses requests of unknown price.`, {
     hint: give,
   });
 }
 
-export function tooDear(estimated: number, most: number, plan: string): Refusal {
-  const detail = `This request may cost ${moneyText(estimated)} USD, and plan "${plan}" allows ${moneyText(most)} each.`;
+export function costRefusal(estimated: number, most: number, plan: string): Refusal {
+  const detail = `The estimated cost is ${moneyText(estimated)} USD; plan "${plan}" allows at most ${moneyText(most)} USD per request.`;
   return refusal("quota_exceeded", detail, {
-    hint: "Ask for less in the input. Sending the same again does not help: stop, and ask who pays.",
+    hint: "Reduce the requested output. Do not retry the same request: a team admin can raise `max_cost_per_request`.",
     violated: [{ name: "max_cost_per_request", per: "usd", limit: most, used: estimated, resetAt: null }],
   });
 }
@@ -60,14 +63,14 @@ export function quotaRefusal(
 ): Refusal {
   const names = violated.map((each) => violationText(each));
   if (code === "rate_limited") {
-    return refusal(code, `Too fast: ${names.join(", ")}.`, {
-      hint: `Wait ${retryAfterS ?? 1} s and send it again.`,
+    return refusal(code, `Rate limit exceeded: ${names.join(", ")}.`, {
+      hint: `Retry in ${retryAfterS ?? 1} seconds.`,
       violated,
       ...(retryAfterS === undefined ? {} : { retryAfterS }),
     });
   }
-  return refusal(code, `Used up: ${names.join(", ")}.`, {
-    hint: `Retrying earlier does not help: stop, and ask a person. An admin can raise the limit in plan "${plan}".`,
+  return refusal(code, `Quota exceeded: ${names.join(", ")}.`, {
+    hint: `Do not retry before the limit resets. A team admin can raise the limit in plan "${plan}".`,
     violated,
   });
 }
@@ -91,6 +94,8 @@ function violationText({ name, per, used, limit, resetAt }: LimitViolation): str
 }
 
 /** A plan's name that nobody wrote. */
-export function noSuchPlan(name: string): Refusal {
-  return refusal("not_found", `There is no plan "${name}".`, { hint: `Make it first, with PUT /v1/plans/${name}.` });
+export function planNotFound(name: string): Refusal {
+  return refusal("not_found", `No plan found with the name "${name}".`, {
+    hint: `Create it with PUT /v1/plans/${name}.`,
+  });
 }

@@ -16,9 +16,9 @@ export function inputFilesFault(
   now: number,
 ): Refusal | null {
   for (const { id, field } of files.used) {
-    const upload = stores.uploads.byId(id);
-    if (upload === null || stores.uploads.isOver(id, now)) return unreachable(field, "is over: its time is past");
-    if (upload.storedAt === null) return unreachable(field, "has not been sent yet");
+    const upload = stores.uploads.findUpload(id);
+    if (upload === null || stores.uploads.isExpired(id, now)) return unreachable(field, "has expired or was deleted");
+    if (upload.storedAt === null) return unreachable(field, "has no content yet");
   }
   const terms = termsOf(identity.planName, identity.plan);
   for (const { field, bytes, contentType } of files.inline) {
@@ -36,7 +36,7 @@ export function inputFilesDemand({ inline }: InputFiles): { uploads?: number; up
 }
 
 /** TeamStores the files of a request that was let in. */
-export function bookInputFiles(
+export function recordInputFiles(
   stores: Pick<TeamStores, "uploads">,
   { requestId, files }: { requestId: string; files: InputFiles },
   { planName, plan }: Identity,
@@ -62,11 +62,11 @@ export function bookInputFiles(
       expiresAt: now + terms.keepMs,
     });
   }
-  for (const { id } of [...files.used, ...files.inline]) stores.uploads.use(requestId, id);
+  for (const { id } of [...files.used, ...files.inline]) stores.uploads.addUse(requestId, id);
 }
 
 function unreachable(field: string, why: string): Refusal {
   return refusal("input_unreachable", `The upload in \`input.${field}\` ${why}. Nothing was submitted or charged.`, {
-    hint: "Announce the file with POST /v1/uploads and send it, then submit with its `file_url`.",
+    hint: "Create an upload with POST /v1/uploads, send the file, then use its `file_url`.",
   });
 }

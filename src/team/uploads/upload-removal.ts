@@ -18,7 +18,7 @@ export function reserveBytes(
   now: number,
 ): QuotaAnswer {
   const limits = team.plan(terms.plan)?.plan.limits ?? [];
-  const quota = resizeUpload(terms.takes, bytes, limits, (id) => ledger.counter(id), now);
+  const quota = resizeUpload(terms.takes, bytes, limits, (id) => ledger.readCounter(id), now);
   if (quota.kind === "ok") ledger.writeCounters(quota.writes);
   return quota;
 }
@@ -30,7 +30,7 @@ export async function removeExpiredUploads(
   stores: UploadStores,
   now: number,
 ): Promise<void> {
-  for (const upload of stores.uploads.over(now, SWEEP_BATCH_ROWS)) {
+  for (const upload of stores.uploads.expiredUploads(now, SWEEP_BATCH_ROWS)) {
     if (Date.now() - now > ALARM_BUDGET_MS) return;
     await removeUpload(bucket, context, stores, upload);
   }
@@ -52,9 +52,9 @@ export async function removeUpload(
   }
   await bucket.delete(objectKey);
   decide(undefined, (now) => {
-    const upload = stores.uploads.byId(id);
+    const upload = stores.uploads.findUpload(id);
     if (upload === null) return;
     if (upload.storedAt === null) reserveBytes(stores, upload, 0, now);
-    stores.uploads.remove(id);
+    stores.uploads.deleteUpload(id);
   });
 }

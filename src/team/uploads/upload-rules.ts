@@ -11,8 +11,8 @@ export const UPLOAD_PART_MIN_BYTES = 5 * 1024 * 1024;
 const INPUTS_DAYS_DEFAULT = 7;
 
 /** For a URL whose mark is right: there was such a file. */
-export const GONE = refusal("gone", "This upload is over: its time is past, or it was deleted.", {
-  hint: "Announce the file again with POST /v1/uploads.",
+export const UPLOAD_GONE = refusal("gone", "This upload expired or was deleted.", {
+  hint: "Create a new upload with POST /v1/uploads.",
 });
 
 /** What a plan says about the files of somebody who is under it now. */
@@ -25,15 +25,15 @@ export function termsOf(planName: string, { uploads, retention }: Plan): UploadT
 /** Why a file of that size is not taken, or null. `what` begins the sentence. */
 export function sizeFault(what: string, bytes: number, { maxBytes, plan }: UploadTerms): Refusal | null {
   if (bytes === 0)
-    return refusal("invalid_request", `${what} is 0 bytes: there is nothing to store.`, {
+    return refusal("invalid_request", `${what} is empty.`, {
       hint: "Send the file's bytes, e.g. `curl -T file.png {upload_url}`.",
     });
   if (bytes <= maxBytes) return null;
   return refusal(
     "payload_too_large",
-    `${what} is ${bytes} bytes, and plan "${plan}" takes files of at most ${maxBytes}.`,
+    `${what} is ${bytes} bytes, and plan "${plan}" allows files of at most ${maxBytes} bytes.`,
     {
-      hint: `Send a smaller file, or have an admin raise \`uploads.max_bytes\` with PUT /v1/plans/${plan}.`,
+      hint: `Send a smaller file. A team admin can raise \`uploads.max_bytes\` with PUT /v1/plans/${plan}.`,
     },
   );
 }
@@ -47,9 +47,9 @@ export function typeFault(
   if (types === null || types.some((pattern) => fits(pattern, type))) return null;
   return refusal(
     "unsupported_media_type",
-    `${what} is ${type}, and plan "${plan}" takes ${types.join(", ") || "no files"}.`,
+    `${what} is ${type}, and plan "${plan}" allows ${types.join(", ") || "no files"}.`,
     {
-      hint: `Send another kind of file, or have an admin change \`uploads.types\` with PUT /v1/plans/${plan}.`,
+      hint: `Send a file of an allowed type. A team admin can change \`uploads.types\` with PUT /v1/plans/${plan}.`,
     },
   );
 }

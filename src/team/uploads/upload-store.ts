@@ -27,7 +27,7 @@ const COLUMNS =
 
 const USES = "SELECT 1 FROM upload_use WHERE upload_id = upload.id";
 /** Nobody needs it any more: its time is over, and no open request uses it. */
-const IS_OVER = `expires_at <= ? AND NOT EXISTS (${USES})`;
+const IS_EXPIRED = `expires_at <= ? AND NOT EXISTS (${USES})`;
 
 export class UploadStore {
   readonly #sql: SqlStorage;
@@ -40,28 +40,39 @@ export class UploadStore {
   put(upload: Upload): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO upload (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[upload.id, upload.objectKey, upload.requestId, upload.keyId, upload.user, upload.name, upload.contentType],
-      ...[upload.bytes, upload.sha256, JSON.stringify(upload.terms), upload.multipart],
-      ...[upload.createdAt, upload.storedAt, upload.expiresAt],
+      upload.id,
+      upload.objectKey,
+      upload.requestId,
+      upload.keyId,
+      upload.user,
+      upload.name,
+      upload.contentType,
+      upload.bytes,
+      upload.sha256,
+      JSON.stringify(upload.terms),
+      upload.multipart,
+      upload.createdAt,
+      upload.storedAt,
+      upload.expiresAt,
     );
   }
 
-  byId(id: string): Upload | null {
+  findUpload(id: string): Upload | null {
     return this.#list("id = ?", id)[0] ?? null;
   }
 
   /** Whether its time is over and no open request uses it. */
-  isOver(id: string, now: number): boolean {
-    return this.#list(`id = ? AND ${IS_OVER}`, id, now).length > 0;
+  isExpired(id: string, now: number): boolean {
+    return this.#list(`id = ? AND ${IS_EXPIRED}`, id, now).length > 0;
   }
 
   /** Uploads whose time is over, the longest over first. Their bytes go first, then `remove` takes the rows. */
-  over(now: number, limit: number): Upload[] {
-    return this.#list(`${IS_OVER} ORDER BY expires_at LIMIT ?`, now, limit);
+  expiredUploads(now: number, limit: number): Upload[] {
+    return this.#list(`${IS_EXPIRED} ORDER BY expires_at LIMIT ?`, now, limit);
   }
 
   /** When the time of the next upload is over that no open request uses. Null: there is none. */
-  nextOverAt(): number | null {
+  nextExpiryAt(): number | null {
     const [row] = this.#sql.exec<{ expires_at: number }>(
       `SELECT expires_at FROM upload WHERE NOT EXISTS (${USES}) ORDER BY expires_at LIMIT 1`,
     );
@@ -73,7 +84,7 @@ export class UploadStore {
     const [ofUser, values] = user === null ? ["", []] : [" AND user = ?", [user]];
     const [behind, position] =
       after === null ? ["", []] : [" AND (created_at, id) < (?, ?)", [after.createdAt, after.id]];
-    const where = `request_id IS NULL AND NOT (${IS_OVER})${ofUser}${behind} ORDER BY created_at DESC, id DESC LIMIT ?`;
+    const where = `request_id IS NULL AND NOT (${IS_EXPIRED})${ofUser}${behind} ORDER BY created_at DESC, id DESC LIMIT ?`;
     return this.#list(where, now, ...values, ...position, limit);
   }
 
@@ -98,7 +109,7 @@ export class UploadStore {
   }
 
   /** Forgets an upload, its parts and its uses. Whoever calls has taken its bytes out of R2. */
-  remove(id: string): void {
+  deleteUpload(id: string): void {
     for (const table of ["upload_part WHERE upload_id", "upload_use WHERE upload_id", "upload WHERE id"]) {
       this.#sql.exec(`DELETE FROM ${table} = ?`, id);
     }
@@ -109,7 +120,10 @@ export class UploadStore {
   putPart(id: string, { n, bytes, etag }: UploadPart): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO upload_part (upload_id, n, bytes, etag) VALUES (?, ?, ?, ?)",
-      ...[id, n, bytes, etag],
+      id,
+      n,
+      bytes,
+      etag,
     );
   }
 
@@ -131,14 +145,14 @@ export class UploadStore {
     return sum ?? 0;
   }
 
-  dropParts(id: string): void {
+  deleteParts(id: string): void {
     this.#sql.exec("DELETE FROM upload_part WHERE upload_id = ?", id);
   }
 
   // --- Uses ------------------------------------------------------------------------------------------------------
 
   /** An open request keeps what it uses. */
-  use(requestId: string, uploadId: string): void {
+  addUse(requestId: string, uploadId: string): void {
     this.#sql.exec("INSERT OR IGNORE INTO upload_use (request_id, upload_id) VALUES (?, ?)", requestId, uploadId);
   }
 

@@ -25,23 +25,23 @@ import { type Refusal, type Refused, refusal, refused } from "../../platform/err
 import { UPLOAD_ID } from "../../platform/ids.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { HOUR_MS } from "../../platform/time.ts";
-import { actingAs, type CallerStores, stoppedFault } from "../callers.ts";
+import { actingAs, type CallerStores, frozenFault } from "../callers.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { check, uploadRoom } from "../quota/limits.ts";
 import { quotaRefusal } from "../quota/refusals.ts";
 import type { TeamContext } from "../team-context.ts";
 import { removeUpload, reserveBytes, type UploadStores } from "./upload-removal.ts";
-import { GONE, sizeFault, termsOf, typeFault, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
+import { sizeFault, termsOf, typeFault, UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
 
 /** An upload URL takes bytes this long: minutes for a person who picks a file, and some for a slow phone. */
 const UPLOAD_URL_MS = HOUR_MS;
 
 const NOT_FOUND = refused(
-  refusal("not_found", "There is no such upload.", { hint: "It may have expired or been deleted." }),
+  refusal("not_found", "No upload found with this id.", { hint: "The upload may have expired or been deleted." }),
 );
 const IN_USE = refused(
-  refusal("conflict", "An open request uses this upload.", {
-    hint: "Delete it when the request has ended, or cancel the request first.",
+  refusal("conflict", "The upload is used by an open request.", {
+    hint: "Cancel the request or wait until it ends.",
   }),
 );
 
@@ -68,9 +68,9 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const known = actingAs(this.#stores, input, now);
     if (known.kind === "refused") return known;
     const { identity, subjects } = known;
-    const stopped = stoppedFault(this.#stores, identity, subjects);
+    const stopped = frozenFault(this.#stores, identity, subjects);
     if (stopped !== null) return refused(stopped);
-    const before = uploads.byId(input.id);
+    const before = uploads.findUpload(input.id);
     if (before !== null) return { kind: "announced", upload: before };
 
     const terms = termsOf(identity.planName, identity.plan);
@@ -93,7 +93,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       contentType,
       bytes: size,
       sha256: null,
-      terms: { ...terms, takes: quota.take },
+      terms: { ...terms, takes: quota.holds },
       multipart: null,
       createdAt: now,
       storedAt: null,
@@ -107,7 +107,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return this.#withOpen(id, (upload, now): BeginUploadAnswer => {
       const { terms } = upload;
       if (bytes !== null && upload.bytes !== null && bytes !== upload.bytes) {
-        return refused(otherSize(`has ${bytes}`, upload.bytes));
+        return refused(otherSize(`has ${bytes} bytes`, upload.bytes));
       }
       const fault = bytes === null ? null : sizeFault("The body", bytes, terms);
       if (fault !== null) return refused(fault);
@@ -117,7 +117,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const most = bytes ?? upload.bytes ?? Math.max(1, cap);
       const quota = reserveBytes(this.#stores, upload, most, now);
       if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
-      return { kind: "begun", upload: this.#prolonged(upload, quota.take, now), maxBytes: most };
+      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: most };
     });
   }
 
@@ -127,21 +127,21 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const { terms } = upload;
       const total = uploads.partBytesBeside(id, n) + bytes;
       if (upload.bytes !== null && total > upload.bytes) {
-        return refused(otherSize(`comes to ${total} with this part`, upload.bytes));
+        return refused(otherSize(`would have ${total} bytes with this part`, upload.bytes));
       }
       const fault = sizeFault("The file", total, terms);
       if (fault !== null) return refused(fault);
       const quota = reserveBytes(this.#stores, upload, Math.max(total, upload.bytes ?? 0), now);
       if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
       uploads.putPart(id, { n, bytes, etag: null });
-      return { kind: "begun", upload: this.#prolonged(upload, quota.take, now), maxBytes: bytes };
+      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: bytes };
     });
   }
 
   keepMultipart(id: string, multipart: string): string | null {
     const { uploads } = this.#stores;
     return this.#context.decide<string | null>(null, () => {
-      const upload = uploads.byId(id);
+      const upload = uploads.findUpload(id);
       if (upload === null || upload.storedAt !== null) return null;
       if (upload.multipart !== null) return upload.multipart;
       uploads.put({ ...upload, multipart });
@@ -152,7 +152,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
   finishPart({ id, contentType, n, bytes, etag }: FinishedPart): void {
     const { uploads } = this.#stores;
     this.#context.decide(undefined, () => {
-      const upload = uploads.byId(id);
+      const upload = uploads.findUpload(id);
       if (upload === null || upload.storedAt !== null) return;
       uploads.putPart(id, { n, bytes, etag });
       if (contentType !== null) uploads.put({ ...upload, terms: { ...upload.terms, partsType: contentType } });
@@ -170,12 +170,12 @@ export class Uploads extends RpcTarget implements TeamUploads {
   finish({ id, bytes, contentType, sha256 }: FinishUpload): FinishUploadAnswer {
     const { uploads } = this.#stores;
     return this.#context.ask((now): FinishUploadAnswer => {
-      const upload = uploads.byId(id);
-      if (upload === null) return refused(GONE);
+      const upload = uploads.findUpload(id);
+      if (upload === null) return refused(UPLOAD_GONE);
       if (upload.storedAt !== null) return { kind: "stored", upload };
       const quota = reserveBytes(this.#stores, upload, bytes, now);
       // What came is never above what was reserved; should the calendar have turned meanwhile, the file is there all the same.
-      const takes = quota.kind === "ok" ? quota.take : upload.terms.takes;
+      const takes = quota.kind === "ok" ? quota.holds : upload.terms.takes;
       const stored: Upload = {
         ...upload,
         bytes,
@@ -187,7 +187,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
         expiresAt: now + upload.terms.keepMs,
       };
       uploads.put(stored);
-      uploads.dropParts(id);
+      uploads.deleteParts(id);
       return { kind: "stored", upload: stored };
     });
   }
@@ -195,8 +195,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
   inputFile(id: string): InputFileAnswer {
     const { uploads } = this.#stores;
     return this.#context.decide<InputFileAnswer>({ kind: "gone" }, (now) => {
-      const upload = uploads.byId(id);
-      if (upload === null || uploads.isOver(id, now)) return { kind: "gone" };
+      const upload = uploads.findUpload(id);
+      if (upload === null || uploads.isExpired(id, now)) return { kind: "gone" };
       return upload.storedAt === null ? { kind: "missing" } : { kind: "found", upload };
     });
   }
@@ -205,8 +205,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return this.#context.ask((now): UploadListAnswer => {
       const position = cursor === undefined ? null : decodeCursor(cursor, UPLOAD_ID);
       if (cursor !== undefined && position === null) {
-        const hint = "Pass `next_cursor` of the page before, as it was.";
-        return refused(refusal("invalid_request", "`cursor` is not one of ours.", { hint }));
+        const hint = "Pass `next_cursor` from the previous page unchanged.";
+        return refused(refusal("invalid_request", "`cursor` is invalid.", { hint }));
       }
       const found = this.#stores.uploads.page(user, position, limit + 1, now);
       const data = found.slice(0, limit);
@@ -242,9 +242,9 @@ export class Uploads extends RpcTarget implements TeamUploads {
 
   #find({ id, user }: UploadName, now: number): FindUploadAnswer {
     const { uploads } = this.#stores;
-    const upload = uploads.byId(id);
+    const upload = uploads.findUpload(id);
     const visible = upload !== null && upload.requestId === null && (user === null || upload.user === user);
-    return visible && !uploads.isOver(id, now) ? { kind: "found", upload } : NOT_FOUND;
+    return visible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
   }
 
   /** One decision about an upload whose bytes have not all come. */
@@ -254,8 +254,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
   ): T | { kind: "stored"; upload: Upload } | Refused {
     const { uploads } = this.#stores;
     return this.#context.ask((now) => {
-      const upload = uploads.byId(id);
-      if (upload === null || uploads.isOver(id, now)) return refused(GONE);
+      const upload = uploads.findUpload(id);
+      if (upload === null || uploads.isExpired(id, now)) return refused(UPLOAD_GONE);
       return upload.storedAt === null ? decision(upload, now) : { kind: "stored" as const, upload };
     });
   }
@@ -268,11 +268,11 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return changed;
   }
 
-  readonly #counter = (id: string): number => this.#stores.ledger.counter(id);
+  readonly #counter = (id: string): number => this.#stores.ledger.readCounter(id);
 }
 
 function otherSize(what: string, announced: number): Refusal {
-  return refusal("invalid_request", `The upload was announced with a \`size\` of ${announced} bytes, and it ${what}.`, {
-    hint: `Announce it again with its real size, or without one. Parts are at least ${UPLOAD_PART_MIN_BYTES} bytes, the last one what is left.`,
+  return refusal("invalid_request", `The upload was created with a \`size\` of ${announced} bytes, but ${what}.`, {
+    hint: `Create a new upload with the correct size or without one. All parts but the last must be at least ${UPLOAD_PART_MIN_BYTES} bytes.`,
   });
 }

@@ -40,7 +40,12 @@ export class UsageStore {
         `INSERT INTO usage (day, model, user, key_id, tag, ${columns.join(", ")})
          VALUES (?, ?, ?, ?, ?${", ?".repeat(columns.length)})
          ON CONFLICT (day, model, user, key_id, tag) DO UPDATE SET ${added.join(", ")}`,
-        ...[day, model, user, keyId, tag, ...values],
+        day,
+        model,
+        user,
+        keyId,
+        tag,
+        ...values,
       );
     }
   }

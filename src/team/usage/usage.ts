@@ -13,17 +13,17 @@ export interface UsageKey {
 
 /**
  * The lines that a request adds to: one without tag, for sums over everything, and one for each of its tags. Adding up
- * lines of different tags counts a request several times. `bookedAt` is epoch ms; a request without a user has "".
+ * lines of different tags counts a request several times. `recordedAt` is epoch ms; a request without a user has "".
  */
 export function usageKeys(request: {
-  bookedAt: number;
+  recordedAt: number;
   model: string;
   user: string | null;
   keyId: string;
   tags: Readonly<Record<string, string>>;
 }): UsageKey[] {
   const { model, keyId } = request;
-  const line = { day: dayOf(request.bookedAt), model, user: request.user ?? "", keyId };
+  const line = { day: dayOf(request.recordedAt), model, user: request.user ?? "", keyId };
   const tags = Object.entries(request.tags).map(([name, value]) => `${name}=${value}`);
   return ["", ...tags].map((tag) => ({ ...line, tag }));
 }

@@ -5,14 +5,22 @@ import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";
 import { METADATA_MAX_BYTES } from "../../platform/validate.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
-import { connectionMissing, falError, isUpstreamId, keyRefused, speakerOf, submitRefusal, textAt } from "./classify.ts";
+import {
+  answeringParty,
+  connectionMissing,
+  falError,
+  isUpstreamId,
+  keyRefused,
+  submitRefusal,
+  textAt,
+} from "./classify.ts";
 import type { UpstreamReply } from "./reply.ts";
 
 /** Bytes of upstream logs kept per request; the newest lines win. */
 export const LOGS_MAX_BYTES = 64 * 1024;
 
 /** Why a call told nothing. `rate_limited` closes the account, `connection_missing` makes it look for another one. */
-export type Trouble =
+export type UpstreamFault =
   | "timeout"
   | "network"
   | "rate_limited"
@@ -24,9 +32,9 @@ export type Trouble =
   | "unreadable"
   | "unexpected_answer";
 
-export interface Later {
+export interface RetryLater {
   kind: "later";
-  reason: Trouble;
+  reason: UpstreamFault;
   retryAfterMs: number | null;
 }
 
@@ -34,9 +42,9 @@ export type SubmitReply =
   | { kind: "taken"; upstreamId: string; queuePosition: number | null }
   | { kind: "refused"; error: RequestError }
   /** Known not to be in anybody's queue: it may be sent again. */
-  | { kind: "not_taken"; retryAfterMs: number | null; reason: Trouble }
+  | { kind: "not_taken"; retryAfterMs: number | null; reason: UpstreamFault }
   /** It may have been taken: it must never be sent again. */
-  | { kind: "unknown"; reason: Trouble };
+  | { kind: "unknown"; reason: UpstreamFault };
 
 export type StatusAnswer =
   | { kind: "queued"; queuePosition: number | null; logs: string | null }
@@ -44,7 +52,7 @@ export type StatusAnswer =
   /** Over, well or badly: only the result tells. `metrics` and `logs` are JSON text. */
   | { kind: "completed"; metrics: string | null; logs: string | null }
   | { kind: "gone" }
-  | Later;
+  | RetryLater;
 
 export type ResultAnswer =
   /** JSON text as upstream spelled it. The permit over it is the caller's to release. */
@@ -55,7 +63,7 @@ export type ResultAnswer =
   | { kind: "canceled" }
   | { kind: "pending" }
   | { kind: "gone" }
-  | Later;
+  | RetryLater;
 
 export type CancelReply =
   /** Taken out of the queue: it never runs. */
@@ -64,13 +72,13 @@ export type CancelReply =
   | { kind: "requested" }
   | { kind: "too_late" }
   | { kind: "gone" }
-  | Later;
+  | RetryLater;
 
 export type ConnectionSearch =
   | { kind: "found"; connection: string }
   | { kind: "none" }
   | { kind: "refused"; error: RequestError }
-  | Later;
+  | RetryLater;
 
 /** `failed`: nothing came back that fal would have said. */
 export type ProbeAnswer = "ok" | "failed" | "key_refused" | "rate_limited";
@@ -93,10 +101,10 @@ export function submitAnswer(reply: UpstreamReply): SubmitReply {
   if (status >= 400 && status < 500 && status !== 408) {
     return { kind: "refused", error: submitRefusal({ ...reply, body: bodyOf(reply) }) };
   }
-  if (!isSuccess(status)) return { kind: "unknown", reason: troubleOf(reply) };
+  if (!isSuccess(status)) return { kind: "unknown", reason: faultReasonOf(reply) };
   const body = bodyOf(reply);
   const upstreamId = textAt(body, "request_id");
-  if (!isUpstreamId(upstreamId)) return { kind: "unknown", reason: troubleOf(reply) };
+  if (!isUpstreamId(upstreamId)) return { kind: "unknown", reason: faultReasonOf(reply) };
   return { kind: "taken", upstreamId, queuePosition: queuePosition(body) };
 }
 
@@ -131,7 +139,7 @@ export function resultAnswer(reply: UpstreamReply): ResultAnswer {
   if (status === 400 && textAt(body, "detail")?.startsWith(STILL_RUNNING)) return { kind: "pending" };
   if (isGone(reply)) return { kind: "gone" };
   const accountTrouble = status === 401 || status === 403 || status === 408 || status === 429;
-  if (status < 400 || accountTrouble || speakerOf({ headers, body }) !== "fal") return later(reply);
+  if (status < 400 || accountTrouble || answeringParty({ headers, body }) !== "fal") return later(reply);
   return { kind: "failed", error: falError({ status, headers, body }, "result") };
 }
 
@@ -139,12 +147,12 @@ export function resultAnswer(reply: UpstreamReply): ResultAnswer {
 export function cancelAnswer(reply: UpstreamReply): CancelReply {
   if (reply.kind === "failed") return later(reply);
   const body = bodyOf(reply);
-  const word = textAt(body, "status");
+  const statusText = textAt(body, "status");
   if (isSuccess(reply.status)) {
-    const plainYes = word === "OK" || (body !== undefined && valueAt(body, ["success"]) === true);
-    return { kind: reply.status === 200 && plainYes ? "canceled" : "requested" };
+    const isConfirmed = statusText === "OK" || (body !== undefined && valueAt(body, ["success"]) === true);
+    return { kind: reply.status === 200 && isConfirmed ? "canceled" : "requested" };
   }
-  if (reply.status === 400 && word === "ALREADY_COMPLETED") return { kind: "too_late" };
+  if (reply.status === 400 && statusText === "ALREADY_COMPLETED") return { kind: "too_late" };
   return isGone(reply) ? { kind: "gone" } : later(reply);
 }
 
@@ -169,7 +177,7 @@ export function connectionAnswer(reply: UpstreamReply): ConnectionSearch {
 
 /** Whatever fal itself says below 500 means that calls come through; so does Maton's word on the connection, which others mend. */
 export function probeAnswer(reply: UpstreamReply): ProbeAnswer {
-  const trouble = troubleOf(reply);
+  const trouble = faultReasonOf(reply);
   switch (trouble) {
     case "rate_limited":
       return "rate_limited";
@@ -200,8 +208,8 @@ function successfulResult(reply: Extract<UpstreamReply, { status: number }>): Re
   }
   // No model answers with a page; something between fal and us does.
   if (reply.body === undefined && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
-  const word = textAt(reply.body, "status");
-  if (reply.status === 202 && (word === "IN_QUEUE" || word === "IN_PROGRESS")) return { kind: "pending" };
+  const statusText = textAt(reply.body, "status");
+  if (reply.status === 202 && (statusText === "IN_QUEUE" || statusText === "IN_PROGRESS")) return { kind: "pending" };
   // Text that is not JSON is still what was paid for: it becomes a JSON string, an empty body null.
   const text = reply.body !== undefined ? reply.text : reply.text === "" ? "null" : JSON.stringify(reply.text);
   return { kind: "output", text, permit: reply.permit, billableUnits };
@@ -210,7 +218,7 @@ function successfulResult(reply: Extract<UpstreamReply, { status: number }>): Re
 function unstorable({ status, capBytes }: { status: number; capBytes: number }): ResultAnswer {
   const error: RequestError = {
     code: "storage_failed",
-    message: `The result is larger than ${capBytes} bytes, so it could not be kept.`,
+    message: `The result exceeds ${capBytes} bytes and was not stored.`,
     detail: null,
     retryable: false,
     charged: "unknown",
@@ -219,14 +227,18 @@ function unstorable({ status, capBytes }: { status: number; capBytes: number }):
   return { kind: "failed", error };
 }
 
-function later(reply: UpstreamReply): Later {
-  return { kind: "later", reason: troubleOf(reply), retryAfterMs: reply.kind === "failed" ? null : reply.retryAfterMs };
+function later(reply: UpstreamReply): RetryLater {
+  return {
+    kind: "later",
+    reason: faultReasonOf(reply),
+    retryAfterMs: reply.kind === "failed" ? null : reply.retryAfterMs,
+  };
 }
 
-function troubleOf(reply: UpstreamReply): Trouble {
+function faultReasonOf(reply: UpstreamReply): UpstreamFault {
   if (reply.kind === "failed") return reply.reason;
   const { status, headers } = reply;
-  const speaker = speakerOf({ headers, body: bodyOf(reply) });
+  const speaker = answeringParty({ headers, body: bodyOf(reply) });
   if (status === 429) return "rate_limited";
   if (status >= 500 || status === 408) return speaker === "fal" ? "upstream_failed" : "gateway_failed";
   if (status === 401 || status === 403) return "key_refused";
@@ -288,8 +300,8 @@ function isActive(connection: JsonTree): boolean {
 
 /** ISO times compare as text. A connection without one comes last. */
 function byCreation(a: JsonTree, b: JsonTree): number {
-  const [releaseSlot, right] = [a, b].map(
+  const [left, right] = [a, b].map(
     (each) => `${textAt(each, "creation_time") ?? "~"} ${textAt(each, "connection_id")}`,
   );
-  return (releaseSlot ?? "") < (right ?? "") ? -1 : 1;
+  return (left ?? "") < (right ?? "") ? -1 : 1;
 }

@@ -24,7 +24,7 @@ const DETAIL_TEXT_MAX_CHARS = Math.floor(ERROR_DETAIL_MAX_BYTES / 6) - 1;
 /** fal's ids are UUIDs; what is taken here is whatever is safe in a path. */
 const UPSTREAM_ID = /^(?!\.+$)[A-Za-z0-9._-]{1,128}$/;
 /** Every word that fal's queue puts into `status` (fal.ai/docs/documentation/model-apis/inference/queue). */
-const QUEUE_WORDS = /^(IN_QUEUE|IN_PROGRESS|COMPLETED|NOT_FOUND|OK|CANCELLATION_REQUESTED|ALREADY_COMPLETED)$/;
+const QUEUE_STATUSES = /^(IN_QUEUE|IN_PROGRESS|COMPLETED|NOT_FOUND|OK|CANCELLATION_REQUESTED|ALREADY_COMPLETED)$/;
 /** Headers that only fal sets (fal.ai/docs/documentation/model-apis/common-parameters). */
 const FAL_HEADERS = ["x-fal-request-id", "x-fal-error-type", "x-fal-request-timeout-type"];
 /** Error types of fal.ai/docs/documentation/model-apis/errors and …/request-errors that have a code of their own. */
@@ -52,9 +52,9 @@ export function textAt(body: JsonTree | undefined, key: string): string | null {
  * with `code` (maton-ai/api-gateway-skill:references/figma/README.md, …/vercel-ai-gateway/README.md). A model may word its
  * errors freely, so fal's headers decide before Maton's shapes do; whether Maton passes them on is not promised.
  */
-export function speakerOf({ headers, body }: Pick<VendorAnswer, "headers" | "body">): "fal" | "maton" | "unknown" {
+export function answeringParty({ headers, body }: Pick<VendorAnswer, "headers" | "body">): "fal" | "maton" | "unknown" {
   if (body !== undefined && valueAt(body, ["detail"]) !== undefined) return "fal";
-  if (QUEUE_WORDS.test(textAt(body, "status") ?? "")) return "fal";
+  if (QUEUE_STATUSES.test(textAt(body, "status") ?? "")) return "fal";
   if (FAL_HEADERS.some((name) => headers.has(name))) return "fal";
   if (body === undefined) return "unknown";
   const error = valueAt(body, ["error"]);
@@ -68,7 +68,7 @@ export function speakerOf({ headers, body }: Pick<VendorAnswer, "headers" | "bod
  */
 export function submitRefusal(answer: VendorAnswer): RequestError {
   const { status, body } = answer;
-  const speaker = speakerOf(answer);
+  const speaker = answeringParty(answer);
   if (speaker === "fal") return falError(answer, "submit");
   if (status === 401 || (speaker === "maton" && (status === 402 || status === 403))) {
     return keyRefused(status);
@@ -81,12 +81,12 @@ export function submitRefusal(answer: VendorAnswer): RequestError {
 
 /** There is no active connection to fal, so nothing can be sent. `status` is Maton's, where it said so. */
 export function connectionMissing(status: number | null): RequestError {
-  return accountError("connection_missing", "The gateway has no active fal.ai connection.", status);
+  return accountError("connection_missing", "The Maton account has no active fal.ai connection.", status);
 }
 
 /** Maton did not take our key, or not for this. */
 export function keyRefused(status: number): RequestError {
-  return accountError("misconfigured", "The gateway did not accept Sluice's Maton key.", status);
+  return accountError("misconfigured", "Maton rejected the gateway's API key.", status);
 }
 
 function accountError(code: ErrorCode, message: string, upstreamStatus: number | null): RequestError {

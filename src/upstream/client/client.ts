@@ -38,7 +38,7 @@ const CONNECTION_TIMEOUT_MS = 15 * SECOND_MS;
 /** fal's clients refuse a start deadline of one second or less; what is left below this is sent as this. */
 const START_DEADLINE_MIN_S = 1.1;
 
-export interface Submission {
+export interface SubmitCall {
   model: string;
   /** JSON text, sent as it is. */
   inputText: string;
@@ -50,22 +50,22 @@ export interface Submission {
 }
 
 /** A request that fal has. */
-export interface Following {
+export interface UpstreamRequest {
   model: string;
   upstreamId: string;
   connection: string | null;
 }
 
 export interface UpstreamClient {
-  submit(submission: Submission): Promise<SubmitReply>;
-  status(following: Following & { logs: boolean }): Promise<StatusAnswer>;
-  result(following: Following): Promise<ResultAnswer>;
-  cancel(following: Following): Promise<CancelReply>;
+  submit(submission: SubmitCall): Promise<SubmitReply>;
+  status(request: UpstreamRequest & { logs: boolean }): Promise<StatusAnswer>;
+  result(request: UpstreamRequest): Promise<ResultAnswer>;
+  cancel(request: UpstreamRequest): Promise<CancelReply>;
   findConnection(): Promise<ConnectionSearch>;
   /** A look that changes nothing and costs nothing: whether calls over this connection come through. */
   probe(connection: string): Promise<ProbeAnswer>;
   /** One call of Maton's connection API, its answer as it came. */
-  askConnections(wish: ConnectionRequest): Promise<ConnectionReply>;
+  callConnections(request: ConnectionRequest): Promise<ConnectionReply>;
 }
 
 /** A request that nobody made: fal's 404 for it says that gateway, key and connection work. */
@@ -144,8 +144,8 @@ export function createUpstreamClient(config: Config): UpstreamClient {
       return released(reply, probeAnswer(reply));
     },
 
-    async askConnections(wish) {
-      const { method, path, body } = connectionCall(wish);
+    async callConnections(request) {
+      const { method, path, body } = connectionCall(request);
       const own: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
       const reply = await exchange(
         `${config.MATON_CONTROL_URL}/connections${path}`,
@@ -169,13 +169,13 @@ function released<T>(reply: UpstreamReply, answer: T): T {
 /** The full id, with its sub-path: only a submit takes it. */
 function checkedModel(model: string): string {
   const parsed = parseModelId(model);
-  if (!parsed.ok) throw new Error("an unchecked model id reached the upstream client");
+  if (!parsed.ok) throw new Error("model id was not validated before the upstream call");
   return parsed.model;
 }
 
 /** `owner/app/requests/id`: fal refuses a sub-path here (fal-ai/fal:projects/fal_client/tests/test_sync_client.py). */
 function requestPath({ model, upstreamId }: { model: string; upstreamId: string }): string {
-  if (!isUpstreamId(upstreamId)) throw new Error("an unchecked request id reached the upstream client");
+  if (!isUpstreamId(upstreamId)) throw new Error("request id was not validated before the upstream call");
   return `${appOf(checkedModel(model))}/requests/${upstreamId}`;
 }
 

@@ -40,76 +40,76 @@ export type ConnectionAnswer =
   | Refused;
 
 /** Method, path and body of a wish's call. */
-export function connectionCall(wish: ConnectionRequest): { method: string; path: string; body?: string } {
-  switch (wish.kind) {
+export function connectionCall(request: ConnectionRequest): { method: string; path: string; body?: string } {
+  switch (request.kind) {
     case "list": {
       const query = new URLSearchParams({ app: CONNECTED_APP });
-      for (const [name, value] of Object.entries(wish.filters)) if (value !== undefined) query.set(name, value);
+      for (const [name, value] of Object.entries(request.filters)) if (value !== undefined) query.set(name, value);
       return { method: "GET", path: `?${query}` };
     }
     case "create":
-      return { method: "POST", path: "", body: JSON.stringify({ app: CONNECTED_APP, method: wish.method }) };
+      return { method: "POST", path: "", body: JSON.stringify({ app: CONNECTED_APP, method: request.method }) };
     case "get":
-      return { method: "GET", path: checkedId(wish.id) };
+      return { method: "GET", path: checkedId(request.id) };
     case "delete":
-      return { method: "DELETE", path: checkedId(wish.id) };
+      return { method: "DELETE", path: checkedId(request.id) };
   }
 }
 
 /** The meaning of what came back. */
 export function connectionMeaning(
-  wish: ConnectionRequest,
+  request: ConnectionRequest,
   { reply, inUse }: { reply: ConnectionReply; inUse: string | null },
 ): ConnectionAnswer {
-  if (reply.kind === "failed") return silent(wish);
+  if (reply.kind === "failed") return noValidResponse(request);
   const { status, text, retryAfterMs } = reply;
   const tree = parseTree(text)?.tree;
   if (status >= 200 && status < 300) {
-    const body = shownBody(wish, tree, text);
-    return body === null ? silent(wish) : { kind: "done", body, inUse };
+    const body = shownBody(request, tree, text);
+    return body === null ? noValidResponse(request) : { kind: "done", body, inUse };
   }
-  if (status === 429) return refused(busy(retryAfterMs ?? RATE_LIMITED_PAUSE_MS));
+  if (status === 429) return refused(connectionCallsExhausted(retryAfterMs ?? RATE_LIMITED_PAUSE_MS));
   if (status >= 401 && status <= 403) {
-    const hint = "The operator has to look at MATON_API_KEY.";
-    return refused(refusal("misconfigured", "Maton did not accept Sluice's own key.", { hint }));
+    const hint = "Ask the operator to check MATON_API_KEY.";
+    return refused(refusal("misconfigured", "Maton rejected the gateway's API key.", { hint }));
   }
-  if (status < 400 || status >= 500 || status === 408) return silent(wish);
+  if (status < 400 || status >= 500 || status === 408) return noValidResponse(request);
   return { kind: "declined", status, message: messageOf(tree) };
 }
 
 /** No turn came in time, or Maton said 429. */
-export function busy(waitMs: number): Refusal {
-  const hint = "The Maton account's calls are all in use just now; they are shared by everybody.";
-  return refusal("rate_limited", "Maton cannot be asked just now.", {
+export function connectionCallsExhausted(waitMs: number): Refusal {
+  const hint = "All teams share the Maton account's rate limit. Retry after the time in `Retry-After`.";
+  return refusal("rate_limited", "The Maton account's rate limit is exhausted.", {
     hint,
     retryAfterS: Math.max(1, Math.ceil(waitMs / SECOND_MS)),
   });
 }
 
 /** What an id gets that Maton does not know, or that is another vendor's. Spelled as Maton does. */
-export function noSuchConnection(id: string): Extract<ConnectionAnswer, { kind: "declined" }> {
+export function connectionNotFound(id: string): Extract<ConnectionAnswer, { kind: "declined" }> {
   return { kind: "declined", status: 404, message: `Connection ${id} not found` };
 }
 
 /** The part of Maton's body that may be shown; null where it is not what Maton says. */
 function shownBody(
-  wish: ConnectionRequest,
+  request: ConnectionRequest,
   tree: JsonTree | undefined,
   text: string,
 ): { [key: string]: JsonTree } | null {
   // What Maton says to a deletion is not written down anywhere: only that it worked counts.
-  if (wish.kind === "delete") return isObject(tree) ? tree : {};
+  if (request.kind === "delete") return isObject(tree) ? tree : {};
   if (!isObject(tree) || text === "") return null;
-  if (wish.kind === "list") {
+  if (request.kind === "list") {
     const list = valueAt(tree, ["connections"]);
-    return Array.isArray(list) ? { ...tree, connections: list.filter(isOfFal) } : null;
+    return Array.isArray(list) ? { ...tree, connections: list.filter(isFalConnection) } : null;
   }
   const connection = valueAt(tree, ["connection"]);
   return isObject(connection) && textAt(connection, "connection_id") !== null ? tree : null;
 }
 
 /** A connection that does not say its app was asked for by app, or is one of ours by id. */
-export function isOfFal(connection: JsonTree): boolean {
+export function isFalConnection(connection: JsonTree): boolean {
   return [null, CONNECTED_APP].includes(textAt(connection, "app"));
 }
 
@@ -117,15 +117,15 @@ export function isOfFal(connection: JsonTree): boolean {
 function messageOf(body: JsonTree | undefined): string {
   const error = body === undefined ? undefined : valueAt(body, ["error"]);
   const text = textAt(error, "message") ?? textAt(body, "error") ?? textAt(body, "message") ?? textAt(body, "detail");
-  return (text ?? "Maton refused the call.").slice(0, ERROR_MESSAGE_MAX_CHARS).toWellFormed();
+  return (text ?? "Maton rejected the call.").slice(0, ERROR_MESSAGE_MAX_CHARS).toWellFormed();
 }
 
 /** A 5xx, a redirect, silence, or an answer that cannot be read. */
-function silent(wish: ConnectionRequest): ConnectionAnswer {
-  const detail = "Maton's control API gave no usable answer.";
-  const hint = changesConnections(wish)
-    ? "It may have been done all the same: list the connections before you try again."
-    : "Try again.";
+function noValidResponse(request: ConnectionRequest): ConnectionAnswer {
+  const detail = "Maton's control API returned no valid response.";
+  const hint = changesConnections(request)
+    ? "The change may have been applied. List the connections before you retry."
+    : "Retry the call.";
   return refused(refusal("upstream_failed", detail, { hint }));
 }
 
@@ -141,7 +141,7 @@ function changesConnections({ kind }: ConnectionRequest): boolean {
 }
 
 function checkedId(id: string): string {
-  if (!CONNECTION_ID.test(id)) throw new Error("an unchecked connection id reached the control API");
+  if (!CONNECTION_ID.test(id)) throw new Error("connection id was not validated before the Maton call");
   return `/${id}`;
 }
 

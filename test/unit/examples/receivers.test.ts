@@ -18,7 +18,7 @@ const SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const OLDER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const ID = "ab".repeat(32);
 const body = endEvent({
-  ...{ outcome: "completed", recovered: false, endedAt: Date.UTC(2026, 0, 2), outputLeftOut: false },
+  ...{ outcome: "completed", recovered: false, endedAt: Date.UTC(2026, 0, 2), outputOmitted: false },
   requestText: JSON.stringify({ id: ID, status: "COMPLETED", output: { seed: 1, prompt: "ünïcödé 🐈" } }),
 });
 

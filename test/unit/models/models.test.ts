@@ -50,8 +50,8 @@ describe("inputs that are refused, with the field and what is allowed", () => {
     ],
     ["no images", FLUX, { prompt: "p", num_images: 0 }, "`num_images` must be at least 1."],
     ["no steps", FLUX, { prompt: "p", num_inference_steps: 0 }, "`num_inference_steps` must be at least 1."],
-    ["half a step", SDXL, { prompt: "p", num_inference_steps: 1.5 }, "`num_inference_steps` must be a whole number."],
-    ["a seed with a fraction", FLUX, { prompt: "p", seed: 1.5 }, "`seed` must be a whole number."],
+    ["half a step", SDXL, { prompt: "p", num_inference_steps: 1.5 }, "`num_inference_steps` must be an integer."],
+    ["a seed with a fraction", FLUX, { prompt: "p", seed: 1.5 }, "`seed` must be an integer."],
     ["a guidance that is text", SDXL, { prompt: "p", guidance_scale: "7" }, "`guidance_scale` must be a number."],
     ["an upscale by three", UPSCALER, { image_url: "https://e.com/i.jpg", scale: 3 }, "`scale` must be one of 2, 4."],
     ["no image", UPSCALER, { scale: 2 }, "`image_url` is required."],
@@ -68,7 +68,7 @@ describe("inputs that are refused, with the field and what is allowed", () => {
     const answer = checkInput("owner/app", { prompt: "p", [field]: "https://example.com" });
     expect(answer).toMatchObject({
       kind: "refused",
-      refusal: { code: "invalid_input", hint: expect.stringContaining("beside `input`") },
+      refusal: { code: "invalid_input", hint: expect.stringContaining("next to `input`") },
     });
   });
 

@@ -40,11 +40,11 @@ describe("the list of errors", () => {
 
 describe("a refusal", () => {
   test("has its code and its sentence, and the rest only where it is given", () => {
-    expect(refusal("gone", "It was deleted.")).toEqual({ code: "gone", detail: "It was deleted." });
+    expect(refusal("gone", "The resource was deleted.")).toEqual({ code: "gone", detail: "The resource was deleted." });
     const extra = { hint: "Wait.", requestId: "r", retryAfterS: 5, violated: [] };
-    expect(refusal("rate_limited", "Too fast.", extra)).toEqual({
+    expect(refusal("rate_limited", "Too many requests.", extra)).toEqual({
       code: "rate_limited",
-      detail: "Too fast.",
+      detail: "Too many requests.",
       ...extra,
     });
   });

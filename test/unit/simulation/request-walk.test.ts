@@ -279,7 +279,7 @@ class Walk {
     const due = nextDue(this.record.effects, this.now);
     if (due === undefined) return;
     if (due.kind === "submit" && due.leaseUntil !== null && this.record.state.stage === "submitting") {
-      this.event({ type: "submit_lost", reason: "cut off", graceMs: UNCERTAIN_GRACE_MS }, due);
+      this.event({ type: "submit_lost", reason: "attempt was interrupted", graceMs: UNCERTAIN_GRACE_MS }, due);
       return;
     }
     const { kind, effect } = taken(due, this.now);

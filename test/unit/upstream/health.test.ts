@@ -2,17 +2,17 @@
 
 import { describe, expect, test } from "vitest";
 import {
-  closed,
+  closedHealth,
   FAILURES_IN_A_ROW_MAX,
   HEALTH_PAUSE_MAX_MS,
   HEALTHY,
   type Health,
   isProbeDue,
-  probeFailed,
-  probeStarted,
-  probeUnused,
-  succeeded,
+  withFailedProbe,
   withFailure,
+  withStartedProbe,
+  withSuccess,
+  withUnusedProbe,
 } from "../../../src/upstream/health.ts";
 
 const NOW = 1_800_000_000_000;
@@ -26,18 +26,18 @@ describe("a connection", () => {
   });
 
   test("forgets failures with the first success between them", () => {
-    expect(failing(FAILURES_IN_A_ROW_MAX - 1, succeeded(failing(3))).closure).toBeNull();
+    expect(failing(FAILURES_IN_A_ROW_MAX - 1, withSuccess(failing(3))).closure).toBeNull();
   });
 
   test("is closed at once by a clear no, and no later answer of the same moment begins the pause anew", () => {
-    const locked = closed(HEALTHY, "locked", NOW);
+    const locked = closedHealth(HEALTHY, "locked", NOW);
     expect(locked.closure).toMatchObject({ why: "locked", since: NOW });
-    expect(closed(locked, "locked", NOW + 4_000)).toBe(locked);
-    expect(succeeded(locked).closure).toBe(locked.closure);
+    expect(closedHealth(locked, "locked", NOW + 4_000)).toBe(locked);
+    expect(withSuccess(locked).closure).toBe(locked.closure);
   });
 
   test("that is closed for a graver reason says since when nothing leaves", () => {
-    expect(closed(closed(HEALTHY, "locked", NOW), "key_refused", NOW + 9_000).closure).toMatchObject({
+    expect(closedHealth(closedHealth(HEALTHY, "locked", NOW), "key_refused", NOW + 9_000).closure).toMatchObject({
       ...{ why: "key_refused", since: NOW, probeAt: NOW + 14_000 },
     });
   });
@@ -45,35 +45,35 @@ describe("a connection", () => {
 
 describe("a probe", () => {
   test("is due when the pause is over, once", () => {
-    const health = closed(HEALTHY, "locked", NOW);
+    const health = closedHealth(HEALTHY, "locked", NOW);
     expect([isProbeDue(health, NOW + 4_999), isProbeDue(health, NOW + 5_000)]).toEqual([false, true]);
-    const started = probeStarted(health, NOW + 5_000);
+    const started = withStartedProbe(health, NOW + 5_000);
     expect(isProbeDue(started, NOW + 14_999)).toBe(false);
     // Nobody answered: the next one may go.
     expect(isProbeDue(started, NOW + 15_000)).toBe(true);
   });
 
   test("that nobody made is due again at once, and what withFailure before it stays counted", () => {
-    const once = probeFailed(closed(HEALTHY, "locked", NOW), "locked", NOW + 5_000);
-    const unused = probeUnused(probeStarted(once, NOW + 15_000), NOW + 16_000);
+    const once = withFailedProbe(closedHealth(HEALTHY, "locked", NOW), "locked", NOW + 5_000);
+    const unused = withUnusedProbe(withStartedProbe(once, NOW + 15_000), NOW + 16_000);
     expect(isProbeDue(unused, NOW + 16_000)).toBe(true);
     expect(unused.closure).toMatchObject({ why: "locked", since: NOW, probes: 1 });
-    const pauseMs = (probeFailed(unused, "locked", NOW + 16_000).closure?.probeAt ?? 0) - (NOW + 16_000);
+    const pauseMs = (withFailedProbe(unused, "locked", NOW + 16_000).closure?.probeAt ?? 0) - (NOW + 16_000);
     expect(pauseMs).toBe(20_000);
   });
 
   test("that is due, or of a connection that is open, changes nothing by not being made", () => {
-    const due = closed(HEALTHY, "locked", NOW);
-    expect(probeUnused(due, NOW + 6_000)).toBe(due);
-    expect(probeUnused(HEALTHY, NOW)).toBe(HEALTHY);
+    const due = closedHealth(HEALTHY, "locked", NOW);
+    expect(withUnusedProbe(due, NOW + 6_000)).toBe(due);
+    expect(withUnusedProbe(HEALTHY, NOW)).toBe(HEALTHY);
   });
 
   test("that fails makes the pause longer, up to a minute, and keeps since when", () => {
-    let health = closed(HEALTHY, "failing", NOW);
+    let health = closedHealth(HEALTHY, "failing", NOW);
     const pauses: number[] = [];
     for (let n = 0; n < 6; n++) {
       const at = health.closure?.probeAt ?? 0;
-      health = probeFailed(health, "failing", at);
+      health = withFailedProbe(health, "failing", at);
       pauses.push((health.closure?.probeAt ?? 0) - at);
     }
     expect(pauses).toEqual([10_000, 20_000, 40_000, HEALTH_PAUSE_MAX_MS, HEALTH_PAUSE_MAX_MS, HEALTH_PAUSE_MAX_MS]);

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
 import type { Config } from "../../../src/platform/config.ts";
-import { NOTICE_RETRY_MS, type Notice, noticeOf, tellNotice } from "../../../src/upstream/notice.ts";
+import { NOTICE_RETRY_MS, type Notice, noticeOf, sendNotice } from "../../../src/upstream/notice.ts";
 
 const NOW = Date.UTC(2026, 10, 5, 12);
 const CONFIG = {
@@ -36,7 +36,7 @@ describe("a closed connection", () => {
   test("is told to each team that waits and to the one that found it, once, and to the operator", async () => {
     const { env, teams, operator } = listeners(204);
     const notice = paused();
-    expect(await tellNotice(env, CONFIG, notice, ["one", "finder"])).toBeNull();
+    expect(await sendNotice(env, CONFIG, notice, ["one", "finder"])).toBeNull();
     expect([teams, operator]).toEqual([["one", "finder"], [notice.id]]);
   });
 
@@ -46,7 +46,7 @@ describe("a closed connection", () => {
     const dues: number[] = [];
     let owed: Notice | null = first;
     while (owed !== null && dues.length <= NOTICE_RETRY_MS.length) {
-      owed = await tellNotice(env, CONFIG, owed, ["one"]);
+      owed = await sendNotice(env, CONFIG, owed, ["one"]);
       if (owed !== null) dues.push(owed.dueAt - NOW);
     }
     expect(dues).toEqual([...NOTICE_RETRY_MS]);
@@ -56,7 +56,7 @@ describe("a closed connection", () => {
 
   test("that is open again is told to the operator alone", async () => {
     const { env, teams, operator } = listeners(204);
-    await tellNotice(env, CONFIG, noticeOf("upstream.resumed", CLOSURE, "finder", NOW), ["one"]);
+    await sendNotice(env, CONFIG, noticeOf("upstream.resumed", CLOSURE, "finder", NOW), ["one"]);
     expect([teams, operator.length]).toEqual([[], 1]);
   });
 });

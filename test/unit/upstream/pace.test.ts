@@ -6,40 +6,40 @@ import { HOUR_MS } from "../../../src/platform/time.ts";
 import { GRANT_WAIT_IN_PLACE_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import {
   ANSWER_NOISE_MS,
-  answered,
-  CALL_UNHEARD_MS,
-  close,
-  expectedAt,
-  freeAt,
+  CALL_LOST_AFTER_MS,
+  type CallTime,
+  expectedCallTimeAt,
   GRANT_USE_MS,
-  isBusy,
+  isPaceBusy,
   newPace,
-  nextTurn,
+  nextCallTimeAt,
   type Pace,
   paceAfterWaking,
-  returnGrant,
-  type Turn,
+  pausePace,
+  releaseCallTime,
+  reserveCallTime,
   windowMs,
+  withAnsweredCall,
 } from "../../../src/upstream/pace.ts";
 
 const NOW = 1_800_000_000_000;
 const RPS = 10;
 
 /** Turns whose calls are all answered at once. */
-function takeMany(pace: Pace, count: number, now: number): { pace: Pace; turns: number[]; last: Turn } {
+function takeMany(pace: Pace, count: number, now: number): { pace: Pace; turns: number[]; last: CallTime } {
   const turns: number[] = [];
   let next = pace;
-  let last: Turn = { n: 0, at: 0 };
+  let last: CallTime = { n: 0, at: 0 };
   for (let i = 0; i < count; i++) {
-    const taken = nextTurn(next, now);
-    last = taken.turn;
-    next = answered(taken.pace, last, last.at, 0);
+    const taken = reserveCallTime(next, now);
+    last = taken.callTime;
+    next = withAnsweredCall(taken.pace, last, last.at, 0);
     turns.push(last.at);
   }
   return { pace: next, turns, last };
 }
 
-const turnAt = (pace: Pace, now: number) => nextTurn(pace, now).turn.at;
+const turnAt = (pace: Pace, now: number) => reserveCallTime(pace, now).callTime.at;
 
 /** The closest that `rps` + 1 turns come to each other. */
 function closestMs(turns: readonly number[], rps: number): number {
@@ -65,7 +65,7 @@ describe("nextTurn", () => {
   });
 
   test("gives nothing while closed", () => {
-    expect(turnAt(close(newPace(RPS), NOW, 2_000), NOW)).toBe(NOW + 2_000);
+    expect(turnAt(pausePace(newPace(RPS), NOW, 2_000), NOW)).toBe(NOW + 2_000);
   });
 
   test("holds one call a second too", () => {
@@ -86,20 +86,20 @@ describe("nextTurn", () => {
       fc.property(fc.integer({ min: 1, max: 12 }), fc.array(step, { maxLength: 120 }), (rps, steps) => {
         let pace = newPace(rps);
         let now = NOW;
-        const used: Turn[] = [];
+        const used: CallTime[] = [];
         for (const each of steps) {
           if (each.do === "close") {
-            pace = close(pace, now, each.pauseMs);
+            pace = pausePace(pace, now, each.pauseMs);
           } else if (each.do === "hand_back") {
             const turn = used[used.length - 1 - each.pick];
             if (turn === undefined || turn.at < now) continue;
             used.splice(used.indexOf(turn), 1);
-            pace = returnGrant(pace, turn);
+            pace = releaseCallTime(pace, turn);
           } else {
             now += each.afterMs;
             // Some turns are told ahead of time.
-            const { pace: after, turn } = nextTurn(pace, now + each.aheadMs);
-            pace = answered(after, turn, turn.at, 0);
+            const { pace: after, callTime: turn } = reserveCallTime(pace, now + each.aheadMs);
+            pace = withAnsweredCall(after, turn, turn.at, 0);
             expect(turn.at).toBeGreaterThanOrEqual(Math.max(now, pace.closedUntil));
             used.push(turn);
           }
@@ -115,64 +115,64 @@ describe("nextTurn", () => {
 describe("answered", () => {
   const full = () => {
     const { pace } = takeMany(newPace(RPS), RPS - 1, NOW);
-    return nextTurn(pace, NOW);
+    return reserveCallTime(pace, NOW);
   };
 
   test("nobody gets the place of a call whose answer was not heard, though it is expected", () => {
-    const { pace } = nextTurn(newPace(1), NOW);
-    expect(expectedAt(pace, NOW + 500)).toBe(NOW + windowMs());
-    expect(freeAt(pace, NOW + 5_000)).toBeGreaterThan(NOW + 10_000);
+    const { pace } = reserveCallTime(newPace(1), NOW);
+    expect(expectedCallTimeAt(pace, NOW + 500)).toBe(NOW + windowMs());
+    expect(nextCallTimeAt(pace, NOW + 5_000)).toBeGreaterThan(NOW + 10_000);
   });
 
   test("an answer as quick as any costs no more than the window", () => {
-    const { pace, turn } = full();
-    expect(turnAt(answered(pace, turn, NOW + 200, 200), NOW)).toBe(NOW + windowMs());
+    const { pace, callTime: turn } = full();
+    expect(turnAt(withAnsweredCall(pace, turn, NOW + 200, 200), NOW)).toBe(NOW + windowMs());
   });
 
   test("a late answer keeps the place for as much longer: its call may have been as late", () => {
-    const { pace, turn } = nextTurn(newPace(1), NOW);
-    const after = answered(pace, turn, NOW + 900, 200);
+    const { pace, callTime: turn } = reserveCallTime(newPace(1), NOW);
+    const after = withAnsweredCall(pace, turn, NOW + 900, 200);
     expect(turnAt(after, NOW + 900)).toBe(NOW + 1_000 + 700 + ANSWER_NOISE_MS);
   });
 
   test("a call that is never heard of gives its place up in the end", () => {
-    const { pace } = nextTurn(newPace(1), NOW);
-    expect(turnAt(pace, NOW + CALL_UNHEARD_MS + windowMs())).toBe(NOW + CALL_UNHEARD_MS + windowMs());
+    const { pace } = reserveCallTime(newPace(1), NOW);
+    expect(turnAt(pace, NOW + CALL_LOST_AFTER_MS + windowMs())).toBe(NOW + CALL_LOST_AFTER_MS + windowMs());
   });
 });
 
 describe("handBack", () => {
   test("frees a turn that was not used", () => {
     const { pace, last } = takeMany(newPace(RPS), RPS, NOW);
-    expect(turnAt(returnGrant(pace, last), NOW)).toBe(NOW);
+    expect(turnAt(releaseCallTime(pace, last), NOW)).toBe(NOW);
   });
 
   test("lets nobody overtake those who wait", () => {
     const { pace, last } = takeMany(newPace(RPS), RPS + 1, NOW);
-    const freed = returnGrant(takeMany(pace, 2, NOW).pace, last);
+    const freed = releaseCallTime(takeMany(pace, 2, NOW).pace, last);
     expect(turnAt(freed, NOW + 1_051)).toBe(NOW + 1_365);
   });
 
   test("does nothing for a turn that it does not know", () => {
     const { pace } = takeMany(newPace(RPS), RPS, NOW);
-    expect(returnGrant(pace, { n: 999, at: NOW })).toEqual(pace);
+    expect(releaseCallTime(pace, { n: 999, at: NOW })).toEqual(pace);
   });
 });
 
 describe("close", () => {
   test("never shortens a pause", () => {
-    const closed = close(close(newPace(RPS), NOW, 60_000), NOW, 2_000);
+    const closed = pausePace(pausePace(newPace(RPS), NOW, 60_000), NOW, 2_000);
     expect(closed.closedUntil).toBe(NOW + 60_000);
   });
 
   test("lets one call go first, whose answer is back before the next goes", () => {
-    const { turns } = takeMany(close(newPace(RPS), NOW, 2_000), 3, NOW);
+    const { turns } = takeMany(pausePace(newPace(RPS), NOW, 2_000), 3, NOW);
     expect(turns[0]).toBe(NOW + 2_000);
     expect(turns[1]).toBeGreaterThan(NOW + 2_900);
   });
 
   test("is capped", () => {
-    expect(close(newPace(RPS), NOW, 9 * HOUR_MS).closedUntil).toBe(NOW + HOUR_MS);
+    expect(pausePace(newPace(RPS), NOW, 9 * HOUR_MS).closedUntil).toBe(NOW + HOUR_MS);
   });
 });
 
@@ -185,8 +185,8 @@ describe("paceAfterWaking", () => {
 
   test("does not take its own assumption for being busy", () => {
     const pace = paceAfterWaking(RPS, NOW, NOW - 1);
-    expect(isBusy(takeMany(pace, 5, NOW).pace, NOW)).toBe(false);
-    expect(isBusy(takeMany(pace, 6, NOW).pace, NOW)).toBe(true);
+    expect(isPaceBusy(takeMany(pace, 5, NOW).pace, NOW)).toBe(false);
+    expect(isPaceBusy(takeMany(pace, 6, NOW).pace, NOW)).toBe(true);
   });
 
   test("waits out what may still be under way when it was busy", () => {
@@ -199,10 +199,10 @@ describe("paceAfterWaking", () => {
     let pace = newPace(rps);
     const used: number[] = [];
     for (;;) {
-      const next = nextTurn(pace, NOW);
-      if (isBusy(next.pace, NOW)) break;
+      const next = reserveCallTime(pace, NOW);
+      if (isPaceBusy(next.pace, NOW)) break;
       pace = next.pace;
-      used.push(next.turn.at);
+      used.push(next.callTime.at);
     }
     const after = takeMany(paceAfterWaking(rps, NOW + 1, 0), rps + 1, NOW + 1).turns;
     expect(closestMs([...used, ...after], rps)).toBeGreaterThanOrEqual(windowMs() - 2);

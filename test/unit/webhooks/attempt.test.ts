@@ -18,7 +18,7 @@ import {
   disablesEndpoint,
   notSent,
 } from "../../../src/webhooks/attempt.ts";
-import { blocked, sortAnswer, sortFault } from "../../../src/webhooks/classify.ts";
+import { classifyBlocked, classifyNetworkError, classifyResponse } from "../../../src/webhooks/classify.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { onward, recordAt, SETTLED } from "../../harness/requests.ts";
 
@@ -26,7 +26,7 @@ const NOW = Date.UTC(2026, 10, 5, 12);
 type Answer = Pick<AttemptAnswer, "kind" | "retryAfterMs">;
 
 function answered(status: number, headers: Record<string, string> = {}): Answer {
-  return sortAnswer(status, new Headers(headers), NOW);
+  return classifyResponse(status, new Headers(headers), NOW);
 }
 
 /** Every class of answer, with what it asks for. */
@@ -41,14 +41,17 @@ const LATER: [string, Answer][] = [
   ["429", answered(429)],
   ["500", answered(500)],
   ["522 of Cloudflare", answered(522)],
-  ["a time-out", sortFault({ kind: "failed", reason: "timeout", sent: "maybe" })],
-  ["a lost connection", sortFault({ kind: "failed", reason: "network", sent: "maybe", fault: "lost" })],
-  ["an unreachable host", sortFault({ kind: "failed", reason: "network", sent: "no", fault: "unreachable" })],
+  ["a time-out", classifyNetworkError({ kind: "failed", reason: "timeout", sent: "maybe" })],
+  ["a lost connection", classifyNetworkError({ kind: "failed", reason: "network", sent: "maybe", fault: "lost" })],
+  [
+    "an unreachable host",
+    classifyNetworkError({ kind: "failed", reason: "network", sent: "no", fault: "unreachable" }),
+  ],
 ];
 const GONE: [string, Answer][] = [
   ["410", answered(410)],
   ["410 with a Retry-After", answered(410, { "retry-after": "60" })],
-  ["a URL that may not be called", blocked("a private address")],
+  ["a URL that may not be called", classifyBlocked("a private address")],
   ["a deleted endpoint", notSent("deleted", NOW)],
   ["a disabled endpoint", notSent("disabled", NOW)],
 ];

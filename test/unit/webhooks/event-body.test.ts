@@ -8,7 +8,7 @@ const ended = {
   outcome: "completed",
   recovered: false,
   endedAt: Date.UTC(2026, 10, 5, 6, 7, 8, 90),
-  outputLeftOut: false,
+  outputOmitted: false,
 } as const;
 
 function requestText(output: string): string {
@@ -58,7 +58,7 @@ describe("thin events", () => {
   });
 
   test("a request object without its output is never sent as if it were whole", () => {
-    const body = endEvent({ ...ended, outputLeftOut: true, requestText: requestText("null") });
+    const body = endEvent({ ...ended, outputOmitted: true, requestText: requestText("null") });
     expect(JSON.parse(body).data).toStrictEqual(thinData);
   });
 });

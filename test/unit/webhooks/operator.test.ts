@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type OperatorEvent, operatorSecrets, tellOperator } from "../../../src/webhooks/operator.ts";
+import { notifyOperator, type OperatorEvent, operatorSecrets } from "../../../src/webhooks/operator.ts";
 
 const KEYS = ["first-signing-key-of-at-least-32-bytes", "second-signing-key-of-at-least-32-bytes"];
 const EVENT: OperatorEvent = {
@@ -33,7 +33,10 @@ describe("an alert to the operator", () => {
     "goes to %s, which the operator named, signed for every signing key",
     async (url) => {
       const received = receive();
-      expect(await tellOperator(configOf(url), EVENT, () => Date.now())).toMatchObject({ kind: "taken", status: 204 });
+      expect(await notifyOperator(configOf(url), EVENT, () => Date.now())).toMatchObject({
+        kind: "taken",
+        status: 204,
+      });
       const [call] = received;
       if (call === undefined) throw new Error("nothing came");
       expect(call.url).toBe(url);
@@ -52,13 +55,13 @@ describe("an alert to the operator", () => {
 
   test("goes nowhere without an address", async () => {
     const received = receive();
-    expect(await tellOperator(configOf(undefined), EVENT, () => Date.now())).toBeNull();
+    expect(await notifyOperator(configOf(undefined), EVENT, () => Date.now())).toBeNull();
     expect(received).toEqual([]);
   });
 
   test("says what a failing receiver answered", async () => {
     receive(503);
-    const answer = await tellOperator(configOf("https://ops.example/"), EVENT, () => Date.now());
+    const answer = await notifyOperator(configOf("https://ops.example/"), EVENT, () => Date.now());
     expect(answer).toMatchObject({ kind: "later", status: 503, category: "server_error" });
   });
 

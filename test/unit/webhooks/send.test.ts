@@ -195,7 +195,7 @@ describe("the URL guard is asked at every try", () => {
     ["https://sluice.example.com/hooks/fal/1/2", "its host is this gateway"],
   ])("%s is not called, and no later try would be", async (url, reason) => {
     expect(await deliver({ ...delivery, url })).toMatchObject({
-      ...{ kind: "gone", category: "blocked", reason: `refused by the URL guard: ${reason}` },
+      ...{ kind: "gone", category: "blocked", reason: `blocked by the URL guard: ${reason}` },
       ...{ status: null, reply: null, ms: 0 },
     });
     expect(fetchStub).not.toHaveBeenCalled();
@@ -283,8 +283,8 @@ describe("how an answer is sorted", () => {
   });
 
   test.each([
-    [NOW - 10 * 60_000, "HTTP 401; its clock is 10 min behind, so it may take the time stamp for wrong"],
-    [NOW + HOUR_MS, "HTTP 401; its clock is 60 min ahead, so it may take the time stamp for wrong"],
+    [NOW - 10 * 60_000, "HTTP 401; the receiver's clock is 10 min behind, so it may reject the timestamp"],
+    [NOW + HOUR_MS, "HTTP 401; the receiver's clock is 60 min ahead, so it may reject the timestamp"],
     [NOW - 60_000, "HTTP 401"],
   ])("D24 a receiver that refuses and whose clock says %d gets a hint", async (date, reason) => {
     answer(401, { date: new Date(date).toUTCString() });

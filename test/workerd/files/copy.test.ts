@@ -125,13 +125,13 @@ describe("M2 M3 a source that tells its length", () => {
 
   test("and sends fewer bytes is tried again later, and nothing is visible", async () => {
     answers(() => sized(picture(300_000), {}, 300_001));
-    expect(await copy()).toEqual({ kind: "later", reason: "The source sent fewer bytes than it announced." });
+    expect(await copy()).toEqual({ kind: "later", reason: "The source sent fewer bytes than its Content-Length." });
     expect(await bucket.head(key)).toBeNull();
   });
 
   test("and sends more bytes is tried again later, and nothing is visible", async () => {
     answers(() => sized(picture(300_000), {}, 299_999));
-    expect(await copy()).toEqual({ kind: "later", reason: "The source sent more bytes than it announced." });
+    expect(await copy()).toEqual({ kind: "later", reason: "The source sent more bytes than its Content-Length." });
     expect(await bucket.head(key)).toBeNull();
   });
 
@@ -164,7 +164,7 @@ describe("M2 M3 a source that tells its length", () => {
     await vi.advanceTimersByTimeAsync(FILE_PART_TIMEOUT_MS - 1);
     expect(await Promise.race([copied, Promise.resolve("still copying")])).toBe("still copying");
     await vi.advanceTimersByTimeAsync(1);
-    expect(await copied).toEqual({ kind: "later", reason: "The source broke off." });
+    expect(await copied).toEqual({ kind: "later", reason: "The source closed the connection early." });
     expect(await bucket.head(key)).toBeNull();
   });
 
@@ -207,7 +207,7 @@ describe("a source without a length", () => {
 
   test("that breaks off is tried again later, and nothing is visible", async () => {
     answers(() => chunked(picture(500_000), "break"));
-    expect(await copy()).toEqual({ kind: "later", reason: "The source broke off." });
+    expect(await copy()).toEqual({ kind: "later", reason: "The source closed the connection early." });
     expect(await bucket.head(key)).toBeNull();
   });
 
@@ -263,7 +263,7 @@ describe("a source without a length", () => {
       () => chunked(bytes),
     );
     const uploads = new UploadRows();
-    expect(await copy({ uploads })).toEqual({ kind: "later", reason: "The source broke off." });
+    expect(await copy({ uploads })).toEqual({ kind: "later", reason: "The source closed the connection early." });
     const first = uploads.read();
     expect(first?.parts).toHaveLength(1);
     expect(await copy({ uploads })).toMatchObject({ kind: "stored", stored: { bytes: bytes.length } });
@@ -317,14 +317,14 @@ describe("M1 M2 a source that says no", () => {
   test.each([301, 302, 307, 400, 401, 403, 404, 410, 204, 206])("with %d is final", async (status) => {
     const body = status === 204 ? null : picture(100);
     const fetches = answers(() => new Response(body, { status, headers: { location: "https://cdn.test/other" } }));
-    expect(await copy()).toEqual({ kind: "gone", reason: `The source answered ${status}.` });
+    expect(await copy()).toEqual({ kind: "gone", reason: `The source returned HTTP ${status}.` });
     expect(fetches).toHaveBeenCalledOnce();
     expect(await bucket.head(key)).toBeNull();
   });
 
   test.each([408, 425, 429, 500, 502, 503, 504])("with %d may be asked again", async (status) => {
     answers(() => new Response("busy", { status }));
-    expect(await copy()).toEqual({ kind: "later", reason: `The source answered ${status}.` });
+    expect(await copy()).toEqual({ kind: "later", reason: `The source returned HTTP ${status}.` });
     expect(await bucket.head(key)).toBeNull();
   });
 
@@ -332,7 +332,7 @@ describe("M1 M2 a source that says no", () => {
     answers(() => {
       throw new TypeError("connection lost");
     });
-    expect(await copy()).toEqual({ kind: "later", reason: "The source could not be reached (network)." });
+    expect(await copy()).toEqual({ kind: "later", reason: "The source is unreachable (network)." });
   });
 });
 
@@ -401,7 +401,7 @@ describe("M7 the bucket", () => {
       });
     });
     vi.spyOn(bucket, "put").mockRejectedValue(new Error("put: internal error (10001)"));
-    expect(await copy()).toEqual({ kind: "later", reason: "The file could not be written.", ours: true });
+    expect(await copy()).toEqual({ kind: "later", reason: "R2 did not store the file.", ours: true });
     expect(cancel).toHaveBeenCalledOnce();
   });
 

@@ -122,7 +122,7 @@ describe("M2 M3 a source that breaks off", () => {
     ["in the last part", SIZE - 1, 2],
   ])("%s is asked for the rest only", async (_where, breakAfter, parts) => {
     const source = new Source({ breakAfter }, {});
-    expect(await copy()).toMatchObject({ kind: "later", reason: "The source broke off." });
+    expect(await copy()).toMatchObject({ kind: "later", reason: "The source closed the connection early." });
     expect(uploads.read()?.parts).toHaveLength(parts);
     expect(await bucket.head(key)).toBeNull();
     expect(await copy()).toEqual({ kind: "stored", stored: { ...stored, sha256: null } });
@@ -133,7 +133,7 @@ describe("M2 M3 a source that breaks off", () => {
 
   test("in the first part is asked for the whole again", async () => {
     const source = new Source({ breakAfter: FILE_PART_BYTES - 1 }, {});
-    expect(await copy()).toMatchObject({ kind: "later", reason: "The source broke off." });
+    expect(await copy()).toMatchObject({ kind: "later", reason: "The source closed the connection early." });
     expect(uploads.read()?.parts).toEqual([]);
     expect(await copy()).toEqual({ kind: "stored", stored: { ...stored, sha256: await filmDigest } });
     await expectStored(filmDigest);
@@ -168,7 +168,7 @@ describe("M2 M3 a source that breaks off", () => {
 });
 
 describe("M3 a source that changes between two tries", () => {
-  const changed = { kind: "later", reason: "The source changed while it was being copied." };
+  const changed = { kind: "later", reason: "The source file changed during the copy." };
   const begin = { breakAfter: 2 * FILE_PART_BYTES };
   const other = { bytes: otherFilm, etag: '"film-2"' };
 
@@ -201,7 +201,7 @@ test("a source that sends more than it announced stores nothing, and what was ri
   more.set(film);
   const lying = { "content-length": String(SIZE), etag: '"film-1"', "accept-ranges": "bytes" };
   vi.spyOn(globalThis, "fetch").mockResolvedValueOnce(new Response(more, { headers: lying }));
-  expect(await copy()).toEqual({ kind: "later", reason: "The source sent more bytes than it announced." });
+  expect(await copy()).toEqual({ kind: "later", reason: "The source sent more bytes than its Content-Length." });
   expect(await bucket.head(key)).toBeNull();
   expect(uploads.read()?.parts).toHaveLength(2);
   new Source({});
@@ -233,7 +233,7 @@ describe("a try that another one has taken over", () => {
         return false;
       },
     });
-    expect(outcome).toEqual({ kind: "later", reason: "Another try has taken over." });
+    expect(outcome).toEqual({ kind: "later", reason: "Another attempt is copying the file." });
     expect(asked).toBe(1);
     expect(uploads.read()?.parts).toHaveLength(1);
   });
@@ -244,7 +244,7 @@ describe("the bucket", () => {
     const source = new Source({ breakAfter: 2 * FILE_PART_BYTES }, {});
     await copy();
     await bucket.resumeMultipartUpload(key, uploads.read()?.uploadId ?? "").abort();
-    expect(await copy()).toEqual({ kind: "later", reason: "The file could not be written.", ours: true });
+    expect(await copy()).toEqual({ kind: "later", reason: "R2 did not store the file.", ours: true });
     expect(uploads.read()).toBeNull();
     expect(await copy()).toMatchObject({ kind: "stored" });
     await expectStored(filmDigest);

@@ -91,13 +91,13 @@ describe.each(feeds)("%s of known length", (_name, feedOf) => {
   );
 
   test.each([
-    ["longer than said", 300_001, 300_000, "ends", "The source sent more bytes than it announced."],
-    ["longer than nothing", 1, 0, "ends", "The source sent more bytes than it announced."],
-    ["shorter than said", 299_999, 300_000, "ends", "The source sent fewer bytes than it announced."],
-    ["nothing of what was said", 0, 1, "ends", "The source sent fewer bytes than it announced."],
-    ["broken off in the middle", 150_000, 300_000, "breaks", "The source broke off."],
-    ["broken off before the first byte", 0, 300_000, "breaks", "The source broke off."],
-    ["broken off where the end should be", 300_000, 300_000, "breaks", "The source broke off."],
+    ["longer than said", 300_001, 300_000, "ends", "The source sent more bytes than its Content-Length."],
+    ["longer than nothing", 1, 0, "ends", "The source sent more bytes than its Content-Length."],
+    ["shorter than said", 299_999, 300_000, "ends", "The source sent fewer bytes than its Content-Length."],
+    ["nothing of what was said", 0, 1, "ends", "The source sent fewer bytes than its Content-Length."],
+    ["broken off in the middle", 150_000, 300_000, "breaks", "The source closed the connection early."],
+    ["broken off before the first byte", 0, 300_000, "breaks", "The source closed the connection early."],
+    ["broken off where the end should be", 300_000, 300_000, "breaks", "The source closed the connection early."],
   ] as const)("%s is the source's fault, and nothing is visible", async (_what, size, length, end, reason) => {
     expect(await known(feedOf(patterned(size), end), length)).toEqual({ kind: "source", reason });
     await nothingThere();
@@ -213,7 +213,7 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
     ["in its third part", 2 * UPLOAD_PART_MIN_BYTES + 500_000, 1],
   ])("that breaks off %s is the source's fault", async (_where, size, uploads) => {
     expect(await unknown(feedOf(patterned(size), "breaks"))).toEqual({
-      ...{ kind: "source", reason: "The source broke off." },
+      ...{ kind: "source", reason: "The source closed the connection early." },
     });
     await expectNothingLeft(uploads);
   });
@@ -319,7 +319,7 @@ test.each(["known", "unknown"] as const)(
             ...{ begun: () => true, partStored: () => true },
           });
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(await storing).toEqual({ kind: "source", reason: "The source broke off." });
+    expect(await storing).toEqual({ kind: "source", reason: "The source closed the connection early." });
     expect(permit.release).toHaveBeenCalledTimes(length === "unknown" ? 1 : 0);
     await nothingThere();
   },

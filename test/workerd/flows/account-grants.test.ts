@@ -34,7 +34,7 @@ onFrozenClocks(async () => {
 
 /** A request that waits for its turn, which the account's next alarm gives. */
 async function waiting(): Promise<string> {
-  await account().rateLimited(null);
+  await account().pauseAfterRateLimit(null);
   const { id, stage } = await team.submit("a cat");
   expect(stage).toBe("held");
   await passTime(3 * SECOND_MS);
@@ -94,7 +94,7 @@ describe("a turn that was told, when", () => {
 describe("a turn whose telling", () => {
   test("never reached the tracker is told again", async () => {
     const id = await waiting();
-    const lost = vi.spyOn(RequestTracker.prototype, "turnGranted").mockRejectedValueOnce(new Error("lost"));
+    const lost = vi.spyOn(RequestTracker.prototype, "callGranted").mockRejectedValueOnce(new Error("lost"));
     await ringAccount();
     expect(lost).toHaveBeenCalledTimes(1);
     expect((await team.read(id)).stage).toBe("held");
@@ -107,8 +107,8 @@ describe("a turn whose telling", () => {
 
   test("was heard, while the answer to it got lost, is used once though it is told again", async () => {
     const id = await waiting();
-    const real = RequestTracker.prototype.turnGranted;
-    const lost = vi.spyOn(RequestTracker.prototype, "turnGranted").mockImplementationOnce(async function (
+    const real = RequestTracker.prototype.callGranted;
+    const lost = vi.spyOn(RequestTracker.prototype, "callGranted").mockImplementationOnce(async function (
       this: RequestTracker,
       ...args
     ) {
@@ -139,7 +139,7 @@ describe("a slot whose request", () => {
     await runToEnd(team, id);
     await eventually(async () => expect((await accountView()).slots.used).toBe(0));
     expect((await team.send("DELETE", `/v1/requests/${id}`)).status).toBe(204);
-    const { connection } = await account().overview();
+    const { connection } = await account().accountOverview();
     await runInDurableObject(account(), (_instance, state) => {
       state.storage.sql.exec("INSERT INTO slots VALUES (?, ?, ?)", id, connection, Date.now());
     });

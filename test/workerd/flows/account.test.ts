@@ -4,7 +4,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
-import { CALL_UNHEARD_MS } from "../../../src/upstream/pace.ts";
+import { CALL_LOST_AFTER_MS } from "../../../src/upstream/pace.ts";
 import { accountView } from "../../harness/account.ts";
 import {
   account,
@@ -32,13 +32,13 @@ onFrozenClocks(async () => {
 describe("turns that were given and never heard of again", () => {
   test("hold up what waits for ten seconds, not longer", async () => {
     const lost = { kind: "status", effect: "poll", user: "gone/u", model: "m", connection: null } as const;
-    for (let n = 0; n < 10; n++) await account().take({ ...lost, requestId: `lost-${n}`, since: Date.now() });
+    for (let n = 0; n < 10; n++) await account().requestGrant({ ...lost, requestId: `lost-${n}`, since: Date.now() });
     const { id, waiting } = await team.submit("a cat");
     expect(waiting).toMatchObject({ reason: "pace" });
     await passTime(5 * SECOND_MS);
     await ring(id);
     expect((await team.read(id)).stage).toBe("held");
-    await passTime(CALL_UNHEARD_MS);
+    await passTime(CALL_LOST_AFTER_MS);
     await ring(id);
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   });
@@ -104,7 +104,7 @@ describe("what was learned of a model", () => {
     }
     const typical = { p50_s: 6, p95_s: 20 };
     expect((await model()).body.typical_duration).toEqual(typical);
-    await account().rateLimited(30 * SECOND_MS);
+    await account().pauseAfterRateLimit(30 * SECOND_MS);
     const held = await team.submit("waits");
     const startsAt = new Date(Date.now() + 30 * SECOND_MS).toISOString();
     expect(held).toMatchObject({ stage: "held", queue_position: 1, typical_duration: { ...typical, samples: 4 } });

@@ -161,7 +161,7 @@ test("a file that ends its object at every try is put off, and its neighbours ar
   await expectArmed(id);
   expect(deadly.tries).toBe(TAKES_BEFORE_BACKOFF);
   const put = await mirrorRow(id);
-  expect(put).toMatchObject({ leaseUntil: null, lastFailure: "cut off again and again" });
+  expect(put).toMatchObject({ leaseUntil: null, lastFailure: "crashed repeatedly" });
   expect(attentionAt(put)).toBeGreaterThan(Date.now() + 10 * SECOND_MS);
   deadly.holds = false;
   expect(await runToEnd(team, id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }, {}, {}] });

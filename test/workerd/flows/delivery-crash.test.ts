@@ -104,7 +104,7 @@ test("C3 C8 C9 an alarm that got lost comes back with whoever reads the request"
   expectSame(scene.receivers.received, 2);
 });
 
-test("cut off again and again while it sends, it backs off, and is told in the end", async () => {
+test("crashed repeatedly while it sends, it backs off, and is told in the end", async () => {
   const id = await scene.finished();
   let cuts = 0;
   for (let crash = 0; crash < 6; crash++) {

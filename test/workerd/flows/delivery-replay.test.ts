@@ -221,7 +221,7 @@ describe("replays by hand", () => {
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
     await scene.nextTry(id, 26 * DAY_MS);
-    expect(await scene.team.timeline(id)).toContain("purged");
+    expect(await scene.team.timeline(id)).toContain("data_deleted");
     const answer = await scene.team.send<{ code: string }>("POST", `/v1/deliveries/${delivery}/replay`);
     expect([answer.status, answer.body.code]).toEqual([410, "gone"]);
     await ring(id);

@@ -6,7 +6,7 @@ import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { EVENT_STREAM_MAX_MS } from "../../../src/http/routes/requests/events.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { POLL_FOLLOWED_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
-import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { finish, follow, held, hurry, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
 import {
   type Answer,
@@ -95,7 +95,7 @@ describe("the event stream", () => {
   });
 
   test("ends after an hour without the end; who comes back hears the rest", async () => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
     const first = follow(team, id);
     await held(id, 1);

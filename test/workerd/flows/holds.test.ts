@@ -4,7 +4,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { HOLD_REREAD_MS } from "../../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
 import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
 import {
   type Answer,
@@ -53,7 +53,7 @@ describe("a submit with `Prefer: wait`", () => {
   });
 
   test("is answered 202 when its time is up, with the state of that moment", async () => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const answer = submitAndWait(30);
     await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
     const id = await team.onlyRequest();
@@ -87,7 +87,7 @@ describe("a read with `?wait`", () => {
   });
 
   test("that is over without news is 200 with the same, or 304 for who knows it", async () => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
     const { headers, body } = await read(id, "");
     const etag = headers.get("ETag") ?? "";
@@ -127,7 +127,7 @@ describe("a hold that breaks", () => {
   ];
 
   test.each(BREAKS)("because $what is answered all the same", async ({ breakIt }) => {
-    hurry(HOLD_REREAD_MS);
+    hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
     const [waits, follows] = [read(id, "?wait=60"), follow(team, id)];
     await held(id, 2);

@@ -254,7 +254,9 @@ describe("a source that", { timeout: 30_000 }, () => {
     const id = await storing(`file-huge:${SIZE},file-no-ranges,file-breaking:1000000`);
     expect(await runToEnd(team, id)).toMatchObject({
       status: "COMPLETED",
-      files: [{ status: "failed", error: { code: "storage_failed", message: "The source broke off." } }],
+      files: [
+        { status: "failed", error: { code: "storage_failed", message: "The source closed the connection early." } },
+      ],
     });
   });
 
@@ -274,7 +276,9 @@ describe("a source that", { timeout: 30_000 }, () => {
     const ended = await runToEnd(team, await storing("file-silent"));
     expect(ended).toMatchObject({
       status: "COMPLETED",
-      files: [{ status: "failed", error: { code: "storage_failed", message: "The source broke off." } }],
+      files: [
+        { status: "failed", error: { code: "storage_failed", message: "The source closed the connection early." } },
+      ],
     });
     expect(asked).toHaveLength(MIRROR_RETRY_MS.length + 1);
   });

@@ -205,7 +205,7 @@ describe("while a submit is uncertain, what cannot be believed is looked at, not
       await expectArmed(id);
     }
     expect(await team.read(id)).toMatchObject({ stage: "uncertain", output: null, upstream: { request_id: null } });
-    expect(await team.timeline(id)).toContain("candidate_disproved");
+    expect(await team.timeline(id)).toContain("candidate_rejected");
     await expectArmed(id);
     // The true one is still welcome.
     expect(await post(await signedWebhook({ request_id: taken }))).toBe(200);

@@ -99,7 +99,7 @@ describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model,
     expect(((await sandboxCalls()).counts.submit ?? 0) - before).toBeLessThanOrEqual(1);
     expect(await upstreamRequests()).toHaveLength(1);
     expect(await team.used()).toEqual([1]);
-    expect(await team.timeline(submitted.id)).toContain("refused");
+    expect(await team.timeline(submitted.id)).toContain("submit_refused");
   });
 });
 
@@ -147,7 +147,7 @@ describe("a submit that meets a 429 was not taken", () => {
   });
 
   test("goes again also when the account could not be told to pause", async () => {
-    vi.spyOn(UpstreamAccount.prototype, "rateLimited").mockRejectedValueOnce(new Error("reset"));
+    vi.spyOn(UpstreamAccount.prototype, "pauseAfterRateLimit").mockRejectedValueOnce(new Error("reset"));
     answerFirst(1, ["submit"], () => new Response(null, { status: 429, headers: { "Retry-After": "30" } }));
     const { id, stage } = await team.submit("a cat");
     expect(stage).toBe("held");

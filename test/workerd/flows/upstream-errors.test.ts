@@ -176,7 +176,7 @@ describe("a request that fal does not know", () => {
       error: { code: "result_lost", charged: "unknown", retryable: false },
       upstream: { request_id: upstream.request_id },
     });
-    expect(await team.timeline(id)).toContain("gone");
+    expect(await team.timeline(id)).toContain("upstream_not_found");
     expect(await team.used()).toEqual([1]);
   });
 

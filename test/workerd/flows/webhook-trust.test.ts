@@ -121,7 +121,7 @@ describe("the address that fal is given", () => {
     ["GET", "as it is", (url) => url, 404],
     ["HEAD", "as it is", (url) => url, 404],
     ["PUT", "as it is", (url) => url, 404],
-    ["POST", "with a slash at its end", (url) => `${url}/`, 200],
+    ["POST", "with a trailing slash", (url) => `${url}/`, 200],
     ["POST", "with a query", (url) => `${url}?attempt=2`, 200],
     ["POST", "with an upper-case host", (url) => url.replace(BASE, BASE.toUpperCase()), 200],
     ["POST", "over plain http", (url) => url.replace("https:", "http:"), 200],

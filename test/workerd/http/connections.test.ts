@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
-import { CONNECTION_TURN_WAIT_MS } from "../../../src/upstream/connection-calls.ts";
+import { CONNECTION_GRANT_WAIT_MS } from "../../../src/upstream/connection-calls.ts";
 import {
   answerFirst,
   bindings,
@@ -222,11 +222,11 @@ describe("the account's pace", () => {
   });
 
   test("that is closed for long is told with a time to come back", async () => {
-    const pause = 10 * CONNECTION_TURN_WAIT_MS;
-    await accountFor(bindings).rateLimited(pause);
+    const pause = 10 * CONNECTION_GRANT_WAIT_MS;
+    await accountFor(bindings).pauseAfterRateLimit(pause);
     const refused = await send<Problem>("GET", "");
     expect(refused.body).toMatchObject({ status: 429, code: "rate_limited" });
-    expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(CONNECTION_TURN_WAIT_MS / SECOND_MS);
+    expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(CONNECTION_GRANT_WAIT_MS / SECOND_MS);
     await passTime(pause);
     expect((await send("GET", "")).status).toBe(200);
   });

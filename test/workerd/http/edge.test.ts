@@ -86,12 +86,12 @@ describe("every answer", () => {
     const body = await json(response);
     expect(body).toEqual({
       type: "urn:sluice:error:unauthenticated",
-      title: "No valid key was given",
+      title: "Authentication failed",
       status: 401,
-      detail: "No key was sent.",
+      detail: "No API key provided.",
       instance: expect.any(String),
       code: "unauthenticated",
-      message: "No key was sent.",
+      message: "No API key provided.",
       hint: expect.stringContaining("Authorization: Bearer"),
       retryable: false,
       request_id: response.headers.get("X-Request-Id"),
@@ -161,14 +161,14 @@ describe("a call that is not let in", () => {
   };
 
   test("hears what is wrong with its key", async () => {
-    expect(await detailOf()).toBe("No key was sent.");
+    expect(await detailOf()).toBe("No API key provided.");
     for (const none of ["Bearer sk-123", "Basic dXNlcjpwYXNz", "Bearer"]) {
-      expect(await detailOf(none)).toBe("What was sent is not a Sluice key.");
+      expect(await detailOf(none)).toBe("The credential is not a Sluice API key.");
     }
     const stray = await makeKey("nobody");
-    expect(await detailOf(`Key ${stray}`)).toBe("The key is well formed, but not known here.");
+    expect(await detailOf(`Key ${stray}`)).toBe("Unknown API key.");
     const mistyped = stray.slice(0, -1) + (stray.endsWith("0") ? "1" : "0");
-    const cutOff = "The key was mistyped or cut off: its checksum does not fit.";
+    const cutOff = "Invalid API key: the checksum does not match.";
     expect(await detailOf(`Bearer ${mistyped}`)).toBe(cutOff);
   });
 
@@ -177,7 +177,7 @@ describe("a call that is not let in", () => {
     const reader = await newKey(key, { scopes: ["read"] });
     expect(await detailOf(`Bearer ${reader.secret}`, "/v1/keys")).toContain("`admin`");
     await call("DELETE", `/v1/keys/${reader.id}`, { key });
-    expect(await detailOf(`Bearer ${reader.secret}`)).toMatch(/^The key was revoked at 20/);
+    expect(await detailOf(`Bearer ${reader.secret}`)).toMatch(/^The API key was revoked at 20/);
   });
 });
 
@@ -214,14 +214,14 @@ describe.each(
   test("must be JSON in form and name", async () => {
     expect(await send("{")).toEqual([
       400,
-      "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
+      "The request body is not valid JSON, is nested deeper than 200 levels or has more than 500000 values.",
     ]);
-    expect(await send("")).toEqual([400, "The body is empty."]);
+    expect(await send("")).toEqual([400, "The request body is empty."]);
     expect(await send("[".repeat(5000) + "]".repeat(5000))).toEqual([
       400,
-      "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
+      "The request body is not valid JSON, is nested deeper than 200 levels or has more than 500000 values.",
     ]);
-    expect(await send("{}", { "Content-Type": "text/plain" })).toEqual([415, "The body is not sent as JSON."]);
+    expect(await send("{}", { "Content-Type": "text/plain" })).toEqual([415, "The request body must be JSON."]);
     expect(await send("5")).toEqual([400, "`body` must be an object."]);
   });
 
@@ -236,7 +236,7 @@ describe.each(
   test("must not be too large", async () => {
     expect(await send(`{"a":"${"x".repeat(10 * 1024 * 1024)}"}`)).toEqual([
       413,
-      "The body is larger than 10485760 bytes.",
+      "The request body exceeds 10485760 bytes.",
     ]);
   });
 });
@@ -293,7 +293,10 @@ describe("teams", () => {
 
   test.each(["Acme", "a_b", "x".repeat(33), ""])("cannot have the id %j", async (id) => {
     const response = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id } });
-    expect([response.status, (await json(response)).detail]).toEqual([400, "`id` must be 1 to 32 of a-z, 0-9 and -."]);
+    expect([response.status, (await json(response)).detail]).toEqual([
+      400,
+      "`id` must be 1 to 32 characters of a-z, 0-9 and -.",
+    ]);
   });
 
   test("cannot begin with a plan that is wrong, and the answer names the field", async () => {
@@ -415,7 +418,7 @@ describe("keys", () => {
   test("cannot expire in the past", async () => {
     const { key } = await newTeam();
     const response = await call("POST", "/v1/keys", { key, body: { expires_at: "2020-01-01T00:00:00Z" } });
-    expect([response.status, (await json(response)).detail]).toEqual([400, "`expires_at` must lie in the future."]);
+    expect([response.status, (await json(response)).detail]).toEqual([400, "`expires_at` must be in the future."]);
   });
 
   test("of one team do nothing in another", async () => {

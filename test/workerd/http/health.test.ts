@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
-import { HEALTH_GAP_MS, HEALTH_STALE_MS, HEALTH_WAIT_MS } from "../../../src/upstream/health-cache.ts";
+import { HEALTH_REFRESH_MS, HEALTH_STALE_MS, HEALTH_WAIT_MS } from "../../../src/upstream/health-cache.ts";
 import { type AccountFault, faultAccount } from "../../harness/account.ts";
 import { holdLimit } from "../../harness/deliveries.ts";
 import {
@@ -79,7 +79,7 @@ describe("the health of the account", () => {
       await passTime(MINUTE_MS);
       await ring(id);
       await eventually(async () => {
-        await passTime(HEALTH_GAP_MS);
+        await passTime(HEALTH_REFRESH_MS);
         expect((await health()).upstream).toMatchObject({ state: "open", why: null, since: null });
       });
       await runToEnd(team, id);
@@ -87,11 +87,11 @@ describe("the health of the account", () => {
   );
 
   test("is looked at once in some seconds, however many ask", async () => {
-    const looks = vi.spyOn(UpstreamAccount.prototype, "health");
+    const looks = vi.spyOn(UpstreamAccount.prototype, "accountHealth");
     const seen = await health();
     const seenAt = Date.now();
     expect(looks).toHaveBeenCalledTimes(1);
-    await passTime(HEALTH_GAP_MS - 1);
+    await passTime(HEALTH_REFRESH_MS - 1);
     const answers = await Promise.all(Array.from({ length: 20 }, () => health()));
     expect(answers).toEqual(Array(20).fill(seen));
     expect(looks).toHaveBeenCalledTimes(1);
@@ -107,11 +107,11 @@ describe("the health of the account", () => {
     ["does not answer in time", () => new Promise(() => undefined)],
   ])("of an account that %s is as last seen, and unknown after a minute", async (_what, answer) => {
     const known = await health();
-    vi.spyOn(UpstreamAccount.prototype, "health").mockImplementation(answer);
+    vi.spyOn(UpstreamAccount.prototype, "accountHealth").mockImplementation(answer);
     holdLimit(HEALTH_WAIT_MS)();
     await passTime(HEALTH_STALE_MS - 1);
     expect(await health()).toEqual(known);
-    await passTime(HEALTH_GAP_MS);
+    await passTime(HEALTH_REFRESH_MS);
     expect(await health()).toMatchObject({ status: "ok", upstream: UNKNOWN });
   });
 });

@@ -153,7 +153,10 @@ describe("what is not the caller's", () => {
         return { status, told };
       }),
     );
-    expect(answers[0]).toMatchObject({ status: 404, told: { code: "not_found", detail: "There is no such request." } });
+    expect(answers[0]).toMatchObject({
+      status: 404,
+      told: { code: "not_found", detail: "No request found with this id." },
+    });
     expect(answers[1]).toEqual(answers[0]);
     expect(answers[2]).toEqual(answers[0]);
     expect((await stranger.read(theirs)).stage).toBe("queued");
@@ -162,7 +165,7 @@ describe("what is not the caller's", () => {
   test.each(ROADS)("%s /v1/requests/{id}%s with what is no id says what ids look like", async (method, road) => {
     for (const id of ["abc", "A".repeat(64), "0".repeat(65), "req_1"]) {
       const { status, body } = await team.send<{ detail: string }>(method, `/v1/requests/${id}${road}`);
-      expect([status, body.detail]).toEqual([404, "`id` is not a request id: those are 64 hexadecimal characters."]);
+      expect([status, body.detail]).toEqual([404, "`id` must be a request id: 64 hexadecimal characters."]);
     }
   });
 
@@ -269,8 +272,8 @@ describe("the list", () => {
     ["limit=some", "`limit` must be a number."],
     ["from=yesterday", "`from` must be a valid datetime."],
     ["to=2026-11-22", "`to` must be a valid datetime."],
-    ["cursor=abc", "`cursor` is not one of ours."],
-    ["cursor=", "`cursor` is not one of ours."],
+    ["cursor=abc", "`cursor` is invalid."],
+    ["cursor=", "`cursor` is invalid."],
   ])("refuses ?%s: %s", async (query, detail) => {
     const { status, body } = await get<{ code: string; detail: string }>(`/v1/requests?${query}`);
     expect([status, body.code, body.detail]).toEqual([400, "invalid_request", detail]);

@@ -48,7 +48,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
     [FLUX, { prompt: "a cat", image_size: "huge" }, `\`image_size\` ${SIZE}`],
     [FLUX, { prompt: "a cat", image_size: { width: 0, height: 1 } }, "`image_size.width` must be at least 1."],
     [FLUX, { prompt: "a cat", num_images: 0 }, "`num_images` must be at least 1."],
-    [FLUX, { prompt: "a cat", num_inference_steps: 1.5 }, "`num_inference_steps` must be a whole number."],
+    [FLUX, { prompt: "a cat", num_inference_steps: 1.5 }, "`num_inference_steps` must be an integer."],
     [FLUX, { prompt: "a cat", seed: "7" }, "`seed` must be a number."],
     [SDXL, { negative_prompt: "a dog" }, "`prompt` is required."],
     [SDXL, { prompt: "a cat", negative_prompt: 5 }, "`negative_prompt` must be a string."],
@@ -70,7 +70,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
   test("a webhook's address inside the input is one too, and says where it belongs", async () => {
     const { status, body } = await refused(cat({}, { webhook_url: "https://example.com/hook" }));
     expect([status, body.code]).toEqual([422, "invalid_input"]);
-    expect(body.hint).toContain("`webhook_url` beside `input`");
+    expect(body.hint).toContain("`webhook_url` next to `input`");
   });
 });
 
@@ -84,7 +84,7 @@ describe("a submit that cannot be meant so is refused", () => {
     ["a model that is none", { model: "fal-ai" }, {}, 400, "`model` must name owner/app."],
     ["a path upwards", { model: "fal-ai/../secrets" }, {}, 400, "`model` must be owner/app"],
     ["somebody's request", { model: "fal-ai/flux/requests/1" }, {}, 400, '`model` must not have "requests"'],
-    ["a user twice", { user: "anna" }, { "Sluice-User": "bob" }, 400, "name different users."],
+    ["a user twice", { user: "anna" }, { "Sluice-User": "bob" }, 400, "Sluice-User header differ."],
     ["an empty user", { user: "" }, {}, 400, "`user` must have at least 1 character."],
     ["too many tags", {}, { "Sluice-Tags": tags(TAGS_MAX + 1, "a") }, 400, "`sluice-tags` must have at most 10 tags."],
     [
@@ -92,12 +92,12 @@ describe("a submit that cannot be meant so is refused", () => {
       { tags: { one: "more" } },
       { "Sluice-Tags": tags(TAGS_MAX, "a") },
       400,
-      "Body and Sluice-Tags together have more than 10 tags.",
+      "`tags` and the Sluice-Tags header together exceed 10 tags.",
     ],
-    ["tags of another spelling", {}, { "Sluice-Tags": "job" }, 400, "`sluice-tags` must be spelled name=value"],
-    ["too much metadata", { metadata: "x".repeat(METADATA_MAX_BYTES) }, {}, 400, "`metadata` is larger than"],
-    ["metadata of wide letters", { metadata: "€".repeat(6_000) }, {}, 400, "`metadata` is larger than"],
-    ["a local webhook", { webhook_url: "https://localhost/hook" }, {}, 400, "`webhook_url` may not be called"],
+    ["tags of another spelling", {}, { "Sluice-Tags": "job" }, 400, "`sluice-tags` must have the form name=value"],
+    ["too much metadata", { metadata: "x".repeat(METADATA_MAX_BYTES) }, {}, 400, "`metadata` exceeds"],
+    ["metadata of wide letters", { metadata: "€".repeat(6_000) }, {}, 400, "`metadata` exceeds"],
+    ["a local webhook", { webhook_url: "https://localhost/hook" }, {}, 400, "`webhook_url` is not allowed"],
     ["a webhook to us", { webhook_url: "https://sluice.test/hook" }, {}, 400, "its host is this gateway."],
     ["a bad time-out", {}, { "X-Fal-Request-Timeout": "soon" }, 400, "`x-fal-request-timeout` must be a number."],
     ["an empty key", {}, { "Idempotency-Key": '""' }, 400, "`idempotency-key` must have at least 1 character."],
@@ -138,7 +138,7 @@ test.each([
     status,
     body: {
       code: "model_not_allowed",
-      detail: `Plan "default" does not include model "${model}".`,
+      detail: `Plan "default" does not allow model "${model}".`,
       hint: expect.stringContaining("GET /v1/models"),
     },
   });

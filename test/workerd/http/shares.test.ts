@@ -117,7 +117,7 @@ describe("a share link", () => {
       expect((await share(id, body)).status).toBe(400);
     }
     const open = await team.submit("a cat");
-    expect(await share(open.id)).toMatchObject({ status: 409, body: { detail: "The request has no stored file." } });
+    expect(await share(open.id)).toMatchObject({ status: 409, body: { detail: "The request has no stored files." } });
     await team.cancel(open.id);
     await runToEnd(team, open.id);
   });
@@ -166,7 +166,7 @@ describe("a file that could not be stored", () => {
     expect(stored).toMatchObject({ status: "COMPLETED", completed_at: before.completed_at, cost: before.cost });
     expect((stored.output as { images: { url: string }[] }).images[1]?.url).toBe(stored.files[1]?.url);
     expect(await statusOf(stored.files[1]?.url)).toBe(200);
-    expect(await retry("1/retry")).toMatchObject({ status: 409, body: { detail: "File 1 is stored." } });
+    expect(await retry("1/retry")).toMatchObject({ status: 409, body: { detail: "File 1 is already stored." } });
     expect((await retry("7/retry")).status).toBe(404);
     expect((await retry("x/retry")).status).toBe(404);
     expect((await retry("retry")).status).toBe(202);
@@ -174,7 +174,7 @@ describe("a file that could not be stored", () => {
     expect((await team.read(before.id)).files.map(({ status }) => status)).toEqual(["stored", "stored", "stored"]);
     expect((await retry("retry")).status).toBe(409);
     expect((await recordOf(before.id))?.effects).toEqual([]);
-    expect(await team.timeline(before.id)).toContain("copy_again");
+    expect(await team.timeline(before.id)).toContain("copy_requested");
   });
 
   test("whose source has gone meanwhile says so and keeps its source URL", async () => {
@@ -186,7 +186,7 @@ describe("a file that could not be stored", () => {
     await ring(before.id);
     expect((await team.read(before.id)).files[0]).toMatchObject({
       ...{ status: "failed", url: before.files[0]?.url },
-      error: { code: "storage_failed", message: "The source answered 404." },
+      error: { code: "storage_failed", message: "The source returned HTTP 404." },
     });
   });
 

@@ -135,7 +135,7 @@ describe("a team", () => {
     const frozen = await send(key, "POST", "/v1/team/freeze");
     expect(frozen.body).toMatchObject({ id: team, frozen_at: expect.stringMatching(/^20/) });
     const refused = await call("GET", "/v1/me", { key: server.secret });
-    expect((await json(refused)).detail).toMatch(/^The team is frozen since 20/);
+    expect((await json(refused)).detail).toMatch(/^The team has been frozen since 20/);
     const submit = await send(key, "POST", "/v1/requests", { model: MODEL, input: { prompt: "a cat" } });
     expect([submit.status, submit.body.code]).toEqual([403, "forbidden"]);
     expect((await send(key, "POST", "/v1/team/resume")).body.frozen_at).toBeNull();
@@ -162,7 +162,7 @@ describe("users", () => {
     });
     const post = { model: MODEL, input: { prompt: "a cat" }, user: name };
     expect((await send(key, "POST", "/v1/requests", post)).body).toMatchObject({
-      ...{ status: 403, code: "forbidden", detail: expect.stringMatching(/^This user is blocked since/) },
+      ...{ status: 403, code: "forbidden", detail: expect.stringMatching(/^This user has been frozen since/) },
     });
     expect((await send(key, "POST", `${path}/resume`)).body.frozen_at).toBeNull();
     expect((await send(key, "POST", "/v1/requests", post)).status).toBe(202);
@@ -212,7 +212,7 @@ describe("prices", () => {
     const { key } = await newTeam();
     const { body } = await send(key, "GET", "/v1/prices");
     expect(body).toEqual(STARTER_PRICES);
-    for (const price of Object.values(STARTER_PRICES)) expect(price.source).toMatch(/check before you bill/i);
+    for (const price of Object.values(STARTER_PRICES)) expect(price.source).toMatch(/verify before billing/i);
   });
 
   test("are replaced as a whole, and every table stays readable with who and when", async () => {

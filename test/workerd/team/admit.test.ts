@@ -97,7 +97,7 @@ describe("an admit", () => {
       kind: "refused",
       refusal: {
         code: "invalid_request",
-        detail: 'Plan "default" asks for a tag on each request; missing: `job`.',
+        detail: 'Plan "default" requires tags on each request; missing: `job`.',
         hint: expect.stringContaining('"job"'),
       },
     });
@@ -247,7 +247,10 @@ describe("a price", () => {
       refusal: { code: "price_unknown", detail: expect.stringContaining("has no price") },
     });
     expect(await team.admit(worst)).toMatchObject({
-      refusal: { code: "price_unknown", detail: expect.stringContaining("per second, which this input leaves open") },
+      refusal: {
+        code: "price_unknown",
+        detail: expect.stringContaining("per second, which the input does not determine"),
+      },
     });
   });
 

@@ -70,13 +70,13 @@ const newAccount = () => accountFor(env, `test-${++made}`);
 type Account = ReturnType<typeof newAccount>;
 
 async function takeMany(account: Account, count: number): Promise<Grant[]> {
-  return Promise.all(Array.from({ length: count }, (_, n) => account.take(wish(`request-${made}-${n}`))));
+  return Promise.all(Array.from({ length: count }, (_, n) => account.requestGrant(wish(`request-${made}-${n}`))));
 }
 
 /** An account that has its connection and a free window. */
 async function readyAccount(): Promise<Account> {
   const account = newAccount();
-  await hearAll(account, [await account.take(wish("first"))]);
+  await hearAll(account, [await account.requestGrant(wish("first"))]);
   vi.setSystemTime(Date.now() + 10_000);
   return account;
 }
@@ -89,7 +89,7 @@ const rowOf = (account: Account, name: string) =>
 
 describe("a turn", () => {
   test("comes with the connection, what is known of webhooks and of the model, and its use-by time", async () => {
-    expect(await newAccount().take(wish("r"))).toMatchObject({
+    expect(await newAccount().requestGrant(wish("r"))).toMatchObject({
       granted: true,
       notBefore: START,
       notAfter: START + GRANT_USE_MS,
@@ -105,7 +105,7 @@ describe("a turn", () => {
     const account = await readyAccount();
     const grants = await takeMany(account, 14);
     expect(granted(grants)).toHaveLength(10);
-    const places = grants.flatMap((grant) => (!grant.granted && grant.reason === "wait" ? [grant.place] : []));
+    const places = grants.flatMap((grant) => (!grant.granted && grant.reason === "wait" ? [grant.queuePosition] : []));
     expect(places).toMatchObject([
       { reason: "pace", position: 1, etaMs: 1_050 },
       { reason: "pace", position: 2, etaMs: 1_155 },
@@ -120,7 +120,7 @@ describe("a turn", () => {
     await hearAll(account, await takeMany(account, 40));
     // Five of the thirty who wait may be told their turns now.
     vi.setSystemTime(now + 900);
-    expect(await account.take(wish("newcomer"))).toMatchObject({ granted: false, place: { position: 26 } });
+    expect(await account.requestGrant(wish("newcomer"))).toMatchObject({ granted: false, place: { position: 26 } });
   });
 
   test("that was handed back goes to somebody else", async () => {
@@ -129,32 +129,34 @@ describe("a turn", () => {
     expect(granted(grants)).toHaveLength(10);
     const [first] = grants;
     if (first?.granted) await account.returnGrant(first.callGrant);
-    expect(await account.take(wish("other", { kind: "status", effect: "poll" }))).toMatchObject({ granted: true });
+    expect(await account.requestGrant(wish("other", { kind: "status", effect: "poll" }))).toMatchObject({
+      granted: true,
+    });
   });
 
   test("is not given while upstream says 429, however long that is", async () => {
     const account = await readyAccount();
     const now = Date.now();
-    expect(await account.rateLimited(30_000)).toEqual({ until: now + 30_000 });
-    expect(await account.rateLimited(null)).toEqual({ until: now + 30_000 });
-    const away = await account.take(wish("r"));
+    expect(await account.pauseAfterRateLimit(30_000)).toEqual({ until: now + 30_000 });
+    expect(await account.pauseAfterRateLimit(null)).toEqual({ until: now + 30_000 });
+    const away = await account.requestGrant(wish("r"));
     expect(away).toMatchObject({
       granted: false,
       place: { reason: "upstream_paused", why: "rate_limited", since: now, position: 1, etaMs: 30_000 },
     });
     vi.setSystemTime(now + 30_000);
-    expect(await account.take(wish("r"))).toMatchObject({ granted: true });
+    expect(await account.requestGrant(wish("r"))).toMatchObject({ granted: true });
   });
 
   test("waits two seconds after a 429 that names no time", async () => {
     const account = await readyAccount();
-    expect(await account.rateLimited(null)).toEqual({ until: Date.now() + 2_000 });
+    expect(await account.pauseAfterRateLimit(null)).toEqual({ until: Date.now() + 2_000 });
   });
 
   test("says that webhooks are off without a public URL", async () => {
     const account = await readyAccount();
     const grant = await runInDurableObject(account, (_instance, state) =>
-      new UpstreamAccount(state, { ...env, PUBLIC_URL: "" } as typeof env).take(wish("r")),
+      new UpstreamAccount(state, { ...env, PUBLIC_URL: "" } as typeof env).requestGrant(wish("r")),
     );
     expect(grant).toMatchObject({ granted: true, webhooks: "off" });
   });
@@ -162,14 +164,14 @@ describe("a turn", () => {
   test("follows the last news of webhooks", async () => {
     const account = await readyAccount();
     const webhooks = async () => {
-      const grant = await account.take(wish("r"));
+      const grant = await account.requestGrant(wish("r"));
       return grant.granted ? grant.webhooks : grant.reason;
     };
-    await account.webhookSeen();
+    await account.webhookArrived();
     expect(await webhooks()).toBe("arriving");
     await account.webhookMissed();
     expect(await webhooks()).toBe("missing");
-    await account.webhookSeen();
+    await account.webhookArrived();
     expect(await webhooks()).toBe("arriving");
   });
 });
@@ -192,23 +194,23 @@ describe("an object that was put out of memory", () => {
     expect(granted(await takeMany(account, 3))).toEqual([]);
     vi.setSystemTime(now + 10_000);
     await evictDurableObject(account);
-    expect(await account.take(wish("later"))).toMatchObject({ granted: true });
+    expect(await account.requestGrant(wish("later"))).toMatchObject({ granted: true });
   });
 
   test("still knows connection, pins, keys, webhooks and a long pause", async () => {
     const account = await readyAccount();
-    await account.webhookSeen();
-    await account.pin("conn-1", "user_a");
-    await account.keySet({ force: false });
+    await account.webhookArrived();
+    await account.pinUser("conn-1", "user_a");
+    await account.webhookKeys({ force: false });
     await evictDurableObject(account);
     connections = () => new Response(null, { status: 500 });
     jwks = () => new Response(null, { status: 500 });
-    const grant = await account.take(wish("r"));
+    const grant = await account.requestGrant(wish("r"));
     expect(grant).toMatchObject({ connection: "conn-1", webhooks: "arriving", pinnedUsers: ["user_a"] });
-    expect(await account.keySet({ force: false })).toMatchObject({ kind: "keys", keys: [X] });
-    await account.rateLimited(HOUR_MS);
+    expect(await account.webhookKeys({ force: false })).toMatchObject({ kind: "keys", keys: [X] });
+    await account.pauseAfterRateLimit(HOUR_MS);
     await evictDurableObject(account);
-    expect(await account.take(wish("s"))).toMatchObject({ granted: false, place: { why: "rate_limited" } });
+    expect(await account.requestGrant(wish("s"))).toMatchObject({ granted: false, place: { why: "rate_limited" } });
   });
 });
 
@@ -225,16 +227,16 @@ describe("the connection", () => {
     const account = newAccount();
     const refused = { granted: false, reason: "refused", error: { code: "connection_missing", charged: false } };
     expect(await takeMany(account, 3)).toMatchObject([refused, refused, refused]);
-    expect(await account.take(wish("r"))).toMatchObject(refused);
+    expect(await account.requestGrant(wish("r"))).toMatchObject(refused);
     expect(calls.connections).toBe(1);
     connections = () => connectionList("conn-2");
     vi.setSystemTime(START + LOOKUP_RETRY_MS);
-    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-2" });
+    expect(await account.requestGrant(wish("r"))).toMatchObject({ connection: "conn-2" });
   });
 
   test("cannot be had with a bad key", async () => {
     connections = () => Response.json({ error: { message: "Invalid key", code: 401 } }, { status: 401 });
-    expect(await newAccount().take(wish("r"))).toMatchObject({
+    expect(await newAccount().requestGrant(wish("r"))).toMatchObject({
       granted: false,
       reason: "refused",
       error: { code: "misconfigured" },
@@ -252,23 +254,23 @@ describe("the connection", () => {
     expect(calls.connections).toBe(1);
     connections = () => connectionList("conn-1");
     vi.setSystemTime(START + LOOKUP_RETRY_MS + 2_000);
-    expect(await account.take(wish("r"))).toMatchObject({ granted: true });
+    expect(await account.requestGrant(wish("r"))).toMatchObject({ granted: true });
   });
 
   test("that Maton refuses is forgotten and looked up anew", async () => {
     const account = await readyAccount();
     connections = () => connectionList("conn-2");
-    await account.connectionRefused("conn-of-another-time");
-    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-1" });
-    await account.connectionRefused("conn-1");
-    expect(await account.take(wish("r"))).toMatchObject({ connection: "conn-2" });
+    await account.discardConnection("conn-of-another-time");
+    expect(await account.requestGrant(wish("r"))).toMatchObject({ connection: "conn-1" });
+    await account.discardConnection("conn-1");
+    expect(await account.requestGrant(wish("r"))).toMatchObject({ connection: "conn-2" });
   });
 
   test("from the configuration is never looked up nor forgotten", async () => {
     const grant = await runInDurableObject(newAccount(), async (_instance, state) => {
       const account = new UpstreamAccount(state, { ...env, MATON_CONNECTION: "configured" } as typeof env);
-      await account.connectionRefused("configured");
-      return account.take(wish("r"));
+      await account.discardConnection("configured");
+      return account.requestGrant(wish("r"));
     });
     expect(grant).toMatchObject({ connection: "configured" });
     expect(calls.connections).toBe(0);
@@ -278,38 +280,38 @@ describe("the connection", () => {
 describe("pinned users", () => {
   test("belong to their connection", async () => {
     const account = newAccount();
-    await account.pin("conn-1", "user_a");
-    await account.pin("conn-1", "user_a");
-    expect(await account.isPinned("conn-1", "user_a")).toBe(true);
-    expect(await account.isPinned("conn-1", "user_b")).toBe(false);
-    expect(await account.isPinned("conn-2", "user_a")).toBe(false);
+    await account.pinUser("conn-1", "user_a");
+    await account.pinUser("conn-1", "user_a");
+    expect(await account.isUserPinned("conn-1", "user_a")).toBe(true);
+    expect(await account.isUserPinned("conn-1", "user_b")).toBe(false);
+    expect(await account.isUserPinned("conn-2", "user_a")).toBe(false);
   });
 
   test("give way to newer ones", async () => {
     const account = newAccount();
-    for (let n = 0; n <= PINNED_USERS_MAX; n++) await account.pin("conn-1", `user_${n}`);
-    expect(await account.isPinned("conn-1", "user_0")).toBe(false);
-    expect(await account.isPinned("conn-1", "user_1")).toBe(true);
-    expect(await account.isPinned("conn-1", `user_${PINNED_USERS_MAX}`)).toBe(true);
+    for (let n = 0; n <= PINNED_USERS_MAX; n++) await account.pinUser("conn-1", `user_${n}`);
+    expect(await account.isUserPinned("conn-1", "user_0")).toBe(false);
+    expect(await account.isUserPinned("conn-1", "user_1")).toBe(true);
+    expect(await account.isUserPinned("conn-1", `user_${PINNED_USERS_MAX}`)).toBe(true);
   });
 });
 
 describe("the key set", () => {
   test("is fetched once, however many ask", async () => {
     const account = newAccount();
-    const sets = await Promise.all([1, 2, 3].map(() => account.keySet({ force: false })));
+    const sets = await Promise.all([1, 2, 3].map(() => account.webhookKeys({ force: false })));
     expect(sets).toEqual(Array(3).fill({ kind: "keys", keys: [X], fetchedAt: START }));
     expect(calls.jwks).toBe(1);
   });
 
   test("is fetched anew for a signature that fits none, once a minute", async () => {
     const account = newAccount();
-    await account.keySet({ force: false });
+    await account.webhookKeys({ force: false });
     jwks = () => keyList(X, ROTATED_X);
-    expect(await account.keySet({ force: true })).toMatchObject({ keys: [X] });
+    expect(await account.webhookKeys({ force: true })).toMatchObject({ keys: [X] });
     vi.setSystemTime(START + JWKS_REFRESH_GAP_MS);
-    expect(await account.keySet({ force: true })).toMatchObject({ keys: [X, ROTATED_X] });
-    expect(await account.keySet({ force: true })).toMatchObject({ keys: [X, ROTATED_X] });
+    expect(await account.webhookKeys({ force: true })).toMatchObject({ keys: [X, ROTATED_X] });
+    expect(await account.webhookKeys({ force: true })).toMatchObject({ keys: [X, ROTATED_X] });
     expect(calls.jwks).toBe(2);
   });
 
@@ -322,15 +324,15 @@ describe("the key set", () => {
     ["an endless document", () => new Response(`{"keys":["${"x".repeat(2_000_000)}"]}`)],
   ])("U22 survives %s for a day, and then nothing is verified", async (_name, answer) => {
     const account = newAccount();
-    await account.keySet({ force: false });
+    await account.webhookKeys({ force: false });
     jwks = answer;
     vi.setSystemTime(START + DAY_MS - 1);
-    expect(await account.keySet({ force: true })).toEqual({ kind: "keys", keys: [X], fetchedAt: START });
+    expect(await account.webhookKeys({ force: true })).toEqual({ kind: "keys", keys: [X], fetchedAt: START });
     vi.setSystemTime(START + DAY_MS + LOOKUP_RETRY_MS);
-    expect(await account.keySet({ force: false })).toEqual({ kind: "unavailable" });
+    expect(await account.webhookKeys({ force: false })).toEqual({ kind: "unavailable" });
     jwks = () => keyList(ROTATED_X);
     vi.setSystemTime(START + DAY_MS + 2 * LOOKUP_RETRY_MS);
-    expect(await account.keySet({ force: false })).toMatchObject({ keys: [ROTATED_X] });
+    expect(await account.webhookKeys({ force: false })).toMatchObject({ keys: [ROTATED_X] });
   });
 });
 

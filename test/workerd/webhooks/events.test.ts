@@ -8,18 +8,18 @@ import type { EndpointHealth } from "../../../src/contracts/team-webhooks.ts";
 import { requireConfig } from "../../../src/platform/config.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { requestText } from "../../../src/requests/view/serialize.ts";
-import { deliveryReported, judgeEndpoints } from "../../../src/team/endpoints/delivery-scheduler.ts";
+import { checkEndpoints, recordReport } from "../../../src/team/endpoints/delivery-scheduler.ts";
 import {
   ENDPOINT_DISABLE_AFTER_MS,
   ENDPOINT_NOTICE_AFTER_MS,
   ENDPOINT_WARN_AFTER_MS,
-  UNTRIED,
+  NEW_HEALTH,
 } from "../../../src/team/endpoints/endpoint-health.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { noticeOf } from "../../../src/upstream/notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
-import { operatorTest } from "../../../src/webhooks/operator.ts";
+import { operatorTestEvent } from "../../../src/webhooks/operator.ts";
 import { saveEndpoint } from "../../harness/deliveries.ts";
 import { endReported, LATER, MODEL_FAILED, onward, recordAt } from "../../harness/requests.ts";
 import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
@@ -79,14 +79,14 @@ async function reachLimits(): Promise<void> {
 async function failEndpoint(id: string): Promise<void> {
   const now = Date.now();
   const runs: EndpointHealth[] = [
-    { ...UNTRIED, failures: 2, failingSince: now - ENDPOINT_NOTICE_AFTER_MS },
-    { ...UNTRIED, failures: 2, failingSince: now - ENDPOINT_WARN_AFTER_MS, told: "failing", lastSuccessAt: 1 },
-    { ...UNTRIED, failures: 2, failingSince: now - ENDPOINT_DISABLE_AFTER_MS, told: "disabling_soon" },
+    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_NOTICE_AFTER_MS },
+    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_WARN_AFTER_MS, told: "failing", lastSuccessAt: 1 },
+    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_DISABLE_AFTER_MS, told: "disabling_soon" },
   ];
   await withStores((stores) => {
     for (const health of runs) {
       stores.endpoints.setHealth(id, health, now);
-      judgeEndpoints(stores, now);
+      checkEndpoints(stores, now);
     }
     stores.endpoints.setDisabled(id, null);
   });
@@ -95,7 +95,7 @@ async function failEndpoint(id: string): Promise<void> {
   const { deliveryId } = sent;
   await withStores((stores) => {
     const gone = { outcome: "gone", status: 410, category: "refused", attempts: 1, failedReplay: false } as const;
-    deliveryReported(stores, { ...gone, deliveryId, requestId: null, at: now });
+    recordReport(stores, { ...gone, deliveryId, requestId: null, at: now });
   });
 }
 
@@ -115,7 +115,7 @@ async function endBodies(): Promise<string[]> {
     const view = { state, files, output, payload: null, logs: null, timelineSeq: 1 };
     const text = await requestText(bindings.FILES, requireConfig(bindings), view, { logs: false });
     const end = { outcome: stage, recovered: recoveredAt !== null, endedAt: LATER, requestText: text };
-    return [false, true].map((outputLeftOut) => endEvent({ ...end, outputLeftOut }));
+    return [false, true].map((outputOmitted) => endEvent({ ...end, outputOmitted }));
   });
   return (await Promise.all(bodies)).flat();
 }
@@ -127,7 +127,7 @@ const closed = (why: PauseReason) => ({ why, since: Date.now(), probeAt: Date.no
 function operatorBodies(): string[] {
   const types = ["upstream.paused", "upstream.resumed"] as const;
   const notices = PAUSES.flatMap((why) => types.map((type) => noticeOf(type, closed(why), null, Date.now())));
-  return [...notices, operatorTest(Date.now())].map(eventBody);
+  return [...notices, operatorTestEvent(Date.now())].map(eventBody);
 }
 
 async function pauseUpstream(): Promise<void> {

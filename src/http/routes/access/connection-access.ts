@@ -8,7 +8,7 @@ import {
   CONNECTED_APP,
   type ConnectionAnswer,
   type ConnectionRequest,
-  noSuchConnection,
+  connectionNotFound,
 } from "../../../upstream/client/connections.ts";
 import { manageConnections } from "../../../upstream/connection-calls.ts";
 import type { Caller } from "../../auth.ts";
@@ -31,12 +31,14 @@ export async function askConnections(env: Env, caller: Caller, call: ConnectionR
   switch (call.kind) {
     case "list": {
       const { status = ACTIVE } = call.filters;
-      const { connection: id } = await accountFor(env).overview();
+      const { connection: id } = await accountFor(env).accountOverview();
       return { kind: "done", body: { connections: id === null || status !== ACTIVE ? [] : [shown(id)] }, inUse: id };
     }
     case "get": {
-      const { connection: id } = await accountFor(env).overview();
-      return id === call.id ? { kind: "done", body: { connection: shown(id) }, inUse: id } : noSuchConnection(call.id);
+      const { connection: id } = await accountFor(env).accountOverview();
+      return id === call.id
+        ? { kind: "done", body: { connection: shown(id) }, inUse: id }
+        : connectionNotFound(call.id);
     }
     case "create":
     case "delete":

@@ -13,6 +13,7 @@ import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
 
 /** How long the previous secret of a rotated key stays valid, so that servers can be updated. Leaked keys are revoked instead. */
 const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
+/** A rotated key's old text works at most this long. */
 const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
 /** Model globs of a token or a key. */
 export const KEY_MODEL_GLOBS_MAX = 20;

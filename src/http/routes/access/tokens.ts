@@ -19,7 +19,9 @@ import { KEY_MODEL_GLOBS_MAX } from "./keys.ts";
 
 /** Lifetime of a client token: short, because a leaked token cannot be revoked without its key. */
 const TOKEN_TTL_DEFAULT_S = 600;
+/** Life of a client token at least. */
 const TOKEN_TTL_MIN_S = 60;
+/** Life of a client token at most. */
 const TOKEN_TTL_MAX_S = 3_600;
 
 /** `null` means absent: a page's storage returns it for missing items. */

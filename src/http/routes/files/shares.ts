@@ -16,9 +16,11 @@ import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { requestId } from "../requests/schemas.ts";
 
+/** Life of a share link where `expires_in_s` is left out. */
 const SHARE_DEFAULT_S = 7 * 24 * 3_600;
 /** A shorter link could expire before its recipient opens it. */
 const SHARE_MIN_S = 60;
+/** Life of a share link at most. */
 const SHARE_MAX_S = 365 * 24 * 3_600;
 
 const fileNumber = z

@@ -5,7 +5,7 @@ import * as z from "zod";
 import type { AccountHealth } from "../../../contracts/account.ts";
 import { readConfig } from "../../../platform/config.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { glanceAtAccount } from "../../../upstream/health-cache.ts";
+import { cachedAccountHealth } from "../../../upstream/health-cache.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
 const health = z.object({
@@ -43,7 +43,7 @@ export const healthRoutes: readonly Route[] = [
     async handle({ env }) {
       const read = readConfig(env);
       const problems = read.ok ? [] : read.problems;
-      const glance = read.ok ? await glanceAtAccount(env, Date.now()) : null;
+      const glance = read.ok ? await cachedAccountHealth(env, Date.now()) : null;
       const body: z.input<typeof health> = {
         status: read.ok ? "ok" : "misconfigured",
         configuration: { ok: read.ok, problems },

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
-import { operatorSecrets, operatorTest, tellOperator } from "../../../webhooks/operator.ts";
+import { notifyOperator, operatorSecrets, operatorTestEvent } from "../../../webhooks/operator.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
 export const operatorWebhookRoutes: readonly Route[] = [
@@ -38,8 +38,8 @@ export const operatorWebhookRoutes: readonly Route[] = [
     },
     errors: ["conflict"],
     async handle({ config }) {
-      const event = operatorTest(Date.now());
-      const answer = await tellOperator(config(), event, () => Date.now());
+      const event = operatorTestEvent(Date.now());
+      const answer = await notifyOperator(config(), event, () => Date.now());
       if (answer === null) {
         const hint = "Set OPERATOR_WEBHOOK_URL and deploy.";
         return { refusal: refusal("conflict", "No operator webhook is configured.", { hint }) };

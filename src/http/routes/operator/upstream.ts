@@ -41,7 +41,7 @@ export const adminUpstreamRoutes: readonly Route[] = [
     answers: { 200: { description: "Rate, queue, slots and health of the account.", schema: overview } },
     errors: [],
     async handle({ env }) {
-      return { status: 200, body: serializeOverview(await accountFor(env).overview()) };
+      return { status: 200, body: serializeOverview(await accountFor(env).accountOverview()) };
     },
   }),
 ];
@@ -61,7 +61,7 @@ function serializeOverview(account: AccountOverview): z.input<typeof overview> {
       since: isoTime(closure?.since ?? null),
       next_probe_at: isoTime(closure?.probeAt ?? null),
       failures_in_a_row: account.failuresInARow,
-      last_failures: account.lastFailures.map(({ at, sign, requestId }) => ({
+      last_failures: account.lastFailures.map(({ at, signal: sign, requestId }) => ({
         at: isoTime(at),
         sign,
         request_id: requestId,

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { askTracker } from "../../../platform/stubs.ts";
 import { HOUR_MS, isoTime } from "../../../platform/time.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../../../requests/machine/types.ts";
-import { changes } from "../../../requests/service/watch.ts";
+import { watchRequest } from "../../../requests/service/watch.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { byteStream, EVENT_STREAM, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../../event-stream.ts";
@@ -35,7 +35,7 @@ export const requestEvents = defineRoute({
     }
     const serializeEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
-      changes(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
+      watchRequest(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (seq) => (await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) ?? [],
       serializeEnd,
       parseEventId(headers["last-event-id"]),

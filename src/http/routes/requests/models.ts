@@ -22,12 +22,9 @@ const modelSummary = z.object({
 });
 
 const modelBody = modelSummary.extend({
-  typical_duration: z
-    .object({ p50_s: z.number(), p95_s: z.number() })
-    .nullable()
-    .meta({
-      description: "Duration from submit to end, over the latest requests of all teams; null until there are enough.",
-    }),
+  typical_duration: z.object({ p50_s: z.number(), p95_s: z.number() }).nullable().meta({
+    description: "Duration from submit to end, over the latest requests of all teams; null until there are enough.",
+  }),
   input_schema: z
     .record(z.string(), z.unknown())
     .nullable()

@@ -8,7 +8,7 @@ import { RawText } from "../../../platform/json.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
-import { hold, WAIT_MAX_S } from "../../../requests/service/watch.ts";
+import { WAIT_MAX_S, waitForRequest } from "../../../requests/service/watch.ts";
 import { requestBody, requestSummaryBody } from "../../../requests/view/request-body.ts";
 import { requestText, serializeSummary } from "../../../requests/view/serialize.ts";
 import { userFor, viewerOf } from "../../auth.ts";
@@ -54,7 +54,7 @@ const read = defineRoute({
       return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
     };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
-      view = await hold({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews);
+      view = await waitForRequest({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews);
       if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
       text = await requestText(env.FILES, config(), view, { logs });
       etag = await etagOf(text);

@@ -7,7 +7,7 @@ import { printTree, RawText, valueAt } from "../../../platform/json.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
 import { submitRequest } from "../../../requests/service/submit.ts";
-import { hold, WAIT_MAX_S } from "../../../requests/service/watch.ts";
+import { WAIT_MAX_S, waitForRequest } from "../../../requests/service/watch.ts";
 import { requestBody } from "../../../requests/view/request-body.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { type Caller, viewerOf } from "../../auth.ts";
@@ -99,7 +99,7 @@ async function waited(
   const watched = { env, id: view.state.id, viewer: viewerOf(caller) };
   const isWaitedFor = waitS > 0 && !hasEnded(view.state.stage);
   const until = Date.now() + waitS * SECOND_MS;
-  const seen = isWaitedFor ? await hold(watched, until, (next) => next.state.settledAt !== null) : view;
+  const seen = isWaitedFor ? await waitForRequest(watched, until, (next) => next.state.settledAt !== null) : view;
   const last = seen ?? view;
   try {
     return { text: await requestText(env.FILES, config, last, { logs: false }), ended: hasEnded(last.state.stage) };

@@ -4,11 +4,11 @@
 import * as z from "zod";
 import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
 import type { Env } from "../../../platform/bindings.ts";
-import { after as later, openBell } from "../../../platform/change-socket.ts";
+import { sleep as later, openChangeSocket } from "../../../platform/change-socket.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
-import { HOLD_BLIND_REREAD_MS, HOLD_REREAD_MS, WAIT_MAX_S } from "../../../requests/service/watch.ts";
+import { WAIT_MAX_S, WATCH_POLL_MS, WATCH_REREAD_MS } from "../../../requests/service/watch.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { feedLine } from "../../../webhooks/events.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -18,7 +18,7 @@ const place = z.union([
   z.literal("latest"),
   z
     .string()
-    .regex(/^\d{1,15}$/, "is not a valid cursor")
+    .regex(/^\d{1,15}$/, "is invalid")
     .transform(Number),
 ]);
 
@@ -67,16 +67,16 @@ async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number):
   const until = Date.now() + waitMs;
   let answer = await read(query.after);
   if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;
-  const socket = await openBell(() =>
+  const socket = await openChangeSocket(() =>
     teamFor(env, teamId).fetch("https://team/feed", { headers: { Upgrade: "websocket" } }),
   );
   try {
     for (;;) {
-      const change = socket.next();
+      const change = socket.nextChange();
       answer = await read(answer.next);
       const left = until - Date.now();
       if (answer.kind === "refused" || answer.data.length > 0 || left <= 0) return answer;
-      await Promise.race([change, later(Math.min(left, socket.isBroken() ? HOLD_BLIND_REREAD_MS : HOLD_REREAD_MS))]);
+      await Promise.race([change, later(Math.min(left, socket.isBroken() ? WATCH_POLL_MS : WATCH_REREAD_MS))]);
     }
   } finally {
     socket.close();

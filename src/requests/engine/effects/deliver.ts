@@ -4,7 +4,7 @@
 
 import { objectText, RawText } from "../../../platform/json.ts";
 import { askTeam } from "../../../platform/stubs.ts";
-import { type AttemptAnswer, type KeptEvent, notSent } from "../../../webhooks/attempt.ts";
+import { type AttemptAnswer, notSent, type StoredEvent } from "../../../webhooks/attempt.ts";
 import { type EventFormat, endEvent, falEvent } from "../../../webhooks/event-body.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
 import { guardRules } from "../../../webhooks/guard-rules.ts";
@@ -71,7 +71,7 @@ export function formatFor(state: Pick<RequestState, "webhookFormat">, { target }
 }
 
 /** The event of this delivery's end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
-async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<KeptEvent | null> {
+async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<StoredEvent | null> {
   const { eventId: id, endedAt } = delivery;
   const format = formatFor(context.record().state, delivery);
   const kept = context.event(id, format);
@@ -88,27 +88,27 @@ async function eventNow(
   context: EffectContext,
   endedAt: number,
   format: EventFormat,
-): Promise<Pick<KeptEvent, "type" | "body"> | null> {
+): Promise<Pick<StoredEvent, "type" | "body"> | null> {
   const { config } = context;
   const view = context.view();
   const { stage, recoveredAt } = view.state;
   if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
     return null;
   const outcome = { outcome: stage, recovered: recoveredAt !== null };
-  const outputLeftOut = view.output?.at === "r2" || view.payload !== null;
+  const outputOmitted = view.output?.at === "r2" || view.payload !== null;
   const type = endEventType(stage, outcome.recovered);
-  if (format === "fal") return { type, body: await falEventNow(context, view, outputLeftOut) };
+  if (format === "fal") return { type, body: await falEventNow(context, view, outputOmitted) };
   const output = view.output?.at === "row" ? { text: view.output.text, inPlace: new Map() } : null;
   const reader = readerOf(config, view, { logs: false, now: context.now() });
   const requestText = objectText(await serializeRequest(view, output, reader));
-  return { type, body: endEvent({ ...outcome, endedAt, requestText, outputLeftOut }) };
+  return { type, body: endEvent({ ...outcome, endedAt, requestText, outputOmitted }) };
 }
 
-async function falEventNow({ env, config }: EffectContext, view: RequestView, outputLeftOut: boolean): Promise<string> {
+async function falEventNow({ env, config }: EffectContext, view: RequestView, outputOmitted: boolean): Promise<string> {
   const { id } = view.state;
   const failure = failureOf(view.state);
   if (failure === null) {
-    return falEvent(id, { kind: "ok", output: outputLeftOut ? null : await outputText(env.FILES, config, view) });
+    return falEvent(id, { kind: "ok", output: outputOmitted ? null : await outputText(env.FILES, config, view) });
   }
   const { status, detail } = failure;
   return falEvent(id, {

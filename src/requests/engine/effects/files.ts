@@ -22,10 +22,11 @@ export const FILE_DEADLINE_MS = 2 * HOUR_MS;
 export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {
   const { state, files } = context.record();
   const file = files[n];
-  if (file === undefined) return happened({ type: "file_given_up", n, code: "internal", message: "no such file" });
+  if (file === undefined)
+    return happened({ type: "file_given_up", n, code: "internal", message: "The output does not contain the file." });
   const startedAt = context.now();
   if (startedAt > file.pendingSince + FILE_DEADLINE_MS) {
-    const message = `The file could not be copied within ${FILE_DEADLINE_MS / HOUR_MS} hours.`;
+    const message = `The file was not copied within ${FILE_DEADLINE_MS / HOUR_MS} hours.`;
     return happened({ type: "file_given_up", n, code: "storage_failed", message });
   }
   const key = outputKey(state.team, state.id, n);
@@ -57,7 +58,7 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
         type: "file_given_up",
         n,
         code: "payload_too_large",
-        message: "The file is too large to store, by itself or together with the request's other files.",
+        message: "The file exceeds the maximum file size, or the request's files exceed their total size limit.",
       });
   }
 }
@@ -71,11 +72,11 @@ function roomLeft(files: readonly RequestFile[]): number {
 async function copyFromPayload(context: EffectContext, key: string, file: RequestFile): ReturnType<typeof copyData> {
   const payload = context.text("payload");
   const loaded = payload && (await loadText(context.env.FILES, payload));
-  if (loaded?.kind !== "loaded") return { kind: "later", reason: "the stored payload cannot be read", ours: true };
+  if (loaded?.kind !== "loaded") return { kind: "later", reason: "stored payload is missing", ours: true };
   try {
     const parsed = parseTree(loaded.text);
     const dataUri = parsed && valueAt(parsed.tree, file.path);
-    if (typeof dataUri !== "string") return { kind: "gone", reason: "The file is no longer in the output." };
+    if (typeof dataUri !== "string") return { kind: "gone", reason: "The output no longer contains the file." };
     return await copyData({ bucket: context.env.FILES, key, dataUri, claimedType: file.claimedType });
   } finally {
     loaded.permit.release();
@@ -86,5 +87,5 @@ export async function runHash(context: EffectContext, n: number): Promise<Effect
   const { team, id }: RequestState = context.record().state;
   const hashed = await hashStored({ bucket: context.env.FILES, key: outputKey(team, id, n) });
   if (hashed.kind === "hashed") return happened({ type: "file_hashed", n, sha256: hashed.sha256 });
-  return { kind: "failed", reason: "the stored file cannot be read", retryAfterMs: null };
+  return { kind: "failed", reason: "stored file could not be read", retryAfterMs: null };
 }

@@ -7,7 +7,7 @@ import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 /** fal shows a new request at once, but a 404 this soon after submitting is not yet taken as the end. */
 const GONE_CONFIRM_MS = MINUTE_MS;
 
-const GONE = "not known to fal";
+const GONE = "fal returned 404";
 
 /** A 404 ends a paid request, so one is not enough, and none is right after the submit: it may be fal's own delay. */
 export function goneOutcome(context: EffectContext, effect: Effect): EffectOutcome {

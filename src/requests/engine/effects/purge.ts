@@ -48,7 +48,7 @@ async function purged(context: EffectContext, prefixes: readonly string[]): Prom
 async function abortUploads(context: EffectContext): Promise<void> {
   for (const upload of context.unfinishedUploads()) {
     const aborted = await abandon(context.env.FILES, upload, context.uploads(upload.n));
-    if (!aborted) throw new Error("an unfinished upload could not be aborted");
+    if (!aborted) throw new Error("R2 did not abort the multipart upload");
   }
 }
 

@@ -57,7 +57,7 @@ async function outputOutcome(
 ): Promise<EffectOutcome> {
   const { env, config } = context;
   const described = await describe(config, state.id, result);
-  if (described === null) return { kind: "failed", reason: "the result is not JSON", retryAfterMs: null, calls: 1 };
+  if (described === null) return { kind: "failed", reason: "result is not valid JSON", retryAfterMs: null, calls: 1 };
   const texts = await keepDescribed(env.FILES, state, described);
   const end: UpstreamEnd = { kind: "output", files: described.files, skipped: described.skipped };
   const outcome = await endOutcome(context, state, upstreamId, end, described.fingerprint, result.billableUnits);
@@ -86,8 +86,8 @@ async function endOutcome(
   const agrees = stranger !== null && (stranger.claim === fingerprint || stranger.claim === (await announcedClaim()));
   if (agrees) {
     const account = accountFor(context.env);
-    await account.pin(state.connection, stranger.userId);
-    await account.webhookSeen();
+    await account.pinUser(state.connection, stranger.userId);
+    await account.webhookArrived();
   }
   const event: RequestEvent = {
     type: "end_reported",

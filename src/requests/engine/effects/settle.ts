@@ -128,7 +128,7 @@ export function settlementOf(state: RequestState): Settlement | null {
 
 /** Whether webhooks arrive decides how later requests are polled. A hint: when it gets lost the next request tells it. */
 async function tellAboutWebhooks(env: Env, state: RequestState): Promise<void> {
-  if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookSeen();
+  if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookArrived();
   // Whoever rang without an end that could be used had the end fetched at once: that is an arrival too.
   const nobodyRang = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
   // fal promises no webhook for a run that was stopped, and the looks after a cancel are faster than most.

@@ -27,7 +27,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   const input = context.text("input");
   const loaded = input && (await loadText(env.FILES, input));
   if (loaded?.kind !== "loaded")
-    return { kind: "failed", reason: "the stored input cannot be read", retryAfterMs: null, ours: true };
+    return { kind: "failed", reason: "stored input is missing", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
     const callback = await callbackUrl(config, state.id);
@@ -60,7 +60,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     const sign = signOf(outcome);
     const limited = outcome.kind === "not_taken" && outcome.reason === "rate_limited";
     // Before anything else: what is heard frees a place for the next call.
-    const closed = limited ? await told(account.rateLimited(outcome.retryAfterMs)) : null;
+    const closed = limited ? await told(account.pauseAfterRateLimit(outcome.retryAfterMs)) : null;
     const telling = account.callFinished(grant.callGrant, sign);
     // Good news may take its time; a closed door is known before anybody else runs against it.
     if (sign === "ok") context.tell(telling);
@@ -69,7 +69,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       case "taken":
         return happened({ type: "submit_taken", upstreamId: outcome.upstreamId, queuePosition: outcome.queuePosition });
       case "refused":
-        if (outcome.error.code === "connection_missing") await told(account.connectionRefused(connection));
+        if (outcome.error.code === "connection_missing") await told(account.discardConnection(connection));
         if ((sign === "locked" || sign === "key_refused") && mayWait(state)) {
           const now = context.now();
           return happened(pausedBy(sign, probe, pause ?? { why: sign, since: now, until: now }, now));
@@ -94,7 +94,7 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
 /** No turn yet: it waits, unless its plan would rather not while upstream is paused. */
 function notNow(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
   if (grant.reason === "refused") return { type: "submit_refused", error: grant.error };
-  const { place, retryAt, durations } = grant;
+  const { queuePosition: place, retryAt, durations } = grant;
   if (place?.reason === "upstream_paused" && state.whenPaused === "refuse") {
     return { type: "submit_refused", error: upstreamPaused() };
   }

@@ -5,7 +5,7 @@ import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
-import type { Later, Trouble } from "../../../upstream/client/answers.ts";
+import type { RetryLater, UpstreamFault } from "../../../upstream/client/answers.ts";
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
@@ -39,7 +39,7 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
   };
   let leadMs = 0;
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
-    const grant: Grant = context.takeGrant() ?? (await account.take(wish, leadMs));
+    const grant: Grant = context.takeGrant() ?? (await account.requestGrant(wish, leadMs));
     if (!grant.granted) return grant;
     const wait = grant.notBefore - context.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
@@ -47,7 +47,7 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
     await account.returnGrant(grant.callGrant);
     leadMs = Math.max(1, Math.min(GRANT_LEAD_MAX_MS, 2 * (context.now() - grant.notBefore)));
   }
-  return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, place: null, durations: null };
+  return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, queuePosition: null, durations: null };
 }
 
 /** Takes a turn for a call about a request that fal has; an outcome when there is none yet. */
@@ -71,17 +71,17 @@ export function cameThrough(context: EffectContext, { callGrant }: Granted): voi
 export async function troubled(
   context: EffectContext,
   { callGrant, connection }: Granted,
-  { reason, retryAfterMs }: Later,
+  { reason, retryAfterMs }: RetryLater,
 ): Promise<EffectOutcome> {
   const account = accountFor(context.env);
-  if (reason === "rate_limited") await account.rateLimited(retryAfterMs);
-  else if (reason === "connection_missing") await account.connectionRefused(connection);
+  if (reason === "rate_limited") await account.pauseAfterRateLimit(retryAfterMs);
+  else if (reason === "connection_missing") await account.discardConnection(connection);
   await account.callFinished(callGrant, signOfTrouble(reason));
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
 /** Whether a trouble may be the way there rather than this one request. fal's own 5xx about a request are its own. */
-export function signOfTrouble(reason: Trouble): "ok" | "failed" | "rate_limited" {
+export function signOfTrouble(reason: UpstreamFault): "ok" | "failed" | "rate_limited" {
   if (reason === "rate_limited") return reason;
   const isFault =
     reason === "timeout" || reason === "network" || reason === "gateway_failed" || reason === "key_refused";

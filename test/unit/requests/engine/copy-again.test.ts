@@ -21,7 +21,7 @@ const GIVEN_UP: RequestEvent = {
   type: "file_given_up",
   n: 1,
   code: "storage_failed",
-  message: "The source broke off.",
+  message: "The source closed the connection early.",
 };
 const AGAIN: RequestEvent = { type: "copy_again_asked", n: null };
 
@@ -61,7 +61,7 @@ test("tries that fail end in giving up once more, and it can be asked for once m
   let record = onward(halfStored(), { ...AGAIN, n: 1 });
   for (let i = 0; i < 5; i++) {
     const leased = record.effects.map((row) => ({ ...row, leaseUntil: LATER + 1, leaseId: 7 }));
-    const failure = { reason: "The source answered 500.", retryAfterMs: null };
+    const failure = { reason: "The source returned HTTP 500.", retryAfterMs: null };
     record = failed({ ...record, effects: leased }, { name: "mirror:1", leaseId: 7 }, failure, LATER, 0.5).record;
   }
   expect(statuses(record)).toEqual(["stored", "failed", "failed"]);
@@ -70,19 +70,19 @@ test("tries that fail end in giving up once more, and it can be asked for once m
 });
 
 test.each(STAGES.filter((stage) => stage !== "completed"))("nothing is copied again while %s", (stage) => {
-  expect(advanced(recordAt(stage), AGAIN, LATER).ignored).toBe("has not completed");
+  expect(advanced(recordAt(stage), AGAIN, LATER).ignored).toBe("request is not completed");
 });
 
 test("nothing is where nothing failed", () => {
-  expect(advanced(recordAt("completed"), AGAIN, LATER).ignored).toBe("no such failed file");
-  expect(advanced(halfStored(), { ...AGAIN, n: 0 }, LATER).ignored).toBe("no such failed file");
-  expect(advanced(halfStored(), { ...AGAIN, n: 7 }, LATER).ignored).toBe("no such failed file");
+  expect(advanced(recordAt("completed"), AGAIN, LATER).ignored).toBe("no failed file to copy");
+  expect(advanced(halfStored(), { ...AGAIN, n: 0 }, LATER).ignored).toBe("no failed file to copy");
+  expect(advanced(halfStored(), { ...AGAIN, n: 7 }, LATER).ignored).toBe("no failed file to copy");
 });
 
 test("nothing is once the plan's days for files are over, and what is under way then is let go", () => {
   const days = { recordsDays: null, filesDays: 2, inputsDays: null } as never;
   const late = LATER + 2 * DAY_MS;
-  expect(advanced(halfStored(days), AGAIN, late).ignored).toBe("files are not kept any more");
+  expect(advanced(halfStored(days), AGAIN, late).ignored).toBe("files have expired");
   const purged = onward(onward(halfStored(days), { ...AGAIN, n: 1 }), { type: "purged", target: "files" });
   expect(statuses(purged)).toEqual(["deleted", "deleted", "failed"]);
   expect(owed(purged, LATER)).toBe("");

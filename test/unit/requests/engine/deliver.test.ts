@@ -13,7 +13,7 @@ import type { TextName } from "../../../../src/requests/engine/rows.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
 import type { RequestDelivery, RequestState } from "../../../../src/requests/machine/types.ts";
-import type { Attempt, KeptEvent } from "../../../../src/webhooks/attempt.ts";
+import type { Attempt, StoredEvent } from "../../../../src/webhooks/attempt.ts";
 import { aStart, REQUEST } from "../../../harness/requests.ts";
 
 const SECRETS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"];
@@ -65,7 +65,7 @@ function aTracker(changes: Partial<RequestState> = {}) {
       RELAY_ALLOW_HOSTS: [] as string[],
     },
     texts: new Map<TextName, StoredText>([["output", { at: "row", text: `{"seed":196619188014358660}` }]]),
-    events: new Map<string, KeptEvent>(),
+    events: new Map<string, StoredEvent>(),
     last: null as Attempt | null,
     run: (effect: Partial<Effect> = {}) => runDeliver(contextOf(tracker), anEffect(effect)),
     report: () => runReport(contextOf(tracker), anEffect({ name: "report:dlv_1", kind: "report" })),
@@ -264,7 +264,7 @@ describe("what an answer comes to", () => {
   ])("D16 D17 a URL that leads to %s is final and never called", async (_what, webhookUrl) => {
     const outcome = await aTracker({ webhookUrl }).run();
     expect(outcome).toMatchObject({ attempt: { kind: "gone", status: null, category: "blocked" } });
-    expect(outcome).toHaveProperty("attempt.reason", expect.stringContaining("refused by the URL guard: "));
+    expect(outcome).toHaveProperty("attempt.reason", expect.stringContaining("blocked by the URL guard: "));
     expect(fetchStub).not.toHaveBeenCalled();
   });
 

@@ -150,7 +150,7 @@ describe("the end", () => {
   test("that is told again is a repeat; told differently it is a conflict, recorded and not applied", () => {
     for (const stage of ["storing", "completed"] as const) {
       const repeat = step(recordAt(stage), endReported(anOutput(1)));
-      expect([repeat.ignored, repeat.notes]).toEqual(["repeat of the applied report", []]);
+      expect([repeat.ignored, repeat.notes]).toEqual(["duplicate of the applied report", []]);
       const conflict = step(recordAt(stage), { ...ERROR, source: "poll" });
       expect(conflict.notes).toEqual([{ what: "conflicting_report", detail: { source: "poll" } }]);
     }
@@ -171,7 +171,7 @@ describe("the end", () => {
     expect(owed(settled)).toBe("deliver:dlv_1 at +1 s, deliver:dlv_2 at +1 s");
     expect(
       step(settled, { ...SETTLED, deliveries: [{ id: "dlv_3", target: "whk_2", eventId: "evt_1" }] }).ignored,
-    ).toBe("settled before");
+    ).toBe("request is already settled");
     const delivered = onward(settled, { type: "delivered", delivery: "dlv_2", status: 200, category: "accepted" });
     expect(delivered.state.deliveries).toMatchObject([{ status: "pending" }, { status: "delivered", attempts: 1 }]);
     expect(owed(delivered)).toBe("deliver:dlv_1 at +1 s, report:dlv_2 at +1 s");
@@ -196,7 +196,7 @@ describe("files", () => {
 
   test("are stored once: a second outcome of the same file is ignored", () => {
     const one = onward(storing, { ...STORED, n: 1 });
-    for (const n of [1, 7, -1]) expect(step(one, { ...STORED, n }).ignored).toBe("no such pending file");
+    for (const n of [1, 7, -1]) expect(step(one, { ...STORED, n }).ignored).toBe("file is not pending");
     expect(step(one, { type: "file_given_up", n: 1, code: "internal", message: "" }).ignored).not.toBeNull();
   });
 
@@ -213,7 +213,7 @@ describe("a cancel", () => {
   test.each<Stage>(["submitting", "uncertain"])("asked for while %s goes out with the upstream id", (stage) => {
     const asked = onward(recordAt(stage), CANCEL);
     expect(asked.state.cancelRequestedAt).toBe(LATER);
-    expect(step(asked, CANCEL).ignored).toBe("remembered already");
+    expect(step(asked, CANCEL).ignored).toBe("cancel is already requested");
     expect(owed(onward(asked, TAKEN))).toBe("cancel at +1 s, poll at +61 s");
   });
 

@@ -46,10 +46,10 @@ test.each(OPEN)("%s goes on until its end, seen by its callers but not when its 
 
 test("an order again changes nothing, but that a user may be forgotten afterwards", () => {
   const ordered = onward(recordAt("completed"), ORDERED);
-  expect(advanced(ordered, ORDERED, LATER).ignored).toBe("ordered before");
+  expect(advanced(ordered, ORDERED, LATER).ignored).toBe("deletion is already requested");
   const forgotten = onward(ordered, FORGOTTEN);
   expect(forgotten.state.deletion).toEqual({ orderedAt: LATER, forget: true });
-  expect(advanced(forgotten, ORDERED, LATER).ignored).toBe("ordered before");
+  expect(advanced(forgotten, ORDERED, LATER).ignored).toBe("deletion is already requested");
 });
 
 test("no late report brings a deleted request back, not even one that would prove a lost submit", () => {
@@ -58,7 +58,10 @@ test("no late report brings a deleted request back, not even one that would prov
   const deleted = onward(lost, ORDERED);
   const late = endReported({ kind: "output", files: [aFile(0)], skipped: 0 });
   for (const event of [late, { type: "end_announced", upstreamId: "fal-1" }, { type: "cancel_requested" }] as const) {
-    expect(advanced(deleted, event, LATER)).toMatchObject({ ignored: "deleted", record: { state: deleted.state } });
+    expect(advanced(deleted, event, LATER)).toMatchObject({
+      ignored: "request is deleted",
+      record: { state: deleted.state },
+    });
   }
 });
 

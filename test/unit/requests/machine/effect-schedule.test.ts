@@ -173,7 +173,7 @@ describe("a lease", () => {
       now = attentionAt(row);
     }
     expect(taken(aRow("mirror", { takes: TAKES_BEFORE_BACKOFF, leaseUntil: NOW }), NOW).effect).toMatchObject({
-      ...{ leaseUntil: null, lastFailure: "cut off again and again" },
+      ...{ leaseUntil: null, lastFailure: "crashed repeatedly" },
     });
     expect(waits.slice(0, 4)).toEqual([32_000, 64_000, 128_000, 256_000]);
     expect(waits.at(-1)).toBe(HOUR_MS);

@@ -52,7 +52,7 @@ const EVENTS: Record<string, RequestEvent> = {
   "stranger reported": { type: "unpinned_webhook_received", userId: "user-2", claim: "claim", candidateId: "fal-1" },
   "upstream gone": { type: "upstream_gone" },
   "file stored": STORED,
-  "file given up": { type: "file_given_up", n: 0, code: "storage_failed", message: "The source answered 404." },
+  "file given up": { type: "file_given_up", n: 0, code: "storage_failed", message: "The source returned HTTP 404." },
   "file hashed": { type: "file_hashed", n: 0, sha256: "cd" },
   "cancel requested": { type: "cancel_requested" },
   "cancel confirmed": { type: "cancel_confirmed" },

@@ -46,7 +46,7 @@ function rowOf({ record }: Pick<Step, "record">, name: string): Effect | undefin
   return record.effects.find((effect) => effect.name === name);
 }
 
-const STALE = "a try that is no longer live";
+const STALE = "attempt lost its lease";
 const REFUSED = { kind: "later", reason: "500", retryAfterMs: null, status: 500, category: "server_error" } as const;
 const failure = { reason: "500", retryAfterMs: null };
 
@@ -97,7 +97,7 @@ describe("the outcome of a try", () => {
   test("that changes nothing drops its row, so that it is not asked for again and again", () => {
     const { record, tried } = withTry(recordAt("queued"), "poll");
     const step = advanced(record, STORED, LATER, tried);
-    expect(step.ignored).toBe("no such pending file");
+    expect(step.ignored).toBe("file is not pending");
     expect(step.record).toEqual({ ...record, effects: [] });
   });
 
@@ -146,7 +146,12 @@ describe("the answer to a submit", () => {
   });
 
   test("is heard although the try was already counted as lost", () => {
-    const lost = advanced(submitting, { type: "submit_lost", reason: "cut off", graceMs: 60_000 }, LATER, tried).record;
+    const lost = advanced(
+      submitting,
+      { type: "submit_lost", reason: "attempt was interrupted", graceMs: 60_000 },
+      LATER,
+      tried,
+    ).record;
     expect(advanced(lost, TAKEN, LATER, tried).record.state).toMatchObject({ stage: "queued", upstreamId: "fal-1" });
   });
 
@@ -179,7 +184,10 @@ describe("an event in the middle of a try", () => {
 
   test("that is ignored changes nothing, the row included", () => {
     const canceled = { ...recordAt("canceled"), effects: record.effects };
-    expect(advancedWithin(canceled, GRANTED, LATER, tried)).toMatchObject({ record: canceled, ignored: "not held" });
+    expect(advancedWithin(canceled, GRANTED, LATER, tried)).toMatchObject({
+      record: canceled,
+      ignored: "request is not held",
+    });
   });
 });
 
@@ -199,9 +207,9 @@ describe("a try that failed", () => {
   test("for the last time gives a file up, and the request goes on without it", () => {
     const { record, tried } = withTry(recordAt("storing"), "mirror:0");
     const tired = withRow(record, { ...tried, failures: MIRROR_RETRY_MS.length });
-    const step = failed(tired, tried, { reason: "The source answered 503.", retryAfterMs: null }, LATER, 0.5);
+    const step = failed(tired, tried, { reason: "The source returned HTTP 503.", retryAfterMs: null }, LATER, 0.5);
     expect(step.record.files[0]).toMatchObject({
-      ...{ status: "failed", error: { code: "storage_failed", message: "The source answered 503." } },
+      ...{ status: "failed", error: { code: "storage_failed", message: "The source returned HTTP 503." } },
     });
     expect([step.record.state.stage, owed(step.record)]).toEqual(["completed", "settle at +1 s"]);
   });

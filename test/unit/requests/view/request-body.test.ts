@@ -150,7 +150,7 @@ describe.each(STAGES)("a request in stage %s is answered as described", (stage) 
   test.each(["pending", "stored", "failed", "deleted"] as const)("with files that are %s", async (status) => {
     const record = recordAt(stage, EVERYTHING);
     const error =
-      status === "failed" ? ({ code: "storage_failed", message: "The source answered 404." } as const) : null;
+      status === "failed" ? ({ code: "storage_failed", message: "The source returned HTTP 404." } as const) : null;
     const [contentType, bytes, sha256] = status === "stored" ? ["image/png", 5, "ab"] : [null, null, null];
     const files = FILES.map((file, n): RequestFile => {
       return { ...file, n, status, pendingSince: START_AT, contentType, bytes, sha256, error };
@@ -190,7 +190,7 @@ const EVENTS: readonly RequestEvent[] = [
   { type: "upstream_gone" },
   ...FILES.flatMap((_file, n): RequestEvent[] => [
     { ...STORED, n },
-    { type: "file_given_up", n, code: "storage_failed", message: "The source answered 404." },
+    { type: "file_given_up", n, code: "storage_failed", message: "The source returned HTTP 404." },
     { type: "file_hashed", n, sha256: "cd" },
   ]),
   { type: "copy_again_asked", n: null },

@@ -55,7 +55,12 @@ async function completedView(output: string, stored: (n: number) => boolean = ()
   const { files, skipped, outputText, payloadText } = described;
   let record = onward(recordAt("running"), endReported({ kind: "output", files, skipped }));
   for (const n of files.keys()) {
-    const givenUp = { type: "file_given_up", n, code: "storage_failed", message: "The source answered 404." } as const;
+    const givenUp = {
+      type: "file_given_up",
+      n,
+      code: "storage_failed",
+      message: "The source returned HTTP 404.",
+    } as const;
     record = advanced(record, stored(n) ? { ...STORED, n } : givenUp, LATER).record;
   }
   const kept = (text: string | null) => (text === null ? null : ({ at: "row", text } as const));
@@ -199,7 +204,7 @@ describe("an output", () => {
     const view = await completedView(JSON.stringify({ a: PICTURE, b: other }), (n) => n === 0);
     const { output, files } = await spelled(view);
     expect(output).toEqual({ a: expect.stringContaining("/files/acme/"), b: other });
-    const error = { code: "storage_failed", message: "The source answered 404." };
+    const error = { code: "storage_failed", message: "The source returned HTTP 404." };
     expect(files[1]).toMatchObject({ path: "b", url: other, status: "failed", content_type: null, error });
   });
 

@@ -11,17 +11,17 @@ describe("a key", () => {
     [
       "may not be used from the moment it expires",
       { ...good, expiresAt: NOW },
-      "The key expired at 2026-11-22T12:00:00.000Z.",
+      "The API key expired at 2026-11-22T12:00:00.000Z.",
     ],
     [
       "may not be used once revoked",
       { ...good, revokedAt: NOW - 1 },
-      "The key was revoked at 2026-11-22T11:59:59.999Z.",
+      "The API key was revoked at 2026-11-22T11:59:59.999Z.",
     ],
     [
       "may not be used while frozen",
       { ...good, frozenAt: NOW - 1 },
-      "The key is frozen since 2026-11-22T11:59:59.999Z.",
+      "The API key has been frozen since 2026-11-22T11:59:59.999Z.",
     ],
   ])("%s", (_rule, key, detail) => {
     expect(keyFault(key, NOW)?.detail ?? null).toBe(detail);
@@ -38,9 +38,9 @@ describe("a key", () => {
     expect(scopeFault(["run", "read"], "read")).toBeNull();
     expect(scopeFault(["admin"], "run")).toMatchObject({ code: "forbidden" });
     expect(scopeFault(["run", "read"], "admin")?.detail).toBe(
-      "This needs a key with scope `admin`; yours has: run, read.",
+      "This operation requires the scope `admin`; the credential has: run, read.",
     );
-    expect(scopeFault([], "run")?.detail).toBe("This needs a key with scope `run`; yours has: none.");
+    expect(scopeFault([], "run")?.detail).toBe("This operation requires the scope `run`; the credential has: none.");
   });
 });
 

@@ -106,18 +106,10 @@ describe("an issuer", () => {
     ["keys that are not on the web", { ...PLAIN, jwks_url: "file:///etc/passwd" }, "`jwks_url`"],
     ["an unknown preset", { ...PLAIN, preset: "okta" }, '`preset` must be one of "clerk"'],
     ["an unknown field", { ...PLAIN, secret: "x" }, "`secret` is not a known field"],
-    [
-      "Auth0 without its slash",
-      { preset: "auth0", issuer: "https://acme.auth0.com", audience: "x" },
-      "slash at its end",
-    ],
+    ["Auth0 without its slash", { preset: "auth0", issuer: "https://acme.auth0.com", audience: "x" }, "trailing slash"],
     ["Supabase without its path", { preset: "supabase", issuer: "https://abc.supabase.co" }, "/auth/v1"],
     ["Firebase without its project", { preset: "firebase", issuer: "https://securetoken.google.com/" }, "<project>"],
-    [
-      "Clerk without its scheme",
-      { preset: "clerk", issuer: "a.clerk.accounts.dev", audience: "x" },
-      "looks like https://",
-    ],
+    ["Clerk without its scheme", { preset: "clerk", issuer: "a.clerk.accounts.dev", audience: "x" }, "e.g. https://"],
     [
       "too many tags",
       { ...PLAIN, tag_claims: Object.fromEntries(Array.from({ length: 11 }, (_, n) => [`t${n}`, "c"])) },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keyDigest, makeKey, parseKey, shownPart, spellJwt } from "../../../../src/team/auth/keys.ts";
+import { formatTeamJwt, keyDigest, makeKey, parseKey, shownPart } from "../../../../src/team/auth/keys.ts";
 
 describe("keys", () => {
   test.each(["a", "acme", "acme-2", "-", "0".repeat(32)])("names the team %s that it was made for", async (team) => {
@@ -70,7 +70,7 @@ describe("a JWT", () => {
   const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln";
 
   test("carries its team in front", async () => {
-    expect(await parseKey(spellJwt("acme-2", jwt))).toEqual({ kind: "jwt", team: "acme-2", jwt });
+    expect(await parseKey(formatTeamJwt("acme-2", jwt))).toEqual({ kind: "jwt", team: "acme-2", jwt });
   });
 
   test("sent as it is names no team", async () => {

@@ -51,15 +51,20 @@ describe("Turnstile", () => {
   });
 
   test.each([
-    ["on another site", { ...passed, hostname: "evil.example" }, "forbidden", "another site"],
-    ["on a site below ours", { ...passed, hostname: "x.demo.example" }, "forbidden", "another site"],
-    ["on a site that is not named", { success: true }, "forbidden", "another site"],
-    ["not", { success: false, "error-codes": ["invalid-input-response"] }, "forbidden", "not passed"],
+    ["on another site", { ...passed, hostname: "evil.example" }, "forbidden", "another hostname"],
+    ["on a site below ours", { ...passed, hostname: "x.demo.example" }, "forbidden", "another hostname"],
+    ["on a site that is not named", { success: true }, "forbidden", "another hostname"],
+    [
+      "not",
+      { success: false, "error-codes": ["invalid-input-response"] },
+      "forbidden",
+      "invalid, expired or already used",
+    ],
     [
       "before, with the same token",
       { success: false, "error-codes": ["timeout-or-duplicate"] },
       "forbidden",
-      "used before",
+      "already used",
     ],
     [
       "for a secret it does not know",
@@ -67,9 +72,14 @@ describe("Turnstile", () => {
       "misconfigured",
       "secret",
     ],
-    ["when Cloudflare has a fault", { success: false, "error-codes": ["internal-error"] }, "internal", "just now"],
-    ["in an answer that is none", "<html>", "internal", "just now"],
-    ["in an answer of another shape", { ok: true }, "internal", "just now"],
+    [
+      "when Cloudflare has a fault",
+      { success: false, "error-codes": ["internal-error"] },
+      "internal",
+      "could not be reached",
+    ],
+    ["in an answer that is none", "<html>", "internal", "could not be reached"],
+    ["in an answer of another shape", { ok: true }, "internal", "could not be reached"],
   ])("stops who passed %s", async (_what, answer, code, words) => {
     answerWith(answer);
     const refusal = await turnstileFault(CHECK);
@@ -96,7 +106,7 @@ describe("Turnstile", () => {
     async (secret) => {
       expect(await turnstileFault({ ...CHECK, secret })).toMatchObject({
         code: "forbidden",
-        hint: expect.stringContaining("prove nothing"),
+        hint: expect.stringContaining("Test secrets"),
       });
       expect(fetchSpy).not.toHaveBeenCalled();
     },

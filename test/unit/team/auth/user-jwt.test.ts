@@ -112,7 +112,7 @@ describe("a JWT is refused", () => {
       "from an issuer spelled a little differently",
       "unknown_issuer",
       () => sign({ iss: `${APP.issuer}/` }),
-      "exactly so",
+      "matches no issuer",
     ],
     ["without an issuer", "unknown_issuer", () => sign({ iss: undefined }), "missing"],
     ["for another audience", "wrong_audience", () => sign({ aud: "other" }), '"sluice"'],
@@ -123,13 +123,13 @@ describe("a JWT is refused", () => {
     ["before its time", "not_yet_valid", () => sign({ nbf: NOW_S + 3_600 }), "2026-11-22T13:00:00.000Z"],
     ["without a user", "claim_missing", () => sign({ sub: undefined }), "`sub`"],
     ["with a user that is no text", "claim_missing", () => sign({ sub: { id: 1 } }), "`sub`"],
-    ["signed with a stranger's key under our key's name", "bad_signature", () => sign({}, stranger), "does not fit"],
+    ["signed with a stranger's key under our key's name", "bad_signature", () => sign({}, stranger), "does not match"],
     ["with a key id that nobody has", "unknown_key", () => sign({}, signer, { kid: "two" }), '"two"'],
     [
       "without a signature",
       "algorithm_refused",
       async () => new UnsecuredJWT(CLAIMS).encode(),
-      'Its `alg` is "none"; this issuer may use ES256.',
+      'The header `alg` is "none"; the issuer accepts ES256.',
     ],
     [
       "with another algorithm, though its key is in the set",
@@ -143,9 +143,14 @@ describe("a JWT is refused", () => {
       async () => new SignJWT(CLAIMS).setProtectedHeader({ alg: "HS256", kid: "rsa" }).sign(await publicPem()),
       "HS256",
     ],
-    ["with a part missing", "malformed", async () => (await sign()).split(".").slice(0, 2).join("."), "not a JWT"],
-    ["when its parts are no JSON", "malformed", async () => "aaaa.bbbb.cccc", "not a JWT"],
-    ["when it is longer than any issuer makes them", "malformed", () => sign({ x: "x".repeat(20_000) }), "not a JWT"],
+    ["with a part missing", "malformed", async () => (await sign()).split(".").slice(0, 2).join("."), "Malformed JWT"],
+    ["when its parts are no JSON", "malformed", async () => "aaaa.bbbb.cccc", "Malformed JWT"],
+    [
+      "when it is longer than any issuer makes them",
+      "malformed",
+      () => sign({ x: "x".repeat(20_000) }),
+      "Malformed JWT",
+    ],
     [
       "with an extension that must be understood",
       "malformed",
@@ -154,7 +159,7 @@ describe("a JWT is refused", () => {
         const header = btoa(JSON.stringify({ alg: "ES256", kid: "one", crit: ["urn:x"], "urn:x": 1 }));
         return [header.replaceAll("=", ""), payload, signature].join(".");
       },
-      "no extensions",
+      "extensions are not supported",
     ],
     [
       "with a changed claim",
@@ -163,7 +168,7 @@ describe("a JWT is refused", () => {
         const [header, , signature] = (await sign()).split(".");
         return [header, btoa(JSON.stringify({ ...CLAIMS, sub: "admin" })).replaceAll("=", ""), signature].join(".");
       },
-      "changed",
+      "does not match",
     ],
   ])("%s", async (_what, fault, make, words) => {
     const answer = await check(await make());

@@ -4,10 +4,10 @@ import type { EndpointHealth } from "../../../../src/contracts/team-webhooks.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import {
   checkAt,
-  type Heard,
-  recordAnswer,
+  type DeliveryResult,
+  NEW_HEALTH,
+  recordResult,
   spacingMs,
-  UNTRIED,
   verdictOf,
 } from "../../../../src/team/endpoints/endpoint-health.ts";
 import { BacklogPacer } from "../../../../src/team/endpoints/recovery-pacer.ts";
@@ -15,8 +15,8 @@ import { BacklogPacer } from "../../../../src/team/endpoints/recovery-pacer.ts";
 const NOON = Date.UTC(2031, 10, 22, 12);
 
 /** The health after these, each so long after NOON. */
-function healthAfter(...news: [Heard, number][]): EndpointHealth {
-  return news.reduce((health, [what, ms]) => recordAnswer(health, what, NOON + ms), UNTRIED);
+function healthAfter(...news: [DeliveryResult, number][]): EndpointHealth {
+  return news.reduce((health, [what, ms]) => recordResult(health, what, NOON + ms), NEW_HEALTH);
 }
 
 /** What is told of an endpoint, and when (hours), if it is judged whenever that is due. */
@@ -26,7 +26,7 @@ function toldOf(health: EndpointHealth): string[] {
     const verdict = verdictOf(now, at);
     told.push(`${verdict} at ${(at - NOON) / HOUR_MS} h`);
     if (verdict === "disable" || verdict === "nothing") break;
-    now = { ...now, told: verdict === "tell_failing" ? "failing" : "disabling_soon" };
+    now = { ...now, told: verdict === "notify_failing" ? "failing" : "disabling_soon" };
   }
   return told;
 }
@@ -34,11 +34,11 @@ function toldOf(health: EndpointHealth): string[] {
 describe("an endpoint's health", () => {
   test("is told after an hour of failures, again after four days, and ends after five", () => {
     const health = healthAfter(["failed", 0], ["failed", 10 * MINUTE_MS], ["failed_again", 2 * DAY_MS]);
-    expect(toldOf(health)).toEqual(["tell_failing at 1 h", "tell_disabling_soon at 96 h", "disable at 120 h"]);
+    expect(toldOf(health)).toEqual(["notify_failing at 1 h", "notify_disabling_soon at 96 h", "disable at 120 h"]);
   });
 
   test("D20 does not end by one delivery that always fails: the event may be at fault", () => {
-    expect(toldOf(healthAfter(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["tell_failing at 1 h"]);
+    expect(toldOf(healthAfter(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["notify_failing at 1 h"]);
   });
 
   test("O7 begins anew with any success, so that sporadic failures never disable", () => {
@@ -55,19 +55,19 @@ describe("an endpoint's health", () => {
 
   test("O7 never disables within five days of a success, whatever comes in which order", () => {
     const news = fc.record({
-      what: fc.constantFrom<Heard>("delivered", "failed", "failed_again"),
+      what: fc.constantFrom<DeliveryResult>("delivered", "failed", "failed_again"),
       waitMs: fc.integer({ min: 0, max: 2 * DAY_MS }),
     });
     fc.assert(
       fc.property(fc.array(news, { maxLength: 40 }), (all) => {
-        let [health, now, lastSuccess] = [UNTRIED, NOON, Number.NEGATIVE_INFINITY];
+        let [health, now, lastSuccess] = [NEW_HEALTH, NOON, Number.NEGATIVE_INFINITY];
         for (const { what, waitMs } of all) {
           now += waitMs;
           const verdict = verdictOf(health, now);
           if (verdict === "disable") expect(now - lastSuccess).toBeGreaterThanOrEqual(5 * DAY_MS);
-          if (verdict === "tell_failing") health = { ...health, told: "failing" };
-          if (verdict === "tell_disabling_soon") health = { ...health, told: "disabling_soon" };
-          health = recordAnswer(health, what, now);
+          if (verdict === "notify_failing") health = { ...health, told: "failing" };
+          if (verdict === "notify_disabling_soon") health = { ...health, told: "disabling_soon" };
+          health = recordResult(health, what, now);
           if (what === "delivered") lastSuccess = now;
         }
       }),
@@ -77,7 +77,7 @@ describe("an endpoint's health", () => {
 
 describe("the pace of a backlog", () => {
   test.each([
-    ["of an endpoint that is well", UNTRIED, 0, 0],
+    ["of an endpoint that is well", NEW_HEALTH, 0, 0],
     ["after one bad answer", healthAfter(["failed", 0]), MINUTE_MS, 0],
     ["in an outage", healthAfter(["failed", 0]), 5 * MINUTE_MS, SECOND_MS],
     ["just after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 1, SECOND_MS],
@@ -105,6 +105,6 @@ describe("the pace of a backlog", () => {
     expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now)).toBe(now + SECOND_MS);
     expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now + 10)).toBe(now + SECOND_MS);
     expect(pacer.turn({ id: "whk_1", health }, "dlv_2", now + SECOND_MS)).toBeNull();
-    expect(pacer.turn({ id: "whk_2", health: UNTRIED }, "dlv_3", now)).toBeNull();
+    expect(pacer.turn({ id: "whk_2", health: NEW_HEALTH }, "dlv_3", now)).toBeNull();
   });
 });

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Endpoint } from "../../../../src/contracts/team-webhooks.ts";
-import { UNTRIED } from "../../../../src/team/endpoints/endpoint-health.ts";
-import { rotated, targetOf, validSecrets, wants } from "../../../../src/team/endpoints/endpoint-rules.ts";
+import { NEW_HEALTH } from "../../../../src/team/endpoints/endpoint-health.ts";
+import { rotated, subscribesTo, targetOf, validSecrets } from "../../../../src/team/endpoints/endpoint-rules.ts";
 
 const NOON = Date.UTC(2031, 10, 22, 12);
 
 function anEndpoint(changes: Partial<Endpoint> = {}): Endpoint {
   return {
     ...{ id: "whk_1", url: "https://one.example/", events: null, tags: {}, description: "", headers: {} },
-    ...{ secrets: [{ secret: "whsec_1", validUntil: null }], health: UNTRIED, disabled: null },
+    ...{ secrets: [{ secret: "whsec_1", validUntil: null }], health: NEW_HEALTH, disabled: null },
     ...{ origin: "https://sluice.test", createdAt: NOON, ...changes },
   };
 }
@@ -25,7 +25,7 @@ describe("an endpoint wants", () => {
     ["no tag that only objects have", { tags: { constructor: "x" } }, "request.completed", {}, false],
   ])("%s", (_what, filter, type, carried, wanted) => {
     const { events = null, tags = {} } = filter as Partial<Endpoint>;
-    expect(wants({ events, tags }, type, carried)).toBe(wanted);
+    expect(subscribesTo({ events, tags }, type, carried)).toBe(wanted);
   });
 });
 

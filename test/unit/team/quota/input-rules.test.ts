@@ -30,7 +30,7 @@ function refusalOf(rules: Rules, inputText: string): string | null {
   return answer.refusal.detail.slice(0, -' (plan "demo").'.length);
 }
 
-const NUMBER_2 = "must be a number of at most 2, or left out";
+const NUMBER_2 = "must be a number of at most 2, or omitted";
 
 describe("the most that a field may be", () => {
   test.each<[string, Rules["max"] & object, string, string | null]>([
@@ -88,13 +88,13 @@ describe("the most that a field may be", () => {
       "refuses a duration that the model decides",
       { duration: 5 },
       '{"duration":"auto"}',
-      "`input.duration` must be a number of at most 5, or left out",
+      "`input.duration` must be a number of at most 5, or omitted",
     ],
     [
       "refuses a duration in minutes",
       { duration: 5 },
       '{"duration":"1m"}',
-      "`input.duration` must be a number of at most 5, or left out",
+      "`input.duration` must be a number of at most 5, or omitted",
     ],
     ["reads a resolution", { resolution: 720 }, '{"resolution":"720p"}', null],
     [
@@ -107,7 +107,7 @@ describe("the most that a field may be", () => {
       "refuses 4k",
       { resolution: 720 },
       '{"resolution":"4k"}',
-      "`input.resolution` must be a number of at most 720, or left out",
+      "`input.resolution` must be a number of at most 720, or omitted",
     ],
     ["reaches into an object", { "image_size.width": 1024 }, '{"image_size":{"width":1024,"height":9999}}', null],
     [
@@ -139,19 +139,19 @@ describe("the most that a field may be", () => {
       "refuses a named size that is not known",
       { "image_size.width": 1000 },
       '{"image_size":"auto_4K"}',
-      "`input.image_size` must be an object whose `width` is at most 1000, or left out",
+      "`input.image_size` must be an object whose `width` is at most 1000, or omitted",
     ],
     [
       "refuses an array in the place of an object",
       { "image_size.width": 1000 },
       '{"image_size":[{"width":4096}]}',
-      "`input.image_size` must be an object whose `width` is at most 1000, or left out",
+      "`input.image_size` must be an object whose `width` is at most 1000, or omitted",
     ],
     [
       "refuses null in the place of an object",
       { "image_size.width": 1000 },
       '{"image_size":null}',
-      "`input.image_size` must be an object whose `width` is at most 1000, or left out",
+      "`input.image_size` must be an object whose `width` is at most 1000, or omitted",
     ],
     ["holds both sides of a size", { image_size: 1024 }, '{"image_size":{"width":1024,"height":1024}}', null],
     [
@@ -202,7 +202,7 @@ describe("the most that a field may be", () => {
       "refuses an item that is no object",
       { "loras.*.scale": 1 },
       '{"loras":["x"]}',
-      "`input.loras.0` must be an object whose `scale` is at most 1, or left out",
+      "`input.loras.0` must be an object whose `scale` is at most 1, or omitted",
     ],
     [
       "finds a name that is written with escapes",
@@ -214,37 +214,37 @@ describe("the most that a field may be", () => {
       "refuses another case",
       { num_images: 2 },
       '{"Num_Images":1}',
-      "`input.Num_Images` must be spelled `num_images`, because there is a rule for it",
+      "`input.Num_Images` must be named `num_images`: the plan has a rule for this field",
     ],
     [
       "refuses camel case",
       { num_images: 2 },
       '{"numImages":1}',
-      "`input.numImages` must be spelled `num_images`, because there is a rule for it",
+      "`input.numImages` must be named `num_images`: the plan has a rule for this field",
     ],
     [
       "refuses dashes",
       { num_images: 2 },
       '{"num-images":1}',
-      "`input.num-images` must be spelled `num_images`, because there is a rule for it",
+      "`input.num-images` must be named `num_images`: the plan has a rule for this field",
     ],
     [
       "refuses white space",
       { num_images: 2 },
       '{"num_images ":1}',
-      "`input.num_images ` must be spelled `num_images`, because there is a rule for it",
+      "`input.num_images ` must be named `num_images`: the plan has a rule for this field",
     ],
     [
       "refuses full width",
       { num_images: 2 },
       '{"ｎum_images":1}',
-      "`input.ｎum_images` must be spelled `num_images`, because there is a rule for it",
+      "`input.ｎum_images` must be named `num_images`: the plan has a rule for this field",
     ],
     [
       "refuses another case further in",
       { "image_size.width": 9 },
       '{"image_size":{"WIDTH":1}}',
-      "`input.image_size.WIDTH` must be spelled `width`, because there is a rule for it",
+      "`input.image_size.WIDTH` must be named `width`: the plan has a rule for this field",
     ],
     ["lets other names through", { num_images: 2 }, '{"num_images_2":9,"images":9,"":9,"_":9}', null],
     ["is not fooled by the prototype", { constructor: 2, "toString.length": 0 }, '{"prompt":"x"}', null],
@@ -269,7 +269,7 @@ describe("a forbidden field", () => {
       "is refused in another case",
       ["sync_mode"],
       '{"syncMode":true}',
-      "`input.syncMode` must be spelled `sync_mode`, because there is a rule for it",
+      "`input.syncMode` must be named `sync_mode`: the plan has a rule for this field",
     ],
     ["is refused inside an object", ["a.b"], '{"a":{"b":1}}', "`input.a.b` must not be sent"],
     [
@@ -285,7 +285,7 @@ describe("a forbidden field", () => {
       "may not hide in an array",
       ["a.b"],
       '{"a":[{"b":1}]}',
-      "`input.a` must not be an array, because there is a rule for its fields",
+      "`input.a` must not be an array: the plan has a rule for its fields",
     ],
     [
       "is found when written with escapes",
@@ -373,27 +373,27 @@ describe("a forced value", () => {
       "a text stands in its way",
       { "image_size.width": 512 },
       '{"image_size":"square"}',
-      "`input.image_size` must be an object, because its `width` is set",
+      "`input.image_size` must be an object: the plan sets its `width`",
     ],
     [
       "an array stands in its way",
       { "image_size.width": 512 },
       '{"image_size":[]}',
-      "`input.image_size` must not be an array, because a field of it is set",
+      "`input.image_size` must not be an array: the plan sets a field of it",
     ],
     [
       "a list is a number",
       { "loras.*.scale": 1 },
       '{"loras":5}',
-      "`input.loras` must be an object, because its `*.scale` is set",
+      "`input.loras` must be an object: the plan sets its `*.scale`",
     ],
     [
       "its name comes in another case too",
       { enable_safety_checker: true },
       '{"Enable_Safety_Checker":false}',
-      "`input.Enable_Safety_Checker` must be spelled `enable_safety_checker`, because there is a rule for it",
+      "`input.Enable_Safety_Checker` must be named `enable_safety_checker`: the plan has a rule for this field",
     ],
-    ["the input is no object", { a: 1 }, "5", "`input` must be an object, because its `a` is set"],
+    ["the input is no object", { a: 1 }, "5", "`input` must be an object: the plan sets its `a`"],
   ])("refuses when %s", (_what, force, input, refusal) => {
     expect(refusalOf({ force }, input)).toBe(refusal);
   });
@@ -423,7 +423,7 @@ describe("a forced value", () => {
 describe("a refusal", () => {
   test("names the field and the plan and never the value", () => {
     const { refusal } = applied({ max: { prompt: 2 } }, '{"prompt":"a secret prompt"}');
-    expect(refusal?.detail).toBe('`input.prompt` must be a number of at most 2, or left out (plan "demo").');
+    expect(refusal?.detail).toBe('`input.prompt` must be a number of at most 2, or omitted (plan "demo").');
     expect(JSON.stringify(refusal)).not.toContain("secret");
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type AlertSubject, alertSubject } from "../../../../src/team/alerts.ts";
-import { slotsOf } from "../../../../src/team/quota/counters.ts";
+import { limitCounters } from "../../../../src/team/quota/counters.ts";
 import type { Subjects } from "../../../../src/team/quota/limits.ts";
 import {
   type CountedFor,
@@ -51,9 +51,9 @@ describe.each(Object.entries(SCOPES))("a limit that counts by %s", (kind, { scop
   });
 
   test("has a counter of its own", () => {
-    const [slot, ...others] = slotsOf([limit], everybody, NOON).map((each) => each.slot);
+    const [found, ...others] = limitCounters([limit], everybody, NOON).map((each) => each.counter);
     expect(others).toEqual([]);
-    expect(slot?.id).toBe(`usd/1d/${Date.parse("2026-11-22T00:00:00Z")}/${counter}`);
+    expect(found?.id).toBe(`usd/1d/${Date.parse("2026-11-22T00:00:00Z")}/${counter}`);
   });
 
   test("names its subject in alerts, or is told to nobody", () => {
@@ -64,7 +64,7 @@ describe.each(Object.entries(SCOPES))("a limit that counts by %s", (kind, { scop
 test("a limit by user counts and names the key where the request names no user", () => {
   const nobody = { ...everybody, user: null };
   const limit: PlanLimit = { name: "usd", scope: "user", per: "usd", limit: "5", window: "1d" };
-  expect(slotsOf([limit], nobody, NOON)[0]?.slot.subject).toBe("user-of-key:key_1");
+  expect(limitCounters([limit], nobody, NOON)[0]?.counter.subject).toBe("user-of-key:key_1");
   expect(alertSubject("user", nobody)).toEqual({ subject: "key_1", tags: {} });
 });
 

@@ -3,11 +3,11 @@ import {
   type Actual,
   check,
   type Demand,
+  type Hold,
   limitStates,
   type QuotaAnswer,
   type Subjects,
-  settleTakes,
-  type Take,
+  settleHolds,
 } from "../../../../src/team/quota/limits.ts";
 import type { LimitScope, PlanLimit } from "../../../../src/team/quota/plan.ts";
 
@@ -60,17 +60,17 @@ function ledger() {
       while (admitted < 10_000 && this.admit(limits, demand, now, subjects).kind === "ok") admitted++;
       return admitted;
     },
-    settle(takes: readonly Take[], how: "take" | "refund" | "keep", actual: Actual, now: number): Take[] {
-      const settlement = settleTakes(takes, how, actual, read, now);
+    settle(holds: readonly Hold[], how: "take" | "refund" | "keep", actual: Actual, now: number): Hold[] {
+      const settlement = settleHolds(holds, how, actual, read, now);
       write(settlement.writes);
       return settlement.open;
     },
   };
 }
 
-function taken(answer: QuotaAnswer): Take[] {
+function taken(answer: QuotaAnswer): Hold[] {
   if (answer.kind !== "ok") throw new Error("not admitted");
-  return answer.take;
+  return answer.holds;
 }
 
 function usedOf(books: ReturnType<typeof ledger>, limits: readonly PlanLimit[], now: number, subjects = anna) {
@@ -111,7 +111,7 @@ describe("whom a limit counts for", () => {
     ["tag:toString", anna],
   ])("a %s limit does not apply to a request that has none", (scope, subjects) => {
     const limits = [requests(0, { scope })];
-    expect(check(limits, () => 0, subjects, one, NOON)).toEqual({ kind: "ok", take: [], writes: [] });
+    expect(check(limits, () => 0, subjects, one, NOON)).toEqual({ kind: "ok", holds: [], writes: [] });
     expect(limitStates(limits, () => 0, subjects, NOON)).toEqual([]);
   });
 
@@ -132,7 +132,7 @@ describe("whom a limit counts for", () => {
       ["tag:a", { ...anna, tags: { a: "" } }],
     ];
     const ids = subjects.flatMap(([scope, subject]) =>
-      taken(check([requests(1, { scope })], () => 0, subject, one, NOON)).map((take) => take.id),
+      taken(check([requests(1, { scope })], () => 0, subject, one, NOON)).map((hold) => hold.id),
     );
     expect(new Set(ids).size).toBe(subjects.length);
   });
@@ -218,12 +218,12 @@ describe("a window that slides", () => {
 });
 
 describe("checking", () => {
-  test("takes nothing without limits", () => {
-    const nothing = { kind: "ok", take: [], writes: [] };
+  test("holds nothing without limits", () => {
+    const nothing = { kind: "ok", holds: [], writes: [] };
     expect(check([], () => 0, anna, costs(5), NOON)).toEqual(nothing);
   });
 
-  test("takes nothing at all when one limit does not hold", () => {
+  test("holds nothing at all when one limit does not hold", () => {
     const limits = [requests(5), requests(1, { name: "own", scope: "user" })];
     const books = ledger();
     books.admit(limits, one, NOON);
@@ -231,7 +231,7 @@ describe("checking", () => {
     expect(usedOf(books, limits, NOON)).toEqual([1, 1]);
   });
 
-  test("takes the worst case of the price from every limit in USD", () => {
+  test("holds the worst case of the price from every limit in USD", () => {
     const limits = [usd("0.01"), usd("1", { name: "month", window: "1mo" })];
     const books = ledger();
     expect(books.burst(limits, costs(3_000), NOON)).toBe(3);
@@ -284,9 +284,9 @@ describe("checking", () => {
   test("asks only that something is left of a limit in bytes", () => {
     const books = ledger();
     const limits = [bytes(100)];
-    const takes = taken(books.admit(limits, one, NOON));
+    const holds = taken(books.admit(limits, one, NOON));
     expect(books.burst(limits, one, NOON)).toBe(10_000);
-    books.settle(takes, "take", { usdMicro: null, outputBytes: 250 }, NOON);
+    books.settle(holds, "take", { usdMicro: null, outputBytes: 250 }, NOON);
     expect(books.states(limits, NOON)).toMatchObject([{ limit: 100, used: 250, remaining: 0 }]);
     expect(books.admit(limits, one, NOON)).toMatchObject({ kind: "over", code: "quota_exceeded" });
     expect(books.admit(limits, one, TOMORROW).kind).toBe("ok");
@@ -309,9 +309,9 @@ describe("checking", () => {
 
   test.each(["1h", "1d"] as const)("lets what is known to be free through a limit of 0 USD (%s)", (window) => {
     const books = ledger();
-    const takes = taken(books.admit([usd("0", { window })], costs(0), NOON));
-    expect(JSON.parse(JSON.stringify(takes))).toEqual(takes);
-    books.settle(takes, "take", { usdMicro: 0, outputBytes: null }, NOON);
+    const holds = taken(books.admit([usd("0", { window })], costs(0), NOON));
+    expect(JSON.parse(JSON.stringify(holds))).toEqual(holds);
+    books.settle(holds, "take", { usdMicro: 0, outputBytes: null }, NOON);
     expect(usedOf(books, [usd("0", { window })], NOON)).toEqual([0]);
   });
 
@@ -341,8 +341,8 @@ describe("a refusal", () => {
   ])("for %s says whether and when to try again", (_what, limits, code, retryAfterS) => {
     const books = ledger();
     for (const outputBytes of [0, 1]) {
-      const takes = taken(books.admit(limits, costs(1_000), NOON));
-      const ofBytes = takes.filter((take) => take.per === "output_byte");
+      const holds = taken(books.admit(limits, costs(1_000), NOON));
+      const ofBytes = holds.filter((hold) => hold.per === "output_byte");
       books.settle(ofBytes, "take", { usdMicro: null, outputBytes }, NOON);
     }
     const answer = books.admit(limits, costs(1_000), NOON);
@@ -391,52 +391,52 @@ describe("settling", () => {
     ["keep", UNKNOWN, [1, 100_000, 0, 0, 1]],
   ])("by %s with %o leaves the right amounts", (how, actual, used) => {
     const books = ledger();
-    const takes = taken(books.admit(limits, costs(100_000), NOON));
+    const holds = taken(books.admit(limits, costs(100_000), NOON));
     expect(usedOf(books, limits, NOON)).toEqual([1, 100_000, 1, 0, 1]);
-    books.settle(takes, how, actual, NOON);
+    books.settle(holds, how, actual, NOON);
     expect(usedOf(books, limits, NOON)).toEqual(used);
   });
 
   test("leaves nothing open, but what nobody can judge yet, which is settled later and once", () => {
     const books = ledger();
-    const takes = taken(books.admit(limits, costs(100_000), NOON));
+    const holds = taken(books.admit(limits, costs(100_000), NOON));
     books.admit(limits, costs(100_000), NOON);
-    expect(books.settle(takes, "take", paid, NOON)).toEqual([]);
+    expect(books.settle(holds, "take", paid, NOON)).toEqual([]);
     const other = taken(books.admit(limits, costs(100_000), NOON));
     const open = books.settle(other, "keep", UNKNOWN, NOON);
-    expect(open.map((take) => take.per)).toEqual(["request", "usd", "output_byte", "request"]);
+    expect(open.map((hold) => hold.per)).toEqual(["request", "usd", "output_byte", "request"]);
     expect(books.settle(open, "keep", UNKNOWN, NOON)).toEqual(open);
     expect(books.settle(open, "refund", UNKNOWN, NOON)).toEqual([]);
     expect(usedOf(books, limits, NOON)).toEqual([2, 140_000, 1, 300, 2]);
   });
 
   test("survives storage as JSON", () => {
-    const takes = taken(check(limits, () => 0, anna, costs(100_000), NOON));
-    expect(JSON.parse(JSON.stringify(takes))).toEqual(takes);
+    const holds = taken(check(limits, () => 0, anna, costs(100_000), NOON));
+    expect(JSON.parse(JSON.stringify(holds))).toEqual(holds);
   });
 
   test("books the actual cost of a request whose price was not known", () => {
     const books = ledger();
-    const takes = taken(books.admit([usd("1")], costs(null), NOON));
-    books.settle(takes, "take", { usdMicro: 7, outputBytes: null }, NOON);
+    const holds = taken(books.admit([usd("1")], costs(null), NOON));
+    books.settle(holds, "take", { usdMicro: 7, outputBytes: null }, NOON);
     expect(usedOf(books, [usd("1")], NOON)).toEqual([7]);
   });
 
   test("leaves a window alone that is over, and books bytes in the one that runs", () => {
     const books = ledger();
-    const takes = taken(books.admit([usd("1"), requests(5), bytes(1_000)], costs(100_000), NOON));
+    const holds = taken(books.admit([usd("1"), requests(5), bytes(1_000)], costs(100_000), NOON));
     const before = new Map(books.values);
-    books.settle(takes, "refund", UNKNOWN, TOMORROW);
+    books.settle(holds, "refund", UNKNOWN, TOMORROW);
     expect(books.values).toEqual(before);
-    books.settle(takes, "take", paid, TOMORROW);
+    books.settle(holds, "take", paid, TOMORROW);
     expect(usedOf(books, [usd("1"), bytes(1_000)], TOMORROW)).toEqual([0, 300]);
   });
 
   test("never goes below zero when a counter was lost", () => {
     const books = ledger();
-    const takes = taken(books.admit([requests(5), concurrent(5)], one, NOON));
+    const holds = taken(books.admit([requests(5), concurrent(5)], one, NOON));
     books.values.clear();
-    books.settle(takes, "refund", UNKNOWN, NOON);
+    books.settle(holds, "refund", UNKNOWN, NOON);
     expect(usedOf(books, [requests(5), concurrent(5)], NOON)).toEqual([0, 0]);
   });
 
@@ -444,19 +444,19 @@ describe("settling", () => {
 
   test("gives back of a sliding window only what has not leaked since", () => {
     const books = ledger();
-    const takes = taken(books.admit([minute], costs(30_000), NOON));
+    const holds = taken(books.admit([minute], costs(30_000), NOON));
     expect(usedOf(books, [minute], NOON + 20_000)).toEqual([10_000]);
     books.admit([minute], costs(40_000), NOON + 20_000);
-    books.settle(takes, "refund", UNKNOWN, NOON + 20_000);
+    books.settle(holds, "refund", UNKNOWN, NOON + 20_000);
     expect(usedOf(books, [minute], NOON + 20_000)).toEqual([40_000]);
-    books.settle(takes, "refund", UNKNOWN, NOON + 30_000);
+    books.settle(holds, "refund", UNKNOWN, NOON + 30_000);
     expect(usedOf(books, [minute], NOON + 30_000)).toEqual([30_000]);
   });
 
   test("books on a sliding window what a request cost above its estimate", () => {
     const books = ledger();
-    const takes = taken(books.admit([minute], costs(10_000), NOON));
-    books.settle(takes, "take", { usdMicro: 70_000, outputBytes: null }, NOON);
+    const holds = taken(books.admit([minute], costs(10_000), NOON));
+    books.settle(holds, "take", { usdMicro: 70_000, outputBytes: null }, NOON);
     expect(books.states([minute], NOON)).toMatchObject([{ used: 70_000, remaining: 0, resetAt: NOON + 70_000 }]);
     expect(books.burst([minute], costs(10_000), NOON + 19_999)).toBe(0);
     expect(books.burst([minute], costs(10_000), NOON + 20_000)).toBe(1);

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { check, limitStates, type Subjects, settleTakes, type Take } from "../../../../src/team/quota/limits.ts";
+import { check, type Hold, limitStates, type Subjects, settleHolds } from "../../../../src/team/quota/limits.ts";
 import { type PlanLimit, planSchema } from "../../../../src/team/quota/plan.ts";
 
 const START = Date.parse("2026-11-22T20:00:00Z");
@@ -16,7 +16,7 @@ interface Past {
   subjects: Subjects;
   /** Reserved money; null = its price was not known. */
   cost: number | null;
-  takes: Take[];
+  holds: Hold[];
   running: boolean;
   end: { at: number; how: "take" | "refund"; usdMicro: number | null; outputBytes: number | null } | null;
 }
@@ -135,16 +135,16 @@ describe("limits of days, months and open requests", () => {
             } else {
               expect(broken).toEqual([]);
               for (const { id, value } of answer.writes) counters.set(id, value);
-              history.push({ at: now, subjects, cost, takes: answer.take, running: true, end: null });
+              history.push({ at: now, subjects, cost, holds: answer.holds, running: true, end: null });
             }
           } else {
             const past = history[each.which % Math.max(1, history.length)];
             if (past === undefined) continue;
             const { how, usdMicro, outputBytes } = each;
             // Settled a second time, nothing may change: the model keeps the first end.
-            const settlement = settleTakes(past.takes, how, { usdMicro, outputBytes }, read, now);
+            const settlement = settleHolds(past.holds, how, { usdMicro, outputBytes }, read, now);
             for (const { id, value } of settlement.writes) counters.set(id, value);
-            past.takes = settlement.open;
+            past.holds = settlement.open;
             past.running = false;
             if (how !== "keep") past.end ??= { at: now, how, usdMicro, outputBytes };
           }
@@ -227,7 +227,7 @@ describe("limits of minutes and hours", () => {
         const write = (writes: readonly { id: string; value: number }[]) => {
           for (const { id, value } of writes) counters.set(id, value);
         };
-        const open: { takes: Take[]; cost: number }[] = [];
+        const open: { holds: Hold[]; cost: number }[] = [];
         let [now, given, back, requests] = [START, 0, 0, 0];
         for (const { afterMs, share, refundAfter } of posts) {
           now += afterMs;
@@ -235,13 +235,13 @@ describe("limits of minutes and hours", () => {
           const answer = check(limits, read, subjects, { requests: 1, usdMicro: cost }, now);
           if (answer.kind === "ok") {
             write(answer.writes);
-            open.push({ takes: answer.take, cost });
+            open.push({ holds: answer.holds, cost });
             given += cost;
             requests++;
           }
           const refunded = refundAfter === null ? undefined : open.splice(refundAfter, 1)[0];
           if (refunded !== undefined) {
-            write(settleTakes(refunded.takes, "refund", { usdMicro: null, outputBytes: null }, read, now).writes);
+            write(settleHolds(refunded.holds, "refund", { usdMicro: null, outputBytes: null }, read, now).writes);
             back += refunded.cost;
           }
           const refill = ((now - START + requests / 1_000) * limit) / windows[window];
@@ -265,7 +265,7 @@ describe("limits of minutes and hours", () => {
         const answer = check(limits, read, subjects, { requests: 1, usdMicro: cost % (limit + 1) }, START);
         if (answer.kind !== "ok") throw new Error("an unused limit refuses what it can hold");
         for (const { id, value } of answer.writes) counters.set(id, value);
-        const settlement = settleTakes(answer.take, "refund", { usdMicro: null, outputBytes: null }, read, START);
+        const settlement = settleHolds(answer.holds, "refund", { usdMicro: null, outputBytes: null }, read, START);
         for (const { id, value } of settlement.writes) counters.set(id, value);
         expect(limitStates(limits, read, subjects, START)).toEqual(before);
       }),

@@ -77,8 +77,8 @@ describe("a plan", () => {
   });
 
   const PER = '"request", "usd", "output_byte", "upload", "upload_byte", "concurrent"';
-  const SCOPES = '"team", "key", "user", "visitor", "ip", or "tag:" and a tag\'s name';
-  const USD = 'must be an amount of USD as text, at most six places, e.g. "0.25".';
+  const SCOPES = '"team", "key", "user", "visitor", "ip", or "tag:" followed by a tag name';
+  const USD = 'must be a USD amount as a string with at most six decimal places, e.g. "0.25".';
   const many = Array.from({ length: 51 }, (_, n) => [`f${n}`, 1]);
 
   test.each<[string, unknown, string]>([
@@ -95,7 +95,7 @@ describe("a plan", () => {
     [
       "a window on what is open at once",
       { limits: [{ ...atOnce, window: "1d" }] },
-      "`limits[0].window` must be left out: what is open at once has no window.",
+      "`limits[0].window` must be omitted: concurrent limits have no window.",
     ],
     ["an unknown scope", { limits: [{ ...daily, scope: "world" }] }, `\`limits[0].scope\` must be one of ${SCOPES}.`],
     [
@@ -109,30 +109,30 @@ describe("a plan", () => {
     ["money as a number", { limits: [{ ...money, limit: 5 }] }, "`limits[0].limit` must be a string."],
     ["money with seven places", { limits: [{ ...money, limit: "0.0000001" }] }, `\`limits[0].limit\` ${USD}`],
     ["negative money", { limits: [daily, { ...money, limit: "-5" }] }, `\`limits[1].limit\` ${USD}`],
-    ["half a request", { limits: [{ ...daily, limit: 1.5 }] }, "`limits[0].limit` must be a whole number."],
+    ["half a request", { limits: [{ ...daily, limit: 1.5 }] }, "`limits[0].limit` must be an integer."],
     ["a negative limit", { limits: [{ ...daily, limit: -1 }] }, "`limits[0].limit` must be at least 0."],
     ["a limit as text", { limits: [{ ...daily, limit: "5" }] }, "`limits[0].limit` must be a number."],
     ["a limit without a name", { limits: [{ ...daily, name: undefined }] }, "`limits[0].name` is required."],
-    ["two limits of one name", { limits: [daily, daily] }, "`limits` must have different names."],
+    ["two limits of one name", { limits: [daily, daily] }, "`limits` must have unique names."],
     ["a mistyped field", { limits: [{ ...daily, windw: "1d" }] }, "`limits[0].windw` is not a known field."],
     ["a mistyped model list", { models: { allowed: ["**"] } }, "`models.allowed` is not a known field."],
     ["an unknown field", { budget: 1 }, "`budget` is not a known field."],
-    ["a tag twice", { require_tags: ["a", "a"] }, "`require_tags` must name each tag once."],
+    ["a tag twice", { require_tags: ["a", "a"] }, "`require_tags` must not contain duplicate tags."],
     ["a rule without a number", { input: { max: { n: "2" } } }, "`input.max.n` must be a number."],
     [
       "a path with an empty part",
       { input: { max: { "a..b": 2 } } },
-      "`input.max.a..b` must be names joined by dots, e.g. image_size.width or loras.*.scale.",
+      "`input.max.a..b` must be field names joined by dots, e.g. image_size.width or loras.*.scale.",
     ],
     [
       "a path that is empty",
       { input: { forbid: [""] } },
-      "`input.forbid[0]` must be names joined by dots, e.g. image_size.width or loras.*.scale.",
+      "`input.forbid[0]` must be field names joined by dots, e.g. image_size.width or loras.*.scale.",
     ],
     [
       "a forced value that is too deep",
       { input: { force: { a: { b: { c: 1 } } } } },
-      "`input.force.a` must be a text, number, true, false or null, or an array or object of those.",
+      "`input.force.a` must be a string, number, boolean or null, or an array or object of these.",
     ],
     ["too many rules", { input: { max: Object.fromEntries(many) } }, "`input.max` must have at most 50 rules."],
     ["an unknown rule", { input: { min: {} } }, "`input.min` is not a known field."],

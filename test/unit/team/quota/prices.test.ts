@@ -28,7 +28,7 @@ describe("a price table", () => {
     [
       "a price with seven places",
       { m: { unit: "image", usd: "0.0000001" } },
-      '`m.usd` must be an amount of USD as text, at most six places, e.g. "0.25".',
+      '`m.usd` must be a USD amount as a string with at most six decimal places, e.g. "0.25".',
     ],
     ["no price", { m: { unit: "image" } }, "`m.usd` is required."],
     ["a day that is none", { m: { unit: "image", usd: "1", as_of: "2026-02-30" } }, "`m.as_of` must be a valid date."],
@@ -153,7 +153,7 @@ describe("a charge", () => {
 describe("the table that teams begin with", () => {
   test("is a valid table whose entries say where they are from and to check them", () => {
     expect(priceTableSchema.parse(STARTER_PRICES)).toEqual(STARTER_PRICES);
-    for (const { source } of Object.values(STARTER_PRICES)) expect(source).toMatch(/fal\.ai.*[Cc]heck before you bill/);
+    for (const { source } of Object.values(STARTER_PRICES)) expect(source).toMatch(/fal\.ai.*[Vv]erify before billing/);
   });
 
   test("says of each price when it was seen, but of the one whose page has no date", () => {

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { check, resizeUpload, type Subjects, type Take, uploadRoom } from "../../../../src/team/quota/limits.ts";
+import { check, type Hold, resizeUpload, type Subjects, uploadRoom } from "../../../../src/team/quota/limits.ts";
 import { planSchema } from "../../../../src/team/quota/plan.ts";
 
 const START = Date.parse("2026-11-22T20:00:00Z");
@@ -35,18 +35,18 @@ describe("bytes of uploads", () => {
           const least = Math.min(...sizes);
           const counters = new Map<string, number>();
           const read = (id: string) => counters.get(id) ?? 0;
-          const held: { takes: Take[]; bytes: number }[] = [];
+          const held: { holds: Hold[]; bytes: number }[] = [];
           const sum = () => held.reduce((all, { bytes }) => all + bytes, 0);
           for (const each of steps) {
             const before = new Map(counters);
             const total = sum();
             const one = each.do === "announce" ? undefined : held[each.which % Math.max(1, held.length)];
             if (each.do !== "announce" && one === undefined) continue;
-            const room = one && uploadRoom(one.takes, read, START);
+            const room = one && uploadRoom(one.holds, read, START);
             if (one !== undefined) expect(room).toBe(least - total + one.bytes);
             const bytes = each.do === "fill" ? (room ?? 0) : each.bytes;
             const answer = one
-              ? resizeUpload(one.takes, bytes, limits, read, START)
+              ? resizeUpload(one.holds, bytes, limits, read, START)
               : check(limits, read, SUBJECTS, { uploads: 1, uploadBytes: bytes }, START);
             const fits = total - (one?.bytes ?? 0) + bytes <= least;
             expect(answer.kind).toBe(fits ? "ok" : "over");
@@ -56,8 +56,8 @@ describe("bytes of uploads", () => {
               continue;
             }
             for (const { id, value } of answer.writes) counters.set(id, value);
-            if (one === undefined) held.push({ takes: answer.take, bytes });
-            else Object.assign(one, { takes: answer.take, bytes });
+            if (one === undefined) held.push({ holds: answer.holds, bytes });
+            else Object.assign(one, { holds: answer.holds, bytes });
             expect([...counters.values()].every((value) => value === sum())).toBe(true);
           }
         },
@@ -65,22 +65,22 @@ describe("bytes of uploads", () => {
     );
   });
 
-  test("that were taken in a month that is over hold nothing of the next, and giving them back takes nothing off it", () => {
+  test("that were taken in a month that is over hold nothing of the next, and giving them back holds nothing off it", () => {
     fc.assert(
       fc.property(size, size, size, (first, second, third) => {
         const limits = limitsOf([100]);
         const counters = new Map<string, number>();
         const read = (id: string) => counters.get(id) ?? 0;
-        const take = (answer: ReturnType<typeof check>): Take[] => {
+        const holdsOf = (answer: ReturnType<typeof check>): Hold[] => {
           if (answer.kind === "over") throw new Error("it fits");
           for (const { id, value } of answer.writes) counters.set(id, value);
-          return answer.take;
+          return answer.holds;
         };
         const demand = (uploadBytes: number) => ({ uploads: 1, uploadBytes });
-        const old = take(check(limits, read, SUBJECTS, demand(first), START));
-        const fresh = take(check(limits, read, SUBJECTS, demand(second), START + MONTH_MS));
+        const old = holdsOf(check(limits, read, SUBJECTS, demand(first), START));
+        const fresh = holdsOf(check(limits, read, SUBJECTS, demand(second), START + MONTH_MS));
         expect(uploadRoom(fresh, read, START + MONTH_MS)).toBe(100);
-        take(resizeUpload(old, 0, limits, read, START + MONTH_MS));
+        holdsOf(resizeUpload(old, 0, limits, read, START + MONTH_MS));
         expect(uploadRoom(fresh, read, START + MONTH_MS)).toBe(100);
         const fits = second + third <= 100;
         expect(resizeUpload(old, third, limits, read, START + MONTH_MS).kind).toBe(fits ? "ok" : "over");

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { csvText, dayOf, usageKeys } from "../../../../src/team/usage/usage.ts";
 
 describe("the lines that a request adds to", () => {
-  const bookedAt = Date.parse("2026-11-30T23:59:59.999Z");
-  const request = { bookedAt, model: "fal-ai/flux/schnell", user: "anna", keyId: "key_1", tags: {} };
+  const recordedAt = Date.parse("2026-11-30T23:59:59.999Z");
+  const request = { recordedAt, model: "fal-ai/flux/schnell", user: "anna", keyId: "key_1", tags: {} };
   const line = { day: "2026-11-30", model: "fal-ai/flux/schnell", user: "anna", keyId: "key_1" };
 
   test("are one for everything and one for each tag", () => {
@@ -20,8 +20,8 @@ describe("the lines that a request adds to", () => {
   });
 
   test("fall on the UTC day of the booking", () => {
-    expect(dayOf(bookedAt)).toBe("2026-11-30");
-    expect(dayOf(bookedAt + 1)).toBe("2026-12-01");
+    expect(dayOf(recordedAt)).toBe("2026-11-30");
+    expect(dayOf(recordedAt + 1)).toBe("2026-12-01");
   });
 });
 

@@ -3,11 +3,11 @@
 import { describe, expect, test } from "vitest";
 import { parseTree } from "../../../../src/platform/json.ts";
 import {
+  answeringParty,
   ERROR_DETAIL_MAX_BYTES,
   ERROR_MESSAGE_MAX_CHARS,
   falError,
   parseReport,
-  speakerOf,
   submitRefusal,
   type VendorAnswer,
 } from "../../../../src/upstream/client/classify.ts";
@@ -36,7 +36,7 @@ describe("speakerOf", () => {
     ["another JSON", { ok: false }, {}, "unknown"],
     ["null", null, {}, "unknown"],
   ])("takes %s as %s", (_name, body, headers, speaker) => {
-    expect(speakerOf(answer(500, body, headers))).toBe(speaker);
+    expect(answeringParty(answer(500, body, headers))).toBe(speaker);
   });
 });
 
@@ -119,7 +119,9 @@ describe("falError", () => {
 
   test("falls back to our own words", () => {
     expect(falError(answer(500, "<html>"), "result").message).toBe("The model failed");
-    expect(falError(answer(422, { detail: [{ odd: true }, 3, null] }), "result").message).toMatch(/input is not valid/);
+    expect(falError(answer(422, { detail: [{ odd: true }, 3, null] }), "result").message).toMatch(
+      /Invalid model input/,
+    );
   });
 
   test("cuts a long message without splitting a character", () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { SUBMIT_TIMEOUT_MS } from "../../../../src/requests/machine/effect-schedule.ts";
-import { createUpstreamClient, type Submission } from "../../../../src/upstream/client/client.ts";
+import { createUpstreamClient, type SubmitCall } from "../../../../src/upstream/client/client.ts";
 import {
   answerWith,
   answerWithStream,
@@ -20,7 +20,7 @@ import {
   sent,
 } from "../../../harness/upstream-client.ts";
 
-const submission: Submission = {
+const submission: SubmitCall = {
   model: MODEL,
   inputText: '{"prompt":"a cat","seed":196619188014358660}',
   options: {},
@@ -117,8 +117,8 @@ describe("what goes out", () => {
   });
 
   test("an unchecked id never becomes a URL", async () => {
-    await expect(client.submit({ ...submission, model: "fal-ai/flux/../x" })).rejects.toThrow("unchecked");
-    await expect(client.cancel({ ...following, upstreamId: "../x" })).rejects.toThrow("unchecked");
+    await expect(client.submit({ ...submission, model: "fal-ai/flux/../x" })).rejects.toThrow("was not validated");
+    await expect(client.cancel({ ...following, upstreamId: "../x" })).rejects.toThrow("was not validated");
     expect(fetchSpy).not.toHaveBeenCalled();
   });
 });

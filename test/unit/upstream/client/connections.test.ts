@@ -39,13 +39,13 @@ describe("a wish", () => {
   test.each(["", "..", "a/b", "a?b", `${ID}/`, "x".repeat(129)])(
     "for an id that no path may carry (%j) is a bug",
     (id) => {
-      expect(() => connectionCall({ kind: "get", id })).toThrow("unchecked connection id");
+      expect(() => connectionCall({ kind: "get", id })).toThrow("connection id was not validated");
     },
   );
 
   test("goes out with our key alone, and no connection is named", async () => {
     answerWith(200, { connections: [] });
-    expect(await client.askConnections(list)).toMatchObject({ kind: "read", status: 200, text: '{"connections":[]}' });
+    expect(await client.callConnections(list)).toMatchObject({ kind: "read", status: 200, text: '{"connections":[]}' });
     const { url, headers } = sent();
     expect(url).toBe(`${config().MATON_CONTROL_URL}/connections?app=fal-ai`);
     expect(headers).toEqual({ accept: "application/json", authorization: "Bearer maton-key" });
@@ -53,7 +53,7 @@ describe("a wish", () => {
 
   test("that nobody answers has failed", async () => {
     fetchSpy.mockRejectedValue(new TypeError("network"));
-    expect(await client.askConnections(list)).toEqual({ kind: "failed" });
+    expect(await client.callConnections(list)).toEqual({ kind: "failed" });
   });
 });
 
@@ -83,7 +83,7 @@ describe("an answer", () => {
     [400, { error: { message: "Unknown app: x", code: 400 } }, "Unknown app: x"],
     [404, { message: "Connection c not found", type: "Not Found", code: 404 }, "Connection c not found"],
     [400, { error: "Bad limit" }, "Bad limit"],
-    [405, "<html>", "Maton refused the call."],
+    [405, "<html>", "Maton rejected the call."],
   ])("with Maton's own %i is its words (%j)", (status, body, message) => {
     expect(meaning(list, status, body)).toEqual({ kind: "declined", status, message });
   });
@@ -111,10 +111,10 @@ describe("an answer", () => {
     expect(meaning(wish, 200, body)).toMatchObject({ kind: "refused", refusal: { code: "upstream_failed" } });
   });
 
-  test("that was lost says whether it may have been done", () => {
+  test("that was lost says whether it may have been applied", () => {
     const lost = (wish: ConnectionRequest) => connectionMeaning(wish, { reply: { kind: "failed" }, inUse: null });
     expect(lost({ kind: "create" })).toMatchObject({
-      refusal: { hint: expect.stringContaining("may have been done") },
+      refusal: { hint: expect.stringContaining("may have been applied") },
     });
     expect(lost(list)).toMatchObject({ refusal: { hint: "Try again." } });
   });
