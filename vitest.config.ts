@@ -35,7 +35,7 @@ const fuzz = Object.fromEntries(
 );
 
 /** What ends a test that hangs. On a busy machine a good one takes its time, which decides nothing. */
-const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+const patience = { testTimeout: 300_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {

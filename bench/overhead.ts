@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts, pause } from "../test/harness/process.ts";
+import { eventually, pause } from "../test/harness/eventually.ts";
+import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median, quantile } from "./numbers.ts";
 import { startQuickUpstream } from "./quick-upstream.ts";
@@ -173,10 +174,13 @@ async function endedRequests(running: Running): Promise<string[]> {
     const url = `${running.url}/v1/requests`;
     const body = JSON.stringify({ model: "fal-ai/flux/schnell", input: JSON.parse(BODY) });
     const { id } = JSON.parse((await send({ url, method: "POST", headers, body })).text) as { id: string };
-    await eventually("a request ends", PATIENCE_MS, async () => {
-      const { text } = await send({ url: `${url}/${id}?wait=20`, method: "GET", headers });
-      return (JSON.parse(text) as { status: string }).status === "COMPLETED" ? true : null;
-    });
+    await eventually(
+      async () => {
+        const { text } = await send({ url: `${url}/${id}?wait=20`, method: "GET", headers });
+        return (JSON.parse(text) as { status: string }).status === "COMPLETED" ? true : null;
+      },
+      { what: "a request ends", patienceMs: PATIENCE_MS },
+    );
     ids.push(id);
   }
   return ids;

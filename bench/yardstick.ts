@@ -1,7 +1,7 @@
 // Starts the Workers that measurements compare Sluice with, by the launcher that starts Sluice itself: `wrangler dev`.
 
 import { spawn } from "node:child_process";
-import { eventually } from "../test/harness/process.ts";
+import { eventually } from "../test/harness/eventually.ts";
 
 const READY_MS = 60_000;
 
@@ -44,7 +44,7 @@ export async function startYardstick(
     );
   };
   try {
-    await eventually(`${config} answers`, READY_MS, answers);
+    await eventually(answers, { what: `${config} answers`, patienceMs: READY_MS });
   } catch (fault) {
     child.kill("SIGTERM");
     throw fault;

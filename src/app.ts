@@ -40,7 +40,6 @@ import { priceRoutes } from "./http/routes/usage/prices.ts";
 import { usageRoutes } from "./http/routes/usage/usage.ts";
 import { deliveryRoutes } from "./http/routes/webhooks/deliveries.ts";
 import { deliveryListRoutes } from "./http/routes/webhooks/delivery-lists.ts";
-import { secretRoutes } from "./http/routes/webhooks/endpoint-secrets.ts";
 import { webhookRoutes } from "./http/routes/webhooks/endpoints.ts";
 import { eventRoutes } from "./http/routes/webhooks/events.ts";
 import { readConfig } from "./platform/config.ts";
@@ -64,7 +63,6 @@ const apiRoutes: readonly Route[] = [
   ...alertRoutes,
   ...auditRoutes,
   ...webhookRoutes,
-  ...secretRoutes,
   ...deliveryListRoutes,
   ...deliveryRoutes,
   ...eventRoutes,

@@ -1,4 +1,4 @@
-// The API description as an OpenAPI 3.1 document: declared routes, other paths, webhooks, shared registries.
+// The API description as an OpenAPI 3.1 document: declared routes, other paths, webhooks, shared components.
 
 import type { Route } from "../../src/http/route.ts";
 import { ErrorRegistry, errorSchemas } from "./errors.ts";
@@ -29,19 +29,19 @@ const SECURITY_SCHEMES = {
 
 export function apiDocument(routes: readonly Route[], about: { version: string; description: string }): JsonObject {
   nameShapes(routes);
-  const registries = { schemas: new SchemaRegistry(), errors: new ErrorRegistry() };
+  const components = { schemas: new SchemaRegistry(), errors: new ErrorRegistry() };
   const byPath = Map.groupBy(routes, ({ path }) => templateOf(path));
-  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, registries)] as const);
-  const paths = { ...Object.fromEntries(declared), ...extraPaths(registries.errors) };
-  return registries.schemas.settled({
+  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, components)] as const);
+  const paths = { ...Object.fromEntries(declared), ...extraPaths(components.errors) };
+  return components.schemas.settled({
     openapi: "3.1.0",
     info: { title: "Sluice", version: about.version, description: about.description },
     servers: [{ url: "/" }],
     paths: sorted(paths, (item) => sorted(item as JsonObject, undefined, ITEM_KEYS)),
-    webhooks: webhooks(registries.schemas),
+    webhooks: webhooks(components.schemas),
     components: {
       schemas: { ...errorSchemas(), ...extraSchemas(), ...webhookSchemas() } as JsonObject,
-      responses: sorted(registries.errors.components),
+      responses: sorted(components.errors.components),
       headers: headerComponents(),
       securitySchemes: SECURITY_SCHEMES,
     },

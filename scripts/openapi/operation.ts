@@ -12,7 +12,7 @@ const SLASHES = "Do not encode its slashes.";
 const SLASHES_EXAMPLE = "fal-ai/flux/schnell";
 const FIELD = /:([a-z_]+)(\{[^}]*\})?/g;
 
-export interface Registries {
+export interface Components {
   schemas: SchemaRegistry;
   errors: ErrorRegistry;
 }
@@ -36,12 +36,12 @@ export function tagOf(path: string): string {
 }
 
 /** The path item of the routes at one path, with shared path parameters, and a HEAD for a GET. */
-export function pathItem(path: string, routes: readonly Route[], registries: Registries): JsonObject {
-  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, registries));
+export function pathItem(path: string, routes: readonly Route[], components: Components): JsonObject {
+  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, components));
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(parameters))) {
     throw new Error(`the routes at ${path} have different parameters`);
   }
-  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, registries)] as const);
+  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, components)] as const);
   return withHead(path, {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...Object.fromEntries(operations),
@@ -62,9 +62,9 @@ export function withHead(path: string, item: JsonObject): JsonObject {
   return { ...item, head };
 }
 
-function operationOf(route: Route, registries: Registries): JsonObject {
+function operationOf(route: Route, components: Components): JsonObject {
   const { method, path, summary, description, body } = route;
-  const parameters = [...query(route, registries), ...headers(route, registries)];
+  const parameters = [...query(route, components), ...headers(route, components)];
   return {
     operationId: operationId(method, path),
     summary,
@@ -75,9 +75,9 @@ function operationOf(route: Route, registries: Registries): JsonObject {
     ...(body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { "application/json": { schema: registries.schemas.input(body) } } },
+          requestBody: { required: true, content: { "application/json": { schema: components.schemas.input(body) } } },
         }),
-    responses: responsesOf(route, registries),
+    responses: responsesOf(route, components),
   };
 }
 
@@ -96,7 +96,7 @@ function securityOf({ access }: Route): JsonObject[] {
   }
 }
 
-function pathParameters({ path, params }: Route, { schemas }: Registries): JsonObject[] {
+function pathParameters({ path, params }: Route, { schemas }: Components): JsonObject[] {
   const known = params === undefined ? {} : fieldsOf(schemas.input(params));
   return [...path.matchAll(FIELD)].map(([, name = "", pattern]) => {
     const { description, ...schema } = known[name] ?? { type: "string" };
@@ -113,11 +113,11 @@ function pathParameters({ path, params }: Route, { schemas }: Registries): JsonO
   });
 }
 
-function query({ query }: Route, { schemas }: Registries): JsonObject[] {
+function query({ query }: Route, { schemas }: Components): JsonObject[] {
   return query === undefined ? [] : parametersIn("query", schemas.input(query));
 }
 
-function headers({ headers }: Route, { schemas }: Registries): JsonObject[] {
+function headers({ headers }: Route, { schemas }: Components): JsonObject[] {
   return headers === undefined ? [] : parametersIn("header", schemas.input(headers));
 }
 
@@ -141,7 +141,7 @@ function headerName(lower: string): string {
   return lower.replaceAll(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-function responsesOf(route: Route, { schemas, errors }: Registries): JsonObject {
+function responsesOf(route: Route, { schemas, errors }: Components): JsonObject {
   const { path, answers, passesOn } = route;
   const surface = surfaceOf(path);
   const refusals = errors.responses(servedErrors(route), surface, passesOn === undefined);

@@ -1,77 +1,27 @@
-// /v1/webhooks: a team's webhook endpoints (scope `admin`): create, retrieve, update, test, disable, enable, delete. Values of
+// /v1/webhooks: a team's webhook endpoints (scope `admin`): create, retrieve, update, rotate, test, disable, enable, delete. Values of
 // an endpoint's headers are never returned: they may be credentials.
 
 import * as z from "zod";
-import type { EndpointSummary, EndpointTerms } from "../../../contracts/team-webhooks.ts";
-import { mayCall } from "../../../net/guard.ts";
-import type { Config } from "../../../platform/config.ts";
-import { type Refusal, refusal } from "../../../platform/errors.ts";
+import type { EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { URL_MAX_CHARS } from "../../../platform/validate.ts";
-import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
-import { guardRules } from "../../../webhooks/guard-rules.ts";
-import { headerFault } from "../../../webhooks/headers.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody, tagsSchema } from "../../schemas.ts";
+import { listBody } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
-import { secretBody } from "./endpoint-secrets.ts";
+import { endpointBody, endpointChanges, endpointWire, newEndpoint, termsFault } from "./endpoint-schemas.ts";
 
-/** Custom headers of an endpoint. */
-const ENDPOINT_HEADERS_MAX = 10;
-const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
-
-const eventType = z.enum(EVENT_TYPES);
-
-const endpointBody = z.object({
-  id: z.string(),
-  url: z.string(),
-  events: z.array(eventType).nullable().describe("Event types it receives; null for all."),
-  tags: z.record(z.string(), z.string()).describe("Tags that an event must have, all of them."),
-  description: z.string(),
-  header_names: z.array(z.string()).describe("Names of its custom headers. Their values are not returned."),
-  status: z.enum(["enabled", "disabled"]),
-  disabled_at: z.iso.datetime().nullable(),
-  disabled_reason: z.enum(["by_hand", "failing", "gone"]).nullable(),
-  health: z.object({
-    failing_since: z.iso.datetime().nullable().describe("Every delivery since then has failed."),
-    last_failure_at: z.iso.datetime().nullable(),
-    last_success_at: z.iso.datetime().nullable(),
-    failed_deliveries: z.int().describe("Failed deliveries since `failing_since`."),
-  }),
-  created_at: z.iso.datetime(),
-});
-
-const url = z.string().min(1).max(URL_MAX_CHARS);
-const events = z
-  .array(eventType)
-  .min(1)
-  .max(EVENT_TYPES.length)
-  .nullable()
-  .describe("Event types to receive; null for all.");
-const headers = z
-  .record(z.string(), z.string())
-  .refine((given) => Object.keys(given).length <= ENDPOINT_HEADERS_MAX, `must have at most ${ENDPOINT_HEADERS_MAX}`);
-const description = z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS);
-
-const newEndpoint = z.strictObject({
-  url,
-  events: events.default(null),
-  tags: tagsSchema.default({}),
-  description: description.default(""),
-  headers: headers.default({}),
-});
-
-const changes = z.strictObject({
-  url: url.optional(),
-  events: events.optional(),
-  tags: tagsSchema.optional(),
-  description: description.optional(),
-  headers: headers.optional().describe("Replaces all custom headers."),
-});
+/** How long the previous secret of a rotation signs beside the new one. */
+const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
+/** A rotated webhook secret signs beside the new one at most this long. */
+const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
 
 const endpointId = z.object({ id: z.string() });
+const secretBody = z.object({
+  secret: z.string().describe("A Standard Webhooks secret."),
+  previous_valid_until: z.iso.datetime().nullable().describe("Until then, the previous secret signs too."),
+});
+
 const create = defineRoute({
   method: "POST",
   path: "/v1/webhooks",
@@ -127,7 +77,7 @@ const change = defineRoute({
   summary: "Update a webhook endpoint",
   access: "admin",
   params: endpointId,
-  body: changes,
+  body: endpointChanges,
   answers: {
     200: { description: "The endpoint. The change also applies to pending deliveries.", schema: endpointBody },
   },
@@ -157,6 +107,75 @@ const remove = defineRoute({
     const { env, caller, params } = call;
     const answer = await askTeam(env, caller.team, (team) => team.endpoints.remove(params.id, actorOf(call)));
     return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 204 };
+  },
+});
+
+const secret = defineRoute({
+  method: "GET",
+  path: "/v1/webhooks/:id/secret",
+  summary: "Retrieve an endpoint's signing secret",
+  access: "admin",
+  params: endpointId,
+  answers: { 200: { description: "The secret.", schema: secretBody } },
+  errors: ["not_found"],
+  async handle({ env, caller, params }) {
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.secrets(params.id));
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return { status: 200, body: secretWire(answer) };
+  },
+});
+
+const overlapBody = z.strictObject({
+  overlap_s: z
+    .int()
+    .min(0)
+    .max(SECRET_OVERLAP_MAX_S)
+    .default(SECRET_OVERLAP_DEFAULT_S)
+    .describe("Seconds for which the previous secret signs too. Use 0 after a leak: it stops with the next attempt."),
+});
+
+const rotate = defineRoute({
+  method: "POST",
+  path: "/v1/webhooks/:id/rotate",
+  summary: "Rotate an endpoint's signing secret",
+  access: "admin",
+  params: endpointId,
+  body: overlapBody,
+  answers: { 200: { description: "The new secret.", schema: secretBody } },
+  errors: ["not_found", "conflict"],
+  async handle(call) {
+    const { env, caller, params, body } = call;
+    const answer = await teamFor(env, caller.team).endpoints.rotateSecret(params.id, body.overlap_s, actorOf(call));
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return { status: 200, body: secretWire(answer) };
+  },
+});
+
+const teamSecret = defineRoute({
+  method: "GET",
+  path: "/v1/team/webhook_secret",
+  summary: "Retrieve the signing secret for requests' own `webhook_url`",
+  access: "admin",
+  answers: { 200: { description: "The secret.", schema: secretBody } },
+  errors: [],
+  async handle({ env, caller }) {
+    const answer = await askTeam(env, caller.team, (team) => team.endpoints.teamSecrets());
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: secretWire(answer) };
+  },
+});
+
+const rotateTeamSecret = defineRoute({
+  method: "POST",
+  path: "/v1/team/webhook_secret/rotate",
+  summary: "Rotate the signing secret for requests' own `webhook_url`",
+  access: "admin",
+  body: overlapBody,
+  answers: { 200: { description: "The new secret.", schema: secretBody } },
+  errors: ["conflict"],
+  async handle(call) {
+    const { env, caller, body } = call;
+    const answer = await teamFor(env, caller.team).endpoints.rotateTeamSecret(body.overlap_s, actorOf(call));
+    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: secretWire(answer) };
   },
 });
 
@@ -230,45 +249,21 @@ const enable = defineRoute({
   },
 });
 
-export const webhookRoutes: readonly Route[] = [create, list, read, change, remove, test, disable, enable];
+export const webhookRoutes: readonly Route[] = [
+  create,
+  list,
+  read,
+  change,
+  remove,
+  secret,
+  rotate,
+  test,
+  disable,
+  enable,
+  teamSecret,
+  rotateTeamSecret,
+];
 
-/** Why these terms are refused; the same rules apply to every attempt. */
-function termsFault(
-  { url, headers }: { url?: string | undefined; headers?: Record<string, string> | undefined },
-  config: Config,
-  origin: string,
-): Refusal | null {
-  if (url !== undefined) {
-    const guarded = mayCall(url, guardRules(config, origin));
-    if (!guarded.ok) return refusal("invalid_request", `\`url\` is not allowed: ${guarded.reason}.`);
-  }
-  const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
-  if (new Set(names).size < names.length) return refusal("invalid_request", "`headers` has a duplicate name.");
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    const fault = headerFault(name, value);
-    if (fault !== null) return refusal("invalid_request", `Invalid \`headers\`: ${fault}.`);
-  }
-  return null;
-}
-
-function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
-  const { id, url, events, tags, description, headerNames, disabled, health } = endpoint;
-  return {
-    id,
-    url,
-    events,
-    tags,
-    description,
-    header_names: headerNames,
-    status: disabled === null ? "enabled" : "disabled",
-    disabled_at: isoTime(disabled?.at ?? null),
-    disabled_reason: disabled?.reason ?? null,
-    health: {
-      failing_since: isoTime(health.failingSince),
-      last_failure_at: isoTime(health.lastFailureAt),
-      last_success_at: isoTime(health.lastSuccessAt),
-      failed_deliveries: health.failures,
-    },
-    created_at: isoTime(endpoint.createdAt),
-  };
+function secretWire({ secret, previousUntil }: Extract<SecretAnswer, { kind: "secrets" }>): z.input<typeof secretBody> {
+  return { secret, previous_valid_until: isoTime(previousUntil) };
 }
