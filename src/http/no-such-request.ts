@@ -11,5 +11,5 @@ export async function noSuchRequest(env: Env, id: string, viewer: Viewer): Promi
   const deleted = await askTracker(env, id, (tracker) => tracker.wasDeleted(viewer));
   if (deleted) return refusal("gone", "The request was deleted.", { requestId: id });
   const hint = REQUEST_ID.test(id) ? {} : { hint: "Request ids are 64 hexadecimal characters." };
-  return refusal("not_found", "There is no such request.", hint);
+  return refusal("not_found", "No request found with this id.", hint);
 }
