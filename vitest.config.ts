@@ -35,7 +35,7 @@ const fuzz = Object.fromEntries(
 );
 
 /** What ends a test that hangs. On a busy machine a good one takes its time, which decides nothing. */
-const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+const patience = { testTimeout: 300_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {
@@ -61,7 +61,7 @@ export default defineConfig({
                   name: "sandbox",
                   modules: [{ type: "ESModule", path: "index.js", contents: compiledSandbox() }],
                   compatibilityDate: "2026-10-15",
-                  durableObjects: { WORLD: { className: "World", useSQLite: true } },
+                  durableObjects: { FAKE_UPSTREAM: { className: "FakeUpstream", useSQLite: true } },
                   bindings: { SANDBOX_WEBHOOKS: "hold", SANDBOX_CDN_ORIGIN: "https://cdn.sandbox.test" },
                 },
               ],

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts } from "../test/harness/process.ts";
+import { eventually } from "../test/harness/eventually.ts";
+import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 
 const SHAPES = {
@@ -74,7 +75,7 @@ try {
   await sandbox(running, "PATCH", "settings", { run_ms: { image: runMs }, queue_ms: { image: QUEUE_MS } });
   // The first of an account proves fal's user and costs a call more.
   await post(running, "first", "a cat");
-  await eventually("the first end", PATIENCE_MS, () => noneOpen(running));
+  await eventually(() => noneOpen(running), { what: "the first end", patienceMs: PATIENCE_MS });
   const before = await sandbox<{ total: number }>(running, "GET", "calls");
 
   const startedAt = Date.now();
@@ -89,7 +90,7 @@ try {
   };
   await Promise.all(Array.from({ length: POSTING }, posting));
   const postedS = (Date.now() - startedAt) / 1_000;
-  await eventually("every end", PATIENCE_MS, () => noneOpen(running));
+  await eventually(() => noneOpen(running), { what: "every end", patienceMs: PATIENCE_MS });
   const calls = await sandbox<Calls>(running, "GET", "calls");
   const ended: Ended[] = [];
   for (const { id, user } of ids) {

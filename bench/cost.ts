@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts, pause, runtimesOf } from "../test/harness/process.ts";
+import { eventually, pause } from "../test/harness/eventually.ts";
+import { endChildrenOnSignal, freePorts, runtimesOf } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import type { Count, Tally } from "./metered/tally.ts";
 import * as price from "./prices.ts";
@@ -27,7 +28,12 @@ const MILLION = 1_000_000;
 /** Of USER_HZ, in which /proc tells CPU time. */
 const TICK_MS = 10;
 const EMPTY: Omit<Count, "bytes"> = {
-  ...{ requests: 0, alarms: 0, alarmsSet: 0, rowsRead: 0, rowsWritten: 0, activeMs: 0 },
+  requests: 0,
+  alarms: 0,
+  alarmsSet: 0,
+  rowsRead: 0,
+  rowsWritten: 0,
+  activeMs: 0,
 };
 const CLASSES = ["Team", "RequestTracker", "UpstreamAccount"] as const;
 
@@ -94,11 +100,14 @@ async function submit(url: string): Promise<string> {
 /** What is counted once nothing happens any more. */
 async function quiet(url: string): Promise<Reading> {
   let [last, since] = ["", Date.now()];
-  return eventually("nothing happens any more", PATIENCE_MS, async () => {
-    const text = await (await fetch(`${url}/_meter`)).text();
-    if (text !== last) [last, since] = [text, Date.now()];
-    return Date.now() - since < QUIET_MS ? null : { ...(JSON.parse(text) as Tally), cpuMs: cpuMs() };
-  });
+  return eventually(
+    async () => {
+      const text = await (await fetch(`${url}/_meter`)).text();
+      if (text !== last) [last, since] = [text, Date.now()];
+      return Date.now() - since < QUIET_MS ? null : { ...(JSON.parse(text) as Tally), cpuMs: cpuMs() };
+    },
+    { what: "nothing happens any more", patienceMs: PATIENCE_MS },
+  );
 }
 
 /** CPU time of the runtime so far: user and system, in ms. */
@@ -139,7 +148,8 @@ function spent(from: Reading, to: Reading): Spent {
     invocations: (to.invocations - from.invocations) / requests,
     cpuMs: (to.cpuMs - from.cpuMs) / requests,
     classes: Object.fromEntries(classes),
-    ...{ classA: operations(price.R2_CLASS_A), classB: operations(price.R2_CLASS_B) },
+    classA: operations(price.R2_CLASS_A),
+    classB: operations(price.R2_CLASS_B),
   };
 }
 

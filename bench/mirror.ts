@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts, runtimesOf } from "../test/harness/process.ts";
+import { eventually } from "../test/harness/eventually.ts";
+import { endChildrenOnSignal, freePorts, runtimesOf } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 import { startYardstick } from "./yardstick.ts";
@@ -75,15 +76,18 @@ async function copyBySluice({ url, key, sandboxUrl }: Running): Promise<{ span: 
   const body = JSON.stringify({ model: "fal-ai/flux/schnell", input });
   const submitted = await fetch(`${url}/v1/requests`, { method: "POST", headers, body });
   const { id } = (await submitted.json()) as { id: string };
-  const ended = await eventually("the request ends", PATIENCE_MS, async () => {
-    const read = await fetch(`${url}/v1/requests/${id}?wait=30`, { headers });
-    const request = (await read.json()) as {
-      status: string;
-      files: { status: string; size: number }[];
-      upstream: { request_id: string };
-    };
-    return request.status === "COMPLETED" ? request : null;
-  });
+  const ended = await eventually(
+    async () => {
+      const read = await fetch(`${url}/v1/requests/${id}?wait=30`, { headers });
+      const request = (await read.json()) as {
+        status: string;
+        files: { status: string; size: number }[];
+        upstream: { request_id: string };
+      };
+      return request.status === "COMPLETED" ? request : null;
+    },
+    { what: "the request ends", patienceMs: PATIENCE_MS },
+  );
   const [file] = ended.files;
   if (file?.status !== "stored" || file.size !== bytes) throw new Error(`not stored: ${JSON.stringify(file)}`);
   const timeline = await fetch(`${url}/v1/requests/${id}/timeline`, { headers });

@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts, pause } from "../test/harness/process.ts";
+import { eventually, pause } from "../test/harness/eventually.ts";
+import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median, quantile } from "./numbers.ts";
 import { startQuickUpstream } from "./quick-upstream.ts";
@@ -69,15 +70,15 @@ async function submitTimes(): Promise<SubmitTimes> {
   const variables = { MATON_GATEWAY_URL: `http://${upstreamHost}`, MATON_API_KEY: "a-key" };
   const running = await launch(
     {
-      ...{
-        ...variables,
-        STATE_DIR: join(folder, "submits"),
-        PORT: String(port),
-        PUBLIC_URL: `http://localhost:${port}`,
-      },
+      ...variables,
+      STATE_DIR: join(folder, "submits"),
+      PORT: String(port),
+      PUBLIC_URL: `http://localhost:${port}`,
       // None of them ends here, and none is polled before a minute has gone. The pace of ten a second is not what is measured.
-      ...{ MATON_CONTROL_URL: `http://${upstreamHost}`, MATON_CONNECTION: "a-connection" },
-      ...{ UPSTREAM_SLOTS: "1000", UPSTREAM_RPS: "100" },
+      MATON_CONTROL_URL: `http://${upstreamHost}`,
+      MATON_CONNECTION: "a-connection",
+      UPSTREAM_SLOTS: "1000",
+      UPSTREAM_RPS: "100",
     },
     () => undefined,
   );
@@ -173,10 +174,13 @@ async function endedRequests(running: Running): Promise<string[]> {
     const url = `${running.url}/v1/requests`;
     const body = JSON.stringify({ model: "fal-ai/flux/schnell", input: JSON.parse(BODY) });
     const { id } = JSON.parse((await send({ url, method: "POST", headers, body })).text) as { id: string };
-    await eventually("a request ends", PATIENCE_MS, async () => {
-      const { text } = await send({ url: `${url}/${id}?wait=20`, method: "GET", headers });
-      return (JSON.parse(text) as { status: string }).status === "COMPLETED" ? true : null;
-    });
+    await eventually(
+      async () => {
+        const { text } = await send({ url: `${url}/${id}?wait=20`, method: "GET", headers });
+        return (JSON.parse(text) as { status: string }).status === "COMPLETED" ? true : null;
+      },
+      { what: "a request ends", patienceMs: PATIENCE_MS },
+    );
     ids.push(id);
   }
   return ids;
@@ -226,8 +230,13 @@ function report(submitted: SubmitTimes, read: Reads): void {
     holds &&= ratio <= bar;
     rows.push([
       delayMs === 0 ? "answers at once" : `answers in ${delayMs} ms`,
-      ...[String(submits), ms(sluice, 0.5), ms(bare, 0.5), `**${ratio.toFixed(2)}**`, `<= ${bar}`],
-      ...[ms(sluice, 0.95), ms(bare, 0.95)],
+      String(submits),
+      ms(sluice, 0.5),
+      ms(bare, 0.5),
+      `**${ratio.toFixed(2)}**`,
+      `<= ${bar}`,
+      ms(sluice, 0.95),
+      ms(bare, 0.95),
     ]);
   }
   const perSecond = (numbers: readonly number[]) => Math.round(median(numbers));

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, type Running } from "../scripts/launcher.ts";
-import { endChildrenOnSignal, eventually, freePorts } from "../test/harness/process.ts";
+import { eventually } from "../test/harness/eventually.ts";
+import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { quantile } from "./numbers.ts";
 
@@ -44,9 +45,12 @@ let running: Running | null = null;
 try {
   running = await launch(
     {
-      ...{ STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) },
-      ...{ RELAY_ALLOW_HOSTS: `localhost:${goodPort},localhost:${hangingPort}` },
-      ...{ UPSTREAM_RPS: "1000", UPSTREAM_SLOTS: "10000" },
+      STATE_DIR: stateDir,
+      PORT: String(port),
+      SANDBOX_PORT: String(sandboxPort),
+      RELAY_ALLOW_HOSTS: `localhost:${goodPort},localhost:${hangingPort}`,
+      UPSTREAM_RPS: "1000",
+      UPSTREAM_SLOTS: "10000",
     },
     () => undefined,
   );
@@ -69,7 +73,10 @@ async function measure({ url, sandboxUrl, key }: Running): Promise<void> {
   const before = await delays(url, key);
   const begunAt = Date.now();
   await inLanes(stuck, () => post(url, key, `http://localhost:${hangingPort}/hook`));
-  await eventually("every stuck delivery was tried", PATIENCE_MS, async () => (everHung >= stuck ? true : null));
+  await eventually(async () => (everHung >= stuck ? true : null), {
+    what: "every stuck delivery was tried",
+    patienceMs: PATIENCE_MS,
+  });
   const stuckInS = (Date.now() - begunAt) / 1000;
   const hangingBefore = hanging;
   const during = await delays(url, key);
@@ -96,7 +103,10 @@ async function delays(url: string, key: string): Promise<number[]> {
   const found: number[] = [];
   for (let n = 0; n < probes; n++) {
     const id = await post(url, key, `http://localhost:${goodPort}/hook`);
-    const arrivedAt = await eventually("a delivery", PATIENCE_MS, async () => arrived.get(id) ?? null);
+    const arrivedAt = await eventually(async () => arrived.get(id) ?? null, {
+      what: "a delivery",
+      patienceMs: PATIENCE_MS,
+    });
     const answer = await fetch(`${url}/v1/requests/${id}`, { headers: { Authorization: `Bearer ${key}` } });
     const { completed_at } = (await answer.json()) as { completed_at: string };
     found.push(Math.max(0, arrivedAt - Date.parse(completed_at)));

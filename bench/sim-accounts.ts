@@ -5,7 +5,7 @@
 import { MINUTE_MS, SECOND_MS } from "../src/platform/time.ts";
 import { PLACE_REREAD_MS } from "../src/requests/engine/tracker.ts";
 import { Agenda } from "../test/harness/agenda.ts";
-import { chanceOf } from "../test/harness/process.ts";
+import { chanceOf } from "../test/harness/chance.ts";
 import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/harness/share-sim.ts";
 import { median, quantile } from "./numbers.ts";
 import { accountMs, TEAM_MS } from "./service-times.ts";

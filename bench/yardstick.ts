@@ -1,7 +1,7 @@
 // Starts the Workers that measurements compare Sluice with, by the launcher that starts Sluice itself: `wrangler dev`.
 
 import { spawn } from "node:child_process";
-import { eventually } from "../test/harness/process.ts";
+import { eventually } from "../test/harness/eventually.ts";
 
 const READY_MS = 60_000;
 
@@ -20,8 +20,18 @@ export async function startYardstick(
   const child = spawn(
     "node_modules/.bin/wrangler",
     [
-      ...["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
-      ...["--persist-to", `${stateDir}/yardstick`, "--show-interactive-dev-session=false"],
+      "dev",
+      "--config",
+      config,
+      "--ip",
+      "127.0.0.1",
+      "--port",
+      String(port),
+      "--inspector-port",
+      "0",
+      "--persist-to",
+      `${stateDir}/yardstick`,
+      "--show-interactive-dev-session=false",
       ...Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ],
     { stdio: "ignore", env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" } },
@@ -34,7 +44,7 @@ export async function startYardstick(
     );
   };
   try {
-    await eventually(`${config} answers`, READY_MS, answers);
+    await eventually(answers, { what: `${config} answers`, patienceMs: READY_MS });
   } catch (fault) {
     child.kill("SIGTERM");
     throw fault;

@@ -7,7 +7,7 @@ import type { Env } from "../../src/platform/bindings.ts";
 import { accountFor, trackerFor } from "../../src/platform/stubs.ts";
 import type { StartInput } from "../../src/requests/machine/types.ts";
 import { aStart } from "../../test/harness/requests.ts";
-import { anEnd, TestTeam } from "../../test/harness/team.ts";
+import { anEnd, TeamObject } from "../../test/harness/team-object.ts";
 
 export { BucketSweeper, RequestTracker, Team, UpstreamAccount } from "../../src/index.ts";
 
@@ -38,7 +38,7 @@ type RequestedCall = { calls: number; waiting: number };
 const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record<string, Measured>>> = {
   /** Every call of a request's life on its Team, in their order. */
   async team(_env, { calls }) {
-    const team = await TestTeam.create(PLAN);
+    const team = await TeamObject.create(PLAN);
     await team.stub.prices.put({ [MODEL]: { unit: "request", usd: "0.003" } }, { id: "key_bench", ip: null });
     const planHash = await team.planHash();
     const posts = await Promise.all(
@@ -74,7 +74,7 @@ const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record
   },
   /** A request's first step: its rows, its Team told, its place in the line. */
   async tracker(env, { calls }) {
-    const team = await TestTeam.create(PLAN);
+    const team = await TeamObject.create(PLAN);
     const starts: StartInput[] = Array.from({ length: calls }, () =>
       aStart({ id: env.TRACKER.newUniqueId().toString(), team: team.id, createdAt: Date.now() }),
     );
@@ -106,8 +106,13 @@ async function timed<T>(inputs: readonly T[], call: (input: T) => Promise<unknow
 
 function aWish(env: Env, n: number): CallRequest {
   return {
-    ...{ kind: "submit", requestId: env.TRACKER.newUniqueId().toString(), effect: "submit" },
-    ...{ user: `team/user-${n % USERS}`, model: MODEL, since: Date.now(), connection: null },
+    kind: "submit",
+    requestId: env.TRACKER.newUniqueId().toString(),
+    effect: "submit",
+    user: `team/user-${n % USERS}`,
+    model: MODEL,
+    since: Date.now(),
+    connection: null,
   };
 }
 

@@ -2,9 +2,11 @@
 // time at another kind of moment, while turns are out, slots full, or a pause after a 429 runs. Says what was seen, judges nothing.
 
 import type { SeenAccount, SeenKill } from "./account-verdict.ts";
-import { type CrashSite, LATENCY_MS, onCrashSite, PRICE } from "./crash-site.ts";
+import { chanceOf } from "./chance.ts";
+import { type CrashSite, LATENCY_MS, onCrashSite } from "./crash-site.ts";
+import { PRICE } from "./crash-team.ts";
+import { eventually, pause } from "./eventually.ts";
 import type { SeenTeam } from "./limit-verdict.ts";
-import { chanceOf, eventually, pause } from "./process.ts";
 
 export const RPS = 10;
 export const SLOTS = 6;
@@ -97,10 +99,13 @@ class AccountCrash {
         await pause(this.#within(2 * POSTS_WITHIN_MS));
         return this.#kill("turns out", await this.#upstream());
       case 1: {
-        const upstream = await eventually("full slots and somebody who waits", MOMENT_WITHIN_MS, async () => {
-          const now = await this.#upstream();
-          return now.slots.used >= SLOTS && (now.waiting.submit ?? 0) > 0 ? now : null;
-        });
+        const upstream = await eventually(
+          async () => {
+            const now = await this.#upstream();
+            return now.slots.used >= SLOTS && (now.waiting.submit ?? 0) > 0 ? now : null;
+          },
+          { what: "full slots and somebody who waits", patienceMs: MOMENT_WITHIN_MS },
+        );
         await pause(this.#within(AFTER_MOMENT_MS));
         return this.#kill("slots full", upstream);
       }
@@ -115,10 +120,13 @@ class AccountCrash {
     const retryAfter = { retry_after_s: asked ? RETRY_AFTER_S : null };
     await this.#site.sandbox("PATCH", "settings", { account_fault: "rate_limited", ...retryAfter });
     const stormFrom = Date.now();
-    const upstream = await eventually("a pause after a 429", MOMENT_WITHIN_MS, async () => {
-      const now = await this.#upstream();
-      return now.pace.paused_until === null ? null : now;
-    });
+    const upstream = await eventually(
+      async () => {
+        const now = await this.#upstream();
+        return now.pace.paused_until === null ? null : now;
+      },
+      { what: "a pause after a 429", patienceMs: MOMENT_WITHIN_MS },
+    );
     await pause(this.#within(AFTER_MOMENT_MS));
     const over = () => this.#site.sandbox("PATCH", "settings", { account_fault: "none" });
     if (!outlivesKill) await over();
@@ -137,9 +145,10 @@ class AccountCrash {
   }
 
   #upstream(): Promise<Upstream> {
-    return eventually("the operator's view", MOMENT_WITHIN_MS, () =>
-      this.#site.operatorSees<Upstream>("/v1/admin/upstream"),
-    );
+    return eventually(() => this.#site.operatorSees<Upstream>("/v1/admin/upstream"), {
+      what: "the operator's view",
+      patienceMs: MOMENT_WITHIN_MS,
+    });
   }
 
   /** The account when nothing is under way any more; or as it is, when that does not come about. */

@@ -1,6 +1,14 @@
-// The account as flows see it: what its operator is shown, and a fault of all of it that begins and ends by the test's word.
+// The account as flows see it: what its operator is shown, how it comes to know fal, and a fault of all of it that begins and ends
+// by the test's word.
 
-import { bindings, call, sandbox } from "./world.ts";
+import { expect } from "vitest";
+import { SECOND_MS } from "../../src/platform/time.ts";
+import { ask } from "./calls.ts";
+import { passTime } from "./clock.ts";
+import { ADMIN_TOKEN } from "./env.ts";
+import { Team } from "./team.ts";
+import { runToEnd } from "./tracker.ts";
+import { sandbox } from "./upstream.ts";
 
 export interface AccountView {
   pace: { calls_last_second: number; paused_until: string | null };
@@ -19,8 +27,7 @@ export interface AccountView {
 }
 
 export async function accountView(): Promise<AccountView> {
-  const headers = { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` };
-  return (await call("/v1/admin/upstream", { headers })).json();
+  return (await ask<AccountView>("GET", "/v1/admin/upstream", { key: ADMIN_TOKEN })).body;
 }
 
 export type AccountFault = "none" | "locked" | "rate_limited" | "failing" | "dead";
@@ -28,4 +35,20 @@ export type AccountFault = "none" | "locked" | "rate_limited" | "failing" | "dea
 /** From now on upstream behaves so to every call; "none": well again. */
 export async function faultAccount(account_fault: AccountFault): Promise<void> {
   await sandbox("PATCH", "settings", { account_fault });
+}
+
+/** One whole request of this team, so that the account knows its fal user, fal's keys, and that webhooks arrive. */
+export async function introduceAccount(team: Team): Promise<void> {
+  const { id } = await team.submit("the first of an account");
+  await passTime(5 * SECOND_MS);
+  expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+}
+
+/** Uses up the account's calls of this second, so that the next request is held for its turn. */
+export async function exhaustPace(): Promise<void> {
+  const busy = await Team.create();
+  for (let n = 0; n < 12; n++) {
+    if ((await busy.submit(`filler ${n}`)).stage === "held") return;
+  }
+  throw new Error("a dozen submits at once were not too many");
 }

@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, type Running } from "../../scripts/launcher.ts";
 import { microOf } from "../../src/platform/money.ts";
+import { type CrashTeam, type DayLimit, type LimitNow, PRICE } from "./crash-team.ts";
+import { eventually, pause } from "./eventually.ts";
 import type { SeenRequest, SeenTeam } from "./limit-verdict.ts";
-import { children, eventually, freePorts, isRunning, pause, workerRuntimes } from "./process.ts";
+import { MODEL } from "./model.ts";
+import { children, freePorts, isRunning, workerRuntimes } from "./process.ts";
+import type { RequestObject } from "./request-object.ts";
 
-export const MODEL = "fal-ai/flux/schnell";
-/** Of one request, in USD. */
-export const PRICE = "0.003";
 /** How long the sandbox keeps each answer back, so that kills fall into calls. */
 export const LATENCY_MS = 300;
 /** A post may meet a runtime that is busy, dies and comes back; past this something is wrong. */
@@ -24,30 +25,6 @@ const CUT_OFF_CALL_MS = 5_000;
 /** A day that turns during a run rightly gives its places anew. */
 const RUN_MAX_MS = 300_000;
 const DAY_MS = 86_400_000;
-
-/** A team of a run while it is posted to: it has one limit, a day's, and one price. */
-export interface CrashTeam {
-  name: string;
-  key: string;
-  limit: DayLimit;
-  answers: (string | null)[];
-  samples: number[];
-}
-
-/** USD are decimal text. */
-export type DayLimit = { per: "request"; limit: number } | { per: "usd"; limit: string };
-
-interface LimitNow {
-  used: number | string;
-  remaining: number | string;
-}
-
-interface RequestObject {
-  status: string;
-  stage: string;
-  created_at: string;
-  cost: { charged: string | null };
-}
 
 /** Runs it on fresh state and stops every process. Throws when something does not come to an answer at all. */
 export async function onCrashSite<T>(
@@ -67,7 +44,10 @@ export async function onCrashSite<T>(
     } finally {
       const own = children().filter(({ pid }) => !before.has(pid));
       await running.stop();
-      await eventually("no process stays", 10_000, async () => (own.some(({ pid }) => isRunning(pid)) ? null : true));
+      await eventually(async () => (own.some(({ pid }) => isRunning(pid)) ? null : true), {
+        what: "no process stays",
+        patienceMs: 10_000,
+      });
     }
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
@@ -102,17 +82,20 @@ export class CrashSite {
       headers: { "Idempotency-Key": name },
       body: JSON.stringify({ model: MODEL, input: { prompt: `cat ${name}`, image_size: "square" }, user }),
     };
-    const answer = await eventually(`an answer to post ${name} of ${team.name}`, ANSWER_WITHIN_MS, async () => {
-      const { status, text } = await this.#call(team.key, "/v1/requests", init);
-      if (status === 202) return { id: (JSON.parse(text) as { id: string }).id };
-      if (status === 402) {
-        const [violated] = (JSON.parse(text) as { violated_policies: { used: number | string }[] }).violated_policies;
-        if (violated !== undefined) team.samples.push(amount(violated.used));
-        return { id: null };
-      }
-      if (status >= 500 || status === 0) return null;
-      throw new Error(`a post was answered ${status}: ${text.slice(0, 500)}`);
-    });
+    const answer = await eventually(
+      async () => {
+        const { status, text } = await this.#call(team.key, "/v1/requests", init);
+        if (status === 202) return { id: (JSON.parse(text) as { id: string }).id };
+        if (status === 402) {
+          const [violated] = (JSON.parse(text) as { violated_policies: { used: number | string }[] }).violated_policies;
+          if (violated !== undefined) team.samples.push(amount(violated.used));
+          return { id: null };
+        }
+        if (status >= 500 || status === 0) return null;
+        throw new Error(`a post was answered ${status}: ${text.slice(0, 500)}`);
+      },
+      { what: `an answer to post ${name} of ${team.name}`, patienceMs: ANSWER_WITHIN_MS },
+    );
     team.answers.push(answer.id);
   }
 
@@ -129,21 +112,25 @@ export class CrashSite {
     const victims = workerRuntimes(this.#port);
     if (victims.length === 0) throw new Error("the Worker has no runtime that could be killed");
     for (const pid of victims) process.kill(pid, "SIGKILL");
-    await eventually("the runtime dies", 5_000, async () => (victims.some(isRunning) ? null : true));
+    await eventually(async () => (victims.some(isRunning) ? null : true), {
+      what: "the runtime dies",
+      patienceMs: 5_000,
+    });
   }
 
   /** Waits until the runtime that was killed is there again. */
   async back(): Promise<void> {
-    await eventually("the runtime is back", ANSWER_WITHIN_MS, async () =>
-      (await this.#call("", "/healthz")).status === 200 ? true : null,
-    );
+    await eventually(async () => ((await this.#call("", "/healthz")).status === 200 ? true : null), {
+      what: "the runtime is back",
+      patienceMs: ANSWER_WITHIN_MS,
+    });
   }
 
   /** Waits until every accepted request has ended, or is uncertain and never reached upstream; then reads the books. */
   async ended(team: CrashTeam): Promise<SeenTeam> {
     const ids = [...new Set(team.answers.filter((id) => id !== null))];
     const requests = await Promise.all(ids.map((id) => this.#endOf(team, id)));
-    const limit = await eventually("the limit", CALL_TIMEOUT_MS, () => this.#limitOf(team));
+    const limit = await eventually(() => this.#limitOf(team), { what: "the limit", patienceMs: CALL_TIMEOUT_MS });
     const usage = await this.#mustCall<{ data: { requests: number; completed: number; charged_usd: string }[] }>(
       team.key,
       "/v1/usage?group_by=",
@@ -173,7 +160,7 @@ export class CrashSite {
     return times;
   }
 
-  /** One call of the sandbox's door. */
+  /** One call of the sandbox's control API. */
   async sandbox<T = unknown>(method: "GET" | "PATCH", room: string, body?: unknown): Promise<T> {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
     const answer = await fetch(`${this.#running.sandboxUrl}/_sandbox/${room}`, init);
@@ -221,11 +208,14 @@ export class CrashSite {
   }
 
   async #mustCall<T>(key: string, path: string, init: RequestInit = {}): Promise<T> {
-    return eventually(`an answer of ${path}`, CALL_TIMEOUT_MS, async () => {
-      const { status, text } = await this.#call(key, path, init);
-      if (status >= 400 && status < 500) throw new Error(`${path} was answered ${status}: ${text.slice(0, 500)}`);
-      return status >= 200 && status < 300 ? (JSON.parse(text) as T) : null;
-    });
+    return eventually(
+      async () => {
+        const { status, text } = await this.#call(key, path, init);
+        if (status >= 400 && status < 500) throw new Error(`${path} was answered ${status}: ${text.slice(0, 500)}`);
+        return status >= 200 && status < 300 ? (JSON.parse(text) as T) : null;
+      },
+      { what: `an answer of ${path}`, patienceMs: CALL_TIMEOUT_MS },
+    );
   }
 
   /** A call of the API; status 0 when no whole answer came, as while the runtime is down. */

@@ -1,14 +1,15 @@
 // What delivery flows share: how a receiver misbehaves, endpoints as no save would make them, and the log as the API tells it.
 
 import { runInDurableObject } from "cloudflare:test";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import type { Endpoint } from "../../src/contracts/team-webhooks.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
 import { NEW_HEALTH } from "../../src/team/endpoints/endpoint-health.ts";
 import { EndpointStore } from "../../src/team/endpoints/endpoint-store.ts";
+import { bindings } from "./env.ts";
 import type { AnswerWith } from "./receiver.ts";
-import { bindings, type Team } from "./world.ts";
+import type { Team } from "./team.ts";
 
 export function status(code: number, headers: Record<string, string> = {}, body: BodyInit | null = null): AnswerWith {
   return () => new Response(body, { status: code, headers });
@@ -22,22 +23,6 @@ export const hang: AnswerWith = (request) =>
 
 /** What a receiver's connection does when it breaks, as the runtime says it. */
 export const reset: AnswerWith = () => Promise.reject(new Error("Network connection lost."));
-
-/** Time limits of exactly this length are over when the answered function is called, and not before. */
-export function holdLimit(ms: number): () => void {
-  const real = globalThis.setTimeout;
-  let isOver = false;
-  const limit = (run: () => void, delay?: number): unknown => {
-    if (delay !== ms) return real(run, delay);
-    // Looked at from inside the object whose limit it is: nothing else may run there.
-    const look = (): unknown => (isOver ? run() : real(look, 10));
-    return real(look, 10);
-  };
-  vi.spyOn(globalThis, "setTimeout").mockImplementation(limit as unknown as typeof setTimeout);
-  return () => {
-    isOver = true;
-  };
-}
 
 /** What signs deliveries to a request's own address. */
 export async function teamSecret(team: Team): Promise<string> {

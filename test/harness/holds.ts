@@ -1,21 +1,21 @@
 // Clients that wait: what a hold is told and when, and a client of the event stream that keeps what it hears.
 
 import { runInDurableObject } from "cloudflare:test";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
 import { WATCH_REREAD_MS } from "../../src/requests/service/watch.ts";
-import { call, catchTimers, deliverWebhooks, eventually, passTime, ring, type Team, trackerOf } from "./world.ts";
+import { call } from "./calls.ts";
+import { passTime } from "./clock.ts";
+import { eventually } from "./eventually.ts";
+import { trackerOf } from "./objects.ts";
+import type { Team } from "./team.ts";
+import { catchTimers } from "./timers.ts";
+import { ring } from "./tracker.ts";
+import { deliverWebhooks } from "./upstream.ts";
 
 /** Holds that are told nothing look again by themselves; here they do not, so what comes was told. */
 export function neverLookAgain(): void {
   catchTimers(WATCH_REREAD_MS);
-}
-
-/** What takes so long takes next to nothing. */
-export function hurry(ms: number): void {
-  const real = globalThis.setTimeout;
-  const hurried = (run: () => void, delay?: number) => real(run, delay === ms ? 10 : delay);
-  vi.spyOn(globalThis, "setTimeout").mockImplementation(hurried as unknown as typeof setTimeout);
 }
 
 /** How many holds the request's tracker tells of changes. */
@@ -65,7 +65,7 @@ export function follow(team: Team, id: string, headers: Record<string, string> =
   let comments = 0;
   const body = Promise.withResolvers<ReadableStreamDefaultReader<string>>();
   async function readAll(): Promise<void> {
-    const answer = await call(`/v1/requests/${id}/events`, {
+    const answer = await call("GET", `/v1/requests/${id}/events`, {
       headers: { Authorization: `Bearer ${team.key}`, ...headers },
     });
     expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, "text/event-stream"]);

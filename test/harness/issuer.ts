@@ -2,7 +2,7 @@
 
 import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, SignJWT } from "jose";
 import { vi } from "vitest";
-import { call } from "./edge.ts";
+import { call } from "./calls.ts";
 
 interface SigningKey {
   kid: string;

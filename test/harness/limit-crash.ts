@@ -1,9 +1,11 @@
 // One run of a crash under a limit: two teams with room for seven requests, many posts at once, the Worker's runtime killed
 // once in the middle, every post repeated until it is answered. Says what was seen, judges nothing.
 
-import { type CrashSite, type CrashTeam, LATENCY_MS, onCrashSite } from "./crash-site.ts";
+import { chanceOf } from "./chance.ts";
+import { type CrashSite, LATENCY_MS, onCrashSite } from "./crash-site.ts";
+import type { CrashTeam } from "./crash-team.ts";
+import { pause } from "./eventually.ts";
 import type { SeenTeam } from "./limit-verdict.ts";
-import { chanceOf, pause } from "./process.ts";
 
 export const PLACES = 7;
 const MONEY_LIMIT = "0.021000";

@@ -1,9 +1,12 @@
 // The people of a walk: whoever holds a credential, on a page or on none, and what the API tells them.
 
 import { expect } from "vitest";
-import { type Answer, call, passTime, type RequestObject, runToEnd, type Team } from "./world.ts";
-
-export const MODEL = "fal-ai/flux/schnell";
+import { type Answer, ask } from "./calls.ts";
+import { passTime } from "./clock.ts";
+import { MODEL } from "./model.ts";
+import type { RequestObject } from "./request-object.ts";
+import type { Team } from "./team.ts";
+import { runToEnd } from "./tracker.ts";
 
 /** What a submit is answered with: the request, or the problem. */
 export interface Said extends RequestObject {
@@ -32,19 +35,13 @@ export class Person {
     this.#headers = { Authorization: `Bearer ${credential}`, ...headers };
   }
 
-  async ask<T = Said>(
+  ask<T = Said>(
     method: string,
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Answer<T>> {
-    const answer = await call(path, {
-      method,
-      headers: { ...this.#headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    return { status: answer.status, headers: answer.headers, body: (text === "" ? null : JSON.parse(text)) as T };
+    return ask<T>(method, path, { body, headers: { ...this.#headers, ...headers } });
   }
 
   /** Posts a prompt to flux/schnell; `input` of `more` is added to the prompt, the rest to the body. */

@@ -1,4 +1,4 @@
-// Hands for tests of whole processes: free ports, the processes below this one, seeded chance. Reads /proc, so Linux only.
+// Hands for tests of whole processes: free ports, and the processes below this one. Reads /proc, so Linux only.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -64,32 +64,6 @@ function processes(): Child[] {
         return []; // It ended meanwhile.
       }
     });
-}
-
-/** Chance that a seed repeats: each call answers a number in [0, 1). mulberry32 (public domain). */
-export function chanceOf(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Waits until a check holds, in real time. */
-export async function eventually<T>(what: string, patienceMs: number, check: () => Promise<T | null>): Promise<T> {
-  const giveUpAt = Date.now() + patienceMs;
-  for (;;) {
-    const found = await check();
-    if (found !== null) return found;
-    if (Date.now() > giveUpAt) throw new Error(`in vain: ${what}`);
-    await pause(200);
-  }
 }
 
 /** The Worker's own runtimes; not the sandbox's. */

@@ -4,7 +4,7 @@
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { expect, onTestFinished } from "vitest";
-import { interceptFetch } from "./world.ts";
+import { interceptFetch } from "./wire.ts";
 
 export interface Received {
   url: string;

@@ -3,9 +3,12 @@
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
+import { freezeClocks, passTime } from "./clock.ts";
 import { type DeliveryAnswer, deliveriesOf, deliveryOf, newSecret, saveEndpoint, teamSecret } from "./deliveries.ts";
 import { Receivers } from "./receiver.ts";
-import { deliverWebhooks, freezeClocks, passTime, ring, Team } from "./world.ts";
+import { Team } from "./team.ts";
+import { ring } from "./tracker.ts";
+import { deliverWebhooks } from "./upstream.ts";
 
 /** The address that requests name; its host is `own.example`. */
 export const HOOK = "https://own.example/hook?token=abc";

@@ -1,123 +1,92 @@
-// A Team object as tests talk to it: made directly, asked over RPC, with the clock faked where a test needs one.
+// A team as its app talks to it, made through the operator's route, with a key that may do everything.
 
-import { env } from "cloudflare:workers";
-import type { Stub } from "../../src/contracts/rpc.ts";
-import type { TeamContract } from "../../src/contracts/team.ts";
-import type { AdmitInput, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
-import type { Actor, Credential, NewKeyTerms } from "../../src/contracts/team-keys.ts";
-import type { Measures } from "../../src/models/measures.ts";
-import { teamFor } from "../../src/platform/stubs.ts";
-import { keyDigest } from "../../src/team/auth/keys.ts";
-import { planSchema } from "../../src/team/quota/plan.ts";
-
-export const SOMEBODY: Actor = { id: "key_admin", ip: "203.0.113.7" };
-export const NOTHING_MEASURED: Measures = { images: null, megapixels: null, seconds: null, characters: null };
-export const MODEL = "fal-ai/flux/schnell";
-
-type PlanText = Parameters<typeof planSchema.parse>[0];
-
-export function aWish(changes: Partial<NewKeyTerms> = {}): NewKeyTerms {
-  return {
-    ...{ kind: "secret", name: "Key", scopes: ["run", "read"], expiresAt: null },
-    ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
-    ...changes,
-  };
-}
-
-/** The end of a request as its tracker tells it. */
-export function anEnd(requestId: string, reservation: Verdict, changes: Partial<SettleInput> = {}): SettleInput {
-  return {
-    ...{ requestId, reservation, outcome: reservation === "take" ? "completed" : "failed", endedAt: Date.now() },
-    ...{ units: null, measured: null, outputBytes: null, failure: reservation === "take" ? null : { status: 500 } },
-    ...{ eventType: reservation === "take" ? "request.completed" : "request.failed", hasWebhook: false },
-    ...changes,
-  };
-}
+import { expect } from "vitest";
+import { type Answer, ask } from "./calls.ts";
+import { ADMIN_TOKEN } from "./env.ts";
+import { MODEL } from "./model.ts";
+import type { RequestObject } from "./request-object.ts";
 
 let made = 0;
 
-/** A team with its first key, and what tests say to it. */
-export class TestTeam {
+/** One team with one key that may do everything, made through the operator's route. */
+export class Team {
   readonly id: string;
-  readonly stub: Stub<TeamContract>;
-  /** The first key, which has every scope. */
-  readonly key: { id: string; secret: string };
-  readonly credential: Credential;
+  readonly key: string;
+  readonly keyId: string;
 
-  private constructor(id: string, key: { id: string; secret: string }, digest: string) {
+  /** Whoever talks to the team with this key. */
+  constructor(id: string, key: string, keyId = "") {
     this.id = id;
-    this.stub = teamFor(env, id);
     this.key = key;
-    this.credential = { kind: "key", digest };
+    this.keyId = keyId;
   }
 
-  static async create(plan?: PlanText): Promise<TestTeam> {
-    const id = `team-${++made}-${crypto.randomUUID().slice(0, 8)}`;
-    const text = plan === undefined ? {} : { plan: planSchema.parse(plan) };
-    const created = await teamFor(env, id).create({ id, name: "Team", by: SOMEBODY, ...text });
-    if (created.kind !== "created") throw new Error("the team exists");
-    return new TestTeam(id, created.key, await keyDigest(created.key.secret));
+  static async create(plan?: unknown, more: { id?: string; manages_connections?: boolean } = {}): Promise<Team> {
+    const { id = `team-${++made}-${crypto.randomUUID().slice(0, 8)}` } = more;
+    const body = { name: id, ...(plan === undefined ? {} : { plan }), ...more, id };
+    const answer = await ask<{ key: { id: string; secret: string } }>("POST", "/v1/admin/teams", {
+      key: ADMIN_TOKEN,
+      body,
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+    const { id: keyId, secret } = answer.body.key;
+    return new Team(id, secret, keyId);
   }
 
-  /** A team that was made by other means, known by its admin key. */
-  static async of(id: string, secret: string): Promise<TestTeam> {
-    return new TestTeam(id, { id: "key_unknown", secret }, await keyDigest(secret));
+  send<T = RequestObject>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
+    return ask<T>(method, path, { key: this.key, body, headers });
   }
 
-  /** A key, and the credential that it is. */
-  async newKey(changes: Partial<NewKeyTerms> = {}): Promise<{ id: string; secret: string; credential: Credential }> {
-    const created = await this.stub.keys.create(aWish(changes), SOMEBODY);
-    if (created.kind !== "created") throw new Error(created.refusal.detail);
-    const credential: Credential = { kind: "key", digest: await keyDigest(created.secret) };
-    return { id: created.key.id, secret: created.secret, credential };
-  }
-
-  async putPlan(name: string, plan: PlanText): Promise<void> {
-    await this.stub.plans.put(name, planSchema.parse(plan), SOMEBODY);
-  }
-
-  /** The hash of the plan that applies to a credential now. */
-  async planHash(credential = this.credential): Promise<string> {
-    const known = await this.stub.identify(credential);
-    return known.kind === "known" ? known.identity.planHash : "unknown";
-  }
-
-  /** A submit, under the plan as it is now unless `planHash` says otherwise. */
-  async post(changes: Partial<AdmitInput> = {}): Promise<AdmitInput> {
-    const credential = changes.credential ?? this.credential;
-    return {
-      ...{ credential, user: null, visitor: null, ip: null, tags: {} },
-      requestId: env.TRACKER.newUniqueId().toString(),
+  /** Submits a prompt to flux/schnell (magic words of the sandbox work in it) and answers the request object. */
+  async submit(prompt = "a cat", more: Record<string, unknown> = {}): Promise<RequestObject> {
+    const { input, ...rest } = more as { input?: object };
+    const answer = await this.send("POST", "/v1/requests", {
       model: MODEL,
-      planHash: changes.planHash ?? (await this.planHash(credential)),
-      measures: NOTHING_MEASURED,
-      files: { used: [], inline: [] },
-      idempotencyKey: null,
-      bodyHash: "body",
-      ...changes,
-    };
+      input: { prompt, ...input },
+      ...rest,
+    });
+    expect([200, 202]).toContain(answer.status);
+    return answer.body;
   }
 
-  async admit(changes: Partial<AdmitInput> = {}) {
-    return this.stub.admit(await this.post(changes));
+  /** The team's only request, for tests that need its id before its submit has answered. */
+  async onlyRequest(): Promise<string> {
+    const answer = await this.send<{ data: { id: string }[] }>("GET", "/v1/requests");
+    expect(answer.body.data).toHaveLength(1);
+    return answer.body.data[0]?.id ?? "";
   }
 
-  /** Admits and gives the request's id. */
-  async admitted(changes: Partial<AdmitInput> = {}): Promise<string> {
-    const answer = await this.admit(changes);
-    if (answer.kind === "admitted") return answer.requestId;
-    throw new Error(answer.kind === "refused" ? answer.refusal.detail : answer.kind);
+  cancel(id: string): Promise<Answer<RequestObject & { code?: string }>> {
+    return this.send("POST", `/v1/requests/${id}/cancel`);
   }
 
-  /** "admitted", or the code of the refusal. */
-  async outcome(changes: Partial<AdmitInput> = {}): Promise<string> {
-    const answer = await this.admit(changes);
-    return answer.kind === "refused" ? answer.refusal.code : answer.kind;
+  async read(id: string): Promise<RequestObject> {
+    const answer = await this.send("GET", `/v1/requests/${id}`);
+    expect(answer.status).toBe(200);
+    return answer.body;
   }
 
-  /** What is used of every limit of the first key's plan, in the plan's order. */
-  async used(user: string | null = null): Promise<number[]> {
-    const me = await this.stub.me({ credential: this.credential, user, visitor: null, ip: null, tags: {} });
-    return me.kind === "known" ? me.limits.map((limit) => limit.used) : [];
+  /** What is used of each limit of the plan, in the plan's order. */
+  async used(): Promise<number[]> {
+    const answer = await this.send<{ limits: { used: number }[] }>("GET", "/v1/me");
+    expect(answer.status).toBe(200);
+    return answer.body.limits.map((limit) => limit.used);
   }
+
+  async timeline(id: string): Promise<string[]> {
+    const answer = await this.send<{ data: { event: string }[] }>("GET", `/v1/requests/${id}/timeline`);
+    return answer.body.data.map((entry) => entry.event);
+  }
+}
+
+/** Makes another key of a team. */
+export async function newKey(adminKey: string, body: Record<string, unknown>): Promise<{ id: string; secret: string }> {
+  const answer = await ask<{ id: string; secret: string }>("POST", "/v1/keys", { key: adminKey, body });
+  expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+  return answer.body;
 }

@@ -1,7 +1,7 @@
 // Files to upload, and the calls that upload them, as tests of uploads make them.
 
 import { expect } from "vitest";
-import { call, json } from "./edge.ts";
+import { call, json } from "./calls.ts";
 
 /** A PNG's first bytes and then a pattern that tells `seed` apart: enough of one for whoever looks at signatures. */
 export function aPng(bytes: number, seed = 1): Uint8Array<ArrayBuffer> {

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, expect, vi } from "vitest";
 import { acquire, BUFFER_BUDGET_BYTES } from "../../src/net/byte-budget.ts";
 import { type Config, parseConfig } from "../../src/platform/config.ts";
 import { createUpstreamClient } from "../../src/upstream/client/client.ts";
+import { MODEL } from "./model.ts";
 
 export const ID = "764cabcf-b745-4b3e-ae38-1200304cf45b";
-export const MODEL = "fal-ai/flux/schnell";
 export const CONNECTION = "21fd90f9-5935-43cd-b6c8-bde9d915ca80";
 
 export function config(variables: Record<string, string> = {}): Config {

@@ -2,17 +2,11 @@
 
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
-import {
-  type Delivery,
-  dueWebhooks,
-  expectArmed,
-  passTime,
-  type RequestObject,
-  ring,
-  sandboxCalls,
-  type Team,
-  upstreamRequests,
-} from "./world.ts";
+import { passTime } from "./clock.ts";
+import type { RequestObject } from "./request-object.ts";
+import type { Team } from "./team.ts";
+import { expectArmed, ring } from "./tracker.ts";
+import { type Delivery, dueWebhooks, sandboxCalls, upstreamRequests } from "./upstream.ts";
 
 export interface FinishedAtFal {
   id: string;

@@ -8,7 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, type Running } from "../../scripts/launcher.ts";
-import { chanceOf, children, eventually, freePorts, isRunning, pause, workerRuntimes } from "../harness/process.ts";
+import { chanceOf } from "../harness/chance.ts";
+import { eventually, pause } from "../harness/eventually.ts";
+import { children, freePorts, isRunning, workerRuntimes } from "../harness/process.ts";
+import type { RequestObject } from "../harness/request-object.ts";
 
 const KILLS = Number(process.env.KILLS ?? 3);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
@@ -17,18 +20,8 @@ const REQUESTS_PER_KILL = 5;
 const KILL_WITHIN_MS = 2_000;
 /** How long the sandbox keeps each answer back, so that kills fall into calls. */
 const LATENCY_MS = 300;
-/** wrangler brings a killed runtime back within about two seconds; on a busy machine it takes its time. */
-const BACK_WITHIN_MS = 20_000;
-/** The first webhook after a kill, or a poll, tells each end. */
-const END_WITHIN_MS = 45_000;
 
-interface RequestObject {
-  id: string;
-  status: string;
-  stage: string;
-  files: { url: string; status: string; size: number; sha256: string | null }[];
-  webhook: { status: string };
-}
+type ToldRequest = RequestObject & { webhook: { status: string } };
 interface SandboxRequest {
   request_id: string;
   webhook_url: string;
@@ -84,14 +77,18 @@ async function start(): Promise<void> {
 async function stop(): Promise<void> {
   for (const { pid } of children()) seen.add(pid);
   await running.stop();
-  await eventually("no process stays", 10_000, async () => ([...seen].some(isRunning) ? null : true));
+  await eventually(async () => ([...seen].some(isRunning) ? null : true), {
+    what: "no process stays",
+  });
 }
 
 async function kill(): Promise<void> {
   const victims = workerRuntimes(Number(environment.PORT));
   expect(victims.length).toBeGreaterThan(0);
   for (const pid of victims) process.kill(pid, "SIGKILL");
-  await eventually("the runtime dies", 5_000, async () => (victims.some(isRunning) ? null : true));
+  await eventually(async () => (victims.some(isRunning) ? null : true), {
+    what: "the runtime dies",
+  });
 }
 
 async function isUp(): Promise<true | null> {
@@ -120,10 +117,13 @@ function submit(n: string): Promise<string> {
     input: { prompt: `cat ${n}`, image_size: "square" },
     webhook_url: `http://${environment.RELAY_ALLOW_HOSTS}/hook`,
   });
-  return eventually(`an answer to submit ${n}`, BACK_WITHIN_MS + 20_000, async () => {
-    const headers = { "Idempotency-Key": `kill-${SEED}-${n}` };
-    return (await call<RequestObject>("/v1/requests", { method: "POST", headers, body }))?.id ?? null;
-  });
+  return eventually(
+    async () => {
+      const headers = { "Idempotency-Key": `kill-${SEED}-${n}` };
+      return (await call<RequestObject>("/v1/requests", { method: "POST", headers, body }))?.id ?? null;
+    },
+    { what: `an answer to submit ${n}` },
+  );
 }
 
 test.skipIf(!existsSync("/proc/self/stat"))(
@@ -140,7 +140,7 @@ test.skipIf(!existsSync("/proc/self/stat"))(
       await pause(killAfterMs);
       await kill();
       // The last time nobody brings the runtime back: everything is stopped and started anew on the same state.
-      if (round < KILLS) await eventually("the runtime is back", BACK_WITHIN_MS, isUp);
+      if (round < KILLS) await eventually(isUp, { what: "the runtime is back" });
       else await stop().then(start);
     }
     const ids = await Promise.all(submits);
@@ -174,14 +174,17 @@ async function sentUpstream(): Promise<Map<string, number>> {
 }
 
 /** The request once it has ended and told so; or once it is uncertain and fal never had test. */
-async function ended(id: string, wasSent: boolean): Promise<RequestObject> {
-  let last: RequestObject | null = null;
+async function ended(id: string, wasSent: boolean): Promise<ToldRequest> {
+  let last: ToldRequest | null = null;
   try {
-    return await eventually("the end", END_WITHIN_MS, async () => {
-      last = (await call<RequestObject>(`/v1/requests/${id}`)) ?? last;
-      if (last?.stage === "uncertain" && !wasSent) return last;
-      return last?.webhook.status === "delivered" ? last : null;
-    });
+    return await eventually(
+      async () => {
+        last = (await call<ToldRequest>(`/v1/requests/${id}`)) ?? last;
+        if (last?.stage === "uncertain" && !wasSent) return last;
+        return last?.webhook.status === "delivered" ? last : null;
+      },
+      { what: "the end" },
+    );
   } catch (fault) {
     const timeline = await call(`/v1/requests/${id}/timeline`);
     throw new Error(`a request did not end: ${JSON.stringify({ last, timeline })}`, { cause: fault });

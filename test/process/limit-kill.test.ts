@@ -11,7 +11,6 @@ const POSTS_PER_TEAM = 300;
 
 test.skipIf(!existsSync("/proc/self/stat"))(
   `${POSTS_PER_TEAM} posts against room for ${PLACES} and a kill amid them let exactly ${PLACES} in (seed ${SEED})`,
-  { timeout: 300_000 },
   async () => {
     const run = await crashUnderLimits(SEED, POSTS_PER_TEAM);
     expect(run.answeredBefore).toBeLessThan(run.posts);

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { children, eventually, freePorts, isRunning } from "../harness/process.ts";
+import { eventually } from "../harness/eventually.ts";
+import { children, freePorts, isRunning } from "../harness/process.ts";
 
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-start-"));
 let npm: ChildProcess | null = null;
@@ -25,10 +26,14 @@ test("leaves nothing running when npm alone is told to stop", async () => {
   npm.stdout?.setEncoding("utf8").on("data", (text: string) => {
     said += text;
   });
-  await eventually("it says how to call it", 90_000, async () => (said.includes("Stop with") ? said : null));
+  await eventually(async () => (said.includes("Stop with") ? said : null), {
+    what: "it says how to call it",
+  });
   expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
   const theirs = children(npm.pid).map(({ pid }) => pid);
   expect(theirs.length).toBeGreaterThan(4);
   npm.kill("SIGTERM");
-  await eventually("all of it has ended", 30_000, async () => (theirs.some(isRunning) ? null : true));
+  await eventually(async () => (theirs.some(isRunning) ? null : true), {
+    what: "all of it has ended",
+  });
 });

@@ -2,7 +2,8 @@
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { sameSecret } from "../../src/platform/signing.ts";
-import { ADMIN_TOKEN, call } from "../harness/edge.ts";
+import { call } from "../harness/calls.ts";
+import { ADMIN_TOKEN } from "../harness/env.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { eventually, freePorts } from "../../harness/process.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { freePorts } from "../../harness/process.ts";
 import { httpsFront, runScenes, type Scenes } from "../../harness/python.ts";
 import { type Sluice, startSluice } from "../../harness/sluice.ts";
 
@@ -92,11 +93,9 @@ async function typeOfFile(url: string): Promise<string | null> {
 
 /** The notice about a request, once it has come and holds by the team's secret. */
 async function noticeOf(requestId: string): Promise<Notice> {
-  const found = await eventually(
-    "the webhook",
-    20_000,
-    async () => notices.find(({ body }) => body.request_id === requestId) ?? null,
-  );
+  const found = await eventually(async () => notices.find(({ body }) => body.request_id === requestId) ?? null, {
+    what: "the webhook",
+  });
   const answer = await fetch(`${sluice.url}/v1/team/webhook_secret`, {
     headers: { Authorization: `Bearer ${sluice.key}` },
   });

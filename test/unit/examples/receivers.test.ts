@@ -12,7 +12,8 @@ import { POST } from "../../../examples/webhooks/next-route.ts";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { endEvent } from "../../../src/webhooks/event-body.ts";
 import { deliver } from "../../../src/webhooks/send.ts";
-import { eventually, freePorts } from "../../harness/process.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { freePorts } from "../../harness/process.ts";
 
 const SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const OLDER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -74,13 +75,16 @@ async function spawned(command: (port: number) => [string, ...string[]]): Promis
     said += String(data);
   });
   const url = `http://127.0.0.1:${port}/hook`;
-  await eventually(`${program} listens`, 30_000, async () => {
-    if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`);
-    return fetch(url, { method: "POST", body: "" }).then(
-      () => true,
-      () => null,
-    );
-  });
+  await eventually(
+    async () => {
+      if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`);
+      return fetch(url, { method: "POST", body: "" }).then(
+        () => true,
+        () => null,
+      );
+    },
+    { what: `${program} listens` },
+  );
   return {
     url,
     lines,
@@ -127,7 +131,7 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
   beforeAll(async () => {
     vi.stubEnv("WEBHOOK_SECRET", SECRET);
     receiver = await start();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await receiver.stop();
@@ -147,7 +151,7 @@ describe.each(RECEIVERS)("examples/webhooks/%s", (_name, start) => {
     expect(await send("evt_first", { agoMs: 2 * MINUTE_MS })).toBe(204);
     expect(await send("evt_second")).toBe(204);
     const line = `request.completed: ${ID} is COMPLETED`;
-    await eventually("it said so", 5_000, async () => (receiver.lines.length >= 2 ? true : null));
+    await eventually(async () => (receiver.lines.length >= 2 ? true : null), { what: "it said so" });
     expect(receiver.lines).toEqual([line, line]);
   });
 

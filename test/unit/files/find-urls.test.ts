@@ -81,7 +81,7 @@ test("a data URI's bytes are not copied into the list", () => {
   expect(walk('{"url":"data:image/png;base64,QQ=="}').files[0]?.source).toEqual({ kind: "data" });
 });
 
-test("M8 takes at most max files in document order and counts the rest", () => {
+test("takes at most max files in document order and counts the rest", () => {
   const urls = Array.from({ length: 7 }, (_, i) => `"https://cdn.test/${i}"`).join(",");
   const { files, skipped } = walk(`{"a":[${urls}],"b":"not a file"}`, 3);
   expect(files.map((file) => file.path)).toEqual([
@@ -99,7 +99,7 @@ test("every path leads back to the value it was found at, odd keys included", ()
   expect(files.map((file) => valueAt(tree, file.path))).toEqual([1, 2, 3].map((n) => `https://cdn.test/${n}`));
 });
 
-test("M8 a URL that stands in several places is one file, which is found at each of them", () => {
+test("a URL that stands in several places is one file, which is found at each of them", () => {
   const { files, places, skipped } = walk(
     '{"image":{"url":"https://cdn.test/a.png","file_name":"a"},"b":"https://cdn.test/b","all":["https://cdn.test/a.png"]}',
     2,

@@ -22,7 +22,7 @@ describe("random text", () => {
   });
 });
 
-test.each(["key", "evt", "whk", "dlv"] as const)("S10 a new id says that it is a %s, and has no dot", (prefix) => {
+test.each(["key", "evt", "whk", "dlv"] as const)("a new id says that it is a %s, and has no dot", (prefix) => {
   expect(newId(prefix)).toMatch(new RegExp(`^${prefix}_[0-9A-Za-z]{20}$`));
 });
 

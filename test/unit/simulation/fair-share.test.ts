@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { windowMs } from "../../../src/upstream/pace.ts";
-import { chanceOf } from "../../harness/process.ts";
+import { chanceOf } from "../../harness/chance.ts";
 import { type Load, lastEndsS, type SimulatedRun, simulate } from "../../harness/share-sim.ts";
 
 const BUSY: Pick<Load, "rps" | "slots" | "answerMs" | "polls" | "pollGapMs"> = {
@@ -70,9 +70,8 @@ describe("slots", () => {
 });
 
 // Hundreds of simulated loads take their time on a machine that is busy otherwise.
-const LONG = { timeout: 120_000 };
 
-describe("callers and networks that stall", LONG, () => {
+describe("callers and networks that stall", () => {
   test("cannot bunch calls: no second ever sees more than are allowed, whatever is held up where", () => {
     const loads = fc.record({
       sizes: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 }),
@@ -112,7 +111,7 @@ describe("callers and networks that stall", LONG, () => {
   });
 });
 
-describe("any load", LONG, () => {
+describe("any load", () => {
   test("keeps the pace and the slots, ends every request, and gives each user a fair share of the turns", () => {
     const loads = fc.record({
       sizes: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 }),

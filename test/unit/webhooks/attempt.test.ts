@@ -123,7 +123,7 @@ function ended(outcome: "parked", failures: number, why: "no_tries_left" | "repl
   return { outcome, state: outcome, failures, next: { at: null, why } };
 }
 
-test("O4 a replay uses up no planned attempt, whatever it comes to", () => {
+test("a replay uses up no planned attempt, whatever it comes to", () => {
   for (const [, answer] of [...ACCEPTED, ...LATER, ...GONE]) {
     for (const row of [RESUMED, PARKED, AGAIN]) expect(over(row, answer).failures).toBe(row.failures);
   }
@@ -148,7 +148,7 @@ describe("the schedule", () => {
 describe("a receiver's Retry-After", () => {
   const wish = (row: AttemptRow, seconds: string) => over(row, answered(503, { "retry-after": seconds })).next;
 
-  test("D7 counts when it is longer than the planned wait, up to a day, and not when it is shorter", () => {
+  test("counts when it is longer than the planned wait, up to a day, and not when it is shorter", () => {
     expect(wish(FIRST, "120")).toStrictEqual({ at: NOW + 2 * MINUTE_MS, why: "retry_after" });
     expect(wish(FIRST, "0")).toStrictEqual({ at: NOW + 5 * SECOND_MS, why: "schedule" });
     expect(wish(MIDDLE, "999999999")).toStrictEqual({ at: NOW + DAY_MS, why: "retry_after" });

@@ -5,7 +5,7 @@ import { deliveryHeaders, headerFault } from "../../../src/webhooks/headers.ts";
 
 const message = { eventId: "evt_1", nowMs: 1_700_000_000_999, signature: "v1,abc" };
 
-describe("S9 a custom header", () => {
+describe("a custom header", () => {
   test.each([
     ["Authorization", "Bearer abc.def"],
     ["X-Api-Key", "k"],
@@ -47,7 +47,7 @@ describe("S9 a custom header", () => {
   });
 });
 
-test("S9 ours are applied last, and what may not be sent is left out whatever was saved", () => {
+test("ours are applied last, and what may not be sent is left out whatever was saved", () => {
   const custom = { "X-Own": "1", "WebHook-Id": "evt_forged", "Content-Length": "3", bad: "\n" };
   expect(deliveryHeaders(custom, message)).toStrictEqual({
     "x-own": "1",

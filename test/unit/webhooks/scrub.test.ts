@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { scrub, scrubLink } from "../../../src/webhooks/scrub.ts";
 
-describe("S11 secrets are taken out", () => {
+describe("secrets are taken out", () => {
   test.each([
     ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     ["sl_sk_acme_0123456789abcdefghij_abc123"],

@@ -1,18 +1,21 @@
 // `fal_webhook` on the compatible surfaces: the end told in fal's body, signed as all our webhooks are.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
+import { test } from "../../harness/fixtures.ts";
 import { type Received, Receivers } from "../../harness/receiver.ts";
-import { introduceAccount, onFrozenClocks, passTime, ring, runToEnd, Team } from "../../harness/world.ts";
+import type { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 const HOOK = "https://own.example/done";
 
-let team: Team;
+test.override({ plan: { hold_s: 0 } });
 let receivers: Receivers;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, { hold_s: 0 });
+test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
   receivers = Receivers.open();
   receivers.secrets.set("own.example", [await teamSecret(team)]);
@@ -20,6 +23,7 @@ onFrozenClocks(async () => {
 
 /** A request that was made with `fal_webhook` and has ended; what its receiver got. */
 async function told(
+  team: Team,
   prefix: string,
   prompt: string,
   model = "fal-ai/flux/schnell",
@@ -37,10 +41,10 @@ async function told(
 }
 
 describe("a caller's fal_webhook", () => {
-  test.each(["/fal/queue", "/maton/fal-ai"])(
+  test.for(["/fal/queue", "/maton/fal-ai"])(
     "given at %s hears of a good end in fal's shape, files under our URLs",
-    async (prefix) => {
-      const { id, body } = await told(prefix, "a cat");
+    async (prefix, { team }) => {
+      const { id, body } = await told(team, prefix, "a cat");
       expect(body).toEqual({
         ...{ request_id: id, gateway_request_id: id, status: "OK" },
         payload: expect.objectContaining({
@@ -50,28 +54,28 @@ describe("a caller's fal_webhook", () => {
     },
   );
 
-  test("hears of a failed run with its code and fields", async () => {
-    const { id, body } = await told("/fal/queue", "a cat sandbox:refused");
+  test("hears of a failed run with its code and fields", async ({ team }) => {
+    const { id, body } = await told(team, "/fal/queue", "a cat sandbox:refused");
     expect(body).toEqual({
       ...{ request_id: id, gateway_request_id: id, status: "ERROR", error: "Invalid status code: 422" },
       payload: { detail: [expect.objectContaining({ type: "content_policy_violation" })] },
     });
   });
 
-  test("is told of an output that is too large for it without the output", async () => {
-    const { body } = await told("/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "acme/echo");
+  test("is told of an output that is too large for it without the output", async ({ team }) => {
+    const { body } = await told(team, "/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "acme/echo");
     expect(body).toMatchObject({ status: "OK", payload: null, payload_error: expect.stringContaining("too large") });
   });
 
-  test("does not change what the team's endpoints read", async () => {
+  test("does not change what the team's endpoints read", async ({ team }) => {
     const made = await team.send<{ secret: string }>("POST", "/v1/webhooks", { url: "https://all.example/hook" });
     receivers.secrets.set("all.example", [made.body.secret]);
-    const { id } = await told("/fal/queue", "a cat");
+    const { id } = await told(team, "/fal/queue", "a cat");
     const [received] = receivers.at("all.example");
     expect(JSON.parse(received?.body ?? "null")).toMatchObject({ type: "request.completed", data: { id } });
   });
 
-  test("that no receiver may have is refused before anything is paid", async () => {
+  test("that no receiver may have is refused before anything is paid", async ({ team }) => {
     const submit = (hook: string) =>
       team.send<{ error_type: string }>("POST", `/fal/queue/fal-ai/flux/schnell?fal_webhook=${hook}`, {
         prompt: "a cat",

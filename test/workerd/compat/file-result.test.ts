@@ -4,20 +4,16 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { RESULT_FILE_MAX_BYTES } from "../../../src/upstream/client/client.ts";
+import { call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
 import { Receivers } from "../../harness/receiver.ts";
-import {
-  answerFirst,
-  bindings,
-  call,
-  eventually,
-  freezeClocks,
-  passTime,
-  type RequestObject,
-  ring,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
+import { answerFirst } from "../../harness/wire.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const PROMPT = "a cat sandbox:binary-result";
@@ -27,7 +23,7 @@ let team: Team;
 
 beforeEach(async () => {
   await freezeClocks();
-  team = await Team.create(undefined, { hold_s: 0 });
+  team = await Team.create({ hold_s: 0 });
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -41,7 +37,7 @@ async function ended(prompt = PROMPT): Promise<RequestObject> {
 }
 
 function get(path: string): Promise<Response> {
-  return call(path, { headers: { Authorization: `Bearer ${team.key}` } });
+  return call("GET", path, { headers: { Authorization: `Bearer ${team.key}` } });
 }
 
 const resultOf = (id: string, prefix = "/fal/queue/fal-ai/flux"): Promise<Response> => get(`${prefix}/requests/${id}`);
@@ -60,7 +56,7 @@ test("is one stored file in v1, its URL in an output of fal's shape for files", 
   ]);
   expect(request.output).toEqual({ url: file?.url, content_type: "image/png", file_size: file?.size });
   expect(file?.url).toMatch(/^https:\/\/sluice\.test\/files\/.*\.png$/);
-  const stored = await call(file?.url ?? "");
+  const stored = await call("GET", file?.url ?? "");
   expect(stored.headers.get("Content-Type")).toBe("image/png");
   const bytes = await bytesOf(stored);
   expect([bytes.length, [...bytes.subarray(0, 8)]]).toEqual([file?.size, PNG_MAGIC]);
@@ -74,7 +70,7 @@ test.each(["/fal/queue/fal-ai/flux", "/maton/fal-ai/fal-ai/flux"])(
     expect(answer.headers.get("Content-Type")).toBe("image/png");
     expect(answer.headers.get("x-fal-request-id")).toBe(id);
     expect(answer.headers.get("x-fal-billable-units")).not.toBeNull();
-    const stored = await bytesOf(await call(files[0]?.url ?? ""));
+    const stored = await bytesOf(await call("GET", files[0]?.url ?? ""));
     expect(await bytesOf(answer)).toEqual(stored);
   },
 );
@@ -83,14 +79,14 @@ test("is answered as its bytes under /fal/proxy too", async () => {
   const { id } = await ended();
   const target = `https://queue.fal.run/fal-ai/flux/requests/${id}`;
   const headers = { Authorization: `Bearer ${team.key}`, "x-fal-target-url": target };
-  const answer = await call("/fal/proxy", { headers });
+  const answer = await call("GET", "/fal/proxy", { headers });
   expect([...(await bytesOf(answer)).subarray(0, 8)]).toEqual(PNG_MAGIC);
 });
 
 /** A synchronous call that waits, its run brought to its end. */
 async function waited(path: string): Promise<Response> {
   const headers = { Authorization: `Bearer ${team.key}`, "Content-Type": "application/json" };
-  const answer = call(path, { method: "POST", headers, body: JSON.stringify({ prompt: PROMPT }) });
+  const answer = call("POST", path, { headers, body: JSON.stringify({ prompt: PROMPT }) });
   await eventually(async () => expect((await team.read(await team.onlyRequest())).stage).toBe("queued"));
   await passTime(5 * SECOND_MS);
   await runToEnd(team, await team.onlyRequest());

@@ -2,18 +2,14 @@
 // /fal/queue (queue.test.ts): it is the same routes.
 
 import { describe, expect, test } from "vitest";
-import {
-  answerFirst,
-  BASE,
-  call,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { BASE } from "../../harness/env.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls } from "../../harness/upstream.ts";
+import { answerFirst } from "../../harness/wire.ts";
 
 interface Body {
   [field: string]: unknown;
@@ -29,7 +25,7 @@ interface Connection {
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, { hold_s: 0 }, { manages_connections: true });
+  team = await Team.create({ hold_s: 0 }, { manages_connections: true });
 });
 
 /** One call, a second after the one before, so that the account's pace never matters. */
@@ -74,7 +70,7 @@ describe("the gateway's page, example by example", () => {
     }
     await runToEnd(team, id);
     expect((await send("GET", `/fal-ai/fal-ai/flux/requests/${id}/status`)).body.status).toBe("COMPLETED");
-    const result = await call(new URL(mine).pathname, { headers: { Authorization: `Key ${team.key}` } });
+    const result = await call("GET", new URL(mine).pathname, { headers: { Authorization: `Key ${team.key}` } });
     expect(await result.json()).toMatchObject({ images: [{ url: expect.stringContaining(`${BASE}/files/`) }] });
     const late = await send("PUT", `/fal-ai/fal-ai/flux/requests/${id}/cancel`);
     expect([late.status, late.body.status]).toEqual([400, "ALREADY_COMPLETED"]);
@@ -94,7 +90,7 @@ describe("the gateway's page, example by example", () => {
     const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" });
     await runToEnd(team, body.request_id);
     const path = `/maton/fal-ai/fal-ai/flux/requests/${body.request_id}/status/stream?logs=1`;
-    const answer = await call(path, { headers: { Authorization: `Bearer ${team.key}` } });
+    const answer = await call("GET", path, { headers: { Authorization: `Bearer ${team.key}` } });
     expect(answer.headers.get("Content-Type")).toBe("text/event-stream");
     expect(await answer.text()).toMatch(/^data: .*"status":"COMPLETED".*\n\n$/);
   });

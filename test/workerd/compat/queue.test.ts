@@ -2,18 +2,13 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
-import { hurry } from "../../harness/holds.ts";
-import {
-  call,
-  catchTimers,
-  eventually,
-  exhaustPace,
-  freezeClocks,
-  passTime,
-  ring,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { exhaustPace } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { Team } from "../../harness/team.ts";
+import { catchTimers, hurry } from "../../harness/timers.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 const QUEUE = "/fal/queue";
 const MODEL = "fal-ai/flux/schnell";
@@ -37,7 +32,7 @@ interface Body {
 
 /** A team whose plan holds nothing, so that pending answers come at once. */
 function unheld(): Promise<Team> {
-  return Team.create(undefined, { hold_s: 0 });
+  return Team.create({ hold_s: 0 });
 }
 
 async function submitted(team: Team, prompt = "a cat", model = MODEL): Promise<string> {
@@ -87,7 +82,7 @@ describe("a submit", () => {
 
   test("is counted, priced and owned as the same submit of v1 is", async () => {
     const limits = [{ name: "one", scope: "team", per: "request", limit: 1, window: "1d" }];
-    const team = await Team.create(undefined, { limits });
+    const team = await Team.create({ limits });
     const id = await submitted(team);
     const refused = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, { prompt: "another" });
     expect(refused.status).toBe(402);
@@ -246,7 +241,7 @@ describe("a result", () => {
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, input);
     const id = answer.body.request_id;
     await runToEnd(team, id);
-    const result = await call(`${QUEUE}/${at(id)}`, { headers: { Authorization: `Key ${team.key}` } });
+    const result = await call("GET", `${QUEUE}/${at(id)}`, { headers: { Authorization: `Key ${team.key}` } });
     const text = await result.text();
     expect(text).toContain('"seed":196619188014358660');
     const output = JSON.parse(text) as { images: object[] };
@@ -325,7 +320,7 @@ describe("a status stream", () => {
   test("has an event for each change, new log lines once, and ends with COMPLETED", async () => {
     const team = await Team.create();
     const id = await submitted(team);
-    const response = await call(`${QUEUE}/${at(id)}/status/stream?logs=1`, {
+    const response = await call("GET", `${QUEUE}/${at(id)}/status/stream?logs=1`, {
       headers: { Authorization: `Bearer ${team.key}`, Accept: "application/json, text/event-stream" },
     });
     expect(response.headers.get("Content-Type")).toBe("text/event-stream");
@@ -345,7 +340,9 @@ describe("a status stream", () => {
     const team = await Team.create();
     const id = await submitted(team);
     hurry(SSE_COMMENT_MS);
-    const answer = await call(`${QUEUE}/${at(id)}/status/stream`, { headers: { Authorization: `Bearer ${team.key}` } });
+    const answer = await call("GET", `${QUEUE}/${at(id)}/status/stream`, {
+      headers: { Authorization: `Bearer ${team.key}` },
+    });
     let text = "";
     for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += part;

@@ -2,18 +2,15 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
-import { hurry } from "../../harness/holds.ts";
-import {
-  bindings,
-  call,
-  eventually,
-  freezeClocks,
-  interceptFetch,
-  passTime,
-  runToEnd,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { Team } from "../../harness/team.ts";
+import { hurry } from "../../harness/timers.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch } from "../../harness/wire.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const PROXY = "/fal/proxy";
@@ -130,8 +127,7 @@ describe("/fal/run/…/stream", () => {
   });
 
   function stream(team: Team, prompt: string): Promise<Response> {
-    return call(`/fal/run/${MODEL}/stream`, {
-      method: "POST",
+    return call("POST", `/fal/run/${MODEL}/stream`, {
       headers: { Authorization: `Key ${team.key}`, "Content-Type": "application/json" },
       body: JSON.stringify({ prompt }),
     });
@@ -142,7 +138,7 @@ describe("/fal/proxy", () => {
   const at = (target: string): Record<string, string> => ({ "x-fal-target-url": target });
 
   test("submits, tells, cancels and shows the result, and leaves URLs on queue.fal.run", async () => {
-    const team = await Team.create(undefined, { hold_s: 0 });
+    const team = await Team.create({ hold_s: 0 });
     const submitted = await team.send<Body>("POST", PROXY, { prompt: "a cat" }, at(`https://queue.fal.run/${MODEL}`));
     expect(submitted.status).toBe(200);
     const id = submitted.body.request_id;
@@ -163,7 +159,7 @@ describe("/fal/proxy", () => {
   });
 
   test("takes a PUT that claims JSON and has no body", async () => {
-    const team = await Team.create(undefined, { hold_s: 0 });
+    const team = await Team.create({ hold_s: 0 });
     const submitted = await team.send<Body>("POST", PROXY, { prompt: "a cat" }, at(`https://queue.fal.run/${MODEL}`));
     const id = submitted.body.request_id;
     const headers = {

@@ -114,7 +114,7 @@ test("what comes through undisturbed is asked for once, and its digest is taken 
   expect([source.asked, source.sent]).toEqual([[null], SIZE]);
 });
 
-describe("M2 M3 a source that breaks off", () => {
+describe("a source that breaks off", () => {
   test.each([
     ["right after the first part", FILE_PART_BYTES, 1],
     ["in the second part", 2 * FILE_PART_BYTES - 10_000, 1],
@@ -167,7 +167,7 @@ describe("M2 M3 a source that breaks off", () => {
   });
 });
 
-describe("M3 a source that changes between two tries", () => {
+describe("a source that changes between two tries", () => {
   const changed = { kind: "later", reason: "The source file changed during the copy." };
   const begin = { breakAfter: 2 * FILE_PART_BYTES };
   const other = { bytes: otherFilm, etag: '"film-2"' };
@@ -276,7 +276,7 @@ function multipartPrototype(): R2MultipartUpload {
   return Object.getPrototypeOf(bucket.resumeMultipartUpload("any", "any")) as R2MultipartUpload;
 }
 
-test("M4 of 4.9 GiB the last part is asked for where the 612 before it end, and lies where it belongs", async () => {
+test("of 4.9 GiB the last part is asked for where the 612 before it end, and lies where it belongs", async () => {
   const parts = Array.from({ length: 612 }, (_, i) => ({ partNumber: i + 1, etag: `etag-${i + 1}` }));
   const rest = FILE_MAX_BYTES - parts.length * FILE_PART_BYTES;
   const begun = { uploadId: "u", key, source: await sha256Hex(url), validator: '"film-1"', total: FILE_MAX_BYTES };

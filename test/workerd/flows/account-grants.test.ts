@@ -2,38 +2,28 @@
 // ever, no slot stays taken, and fal is asked once.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
 import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
-import { accountView } from "../../harness/account.ts";
-import { holdLimit } from "../../harness/deliveries.ts";
-import {
-  account,
-  cutOff,
-  eventually,
-  evict,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  ringAccount,
-  runToEnd,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { accountView, introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { account, cutOff, evict, ringAccount } from "../../harness/objects.ts";
+import type { Team } from "../../harness/team.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
   await passTime(MINUTE_MS);
 });
 
 /** A request that waits for its turn, which the account's next alarm gives. */
-async function waiting(): Promise<string> {
+async function waiting(team: Team): Promise<string> {
   await account().pauseAfterRateLimit(null);
   const { id, stage } = await team.submit("a cat");
   expect(stage).toBe("held");
@@ -50,7 +40,7 @@ async function turnTold(id: string): Promise<() => void> {
 }
 
 /** It ends well, taken by fal once; nobody waits and no slot is taken afterwards. */
-async function expectWell(id: string): Promise<void> {
+async function expectWell(team: Team, id: string): Promise<void> {
   expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   const taken = (await upstreamRequests()).filter(({ webhook_url }) => webhook_url.includes(id));
   expect(taken).toHaveLength(1);
@@ -62,38 +52,38 @@ async function expectWell(id: string): Promise<void> {
 }
 
 describe("a turn that was told, when", () => {
-  test("the tracker is broken off before its moment, is found by the lease, and taken up", async () => {
-    const id = await waiting();
+  test("the tracker is broken off before its moment, is found by the lease, and taken up", async ({ team }) => {
+    const id = await waiting(team);
     const letGo = await turnTold(id);
     await cutOff(id);
     letGo();
     expect((await team.read(id)).stage).toBe("held");
-    await expectWell(id);
+    await expectWell(team, id);
   });
 
-  test("the account is put out of memory before its moment, is used", async () => {
-    const id = await waiting();
+  test("the account is put out of memory before its moment, is used", async ({ team }) => {
+    const id = await waiting(team);
     const letGo = await turnTold(id);
     await evictDurableObject(account());
     letGo();
     await eventually(async () => expect((await team.read(id)).stage).toBe("queued"));
     expect((await accountView()).slots.used).toBe(1);
-    await expectWell(id);
+    await expectWell(team, id);
   });
 
-  test("both are gone before its moment, is told again", async () => {
-    const id = await waiting();
+  test("both are gone before its moment, is told again", async ({ team }) => {
+    const id = await waiting(team);
     const letGo = await turnTold(id);
     await cutOff(id);
     await evictDurableObject(account());
     letGo();
-    await expectWell(id);
+    await expectWell(team, id);
   });
 });
 
 describe("a turn whose telling", () => {
-  test("never reached the tracker is told again", async () => {
-    const id = await waiting();
+  test("never reached the tracker is told again", async ({ team }) => {
+    const id = await waiting(team);
     const lost = vi.spyOn(RequestTracker.prototype, "callGranted").mockRejectedValueOnce(new Error("lost"));
     await ringAccount();
     expect(lost).toHaveBeenCalledTimes(1);
@@ -102,11 +92,11 @@ describe("a turn whose telling", () => {
     await passTime(6 * SECOND_MS);
     await ring(id);
     await eventually(async () => expect((await team.read(id)).stage).toBe("queued"));
-    await expectWell(id);
+    await expectWell(team, id);
   });
 
-  test("was heard, while the answer to it got lost, is used once though it is told again", async () => {
-    const id = await waiting();
+  test("was heard, while the answer to it got lost, is used once though it is told again", async ({ team }) => {
+    const id = await waiting(team);
     const real = RequestTracker.prototype.callGranted;
     const lost = vi.spyOn(RequestTracker.prototype, "callGranted").mockImplementationOnce(async function (
       this: RequestTracker,
@@ -120,11 +110,11 @@ describe("a turn whose telling", () => {
     await passTime(6 * SECOND_MS);
     await ringAccount();
     expect(lost).toHaveBeenCalledTimes(2);
-    await expectWell(id);
+    await expectWell(team, id);
   });
 
-  test("comes after its request was canceled is given back, slot and all", async () => {
-    const id = await waiting();
+  test("comes after its request was canceled is given back, slot and all", async ({ team }) => {
+    const id = await waiting(team);
     expect((await team.cancel(id)).status).toBe(200);
     await ringAccount();
     expect(await accountView()).toMatchObject({ slots: { used: 0 }, waiting: { submit: 0 } });
@@ -133,7 +123,7 @@ describe("a turn whose telling", () => {
 });
 
 describe("a slot whose request", () => {
-  test("has been deleted is free at the next look", async () => {
+  test("has been deleted is free at the next look", async ({ team }) => {
     const { id } = await team.submit("a cat");
     await passTime(5 * SECOND_MS);
     await runToEnd(team, id);

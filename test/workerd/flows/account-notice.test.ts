@@ -7,23 +7,17 @@ import { requireConfig } from "../../../src/platform/config.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { NOTICE_RETRY_MS } from "../../../src/upstream/notice.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
-import { accountView, faultAccount } from "../../harness/account.ts";
-import { hang, holdLimit, newSecret, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
+import { accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { hang, newSecret, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { account, ringAccount, ringTeam } from "../../harness/objects.ts";
 import { Receivers } from "../../harness/receiver.ts";
-import {
-  account,
-  bindings,
-  call,
-  eventually,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  ringAccount,
-  ringTeam,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 const OPERATOR = "ops.example";
 const ENDPOINT = "team.example";
@@ -47,7 +41,7 @@ async function configureOperator(): Promise<void> {
     });
   await configure(`https://${OPERATOR}/alerts`);
   onTestFinished(() => configure(undefined));
-  const answer = await call("/v1/admin/webhook_secret", {
+  const answer = await call("GET", "/v1/admin/webhook_secret", {
     headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` },
   });
   receivers.secrets.set(OPERATOR, [((await answer.json()) as { secret: string }).secret]);

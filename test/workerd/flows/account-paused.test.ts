@@ -2,18 +2,13 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { type AccountFault, accountView, faultAccount } from "../../harness/account.ts";
-import {
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  ring,
-  ringAccount,
-  runToEnd,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { type AccountFault, accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { ringAccount } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const LIMITS = [
   { name: "money", scope: "team", per: "usd", limit: "1", window: "1d" },
@@ -72,7 +67,7 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
 
   /** Something is at fal; then the fault begins, and is known of. */
   beforeEach(async () => {
-    team = await Team.create(undefined, { limits: LIMITS });
+    team = await Team.create({ limits: LIMITS });
     early = await team.submit("it was there before");
     expect(early.stage).toBe("queued");
     await faultAccount(fault);
@@ -123,7 +118,7 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
     await ring(held.id);
     expect(await ledger(team), "what was reserved is back").toEqual(["0.003000", 1]);
 
-    const impatient = await Team.create(undefined, { limits: LIMITS, when_paused: "refuse" });
+    const impatient = await Team.create({ limits: LIMITS, when_paused: "refuse" });
     const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
     const answer = await impatient.send<RequestObject & { code: string }>("POST", "/v1/requests", body);
     if (closes) {
@@ -153,7 +148,7 @@ describe("a plan that is changed while the edge still remembers the one before",
     ["hold", "refuse", { status: "FAILED", error: { code: "upstream_locked", charged: false } }],
     ["refuse", "hold", { status: "IN_QUEUE", stage: "held", waiting: { reason: "upstream_paused", why: "locked" } }],
   ])("from %s to %s: the request goes by the plan that it was admitted under", async (before, after, outcome) => {
-    const team = await Team.create(undefined, { limits: LIMITS, when_paused: before });
+    const team = await Team.create({ limits: LIMITS, when_paused: before });
     expect((await team.send("GET", "/v1/me")).status).toBe(200);
     const changed = await team.send("PUT", "/v1/plans/default", { limits: LIMITS, when_paused: after });
     expect(changed.status).toBe(200);

@@ -5,28 +5,20 @@ import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { HEALTH_PAUSE_MAX_MS } from "../../../src/upstream/health.ts";
 import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
-import { accountView, faultAccount } from "../../harness/account.ts";
-import { holdLimit } from "../../harness/deliveries.ts";
-import {
-  account,
-  eventually,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  ringAccount,
-  runToEnd,
-  sandboxCalls,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { account, ringAccount } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
 
 let team: Team;
 onFrozenClocks(async () => {
   await introduceAccount(await Team.create());
   const month = { name: "month", scope: "team", per: "request", window: "1mo", limit: 100 };
-  team = await Team.create(undefined, { limits: [month] });
+  team = await Team.create({ limits: [month] });
   await passTime(MINUTE_MS);
 });
 

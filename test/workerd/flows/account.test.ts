@@ -1,36 +1,27 @@
 // One account for many, in the real runtime: who waits for a turn, turns and slots that got lost.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
 import { CALL_LOST_AFTER_MS } from "../../../src/upstream/pace.ts";
-import { accountView } from "../../harness/account.ts";
-import {
-  account,
-  bindings,
-  deliverWebhooks,
-  eventually,
-  evict,
-  exhaustPace,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  ringAccount,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { accountView, exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { account, evict, ringAccount } from "../../harness/objects.ts";
+import type { Team } from "../../harness/team.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks } from "../../harness/upstream.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
   await passTime(MINUTE_MS);
 });
 
 describe("turns that were given and never heard of again", () => {
-  test("hold up what waits for ten seconds, not longer", async () => {
+  test("hold up what waits for ten seconds, not longer", async ({ team }) => {
     const lost = { kind: "status", effect: "poll", user: "gone/u", model: "m", connection: null } as const;
     for (let n = 0; n < 10; n++) await account().requestGrant({ ...lost, requestId: `lost-${n}`, since: Date.now() });
     const { id, waiting } = await team.submit("a cat");
@@ -45,7 +36,7 @@ describe("turns that were given and never heard of again", () => {
 });
 
 describe("a request that waits for its turn", () => {
-  test("is woken when it comes, though tracker and account were put out of memory meanwhile", async () => {
+  test("is woken when it comes, though tracker and account were put out of memory meanwhile", async ({ team }) => {
     await exhaustPace();
     const { id, stage, waiting } = await team.submit("a cat");
     expect([stage, waiting]).toMatchObject(["held", { reason: "pace" }]);
@@ -61,7 +52,7 @@ describe("a request that waits for its turn", () => {
 });
 
 describe("a slot", () => {
-  test("is free once its request has ended", async () => {
+  test("is free once its request has ended", async ({ team }) => {
     const before = (await accountView()).slots.used;
     const { id } = await team.submit("a cat");
     expect((await accountView()).slots.used).toBe(before + 1);
@@ -91,10 +82,12 @@ describe("what was learned of a model", () => {
   interface Model {
     typical_duration: object | null;
   }
-  const model = () => team.send<Model>("GET", "/v1/models/fal-ai/flux/schnell");
+  const model = (team: Team) => team.send<Model>("GET", "/v1/models/fal-ai/flux/schnell");
 
-  test("is told by its page and on a held request once a few have ended, as median and as what 95 % stay under", async () => {
-    expect((await model()).body.typical_duration).toBeNull();
+  test("is told by its page and on a held request once a few have ended, as median and as what 95 % stay under", async ({
+    team,
+  }) => {
+    expect((await model(team)).body.typical_duration).toBeNull();
     for (const tookS of [6, 8, 20]) {
       const { id, typical_duration } = await team.submit(`a cat of ${tookS} s`);
       if (tookS === 6) expect(typical_duration).toBeNull();
@@ -103,7 +96,7 @@ describe("what was learned of a model", () => {
       await runToEnd(team, id);
     }
     const typical = { p50_s: 6, p95_s: 20 };
-    expect((await model()).body.typical_duration).toEqual(typical);
+    expect((await model(team)).body.typical_duration).toEqual(typical);
     await account().pauseAfterRateLimit(30 * SECOND_MS);
     const held = await team.submit("waits");
     const startsAt = new Date(Date.now() + 30 * SECOND_MS).toISOString();

@@ -1,31 +1,17 @@
 // Alarms that ring twice, get lost, or meet a fault: nothing is done twice, nothing that is owed is left lying.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { ALARM_BUDGET_MS } from "../../../src/platform/alarm.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { places, ROADS, runDry, undisturbedStory, walk } from "../../harness/roads.ts";
-import {
-  deliverWebhooks,
-  evict,
-  expectArmed,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  sourcePath,
-  Team,
-  trackerOf,
-  upstreamCall,
-} from "../../harness/world.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { evict, trackerOf } from "../../harness/objects.ts";
+import { places, ROADS, undisturbedStory } from "../../harness/roads.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, sourcePath } from "../../harness/upstream.ts";
+import { runDry, walk } from "../../harness/walk.ts";
+import { interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
 
 describe("an alarm that rings twice does nothing twice", () => {
   test.each(ROADS)("$name: twice in a row", async (road) => {
@@ -88,7 +74,7 @@ function raise(): never {
 }
 
 describe("a fault in one row never stops the others", () => {
-  test.each(FAULTS)("$fault: one file of three", async ({ answer, ours }) => {
+  test.for(FAULTS)("$fault: one file of three", async ({ answer, ours }, { team }) => {
     const broken = { path: "" };
     interceptFetch((request, pass) => (new URL(request.url).pathname === broken.path ? answer(request) : pass()));
     const { id } = await team.submit("three cats sandbox:many-files:3");
@@ -113,7 +99,7 @@ describe("a fault in one row never stops the others", () => {
     expect(images.map((image) => image.url)).toEqual(ended.files.map((file) => file.url));
   });
 
-  test.each(FAULTS)("$fault: the poll, while a cancel is due", async ({ answer }) => {
+  test.for(FAULTS)("$fault: the poll, while a cancel is due", async ({ answer }, { team }) => {
     interceptFetch((request, pass) => (upstreamCall(request) === "status" ? answer(request) : pass()));
     await sandbox("PATCH", "settings", { queue_ms: { image: HOUR_MS } });
     const { id } = await team.submit("a cat");
@@ -126,7 +112,7 @@ describe("a fault in one row never stops the others", () => {
   });
 });
 
-test("an alarm starts nothing after its minute, and is back at once for what it left", async () => {
+test("an alarm starts nothing after its minute, and is back at once for what it left", async ({ team }) => {
   let gets = 0;
   interceptFetch(async (request, pass) => {
     if (isSource(request) && ++gets === 1) await passTime(ALARM_BUDGET_MS + 1);

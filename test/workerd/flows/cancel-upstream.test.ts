@@ -1,35 +1,20 @@
 // A cancel of what fal has: a wish that fal may grant, refused once there is nothing left to cancel; and a cancel of many.
 
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CANCEL_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { CANCEL_LOOK_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
-import {
-  deliverWebhooks,
-  dueWebhooks,
-  exhaustPace,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, dueWebhooks, post, sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 async function cancelCalls(): Promise<number> {
   return (await sandboxCalls()).counts.cancel ?? 0;
@@ -38,7 +23,7 @@ async function cancelCalls(): Promise<number> {
 describe("a cancel while fal has it queued", () => {
   beforeEach(() => sandbox("PATCH", "settings", { queue_ms: { image: 10 * MINUTE_MS } }));
 
-  test("is answered 202, and fal's 200 makes it CANCELED, free", async () => {
+  test("is answered 202, and fal's 200 makes it CANCELED, free", async ({ team }) => {
     const { id } = await team.submit("a cat");
     const answer = await team.cancel(id);
     expect(answer.status).toBe(202);
@@ -55,7 +40,7 @@ describe("a cancel while fal has it queued", () => {
     expect(await upstreamRequests()).toMatchObject([{ end: "cancelled" }]);
   });
 
-  test("twice is sent once, and after the end it is refused", async () => {
+  test("twice is sent once, and after the end it is refused", async ({ team }) => {
     const { id } = await team.submit("a cat");
     const both = await Promise.all([team.cancel(id), team.cancel(id)]);
     expect(both.map((answer) => answer.status)).toEqual([202, 202]);
@@ -66,9 +51,9 @@ describe("a cancel while fal has it queued", () => {
     await expectArmed(id);
   });
 
-  test.each(["completed", "not_found"])(
+  test.for(["completed", "not_found"])(
     "that fal takes as a wish only, keeping it as %s, ends as fal says",
-    async (kept) => {
+    async (kept, { team }) => {
       await sandbox("PATCH", "settings", { cancel_queued_status: 202, cancelled_in_queue: kept });
       const { id } = await team.submit("a cat");
       await team.cancel(id);
@@ -81,7 +66,7 @@ describe("a cancel while fal has it queued", () => {
     },
   );
 
-  test("may also be confirmed by fal's webhook", async () => {
+  test("may also be confirmed by fal's webhook", async ({ team }) => {
     await introduceAccount(team);
     await sandbox("PATCH", "settings", { cancel_queued_status: 202, webhook_on_cancel: true });
     const { id } = await team.submit("a cat");
@@ -98,14 +83,14 @@ describe("a cancel while fal has it queued", () => {
 
 describe("a cancel while it runs", () => {
   /** A request that fal is working on. */
-  async function running(prompt: string): Promise<string> {
+  async function running(team: Team, prompt: string): Promise<string> {
     const { id } = await team.submit(prompt);
     await passTime(500);
     return id;
   }
 
-  test("is a wish that fal may grant: CANCELED once its result says so, free", async () => {
-    const id = await running("sandbox:slow:60000");
+  test("is a wish that fal may grant: CANCELED once its result says so, free", async ({ team }) => {
+    const id = await running(team, "sandbox:slow:60000");
     expect((await team.cancel(id)).status).toBe(202);
     await ring(id);
     expect((await team.read(id)).status).not.toBe("CANCELED");
@@ -116,9 +101,9 @@ describe("a cancel while it runs", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  test("is seen to be granted at the first look, which comes at once although webhooks arrive", async () => {
+  test("is seen to be granted at the first look, which comes at once although webhooks arrive", async ({ team }) => {
     await introduceAccount(team);
-    const id = await running("sandbox:slow:60000");
+    const id = await running(team, "sandbox:slow:60000");
     const before = (await sandboxCalls()).counts;
     await team.cancel(id);
     await ring(id);
@@ -132,9 +117,9 @@ describe("a cancel while it runs", () => {
     expect(made).toEqual([1, 1, 1]);
   });
 
-  test("says nothing about webhooks: later requests do not begin to poll because none told of it", async () => {
+  test("says nothing about webhooks: later requests do not begin to poll because none told of it", async ({ team }) => {
     await introduceAccount(team);
-    const id = await running("sandbox:slow:60000");
+    const id = await running(team, "sandbox:slow:60000");
     await team.cancel(id);
     expect((await runToEnd(team, id)).status).toBe("CANCELED");
     const { id: next } = await team.submit("a cat");
@@ -143,16 +128,16 @@ describe("a cancel while it runs", () => {
     expect((await runToEnd(team, next)).upstream.calls).toBe(1);
   });
 
-  test("that the model does not heed leaves it COMPLETED and counted", async () => {
-    const id = await running("sandbox:ignore-cancel");
+  test("that the model does not heed leaves it COMPLETED and counted", async ({ team }) => {
+    const id = await running(team, "sandbox:ignore-cancel");
     expect((await team.cancel(id)).status).toBe(202);
     const ended = await runToEnd(team, id);
     expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
     expect(await team.used()).toEqual([1]);
   });
 
-  test("that comes too late at fal brings the result, also when no webhook tells it", async () => {
-    const id = await running("sandbox:webhook-lost");
+  test("that comes too late at fal brings the result, also when no webhook tells it", async ({ team }) => {
+    const id = await running(team, "sandbox:webhook-lost");
     await passTime(5 * SECOND_MS);
     expect((await team.cancel(id)).status).toBe(202);
     await ring(id);
@@ -160,14 +145,14 @@ describe("a cancel while it runs", () => {
     expect((await sandboxCalls()).counts).toMatchObject({ cancel: 1, result: 1 });
   });
 
-  test("that fal cannot answer is tried again, then given up, and the end is told all the same", async () => {
+  test("that fal cannot answer is tried again, then given up, and the end is told all the same", async ({ team }) => {
     let asked = 0;
     interceptFetch(async (request, pass) => {
       if (upstreamCall(request) !== "cancel") return pass();
       asked++;
       return new Response("bad gateway", { status: 502 });
     });
-    const id = await running("sandbox:slow:3600000,webhook-lost");
+    const id = await running(team, "sandbox:slow:3600000,webhook-lost");
     await team.cancel(id);
     const ended = await runToEnd(team, id);
     expect(ended.status).toBe("COMPLETED");
@@ -177,7 +162,7 @@ describe("a cancel while it runs", () => {
 });
 
 describe("a cancel that has nothing left to cancel is 409", () => {
-  test("while the output is being stored, which goes on", async () => {
+  test("while the output is being stored, which goes on", async ({ team }) => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:file-500:1");
     await passTime(5 * SECOND_MS);
@@ -192,10 +177,10 @@ describe("a cancel that has nothing left to cancel is 409", () => {
     expect(await cancelCalls()).toBe(0);
   });
 
-  test.each([
+  test.for([
     ["COMPLETED", "a cat"],
     ["FAILED", "sandbox:refused"],
-  ])("when it is %s", async (status, prompt) => {
+  ] as const)("when it is %s", async ([status, prompt], { team }) => {
     const { id } = await team.submit(prompt);
     await passTime(5 * SECOND_MS);
     expect((await runToEnd(team, id)).status).toBe(status);
@@ -207,7 +192,7 @@ describe("a cancel that has nothing left to cancel is 409", () => {
   });
 });
 
-test("a cancel of another team's request is 404 and does nothing", async () => {
+test("a cancel of another team's request is 404 and does nothing", async ({ team }) => {
   const { id } = await team.submit("a cat");
   const other = await Team.create();
   expect((await other.cancel(id)).status).toBe(404);
@@ -216,7 +201,9 @@ test("a cancel of another team's request is 404 and does nothing", async () => {
 });
 
 describe("a cancel of many", () => {
-  test("tells of each open request that the filter names what became of it, and leaves the others", async () => {
+  test("tells of each open request that the filter names what became of it, and leaves the others", async ({
+    team,
+  }) => {
     const submit = async (user: string, tags = {}, prompt = `by ${user}`) =>
       (await team.submit(prompt, { user, tags })).id;
     const done = await submit("anna");

@@ -1,31 +1,20 @@
 // A cancel before it is known that fal has the request: free while nothing was sent, remembered while it is not clear.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
-import {
-  eventually,
-  exhaustPace,
-  expectArmed,
-  holdSubmits,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  upstreamCall,
-} from "../../harness/world.ts";
+import { exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls } from "../../harness/upstream.ts";
+import { holdSubmits, interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 /** Prompts that reached the sandbox. */
 async function promptsSent(): Promise<string[]> {
@@ -38,7 +27,7 @@ async function cancelCalls(): Promise<number> {
 }
 
 describe("a cancel while the request is held", () => {
-  test("ends it at once, free, and nothing ever goes upstream", async () => {
+  test("ends it at once, free, and nothing ever goes upstream", async ({ team }) => {
     await exhaustPace();
     const { id, stage, queue_position } = await team.submit("never sent");
     expect({ stage, queue_position }).toEqual({ stage: "held", queue_position: expect.any(Number) });
@@ -53,7 +42,7 @@ describe("a cancel while the request is held", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  test("ends it also while it waits for the turn it was given, which then goes back", async () => {
+  test("ends it also while it waits for the turn it was given, which then goes back", async ({ team }) => {
     const busy = await Team.create();
     for (let n = 0; n < 10; n++) await busy.submit(`filler ${n}`);
     await passTime(200);
@@ -68,7 +57,7 @@ describe("a cancel while the request is held", () => {
 });
 
 describe("a cancel while the submit is under way", () => {
-  test("is remembered, and sent upstream once the id is known", async () => {
+  test("is remembered, and sent upstream once the id is known", async ({ team }) => {
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit("a cat");
     await reached;
@@ -89,7 +78,7 @@ describe("a cancel while the submit is under way", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  test("ends it when upstream turns out not to have taken it, and it is not sent again", async () => {
+  test("ends it when upstream turns out not to have taken it, and it is not sent again", async ({ team }) => {
     const reached = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
     interceptFetch(async (request, pass) => {
@@ -111,7 +100,7 @@ describe("a cancel while the submit is under way", () => {
     expect(await team.used()).toEqual([0]);
   });
 
-  test("does not hide that upstream refused it", async () => {
+  test("does not hide that upstream refused it", async ({ team }) => {
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit("sandbox:submit-422");
     await reached;
@@ -124,7 +113,7 @@ describe("a cancel while the submit is under way", () => {
 });
 
 describe("a cancel while it is uncertain whether fal has it", () => {
-  test("sends nothing, and the webhook that proves it ended ends it as completed and counted", async () => {
+  test("sends nothing, and the webhook that proves it ended ends it as completed and counted", async ({ team }) => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-drop");
     const answer = await team.cancel(id);
@@ -138,7 +127,7 @@ describe("a cancel while it is uncertain whether fal has it", () => {
     expect(await team.used()).toEqual([2]);
   });
 
-  test("is sent once an answer that was believed lost brings the id", async () => {
+  test("is sent once an answer that was believed lost brings the id", async ({ team }) => {
     const { reached, letGo } = holdSubmits();
     const submitted = team.submit("sandbox:slow:600000");
     await reached;
@@ -157,7 +146,7 @@ describe("a cancel while it is uncertain whether fal has it", () => {
     expect((await promptsSent()).filter((prompt) => prompt === "sandbox:slow:600000")).toHaveLength(1);
   });
 
-  test("does not shorten the grace, nor call the unknown canceled", async () => {
+  test("does not shorten the grace, nor call the unknown canceled", async ({ team }) => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-500");
     await team.cancel(id);

@@ -3,19 +3,12 @@
 import { describe, expect, test } from "vitest";
 import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { post, sandbox, signedWebhook } from "../../harness/upstream.ts";
+import { interceptFetch } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 const MISSING = { code: "connection_missing", retryable: true, charged: false };
@@ -26,7 +19,7 @@ onFrozenClocks(async () => {
   // The account may know a connection of an earlier test, which the sandbox has forgotten: one submit finds that out.
   await (await Team.create()).submit("whatever becomes of it");
   await passTime(MINUTE_MS);
-  team = await Team.create(undefined, ONE_LIMIT);
+  team = await Team.create(ONE_LIMIT);
   await introduceAccount(team);
   first = await connectionUsed();
 });

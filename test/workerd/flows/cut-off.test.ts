@@ -1,38 +1,26 @@
 // Tries that outlive their lease, and tries that die with their object: nothing counts twice, nothing stays undone.
 
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { attentionAt, leaseMs, TAKES_BEFORE_BACKOFF } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
-import {
-  call,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  expectArmed,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  silence,
-  sourcePath,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { cutOff } from "../../harness/objects.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, sourcePath, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, isSource, silence, upstreamCall } from "../../harness/wire.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ clock: _clock }) => {
   // Leases of copies are long: what they copy must still be there when they are over.
   await sandbox("PATCH", "settings", { cdn_ttl_ms: DAY_MS });
 });
 
-test("a submit whose answer comes after its lease was believed lost, is heard all the same, and fal is asked once", async () => {
+test("a submit whose answer comes after its lease was believed lost, is heard all the same, and fal is asked once", async ({
+  team,
+}) => {
   let submits = 0;
   let answers = false;
   interceptFetch(async (request, pass) => {
@@ -64,7 +52,7 @@ test("a submit whose answer comes after its lease was believed lost, is heard al
   expect(submits).toBe(2);
 });
 
-test("a copy that is still running when its lease is over is begun again, and counts once", async () => {
+test("a copy that is still running when its lease is over is begun again, and counts once", async ({ team }) => {
   let copies = 0;
   let answers = false;
   interceptFetch(async (request, pass) => {
@@ -86,11 +74,11 @@ test("a copy that is still running when its lease is over is begun again, and co
   await slow;
   expect(await team.read(id)).toEqual(ended);
   expect((await team.timeline(id)).filter((what) => what === "stored")).toHaveLength(1);
-  expect((await call(ended.files[0]?.url ?? "")).status).toBe(200);
+  expect((await call("GET", ended.files[0]?.url ?? "")).status).toBe(200);
   await expectArmed(id);
 });
 
-test("a try that was believed lost and fails late takes nothing from the one that runs instead", async () => {
+test("a try that was believed lost and fails late takes nothing from the one that runs instead", async ({ team }) => {
   const answers: ("fail" | "pass" | null)[] = [null, null];
   let copies = 0;
   interceptFetch(async (request, pass) => {
@@ -118,7 +106,9 @@ test("a try that was believed lost and fails late takes nothing from the one tha
   expect(copies).toBe(2);
 });
 
-test("a copy that died with its object is begun again as soon as the object wakes, long before its lease is over", async () => {
+test("a copy that died with its object is begun again as soon as the object wakes, long before its lease is over", async ({
+  team,
+}) => {
   let tries = 0;
   interceptFetch((request, pass) => (isSource(request) && ++tries === 1 ? silence(request) : pass()));
   const { id } = await team.submit("a cat");
@@ -133,7 +123,9 @@ test("a copy that died with its object is begun again as soon as the object wake
   expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
 });
 
-test("a file that ends its object at every try is put off, and its neighbours are stored meanwhile", async () => {
+test("a file that ends its object at every try is put off, and its neighbours are stored meanwhile", async ({
+  team,
+}) => {
   const deadly = { path: "", tries: 0, holds: true };
   interceptFetch((request, pass) => {
     if (new URL(request.url).pathname !== deadly.path || !deadly.holds) return pass();

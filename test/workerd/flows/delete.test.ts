@@ -3,35 +3,20 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { exhaustPace } from "../../harness/account.ts";
+import { type Answer, call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
 import { follow, held } from "../../harness/holds.ts";
+import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
 import { Person } from "../../harness/people.ts";
-import { RECEIVER } from "../../harness/roads.ts";
-import {
-  type Answer,
-  bindings,
-  call,
-  cutOff,
-  deliverWebhooks,
-  dueWebhooks,
-  eventually,
-  evict,
-  exhaustPace,
-  expectArmed,
-  freezeClocks,
-  holdSubmits,
-  interceptFetch,
-  isSource,
-  passTime,
-  post,
-  type RequestObject,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-  trackerOf,
-  upstreamCall,
-} from "../../harness/world.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, dueWebhooks, post, sandbox } from "../../harness/upstream.ts";
+import { RECEIVER } from "../../harness/walk.ts";
+import { holdSubmits, interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
 
 beforeEach(() => freezeClocks());
 
@@ -81,14 +66,14 @@ describe("a deleted request", () => {
       expect((await team.send<Said>(method, `/v1/requests/${id}${path}`)).body).toMatchObject({ code: "gone" });
       expect((await other.send<Said>(method, `/v1/requests/${id}${path}`)).body).toMatchObject({ code: "not_found" });
     }
-    const file = await call(files[0]?.url ?? "");
+    const file = await call("GET", files[0]?.url ?? "");
     expect([file.status, ((await file.json()) as Said).code]).toEqual([410, "gone"]);
-    expect((await call(files[0]?.url ?? "", { method: "HEAD" })).status).toBe(410);
+    expect((await call("HEAD", files[0]?.url ?? "")).status).toBe(410);
     expect((await remove(team, id)).status, "again").toBe(204);
   });
 
   test("keeps its line in the books, without content, and is in no list", async () => {
-    const team = await Team.create(undefined, {
+    const team = await Team.create({
       limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }],
     });
     const { id } = await completed(team, { tags: { client: "acme" } });

@@ -1,18 +1,19 @@
-// A delivery's crash points, numbered: the tracker breaks off at each of them, and its receiver hears of the end at least once, always
-// with the same id and bytes, and the log, the books and the team's index come to the same as without.
-//
-//   P1 before the lease   P2 leased, before it asks where to   P3 asked, before it sends   P4 sent, before the answer
-//   P5 answered, before the transaction   P6 after the transaction, before the report   P7 reported, before the report's own end
+// A delivery's crash points: the tracker breaks off at each of them, and its receiver hears of the end at least once, always with
+// the same id and bytes, and the log, the books and the team's index come to the same as without.
 
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { passTime } from "../../harness/clock.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { cutOff, evict } from "../../harness/objects.ts";
 import type { Received } from "../../harness/receiver.ts";
 import { Scene } from "../../harness/scene.ts";
-import { bindings, cutOff, eventually, evict, expectArmed, passTime, recordOf, ring } from "../../harness/world.ts";
+import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
 let scene: Scene;
 
@@ -24,7 +25,16 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-type Point = "P2" | "P3" | "P4" | "P5" | "P6" | "P7";
+/** How often each point's receiver may hear of it: what was sent before the crash is sent again. */
+const TIMES = {
+  "leased, before it asks where to send": 1,
+  "told where to send, before it sends": 1,
+  "sending, before the answer": 2,
+  "answered, before the outcome is written": 2,
+  "done, before the team is told": 1,
+  "done, before it hears that the team was told": 1,
+};
+type Point = keyof typeof TIMES;
 
 /** The first time that a delivery comes to this point it stays there. Answers whether it has. */
 function stickAt(point: Point): () => boolean {
@@ -42,17 +52,23 @@ function stickAt(point: Point): () => boolean {
   const { target, report } = Deliveries.prototype;
   vi.spyOn(Deliveries.prototype, "target").mockImplementation(function (this: Deliveries, asked) {
     const ask = async () => target.call(this, asked);
-    const answer = point === "P3" ? stickAfter(true, ask) : stick(point === "P2", ask);
+    const answer =
+      point === "told where to send, before it sends"
+        ? stickAfter(true, ask)
+        : stick(point === "leased, before it asks where to send", ask);
     return answer as unknown as ReturnType<typeof target>;
   });
   vi.spyOn(Deliveries.prototype, "report").mockImplementation(function (this: Deliveries, reported) {
     const tell = async () => report.call(this, reported);
-    const answer = point === "P7" ? stickAfter(true, tell) : stick(point === "P6", tell);
+    const answer =
+      point === "done, before it hears that the team was told"
+        ? stickAfter(true, tell)
+        : stick(point === "done, before the team is told", tell);
     return answer as unknown as ReturnType<typeof report>;
   });
   scene.receivers.answer("own.example", async (request, received) => {
     const take = async () => status(200)(request, received);
-    if (point !== "P5") return stick(point === "P4", take);
+    if (point !== "answered, before the outcome is written") return stick(point === "sending, before the answer", take);
     // The status is here; the answer's body, and with it the outcome, is not.
     if (stuck) return take();
     stuck = true;
@@ -61,26 +77,26 @@ function stickAt(point: Point): () => boolean {
   return () => stuck;
 }
 
-/** How often each may hear of it: what was sent before the crash is sent again. */
-const TIMES: Record<Point, number> = { P2: 1, P3: 1, P4: 2, P5: 2, P6: 1, P7: 1 };
-
-describe("C6 C7 C11 the tracker breaks off at", () => {
-  test.each(Object.entries(TIMES) as [Point, number][])("%s: heard %d time(s)", async (point, times) => {
-    const isStuck = stickAt(point);
-    const id = await scene.finished();
-    const ringing = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
-    await eventually(async () => expect(isStuck()).toBe(true));
-    await cutOff(id);
-    await ringing;
-    await scene.team.read(id);
-    await expectArmed(id, Date.now());
-    await ring(id);
-    expectSame(scene.receivers.received, times);
-    await expectDelivered(id, { cutOff: point === "P6" || point === "P7" ? 0 : 1 });
-  });
+describe("the tracker breaks off when a delivery is", () => {
+  test.each(Object.entries(TIMES) as [Point, number][])(
+    "%s: the receiver hears of it %d time(s)",
+    async (point, times) => {
+      const isStuck = stickAt(point);
+      const id = await scene.finished();
+      const ringing = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
+      await eventually(async () => expect(isStuck()).toBe(true));
+      await cutOff(id);
+      await ringing;
+      await scene.team.read(id);
+      await expectArmed(id, Date.now());
+      await ring(id);
+      expectSame(scene.receivers.received, times);
+      await expectDelivered(id, { cutOff: point.startsWith("done") ? 0 : 1 });
+    },
+  );
 });
 
-test("P1 C10 evicted before the lease, and its alarm twice: heard once", async () => {
+test("evicted before the lease, and its alarm twice: the receiver hears of it once", async () => {
   const id = await scene.finished();
   await evict(id);
   await ring(id);
@@ -91,7 +107,7 @@ test("P1 C10 evicted before the lease, and its alarm twice: heard once", async (
   await expectDelivered(id, { cutOff: 0 });
 });
 
-test("C3 C8 C9 an alarm that got lost comes back with whoever reads the request", async () => {
+test("an alarm that got lost comes back with whoever reads the request", async () => {
   scene.receivers.answer("own.example", status(500));
   const id = await scene.ended();
   const tracker = trackerFor(bindings, id);

@@ -7,9 +7,10 @@ import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/reply.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { deliveryOf, reset, status } from "../../harness/deliveries.ts";
+import { ringTeam } from "../../harness/objects.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";
-import { ring, ringTeam } from "../../harness/world.ts";
+import { ring } from "../../harness/tracker.ts";
 
 interface Line {
   id: string;
@@ -115,7 +116,7 @@ test.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
     "failing",
   ],
 ])(
-  "O1 %s: the log says how long it took, of which kind it was, and what came back",
+  "%s: the log says how long it took, of which kind it was, and what came back",
   async (_what, ms, answer, expected, state) => {
     scene.receivers.answer("own.example", after(ms, answer));
     for (const [road, take] of Object.entries(ROADS)) {
@@ -138,7 +139,7 @@ test.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
   },
 );
 
-test("O1 a long body is shown by its beginning, and says that it goes on", async () => {
+test("a long body is shown by its beginning, and says that it goes on", async () => {
   const metadata = { note: "long ".repeat(1_000) };
   const id = await onlyLine(await scene.ended({ webhook_url: HOOK, metadata }));
   const { sent } = await deliveryOf(scene.team, id);
@@ -148,7 +149,7 @@ test("O1 a long body is shown by its beginning, and says that it goes on", async
   expect(sent).toEqual({ body: heard?.body.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS), end: "cut" });
 });
 
-test("O1 each further try is timed by itself", async () => {
+test("each further try is timed by itself", async () => {
   const times = [2 * SECOND_MS, 250, 9 * SECOND_MS];
   const answered = (ms: number) => after(ms, status(ms === times.at(-1) ? 204 : 503));
   scene.receivers.answer("own.example", answered(times[0] ?? 0));

@@ -3,9 +3,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { passTime } from "../../harness/clock.ts";
 import { deliveriesOf, deliveryOf, newSecret, status, withEndpoints } from "../../harness/deliveries.ts";
+import { eventually } from "../../harness/eventually.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";
-import { eventually, passTime, ring, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { ring } from "../../harness/tracker.ts";
 
 let scene: Scene;
 
@@ -24,7 +27,7 @@ async function listed(id: string): Promise<Record<string, unknown> | undefined> 
 }
 
 describe("several targets", () => {
-  test("D20 D21 only the one that fails is tried again, each with a count of its own, all with one id and the same bytes", async () => {
+  test("only the one that fails is tried again, each with a count of its own, all with one id and the same bytes", async () => {
     await scene.endpoint("good.example");
     await scene.endpoint("bad.example");
     scene.receivers.answer("bad.example", status(503));
@@ -46,7 +49,7 @@ describe("several targets", () => {
     await scene.nextTry(id, DELIVER_RETRY_MS[2]);
   });
 
-  test("S1 S2 S3 S6 a rotated secret and a changed address count from the very next try", async () => {
+  test("a rotated secret and a changed address count from the very next try", async () => {
     const [first, second, third] = [newSecret(), newSecret(), newSecret()];
     const secrets = [{ secret: first, validUntil: null }];
     const id = await scene.endpoint("one.example", secrets);
@@ -80,7 +83,7 @@ describe("several targets", () => {
     );
   });
 
-  test("S7 S8 an endpoint that is disabled in between is not called; enabled, a replay reaches it", async () => {
+  test("an endpoint that is disabled in between is not called; enabled, a replay reaches it", async () => {
     const id = await scene.endpoint("one.example");
     scene.receivers.answer("one.example", status(500));
     const request = await scene.ended({});
@@ -101,7 +104,7 @@ describe("several targets", () => {
 });
 
 describe("replays by hand", () => {
-  test("O1 O5 a delivered one is sent again with its id, once for a double click; O4 a failing replay leaves it delivered", async () => {
+  test("a delivered one is sent again with its id, once for a double click, and a failing replay leaves it delivered", async () => {
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
     for (let click = 0; click < 2; click++) {
@@ -131,7 +134,7 @@ describe("replays by hand", () => {
     expect(await scene.team.read(id)).toMatchObject({ webhook: { status: "delivered", attempts: 3 } });
   });
 
-  test("O2 C14 while a try is planned: one is sent now; failing, the plan goes on as it was, taken, nothing more comes", async () => {
+  test("while a try is planned: one is sent now; failing, the plan goes on as it was, taken, nothing more comes", async () => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.nextTry(id, DELIVER_RETRY_MS[0]);
@@ -148,7 +151,7 @@ describe("replays by hand", () => {
     expect(await deliveryOf(scene.team, before.id)).toMatchObject({ state: "delivered", attempts: 4 });
   });
 
-  test("O2 C14 while a try is under way: that one does as well, and the team's list goes on saying how it stands", async () => {
+  test("while a try is under way: that one does as well, and the team's list goes on saying how it stands", async () => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
@@ -172,7 +175,7 @@ describe("replays by hand", () => {
     expect(await listed(delivery)).toMatchObject({ state: "delivered", attempts: 3 });
   });
 
-  test("O4 that fail say nothing about the endpoint, whose own failures are counted; one that is taken ends them", async () => {
+  test("that fail say nothing about the endpoint, whose own failures are counted; one that is taken ends them", async () => {
     const endpoint = await scene.endpoint("one.example");
     const health = async () => {
       type Health = { failed_deliveries: number; failing_since: string | null; last_success_at: string | null };
@@ -201,7 +204,7 @@ describe("replays by hand", () => {
     expect(await replayed(failing, second)).toMatchObject({ failed_deliveries: 0, failing_since: null });
   });
 
-  test("O4 of a parked one that fails again: one try, and it stays parked", async () => {
+  test("of a parked one that fails again: one try, and it stays parked", async () => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.tired(id);
@@ -217,7 +220,7 @@ describe("replays by hand", () => {
     });
   });
 
-  test("O3 after thirty days what was sent is let go, and a replay says so instead of sending nothing", async () => {
+  test("after thirty days what was sent is let go, and a replay says so instead of sending nothing", async () => {
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
     await scene.nextTry(id, 26 * DAY_MS);

@@ -4,10 +4,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
-import { deliveriesOf, deliveryOf, hang, holdLimit, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { deliveriesOf, deliveryOf, hang, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
+import { eventually } from "../../harness/eventually.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
 import { HOOK, Scene } from "../../harness/scene.ts";
-import { call, eventually, expectArmed, passTime, recordOf, ring } from "../../harness/world.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
 let scene: Scene;
 
@@ -20,7 +24,7 @@ afterEach(() => {
 });
 
 describe("the schedule", () => {
-  test("D8 D23 D25 500 for an hour, then 200: told at the next slot, by the same id and bytes and a fresh time stamp", async () => {
+  test("500 for an hour, then 200: told at the next slot, by the same id and bytes and a fresh time stamp", async () => {
     scene.receivers.answer("own.example", status(500, {}, "Internal Server Error"));
     const id = await scene.ended();
     for (const wait of DELIVER_RETRY_MS.slice(0, 3)) await scene.nextTry(id, wait);
@@ -54,7 +58,7 @@ describe("the schedule", () => {
     expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["purge:deliveries"]);
   });
 
-  test("D7 Retry-After puts a try off, and the log says that it did", async () => {
+  test("Retry-After puts a try off, and the log says that it did", async () => {
     scene.receivers.answer("own.example", status(429, { "Retry-After": "7200" }));
     const id = await scene.ended();
     const { log, next_attempt_at } = await scene.onlyDelivery(id);
@@ -67,7 +71,7 @@ describe("the schedule", () => {
     expect(await scene.onlyDelivery(id)).toMatchObject({ state: "delivered", attempts: 2 });
   });
 
-  test("D9 500 for days: after the tenth try it is parked, shown as failed, and a replay delivers it", async () => {
+  test("500 for days: after the tenth try it is parked, shown as failed, and a replay delivers it", async () => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.tired(id);
@@ -87,7 +91,7 @@ describe("the schedule", () => {
     expect(delivered.log.at(-1)).toMatchObject({ group: 1, replay: true, next: { why: "delivered" } });
   });
 
-  test("D6 410 ends it at once: gone, and never tried again", async () => {
+  test("410 ends it at once: gone, and never tried again", async () => {
     scene.receivers.answer("own.example", status(410));
     const id = await scene.ended();
     expect(await scene.onlyDelivery(id)).toMatchObject({
@@ -118,18 +122,18 @@ describe("what a receiver may do to us", () => {
 
   test.each<[string, AnswerWith, object]>([
     [
-      "D3 D4 a redirect to a metadata host",
+      "a redirect to a metadata host",
       status(302, { Location: "http://169.254.169.254/x?k=v" }),
       {
         ...{ status: 302, category: "redirect", location: "http://169.254.169.254/x?[removed]" },
       },
     ],
-    ["D12 a gzip bomb", bomb, { status: 200, category: "accepted" }],
-    ["D12 a body without end", endless, { status: 200, category: "accepted", response: { end: "cut" } }],
-    ["D12 a body that breaks", broken, { status: 200, category: "accepted", response: { end: "broken" } }],
-    ["D14 a connection that breaks", reset, { status: null, category: "connection", response: null }],
+    ["a gzip bomb", bomb, { status: 200, category: "accepted" }],
+    ["a body without end", endless, { status: 200, category: "accepted", response: { end: "cut" } }],
+    ["a body that breaks", broken, { status: 200, category: "accepted", response: { end: "broken" } }],
+    ["a connection that breaks", reset, { status: null, category: "connection", response: null }],
     [
-      "S11 an echo of what it got",
+      "an echo of what it got",
       (request) => new Response(request.headers.get("webhook-signature"), { status: 401 }),
       {
         ...{ status: 401, category: "refused", response: { body: "[removed]", end: "whole" } },
@@ -145,7 +149,7 @@ describe("what a receiver may do to us", () => {
     expect(await scene.onlyDelivery(id)).toMatchObject({ state: "delivered" });
   });
 
-  test("D10 D13 D18 one that never answers holds up nobody else, and is cut off", async () => {
+  test("one that never answers holds up nobody else, and is cut off", async () => {
     const others = await Promise.all(["a.example", "b.example", "c.example"].map((host) => scene.endpoint(host)));
     const giveUp = holdLimit(DELIVER_TIMEOUT_MS);
     scene.receivers.answer("own.example", hang);
@@ -171,7 +175,7 @@ describe("what a receiver may do to us", () => {
   });
 });
 
-describe("D15 D16 D17 nothing of ours and nothing inside is ever reached", () => {
+describe("nothing of ours and nothing inside is ever reached", () => {
   const CANARIES = [
     "https://sluice.test/hooks/fal/x/y",
     "https://SLUICE.test:443/v1/requests",
@@ -215,8 +219,7 @@ describe("D15 D16 D17 nothing of ours and nothing inside is ever reached", () =>
   test("what is led back to us all the same starts nothing", async () => {
     await scene.ended();
     const [sent] = scene.receivers.received;
-    const answer = await call("/v1/requests", {
-      method: "POST",
+    const answer = await call("POST", "/v1/requests", {
       headers: {
         ...Object.fromEntries(sent?.headers ?? []),
         Authorization: `Bearer ${scene.team.key}`,

@@ -1,36 +1,30 @@
 // The event stream of a request: every change once and in order, log lines as they come, the object at the end; who comes
 // back hears what it missed.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { EVENT_STREAM_MAX_MS } from "../../../src/http/routes/requests/events.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { POLL_FOLLOWED_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
 import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
-import { finish, follow, held, hurry, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
-import {
-  type Answer,
-  eventually,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  Team,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import type { Answer } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { finish, follow, held, neverLookAgain, pollAfter, type Stream, sockets } from "../../harness/holds.ts";
+import { Team } from "../../harness/team.ts";
+import { hurry } from "../../harness/timers.ts";
+import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
-
-function read(id: string, query: string): Promise<Answer> {
+function read(team: Team, id: string, query: string): Promise<Answer> {
   return team.send("GET", `/v1/requests/${id}${query}`);
 }
 
 describe("the event stream", () => {
-  test("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async () => {
+  test("tells every line of the timeline once and in order, log lines as they come, and the object at the end", async ({
+    team,
+  }) => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:20000");
     const stream = follow(team, id);
@@ -52,13 +46,13 @@ describe("the event stream", () => {
     expect(told.map(({ event }) => event)).toContain("completed");
     const messages = stream.of("log").map(({ data }) => data.message);
     expect(messages).toEqual(["Loading the model", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4", "Done"]);
-    const { body: ended } = await read(id, "?logs=1");
+    const { body: ended } = await read(team, id, "?logs=1");
     expect(stream.events.at(-1)).toMatchObject({ event: "end", data: { ...ended, webhook: null } });
     expect(stream.of("end")).toHaveLength(1);
     await held(id, 0);
   });
 
-  test("goes on after Last-Event-ID: nothing again, nothing left out", async () => {
+  test("goes on after Last-Event-ID: nothing again, nothing left out", async ({ team }) => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:20000");
     const first = follow(team, id);
@@ -83,7 +77,7 @@ describe("the event stream", () => {
     expect([first.of("end").length, second.of("end").length]).toEqual([0, 1]);
   });
 
-  test("after the end is the end alone for who has heard all", async () => {
+  test("after the end is the end alone for who has heard all", async ({ team }) => {
     const { id } = await team.submit("a cat");
     await finish(id);
     await ring(id);
@@ -94,7 +88,7 @@ describe("the event stream", () => {
     expect(again.events.map(({ event }) => event)).toEqual(["end"]);
   });
 
-  test("ends after an hour without the end; who comes back hears the rest", async () => {
+  test("ends after an hour without the end; who comes back hears the rest", async ({ team }) => {
     hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
     const first = follow(team, id);
@@ -110,14 +104,14 @@ describe("the event stream", () => {
     expect(second.of("end")).toHaveLength(1);
   });
 
-  test("is not there for another team", async () => {
+  test("is not there for another team", async ({ team }) => {
     const { id } = await team.submit("a cat");
     const stranger = await Team.create();
     expect((await stranger.send("GET", `/v1/requests/${id}/events`)).status).toBe(404);
     expect(await sockets(id)).toBe(0);
   });
 
-  test("has a comment whenever nothing came for a while", async () => {
+  test("has a comment whenever nothing came for a while", async ({ team }) => {
     hurry(SSE_COMMENT_MS);
     const { id } = await team.submit("a cat");
     const stream = follow(team, id);
@@ -128,12 +122,14 @@ describe("the event stream", () => {
     expect(stream.of("end")).toHaveLength(1);
   });
 
-  test("makes polls quick while somebody follows, and leaves them rare for who only waits for the end", async () => {
+  test("makes polls quick while somebody follows, and leaves them rare for who only waits for the end", async ({
+    team,
+  }) => {
     await introduceAccount(team);
     const next = await team.submit("a cat");
     const pollIn = async () =>
       ((await recordOf(next.id))?.effects.find((effect) => effect.kind === "poll")?.dueAt ?? 0) - Date.now();
-    const waits = read(next.id, "?wait=60");
+    const waits = read(team, next.id, "?wait=60");
     await held(next.id, 1);
     expect(await pollIn()).toBe(MINUTE_MS);
     const follows = follow(team, next.id);

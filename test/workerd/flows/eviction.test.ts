@@ -2,33 +2,16 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
-import {
-  COUNTED,
-  places,
-  RECEIVER,
-  ROADS,
-  receive,
-  runDry,
-  storyOf,
-  undisturbedStory,
-  walk,
-} from "../../harness/roads.ts";
-import {
-  bindings,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  evict,
-  evictEverything,
-  expectArmed,
-  freezeClocks,
-  interceptFetch,
-  passTime,
-  ring,
-  sandbox,
-  Team,
-  upstreamCall,
-} from "../../harness/world.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { cutOff, evict, evictEverything } from "../../harness/objects.ts";
+import { places, ROADS, undisturbedStory } from "../../harness/roads.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox } from "../../harness/upstream.ts";
+import { COUNTED, RECEIVER, receive, runDry, storyOf, walk } from "../../harness/walk.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -112,7 +95,7 @@ describe("the tracker breaks off in the midst of a call, and the request ends al
   beforeEach(() => freezeClocks());
 
   test.each(BREAKS)("$call: $moment", async ({ call, moment, ends, then }) => {
-    const team = await Team.create(undefined, COUNTED);
+    const team = await Team.create(COUNTED);
     const heard: { id: string; taken: boolean }[] = [];
     const stuck = stickAt(call, moment, heard);
     // A fal user that is not known yet makes the account fetch the result; a long queue lets a late cancel succeed.

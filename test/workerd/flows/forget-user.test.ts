@@ -8,24 +8,17 @@ import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestStore } from "../../../src/requests/engine/rows.ts";
 import { REMOVAL_REPORT_MS } from "../../../src/team/removal-store.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { ringTeam, trackerOf } from "../../harness/objects.ts";
 import { many, Person } from "../../harness/people.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
 import { onward, recordAt, SETTLED } from "../../harness/requests.ts";
-import { TestTeam } from "../../harness/team.ts";
-import {
-  bindings,
-  deliverWebhooks,
-  eventually,
-  freezeClocks,
-  passTime,
-  type RequestObject,
-  recordOf,
-  ring,
-  ringTeam,
-  runToEnd,
-  sandbox,
-  Team,
-  trackerOf,
-} from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { TeamObject } from "../../harness/team-object.ts";
+import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox } from "../../harness/upstream.ts";
 
 beforeEach(() => freezeClocks());
 
@@ -128,10 +121,10 @@ describe("a forgotten user", () => {
     await passTime(REMOVAL_REPORT_MS + 2 * HOUR_MS);
     await ringTeam(team);
     expect((await team.send("GET", "/v1/users/anna/removal")).status, "the report is not kept for ever").toBe(404);
-  }, 20_000);
+  });
 
   test("whose name is in no row of the team afterwards, but in counters and keys whose time will be over", async () => {
-    const team = await Team.create(undefined, {
+    const team = await Team.create({
       limits: [{ name: "open", scope: "user", per: "concurrent", limit: 5 }],
     });
     const { id } = await completed(team, { user: "anna-of-the-test" });
@@ -153,7 +146,7 @@ describe("a forgotten user", () => {
 
   test("of 300 requests is forgotten page by page, the team cut off after each, and R2 is empty", async () => {
     const team = await Team.create();
-    const testTeam = await TestTeam.of(team.id, team.key);
+    const testTeam = await TeamObject.of(team);
     const ids = await many(300, async () => storedBefore(team, await testTeam.admitted({ user: "anna" })));
     expect(new Set(ids).size).toBe(300);
     expect(await stored(team)).toBe(300);
@@ -165,7 +158,7 @@ describe("a forgotten user", () => {
     });
     expect(seen.slice(0, 3)).toEqual([200, 100, 0]);
     expect(await stored(team)).toBe(0);
-  }, 60_000);
+  });
 });
 
 /** Leaves a request as it is long after its end, with a file in R2. */
@@ -218,10 +211,10 @@ describe("a removal that meets trouble", () => {
   });
 
   test("a reservation whose request never started is given back", async () => {
-    const team = await Team.create(undefined, {
+    const team = await Team.create({
       limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }],
     });
-    await (await TestTeam.of(team.id, team.key)).admitted({ user: "anna" });
+    await (await TeamObject.of(team)).admitted({ user: "anna" });
     expect(await team.used()).toEqual([1]);
     await team.send("DELETE", "/v1/users/anna");
     await finish(team, "anna", []);

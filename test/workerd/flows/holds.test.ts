@@ -2,44 +2,34 @@
 // breaks is never an error.
 
 import { evictDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
-import { finish, follow, held, hurry, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
-import {
-  type Answer,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  evict,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  Team,
-  trackerOf,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import type { Answer } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { finish, follow, held, neverLookAgain, pollAfter, sockets } from "../../harness/holds.ts";
+import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
+import type { Team } from "../../harness/team.ts";
+import { hurry } from "../../harness/timers.ts";
+import { expectArmed, ring } from "../../harness/tracker.ts";
+import { deliverWebhooks, upstreamRequests } from "../../harness/upstream.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
-
-function submitAndWait(seconds: number): Promise<Answer> {
+function submitAndWait(team: Team, seconds: number): Promise<Answer> {
   const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
   return team.send("POST", "/v1/requests", body, { Prefer: `wait=${seconds}` });
 }
 
-function read(id: string, query: string, headers: Record<string, string> = {}): Promise<Answer> {
+function read(team: Team, id: string, query: string, headers: Record<string, string> = {}): Promise<Answer> {
   return team.send("GET", `/v1/requests/${id}${query}`, undefined, headers);
 }
 
 describe("a submit with `Prefer: wait`", () => {
-  test("is answered as soon as the request has ended", async () => {
+  test("is answered as soon as the request has ended", async ({ team }) => {
     neverLookAgain();
-    const answer = submitAndWait(60);
+    const answer = submitAndWait(team, 60);
     await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
     const id = await team.onlyRequest();
     await held(id, 1);
@@ -52,9 +42,9 @@ describe("a submit with `Prefer: wait`", () => {
     await held(id, 0);
   });
 
-  test("is answered 202 when its time is up, with the state of that moment", async () => {
+  test("is answered 202 when its time is up, with the state of that moment", async ({ team }) => {
     hurry(WATCH_REREAD_MS);
-    const answer = submitAndWait(30);
+    const answer = submitAndWait(team, 30);
     await eventually(async () => expect(await upstreamRequests()).toHaveLength(1));
     const id = await team.onlyRequest();
     await held(id, 1);
@@ -66,7 +56,7 @@ describe("a submit with `Prefer: wait`", () => {
 });
 
 describe("a read with `?wait`", () => {
-  test("is answered at every change of stage, and at once after the end", async () => {
+  test("is answered at every change of stage, and at once after the end", async ({ team }) => {
     neverLookAgain();
     await introduceAccount(team);
     const { id } = await team.submit("a cat sandbox:slow:100000");
@@ -76,26 +66,26 @@ describe("a read with `?wait`", () => {
     };
     const stages: string[] = [];
     for (const change of [() => pollAfter(id, MINUTE_MS), webhook, () => ring(id)]) {
-      const answer = read(id, "?wait=60");
+      const answer = read(team, id, "?wait=60");
       await held(id, 1);
       await change();
       stages.push((await answer).body.stage);
       await held(id, 0);
     }
     expect(stages).toEqual(["running", "storing", "completed"]);
-    expect((await read(id, "?wait=60")).body.status).toBe("COMPLETED");
+    expect((await read(team, id, "?wait=60")).body.status).toBe("COMPLETED");
   });
 
-  test("that is over without news is 200 with the same, or 304 for who knows it", async () => {
+  test("that is over without news is 200 with the same, or 304 for who knows it", async ({ team }) => {
     hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
-    const { headers, body } = await read(id, "");
+    const { headers, body } = await read(team, id, "");
     const etag = headers.get("ETag") ?? "";
     for (const [known, status, told] of [
       [{}, 200, body],
       [{ "If-None-Match": etag }, 304, null],
     ] as const) {
-      const answer = read(id, "?wait=30", known);
+      const answer = read(team, id, "?wait=30", known);
       await held(id, 1);
       await passTime(31 * SECOND_MS);
       expect(await answer).toMatchObject({ status, body: told });
@@ -103,11 +93,11 @@ describe("a read with `?wait`", () => {
     }
   });
 
-  test("that knows the present state waits for another, which has another ETag", async () => {
+  test("that knows the present state waits for another, which has another ETag", async ({ team }) => {
     neverLookAgain();
     const { id } = await team.submit("a cat sandbox:slow:100000");
-    const etag = (await read(id, "")).headers.get("ETag") ?? "";
-    const answer = read(id, "?wait=60", { "If-None-Match": etag });
+    const etag = (await read(team, id, "")).headers.get("ETag") ?? "";
+    const answer = read(team, id, "?wait=60", { "If-None-Match": etag });
     await held(id, 1);
     await pollAfter(id, MINUTE_MS);
     const { status, body, headers } = await answer;
@@ -126,10 +116,10 @@ describe("a hold that breaks", () => {
     { what: "its tracker crashes", breakIt: cutOff },
   ];
 
-  test.each(BREAKS)("because $what is answered all the same", async ({ breakIt }) => {
+  test.for(BREAKS)("because $what is answered all the same", async ({ breakIt }, { team }) => {
     hurry(WATCH_REREAD_MS);
     const { id } = await team.submit("a cat");
-    const [waits, follows] = [read(id, "?wait=60"), follow(team, id)];
+    const [waits, follows] = [read(team, id, "?wait=60"), follow(team, id)];
     await held(id, 2);
     await breakIt(id);
     await finish(id);
@@ -138,10 +128,10 @@ describe("a hold that breaks", () => {
     expect(follows.events.at(-1)).toMatchObject({ event: "end", data: { status: "COMPLETED" } });
   });
 
-  test("is told by the socket even after its tracker slept: sockets do not keep it in memory", async () => {
+  test("is told by the socket even after its tracker slept: sockets do not keep it in memory", async ({ team }) => {
     neverLookAgain();
     const { id } = await team.submit("a cat");
-    const answer = read(id, "?wait=60");
+    const answer = read(team, id, "?wait=60");
     await held(id, 1);
     await evict(id);
     expect(await sockets(id)).toBe(1);

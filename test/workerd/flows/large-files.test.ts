@@ -2,7 +2,7 @@
 // Each request is walked to its end by hand; what is stored is compared with what the source sends.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../../src/files/parts.ts";
 import { hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
@@ -13,36 +13,24 @@ import {
 } from "../../../src/requests/engine/effects/files.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
 import { alarmAt, MIRROR_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
-import {
-  bindings,
-  call,
-  cutOff,
-  deliverWebhooks,
-  eventually,
-  evict,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  sourcePath,
-  Team,
-  trackerOf,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import type { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, sourcePath } from "../../harness/upstream.ts";
+import { interceptFetch, isSource } from "../../harness/wire.ts";
 
 const SIZE = 2 * FILE_PART_BYTES + 54_321;
 /** Parts of a file of SIZE bytes. */
 const PARTS = 3;
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ team }) => {
   // Whichever test comes first: the account's first webhook is believed only after a call more. Then fal forgets that request.
   await introduceAccount(team);
   await sandbox("POST", "reset");
@@ -51,7 +39,7 @@ onFrozenClocks(async () => {
 });
 
 /** A request whose output is known and whose one file is about to be copied. One seed makes one file of each length. */
-async function storing(words: string): Promise<string> {
+async function storing(team: Team, words: string): Promise<string> {
   const { id } = await team.submit(`a film sandbox:${words}`, { input: { seed: 1 } });
   await passTime(5 * SECOND_MS);
   await deliverWebhooks();
@@ -119,7 +107,7 @@ async function digestOf(body: ReadableStream | null): Promise<string> {
 }
 
 /** The request has ended with its one file stored, its digest is the source's, and no unfinished upload is left. */
-async function expectSource(id: string): Promise<void> {
+async function expectSource(team: Team, id: string): Promise<void> {
   const ended = await runToEnd(team, id);
   const file = ended.files[0];
   expect(ended.status).toBe("COMPLETED");
@@ -127,7 +115,7 @@ async function expectSource(id: string): Promise<void> {
   for (let i = 0; i < 5 && (await team.read(id)).files[0]?.sha256 === null; i++) await ring(id);
   const digest = await sourceDigest();
   expect((await team.read(id)).files[0]?.sha256).toBe(digest);
-  expect(await digestOf((await call(file?.url ?? "")).body)).toBe(digest);
+  expect(await digestOf((await call("GET", file?.url ?? "")).body)).toBe(digest);
   expect(await partsOf(id)).toBeNull();
   await expectArmed(id);
 }
@@ -148,17 +136,17 @@ function loseParts(): { sent: () => number; restore: () => void } {
   return { sent: () => sent, restore: () => spy.mockRestore() };
 }
 
-describe("a large file", { timeout: 30_000 }, () => {
-  test("is copied under one alarm when nothing disturbs", async () => {
+describe("a large file", () => {
+  test("is copied under one alarm when nothing disturbs", async ({ team }) => {
     const asked = listenToSource();
-    await expectSource(await storing(`file-huge:${SIZE}`));
+    await expectSource(team, await storing(team, `file-huge:${SIZE}`));
     expect(asked).toEqual([null]);
   });
 
-  test.each([1, 2, 3])(
-    "C4 whose tracker dies when part %d was sent and not yet written down costs that part again",
-    async (k) => {
-      const id = await storing(`file-huge:${SIZE}`);
+  test.for([1, 2, 3])(
+    "whose tracker dies when part %d was sent and not yet written down costs that part again",
+    async (k, { team }) => {
+      const id = await storing(team, `file-huge:${SIZE}`);
       const asked = listenToSource();
       for (let done = 0; done < k - 1; done++) await onePart(id);
       expect(await partsOf(id)).toBe(k === 1 ? null : k - 1);
@@ -172,25 +160,27 @@ describe("a large file", { timeout: 30_000 }, () => {
       await rung;
       lost.restore();
       asked.length = 0;
-      await expectSource(id);
+      await expectSource(team, id);
       expect(asked[0]).toBe(k === 1 ? null : `bytes=${(k - 1) * FILE_PART_BYTES}-`);
     },
   );
 
-  test("whose tracker is evicted at every part boundary is downloaded once, in as many pieces", async () => {
-    const id = await storing(`file-huge:${SIZE}`);
+  test("whose tracker is evicted at every part boundary is downloaded once, in as many pieces", async ({ team }) => {
+    const id = await storing(team, `file-huge:${SIZE}`);
     const asked = listenToSource();
     for (let part = 1; part < PARTS; part++) {
       await onePart(id);
       expect(await partsOf(id)).toBe(part);
       await evict(id);
     }
-    await expectSource(id);
+    await expectSource(team, id);
     expect(asked).toEqual([null, ...[1, 2].map((n) => `bytes=${n * FILE_PART_BYTES}-`)]);
   });
 
-  test("that is not there in time is given up, keeps its source, and its parts are kept for a retry", async () => {
-    const id = await storing(`file-huge:${SIZE}`);
+  test("that is not there in time is given up, keeps its source, and its parts are kept for a retry", async ({
+    team,
+  }) => {
+    const id = await storing(team, `file-huge:${SIZE}`);
     await onePart(id);
     await passTime(FILE_DEADLINE_MS);
     const ended = await runToEnd(team, id);
@@ -202,8 +192,8 @@ describe("a large file", { timeout: 30_000 }, () => {
     expect(await partsOf(id)).toBe(1);
   });
 
-  test("that is half copied when its request is deleted leaves nothing behind in the bucket", async () => {
-    const id = await storing(`file-huge:${SIZE}`);
+  test("that is half copied when its request is deleted leaves nothing behind in the bucket", async ({ team }) => {
+    const id = await storing(team, `file-huge:${SIZE}`);
     await onePart(id);
     const [upload] = await runInDurableObject(trackerOf(id), (_instance, state) =>
       new UploadStore(state.storage.sql).all(),
@@ -241,17 +231,17 @@ function imageOf(request: RequestObject): string | undefined {
   return (request.output as { images: { url: string }[] }).images[0]?.url;
 }
 
-describe("a source that", { timeout: 30_000 }, () => {
-  test.each([
+describe("a source that", () => {
+  test.for([
     ["breaks off again and again is asked for the rest each time", `file-breaking:${FILE_PART_BYTES + 5}`],
     ["changes once is copied as it is now", `file-breaking:${FILE_PART_BYTES + 5},file-changing:1`],
     ["has no ranges comes in one pass", "file-no-ranges"],
-  ])("%s", async (_what, words) => {
-    await expectSource(await storing(`file-huge:${SIZE},${words}`));
+  ] as const)("%s", async ([_what, words], { team }) => {
+    await expectSource(team, await storing(team, `file-huge:${SIZE},${words}`));
   });
 
-  test("breaks off in every part and has no ranges is given up", async () => {
-    const id = await storing(`file-huge:${SIZE},file-no-ranges,file-breaking:1000000`);
+  test("breaks off in every part and has no ranges is given up", async ({ team }) => {
+    const id = await storing(team, `file-huge:${SIZE},file-no-ranges,file-breaking:1000000`);
     expect(await runToEnd(team, id)).toMatchObject({
       status: "COMPLETED",
       files: [
@@ -260,20 +250,20 @@ describe("a source that", { timeout: 30_000 }, () => {
     });
   });
 
-  test("names a length above the cap is not downloaded", async () => {
-    const id = await storing("file-huge:5200000000");
+  test("names a length above the cap is not downloaded", async ({ team }) => {
+    const id = await storing(team, "file-huge:5200000000");
     expect(await runToEnd(team, id)).toMatchObject({
       status: "COMPLETED",
       files: [{ status: "failed", error: { code: "payload_too_large" } }],
     });
   });
 
-  test("sends nothing is let go after its time, asked again, and given up", async () => {
+  test("sends nothing is let go after its time, asked again, and given up", async ({ team }) => {
     const real = globalThis.setTimeout;
     vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms?: number) =>
       real(work, ms === FILE_PART_TIMEOUT_MS ? 20 : ms)) as typeof setTimeout);
     const asked = listenToSource();
-    const ended = await runToEnd(team, await storing("file-silent"));
+    const ended = await runToEnd(team, await storing(team, "file-silent"));
     expect(ended).toMatchObject({
       status: "COMPLETED",
       files: [
@@ -284,30 +274,33 @@ describe("a source that", { timeout: 30_000 }, () => {
   });
 });
 
-describe("what all files of a request may come to", { timeout: 30_000 }, () => {
-  test.each([
+describe("what all files of a request may come to", () => {
+  test.for([
     ["by its length", "many-files:2", 1_000],
     ["by what came, where it has no end", "many-files:2,file-endless:1", 2 * FILE_PART_BYTES + 1],
-  ])("stops a file %s; those before it stay, and nothing of it is left", async (_how, words, room) => {
-    let isDown = true;
-    interceptFetch(async (request, pass) => {
-      const isSecond = isSource(request) && new URL(request.url).pathname === (await sourcePath(1));
-      return isSecond && isDown ? new Response(null, { status: 503 }) : pass();
-    });
-    const id = await storing(words);
-    for (let i = 0; i < 5 && (await team.read(id)).files[0]?.status !== "stored"; i++) await ring(id);
-    await pretendStored(id, REQUEST_FILES_MAX_BYTES - room);
-    isDown = false;
-    expect(await runToEnd(team, id)).toMatchObject({
-      status: "COMPLETED",
-      files: [{ status: "stored" }, { status: "failed", error: { code: "payload_too_large" } }],
-    });
-    expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/${id}` })).objects).toHaveLength(1);
-    const unfinished = await runInDurableObject(trackerOf(id), (_instance, state) => {
-      return new UploadStore(state.storage.sql).all();
-    });
-    expect(unfinished).toEqual([]);
-  });
+  ] as const)(
+    "stops a file %s; those before it stay, and nothing of it is left",
+    async ([_how, words, room], { team }) => {
+      let isDown = true;
+      interceptFetch(async (request, pass) => {
+        const isSecond = isSource(request) && new URL(request.url).pathname === (await sourcePath(1));
+        return isSecond && isDown ? new Response(null, { status: 503 }) : pass();
+      });
+      const id = await storing(team, words);
+      for (let i = 0; i < 5 && (await team.read(id)).files[0]?.status !== "stored"; i++) await ring(id);
+      await pretendStored(id, REQUEST_FILES_MAX_BYTES - room);
+      isDown = false;
+      expect(await runToEnd(team, id)).toMatchObject({
+        status: "COMPLETED",
+        files: [{ status: "stored" }, { status: "failed", error: { code: "payload_too_large" } }],
+      });
+      expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/${id}` })).objects).toHaveLength(1);
+      const unfinished = await runInDurableObject(trackerOf(id), (_instance, state) => {
+        return new UploadStore(state.storage.sql).all();
+      });
+      expect(unfinished).toEqual([]);
+    },
+  );
 
   /** Says of file 0 that it has so many bytes. */
   async function pretendStored(id: string, bytes: number): Promise<void> {

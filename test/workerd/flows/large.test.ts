@@ -1,33 +1,20 @@
 // Big inputs, big outputs, many files and faulty ones: whatever comes, the request ends, and what was stored is the whole of test.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { ROW_TEXT_MAX_BYTES } from "../../../src/files/stored-text.ts";
 import { acquire, BUFFER_BUDGET_BYTES, highWaterBytes } from "../../../src/net/byte-budget.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  bindings,
-  call,
-  deliverWebhooks,
-  evict,
-  expectArmed,
-  interceptFetch,
-  onFrozenClocks,
-  passTime,
-  post,
-  type RequestObject,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
+import { evict } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import type { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 type Image = { url: string };
 
@@ -39,7 +26,7 @@ describe("an input above what a row holds", () => {
   const notes = "ä€😀 ".repeat(80_000);
   const inputText = `{"prompt":"a cat","seed":196619188014358660,"notes":${JSON.stringify(notes)}}`;
 
-  test("lies in R2, reaches upstream whole, and comes back in the output as it was written", async () => {
+  test("lies in R2, reaches upstream whole, and comes back in the output as it was written", async ({ team }) => {
     const sent: string[] = [];
     interceptFetch(async (request, pass) => {
       if (upstreamCall(request) !== "submit") return pass();
@@ -50,7 +37,7 @@ describe("an input above what a row holds", () => {
     const body = `{"model":"acme/echo","input":${inputText}}`;
     const { body: submitted, status } = await team.send("POST", "/v1/requests", body);
     expect([status, submitted.stage]).toEqual([202, "held"]);
-    expect((await textsInBucket(submitted.id)).map(({ name, size }) => [name, size])).toEqual([
+    expect((await textsInBucket(team, submitted.id)).map(({ name, size }) => [name, size])).toEqual([
       ["input", new TextEncoder().encode(inputText).length],
     ]);
     await evict(submitted.id);
@@ -61,14 +48,16 @@ describe("an input above what a row holds", () => {
     await passTime(5 * SECOND_MS);
     const ended = await runToEnd(team, submitted.id);
     expect(ended).toMatchObject({ status: "COMPLETED", output: { output: { prompt: "a cat", notes } } });
-    const answer = await call(`/v1/requests/${submitted.id}`, { headers: { Authorization: `Bearer ${team.key}` } });
+    const answer = await call("GET", `/v1/requests/${submitted.id}`, {
+      headers: { Authorization: `Bearer ${team.key}` },
+    });
     expect(await answer.text()).toContain('"seed":196619188014358660');
     expect(await upstreamRequests()).toHaveLength(1);
   });
 });
 
 describe("twenty requests with big outputs at once in one isolate", () => {
-  test("all end, every byte is there, and no more than the budget is held at a time", { timeout: 60_000 }, async () => {
+  test("all end, every byte is there, and no more than the budget is held at a time", async ({ team }) => {
     const prompts = Array.from({ length: 20 }, (_, n) => {
       if (n % 2 === 0)
         return { model: "fal-ai/flux/schnell", input: { prompt: `cat ${n} sandbox:big-output:3000000` } };
@@ -130,7 +119,7 @@ async function expectWhole(request: RequestObject, payload: Record<string, unkno
   expect(request.files).toHaveLength(sources.length);
   for (const [n, file] of request.files.entries()) {
     expect(file).toMatchObject({ status: "stored", url: images[n]?.url, content_type: "image/png", error: null });
-    const bytes = new Uint8Array(await (await call(file.url ?? "")).arrayBuffer());
+    const bytes = new Uint8Array(await (await call("GET", file.url ?? "")).arrayBuffer());
     expect(bytes.length).toBe(file.size);
     expect(await sha256Hex(bytes)).toBe(file.sha256);
     const source = sources[n]?.url ?? "";
@@ -143,20 +132,20 @@ function bytesOf(dataUri: string): Uint8Array {
 }
 
 describe("outputs of many places", () => {
-  test("a hundred files are all copied, each to its own place", { timeout: 30_000 }, async () => {
-    const ended = await completed("a hundred cats sandbox:many-files:100");
+  test("a hundred files are all copied, each to its own place", async ({ team }) => {
+    const ended = await completed(team, "a hundred cats sandbox:many-files:100");
     expect(ended.files).toHaveLength(100);
     const images = imagesOf(ended);
     expect(ended.files.map((file) => file.path)).toEqual(images.map((_, n) => `images.${n}.url`));
     expect(ended.files.map((file) => file.url)).toEqual(images.map((image) => image.url));
     expect(new Set(ended.files.map((file) => file.status))).toEqual(new Set(["stored"]));
     expect(new Set(ended.files.map((file) => file.sha256)).size).toBe(100);
-    const last = await call(ended.files[99]?.url ?? "");
+    const last = await call("GET", ended.files[99]?.url ?? "");
     expect(await sha256Hex(new Uint8Array(await last.arrayBuffer()))).toBe(ended.files[99]?.sha256);
   });
 
-  test("files deep in a tree and bare URLs are copied, and what is not fal's stays as it is", async () => {
-    const ended = await completed("a cat in 3D sandbox:nested");
+  test("files deep in a tree and bare URLs are copied, and what is not fal's stays as it is", async ({ team }) => {
+    const ended = await completed(team, "a cat in 3D sandbox:nested");
     const ours = (path: string) => ended.files.find((file) => file.path === path)?.url;
     const paths = [
       "images.0.url",
@@ -199,18 +188,18 @@ const FAULTS: { fault: string; word: string; file: Record<string, unknown>; gets
 ];
 
 describe("one file of three is faulty", () => {
-  test.each(FAULTS)(
+  test.for(FAULTS)(
     "it $fault: $file.status, the request ends, and no line tells its URL",
-    async ({ word, file, gets }) => {
+    async ({ word, file, gets }, { team }) => {
       const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
-      const ended = await completed(`three cats sandbox:many-files:3,${word}`);
+      const ended = await completed(team, `three cats sandbox:many-files:3,${word}`);
       expect(ended.files).toMatchObject([STORED, file, STORED]);
       const [sent] = (await upstreamRequests()) as unknown as { files: { path: string; gets: number }[] }[];
       expect(sent?.files[1]?.gets).toBe(gets);
       const [first, second, third] = imagesOf(ended);
       expect([first?.url, second?.url, third?.url]).toEqual(ended.files.map((each) => each.url));
       if (file.status === "failed") expect(second?.url).toBe(`https://cdn.sandbox.test${sent?.files[1]?.path}`);
-      else expect((await call(second?.url ?? "")).status).toBe(200);
+      else expect((await call("GET", second?.url ?? "")).status).toBe(200);
       const lines = log.mock.calls.map(([line]) => String(line));
       expect(lines.filter((line) => line.includes('"effect":"mirror')).length).toBeGreaterThanOrEqual(gets + 2);
       for (const secret of ["cdn.sandbox.test", sent?.files[1]?.path ?? "no path", "three cats"]) {
@@ -219,18 +208,20 @@ describe("one file of three is faulty", () => {
     },
   );
 
-  test("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async () => {
-    const ended = await completed("three cats sandbox:many-files:3,file-html:1");
+  test("it is a web page that calls itself a picture: kept, but no browser will open it on our origin", async ({
+    team,
+  }) => {
+    const ended = await completed(team, "three cats sandbox:many-files:3,file-html:1");
     expect(ended.files).toMatchObject([STORED, { status: "stored", error: null }, STORED]);
     expect(ended.files[1]?.content_type).not.toBe("image/png");
-    const answer = await call(ended.files[1]?.url ?? "");
+    const answer = await call("GET", ended.files[1]?.url ?? "");
     expect(new TextDecoder().decode(await answer.arrayBuffer())).toContain("<!doctype html>");
     expect(answer.headers.get("X-Content-Type-Options")).toBe("nosniff");
     expect(answer.headers.get("Content-Disposition")).toMatch(/^attachment/);
   });
 });
 
-async function completed(prompt: string): Promise<RequestObject> {
+async function completed(team: Team, prompt: string): Promise<RequestObject> {
   const { id } = await team.submit(prompt);
   await passTime(5 * SECOND_MS);
   await deliverWebhooks();
@@ -240,7 +231,7 @@ async function completed(prompt: string): Promise<RequestObject> {
   return ended;
 }
 
-async function textsInBucket(id: string): Promise<{ name: string; size: number }[]> {
+async function textsInBucket(team: Team, id: string): Promise<{ name: string; size: number }[]> {
   const { objects } = await bindings.FILES.list({ prefix: `texts/${team.id}/${id}/` });
   return objects.map(({ key, size }) => ({ name: key.split("/").at(-1)?.split(".")[0] ?? "", size }));
 }

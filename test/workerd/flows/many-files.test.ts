@@ -1,24 +1,15 @@
 // Hundreds of files in one output: all are stored, each under its own number, and no more than two are copied at a time.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  deliverWebhooks,
-  interceptFetch,
-  isSource,
-  onFrozenClocks,
-  passTime,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks } from "../../harness/upstream.ts";
+import { interceptFetch, isSource } from "../../harness/wire.ts";
 
 describe("an output of 500 files", () => {
-  test("is stored whole, two copies at a time", { timeout: 60_000 }, async () => {
+  test("is stored whole, two copies at a time", async ({ team }) => {
     let running = 0;
     let most = 0;
     interceptFetch(async (request, pass) => {

@@ -4,25 +4,16 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { OPEN_SWEEP_MS } from "../../../src/team/due-work.ts";
-import { TestTeam } from "../../harness/team.ts";
-import {
-  type Answer,
-  deliverWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  ring,
-  ringTeam,
-  runToEnd,
-  sandbox,
-  Team,
-  trackerOf,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import type { Answer } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { ringTeam, trackerOf } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { TeamObject } from "../../harness/team-object.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandbox, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const MONEY = { name: "money", scope: "team", per: "usd", limit: "1", window: "1d" } as const;
@@ -56,7 +47,7 @@ async function settledEnd(team: Team, prompt: string): Promise<RequestObject> {
 describe("a request's cost", () => {
   test("is estimated at the submit and measured from the output at the end", async () => {
     await introduceAccount(await Team.create());
-    const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+    const team = await Team.create({ limits: [MONEY, OPEN] });
     const submitted = await post(team, { input: { prompt: "a cat", num_images: 2 } });
     const cost = { currency: "USD", estimated: "0.006000" };
     expect(submitted.body.cost).toEqual({ ...cost, charged: null, source: "unknown" });
@@ -72,7 +63,7 @@ describe("a request's cost", () => {
   });
 
   test("is what upstream billed under a plan with exact_cost, for one result call", async () => {
-    const team = await Team.create(undefined, { limits: [MONEY], exact_cost: true });
+    const team = await Team.create({ limits: [MONEY], exact_cost: true });
     await introduceAccount(team);
     const ended = await settledEnd(team, "a cat");
     expect(ended.cost).toMatchObject({ charged: "0.003000", source: "units" });
@@ -80,7 +71,7 @@ describe("a request's cost", () => {
   });
 
   test("is measured after all when the result call tells no units, or does not succeed", async () => {
-    const team = await Team.create(undefined, { exact_cost: true });
+    const team = await Team.create({ exact_cost: true });
     await introduceAccount(team);
     interceptFetch(async (request, pass) => {
       if (upstreamCall(request) !== "result") return pass();
@@ -92,7 +83,7 @@ describe("a request's cost", () => {
   });
 
   test("is unknown, not zero, for a model without a price", async () => {
-    const team = await Team.create(undefined, { limits: [MONEY] });
+    const team = await Team.create({ limits: [MONEY] });
     const submitted = await post(team, { model: "owner/app", input: { prompt: "a cat" } });
     await passTime(5 * SECOND_MS);
     const ended = await runToEnd(team, submitted.body.id);
@@ -103,7 +94,7 @@ describe("a request's cost", () => {
   });
 
   test("does not grow by polls, waits, lists and estimates", async () => {
-    const team = await Team.create(undefined, {
+    const team = await Team.create({
       limits: [MONEY, { name: "count", scope: "team", per: "request", limit: 5, window: "1m" }],
     });
     const { id } = await team.submit("a cat");
@@ -128,7 +119,7 @@ describe("what upstream does not bill is given back:", () => {
     ["a submit that was refused", "sandbox:submit-422", "FAILED"],
     ["an account that is locked", "sandbox:locked", "FAILED"],
   ])("%s", async (_what, prompt, status) => {
-    const team = await Team.create(undefined, { limits: [MONEY, OPEN], when_paused: "refuse" });
+    const team = await Team.create({ limits: [MONEY, OPEN], when_paused: "refuse" });
     const ended = await settledEnd(team, prompt);
     expect([ended.status, ended.error?.charged]).toEqual([status, false]);
     expect(ended.cost).toMatchObject({ estimated: "0.003000", charged: "0.000000" });
@@ -138,7 +129,7 @@ describe("what upstream does not bill is given back:", () => {
   });
 
   test("a request that was canceled in the queue", async () => {
-    const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+    const team = await Team.create({ limits: [MONEY, OPEN] });
     const { id } = await team.submit("sandbox:slow");
     await team.send("POST", `/v1/requests/${id}/cancel`);
     const ended = await runToEnd(team, id);
@@ -147,7 +138,7 @@ describe("what upstream does not bill is given back:", () => {
   });
 
   test("a request that was admitted and never started", async () => {
-    const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+    const team = await Team.create({ limits: [MONEY, OPEN] });
     const { id } = await team.submit("a cat");
     await runToEnd(team, id);
     const before = await used(team);
@@ -165,7 +156,7 @@ describe("a request that the model refused (422)", () => {
     [true, true, "0.003000"],
     [false, false, "0.000000"],
   ])("under charge_422: %j is charged: %j, and its error says so", async (charge422, charged, amount) => {
-    const team = await Team.create(undefined, { limits: [MONEY], charge_422: charge422 });
+    const team = await Team.create({ limits: [MONEY], charge_422: charge422 });
     await introduceAccount(team);
     const [before] = await used(team);
     const ended = await settledEnd(team, "sandbox:refused");
@@ -179,7 +170,7 @@ describe("a request that the model refused (422)", () => {
 describe("a submit whose answer got lost", () => {
   /** A request that failed as uncertain, its reservation kept. */
   async function uncertain(): Promise<{ team: Team; id: string }> {
-    const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+    const team = await Team.create({ limits: [MONEY, OPEN] });
     const { id } = await team.submit("sandbox:taken,submit-500,webhook-lost");
     const ended = await runToEnd(team, id, { webhooks: false });
     expect(ended.error).toMatchObject({ code: "submit_uncertain", charged: "unknown" });
@@ -224,7 +215,7 @@ describe("a submit whose answer got lost", () => {
 });
 
 test("an end that never reached the ledger is found by asking, and settled by the tracker itself", async () => {
-  const team = await Team.create(undefined, { limits: [MONEY, OPEN] });
+  const team = await Team.create({ limits: [MONEY, OPEN] });
   const { id } = await team.submit("sandbox:crash");
   await passTime(5 * SECOND_MS);
   await deliverWebhooks();
@@ -240,7 +231,7 @@ test("an end that never reached the ledger is found by asking, and settled by th
 
 describe("a limit", () => {
   test("for seven lets exactly seven of 1,000 simultaneous submits in", async () => {
-    const team = await Team.create(undefined, { limits: [{ ...MONEY, limit: "0.023999" }] });
+    const team = await Team.create({ limits: [{ ...MONEY, limit: "0.023999" }] });
     const answers = await Promise.all(Array.from({ length: 1_000 }, (_, n) => post(team, { metadata: n })));
     expect(answers.filter((answer) => answer.status === 202)).toHaveLength(7);
     expect(answers.filter((answer) => answer.status === 402)).toHaveLength(993);
@@ -248,7 +239,7 @@ describe("a limit", () => {
   });
 
   test("that is reached is told with its size, what is used, and when it resets, also in the headers", async () => {
-    const team = await Team.create(undefined, { limits: [{ ...MONEY, limit: "0.003" }] });
+    const team = await Team.create({ limits: [{ ...MONEY, limit: "0.003" }] });
     await team.submit("a cat");
     const refused = await post<Problem>(team);
     expect([refused.status, refused.body.code]).toEqual([402, "quota_exceeded"]);
@@ -260,7 +251,7 @@ describe("a limit", () => {
   });
 
   test("of a minute asks to wait, and says how long", async () => {
-    const team = await Team.create(undefined, {
+    const team = await Team.create({
       limits: [{ name: "burst", scope: "key", per: "request", limit: 1, window: "1m" }],
     });
     await team.submit("a cat");
@@ -281,7 +272,7 @@ describe("a plan's rules on the input", () => {
     ['{"prompt":"a","num_\\u0069mages":9}', 422, "invalid_input", "`input.num_images`"],
     ['{"prompt":"a","sync_mode":false}', 422, "invalid_input", "`input.sync_mode`"],
   ])("refuse %s with %i %s and name the field", async (input, status, code, detail) => {
-    const team = await Team.create(undefined, { input: rules });
+    const team = await Team.create({ input: rules });
     const body = `{"model":"${MODEL}","input":${input}}`;
     const answer = await team.send<Problem>("POST", "/v1/requests", body, { "Content-Type": "application/json" });
     expect([answer.status, answer.body.code]).toEqual([status, code]);
@@ -290,7 +281,7 @@ describe("a plan's rules on the input", () => {
   });
 
   test("set what they force, also against the caller's word, in what is sent and priced", async () => {
-    const team = await Team.create(undefined, { input: { ...rules, force: { ...rules.force, num_images: 2 } } });
+    const team = await Team.create({ input: { ...rules, force: { ...rules.force, num_images: 2 } } });
     const input = { prompt: "a cat", enable_safety_checker: false, num_images: 1 };
     const { body } = await post(team, { input });
     expect(body.cost).toMatchObject({ estimated: "0.006000" });
@@ -311,7 +302,7 @@ describe("a plan's rules on the input", () => {
   });
 
   test("may leave webhooks out", async () => {
-    const team = await Team.create(undefined, { webhooks: false });
+    const team = await Team.create({ webhooks: false });
     const refused = await post<Problem>(team, { webhook_url: "https://hooks.example/x" });
     expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);
   });
@@ -319,6 +310,6 @@ describe("a plan's rules on the input", () => {
 
 /** Admits a request that nobody starts, as if its Worker had died in between. Gives its id. */
 async function admitOnly(team: Team): Promise<string> {
-  const known = await TestTeam.of(team.id, team.key);
+  const known = await TeamObject.of(team);
   return known.admitted({ measures: { images: 1, megapixels: 1, seconds: null, characters: null } });
 }

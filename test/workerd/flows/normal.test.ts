@@ -1,25 +1,16 @@
 // The main road as callers see it: a prompt goes in, its picture stays.
 
-import { describe, expect, test } from "vitest";
-import {
-  call,
-  deliverWebhooks,
-  expectArmed,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandboxCalls,
-  Team,
-} from "../../harness/world.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
+import { describe, expect } from "vitest";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, sandboxCalls } from "../../harness/upstream.ts";
 
 describe("a request on the webhook road", () => {
-  test("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async () => {
+  test("goes in as IN_QUEUE, ends as COMPLETED with our own URLs, and its picture can be fetched by anybody who has the URL", async ({
+    team,
+  }) => {
     const submitted = await team.submit("a tiny cute cat");
     expect(submitted.status).toBe("IN_QUEUE");
     expect(submitted.stage).toBe("queued");
@@ -31,7 +22,7 @@ describe("a request on the webhook road", () => {
     const [file] = ended.files;
     expect(file).toMatchObject({ status: "stored", content_type: "image/png", path: "images.0.url", error: null });
     expect((ended.output as { images: { url: string }[] }).images[0]?.url).toBe(file?.url);
-    const picture = await call(file?.url ?? "");
+    const picture = await call("GET", file?.url ?? "");
     const bytes = new Uint8Array(await picture.arrayBuffer());
     expect(picture.status).toBe(200);
     expect(picture.headers.get("Content-Type")).toBe("image/png");
@@ -40,7 +31,7 @@ describe("a request on the webhook road", () => {
     await expectArmed(submitted.id);
   });
 
-  test("costs one upstream call from the account's second request on", async () => {
+  test("costs one upstream call from the account's second request on", async ({ team }) => {
     const first = await team.submit("the first");
     await passTime(5_000);
     await runToEnd(team, first.id);
@@ -55,18 +46,18 @@ describe("a request on the webhook road", () => {
     expect((await sandboxCalls()).total - before).toBe(3);
   });
 
-  test("U25 keeps a seed above 2^53 as it was written", async () => {
+  test("keeps a seed above 2^53 as it was written", async ({ team }) => {
     const { id } = await team.submit("big seed");
     await passTime(5_000);
     await runToEnd(team, id);
-    const answer = await call(`/v1/requests/${id}`, { headers: { Authorization: `Bearer ${team.key}` } });
+    const answer = await call("GET", `/v1/requests/${id}`, { headers: { Authorization: `Bearer ${team.key}` } });
     const seed = /"seed":(\d+)/.exec(await answer.text())?.[1] ?? "";
     expect(BigInt(seed)).toBeGreaterThan(2n ** 53n);
     expect(seed).not.toBe(String(Number(seed)));
   });
 });
 
-test("U7 a request nobody reports on is finished by polls", async () => {
+test("a request nobody reports on is finished by polls", async ({ team }) => {
   const { id } = await team.submit("no webhook");
   const ended = await runToEnd(team, id, { webhooks: false });
   expect(ended.status).toBe("COMPLETED");

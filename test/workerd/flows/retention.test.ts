@@ -4,19 +4,13 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { R2_PAGE_KEYS } from "../../../src/files/delete-prefix.ts";
 import { outputKey } from "../../../src/files/keys.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  bindings,
-  call,
-  evict,
-  expectArmed,
-  freezeClocks,
-  passTime,
-  type RequestObject,
-  recordOf,
-  ring,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { evict } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
 
 beforeEach(() => freezeClocks());
 
@@ -48,7 +42,7 @@ async function nextDay(id: string): Promise<void> {
 }
 
 test("the input goes first, then the files, then the record", async () => {
-  const team = await Team.create(undefined, PLAN);
+  const team = await Team.create(PLAN);
   const { id, files, completed_at, expires_at } = await completed(team);
   expect(Date.parse(String(expires_at)) - Date.parse(String(completed_at))).toBe(3 * DAY_MS);
   expect((await stored(team)).sort()).toEqual(["outputs", "texts"]);
@@ -61,7 +55,7 @@ test("the input goes first, then the files, then the record", async () => {
   expect(await stored(team)).toEqual([]);
   const kept = await team.read(id);
   expect(kept.files).toMatchObject([{ status: "deleted", url: files[0]?.url }]);
-  expect((await call(files[0]?.url ?? "")).status).toBe(410);
+  expect((await call("GET", files[0]?.url ?? "")).status).toBe(410);
 
   await nextDay(id);
   expect(await recordOf(id)).toBeNull();
@@ -70,7 +64,7 @@ test("the input goes first, then the files, then the record", async () => {
 });
 
 test("what the plan said at the submit holds, whatever it says later", async () => {
-  const team = await Team.create(undefined, PLAN);
+  const team = await Team.create(PLAN);
   const { id } = await completed(team);
   expect((await team.send("PUT", "/v1/plans/default", {})).status).toBe(200);
   const later = await completed(team);
@@ -81,7 +75,7 @@ test("what the plan said at the submit holds, whatever it says later", async () 
 });
 
 test("a request that has not ended expires at no time yet", async () => {
-  const team = await Team.create(undefined, PLAN);
+  const team = await Team.create(PLAN);
   const { id, expires_at } = await team.submit();
   expect(expires_at).toBeNull();
   expect((await team.send("DELETE", `/v1/requests/${id}?cancel=true`)).status).toBe(202);
@@ -89,7 +83,7 @@ test("a request that has not ended expires at no time yet", async () => {
 });
 
 test("files are more than R2 lists at once: all go with their day", async () => {
-  const team = await Team.create(undefined, { retention: { files_days: 1 } });
+  const team = await Team.create({ retention: { files_days: 1 } });
   const { id } = await completed(team);
   for (let n = 0; n <= R2_PAGE_KEYS; n += 91) {
     const some = Array.from({ length: 91 }, (_, i) => outputKey(team.id, id, n + i));

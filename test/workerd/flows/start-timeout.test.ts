@@ -1,26 +1,16 @@
 // start_timeout_s: ours to keep while the request is held, fal's once it is sent, with what is left of test.
 
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  expectArmed,
-  interceptFetch,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-  upstreamCall,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, upstreamRequests } from "../../harness/upstream.ts";
+import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 /** Upstream answers the next submit with a 429, so that nothing leaves the account for so many seconds. */
 function closeAccountFor(seconds: number): void {
@@ -38,7 +28,7 @@ async function deadlinesSent(): Promise<(string | undefined)[][]> {
   return requests.map(({ headers }) => [headers["x-fal-request-start-timeout"], headers["x-fal-request-timeout"]]);
 }
 
-test("a request that is held past it fails, free, and never goes upstream", async () => {
+test("a request that is held past it fails, free, and never goes upstream", async ({ team }) => {
   closeAccountFor(60);
   await team.submit("closes the account");
   const { id, stage } = await team.submit("too late", { start_timeout_s: 5 });
@@ -61,7 +51,7 @@ test("a request that is held past it fails, free, and never goes upstream", asyn
   expect(await team.used()).toEqual([1]);
 });
 
-test("a request that is sent in time takes what is left of it along", async () => {
+test("a request that is sent in time takes what is left of it along", async ({ team }) => {
   closeAccountFor(3);
   const { id } = await team.submit("a cat", { start_timeout_s: 10 });
   await passTime(3 * SECOND_MS + 250);
@@ -71,7 +61,7 @@ test("a request that is sent in time takes what is left of it along", async () =
   expect((await runToEnd(team, id)).status).toBe("COMPLETED");
 });
 
-test("less than what fal accepts is sent as the least that it accepts", async () => {
+test("less than what fal accepts is sent as the least that it accepts", async ({ team }) => {
   closeAccountFor(3);
   const { id } = await team.submit("a cat", { start_timeout_s: 4 });
   await passTime(3 * SECOND_MS + 500);
@@ -79,7 +69,7 @@ test("less than what fal accepts is sent as the least that it accepts", async ()
   expect(await deadlinesSent()).toEqual([["1.1", "1.1"]]);
 });
 
-test("a turn that comes as it runs out is not used", async () => {
+test("a turn that comes as it runs out is not used", async ({ team }) => {
   closeAccountFor(4);
   const { id } = await team.submit("a cat", { start_timeout_s: 4 });
   await passTime(4 * SECOND_MS);
@@ -89,18 +79,18 @@ test("a turn that comes as it runs out is not used", async () => {
   expect(await upstreamRequests()).toEqual([]);
 });
 
-test.each([
+test.for([
   ["the body's field", { start_timeout_s: 12 }, {}],
   ["the newer header", {}, { "X-Fal-Request-Start-Timeout": "11.2" }],
   ["the older header", {}, { "X-Fal-Request-Timeout": "12" }],
   ["the body's field, whatever the header says", { start_timeout_s: 12 }, { "X-Fal-Request-Timeout": "99" }],
-])("it may be given by %s", async (_where, more, headers) => {
+] as const)("it may be given by %s", async ([_where, more, headers], { team }) => {
   const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" }, ...more };
   expect((await team.send("POST", "/v1/requests", body, headers)).status).toBe(202);
   expect(await deadlinesSent()).toEqual([["12", "12"]]);
 });
 
-test("without one no deadline is sent", async () => {
+test("without one no deadline is sent", async ({ team }) => {
   await team.submit("a cat");
   expect(await deadlinesSent()).toEqual([[undefined, undefined]]);
 });

@@ -1,35 +1,27 @@
 // A submit whose answer gets lost: it may have been taken and paid for, so it is proven or given up on, never sent again.
 
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { SUBMIT_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { catchTimers } from "../../harness/timers.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import {
-  catchTimers,
   deliverWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
   post,
-  ring,
-  runToEnd,
   sandbox,
   sandboxCalls,
   signedWebhook,
-  silence,
-  Team,
-  upstreamCall,
   upstreamRequests,
-} from "../../harness/world.ts";
+} from "../../harness/upstream.ts";
+import { interceptFetch, silence, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 /** Lets the sandbox take every submit and puts another answer in the place of its own. */
 function answerSubmitsWith(answer: () => Response | Promise<Response>): void {
@@ -88,14 +80,14 @@ const LOSSES: Loss[] = [
 ];
 
 describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange }) => {
-  beforeEach(async () => {
+  test.beforeEach(async ({ team }) => {
     await introduceAccount(team);
     await sandbox("POST", "reset");
     await passTime(MINUTE_MS);
     await arrange?.();
   });
 
-  test("U6 waits as uncertain, and the webhook that proves it completes it", async () => {
+  test("waits as uncertain, and the webhook that proves it completes it", async ({ team }) => {
     const submitted = await team.submit(prompt);
     expect(submitted).toMatchObject({
       status: "IN_QUEUE",
@@ -128,7 +120,9 @@ describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange
     );
   });
 
-  test("is given up after six hours without proof, unknown whether charged, and is not sent again", async () => {
+  test("is given up after six hours without proof, unknown whether charged, and is not sent again", async ({
+    team,
+  }) => {
     const { id } = await team.submit(prompt);
     await passTime(UNCERTAIN_GRACE_MS - SECOND_MS);
     await ring(id);
@@ -148,7 +142,7 @@ describe.each(LOSSES)("a submit whose answer $how", ({ prompt = "a cat", arrange
 });
 
 describe("a request that was given up as uncertain", () => {
-  test("is recovered by a verified webhook that comes after all, once, and stays counted once", async () => {
+  test("is recovered by a verified webhook that comes after all, once, and stays counted once", async ({ team }) => {
     await introduceAccount(team);
     await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
     const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
@@ -170,7 +164,9 @@ describe("a request that was given up as uncertain", () => {
 });
 
 describe("while a submit is uncertain, what cannot be believed is looked at, not trusted", () => {
-  test("a webhook signed for a fal user that is not known yet ends it once an authenticated call agrees", async () => {
+  test("a webhook signed for a fal user that is not known yet ends it once an authenticated call agrees", async ({
+    team,
+  }) => {
     await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
     const { id } = await team.submit("sandbox:submit-drop");
     await passTime(5 * SECOND_MS);
@@ -182,7 +178,9 @@ describe("while a submit is uncertain, what cannot be believed is looked at, not
     expect((await sandboxCalls()).counts).toMatchObject({ submit: 1, result: 1 });
   });
 
-  test("a forged one that names the right id leads to it, as the result is fetched with our own key", async () => {
+  test("a forged one that names the right id leads to it, as the result is fetched with our own key", async ({
+    team,
+  }) => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
     await passTime(5 * SECOND_MS);
@@ -192,7 +190,7 @@ describe("while a submit is uncertain, what cannot be believed is looked at, not
     expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
   });
 
-  test("a forged one that names an id which fal does not know changes nothing", async () => {
+  test("a forged one that names an id which fal does not know changes nothing", async ({ team }) => {
     await introduceAccount(team);
     const { id } = await team.submit("sandbox:submit-drop,webhook-lost");
     await passTime(2 * MINUTE_MS);

@@ -2,36 +2,25 @@
 // Also the road without webhooks, where no late proof can come.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { SUBMIT_ANSWER_WAIT_MS } from "../../../src/requests/engine/runner.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
+import { passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { trackerOf } from "../../harness/objects.ts";
 import { aStart } from "../../harness/requests.ts";
-import {
-  bindings,
-  catchTimers,
-  eventually,
-  expectArmed,
-  holdSubmits,
-  onFrozenClocks,
-  passTime,
-  recordOf,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  trackerOf,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { catchTimers } from "../../harness/timers.ts";
+import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
+import { holdSubmits } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 5 }] };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 /** How many submits left for upstream since the sandbox was reset, unanswered ones ("gateway") too: never two. */
 async function submitsSent(): Promise<number> {
@@ -40,7 +29,9 @@ async function submitsSent(): Promise<number> {
 }
 
 describe("an answer that is slow", () => {
-  test("leaves the caller with 202 after ten seconds, and what it brings is acted on as soon as it is here", async () => {
+  test("leaves the caller with 202 after ten seconds, and what it brings is acted on as soon as it is here", async ({
+    team,
+  }) => {
     const { reached, letGo } = holdSubmits();
     const timeIsUp = catchTimers(SUBMIT_ANSWER_WAIT_MS);
     const answer = team.submit("a cat");
@@ -58,7 +49,7 @@ describe("an answer that is slow", () => {
     expect(await submitsSent()).toBe(1);
   });
 
-  test("counts as lost once its lease is over, and is taken gladly when it comes after all", async () => {
+  test("counts as lost once its lease is over, and is taken gladly when it comes after all", async ({ team }) => {
     const { reached, letGo } = holdSubmits();
     const answer = team.submit("a cat");
     await reached;
@@ -75,7 +66,7 @@ describe("an answer that is slow", () => {
     expect(await submitsSent()).toBe(1);
   });
 
-  test("reopens even what was given up as uncertain, and is followed to its end", async () => {
+  test("reopens even what was given up as uncertain, and is followed to its end", async ({ team }) => {
     await sandbox("PATCH", "settings", { result_ttl_ms: 24 * HOUR_MS, cdn_ttl_ms: 24 * HOUR_MS });
     const { reached, letGo } = holdSubmits();
     const answer = team.submit("sandbox:webhook-lost");
@@ -98,7 +89,7 @@ describe("an answer that is slow", () => {
 });
 
 describe("without a public URL no webhook can prove a lost submit", () => {
-  test("so it fails at once, unknown whether charged", async () => {
+  test("so it fails at once, unknown whether charged", async ({ team }) => {
     const id = bindings.TRACKER.newUniqueId().toString();
     const input = { at: "row", text: '{"prompt":"sandbox:submit-drop"}' } as const;
     const started = await runInDurableObject(trackerOf(id), (_instance, state) =>

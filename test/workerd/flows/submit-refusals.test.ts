@@ -1,30 +1,21 @@
 // A submit that upstream answers with a no: a clear one ends the request at once and free, a 429 lets it go again.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
-import {
-  answerFirst,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
+import { answerFirst } from "../../harness/wire.ts";
 
 const ONE_LIMIT = {
   limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }],
 };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 const settings = (change: Record<string, unknown>) => sandbox("PATCH", "settings", change);
 
@@ -84,7 +75,7 @@ const REFUSALS: Refusal[] = [
 describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model, arrange, error }) => {
   test(`fails as ${error.code} at once, uncharged, and is not sent again`, async () => {
     // What closes the account would hold the request until it is mended; this plan refuses it instead.
-    team = await Team.create(undefined, { ...ONE_LIMIT, when_paused: "refuse" });
+    const team = await Team.create({ ...ONE_LIMIT, when_paused: "refuse" });
     await introduceAccount(team);
     await passTime(MINUTE_MS);
     const before = (await sandboxCalls()).counts.submit ?? 0;
@@ -104,7 +95,7 @@ describe.each(REFUSALS)("a submit that meets $says", ({ prompt = "a cat", model,
 });
 
 describe("a submit that meets a 429 was not taken", () => {
-  test.each([
+  test.for([
     [
       "Maton's, with Retry-After",
       { "Retry-After": "30" },
@@ -113,40 +104,43 @@ describe("a submit that meets a 429 was not taken", () => {
     ],
     ["Maton's, without", {}, { error: { message: "Rate limit exceeded", code: 429 } }, 2_000],
     ["fal's, without", {}, { detail: "Too many requests", error_type: "concurrent_requests_limit" }, 2_000],
-  ])("%s: nothing leaves the account meanwhile, then each goes once", async (_whose, headers, body, pauseMs) => {
-    await settings({ queue_ms: { image: 10 * MINUTE_MS } });
-    const queued = await team.submit("queued before");
-    answerFirst(1, ["submit"], () => Response.json(body, { status: 429, headers }));
-    const first = await team.submit("first");
-    expect(first).toMatchObject({ status: "IN_QUEUE", stage: "held", submitted_at: null, error: null });
-    await expectArmed(first.id);
-    const second = await team.submit("second");
-    expect(second).toMatchObject({ stage: "held", queue_position: expect.any(Number) });
-    await expectArmed(second.id);
-    await team.cancel(queued.id);
-    const all = [first.id, second.id, queued.id];
-    for (const afterMs of [0, pauseMs - SECOND_MS]) {
-      await passTime(afterMs);
-      for (const id of all) await ring(id);
-    }
-    expect((await sandboxCalls()).counts).not.toHaveProperty("cancel");
-    expect(await upstreamRequests()).toHaveLength(1);
-    // One call goes first, then one after the other.
-    for (let second = 0; second < 6; second++) {
-      await passTime(SECOND_MS);
-      for (const id of all) {
-        await ring(id);
-        await expectArmed(id);
+  ] as const)(
+    "%s: nothing leaves the account meanwhile, then each goes once",
+    async ([_whose, headers, body, pauseMs], { team }) => {
+      await settings({ queue_ms: { image: 10 * MINUTE_MS } });
+      const queued = await team.submit("queued before");
+      answerFirst(1, ["submit"], () => Response.json(body, { status: 429, headers }));
+      const first = await team.submit("first");
+      expect(first).toMatchObject({ status: "IN_QUEUE", stage: "held", submitted_at: null, error: null });
+      await expectArmed(first.id);
+      const second = await team.submit("second");
+      expect(second).toMatchObject({ stage: "held", queue_position: expect.any(Number) });
+      await expectArmed(second.id);
+      await team.cancel(queued.id);
+      const all = [first.id, second.id, queued.id];
+      for (const afterMs of [0, pauseMs - SECOND_MS]) {
+        await passTime(afterMs);
+        for (const id of all) await ring(id);
       }
-    }
-    expect([(await team.read(first.id)).stage, (await team.read(second.id)).stage]).toEqual(["queued", "queued"]);
-    expect((await team.read(queued.id)).status).toBe("CANCELED");
-    expect(await upstreamRequests()).toHaveLength(3);
-    expect((await team.read(first.id)).upstream.calls).toBe(2);
-    expect((await runToEnd(team, first.id)).status).toBe("COMPLETED");
-  });
+      expect((await sandboxCalls()).counts).not.toHaveProperty("cancel");
+      expect(await upstreamRequests()).toHaveLength(1);
+      // One call goes first, then one after the other.
+      for (let second = 0; second < 6; second++) {
+        await passTime(SECOND_MS);
+        for (const id of all) {
+          await ring(id);
+          await expectArmed(id);
+        }
+      }
+      expect([(await team.read(first.id)).stage, (await team.read(second.id)).stage]).toEqual(["queued", "queued"]);
+      expect((await team.read(queued.id)).status).toBe("CANCELED");
+      expect(await upstreamRequests()).toHaveLength(3);
+      expect((await team.read(first.id)).upstream.calls).toBe(2);
+      expect((await runToEnd(team, first.id)).status).toBe("COMPLETED");
+    },
+  );
 
-  test("goes again also when the account could not be told to pause", async () => {
+  test("goes again also when the account could not be told to pause", async ({ team }) => {
     vi.spyOn(UpstreamAccount.prototype, "pauseAfterRateLimit").mockRejectedValueOnce(new Error("reset"));
     answerFirst(1, ["submit"], () => new Response(null, { status: 429, headers: { "Retry-After": "30" } }));
     const { id, stage } = await team.submit("a cat");
@@ -158,7 +152,7 @@ describe("a submit that meets a 429 was not taken", () => {
     expect(await upstreamRequests()).toHaveLength(1);
   });
 
-  test("ends by start_timeout_s when it never gets better, free", async () => {
+  test("ends by start_timeout_s when it never gets better, free", async ({ team }) => {
     const { id } = await team.submit("sandbox:submit-429", { start_timeout_s: 5 });
     const ended = await runToEnd(team, id);
     expect(ended.error).toMatchObject({ code: "upstream_timeout", charged: false });

@@ -7,16 +7,13 @@ import { SWEEP_RETRY_MS } from "../../../src/files/sweeper.ts";
 import worker from "../../../src/index.ts";
 import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  bindings,
-  call,
-  eventually,
-  onFrozenClocks,
-  passTime,
-  runToEnd,
-  Team,
-  trackerOf,
-} from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { trackerOf } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
 
 onFrozenClocks(async () => {
   for (const { key } of (await bindings.FILES.list()).objects) await bindings.FILES.delete(key);
@@ -33,7 +30,7 @@ interface Report {
 }
 
 async function ask(method: string, path: string): Promise<{ status: number; body: Report }> {
-  const answer = await call(path, { method, headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` } });
+  const answer = await call(method, path, { headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` } });
   return { status: answer.status, body: (await answer.json()) as Report };
 }
 
@@ -165,7 +162,7 @@ describe("a removed team", () => {
   const SPENT = { limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }] };
 
   async function removal(team: Team): Promise<{ status: number; left: number }> {
-    const answer = await call(`/v1/admin/teams/${team.id}/removal`, {
+    const answer = await call("GET", `/v1/admin/teams/${team.id}/removal`, {
       headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` },
     });
     const body = (await answer.json()) as { requests?: { left: number } };
@@ -173,7 +170,7 @@ describe("a removed team", () => {
   }
 
   test("lets nobody in, is emptied step by step whoever breaks off, and its name is free only then", async () => {
-    const team = await Team.create(undefined, SPENT);
+    const team = await Team.create(SPENT);
     const other = await Team.create();
     const ids = [await completed(team), await completed(team)];
     const open = await team.submit("a dog");
@@ -184,7 +181,7 @@ describe("a removed team", () => {
     expect((await ask("DELETE", `/v1/admin/teams/${team.id}`)).status).toBe(202);
     const late = await team.send("POST", "/v1/requests", { model: "fal-ai/flux/schnell", input: { prompt: "late" } });
     expect(late.status, "frozen, and soon unknown").toBeOneOf([401, 403]);
-    await expect(Team.create(team.id)).rejects.toThrow();
+    await expect(Team.create(undefined, { id: team.id })).rejects.toThrow();
     expect(await removal(team)).toEqual({ status: 200, left: 3 });
 
     // A stub whose object broke off stays broken.
@@ -206,7 +203,7 @@ describe("a removed team", () => {
     expect(tables, "its store is gone too").toEqual([]);
     expect((await ask("DELETE", `/v1/admin/teams/${team.id}`)).status).toBe(404);
 
-    const again = await Team.create(team.id);
+    const again = await Team.create(undefined, { id: team.id });
     expect((await again.send("GET", `/v1/requests/${ids[0]}`)).status).toBeOneOf([404, 410]);
     expect((await again.send<{ data: unknown[] }>("GET", "/v1/requests")).body.data).toEqual([]);
     expect((await team.send("GET", "/v1/me")).status, "the old key").toBe(401);

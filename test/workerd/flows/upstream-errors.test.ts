@@ -1,33 +1,19 @@
 // What goes wrong after fal has the request: trouble on the way is no end, a failure of the model is, and what it costs is said.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { STATUS_TIMEOUT_MS } from "../../../src/requests/machine/effect-schedule.ts";
-import {
-  answerFirst,
-  catchTimers,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  signedWebhook,
-  silence,
-  Team,
-  upstreamCall,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { catchTimers } from "../../harness/timers.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { post, sandbox, sandboxCalls, signedWebhook } from "../../harness/upstream.ts";
+import { answerFirst, interceptFetch, silence, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, ONE_LIMIT);
-});
+test.override({ plan: ONE_LIMIT });
 
 const settings = (change: Record<string, unknown>) => sandbox("PATCH", "settings", change);
 
@@ -57,7 +43,7 @@ const TROUBLES: { what: string; kinds?: string[]; answer: (request: Request) => 
 ];
 
 describe.each(TROUBLES)("polls that meet $what", ({ kinds = BOTH, answer }) => {
-  test("ask again later, and the request ends well", async () => {
+  test("ask again later, and the request ends well", async ({ team }) => {
     answerFirst(2, kinds, answer);
     const { id } = await team.submit("sandbox:webhook-lost");
     const ended = await runToEnd(team, id, { webhooks: false });
@@ -68,7 +54,7 @@ describe.each(TROUBLES)("polls that meet $what", ({ kinds = BOTH, answer }) => {
   });
 });
 
-test("a 429 to a poll closes the account for everybody until its Retry-After is over", async () => {
+test("a 429 to a poll closes the account for everybody until its Retry-After is over", async ({ team }) => {
   answerFirst(1, BOTH, () => new Response(null, { status: 429, headers: { "Retry-After": "20" } }));
   const polled = await team.submit("sandbox:webhook-lost");
   await passTime(5 * MINUTE_MS);
@@ -82,7 +68,7 @@ test("a 429 to a poll closes the account for everybody until its Retry-After is 
   expect((await runToEnd(team, polled.id)).status).toBe("COMPLETED");
 });
 
-test("a status call that is never answered is cut off and asked again", async () => {
+test("a status call that is never answered is cut off and asked again", async ({ team }) => {
   const { id } = await team.submit("sandbox:webhook-lost");
   const timeIsUp = catchTimers(STATUS_TIMEOUT_MS);
   let silent = 2;
@@ -142,10 +128,10 @@ const FAILURES: Failure[] = [
 ];
 
 describe.each(FAILURES)("a model that $how", ({ prompt = "a cat", more, arrange, error, chargedByWebhook }) => {
-  test.each([
+  test.for([
     ["a webhook", chargedByWebhook],
     ["polls", false],
-  ])(`fails the request as ${error.code}, told by %s`, async (road, charged) => {
+  ] as const)(`fails the request as ${error.code}, told by %s`, async ([road, charged], { team }) => {
     const webhooks = road === "a webhook";
     await introduceAccount(team);
     await arrange?.();
@@ -161,7 +147,7 @@ describe.each(FAILURES)("a model that $how", ({ prompt = "a cat", more, arrange,
 });
 
 describe("a request that fal does not know", () => {
-  test("is not given up in its first minute, and is lost after it, unknown whether charged", async () => {
+  test("is not given up in its first minute, and is lost after it, unknown whether charged", async ({ team }) => {
     const { id, upstream } = await team.submit("sandbox:status-404");
     await passTime(15 * SECOND_MS);
     expect(await post(await signedWebhook({ request_id: upstream.request_id ?? "", forged: true }))).toBe(401);
@@ -180,7 +166,7 @@ describe("a request that fal does not know", () => {
     expect(await team.used()).toEqual([1]);
   });
 
-  test("U7 is lost also when fal has only forgotten its result", async () => {
+  test("is lost also when fal has only forgotten its result", async ({ team }) => {
     await introduceAccount(team);
     await settings({ result_ttl_ms: SECOND_MS, big_result_ttl_ms: SECOND_MS });
     const { id } = await team.submit("sandbox:webhook-lost");

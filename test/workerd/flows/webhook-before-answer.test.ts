@@ -1,26 +1,18 @@
 // A webhook that is faster than the submit's answer: fal's word counts as soon as it is here, and the answer that comes
 // after it adds what it knows. Whatever becomes of that answer, the submit is not sent again.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import type { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, dueWebhooks, sandbox } from "../../harness/upstream.ts";
 import { callsAtFal } from "../../harness/webhooks.ts";
-import {
-  deliverWebhooks,
-  dueWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  type RequestObject,
-  ring,
-  runToEnd,
-  sandbox,
-  Team,
-} from "../../harness/world.ts";
+import { interceptFetch } from "../../harness/wire.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
 });
 
@@ -36,14 +28,14 @@ describe("a webhook that overtakes the submit's answer", () => {
   }
 
   let seen: RequestObject;
-  async function deliverAndLook(): Promise<void> {
+  async function deliverAndLook(team: Team): Promise<void> {
     const [webhook] = await dueWebhooks();
     expect(await deliverWebhooks()).toEqual([200]);
     seen = await team.read(/\/hooks\/fal\/([0-9a-f]{64})\//.exec(webhook?.url ?? "")?.[1] ?? "");
   }
 
-  test("U5 is applied, and the late answer only adds its line to the timeline", async () => {
-    beforeTheAnswer(deliverAndLook);
+  test("is applied, and the late answer only adds its line to the timeline", async ({ team }) => {
+    beforeTheAnswer(() => deliverAndLook(team));
     const submitted = await team.submit("sandbox:webhook-first");
     expect(seen.stage).toBe("storing");
     expect(submitted).toEqual(seen);
@@ -55,10 +47,13 @@ describe("a webhook that overtakes the submit's answer", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U5 U6 stays applied when the answer then gets lost", async () => {
-    beforeTheAnswer(deliverAndLook, () => {
-      throw new TypeError("Network connection lost.");
-    });
+  test("stays applied when the answer then gets lost", async ({ team }) => {
+    beforeTheAnswer(
+      () => deliverAndLook(team),
+      () => {
+        throw new TypeError("Network connection lost.");
+      },
+    );
     const submitted = await team.submit("sandbox:webhook-first");
     expect(submitted).toEqual(seen);
     await expectArmed(submitted.id);
@@ -67,7 +62,7 @@ describe("a webhook that overtakes the submit's answer", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U5 ends a request that fal took although it answered 429, before the submit is sent again", async () => {
+  test("ends a request that fal took although it answered 429, before the submit is sent again", async ({ team }) => {
     const { id, stage } = await team.submit("sandbox:submit-429,taken");
     expect(stage).toBe("held");
     await passTime(1_500);
@@ -77,9 +72,9 @@ describe("a webhook that overtakes the submit's answer", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U5 U13 of a fal user not known yet is looked into as soon as the answer is here", async () => {
+  test("of a fal user not known yet is looked into as soon as the answer is here", async ({ team }) => {
     await sandbox("PATCH", "settings", { user_id: "user_overtaking" });
-    beforeTheAnswer(deliverAndLook);
+    beforeTheAnswer(() => deliverAndLook(team));
     const submitted = await team.submit("sandbox:webhook-first");
     expect(seen.stage).toBe("submitting");
     expect(submitted.stage).toBe("queued");

@@ -1,33 +1,20 @@
 // fal's key set, which every webhook is checked with: kept for a day, renewed in time, asked for again when nothing fits,
 // but seldom, because any forger can send what does not fit. Without one no webhook is believed, and fal is asked instead.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../src/requests/machine/claims.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import type { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook, upstreamRequests } from "../../harness/upstream.ts";
 import { callsAtFal, expectDoorbell, finishedAtFal, keySetCalls, webhookUnderWay } from "../../harness/webhooks.ts";
-import {
-  deliverWebhooks,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
 
 // The first test of the file meets an account that never had a key set.
 describe.each(["down", "garbage", "empty"])("fal's key set is %s and there is no other", (jwks) => {
-  test("U21 a webhook is answered 503, so that fal sends it again, and fal is asked at once", async () => {
+  test("a webhook is answered 503, so that fal sends it again, and fal is asked at once", async ({ team }) => {
     await sandbox("PATCH", "settings", { jwks });
     const { id } = await finishedAtFal(team);
     const before = await team.read(id);
@@ -40,7 +27,7 @@ describe.each(["down", "garbage", "empty"])("fal's key set is %s and there is no
 });
 
 describe("fal's key set", () => {
-  test("U19 is fetched once more when fal signs with a new key, and the webhook is taken", async () => {
+  test("is fetched once more when fal signs with a new key, and the webhook is taken", async ({ team }) => {
     await introduceAccount(team);
     await passTime(2 * MINUTE_MS);
     const before = await keySetCalls();
@@ -53,7 +40,9 @@ describe("fal's key set", () => {
     expect((await keySetCalls()) - before).toBe(1);
   });
 
-  test("U19 is not fetched a second time within the minute, so a second new key is taken when fal sends again", async () => {
+  test("is not fetched a second time within the minute, so a second new key is taken when fal sends again", async ({
+    team,
+  }) => {
     await introduceAccount(team);
     await passTime(2 * MINUTE_MS);
     for (const [key, status] of [
@@ -68,7 +57,7 @@ describe("fal's key set", () => {
     expect(await deliverWebhooks()).toEqual([200]);
   });
 
-  test.each(["down", "garbage", "empty"])("U20 U22 stays the last good one when its source is %s", async (jwks) => {
+  test.for(["down", "garbage", "empty"])("stays the last good one when its source is %s", async (jwks, { team }) => {
     await introduceAccount(team);
     const before = await keySetCalls();
     await passTime(10 * HOUR_MS);
@@ -81,7 +70,7 @@ describe("fal's key set", () => {
     expect((await team.read(id)).stage).toBe("storing");
   });
 
-  test("U21 is not trusted for more than a day while its source is down", async () => {
+  test("is not trusted for more than a day while its source is down", async ({ team }) => {
     await introduceAccount(team);
     await sandbox("PATCH", "settings", { jwks: "down" });
     await passTime(DAY_MS);
@@ -91,7 +80,9 @@ describe("fal's key set", () => {
     await expectDoorbell(team, id, before);
   });
 
-  test("U20 is renewed in time by the webhooks that come in, so a source that is down for hours costs nothing", async () => {
+  test("is renewed in time by the webhooks that come in, so a source that is down for hours costs nothing", async ({
+    team,
+  }) => {
     await introduceAccount(team);
     await passTime(13 * HOUR_MS);
     await runToEnd(team, (await finishedAtFal(team)).id);
@@ -103,8 +94,8 @@ describe("fal's key set", () => {
 });
 
 describe("somebody who knows the address and rings without end", () => {
-  test("U23 at once: the key set is fetched once, and fal is asked once, without delay", async () => {
-    const { id, webhook } = await ringable();
+  test("at once: the key set is fetched once, and fal is asked once, without delay", async ({ team }) => {
+    const { id, webhook } = await ringable(team);
     const statuses = await Promise.all(Array.from({ length: 30 }, () => post(webhook)));
     expect(new Set(statuses)).toEqual(new Set([401]));
     expect(await keySetCalls()).toBe(1);
@@ -113,9 +104,11 @@ describe("somebody who knows the address and rings without end", () => {
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, status: 1 }]);
   });
 
-  test("U23 every second: fal is asked every ten seconds and no oftener, its key set at most every minute", async () => {
+  test("every second: fal is asked every ten seconds and no oftener, its key set at most every minute", async ({
+    team,
+  }) => {
     await introduceAccount(team);
-    const { id, webhook } = await ringable();
+    const { id, webhook } = await ringable(team);
     const keysBefore = await keySetCalls();
     for (let second = 0; second < 60; second++) {
       expect(await post(webhook)).toBe(401);
@@ -128,7 +121,7 @@ describe("somebody who knows the address and rings without end", () => {
   });
 
   /** A request that runs for an hour, and a forged call about test. */
-  async function ringable(): Promise<{ id: string; webhook: Awaited<ReturnType<typeof signedWebhook>> }> {
+  async function ringable(team: Team): Promise<{ id: string; webhook: Awaited<ReturnType<typeof signedWebhook>> }> {
     const { id, upstream } = await team.submit("sandbox:slow:3600000");
     await passTime(5 * SECOND_MS);
     const webhook = await signedWebhook({ request_id: upstream.request_id ?? "", forged: true });

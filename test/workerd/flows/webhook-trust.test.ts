@@ -1,31 +1,16 @@
 // Who is believed: fal's signature, fresh, by a user known to be ours, at the address that only fal was given. Anybody else
 // who knows the address rings a doorbell: nothing of it is stored, and fal is asked instead.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { BASE, bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook, upstreamRequests } from "../../harness/upstream.ts";
 import { expectDoorbell, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
-import {
-  BASE,
-  bindings,
-  call,
-  deliverWebhooks,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
-
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
 
 describe("a call that fal did not sign, or not just now", () => {
   type Change = (headers: Record<string, string>) => Record<string, string>;
@@ -37,13 +22,13 @@ describe("a call that fal did not sign, or not just now", () => {
     return (headers) => ({ ...headers, [name]: value });
   }
 
-  test.each<[string, Change]>([
+  test.for<[string, Change]>([
     ...headerNames.map((name): [string, Change] => [`without ${name}`, without(name)]),
     ["with another user id", changed("x-fal-webhook-user-id", "user_other")],
     ["with another request id", changed("x-fal-webhook-request-id", crypto.randomUUID())],
     ["with a signature that is no hex", changed("x-fal-webhook-signature", "zz".repeat(64))],
     ["with a time stamp in milliseconds", (headers) => ({ ...headers, "x-fal-webhook-timestamp": String(Date.now()) })],
-  ])("U11 U12 U17 %s is answered 401 and tells nothing", async (_what, change) => {
+  ] as const)("%s is answered 401 and tells nothing", async ([_what, change], { team }) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -51,7 +36,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  test("U12 signed by somebody else is answered 401, and polls end the request", async () => {
+  test("signed by somebody else is answered 401, and polls end the request", async ({ team }) => {
     await introduceAccount(team);
     const { id } = await finishedAtFal(team, "sandbox:webhook-forged");
     const before = await team.read(id);
@@ -59,7 +44,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  test("U12 with a changed body is answered 401 and tells nothing", async () => {
+  test("with a changed body is answered 401 and tells nothing", async ({ team }) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
@@ -67,7 +52,7 @@ describe("a call that fal did not sign, or not just now", () => {
     await expectDoorbell(team, id, before);
   });
 
-  test.each([
+  test.for([
     [-600, 401],
     [-301, 401],
     [-300, 200],
@@ -76,7 +61,7 @@ describe("a call that fal did not sign, or not just now", () => {
     [300, 200],
     [301, 401],
     [600, 401],
-  ])("U15 U17 U18 signed %i s away from our clock is answered %i", async (offset, status) => {
+  ] as const)("signed %i s away from our clock is answered %i", async ([offset, status], { team }) => {
     await introduceAccount(team);
     const { id, upstreamId } = await finishedAtFal(team);
     const before = await team.read(id);
@@ -86,7 +71,7 @@ describe("a call that fal did not sign, or not just now", () => {
     expect((await team.read(id)).stage).toBe("storing");
   });
 
-  test("U27 is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async () => {
+  test("is no oracle: a wrong token is answered 404, the same for a known and an unknown id", async ({ team }) => {
     const mine = await webhookUnderWay(team);
     const other = await webhookUnderWay(team);
     const before = await team.read(mine.id);
@@ -106,7 +91,7 @@ describe("a call that fal did not sign, or not just now", () => {
     ];
     const answers = await Promise.all(
       wrong.map(async (url) => {
-        const answer = await call(url, { method: "POST", headers: mine.webhook.headers, body: mine.webhook.body });
+        const answer = await call("POST", url, { headers: mine.webhook.headers, body: mine.webhook.body });
         return [answer.status, await answer.text()];
       }),
     );
@@ -117,7 +102,7 @@ describe("a call that fal did not sign, or not just now", () => {
 });
 
 describe("the address that fal is given", () => {
-  test.each<[string, string, (url: string) => string, number]>([
+  test.for<[string, string, (url: string) => string, number]>([
     ["GET", "as it is", (url) => url, 404],
     ["HEAD", "as it is", (url) => url, 404],
     ["PUT", "as it is", (url) => url, 404],
@@ -127,12 +112,11 @@ describe("the address that fal is given", () => {
     ["POST", "over plain http", (url) => url.replace("https:", "http:"), 200],
     ["POST", "with a doubled slash", (url) => url.replace("/hooks/", "//hooks/"), 404],
     ["POST", "with more behind it", (url) => `${url}/more`, 404],
-  ])("U27 %s %s is never redirected", async (method, _how, spelling, status) => {
+  ])("%s %s is never redirected", async ([method, _how, spelling, status], { team }) => {
     await introduceAccount(team);
     const { id, webhook } = await webhookUnderWay(team);
     const body = method === "POST" || method === "PUT" ? { body: webhook.body } : {};
-    const init = { method, headers: webhook.headers, redirect: "manual" as const, ...body };
-    expect((await call(spelling(webhook.url), init)).status).toBe(status);
+    expect((await call(method, spelling(webhook.url), { headers: webhook.headers, ...body })).status).toBe(status);
     expect((await team.read(id)).stage).toBe(status === 200 ? "storing" : "queued");
   });
 });
@@ -140,7 +124,7 @@ describe("the address that fal is given", () => {
 describe("a fal user whose webhooks we have not seen before", () => {
   const newUser = (): string => `user_${crypto.randomUUID()}`;
 
-  test("U13 costs one result call the first time, and none from then on", async () => {
+  test("costs one result call the first time, and none from then on", async ({ team }) => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const first = await finishedAtFal(team, "the first");
     expect(await deliverWebhooks()).toEqual([200]);
@@ -153,7 +137,7 @@ describe("a fal user whose webhooks we have not seen before", () => {
     expect((await upstreamRequests()).map(({ calls }) => calls)).toEqual([{ submit: 1, result: 1 }, { submit: 1 }]);
   });
 
-  test("U2 U13 costs one result call too when twenty of its webhooks come at once", async () => {
+  test("costs one result call too when twenty of its webhooks come at once", async ({ team }) => {
     await sandbox("PATCH", "settings", { user_id: newUser() });
     const { id, webhook } = await webhookUnderWay(team);
     const twenty = Array.from({ length: 20 }, () => webhook);
@@ -176,26 +160,31 @@ describe("a fal user whose webhooks we have not seen before", () => {
     });
   };
 
-  test.each([
+  test.for([
     ["another output", lie],
     ["a failure", failure],
-  ])("U13 and who tells %s after the end is not believed: the true end counts", async (_what, bodyOf) => {
-    await introduceAccount(team);
-    const swapped = newUser();
-    for (const prompt of ["one", "two"]) {
-      const { id, upstreamId } = await finishedAtFal(team, prompt);
-      const untrue = await signedWebhook({ request_id: upstreamId, user_id: swapped, body: bodyOf(upstreamId) });
-      expect(await post(untrue)).toBe(200);
-      expect(await team.read(id)).toMatchObject({ stage: "queued", output: null, error: null, files: [] });
-      await expectArmed(id);
-      await ring(id);
-      const ended = await team.read(id);
-      expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }], upstream: { calls: 2 } });
-      expect(JSON.stringify(ended)).not.toContain("somebody-else");
-    }
-  });
+  ] as const)(
+    "and who tells %s after the end is not believed: the true end counts",
+    async ([_what, bodyOf], { team }) => {
+      await introduceAccount(team);
+      const swapped = newUser();
+      for (const prompt of ["one", "two"]) {
+        const { id, upstreamId } = await finishedAtFal(team, prompt);
+        const untrue = await signedWebhook({ request_id: upstreamId, user_id: swapped, body: bodyOf(upstreamId) });
+        expect(await post(untrue)).toBe(200);
+        expect(await team.read(id)).toMatchObject({ stage: "queued", output: null, error: null, files: [] });
+        await expectArmed(id);
+        await ring(id);
+        const ended = await team.read(id);
+        expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }], upstream: { calls: 2 } });
+        expect(JSON.stringify(ended)).not.toContain("somebody-else");
+      }
+    },
+  );
 
-  test("U13 and who tells an end while fal still works is not believed: the request goes on to its true end", async () => {
+  test("and who tells an end while fal still works is not believed: the request goes on to its true end", async ({
+    team,
+  }) => {
     await introduceAccount(team);
     const { id, upstream } = await team.submit("sandbox:slow:30000");
     await passTime(5 * SECOND_MS);

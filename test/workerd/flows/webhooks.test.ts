@@ -1,30 +1,19 @@
 // What a report of fal's does to its request: it ends it once, whenever it comes and however often, whatever it carries.
 // The fal user is known from a first request on, so a report is applied as it comes in; who is believed is in webhook-trust.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, sandbox, signedWebhook, upstreamRequests } from "../../harness/upstream.ts";
 import { callsAtFal, finishedAtFal, webhookUnderWay } from "../../harness/webhooks.ts";
-import {
-  deliverWebhooks,
-  expectArmed,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  ring,
-  runToEnd,
-  sandbox,
-  signedWebhook,
-  Team,
-  upstreamRequests,
-} from "../../harness/world.ts";
+import { interceptFetch } from "../../harness/wire.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
 });
 
@@ -33,7 +22,7 @@ function count(timeline: string[], event: string): number {
 }
 
 describe("a webhook that comes more than once", () => {
-  test("U1 C2 ends its request the first time and changes nothing the second", async () => {
+  test("ends its request the first time and changes nothing the second", async ({ team }) => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-twice");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     await expectArmed(id);
@@ -44,7 +33,7 @@ describe("a webhook that comes more than once", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("U2 ends its request once when twenty come at once, and all are thanked for", async () => {
+  test("ends its request once when twenty come at once, and all are thanked for", async ({ team }) => {
     const { id, webhook } = await webhookUnderWay(team, "twenty at once");
     const twenty = Array.from({ length: 20 }, () => webhook);
     expect(await Promise.all(twenty.map(post))).toEqual(twenty.map(() => 200));
@@ -58,7 +47,7 @@ describe("a webhook that comes more than once", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  test("U1 U16 is thanked for after the end too, and nothing of the request changes", async () => {
+  test("is thanked for after the end too, and nothing of the request changes", async ({ team }) => {
     const { id, upstreamId } = await finishedAtFal(team, "repeated after the end");
     const ended = await runToEnd(team, id);
     const timeline = await team.timeline(id);
@@ -72,7 +61,7 @@ describe("a webhook that comes more than once", () => {
 });
 
 describe("a webhook that meets something else", () => {
-  test("U3 of the same request from another of fal's own attempts is the same end", async () => {
+  test("of the same request from another of fal's own attempts is the same end", async ({ team }) => {
     const { id, webhook } = await webhookUnderWay(team);
     const body = webhook.body.replace(/("gateway_request_id": ?")[^"]+/, `$1${crypto.randomUUID()}`);
     expect(body).not.toBe(webhook.body);
@@ -84,7 +73,7 @@ describe("a webhook that meets something else", () => {
     expect(events.map((event) => count(timeline, event))).toEqual([1, 1, 0]);
   });
 
-  test("U8 a poll at the same moment: the request ends once, and its files are fetched once", async () => {
+  test("a poll at the same moment: the request ends once, and its files are fetched once", async ({ team }) => {
     const { id, webhook } = await webhookUnderWay(team, "told and asked at once");
     await passTime(2 * MINUTE_MS);
     const again = await signedWebhook({ request_id: webhook.headers["x-fal-webhook-request-id"] ?? "" });
@@ -98,7 +87,7 @@ describe("a webhook that meets something else", () => {
     expect(requests[1]?.files.map(({ gets }) => gets)).toEqual([1]);
   });
 
-  test("U15 the end, and is stale: answered 401, and nothing of the request changes", async () => {
+  test("the end, and is stale: answered 401, and nothing of the request changes", async ({ team }) => {
     const { id, upstreamId } = await finishedAtFal(team);
     const ended = await runToEnd(team, id);
     expect(await post(await signedWebhook({ request_id: upstreamId, variant: "stale" }))).toBe(401);
@@ -107,7 +96,7 @@ describe("a webhook that meets something else", () => {
     expect(count(await team.timeline(id), "webhook")).toBe(1);
   });
 
-  test("U28 C1 an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async () => {
+  test("an object that cannot keep it: no 2xx, so fal sends it again, and nothing is lost", async ({ team }) => {
     const { id, webhook } = await webhookUnderWay(team);
     const before = await team.read(id);
     const report = vi.spyOn(RequestTracker.prototype, "report").mockImplementation(() => {
@@ -121,7 +110,7 @@ describe("a webhook that meets something else", () => {
     expect((await runToEnd(team, id, { webhooks: false })).status).toBe("COMPLETED");
   });
 
-  test("U29 files that are still to be copied: it is answered as soon as it is kept", async () => {
+  test("files that are still to be copied: it is answered as soon as it is kept", async ({ team }) => {
     const { id, webhook } = await webhookUnderWay(team);
     const fetches = vi.fn(() => expect.unreachable("nothing is fetched before the answer"));
     interceptFetch(fetches);
@@ -134,21 +123,24 @@ describe("a webhook that meets something else", () => {
 });
 
 describe("a webhook without a payload that can be used", () => {
-  test.each([
+  test.for([
     ["carries null", "sandbox:webhook-null", { submit: 1, result: 1 }],
     ["is larger than a megabyte", "sandbox:webhook-big", { submit: 1, status: 1, result: 1 }],
-  ])("U9 U24 that %s is answered 200, and the result is fetched at once", async (_what, prompt, calls) => {
-    const { id } = await finishedAtFal(team, prompt);
-    expect(await deliverWebhooks()).toEqual([200]);
-    expect((await team.read(id)).output).toBeNull();
-    await expectArmed(id);
-    await ring(id);
-    const ended = await team.read(id);
-    expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
-    expect(await callsAtFal()).toEqual([calls]);
-  });
+  ] as const)(
+    "that %s is answered 200, and the result is fetched at once",
+    async ([_what, prompt, calls], { team }) => {
+      const { id } = await finishedAtFal(team, prompt);
+      expect(await deliverWebhooks()).toEqual([200]);
+      expect((await team.read(id)).output).toBeNull();
+      await expectArmed(id);
+      await ring(id);
+      const ended = await team.read(id);
+      expect(ended).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+      expect(await callsAtFal()).toEqual([calls]);
+    },
+  );
 
-  test.each([
+  test.for([
     ["no JSON", () => "<html>OK</html>"],
     [
       "a status that fal does not have",
@@ -156,16 +148,19 @@ describe("a webhook without a payload that can be used", () => {
     ],
     ["another request's id in its body", () => JSON.stringify({ request_id: "another", status: "OK", payload: {} })],
     ["an error without a status", (id: string) => JSON.stringify({ request_id: id, status: "ERROR", error: "Oh no" })],
-  ])("U14 U26 but with %s is answered 200, not applied, and fal is asked at once", async (_what, bodyOf) => {
-    const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
-    expect(await post(await signedWebhook({ request_id: upstreamId, body: bodyOf(upstreamId) }))).toBe(200);
-    expect(await team.read(id)).toMatchObject({ output: null, error: null });
-    await expectArmed(id);
-    await ring(id);
-    expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
-  });
+  ] as const)(
+    "but with %s is answered 200, not applied, and fal is asked at once",
+    async ([_what, bodyOf], { team }) => {
+      const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
+      expect(await post(await signedWebhook({ request_id: upstreamId, body: bodyOf(upstreamId) }))).toBe(200);
+      expect(await team.read(id)).toMatchObject({ output: null, error: null });
+      await expectArmed(id);
+      await ring(id);
+      expect(await team.read(id)).toMatchObject({ status: "COMPLETED", files: [{ status: "stored" }] });
+    },
+  );
 
-  test("U6 U24 ends a request whose submit's answer got lost, however large its output is", async () => {
+  test("ends a request whose submit's answer got lost, however large its output is", async ({ team }) => {
     const { id, stage } = await team.submit("sandbox:submit-garbage,webhook-big");
     expect(stage).toBe("uncertain");
     await passTime(5 * SECOND_MS);
@@ -178,23 +173,26 @@ describe("a webhook without a payload that can be used", () => {
 });
 
 describe("two webhooks that contradict each other", () => {
-  test.each([
+  test.for([
     ["ERROR then OK", ["error", "ok"], "FAILED"],
     ["OK then ERROR", ["ok", "error"], "COMPLETED"],
-  ] as const)("U4 %s: the first one wins, the second is noted in the timeline", async (_what, variants, status) => {
-    const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
-    const [first, second] = variants;
-    expect(await post(await signedWebhook({ request_id: upstreamId, variant: first }))).toBe(200);
-    const ended = await runToEnd(team, id);
-    expect(ended.status).toBe(status);
-    expect(await post(await signedWebhook({ request_id: upstreamId, variant: second }))).toBe(200);
-    await expectArmed(id);
-    await ring(id);
-    expect(await team.read(id)).toEqual(ended);
-    expect((await team.timeline(id)).at(-1)).toBe("conflicting_report");
-  });
+  ] as const)(
+    "%s: the first one wins, the second is noted in the timeline",
+    async ([_what, variants, status], { team }) => {
+      const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
+      const [first, second] = variants;
+      expect(await post(await signedWebhook({ request_id: upstreamId, variant: first }))).toBe(200);
+      const ended = await runToEnd(team, id);
+      expect(ended.status).toBe(status);
+      expect(await post(await signedWebhook({ request_id: upstreamId, variant: second }))).toBe(200);
+      await expectArmed(id);
+      await ring(id);
+      expect(await team.read(id)).toEqual(ended);
+      expect((await team.timeline(id)).at(-1)).toBe("conflicting_report");
+    },
+  );
 
-  test("U4 OK then ERROR while the files are being stored: the files are stored", async () => {
+  test("OK then ERROR while the files are being stored: the files are stored", async ({ team }) => {
     const { id, upstreamId } = await finishedAtFal(team, "sandbox:webhook-lost");
     for (const variant of ["ok", "error"] as const) {
       expect(await post(await signedWebhook({ request_id: upstreamId, variant }))).toBe(200);
@@ -205,7 +203,7 @@ describe("two webhooks that contradict each other", () => {
     expect(count(await team.timeline(id), "conflicting_report")).toBe(1);
   });
 
-  test("U4 both in fal's own outbox: the request has failed, and the ledger says so", async () => {
+  test("both in fal's own outbox: the request has failed, and the ledger says so", async ({ team }) => {
     const { id } = await finishedAtFal(team, "sandbox:webhook-error-then-ok");
     expect(await deliverWebhooks()).toEqual([200, 200]);
     expect((await runToEnd(team, id)).status).toBe("FAILED");
@@ -216,12 +214,12 @@ describe("two webhooks that contradict each other", () => {
 
 describe("a webhook that tells no output", () => {
   const refusal = { type: "content_policy_violation", loc: ["body", "prompt"] };
-  test.each([
+  test.for([
     ["sandbox:refused", { code: "content_refused", retryable: false, detail: [refusal] }],
     ["sandbox:invalid", { code: "invalid_input", detail: "The input could not be processed", charged: "unknown" }],
     ["sandbox:crash", { code: "upstream_failed", retryable: true, charged: false }],
     ["sandbox:error500", { code: "upstream_failed", detail: "Internal Server Error", charged: false }],
-  ])("U10 %s: the request fails with fal's own words, without another call", async (prompt, error) => {
+  ] as const)("%s: the request fails with fal's own words, without another call", async ([prompt, error], { team }) => {
     const { id } = await finishedAtFal(team, prompt);
     expect(await deliverWebhooks()).toEqual([200]);
     await expectArmed(id);
@@ -233,7 +231,7 @@ describe("a webhook that tells no output", () => {
     expect(await callsAtFal()).toEqual([{ submit: 1 }]);
   });
 
-  test("of a cancel that fal obeyed cancels the request", async () => {
+  test("of a cancel that fal obeyed cancels the request", async ({ team }) => {
     await sandbox("PATCH", "settings", { webhook_on_cancel: true });
     const { id } = await team.submit("sandbox:slow:60000");
     await passTime(SECOND_MS);
@@ -247,7 +245,9 @@ describe("a webhook that tells no output", () => {
   });
 });
 
-test("U14 a webhook about another request of the same account is not applied, and fal is asked at once", async () => {
+test("a webhook about another request of the same account is not applied, and fal is asked at once", async ({
+  team,
+}) => {
   const mine = await team.submit("sandbox:webhook-lost");
   const other = await webhookUnderWay(team, "somebody else's picture");
   const { url } = await signedWebhook({ request_id: mine.upstream.request_id ?? "" });
@@ -262,7 +262,9 @@ test("U14 a webhook about another request of the same account is not applied, an
   expect(others.files[0]?.sha256).not.toBe(ended.files[0]?.sha256);
 });
 
-test("a webhook after the grace of a lost submit brings the request back, once, and the ledger follows", async () => {
+test("a webhook after the grace of a lost submit brings the request back, once, and the ledger follows", async ({
+  team,
+}) => {
   await sandbox("PATCH", "settings", { cdn_ttl_ms: 24 * HOUR_MS });
   const { id } = await team.submit("sandbox:submit-garbage,webhook-lost");
   await passTime(UNCERTAIN_GRACE_MS);

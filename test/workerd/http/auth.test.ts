@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
-import { call, json, newKey, newTeam } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
+import { newKey, Team } from "../../harness/team.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const PAGE = "https://app.example";
@@ -27,13 +28,13 @@ async function from(origin: string | null, key: string): Promise<unknown> {
 
 describe("a credential", () => {
   test.each(["Bearer", "bearer", "Key", "KEY"])("is taken after %s", async (scheme) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const response = await call("GET", "/v1/me", { headers: { Authorization: `${scheme}   ${key} ` } });
     expect(response.status).toBe(200);
   });
 
   test("is taken from no other place", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     for (const [path, headers] of [
       [`/v1/me?key=${key}&token=${key}&access_token=${key}`, {}],
       ["/v1/me", { Cookie: `Authorization=Bearer ${key}` }],
@@ -46,7 +47,7 @@ describe("a credential", () => {
 
 describe("the origins of a key", () => {
   test("let its pages and every server in, and no other page", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { secret } = await newKey(key, { origins: [PAGE, "capacitor://localhost"] });
     expect(await from(PAGE, secret)).toBe(200);
     expect(await from("capacitor://localhost", secret)).toBe(200);
@@ -57,7 +58,7 @@ describe("the origins of a key", () => {
   });
 
   test("are the plan's where the key has none, and its own where it has", async () => {
-    const { key } = await newTeam({ origins: [PAGE] });
+    const { key } = await Team.create({ origins: [PAGE] });
     expect([await from(PAGE, key), await from(OTHER_PAGE, key), await from(null, key)]).toEqual([
       ...[200, "origin_not_allowed", 200],
     ]);
@@ -66,12 +67,12 @@ describe("the origins of a key", () => {
   });
 
   test("are open where neither says anything", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     expect(await from(OTHER_PAGE, key)).toBe(200);
   });
 
   test("hold for users' JWTs by the plan that is theirs", async () => {
-    const { team, key } = await newTeam();
+    const { id: team, key } = await Team.create();
     await call("PUT", "/v1/plans/pages", { key, body: { origins: [PAGE] } });
     const issuer = await TestIssuer.create();
     await trust(key, issuer, { plan_claim: "plan" });
@@ -81,7 +82,7 @@ describe("the origins of a key", () => {
 
   test("stop a submit before anything is counted", async () => {
     const limits = [{ name: "day", scope: "team", per: "request", limit: 5, window: "1d" }];
-    const { key } = await newTeam({ limits, origins: [PAGE] });
+    const { key } = await Team.create({ limits, origins: [PAGE] });
     expect((await submit(key, { Origin: OTHER_PAGE })).status).toBe(403);
     expect((await json(await call("GET", "/v1/me", { key }))).limits).toMatchObject([{ used: 0 }]);
   });
@@ -89,14 +90,14 @@ describe("the origins of a key", () => {
 
 describe("the acting user", () => {
   test("of a team's key is whom the call names", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     expect((await json(await submit(key))).user).toBeNull();
     expect((await json(await submit(key, { "Sluice-User": "ada" }))).user).toBe("ada");
     expect((await json(await submit(key, {}, { user: "eve" }))).user).toBe("eve");
   });
 
   test("of a member's key is the member, who sees the member's requests alone", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const [ada, eve] = [await newKey(key, { user: "ada" }), await newKey(key, { user: "eve" })];
     const { id } = await json(await submit(ada.secret));
     expect((await call("GET", `/v1/requests/${id}`, { key: ada.secret })).status).toBe(200);
@@ -108,7 +109,7 @@ describe("the acting user", () => {
   });
 
   test("of a member's key with scope admin is the member, who sees all of the team's", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const boss = await newKey(key, { user: "boss", scopes: ["run", "read", "admin"] });
     const { id } = await json(await submit(key, {}, { user: "ada" }));
     expect((await call("GET", `/v1/requests/${id}`, { key: boss.secret })).status).toBe(200);
@@ -116,7 +117,7 @@ describe("the acting user", () => {
   });
 
   test("may have any name, and a hold of theirs is told of a change at once", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const user = 'ädä "\\ 😀';
     const member = await newKey(key, { user });
     const { id, status } = await json(await submit(member.secret));
@@ -135,7 +136,7 @@ describe("the address of a caller", () => {
   const at = (address: string, more: Record<string, string> = {}) => ({ "CF-Connecting-IP": address, ...more });
 
   test("counts for users, by the /64 that Cloudflare saw and no header of theirs", async () => {
-    const { team, key } = await newTeam({ limits });
+    const { id: team, key } = await Team.create({ limits });
     const issuer = await TestIssuer.create();
     await trust(key, issuer);
     const user = async (sub: string) => `sl_jwt_${team}.${await issuer.jwt({ sub })}`;
@@ -146,7 +147,7 @@ describe("the address of a caller", () => {
   });
 
   test("does not count for servers, whose calls all come from one", async () => {
-    const { key } = await newTeam({ limits });
+    const { key } = await Team.create({ limits });
     for (const user of ["ada", "eve"]) {
       expect((await submit(key, at("203.0.113.7"), { user })).status).toBe(202);
     }

@@ -5,19 +5,14 @@ import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { CONNECTION_GRANT_WAIT_MS } from "../../../src/upstream/connection-calls.ts";
-import {
-  answerFirst,
-  bindings,
-  eventually,
-  interceptFetch,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  runToEnd,
-  sandbox,
-  sandboxCalls,
-  Team,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { sandbox, sandboxCalls } from "../../harness/upstream.ts";
+import { answerFirst, interceptFetch } from "../../harness/wire.ts";
 
 interface Connection {
   id: string;
@@ -33,7 +28,7 @@ interface Problem {
 
 let team: Team;
 onFrozenClocks(async () => {
-  team = await Team.create(undefined, undefined, { manages_connections: true });
+  team = await Team.create(undefined, { manages_connections: true });
 });
 
 /** One call, a second after the one before: an account that just woke has half its turns. */
@@ -158,7 +153,7 @@ describe("a team that does not manage them", () => {
     const [inUse] = await list();
     const { id: other } = (await send("POST", "", {})).body;
     await sandbox("POST", `connections/${other}`, { status: "ACTIVE" });
-    const tenant = await Team.create(undefined, { hold_s: 0 });
+    const tenant = await Team.create({ hold_s: 0 });
     const before = await sandboxCalls();
     const maton = <T = Problem>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
       tenant.send<T>(method, `/maton${path}`, body, headers);

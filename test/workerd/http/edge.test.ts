@@ -8,10 +8,12 @@ import type { Route } from "../../../src/http/route.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import { makeKey } from "../../../src/team/auth/keys.ts";
 import { defaultPlan } from "../../../src/team/quota/plan.ts";
+import { call, json, requestOf } from "../../harness/calls.ts";
 import { checked } from "../../harness/contract.ts";
-import { ADMIN_TOKEN, call, json, newKey, newTeam, requestOf } from "../../harness/edge.ts";
+import { ADMIN_TOKEN } from "../../harness/env.ts";
+import { newKey, Team } from "../../harness/team.ts";
 
-const ORIGIN = "https://app.example";
+const BASE = "https://app.example";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -19,7 +21,7 @@ afterEach(() => {
 
 /** The Worker with other variables. */
 function callWith(variables: Record<string, string>, method: string, path: string, key?: string): Promise<Response> {
-  const request = requestOf(method, path, { ...(key ? { key } : {}), headers: { Origin: ORIGIN } });
+  const request = requestOf(method, path, { ...(key ? { key } : {}), headers: { Origin: BASE } });
   return checked(createApp().fetch)(request, { ...env, ...variables }, createExecutionContext());
 }
 
@@ -59,8 +61,8 @@ describe("every answer", () => {
 
   test("can be read by a page of any origin, refusals included", async () => {
     for (const path of ["/healthz", "/v1/me", "/v1/nothing"]) {
-      const response = await call("GET", path, { headers: { Origin: ORIGIN } });
-      expect(response.headers.get("Access-Control-Allow-Origin")).toBe(ORIGIN);
+      const response = await call("GET", path, { headers: { Origin: BASE } });
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe(BASE);
       expect(response.headers.get("Access-Control-Allow-Credentials")).toBeNull();
       expect(response.headers.get("Vary")).toContain("Origin");
       const exposed = response.headers.get("Access-Control-Expose-Headers")?.split(", ");
@@ -102,10 +104,10 @@ describe("every answer", () => {
 describe("a preflight", () => {
   test("needs no key and allows what the clients send, for two hours", async () => {
     const response = await call("OPTIONS", "/v1/requests", {
-      headers: { Origin: ORIGIN, "Access-Control-Request-Method": "POST" },
+      headers: { Origin: BASE, "Access-Control-Request-Method": "POST" },
     });
     expect(response.status).toBe(204);
-    expect(response.headers.get("Access-Control-Allow-Origin")).toBe(ORIGIN);
+    expect(response.headers.get("Access-Control-Allow-Origin")).toBe(BASE);
     expect(response.headers.get("Access-Control-Max-Age")).toBe("7200");
     expect(response.headers.get("Access-Control-Allow-Methods")?.split(", ")).toEqual(
       expect.arrayContaining(["GET", "POST", "PUT", "DELETE"]),
@@ -139,14 +141,14 @@ describe("paths", () => {
   });
 
   test("may end in a slash", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     for (const path of ["/healthz/", "/v1/me/", "/v1/models/", "/v1/models/fal-ai/flux/schnell/"]) {
       expect((await call("GET", path, { key })).status, path).toBe(200);
     }
   });
 
   test("take HEAD where they take GET, and answer it without a body", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const response = await call("HEAD", "/v1/me", { key });
     expect(response.status).toBe(200);
     expect(await response.text()).toBe("");
@@ -173,7 +175,7 @@ describe("a call that is not let in", () => {
   });
 
   test("hears since when its key is revoked, and which scope it lacks", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const reader = await newKey(key, { scopes: ["read"] });
     expect(await detailOf(`Bearer ${reader.secret}`, "/v1/keys")).toContain("`admin`");
     await call("DELETE", `/v1/keys/${reader.id}`, { key });
@@ -183,7 +185,7 @@ describe("a call that is not let in", () => {
 
 describe.each(withAccess("operator"))("%s", (_name, route) => {
   test("is only for the operator", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     for (const wrong of [undefined, "", "x", key, `${ADMIN_TOKEN}x`]) {
       const response = await call(route.method, examplePath(route), {
         ...(route.method === "GET" ? {} : { body: {} }),
@@ -205,7 +207,7 @@ describe.each(
     .map((route) => [`${route.method} ${route.path}`, route] as const),
 )("the body of %s", (_name, route) => {
   const send = async (body: string, headers: Record<string, string> = {}) => {
-    const key = route.access === "operator" ? ADMIN_TOKEN : (await newTeam()).key;
+    const key = route.access === "operator" ? ADMIN_TOKEN : (await Team.create()).key;
     const path = route.path.includes(":name") ? "/v1/plans/default" : examplePath(route);
     const response = await call(route.method, path, { key, body, headers });
     return [response.status, (await json(response)).detail];
@@ -257,7 +259,7 @@ describe("a deployment that is not configured", () => {
     for (const path of ["/v1/me", "/v1/nothing", "/v1/requests"]) {
       const response = await callWith({ MATON_API_KEY: "", SIGNING_KEY: "short-secret" }, "GET", path);
       expect(response.status).toBe(503);
-      expect(response.headers.get("Access-Control-Allow-Origin")).toBe(ORIGIN);
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe(BASE);
       const body = await json(response);
       expect(body).toMatchObject({ code: "misconfigured", detail: expect.stringContaining("MATON_API_KEY") });
       expect(body.detail).toContain("SIGNING_KEY");
@@ -284,7 +286,7 @@ describe("a deployment that is not configured", () => {
 
 describe("teams", () => {
   test("are made once, by the operator, with a key that works", async () => {
-    const { team, key } = await newTeam();
+    const { id: team, key } = await Team.create();
     const again = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id: team } });
     expect([again.status, (await json(again)).code]).toEqual([409, "conflict"]);
     const me = await call("GET", "/v1/me", { key });
@@ -307,11 +309,11 @@ describe("teams", () => {
   });
 
   test("can begin with a plan, or with the default one by name", async () => {
-    const { key } = await newTeam({ models: { allow: ["fal-ai/flux/**"] } });
+    const { key } = await Team.create({ models: { allow: ["fal-ai/flux/**"] } });
     expect(await json(await call("GET", "/v1/me", { key }))).toMatchObject({
       plan: { name: "default", models: { allow: ["fal-ai/flux/**"], deny: [] } },
     });
-    const plain = await newTeam("default");
+    const plain = await Team.create("default");
     expect(await json(await call("GET", "/v1/plans", { key: plain.key }))).toEqual({
       data: [{ name: "default", ...defaultPlan() }],
       next_cursor: null,
@@ -319,7 +321,7 @@ describe("teams", () => {
   });
 
   test("have a webhook secret that only admins see, the same each time", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const first = await json(await call("GET", "/v1/team/webhook_secret", { key }));
     expect(first.secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
     expect(await json(await call("GET", "/v1/team/webhook_secret", { key }))).toEqual(first);
@@ -333,7 +335,7 @@ describe("/v1/me", () => {
   ];
 
   test("shows every limit with what is left, in the body and in the headers", async () => {
-    const { key } = await newTeam({ limits });
+    const { key } = await Team.create({ limits });
     const response = await call("GET", "/v1/me", { key, headers: { "Sluice-User": "anna" } });
     const body = await json(response);
     expect(body).toMatchObject({
@@ -356,7 +358,7 @@ describe("/v1/me", () => {
   });
 
   test("refuses a user whose name is too long", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const response = await call("GET", `/v1/me?user=${"x".repeat(129)}`, { key });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`user` must have at most 128 characters."]);
   });
@@ -364,7 +366,7 @@ describe("/v1/me", () => {
 
 describe("plans", () => {
   test("are written, listed and chosen by admins", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const body = { limits: [{ name: "day", scope: "team", per: "request", limit: 1, window: "1d" }] };
     const written = await call("PUT", "/v1/plans/small", { key, body });
     expect([written.status, await json(written)]).toMatchObject([200, { name: "small", hold_s: 10, ...body }]);
@@ -379,21 +381,21 @@ describe("plans", () => {
   });
 
   test("are refused with the field's name when they say what would not act", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const body = { limits: [{ name: "day", scope: "team", per: "usd", limit: 1, window: "1d" }] };
     const response = await call("PUT", "/v1/plans/default", { key, body });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`limits[0].limit` must be a string."]);
   });
 
   test("have plain names", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     expect((await call("PUT", "/v1/plans/Not%20Plain", { key, body: {} })).status).toBe(404);
   });
 });
 
 describe("keys", () => {
   test("are shown once, listed without their text, and end when revoked", async () => {
-    const { key, keyId } = await newTeam();
+    const { key, keyId } = await Team.create();
     const body = { name: "Server", scopes: ["read"], expires_at: "2999-01-01T00:00:00Z" };
     const response = await call("POST", "/v1/keys", { key, body });
     expect(response.status).toBe(201);
@@ -413,19 +415,19 @@ describe("keys", () => {
   });
 
   test("cannot expire in the past", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const response = await call("POST", "/v1/keys", { key, body: { expires_at: "2020-01-01T00:00:00Z" } });
     expect([response.status, (await json(response)).detail]).toEqual([400, "`expires_at` must lie in the future."]);
   });
 
   test("of one team do nothing in another", async () => {
-    const [one, other] = await Promise.all([newTeam(), newTeam()]);
+    const [one, other] = await Promise.all([Team.create(), Team.create()]);
     expect((await call("DELETE", `/v1/keys/${one.keyId}`, { key: other.key })).status).toBe(404);
   });
 
   test("that were revoked stop reading within ten seconds", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { id, secret } = await newKey(key, { scopes: ["read"] });
     expect((await call("GET", "/v1/me", { key: secret })).status).toBe(200);
     await call("DELETE", `/v1/keys/${id}`, { key });
@@ -434,7 +436,7 @@ describe("keys", () => {
   });
 
   test("that were revoked stop administering at once", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { id, secret } = await newKey(key, { scopes: ["read", "admin"] });
     expect((await call("GET", "/v1/keys", { key: secret })).status).toBe(200);
     await call("DELETE", `/v1/keys/${id}`, { key });
@@ -444,7 +446,7 @@ describe("keys", () => {
 
 describe("models", () => {
   test("are those that the plan includes", async () => {
-    const { key } = await newTeam({ models: { allow: ["fal-ai/**"], deny: ["fal-ai/minimax/**"] } });
+    const { key } = await Team.create({ models: { allow: ["fal-ai/**"], deny: ["fal-ai/minimax/**"] } });
     const list = await json(await call("GET", "/v1/models", { key }));
     expect(list).toMatchObject({
       data: [
@@ -457,7 +459,7 @@ describe("models", () => {
   });
 
   test("have their input schema where it is known", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const known = await json(await call("GET", "/v1/models/fal-ai/flux/schnell", { key }));
     expect(known).toMatchObject({ id: "fal-ai/flux/schnell", input_schema: { required: ["prompt"] } });
     const other = await json(await call("GET", "/v1/models/owner/app/deep/path", { key }));
@@ -470,7 +472,7 @@ describe("models", () => {
     ["f5-tts", 404, "not_found", "fal-ai/f5-tts"],
     ["fal-ai/minimax/video-01", 403, "model_not_allowed", "GET /v1/models"],
   ])("%s gets %i %s with a way out", async (id, status, code, hint) => {
-    const { key } = await newTeam({ models: { deny: ["fal-ai/minimax/**"] } });
+    const { key } = await Team.create({ models: { deny: ["fal-ai/minimax/**"] } });
     const response = await call("GET", `/v1/models/${id}`, { key });
     expect([response.status, await json(response)]).toMatchObject([
       status,

@@ -146,7 +146,7 @@ describe("HEAD", () => {
 });
 
 describe("a range", () => {
-  test("whatever it says gets what the plain bytes have there", { timeout: 30_000 }, async () => {
+  test("whatever it says gets what the plain bytes have there", async () => {
     await fc.assert(
       fc.asyncProperty(anyRange, async (range) => {
         const expected = slice(range);

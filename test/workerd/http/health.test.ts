@@ -1,21 +1,16 @@
 // GET /healthz about the account: anybody may ask, and nobody can load the one object with test.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { HEALTH_REFRESH_MS, HEALTH_STALE_MS, HEALTH_WAIT_MS } from "../../../src/upstream/health-cache.ts";
-import { type AccountFault, faultAccount } from "../../harness/account.ts";
-import { holdLimit } from "../../harness/deliveries.ts";
-import {
-  call,
-  eventually,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  ring,
-  runToEnd,
-  Team,
-} from "../../harness/world.ts";
+import { type AccountFault, faultAccount, introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { holdLimit } from "../../harness/timers.ts";
+import { ring, runToEnd } from "../../harness/tracker.ts";
 
 interface Health {
   status: string;
@@ -31,15 +26,13 @@ interface Health {
 
 const UNKNOWN = { state: "unknown", why: null, since: null, pace: null, slots: null, as_of: null };
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
+test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
   await passTime(MINUTE_MS);
 });
 
 async function health(): Promise<Health> {
-  const answer = await call("/healthz");
+  const answer = await call("GET", "/healthz");
   expect(answer.status).toBe(200);
   return answer.json();
 }
@@ -47,7 +40,7 @@ async function health(): Promise<Health> {
 const iso = (at: number) => new Date(at).toISOString();
 
 describe("the health of the account", () => {
-  test("is open while calls go out, with pace and slots as numbers and nobody's name", async () => {
+  test("is open while calls go out, with pace and slots as numbers and nobody's name", async ({ team }) => {
     const { id } = await team.submit("a cat");
     const { status, upstream } = await health();
     expect(status).toBe("ok");
@@ -61,12 +54,12 @@ describe("the health of the account", () => {
     await runToEnd(team, id);
   });
 
-  test.each<[AccountFault, string]>([
+  test.for<[AccountFault, string]>([
     ["locked", "locked"],
     ["rate_limited", "rate_limited"],
-  ])(
+  ] as const)(
     "says that an account that is %s is paused, why and since when, and still that the deployment is well",
-    async (fault, why) => {
+    async ([fault, why], { team }) => {
       await faultAccount(fault);
       const pausedAt = Date.now();
       const { id } = await team.submit("a cat");

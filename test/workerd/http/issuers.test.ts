@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
 import { ISSUER_KEYS_GAP_MS, ISSUER_KEYS_MAX_AGE_MS } from "../../../src/team/auth/issuer-keys.ts";
-import { call, json, newKey, newTeam } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
+import { newKey, Team } from "../../harness/team.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const ONE_SENTENCE = [401, "unauthenticated", "The token was refused."];
@@ -19,9 +20,9 @@ afterEach(() => {
 
 /** A team that trusts a fresh issuer. */
 async function newTenant(changes: Record<string, unknown> = {}, plan?: unknown) {
-  const [team, issuer] = [await newTeam(plan), await TestIssuer.create()];
+  const [team, issuer] = [await Team.create(plan), await TestIssuer.create()];
   await trust(team.key, issuer, changes);
-  return { ...team, issuer };
+  return { team: team.id, key: team.key, keyId: team.keyId, issuer };
 }
 
 /** What the API says to a JWT that is sent as `sl_jwt_<team>.<jwt>`. */
@@ -47,7 +48,7 @@ function later(ms: number): void {
 
 describe("an issuer", () => {
   test("is written, listed and removed by admins, and its keys are read at once", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const issuer = await TestIssuer.create();
     const put = await call("PUT", "/v1/issuers/app", { key, body: issuer.body() });
     expect(put.status).toBe(200);
@@ -63,7 +64,7 @@ describe("an issuer", () => {
   });
 
   test("whose keys cannot be read is written all the same, and the answer says so", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const issuer = await TestIssuer.create();
     issuer.host = "down";
     const put = await json(await call("PUT", "/v1/issuers/app", { key, body: issuer.body() }));
@@ -71,7 +72,7 @@ describe("an issuer", () => {
   });
 
   test("whose key host is up again is read as soon as it is written again", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const issuer = await TestIssuer.create();
     issuer.host = "down";
     await trust(key, issuer);
@@ -86,7 +87,7 @@ describe("an issuer", () => {
     ["https://internal/keys", "local name"],
     ["https://login.example:8443/keys", "port"],
   ])("cannot have its keys at %s", async (jwks_url, reason) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const issuer = await TestIssuer.create();
     const response = await call("PUT", "/v1/issuers/app", { key, body: issuer.body({ jwks_url }) });
     const { detail } = await json(response);
@@ -104,7 +105,7 @@ describe("an issuer", () => {
   ])(
     "of a preset that cannot be at %s is told so of `issuer`, and of no field that was not sent",
     async (issuer, reason) => {
-      const { key } = await newTeam();
+      const { key } = await Team.create();
       const body = { preset: "clerk", issuer, audience: "https://app.example" };
       const response = await call("PUT", "/v1/issuers/app", { key, body });
       const { detail } = await json(response);
@@ -115,7 +116,7 @@ describe("an issuer", () => {
   );
 
   test("is one of ten at most", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const issuer = await TestIssuer.create();
     const put = (n: number) => call("PUT", `/v1/issuers/app-${n}`, { key, body: issuer.body() });
     for (let n = 0; n < 10; n++) expect((await put(n)).status).toBe(200);
@@ -164,12 +165,12 @@ describe("a user's JWT", () => {
     const [one, other] = [await newTenant(), await newTenant()];
     expect(await me(other.team, await one.issuer.jwt())).toEqual(ONE_SENTENCE);
     expect(await me("nobody", await one.issuer.jwt())).toEqual(ONE_SENTENCE);
-    const shared = await newTeam();
+    const shared = await Team.create();
     await trust(shared.key, one.issuer, { audience: "another-app" });
-    expect(await me(shared.team, await one.issuer.jwt())).toEqual(ONE_SENTENCE);
+    expect(await me(shared.id, await one.issuer.jwt())).toEqual(ONE_SENTENCE);
   });
 
-  test("B9: takes its plan from its claim, and a new claim acts on the next call", async () => {
+  test("takes its plan from its claim, and a new claim acts on the next call", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan" });
     await call("PUT", "/v1/plans/pro", { key, body: { limits: [] } });
     expect(await me(team, await issuer.jwt())).toMatchObject([200, "ada", { name: "default" }]);
@@ -240,7 +241,7 @@ describe("a user's JWT", () => {
   });
 });
 
-describe("D4: a token that is refused", () => {
+describe("a token that is refused", () => {
   const cases: [string, (issuer: TestIssuer, stranger: TestIssuer) => Promise<string>, string][] = [
     ["is forged", (_issuer, stranger) => stranger.jwt(), "bad_signature"],
     ["has expired", (issuer) => issuer.jwt({ exp: 1_700_000_000 }), "expired"],
@@ -271,7 +272,7 @@ describe("D4: a token that is refused", () => {
   );
 });
 
-describe("B1: the token tester", () => {
+describe("the token tester", () => {
   test("says whom a good token stands for and which plan applies", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan", tag_claims: { tenant: "org" } });
     const jwt = await issuer.jwt({ plan: "gold", org: "o1" });
@@ -289,7 +290,7 @@ describe("B1: the token tester", () => {
   });
 
   test("explains client tokens too", async () => {
-    const { team, key } = await newTeam();
+    const { id: team, key } = await Team.create();
     const { token } = await json(await call("POST", "/v1/tokens", { key, body: { user: "ada" } }));
     expect(await explain(key, String(token))).toMatchObject({ accepted: true, user: "ada", issuer: null });
     const broken = `${String(token).slice(0, -4)}AAAA`;
@@ -298,7 +299,7 @@ describe("B1: the token tester", () => {
   });
 
   test.each(["hello", "a.b.c", "sl_sk_acme_0123"])("says that %j is no token", async (token) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     expect(await explain(key, token)).toMatchObject({ accepted: false, reason: "malformed", header: null });
   });
 
@@ -324,7 +325,7 @@ describe("an issuer's keys", () => {
     expect(issuer.asked() - before).toBe(1);
   });
 
-  test("B2: may be rotated without one refused token", async () => {
+  test("may be rotated without one refused token", async () => {
     const { team, issuer } = await newTenant();
     const old = await issuer.jwt();
     expect((await me(team, old))[0]).toBe(200);
@@ -380,7 +381,7 @@ describe("an issuer's keys", () => {
 
 describe("a member-bound key", () => {
   test("is its member's alone", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const member = await newKey(key, { user: "ada" });
     const submit = (user?: string) =>
       call("POST", "/v1/requests", {

@@ -1,4 +1,4 @@
-// D5: somebody else's things, asked for in thousands of ways, over every route that takes an id or a name. Nothing of the
+// Somebody else's things, asked for in thousands of ways, over every route that takes an id or a name. Nothing of the
 // victims may show in an answer, and nothing of theirs may change. A route that is added joins by itself.
 // The seed is printed; the bindings FUZZ_SEED and FUZZ_ATTEMPTS choose another or a longer run.
 
@@ -7,9 +7,11 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import * as z from "zod";
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
-import { call, json, newKey, newTeam } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
+import { chanceOf } from "../../harness/chance.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
-import { sandboxCalls } from "../../harness/world.ts";
+import { newKey, Team } from "../../harness/team.ts";
+import { sandboxCalls } from "../../harness/upstream.ts";
 
 const variables = env as { FUZZ_SEED?: string; FUZZ_ATTEMPTS?: string };
 const seed = Number(variables.FUZZ_SEED ?? Date.now() % 1_000_000_007);
@@ -26,17 +28,6 @@ const CONNECTION_SURFACES = ["/v1/connections/", "/maton/connections/"];
 
 /** A model in a path is nobody's own. */
 const targets = routes.filter(({ path, access }) => /:(?!model\b)/.test(path) && access !== "operator");
-
-/** mulberry32: small, and the same everywhere. */
-function dice(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 interface Attacker {
   name: string;
@@ -68,7 +59,7 @@ afterEach(() => {
 
 beforeAll(async () => {
   serveKeys(RECEIVER);
-  const [own, foreign] = [await newTeam(undefined, { manages_connections: true }), await newTeam()];
+  const [own, foreign] = [await Team.create(undefined, { manages_connections: true }), await Team.create()];
   const admin = { key: own.key };
   await call("PUT", `/v1/plans/private`, { ...admin, body: { require_tags: [CANARY] } });
   const issuer = await TestIssuer.create();
@@ -103,10 +94,10 @@ beforeAll(async () => {
     connections.push(String((await json(await call("POST", "/v1/connections", { ...admin, body: {} }))).id));
   }
   victim = {
-    ...{ team: own.team, adminKey: own.key, requests, connections },
+    ...{ team: own.id, adminKey: own.key, requests, connections },
     ids: [
       ...connections,
-      ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", "forgotten", own.team],
+      ...[...requests, privateKey.id, publishable.id, own.keyId, "private", "app", "ada", "forgotten", own.id],
       ...[String(endpoint.id), String(replay.id), String(upload.id), ...deliveries],
     ],
   };
@@ -123,13 +114,13 @@ beforeAll(async () => {
     { name: "token of another user", key: await tokenOf(own.key, { user: "eve" }), headers: {} },
     { name: "token of an empty-looking user", key: await tokenOf(own.key, { user: " " }), headers: {} },
     { name: "member's key of another user", key: member.secret, headers: {} },
-    { name: "JWT of another user", key: `sl_jwt_${own.team}.${jwt}`, headers: {} },
-    { name: "JWT in another team", key: `sl_jwt_${foreign.team}.${jwt}`, headers: {} },
-    { name: "JWT in two teams", key: jwt, headers: { "Sluice-Team": foreign.team } },
+    { name: "JWT of another user", key: `sl_jwt_${own.id}.${jwt}`, headers: {} },
+    { name: "JWT in another team", key: `sl_jwt_${foreign.id}.${jwt}`, headers: {} },
+    { name: "JWT in two teams", key: jwt, headers: { "Sluice-Team": foreign.id } },
     { name: "visitor", key: await tokenOf(publishable.secret, {}, { Origin: PAGE }), headers: { Origin: PAGE } },
     { name: "publishable key", key: publishable.secret, headers: { Origin: PAGE } },
   ];
-}, 60_000);
+});
 
 async function untilEnded(key: string, id: string): Promise<void> {
   for (;;) {
@@ -228,9 +219,9 @@ const DISGUISES: ((id: string) => string)[] = [
 ];
 
 describe(`${attemptsWanted} attempts on other people's things`, () => {
-  test("show nothing and change nothing", { timeout: 300_000 }, async () => {
+  test("show nothing and change nothing", async () => {
     console.log(`fuzz seed ${seed}, ${attemptsWanted} attempts (repeat with FUZZ_SEED=${seed})`);
-    const roll = dice(seed);
+    const roll = chanceOf(seed);
     const pick = <T>(from: readonly T[]): T => {
       const picked = from[Math.floor(roll() * from.length)];
       if (picked === undefined) throw new Error("nothing to pick from");

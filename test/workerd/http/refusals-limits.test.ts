@@ -9,8 +9,10 @@ import type { Route } from "../../../src/http/route.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CONCURRENT_RETRY_AFTER_S } from "../../../src/team/quota/limits.ts";
-import { call, json, newKey, newTeam } from "../../harness/edge.ts";
-import { anEnd, MODEL } from "../../harness/team.ts";
+import { call, json } from "../../harness/calls.ts";
+import { MODEL } from "../../harness/model.ts";
+import { newKey, Team } from "../../harness/team.ts";
+import { anEnd } from "../../harness/team-object.ts";
 
 const PAGE = "https://app.example";
 const TAGS = { job: "7" };
@@ -63,7 +65,7 @@ interface Person {
 
 /** Somebody who has used up the one limit of the team's plan. */
 async function overLimit(limit: Record<string, unknown> & { scope: Scope }): Promise<Person> {
-  const { team, key: admin } = await newTeam({ limits: [{ name: "only", ...limit }] });
+  const { id: team, key: admin } = await Team.create({ limits: [{ name: "only", ...limit }] });
   await call("PUT", "/v1/prices", { key: admin, body: { [MODEL]: { unit: "request", usd: "0.003" } } });
   const person = limit.scope === "visitor" || limit.scope === "ip" ? await visitor(admin) : await member(admin);
   const response = await call("POST", "/v1/requests", {

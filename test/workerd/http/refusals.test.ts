@@ -6,8 +6,10 @@ import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { makeKey } from "../../../src/team/auth/keys.ts";
-import { ADMIN_TOKEN, call, json, newKey, newTeam } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
+import { ADMIN_TOKEN } from "../../harness/env.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
+import { newKey, Team } from "../../harness/team.ts";
 
 const PAGE = "https://app.example";
 const OTHER_PAGE = "https://evil.example";
@@ -55,8 +57,8 @@ afterEach(() => {
 
 beforeAll(async () => {
   serveKeys();
-  const [one, other, frozen] = [await newTeam(), await newTeam(), await newTeam()];
-  good = { admin: one.key, team: one.team };
+  const [one, other, frozen] = [await Team.create(), await Team.create(), await Team.create()];
+  good = { admin: one.key, team: one.id };
   const issuer = await TestIssuer.create("RS256");
   const stranger = await TestIssuer.create("RS256");
   await trust(one.key, issuer);
@@ -94,18 +96,18 @@ beforeAll(async () => {
   const orphan = await tokenOf(minter.secret, { user: "ada" });
   await call("DELETE", `/v1/keys/${minter.id}`, { key: one.key });
 
-  const named = (jwt: string, team = one.team) => `sl_jwt_${team}.${jwt}`;
+  const named = (jwt: string, team = one.id) => `sl_jwt_${team}.${jwt}`;
   const claims = { iss: issuer.issuer, aud: issuer.audience, sub: "ada", exp: Math.floor(Date.now() / 1_000) + 86_400 };
   const publicKey = issuer.keys[0]?.publicKey;
   if (publicKey === undefined) throw new Error("the issuer has no key");
   const publicText = new TextEncoder().encode(await exportSPKI(publicKey));
   const hmac = await new SignJWT(claims).setProtectedHeader({ alg: "HS256", kid: "first" }).sign(publicText);
-  const ours = { iss: "sluice", aud: one.team, sub: "ada", key: one.keyId, exp: claims.exp };
+  const ours = { iss: "sluice", aud: one.id, sub: "ada", key: one.keyId, exp: claims.exp };
   const typ = "sluice-client+jwt";
   const forged = await new SignJWT(ours).setProtectedHeader({ alg: "HS256", typ, kid: "0000" }).sign(publicText);
   const unsigned = `${btoa(JSON.stringify({ alg: "none", typ }))}.${btoa(JSON.stringify(ours))}.`.replaceAll("=", "");
   const asStranger = Object.assign(stranger, { issuer: issuer.issuer });
-  const unknown = await makeKey(one.team);
+  const unknown = await makeKey(one.id);
   const mistyped = one.key.slice(0, -1) + (one.key.endsWith("0") ? "1" : "0");
   const jwt = await issuer.jwt();
 
@@ -141,7 +143,7 @@ beforeAll(async () => {
   });
   turnAway("a token from another page", 403, "origin_not_allowed", { key: bound, headers: { Origin: OTHER_PAGE } });
   turnAway("a token from no page", 403, "origin_not_allowed", { key: bound });
-  unknownTo("a token in another team", token.replace(`_${one.team}.`, `_${other.team}.`));
+  unknownTo("a token in another team", token.replace(`_${one.id}.`, `_${other.id}.`));
   unknownTo("an expired token", token, { laterMs: HOUR_MS });
   unknownTo("a forged token", named(forged));
   unknownTo("an unsigned token", named(unsigned));
@@ -151,7 +153,7 @@ beforeAll(async () => {
   turnAway("a token for another user", 403, "user_mismatch", { key: token, ...another });
   turnAway("a JWT for another user", 403, "user_mismatch", { key: named(jwt), ...another });
   turnAway("a JWT that names no team", 401, "team_required", { key: jwt });
-  unknownTo("a JWT in another team", named(jwt, other.team));
+  unknownTo("a JWT in another team", named(jwt, other.id));
   unknownTo("a JWT for another audience", named(await issuer.jwt({ aud: "another-app" })));
   unknownTo("a JWT of another issuer", named(await stranger.jwt({ iss: "https://another.example" })));
   unknownTo("an expired JWT", named(await issuer.jwt({ exp: claims.exp - 2 * 86_400 })));
@@ -200,7 +202,7 @@ describe.each(named(({ access }) => access !== "public" && access !== "operator"
   });
 
   test("nobody who may come in", async () => {
-    const response = await ask(route, { key: (await newTeam(undefined, { manages_connections: true })).key });
+    const response = await ask(route, { key: (await Team.create(undefined, { manages_connections: true })).key });
     expect([401, 403]).not.toContain(response.status);
   });
 

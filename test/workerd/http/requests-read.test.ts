@@ -1,80 +1,69 @@
 // Reading requests: one, its timeline, lists page by page; and that what is not the caller's is not there at all.
 
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import {
-  bindings,
-  call,
-  deliverWebhooks,
-  eventually,
-  expectArmed,
-  introduceAccount,
-  onFrozenClocks,
-  passTime,
-  post,
-  type RequestObject,
-  ring,
-  runToEnd,
-  signedWebhook,
-  Team,
-  trackerOf,
-} from "../../harness/world.ts";
+import { introduceAccount } from "../../harness/account.ts";
+import { call } from "../../harness/calls.ts";
+import { passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
+import { trackerOf } from "../../harness/objects.ts";
+import type { RequestObject } from "../../harness/request-object.ts";
+import { Team } from "../../harness/team.ts";
+import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { deliverWebhooks, post, signedWebhook } from "../../harness/upstream.ts";
 
 interface Page {
   data: { id: string; created_at: string; [field: string]: unknown }[];
   next_cursor: string | null;
 }
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create();
-});
-
-function get<T = RequestObject>(path: string, headers: Record<string, string> = {}) {
+function get<T = RequestObject>(team: Team, path: string, headers: Record<string, string> = {}) {
   return team.send<T>("GET", path, undefined, headers);
 }
 
-async function ids(query: string): Promise<string[]> {
-  const { status, body } = await get<Page>(`/v1/requests?${query}`);
+async function ids(team: Team, query: string): Promise<string[]> {
+  const { status, body } = await get<Page>(team, `/v1/requests?${query}`);
   expect(status).toBe(200);
   return body.data.map(({ id }) => id);
 }
 
 describe("one request", () => {
-  test("has a strong ETag that holds until it changes", async () => {
+  test("has a strong ETag that holds until it changes", async ({ team }) => {
     await introduceAccount(team);
     const { id } = await team.submit();
     const path = `/v1/requests/${id}`;
-    const etag = (await get(path)).headers.get("ETag") ?? "";
+    const etag = (await get(team, path)).headers.get("ETag") ?? "";
     expect(etag).toMatch(/^"[^"]+"$/);
     for (const known of [etag, `"other", ${etag}`, `W/${etag}`]) {
-      const same = await get(path, { "If-None-Match": known });
+      const same = await get(team, path, { "If-None-Match": known });
       expect([same.status, same.body, same.headers.get("ETag")]).toEqual([304, null, etag]);
     }
-    expect((await get(path, { "If-None-Match": '"other"' })).status).toBe(200);
+    expect((await get(team, path, { "If-None-Match": '"other"' })).status).toBe(200);
     await passTime(5 * SECOND_MS);
     await deliverWebhooks();
-    const changed = await get(path, { "If-None-Match": etag });
+    const changed = await get(team, path, { "If-None-Match": etag });
     expect(changed.status).toBe(200);
     expect(changed.headers.get("ETag")).not.toBe(etag);
     await expectArmed(id);
   });
 
-  test.each([
+  test.for([
     ["", null],
     ["?logs=0", null],
     ["?logs=1", []],
     ["?logs=true", []],
-  ])("%s has the log lines %j before there are any", async (query, logs) => {
+  ] as const)("%s has the log lines %j before there are any", async ([query, logs], { team }) => {
     const { id } = await team.submit();
-    expect((await get(`/v1/requests/${id}${query}`)).body.logs).toEqual(logs);
+    expect((await get(team, `/v1/requests/${id}${query}`)).body.logs).toEqual(logs);
   });
 
-  test("is held until it changes, not by what changes nothing in it", async () => {
+  test("is held until it changes, not by what changes nothing in it", async ({ team }) => {
     await introduceAccount(team);
     const { id, upstream } = await team.submit();
-    const held = get(`/v1/requests/${id}?wait=60`);
+    const held = get(team, `/v1/requests/${id}?wait=60`);
     await eventually(async () => {
       const sockets = await runInDurableObject(trackerOf(id), (_instance, state) => state.getWebSockets().length);
       expect(sockets).toBe(1);
@@ -88,36 +77,36 @@ describe("one request", () => {
     expect([status, body.id, body.stage]).toEqual([200, id, "storing"]);
   });
 
-  test("is not held when what the caller knows is already old, nor after the end", async () => {
+  test("is not held when what the caller knows is already old, nor after the end", async ({ team }) => {
     const { id } = await team.submit();
     const path = `/v1/requests/${id}?wait=60`;
-    expect((await get(path, { "If-None-Match": '"old"' })).body.stage).toBe("queued");
+    expect((await get(team, path, { "If-None-Match": '"old"' })).body.stage).toBe("queued");
     await passTime(5 * SECOND_MS);
     const ended = await runToEnd(team, id);
-    expect((await get(path)).body).toEqual(ended);
+    expect((await get(team, path)).body).toEqual(ended);
   });
 
-  test.each(["wait=-1", "wait=soon", "wait=1.5", "logs=maybe"])("refuses ?%s and names it", async (query) => {
+  test.for(["wait=-1", "wait=soon", "wait=1.5", "logs=maybe"])("refuses ?%s and names it", async (query, { team }) => {
     const { id } = await team.submit();
-    const { status, body } = await get<{ detail: string }>(`/v1/requests/${id}?${query}`);
+    const { status, body } = await get<{ detail: string }>(team, `/v1/requests/${id}?${query}`);
     expect([status, body.detail]).toEqual([400, expect.stringContaining(`\`${query.split("=")[0]}\` must be`)]);
   });
 
-  test("may be asked for by HEAD, and its address may end in a slash", async () => {
+  test("may be asked for by HEAD, and its address may end in a slash", async ({ team }) => {
     const { id } = await team.submit();
     const headers = { Authorization: `Bearer ${team.key}` };
-    const head = await call(`/v1/requests/${id}`, { method: "HEAD", headers });
+    const head = await call("HEAD", `/v1/requests/${id}`, { headers });
     expect([head.status, await head.text()]).toEqual([200, ""]);
-    expect(head.headers.get("ETag")).toBe((await get(`/v1/requests/${id}`)).headers.get("ETag"));
-    expect((await get(`/v1/requests/${id}/`)).body.id).toBe(id);
+    expect(head.headers.get("ETag")).toBe((await get(team, `/v1/requests/${id}`)).headers.get("ETag"));
+    expect((await get(team, `/v1/requests/${id}/`)).body.id).toBe(id);
   });
 
-  test("has a timeline of what happened, in order, with the times", async () => {
+  test("has a timeline of what happened, in order, with the times", async ({ team }) => {
     const startedAt = Date.now();
     const { id, upstream } = await team.submit();
     await passTime(5 * SECOND_MS);
     await runToEnd(team, id);
-    const { body } = await get<{ data: Record<string, unknown>[] }>(`/v1/requests/${id}/timeline`);
+    const { body } = await get<{ data: Record<string, unknown>[] }>(team, `/v1/requests/${id}/timeline`);
     expect(body.data.map(({ seq }) => seq)).toEqual(body.data.map((_entry, n) => n + 1));
     expect(body.data.slice(0, 3)).toEqual([
       { seq: 1, at: new Date(startedAt).toISOString(), event: "admitted", stage: "held", detail: {} },
@@ -142,38 +131,44 @@ describe("what is not the caller's", () => {
     ["POST", "/cancel"],
   ] as const;
 
-  test.each(ROADS)("is not there: %s /v1/requests/{id}%s tells nothing of whose it is", async (method, road) => {
-    const stranger = await Team.create();
-    const theirs = (await stranger.submit()).id;
-    const unused = bindings.TRACKER.newUniqueId().toString();
-    const answers = await Promise.all(
-      [theirs, unused, "0".repeat(64)].map(async (id) => {
-        const { status, body } = await team.send<Record<string, unknown>>(method, `/v1/requests/${id}${road}`);
-        const { instance, request_id, ...told } = body;
-        return { status, told };
-      }),
-    );
-    expect(answers[0]).toMatchObject({
-      status: 404,
-      told: { code: "not_found", detail: "No request found with this id." },
-    });
-    expect(answers[1]).toEqual(answers[0]);
-    expect(answers[2]).toEqual(answers[0]);
-    expect((await stranger.read(theirs)).stage).toBe("queued");
-  });
+  test.for(ROADS)(
+    "is not there: %s /v1/requests/{id}%s tells nothing of whose it is",
+    async ([method, road], { team }) => {
+      const stranger = await Team.create();
+      const theirs = (await stranger.submit()).id;
+      const unused = bindings.TRACKER.newUniqueId().toString();
+      const answers = await Promise.all(
+        [theirs, unused, "0".repeat(64)].map(async (id) => {
+          const { status, body } = await team.send<Record<string, unknown>>(method, `/v1/requests/${id}${road}`);
+          const { instance, request_id, ...told } = body;
+          return { status, told };
+        }),
+      );
+      expect(answers[0]).toMatchObject({
+        status: 404,
+        told: { code: "not_found", detail: "No request found with this id." },
+      });
+      expect(answers[1]).toEqual(answers[0]);
+      expect(answers[2]).toEqual(answers[0]);
+      expect((await stranger.read(theirs)).stage).toBe("queued");
+    },
+  );
 
-  test.each(ROADS)("%s /v1/requests/{id}%s with what is no id says what ids look like", async (method, road) => {
-    for (const id of ["abc", "A".repeat(64), "0".repeat(65), "req_1"]) {
-      const { status, body } = await team.send<{ detail: string }>(method, `/v1/requests/${id}${road}`);
-      expect([status, body.detail]).toEqual([404, "`id` is not a request id: those are 64 hexadecimal characters."]);
-    }
-  });
+  test.for(ROADS)(
+    "%s /v1/requests/{id}%s with what is no id says what ids look like",
+    async ([method, road], { team }) => {
+      for (const id of ["abc", "A".repeat(64), "0".repeat(65), "req_1"]) {
+        const { status, body } = await team.send<{ detail: string }>(method, `/v1/requests/${id}${road}`);
+        expect([status, body.detail]).toEqual([404, "`id` is not a request id: those are 64 hexadecimal characters."]);
+      }
+    },
+  );
 
-  test("costs no storage: an id that never started leaves nothing behind", async () => {
+  test("costs no storage: an id that never started leaves nothing behind", async ({ team }) => {
     const unused = bindings.TRACKER.newUniqueId();
     const before = (await listDurableObjectIds(bindings.TRACKER)).length;
-    expect((await get(`/v1/requests/${unused.toString()}`)).status).toBe(404);
-    expect((await get(`/v1/requests/${"f".repeat(64)}`)).status).toBe(404);
+    expect((await get(team, `/v1/requests/${unused.toString()}`)).status).toBe(404);
+    expect((await get(team, `/v1/requests/${"f".repeat(64)}`)).status).toBe(404);
     const tables = await runInDurableObject(bindings.TRACKER.get(unused), (_instance, state) => {
       return state.storage.sql
         .exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
@@ -183,21 +178,22 @@ describe("what is not the caller's", () => {
     expect((await listDurableObjectIds(bindings.TRACKER)).length - before).toBeLessThanOrEqual(1);
   });
 
-  test("is in no list", async () => {
+  test("is in no list", async ({ team }) => {
     await (await Team.create()).submit("theirs", { user: "anna", tags: { job: "7" } });
     const mine = await team.submit("mine", { user: "anna", tags: { job: "7" } });
-    for (const query of ["", "user=anna", "tag=job=7", "status=open"]) expect(await ids(query)).toEqual([mine.id]);
+    for (const query of ["", "user=anna", "tag=job=7", "status=open"])
+      expect(await ids(team, query)).toEqual([mine.id]);
   });
 });
 
 describe("the list", () => {
-  test("has a summary of each request, newest first", async () => {
+  test("has a summary of each request, newest first", async ({ team }) => {
     const first = await team.submit("one", { user: "anna", tags: { job: "7" } });
     await passTime(SECOND_MS);
     const second = await team.submit("two");
     await passTime(5 * SECOND_MS);
     await runToEnd(team, first.id);
-    const { body } = await get<Page>("/v1/requests");
+    const { body } = await get<Page>(team, "/v1/requests");
     expect(body.next_cursor).toBeNull();
     expect(body.data.map(({ id }) => id)).toEqual([second.id, first.id]);
     expect(body.data[1]).toEqual({
@@ -207,7 +203,7 @@ describe("the list", () => {
     expect(body.data[0]).toMatchObject({ status: "open", user: null, tags: {}, completed_at: null });
   });
 
-  test("is read page by page to its end without a gap or a repeat, also while requests come in", async () => {
+  test("is read page by page to its end without a gap or a repeat, also while requests come in", async ({ team }) => {
     const made: string[] = [];
     for (let n = 0; n < 7; n++) {
       made.push((await team.submit(`cat ${n}`)).id);
@@ -217,7 +213,7 @@ describe("the list", () => {
     const seen: string[] = [];
     let cursor: string | null = "";
     for (let pages = 0; cursor !== null && pages < 10; pages++) {
-      const { body }: { body: Page } = await get<Page>(`/v1/requests?limit=2${cursor && `&cursor=${cursor}`}`);
+      const { body }: { body: Page } = await get<Page>(team, `/v1/requests?limit=2${cursor && `&cursor=${cursor}`}`);
       expect(body.data.length).toBe(pages < 3 ? 2 : 1);
       seen.push(...body.data.map(({ id }) => id));
       cursor = body.next_cursor;
@@ -228,7 +224,7 @@ describe("the list", () => {
     expect(times).toEqual(times.toSorted().toReversed());
   });
 
-  test("is filtered by status, model, user, tag and time, each and together", async () => {
+  test("is filtered by status, model, user, tag and time, each and together", async ({ team }) => {
     const at = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
     const start = Date.now();
     const anna = (await team.submit("one", { user: "anna", tags: { job: "7", big: "yes" } })).id;
@@ -262,10 +258,10 @@ describe("the list", () => {
       ["limit=1", [voice]],
       ["unknown=filter", [voice, bob, anna]],
     ];
-    for (const [query, found] of expected) expect([query, await ids(query)]).toEqual([query, found]);
+    for (const [query, found] of expected) expect([query, await ids(team, query)]).toEqual([query, found]);
   });
 
-  test.each([
+  test.for([
     ["status=done", '`status` must be one of "open", "completed", "failed", "canceled".'],
     ["limit=0", "`limit` must be at least 1."],
     ["limit=101", "`limit` must be at most 100."],
@@ -274,30 +270,30 @@ describe("the list", () => {
     ["to=2026-11-22", "`to` must be a valid datetime."],
     ["cursor=abc", "`cursor` is invalid."],
     ["cursor=", "`cursor` is invalid."],
-  ])("refuses ?%s: %s", async (query, detail) => {
-    const { status, body } = await get<{ code: string; detail: string }>(`/v1/requests?${query}`);
+  ] as const)("refuses ?%s: %s", async ([query, detail], { team }) => {
+    const { status, body } = await get<{ code: string; detail: string }>(team, `/v1/requests?${query}`);
     expect([status, body.code, body.detail]).toEqual([400, "invalid_request", detail]);
   });
 });
 
 describe("other methods", () => {
-  test.each([
+  test.for([
     ["PUT", "/v1/requests", "POST, GET, HEAD"],
     ["DELETE", "/v1/requests", "POST, GET, HEAD"],
     ["PUT", `/v1/requests/${"0".repeat(64)}`, "GET, DELETE, HEAD"],
     ["GET", `/v1/requests/${"0".repeat(64)}/cancel`, "POST"],
     ["POST", `/v1/requests/${"0".repeat(64)}/events`, "GET, HEAD"],
     ["POST", `/v1/requests/${"0".repeat(64)}/timeline`, "GET, HEAD"],
-  ])("%s %s is 405 and says what goes", async (method, path, allow) => {
+  ] as const)("%s %s is 405 and says what goes", async ([method, path, allow], { team }) => {
     const answer = await team.send<{ code: string }>(method, path);
     expect([answer.status, answer.headers.get("Allow"), answer.body.code]).toEqual([405, allow, "invalid_request"]);
   });
 
-  test.each<[unknown, string]>([
+  test.for<[unknown, string]>([
     [{}, "`filter` is required."],
     [{ filter: { status: "open" } }, "`filter.status` is not a known field."],
     [{ filter: { user: 5 } }, "`filter.user` must be a string."],
-  ])("a cancel of many with %j is refused", async (body, detail) => {
+  ] as const)("a cancel of many with %j is refused", async ([body, detail], { team }) => {
     const answer = await team.send<{ detail: string }>("POST", "/v1/requests/cancel", body);
     expect([answer.status, answer.body.detail]).toEqual([400, detail]);
   });

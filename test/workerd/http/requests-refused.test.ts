@@ -2,7 +2,9 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { METADATA_MAX_BYTES, TAGS_MAX } from "../../../src/platform/validate.ts";
-import { freezeClocks, Team, upstreamRequests } from "../../harness/world.ts";
+import { freezeClocks } from "../../harness/clock.ts";
+import { Team } from "../../harness/team.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const FLUX = "fal-ai/flux/schnell";
 const SDXL = "fal-ai/fast-sdxl";
@@ -128,7 +130,7 @@ test.each([
   ["fal-ai/flux/dev", 403],
   ["fal-ai/flux/schnell", 202],
 ])("a plan with globs answers a submit to %s with %i", async (model, status) => {
-  team = await Team.create(undefined, { models: { allow: ["fal-ai/flux/**"], deny: ["**/dev"] } });
+  team = await Team.create({ models: { allow: ["fal-ai/flux/**"], deny: ["**/dev"] } });
   const body = { model, input: { prompt: "a cat" } };
   if (status === 202) {
     expect((await team.send("POST", "/v1/requests", body)).status).toBe(202);

@@ -12,7 +12,7 @@ import { defineRoute, mount, type Route } from "../../../src/http/route.ts";
 import { acquire, BUFFER_BUDGET_BYTES } from "../../../src/net/byte-budget.ts";
 import { refusal } from "../../../src/platform/errors.ts";
 import { printTree, RawText, valueAt } from "../../../src/platform/json.ts";
-import { json, requestOf } from "../../harness/edge.ts";
+import { json, requestOf } from "../../harness/calls.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -6,8 +6,9 @@ import { createApp } from "../../../src/app.ts";
 import { MINUTE_MS } from "../../../src/platform/time.ts";
 import { MINTS_PER_HOUR } from "../../../src/team/auth/issuer-admin.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
+import { call, json, requestOf } from "../../harness/calls.ts";
 import { checked } from "../../harness/contract.ts";
-import { call, json, newKey, newTeam, requestOf } from "../../harness/edge.ts";
+import { newKey, Team } from "../../harness/team.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const PAGE = "https://demo.example";
@@ -48,7 +49,7 @@ function later(ms: number): void {
 
 describe("a token that a server made", () => {
   test("acts for its user, for ten minutes unless told otherwise", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const before = Date.now();
     const { token, user, expires_at, visitor_token } = await mint(key, { user: "ada" });
     expect([user, visitor_token]).toEqual(["ada", undefined]);
@@ -63,7 +64,7 @@ describe("a token that a server made", () => {
   });
 
   test("ends when its time is over, and says so", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { token } = await mint(key, { user: "ada", ttl_s: 60 });
     expect((await call("GET", "/v1/me", { key: token })).status).toBe(200);
     later(MINUTE_MS);
@@ -72,7 +73,7 @@ describe("a token that a server made", () => {
   });
 
   test("runs no model beyond its list", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { token } = await mint(key, { user: "ada", models: ["fal-ai/f5-tts"] });
     expect(await outcome(submit(token))).toEqual([403, "model_not_allowed"]);
     const { data } = await json(await call("GET", "/v1/models", { key: token }));
@@ -80,7 +81,7 @@ describe("a token that a server made", () => {
   });
 
   test("cannot widen the models of its key", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const narrow = await newKey(key, { models: ["fal-ai/f5-tts"] });
     for (const models of [undefined, ["**"], [MODEL]]) {
       const { token } = await mint(narrow.secret, { user: "ada", ...(models ? { models } : {}) });
@@ -89,7 +90,7 @@ describe("a token that a server made", () => {
   });
 
   test("has the plan that was chosen for it, if there is such a plan", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     await call("PUT", "/v1/plans/pro", { key, body: {} });
     const { token } = await mint(key, { user: "ada", plan: "pro" });
     expect(await json(await call("GET", "/v1/me", { key: token }))).toMatchObject({ plan: { name: "pro" } });
@@ -98,7 +99,7 @@ describe("a token that a server made", () => {
   });
 
   test("works from its own origin only, and others can read why not", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { token } = await mint(key, { user: "ada", origin: PAGE });
     const ask = (headers: Record<string, string>) => call("GET", "/v1/me", { key: token, headers });
     expect((await ask({ Origin: PAGE })).status).toBe(200);
@@ -123,7 +124,7 @@ describe("a token that a server made", () => {
   });
 
   test("makes no other token and administrates nothing", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { token } = await mint(key, { user: "ada" });
     const again = call("POST", "/v1/tokens", { key: token, body: { user: "ada" } });
     expect(await outcome(again)).toEqual([403, "forbidden"]);
@@ -131,7 +132,7 @@ describe("a token that a server made", () => {
   });
 
   test("ends with its key: on submits at once, on reads within ten seconds", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const server = await newKey(key, { scopes: ["run"] });
     const { token } = await mint(server.secret, { user: "ada" });
     expect((await call("GET", "/v1/me", { key: token })).status).toBe(200);
@@ -146,7 +147,7 @@ describe("a token that a server made", () => {
   });
 
   test("sees its user's requests and nobody else's", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const [ada, eve] = [await mint(key, { user: "ada" }), await mint(key, { user: "eve" })];
     const { id } = await json(await submit(key, { user: "ada" }));
     const bare = await json(await submit(key));
@@ -182,13 +183,13 @@ describe("a token that a server made", () => {
     ["a Turnstile token", { user: "ada", turnstile_token: "x" }, "`turnstile_token` is for publishable keys."],
     ["an unknown field", { user: "ada", scopes: ["admin"] }, "`scopes` is not a known field."],
   ])("cannot have %s", async (_what, body, detail) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const response = await call("POST", "/v1/tokens", { key, body });
     expect([response.status, (await json(response)).detail]).toEqual([400, expect.stringContaining(detail)]);
   });
 
   test("needs a key with scope run", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const reader = await newKey(key, { scopes: ["read"] });
     expect(await outcome(call("POST", "/v1/tokens", { key: reader.secret, body: { user: "ada" } }))).toEqual([
       ...[403, "forbidden"],
@@ -196,7 +197,7 @@ describe("a token that a server made", () => {
   });
 
   test("of a member's key is the member's, under the member's plan", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     await call("PUT", "/v1/plans/pro", { key, body: {} });
     const member = await newKey(key, { user: "ada" });
     expect((await mint(member.secret, {})).user).toBe("ada");
@@ -207,7 +208,7 @@ describe("a token that a server made", () => {
   });
 
   test("of a key with a plan of its own is held to that plan", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     for (const name of ["small", "pro"]) await call("PUT", `/v1/plans/${name}`, { key, body: {} });
     const server = await newKey(key, { plan: "small" });
     const { token } = await mint(server.secret, { user: "ada" });
@@ -217,15 +218,15 @@ describe("a token that a server made", () => {
   });
 
   test("is not made for a blocked user", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     await call("POST", "/v1/users/ada/freeze", { key });
     expect(await outcome(call("POST", "/v1/tokens", { key, body: { user: "ada" } }))).toEqual([403, "forbidden"]);
   });
 
   test("of another team, or changed on the way, is not valid", async () => {
-    const [{ key, team }, other] = [await newTeam(), await newTeam()];
+    const [{ key, id: team }, other] = [await Team.create(), await Team.create()];
     const { token } = await mint(key, { user: "ada" });
-    for (const wrong of [token.replace(`_${team}.`, `_${other.team}.`), `${token.slice(0, -8)}AAAAAAAA`]) {
+    for (const wrong of [token.replace(`_${team}.`, `_${other.id}.`), `${token.slice(0, -8)}AAAAAAAA`]) {
       expect(await outcome(call("GET", "/v1/me", { key: wrong }))).toEqual([401, "unauthenticated"]);
     }
   });
@@ -233,14 +234,14 @@ describe("a token that a server made", () => {
 
 /** A team with a publishable key for PAGE, under a plan of three requests a day per visitor. */
 async function newDemo(more: Record<string, unknown> = {}, limits: unknown[] = []) {
-  const team = await newTeam();
+  const team = await Team.create();
   const body = {
     limits: [{ name: "visitor-day", scope: "visitor", per: "request", limit: 3, window: "1d" }, ...limits],
     models: { allow: [MODEL] },
   };
   await call("PUT", "/v1/plans/demo", { key: team.key, body });
   const demo = await newKey(team.key, { kind: "publishable", origins: [PAGE], plan: "demo", ...more });
-  return { ...team, demo: demo.secret, demoId: demo.id };
+  return { team: team.id, key: team.key, demo: demo.secret, demoId: demo.id };
 }
 
 describe("a publishable key", () => {
@@ -257,7 +258,7 @@ describe("a publishable key", () => {
     ]);
   });
 
-  test("A5: fails from another origin with a sentence that the page can read, and without a page", async () => {
+  test("fails from another origin with a sentence that the page can read, and without a page", async () => {
     const { demo } = await newDemo();
     const from = (headers: Record<string, string>) => call("POST", "/v1/tokens", { key: demo, body: {}, headers });
     const other = await from({ Origin: OTHER_PAGE });
@@ -367,7 +368,7 @@ describe("a visitor", () => {
     }
   });
 
-  test("A6, A7: gets three of two hundred posts at once, and hears when there are more", async () => {
+  test("gets three of two hundred posts at once, and hears when there are more", async () => {
     const { demo } = await newDemo();
     const { token } = await mint(demo, {}, HOME);
     const posts = await Promise.all(
@@ -396,7 +397,7 @@ describe("a visitor", () => {
     expect(await used(back.token, 2)).toEqual([202, 402]);
   });
 
-  test("A9: who reloads gets the running request back, not a second one", async () => {
+  test("who reloads the page gets the running request back, not a second one", async () => {
     const { demo } = await newDemo();
     const first = await mint(demo, {}, HOME);
     const post = await json(await submit(first.token, {}, HOME));

@@ -4,8 +4,11 @@ import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
 import { STARTER_PRICES } from "../../../src/team/quota/prices.ts";
-import { ADMIN_TOKEN, call, json, newKey, newTeam } from "../../harness/edge.ts";
-import { anEnd, MODEL, NOTHING_MEASURED } from "../../harness/team.ts";
+import { call, json } from "../../harness/calls.ts";
+import { ADMIN_TOKEN } from "../../harness/env.ts";
+import { MODEL } from "../../harness/model.ts";
+import { newKey, Team } from "../../harness/team.ts";
+import { anEnd, NOTHING_MEASURED } from "../../harness/team-object.ts";
 
 const MONEY = { name: "money", scope: "team", per: "usd", limit: "1.00", window: "1d" } as const;
 
@@ -27,7 +30,7 @@ async function audited(key: string): Promise<string[]> {
 
 describe("keys", () => {
   test("are secret by default, with the terms that were asked for, and shown without their text", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     await send(key, "PUT", "/v1/plans/small", {});
     const wish = { name: "Anna's", user: "anna", plan: "small", models: ["fal-ai/**"], origins: ["https://a.example"] };
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
@@ -40,7 +43,7 @@ describe("keys", () => {
   });
 
   test("that are publishable are for pages: origins are required, the text may be read again, the secret never", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const turnstile = { site_key: "0x4AAA", secret: "0x4BBB-very-secret", hostname: "demo.example" };
     const wish = { kind: "publishable", origins: ["https://demo.example"], turnstile };
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
@@ -62,19 +65,19 @@ describe("keys", () => {
     [{ origins: ["a.example"] }, "`origins[0]` must be an exact origin"],
     [{ expires_at: "2020-01-01T00:00:00Z" }, "`expires_at` must lie in the future"],
   ])("are refused with the field's name: %j", async (wish, detail) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
     expect([status, body.detail]).toEqual([400, expect.stringContaining(detail)]);
   });
 
   test("cannot name a plan that does not exist", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { status, body } = await send(key, "POST", "/v1/keys", { plan: "pro" });
     expect([status, body.code]).toEqual([404, "not_found"]);
   });
 
   test("rotate with an overlap, in which both texts work, or at once", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const server = await newKey(key, {});
     const works = async (secret: string) => (await call("GET", "/v1/me", { key: secret })).status;
     const first = await send(key, "POST", `/v1/keys/${server.id}/rotate`, { overlap_s: 60 });
@@ -91,7 +94,7 @@ describe("keys", () => {
   });
 
   test("that were frozen, rotated away or revoked submit nothing more, though the edge still remembers them", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { id, secret } = await newKey(key, { scopes: ["run"] });
     const submit = async (text: string) => {
       const { status } = await send(text, "POST", "/v1/requests", { model: MODEL, input: { prompt: "a cat" } });
@@ -109,7 +112,7 @@ describe("keys", () => {
   });
 
   test("are frozen and resumed with one call each, but for the last admin key", async () => {
-    const { key, keyId } = await newTeam();
+    const { key, keyId } = await Team.create();
     const server = await newKey(key, {});
     const frozen = await send(key, "POST", `/v1/keys/${server.id}/freeze`);
     expect([frozen.status, frozen.body.frozen_at]).toEqual([200, expect.stringMatching(/^20/)]);
@@ -130,7 +133,7 @@ describe("keys", () => {
 
 describe("a team", () => {
   test("is frozen and resumed by its admins, and all others are told so", async () => {
-    const { key, team } = await newTeam();
+    const { key, id: team } = await Team.create();
     const server = await newKey(key, {});
     const frozen = await send(key, "POST", "/v1/team/freeze");
     expect(frozen.body).toMatchObject({ id: team, frozen_at: expect.stringMatching(/^20/) });
@@ -145,7 +148,7 @@ describe("a team", () => {
 
 describe("users", () => {
   test("are blocked and let go on by name, whatever the name", async () => {
-    const { key } = await newTeam({
+    const { key } = await Team.create({
       limits: [{ name: "mine", scope: "user", per: "usd", limit: "2", window: "1d" }, MONEY],
     });
     const name = "auth0|5f/7 ä?";
@@ -169,7 +172,7 @@ describe("users", () => {
   });
 
   test("are forgotten: nothing names them any more, their requests are ordered removed, sums stay", async () => {
-    const { key, team } = await newTeam();
+    const { key, id: team } = await Team.create();
     const stub = teamFor(env, team);
     const me = await send(key, "GET", "/v1/me");
     const digest = await keyDigest(key);
@@ -209,14 +212,14 @@ describe("users", () => {
 
 describe("prices", () => {
   test("begin with the dated starter table, which says to check", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { body } = await send(key, "GET", "/v1/prices");
     expect(body).toEqual(STARTER_PRICES);
     for (const price of Object.values(STARTER_PRICES)) expect(price.source).toMatch(/verify before billing/i);
   });
 
   test("are replaced as a whole, and every table stays readable with who and when", async () => {
-    const { key, keyId } = await newTeam();
+    const { key, keyId } = await Team.create();
     const one = { "fal-ai/**": { unit: "request", usd: "0.5", source: "contract", as_of: "2026-11-01" } };
     expect(await send(key, "PUT", "/v1/prices", one)).toMatchObject({ status: 200, body: one });
     expect((await send(key, "PUT", "/v1/prices", {})).status).toBe(200);
@@ -235,7 +238,7 @@ describe("prices", () => {
     [{ m: { unit: "token", usd: "1" } }, "`m.unit` must be one of"],
     [{ m: { unit: "request", usd: "1", as_of: "yesterday" } }, "`m.as_of`"],
   ])("are refused with the field's name: %j", async (table, detail) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { status, body } = await send(key, "PUT", "/v1/prices", table);
     expect([status, body.detail]).toEqual([400, expect.stringContaining(detail)]);
   });
@@ -245,7 +248,7 @@ describe("an estimate", () => {
   const PER_IMAGE = { "fal-ai/flux/**": { unit: "image", usd: "0.25" } };
 
   test("prices the worst case of an input and reserves nothing", async () => {
-    const { key } = await newTeam({ limits: [MONEY] });
+    const { key } = await Team.create({ limits: [MONEY] });
     await send(key, "PUT", "/v1/prices", PER_IMAGE);
     const ask = { model: MODEL, input: { prompt: "a cat", num_images: 4 } };
     expect((await send(key, "POST", "/v1/estimate", ask)).body).toMatchObject({
@@ -257,7 +260,7 @@ describe("an estimate", () => {
   });
 
   test("is what the submit reserves, the plan's own values included", async () => {
-    const { key } = await newTeam({ limits: [MONEY], input: { force: { num_images: 2 } } });
+    const { key } = await Team.create({ limits: [MONEY], input: { force: { num_images: 2 } } });
     await send(key, "PUT", "/v1/prices", PER_IMAGE);
     const ask = { model: MODEL, input: { prompt: "a cat", num_images: 3 } };
     expect((await send(key, "POST", "/v1/estimate", ask)).body.estimated).toBe("0.500000");
@@ -266,7 +269,7 @@ describe("an estimate", () => {
   });
 
   test("of a model without a price is unknown, not zero", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const { body } = await send(key, "POST", "/v1/estimate", { model: "owner/app", input: {} });
     expect([body.estimated, body.price]).toEqual([null, null]);
   });
@@ -277,7 +280,7 @@ describe("an estimate", () => {
     [{ model: "fal-ai/veo", input: {} }, 403, "model_not_allowed"],
     [{ model: MODEL, input: { prompt: "a", seed: 1 } }, 422, "invalid_input"],
   ])("refuses what a submit would refuse: %j", async (ask, status, code) => {
-    const { key } = await newTeam({ models: { deny: ["fal-ai/veo"] }, input: { forbid: ["seed"] } });
+    const { key } = await Team.create({ models: { deny: ["fal-ai/veo"] }, input: { forbid: ["seed"] } });
     const answer = await send(key, "POST", "/v1/estimate", ask);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
@@ -285,7 +288,7 @@ describe("an estimate", () => {
 
 describe("usage", () => {
   test("is JSON or CSV, grouped as asked, money as decimal text", async () => {
-    const { key, keyId } = await newTeam();
+    const { key, keyId } = await Team.create();
     await send(key, "POST", "/v1/requests", {
       model: MODEL,
       input: { prompt: "a" },
@@ -304,12 +307,12 @@ describe("usage", () => {
   });
 
   test.each(["group_by=week", "from=1.1.2026", "tag=client", "format=xml"])("refuses %s", async (query) => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     expect((await send(key, "GET", `/v1/usage?${query}`)).status).toBe(400);
   });
 
   test("of a member's own key is the member's alone", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const anna = await newKey(key, { user: "anna" });
     await send(anna.secret, "POST", "/v1/requests", { model: MODEL, input: { prompt: "a" } });
     await send(key, "POST", "/v1/requests", { model: MODEL, input: { prompt: "b" }, user: "bob" });
@@ -321,7 +324,7 @@ describe("usage", () => {
 
 describe("alerts", () => {
   test("are set, sorted and told", async () => {
-    const { key } = await newTeam({ limits: [MONEY] });
+    const { key } = await Team.create({ limits: [MONEY] });
     expect((await send(key, "GET", "/v1/team/alerts")).body).toEqual({ usd_percents: [80, 100], latest: [] });
     await send(key, "PUT", "/v1/team/alerts", { usd_percents: [90, 25, 25] });
     await send(key, "PUT", "/v1/prices", { "**": { unit: "request", usd: "0.25" } });
@@ -342,7 +345,7 @@ describe("alerts", () => {
 
 describe("the audit", () => {
   test("has one line for every change, with who, from where and to what, and no line for what changed nothing", async () => {
-    const { team, key, keyId } = await newTeam();
+    const { id: team, key, keyId } = await Team.create();
     const headers = { "CF-Connecting-IP": "203.0.113.9" };
     const made = await send(key, "POST", "/v1/keys", { name: "Server" }, headers);
     const id = String(made.body.id);
@@ -381,7 +384,7 @@ describe("the audit", () => {
   });
 
   test("is paged without a gap or a repeat", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     for (let i = 0; i < 5; i++) await send(key, "PUT", `/v1/plans/p${i}`, {});
     const seen: string[] = [];
     let cursor = "";

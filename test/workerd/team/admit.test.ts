@@ -6,7 +6,7 @@ import type { Credential } from "../../../src/contracts/team-keys.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { PUBLISHABLE_DEDUPE_S } from "../../../src/team/auth/identity.ts";
 import { keyDigest } from "../../../src/team/auth/keys.ts";
-import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
+import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;
 const MONTH = { name: "month", scope: "user", per: "request", window: "1mo" } as const;
@@ -30,7 +30,7 @@ function pass(ms: number): void {
 
 describe("an admit", () => {
   test("lets exactly seven of 1,000 simultaneous submits in when the limit is seven requests", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 7 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 7 }] });
     const answers = await atOnce(team, 1_000);
     expect(answers.filter((answer) => answer.kind === "admitted")).toHaveLength(7);
     expect(await team.used()).toEqual([7]);
@@ -41,7 +41,7 @@ describe("an admit", () => {
   });
 
   test("lets exactly seven of 1,000 simultaneous submits in when the money is for seven, to the micro-dollar", async () => {
-    const team = await TestTeam.create({ limits: [{ ...MONEY, limit: "7.999999" }] });
+    const team = await TeamObject.create({ limits: [{ ...MONEY, limit: "7.999999" }] });
     await team.stub.prices.put(A_DOLLAR, SOMEBODY);
     const answers = await atOnce(team, 1_000);
     expect(answers.filter((answer) => answer.kind === "admitted")).toHaveLength(7);
@@ -49,7 +49,7 @@ describe("an admit", () => {
   });
 
   test("takes nothing of any limit when one is used up, and names each that is", async () => {
-    const team = await TestTeam.create({
+    const team = await TeamObject.create({
       limits: [
         { ...DAY, limit: 5 },
         { ...DAY, name: "few", limit: 1, scope: "key" },
@@ -67,7 +67,7 @@ describe("an admit", () => {
   });
 
   test("checks team, member and client together, and counts each apart", async () => {
-    const team = await TestTeam.create({
+    const team = await TeamObject.create({
       require_tags: ["client"],
       limits: [
         { ...MONEY, name: "team", limit: "5" },
@@ -91,7 +91,7 @@ describe("an admit", () => {
   });
 
   test("refuses a request without a tag that the plan asks for, and says how to send it", async () => {
-    const team = await TestTeam.create({ require_tags: ["client", "job"], limits: [{ ...DAY, limit: 5 }] });
+    const team = await TeamObject.create({ require_tags: ["client", "job"], limits: [{ ...DAY, limit: 5 }] });
     const answer = await team.admit({ tags: { client: "acme" } });
     expect(answer).toMatchObject({
       kind: "refused",
@@ -106,7 +106,7 @@ describe("an admit", () => {
 
   test("asks to slow down, with the time to wait, where a window is short or requests end by themselves", async () => {
     freeze();
-    const team = await TestTeam.create({
+    const team = await TeamObject.create({
       limits: [
         { name: "burst", scope: "key", per: "request", limit: 2, window: "1m" },
         { name: "open", scope: "key", per: "concurrent", limit: 9 },
@@ -121,7 +121,7 @@ describe("an admit", () => {
   });
 
   test("gives an open request's place back at its end, whatever the end", async () => {
-    const team = await TestTeam.create({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 1 }] });
+    const team = await TeamObject.create({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 1 }] });
     for (const reservation of ["take", "refund", "keep"] as const) {
       const id = await team.admitted();
       expect(await team.outcome()).toBe("rate_limited");
@@ -131,7 +131,7 @@ describe("an admit", () => {
   });
 
   test("counts visitors and addresses by our own marks, and skips their limits where there are none", async () => {
-    const team = await TestTeam.create({
+    const team = await TeamObject.create({
       limits: [
         { ...DAY, name: "visitor", scope: "visitor", limit: 1 },
         { ...DAY, name: "ip", scope: "ip", limit: 2 },
@@ -150,7 +150,7 @@ describe("an admit", () => {
   });
 
   test("answers the same when the same call is delivered twice", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 5 }] });
     const post = await team.post({ idempotencyKey: "once" });
     const first = await team.stub.admit(post);
     expect(await team.stub.admit(post)).toEqual(first);
@@ -159,7 +159,7 @@ describe("an admit", () => {
   });
 
   test("refuses a model that the plan leaves out, and takes nothing", async () => {
-    const team = await TestTeam.create({
+    const team = await TeamObject.create({
       limits: [{ ...DAY, limit: 5 }],
       models: { allow: ["fal-ai/**"], deny: ["fal-ai/veo/**"] },
     });
@@ -168,7 +168,7 @@ describe("an admit", () => {
   });
 
   test("lets only keys with scope run, good ones, submit", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const reader = await team.newKey({ scopes: ["read"] });
     const past = await team.newKey({ expiresAt: Date.now() - 1 });
     const gone = await team.newKey();
@@ -185,7 +185,7 @@ describe("an admit", () => {
   });
 
   test("acts by the plan that the team chose, and what was counted stays counted", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 5 }] });
     await team.admitted();
     const refused = await team.stub.plans.choose("small", SOMEBODY);
     expect(refused).toMatchObject({ kind: "refused", refusal: { code: "not_found" } });
@@ -197,7 +197,7 @@ describe("an admit", () => {
 
 describe("a plan that changed since the edge read it", () => {
   test("is handed out instead of a decision, whoever changed it and however", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const planHash = await team.planHash();
     await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], when_paused: "refuse" });
     const answer = await team.admit({ planHash });
@@ -211,7 +211,7 @@ describe("a plan that changed since the edge read it", () => {
   });
 
   test("does not keep an earlier request from being found", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const planHash = await team.planHash();
     const id = await team.admitted({ idempotencyKey: "k" });
     await team.putPlan("default", { models: { allow: [] } });
@@ -220,7 +220,7 @@ describe("a plan that changed since the edge read it", () => {
   });
 
   test("is said to stand where its rules refused the input", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     expect(await team.outcome({ measures: null })).toBe("plan_stands");
     expect(await team.outcome({ measures: null, planHash: "an older one" })).toBe("plan_changed");
   });
@@ -228,7 +228,7 @@ describe("a plan that changed since the edge read it", () => {
 
 describe("a price", () => {
   test("is fixed at the admit, with the worst case of the input", async () => {
-    const team = await TestTeam.create({ exact_cost: true });
+    const team = await TeamObject.create({ exact_cost: true });
     const price = { unit: "image", usd: "0.25", source: "price list", as_of: "2026-11-01" } as const;
     await team.stub.prices.put({ "fal-ai/flux/**": price }, SOMEBODY);
     const answer = await team.admit({ measures: { ...NOTHING_MEASURED, images: 4 } });
@@ -236,7 +236,7 @@ describe("a price", () => {
   });
 
   test("that is unknown counts nothing under a plan that allows it, and is refused under one that does not", async () => {
-    const team = await TestTeam.create({ limits: [{ ...MONEY, limit: "1" }] });
+    const team = await TeamObject.create({ limits: [{ ...MONEY, limit: "1" }] });
     await team.stub.prices.put({ "fal-ai/flux/**": { unit: "second", usd: "0.1" } }, SOMEBODY);
     const open = { model: "fal-ai/f5-tts" };
     const worst = { model: "fal-ai/flux/schnell", measures: NOTHING_MEASURED };
@@ -255,7 +255,7 @@ describe("a price", () => {
   });
 
   test("above what the plan allows for one request is refused, with both amounts and no invitation to retry", async () => {
-    const team = await TestTeam.create({ max_cost_per_request: "0.5" });
+    const team = await TeamObject.create({ max_cost_per_request: "0.5" });
     await team.stub.prices.put({ "**": { unit: "image", usd: "0.25" } }, SOMEBODY);
     const images = (count: number) => ({ measures: { ...NOTHING_MEASURED, images: count } });
     expect(await team.outcome(images(2))).toBe("admitted");
@@ -271,7 +271,7 @@ describe("a price", () => {
 
 describe("who stands behind a credential", () => {
   test("is bound to a member when its key is, whatever the call says", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const { credential } = await team.newKey({ user: "anna" });
     expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", terms: { user: "anna" } });
     expect(await team.outcome({ credential, user: "anna", bodyHash: "2" })).toBe("admitted");
@@ -280,7 +280,7 @@ describe("who stands behind a credential", () => {
 
   test("keeps a rotated key's old text good until its overlap ends, and both are the same key", async () => {
     freeze();
-    const team = await TestTeam.create({ limits: [{ ...DAY, scope: "key", limit: 9 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, scope: "key", limit: 9 }] });
     const key = await team.newKey();
     const rotated = await team.stub.keys.rotate(key.id, 60, SOMEBODY);
     if (rotated.kind !== "rotated") throw new Error("not rotated");
@@ -301,7 +301,7 @@ describe("who stands behind a credential", () => {
   });
 
   test("is refused while the key of a token is frozen or revoked, at once", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const { id: keyId } = await team.newKey();
     const rest = { visitor: null, ip: null, models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, user: "anna", ...rest };
@@ -314,7 +314,7 @@ describe("who stands behind a credential", () => {
   });
 
   test("is under the key's own plan, else the token's, else the team's", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     await team.putPlan("small", { hold_s: 1 });
     await team.putPlan("large", { hold_s: 9 });
     const free = await team.newKey();
@@ -332,7 +332,7 @@ describe("who stands behind a credential", () => {
   });
 
   test("may run the models of its plan, its key and its token, all three", async () => {
-    const team = await TestTeam.create({ models: { allow: ["fal-ai/**"], deny: [] } });
+    const team = await TeamObject.create({ models: { allow: ["fal-ai/**"], deny: [] } });
     const { id: keyId } = await team.newKey({ models: ["fal-ai/flux/**", "other/**"] });
     const rest = { user: "anna", visitor: null, ip: null, plan: null };
     const run = (model: string, models: string[] | null) => {
@@ -346,7 +346,7 @@ describe("who stands behind a credential", () => {
   });
 
   test("is refused for a blocked user, who is stopped under every key and let go on again", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const { credential } = await team.newKey({ user: "anna" });
     await team.stub.users.freeze("anna", true, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("forbidden");
@@ -358,7 +358,7 @@ describe("who stands behind a credential", () => {
   });
 
   test("is refused while the team is frozen, but for admins, who cannot submit either", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const { credential } = await team.newKey();
     await team.stub.settings.freeze(true, SOMEBODY);
     expect(await team.stub.identify(credential)).toMatchObject({ kind: "refused", refusal: { code: "forbidden" } });
@@ -371,7 +371,7 @@ describe("who stands behind a credential", () => {
 
 describe("an idempotency key", () => {
   test("makes one request of ten simultaneous equal posts", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 5 }] });
     const posts = await Promise.all(Array.from({ length: 10 }, () => team.post({ idempotencyKey: "k", user: "anna" })));
     const answers = await Promise.all(posts.map((post) => team.stub.admit(post)));
     const admitted = answers.filter((answer) => answer.kind === "admitted");
@@ -382,13 +382,13 @@ describe("an idempotency key", () => {
   });
 
   test("with another body is refused", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     await team.admitted({ idempotencyKey: "k" });
     expect(await team.outcome({ idempotencyKey: "k", bodyHash: "other" })).toBe("idempotency_mismatch");
   });
 
   test("belongs to one key and one user", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const { credential } = await team.newKey();
     const ids = await Promise.all([
       team.admitted({ idempotencyKey: "k" }),
@@ -399,7 +399,7 @@ describe("an idempotency key", () => {
   });
 
   test("is answered also when the limits are used up or the plan has changed meanwhile", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 1 }] });
     const id = await team.admitted({ idempotencyKey: "k" });
     await team.putPlan("default", { limits: [{ ...DAY, limit: 1 }], models: { allow: [] } });
     expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ requestId: id, replayed: true });
@@ -407,14 +407,14 @@ describe("an idempotency key", () => {
 
   test("is free again after its day", async () => {
     freeze();
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const first = await team.admitted({ idempotencyKey: "k" });
     pass(DAY_MS);
     expect(await team.admitted({ idempotencyKey: "k", bodyHash: "other" })).not.toBe(first);
   });
 
   test("whose request was deleted is answered with that", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     await team.admitted({ idempotencyKey: "k", user: "anna" });
     await team.stub.users.delete("anna", SOMEBODY);
     expect(await team.outcome({ idempotencyKey: "k", user: "anna" })).toBe("gone");
@@ -424,7 +424,7 @@ describe("an idempotency key", () => {
 describe("equal posts within dedupe_s", () => {
   test("are one request, until the time is over", async () => {
     freeze();
-    const team = await TestTeam.create({ dedupe_s: 60, limits: [{ ...DAY, limit: 9 }] });
+    const team = await TeamObject.create({ dedupe_s: 60, limits: [{ ...DAY, limit: 9 }] });
     const first = await team.admitted({ bodyHash: "cat" });
     pass(59 * SECOND_MS);
     expect(await team.admit({ bodyHash: "cat" })).toMatchObject({ requestId: first, replayed: true });
@@ -434,7 +434,7 @@ describe("equal posts within dedupe_s", () => {
   });
 
   test("are two requests for two users, two keys, or two idempotency keys", async () => {
-    const team = await TestTeam.create({ dedupe_s: 60 });
+    const team = await TeamObject.create({ dedupe_s: 60 });
     const { credential } = await team.newKey();
     const ids = await Promise.all([
       team.admitted(),
@@ -447,7 +447,7 @@ describe("equal posts within dedupe_s", () => {
   });
 
   test("are two requests when the first has failed: that is a retry", async () => {
-    const team = await TestTeam.create({ dedupe_s: 60 });
+    const team = await TeamObject.create({ dedupe_s: 60 });
     const failed = await team.admitted();
     await team.stub.settle(anEnd(failed, "refund"));
     const next = await team.admitted();
@@ -458,7 +458,7 @@ describe("equal posts within dedupe_s", () => {
 
   test("are one request by default behind a publishable key, where they are reloads", async () => {
     freeze();
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const { id: keyId } = await team.newKey({ kind: "publishable", scopes: [], origins: ["https://demo.example"] });
     const rest = { user: "visitor:v", visitor: "v", ip: "a", models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, ...rest };
@@ -473,7 +473,7 @@ describe("equal posts within dedupe_s", () => {
 
 describe("a release", () => {
   test("undoes the admit, so that the same post is admitted anew", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 1 }] });
     const first = await team.admitted({ idempotencyKey: "k" });
     await team.stub.release(first);
     await team.stub.release(first);
@@ -483,7 +483,7 @@ describe("a release", () => {
   });
 
   test("does nothing to a request that has ended", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 1 }] });
     const id = await team.admitted();
     await team.stub.settle(anEnd(id, "take"));
     await team.stub.release(id);
@@ -493,7 +493,7 @@ describe("a release", () => {
 });
 
 test("a refused submit leaves no row behind", async () => {
-  const team = await TestTeam.create({ limits: [{ ...DAY, limit: 0 }], dedupe_s: 60 });
+  const team = await TeamObject.create({ limits: [{ ...DAY, limit: 0 }], dedupe_s: 60 });
   await team.outcome({ idempotencyKey: "k" });
   const counts = await runInDurableObject(team.stub, (_instance, { storage }) =>
     ["request", "reservation", "counter", "idempotency", "recent_post", "usage"].map(
@@ -503,7 +503,7 @@ test("a refused submit leaves no row behind", async () => {
   expect(counts).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
-async function atOnce(team: TestTeam, count: number) {
+async function atOnce(team: TeamObject, count: number) {
   const post = await team.post();
   const posts = Array.from({ length: count }, () => ({ ...post, requestId: env.TRACKER.newUniqueId().toString() }));
   return Promise.all(posts.map((each) => team.stub.admit(each)));

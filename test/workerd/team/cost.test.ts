@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Outcome, SettleInput } from "../../../src/contracts/team-access.ts";
 import type { UsageGroup, UsageQuery } from "../../../src/contracts/team-admin.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
-import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
+import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 /** Years ahead: an alarm set in the real past would ring again and again. */
 const NOON = Date.UTC(2031, 10, 22, 12);
@@ -23,14 +23,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function aTeam(plan: object = {}): Promise<TestTeam> {
-  const team = await TestTeam.create({ limits: [MONEY, COUNT], ...plan });
+async function aTeam(plan: object = {}): Promise<TeamObject> {
+  const team = await TeamObject.create({ limits: [MONEY, COUNT], ...plan });
   await team.stub.prices.put(PRICES, SOMEBODY);
   return team;
 }
 
 /** Ends a fresh request that reserved the price of four images, and gives what the ledger said and what limits show. */
-async function ended(team: TestTeam, how: SettleInput["reservation"], changes: Partial<SettleInput> = {}) {
+async function ended(team: TeamObject, how: SettleInput["reservation"], changes: Partial<SettleInput> = {}) {
   const id = await team.admitted({ measures: images(4) });
   expect(await team.used()).toEqual([400_000, 1]);
   const settled = await team.stub.settle(anEnd(id, how, changes));
@@ -264,7 +264,7 @@ describe("a money alert", () => {
     { name: "count", scope: "team", per: "request", limit: 3, window: "1d" },
   ] as const;
 
-  const told = async (team: TestTeam) => {
+  const told = async (team: TeamObject) => {
     const { latest } = await team.stub.alerts.read();
     return latest
       .map(({ data }) => `${data.limit_name} ${data.subject} ${data.percent} % (${data.used_usd})`)
@@ -332,7 +332,7 @@ describe("a money alert", () => {
 });
 
 /** The receipts, added up. */
-function ledgerSum(team: TestTeam): Promise<number> {
+function ledgerSum(team: TeamObject): Promise<number> {
   return runInDurableObject(team.stub, (_instance, { storage }) => {
     return storage.sql.exec<{ sum: number }>("SELECT sum(charged) AS sum FROM reservation").one().sum;
   });

@@ -9,9 +9,12 @@ import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../../../src/team/clean-up.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { DELIVERY_KEEP_MS } from "../../../src/webhooks/schedule.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { ringTeam } from "../../harness/objects.ts";
 import { Receivers } from "../../harness/receiver.ts";
-import { bindings, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
 
 let team: Team;
 let receivers: Receivers;

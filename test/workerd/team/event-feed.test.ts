@@ -7,8 +7,11 @@ import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_KEEP_MS } from "../../../src/team/endpoints/event-store.ts";
 import { openStores } from "../../../src/team/stores.ts";
 import type { EventData } from "../../../src/webhooks/events.ts";
-import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
-import { bindings, eventually, onFrozenClocks, passTime, Team } from "../../harness/world.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { Team } from "../../harness/team.ts";
+import { anEnd, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 interface Feed {
   data: { cursor: string; id: string; type: string; timestamp: string; data: Record<string, unknown> }[];
@@ -19,10 +22,10 @@ interface Feed {
 }
 
 let team: Team;
-let direct: TestTeam;
+let direct: TeamObject;
 onFrozenClocks(async () => {
   team = await Team.create();
-  direct = await TestTeam.of(team.id, team.key);
+  direct = await TeamObject.of(team);
 });
 
 const feed = (query = "") => team.send<Feed>("GET", `/v1/events${query}`);

@@ -10,14 +10,14 @@ import { OPEN_SWEEP_MS } from "../../../src/team/due-work.ts";
 import { LIST_SCAN_MAX_ROWS } from "../../../src/team/request-index.ts";
 import { migrate } from "../../../src/team/schema.ts";
 import type { Team } from "../../../src/team/team.ts";
-import { anEnd, NOTHING_MEASURED, SOMEBODY, TestTeam } from "../../harness/team.ts";
+import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;
 const MONTH = { name: "month", scope: "user", per: "request", window: "1mo" } as const;
 
 describe("a team", () => {
   test("is made once, with a key that may do everything", async () => {
-    const { id, stub: team, credential } = await TestTeam.create();
+    const { id, stub: team, credential } = await TeamObject.create();
     expect(await team.create({ id, name: "Again", by: SOMEBODY })).toEqual({ kind: "exists" });
     expect(await team.identify(credential)).toMatchObject({
       kind: "known",
@@ -63,7 +63,7 @@ describe("a team", () => {
   });
 
   test("refuses to run on a store whose history differs from the code's", async () => {
-    const { stub: team } = await TestTeam.create();
+    const { stub: team } = await TeamObject.create();
     await runInDurableObject(team, (_instance, state) => {
       const { storage } = state;
       expect(() => migrate(storage)).not.toThrow();
@@ -75,7 +75,7 @@ describe("a team", () => {
   });
 
   test("stores no key's text", async () => {
-    const { stub: team, key } = await TestTeam.create();
+    const { stub: team, key } = await TeamObject.create();
     const rows = await runInDurableObject(team, (_instance, state) =>
       state.storage.sql.exec("SELECT * FROM api_key").toArray(),
     );
@@ -84,10 +84,10 @@ describe("a team", () => {
 });
 
 describe("the alarm", () => {
-  const alarmOf = ({ stub }: TestTeam) => runInDurableObject(stub, (_instance, state) => state.storage.getAlarm());
+  const alarmOf = ({ stub }: TeamObject) => runInDurableObject(stub, (_instance, state) => state.storage.getAlarm());
 
   test("is set for a minute after the oldest admit that nobody acked", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const before = Date.now();
     await team.admitted();
     const first = await alarmOf(team);
@@ -97,7 +97,7 @@ describe("the alarm", () => {
   });
 
   test("asks the tracker, undoes what never started, and then rests", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 1 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 1 }] });
     await team.admitted({ idempotencyKey: "k" });
     const before = Date.now();
     const ended = await runInDurableObject(team.stub, async (instance: Team, state) => {
@@ -111,7 +111,7 @@ describe("the alarm", () => {
   });
 
   test("asks about a started request seldom, and no more once it has ended", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const id = await team.admitted();
     const before = Date.now();
     await team.stub.started(id);
@@ -123,7 +123,7 @@ describe("the alarm", () => {
   });
 
   test("is found again by whoever wakes the object", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     await team.admitted();
     const before = await alarmOf(team);
     await runInDurableObject(team.stub, (_instance, state) => state.storage.deleteAlarm());
@@ -133,7 +133,7 @@ describe("the alarm", () => {
   });
 
   test("never throws and rings again for what could not be asked", async () => {
-    const team = await TestTeam.create({ limits: [{ ...DAY, limit: 5 }] });
+    const team = await TeamObject.create({ limits: [{ ...DAY, limit: 5 }] });
     const id = await team.admitted();
     await runInDurableObject(team.stub, async (instance: Team, state) => {
       // An id that no tracker can have makes the question itself fail.
@@ -146,7 +146,7 @@ describe("the alarm", () => {
   });
 
   test("deletes what is over its time, and nothing else", async () => {
-    const team = await TestTeam.create({
+    const team = await TeamObject.create({
       dedupe_s: 60,
       limits: [
         { ...DAY, limit: 5 },
@@ -180,7 +180,7 @@ describe("the alarm", () => {
 
 describe("old rows", () => {
   test("go in bounded batches, the next one at once, until none is left", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const left = await runInDurableObject(team.stub, async (instance: Team, { storage }) => {
       for (let n = 0; n < 2 * CLEAN_UP_BATCH_ROWS + 1; n++) {
         storage.sql.exec("INSERT INTO idempotency VALUES ('key', '', ?, 'request', 'body', 1)", `old-${n}`);
@@ -202,7 +202,7 @@ describe("old rows", () => {
   });
 
   test("wake a team that nobody asks anything, some time after the first of them is over", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const at = Date.now() + DAY_MS;
     const alarm = await runInDurableObject(team.stub, async (instance: Team, { storage }) => {
       storage.sql.exec("INSERT INTO idempotency VALUES ('key', '', 'k', 'request', 'body', ?)", at);
@@ -215,7 +215,7 @@ describe("old rows", () => {
 
 describe("the index", () => {
   test("looks at so many lines for one page: a rare filter is answered with a cursor, and found behind it", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const rare = await team.admitted({ tags: { rare: "yes" } });
     await runInDurableObject(team.stub, (_instance, { storage: { sql } }) => {
       const columns = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at";
@@ -233,7 +233,7 @@ describe("the index", () => {
   });
 
   test("pages newest first without a gap or a repeat, also while requests come in", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const ids: string[] = [];
     for (let i = 0; i < 7; i++) ids.push(await team.admitted());
     const seen: string[] = [];
@@ -256,7 +256,7 @@ describe("the index", () => {
   });
 
   test("filters by status, model, user, tag and time, and combines them", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     const tags = { env: "prod", "a.b": "x=y" };
     const one = await team.admitted({ user: "anna", tags });
     const two = await team.admitted({ user: "bob", model: "fal-ai/f5-tts", tags: { env: "dev" } });
@@ -278,7 +278,7 @@ describe("the index", () => {
   });
 
   test("refuses a cursor that is none of ours", async () => {
-    const team = await TestTeam.create();
+    const team = await TeamObject.create();
     expect(await team.stub.requests.list({ cursor: "x", limit: 1 })).toMatchObject({
       kind: "refused",
       refusal: { code: "invalid_request" },
@@ -288,7 +288,7 @@ describe("the index", () => {
 
 describe("asking a team", () => {
   test("asks again when the object was reset, and not for any other fault", async () => {
-    const { id, stub: team, credential } = await TestTeam.create();
+    const { id, stub: team, credential } = await TeamObject.create();
     let asked = 0;
     const answer = await askTeam(env, id, (stub) => {
       if (++asked === 1) throw Object.assign(new Error("reset"), { retryable: true });

@@ -7,9 +7,13 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { LEASE_SLACK_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { ENDPOINTS_PER_TEAM_MAX } from "../../../src/team/endpoints/endpoint-admin.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
+import { eventually } from "../../harness/eventually.ts";
+import { ringTeam } from "../../harness/objects.ts";
 import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
-import { bindings, eventually, onFrozenClocks, passTime, ringTeam, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
 
 interface EndpointObject {
   id: string;
@@ -76,7 +80,7 @@ describe("an endpoint", () => {
     ["https://one.example:25/", "port"],
     ["https://one.example./", "dot"],
     ["nonsense", "not a URL"],
-  ])("D16 is not made, nor changed, to be at %s", async (url, why) => {
+  ])("is not made, nor changed, to be at %s", async (url, why) => {
     const { id } = await newEndpoint();
     for (const [method, path] of [
       ["POST", "/v1/webhooks"],
@@ -95,7 +99,7 @@ describe("an endpoint", () => {
     ["x-ok", "line\r\nbreak"],
     ["x-ok", "ünicode"],
     ["bad name", "x"],
-  ])("S9 may not carry the header %s: %s", async (name, value) => {
+  ])("may not carry the header %s: %s", async (name, value) => {
     const refused = await team.send<Problem>("POST", "/v1/webhooks", {
       url: "https://one.example/",
       headers: { [name]: value },
@@ -111,7 +115,7 @@ describe("an endpoint", () => {
 });
 
 describe("a test event", () => {
-  test("S12 goes out signed and marked on the road of all others, with the endpoint's own headers", async () => {
+  test("goes out signed and marked on the road of all others, with the endpoint's own headers", async () => {
     const { id, secret } = await newEndpoint({
       events: ["request.failed"],
       headers: { Authorization: "Bearer abcdef" },
@@ -125,7 +129,7 @@ describe("a test event", () => {
     expect((await read(id)).health).toMatchObject({ failing_since: null });
   });
 
-  test("S12 that fails is tried again with the same id and bytes, and does not count against the endpoint", async () => {
+  test("that fails is tried again with the same id and bytes, and does not count against the endpoint", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -154,7 +158,7 @@ describe("a rotation", () => {
       overlapS === undefined ? {} : { overlap_s: overlapS },
     );
 
-  test("S1 S2 signs with both secrets during the overlap, the new one first, and with the new one alone after it", async () => {
+  test("signs with both secrets during the overlap, the new one first, and with the new one alone after it", async () => {
     const { id, secret: old } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -174,7 +178,7 @@ describe("a rotation", () => {
     expectVerified(after, body.secret);
   });
 
-  test("S3 after a leak takes the old secret out of the very next try", async () => {
+  test("after a leak takes the old secret out of the very next try", async () => {
     const { id, secret: old } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -188,7 +192,7 @@ describe("a rotation", () => {
     expect([verifies(last, old), verifies(last, body.secret)]).toEqual([false, true]);
   });
 
-  test("S4 is refused while the last one's overlap lasts, but for a leak", async () => {
+  test("is refused while the last one's overlap lasts, but for a leak", async () => {
     const { id } = await newEndpoint();
     expect((await rotate(id)).status).toBe(200);
     const again = await rotate(id);
@@ -205,7 +209,7 @@ describe("a rotation", () => {
 
 describe("an event of the team", () => {
   test("reaches every endpoint that asks for it, signed with its own secret, and no other", async () => {
-    team = await Team.create(undefined, { limits });
+    team = await Team.create({ limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const all = await newEndpoint();
     const some = await newEndpoint({ url: "https://two.example/", events: ["limit.reached"] });
@@ -223,7 +227,7 @@ describe("an event of the team", () => {
     await team.cancel(id);
   });
 
-  test("D21 D18 that one receiver never answers reaches the others, and admits go on meanwhile", async () => {
+  test("that one receiver never answers reaches the others, and admits go on meanwhile", async () => {
     const stuck = Promise.withResolvers<Response>();
     const slow = await newEndpoint({ url: "https://slow.example/" });
     const quick = await newEndpoint({ url: "https://quick.example/" });
@@ -241,7 +245,7 @@ describe("an event of the team", () => {
     await team.cancel(id);
   });
 
-  test("D6 is not sent any more to an endpoint that answered 410; others and the feed are told why", async () => {
+  test("is not sent any more to an endpoint that answered 410; others and the feed are told why", async () => {
     const gone = await newEndpoint({ url: "https://gone.example/" });
     await newEndpoint({ url: "https://watch.example/", events: ["endpoint.failing"] });
     receivers.answer("gone.example", 410);
@@ -253,7 +257,7 @@ describe("an event of the team", () => {
     ]);
   });
 
-  test("C7 C11 whose try is cut off is sent again once its lease is over, with the same id and bytes", async () => {
+  test("whose try is cut off is sent again once its lease is over, with the same id and bytes", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", () => new Promise(() => undefined));
     const delivery = await sendTest(id);
@@ -271,7 +275,7 @@ describe("an event of the team", () => {
     expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", log: [{ status: 204 }] });
   });
 
-  test("D9 is tried for three days, then given up, and stays to be sent again", async () => {
+  test("is tried for three days, then given up, and stays to be sent again", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -285,7 +289,7 @@ describe("an event of the team", () => {
 });
 
 describe("the delivery of an event of the team", () => {
-  test("O1 O4 is read with what was sent and every try, and replayed with the same id and bytes", async () => {
+  test("is read with what was sent and every try, and replayed with the same id and bytes", async () => {
     const { id } = await newEndpoint();
     const delivery = await sendTest(id);
     const read = () => deliveryOf(team, delivery);
@@ -313,7 +317,7 @@ describe("the delivery of an event of the team", () => {
     ]);
   });
 
-  test("O2 a replay while a try is planned hastens it, and while one is under way adds none", async () => {
+  test("a replay while a try is planned hastens it, and while one is under way adds none", async () => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     const delivery = await sendTest(id);
@@ -339,8 +343,8 @@ describe("the delivery of an event of the team", () => {
     expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", attempts: 3 });
   });
 
-  test("O4 that fails when it is sent again does not count against its endpoint", async () => {
-    team = await Team.create(undefined, { limits });
+  test("that fails when it is sent again does not count against its endpoint", async () => {
+    team = await Team.create({ limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const { id } = await newEndpoint({ events: ["limit.reached"] });
     const { id: request } = await team.submit();

@@ -8,15 +8,16 @@ import { sha256Hex } from "../../../src/platform/ids.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
+import { ringTeam } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
 import { announce, aPng, fetched, type Said, send, streamed } from "../../harness/upload-calls.ts";
-import { ringTeam, Team } from "../../harness/world.ts";
 
 const limits = [{ name: "bytes", scope: "team", per: "upload_byte", limit: 100_000_000, window: "1mo" }];
 const SIZE = UPLOAD_PART_MIN_BYTES + 1_000;
 
 let team: Team;
 beforeEach(async () => {
-  team = await Team.create(undefined, { limits });
+  team = await Team.create({ limits });
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -3,9 +3,10 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
-import { call, json, newKey } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
+import { ringTeam } from "../../harness/objects.ts";
+import { newKey, Team } from "../../harness/team.ts";
 import { announce, aPng, fetched, send } from "../../harness/upload-calls.ts";
-import { ringTeam, Team } from "../../harness/world.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -115,7 +116,7 @@ describe("a deleted upload", () => {
 
   test("of which parts have come takes them along, and gives back what it had reserved", async () => {
     const limits = [{ name: "bytes", scope: "team", per: "upload_byte", limit: 10_000, window: "1mo" }];
-    const team = await Team.create(undefined, { limits });
+    const team = await Team.create({ limits });
     const { id, upload_url } = await announce(team.key, { size: 9_000 });
     expect((await send(`${upload_url}/1`, { body: aPng(3_000) })).status).toBe(200);
     expect(await team.used()).toEqual([9_000]);

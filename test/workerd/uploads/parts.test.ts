@@ -5,9 +5,10 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
 import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
-import { call, json, newTeam } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
+import { ringTeam } from "../../harness/objects.ts";
+import { Team } from "../../harness/team.ts";
 import { announce, aPng, fetched, type Said, send, streamed } from "../../harness/upload-calls.ts";
-import { ringTeam, Team } from "../../harness/world.ts";
 
 const PART = UPLOAD_PART_MIN_BYTES;
 
@@ -43,7 +44,7 @@ async function used(key: string): Promise<unknown[]> {
 
 describe("a file in parts", () => {
   test("is put together from parts that came in any order, side by side, one of them twice", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const bytes = aPng(2 * PART + 123_456);
     const announced = await announce(key, { size: 200 * 1024 * 1024 });
     expect(announced.parts, "more than one call takes").toEqual({ size: 10 * 1024 * 1024, count: 20 });
@@ -62,7 +63,7 @@ describe("a file in parts", () => {
   });
 
   test("is completed by S3's spelling, and by nothing but the parts that came", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const spelled = await announce(key);
     const { etag } = await put(spelled.upload_url, 1, aPng(1_000));
     expect((await complete(spelled.upload_url, [{ PartNumber: 1, ETag: `"${etag}"` }])).status).toBe(200);
@@ -97,7 +98,7 @@ describe("a file in parts", () => {
     ],
     ["the parts are not a list", [], "x", "parts"],
   ])("is not put together when %s", async (_name, sizes, named, words) => {
-    const { upload_url, file_url } = await announce((await newTeam()).key);
+    const { upload_url, file_url } = await announce((await Team.create()).key);
     for (const [n = 0, size = 0] of sizes as [number, number][]) await put(upload_url, n, aPng(size));
     expect(await complete(upload_url, named)).toMatchObject({
       ...{ status: 400, body: { code: "invalid_request", detail: expect.stringContaining(words) } },
@@ -106,7 +107,7 @@ describe("a file in parts", () => {
   });
 
   test("is refused at the part that is wrong", async () => {
-    const { key } = await newTeam({ uploads: { max_bytes: PART + 10 } });
+    const { key } = await Team.create({ uploads: { max_bytes: PART + 10 } });
     const { upload_url } = await announce(key, { content_type: "video/mp4" });
     expect(await send(`${upload_url}/1`, { body: aPng(PART) })).toMatchObject({ status: 415 });
     const picture = await announce(key);
@@ -129,7 +130,7 @@ describe("limits of uploads", () => {
   ];
 
   test("count files by user, and bytes before they come: what is announced is taken, what did not come is given back", async () => {
-    const { key } = await newTeam({ limits });
+    const { key } = await Team.create({ limits });
     const told = await announce(key, { size: 6_000 });
     expect(await used(key)).toEqual([1, 6_000]);
     const body = { file_name: "a.png", content_type: "image/png", size: 6_000 };
@@ -156,7 +157,7 @@ describe("limits of uploads", () => {
   });
 
   test("hold for uploads side by side", async () => {
-    const { key } = await newTeam({ limits: [limits[1]] });
+    const { key } = await Team.create({ limits: [limits[1]] });
     const announced = await Promise.all(Array.from({ length: 8 }, () => announce(key)));
     const sent = await Promise.all(announced.map(({ upload_url }) => send(upload_url, { body: aPng(3_000) })));
     expect(sent.filter(({ status }) => status === 200)).toHaveLength(3);
@@ -164,7 +165,7 @@ describe("limits of uploads", () => {
   });
 
   test("hold for parts, of which one that is sent again counts once", async () => {
-    const { key } = await newTeam({ limits: [limits[1]] });
+    const { key } = await Team.create({ limits: [limits[1]] });
     const { upload_url } = await announce(key);
     await put(upload_url, 1, aPng(6_000));
     await put(upload_url, 1, aPng(6_000, 2));
@@ -178,7 +179,7 @@ describe("limits of uploads", () => {
 describe("when the time of an upload is over", () => {
   test("its bytes leave R2, also those of parts that were never put together, and what never came is given back", async () => {
     const plan = { limits: [{ name: "bytes", scope: "team", per: "upload_byte", limit: 100_000, window: "1mo" }] };
-    const team = await Team.create(undefined, plan);
+    const team = await Team.create(plan);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2027, 0, 1) });
     const whole = await announce(team.key);
     await send(whole.upload_url, { body: aPng(1_000) });

@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
-import { call, json, newKey, newTeam } from "../../harness/edge.ts";
+import { call, json } from "../../harness/calls.ts";
+import { newKey, Team } from "../../harness/team.ts";
 import { announce, aPng, fetched, send, streamed } from "../../harness/upload-calls.ts";
 
 afterEach(() => {
@@ -16,7 +17,7 @@ function later(ms: number): void {
 
 describe("a file for a model's input", () => {
   test("is announced with a key, sent without one, and read by whoever has its URL", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const bytes = aPng(300_000);
     const announced = await announce(key, { file_name: "My cat.PNG", size: bytes.length });
     expect(announced).toMatchObject({ method: "PUT", headers: { "Content-Type": "image/png" }, parts: null });
@@ -48,7 +49,7 @@ describe("a file for a model's input", () => {
   });
 
   test("comes from a page of any origin", async () => {
-    const { upload_url } = await announce((await newTeam()).key);
+    const { upload_url } = await announce((await Team.create()).key);
     const origin = "https://somebody.example";
     const preflight = await call("OPTIONS", upload_url, {
       headers: {
@@ -70,7 +71,7 @@ describe("a file for a model's input", () => {
     ["of no more than one buffer", 70_000],
     ["of nearly three buffers", 15_000_001],
   ])("comes without a length, %s", async (_name, size) => {
-    const { upload_url, file_url } = await announce((await newTeam()).key);
+    const { upload_url, file_url } = await announce((await Team.create()).key);
     const bytes = aPng(size);
     const sent = await send(upload_url, { body: streamed(bytes), duplex: "half" } as RequestInit);
     expect(sent).toMatchObject({ status: 200, body: { size, sha256: await sha256Hex(bytes) } });
@@ -79,7 +80,10 @@ describe("a file for a model's input", () => {
   });
 
   test("comes as a form, as React Native sends one, with fields before it", async () => {
-    const { upload_url, file_url } = await announce((await newTeam()).key, { file_name: "clip", content_type: null });
+    const { upload_url, file_url } = await announce((await Team.create()).key, {
+      file_name: "clip",
+      content_type: null,
+    });
     const bytes = aPng(700_000);
     bytes.set(new TextEncoder().encode("\r\n--not the boundary\r\n"), 1_000);
     const form = new FormData();
@@ -93,7 +97,7 @@ describe("a file for a model's input", () => {
   });
 
   test("comes as a form that has no length", async () => {
-    const { upload_url, file_url } = await announce((await newTeam()).key);
+    const { upload_url, file_url } = await announce((await Team.create()).key);
     const bytes = aPng(200_000);
     const form = new FormData();
     form.append("file", new File([bytes], "photo.png", { type: "image/png" }));
@@ -105,7 +109,7 @@ describe("a file for a model's input", () => {
   });
 
   test("is the same when it comes twice, and refused when it is another", async () => {
-    const { upload_url, file_url } = await announce((await newTeam()).key);
+    const { upload_url, file_url } = await announce((await Team.create()).key);
     const bytes = aPng(50_000);
     const first = await send(upload_url, { body: bytes });
     const again = await send(upload_url, { body: bytes });
@@ -119,7 +123,7 @@ describe("a file for a model's input", () => {
   });
 
   test("goes when its days are over", async () => {
-    const { key } = await newTeam({ retention: { inputs_days: 2 } });
+    const { key } = await Team.create({ retention: { inputs_days: 2 } });
     const { upload_url, file_url } = await announce(key);
     const { body } = await send(upload_url, { body: aPng(100) });
     expect(Date.parse(String(body.expires_at)) - Date.now()).toBeGreaterThan(2 * DAY_MS - 60_000);
@@ -132,7 +136,7 @@ describe("a file for a model's input", () => {
 
 describe("an upload URL", () => {
   test("is worth nothing when it was changed, and so is a file URL", async () => {
-    const { upload_url, file_url, id } = await announce((await newTeam()).key);
+    const { upload_url, file_url, id } = await announce((await Team.create()).key);
     await send(upload_url, { body: aPng(100) });
     const flip = (url: string) =>
       url.replace(/\.([0-9a-f]{67})([0-9a-f])/, (_all, mark, last) => `.${mark}${last === "0" ? "1" : "0"}`);
@@ -146,13 +150,13 @@ describe("an upload URL", () => {
   });
 
   test("takes bytes for an hour, and says so afterwards", async () => {
-    const { upload_url } = await announce((await newTeam()).key);
+    const { upload_url } = await announce((await Team.create()).key);
     later(HOUR_MS + 1_000);
     expect(await send(upload_url, { body: aPng(100) })).toMatchObject({ status: 410, body: { code: "gone" } });
   });
 
   test("answers a call by another method with 405", async () => {
-    const { upload_url } = await announce((await newTeam()).key);
+    const { upload_url } = await announce((await Team.create()).key);
     const answer = await call("GET", upload_url);
     expect([answer.status, answer.headers.get("Allow")]).toEqual([405, "PUT, POST, OPTIONS"]);
   });
@@ -160,7 +164,7 @@ describe("an upload URL", () => {
 
 describe("who may announce", () => {
   test("is a page's token, but not its publishable key", async () => {
-    const { key } = await newTeam();
+    const { key } = await Team.create();
     const page = "https://app.example";
     const publishable = await newKey(key, { kind: "publishable", origins: [page] });
     const body = { file_name: "cat.png", content_type: "image/png" };
@@ -181,7 +185,7 @@ describe("what is not taken", () => {
     ["a size that the plan does not take", { size: 2_000 }, "payload_too_large", "size"],
     ["a type that the plan does not take", { content_type: "video/mp4" }, "unsupported_media_type", "content_type"],
   ])("%s is refused before it is sent, in a sentence", async (_name, body, code, field) => {
-    const { key } = await newTeam({ uploads: { max_bytes: 1_000, types: ["image/*"] } });
+    const { key } = await Team.create({ uploads: { max_bytes: 1_000, types: ["image/*"] } });
     const response = await call("POST", "/v1/uploads", { key, body: { file_name: "cat.png", ...body } });
     const answer = await json(response);
     expect(response.headers.get("Content-Type")).toBe("application/problem+json");
@@ -203,7 +207,7 @@ describe("what is not taken", () => {
       "unsupported_media_type",
     ],
   ])("%s is refused when it comes, and nothing is kept", async (_name, body, bytes, status, code) => {
-    const { key } = await newTeam({ uploads: { max_bytes: 1_000, types: ["image/*"] } });
+    const { key } = await Team.create({ uploads: { max_bytes: 1_000, types: ["image/*"] } });
     const { upload_url, file_url } = await announce(key, body);
     const sent = await send(upload_url, { body: bytes });
     expect(sent).toMatchObject({ status, body: { code, detail: expect.any(String), hint: expect.any(String) } });
@@ -214,7 +218,7 @@ describe("what is not taken", () => {
   });
 
   test("more than one call takes is refused by its length, before a byte is read", async () => {
-    const { upload_url } = await announce((await newTeam()).key);
+    const { upload_url } = await announce((await Team.create()).key);
     const headers = { "Content-Length": String(101 * 1024 * 1024) };
     const sent = await send(upload_url, { body: aPng(10), headers });
     expect(sent).toMatchObject({
@@ -224,7 +228,7 @@ describe("what is not taken", () => {
   });
 
   test("a body that goes beyond the plan without a length leaves nothing behind", async () => {
-    const { key } = await newTeam({ uploads: { max_bytes: 6_000_000 } });
+    const { key } = await Team.create({ uploads: { max_bytes: 6_000_000 } });
     const { upload_url, file_url } = await announce(key);
     const sent = await send(upload_url, { body: streamed(aPng(12_000_000)), duplex: "half" } as RequestInit);
     expect(sent).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
@@ -232,13 +236,13 @@ describe("what is not taken", () => {
   });
 
   test("an encoded body is refused", async () => {
-    const { upload_url } = await announce((await newTeam()).key);
+    const { upload_url } = await announce((await Team.create()).key);
     const sent = await send(upload_url, { body: aPng(10), headers: { "Content-Encoding": "gzip" } });
     expect(sent).toMatchObject({ status: 415, body: { detail: expect.stringContaining("Content-Encoding") } });
   });
 
   test("a JPEG that is called a PNG is taken for what it is", async () => {
-    const { upload_url, file_url } = await announce((await newTeam()).key);
+    const { upload_url, file_url } = await announce((await Team.create()).key);
     const bytes = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1);
     expect(await send(upload_url, { body: bytes })).toMatchObject({
       status: 200,

@@ -322,7 +322,7 @@ describe("the key set", () => {
     ["a redirect", () => new Response(null, { status: 302, headers: { location: "https://elsewhere.test/" } })],
     ["a lost connection", () => Promise.reject(new Error("Network connection lost.")) as never],
     ["an endless document", () => new Response(`{"keys":["${"x".repeat(2_000_000)}"]}`)],
-  ])("U22 survives %s for a day, and then nothing is verified", async (_name, answer) => {
+  ])("survives %s for a day, and then nothing is verified", async (_name, answer) => {
     const account = newAccount();
     await account.webhookKeys({ force: false });
     jwks = answer;

@@ -3,8 +3,13 @@
 
 import { expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
-import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
-import { call, onFrozenClocks, runToEnd, sandbox, Team, upstreamRequests } from "../../harness/world.ts";
+import { call } from "../../harness/calls.ts";
+import { onFrozenClocks } from "../../harness/clock.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { sandbox, upstreamRequests } from "../../harness/upstream.ts";
 
 const VIDEO = "fal-ai/minimax/video-01";
 const monthly = (name: string, scope: string, usd: string) => ({ name, scope, per: "usd", limit: usd, window: "1mo" });
@@ -25,7 +30,7 @@ async function openAgency<M extends string>(
   members: readonly M[],
   plan: object = PLAN,
 ) {
-  const team = await Team.create(undefined, plan);
+  const team = await Team.create(plan);
   const table = Object.fromEntries(Object.entries(prices).map(([model, usd]) => [model, { unit: "request", usd }]));
   expect((await team.send("PUT", "/v1/prices", table)).status).toBe(200);
   const people = {} as Record<M, Person>;
@@ -36,7 +41,7 @@ async function openAgency<M extends string>(
   return { team, people };
 }
 
-test("C1: a run without its client is refused with a hint that works when it is followed", async () => {
+test("a run without its client is refused with a hint that works when it is followed", async () => {
   const { team, people } = await openAgency({ [MODEL]: "1" }, ["anna"]);
   for (const tags of [undefined, {}, { client: " " }, { project: "spring" }]) {
     const refused = await people.anna.post("a cat", tags === undefined ? {} : { tags });
@@ -56,7 +61,7 @@ test("C1: a run without its client is refused with a hint that works when it is 
   expect(await team.used()).toEqual(["2.000000", "0.000000"]);
 });
 
-test("C2: the limits of member, client and team are checked together: a refusal names each that is over and takes of none", async () => {
+test("the limits of member, client and team are checked together: a refusal names each that is over and takes of none", async () => {
   const { team, people } = await openAgency({ [MODEL]: "30" }, ["anna", "bob"]);
   const post = async (person: Person, client: string) => {
     const { status, body } = await person.post("a cat", { tags: { client } });
@@ -77,7 +82,7 @@ test("C2: the limits of member, client and team are checked together: a refusal 
   ]);
 });
 
-test("C2: members who post at the same time exceed none of the three", async () => {
+test("members who post at the same time exceed none of the three", async () => {
   const { team, people } = await openAgency({ [MODEL]: "30" }, ["anna", "bob", "carl"]);
   const members = Object.values(people);
   const clients = ["acme", "globex"];
@@ -99,7 +104,7 @@ test("C2: members who post at the same time exceed none of the three", async () 
 });
 
 // Last in its file: it moves the clock further than the next test's start.
-test("C8: the month's CSV is what each run was charged, failed and refunded apart, and the month does not move once it is over", async () => {
+test("the month's CSV is what each run was charged, failed and refunded apart, and the month does not move once it is over", async () => {
   await sandbox("PATCH", "settings", { rps: 1_000 });
   const prices = { [MODEL]: "0.003001", [VIDEO]: "0.5" };
   const { team, people } = await openAgency(prices, ["anna", "bob"], { ...PLAN, charge_422: true });
@@ -175,7 +180,7 @@ test("C8: the month's CSV is what each run was charged, failed and refunded apar
 
 async function usageCsv(team: Team, from: string, to: string): Promise<string> {
   const path = `/v1/usage?group_by=tag,user,model&tag=client&format=csv&from=${from}&to=${to}`;
-  const answer = await call(path, { headers: { Authorization: `Bearer ${team.key}` } });
+  const answer = await call("GET", path, { headers: { Authorization: `Bearer ${team.key}` } });
   expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, "text/csv; charset=utf-8"]);
   return answer.text();
 }

@@ -3,8 +3,11 @@
 
 import { expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { endOf, MODEL, many, Person, type Said, sorted } from "../../harness/people.ts";
-import { onFrozenClocks, passTime, Team, upstreamRequests } from "../../harness/world.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, Person, type Said, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const DEDUPE_S = 600;
 
@@ -23,7 +26,7 @@ async function openAgent() {
   return { team, key, agent: new Person(key.secret) };
 }
 
-test("E8: an agent that calls 500 times with the same words makes one request, and another only when that has failed", async () => {
+test("an agent that calls 500 times with the same words makes one request, and another only when that has failed", async () => {
   const { team, agent } = await openAgent();
   const loop = async (prompt: string): Promise<Said> => {
     const answers = await many(500, () => agent.post(prompt));
@@ -47,7 +50,7 @@ test("E8: an agent that calls 500 times with the same words makes one request, a
   expect(await upstreamRequests()).toHaveLength(4);
 });
 
-test("E8: different calls end at the key's budget of the day, a dear one at once, and the answer says to stop and ask a person", async () => {
+test("different calls end at the key's budget of the day, a dear one at once, and the answer says to stop and ask a person", async () => {
   const { team, key, agent } = await openAgent();
   const dear = await agent.post("a herd", { input: { num_images: 3 } });
   expect([dear.status, dear.body.code, dear.body.retryable]).toEqual([402, "quota_exceeded", false]);

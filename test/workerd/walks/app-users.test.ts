@@ -4,9 +4,11 @@
 import { SignJWT } from "jose";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DAY_MS } from "../../../src/platform/time.ts";
+import { freezeClocks } from "../../harness/clock.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
 import { endOf, type Limit, Person } from "../../harness/people.ts";
-import { freezeClocks, Team, upstreamRequests } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const ADA = "8ccaa7af-909f-44e7-84cb-67cdccb56be6";
 
@@ -39,7 +41,7 @@ async function openApp(limits: Record<string, number>) {
   return { team, supabase, issuer: written.body, holding };
 }
 
-test("B1: the Supabase preset needs the project's issuer alone, and the token tester says why a token is taken or not", async () => {
+test("the Supabase preset needs the project's issuer alone, and the token tester says why a token is taken or not", async () => {
   const { team, supabase, issuer, holding } = await openApp({});
   expect(issuer).toMatchObject({
     ...{ audience: ["authenticated"], algs: ["ES256", "RS256"], user_claim: "sub" },
@@ -81,7 +83,7 @@ test("B1: the Supabase preset needs the project's issuer alone, and the token te
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-test("B9: a user who buys Pro has its limit on the next call, and who leaves it loses it on the next call", async () => {
+test("a user who buys Pro has its limit on the next call, and who leaves it loses it on the next call", async () => {
   const { supabase, holding } = await openApp({ free: 1, pro: 3 });
   const [free, pro] = [holding(await supabase.jwt(claimsOf("free"))), holding(await supabase.jwt(claimsOf("pro")))];
   const statusOf = async (user: Person, prompt: string) => (await user.post(prompt)).status;
@@ -95,7 +97,7 @@ test("B9: a user who buys Pro has its limit on the next call, and who leaves it 
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-test('B10: the app draws "3 of 5 left today" from GET /v1/me, and what failed at the model is given back', async () => {
+test('the app draws "3 of 5 left today" from GET /v1/me, and what failed at the model is given back', async () => {
   const { team, supabase, holding } = await openApp({ free: 5 });
   const drawn = ([daily]: Limit[]) => `${daily?.remaining} of ${daily?.limit} left today`;
   const ada = holding(await supabase.jwt(claimsOf("free")));

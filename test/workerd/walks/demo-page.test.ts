@@ -3,8 +3,13 @@
 
 import { expect, test } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { endOf, MODEL, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
-import { type Answer, call, onFrozenClocks, passTime, runToEnd, Team, upstreamRequests } from "../../harness/world.ts";
+import { type Answer, call } from "../../harness/calls.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 const PAGE = "https://demo.example";
 const OTHER_PAGE = "https://copycat.example";
@@ -60,14 +65,14 @@ async function arrive(demo: Demo, address: string, visitorToken: string | null =
 
 const addressOf = (n: number) => `198.51.${Math.floor(n / 250)}.${n % 250}`;
 
-test("A5: the page runs the model from its own origin; from another page, and from none, a refusal says why", async () => {
+test("the page runs the model from its own origin; from another page, and from none, a refusal says why", async () => {
   const demo = await openDemo("0.15");
   const preflight = (origin: string, path: string) => {
     const asked = {
       "Access-Control-Request-Method": "POST",
       "Access-Control-Request-Headers": "authorization,content-type",
     };
-    return call(path, { method: "OPTIONS", headers: { Origin: origin, ...asked } });
+    return call("OPTIONS", path, { headers: { Origin: origin, ...asked } });
   };
   for (const path of ["/v1/tokens", "/v1/requests"]) {
     const allowed = await preflight(PAGE, path);
@@ -83,7 +88,7 @@ test("A5: the page runs the model from its own origin; from another page, and fr
   await endOf(demo.team, submitted.body);
   const seen = await at({ Origin: PAGE }).ask("GET", `/v1/requests/${submitted.body.id}`);
   expect(seen.body.status).toBe("COMPLETED");
-  const picture = await call(String(seen.body.files[0]?.url), { headers: { Origin: PAGE } });
+  const picture = await call("GET", String(seen.body.files[0]?.url), { headers: { Origin: PAGE } });
   expect([picture.status, picture.headers.get("Content-Type")]).toEqual([200, "image/png"]);
   expect(picture.headers.get("Access-Control-Allow-Origin")).toBe("*");
   expect((await picture.arrayBuffer()).byteLength).toBe(seen.body.files[0]?.size);
@@ -102,7 +107,7 @@ test("A5: the page runs the model from its own origin; from another page, and fr
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-test("A6: 200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
+test("200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
   const demo = await openDemo("0.003");
   const visitor = await arrive(demo, "203.0.113.1");
   const { taken, refused } = sorted(await many(200, (n) => visitor.post(`cat ${n}`)));
@@ -117,9 +122,7 @@ test("A6: 200 posts at once with one visitor's token are accepted three times, a
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
-test("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", {
-  timeout: 60_000,
-}, async () => {
+test("2,000 posts of 400 visitors never spend more than $2, and use it as far as they can", async () => {
   const demo = await openDemo("0.07");
   const visitors = await many(400, (n) => arrive(demo, addressOf(n)));
   // One to four images each, so that what is left fits some posts and not others.
@@ -151,7 +154,7 @@ test("A6: 2,000 posts of 400 visitors never spend more than $2, and use it as fa
   expect((await visitor.limits())[1]).toMatchObject({ used: usd(charged) });
 });
 
-test("A7: a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
+test("a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
   const demo = await openDemo("0.003");
   const { body: kept } = await exchange(demo, "203.0.113.1");
   const visitor = await arrive(demo, "203.0.113.1", kept.visitor_token);
@@ -173,7 +176,7 @@ test("A7: a visitor over the limit is told when it resets, in a 402 that nobody 
   expect((await (await arrive(demo, "203.0.113.1", kept.visitor_token)).post("cat 4")).status).toBe(202);
 });
 
-test("A8: the owner is told at 80 % and at the end of the budget; one call raises it, stops the demo, or lets it go on", async () => {
+test("the owner is told at 80 % and at the end of the budget; one call raises it, stops the demo, or lets it go on", async () => {
   const demo = await openDemo("0.10", "1");
   const { team, key } = demo;
   let visitors = 0;
@@ -204,7 +207,7 @@ test("A8: the owner is told at 80 % and at the end of the budget; one call raise
   expect((await visitor.post("cat")).status).toBe(202);
 });
 
-test("A9: a visitor who reloads gets the running request back, not a second charge", async () => {
+test("a visitor who reloads gets the running request back, not a second charge", async () => {
   const demo = await openDemo("0.15");
   const { body: kept } = await exchange(demo, "203.0.113.1");
   const before = await arrive(demo, "203.0.113.1", kept.visitor_token);

@@ -2,9 +2,14 @@
 // token learns nothing, a neighbour sees nothing, and a tenant's last credit is spent once.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { call } from "../../harness/calls.ts";
+import { freezeClocks, passTime } from "../../harness/clock.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
-import { endOf, MODEL, many, Person, sorted } from "../../harness/people.ts";
-import { call, freezeClocks, passTime, runToEnd, Team, upstreamRequests } from "../../harness/world.ts";
+import { MODEL } from "../../harness/model.ts";
+import { endOf, many, Person, sorted } from "../../harness/people.ts";
+import { Team } from "../../harness/team.ts";
+import { runToEnd } from "../../harness/tracker.ts";
+import { upstreamRequests } from "../../harness/upstream.ts";
 
 beforeEach(async () => {
   serveKeys();
@@ -23,7 +28,7 @@ interface Saas {
 }
 
 async function openSaas(plan: object = {}): Promise<Saas> {
-  const [team, issuer] = [await Team.create(undefined, plan), await TestIssuer.create()];
+  const [team, issuer] = [await Team.create(plan), await TestIssuer.create()];
   const written = await team.send("PUT", "/v1/issuers/app", issuer.body({ tag_claims: { tenant: "org_id" } }));
   expect(written.status).toBe(200);
   const user = async (sub: string, tenant: string) => {
@@ -32,7 +37,7 @@ async function openSaas(plan: object = {}): Promise<Saas> {
   return { team, issuer, user };
 }
 
-test("D4: forged, expired and wrong-audience tokens get one plain sentence; the reason is in the log and the admin's tester", async () => {
+test("forged, expired and wrong-audience tokens get one plain sentence; the reason is in the log and the admin's tester", async () => {
   const { team, issuer, user } = await openSaas();
   const { body: own } = await (await user("ada", "org_a")).post("a cat");
   const forger = await TestIssuer.create();
@@ -71,7 +76,7 @@ test("D4: forged, expired and wrong-audience tokens get one plain sentence; the 
   expect(await upstreamRequests()).toHaveLength(1);
 });
 
-test("D5: a tenant cannot read, list, cancel or guess what another's user runs, nor can another team", async () => {
+test("a tenant cannot read, list, cancel or guess what another's user runs, nor can another team", async () => {
   const saas = await openSaas();
   const { team } = saas;
   const ada = await saas.user("ada", "org_a");
@@ -126,7 +131,7 @@ test("D5: a tenant cannot read, list, cancel or guess what another's user runs, 
   expect((await eve.post("mine", { tags: { tenant: "org_a" } })).body.tags).toEqual({ tenant: "org_b" });
 
   const url = String(first.files[0]?.url);
-  expect((await call(url)).status).toBe(200);
+  expect((await call("GET", url)).status).toBe(200);
   const guesses = [
     ...[
       url.replace(first.id, running.body.id),
@@ -137,7 +142,7 @@ test("D5: a tenant cannot read, list, cancel or guess what another's user runs, 
   ];
   for (const guess of guesses) {
     expect(guess).not.toBe(url);
-    expect((await call(guess)).status, guess.replace(url, "")).toBe(404);
+    expect((await call("GET", guess)).status, guess.replace(url, "")).toBe(404);
   }
   expect(await ada.ask("GET", `/v1/requests/${first.id}`)).toMatchObject({
     status: 200,
@@ -147,7 +152,7 @@ test("D5: a tenant cannot read, list, cancel or guess what another's user runs, 
   expect((await runToEnd(team, running.body.id)).status).toBe("COMPLETED");
 });
 
-test("D7: of 200 submits at once with one credit left exactly one is accepted; a credit that comes back is spent once too", async () => {
+test("of 200 submits at once with one credit left exactly one is accepted; a credit that comes back is spent once too", async () => {
   const credits = { name: "credits", scope: "tag:tenant", per: "request", limit: 3, window: "1mo" };
   const { team, user } = await openSaas({ limits: [credits] });
   const users = await Promise.all(Array.from({ length: 10 }, (_, n) => user(`user-${n}`, "org_a")));

@@ -20,16 +20,18 @@ import { noticeOf } from "../../../src/upstream/notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
 import { operatorTestEvent } from "../../../src/webhooks/operator.ts";
+import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { saveEndpoint } from "../../harness/deliveries.ts";
+import { bindings } from "../../harness/env.ts";
 import { endReported, LATER, MODEL_FAILED, onward, recordAt } from "../../harness/requests.ts";
-import { anEnd, SOMEBODY, TestTeam } from "../../harness/team.ts";
-import { bindings, onFrozenClocks, passTime, Team } from "../../harness/world.ts";
+import { Team } from "../../harness/team.ts";
+import { anEnd, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 let team: Team;
-let direct: TestTeam;
+let direct: TeamObject;
 onFrozenClocks(async () => {
   team = await Team.create();
-  direct = await TestTeam.of(team.id, team.key);
+  direct = await TeamObject.of(team);
 });
 
 function withStores<T>(work: (stores: TeamStores) => T): Promise<T> {

@@ -245,12 +245,12 @@ describe("what an answer comes to", () => {
     });
   });
 
-  test("D6 410 is final", async () => {
+  test("an answer of 410 is final", async () => {
     answer(410);
     expect(await aTracker().run()).toMatchObject({ attempt: { kind: "gone", category: "gone" } });
   });
 
-  test("O4 a replay says that it is one, and its group", async () => {
+  test("a replay says that it is one, and its group", async () => {
     const replay = { resumeAt: NOW + MINUTE_MS };
     answer(500);
     const outcome = await aTracker({ deliveries: [{ ...DELIVERY, group: 2, replay }] }).run();
@@ -261,7 +261,7 @@ describe("what an answer comes to", () => {
     ["an address", "https://169.254.169.254/"],
     ["this deployment by BASE_URL", "https://sluice.example.com/hooks"],
     ["this deployment by the origin", "https://sluice.test/hooks"],
-  ])("D16 D17 a URL that leads to %s is final and never called", async (_what, webhookUrl) => {
+  ])("a URL that leads to %s is final and never called", async (_what, webhookUrl) => {
     const outcome = await aTracker({ webhookUrl }).run();
     expect(outcome).toMatchObject({ attempt: { kind: "gone", status: null, category: "blocked" } });
     expect(outcome).toHaveProperty("attempt.reason", expect.stringContaining("blocked by the URL guard: "));
@@ -278,7 +278,7 @@ describe("what an answer comes to", () => {
 });
 
 describe("where it goes is asked at every try", () => {
-  test("S6 an address that was changed counts from the next try on", async () => {
+  test("an address that was changed counts from the next try on", async () => {
     const tracker = aTracker();
     for (const url of ["https://old.example/", "https://new.example/"]) {
       deliveries.target.mockResolvedValueOnce({ ...KNOWN, url });
@@ -290,8 +290,8 @@ describe("where it goes is asked at every try", () => {
   });
 
   test.each([
-    ["S1 with overlap: both, the new one first", SECRETS],
-    ["S2 S3 the overlap is over, or there was none: only the new one", SECRETS.slice(0, 1)],
+    ["an overlap: both, the new one first", SECRETS],
+    ["no overlap any more, or none at all: only the new one", SECRETS.slice(0, 1)],
   ])("%s", async (_when, secrets) => {
     deliveries.target.mockResolvedValueOnce({ ...KNOWN, secrets });
     answer(200);
@@ -302,7 +302,7 @@ describe("where it goes is asked at every try", () => {
   });
 
   test.each(["deleted", "disabled", "unknown"] as const)(
-    "S7 an endpoint that is %s is not called, and it is logged",
+    "an endpoint that is %s is not called, and it is logged",
     async (reason) => {
       deliveries.target.mockResolvedValueOnce({ kind: "gone", reason });
       expect(await aTracker().run()).toMatchObject({
@@ -312,7 +312,7 @@ describe("where it goes is asked at every try", () => {
     },
   );
 
-  test("D19 an endpoint that gets its backlog slowly is asked for later, which is no failure", async () => {
+  test("an endpoint that gets its backlog slowly is asked for later, which is no failure", async () => {
     deliveries.target.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW + 1 });
     expect(await aTracker().run()).toStrictEqual({ kind: "turned_away", until: NOW + 1 });
     deliveries.target.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW });
@@ -352,7 +352,7 @@ describe("a request that was told as failed and is recovered", () => {
     deliveries: [DELIVERY, second],
   };
 
-  test("D22 ends a second time, with an event of its own; what was told can still be told again", async () => {
+  test("ends a second time, with an event of its own; what was told can still be told again", async () => {
     const tracker = aTracker({ stage: "failed" });
     answer(200);
     await tracker.run();

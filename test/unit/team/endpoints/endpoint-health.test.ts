@@ -37,11 +37,11 @@ describe("an endpoint's health", () => {
     expect(toldOf(health)).toEqual(["notify_failing at 1 h", "notify_disabling_soon at 96 h", "disable at 120 h"]);
   });
 
-  test("D20 does not end by one delivery that always fails: the event may be at fault", () => {
+  test("does not end by one delivery that always fails: the event may be at fault", () => {
     expect(toldOf(healthAfter(["failed", 0], ["failed_again", 3 * DAY_MS]))).toEqual(["notify_failing at 1 h"]);
   });
 
-  test("O7 begins anew with any success, so that sporadic failures never disable", () => {
+  test("begins anew with any success, so that sporadic failures never disable", () => {
     const sporadic = healthAfter(
       ["failed", 0],
       ["failed", DAY_MS],
@@ -53,7 +53,7 @@ describe("an endpoint's health", () => {
     expect(toldOf(healthAfter(["failed", 0], ["delivered", 10 * MINUTE_MS]))).toEqual([]);
   });
 
-  test("O7 never disables within five days of a success, whatever comes in which order", () => {
+  test("never disables within five days of a success, whatever comes in which order", () => {
     const news = fc.record({
       what: fc.constantFrom<DeliveryResult>("delivered", "failed", "failed_again"),
       waitMs: fc.integer({ min: 0, max: 2 * DAY_MS }),
@@ -84,11 +84,11 @@ describe("the pace of a backlog", () => {
     ["minutes after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), HOUR_MS + 2 * MINUTE_MS, 200],
     ["an hour after an outage", healthAfter(["failed", 0], ["delivered", HOUR_MS]), 2 * HOUR_MS, 0],
     ["after a short run of failures", healthAfter(["failed", 0], ["delivered", MINUTE_MS]), MINUTE_MS + 1, 0],
-  ])("D19 %s", (_what, health, ms, spacing) => {
+  ])("%s, attempts come at its pace", (_what, health, ms, spacing) => {
     expect(spacingMs(health, NOON + ms)).toBe(spacing);
   });
 
-  test("D19 lets fifty thousand that come at once in one by one, each at a time of its own", () => {
+  test("lets fifty thousand that come at once in one by one, each at a time of its own", () => {
     const pacer = new BacklogPacer();
     const endpoint = { id: "whk_1", health: healthAfter(["failed", 0], ["delivered", HOUR_MS]) };
     const now = NOON + HOUR_MS + 1;

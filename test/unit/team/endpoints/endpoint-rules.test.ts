@@ -30,14 +30,14 @@ describe("an endpoint wants", () => {
 });
 
 describe("a rotation", () => {
-  test("S1 S2 keeps the old secret for the overlap and not a moment longer", () => {
+  test("keeps the old secret for the overlap and not a moment longer", () => {
     const next = rotated([{ secret: "old", validUntil: null }], "new", 60_000, NOON);
     if (next.kind === "refused") throw new Error("it is not");
     expect(validSecrets(next.secrets, NOON + 59_999)).toEqual(["new", "old"]);
     expect(validSecrets(next.secrets, NOON + 60_000)).toEqual(["new"]);
   });
 
-  test("S3 ends every earlier secret at once after a leak", () => {
+  test("ends every earlier secret at once after a leak", () => {
     const both = [
       { secret: "b", validUntil: null },
       { secret: "a", validUntil: NOON + 1 },
@@ -45,7 +45,7 @@ describe("a rotation", () => {
     expect(rotated(both, "c", 0, NOON)).toEqual({ kind: "rotated", secrets: [{ secret: "c", validUntil: null }] });
   });
 
-  test("S4 is refused within another's overlap", () => {
+  test("is refused within another's overlap", () => {
     const both = [
       { secret: "b", validUntil: null },
       { secret: "a", validUntil: NOON + 1 },
@@ -56,13 +56,13 @@ describe("a rotation", () => {
 });
 
 describe("a delivery goes", () => {
-  test("S6 to the address of now, with the secrets of now", () => {
+  test("to the address of now, with the secrets of now", () => {
     expect(targetOf(anEndpoint({ url: "https://two.example/" }), NOON)).toMatchObject({
       ...{ kind: "known", url: "https://two.example/", secrets: ["whsec_1"] },
     });
   });
 
-  test("S7 nowhere once its endpoint is deleted or disabled", () => {
+  test("nowhere once its endpoint is deleted or disabled", () => {
     expect(targetOf(null, NOON)).toEqual({ kind: "gone", reason: "deleted" });
     const disabled = { at: NOON, reason: "by_hand" } as const;
     expect(targetOf(anEndpoint({ disabled }), NOON)).toEqual({ kind: "gone", reason: "disabled" });

@@ -185,7 +185,7 @@ describe("parseReport", () => {
   const report = (fields: object) =>
     parseReport(JSON.stringify({ request_id: ID, gateway_request_id: "other", ...fields }));
 
-  test("U25 gives an output with its numbers as written", () => {
+  test("gives an output with its numbers as written", () => {
     const text = `{"request_id":"${ID}","status":"OK","payload":{"seed":196619188014358660,"scale":1.0},"error":null}`;
     expect(parseReport(text)).toEqual({
       kind: "output",
@@ -201,7 +201,7 @@ describe("parseReport", () => {
       "a member twice, of which the last counts",
       `{"request_id":"${ID}","status":"ERROR","status":"OK","payload":{"a":1.0}}`,
     ],
-  ])("U25 reads %s", (_name, text) => {
+  ])("reads %s", (_name, text) => {
     expect(parseReport(text)).toEqual({ kind: "output", requestId: ID, payload: '{"a":1.0}' });
   });
 
@@ -211,7 +211,7 @@ describe("parseReport", () => {
     ["ERROR that names no status", { status: "ERROR", error: "Something", payload: null }],
     ["ERROR with a text and no status", { status: "ERROR", error: "Something", payload: { detail: "x" } }],
     ["ERROR without any words", { status: "ERROR" }],
-  ])("U9 announces an end for %s", (_name, fields) => {
+  ])("announces an end for %s", (_name, fields) => {
     expect(report(fields)).toEqual({ kind: "announced", requestId: ID });
   });
 
@@ -221,7 +221,7 @@ describe("parseReport", () => {
     ["a time-out", "Invalid status code: 504", null, "upstream_timeout", 504, false],
     ["a status without a payload", "Invalid status code: 404", null, "upstream_refused", 404, "unknown"],
     ["a list without a status", "", { detail: [entry("file_download_error")] }, "input_unreachable", null, "unknown"],
-  ])("U10 gives the error of %s", (_name, error, payload, code, upstreamStatus, charged) => {
+  ])("gives the error of %s", (_name, error, payload, code, upstreamStatus, charged) => {
     expect(report({ status: "ERROR", error, payload })).toMatchObject({
       kind: "error",
       requestId: ID,
@@ -251,7 +251,7 @@ describe("parseReport", () => {
     ["an id of dots", '{"request_id":"..","status":"OK","payload":{}}'],
     ["a foreign status", `{"request_id":"${ID}","status":"COMPLETED","payload":{}}`],
     ["nesting without end", `{"request_id":"${ID}","status":"OK","payload":${"[".repeat(5_000)}${"]".repeat(5_000)}}`],
-  ])("U24 U26 calls %s malformed", (_name, text) => {
+  ])("calls %s malformed", (_name, text) => {
     expect(parseReport(text)).toEqual({ kind: "malformed" });
   });
 });

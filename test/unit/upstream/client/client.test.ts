@@ -3,6 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { SUBMIT_TIMEOUT_MS } from "../../../../src/requests/machine/effect-schedule.ts";
 import { createUpstreamClient, type SubmitCall } from "../../../../src/upstream/client/client.ts";
+import { MODEL } from "../../../harness/model.ts";
 import {
   answerWith,
   answerWithStream,
@@ -16,7 +17,6 @@ import {
   MATON_401,
   MATON_404,
   MATON_500,
-  MODEL,
   sent,
 } from "../../../harness/upstream-client.ts";
 

@@ -1,0 +1,45 @@
+// One clock for the Worker and the sandbox, which stands until a test moves it.
+
+import { runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, vi } from "vitest";
+import { DAY_MS } from "../../src/platform/time.ts";
+import { account } from "./objects.ts";
+import { sandbox } from "./upstream.ts";
+
+/** Sets every test of the file up with both clocks stopped, then by `setUp`; what a test has faked is taken back after it. */
+export function onFrozenClocks(setUp: () => Promise<void> = async () => undefined): void {
+  beforeEach(async () => {
+    await freezeClocks();
+    await setUp();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+}
+
+let nextStart = 0;
+
+/**
+ * Stops both clocks at one moment, far enough ahead that no real alarm rings by itself, and days after any earlier test of
+ * the file, because objects that tests share remember. Call in beforeEach.
+ */
+export async function freezeClocks(): Promise<number> {
+  vi.useRealTimers();
+  nextStart = Math.max(nextStart, Math.ceil(Date.now() / DAY_MS) * DAY_MS) + 30 * DAY_MS;
+  const now = nextStart;
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now);
+  // What earlier tests taught the account of a model's durations would move this one's polls.
+  await runInDurableObject(account(), (_instance, state) => state.storage.sql.exec("DELETE FROM durations"));
+  await sandbox("POST", "reset");
+  await sandbox("POST", "clock", { now });
+  return now;
+}
+
+/** Moves both clocks on. Nothing rings by itself: alarms are run by hand. */
+export async function passTime(ms: number): Promise<void> {
+  const now = Date.now() + ms;
+  vi.setSystemTime(now);
+  await sandbox("POST", "clock", { now });
+}
