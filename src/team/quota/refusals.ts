@@ -47,7 +47,7 @@ export function priceRefusal(model: string, plan: string, price: Price | null): 
 export function costRefusal(estimated: number, most: number, plan: string): Refusal {
   const detail = `The estimated cost is ${moneyText(estimated)} USD; plan "${plan}" allows at most ${moneyText(most)} USD per request.`;
   return refusal("quota_exceeded", detail, {
-    hint: "Reduce the requested output. Do not retry the same request: a team admin can raise `max_cost_per_request`.",
+    hint: "Reduce the requested output. Retries of the same request fail: stop and ask a person. A team admin can raise `max_cost_per_request`.",
     violated: [{ name: "max_cost_per_request", per: "usd", limit: most, used: estimated, resetAt: null }],
   });
 }
@@ -70,7 +70,7 @@ export function quotaRefusal(
     });
   }
   return refusal(code, `Quota exceeded: ${names.join(", ")}.`, {
-    hint: `Do not retry before the limit resets. A team admin can raise the limit in plan "${plan}".`,
+    hint: `Retries fail until the limit resets: stop and ask a person. A team admin can raise the limit in plan "${plan}".`,
     violated,
   });
 }

@@ -380,7 +380,7 @@ describe("plans", () => {
       limits: [{ limit: 1 }],
     });
     const missing = await call("PUT", "/v1/team", { key, body: { plan: "none" } });
-    expect([missing.status, (await json(missing)).hint]).toEqual([404, "Make it first, with PUT /v1/plans/none."]);
+    expect([missing.status, (await json(missing)).hint]).toEqual([404, "Create it with PUT /v1/plans/none."]);
   });
 
   test("are refused with the field's name when they say what would not act", async () => {

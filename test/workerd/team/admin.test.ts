@@ -165,7 +165,7 @@ describe("users", () => {
     });
     const post = { model: MODEL, input: { prompt: "a cat" }, user: name };
     expect((await send(key, "POST", "/v1/requests", post)).body).toMatchObject({
-      ...{ status: 403, code: "forbidden", detail: expect.stringMatching(/^This user has been frozen since/) },
+      ...{ status: 403, code: "forbidden", detail: expect.stringMatching(/^The user has been frozen since/) },
     });
     expect((await send(key, "POST", `${path}/resume`)).body.frozen_at).toBeNull();
     expect((await send(key, "POST", "/v1/requests", post)).status).toBe(202);
@@ -233,7 +233,7 @@ describe("prices", () => {
   });
 
   test.each([
-    [{ m: { unit: "request", usd: "0.0000001" } }, "`m.usd` must be an amount of USD as text"],
+    [{ m: { unit: "request", usd: "0.0000001" } }, "`m.usd` must be a USD amount as a string"],
     [{ m: { unit: "request", usd: 1 } }, "`m.usd` must be a string"],
     [{ m: { unit: "token", usd: "1" } }, "`m.unit` must be one of"],
     [{ m: { unit: "request", usd: "1", as_of: "yesterday" } }, "`m.as_of`"],

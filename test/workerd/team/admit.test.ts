@@ -97,7 +97,7 @@ describe("an admit", () => {
       kind: "refused",
       refusal: {
         code: "invalid_request",
-        detail: 'Plan "default" requires tags on each request; missing: `job`.',
+        detail: 'Plan "default" requires tags; missing: `job`.',
         hint: expect.stringContaining('"job"'),
       },
     });
@@ -262,7 +262,7 @@ describe("a price", () => {
     expect(await team.admit(images(3))).toMatchObject({
       refusal: {
         code: "quota_exceeded",
-        detail: 'This request may cost 0.750000 USD, and plan "default" allows 0.500000 each.',
+        detail: 'The estimated cost is 0.750000 USD; plan "default" allows at most 0.500000 USD per request.',
         violated: [{ name: "max_cost_per_request", per: "usd", limit: 500_000, used: 750_000, resetAt: null }],
       },
     });
