@@ -138,7 +138,7 @@ export class Team {
   }
 }
 
-/** The sandbox's door. */
+/** The sandbox's control API. */
 export async function sandbox<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
   const answer = await fetch(`${SANDBOX}/_sandbox/${path}`, {
     method,
@@ -182,7 +182,7 @@ export async function deliverWebhooks(): Promise<number[]> {
 export interface WebhookWish {
   /** fal's id of the request: `upstream.request_id`. */
   request_id: string;
-  variant?: "ok" | "error" | "null" | "forged" | "stale" | "stranger";
+  variant?: "ok" | "error" | "null" | "forged" | "stale" | "other_user";
   /** The fal user who signs; the request's own unless told otherwise. */
   user_id?: string;
   timestamp_offset_s?: number;
@@ -311,7 +311,7 @@ export function evict(id: string): Promise<void> {
   return evictDurableObject(trackerOf(id));
 }
 
-/** Drops every object from memory: trackers, teams, the account, the sandbox's world. */
+/** Drops every object from memory: trackers, teams, the account, the sandbox's state. */
 export function evictEverything(): Promise<void> {
   return evictAllDurableObjects();
 }
