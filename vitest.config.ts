@@ -62,7 +62,7 @@ export default defineConfig({
                   name: "sandbox",
                   modules: [{ type: "ESModule", path: "index.js", contents: compiledSandbox() }],
                   compatibilityDate: "2026-10-15",
-                  durableObjects: { WORLD: { className: "World", useSQLite: true } },
+                  durableObjects: { FAKE_UPSTREAM: { className: "FakeUpstream", useSQLite: true } },
                   bindings: { SANDBOX_WEBHOOKS: "hold", SANDBOX_CDN_ORIGIN: "https://cdn.sandbox.test" },
                 },
               ],

@@ -28,7 +28,12 @@ const MILLION = 1_000_000;
 /** Of USER_HZ, in which /proc tells CPU time. */
 const TICK_MS = 10;
 const EMPTY: Omit<Count, "bytes"> = {
-  ...{ requests: 0, alarms: 0, alarmsSet: 0, rowsRead: 0, rowsWritten: 0, activeMs: 0 },
+  requests: 0,
+  alarms: 0,
+  alarmsSet: 0,
+  rowsRead: 0,
+  rowsWritten: 0,
+  activeMs: 0,
 };
 const CLASSES = ["Team", "RequestTracker", "UpstreamAccount"] as const;
 
@@ -143,7 +148,8 @@ function spent(from: Reading, to: Reading): Spent {
     invocations: (to.invocations - from.invocations) / requests,
     cpuMs: (to.cpuMs - from.cpuMs) / requests,
     classes: Object.fromEntries(classes),
-    ...{ classA: operations(price.R2_CLASS_A), classB: operations(price.R2_CLASS_B) },
+    classA: operations(price.R2_CLASS_A),
+    classB: operations(price.R2_CLASS_B),
   };
 }
 

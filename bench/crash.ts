@@ -52,8 +52,12 @@ async function ofLimits(postsPerTeam: number): Promise<void> {
     const each = (pick: (verdict: Verdict) => number) => verdicts.map(pick).join(" + ");
     return {
       cells: [
-        ...[run.killedAfterMs, `${run.answeredBefore} of ${run.posts}`, run.letInBefore],
-        ...[each(({ accepted }) => accepted), each(({ completed }) => completed), each(({ unproven }) => unproven)],
+        run.killedAfterMs,
+        `${run.answeredBefore} of ${run.posts}`,
+        run.letInBefore,
+        each(({ accepted }) => accepted),
+        each(({ completed }) => completed),
+        each(({ unproven }) => unproven),
       ],
       faults: faultsOf(run.teams, run.sent),
     };
@@ -146,7 +150,8 @@ function faultsOf(teams: readonly SeenTeam[], sent: ReadonlyMap<string, number>)
   const unknown = strays(teams, sent).map((id) => `${id} was sent upstream, and no post was answered with it`);
   return [
     [...verdicts.flatMap(({ lost }) => lost), ...unknown],
-    ...[verdicts.flatMap(({ doubled }) => doubled), verdicts.flatMap(({ oversold }) => oversold)],
+    verdicts.flatMap(({ doubled }) => doubled),
+    verdicts.flatMap(({ oversold }) => oversold),
     verdicts.flatMap(({ wrongBooks }) => wrongBooks),
   ];
 }

@@ -70,15 +70,15 @@ async function submitTimes(): Promise<SubmitTimes> {
   const variables = { MATON_GATEWAY_URL: `http://${upstreamHost}`, MATON_API_KEY: "a-key" };
   const running = await launch(
     {
-      ...{
-        ...variables,
-        STATE_DIR: join(folder, "submits"),
-        PORT: String(port),
-        PUBLIC_URL: `http://localhost:${port}`,
-      },
+      ...variables,
+      STATE_DIR: join(folder, "submits"),
+      PORT: String(port),
+      PUBLIC_URL: `http://localhost:${port}`,
       // None of them ends here, and none is polled before a minute has gone. The pace of ten a second is not what is measured.
-      ...{ MATON_CONTROL_URL: `http://${upstreamHost}`, MATON_CONNECTION: "a-connection" },
-      ...{ UPSTREAM_SLOTS: "1000", UPSTREAM_RPS: "100" },
+      MATON_CONTROL_URL: `http://${upstreamHost}`,
+      MATON_CONNECTION: "a-connection",
+      UPSTREAM_SLOTS: "1000",
+      UPSTREAM_RPS: "100",
     },
     () => undefined,
   );
@@ -230,8 +230,13 @@ function report(submitted: SubmitTimes, read: Reads): void {
     holds &&= ratio <= bar;
     rows.push([
       delayMs === 0 ? "answers at once" : `answers in ${delayMs} ms`,
-      ...[String(submits), ms(sluice, 0.5), ms(bare, 0.5), `**${ratio.toFixed(2)}**`, `<= ${bar}`],
-      ...[ms(sluice, 0.95), ms(bare, 0.95)],
+      String(submits),
+      ms(sluice, 0.5),
+      ms(bare, 0.5),
+      `**${ratio.toFixed(2)}**`,
+      `<= ${bar}`,
+      ms(sluice, 0.95),
+      ms(bare, 0.95),
     ]);
   }
   const perSecond = (numbers: readonly number[]) => Math.round(median(numbers));

@@ -45,9 +45,12 @@ let running: Running | null = null;
 try {
   running = await launch(
     {
-      ...{ STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) },
-      ...{ RELAY_ALLOW_HOSTS: `localhost:${goodPort},localhost:${hangingPort}` },
-      ...{ UPSTREAM_RPS: "1000", UPSTREAM_SLOTS: "10000" },
+      STATE_DIR: stateDir,
+      PORT: String(port),
+      SANDBOX_PORT: String(sandboxPort),
+      RELAY_ALLOW_HOSTS: `localhost:${goodPort},localhost:${hangingPort}`,
+      UPSTREAM_RPS: "1000",
+      UPSTREAM_SLOTS: "10000",
     },
     () => undefined,
   );

@@ -38,8 +38,13 @@ function bursts(): string {
     const callsPerS = run.calls.length / ((Math.max(...run.calls) - START_AT) / 1_000);
     const [first = 0, last = 0] = [ends[0], ends.at(-1)];
     return [
-      ...[name, Math.round(last), Math.round(first), (run.requests.length / last).toFixed(2), callsPerS.toFixed(2)],
-      ...[longestLine, (ms / run.calls.length).toFixed(2)],
+      name,
+      Math.round(last),
+      Math.round(first),
+      (run.requests.length / last).toFixed(2),
+      callsPerS.toFixed(2),
+      longestLine,
+      (ms / run.calls.length).toFixed(2),
     ];
   });
   const columns = ["load", "all ended, s", "first user through, s", "ended/s", "calls/s", "longest line"];
@@ -54,11 +59,17 @@ function rising(): string {
   const shapes: { name: string; colour: string; world: World; steps: readonly number[]; drawn: boolean }[] = [
     { name: "one account, 40 slots", colour: "#c2410c", world: ONE, steps, drawn: true },
     {
-      ...{ name: "one account, 1,000 slots", colour: "#15803d", steps, drawn: true },
+      name: "one account, 1,000 slots",
+      colour: "#15803d",
+      steps,
+      drawn: true,
       world: { ...ONE, account: { ...ACCOUNT, slots: 1_000 } },
     },
     {
-      ...{ name: "1,000 slots, webhooks lost", colour: "#7c3aed", steps: [...steps, 2.5, 3.25, 3.5], drawn: true },
+      name: "1,000 slots, webhooks lost",
+      colour: "#7c3aed",
+      steps: [...steps, 2.5, 3.25, 3.5],
+      drawn: true,
       world: { ...ONE, account: webhooksLost },
     },
     { name: "100 accounts, one team", colour: "#1d4ed8", world: MANY, steps: fewSteps, drawn: true },
@@ -98,7 +109,9 @@ function draw(
   found: readonly { name: string; colour: string; outcomes: readonly Rising[]; knee: number | null }[],
 ): void {
   const drawn: Line[] = found.map(({ name, colour, outcomes, knee }) => ({
-    ...{ name, colour, points: outcomes.map(({ perS, p95Ms }) => ({ x: perS, y: p95Ms / 1_000 })) },
+    name,
+    colour,
+    points: outcomes.map(({ perS, p95Ms }) => ({ x: perS, y: p95Ms / 1_000 })),
     knee: knee === null ? null : { x: knee, text: `${knee.toFixed(1)}/s` },
   }));
   const svg = svgOf({
@@ -107,16 +120,12 @@ function draw(
     yTitle: "from post to end, 95 of 100 requests take no longer",
     xMarks: [0, 2, 4, 6, 8, 10, 12],
     yMarks: [
-      ...[
-        { at: 5, text: "5 s" },
-        { at: 10, text: "10 s" },
-        { at: 30, text: "30 s" },
-        { at: 60, text: "1 min" },
-      ],
-      ...[
-        { at: 180, text: "3 min" },
-        { at: 600, text: "10 min" },
-      ],
+      { at: 5, text: "5 s" },
+      { at: 10, text: "10 s" },
+      { at: 30, text: "30 s" },
+      { at: 60, text: "1 min" },
+      { at: 180, text: "3 min" },
+      { at: 600, text: "10 min" },
     ],
     lines: drawn,
   });

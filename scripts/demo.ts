@@ -1,5 +1,5 @@
-// `npm run demo`: one picture, one video and one voice from end to end on the built-in sandbox. Shows each stage as it
-// happens, saves the stored files to demo-output/, and leaves with exit code 0 only when all three are there.
+// `npm run demo`: generates an image, a video and speech from end to end on the built-in sandbox. Prints each stage, saves the stored
+// files to demo-output/, and exits with code 0 only if all three succeed.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,16 +33,16 @@ interface Update {
 }
 
 const runs = [
-  { title: "A picture", model: "fal-ai/flux/schnell", input: { prompt: "a tiny cute cat", image_size: "square_hd" } },
+  { title: "Image", model: "fal-ai/flux/schnell", input: { prompt: "a tiny cute cat", image_size: "square_hd" } },
   {
-    title: "A video",
+    title: "Video",
     model: "fal-ai/minimax/video-01",
     input: { prompt: "A cat playing with a ball in slow motion" },
   },
-  { title: "A voice", model: "fal-ai/f5-tts", input: { gen_text: "Hello world, this is a test of text to speech." } },
+  { title: "Speech", model: "fal-ai/f5-tts", input: { gen_text: "Hello world, this is a test of text to speech." } },
 ];
 
-/** The demo never spends money: it runs on the sandbox, with its own state and ports, whatever this shell has set. */
+/** The demo always runs on the sandbox, with its own state and ports, so it never spends money. */
 const stateDir = mkdtempSync(join(tmpdir(), "sluice-demo-"));
 const environment = {
   STATE_DIR: stateDir,
@@ -66,7 +66,9 @@ async function demo(): Promise<number> {
     for (const run of runs) {
       const ended = await follow(url, key, run);
       if (ended.status !== "COMPLETED") {
-        console.error(`\n${run.model} ended as ${ended.status}: ${ended.error?.message ?? "no reason given"}`);
+        console.error(
+          `\n${run.model} ended with status ${ended.status}: ${ended.error?.message ?? "no error message"}`,
+        );
         return 1;
       }
       for (const [n, file] of ended.files.entries()) {
@@ -75,7 +77,7 @@ async function demo(): Promise<number> {
       await printTimeline(ended, key);
     }
     console.log(
-      `\nAll three are in demo-output/; the demo's own store is cleared with it. \`npm start\` keeps Sluice running for your own calls.`,
+      `\nAll three files are in demo-output/. The demo's state was deleted; run \`npm start\` to make your own calls.`,
     );
     return 0;
   } finally {
@@ -83,33 +85,34 @@ async function demo(): Promise<number> {
   }
 }
 
-/** Submits a run and prints what happens to it until it ends. */
+/** Submits a request and prints its events until it ends. */
 async function follow(url: string, key: string, run: (typeof runs)[number]): Promise<RequestObject> {
   console.log(`\n── ${run.title}: ${run.model} ${"─".repeat(Math.max(0, 60 - run.model.length))}`);
   const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
   const body = JSON.stringify({ model: run.model, input: run.input });
   const submitted = await fetch(`${url}/v1/requests`, { method: "POST", headers, body });
-  if (!submitted.ok) throw new LaunchProblem(`The submit was refused: ${await submitted.text()}`);
+  if (!submitted.ok) throw new LaunchProblem(`The submit failed: ${await submitted.text()}`);
   const { links, id } = (await submitted.json()) as RequestObject;
   console.log(`   request ${id.slice(0, 12)}…`);
   const events = await fetch(links.events, { headers });
   for await (const { event, data } of serverSentEvents(events)) {
     if (event === "end") return data as RequestObject;
     if (event === "log") console.log(`   │ ${(data as { message: string }).message}`);
-    if (event === "update") console.log(`   ${told(data as Update)}`);
+    if (event === "update") console.log(`   ${describe(data as Update)}`);
   }
   throw new LaunchProblem("The event stream ended before the request did.");
 }
 
-/** One line for people about one entry of the timeline. */
-function told({ at, event, stage, queue_position, detail }: Update): string {
+/** A timeline entry as one line. */
+function describe({ at, event, stage, queue_position, detail }: Update): string {
   const facts = Object.entries(detail).map(([name, value]) => `${name} ${value}`);
   if (queue_position !== null) facts.push(`position ${queue_position}`);
   return `${at.slice(11, 23)}  ${stage.padEnd(10)} ${event}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
 }
 
 async function* serverSentEvents(response: Response): AsyncGenerator<{ event: string; data: unknown }> {
-  if (!response.ok || response.body === null) throw new LaunchProblem(`No events: HTTP ${response.status}`);
+  if (!response.ok || response.body === null)
+    throw new LaunchProblem(`The event stream failed with HTTP ${response.status}.`);
   let text = "";
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
     text += chunk;
@@ -123,12 +126,12 @@ async function* serverSentEvents(response: Response): AsyncGenerator<{ event: st
   }
 }
 
-/** Fetches a stored file without any key, as anybody with the URL can, and saves it. */
+/** Downloads a stored file by its URL, without a key, and saves it. */
 async function download(file: StoredFile, stem: string): Promise<boolean> {
   const answer = await fetch(file.url);
   const bytes = new Uint8Array(await answer.arrayBuffer());
   if (!answer.ok || bytes.length !== file.size) {
-    console.error(`   ${file.url} answered ${answer.status} with ${bytes.length} bytes; ${file.size} were stored`);
+    console.error(`   ${file.url} returned ${answer.status} with ${bytes.length} bytes instead of ${file.size}`);
     return false;
   }
   const name = `${stem}.${file.url.split(".").at(-1)}`;

@@ -1,13 +1,12 @@
-// Runs before the other scripts, on whatever Node is there. `ensure-install.mjs run` sees to the dependencies, which `npm start` and
-// `npm run demo` need; `ensure-install.mjs all` to devDependencies as well. Installs with `npm ci` when a package of that set is
-// missing or has another version than package-lock.json says. Plain JavaScript without dependencies, because nothing may be
-// installed yet.
+// Runs before the other scripts, on any Node version. `ensure-install.mjs run` installs the dependencies, for `npm start` and
+// `npm run demo`; `ensure-install.mjs all` devDependencies too. Runs `npm ci` when a package is missing or its version differs from
+// package-lock.json. Plain JavaScript without imports, because nothing may be installed yet.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** What each set is for, and its size on Linux (docs/decisions/install.md). The flags hold against NODE_ENV and npm's own settings. */
+/** Purpose of each set, and its size on Linux (docs/decisions/install.md). The flags override NODE_ENV and npm's settings. */
 const SETS = {
   run: { purpose: "running Sluice", size: "415 MB", flags: ["--omit=dev"] },
   all: { purpose: "running, testing and measuring Sluice", size: "780 MB", flags: ["--include=dev"] },
@@ -19,7 +18,7 @@ if (!Object.hasOwn(SETS, name)) throw new Error("usage: node scripts/ensure-inst
 const { purpose, size, flags } = SETS[name];
 
 if (!isInstalled()) {
-  console.log(`Installing what ${purpose} needs (${size}, npm ci ${flags.join(" ")}) …`);
+  console.log(`Installing dependencies for ${purpose} (${size}, npm ci ${flags.join(" ")}) …`);
   const options = [...flags, "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"];
   const { status } = spawnSync("npm", ["ci", ...options], {
     cwd: root,
@@ -29,7 +28,7 @@ if (!isInstalled()) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Whether what npm last installed has every package of the set, in the locked version. */
+/** Whether every package of the set is installed in the locked version. */
 function isInstalled() {
   const installed = packagesOf("node_modules/.package-lock.json");
   if (installed === null) return false;
@@ -42,7 +41,7 @@ function isInstalled() {
   });
 }
 
-/** The packages of a lock file by path, or null without one. npm writes node_modules' own last, so an install that broke off has none. */
+/** The packages of a lock file by path, or null without one. npm writes node_modules' own last, so an interrupted install has none. */
 function packagesOf(file) {
   try {
     return JSON.parse(readFileSync(root + file, "utf8")).packages;

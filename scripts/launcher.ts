@@ -1,5 +1,5 @@
-// Starts Sluice on this machine: checks the variables with the Worker's own schema, keeps made-up secrets in STATE_DIR,
-// starts the sandbox when no Maton account is given, waits until both answer. Used by start, demo and the kill tests.
+// Starts Sluice locally: validates the variables with the Worker's own schema, stores generated secrets in STATE_DIR, starts the sandbox
+// if no Maton account is configured, and waits until both are ready. Used by start, demo and the kill tests.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -14,12 +14,12 @@ const STOP_TIMEOUT_MS = 5_000;
 
 export interface Running {
   url: string;
-  /** Null when a Maton account was given and no sandbox runs. */
+  /** Null when a Maton account is configured and no sandbox runs. */
   sandboxUrl: string | null;
   /** An admin key of the team "demo". */
   key: string;
   adminToken: string;
-  /** Resolves with a sentence when a process ends by itself. */
+  /** Resolves with a message when a process exits unexpectedly. */
   ended: Promise<string>;
   stop(): Promise<void>;
 }
@@ -29,8 +29,8 @@ export class LaunchProblem extends Error {}
 type Variables = Record<string, string | undefined>;
 
 /**
- * Starts everything; throws LaunchProblem with a sentence for people when it cannot. `entry`: another entry of the Worker than
- * wrangler.toml's, for measurements that wrap it.
+ * Starts all processes; throws LaunchProblem with a message for the terminal on failure. `entry`: an entry point instead of
+ * wrangler.toml's, for measurements that wrap the Worker.
  */
 export async function launch(environment: Variables, say: (line: string) => void, entry?: string): Promise<Running> {
   const port = portOf(environment, "PORT", 8787);
@@ -49,15 +49,15 @@ export async function launch(environment: Variables, say: (line: string) => void
   const checked = parseConfig(variables);
   if (!checked.ok) {
     const lines = checked.problems.map(({ name, message }) => `  ${name} ${message}`);
-    throw new LaunchProblem(`These variables are not right:\n${lines.join("\n")}`);
+    throw new LaunchProblem(`Invalid environment variables:\n${lines.join("\n")}`);
   }
   writePrivate(`${stateDir}/worker.env`, variables);
   writePrivate(`${stateDir}/sandbox.env`, { SANDBOX_API_KEY: variables.MATON_API_KEY });
 
   const processes: Process[] = [];
   if (sandboxUrl !== null) {
-    say("Starting the sandbox (plays Maton, fal.ai and its CDN) …");
-    processes.push(new Process("the sandbox", "sandbox/wrangler.toml", sandboxPort, stateDir, "sandbox"));
+    say("Starting the sandbox (simulates Maton, fal.ai and its CDN) …");
+    processes.push(new Process("The sandbox", "sandbox/wrangler.toml", sandboxPort, stateDir, "sandbox"));
   }
   say("Starting Sluice …");
   processes.push(new Process("Sluice", "wrangler.toml", port, stateDir, "worker", entry));
@@ -79,11 +79,12 @@ function portOf(environment: Variables, name: string, fallback: number): number 
   const text = environment[name];
   if (!text) return fallback;
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new LaunchProblem(`${name} is not a port: ${text}`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new LaunchProblem(`${name} must be a port number, not "${text}".`);
   return port;
 }
 
-/** What Sluice itself reads, out of everything this shell has. */
+/** The environment variables that Sluice reads. */
 function named(environment: Variables): Variables {
   const names = Object.keys(configSchema.shape);
   return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
@@ -101,7 +102,7 @@ function sandboxVariables(sandboxUrl: string, url: string): Variables {
   };
 }
 
-/** Secrets that nobody gave are made once and kept: file URLs made today must verify tomorrow. */
+/** Missing secrets are generated once and stored, so that file URLs stay valid across restarts. */
 function keepSecrets(file: string): { SIGNING_KEY: string; ADMIN_TOKEN: string } {
   const known = existsSync(file) ? readVariables(file) : {};
   const kept = {
@@ -122,19 +123,19 @@ function readVariables(file: string): Variables {
   );
 }
 
-/** Quotes, backslashes and dollars mean something to wrangler's loader, and a changed secret is found out late. */
+/** wrangler's loader interprets quotes, backslashes and dollars, which would change a secret silently. */
 function writePrivate(file: string, variables: Variables): void {
   const lines = Object.entries(variables).flatMap(([name, value]) => {
     if (value === undefined) return [];
     if (/["'`\\$\s]/.test(value))
-      throw new LaunchProblem(`${name} may not hold quotes, backslashes, dollars or spaces.`);
+      throw new LaunchProblem(`${name} must not contain quotes, backslashes, dollar signs or spaces.`);
     return [`${name}="${value}"`];
   });
   writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);
 }
 
-/** The team "demo" and its admin key: made at the first start, read from the state folder afterwards. */
+/** The admin key of the team "demo": created at the first start, then read from the state folder. */
 async function demoKey(url: string, adminToken: string, file: string): Promise<string> {
   if (existsSync(file)) {
     const key = readFileSync(file, "utf8").trim();
@@ -150,14 +151,14 @@ async function demoKey(url: string, adminToken: string, file: string): Promise<s
     if (answer.status === 409) continue;
     const body = (await answer.json()) as { key?: { secret: string }; detail?: string };
     if (!answer.ok || !body.key)
-      throw new LaunchProblem(`The demo team could not be made: ${body.detail ?? answer.status}`);
+      throw new LaunchProblem(`The demo team could not be created: ${body.detail ?? answer.status}`);
     writeFileSync(file, `${body.key.secret}\n`, { mode: 0o600 });
     return body.key.secret;
   }
-  throw new LaunchProblem("The demo team could not be made.");
+  throw new LaunchProblem("The demo team could not be created: its ids are taken.");
 }
 
-/** One `wrangler dev`. Its output is kept and shown only when something went wrong. */
+/** One `wrangler dev` process. Its output is buffered and shown only on failure. */
 class Process {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
@@ -173,9 +174,21 @@ class Process {
       `${root}node_modules/.bin/wrangler`,
       [
         ...(entry === undefined ? ["dev"] : ["dev", entry]),
-        ...["--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
-        ...["--persist-to", `${stateDir}/${part}`, "--env-file", `${stateDir}/${part}.env`],
-        ...["--show-interactive-dev-session=false", "--log-level", "log"],
+        "--config",
+        config,
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        String(port),
+        "--inspector-port",
+        "0",
+        "--persist-to",
+        `${stateDir}/${part}`,
+        "--env-file",
+        `${stateDir}/${part}.env`,
+        "--show-interactive-dev-session=false",
+        "--log-level",
+        "log",
       ],
       {
         cwd: root,
@@ -193,7 +206,7 @@ class Process {
     this.#child.stderr?.on("data", (data) => this.#keep(data));
     this.ended = new Promise((done) => {
       this.#child.on("exit", (code) => {
-        if (!this.#stopping) done(`${name} ended by itself (exit code ${code}).\n${this.#output.slice(-4_000)}`);
+        if (!this.#stopping) done(`${name} exited unexpectedly with code ${code}.\n${this.#output.slice(-4_000)}`);
       });
     });
   }
@@ -202,12 +215,12 @@ class Process {
     this.#output = (this.#output + String(data)).slice(-20_000);
   }
 
-  /** Waits until its port answers; a port that another program holds is said so. */
+  /** Waits until it is ready; reports a port that is in use. */
   async ready(): Promise<void> {
     const giveUpAt = Date.now() + READY_TIMEOUT_MS;
     for (;;) {
       if (/Address already in use/i.test(this.#output)) {
-        throw new LaunchProblem(`Port ${this.#port} is taken. Choose another with PORT or SANDBOX_PORT.`);
+        throw new LaunchProblem(`Port ${this.#port} is in use. Set PORT or SANDBOX_PORT to another.`);
       }
       if (/Ready on/.test(this.#output)) return;
       const early = await Promise.race([this.ended, new Promise<null>((wake) => setTimeout(() => wake(null), 100))]);
@@ -226,7 +239,7 @@ class Process {
     clearTimeout(timer);
   }
 
-  /** To the whole group: wrangler's own workerd must not stay behind. */
+  /** Signals the whole process group, so that wrangler's workerd is stopped too. */
   #signal(signal: NodeJS.Signals): void {
     const { pid } = this.#child;
     if (pid === undefined) return;

@@ -1,6 +1,6 @@
-// `npm run listen -- --forward http://localhost:3000/hook`: follows the team's event feed and posts each event to a receiver
-// on this machine, signed like a webhook, for people without a public address. Each event is posted once, in order; a feed
-// that cannot be reached is asked again, and the last line says how to go on where it stopped.
+// `npm run listen -- --forward http://localhost:3000/hook`: forwards the team's events to a local receiver, signed like webhooks, for
+// development without a public URL. Each event is posted once, in order; failed reads of the feed are retried, and the last line
+// prints how to resume.
 
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -8,18 +8,18 @@ import { objectText, RawText } from "../src/platform/json.ts";
 import { endEvent } from "../src/webhooks/event-body.ts";
 import { deliver } from "../src/webhooks/send.ts";
 
-/** How long one call for news is held, how long any call may take, and the pause after one that failed. */
+/** Long-polling time of a feed call, timeout of every call, and delay after a failed one. */
 const HOLD_S = 50;
 const CALL_TIMEOUT_MS = 90_000;
 const PAUSE_MS = 2_000;
 
 const USAGE = `npm run listen -- --forward http://localhost:3000/hook
-  --forward URL     where each event is posted
-  --url URL         Sluice; SLUICE_URL, else http://localhost:8787
-  --key KEY         an admin key; SLUICE_KEY, else the demo key of npm start
-  --secret whsec_…  signs; by default what signs deliveries to a request's own webhook_url
-  --types a,b       only these events, e.g. request.completed,request.failed
-  --after CURSOR    go on after this event; by default only what is new`;
+  --forward URL     receiver of the events (required)
+  --url URL         URL of Sluice (default: SLUICE_URL or http://localhost:8787)
+  --key KEY         admin key (default: SLUICE_KEY or the demo key of npm start)
+  --secret whsec_…  signing secret (default: the team's secret for requests' own webhook_url)
+  --types a,b       event types to forward, e.g. request.completed,request.failed (default: all)
+  --after CURSOR    start after this event (default: new events only)`;
 
 interface FeedEvent {
   cursor: string;
@@ -31,8 +31,13 @@ interface FeedEvent {
 
 const { values } = parseArgs({
   options: {
-    ...{ forward: { type: "string" }, url: { type: "string" }, key: { type: "string" }, secret: { type: "string" } },
-    ...{ types: { type: "string" }, after: { type: "string" }, help: { type: "boolean" } },
+    forward: { type: "string" },
+    url: { type: "string" },
+    key: { type: "string" },
+    secret: { type: "string" },
+    types: { type: "string" },
+    after: { type: "string" },
+    help: { type: "boolean" },
   },
 });
 if (values.help) exit(USAGE, 0);
@@ -40,19 +45,19 @@ const receiver = URL.parse(values.forward ?? "");
 if (receiver === null) exit(`--forward must be a URL.\n\n${USAGE}`, 2);
 const base = (values.url ?? process.env.SLUICE_URL ?? "http://localhost:8787").replace(/\/$/, "");
 const key = values.key ?? process.env.SLUICE_KEY ?? demoKey();
-if (key === null) exit(`There is no key: give --key, or start Sluice with npm start.\n\n${USAGE}`, 2);
+if (key === null) exit(`No API key: use --key or SLUICE_KEY, or start Sluice with npm start.\n\n${USAGE}`, 2);
 
 const secret = values.secret ?? (await ask<{ secret: string }>("/v1/team/webhook_secret")).secret;
-// The receiver is the person's own: whatever address it has, it may be called. A port left out is the scheme's.
+// The receiver is chosen by the user, so any address is allowed. The default port is the scheme's.
 const port = receiver.port || (receiver.protocol === "https:" ? "443" : "80");
 const guard = { allowHosts: [`${receiver.hostname}:${port}`], ownHosts: [] };
 let after = values.after ?? (await ask<{ next_cursor: string }>("/v1/events?after=latest")).next_cursor;
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => exit(`Go on where this stopped: --after ${after}`, 0));
+  process.once(signal, () => exit(`Resume with --after ${after}`, 0));
 }
-console.log(`Following ${base}, posting to ${receiver.origin}${receiver.pathname}`);
-console.log(`Signed with ${secret}`);
+console.log(`Forwarding events of ${base} to ${receiver.origin}${receiver.pathname}`);
+console.log(`Signing secret: ${secret}`);
 for (;;) {
   const query = new URLSearchParams({ after, wait: String(HOLD_S), ...(values.types ? { types: values.types } : {}) });
   const page = await ask<{ data: FeedEvent[]; next_cursor: string }>(`/v1/events?${query}`);
@@ -63,26 +68,33 @@ for (;;) {
   after = page.next_cursor;
 }
 
-/** Posts one event and says what the receiver answered. */
+/** Posts one event and prints the receiver's response. */
 async function forward(event: FeedEvent, to: URL): Promise<void> {
   const body = await bodyOf(event);
   const { status, reason, ms } = await deliver({
-    ...{ url: to.href, eventId: event.id, body, secrets: [secret], guard },
+    url: to.href,
+    eventId: event.id,
+    body,
+    secrets: [secret],
+    guard,
     now: () => Date.now(),
   });
   const about = typeof event.data.request_id === "string" ? ` ${event.data.request_id.slice(0, 12)}…` : "";
   console.log(`${event.timestamp}  ${event.type}${about}  ->  ${status ?? reason} (${ms} ms)`);
 }
 
-/** What a delivery of this event says: the request as it is now, where it is about one that is still there. */
+/** The body of a delivery: with the current request, if the event has one that still exists. */
 async function bodyOf({ type, timestamp, data }: FeedEvent): Promise<string> {
   const text = typeof data.request_id === "string" ? await requestText(data.request_id) : null;
   if (text === null) return objectText({ type, timestamp, data: new RawText(JSON.stringify(data)) });
   const [, outcome] = type.split(".");
   const recovered = outcome === "recovered";
   return endEvent({
-    ...{ outcome: recovered ? "completed" : (outcome as "completed" | "failed" | "canceled"), recovered },
-    ...{ endedAt: Date.parse(timestamp), requestText: text, outputOmitted: false },
+    outcome: recovered ? "completed" : (outcome as "completed" | "failed" | "canceled"),
+    recovered,
+    endedAt: Date.parse(timestamp),
+    requestText: text,
+    outputOmitted: false,
   });
 }
 
@@ -91,16 +103,16 @@ async function requestText(id: string): Promise<string | null> {
   return answer.ok ? answer.text() : null;
 }
 
-/** A call's JSON. No answer and our faults are waited out; a refusal ends the program with its own words. */
+/** The JSON response of a call. Network and server errors are retried; a refusal is printed and exits. */
 async function ask<T>(path: string): Promise<T> {
   for (;;) {
     const answer = await call(path).catch(() => null);
     if (answer?.ok) return (await answer.json()) as T;
     if (answer !== null && answer.status < 500 && answer.status !== 429) {
       const { detail, hint } = (await answer.json().catch(() => ({}))) as { detail?: string; hint?: string };
-      exit(`${path} was answered ${answer.status}: ${[detail, hint].filter(Boolean).join(" ")}`, 1);
+      exit(`GET ${path} failed with ${answer.status}: ${[detail, hint].filter(Boolean).join(" ")}`, 1);
     }
-    console.error(`No answer from ${base} (${answer?.status ?? "not reached"}), asking again …`);
+    console.error(`Could not read events from ${base} (${answer?.status ?? "no connection"}). Retrying …`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
@@ -110,7 +122,7 @@ function call(path: string): Promise<Response> {
   return fetch(`${base}${path}`, { headers, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
 }
 
-/** The admin key that `npm start` keeps in its state folder. */
+/** The admin key that `npm start` stores in its state folder. */
 function demoKey(): string | null {
   const file = `${process.env.STATE_DIR || ".state"}/demo-key`;
   return existsSync(file) ? readFileSync(file, "utf8").trim() : null;

@@ -1,5 +1,5 @@
-// Prints every sentence that a person may read: answers, hints, descriptions, command-line output, log event names. By file and
-// line, so that all of them can be read in one go: `npm run messages`, or `npm run messages -- src/http`.
+// Prints every message that a person may read, by file and line: responses, hints, descriptions, command-line output, log event names.
+// `npm run messages`, or `npm run messages -- src/http`.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

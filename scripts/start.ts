@@ -1,4 +1,4 @@
-// `npm start`: Sluice on this machine, with the sandbox behind it unless a Maton account is given.
+// `npm start`: runs Sluice locally, with the sandbox as upstream unless a Maton account is configured.
 
 import { LaunchProblem, launch, type Running } from "./launcher.ts";
 
@@ -17,13 +17,13 @@ Sluice    ${url}
 Upstream  ${sandboxUrl === null ? "your Maton account" : `the sandbox at ${sandboxUrl} (no account, no cost)`}
 Key       ${key}
 
-Paste these:
+Try:
 
 curl "${url}/v1/requests" ${bearer} -H "Content-Type: application/json" -H "Prefer: wait=30" -d '{"model":"fal-ai/flux/schnell","input":{"prompt":"a tiny cute cat"}}'
 curl "${url}/v1/requests?limit=5" ${bearer}
 curl "${url}/v1/models" ${bearer}
 
-Stop with Ctrl-C.`);
+Press Ctrl-C to stop.`);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
@@ -31,7 +31,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// Whoever stops npm by a signal stops npm's shell, which tells nobody: without this the ports would stay taken.
+// A signal to npm ends its shell without forwarding the signal; without this check the ports would stay in use.
 if (process.env.npm_lifecycle_event === "start") {
   const shell = process.ppid;
   setInterval(() => {

@@ -1,9 +1,9 @@
-// The road map: what a call meets, in the order it meets it. One answer to a fault, one where there is no route.
-// Static assets (wrangler.toml) are answered before this Worker is asked.
+// The Hono app: middleware and routes in the order in which a call passes them. Static assets (wrangler.toml) are served before this
+// Worker runs.
 
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
-import { falAlone, matonRoutes } from "./compat/maton-routes.ts";
+import { matonRoutes, onlyFal } from "./compat/maton-routes.ts";
 import { proxyRoutes } from "./compat/proxy.ts";
 import { queueRoutes } from "./compat/queue-routes.ts";
 import { falRefusal } from "./compat/refusal.ts";
@@ -20,7 +20,7 @@ import { issuerRoutes } from "./http/routes/access/issuers.ts";
 import { keyRoutes } from "./http/routes/access/keys.ts";
 import { meRoutes } from "./http/routes/access/me.ts";
 import { tokenRoutes } from "./http/routes/access/tokens.ts";
-import { peopleRoutes } from "./http/routes/access/users.ts";
+import { userRoutes } from "./http/routes/access/users.ts";
 import { fileRetryRoutes } from "./http/routes/files/file-retry.ts";
 import { files } from "./http/routes/files/files.ts";
 import { shareRoutes } from "./http/routes/files/shares.ts";
@@ -59,7 +59,7 @@ const apiRoutes: readonly Route[] = [
   ...estimateRoutes,
   ...priceRoutes,
   ...usageRoutes,
-  ...peopleRoutes,
+  ...userRoutes,
   ...alertRoutes,
   ...auditRoutes,
   ...webhookRoutes,
@@ -76,15 +76,15 @@ const apiRoutes: readonly Route[] = [
   ...matonRoutes,
 ];
 
-/** Every declared route: what the API description is made from, and what tests run over. */
+/** Every declared route: the source of the API description and of the tests over all routes. */
 export const routes: readonly Route[] = [...healthRoutes, ...apiRoutes];
 
 export function createApp(): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
   app.use(callId);
   app.use(cors);
-  app.use("/fal/*", falWords);
-  app.use("/maton/*", falWords, falAlone);
+  app.use("/fal/*", falErrors);
+  app.use("/maton/*", falErrors, onlyFal);
   mount(app, healthRoutes);
   app.use(configured);
   app.route("/hooks", hooks);
@@ -99,17 +99,19 @@ export function createApp(): Hono<AppEnv> {
   return app;
 }
 
-/** Where fal's clients call, refusals and faults are said in their words. */
-const falWords = createMiddleware<AppEnv>(async function falWords(context, next) {
+/** On fal-compatible paths, refusals and internal errors have fal's format. */
+const falErrors = createMiddleware<AppEnv>(async function falErrors(context, next) {
   context.set("refuse", falRefusal);
   await next();
 });
 
-/** A deployment that lacks a setting says which, on every path that comes after, instead of failing half-way. */
+/** With an invalid configuration, every later path names the invalid settings instead of failing midway. */
 const configured = createMiddleware<AppEnv>(async function configured(context, next) {
   const read = readConfig(context.env);
   if (read.ok) return next();
-  const faults = read.problems.map(({ name, message }) => `${name} ${message}`).join("; ");
-  const refused = refusal("misconfigured", `Not configured: ${faults}.`, { hint: "GET /healthz shows every problem." });
+  const problems = read.problems.map(({ name, message }) => `${name} ${message}`).join("; ");
+  const refused = refusal("misconfigured", `Invalid configuration: ${problems}.`, {
+    hint: "GET /healthz lists every problem.",
+  });
   return context.get("refuse")(refused, context.get("callId"));
 });

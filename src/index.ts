@@ -1,4 +1,4 @@
-// The Worker's entry: the fetch handler, the daily call, and the Durable Object classes, nothing else.
+// The Worker's entry point: the fetch handler, the daily cron handler, and the Durable Object classes.
 
 import { createApp } from "./app.ts";
 import type { Env } from "./platform/bindings.ts";

@@ -106,8 +106,13 @@ async function timed<T>(inputs: readonly T[], call: (input: T) => Promise<unknow
 
 function aWish(env: Env, n: number): CallRequest {
   return {
-    ...{ kind: "submit", requestId: env.TRACKER.newUniqueId().toString(), effect: "submit" },
-    ...{ user: `team/user-${n % USERS}`, model: MODEL, since: Date.now(), connection: null },
+    kind: "submit",
+    requestId: env.TRACKER.newUniqueId().toString(),
+    effect: "submit",
+    user: `team/user-${n % USERS}`,
+    model: MODEL,
+    since: Date.now(),
+    connection: null,
   };
 }
 

@@ -1,4 +1,4 @@
-// A `fetch` that sends what the AI SDK's fal provider asks of fal through Sluice. Everything else, files included, goes as it is.
+// A `fetch` that routes the fal calls of the AI SDK's provider through Sluice. All other calls, such as file downloads, are unchanged.
 //
 //   import { createFal } from "@ai-sdk/fal";
 //   const fal = createFal({ apiKey: process.env.SLUICE_KEY, fetch: sluiceFetch("https://sluice.example.com") });

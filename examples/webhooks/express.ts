@@ -7,7 +7,7 @@ import { Webhook } from "standardwebhooks";
 
 type Event = { type: string; timestamp: string; data: { id: string; status: string } };
 
-/** What you do about an event. The same one can come twice: `id` is its name, so remember it where the work is stored. */
+/** Your handler. An event can be delivered twice: store its `id` with the result of the work to ignore duplicates. */
 export type OnEvent = (id: string, event: Event) => Promise<void>;
 
 export function receiver(onEvent: OnEvent) {
@@ -18,7 +18,7 @@ export function receiver(onEvent: OnEvent) {
       const headers = request.headers as Record<string, string>;
       event = new Webhook(process.env.WEBHOOK_SECRET ?? "").verify(body, headers) as Event;
     } catch {
-      response.writeHead(401).end("The signature does not fit.");
+      response.writeHead(401).end("Invalid signature.");
       return;
     }
     await onEvent(String(request.headers["webhook-id"]), event);

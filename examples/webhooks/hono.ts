@@ -1,4 +1,4 @@
-// A receiver on Hono (Cloudflare Workers, Bun, Node): verifies, answers at once, works afterwards.
+// A receiver on Hono (Cloudflare Workers, Bun, Node): verifies the signature and handles the event.
 // npm i hono standardwebhooks · WEBHOOK_SECRET=whsec_…
 
 import { Hono } from "hono";
@@ -7,7 +7,7 @@ import { Webhook } from "standardwebhooks";
 type Variables = { WEBHOOK_SECRET: string };
 type Event = { type: string; timestamp: string; data: { id: string; status: string } };
 
-/** What you do about an event. The same one can come twice: `id` is its name, so remember it where the work is stored. */
+/** Your handler. An event can be delivered twice: store its `id` with the result of the work to ignore duplicates. */
 export type OnEvent = (id: string, event: Event) => Promise<void>;
 
 export function receiver(onEvent: OnEvent): Hono<{ Bindings: Variables }> {
@@ -19,7 +19,7 @@ export function receiver(onEvent: OnEvent): Hono<{ Bindings: Variables }> {
     try {
       event = new Webhook(context.env.WEBHOOK_SECRET).verify(body, context.req.header()) as Event;
     } catch {
-      return context.text("The signature does not fit.", 401);
+      return context.text("Invalid signature.", 401);
     }
     await onEvent(context.req.header("webhook-id") ?? "", event);
     return context.body(null, 204);

@@ -15,13 +15,13 @@ export async function POST(request: Request): Promise<Response> {
     const secret = process.env.WEBHOOK_SECRET ?? "";
     event = new Webhook(secret).verify(body, Object.fromEntries(request.headers)) as Event;
   } catch {
-    return new Response("The signature does not fit.", { status: 401 });
+    return new Response("Invalid signature.", { status: 401 });
   }
   await onEvent(request.headers.get("webhook-id") ?? "", event);
   return new Response(null, { status: 204 });
 }
 
-/** The same event can come twice: `id` is its name, so remember it where the work is stored, not in memory as here. */
+/** An event can be delivered twice: store its `id` with the result of the work, not in memory as here, to ignore duplicates. */
 async function onEvent(id: string, { type, data }: Event): Promise<void> {
   if (handled.has(id)) return;
   handled.add(id);

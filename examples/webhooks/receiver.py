@@ -1,6 +1,6 @@
 """A receiver with Python's standard library: python3 receiver.py 3000, with WEBHOOK_SECRET=whsec_… in the environment.
 
-In Flask, Django or FastAPI take `verify` and give it the raw body (request.get_data(), request.body, await request.body()).
+In Flask, Django or FastAPI, call `verify` with the raw body (request.get_data(), request.body, await request.body()).
 """
 
 import base64
@@ -16,17 +16,17 @@ TOLERANCE_S = 300
 
 
 def verify(secret: str, headers, body: bytes) -> dict:
-    """The event that was signed with `secret` ("whsec_…"), or ValueError. `headers` has a case-blind `get`."""
+    """The event that was signed with `secret` ("whsec_…"), or ValueError. `headers` has a case-insensitive `get`."""
     message_id, timestamp = headers.get("webhook-id") or "", headers.get("webhook-timestamp") or ""
     if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > TOLERANCE_S:
-        raise ValueError("the time stamp is missing or too far from now")
+        raise ValueError("the timestamp is missing or outside the tolerance")
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     expected = b"v1," + base64.b64encode(signed)
-    # Several signatures stand side by side while a secret is being rotated.
+    # During a secret rotation there are several signatures.
     given = (headers.get("webhook-signature") or "").encode("utf-8", "replace").split(b" ")
     if not any([hmac.compare_digest(each, expected) for each in given]):
-        raise ValueError("the signature does not fit")
+        raise ValueError("invalid signature")
     return json.loads(body)
 
 
@@ -34,7 +34,7 @@ handled = set()
 
 
 def on_event(message_id: str, event: dict) -> None:
-    """The same event can come twice: the id is its name, so remember it where the work is stored, not in memory as here."""
+    """An event can be delivered twice: store its id with the result of the work, not in memory as here."""
     if message_id in handled:
         return
     handled.add(message_id)
@@ -54,7 +54,7 @@ class Hook(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_):
-        """Quiet: what counts is printed by on_event."""
+        """Disables the access log; on_event prints the events."""
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-// What a handler of the sandbox gets to work with during one call, and the few answers that all of them share.
-// Type imports only.
+// The context of one call to the sandbox, and the error responses that handlers share.
 
 import type { Settings } from "./settings.ts";
 import type { Connection, Store } from "./store.ts";
@@ -7,7 +6,7 @@ import type { Connection, Store } from "./store.ts";
 export interface Call {
   request: Request;
   url: URL;
-  /** Read before anything is decided: a body that is left unread breaks the connection under the answer. */
+  /** Read before routing: an unread body breaks the connection while the response is sent. */
   body: string;
   store: Store;
   settings: Settings;
@@ -15,22 +14,22 @@ export interface Call {
   now: number;
   /** Reads the clock again, for answers that take time. */
   clock: () => number;
-  /** What the log of calls will say; handlers fill it in as they learn it. */
+  /** The entry for the call log; handlers fill it in. */
   note: { kind: string; requestId: string | null };
-  /** Delivers what is due, or sees to it that it will be. */
+  /** Sends due webhooks and sets the alarm for the others. */
   pump: () => Promise<void>;
   /** Sends a request's webhook now and waits for it. */
   deliverNow: (requestId: string) => Promise<void>;
 }
 
-/** A call on fal's queue: Maton has let it in and chosen the connection. */
+/** A call to fal's queue, authenticated by Maton, with its connection chosen. */
 export interface QueueCall extends Call {
   /** Path below the app name, as fal sees it. */
   path: string;
   connection: Connection;
 }
 
-/** Time for the first part of a body to reach the reader before the rest is broken off. */
+/** Time for the first part of a body to reach the client before the connection is broken. */
 export const BREAK_AFTER_MS = 100;
 
 export function sleep(ms: number): Promise<void> {
@@ -65,7 +64,7 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   500: "Internal Server Error",
 };
 
-/** fal's answer to a method that a path does not take. */
+/** fal's response to a method that a path does not support. */
 export function methodNotAllowed(allow: string): Response {
   return Response.json({ detail: "Method Not Allowed" }, { status: 405, headers: { allow } });
 }

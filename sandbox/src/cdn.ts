@@ -1,5 +1,5 @@
-// fal's CDN: serves the files of finished requests, whole or in ranges, and misbehaves when an outcome says so. Runs in the
-// Worker, not in the Durable Object: bytes are made on the way out.
+// fal's CDN: serves the files of finished requests, whole or in ranges, with the faults that outcomes ask for. Runs in the
+// Worker, not in the Durable Object: bytes are generated while they are sent.
 
 import { BREAK_AFTER_MS, sleep } from "./call.ts";
 import { MEDIA_TYPES, type MediaRecipe, makeMedia } from "./media/recipe.ts";
@@ -10,11 +10,11 @@ export type FileFault =
   | { kind: "status"; status: 403 | 404 | 500 }
   | { kind: "truncated" | "chunked" | "html" | "wrong-type" | "endless" | "silent" }
   | { kind: "slow"; ms: number }
-  /** Filled up to so many bytes; another content with each `version`. */
+  /** Padded to this many bytes; each `version` has different content. */
   | { kind: "huge"; bytes: number; version: number; ranges: boolean; breakAfter: number }
   | { kind: "redirect"; target: string | null };
 
-/** What the world knows of a path. */
+/** The stored file behind a path, and the fault to serve it with. */
 export type FileAnswer = { kind: "missing" } | { kind: "file"; recipe: MediaRecipe; fault: FileFault | null };
 
 const STATUS_FAULTS = { "file-403": 403, "file-404": 404, "file-500": 500 } as const;
@@ -50,11 +50,11 @@ export function faultOf(outcomes: Outcomes, n: number, gets: number, settings: S
   return { kind: "huge", bytes, version, ranges, breakAfter };
 }
 
-/** Where the outcome `file-breaking` breaks off without a number. */
+/** Bytes after which `file-breaking` breaks the connection when it has no number. */
 const BREAK_AFTER_BYTES = 10_000_000;
 const SILENCE_MS = 10 * 60_000;
 const HTML = "<!doctype html><title>Not a picture</title><p>This is a web page.</p>";
-/** Repeated behind the media of a huge file; 64 KiB a piece keeps the runtime's pipes full. */
+/** Repeated after the media of a huge file; 64 KiB per chunk keeps the runtime's pipes full. */
 const FILLER = new Uint8Array(64 * 1024).map((_, i) => (i * 31 + (i >> 8)) & 0xff);
 const SLOW_PIECES = 20;
 
@@ -120,7 +120,7 @@ function readRange(header: string | null, size: number): Range | "unsatisfiable"
   return { start, end: last === "" ? size : Math.min(size, Number(last) + 1) };
 }
 
-/** The bytes from `start` to `end` of the media followed by as much filler as it takes, which differs between versions. */
+/** The bytes from `start` to `end` of the media followed by filler, which differs between versions. */
 function* pieces(media: Uint8Array, start: number, end: number, version: number): Generator<Uint8Array> {
   let at = start;
   if (at < media.length) {
@@ -142,7 +142,7 @@ function bodyOf(parts: Iterable<Uint8Array>, length: number, fault: FileFault | 
       ? new IdentityTransformStream()
       : new FixedLengthStream(length);
   const writer = pipe.writable.getWriter();
-  // A reader that goes away, or the break that an outcome asks for, ends the copy; there is nobody left to tell.
+  // A client that disconnects, or the break that an outcome asks for, ends the copy; nobody is left to receive an error.
   copy(writer, parts, length, fault).catch((reason: unknown) => writer.abort(reason).catch(() => undefined));
   return pipe.readable;
 }
@@ -169,12 +169,12 @@ async function copy(
   if (fault?.kind === "silent") await sleep(SILENCE_MS);
   if (breakAfter < length) {
     await sleep(BREAK_AFTER_MS);
-    throw new Error("broken off by an outcome");
+    throw new Error("connection broken by an outcome");
   }
   await writer.close();
 }
 
-/** After how many bytes of an answer it breaks off. */
+/** The number of bytes after which the connection is broken. */
 function breakPoint(length: number, fault: FileFault | null): number {
   if (fault?.kind === "truncated") return Math.floor(length / 2);
   return fault?.kind === "huge" ? fault.breakAfter : length;

@@ -5,10 +5,10 @@ import { parseObject } from "./json.ts";
 import { randomFrom } from "./random.ts";
 import type { Connection } from "./store.ts";
 
-/** The only app that the sandbox stands for. */
+/** The only app that the sandbox supports. */
 export const APP = "fal-ai";
 
-/** The account's connections. A new account starts with one that works. */
+/** The account's connections. A new account starts with an active one. */
 export function connectionsOf(call: Call, account: string): Connection[] {
   const { store } = call;
   if (store.connections(account).length === 0 && !store.hasAccount(account)) {
@@ -40,7 +40,7 @@ export function connections(call: Call, account: string, id: string | undefined)
 function list(call: Call, own: Connection[]): Response {
   const query = call.url.searchParams;
   const limit = query.get("limit") ?? "100";
-  if (!/^[1-9][0-9]{0,3}$/.test(limit)) return matonError(call.settings, 400, "limit must be a whole number above 0");
+  if (!/^[1-9][0-9]{0,3}$/.test(limit)) return matonError(call.settings, 400, "limit must be an integer above 0");
   const wanted = (name: "app" | "status" | "method", value: string) => (query.get(name) ?? value) === value;
   const found = own.filter(
     ({ app, status, method }) => wanted("app", app) && wanted("status", status) && wanted("method", method),
@@ -77,12 +77,12 @@ function newConnection(call: Call, account: string): Connection {
   };
 }
 
-/** Opening the URL of a pending connection stands for entering a fal key there. */
+/** Opening the URL of a pending connection activates it, as entering a fal key does at Maton. */
 export function finishConnection(call: Call): Response {
   call.note.kind = "connect";
   const token = call.url.searchParams.get("session_token") ?? "";
   const connection = call.store.connectionByToken(token);
-  if (!connection) return new Response("This link is not known.\n", { status: 404 });
+  if (!connection) return new Response("Unknown link.\n", { status: 404 });
   call.store.saveConnection({ ...connection, status: "ACTIVE", updatedAt: call.now });
   return new Response("Connected. You can close this page.\n");
 }

@@ -1,19 +1,18 @@
-// Bindings and variables of the sandbox. All variables are optional. README.md lists them.
-// Type imports only.
+// Bindings and variables of the sandbox. All variables are optional; README.md lists them.
 
-import type { World } from "./world.ts";
+import type { FakeUpstream } from "./fake-upstream.ts";
 
 export interface Env {
-  WORLD: DurableObjectNamespace<World>;
-  /** The one key that is accepted; without it the setting `api_keys` counts. */
+  FAKE_UPSTREAM: DurableObjectNamespace<FakeUpstream>;
+  /** The only accepted key; without it the setting `api_keys` applies. */
   SANDBOX_API_KEY?: string;
-  /** "push" (default) or "hold": whether webhooks are sent, or lie in the outbox for a test. */
+  /** "push" (default) or "hold": whether webhooks are sent, or stay in the outbox for a test. */
   SANDBOX_WEBHOOKS?: string;
-  /** Origin of file URLs; without it the origin that the submit came in on. */
+  /** Origin of file URLs; by default the origin of the submit. */
   SANDBOX_CDN_ORIGIN?: string;
-  /** Where ids, keys and pictures start from. */
+  /** Seed of ids, keys and media. */
   SANDBOX_SEED?: string;
 }
 
-/** There is one world: one account system, one queue, one clock. */
-export const WORLD_NAME = "world";
+/** The one instance: one account system, one queue, one clock. */
+export const FAKE_UPSTREAM_NAME = "fake-upstream";

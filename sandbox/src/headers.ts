@@ -1,12 +1,12 @@
-// The request headers that fal's queue understands, checked as it checks them: a bad one is 400 bad_request. Pure.
+// The request headers that fal's queue supports, validated as fal does: an invalid one is 400 bad_request. Pure.
 
 import { isRecord } from "./json.ts";
 
 export interface QueueOptions {
-  /** Time in which work must start. */
+  /** Time within which the run must start. */
   startTimeoutMs: number | null;
   noRetry: boolean;
-  /** Life of the files that the request makes, when the caller sets it. */
+  /** Lifetime of the request's files, when the caller sets it. */
   fileTtlMs: number | null;
   /** `fal_webhook`. */
   webhookUrl: string | null;
@@ -32,7 +32,7 @@ export function readQueueOptions(headers: Headers, query: URLSearchParams): Opti
   const webhookUrl = query.get("fal_webhook");
   if (webhookUrl !== null && !isWebUrl(webhookUrl)) return bad("fal_webhook must be an http(s) URL");
   const length = query.get("fal_max_queue_length");
-  if (length !== null && !/^[0-9]{1,9}$/.test(length)) return bad("fal_max_queue_length must be a whole number");
+  if (length !== null && !/^[0-9]{1,9}$/.test(length)) return bad("fal_max_queue_length must be an integer");
   const seconds = startTimeout.value ?? timeout.value;
   return {
     ok: true,

@@ -1,25 +1,25 @@
-// The sandbox: a Worker that behaves like Maton, fal.ai's queue and fal's CDN on one port. Only paths count, hosts do not.
-// Files are served here; everything else by the one world.
+// The sandbox: a Worker that behaves like Maton, fal.ai's queue and fal's CDN on one port. It routes by path and ignores the
+// host. Files are served here; everything else by FakeUpstream.
 
 import { serveFile } from "./cdn.ts";
-import { type Env, WORLD_NAME } from "./env.ts";
+import { type Env, FAKE_UPSTREAM_NAME } from "./env.ts";
 
-export { World } from "./world.ts";
+export { FakeUpstream } from "./fake-upstream.ts";
 
-const FRONT_PAGE = `This is the Sluice sandbox: a stand-in for the Maton gateway, fal.ai's queue and fal's CDN.
+const FRONT_PAGE = `Sluice sandbox: a simulation of the Maton gateway, fal.ai's queue and fal's CDN.
 Gateway   /fal-ai/{owner}/{app}…   /connections   (Authorization: Bearer …)
 Key set   /.well-known/jwks.json
 Files     /files/…
-For tests /_sandbox/settings, /requests, /calls, /outbox, /clock, /webhooks, /reset
+Controls  /_sandbox/settings, /requests, /calls, /outbox, /clock, /webhooks, /reset
 `;
 
 export default {
   async fetch(request, env): Promise<Response> {
     const url = new URL(request.url);
     if (url.pathname === "/") return new Response(FRONT_PAGE);
-    const world = env.WORLD.getByName(WORLD_NAME);
-    if (!url.pathname.startsWith("/files/")) return await world.fetch(request);
+    const upstream = env.FAKE_UPSTREAM.getByName(FAKE_UPSTREAM_NAME);
+    if (!url.pathname.startsWith("/files/")) return await upstream.fetch(request);
     const direct = url.searchParams.has("direct");
-    return await serveFile(request, await world.openFile(url.pathname, request.method, direct));
+    return await serveFile(request, await upstream.openFile(url.pathname, request.method, direct));
   },
 } satisfies ExportedHandler<Env>;

@@ -1,12 +1,12 @@
-// JSON whose numbers keep the spelling they came in with: seeds are larger than a JavaScript number can hold.
+// JSON that keeps numbers as written: seeds exceed the range of a JavaScript number.
 
-/** What V8 has and TypeScript's library does not yet describe (tc39/proposal-json-parse-with-source). */
+/** In V8, but not yet in TypeScript's library (tc39/proposal-json-parse-with-source). */
 const sourceJson = JSON as unknown as {
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
   rawJSON(text: string): object;
 };
 
-/** A number, written as given, for use inside a value that is printed with `JSON.stringify`. */
+/** A number that `JSON.stringify` prints as given. */
 export function exactNumber(text: string): object {
   return sourceJson.rawJSON(text);
 }

@@ -1,9 +1,9 @@
-// fal's key set at /.well-known/jwks.json, and the ways in which it can fail.
+// fal's key set at /.well-known/jwks.json, and its failure modes.
 
 import { type Call, sleep } from "./call.ts";
 import { keySet } from "./signing.ts";
 
-/** The public keys of webhooks, or what the setting `jwks` has in their place. */
+/** The public keys that verify webhooks, or the failure that the setting `jwks` chooses. */
 export async function jwks(call: Call): Promise<Response> {
   call.note.kind = "jwks";
   const { settings } = call;

@@ -1,4 +1,4 @@
-// When a request waits, runs and ends: the whole plan is made at submit, and states follow from it and the time. Pure.
+// When a request waits, runs and ends: planned at submit; its state follows from the plan and the time. Pure.
 
 export type End = "finished" | "start_timeout" | "cancelled";
 
@@ -16,27 +16,27 @@ export type State =
   | { status: "IN_PROGRESS"; startedAt: number }
   | { status: "COMPLETED" };
 
-export interface TimingWish {
+export interface TimingInput {
   now: number;
   queueMs: number;
   runMs: number;
   /** When the slot that this request will take becomes free, if all are taken. */
   slotFreeAt: number | null;
-  /** `X-Fal-Request-Timeout` and its newer name: time in which work must have started. */
+  /** `X-Fal-Request-Timeout` and its newer name: the time within which the run must have started. */
   startTimeoutMs: number | null;
 }
 
-/** The plan of a new request. */
-export function planTiming(wish: TimingWish): Timing {
-  const startsAt = Math.max(wish.now + wish.queueMs, wish.slotFreeAt ?? 0);
-  const deadline = wish.startTimeoutMs === null ? Number.POSITIVE_INFINITY : wish.now + wish.startTimeoutMs;
+/** The timing of a new request. */
+export function planTiming(input: TimingInput): Timing {
+  const startsAt = Math.max(input.now + input.queueMs, input.slotFreeAt ?? 0);
+  const deadline = input.startTimeoutMs === null ? Number.POSITIVE_INFINITY : input.now + input.startTimeoutMs;
   if (startsAt > deadline) {
-    return { submittedAt: wish.now, startsAt: null, endsAt: deadline, end: "start_timeout" };
+    return { submittedAt: input.now, startsAt: null, endsAt: deadline, end: "start_timeout" };
   }
-  return { submittedAt: wish.now, startsAt, endsAt: startsAt + wish.runMs, end: "finished" };
+  return { submittedAt: input.now, startsAt, endsAt: startsAt + input.runMs, end: "finished" };
 }
 
-/** What the queue says at `now`. The position counts down from `queueLength` to 0 while the start comes nearer. */
+/** The queue's state at `now`. The position counts down from `queueLength` to 0 until the start. */
 export function stateAt(timing: Timing, now: number, queueLength: number): State {
   if (now >= timing.endsAt) return { status: "COMPLETED" };
   if (timing.startsAt !== null && now >= timing.startsAt) return { status: "IN_PROGRESS", startedAt: timing.startsAt };
@@ -50,17 +50,17 @@ export type CancelStep =
   | { kind: "signalled"; timing: Timing }
   | { kind: "too_late" };
 
-/** A cancel at `now`: out of the queue at once; a running model obeys after `obeyMs`, or never (null). */
-export function cancelAt(timing: Timing, now: number, obeyMs: number | null): CancelStep {
+/** A cancel at `now`: a queued request ends at once; a running one stops after `stopsAfterMs`, or never (null). */
+export function cancelAt(timing: Timing, now: number, stopsAfterMs: number | null): CancelStep {
   if (now >= timing.endsAt) return { kind: "too_late" };
   if (timing.startsAt === null || now < timing.startsAt) {
     return { kind: "removed", timing: { ...timing, startsAt: null, endsAt: now, end: "cancelled" } };
   }
-  if (obeyMs === null || now + obeyMs >= timing.endsAt) return { kind: "signalled", timing };
-  return { kind: "signalled", timing: { ...timing, endsAt: now + obeyMs, end: "cancelled" } };
+  if (stopsAfterMs === null || now + stopsAfterMs >= timing.endsAt) return { kind: "signalled", timing };
+  return { kind: "signalled", timing: { ...timing, endsAt: now + stopsAfterMs, end: "cancelled" } };
 }
 
-/** Log lines that a run has written by `now`; all of them begin after the start and none names the input. */
+/** Log lines that a run has written by `now`; none contains the input. */
 export function logsAt(timing: Timing, now: number): { message: string; at: number }[] {
   const { startsAt } = timing;
   if (startsAt === null) return [];

@@ -1,5 +1,5 @@
-// Maton's front: who calls, how often, for which app and over which connection; then the call goes on to fal's queue. Order as
-// documented: credential, pace, app, connection.
+// Maton's gateway: authenticates, rate-limits and picks the app and connection, then passes the call to fal's queue. Checks in the
+// documented order: credential, rate limit, app, connection.
 
 import { type Call, flatMatonError, matonError } from "./call.ts";
 import { APP, connections, connectionsOf } from "./connections.ts";
@@ -10,13 +10,13 @@ import type { Connection } from "./store.ts";
 
 const WINDOW_MS = 1_000;
 
-/** Calls that were let in lately, per account. Kept in memory: a restart forgets one second at most. */
+/** Calls admitted in the last second, per account. In memory: a restart loses one second at most. */
 export class RateWindow {
   readonly #admitted = new Map<string, number[]>();
 
-  /** Whether the account may make a call at `now`: fewer than `rps` were let in within the second before. */
+  /** Whether the account may make a call at `now`: fewer than `rps` were admitted in the second before. */
   admit(account: string, now: number, rps: number): boolean {
-    // A clock that was set back would otherwise leave calls of the future in the window.
+    // Without this, a clock that was set back would keep future calls in the window.
     const recent = (this.#admitted.get(account) ?? []).filter((at) => at > now - WINDOW_MS && at <= now);
     const fits = recent.length < rps;
     if (fits) recent.push(now);
@@ -29,7 +29,7 @@ export class RateWindow {
   }
 }
 
-/** The account of a request's credential; null without a valid one. Its name does not tell the key. */
+/** The account of a request's credential; null without a valid one. Its name does not reveal the key. */
 function accountOf(request: Request, settings: Settings): string | null {
   const [, key] = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
   return key !== undefined && settings.apiKeys.includes(key) ? randomFrom("account", key).hex(12) : null;

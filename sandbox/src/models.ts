@@ -1,5 +1,5 @@
-// The models of the sandbox: what each one takes, checked as strictly as fal's own validators, and what kind it is. Pure. A
-// well-formed id that is not listed here runs as an echo of its input.
+// The models of the sandbox: their parameters, validated as strictly as fal does, and their kind. Any other well-formed id echoes
+// its input. Pure.
 
 import { isRecord } from "./json.ts";
 
@@ -9,15 +9,15 @@ export type ModelOutput = "images" | "upscaled" | "video" | "speech" | "spoken" 
 interface Parameter {
   type: "text" | "url" | "integer" | "number" | "boolean" | "image_size" | "choice";
   required?: true;
-  least?: number;
-  most?: number;
+  min?: number;
+  max?: number;
   choices?: readonly (string | number)[];
 }
 
 export interface Model {
   kind: ModelKind;
   output: ModelOutput;
-  /** Size of a picture when the input does not say. */
+  /** Default `image_size`. */
   imageSize?: string;
   parameters: Record<string, Parameter>;
 }
@@ -41,7 +41,7 @@ export const IMAGE_SIZES: Readonly<Record<string, { width: number; height: numbe
   landscape_4_3: { width: 1024, height: 768 },
   landscape_16_9: { width: 1024, height: 576 },
 };
-/** Drawing is done at request time; a larger picture would take seconds. */
+/** Images are drawn at request time; a larger one would take seconds. */
 const IMAGE_SIDE_MAX = 4096;
 
 const TEXT_TO_IMAGE: Record<string, Parameter> = {
@@ -60,8 +60,8 @@ const MODELS: Readonly<Record<string, Model>> = {
     imageSize: "landscape_4_3",
     parameters: {
       ...TEXT_TO_IMAGE,
-      num_images: { type: "integer", least: 1, most: 4 },
-      num_inference_steps: { type: "integer", least: 1, most: 12 },
+      num_images: { type: "integer", min: 1, max: 4 },
+      num_inference_steps: { type: "integer", min: 1, max: 12 },
     },
   },
   "fal-ai/fast-sdxl": {
@@ -71,9 +71,9 @@ const MODELS: Readonly<Record<string, Model>> = {
     parameters: {
       ...TEXT_TO_IMAGE,
       negative_prompt: { type: "text" },
-      num_images: { type: "integer", least: 1, most: 8 },
-      num_inference_steps: { type: "integer", least: 1, most: 65 },
-      guidance_scale: { type: "number", least: 0, most: 20 },
+      num_images: { type: "integer", min: 1, max: 8 },
+      num_inference_steps: { type: "integer", min: 1, max: 65 },
+      guidance_scale: { type: "number", min: 0, max: 20 },
     },
   },
   "fal-ai/clarity-upscaler": {
@@ -117,7 +117,7 @@ const MODELS: Readonly<Record<string, Model>> = {
 };
 
 const ECHO: Model = { kind: "other", output: "echo", parameters: {} };
-/** Ids below this owner are unknown applications, so that a test can ask for one. */
+/** Ids of this owner are unknown applications, for tests. */
 const NO_SUCH_OWNER = "no-such-owner/";
 
 /** The model of a full id; null for an application that fal does not know. */
@@ -126,7 +126,7 @@ export function findModel(id: string): Model | null {
   return Object.hasOwn(MODELS, id) ? (MODELS[id] ?? null) : ECHO;
 }
 
-/** What is wrong with an input, in fal's words; empty when nothing is. Unknown parameters pass, as at fal. */
+/** The validation errors of an input in fal's format; empty when it is valid. Unknown parameters are allowed, as at fal. */
 export function checkInput(model: Model, input: Record<string, unknown>): FieldError[] {
   const errors: FieldError[] = [];
   for (const [name, parameter] of Object.entries(model.parameters)) {
@@ -142,7 +142,7 @@ export function checkInput(model: Model, input: Record<string, unknown>): FieldE
   return errors;
 }
 
-/** The body of a request that is no JSON object at all. */
+/** The error for a body that is not a JSON object. */
 export const NOT_AN_OBJECT: FieldError = {
   loc: ["body"],
   msg: "Input should be a valid dictionary or object",
@@ -156,8 +156,8 @@ function checkValue(parameter: Parameter, value: unknown, loc: string[]): FieldE
     case "boolean":
       return typeof value === "boolean" ? null : plain(loc, "Input should be a valid boolean", "bool_type");
     case "url": {
-      const fine = typeof value === "string" && (/^data:/.test(value) || /^https?:\/\//.test(value));
-      return fine ? null : documented(loc, "Failed to download the file", "file_download_error", {}, value);
+      const isValid = typeof value === "string" && (/^data:/.test(value) || /^https?:\/\//.test(value));
+      return isValid ? null : documented(loc, "Failed to download the file", "file_download_error", {}, value);
     }
     case "choice": {
       if (parameter.choices?.some((choice) => choice === value)) return null;
@@ -176,13 +176,13 @@ function checkValue(parameter: Parameter, value: unknown, loc: string[]): FieldE
 }
 
 function checkRange(parameter: Parameter, value: number, loc: string[]): FieldError | null {
-  const { least, most } = parameter;
-  if (least !== undefined && value < least) {
-    const msg = `Input should be greater than or equal to ${least}`;
-    return documented(loc, msg, "greater_than_equal", { ge: least }, value);
+  const { min, max } = parameter;
+  if (min !== undefined && value < min) {
+    const msg = `Input should be greater than or equal to ${min}`;
+    return documented(loc, msg, "greater_than_equal", { ge: min }, value);
   }
-  if (most !== undefined && value > most) {
-    return documented(loc, `Input should be less than or equal to ${most}`, "less_than_equal", { le: most }, value);
+  if (max !== undefined && value > max) {
+    return documented(loc, `Input should be less than or equal to ${max}`, "less_than_equal", { le: max }, value);
   }
   return null;
 }
@@ -193,7 +193,7 @@ function checkImageSize(value: unknown, loc: string[]): FieldError | null {
     const expected = Object.keys(IMAGE_SIZES);
     return documented(loc, `Input should be one of ${expected.join(", ")}`, "one_of", { expected }, value);
   }
-  const side: Parameter = { type: "integer", least: 1, most: IMAGE_SIDE_MAX };
+  const side: Parameter = { type: "integer", min: 1, max: IMAGE_SIDE_MAX };
   for (const name of ["width", "height"]) {
     const at = [...loc, name];
     if (value[name] === undefined) return plain(at, "Field required", "missing");
@@ -203,12 +203,12 @@ function checkImageSize(value: unknown, loc: string[]): FieldError | null {
   return null;
 }
 
-/** What leaks from the validator itself has no page. */
+/** Errors of the validator itself have no documentation page. */
 function plain(loc: string[], msg: string, type: string): FieldError {
   return { loc, msg, type };
 }
 
-/** Types of fal's own list link to it; a text is not echoed, since inputs are private. */
+/** Documented types link to fal's list; text is not echoed, because inputs are private. */
 function documented(loc: string[], msg: string, type: string, ctx: object, value: unknown): FieldError {
   const error: FieldError = { loc, msg, type, url: `https://docs.fal.ai/errors/#${type}` };
   if (Object.keys(ctx).length > 0) error.ctx = { ...ctx };

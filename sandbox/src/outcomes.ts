@@ -37,7 +37,7 @@ const OUTCOMES = {
   "webhook-error-then-ok": "plain",
   "webhook-big": "plain",
   "webhook-first": "plain",
-  "webhook-stranger": "plain",
+  "webhook-other-user": "plain",
   "file-403": "number",
   "file-404": "number",
   "file-500": "number",
@@ -61,12 +61,12 @@ export type OutcomeName = keyof typeof OUTCOMES;
 export type Outcomes = { [K in OutcomeName]?: number | true };
 export type OutcomesAnswer = { ok: true; outcomes: Outcomes } | { ok: false; word: string };
 
-/** Words after `sandbox:`, several with commas between; a port number is no word, so `http://sandbox:8080` is not one. */
+/** Words after `sandbox:`, several with commas between; a port number is not a word, so `http://sandbox:8080` has none. */
 const MAGIC = /sandbox:([a-z][a-z0-9:,-]*)/g;
 
 /**
- * Collects the outcomes of a request from the header and from the texts at the top of its input. A word that is not on the
- * list is an answer of its own: a test with a typing error must not pass as the happy path.
+ * Collects the outcomes of a request from the header and from the texts at the top of its input. An unknown word
+ * is an error: a test with a typo must not pass as the happy path.
  */
 export function readOutcomes(header: string | null, input: Record<string, unknown>): OutcomesAnswer {
   const words = (header ?? "").split(",").map((word) => word.trim());
@@ -86,7 +86,7 @@ export function readOutcomes(header: string | null, input: Record<string, unknow
   return { ok: true, outcomes };
 }
 
-/** The number given with an outcome, or a default for one without; undefined when it was not asked for. */
+/** The number given with an outcome, or `fallback` when it has none; undefined when the outcome is not set. */
 export function outcomeNumber(outcomes: Outcomes, name: OutcomeName, fallback: number): number | undefined {
   const value = outcomes[name];
   return value === true ? fallback : value;

@@ -1,4 +1,4 @@
-// Paths of fal's queue: which part is the model, which the request, and what is asked of it. Pure.
+// Parses paths of fal's queue into model, request id and operation. Pure.
 
 export type RequestVerb = "status" | "stream" | "result" | "cancel";
 
@@ -21,7 +21,7 @@ const TAILS: Record<string, RequestVerb> = {
 
 /**
  * Reads a native path (`fal-ai/flux/schnell`, `fal-ai/flux/requests/ID/status`), slashes at its ends left out. `lenient`
- * marks the spellings that older documents show and fal refuses: a sub-path before `requests`, `/response` after the id.
+ * marks the forms that older documents show and fal refuses: a sub-path before `requests`, `/response` after the id.
  */
 export function readQueuePath(path: string): QueueRoute {
   const segments = path.replace(/^\/+|\/+$/g, "").split("/");

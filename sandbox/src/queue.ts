@@ -1,5 +1,4 @@
-// fal's queue behind the gateway: status, stream, result and cancel of a request, as fal answers them and no kinder. Submits
-// are in submit.ts.
+// fal's queue behind the gateway: status, stream, result and cancel of a request, as strict as fal. Submits are in submit.ts.
 
 import { falError, methodNotAllowed, type QueueCall, sleep } from "./call.ts";
 import { cancelAt, logsAt, type State, stateAt } from "./lifecycle.ts";
@@ -11,7 +10,7 @@ import type { UpstreamRequest } from "./store.ts";
 import { expiryOf, idsAndUrls, submit } from "./submit.ts";
 import { resultOf } from "./webhooks.ts";
 
-/** How often a stream looks again: positions and log lines come at their time, and a cancel can end it early. */
+/** Polling interval of a stream: positions and log lines depend on time, and a cancel can end it early. */
 const STREAM_TICK_MS = 50;
 
 type RequestRoute = Extract<QueueRoute, { kind: "request" }>;
@@ -51,7 +50,7 @@ async function aboutRequest(call: QueueCall, route: RequestRoute): Promise<Respo
   }
 }
 
-/** A request that is gone, another app's or another connection's is simply not found. */
+/** Null for a request that has expired or belongs to another app or connection. */
 function findRequest(call: QueueCall, route: RequestRoute): UpstreamRequest | null {
   const { store, settings, now } = call;
   const request = store.request(route.id);
@@ -118,17 +117,17 @@ function statusBody(call: QueueCall, request: UpstreamRequest, state: State, log
   }
 }
 
-/** Events as long as something changes, comments in between, closed right after COMPLETED. Logs come once each. */
+/** One event per change, with keep-alive comments; closed right after COMPLETED. Each log line is sent once. */
 function streamAnswer(call: QueueCall, first: UpstreamRequest): Response {
   const encoder = new TextEncoder();
   const wantLogs = wantsLogs(call.url);
   let last = "";
   let sentLogs = 0;
-  let quietSince = Date.now();
-  let gone = false;
+  let lastSentAt = Date.now();
+  let disconnected = false;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      while (!gone) {
+      while (!disconnected) {
         const now = call.clock();
         const request = call.store.request(first.id);
         if (!request) return controller.close();
@@ -138,14 +137,14 @@ function streamAnswer(call: QueueCall, first: UpstreamRequest): Response {
         if (mark !== last || (logs !== null && logs.length > 0)) {
           last = mark;
           sentLogs += logs?.length ?? 0;
-          quietSince = Date.now();
+          lastSentAt = Date.now();
           const text = JSON.stringify(statusBody(call, request, state, logs));
           controller.enqueue(encoder.encode(`data: ${text}\n\n`));
           if (state.status === "COMPLETED") controller.close();
           return;
         }
-        if (Date.now() - quietSince >= call.settings.sseKeepAliveMs) {
-          quietSince = Date.now();
+        if (Date.now() - lastSentAt >= call.settings.sseKeepAliveMs) {
+          lastSentAt = Date.now();
           controller.enqueue(encoder.encode(": ping\n\n"));
           return;
         }
@@ -153,7 +152,7 @@ function streamAnswer(call: QueueCall, first: UpstreamRequest): Response {
       }
     },
     cancel() {
-      gone = true;
+      disconnected = true;
     },
   });
   return new Response(body, { headers: { "content-type": "text/event-stream", "x-fal-request-id": first.id } });
@@ -174,11 +173,11 @@ async function resultAnswer(call: QueueCall, request: UpstreamRequest): Promise<
   });
 }
 
-/** https://fal.ai/docs/documentation/model-apis/inference/queue, "Cancel": 202 is a wish, 400 and 404 are not errors of ours. */
+/** https://fal.ai/docs/documentation/model-apis/inference/queue, "Cancel": 202 only requests it; 400 and 404 are not errors of the sandbox. */
 async function cancelAnswer(call: QueueCall, request: UpstreamRequest): Promise<Response> {
   const { settings, now, store } = call;
-  const obeyMs = request.outcomes["ignore-cancel"] ? null : settings.cancelRunningMs;
-  const step = cancelAt(request.timing, now, obeyMs);
+  const stopsAfterMs = request.outcomes["ignore-cancel"] ? null : settings.cancelRunningMs;
+  const step = cancelAt(request.timing, now, stopsAfterMs);
   if (step.kind === "too_late") return Response.json({ status: "ALREADY_COMPLETED" }, { status: 400 });
   if (step.timing !== request.timing) {
     store.saveRequest({ ...request, timing: step.timing });

@@ -1,20 +1,19 @@
-// Everything that looks random in the sandbox: a small seeded generator, so that equal seeds give equal ids and pictures. Not
-// for secrets.
+// The seeded random generator of the sandbox: equal seeds give equal ids and media. Not for secrets.
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** A stream of numbers that depends on nothing but what it was made from. */
+/** A stream of numbers that depends only on its seed. */
 export interface Random {
   /** In [0, 1). */
   next(): number;
-  /** A whole number in [0, below). */
+  /** An integer in [0, below). */
   int(below: number): number;
   hex(length: number): string;
   /** Letters and digits, as in fal's file names. */
   text(length: number): string;
   /** Shaped as a version 4 UUID. */
   uuid(): string;
-  /** A whole number of 18 digits, written out: it is above 2^53 and below 2^63. */
+  /** An integer of 18 digits as text, above 2^53 and below 2^63. */
   bigInteger(): string;
 }
 

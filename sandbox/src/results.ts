@@ -1,5 +1,5 @@
-// What a request will answer in the end: status, headers, body and files, fixed at submit so that it can be replayed. Data URIs
-// are kept as recipes and filled in when the body is wanted. Pure.
+// The result of a request: status, headers, body and files, fixed at submit so that it can be replayed. Data URIs are stored as
+// recipes and filled in when the body is read. Pure.
 
 import { exactNumber, isRecord, parseExact } from "./json.ts";
 import { MEDIA_TYPES, type MediaRecipe, makeDataUri, makeMedia } from "./media/recipe.ts";
@@ -17,30 +17,30 @@ export interface PlannedFile {
 export interface Result {
   status: number;
   headers: Record<string, string>;
-  /** JSON text in which marks stand for data URIs, or a file that is itself the body. */
+  /** JSON text with placeholders for data URIs, or a media file as the whole body. */
   body: { kind: "json"; text: string; inlines: Inline[] } | { kind: "media"; recipe: MediaRecipe };
-  /** What the status call shows of a failure. */
+  /** The error that the status call shows. */
   error: { message: string; type: string } | null;
   files: PlannedFile[];
 }
 
 interface Inline {
-  mark: string;
+  placeholder: string;
   recipe: MediaRecipe;
-  /** Least length of the data URI in characters. */
+  /** Minimum length of the data URI in characters. */
   length: number;
 }
 
-export interface ResultWish {
+export interface ResultInput {
   model: Model;
   input: Record<string, unknown>;
-  /** The input's `seed` in its source spelling, if it had one. */
+  /** The input's `seed` as source text, if it had one. */
   inputSeed: string | null;
   /** The input as JSON text, for the echo. */
   inputText: string;
   faults: FieldError[];
   outcomes: Outcomes;
-  /** Gives the seed of a request that named none, and the file names. */
+  /** Source of the seed when the input has none, and of file names. */
   random: Random;
   cdnOrigin: string;
   inferenceMs: number;
@@ -48,16 +48,16 @@ export interface ResultWish {
 
 /** Filler of the outcome `webhook-big`: over 1 MB together with the rest. */
 const BIG_PAYLOAD_CHARS = 1_200_000;
-/** What image models are billed by; fal counts 1024x1024 as one. */
+/** The billing unit of image models; fal counts 1024x1024 as one. */
 const MEGAPIXEL = 1024 * 1024;
 /** Assumed size of the picture to enlarge: inputs are not fetched. */
 const UPSCALER_INPUT_SIDE = 512;
 const SPEECH_SECONDS_PER_CHARACTER = 0.06;
 
-/** The result of a request that runs to its end. */
-export function planResult(wish: ResultWish): Result {
-  const { outcomes } = wish;
-  if (wish.faults.length > 0) return modelError(422, { detail: wish.faults }, wish.faults[0]?.type ?? "value_error");
+/** The result of a request that runs to completion. */
+export function planResult(input: ResultInput): Result {
+  const { outcomes } = input;
+  if (input.faults.length > 0) return modelError(422, { detail: input.faults }, input.faults[0]?.type ?? "value_error");
   if (outcomes.refused) {
     const type = "content_policy_violation";
     const msg = "The content could not be processed because it contained material flagged by a content checker.";
@@ -67,7 +67,7 @@ export function planResult(wish: ResultWish): Result {
   if (outcomes.invalid) return modelError(422, { detail: "The input could not be processed" }, "value_error");
   if (outcomes.crash) return requestError(503, "runner_connection_error", "The runner could not be reached");
   if (outcomes.error500) return modelError(500, { detail: "Internal Server Error" }, "internal_server_error");
-  return new OutputPlan(wish).result();
+  return new OutputPlan(input).result();
 }
 
 /** fal's own errors about a request (https://fal.ai/docs/documentation/model-apis/request-errors). */
@@ -104,8 +104,8 @@ function modelError(status: number, body: object, type: string): Result {
 
 /** Both names of the hint are in circulation at fal. */
 function retryHeaders(status: number): Record<string, string> {
-  const worthIt = status >= 500;
-  return { "x-fal-retryable": worthIt ? "1" : "0", "x-fal-needs-retry": worthIt ? "1" : "0" };
+  const retryable = status >= 500;
+  return { "x-fal-retryable": retryable ? "1" : "0", "x-fal-needs-retry": retryable ? "1" : "0" };
 }
 
 export interface RenderedResult {
@@ -113,42 +113,42 @@ export interface RenderedResult {
   body: string | Uint8Array<ArrayBuffer>;
 }
 
-/** The body as it goes over the wire. */
+/** The response body. */
 export async function renderResult(result: Result): Promise<RenderedResult> {
   if (result.body.kind === "media") {
     const { recipe } = result.body;
     return { contentType: MEDIA_TYPES[recipe.kind], body: await makeMedia(recipe) };
   }
   let text = result.body.text;
-  for (const { mark, recipe, length } of result.body.inlines) {
+  for (const { placeholder, recipe, length } of result.body.inlines) {
     const uri = await makeDataUri(recipe, length);
-    text = text.replace(`"${mark}"`, () => `"${uri}"`);
+    text = text.replace(`"${placeholder}"`, () => `"${uri}"`);
   }
   return { contentType: "application/json", body: text };
 }
 
-/** Collects the files of an output while it is written down. */
+/** Builds an output and collects its files. */
 class OutputPlan {
-  readonly #wish: ResultWish;
+  readonly #input: ResultInput;
   readonly #files: PlannedFile[] = [];
   readonly #inlines: Inline[] = [];
-  /** As text: it may be larger than a number holds. */
+  /** As text: it may exceed the range of a JavaScript number. */
   readonly #seed: string;
-  /** Decides what the files show: prompt and seed, so the same two give the same pictures, as a model does. */
+  /** Seed of the media: equal prompt and seed give equal files, as with a real model. */
   readonly #key: string;
 
-  constructor(wish: ResultWish) {
-    this.#wish = wish;
-    this.#seed = wish.inputSeed ?? wish.random.bigInteger();
-    this.#key = randomFrom(this.#seed, wish.inputText).hex(32);
+  constructor(input: ResultInput) {
+    this.#input = input;
+    this.#seed = input.inputSeed ?? input.random.bigInteger();
+    this.#key = randomFrom(this.#seed, input.inputText).hex(32);
   }
 
   result(): Result {
     const { output, units } = this.#output();
-    if (this.#wish.outcomes["webhook-big"]) output.notes = "x".repeat(BIG_PAYLOAD_CHARS);
-    if (this.#wish.outcomes.nested) Object.assign(output, this.#nested());
+    if (this.#input.outcomes["webhook-big"]) output.notes = "x".repeat(BIG_PAYLOAD_CHARS);
+    if (this.#input.outcomes.nested) Object.assign(output, this.#nested());
     const headers = { "x-fal-billable-units": units };
-    if (this.#wish.outcomes["binary-result"]) {
+    if (this.#input.outcomes["binary-result"]) {
       const recipe = this.#picture(0, 512, 512);
       return { status: 200, headers, body: { kind: "media", recipe }, error: null, files: [] };
     }
@@ -164,9 +164,9 @@ class OutputPlan {
 
   /** Shapes: https://fal.ai/models, as typed in fal-ai/fal-js:libs/client/src/types/endpoints.ts. */
   #output(): { output: Record<string, unknown>; units: string } {
-    const { input, model, inputText } = this.#wish;
+    const { input, model, inputText } = this.#input;
     const seed = exactNumber(this.#seed);
-    const timings = { inference: this.#wish.inferenceMs / 1_000 };
+    const timings = { inference: this.#input.inferenceMs / 1_000 };
     switch (model.output) {
       case "images": {
         const { width, height } = imageSize(input.image_size ?? model.imageSize);
@@ -214,7 +214,7 @@ class OutputPlan {
   }
 
   #count(asked: number): number {
-    return outcomeNumber(this.#wish.outcomes, "many-files", 100) ?? asked;
+    return outcomeNumber(this.#input.outcomes, "many-files", 100) ?? asked;
   }
 
   #picture(n: number, width: number, height: number): MediaRecipe {
@@ -224,24 +224,24 @@ class OutputPlan {
   /** fal's Image; it becomes a data URI with `sync_mode` or the outcome `big-output`. */
   #image(n: number, width: number, height: number): Record<string, unknown> {
     const recipe = this.#picture(n, width, height);
-    const length = outcomeNumber(this.#wish.outcomes, "big-output", 1_000_000);
-    if (length === undefined && this.#wish.input.sync_mode !== true) {
+    const length = outcomeNumber(this.#input.outcomes, "big-output", 1_000_000);
+    if (length === undefined && this.#input.input.sync_mode !== true) {
       return { ...this.#file(recipe, ""), width, height };
     }
-    const mark = `inline-${this.#wish.random.text(20)}`;
-    this.#inlines.push({ mark, recipe, length: length ?? 0 });
-    return { url: mark, width, height, content_type: MEDIA_TYPES.png };
+    const placeholder = `inline-${this.#input.random.text(20)}`;
+    this.#inlines.push({ placeholder, recipe, length: length ?? 0 });
+    return { url: placeholder, width, height, content_type: MEDIA_TYPES.png };
   }
 
   /** fal's File. Paths look like those of v3b.fal.media: eight hex digits, then a token and a name. */
   #file(recipe: MediaRecipe, name: string): { url: string; content_type: string } {
-    const { random, cdnOrigin } = this.#wish;
+    const { random, cdnOrigin } = this.#input;
     const path = `/files/b/${random.hex(8)}/${random.text(21)}${name && `_${name}`}.${recipe.kind}`;
     this.#files.push({ path, recipe });
     return { url: cdnOrigin + path, content_type: MEDIA_TYPES[recipe.kind] };
   }
 
-  /** The awkward places of 3D and composing models: deep trees, a bare string, a host that is not fal's. */
+  /** Files in the places where 3D and composite models put them: deep trees, a bare URL string, a host that is not fal's. */
   #nested(): Record<string, unknown> {
     const side = (n: number) => this.#file(this.#picture(n, 256, 256), `texture_${n}`);
     return {

@@ -1,5 +1,5 @@
-// Every behaviour of the sandbox that can be changed while it runs, with its default, and the turn between wire and inside.
-// Whatever is unknown of the real services is a setting here. Pure.
+// Every behaviour of the sandbox that can be changed while it runs, with its default, and the conversion between wire and code.
+// Behaviour of the real services that is not documented is a setting. Pure.
 
 import * as z from "zod";
 import type { Env } from "./env.ts";
@@ -12,65 +12,65 @@ const HOUR_MS = 60 * MINUTE_MS;
 const milliseconds = z.int().min(0);
 const origin = z.string().regex(/^https?:\/\/[^/?#\s]+$/, "must be an origin without path");
 
-/** One time per kind of model. */
+/** One duration per kind of model. */
 function perKind(image: number, video: number, audio: number, other: number) {
   return z
     .strictObject({ image: milliseconds, video: milliseconds, audio: milliseconds, other: milliseconds })
     .default({ image, video, audio, other });
 }
 
-/** Names are those of the wire. Defaults are what fal and Maton document, or else the stricter guess. */
+/** Wire names. Defaults are what fal and Maton document, or else the stricter assumption. */
 export const settingsSchema = z.strictObject({
-  /** Where ids, signing keys and media start from. */
+  /** Seed of ids, signing keys and media. */
   seed: z.string().default("sluice"),
 
   // --- Maton ---
   api_keys: z.array(z.string().min(1)).default(["sandbox-maton-key"]),
-  /** Shape of Maton's own errors; its documents show both. */
+  /** Shape of Maton's own errors; its documentation shows both. */
   error_shape: z.enum(["nested", "flat"]).default("nested"),
-  /** Calls that an account may make in any second. */
+  /** Calls that an account may make per second. */
   rps: z.int().min(1).default(10),
   /** `Retry-After` of Maton's 429 in seconds; null: not sent. */
   retry_after_s: z.int().min(0).nullable().default(null),
-  /** What is wrong with every call of the account: fal's lock (submits only), Maton's 429 or 500, a page of 502 (dead). */
+  /** Fault of every call of the account: fal's lock (submits only), Maton's 429 or 500, an HTML 502 page (dead). */
   account_fault: z.enum(["none", "locked", "rate_limited", "failing", "dead"]).default("none"),
-  /** The account used when a call names no connection: Maton's texts contradict each other. */
+  /** The connection used when a call names none: Maton's documentation contradicts itself. */
   default_connection: z.enum(["oldest", "newest"]).default("oldest"),
-  /** Whether a request is known only to the connection that submitted it. */
+  /** Whether a request is visible only to the connection that submitted it. */
   requests_scoped: z.boolean().default(true),
-  /** Whether fal's own response headers get lost in the gateway. */
+  /** Whether the gateway drops fal's response headers. */
   drop_fal_headers: z.boolean().default(false),
-  /** Added to every call of the gateway. */
+  /** Latency added to every gateway call. */
   latency_ms: milliseconds.default(0),
 
   // --- fal's queue ---
   submit_status: z.union([z.literal(200), z.literal(202)]).default(200),
-  /** Whether status, result and cancel take a model's sub-path, and the result a `/response` suffix. */
+  /** Whether status, result and cancel accept a model's sub-path, and the result a `/response` suffix. */
   lenient_paths: z.boolean().default(false),
-  /** Whether a model checks its input before the queue takes it, rather than when it runs. */
+  /** Whether input is validated at submit rather than when the model runs. */
   validate_at_submit: z.boolean().default(false),
-  /** Whether status names the error of a model that answered 4xx. */
+  /** Whether status includes the error of a model that responded 4xx. */
   status_shows_model_errors: z.boolean().default(true),
   queue_ms: perKind(300, 500, 300, 300),
   run_ms: perKind(900, 2_500, 1_200, 900),
-  /** Part of the running time that varies from request to request, 0 to 1. */
+  /** Share of the run time that varies between requests, 0 to 1. */
   jitter: z.number().min(0).max(1).default(0),
-  /** Running time of the outcome `slow`. */
+  /** Run time of the outcome `slow`. */
   slow_ms: milliseconds.default(MINUTE_MS),
-  /** How long the outcome `submit-timeout` keeps its answer back. */
+  /** Delay of the response under the outcome `submit-timeout`. */
   hang_ms: milliseconds.default(MINUTE_MS),
   /** Queue position that a new request starts from. */
   queue_length: z.int().min(0).default(2),
-  /** Requests of the whole sandbox that run at a time; fal gives a paying account up to 40. */
+  /** Concurrent runs of the whole sandbox; fal gives a paying account up to 40. */
   concurrency: z.int().min(1).default(40),
-  /** Answer of a cancel that took a request out of the queue. */
+  /** Status of a cancel that removed a request from the queue. */
   cancel_queued_status: z.union([z.literal(200), z.literal(202)]).default(200),
-  /** What becomes of a request that was cancelled in the queue. */
+  /** State of a request that was cancelled in the queue. */
   cancelled_in_queue: z.enum(["completed", "not_found"]).default("completed"),
-  /** How long a running model takes to obey a cancel. */
+  /** Time until a running model stops after a cancel. */
   cancel_running_ms: milliseconds.default(200),
   result_ttl_ms: milliseconds.default(HOUR_MS),
-  /** From this size on a result is kept for `big_result_ttl_ms` only. */
+  /** Results of this size and above expire after `big_result_ttl_ms`. */
   big_result_bytes: z.int().min(0).default(10_000),
   big_result_ttl_ms: milliseconds.default(6 * MINUTE_MS),
   sse_keep_alive_ms: z
@@ -79,26 +79,26 @@ export const settingsSchema = z.strictObject({
     .default(15 * SECOND_MS),
 
   // --- fal's CDN ---
-  /** Origin of file URLs; null: the origin that the submit came in on. */
+  /** Origin of file URLs; null: the origin of the submit. */
   cdn_origin: origin.nullable().default(null),
   cdn_ttl_ms: milliseconds.default(HOUR_MS),
-  /** Time of a whole answer under the outcome `file-slow`. */
+  /** Duration of a response under the outcome `file-slow`. */
   file_slow_ms: milliseconds.default(30 * SECOND_MS),
   /** Length of a file under the outcome `file-huge`. */
   huge_bytes: z
     .int()
     .min(1)
     .default(1024 * 1024 * 1024),
-  /** Where the outcome `file-redirect` leads; null: to the same file. */
+  /** Target of the outcome `file-redirect`; null: the same file. */
   redirect_target: z.string().nullable().default(null),
 
   // --- fal's webhooks ---
   webhooks: z.enum(["push", "hold"]).default("push"),
-  /** The fal user that the first connection of an account stands for. */
+  /** The fal user of an account's first connection. */
   user_id: z.string().min(1).default("user_sandbox"),
   webhook_first_timeout_ms: milliseconds.default(15 * SECOND_MS),
   webhook_retry_timeout_ms: milliseconds.default(120 * SECOND_MS),
-  /** Gap before the second try; it doubles up to the longest. */
+  /** Delay before the second attempt; it doubles up to `webhook_gap_max_ms`. */
   webhook_gap_first_ms: z
     .int()
     .min(1)
@@ -110,29 +110,29 @@ export const settingsSchema = z.strictObject({
   webhook_attempts_max: z.int().min(1).default(31),
   /** Delay of the outcome `webhook-late`. */
   webhook_late_ms: milliseconds.default(30 * SECOND_MS),
-  /** Whether a retry is signed anew, or carries the time stamp of the first try. */
+  /** Whether a retry is signed anew, or carries the timestamp of the first attempt. */
   webhook_fresh_signature: z.boolean().default(true),
-  /** Whether a cancelled request is reported at all. */
+  /** Whether a cancelled request sends a webhook. */
   webhook_on_cancel: z.boolean().default(false),
-  /** fal drops private and loopback targets; a sandbox on the same machine is of no use then. */
+  /** Whether private and loopback targets are delivered to; fal drops them, which would make a local sandbox useless. */
   webhook_private_targets: z.boolean().default(true),
-  /** Which key signs: another number is another key. */
+  /** Generation of the signing key; each number is another key. */
   signing_key: z.int().min(0).max(100).default(0),
   jwks: z.enum(["ok", "down", "garbage", "empty", "slow"]).default("ok"),
-  /** Whether the set still lists the keys before `signing_key`. */
+  /** Whether the key set still lists the keys before `signing_key`. */
   jwks_keeps_old: z.boolean().default(true),
   jwks_padded: z.boolean().default(false),
   jwks_slow_ms: milliseconds.default(10 * SECOND_MS),
 });
 
-/** Settings as the wire spells them. */
+/** Settings with wire names. */
 export type WireSettings = z.infer<typeof settingsSchema>;
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
-/** Settings as the code reads them. */
+/** Settings with code names. */
 export type Settings = { [K in keyof WireSettings as Camel<K>]: WireSettings[K] };
 
-/** The settings of a fresh sandbox. Throws on a bad variable: that is for whoever started it to mend. */
+/** The settings of a new sandbox. Throws on an invalid variable. */
 export function defaultSettings(env: Env): WireSettings {
   return settingsSchema.parse({
     ...(env.SANDBOX_API_KEY && { api_keys: [env.SANDBOX_API_KEY] }),
@@ -144,7 +144,7 @@ export function defaultSettings(env: Env): WireSettings {
 
 export type SettingsAnswer = { ok: true; settings: WireSettings } | { ok: false; field: string; message: string };
 
-/** Lays a change over settings; times per kind may be given in part. The first fault is named by its field. */
+/** Merges a change into settings; per-kind times may be partial. Reports the first invalid field. */
 export function changedSettings(current: WireSettings, change: unknown): SettingsAnswer {
   if (!isRecord(change)) return { ok: false, field: "", message: "must be an object" };
   const merged: Record<string, unknown> = { ...current };
@@ -159,7 +159,7 @@ export function changedSettings(current: WireSettings, change: unknown): Setting
   return { ok: false, field: field.join("."), message: issue?.message ?? "is not valid" };
 }
 
-/** From the wire's names to the code's. */
+/** Converts wire names to code names. */
 export function readSettings(wire: WireSettings): Settings {
   const entries = Object.entries(wire).map(([name, value]) => [
     name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),

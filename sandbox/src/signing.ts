@@ -1,11 +1,11 @@
-// fal's webhook signature: ED25519 keys that follow from the seed, the signed text, and the key set that verifies it.
+// fal's webhook signature: ED25519 keys derived from the seed, the signed text, and the key set that verifies it.
 // https://fal.ai/docs/documentation/model-apis/inference/webhooks.
 
 import type { Settings } from "./settings.ts";
 
 /** Wraps a 32-byte private key as PKCS #8 (RFC 8410), the only private form that WebCrypto takes. */
 const PKCS8_PREFIX = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-/** A key that never is in the set. */
+/** The generation of a key that is never in the key set. */
 export const FORGER = "forger";
 
 interface SigningKey {
@@ -48,7 +48,7 @@ export async function signatureHeaders(
   };
 }
 
-/** The public keys that count now, newest last. */
+/** The current public keys, newest last. */
 export async function keySet(settings: Settings): Promise<{ keys: JsonWebKey[] }> {
   const first = settings.jwksKeepsOld ? 0 : settings.signingKey;
   const keys: JsonWebKey[] = [];

@@ -1,5 +1,5 @@
-// What the world keeps, in the SQLite of its Durable Object: settings, clock, connections, requests, files, deliveries, calls.
-// Rows that only ever get read whole are one JSON column.
+// The state of FakeUpstream in its SQLite storage: settings, clock, connections, requests, files, deliveries, calls. Rows that are
+// only read whole are one JSON column.
 
 import type { Timing } from "./lifecycle.ts";
 import type { MediaRecipe } from "./media/recipe.ts";
@@ -15,7 +15,7 @@ export interface UpstreamRequest {
   /** Counts from 1. */
   number: number;
   model: string;
-  /** The model without its sub-path: what status, result and cancel are asked by. */
+  /** The model id without its sub-path, as status, result and cancel URLs have it. */
   app: string;
   kind: ModelKind;
   connectionId: string;
@@ -47,29 +47,29 @@ export interface Connection {
   userId: string | null;
 }
 
-export type DeliveryVariant = "ok" | "error" | "null" | "forged" | "stale" | "stranger";
+export type DeliveryVariant = "ok" | "error" | "null" | "forged" | "stale" | "other_user";
 
 export interface Delivery {
   id: string;
   requestId: string;
   variant: DeliveryVariant;
   dueAt: number;
-  /** Tries so far. */
+  /** Attempts so far. */
   attempts: number;
-  /** When the first try was signed. */
+  /** When the first attempt was signed. */
   firstSentAt: number | null;
-  /** Set when it was delivered, given up or taken away by a test. */
+  /** Set when it was delivered, given up or removed by a test. */
   doneAt: number | null;
-  /** Status or reason of the last try. */
+  /** Status or reason of the last attempt. */
   lastOutcome: string | null;
 }
 
 export interface StoredFile {
   requestId: string;
-  /** Place among the files of its request, from 0. */
+  /** Index among the files of its request, from 0. */
   n: number;
   recipe: MediaRecipe;
-  /** Times it was asked for with GET. */
+  /** Number of GETs. */
   gets: number;
 }
 
@@ -86,7 +86,7 @@ export interface LoggedCall {
 }
 
 export interface Clock {
-  /** The sandbox's time stands still here; null: it runs. */
+  /** The time at which the clock is frozen; null: it runs. */
   frozenAt: number | null;
   /** Added to real time while it runs. */
   offsetMs: number;
@@ -129,7 +129,7 @@ export class Store {
     sql.exec(TABLES);
   }
 
-  /** Forgets everything. */
+  /** Deletes every row. */
   clear(): void {
     for (const table of TABLE_NAMES) this.#sql.exec(`DELETE FROM ${table}`);
   }
@@ -170,7 +170,7 @@ export class Store {
     return row ? JSON.parse(row.doc) : null;
   }
 
-  /** Deleted ones count too, so that an id never comes back. */
+  /** Includes deleted ones, so that no id is reused. */
   connectionCount(): number {
     return this.#sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM connections").one().n;
   }
@@ -178,7 +178,9 @@ export class Store {
   saveConnection(connection: Connection): void {
     this.#sql.exec(
       "INSERT INTO connections (id, account, doc) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET doc = ?3",
-      ...[connection.connectionId, connection.account, JSON.stringify(connection)],
+      connection.connectionId,
+      connection.account,
+      JSON.stringify(connection),
     );
   }
 
@@ -207,18 +209,23 @@ export class Store {
     this.#sql.exec(
       `INSERT INTO requests (number, id, app, starts_at, ends_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
        ON CONFLICT (number) DO UPDATE SET starts_at = ?4, ends_at = ?5, doc = ?6`,
-      ...[number, id, app, timing.startsAt, timing.endsAt, JSON.stringify(request)],
+      number,
+      id,
+      app,
+      timing.startsAt,
+      timing.endsAt,
+      JSON.stringify(request),
     );
   }
 
-  /** Requests of an app that wait for their start at `now`. */
+  /** Requests of an app that have not started at `now`. */
   waiting(app: string, now: number): number {
     const query =
       "SELECT COUNT(*) AS n FROM requests WHERE app = ? AND ends_at > ? AND COALESCE(starts_at, ends_at) > ?";
     return this.#sql.exec<{ n: number }>(query, app, now, now).one().n;
   }
 
-  /** When, of `slots`, one is free for the next in line; null: now. Runs are planned in the order of arrival. */
+  /** When one of `slots` is free for the next request; null: now. Runs are scheduled in order of arrival. */
   slotFreeAt(slots: number, now: number): number | null {
     const query =
       "SELECT ends_at AS at FROM requests WHERE ends_at > ? AND starts_at IS NOT NULL ORDER BY ends_at DESC LIMIT 1 OFFSET ?";
@@ -232,7 +239,8 @@ export class Store {
     this.#sql.exec(
       `INSERT INTO files (path, request_id, n, recipe)
        SELECT value ->> 'path', ?, value ->> 'n', value ->> 'recipe' FROM json_each(?)`,
-      ...[requestId, JSON.stringify(rows)],
+      requestId,
+      JSON.stringify(rows),
     );
   }
 
@@ -271,37 +279,41 @@ export class Store {
     return this.#sql.exec(query, requestId).toArray() as unknown as Delivery[];
   }
 
-  /** Takes what is due for sending; a lease that runs out (the process died) makes a row free again. */
-  takeDue(now: number, leaseUntil: number): Delivery[] {
+  /** Leases due deliveries for sending; a row whose lease has expired (the process died) is leased again. */
+  leaseDue(now: number, leaseUntil: number): Delivery[] {
     const query = `UPDATE deliveries SET lease_until = ? WHERE done_at IS NULL AND due_at <= ?
       AND (lease_until IS NULL OR lease_until <= ?) RETURNING ${DELIVERY_COLUMNS}`;
     return this.#sql.exec(query, leaseUntil, now, now).toArray() as unknown as Delivery[];
   }
 
-  /** When the next row may be taken; null: nothing is owed. */
+  /** When the next delivery may be leased; null: none is pending. */
   nextDueAt(): number | null {
     const query = "SELECT MIN(MAX(due_at, COALESCE(lease_until, 0))) AS at FROM deliveries WHERE done_at IS NULL";
     return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
-  /** Books a try and what comes next: another try at `dueAt`, or the end. */
-  bookTry(id: string, sentAt: number, outcome: string, next: { dueAt: number } | { doneAt: number }): void {
+  /** Records an attempt and what follows: another attempt at `dueAt`, or the end. */
+  recordAttempt(id: string, sentAt: number, outcome: string, next: { dueAt: number } | { doneAt: number }): void {
     const dueAt = "dueAt" in next ? next.dueAt : null;
     const doneAt = "doneAt" in next ? next.doneAt : null;
     this.#sql.exec(
       `UPDATE deliveries SET attempts = attempts + 1, first_sent_at = COALESCE(first_sent_at, ?), last_outcome = ?,
        due_at = COALESCE(?, due_at), done_at = ?, lease_until = NULL WHERE id = ? AND done_at IS NULL`,
-      ...[sentAt, outcome, dueAt, doneAt, id],
+      sentAt,
+      outcome,
+      dueAt,
+      doneAt,
+      id,
     );
   }
 
-  /** Ends a delivery without a try. Answers whether there was one. */
+  /** Ends a delivery without an attempt. Returns whether there was one. */
   dropDelivery(id: string, now: number): boolean {
     const update = "UPDATE deliveries SET done_at = ? WHERE id = ? AND done_at IS NULL RETURNING id";
     return this.#sql.exec(update, now, id).toArray().length > 0;
   }
 
-  /** Moves what is still owed for a request, or drops it (null). */
+  /** Reschedules a request's pending deliveries, or deletes them (null). */
   moveDeliveries(requestId: string, dueAt: number | null): void {
     if (dueAt === null) this.#sql.exec("DELETE FROM deliveries WHERE request_id = ? AND done_at IS NULL", requestId);
     else this.#sql.exec("UPDATE deliveries SET due_at = ? WHERE request_id = ? AND done_at IS NULL", dueAt, requestId);
@@ -309,7 +321,7 @@ export class Store {
 
   // --- Calls ---
 
-  /** Notes a call when it comes in, so that one that is never answered is seen too. */
+  /** Records a call when it arrives, so that a call without a response is listed too. */
   openCall(call: { kind: string; method: string; path: string; at: number }): number {
     const insert = "INSERT INTO calls (kind, method, path, at) VALUES (?, ?, ?, ?) RETURNING number";
     return this.#sql.exec<{ number: number }>(insert, call.kind, call.method, call.path, call.at).one().number;

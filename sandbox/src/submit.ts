@@ -1,5 +1,5 @@
-// A submit to fal's queue: what is refused, what is taken, and in which ways its answer can get lost. Everything that will
-// become of the request is planned here.
+// A submit to fal's queue: what is refused, what is accepted, and how its response can be lost. The whole life of the request is
+// planned here.
 
 import { BREAK_AFTER_MS, falError, matonError, type QueueCall, sleep } from "./call.ts";
 import { type QueueOptions, readQueueOptions } from "./headers.ts";
@@ -13,7 +13,7 @@ import type { Settings } from "./settings.ts";
 import type { UpstreamRequest } from "./store.ts";
 import { isPrivateTarget, planDeliveries } from "./webhooks.ts";
 
-/** Bodies above this are not kept for the test door: a row holds 2 MB. */
+/** Larger bodies are not stored for the control API: a row holds 2 MB. */
 const INPUT_KEPT_MAX_CHARS = 500_000;
 const QUEUE_ORIGIN = "https://queue.fal.run";
 
@@ -26,7 +26,7 @@ export async function submit(call: QueueCall, model: string, app: string): Promi
   const text = call.body;
   const input = parseObject(text);
   const words = readOutcomes(call.request.headers.get("x-sandbox-outcome"), input ?? {});
-  if (!words.ok) return falError(400, `The sandbox knows no outcome "${words.word}"`, "bad_request");
+  if (!words.ok) return falError(400, `Unknown sandbox outcome "${words.word}"`, "bad_request");
   const { outcomes } = words;
 
   const refused = forcedRefusal(call, outcomes);
@@ -63,7 +63,7 @@ async function accept(call: QueueCall, submitted: Submitted): Promise<UpstreamRe
   const number = store.nextRequestNumber();
   const random = randomFrom(settings.seed, "request", number);
   const id = random.uuid();
-  // Only what fal itself retries ran more than once, and only then is the last attempt another one.
+  // Only a request that fal retried has a last attempt with another id.
   const gatewayId = outcomes.crash && !options.noRetry ? random.uuid() : id;
   const timing = timingOf(call, submitted, random);
   const result = planResult({
@@ -95,7 +95,7 @@ async function accept(call: QueueCall, submitted: Submitted): Promise<UpstreamRe
     inputText: text.length <= INPUT_KEPT_MAX_CHARS ? text : null,
     inputBytes: new TextEncoder().encode(text).length,
   };
-  store.saveRequest(request); // before anything is awaited: the number is this one's
+  store.saveRequest(request); // before the first await: reserves the number
   store.saveFiles(id, result.files);
   if (options.webhookUrl !== null && (settings.webhookPrivateTargets || !isPrivateTarget(options.webhookUrl))) {
     for (const { id: deliveryId, variant, dueAt } of planDeliveries(id, outcomes, timing.endsAt, settings)) {
@@ -122,7 +122,7 @@ function timingOf(call: QueueCall, submitted: Submitted, random: Random): Timing
   });
 }
 
-/** A refusal that was asked for. 401 and 403 come from before the queue, so they carry no request id. */
+/** The refusal that an outcome asks for. 401 and 403 are raised before the queue, so they carry no request id. */
 function forcedRefusal(call: QueueCall, outcomes: Outcomes): Response | null {
   if (outcomes.locked || call.settings.accountFault === "locked") {
     return falError(403, "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.");
@@ -154,37 +154,37 @@ async function submitAnswer(call: QueueCall, request: UpstreamRequest): Promise<
   const headers = { "content-type": "application/json", "x-fal-request-id": request.id };
   if (outcomes["submit-garbage"])
     return new Response("<html><body>OK</body></html>", { headers: { "content-type": "text/html" } });
-  if (outcomes["submit-drop"]) return new Response(brokenOff(JSON.stringify(body)), { headers });
+  if (outcomes["submit-drop"]) return new Response(brokenHalfway(JSON.stringify(body)), { headers });
   return new Response(JSON.stringify(body), { status: call.settings.submitStatus, headers });
 }
 
-/** Sends half of a text and then breaks the connection. */
-function brokenOff(text: string): ReadableStream {
+/** Sends half of a text, then breaks the connection. */
+function brokenHalfway(text: string): ReadableStream {
   const pipe = new IdentityTransformStream();
   const writer = pipe.writable.getWriter();
   const half = new TextEncoder().encode(text.slice(0, text.length / 2));
   const broken = async () => {
     await writer.write(half);
     await sleep(BREAK_AFTER_MS);
-    await writer.abort(new Error("broken off by the outcome submit-drop"));
+    await writer.abort(new Error("connection broken by the outcome submit-drop"));
   };
-  broken().catch(() => undefined); // the reader went away first
+  broken().catch(() => undefined); // the client disconnected first
   return pipe.readable;
 }
 
-/** Ids and URLs as fal spells them: always queue.fal.run, always without the model's sub-path. */
+/** Ids and URLs as fal returns them: always on queue.fal.run, without the model's sub-path. */
 export function idsAndUrls(request: UpstreamRequest): Record<string, string> {
   const url = `${QUEUE_ORIGIN}/${request.app}/requests/${request.id}`;
   return { request_id: request.id, response_url: url, status_url: `${url}/status`, cancel_url: `${url}/cancel` };
 }
 
-/** When fal forgets a result: larger ones sooner. */
+/** When fal deletes a result: larger ones sooner. */
 export function expiryOf(request: UpstreamRequest, settings: Settings): number {
   const big = request.resultBytes >= settings.bigResultBytes;
   return request.timing.endsAt + (big ? settings.bigResultTtlMs : settings.resultTtlMs);
 }
 
-/** The spelling of a top-level `seed`, if the body is an object that has a whole one. */
+/** The source text of a top-level integer `seed`; null without one. */
 function seedText(text: string): string | null {
   try {
     const value = parseExact(text);

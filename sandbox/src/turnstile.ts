@@ -1,10 +1,10 @@
-// Cloudflare Turnstile's siteverify, for its three test secrets; every other secret is unknown here.
+// Cloudflare Turnstile's siteverify, for its three test secrets; every other secret is invalid.
 // https://developers.cloudflare.com/turnstile/troubleshooting/testing.
 
 import type { Call } from "./call.ts";
 import { parseObject } from "./json.ts";
 
-/** The test secrets and what each one answers. */
+/** The test secrets and the error code of each; null: success. */
 const ERROR_OF_SECRET: Readonly<Record<string, string | null>> = {
   "1x0000000000000000000000000000000AA": null,
   "2x0000000000000000000000000000000AA": "invalid-input-response",
@@ -12,7 +12,7 @@ const ERROR_OF_SECRET: Readonly<Record<string, string | null>> = {
 };
 const HOSTNAME = "example.com";
 
-/** Takes JSON or a form with `secret` and `response`. Always 200, as there; the verdict is in the body. */
+/** Accepts JSON or a form with `secret` and `response`. Always 200, as in the real API; the result is in the body. */
 export function siteverify(call: Call): Response {
   call.note.kind = "turnstile";
   if (call.request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST" } });

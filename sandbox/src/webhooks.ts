@@ -1,5 +1,5 @@
-// fal's webhooks: which deliveries a request owes, their bodies and signatures, and when a failed one is tried again. Sends
-// nothing itself; world.ts does.
+// fal's webhooks: the deliveries of a request, their bodies and signatures, and when a failed one is retried. fake-upstream.ts
+// sends them.
 
 import type { Outcomes } from "./outcomes.ts";
 import { randomFrom } from "./random.ts";
@@ -8,7 +8,7 @@ import type { Settings } from "./settings.ts";
 import { FORGER, signatureHeaders } from "./signing.ts";
 import type { DeliveryVariant, UpstreamRequest } from "./store.ts";
 
-/** Ten minutes: well past the five that verifiers allow. */
+/** Ten minutes: beyond the five that verifiers tolerate. */
 const STALE_S = 600;
 
 export interface PlannedDelivery {
@@ -17,7 +17,7 @@ export interface PlannedDelivery {
   dueAt: number;
 }
 
-/** The deliveries that a request owes when it ends at `endsAt`. A bad one comes instead of the good one. */
+/** The deliveries of a request that ends at `endsAt`. A faulty one replaces the valid one. */
 export function planDeliveries(id: string, outcomes: Outcomes, endsAt: number, settings: Settings): PlannedDelivery[] {
   const dueAt = outcomes["webhook-late"] ? endsAt + settings.webhookLateMs : endsAt;
   return variantsOf(outcomes).map((variant, n) => ({
@@ -32,12 +32,12 @@ function variantsOf(outcomes: Outcomes): DeliveryVariant[] {
   if (outcomes["webhook-error-then-ok"]) return ["error", "ok"];
   if (outcomes["webhook-forged"]) return ["forged"];
   if (outcomes["webhook-stale"]) return ["stale"];
-  if (outcomes["webhook-stranger"]) return ["stranger"];
+  if (outcomes["webhook-other-user"]) return ["other_user"];
   const variant = outcomes["webhook-null"] || outcomes["binary-result"] ? "null" : "ok";
   return outcomes["webhook-twice"] ? [variant, variant] : [variant];
 }
 
-/** What a request answers, whichever way it ended. */
+/** The result of a request, however it ended. */
 export function resultOf(request: UpstreamRequest): Result {
   switch (request.timing.end) {
     case "finished":
@@ -68,7 +68,7 @@ export async function webhookBody(request: UpstreamRequest, variant: DeliveryVar
   return `{${head},${status},"payload":${typeof body === "string" ? body : "null"}}`;
 }
 
-export interface SigningWish {
+export interface DeliveryToSign {
   requestId: string;
   body: string;
   userId: string;
@@ -77,24 +77,24 @@ export interface SigningWish {
   now: number;
 }
 
-/** The headers that a delivery goes out with. */
-export async function deliveryHeaders(settings: Settings, wish: SigningWish): Promise<Record<string, string>> {
-  const timestampS = Math.floor(wish.now / 1_000) - (wish.variant === "stale" ? STALE_S : 0);
-  const userId = wish.variant === "stranger" ? `${wish.userId}_stranger` : wish.userId;
-  const signer = wish.variant === "forged" ? FORGER : "current";
-  const { requestId, body } = wish;
+/** The headers of a delivery. */
+export async function deliveryHeaders(settings: Settings, delivery: DeliveryToSign): Promise<Record<string, string>> {
+  const timestampS = Math.floor(delivery.now / 1_000) - (delivery.variant === "stale" ? STALE_S : 0);
+  const userId = delivery.variant === "other_user" ? `${delivery.userId}_other` : delivery.userId;
+  const signer = delivery.variant === "forged" ? FORGER : "current";
+  const { requestId, body } = delivery;
   const signature = await signatureHeaders(settings, signer, { requestId, userId, timestampS, body });
   return { "content-type": "application/json", ...signature };
 }
 
-export type TryOutcome = { kind: "status"; status: number } | { kind: "unreachable" } | { kind: "timeout" };
+export type AttemptOutcome = { kind: "status"; status: number } | { kind: "unreachable" } | { kind: "timeout" };
 
 /**
- * What follows a try: done, or the next one. Only 2xx acknowledges; a redirect is a failure for good and never followed; the
- * rest is tried again with growing gaps until the stored result expires.
+ * What follows an attempt: the end, or the next one. Only 2xx acknowledges; a redirect is a permanent failure and is not followed;
+ * anything else is retried with exponential backoff until the stored result expires.
  */
-export function afterTry(
-  outcome: TryOutcome,
+export function afterAttempt(
+  outcome: AttemptOutcome,
   attempts: number,
   now: number,
   expiresAt: number,
@@ -106,7 +106,7 @@ export function afterTry(
   return { dueAt: now + gap };
 }
 
-/** Whether fal would drop this target: a name of the own machine or a private address, as far as the text tells. */
+/** Whether fal would drop this target: a local host name or a private IP address. */
 export function isPrivateTarget(url: string): boolean {
   const host = new URL(url).hostname;
   return (

@@ -6,7 +6,7 @@ import { codeOnly, importsOf, lineOf, type Offence, type SourceTree } from "./so
 /** Files, and folders whose every file is pure. */
 export const PURE: readonly string[] = [
   "compat/proxy-target.ts",
-  "compat/words.ts",
+  "compat/fal-format.ts",
   "files/data-uri.ts",
   "files/find-urls.ts",
   "files/media-hosts.ts",

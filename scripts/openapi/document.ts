@@ -1,4 +1,4 @@
-// The whole API description as an OpenAPI 3.1 document: declared routes, paths beside them, webhooks, shared parts.
+// The API description as an OpenAPI 3.1 document: declared routes, other paths, webhooks, shared components.
 
 import type { Route } from "../../src/http/route.ts";
 import { ErrorRegistry, errorSchemas } from "./errors.ts";
@@ -13,12 +13,14 @@ const ITEM_KEYS = ["parameters", "get", "head", "post", "put", "patch", "delete"
 
 const SECURITY_SCHEMES = {
   key: {
-    ...{ type: "http", scheme: "bearer" },
+    type: "http",
+    scheme: "bearer",
     description:
-      "A secret key (`sl_sk_…`), a client token, or a JWT of one of the team's issuers with `Sluice-Team` beside it. The scope that a call needs stands with it. `Authorization: Key …` means the same. `Sluice-User` names the user that the call is for.",
+      "A secret key (`sl_sk_…`), a client token, or a JWT of one of the team's issuers with the header `Sluice-Team`. Each operation lists the scope that it requires. `Authorization: Key …` is equivalent. `Sluice-User` names the user for whom the call is made.",
   },
   publishable: {
-    ...{ type: "http", scheme: "bearer" },
+    type: "http",
+    scheme: "bearer",
     description:
       "A publishable key (`sl_pk_…`), from a page of one of its origins. It can only be exchanged for a token.",
   },
@@ -27,26 +29,26 @@ const SECURITY_SCHEMES = {
 
 export function apiDocument(routes: readonly Route[], about: { version: string; description: string }): JsonObject {
   nameShapes(routes);
-  const registries = { schemas: new SchemaRegistry(), errors: new ErrorRegistry() };
+  const components = { schemas: new SchemaRegistry(), errors: new ErrorRegistry() };
   const byPath = Map.groupBy(routes, ({ path }) => templateOf(path));
-  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, registries)] as const);
-  const paths = { ...Object.fromEntries(declared), ...extraPaths(registries.errors) };
-  return registries.schemas.settled({
+  const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, components)] as const);
+  const paths = { ...Object.fromEntries(declared), ...extraPaths(components.errors) };
+  return components.schemas.settled({
     openapi: "3.1.0",
     info: { title: "Sluice", version: about.version, description: about.description },
     servers: [{ url: "/" }],
     paths: sorted(paths, (item) => sorted(item as JsonObject, undefined, ITEM_KEYS)),
-    webhooks: webhooks(registries.schemas),
+    webhooks: webhooks(components.schemas),
     components: {
       schemas: { ...errorSchemas(), ...extraSchemas(), ...webhookSchemas() } as JsonObject,
-      responses: sorted(registries.errors.components),
+      responses: sorted(components.errors.components),
       headers: headerComponents(),
       securitySchemes: SECURITY_SCHEMES,
     },
   });
 }
 
-/** Keys in the order of `order`, or of the alphabet, so that a moved declaration leaves no trace in the document. */
+/** Sorts keys by `order`, or alphabetically, so that moving a declaration does not change the document. */
 function sorted(
   whole: JsonObject,
   each: (value: unknown) => unknown = (value) => value,

@@ -1,12 +1,12 @@
-// Refusals in the API description: which codes an operation answers under which HTTP status, in the words of its surface.
+// Errors in the API description: the codes of an operation by HTTP status, in the format of its surface.
 
-import { isRetriedByClients } from "../../src/compat/words.ts";
+import { isRetriedByClients } from "../../src/compat/fal-format.ts";
 import type { DeclaredError, Route } from "../../src/http/route.ts";
 import { ERRORS, type ErrorCode } from "../../src/platform/errors.ts";
 import { headersOf } from "./headers.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
 
-/** Our own problems, or the shape that clients of fal and Maton read. */
+/** `sluice`: problem+json. `fal`: the format that clients of fal and Maton read. */
 export type Surface = "sluice" | "fal";
 
 const LOOP_DETECTED: DeclaredError = { code: "forbidden", status: 508 };
@@ -16,10 +16,10 @@ export function surfaceOf(path: string): Surface {
   return /^\/(fal|maton)\//.test(path) ? "fal" : "sluice";
 }
 
-/** What every path behind the configuration check may answer (app.ts). */
+/** Errors of every path behind the configuration check (app.ts). */
 export const EVERYWHERE: readonly DeclaredError[] = ["internal", "misconfigured", LOOP_DETECTED];
 
-/** What `serve` and authentication add to a route's own errors (http/route.ts, http/auth.ts). */
+/** A route's errors, with those of `serve` and authentication (http/route.ts, http/auth.ts). */
 export function servedErrors(route: Route): DeclaredError[] {
   const { access, params, query, headers, body } = route;
   if (route.path === "/healthz") return ["internal"];
@@ -39,11 +39,11 @@ export function servedErrors(route: Route): DeclaredError[] {
   ];
 }
 
-/** The responses for these errors by status, each once among `components`, which grows by what was not there. */
+/** Collects the error responses of all operations in `components`, each once. */
 export class ErrorRegistry {
   readonly components: JsonObject = {};
 
-  /** `closed` false: other errors may come under the same status, so codes are named but not listed as all there are. */
+  /** `closed` false: the status may have other errors too, so the codes are not an exhaustive enum. */
   responses(errors: readonly DeclaredError[], surface: Surface, closed = true): Map<string, JsonObject> {
     const byStatus = Map.groupBy(errors, (error) => statusOf(error, surface));
     return new Map(
@@ -56,7 +56,7 @@ export class ErrorRegistry {
     );
   }
 
-  /** What is no refusal of ours but has its shape, and may come beside them. */
+  /** An upstream error that is passed on in fal's format. */
   passedOn(description: string): JsonObject {
     return { description, content: { "application/json": { schema: schemaRef("FalError") } } };
   }
@@ -66,7 +66,7 @@ function codeOf(error: DeclaredError): ErrorCode {
   return typeof error === "string" ? error : error.code;
 }
 
-/** No client of fal's may try again where that cannot help (compat/refusal.ts). */
+/** Statuses that fal's clients retry are replaced where a retry cannot succeed (compat/refusal.ts). */
 function statusOf(error: DeclaredError, surface: Surface): number {
   const { status, retryable } = ERRORS[codeOf(error)];
   const own = typeof error === "string" ? status : error.status;
@@ -103,21 +103,21 @@ function errorHeaders(status: number): Parameters<typeof headersOf>[0] {
 
 const violatedPolicies = {
   type: "array",
-  description: "The limits that the call would break; only where that is the reason.",
+  description: "The limits that the call would exceed, if that is the reason.",
   items: {
     type: "object",
     properties: {
       name: { type: "string", description: "The limit's name in the plan." },
       per: { enum: ["request", "usd", "concurrent", "output_byte", "upload", "upload_byte"] },
-      limit: { type: ["integer", "string"], description: "USD as decimal text where `per` is usd." },
+      limit: { type: ["integer", "string"], description: "USD as decimal text when `per` is usd." },
       used: { type: ["integer", "string"] },
-      reset: { type: ["string", "null"], format: "date-time", description: "Null: it never resets by itself." },
+      reset: { type: ["string", "null"], format: "date-time", description: "Null if it does not reset automatically." },
     },
     required: ["name", "per", "limit", "used", "reset"],
   },
 };
 
-const requestIdMember = { type: "string", description: "The request that it is about, else the id of the call." };
+const requestIdMember = { type: "string", description: "Id of the request concerned, else of the call." };
 
 /** The schemas that these responses refer to. */
 export function errorSchemas(): JsonObject {
@@ -125,36 +125,36 @@ export function errorSchemas(): JsonObject {
     ErrorCode: {
       type: "string",
       description:
-        "What went wrong. `x-codes` has the HTTP status, unless an operation says otherwise, the words, and whether a later try may succeed.",
+        "Error code. `x-codes` has its title, its HTTP status (unless an operation lists another), and whether a retry may succeed.",
       enum: CODES,
       "x-codes": ERRORS,
     },
     Problem: {
       type: "object",
-      description: "A refusal, as RFC 9457 has it.",
+      description: "An error in the format of RFC 9457.",
       properties: {
-        type: { type: "string", description: "`urn:sluice:error:` and the code." },
-        title: { type: "string", description: "The code in words." },
+        type: { type: "string", description: "`urn:sluice:error:` followed by the code." },
+        title: { type: "string", description: "Title of the code." },
         status: { type: "integer" },
-        detail: { type: "string", description: "What is wrong with this call; names the field." },
-        instance: { type: "string", description: "`urn:sluice:call:` and the id of the call." },
+        detail: { type: "string", description: "What is wrong with this call, naming the field." },
+        instance: { type: "string", description: "`urn:sluice:call:` followed by the id of the call." },
         code: schemaRef("ErrorCode"),
-        message: { type: "string", description: "The same as `detail`." },
-        hint: { type: "string", description: "What to do about it." },
-        retryable: { type: "boolean", description: "Whether a later try of the same call may succeed." },
+        message: { type: "string", description: "Same as `detail`." },
+        hint: { type: "string", description: "How to resolve the error." },
+        retryable: { type: "boolean", description: "Whether a retry of the same call may succeed." },
         request_id: requestIdMember,
         violated_policies: violatedPolicies,
       },
-      required: [...["type", "title", "status", "detail", "instance", "code", "message", "retryable", "request_id"]],
+      required: ["type", "title", "status", "detail", "instance", "code", "message", "retryable", "request_id"],
     },
     FalError: {
       type: "object",
-      description: "A refusal or a failure in the one body that clients of fal and of Maton read.",
+      description: "An error in a format that clients of fal and Maton can read.",
       properties: {
         detail: {
-          description: "A sentence, the fields of the input that are wrong, or what the model's own answer says.",
+          description: "A message, a list of invalid input fields, or the `detail` of the model's response.",
         },
-        error_type: { type: "string", description: "An error code of Sluice, or fal's machine name for the failure." },
+        error_type: { type: "string", description: "An error code of Sluice, or fal's error type." },
         message: { type: "string" },
         error: {
           type: "object",
@@ -163,9 +163,9 @@ export function errorSchemas(): JsonObject {
         },
         request_id: requestIdMember,
         violated_policies: violatedPolicies,
-        status: { type: "string", description: "fal's word for the state, where a queued run is refused." },
-        type: { type: "string", description: "Maton's name for the status, where Maton refused." },
-        code: { type: "integer", description: "Maton's status, where Maton refused." },
+        status: { type: "string", description: "fal's status, for refused calls on queued requests." },
+        type: { type: "string", description: "Maton's error type, if Maton refused the call." },
+        code: { type: "integer", description: "Maton's status, if Maton refused the call." },
       },
       required: ["detail", "error_type", "message", "error"],
     },

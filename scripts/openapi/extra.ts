@@ -1,4 +1,4 @@
-// Paths that are no declared routes, because what they take or answer is bytes: stored files, uploads, and where fal calls back.
+// Paths that are not declared routes, because their bodies are bytes: stored files, uploads, and fal's webhooks.
 
 import type { DeclaredError } from "../../src/http/route.ts";
 import { type ErrorRegistry, EVERYWHERE } from "./errors.ts";
@@ -22,11 +22,19 @@ const bytes = { "*/*": {} };
 
 const fileParameters = [
   {
-    ...{ name: "path", in: "path", required: true, schema: text, [CONTAINS_SLASHES]: true },
-    description:
-      "The rest of the URL as an answer gave it. It holds a mark that nobody can guess: the URL is the permission.",
+    name: "path",
+    in: "path",
+    required: true,
+    schema: text,
+    [CONTAINS_SLASHES]: true,
+    description: "The rest of the URL, unchanged. It contains an unguessable token, so the URL itself grants access.",
   },
-  { name: "download", in: "query", description: "Save it instead of showing it, under this name.", schema: text },
+  {
+    name: "download",
+    in: "query",
+    description: "Download the file under this name instead of displaying it.",
+    schema: text,
+  },
   ...["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since"].map((name) => {
     return { name, in: "header", schema: text };
   }),
@@ -35,19 +43,26 @@ const fileParameters = [
 function fileAnswers(): Record<string, JsonObject> {
   const headers = headersOf(["Content-Disposition", "ETag"]);
   return {
-    200: { description: "The file under its own type.", ...headers, content: bytes },
-    206: { description: "The part that `Range` asks for.", ...headers, content: bytes },
-    304: { description: "It is as the condition says.", ...headersOf(["ETag"]) },
-    412: { description: "It is not as `If-Match` says.", ...headersOf(["ETag"]) },
-    416: { description: "The file has no such part.", ...headersOf(["Content-Disposition", "ETag"]), content: bytes },
+    200: { description: "The file.", ...headers, content: bytes },
+    206: { description: "The part that `Range` requests.", ...headers, content: bytes },
+    304: { description: "Not modified.", ...headersOf(["ETag"]) },
+    412: { description: "The file does not match `If-Match`.", ...headersOf(["ETag"]) },
+    416: {
+      description: "The range is not satisfiable.",
+      ...headersOf(["Content-Disposition", "ETag"]),
+      content: bytes,
+    },
   };
 }
 
 const uploadParameters = [
   { name: "team", in: "path", required: true, schema: text },
   {
-    ...{ name: "upload", in: "path", required: true, schema: text },
-    description: "As `upload_url` has it, with the mark that is the permission.",
+    name: "upload",
+    in: "path",
+    required: true,
+    schema: text,
+    description: "From `upload_url`, with the token that grants access.",
   },
 ];
 
@@ -56,41 +71,61 @@ const stored = {
   ...headersOf(["ETag"]),
   content: { "application/json": { schema: schemaRef("UploadedFile") } },
 };
-const UPLOAD_ERRORS = [
-  ...(["invalid_request", "not_found", "conflict", "gone", "payload_too_large", "unsupported_media_type"] as const),
-  ...(["forbidden", "quota_exceeded", "rate_limited", "storage_failed"] as const),
+const UPLOAD_ERRORS: readonly DeclaredError[] = [
+  "invalid_request",
+  "not_found",
+  "conflict",
+  "gone",
+  "payload_too_large",
+  "unsupported_media_type",
+  "forbidden",
+  "quota_exceeded",
+  "rate_limited",
+  "storage_failed",
 ];
 const LENGTH_REQUIRED: DeclaredError = { code: "invalid_request", status: 411 };
 
 const send = {
   path: "/uploads/{team}/{upload}",
-  description: "`upload_url` of POST /v1/uploads, used as it is. It needs no key and works from any page.",
+  description: "`upload_url` of POST /v1/uploads, unchanged. It needs no key and works from any page.",
   parameters: uploadParameters,
   requestBody: { required: true, content: bytes },
   answers: { 200: stored },
   errors: UPLOAD_ERRORS,
 };
 
-const heard = { "application/json": { schema: schemaRef("CallbackAnswer") } };
+const callbackContent = { "application/json": { schema: schemaRef("CallbackAnswer") } };
 
 const EXTRAS: readonly Extra[] = [
   {
-    ...{ method: "get", path: "/files/{path}", summary: "A stored file of a request" },
-    description: "The URLs are in a request's `files` and `output`, and in shares. No key is needed.",
-    ...{ parameters: fileParameters, answers: fileAnswers(), errors: ["not_found", "gone"] },
+    method: "get",
+    path: "/files/{path}",
+    summary: "Download a stored file",
+    description: "URLs are in a request's `files` and `output`, and in shares. No key is needed.",
+    parameters: fileParameters,
+    answers: fileAnswers(),
+    errors: ["not_found", "gone"],
   },
   {
-    ...{ method: "get", path: "/inputs/{path}", summary: "An uploaded file, for the model that reads it" },
+    method: "get",
+    path: "/inputs/{path}",
+    summary: "Download an uploaded file",
     description: "`file_url` of an upload. No key is needed.",
-    ...{ parameters: fileParameters, answers: fileAnswers(), errors: ["not_found", "gone"] },
+    parameters: fileParameters,
+    answers: fileAnswers(),
+    errors: ["not_found", "gone"],
   },
-  { ...send, method: "put", summary: "Send the bytes of an upload" },
+  { ...send, method: "put", summary: "Upload a file" },
   {
-    ...{ ...send, method: "post", summary: "Send the bytes of an upload, as they are or as the one file of a form" },
+    ...send,
+    method: "post",
+    summary: "Upload a file, as raw bytes or as the only file of a form",
   },
   {
-    ...{ method: "put", path: "/uploads/{team}/{upload}/{n}", summary: "Send one part of an upload" },
-    description: "`upload_url` and the part's number. Every part but the last has the same size.",
+    method: "put",
+    path: "/uploads/{team}/{upload}/{n}",
+    summary: "Upload a part",
+    description: "`upload_url` followed by the part number. All parts but the last must have the same size.",
     parameters: [
       ...uploadParameters,
       { name: "n", in: "path", required: true, description: "From 1.", schema: { type: "integer", minimum: 0 } },
@@ -106,26 +141,30 @@ const EXTRAS: readonly Extra[] = [
     errors: [...UPLOAD_ERRORS, LENGTH_REQUIRED],
   },
   {
-    ...{ method: "post", path: "/uploads/{team}/{upload}/complete", summary: "Join the parts of an upload" },
-    description: "Without a body all parts that were sent are joined.",
+    method: "post",
+    path: "/uploads/{team}/{upload}/complete",
+    summary: "Complete an upload in parts",
+    description: "Without a body, all uploaded parts are used.",
     parameters: uploadParameters,
     requestBody: { content: { "application/json": { schema: schemaRef("UploadedParts") } } },
     answers: { 200: stored },
     errors: UPLOAD_ERRORS,
   },
   {
-    ...{ method: "post", path: "/hooks/fal/{request}/{token}", summary: "Where fal reports the end of a run" },
-    description: "For fal alone: signed by fal's keys. The token is in the URL that fal was given.",
+    method: "post",
+    path: "/hooks/fal/{request}/{token}",
+    summary: "Receive a webhook of fal",
+    description: "Called by fal only, and signed with fal's keys. The token is in the URL that was given to fal.",
     parameters: ["request", "token"].map((name) => ({ name, in: "path", required: true, schema: text })),
     requestBody: { required: true, content: { "application/json": {} } },
     answers: {
-      200: { description: "It was heard, or noted and is looked into.", content: heard },
-      400: { description: "The body could not be read.", content: heard },
-      401: { description: "The signature does not fit.", content: heard },
-      404: { description: "There is no such request, or the token is not its own.", content: heard },
+      200: { description: "The webhook was recorded, or the result is polled for.", content: callbackContent },
+      400: { description: "The body could not be read.", content: callbackContent },
+      401: { description: "Invalid signature.", content: callbackContent },
+      404: { description: "No such request, or an invalid token.", content: callbackContent },
       503: {
-        description: "fal's keys cannot be read just now; or `misconfigured`.",
-        content: { ...heard, "application/problem+json": { schema: schemaRef("Problem") } },
+        description: "fal's keys could not be fetched, or `misconfigured`.",
+        content: { ...callbackContent, "application/problem+json": { schema: schemaRef("Problem") } },
       },
     },
     errors: ["internal"],
@@ -170,10 +209,10 @@ export function extraSchemas(): JsonObject {
       type: "object",
       properties: {
         id: text,
-        file_url: { type: "string", description: "For a model's input." },
-        content_type: { type: ["string", "null"], description: "What the bytes say that the file is." },
-        size: { type: ["integer", "null"], description: "Bytes." },
-        sha256: { type: ["string", "null"], description: "Null for a file that came in parts." },
+        file_url: { type: "string", description: "URL for a model's input." },
+        content_type: { type: ["string", "null"], description: "Content type detected from the bytes." },
+        size: { type: ["integer", "null"], description: "Size in bytes." },
+        sha256: { type: ["string", "null"], description: "Null for a file sent in parts." },
         expires_at: { type: "string", format: "date-time" },
       },
       required: ["id", "file_url", "content_type", "size", "sha256", "expires_at"],
@@ -188,7 +227,7 @@ export function extraSchemas(): JsonObject {
       properties: {
         parts: {
           type: "array",
-          description: "In ascending order. S3's names (`PartNumber`, `ETag`) are taken too.",
+          description: "In ascending order. S3's names (`PartNumber`, `ETag`) are accepted too.",
           items: { type: "object", properties: { partNumber: { type: "integer", minimum: 1 }, etag: text } },
         },
       },

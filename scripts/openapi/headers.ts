@@ -1,4 +1,4 @@
-// Headers as the API description has them: what each says in an answer.
+// Descriptions of response headers in the API description.
 
 import type { AnswerHeader } from "../../src/http/route.ts";
 import type { JsonObject } from "./schemas.ts";
@@ -9,24 +9,24 @@ const number = { type: "integer" };
 const MEANINGS: Readonly<
   Record<AnswerHeader | "Allow" | "WWW-Authenticate", [description: string, schema: JsonObject]>
 > = {
-  Allow: ["The methods that the path takes.", text],
-  "Content-Disposition": ["Shown in the page or saved, and under which name (RFC 6266).", text],
+  Allow: ["Allowed methods of the path.", text],
+  "Content-Disposition": ["Whether the file is displayed or downloaded, and its name (RFC 6266).", text],
   ETag: ["The version of the body, for `If-None-Match`.", text],
   "Idempotent-Replayed": [
-    "`true`: an earlier post with the same Idempotency-Key made this request.",
+    "`true` if an earlier call with the same Idempotency-Key created this request.",
     { const: "true" },
   ],
-  Location: ["Where to read what was made.", text],
+  Location: ["URL of the created resource.", text],
   "Preference-Applied": ["The `wait` of `Prefer` that was applied (RFC 7240).", text],
   RateLimit: [
-    "What is left of each limit, and seconds until it resets (draft-ietf-httpapi-ratelimit-headers-11).",
+    "Remaining quota of each limit, and seconds until it resets (draft-ietf-httpapi-ratelimit-headers-11).",
     text,
   ],
   "RateLimit-Policy": ["The limits of the plan, by name (draft-ietf-httpapi-ratelimit-headers-11).", text],
-  "Retry-After": ["Seconds to wait before the next try.", number],
+  "Retry-After": ["Seconds to wait before retrying.", number],
   "WWW-Authenticate": ["How to authenticate: `Bearer`.", text],
-  "X-Fal-Billable-Units": ["The units that fal billed for the run.", text],
-  "X-Fal-Request-Id": ["The request's id.", text],
+  "X-Fal-Billable-Units": ["Units that fal billed for the run.", text],
+  "X-Fal-Request-Id": ["Id of the request.", text],
 };
 
 export function headerComponents(): JsonObject {

@@ -1,4 +1,4 @@
-// The shapes that the API description names. They are found where routes use them, so that src/ need not export each for its name.
+// Names of schemas in the API description. Schemas are looked up in the routes that use them, so that src/ need not export each.
 
 import * as z from "zod";
 import { submitBody } from "../../src/http/read-submit.ts";
@@ -9,7 +9,7 @@ import { planSchema } from "../../src/team/quota/plan.ts";
 import { priceSchema, priceTableSchema } from "../../src/team/quota/prices.ts";
 import { nameSchema } from "./schemas.ts";
 
-/** Whose answer is the shape itself. */
+/** Schemas that are a response. */
 const BY_ANSWER: readonly [name: string, Method, path: string, status: number][] = [
   ["Alerts", "GET", "/v1/team/alerts", 200],
   ["BulkReplay", "GET", "/v1/deliveries/replay/:id", 200],
@@ -28,7 +28,7 @@ const BY_ANSWER: readonly [name: string, Method, path: string, status: number][]
   ["FalSubmitted", "POST", "/fal/queue/:model{.+}", 200],
 ];
 
-/** Whose answer lists the shape. */
+/** Schemas that are the items of a list response. */
 const BY_LIST: readonly [name: string, path: string][] = [
   ["AuditEntry", "/v1/audit"],
   ["DeliverySummary", "/v1/deliveries"],
@@ -38,7 +38,7 @@ const BY_LIST: readonly [name: string, path: string][] = [
   ["RequestDelivery", "/v1/requests/:id/deliveries"],
 ];
 
-/** Names them, once, before anything is converted. */
+/** Names the schemas, once, before any is converted. */
 export function nameShapes(routes: readonly Route[]): void {
   nameSchema("Limit", limitBody);
   nameSchema("Plan", planBody);
@@ -62,5 +62,5 @@ function answerOf(routes: readonly Route[], method: Method, path: string, status
 function itemOf(list: z.ZodType): z.ZodType {
   const data: unknown = list instanceof z.ZodObject ? list.shape.data : undefined;
   if (data instanceof z.ZodArray && data.element instanceof z.ZodType) return data.element;
-  throw new Error("an answer is no list");
+  throw new Error("a response is not a list");
 }

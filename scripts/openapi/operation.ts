@@ -1,23 +1,23 @@
-// One declared route as an operation of the API description: its name, parameters, body and answers.
+// A declared route as an operation of the API description: id, parameters, body and responses.
 
 import type { AnswerSpec, Route } from "../../src/http/route.ts";
 import { type ErrorRegistry, servedErrors, surfaceOf } from "./errors.ts";
 import { headersOf } from "./headers.ts";
 import type { JsonObject, SchemaRegistry } from "./schemas.ts";
 
-/** Marks a path parameter that may hold slashes, which OpenAPI has no word for. */
+/** Marks a path parameter that may contain slashes, which OpenAPI cannot express. */
 export const CONTAINS_SLASHES = "x-contains-slashes";
 
-const SLASHES = "Its slashes are sent as they are.";
+const SLASHES = "Do not encode its slashes.";
 const SLASHES_EXAMPLE = "fal-ai/flux/schnell";
 const FIELD = /:([a-z_]+)(\{[^}]*\})?/g;
 
-export interface Registries {
+export interface Components {
   schemas: SchemaRegistry;
   errors: ErrorRegistry;
 }
 
-/** Hono's path as OpenAPI writes it. */
+/** Converts a Hono path to OpenAPI's notation. */
 export function templateOf(path: string): string {
   return path.replaceAll(FIELD, "{$1}");
 }
@@ -35,13 +35,13 @@ export function tagOf(path: string): string {
   return path.replace(/^\/v1\//, "/").split("/")[1] ?? "";
 }
 
-/** The path item of routes at one path: path parameters stand once, and a GET brings its HEAD. */
-export function pathItem(path: string, routes: readonly Route[], registries: Registries): JsonObject {
-  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, registries));
+/** The path item of the routes at one path, with shared path parameters, and a HEAD for a GET. */
+export function pathItem(path: string, routes: readonly Route[], components: Components): JsonObject {
+  const [parameters = [], ...others] = routes.map((route) => pathParameters(route, components));
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(parameters))) {
     throw new Error(`the routes at ${path} have different parameters`);
   }
-  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, registries)] as const);
+  const operations = routes.map((route) => [route.method.toLowerCase(), operationOf(route, components)] as const);
   return withHead(path, {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...Object.fromEntries(operations),
@@ -54,16 +54,17 @@ export function withHead(path: string, item: JsonObject): JsonObject {
   const { tags, security } = item.get as JsonObject;
   const head = {
     operationId: operationId("head", path),
-    summary: "The headers of GET alone",
-    ...{ tags, security },
-    responses: { default: { description: "Status and headers of GET with the same parameters, without a body." } },
+    summary: "Retrieve the headers of GET",
+    tags,
+    security,
+    responses: { default: { description: "Status and headers of the same GET, without a body." } },
   };
   return { ...item, head };
 }
 
-function operationOf(route: Route, registries: Registries): JsonObject {
+function operationOf(route: Route, components: Components): JsonObject {
   const { method, path, summary, description, body } = route;
-  const parameters = [...query(route, registries), ...headers(route, registries)];
+  const parameters = [...query(route, components), ...headers(route, components)];
   return {
     operationId: operationId(method, path),
     summary,
@@ -74,9 +75,9 @@ function operationOf(route: Route, registries: Registries): JsonObject {
     ...(body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { "application/json": { schema: registries.schemas.input(body) } } },
+          requestBody: { required: true, content: { "application/json": { schema: components.schemas.input(body) } } },
         }),
-    responses: responsesOf(route, registries),
+    responses: responsesOf(route, components),
   };
 }
 
@@ -95,14 +96,16 @@ function securityOf({ access }: Route): JsonObject[] {
   }
 }
 
-function pathParameters({ path, params }: Route, { schemas }: Registries): JsonObject[] {
+function pathParameters({ path, params }: Route, { schemas }: Components): JsonObject[] {
   const known = params === undefined ? {} : fieldsOf(schemas.input(params));
   return [...path.matchAll(FIELD)].map(([, name = "", pattern]) => {
     const { description, ...schema } = known[name] ?? { type: "string" };
     const withSlashes = pattern === "{.+}";
     const words = [description, withSlashes ? SLASHES : undefined].filter((each) => each !== undefined).join(" ");
     return {
-      ...{ name, in: "path", required: true },
+      name,
+      in: "path",
+      required: true,
       ...(words === "" ? {} : { description: words }),
       schema,
       ...(withSlashes ? { example: SLASHES_EXAMPLE, [CONTAINS_SLASHES]: true } : {}),
@@ -110,11 +113,11 @@ function pathParameters({ path, params }: Route, { schemas }: Registries): JsonO
   });
 }
 
-function query({ query }: Route, { schemas }: Registries): JsonObject[] {
+function query({ query }: Route, { schemas }: Components): JsonObject[] {
   return query === undefined ? [] : parametersIn("query", schemas.input(query));
 }
 
-function headers({ headers }: Route, { schemas }: Registries): JsonObject[] {
+function headers({ headers }: Route, { schemas }: Components): JsonObject[] {
   return headers === undefined ? [] : parametersIn("header", schemas.input(headers));
 }
 
@@ -133,12 +136,12 @@ function fieldsOf(whole: JsonObject): Record<string, JsonObject> {
   return (whole.properties ?? {}) as Record<string, JsonObject>;
 }
 
-/** `idempotency-key` as people write it. */
+/** `idempotency-key` in its usual capitalization. */
 function headerName(lower: string): string {
   return lower.replaceAll(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-function responsesOf(route: Route, { schemas, errors }: Registries): JsonObject {
+function responsesOf(route: Route, { schemas, errors }: Components): JsonObject {
   const { path, answers, passesOn } = route;
   const surface = surfaceOf(path);
   const refusals = errors.responses(servedErrors(route), surface, passesOn === undefined);

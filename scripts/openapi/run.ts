@@ -1,5 +1,5 @@
-// `npm run openapi` writes docs/openapi.json, the API description that is made from the declared routes. With `--check` it writes
-// nothing, and exits 1 where the committed document is not what the routes say.
+// `npm run openapi` generates docs/openapi.json from the declared routes. With `--check` it writes nothing, and exits with 1 if the
+// committed document is out of date.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { registerHooks } from "node:module";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const COMMITTED = fileURLToPath(new URL("../../docs/openapi.json", import.meta.url).href);
 const PACKAGE = fileURLToPath(new URL("../../package.json", import.meta.url).href);
 const RUNTIME = "cloudflare:";
-/** What `src/` imports of the Workers runtime when it is loaded; none of it is called here. */
+/** Stubs of the Workers runtime's modules that `src/` imports; none is called. */
 const STUB =
   "export class DurableObject {} export class RpcTarget {} export class WorkerEntrypoint {} export const env = {}; export const exports = {};";
 
@@ -34,7 +34,7 @@ if (process.argv.includes("--check")) {
   if (committed !== made) {
     const lines = committed.split("\n");
     const line = made.split("\n").findIndex((text, n) => text !== lines[n]) + 1;
-    console.error(`docs/openapi.json differs from the routes from line ${line} on: run \`npm run openapi\`.`);
+    console.error(`docs/openapi.json is out of date from line ${line} on. Run \`npm run openapi\`.`);
     process.exitCode = 1;
   }
 } else {

@@ -1,10 +1,10 @@
-// JSON Schemas of the API description, made from the routes' zod schemas. What several of them use stands once, by name.
+// JSON Schemas of the API description, converted from the routes' zod schemas. Named schemas are shared.
 
 import * as z from "zod";
 
 export type JsonObject = { [key: string]: unknown };
 
-/** Which side of a schema is described: what callers send, or what they get. */
+/** Which side of a schema is described: what callers send, or what they receive. */
 type Direction = "input" | "output";
 
 const LOCAL = "#/$defs/";
@@ -14,26 +14,26 @@ export function schemaRef(name: string): JsonObject {
   return { $ref: SHARED + name };
 }
 
-/** Gives a schema the name under which every other one refers to it. Its description, if it has one, stays. */
+/** Names a schema, so that others refer to it. Keeps its description. */
 export function nameSchema(name: string, schema: z.ZodType): void {
   z.globalRegistry.add(schema, { ...z.globalRegistry.get(schema), id: name });
 }
 
-/** Converts schemas, and keeps the named ones for `components.schemas`. */
+/** Converts schemas, and collects the named ones for `components.schemas`. */
 export class SchemaRegistry {
   readonly #named: Record<Direction, Map<string, JsonObject>> = { input: new Map(), output: new Map() };
 
-  /** What callers send. A named shape is referred to as `…Input` until `settled` knows whether it differs from what they get. */
+  /** What callers send. A named schema is referred to as `…Input` until `settled` finds whether it differs from the output. */
   input(schema: z.ZodType): JsonObject {
     return this.#converted(schema, "input");
   }
 
-  /** What callers get. */
+  /** What callers receive. */
   output(schema: z.ZodType): JsonObject {
     return this.#converted(schema, "output");
   }
 
-  /** `document` with the named shapes under `components.schemas`; one that is the same both ways stands there once. */
+  /** `document` with the named schemas under `components.schemas`; one that is the same in both directions is listed once. */
   settled<D extends { components: { schemas: JsonObject } }>(document: D): D {
     const { input, output } = this.#named;
     const different = differing(input, output);
@@ -63,16 +63,16 @@ function inputName(name: string): string {
   return `${name}Input`;
 }
 
-/** References within one conversion become references within the document. */
+/** Turns references within one conversion into references within the document. */
 function shared(schema: JsonObject, io: Direction): JsonObject {
   const text = JSON.stringify(schema).replaceAll(/"\$ref":"#\/\$defs\/([A-Za-z]+)"/g, (_, name: string) => {
     return `"$ref":"${SHARED}${io === "input" ? inputName(name) : name}"`;
   });
-  if (text.includes(`"$ref":"${LOCAL}`)) throw new Error("a shape that refers to itself needs a name");
+  if (text.includes(`"$ref":"${LOCAL}`)) throw new Error("a recursive schema needs a name");
   return JSON.parse(text) as JsonObject;
 }
 
-/** What zod writes for its own sake: bounds of safe integers, the pattern of a format, and the closing of answers to new fields. */
+/** Removes what zod adds: bounds of safe integers, patterns of formats, and `additionalProperties: false` of responses. */
 function tidy(schema: JsonObject, io: Direction): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
@@ -85,7 +85,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
-/** Names of shapes that callers send otherwise than they get them, in themselves or in what they refer to. */
+/** Names of schemas whose input differs from their output, directly or through references. */
 function differing(input: ReadonlyMap<string, JsonObject>, output: ReadonlyMap<string, JsonObject>): Set<string> {
   const different = new Set<string>();
   const isSame = (name: string): boolean => {

@@ -1,4 +1,4 @@
-// What Sluice posts to receivers, as the `webhooks` of the API description: one entry for each event type.
+// The `webhooks` of the API description: one entry per event type that Sluice delivers.
 
 import { type AnyEventType, anyEvent, END_EVENT_TYPES } from "../../src/webhooks/events.ts";
 import { type JsonObject, type SchemaRegistry, schemaRef } from "./schemas.ts";
@@ -6,28 +6,28 @@ import { type JsonObject, type SchemaRegistry, schemaRef } from "./schemas.ts";
 const text = { type: "string" };
 
 const DELIVERY_HEADERS = [
-  ["webhook-id", "The event's id: the same at every try. Receivers skip one that they have seen."],
-  ["webhook-timestamp", "When this try was signed, in seconds since 1970."],
+  ["webhook-id", "Id of the event, the same for every attempt. Receivers use it to ignore duplicates."],
+  ["webhook-timestamp", "Unix time in seconds at which this attempt was signed."],
   [
     "webhook-signature",
-    "Of id, timestamp and body, by the endpoint's secret (Standard Webhooks); several while it is rotated.",
+    "Signature of id, timestamp and body with the endpoint's secret (Standard Webhooks); several during a rotation.",
   ],
-  ["sluice-hop", "Marks a delivery: a call to Sluice that has it is refused, so that none goes round."],
+  ["sluice-hop", "Marks a delivery. Sluice refuses calls with this header, to detect webhook loops."],
 ] as const;
 
-/** `webhooks` of the document, by event type, from the events' own schemas; fal's shape has a name beside them. */
+/** `webhooks` of the document by event type, from the events' schemas, and fal's format as `fal_webhook`. */
 export function webhooks(book: SchemaRegistry): JsonObject {
   const events = anyEvent.options.map((schema) => {
     const type = schema.shape.type.value;
     const described = book.output(schema);
-    // Requests are built above the events, whose schema leaves their fields open.
+    // The events' schema leaves the fields of requests open: it may not import them.
     const data = isEndEvent(type) ? schemaRef("EndedRequest") : (described.properties as JsonObject).data;
     const body = { ...described, properties: { ...(described.properties as JsonObject), data } };
     return [type, webhook(type, schema.description ?? type, body)];
   });
   const toFalClients = webhook(
     "fal_webhook",
-    "The end of a run, to the `fal_webhook` of its submit",
+    "The end of a request, sent to the `fal_webhook` of its submit",
     schemaRef("FalWebhook"),
   );
   return Object.fromEntries([...events, ["fal_webhook", toFalClients]]);
@@ -44,15 +44,17 @@ function webhook(name: string, summary: string, schema: JsonObject): JsonObject 
     .join("")}`;
   return {
     post: {
-      ...{ operationId, summary, tags: ["webhooks"] },
+      operationId,
+      summary,
+      tags: ["webhooks"],
       parameters: DELIVERY_HEADERS.map(([header, description]) => {
         return { name: header, in: "header", required: true, description, schema: text };
       }),
       requestBody: { required: true, content: { "application/json": { schema } } },
       responses: {
-        "2XX": { description: "It was taken." },
-        "410": { description: "The endpoint is to be disabled." },
-        default: { description: "It is tried again, for some days." },
+        "2XX": { description: "The delivery is acknowledged." },
+        "410": { description: "The endpoint is disabled." },
+        default: { description: "The delivery is retried for several days." },
       },
     },
   };
@@ -66,7 +68,7 @@ function object(properties: JsonObject, required = Object.keys(properties)): Jso
 export function webhookSchemas(): JsonObject {
   return {
     EndedRequest: {
-      description: "The request; one that is too large for an event has `id`, `status` and `links` alone.",
+      description: "The request. If it is too large for an event, only `id`, `status` and `links`.",
       anyOf: [schemaRef("Request"), object({ id: text, status: text, links: { type: "object" } })],
     },
     FalWebhook: {
@@ -75,13 +77,13 @@ export function webhookSchemas(): JsonObject {
           request_id: text,
           gateway_request_id: text,
           status: { enum: ["OK", "ERROR"] },
-          payload: { description: "The model's output, or `detail` of its failure; null where it is too large." },
+          payload: { description: "The model's output, or `detail` of its failure; null if it is too large." },
           error: text,
           payload_error: { type: "string", description: "Why `payload` is null." },
         },
         ["request_id", "gateway_request_id", "status", "payload"],
       ),
-      description: "In the shape of fal's own webhook.",
+      description: "In the format of fal's webhooks.",
     },
   };
 }

@@ -1,4 +1,4 @@
-// What the compatible surfaces answer, as the API description has it: fal's queue and Maton's connections.
+// Response schemas of the compatible surfaces: fal's queue and Maton's connections.
 
 import * as z from "zod";
 
@@ -12,12 +12,12 @@ export const submittedSchema = z.object({
 });
 
 export const statusSchema = z.object({
-  status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]).describe("COMPLETED: well or badly; `error` tells."),
+  status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]).describe("COMPLETED includes failures, which have `error`."),
   request_id: z.string(),
   ...urls,
-  queue_position: z.int().optional().describe("While IN_QUEUE."),
-  logs: z.array(z.unknown()).nullable().optional().describe("Null unless `logs` asks for them."),
-  metrics: z.unknown().optional().describe("Once COMPLETED."),
+  queue_position: z.int().optional().describe("Only while IN_QUEUE."),
+  logs: z.array(z.unknown()).nullable().optional().describe("Null unless requested with `logs`."),
+  metrics: z.unknown().optional().describe("Only once COMPLETED."),
   error: z.string().optional(),
   error_type: z.string().optional(),
 });

@@ -1,45 +1,45 @@
-// Keeps a poller waiting until there is news, so that unmodified clients need a tenth of their calls and hear of the end
-// sooner. What a caller was last told is remembered in this isolate: only who knows the present state already is held.
-// Accepted loss: another isolate tells it once more.
+// Holds status polls until the status changes, so that unmodified clients make a tenth of their calls and learn of the end sooner. The
+// last status sent to each caller is cached in this isolate; only a caller that already has the current one is held. Accepted loss:
+// another isolate sends it again.
 
 import { SECOND_MS } from "../platform/time.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { type Watched, waitForRequest } from "../requests/service/watch.ts";
 
-/** Status texts that an isolate remembers having told; past this it forgets all, and tells them once more. */
-const COMPAT_TOLD_MAX = 5_000;
+/** Maximum cached statuses; beyond this the cache is cleared, and statuses are sent again. */
+const SENT_STATUSES_MAX = 5_000;
 
-/** The last status text told, by caller and request. */
-const told = new Map<string, string>();
+/** The last status sent, by caller and request. */
+const sentStatuses = new Map<string, string>();
 
 export interface StatusHold {
   watched: Watched;
-  /** Names the caller: what one was told is no news to that one alone. */
+  /** The caller, for whom sent statuses are cached. */
   keyId: string;
   holdS: number;
-  /** Somebody who reads log lines follows the progress; others wait for the end. */
+  /** Callers that read log lines follow the progress; others wait for the end. */
   watch: "waiting" | "following";
-  spell: (view: RequestView) => string;
+  serialize: (view: RequestView) => string;
 }
 
-/** The view to answer a status call with: at once when it is news, else after the next change or `holdS`. Null: deleted meanwhile. */
-export async function newsOf(
+/** The view for a status call: at once if its status is new to the caller, else after the next change or `holdS`. Null: deleted. */
+export async function holdStatus(
   view: RequestView,
-  { watched, keyId, holdS, watch, spell }: StatusHold,
+  { watched, keyId, holdS, watch, serialize }: StatusHold,
 ): Promise<RequestView | null> {
   const name = `${keyId} ${watched.id} ${watch}`;
-  const known = told.get(name);
-  const isNews = (next: RequestView): boolean => hasEnded(next.state.stage) || spell(next) !== known;
+  const known = sentStatuses.get(name);
+  const isNew = (next: RequestView): boolean => hasEnded(next.state.stage) || serialize(next) !== known;
   const until = Date.now() + holdS * SECOND_MS;
-  const last = holdS === 0 || isNews(view) ? view : await waitForRequest(watched, until, isNews, watch);
-  if (told.size >= COMPAT_TOLD_MAX) told.clear();
-  if (last === null || hasEnded(last.state.stage)) told.delete(name);
-  else told.set(name, spell(last));
+  const last = holdS === 0 || isNew(view) ? view : await waitForRequest(watched, until, isNew, watch);
+  if (sentStatuses.size >= SENT_STATUSES_MAX) sentStatuses.clear();
+  if (last === null || hasEnded(last.state.stage)) sentStatuses.delete(name);
+  else sentStatuses.set(name, serialize(last));
   return last;
 }
 
-/** The view to answer a result call with: waits for the end for `holdS`. Null: deleted meanwhile. */
-export async function endOf(view: RequestView, watched: Watched, holdS: number): Promise<RequestView | null> {
+/** The view for a result call: waits up to `holdS` for the end. Null: deleted. */
+export async function holdResult(view: RequestView, watched: Watched, holdS: number): Promise<RequestView | null> {
   if (holdS === 0 || hasEnded(view.state.stage)) return view;
   const until = Date.now() + holdS * SECOND_MS;
   return waitForRequest(watched, until, ({ state }) => hasEnded(state.stage));

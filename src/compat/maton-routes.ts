@@ -1,5 +1,5 @@
-// `/maton`: what code written for the Maton gateway calls. The queue below `/maton/fal-ai`, and the account's connections to fal
-// in Maton's own shapes (maton-ai/api-gateway-skill:SKILL.md). Maton fronts hundreds of apps; this fronts fal.
+// `/maton`: the API of the Maton gateway for existing clients: fal's queue below `/maton/fal-ai`, and connections in Maton's format
+// (maton-ai/api-gateway-skill:SKILL.md). Of Maton's apps, only fal is supported.
 
 import { createMiddleware } from "hono/factory";
 import * as z from "zod";
@@ -20,46 +20,50 @@ import type { CompatOutcome } from "./submit.ts";
 const filter = z.string().max(64).optional();
 const named = z.object({ id: z.string() });
 const ERRORS_OF_CONNECTIONS = [
-  ...(["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"] as const),
-];
+  "forbidden",
+  "invalid_request",
+  "rate_limited",
+  "upstream_failed",
+  "misconfigured",
+] as const;
 
-const MATON_DECLINED = "Maton's own no, with Maton's status.";
+const MATON_REFUSED = "Maton refused the call; its status is passed on.";
 
 const connectionRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/maton/connections",
-    summary: "Connections to fal, as Maton lists them",
+    summary: "List connections to fal (Maton API)",
     access: "admin",
     query: z.looseObject({ app: filter, status: filter, method: filter, limit: filter }),
     answers: {
-      200: { description: "`connections`, fal's alone: other apps have none here.", schema: connectionsSchema },
+      200: { description: "`connections` to fal; empty for other apps.", schema: connectionsSchema },
     },
     errors: ERRORS_OF_CONNECTIONS,
-    passesOn: MATON_DECLINED,
+    passesOn: MATON_REFUSED,
     async handle({ env, caller, query: { app, status, method, limit } }) {
       if (app !== undefined && app !== CONNECTED_APP) return { response: falJson(200, '{"connections":[]}') };
-      return spell(await askConnections(env, caller, { kind: "list", filters: { status, method, limit } }));
+      return matonResponse(await askConnections(env, caller, { kind: "list", filters: { status, method, limit } }));
     },
   }),
   defineRoute({
     method: "POST",
     path: "/maton/connections",
-    summary: "Begin a connection to fal",
+    summary: "Create a connection to fal (Maton API)",
     access: "admin",
     body: z.looseObject({ app: z.string().optional(), method: z.string().max(64).optional() }),
     answers: {
-      200: { description: "`connection`, with the `url` where the fal key is entered.", schema: connectionSchema },
+      200: { description: "`connection`, with the `url` for entering the fal key.", schema: connectionSchema },
     },
     errors: ERRORS_OF_CONNECTIONS,
-    passesOn: MATON_DECLINED,
+    passesOn: MATON_REFUSED,
     async handle(call) {
       const { env, caller, body } = call;
       if (body.app !== CONNECTED_APP) {
-        return spell({
+        return matonResponse({
           kind: "declined",
           status: 400,
-          message: `Unknown app: only ${CONNECTED_APP} is connected here.`,
+          message: `Unknown app. Only ${CONNECTED_APP} is supported.`,
         });
       }
       const answer = await askConnections(env, caller, { kind: "create", method: body.method });
@@ -67,54 +71,54 @@ const connectionRoutes: readonly Route[] = [
         const id = textAt(answer.body.connection, "connection_id") ?? "";
         await askTeam(env, caller.team, (team) => team.audit.note("connection.created", id, actorOf(call)));
       }
-      return spell(answer);
+      return matonResponse(answer);
     },
   }),
   defineRoute({
     method: "GET",
     path: "/maton/connections/:id",
-    summary: "One connection to fal",
+    summary: "Retrieve a connection to fal (Maton API)",
     access: "admin",
     params: named,
     answers: { 200: { description: "`connection`.", schema: connectionSchema } },
     errors: ERRORS_OF_CONNECTIONS,
-    passesOn: MATON_DECLINED,
+    passesOn: MATON_REFUSED,
     async handle({ env, caller, params }) {
-      return spell(await askConnections(env, caller, { kind: "get", id: params.id }));
+      return matonResponse(await askConnections(env, caller, { kind: "get", id: params.id }));
     },
   }),
   defineRoute({
     method: "DELETE",
     path: "/maton/connections/:id",
-    summary: "Delete a connection to fal",
+    summary: "Delete a connection to fal (Maton API)",
     access: "admin",
     params: named,
-    answers: { 200: { description: "What Maton says, `{}` where it says nothing.", schema: z.looseObject({}) } },
+    answers: { 200: { description: "Maton's response; `{}` if it is empty.", schema: z.looseObject({}) } },
     errors: ERRORS_OF_CONNECTIONS,
-    passesOn: MATON_DECLINED,
+    passesOn: MATON_REFUSED,
     async handle(call) {
       const { env, caller, params } = call;
       const answer = await askConnections(env, caller, { kind: "delete", id: params.id });
       if (answer.kind === "done") {
         await askTeam(env, caller.team, (team) => team.audit.note("connection.deleted", params.id, actorOf(call)));
       }
-      return spell(answer);
+      return matonResponse(answer);
     },
   }),
 ];
 
 export const matonRoutes: readonly Route[] = [...connectionRoutes, ...queueRoutes("/maton/fal-ai")];
 
-/** Another app's path is 400, as Maton says of an app that it does not know. */
-export const falAlone = createMiddleware<AppEnv>(async function falAlone(context, next) {
+/** Paths of other apps are 400, as unknown apps are at Maton. */
+export const onlyFal = createMiddleware<AppEnv>(async function onlyFal(context, next) {
   const [, , app] = context.req.path.split("/");
   if (app === CONNECTED_APP || app === "connections") return next();
-  const hint = `Paths begin with /maton/${CONNECTED_APP}/{owner}/{app} or /maton/connections.`;
+  const hint = `Use paths below /maton/${CONNECTED_APP}/{owner}/{app} or /maton/connections.`;
   return context.get("refuse")(refusal("invalid_request", "Unknown app.", { hint }), context.get("callId"));
 });
 
-/** Maton's words: its own body, or its no in both of its error shapes. */
-function spell(answer: ConnectionAnswer): CompatOutcome {
+/** In Maton's format: its body, or an error in both of its error shapes. */
+function matonResponse(answer: ConnectionAnswer): CompatOutcome {
   switch (answer.kind) {
     case "done":
       return { response: falJson(200, printTree(answer.body)) };

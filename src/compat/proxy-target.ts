@@ -1,5 +1,5 @@
-// What `x-fal-target-url` asks for. The header is the caller's to write, so whole hosts are compared and nothing of the URL is
-// ever called: it only chooses which of our own answers is given. Pure.
+// Parses `x-fal-target-url`. The caller controls this header, so hosts are compared whole and the URL is never called: it only selects
+// one of our own operations. Pure.
 
 export type ProxyTarget =
   | { kind: "submit"; model: string }
@@ -8,11 +8,11 @@ export type ProxyTarget =
   | { kind: "upload" | "multipart_upload" }
   | { kind: "token" | "unknown" };
 
-/** `rest.alpha.fal.ai` is the older name, which @fal-ai/serverless-client still has (fal-ai/fal-js:libs/client/src/config.ts). */
+/** `rest.alpha.fal.ai` is the older name, which @fal-ai/serverless-client still uses (fal-ai/fal-js:libs/client/src/config.ts). */
 const REST_HOSTS = ["rest.fal.ai", "rest.alpha.fal.ai"];
 const REQUEST = /^(.+)\/requests\/([^/]+)(\/status|\/status\/stream|\/cancel|\/response)?$/;
 
-/** Reads a target under the method of the call. `unknown` for all that this surface does not speak. */
+/** The operation of a method and target URL; `unknown` for unsupported ones. */
 export function proxyTarget(method: string, text: string): ProxyTarget {
   const url = URL.parse(text);
   if (url === null || url.protocol !== "https:" || url.port !== "" || url.username !== "" || url.password !== "") {

@@ -1,6 +1,6 @@
-// `/fal/proxy`: the `proxyUrl` of fal's JavaScript client (fal-ai/fal-js:libs/proxy). The target in `x-fal-target-url` chooses
-// which of our own answers is given; nothing is called because of it, so whatever credential came along goes no further.
-// URLs in bodies stay on queue.fal.run: the AI SDK sends its key to that origin alone, and comes back through here.
+// `/fal/proxy`: the `proxyUrl` of fal's JavaScript client (fal-ai/fal-js:libs/proxy). `x-fal-target-url` selects one of our own
+// operations and is never called, so credentials are not forwarded. URLs in bodies stay on queue.fal.run: the AI SDK sends its key
+// only to that origin, through this proxy.
 
 import * as z from "zod";
 import { submitHeaders } from "../http/read-submit.ts";
@@ -11,30 +11,29 @@ import { type ProxyTarget, proxyTarget } from "./proxy-target.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
-import { type Asked, type CompatOutcome, submitToQueue } from "./submit.ts";
+import { type CompatOutcome, type SurfaceUrl, submitToQueue } from "./submit.ts";
 import { beginUpload } from "./upload.ts";
 
 const QUEUE = "https://queue.fal.run";
-const target = z.string().max(4_096).optional().describe("The URL of fal that the client would call.");
+const target = z.string().max(4_096).optional().describe("The fal URL that the client would call.");
 
 const NO_TOKENS = refusal(
   "invalid_request",
-  "This proxy hands out no tokens of fal's: they would go round the team's limits.",
+  "This proxy does not issue fal tokens, which would bypass the team's limits.",
   {
-    hint: 'For pages, POST /v1/tokens gives a Sluice client token. Instead of realtime, use fal.subscribe with `mode: "streaming"`.',
+    hint: 'On pages, use a Sluice client token of POST /v1/tokens. Instead of realtime, use fal.subscribe with `mode: "streaming"`.',
   },
 );
 
-/** Why a target is not spoken here; the target itself is not repeated, it may carry a token. */
+/** Why a target is refused; the message does not repeat the target, which may contain a token. */
 function noSuchTarget(given: string | undefined): { refusal: ReturnType<typeof refusal> } {
-  const detail =
-    given === undefined ? "The header x-fal-target-url is missing." : "This proxy does not speak for that URL.";
+  const detail = given === undefined ? "The header `x-fal-target-url` is required." : "Unsupported `x-fal-target-url`.";
   const hint =
-    "It speaks for https://queue.fal.run/{model} and its requests, https://fal.run/{model}, and uploads of https://rest.fal.ai.";
+    "Supported: https://queue.fal.run/{model} and its requests, https://fal.run/{model}, and uploads to https://rest.fal.ai.";
   return { refusal: refusal("invalid_request", detail, { hint }) };
 }
 
-function asked(given: string | undefined): Asked {
+function targetOf(given: string | undefined): SurfaceUrl {
   return { base: QUEUE, query: URL.parse(given ?? "")?.searchParams ?? new URLSearchParams() };
 }
 
@@ -46,12 +45,12 @@ export const proxyRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/fal/proxy",
-    summary: "Status, status stream or result of a queued run, as `x-fal-target-url` asks",
+    summary: "Retrieve the status, status stream or result that `x-fal-target-url` names",
     access: "read",
     headers: z.looseObject({ "x-fal-target-url": target }),
     answers: {
       200: {
-        description: "As fal answers: a status, a stream of them, or an output.",
+        description: "The response in fal's format: a status, a status stream, or an output.",
         schema: z.union([statusSchema, outputSchema]),
         contentType: "*/*",
         headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
@@ -65,9 +64,9 @@ export const proxyRoutes: readonly Route[] = [
       const named = read("GET", given);
       switch (named.kind) {
         case "status":
-          return queueStatus(call, named, asked(given));
+          return queueStatus(call, named, targetOf(given));
         case "stream":
-          return queueStream(call, named, asked(given));
+          return queueStream(call, named, targetOf(given));
         case "result":
           return queueResult(call, named);
         case "submit":
@@ -85,13 +84,13 @@ export const proxyRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/fal/proxy",
-    summary: "Submit, run or upload, as `x-fal-target-url` asks",
+    summary: "Submit, run or upload, depending on `x-fal-target-url`",
     access: "run",
     headers: submitHeaders.extend({ "x-fal-target-url": target }),
-    body: z.looseObject({}).describe("The model's own input, or what an upload is to be."),
+    body: z.looseObject({}).describe("The model's input, or the description of an upload."),
     answers: {
       200: {
-        description: "As fal answers: what was submitted, an output, a stream with it, or where to send a file.",
+        description: "The response in fal's format: a submitted request, an output, a stream, or an upload URL.",
         schema: z.union([submittedSchema, uploadSchema, outputSchema]),
         contentType: "*/*",
         headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],
@@ -104,11 +103,11 @@ export const proxyRoutes: readonly Route[] = [
       const named = read("POST", given);
       switch (named.kind) {
         case "submit":
-          return submitToQueue(call, named.model, asked(given));
+          return submitToQueue(call, named.model, targetOf(given));
         case "run":
-          return run(call, named.model, asked(given).query);
+          return run(call, named.model, targetOf(given).query);
         case "run_stream":
-          return runStream(call, named.model, asked(given).query);
+          return runStream(call, named.model, targetOf(given).query);
         case "upload":
         case "multipart_upload":
           return beginUpload(call);
@@ -126,10 +125,13 @@ export const proxyRoutes: readonly Route[] = [
   defineRoute({
     method: "PUT",
     path: "/fal/proxy",
-    summary: "Cancel a queued run, as `x-fal-target-url` asks",
+    summary: "Cancel the request that `x-fal-target-url` names",
     access: "run",
     headers: z.looseObject({ "x-fal-target-url": target }),
-    answers: { 202: { description: "Asked for.", schema: cancelSchema }, 400: { description: "It is over already." } },
+    answers: {
+      202: { description: "Cancellation requested.", schema: cancelSchema },
+      400: { description: "The request has already ended." },
+    },
     errors: ["invalid_request", "not_found", "gone"],
     async handle(call): Promise<CompatOutcome> {
       const given = call.headers["x-fal-target-url"];

@@ -1,5 +1,5 @@
-// The queue's routes below a prefix: `/fal/queue` speaks as queue.fal.run does, and `/maton/fal-ai` as Maton in front of it.
-// Sub-paths of a model belong to its submit alone; on a request's URL they are taken and mean nothing.
+// The routes of fal's queue below a prefix: `/fal/queue` is compatible with queue.fal.run, `/maton/fal-ai` with Maton in front of it. A
+// model's sub-path matters only for submits; on a request's URL it is accepted and ignored.
 
 import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
@@ -8,7 +8,7 @@ import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { cancelSchema, outputSchema, statusSchema, submittedSchema } from "./answers.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
-import { type Asked, type CompatCall, submitToQueue } from "./submit.ts";
+import { type CompatCall, type SurfaceUrl, submitToQueue } from "./submit.ts";
 
 const named = z.object({ app: z.string(), id: z.string() });
 const webhookQuery = z.looseObject({
@@ -17,53 +17,57 @@ const webhookQuery = z.looseObject({
     .optional()
     .describe("URL notified when the request finishes."),
 });
-const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` for log lines.") });
+const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` to include log lines.") });
 
-/** What every answer to a submit says beside its body. */
+/** Headers of every response to a submit. */
 export const SUBMIT_HEADERS = [...LIMIT_HEADERS, "Idempotent-Replayed"] as const;
 
-export const RUN_FAILED = "The run failed: the failure's own status and body.";
+export const RUN_FAILED = "The run failed; the status and body are those of the failure.";
 
-/** What every submit of these surfaces may be refused with, on top of authentication. */
+/** Error codes of every submit on these surfaces, beside those of authentication. */
 export const SUBMIT_ERRORS = [
-  ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
-  ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
-  ...([
-    "quota_exceeded",
-    "rate_limited",
-    "idempotency_mismatch",
-    "conflict",
-    "gone",
-    "input_unreachable",
-    "upstream_paused",
-  ] as const),
+  "invalid_request",
+  "invalid_input",
+  "not_found",
+  "payload_too_large",
+  "user_mismatch",
+  "model_not_allowed",
+  "forbidden",
+  "price_unknown",
+  "quota_exceeded",
+  "rate_limited",
+  "idempotency_mismatch",
+  "conflict",
+  "gone",
+  "input_unreachable",
+  "upstream_paused",
   { code: "internal", status: 503 },
 ] as const;
 
 /**
- * The five calls of fal's queue. URLs in answers begin with the origin that the caller used, and this prefix; a configured
- * BASE_URL comes before it, because behind a proxy only that is where the caller stands.
+ * The five calls of fal's queue. URLs in responses begin with the caller's origin and this prefix; a configured BASE_URL replaces the
+ * origin, which a reverse proxy may hide.
  */
 export function queueRoutes(prefix: `/${string}`): readonly Route[] {
   const request = `${prefix}/:app{.+}/requests/:id` as const;
-  const asked = ({ url, config }: Pick<CompatCall, "url" | "config">): Asked => {
+  const surfaceUrl = ({ url, config }: Pick<CompatCall, "url" | "config">): SurfaceUrl => {
     return { base: `${config().BASE_URL ?? url.origin}${prefix}`, query: url.searchParams };
   };
   const result = (path: `/${string}`): Route =>
     defineRoute({
       method: "GET",
       path,
-      summary: "Result of a queued run",
+      summary: "Retrieve the result of a queued request",
       access: "read",
       params: named,
       answers: {
         200: {
-          description: "The model's output, or the file that the model answered with.",
+          description: "The model's output: JSON, or a file if the model returned one.",
           schema: outputSchema,
           contentType: "*/*",
           headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
         },
-        400: { description: "`Request is still in progress`, after a hold of `hold_s`." },
+        400: { description: "`Request is still in progress`, after waiting `hold_s`." },
       },
       errors: ["not_found", "gone"],
       passesOn: RUN_FAILED,
@@ -73,66 +77,70 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
     defineRoute({
       method: "POST",
       path: `${prefix}/:model{.+}`,
-      summary: "Submit a model run to the queue",
+      summary: "Submit a request to the queue",
       access: "run",
       params: z.object({ model: z.string() }),
       query: webhookQuery,
       headers: submitHeaders,
-      body: z.looseObject({}).describe("The model's own input, passed on as it is."),
+      body: z.looseObject({}).describe("The model's input, passed on unchanged."),
       answers: {
         200: {
-          description: "It is in the queue: `request_id` and where to look.",
+          description: "The request was queued: `request_id` and its URLs.",
           schema: submittedSchema,
           headers: [...SUBMIT_HEADERS, "X-Fal-Request-Id"],
         },
       },
       errors: SUBMIT_ERRORS,
       passesOn: RUN_FAILED,
-      handle: (call) => submitToQueue(call, call.params.model, asked(call)),
+      handle: (call) => submitToQueue(call, call.params.model, surfaceUrl(call)),
     }),
     defineRoute({
       method: "GET",
       path: `${request}/status`,
-      summary: "Status of a queued run, held until there is news",
-      access: "read",
-      params: named,
-      query: logsQuery,
-      answers: {
-        200: { description: "COMPLETED, well or badly.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
-        202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
-      },
-      errors: ["not_found", "gone"],
-      handle: (call) => queueStatus(call, call.params, asked(call)),
-    }),
-    defineRoute({
-      method: "GET",
-      path: `${request}/status/stream`,
-      summary: "Status of a queued run as server-sent events",
+      summary: "Retrieve the status of a queued request, waiting for a change",
       access: "read",
       params: named,
       query: logsQuery,
       answers: {
         200: {
-          description: "An event for each change, closed after COMPLETED.",
+          description: "COMPLETED, with or without an error.",
+          schema: statusSchema,
+          headers: ["X-Fal-Request-Id"],
+        },
+        202: { description: "IN_QUEUE or IN_PROGRESS.", schema: statusSchema, headers: ["X-Fal-Request-Id"] },
+      },
+      errors: ["not_found", "gone"],
+      handle: (call) => queueStatus(call, call.params, surfaceUrl(call)),
+    }),
+    defineRoute({
+      method: "GET",
+      path: `${request}/status/stream`,
+      summary: "Stream the status of a queued request (server-sent events)",
+      access: "read",
+      params: named,
+      query: logsQuery,
+      answers: {
+        200: {
+          description: "An event for each change; the stream closes after COMPLETED.",
           contentType: EVENT_STREAM,
           headers: ["X-Fal-Request-Id"],
         },
       },
       errors: ["not_found", "gone"],
-      handle: (call) => queueStream(call, call.params, asked(call)),
+      handle: (call) => queueStream(call, call.params, surfaceUrl(call)),
     }),
     result(request),
-    // As fal's guide spells it (fal.ai/docs/documentation/model-apis/inference/queue); its API does not.
+    // The path in fal's guide (fal.ai/docs/documentation/model-apis/inference/queue); fal's API does not support it.
     result(`${request}/response`),
     defineRoute({
       method: "PUT",
       path: `${request}/cancel`,
-      summary: "Cancel a queued run",
+      summary: "Cancel a queued request",
       access: "run",
       params: named,
       answers: {
-        202: { description: "Asked for; it may still finish, and be charged.", schema: cancelSchema },
-        400: { description: "It is over already." },
+        202: { description: "Cancellation requested. The run may still finish and be charged.", schema: cancelSchema },
+        400: { description: "The request has already ended." },
       },
       errors: ["not_found", "gone"],
       handle: (call) => queueCancel(call, call.params),

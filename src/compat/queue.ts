@@ -1,40 +1,46 @@
-// A queued request as fal's queue shows it: status, status stream, result, cancel. Translates only: who may see it and what
-// happens is decided in the tracker. Its beginning is in submit.ts.
+// fal's queue API for existing requests: status, status stream, result, cancel. Translates only; the tracker decides. Submits are in
+// submit.ts.
 
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
-import { noSuchRequest as whyNoRequest } from "../http/no-such-request.ts";
+import { noSuchRequest as noSuchRequestRefusal } from "../http/no-such-request.ts";
 import { askTracker } from "../platform/stubs.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { type Watched, watchRequest } from "../requests/service/watch.ts";
-import { endOf, newsOf } from "./holds.ts";
+import { falStatus, isOfApp, logLines, statusText } from "./fal-format.ts";
+import { holdResult, holdStatus } from "./holds.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { pendingResponse, resultResponse } from "./result.ts";
-import type { Asked, CompatCall, CompatOutcome } from "./submit.ts";
-import { falStatus, isOfApp, logLines, statusText } from "./words.ts";
+import type { CompatCall, CompatOutcome, SurfaceUrl } from "./submit.ts";
 
-/** Which request a path speaks of: the app (or a whole model id of it), and our id. */
+/** The request in a path: the app (or a full model id of it), and the request id. */
 export interface Named {
   app: string;
   id: string;
 }
 
-/** `GET …/requests/{id}/status?logs=`: 202 until it is over, 200 then; held until there is news. */
-export async function queueStatus(call: CompatCall, named: Named, { base, query }: Asked): Promise<CompatOutcome> {
+/** `GET …/requests/{id}/status?logs=`: 202 until it has ended, then 200; held until the status changes. */
+export async function queueStatus(call: CompatCall, named: Named, { base, query }: SurfaceUrl): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
   const logs = wantsLogs(query);
   const { keyId, identity } = call.caller;
-  const spell = (view: RequestView): string => statusText(view, base, { logs });
+  const serialize = (view: RequestView): string => statusText(view, base, { logs });
   const watch = logs ? "following" : "waiting";
-  const view = await newsOf(found.view, { watched: found.watched, keyId, holdS: identity.plan.hold_s, watch, spell });
+  const view = await holdStatus(found.view, {
+    watched: found.watched,
+    keyId,
+    holdS: identity.plan.hold_s,
+    watch,
+    serialize,
+  });
   if (view === null) return noSuchRequest(call, named);
   const status = hasEnded(view.state.stage) ? 200 : 202;
-  return { response: falJson(status, spell(view), { "x-fal-request-id": named.id }) };
+  return { response: falJson(status, serialize(view), { "x-fal-request-id": named.id }) };
 }
 
-/** `GET …/requests/{id}/status/stream?logs=`: an event for each change, comments in between, over with COMPLETED. */
-export async function queueStream(call: CompatCall, named: Named, { base, query }: Asked): Promise<CompatOutcome> {
+/** `GET …/requests/{id}/status/stream?logs=`: an event for each change, keep-alive comments, closed after COMPLETED. */
+export async function queueStream(call: CompatCall, named: Named, { base, query }: SurfaceUrl): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
   const views = watchRequest(found.watched, Number.POSITIVE_INFINITY, "following");
@@ -43,17 +49,17 @@ export async function queueStream(call: CompatCall, named: Named, { base, query 
   return { response: new Response(body, { headers: { ...EVENT_STREAM_HEADERS, "x-fal-request-id": named.id } }) };
 }
 
-/** `GET …/requests/{id}`: the output, the failure's own code and body, or 400 while it is not over. */
+/** `GET …/requests/{id}`: the output, the failure's status and body, or 400 until it has ended. */
 export async function queueResult(call: CompatCall, named: Named): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
-  const view = await endOf(found.view, found.watched, call.caller.identity.plan.hold_s);
+  const view = await holdResult(found.view, found.watched, call.caller.identity.plan.hold_s);
   if (view === null) return noSuchRequest(call, named);
   if (!hasEnded(view.state.stage)) return { response: pendingResponse(view.state) };
   return { response: await resultResponse(call.env.FILES, call.config(), view) };
 }
 
-/** `PUT …/requests/{id}/cancel`: 202 is a wish, also where it was granted at once; 400 when it is over, 404 for no such id. */
+/** `PUT …/requests/{id}/cancel`: 202 when cancellation is requested, even if it took effect at once; 400 when it has ended, 404 for an unknown id. */
 export async function queueCancel(call: CompatCall, named: Named): Promise<CompatOutcome> {
   const found = await find(call, named);
   const { env, caller } = call;
@@ -75,17 +81,17 @@ async function find(
 }
 
 async function* statusEvents(views: AsyncIterable<RequestView>, base: string, logs: boolean): AsyncGenerator<string> {
-  let told = "";
-  let linesTold = 0;
+  let lastStatus = "";
+  let linesSent = 0;
   for await (const view of views) {
-    const bare = statusText(view, base, { logs: false });
-    // In the queue a status has no lines to carry: they are for the next one.
+    const status = statusText(view, base, { logs: false });
+    // A queued status has no logs; they are sent with the next one.
     const lines = logs && falStatus(view.state) !== "IN_QUEUE" ? logLines(view) : 0;
-    if (bare !== told || lines > linesTold) {
-      yield `data: ${statusText(view, base, { logs, logsAfter: linesTold })}\n\n`;
+    if (status !== lastStatus || lines > linesSent) {
+      yield `data: ${statusText(view, base, { logs, logsAfter: linesSent })}\n\n`;
     }
-    told = bare;
-    linesTold = Math.max(lines, linesTold);
+    lastStatus = status;
+    linesSent = Math.max(lines, linesSent);
     if (hasEnded(view.state.stage)) return;
   }
 }
@@ -95,9 +101,9 @@ function wantsLogs(query: URLSearchParams): boolean {
   return /^(1|true)$/i.test(query.get("logs") ?? "");
 }
 
-/** Also what somebody else's id gets, and one of another app, as at fal. One that this caller deleted is 410. */
+/** Also for the ids of other callers and other apps, as at fal. 410 for a request that this caller deleted. */
 async function noSuchRequest({ env, caller }: CompatCall, { id }: Named): Promise<CompatOutcome> {
-  const refused = await whyNoRequest(env, id, viewerOf(caller));
+  const refused = await noSuchRequestRefusal(env, id, viewerOf(caller));
   if (refused.code === "gone") return { refusal: refused };
   const message = refused.detail;
   const error = { status: 404, detail: message, type: "not_found", message, retryable: false };

@@ -1,14 +1,14 @@
-// How the compatible surfaces refuse: one JSON body that every client of fal and Maton can read, and statuses that none of them
-// takes for "try again" where a further try cannot help.
+// Refusals of the compatible surfaces: one JSON body that every client of fal and Maton can read, and statuses that clients do not
+// retry where a retry cannot succeed.
 
 import type { ProblemExtras } from "../http/app-env.ts";
 import { violatedPolicies } from "../http/problem.ts";
 import { ERRORS, type Refusal } from "../platform/errors.ts";
 import { objectText, RawText } from "../platform/json.ts";
 import type { FalError } from "../requests/view/fal-failure.ts";
-import { isRetriedByClients } from "./words.ts";
+import { isRetriedByClients } from "./fal-format.ts";
 
-/** The response for an error: fal's body, with the members that other clients look for beside it, and `more` of our own. */
+/** The response for an error: fal's body, the members that other clients read, and `more`. */
 export function falErrorResponse(
   error: FalError,
   headers: Record<string, string> = {},
@@ -19,30 +19,33 @@ export function falErrorResponse(
   const hint = retryable ? "1" : "0";
   return falJson(status, body, {
     "x-fal-error-type": type,
-    // The same hint under its older and its newer name; both are in circulation.
-    ...{ "x-fal-retryable": hint, "x-fal-needs-retry": hint },
+    // The older and the newer name of the same header; clients read either.
+    "x-fal-retryable": hint,
+    "x-fal-needs-retry": hint,
     ...headers,
   });
 }
 
-/** JSON as all of these clients want it: they hand anything of another type over as text. */
+/** A JSON response; these clients treat any other content type as text. */
 export function falJson(status: number, text: string, headers: Record<string, string> = {}): Response {
   return new Response(text, {
     status,
     headers: {
-      ...{ "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" },
+      "Content-Type": "application/json",
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
       ...headers,
     },
   });
 }
 
-/** A refusal in these words: a `Refuse` of the paths below `/fal` and `/maton`. The hint goes into the text, which clients show. */
+/** The `Refuse` of paths below `/fal` and `/maton`. The hint is part of the message, because clients show only that. */
 export function falRefusal(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
   const { status: usual, retryable } = ERRORS[refused.code];
   const own = extras.status ?? refused.status ?? usual;
   const status = isRetriedByClients(own) && !retryable ? 400 : own;
   const message = refused.hint === undefined ? refused.detail : `${refused.detail} ${refused.hint}`;
-  // Whoever reads a 422 looks for fields (fal.ai/docs/documentation/model-apis/errors).
+  // Clients expect a list of fields with a 422 (fal.ai/docs/documentation/model-apis/errors).
   const fields = [{ loc: ["body"], msg: message, type: "value_error" }];
   const detail = refused.code === "invalid_input" ? new RawText(JSON.stringify(fields)) : message;
   const more = { request_id: refused.requestId ?? callId, violated_policies: violatedPolicies(refused) };

@@ -1,5 +1,5 @@
-// What a result call answers: the model's output as it is, the failure's own code and body, or "still in progress".
-// fal replays a model's answer (fal.ai/docs/documentation/model-apis/inference/queue); so does this, bytes included.
+// Responses to result calls: the model's output unchanged, the failure's status and body, or "still in progress". Like fal, it replays
+// the model's response, files included (fal.ai/docs/documentation/model-apis/inference/queue).
 
 import { dataUriBytes, readDataUri } from "../files/data-uri.ts";
 import { outputKey } from "../files/keys.ts";
@@ -11,10 +11,10 @@ import { type FalFailure, failureOf } from "../requests/view/fal-failure.ts";
 import { outputText } from "../requests/view/serialize.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 
-/** Clients compare this to the letter (vercel/ai:packages/fal/src/fal-video-model.ts). */
+/** Clients compare this text exactly (vercel/ai:packages/fal/src/fal-video-model.ts). */
 const STILL_RUNNING = "Request is still in progress";
 
-/** The answer for a request that has ended. Rejects when R2 cannot be read just now. */
+/** The response for an ended request. Rejects when R2 cannot be read. */
 export async function resultResponse(bucket: R2Bucket, config: Config, view: RequestView): Promise<Response> {
   const failure = failureOf(view.state);
   if (failure !== null) return failureResponse(failure, view.state);
@@ -23,38 +23,39 @@ export async function resultResponse(bucket: R2Bucket, config: Config, view: Req
   return falJson(200, await resultText(bucket, config, view), headersOf(view.state));
 }
 
-/** The output as JSON text, also where the model answered with a file: then it names the file. Rejects like `resultResponse`. */
+/** The output as JSON text; names the file if the model returned one. Rejects like `resultResponse`. */
 export async function resultText(bucket: R2Bucket, config: Config, view: RequestView): Promise<string> {
   return (await outputText(bucket, config, view)) ?? "null";
 }
 
 /**
- * An answer that was a file itself: its bytes, under the type that the model gave them. That type is not proven, but nothing opens
- * this answer as a page: it takes a credential in a header.
+ * A result that is a file: its bytes, with the content type that the model gave. The type is not verified, but browsers cannot open
+ * this response as a page: it needs a credential in a header.
  */
 async function fileResponse(bucket: R2Bucket, config: Config, view: RequestView, file: RequestFile): Promise<Response> {
   const { team, id } = view.state;
   if (file.status === "deleted") {
-    const message = "The file that the model answered with was deleted.";
+    const message = "The file that the model returned was deleted.";
     const error = { status: ERRORS.gone.status, detail: message, type: "gone", message, retryable: false };
     return falErrorResponse(error, headersOf(view.state));
   }
   const headers = {
-    ...{ "Content-Type": file.claimedType ?? "application/octet-stream", "Cache-Control": "no-store" },
-    ...{ "X-Content-Type-Options": "nosniff" },
+    "Content-Type": file.claimedType ?? "application/octet-stream",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
     ...headersOf(view.state),
   };
-  if (file.status !== "stored") return new Response(await bytesInPlace(bucket, config, view), { headers });
+  if (file.status !== "stored") return new Response(await inlineBytes(bucket, config, view), { headers });
   const object = await bucket.get(outputKey(team, id, file.n));
-  if (object === null) throw new Error("a stored file is not where it was put");
+  if (object === null) throw new Error("a stored file is missing from the bucket");
   return new Response(object.body, { headers });
 }
 
-/** The bytes of a file that could not be stored: they stand in the output as a data URI. */
-async function bytesInPlace(bucket: R2Bucket, config: Config, view: RequestView): Promise<Uint8Array> {
+/** The bytes of a file that could not be stored, from the data URI in the output. */
+async function inlineBytes(bucket: R2Bucket, config: Config, view: RequestView): Promise<Uint8Array> {
   const { url } = JSON.parse(await resultText(bucket, config, view)) as { url: string };
   const uri = readDataUri(url);
-  if (uri === null) throw new Error("a kept payload is no data URI");
+  if (uri === null) throw new Error("an inline payload is not a data URI");
   const bytes = new Uint8Array(uri.bytes);
   let at = 0;
   for (const slice of dataUriBytes(url, uri)) {
@@ -76,7 +77,7 @@ export function failureResponse(
   });
 }
 
-/** Not over yet: a 400, because the AI SDK takes any 2xx for the result. */
+/** Not ended yet: a 400, because the AI SDK takes any 2xx for the result. */
 export function pendingResponse({ id }: Pick<RequestState, "id">): Response {
   const error = { status: 400, detail: STILL_RUNNING, type: "bad_request", message: STILL_RUNNING, retryable: false };
   return falErrorResponse(error, { "x-fal-request-id": id });

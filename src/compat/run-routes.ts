@@ -1,4 +1,4 @@
-// `/fal/run` speaks as fal.run does: the output in the answer, or as the one event of a stream.
+// `/fal/run`, compatible with fal.run: the output as the response, or as the single event of a stream.
 
 import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
@@ -9,7 +9,7 @@ import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 
 const model = z.object({ model: z.string() });
-const input = z.looseObject({}).describe("The model's own input, passed on as it is.");
+const input = z.looseObject({}).describe("The model's input, passed on unchanged.");
 
 export const runRoutes: readonly Route[] = [
   defineRoute({
@@ -22,7 +22,7 @@ export const runRoutes: readonly Route[] = [
     body: input,
     answers: {
       200: {
-        description: "Comments, then the final output.",
+        description: "Keep-alive comments, then the final output.",
         contentType: EVENT_STREAM,
         headers: [...SUBMIT_HEADERS, "X-Fal-Request-Id"],
       },
@@ -41,7 +41,7 @@ export const runRoutes: readonly Route[] = [
     body: input,
     answers: {
       200: {
-        description: "The model's output, or the file that the model answered with.",
+        description: "The model's output: JSON, or a file if the model returned one.",
         schema: outputSchema,
         contentType: "*/*",
         headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],

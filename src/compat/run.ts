@@ -1,6 +1,6 @@
-// fal.run's synchronous calls, over the queue: they wait as long as their client stays. A client that goes leaves the run
-// going: it is paid for, and v1 lists it. `/stream` sends comments meanwhile and the final output as its one event.
-// Accepted loss: a model's partial outputs, because Maton has no road to fal.run.
+// fal.run's synchronous calls, over the queue: they wait as long as the client is connected. If it disconnects, the paid run continues
+// and v1 lists it. `/stream` sends keep-alive comments and the final output as its single event. Accepted loss: partial outputs,
+// because Maton does not proxy fal.run.
 
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
@@ -10,12 +10,12 @@ import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { waitForRequest } from "../requests/service/watch.ts";
 import { FAILED_FOR_GOOD, failureOf } from "../requests/view/fal-failure.ts";
+import { finalFailure } from "./fal-format.ts";
 import { falErrorResponse, falJson } from "./refusal.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
 import { type CompatOutcome, type CompatSubmit, startRun } from "./submit.ts";
-import { finalFailure } from "./words.ts";
 
-/** `POST {base}/{model}`: the output, or the failure in a status that no client posts again after. */
+/** `POST {base}/{model}`: the output, or the failure with a status that clients do not retry. */
 export async function run(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
@@ -26,8 +26,8 @@ export async function run(call: CompatSubmit, model: string, query: URLSearchPar
 }
 
 /**
- * `POST {base}/{model}/stream`. What fails before the first comment would be due is an ordinary error; later there is only
- * the stream to say it: an event with the error's body, and then no proper end, so that nobody takes it for an output.
+ * `POST {base}/{model}/stream`. A failure before the first comment is due is an ordinary error response; later it is an event with the
+ * error's body, after which the stream is aborted, so that clients do not take it for an output.
  */
 export async function runStream(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
@@ -50,7 +50,7 @@ async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<stri
   throw new Error("the run failed after its stream had begun");
 }
 
-/** Waits for the end, however long, and answers it. From a paid start on nothing may become a 5xx: clients would pay twice. */
+/** Waits for the end without a time limit. After a paid start no error may become a 5xx: clients would pay twice. */
 async function finalAnswer(
   call: CompatSubmit,
   started: RequestView,
@@ -59,23 +59,23 @@ async function finalAnswer(
   const { env, caller } = call;
   const { id } = started.state;
   const viewer = viewerOf(caller);
-  const isOver = ({ state }: RequestView): boolean => hasEnded(state.stage);
-  const forEver = Number.POSITIVE_INFINITY;
-  const view = isOver(started) ? started : await waitForRequest({ env, id, viewer }, forEver, isOver);
+  const isEnded = ({ state }: RequestView): boolean => hasEnded(state.stage);
+  const noDeadline = Number.POSITIVE_INFINITY;
+  const view = isEnded(started) ? started : await waitForRequest({ env, id, viewer }, noDeadline, isEnded);
   if (view === null) return { refusal: await noSuchRequest(env, id, viewer) };
   const failure = failureOf(view.state);
   if (failure !== null) return { response: failureResponse(finalFailure(failure), view.state) };
   try {
     return { response: await respond(env.FILES, call.config(), view) };
   } catch (fault) {
-    logEvent("run.unread", { request: id, error: faultName(fault) });
-    const message = `The run is done and its output is kept, but cannot be read just now: GET /v1/requests/${id} has it.`;
+    logEvent("run.output_unreadable", { request: id, error: faultName(fault) });
+    const message = `The run completed, but its output could not be read. Retrieve it with GET /v1/requests/${id}.`;
     const error = { status: FAILED_FOR_GOOD, detail: message, type: "storage_failed", message, retryable: false };
     return { response: falErrorResponse(error, { "x-fal-request-id": id }) };
   }
 }
 
-/** What an event can carry: an answer that was a file is named, because bytes are no text. */
+/** The output for an event; a file is given by its URL, because events are text. */
 async function eventResponse(bucket: R2Bucket, config: Config, view: RequestView): Promise<Response> {
   return falJson(200, await resultText(bucket, config, view));
 }

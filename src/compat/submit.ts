@@ -1,5 +1,5 @@
-// How a run begins on the compatible surfaces: the same admit-and-start road as v1, the body being the model's input.
-// Decides nothing; what fal refuses at once is refused in its words.
+// Submits on the compatible surfaces: admitted and started as in v1; the body is the model's input. What fal refuses at once is
+// refused in fal's format.
 
 import type * as z from "zod";
 import { limitHeaders } from "../http/limit-headers.ts";
@@ -12,11 +12,11 @@ import type { RequestView } from "../requests/machine/types.ts";
 import { submitRequest } from "../requests/service/submit.ts";
 import { failureOf } from "../requests/view/fal-failure.ts";
 import { CONNECTION_ID } from "../upstream/client/connections.ts";
+import { finalFailure, submittedText } from "./fal-format.ts";
 import { falJson } from "./refusal.ts";
 import { failureResponse } from "./result.ts";
-import { finalFailure, submittedText } from "./words.ts";
 
-/** What these need of a route's call. */
+/** The parts of a route's call that these surfaces use. */
 export type CompatCall = Pick<
   Call<"run", unknown, unknown, unknown, unknown>,
   "request" | "url" | "env" | "execution" | "config" | "caller"
@@ -27,15 +27,15 @@ export type CompatSubmit = CompatCall &
     "headers" | "body" | "bodyTree" | "releaseBody"
   >;
 
-/** What the caller's own URL says: where URLs in answers begin (origin and prefix), and its query. */
-export interface Asked {
+/** The base (origin and prefix) of URLs in responses, and the query of the call. */
+export interface SurfaceUrl {
   base: string;
   query: URLSearchParams;
 }
 
 export type CompatOutcome = { response: Response } | { refusal: Refusal; headers?: Record<string, string> };
 
-/** Admits and starts a run of `model` with the body as input, and answers what became of it so far. */
+/** Admits and starts a run of `model` with the body as input, and returns its current view. */
 export async function startRun(
   call: CompatSubmit,
   model: string,
@@ -46,7 +46,7 @@ export async function startRun(
   const { bodyTree } = call;
   const connection = connectionOf(call);
   if (connection !== null && !CONNECTION_ID.test(connection)) {
-    return { refusal: refusal("invalid_request", "`Maton-Connection` is no connection id.") };
+    return { refusal: refusal("invalid_request", "`Maton-Connection` must be a connection id.") };
   }
   const webhookUrl = query.get("fal_webhook") ?? undefined;
   const read = await readSubmit(
@@ -67,8 +67,12 @@ export async function startRun(
   return { kind: "started", view: submitted.view, headers: { ...limits, ...replayed } };
 }
 
-/** `POST {base}/{model}`. What fal refuses at once, for nothing, is refused here too; all else is in the queue. */
-export async function submitToQueue(call: CompatSubmit, model: string, { base, query }: Asked): Promise<CompatOutcome> {
+/** `POST {base}/{model}`. What fal refuses at once without a charge is refused; everything else is queued. */
+export async function submitToQueue(
+  call: CompatSubmit,
+  model: string,
+  { base, query }: SurfaceUrl,
+): Promise<CompatOutcome> {
   const started = await startRun(call, model, query);
   if ("refusal" in started) return started;
   const { view, headers } = started;
@@ -79,7 +83,7 @@ export async function submitToQueue(call: CompatSubmit, model: string, { base, q
   return { response: falJson(200, submittedText(view, base), { "x-fal-request-id": view.state.id, ...headers }) };
 }
 
-/** The Maton connection that the caller named. Only who manages them chooses whose account pays; others name none. */
+/** The Maton connection that the caller named; ignored unless the caller may manage connections. */
 function connectionOf({ request, caller }: CompatCall): string | null {
   return managesConnections(caller) ? request.headers.get("Maton-Connection") : null;
 }

@@ -1,5 +1,4 @@
-// The road of a request through Team: who calls, whether a submit is let in, what its end is charged. Refusals are values. Types
-// only; times are epoch ms.
+// Request lifecycle through Team: identity, admission and settlement. Refusals are values. Types only; times are epoch ms.
 
 import type { Measures } from "../models/measures.ts";
 import type { Refusal, Refused } from "../platform/errors.ts";
@@ -14,71 +13,71 @@ import type { OwedDelivery } from "./team-webhooks.ts";
 
 export type { Retention } from "../team/quota/plan.ts";
 
-/** A plan as it applies to somebody. `hash` names this very text of it. */
+/** A plan in effect. `hash` identifies this revision. */
 export interface PlanInUse {
   name: string;
   plan: Plan;
   hash: string;
 }
 
-/** Who a credential is, and what it may do now. */
+/** Identity and current permissions of a credential. */
 export interface Identity {
   team: string;
-  /** The key behind it; `issuerKeyId` for a user's JWT. */
+  /** The key id; `issuerKeyId` for a user's JWT. */
   keyId: string;
   keyName: string;
   kind: KeyKind | "token" | "jwt";
   scopes: Scope[];
-  /** Whom it acts for, whatever the call says; null: whom the call names. */
+  /** User that the credential is bound to; null: the call names the user. */
   user: string | null;
-  /** The key's own list, else the plan's; null: any origin. */
+  /** Allowed origins of the key, else of the plan; null: any origin. */
   origins: string[] | null;
-  /** Globs that narrow the plan's models; null: none do. */
+  /** Globs that narrow the models of the plan; null: no restriction. */
   models: string[] | null;
   turnstile: Turnstile | null;
   planName: string;
   plan: Plan;
   planHash: string;
-  /** What the operator allows the team; its admins alone make use of it. */
+  /** Whether the team's admins may manage the deployment's connections. */
   managesConnections: boolean;
 }
 
 export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
 
-/** A post, with the part of its spec that Team decides on. */
+/** A submit, with the fields that Team decides on. */
 export interface AdmitInput extends ActingFor, Pick<RequestSpec, "model"> {
-  /** A new tracker's id; when the call turns out to be a replay, the answer names the earlier one. */
+  /** Id of a new tracker; for a replay, the answer contains the earlier id. */
   requestId: string;
-  /** The plan whose input rules were applied; another one in use now is answered `plan_changed`. */
+  /** Hash of the plan whose input rules were applied; if another plan is in effect, the answer is `plan_changed`. */
   planHash: string;
-  /** The worst case of the input that will be sent; null: the plan's rules refuse it, so only a replay can be answered. */
+  /** Worst case of the input; null: the input rules refuse it, so only a replay can be answered. */
   measures: Measures | null;
   files: InputFiles;
   idempotencyKey: string | null;
-  /** SHA-256 of all that makes the post what it is, model and user included; compared when it comes again. */
+  /** SHA-256 of everything that identifies the submit, model and user included. */
   bodyHash: string;
 }
 
-/** What was settled about money at an admit. */
+/** Cost terms fixed at admission. */
 export interface AdmittedCost {
-  /** Worst case in micro-USD; null = not known. */
+  /** Estimated maximum in micro-USD; null if unknown. */
   estimatedMicro: number | null;
   price: Price | null;
-  /** The plan buys one result call for the units that fal billed. */
+  /** The result is fetched once more to read the billed units. */
   exact: boolean;
 }
 
-/** What Team decided about a request when it admitted it. Holds for the request whatever keys, prices and plans say later. */
+/** Terms of an admitted request. They hold for the request when keys, prices or plans change. */
 export interface AdmittedTerms extends Pick<RequestSpec, "user"> {
-  /** The key that it counts for; `issuerKeyId` for a user's JWT. */
+  /** The key that the request counts towards; `issuerKeyId` for a user's JWT. */
   keyId: string;
-  /** When it was admitted. */
+  /** Time of admission. */
   createdAt: number;
   cost: AdmittedCost;
   retention: Retention;
-  /** Life of the files' links in seconds where they are private; null: their URLs do not expire. */
+  /** Lifetime of private file links in seconds; null: file URLs do not expire. */
   fileLinkS: number | null;
-  /** What becomes of it while upstream is paused. */
+  /** What happens while upstream is paused. */
   whenPaused: Plan["when_paused"];
 }
 
@@ -87,14 +86,14 @@ export type AdmitAnswer =
       kind: "admitted";
       requestId: string;
       terms: AdmittedTerms;
-      /** An earlier post made this request: the same idempotency key, or an equal post within `dedupe_s`. */
+      /** An earlier submit created this request: same idempotency key, or identical within `dedupe_s`. */
       replayed: boolean;
       limits: LimitState[];
     }
   | { kind: "refused"; refusal: Refusal; limits?: LimitState[] }
-  /** Nothing was decided: the edge applies this plan's rules and asks again. */
+  /** Nothing was decided: the edge applies this plan and repeats the call. */
   | ({ kind: "plan_changed" } & PlanInUse)
-  /** No replay, and the plan whose rules refused the input is the one in force. */
+  /** Not a replay, and the plan whose rules refused the input is in effect. */
   | { kind: "plan_stands" };
 
 export interface QuoteInput {
@@ -111,10 +110,10 @@ export type QuoteAnswer =
   | ({ kind: "plan_changed" } & PlanInUse)
   | { kind: "plan_stands" };
 
-/** How a request ended, as coarsely as the index keeps it. */
+/** Coarse outcome of a request, as the index stores it. */
 export type Outcome = "completed" | "failed" | "canceled";
 export type IndexStatus = "open" | Outcome;
-/** Whether what a request took of the limits stays taken, is given back, or stays reserved until somebody knows. */
+/** Whether the holds of a request are kept, refunded, or stay reserved until the charge is known. Stored values. */
 export type Verdict = "take" | "refund" | "keep";
 export type CostSource = Charge["source"];
 
@@ -123,30 +122,30 @@ export interface SettleInput {
   outcome: Outcome;
   reservation: Verdict;
   endedAt: number;
-  /** fal's `x-fal-billable-units`, where a result call showed it. */
+  /** `x-fal-billable-units` of the result, if one was fetched. */
   units: string | null;
-  /** What the output shows of itself; null where there is none, or its price does not ask. */
+  /** Measured amounts of the output; null if there is none or the price does not depend on it. */
   measured: Measures | null;
   /** Bytes of stored files; null = not known. */
   outputBytes: number | null;
-  /** Upstream's status of a failure, where it gave one. */
+  /** HTTP status of a failure, if upstream gave one. */
   failure: { status: number | null } | null;
-  /** What the end is told as. */
+  /** Event type of the end. */
   eventType: EndEventType;
-  /** The request names a `webhook_url` of its own. */
+  /** The request has its own `webhook_url`. */
   hasWebhook: boolean;
 }
 
-/** What the ledger says about an ended request. `verdict`: a 422 may have been decided otherwise than asked, by plan. */
+/** Settlement of an ended request. `verdict` may differ from the input: the plan decides on a 422. */
 export interface Settled {
   kind: "settled";
-  /** Null = not known. */
+  /** Null if unknown. */
   chargedMicro: number | null;
   source: CostSource;
   verdict: Verdict;
-  /** The `webhook-id` of this end's deliveries and its id in the event feed; null where there is nothing to tell. */
+  /** Event id of the end (`webhook-id`); null if no event is published. */
   eventId: string | null;
-  /** What the tracker owes; the same each time that the same end is told. */
+  /** Deliveries that the tracker sends; the same for each repetition. */
   deliveries: OwedDelivery[];
 }
 
@@ -165,7 +164,7 @@ export interface ListInput {
   status?: IndexStatus | undefined;
   model?: string | undefined;
   user?: string | undefined;
-  /** `name=value`, or `name` alone for any value. */
+  /** `name=value`, or `name` for any value. */
   tag?: string | undefined;
   /** Created at or after. */
   from?: number | undefined;

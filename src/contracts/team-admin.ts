@@ -1,4 +1,4 @@
-// The administration of a team: what its parts of Team are asked and what they answer. Types only; times are epoch ms.
+// Administration of a team: settings, plans, prices, users, usage, alerts and audit. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
 import type { LimitState } from "../team/quota/limits.ts";
@@ -15,7 +15,7 @@ export interface TeamSummary {
   plan: string;
   createdAt: number;
   frozenAt: number | null;
-  /** Whether its admins may change the deployment's connections, and choose one: what they do there, all teams pay for. */
+  /** Whether its admins may manage the deployment's connections, which all teams share. */
   managesConnections: boolean;
 }
 
@@ -24,15 +24,15 @@ export interface NamedPlan {
   plan: Plan;
 }
 
-/** A user as the team's admins see it. A user that nobody has heard of is one without a history. */
+/** A user as team admins see it. Users need no record to exist. */
 export interface UserSummary {
   user: string;
   frozenAt: number | null;
-  /** What is used of the limits of the team's plan that count this user alone. */
+  /** State of the `user` limits of the team plan. */
   limits: LimitState[];
 }
 
-/** A price table and when it came into force; `actor` is null for the one that a team begins with. */
+/** A price table and its start; `actor` is null for the initial one. */
 export interface PricesInForce {
   table: PriceTable;
   since: number | null;
@@ -51,24 +51,24 @@ export interface AuditEntry {
   detail: Record<string, string | number | boolean | null>;
 }
 
-/** `nextBefore`: the `before` of the next page; null at the end. */
+/** `nextBefore`: `before` of the next page; null on the last. */
 export interface AuditPage {
   data: AuditEntry[];
   nextBefore: number | null;
 }
 
-/** A line of the team's event feed. `data` is spelled as feed and webhooks tell it, so that all say the same. */
+/** An entry of the event feed. `data` has wire names. */
 export type TeamEvent<T extends EventType = EventType> = T extends EventType
   ? { id: string; type: T; at: number; data: FeedData<T> }
   : never;
 
-/** At which percentages of a limit in USD an event is written, and the latest that were. */
+/** Percentages of USD limits that publish an event, and the latest such events. */
 export interface Alerts {
   percents: number[];
   latest: TeamEvent<"limit.reached">[];
 }
 
-/** What usage may be grouped by. */
+/** Dimensions of usage. */
 export type UsageGroup = "day" | "model" | "user" | "key" | "tag";
 
 export interface UsageQuery {
@@ -83,19 +83,19 @@ export interface UsageQuery {
   tagName: string | null;
 }
 
-/** Sums of a group. Requests that are not settled yet are in `requests` only. Money is micro-USD. */
+/** Sums of a group. Unsettled requests count in `requests` only. Money is micro-USD. */
 export interface UsageSums {
   requests: number;
   completed: number;
   failed: number;
   canceled: number;
-  /** Ended without a charge, because upstream bills none. */
+  /** Ended without a charge: upstream does not bill them. */
   refunded: number;
-  /** Charged, but nobody knows how much: they add nothing to `chargedMicro`. */
+  /** Charged an unknown amount, which is not in `chargedMicro`. */
   unknownCost: number;
-  /** Charged more than was reserved. */
+  /** Charged more than the estimate. */
   aboveEstimate: number;
-  /** Settled after the month of their submit was over, and booked on the day they were settled. */
+  /** Settled after the month of submission; counted on the day of settlement. */
   late: number;
   chargedMicro: number;
   refundedMicro: number;
@@ -105,14 +105,16 @@ export interface UsageRow extends UsageSums {
   group: Partial<Record<UsageGroup, string>>;
 }
 
-/** What the operator or an admin says about a charge that nobody could judge. `usdMicro` null: what was reserved. */
+/** Manual settlement of an unknown charge. `usdMicro` null: the reserved amount. */
 export interface ManualSettlement {
   requestId: string;
   charged: boolean;
   usdMicro: number | null;
 }
 
-/** How far a deletion is. `left` counts the requests that still hold something, `uploads` the files; `finishedAt` null: under way. */
+/**
+ * Progress of a deletion. `left`: requests not yet deleted; `uploads`: files not yet deleted; `finishedAt` null: in progress.
+ */
 export interface Removal {
   orderedAt: number;
   finishedAt: number | null;
@@ -121,30 +123,30 @@ export interface Removal {
   uploads: number;
 }
 
-/** The team itself. Null everywhere: there is no such team. */
+/** Settings of the team. All methods return null if the team does not exist. */
 export interface TeamSettings {
   summary(): Answer<TeamSummary | null>;
-  /** Stops everybody but admins, or lets them go on. Again: the same answer. */
+  /** Freezes or unfreezes the team; admins keep access. Idempotent. */
   freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
-  /** Lets the team's admins change the deployment's connections, or no longer. Again: the same answer. */
+  /** Allows or forbids the team's admins to manage connections. Idempotent. */
   manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
-  /** Removes the team with all that it stored. Nobody of it is let in from now on. Again: how far it is. */
+  /** Deletes the team and its data in the background. Access ends at once. Idempotent: returns the progress. */
   remove(by: Actor): Answer<Removal | null>;
-  /** How far the removal of the team is; null also when none was ordered, or nothing of the team is left. */
+  /** Progress of the deletion; null if none was started, or once it is complete. */
   removal(): Answer<Removal | null>;
 }
 
 export interface TeamPlans {
   list(): Answer<NamedPlan[]>;
   put(name: string, plan: Plan, by: Actor): Answer<void>;
-  /** Chooses the plan of all whose credential has none of its own. What was counted stays counted. */
+  /** Sets the plan for credentials without their own. Counters are kept. */
   choose(name: string, by: Actor): Answer<{ kind: "chosen"; team: TeamSummary } | Refused>;
 }
 
 export interface TeamPrices {
-  /** Price tables, the one in force first. */
+  /** Price tables, newest first. */
   history(limit: number): Answer<PricesInForce[]>;
-  /** What these models cost, in their order; null where the table has no price. */
+  /** Prices of these models, in their order; null where the table has none. */
   ofModels(models: string[]): Answer<(Price | null)[]>;
   put(table: PriceTable, by: Actor): Answer<void>;
 }
@@ -154,15 +156,15 @@ export interface TeamAlerts {
   put(percents: number[], by: Actor): Answer<void>;
 }
 
-/** Null everywhere: there is no such team. */
+/** All methods return null if the team does not exist. */
 export interface TeamUsers {
-  /** A user, whether or not anybody has heard of them, with what the team's plan counts for them alone. */
+  /** A user with the state of its limits. */
   read(user: string): Answer<UserSummary | null>;
-  /** Freezes or unfreezes a user. Again: the same answer. */
+  /** Freezes or unfreezes a user. Idempotent. */
   freeze(user: string, frozen: boolean, by: Actor): Answer<UserSummary | null>;
-  /** Takes a user's name out of everything and deletes their requests by alarm. Again: also what came since. */
+  /** Anonymizes a user and deletes their requests in the background. A repetition includes requests created since. */
   delete(user: string, by: Actor): Answer<Removal | null>;
-  /** How far the deletion of a user is; null also when there was none lately. */
+  /** Progress of the deletion; null if there was none recently. */
   deletion(user: string): Answer<Removal | null>;
 }
 
@@ -172,6 +174,6 @@ export interface TeamUsage {
 
 export interface TeamAudit {
   page(before: number | null, limit: number): Answer<AuditPage>;
-  /** An admin changed something of the deployment's, which this team's audit remembers. */
+  /** Records an admin's change to the deployment's connections. */
   note(action: "connection.created" | "connection.deleted", target: string, by: Actor): Answer<void>;
 }

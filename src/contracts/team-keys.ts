@@ -1,32 +1,30 @@
-// Credentials: keys and issuers, what their parts of Team are asked and what they answer, and as whom a call is made. Types only.
-// times are epoch ms.
+// Credentials: keys and issuers, and on whose behalf a call is made. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
 import type { Issuer } from "../team/auth/issuers.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { Answer } from "./rpc.ts";
 
-/** Who makes a change, and from where: a key's id, or "operator". */
+/** Author of a change: a key id or "operator", with the IP address. */
 export interface Actor {
   id: string;
   ip: string | null;
 }
 
-/** `secret` is for servers; `publishable` may be seen by anybody and can only be exchanged for a client token. */
+/** `secret` is for servers; `publishable` may be public and can only be exchanged for a client token. */
 export type KeyKind = "secret" | "publishable";
 
 /** `run` submits and cancels, `read` looks, `admin` manages keys and plans. None implies another. */
 export type Scope = "run" | "read" | "admin";
 
 /**
- * What the edge found behind an Authorization header, every signature checked: what Team is asked by. A token and a JWT are
- * good for their user alone. `visitor` and `ip` are our own marks, never the caller's words. A JWT has no key: in requests
- * and counters its key id is `issuerKeyId(issuer)`.
+ * A verified Authorization header. Tokens and JWTs are valid for their user only. `visitor` and `ip` are derived by the
+ * gateway, never sent by the caller. A JWT has no key: requests and counters use `issuerKeyId(issuer)`.
  */
 export type Credential =
   /** A secret or publishable key, by the SHA-256 of its text. */
   | { kind: "key"; digest: string }
-  /** A client token of ours, minted with the key `keyId`. `models` are globs that narrow the plan's; null: as the key's. */
+  /** A client token created with the key `keyId`. `models`: globs that narrow the plan; null: as the key. */
   | {
       kind: "token";
       keyId: string;
@@ -36,47 +34,47 @@ export type Credential =
       models: string[] | null;
       plan: string | null;
     }
-  /** A user's JWT. `issuer` is the name that the team gave it; `plan` is what its claim says, if it has one. */
+  /** A user's JWT. `issuer` is the team's name for the issuer; `plan` is the value of the plan claim. */
   | { kind: "jwt"; issuer: string; user: string; plan: string | null; tags: Record<string, string> };
 
-/** For whom a call counts, beside the credential's key. */
+/** On whose behalf a call is made, beside the key. */
 export interface ActingFor extends Pick<RequestSpec, "user" | "tags"> {
   credential: Credential;
   visitor: string | null;
   ip: string | null;
 }
 
-/** Cloudflare Turnstile of a publishable key. `secret` is for siteverify and never shown. */
+/** Cloudflare Turnstile settings of a publishable key. `secret` is never returned. */
 export interface Turnstile {
   siteKey: string;
   secret: string;
   hostname: string | null;
 }
 
-/** What only some keys have. */
+/** Optional terms of a key. */
 export interface KeyTerms {
-  /** The member that a key is bound to; null: it may act for anybody. */
+  /** User that the key is bound to; null: any user. */
   user: string | null;
-  /** The plan that applies instead of the team's. */
+  /** Plan that overrides the team's. */
   plan: string | null;
-  /** Globs that narrow the plan's models. */
+  /** Globs that narrow the models of the plan. */
   models: string[] | null;
-  /** Exact origins that pages may call from. */
+  /** Allowed browser origins. */
   origins: string[] | null;
   turnstile: Turnstile | null;
 }
 
-/** A key as lists show it: never its text or digest. */
+/** A key without its text or digest. */
 export interface KeySummary extends KeyTerms {
   id: string;
   kind: KeyKind;
   name: string;
-  /** Empty for a publishable key: it can only be exchanged. */
+  /** Empty for publishable keys. */
   scopes: Scope[];
-  /** First characters of the key's text; all of it for a publishable one. */
+  /** Prefix of the key text; the whole text of a publishable key. */
   shown: string;
   createdAt: number;
-  /** Within KEY_LAST_USED_STEP_MS; null = never. */
+  /** Accurate to KEY_LAST_USED_STEP_MS; null: never used. */
   lastUsedAt: number | null;
   expiresAt: number | null;
   revokedAt: number | null;
@@ -90,7 +88,7 @@ export interface NewKeyTerms extends KeyTerms {
   expiresAt: number | null;
 }
 
-/** A key at its making or rotation, the only times its text is told. */
+/** A new or rotated key with its text, which is returned only then. */
 export interface NewKey {
   id: string;
   secret: string;
@@ -101,38 +99,40 @@ export type CreateKeyAnswer = { kind: "created"; key: KeySummary; secret: string
 export type KeyAnswer = { kind: "changed"; key: KeySummary } | Refused;
 
 export interface TeamKeys {
-  /** Makes a key and tells its text, this once. */
+  /** Creates a key and returns its text once. */
   create(terms: NewKeyTerms, by: Actor): Answer<CreateKeyAnswer>;
-  /** Gives a key another text and tells it, this once. The old one works for `overlapS` more; id, limits and history stay. */
+  /**
+   * Replaces the text of a key and returns it once. The old text stays valid for `overlapS`; id, limits and history are kept.
+   */
   rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
-  /** Newest first, revoked and expired ones included. */
+  /** All keys, newest first, revoked and expired ones included. */
   list(): Answer<KeySummary[]>;
-  /** Ends a key for good. Again: the same answer. */
+  /** Revokes a key permanently. Idempotent. */
   revoke(id: string, by: Actor): Answer<KeyAnswer>;
-  /** Freezes or unfreezes a key. Again: the same answer. */
+  /** Freezes or unfreezes a key. Idempotent. */
   freeze(id: string, frozen: boolean, by: Actor): Answer<KeyAnswer>;
 }
 
-/** A key set as it was fetched. `json` is a JWKS (RFC 7517) of public keys only. `fetchedAt` is epoch milliseconds. */
+/** A fetched key set. `json` is a JWKS (RFC 7517) with public keys only. */
 export interface IssuerKeys {
   json: string;
   fetchedAt: number;
 }
 
-/** An issuer and the keys that were last fetched for it. */
+/** An issuer with its last fetched keys. */
 export interface StoredIssuer {
   issuer: Issuer;
   keys: IssuerKeys | null;
 }
 
 export interface TeamIssuers {
-  /** By name. */
+  /** All issuers by name. */
   list(): Answer<StoredIssuer[]>;
-  /** Writes an issuer, a new one or another text of the old. */
+  /** Creates or replaces an issuer. */
   put(issuer: Issuer, by: Actor): Answer<{ kind: "stored" } | Refused>;
   remove(name: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
-  /** An issuer's keys, fetched first when that is due. Null: there are none. */
+  /** The issuer's keys, fetched first if due. Null if there are none. */
   keysOf(lookup: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;
-  /** Counts one exchange of a publishable key by an address, or refuses it. */
+  /** Counts or refuses one exchange of a publishable key by an address. */
   countMint(exchange: { keyId: string; ip: string }): Answer<{ kind: "counted" } | Refused>;
 }

@@ -1,61 +1,61 @@
-// The uploads of a team: what they are, what their part of Team is asked and what it answers. Types only; times are epoch ms.
+// Uploads of a team. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
 import type { Hold } from "../team/quota/limits.ts";
 import type { Answer } from "./rpc.ts";
 import type { ActingFor } from "./team-keys.ts";
 
-/** The files of one input, as the edge found them. */
+/** Files of one input. */
 export interface InputFiles {
-  /** Uploads of this team that the input names by their URLs. */
+  /** Uploads of this team that the input references by URL. */
   used: { id: string; field: string }[];
-  /** Files that are taken out of it. */
+  /** Inline files that are moved out of the input. */
   inline: { id: string; objectKey: string; field: string; name: string; bytes: number; contentType: string }[];
 }
 
-/** What the plan said when the upload was made; it holds for the upload whatever the plan says later. */
+/** Terms of an upload, fixed when it is created. */
 export interface UploadTerms {
-  /** The plan's name, for sentences. */
+  /** Name of the plan, for messages. */
   plan: string;
   maxBytes: number;
   types: string[] | null;
-  /** How long the file is kept once it is there. */
+  /** Retention of the stored file. */
   keepMs: number;
-  /** What it holds of the plan's limits. */
+  /** Holds on the limits of the plan. A stored key. */
   takes: Hold[];
-  /** What the first part's bytes say, of an upload in parts that is under way. */
+  /** Content type detected from the first part of a multipart upload in progress. */
   partsType: string | null;
 }
 
-/** One uploaded file. */
+/** An upload. */
 export interface Upload {
   id: string;
-  /** Where its bytes lie in R2. */
+  /** R2 object key. */
   objectKey: string;
-  /** The request whose input it came in; null for one that was sent by itself. */
+  /** Request of an inline file; null for an upload created by itself. */
   requestId: string | null;
   keyId: string;
   user: string | null;
   name: string;
-  /** As announced, or null; once stored, what its bytes say. */
+  /** Declared content type or null; once stored, the detected one. */
   contentType: string | null;
-  /** As announced, or null; once stored, what came. */
+  /** Declared size or null; once stored, the actual one. */
   bytes: number | null;
-  /** Hex; null where the bytes did not pass in one piece. */
+  /** Hex; null if the file was sent in parts. */
   sha256: string | null;
   terms: UploadTerms;
-  /** R2's id of the multipart upload that is under way. */
+  /** R2 id of the multipart upload in progress. */
   multipart: string | null;
   createdAt: number;
   storedAt: number | null;
-  /** Until then bytes are taken; once stored, until then the file is there. */
+  /** End of the upload window; once stored, expiry of the file. */
   expiresAt: number;
 }
 
 export interface UploadPart {
   n: number;
   bytes: number;
-  /** Null while it is being sent. */
+  /** Null while the part is being sent. */
   etag: string | null;
 }
 
@@ -63,15 +63,15 @@ export interface AnnouncedUpload extends ActingFor {
   id: string;
   objectKey: string;
   name: string;
-  /** A type of the list; null: not said, or not known. */
+  /** A supported type; null: omitted or unknown. */
   contentType: string | null;
-  /** Bytes; null: not said. */
+  /** Bytes; null: omitted. */
   size: number | null;
 }
 
 export type AnnounceAnswer = { kind: "announced"; upload: Upload } | Refused;
 
-/** `bytes` null: the body has no length; `atMost` is what may come all the same, null: nothing is known. */
+/** `bytes` null: the body has no length; `atMost` is its upper bound, null if unknown. */
 export interface BeginUpload {
   id: string;
   bytes: number | null;
@@ -79,10 +79,10 @@ export interface BeginUpload {
 }
 
 export type BeginUploadAnswer =
-  /** Most bytes that may come now. */
+  /** Maximum bytes accepted now. */
   { kind: "begun"; upload: Upload; maxBytes: number } | { kind: "stored"; upload: Upload } | Refused;
 
-/** A part that lies in R2. `contentType` is what the first part's bytes say. */
+/** A stored part. `contentType` is detected from the first part. */
 export interface FinishedPart extends UploadPart {
   id: string;
   contentType: string | null;
@@ -93,7 +93,7 @@ export type UploadPartsAnswer =
   | { kind: "stored"; upload: Upload }
   | Refused;
 
-/** What came, once it lies in R2. */
+/** A stored file. */
 export interface FinishUpload {
   id: string;
   bytes: number;
@@ -103,10 +103,10 @@ export interface FinishUpload {
 
 export type FinishUploadAnswer = { kind: "stored"; upload: Upload } | Refused;
 
-/** `missing`: nothing has come yet. */
+/** `missing`: not stored yet. */
 export type InputFileAnswer = { kind: "found"; upload: Upload } | { kind: "missing" } | { kind: "gone" };
 
-/** `user` null: everybody's. */
+/** `user` null: all users. */
 export interface UploadListInput {
   user: string | null;
   cursor: string | undefined;
@@ -116,7 +116,7 @@ export interface UploadListInput {
 
 export type UploadListAnswer = { kind: "page"; data: Upload[]; nextCursor: string | null } | Refused;
 
-/** One upload, as somebody may see it. `user` null: whoever's it is. */
+/** An upload as a caller addresses it. `user` null: of any user. */
 export interface UploadName {
   id: string;
   user: string | null;
@@ -125,32 +125,31 @@ export interface UploadName {
 export type FindUploadAnswer = { kind: "found"; upload: Upload } | Refused;
 
 /**
- * Limits first, bytes after: bytes are reserved before they are taken and corrected to what came, so that uploads side by side
- * never pass a limit.
+ * Bytes are reserved before they are accepted and corrected to the actual size, so that parallel uploads never exceed a limit.
  */
 export interface TeamUploads {
-  /** Lets an upload in, and reserves what it said it would be. The same `id` again gives the same answer. */
+  /** Creates an upload and reserves its declared size. Idempotent by `id`. */
   announce(input: AnnouncedUpload): Answer<AnnounceAnswer>;
-  /** Before the bytes of a whole file are taken: reserves them. Again: the same, for the bytes that are coming now. */
+  /** Reserves the bytes of a whole file before they are accepted. Idempotent. */
   begin(input: BeginUpload): Answer<BeginUploadAnswer>;
-  /** The same for one part of a file. All parts together keep to the limits; a part that is sent again counts once. */
+  /** The same for one part. All parts together stay within the limits; a repeated part counts once. */
   beginPart(part: { id: string; n: number; bytes: number }): Answer<BeginUploadAnswer>;
   /**
-   * Keeps R2's id of a multipart upload before it is used, so that it can be found and ended. The first one counts; null when
-   * there is nothing to send any more.
+   * Stores the R2 id of a multipart upload before it is used, so that it can be aborted. The first id wins; null if the upload
+   * is already stored.
    */
   keepMultipart(id: string, multipart: string): Answer<string | null>;
   finishPart(part: FinishedPart): Answer<void>;
-  /** What has come of an upload in parts. */
+  /** Stored parts of an upload. */
   parts(id: string): Answer<UploadPartsAnswer>;
-  /** The whole file lies in R2. Again: the same answer. Bytes that were reserved and did not come are given back. */
+  /** Marks the upload as stored. Idempotent. Unused reserved bytes are released. */
   finish(input: FinishUpload): Answer<FinishUploadAnswer>;
-  /** A file as whoever has its URL may read it. */
+  /** A file for a caller that holds its signed URL. */
   inputFile(id: string): Answer<InputFileAnswer>;
-  /** One page, newest first: those that are being sent, and those that are there. Files inside inputs are not among them. */
+  /** One page, newest first. Inline files are not listed. */
   list(input: UploadListInput): Answer<UploadListAnswer>;
-  /** One of them. Somebody else's is answered like one that never was. */
+  /** One upload. An upload of another user is not found. */
   find(name: UploadName): Answer<FindUploadAnswer>;
-  /** Deletes an upload with its bytes. What R2 does not take out just now goes with the next alarm; its URLs are over at once. */
+  /** Deletes an upload. Its URLs expire at once; bytes that R2 cannot delete now are deleted by the next alarm. */
   delete(name: UploadName): Answer<{ kind: "deleted" } | Refused>;
 }

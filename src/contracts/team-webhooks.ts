@@ -1,4 +1,4 @@
-// Webhook endpoints, deliveries and events: what their parts of Team are asked and what they answer. Types only; times are epoch ms.
+// Webhook endpoints, deliveries and events. Types only; times are epoch ms.
 
 import type { Refused } from "../platform/errors.ts";
 import type { ListPosition } from "../team/cursor.ts";
@@ -9,35 +9,35 @@ import type { Answer } from "./rpc.ts";
 import type { TeamEvent } from "./team-admin.ts";
 import type { Actor } from "./team-keys.ts";
 
-/** What a team chose for an endpoint. */
+/** Settings of an endpoint. */
 export interface EndpointTerms {
   url: string;
-  /** What it wants to hear of; null: everything. */
+  /** Subscribed event types; null: all. */
   events: EventType[] | null;
-  /** Tags that an event must carry, all of them. Events that are about no request carry none. */
+  /** Tags that an event must carry. Events that are not about a request carry none. */
   tags: Record<string, string>;
   description: string;
-  /** Of the team's own, beside those of a delivery. Their values may be credentials and are never shown. */
+  /** Custom headers. Values may be credentials and are never returned. */
   headers: Record<string, string>;
 }
 
-/** A secret that signs, and until when; null: until it is rotated. */
+/** A signing secret and its expiry; null: valid until rotated. */
 export interface EndpointSecret {
   secret: string;
   validUntil: number | null;
 }
 
-/** How an endpoint has answered lately. */
+/** Recent results of an endpoint. */
 export interface EndpointHealth {
-  /** The first failure since the last success; null: the last thing that was heard is a success. */
+  /** First failure since the last success; null if the last result is a success. */
   failingSince: number | null;
   lastFailureAt: number | null;
   lastSuccessAt: number | null;
   /** Deliveries that failed since the last success. */
   failures: number;
-  /** What the team has been told of this run of failures. */
+  /** Last notice sent about this run of failures. A stored key. */
   told: "nothing" | "failing" | "disabling_soon";
-  /** When a run of failures that was an outage ended. */
+  /** End of the last outage. */
   recoveredAt: number | null;
 }
 
@@ -49,62 +49,62 @@ export interface Endpoint extends EndpointTerms {
   secrets: EndpointSecret[];
   health: EndpointHealth;
   disabled: { at: number; reason: DisabledReason } | null;
-  /** Where it was saved from: leads back to us, as does the configuration's own. */
+  /** Origin of the call that saved it: an address of this gateway, like those of the configuration. */
   origin: string;
   createdAt: number;
 }
 
-/** An endpoint as lists show it: neither secrets nor header values. */
+/** An endpoint without secrets and header values. */
 export interface EndpointSummary extends Omit<Endpoint, "secrets" | "headers" | "origin"> {
   headerNames: string[];
 }
 
 export type EndpointAnswer = { kind: "known"; endpoint: EndpointSummary } | Refused;
 
-/** A line of the delivery index: one event on its way to one place. */
+/** A delivery: one event for one target. */
 export interface Delivery {
   id: string;
   /** Null: the request's own `webhook_url`. */
   endpointId: string | null;
-  /** Null: an event of the team, which Team sends itself. */
+  /** Null: a team event, which Team sends. */
   requestId: string | null;
-  /** The `webhook-id` of every try. */
+  /** `webhook-id` of every attempt. */
   eventId: string;
   eventType: string;
   state: DeliveryState;
   createdAt: number;
   updatedAt: number;
   attempts: number;
-  /** HTTP status of the last try that was told of; null: none came. */
+  /** HTTP status of the last reported attempt; null: no response. */
   status: number | null;
   category: string | null;
-  /** The job that sent it again, where one did. */
+  /** Replay job that sent it again, if any. */
   replayId: string | null;
 }
 
-/** A delivery that a tracker owes: `target` is "request" or an endpoint's id. */
+/** A delivery that a tracker sends: `target` is "request" or an endpoint id. */
 export interface OwedDelivery {
   id: string;
   target: string;
 }
 
-/** Where a delivery goes now. Asked at every try, so that a changed URL, a rotated secret, a pause hold from the next try on. */
+/** Current target of a delivery, resolved at every attempt, so that URL changes, rotations and pauses apply at once. */
 export type DeliveryTarget =
   | {
       kind: "known";
-      /** Null: the request's own. */
+      /** Null: the request's `webhook_url`. */
       url: string | null;
-      /** `whsec_…`, newest first: all that are valid now. */
+      /** `whsec_…`, newest first: all valid secrets. */
       secrets: string[];
       headers: Record<string, string>;
       endpointId: string | null;
-      /** Not to be tried before: the endpoint gets its backlog slowly. Ask again then. */
+      /** Earliest time of the attempt: a recovering endpoint gets its backlog slowly. */
       notBefore: number | null;
     }
-  /** There is nowhere to go: the endpoint was deleted, is disabled or was enabled without its backlog; or nobody knows it. */
+  /** No target: the endpoint is deleted, disabled, was enabled without its backlog, or is unknown. */
   | { kind: "gone"; reason: "deleted" | "disabled" | "skipped" | "unknown" };
 
-/** What became of a delivery: told at its first failure (`failing`) and at its outcome. The same again changes nothing. */
+/** Reported at the first failure (`failing`) and at the outcome. Idempotent. */
 export interface DeliveryReport {
   deliveryId: string;
   /** Null: an event of the team. */
@@ -113,48 +113,45 @@ export interface DeliveryReport {
   status: number | null;
   category: string | null;
   attempts: number;
-  /** The last of these tries was a replay, and came to nothing. */
+  /** The last attempt was a failed replay. */
   failedReplay: boolean;
   at: number;
 }
 
-/**
- * Whose turn it is to send a delivery again: its request's tracker (`replayDelivery`), or nobody's any more, because Team has
- * put an event of its own on its way.
- */
+/** Who sends a replay: the tracker of its request (`replayDelivery`), or Team, which has already scheduled it. */
 export type ReplayRoute = { kind: "tracker"; requestId: string } | { kind: "sent" } | Refused;
 
-/** What was sent of an event of the team, and each attempt, oldest first. */
+/** Body and attempts of a team event, oldest first. */
 export interface TeamDeliveryLog {
-  /** Null: it is no longer kept, or this is the delivery of a request's end. */
+  /** Null: deleted, or the delivery of a request event. */
   body: string | null;
-  /** When the next try is due; null when none is planned, or one is under way. */
+  /** When the next attempt is due; null if none is planned or one is in progress. */
   nextAt: number | null;
   tries: Attempt[];
 }
 
-/** An event of the feed; `seq` is its place. */
+/** A feed entry; `seq` is its position. */
 export type FeedEvent = TeamEvent & { seq: number };
 
 export interface FeedQuery {
-  /** A place in the feed; null: before the oldest event; "latest": after the newest. */
+  /** A position; null: before the oldest event; "latest": after the newest. */
   after: number | "latest" | null;
   types: EventType[] | null;
   limit: number;
 }
 
-/** `next` is where to go on, also when nothing was found. */
+/** `next`: position of the next call, also for an empty page. */
 export type FeedAnswer = { kind: "page"; data: FeedEvent[]; next: number; hasMore: boolean } | Refused;
 
-/** Which deliveries: `undelivered` are those that failed, were given up or have nowhere to go. */
+/** `undelivered`: failing, parked or gone. */
 export interface DeliveryFilter {
   endpointId?: string | undefined;
   requestId?: string | undefined;
   eventType?: string | undefined;
   state?: DeliveryState | "undelivered" | undefined;
-  /** Made at or after. */
+  /** Created at or after. */
   from?: number | undefined;
-  /** Made before. */
+  /** Created before. */
   to?: number | undefined;
 }
 
@@ -165,21 +162,21 @@ export interface DeliveryListInput extends DeliveryFilter {
 
 export type DeliveryListAnswer = { kind: "page"; data: Delivery[]; nextCursor: string | null } | Refused;
 
-/** What a bulk replay sends again. */
+/** Filter of a bulk replay. */
 export type ReplayFilter = Omit<DeliveryFilter, "requestId"> & { state: DeliveryState | "undelivered" };
 
 export interface ReplayJob {
   id: string;
   filter: ReplayFilter;
   state: "running" | "done" | "canceled";
-  /** The last delivery that it has dealt with; null: none yet. */
+  /** Last processed delivery; null: none yet. */
   position: ListPosition | null;
-  /** `expired`: what was sent is no longer kept. `refused`: its endpoint is deleted or disabled. */
+  /** `expired`: the body is deleted. `refused`: the endpoint is deleted or disabled. */
   counts: { replayed: number; expired: number; refused: number };
   by: Actor;
   createdAt: number;
   updatedAt: number;
-  /** When its next piece is due; null once it is over. */
+  /** When its next batch is due; null once it ended. */
   dueAt: number | null;
 }
 
@@ -187,62 +184,62 @@ export type ReplayJobAnswer = { kind: "job"; job: ReplayJob; isNew: boolean } | 
 
 export type CreateEndpointAnswer = { kind: "created"; endpoint: EndpointSummary; secret: string } | Refused;
 export type EnableEndpointAnswer = { kind: "enabled"; endpoint: EndpointSummary; job: ReplayJob | null } | Refused;
-/** The secret that signs now, and until when the one before it signs too. */
+/** Current secret, and the expiry of the previous one. */
 export type SecretAnswer = { kind: "secrets"; secret: string; previousUntil: number | null } | Refused;
 
 export interface TeamEndpoints {
-  /** Makes an endpoint. Its secret is told once here, and again by `secrets`. */
+  /** Creates an endpoint and returns its secret. */
   create(terms: EndpointTerms, origin: string, by: Actor): Answer<CreateEndpointAnswer>;
   /** Oldest first. */
   list(): Answer<EndpointSummary[]>;
   read(id: string): Answer<EndpointAnswer>;
-  /** Changes what is named. The next try of every delivery goes by it, those under way included. */
+  /** Updates the given fields. Applies from the next attempt of every delivery. */
   change(id: string, changes: Partial<EndpointTerms>, origin: string, by: Actor): Answer<EndpointAnswer>;
-  /** Ends an endpoint. What is still on its way to it is told of as gone. */
+  /** Deletes an endpoint. Its pending deliveries become `gone`. */
   remove(id: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
   secrets(id: string): Answer<SecretAnswer>;
-  /** Gives an endpoint another secret. With no overlap every try from now on is signed with the new one alone. */
+  /** Rotates the secret. With no overlap, the new secret alone signs from the next attempt. */
   rotateSecret(id: string, overlapS: number, by: Actor): Answer<SecretAnswer>;
-  /** What signs deliveries to requests' own URLs. */
+  /** Secrets for deliveries to `webhook_url` of requests. */
   teamSecrets(): Answer<SecretAnswer>;
   rotateTeamSecret(overlapS: number, by: Actor): Answer<SecretAnswer>;
-  /** Stops deliveries to an endpoint; what comes meanwhile is its backlog. Again: the same answer. */
+  /** Disables an endpoint; new deliveries become its backlog. Idempotent. */
   disable(id: string, by: Actor): Answer<EndpointAnswer>;
   /**
-   * Lets deliveries go on, slowly at first, as after an outage. Its backlog is sent again by a job (`send`) or stays where it is
-   * (`skip`: not even what was still on its way is tried again). Again: the same answer.
+   * Enables an endpoint; deliveries start slowly, as after an outage. `send` replays its backlog with a job, `skip` drops
+   * undelivered deliveries. Idempotent.
    */
   enable(id: string, backlog: "skip" | "send", by: Actor): Answer<EnableEndpointAnswer>;
-  /** Sends a test event the way all events go; also to a disabled endpoint, before it is enabled. */
+  /** Sends a test event, also to a disabled endpoint. */
   test(id: string, by: Actor): Answer<{ kind: "sent"; deliveryId: string; eventId: string } | Refused>;
 }
 
 export interface TeamDeliveries {
-  /** Where a delivery goes now. Asked at every try. */
+  /** Current target of a delivery. */
   target(delivery: { deliveryId: string }): Answer<DeliveryTarget>;
-  /** A delivery's first failure, or its outcome. */
+  /** Reports a first failure or an outcome. */
   report(report: DeliveryReport): Answer<void>;
   /** A line of the delivery index. */
   read(delivery: { deliveryId: string }): Answer<Delivery | null>;
-  /** `limit` is at least 1. */
+  /** One page, newest first. */
   list(input: DeliveryListInput): Answer<DeliveryListAnswer>;
-  /** What Team has sent itself of a delivery; that of a request's end is with its tracker. */
+  /** Log of a delivery that Team sent; the log of a request event is in its tracker. */
   log(deliveryId: string): Answer<TeamDeliveryLog>;
-  /** Puts a delivery on its way once more, and says who sends it. `replayId`: the job that does. */
+  /** Starts a replay and returns who sends it. `replayId`: the job, if any. */
   beginReplay(replay: { deliveryId: string; replayId: string | null; by: Actor }): Answer<ReplayRoute>;
 }
 
 export interface TeamReplayJobs {
-  /** Begins a job, or answers the one that runs over the same filter: a second click starts nothing. */
+  /** Starts a job, or returns the running one with the same filter. */
   begin(filter: ReplayFilter, by: Actor): Answer<ReplayJobAnswer>;
   read(id: string): Answer<ReplayJobAnswer>;
-  /** Stops a job; what it has sent stays sent. Again: the same answer. */
+  /** Cancels a job; sent deliveries stay sent. Idempotent. */
   cancel(id: string, by: Actor): Answer<ReplayJobAnswer>;
 }
 
 export interface TeamEvents {
-  /** Tells the team of something that happened outside of it. */
+  /** Publishes an event that did not originate in Team. */
   publish(event: TypedEvent<"upstream.paused">): Answer<void>;
-  /** The events after a place in the feed, oldest first. Who was away longer than events are kept is told so, once. */
+  /** Events after a position, oldest first. A position older than the retention is refused. */
   feed(query: FeedQuery): Answer<FeedAnswer>;
 }

@@ -1,4 +1,4 @@
-// What Team is asked and what it answers: what each request needs directly, all else by parts. Types only.
+// RPC contract of the Team object: the request lifecycle directly, everything else by parts. Types only.
 
 import type { Refused } from "../platform/errors.ts";
 import type { Plan } from "../team/quota/plan.ts";
@@ -42,11 +42,11 @@ export type CreateTeamAnswer = { kind: "created"; team: TeamSummary; key: NewKey
 
 /** The index of a team's requests. */
 export interface TeamRequests {
-  /** One page, newest first. `limit` is at least 1. A page of a rare filter may be short, or empty, and still have a next one. */
+  /** One page, newest first. A page of a selective filter may be short or empty and still have a next one. */
   list(input: ListInput): Answer<ListAnswer>;
-  /** A request that is being deleted: lists show it no more, a post that comes again is told so, nothing of it is delivered. */
+  /** Marks a request as deleted: lists omit it, a repeated submit is answered `gone`, its deliveries are dropped. */
   markDeleted(requestId: string): Answer<void>;
-  /** Books what a person says about a charge that nobody could judge. The same again changes nothing and answers the same. */
+  /** Settles a charge that could not be determined automatically. Idempotent. */
   settleManually(settlement: ManualSettlement, by: Actor): Answer<Settled | Refused>;
 }
 
@@ -72,22 +72,22 @@ export interface TeamContract {
   readonly deliveries: TeamDeliveries;
   readonly replayJobs: TeamReplayJobs;
   readonly events: TeamEvents;
-  /** Makes the team and its first key, which has every scope. */
+  /** Creates the team and its first key, which has every scope. */
   create(input: NewTeam): Answer<CreateTeamAnswer>;
-  /** Who a credential is, and what it may do now. */
+  /** Resolves a credential to its identity and current permissions. */
   identify(credential: Credential): Answer<IdentifyAnswer>;
-  /** Who somebody is, and every limit of theirs as it stands. */
+  /** The identity of a caller and the state of every limit that applies. */
   me(acting: ActingFor): Answer<MeAnswer>;
-  /** What a request would cost and whether it would be let in at all, limits aside. Reserves nothing. */
+  /** The estimated cost of a request and whether its plan and key allow it, limits aside. Reserves nothing. */
   quote(input: QuoteInput): Answer<QuoteAnswer>;
-  /** Decides about one submit and books it, in one transaction. May be called again with the same `requestId`. */
+  /** Admits or refuses a submit and reserves its limits, in one transaction. Idempotent by `requestId`. */
   admit(input: AdmitInput): Answer<AdmitAnswer>;
-  /** The tracker has taken the request: it is asked again only should its end stay untold. */
+  /** The tracker has started the request; Team checks on it only if its end is not reported. */
   started(requestId: string): Answer<void>;
-  /** Books the end of a request. The second time it changes nothing. Answers the deliveries that the tracker owes of it. */
+  /** Settles an ended request. Idempotent. Returns the deliveries that the tracker has to send. */
   settle(input: SettleInput): Answer<Settled>;
-  /** Undoes an admit, after the tracker has been closed for good without a start. */
+  /** Undoes an admit after the tracker was closed without a start. */
   release(requestId: string): Answer<void>;
-  /** Which of these ids are still there, or still being removed: their bytes are theirs. */
+  /** The subset of ids that exist or are still being deleted; their objects in R2 are kept. */
   filterKnownIds(ids: TeamIds): Answer<TeamIds>;
 }

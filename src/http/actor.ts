@@ -1,4 +1,4 @@
-// Who makes an administrative change, for the audit: the key, and the address that Cloudflare saw it come from.
+// The actor of an administrative change, for the audit log: the key and the client address that Cloudflare reports.
 
 import type { Actor } from "../contracts/team-keys.ts";
 import { addressOf, type Caller } from "./auth.ts";
@@ -7,7 +7,7 @@ export function actorOf({ caller, request }: { caller: Caller; request: Request 
   return { id: caller.keyId, ip: addressOf(request) };
 }
 
-/** The deployment's operator, known by ADMIN_TOKEN. */
+/** The deployment's operator, authenticated by ADMIN_TOKEN. */
 export function operatorOf(request: Request): Actor {
   return { id: "operator", ip: addressOf(request) };
 }

@@ -1,4 +1,4 @@
-// What every handler finds on Hono's context. Types only.
+// The variables that every handler finds on Hono's context.
 
 import type { Env } from "../platform/bindings.ts";
 import type { Refusal } from "../platform/errors.ts";
@@ -9,15 +9,15 @@ export interface ProblemExtras {
   headers?: Record<string, string>;
 }
 
-/** Turns a refusal into a response. */
+/** Formats a refusal as a response. */
 export type Refuse = (refused: Refusal, callId: string, extras?: ProblemExtras) => Response;
 
 export interface AppEnv {
   Bindings: Env;
   Variables: {
-    /** Names this call in `X-Request-Id`, in problem bodies and in the log. Not the id of a Sluice request. */
+    /** Id of this call in `X-Request-Id`, problem bodies and the log. Not the id of a Sluice request. */
     callId: string;
-    /** How refusals look on this path: problem+json, unless the surface speaks otherwise. */
+    /** Formats refusals on this path: problem+json, unless the surface has its own format. */
     refuse: Refuse;
   };
 }

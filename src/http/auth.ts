@@ -1,5 +1,5 @@
-// Names the caller behind a request: the credential, whether it may be used from this page, and who its team says it is.
-// Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and admits always ask.
+// Authenticates and authorizes a call: its credential, the page origin it may be used from, and the identity its team resolves.
+// Identities are cached per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and submits are never answered from the cache.
 
 import type { Identity } from "../contracts/team-access.ts";
 import type { Credential, Scope } from "../contracts/team-keys.ts";
@@ -15,7 +15,7 @@ import { addressMark } from "../team/auth/visitor.ts";
 import { authorizationOf, credentialOf } from "./credential.ts";
 import { originFault, pageOrigin } from "./origin.ts";
 
-/** Who calls, and within what. */
+/** The authenticated caller and its restrictions. */
 export interface Caller {
   team: string;
   keyId: string;
@@ -24,10 +24,10 @@ export interface Caller {
   credential: Credential;
   /** The acting user that the credential fixes; null: the call may name one. */
   user: string | null;
-  /** Sees the requests of that user alone. */
+  /** Sees only that user's requests. */
   own: boolean;
   visitor: string | null;
-  /** Our mark of the address, where a person calls; null for servers. */
+  /** Keyed hash of the client address, for calls from browsers; null for servers. */
   ip: string | null;
   origins: string[] | null;
   models: string[] | null;
@@ -35,51 +35,51 @@ export interface Caller {
   plan: string;
   /** Tags that the credential fixes. */
   tags: Record<string, string>;
-  /** All that Team said, the plan's text and hash included. */
+  /** The identity as Team resolved it, with the plan's text and hash. */
   identity: Identity;
 }
 
 export type CallerAnswer = { kind: "known"; caller: Caller } | Refused;
 
 const EXCHANGE_ONLY = refusal("forbidden", "A publishable key can only be exchanged for a client token.", {
-  hint: "POST /v1/tokens with it from a page of one of the key's origins, then send the `token` that comes back.",
+  hint: "Call POST /v1/tokens with it from a page of one of the key's origins, then send the returned `token`.",
 });
 
-const NO_TOKEN_FROM_TOKEN = refusal("forbidden", "A token cannot make another token.", {
-  hint: "Servers make them with a secret key, pages with a publishable one.",
+const NO_TOKEN_FROM_TOKEN = refusal("forbidden", "A client token cannot create another token.", {
+  hint: "Create tokens with a secret key on a server, or exchange a publishable key from a page.",
 });
 
-/** What may be asked for: a scope, or making a client token, which a publishable key may do too. */
-export type Wanted = Scope | "mint";
+/** The permission that a route needs: a scope, or creating a client token (also allowed to publishable keys). */
+export type Permission = Scope | "mint";
 
 /**
- * The caller behind a request, if the credential is good, may be used from there, acts for whom the call says, and may do
- * what is wanted. `Sluice-User` is looked at here, so that no surface forgets it.
+ * The caller of a request, if the credential is valid, allowed from its origin, allowed to act for the user that the call names,
+ * and has the required permission. `Sluice-User` is checked here for every surface.
  */
-export async function callerOf(request: Request, env: Env, wanted: Wanted): Promise<CallerAnswer> {
+export async function callerOf(request: Request, env: Env, permission: Permission): Promise<CallerAnswer> {
   const config = requireConfig(env);
   const found = await credentialOf(request, env, config);
   if (found.kind === "refused") return found;
-  if (found.publishable && wanted !== "mint") return refused(EXCHANGE_ONLY);
+  if (found.publishable && permission !== "mint") return refused(EXCHANGE_ONLY);
 
   const { team, credential } = found;
-  const known = await identityOf(env, team, credential, wanted === "run" || wanted === "read");
+  const known = await identityOf(env, team, credential, permission === "run" || permission === "read");
   if (known.kind === "refused") return known;
   const { identity } = known;
   const fault =
     originFault(pageOrigin(request), { listed: identity.origins, bound: found.boundTo }) ??
     actingFault(identity.user, request.headers.get("Sluice-User")) ??
-    wantedFault(identity, credential, wanted);
+    permissionFault(identity, credential, permission);
   if (fault !== null) return refused(fault);
   return { kind: "known", caller: await callerWith(request, config, credential, identity) };
 }
 
-/** What this caller may see of its team's requests. */
+/** Which of its team's requests this caller may see. */
 export function viewerOf(caller: Caller): Viewer {
   return { team: caller.team, user: caller.own ? caller.user : null };
 }
 
-/** The user that a call is about: the fixed one, else the one that it names. Naming another than the fixed is refused. */
+/** The user of a call: the credential's, else the one that the call names. Naming another than the credential's is refused. */
 export function userFor(
   fixed: string | null,
   named: string | undefined,
@@ -88,24 +88,24 @@ export function userFor(
   return fault === null ? { kind: "known", user: fixed ?? named ?? null } : refused(fault);
 }
 
-/** The address that Cloudflare saw the call come from; null in a local run. No other header is believed. */
+/** The client address that Cloudflare reports; null in a local run. No other header is trusted. */
 export function addressOf(request: Request): string | null {
   return request.headers.get("CF-Connecting-IP");
 }
 
-/** Why a request is not the operator's, or null. Without ADMIN_TOKEN the operator's routes are not there. */
+/** Why a request is not the operator's, or null. Without ADMIN_TOKEN the operator routes are 404. */
 export async function operatorFault(request: Request, config: Config): Promise<Refusal | null> {
   if (config.ADMIN_TOKEN === undefined) {
-    return refusal("not_found", "There is nothing at this path.", {
-      hint: "Operator routes are off: ADMIN_TOKEN is not set.",
+    return refusal("not_found", "Unknown path.", {
+      hint: "Operator routes are disabled because ADMIN_TOKEN is not set.",
     });
   }
   const text = authorizationOf(request);
   return text !== null && (await sameSecret(text, config.ADMIN_TOKEN)) ? null : NOT_THE_OPERATOR;
 }
 
-function wantedFault(identity: Identity, credential: Credential, wanted: Wanted): Refusal | null {
-  if (wanted !== "mint") return scopeFault(identity.scopes, wanted);
+function permissionFault(identity: Identity, credential: Credential, permission: Permission): Refusal | null {
+  if (permission !== "mint") return scopeFault(identity.scopes, permission);
   if (credential.kind !== "key") return NO_TOKEN_FROM_TOKEN;
   return identity.kind === "publishable" ? null : scopeFault(identity.scopes, "run");
 }
@@ -118,16 +118,22 @@ async function callerWith(
 ): Promise<Caller> {
   const { team, keyId, keyName, scopes, user, origins, models, planName } = identity;
   return {
-    ...{ team, keyId, keyName, scopes, credential, user },
+    team,
+    keyId,
+    keyName,
+    scopes,
+    credential,
+    user,
     own: user !== null && !scopes.includes("admin"),
     ...(await subjectsOf(request, config, team, credential)),
-    ...{ origins, models },
+    origins,
+    models,
     plan: planName,
     identity,
   };
 }
 
-/** Whom a call counts for beside its key and user, by what its credential is. A key's calls come from a server: no address. */
+/** The limit subjects of a call beside its key and user. A key is used by servers, whose address is not counted. */
 async function subjectsOf(
   request: Request,
   config: Config,
@@ -151,12 +157,12 @@ async function identityOf(
   env: Env,
   team: string,
   credential: Credential,
-  mayRemember: boolean,
+  mayUseCache: boolean,
 ): Promise<{ kind: "known"; identity: Identity } | Refused> {
   const name = `${team} ${JSON.stringify(credential)}`;
-  const remembered = identities.get(name);
-  if (mayRemember && remembered !== undefined && remembered.until > Date.now()) {
-    return { kind: "known", identity: remembered.identity };
+  const cached = identities.get(name);
+  if (mayUseCache && cached !== undefined && cached.until > Date.now()) {
+    return { kind: "known", identity: cached.identity };
   }
   const answer = await askTeam(env, team, (stub) => stub.identify(credential));
   if (answer.kind === "refused") {

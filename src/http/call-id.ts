@@ -1,5 +1,5 @@
-// Gives every call an id of our own and says it in `X-Request-Id`, so that a caller's report finds its log line.
-// A caller's own X-Request-Id is not taken over: ids in the log are ours.
+// Gives every call an id and returns it in `X-Request-Id`, so that a caller's report leads to its log line. A caller's own
+// X-Request-Id is ignored.
 
 import { createMiddleware } from "hono/factory";
 import { randomText } from "../platform/ids.ts";

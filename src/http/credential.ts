@@ -1,5 +1,5 @@
-// Turns the Authorization header into a credential: form, checksum and signatures, no more. Team says later whether it still
-// holds. The only place that knows how credentials are sent.
+// Parses the Authorization header into a credential: format, checksum and signatures. Team checks later whether it is still
+// valid. The only place that knows how credentials are sent.
 
 import type { Credential } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
@@ -13,31 +13,31 @@ import { keyDigest, parseKey } from "../team/auth/keys.ts";
 import { checkToken, isClientToken } from "../team/auth/tokens.ts";
 import { credentialOfJwt, unverifiedParts } from "../team/auth/user-jwt.ts";
 
-const TEAM_REQUIRED = refusal("team_required", "A JWT that is sent as it is does not say which team it is for.", {
-  hint: "Send the header `Sluice-Team: <team>` beside it, or `Authorization: Bearer sl_jwt_<team>.<jwt>`.",
+const TEAM_REQUIRED = refusal("team_required", "A JWT without a team prefix needs the header `Sluice-Team`.", {
+  hint: "Send `Sluice-Team: <team>`, or `Authorization: Bearer sl_jwt_<team>.<jwt>`.",
 });
 
-/** One sentence whatever the reason, so that nobody learns from refusals how to forge a token. */
-const JWT_REFUSED = refusal("unauthenticated", "The token was refused.", {
-  hint: "Get a fresh one. If that is refused too, an admin of the team finds the reason with POST /v1/team/jwt/test.",
+/** The same message for every reason, so that refusals do not help to forge a token. */
+const JWT_REFUSED = refusal("unauthenticated", "Invalid token.", {
+  hint: "Get a new token. If it is refused too, a team admin can find the reason with POST /v1/team/jwt/test.",
 });
 
-const JWT_UNCHECKED = refusal("internal", "The token cannot be checked just now.", { hint: "Try again in a moment." });
+const JWT_UNCHECKED = refusal("internal", "The token could not be verified.", { hint: "Try again later." });
 
 const TOKEN_EXPIRED = refusal("unauthenticated", "The client token has expired.", {
   hint: "Get a new one with POST /v1/tokens.",
 });
 
-const TOKEN_REFUSED = refusal("unauthenticated", "The client token is not valid here.", {
-  hint: "Get a new one with POST /v1/tokens, and send it whole and as it is.",
+const TOKEN_REFUSED = refusal("unauthenticated", "Invalid client token.", {
+  hint: "Get a new one with POST /v1/tokens, and send it unchanged.",
 });
 
-/** `boundTo`: the page origins that the credential itself names. */
+/** `boundTo`: the page origins that the credential is bound to. */
 export type Found =
   | { kind: "found"; team: string; credential: Credential; publishable: boolean; boundTo: string[] | null }
   | Refused;
 
-/** The credential that a request carries. Wakes the Team for a user's JWT alone, and that seldom: to know its issuers. */
+/** The credential of a request. Calls Team only for a user's JWT, to read its issuers, and caches those. */
 export async function credentialOf(request: Request, env: Env, config: Config): Promise<Found> {
   const text = authorizationOf(request);
   if (text === null) return refused(NO_KEY);
@@ -61,7 +61,7 @@ export async function credentialOf(request: Request, env: Env, config: Config): 
   }
 }
 
-/** A JWT of ours by its type, any other by the team's issuers. Which of the two is believed by signature alone. */
+/** Verifies a client token by our key, any other JWT by the team's issuers. The unverified type only selects the key. */
 async function jwtCredential(env: Env, config: Config, team: string, jwt: string): Promise<Found> {
   const parts = unverifiedParts(jwt);
   if (parts === null) return refused(JWT_REFUSED);
@@ -81,7 +81,7 @@ async function jwtCredential(env: Env, config: Config, team: string, jwt: string
   return { kind: "found", team, credential: credentialOfJwt(answer), publishable: false, boundTo: null };
 }
 
-/** What follows `Bearer` or `Key`. Text that has neither in front is given as it is, so that it is called malformed. */
+/** The text after `Bearer` or `Key`. Without either, the whole text, which is then refused as malformed. */
 export function authorizationOf(request: Request): string | null {
   const header = request.headers.get("Authorization")?.trim() ?? "";
   if (header === "") return null;

@@ -1,23 +1,22 @@
-// Server-sent events as bytes: texts as they come, a comment whenever nothing came for a while, and an end when the client
-// goes. What the texts say is the caller's.
+// Server-sent events as bytes, with keep-alive comments; the stream ends when the client disconnects.
 
 import { SECOND_MS } from "../platform/time.ts";
 
-/** A comment this often keeps an event stream open through proxies. */
+/** Interval of keep-alive comments, which keep an event stream open through proxies. */
 export const SSE_COMMENT_MS = 15 * SECOND_MS;
 
 export const EVENT_STREAM = "text/event-stream";
 
-const COMMENT = ": still here\n\n";
+const COMMENT = ": keep-alive\n\n";
 
-/** `X-Accel-Buffering` keeps nginx from collecting events. */
+/** `X-Accel-Buffering` keeps nginx from buffering events. */
 export const EVENT_STREAM_HEADERS = {
   "Content-Type": EVENT_STREAM,
   "Cache-Control": "no-store",
   "X-Accel-Buffering": "no",
 } as const;
 
-/** The same texts, with a comment whenever nothing came for a while, so that proxies keep the connection. */
+/** The same texts, with a comment after every `everyMs` without one. */
 export async function* withComments(texts: AsyncGenerator<string>, everyMs: number): AsyncGenerator<string> {
   try {
     let next = texts.next();

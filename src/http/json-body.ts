@@ -1,5 +1,5 @@
-// A caller's JSON body, read once under a cap and a permit: the tree that keeps numbers as written, and a plain copy for
-// schemas. Whoever reads one releases its permit when done.
+// A caller's JSON body, read once under a size limit and a memory permit: a tree that keeps numbers as written, and a plain copy
+// for schemas. The reader releases the permit.
 
 import { discard, readInboundText } from "../net/body.ts";
 import type { Permit } from "../net/byte-budget.ts";
@@ -7,7 +7,7 @@ import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX, type JsonTree, parseTree, plainCopy } from "../platform/json.ts";
 import { hasDuplicateKeys } from "../team/quota/input-rules.ts";
 
-/** Caller's JSON body. Inputs are links or small data URIs; larger media goes through uploads. */
+/** Inputs are links or small data URIs; larger media goes through uploads. */
 export const REQUEST_BODY_MAX_BYTES = 10 * 1024 * 1024;
 
 export type JsonBody = { kind: "read"; tree: JsonTree; plain: unknown; permit: Permit } | Refused;
@@ -18,31 +18,33 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
   const type = request.headers.get("Content-Type");
   if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\s*(;|$)/i.test(type.trim())) {
     discard(request);
-    return refused(refusal("unsupported_media_type", "The body is not sent as JSON.", { hint: HOW_TO_SEND }));
+    return refused(refusal("unsupported_media_type", "The request body must be JSON.", { hint: HOW_TO_SEND }));
   }
   const read = await readInboundText(request, REQUEST_BODY_MAX_BYTES);
   switch (read.kind) {
     case "too_large": {
-      const detail = `The body is larger than ${REQUEST_BODY_MAX_BYTES} bytes.`;
-      return refused(refusal("payload_too_large", detail, { hint: "Pass large files as URLs." }));
+      const detail = `The request body exceeds ${REQUEST_BODY_MAX_BYTES} bytes.`;
+      return refused(
+        refusal("payload_too_large", detail, { hint: "Pass large files as URLs, for example of POST /v1/uploads." }),
+      );
     }
     case "broken":
-      return refused(refusal("invalid_request", "The body ended before it was complete."));
+      return refused(refusal("invalid_request", "The request body is incomplete."));
     case "read": {
       const parsed = parseTree(read.text);
-      const twice = parsed === null ? null : hasDuplicateKeys(read.text);
-      if (parsed !== null && twice === null) {
+      const duplicate = parsed === null ? null : hasDuplicateKeys(read.text);
+      if (parsed !== null && duplicate === null) {
         return { kind: "read", tree: parsed.tree, plain: plainCopy(parsed.tree), permit: read.permit };
       }
       read.permit.release();
-      if (twice !== null) {
-        const hint = "Which of the two counts is anybody's guess (RFC 8259, section 4), so neither does.";
-        return refused(refusal("invalid_request", `\`${twice}\` stands twice in the body.`, { hint }));
+      if (duplicate !== null) {
+        const hint = "Send each name once: the meaning of duplicates is undefined (RFC 8259, section 4).";
+        return refused(refusal("invalid_request", `Duplicate name \`${duplicate}\` in the request body.`, { hint }));
       }
       const empty = read.text.trim() === "";
       const detail = empty
-        ? "The body is empty."
-        : `The body is not JSON, nested deeper than ${JSON_DEPTH_MAX} or has more than ${JSON_VALUES_MAX} values.`;
+        ? "The request body is empty."
+        : `The request body is not valid JSON, is nested deeper than ${JSON_DEPTH_MAX} levels or has more than ${JSON_VALUES_MAX} values.`;
       return refused(refusal("invalid_request", detail, { hint: HOW_TO_SEND }));
     }
   }

@@ -1,16 +1,16 @@
 // A plan's limits as RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11: lists of quoted names with
-// parameters). Names are restricted by the plan's schema to what stands in quotes as it is.
+// parameters). The plan's schema restricts names to characters that need no escaping in quotes.
 
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 
-/** Their names, for what routes declare. */
+/** Their names, for route declarations. */
 export const LIMIT_HEADERS = ["RateLimit", "RateLimit-Policy"] as const;
 
-/** The largest integer of a structured field (RFC 9651, 3.3.1). A larger limit is as good as none. */
+/** The largest integer of a structured field (RFC 9651, 3.3.1). Larger limits are clamped. */
 const INTEGER_MAX = 999_999_999_999_999;
 
-/** The two headers for these limits as they stand; none where the plan has no limits, as an empty list is not a field. */
+/** The two headers for these limits; none without limits, because an empty list is not a valid field. */
 export function limitHeaders(limits: readonly LimitState[], now: number): Record<string, string> {
   if (limits.length === 0) return {};
   return {
@@ -38,7 +38,7 @@ function windowParameter({ window }: LimitState): string {
   }
 }
 
-/** The draft's units; it has none for money, and says that a vendor's own parameter is a comment to everybody else. */
+/** The draft's units. It has none for money; other clients ignore a vendor's own parameter. */
 function unitParameter({ per }: LimitState): string {
   switch (per) {
     case "request":

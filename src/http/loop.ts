@@ -1,5 +1,5 @@
-// Keeps deliveries from going round: what a relay sent and somebody leads back here, by a name of ours that nobody knows as ours
-// or through a server that passes everything on, starts nothing. fal's callbacks (/hooks) are met before this.
+// Detects webhook loops: a call that carries the header of a webhook delivery (through an alias of this deployment, or a server that
+// forwards everything) is refused. fal's callbacks (/hooks) are served before this.
 
 import { createMiddleware } from "hono/factory";
 import { refusal } from "../platform/errors.ts";
@@ -11,8 +11,8 @@ const LOOP_DETECTED = 508;
 
 export const refuseDeliveries = createMiddleware<AppEnv>(async function refuseDeliveries(context, next) {
   if (context.req.header(HOP_HEADER) === undefined) return next();
-  const refused = refusal("forbidden", "This is a webhook delivery that was led back to a relay.", {
-    hint: `Whoever passes a delivery on and calls Sluice for it leaves its ${HOP_HEADER} header out.`,
+  const refused = refusal("forbidden", "Webhook loop detected: this call carries the header of a webhook delivery.", {
+    hint: `Remove the ${HOP_HEADER} header from calls to Sluice, and check that no endpoint URL leads back to it.`,
     status: LOOP_DETECTED,
   });
   return context.get("refuse")(refused, context.get("callId"));

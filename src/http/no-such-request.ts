@@ -1,5 +1,5 @@
-// The refusal for an id that is not there. It is also what somebody else's id gets, so that ids cannot be probed; who could
-// see the request until it was deleted is told that.
+// The refusal for an unknown request id. Another caller's id gets the same, so that ids cannot be probed; a caller that could see
+// the request before its deletion gets 410.
 
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, refusal } from "../platform/errors.ts";
@@ -11,5 +11,5 @@ export async function noSuchRequest(env: Env, id: string, viewer: Viewer): Promi
   const deleted = await askTracker(env, id, (tracker) => tracker.wasDeleted(viewer));
   if (deleted) return refusal("gone", "The request was deleted.", { requestId: id });
   const hint = REQUEST_ID.test(id) ? {} : { hint: "Request ids are 64 hexadecimal characters." };
-  return refusal("not_found", "There is no such request.", hint);
+  return refusal("not_found", "No such request.", hint);
 }

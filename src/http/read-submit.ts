@@ -1,5 +1,5 @@
-// How a submit is asked for: its body and headers, and the request's spec that every surface makes of them. A field of the
-// request is read here and nowhere else. Decides nothing about limits or money.
+// Reads a submit from body and headers into the request's spec, for every surface. Each field of a request is read only here. Limits
+// and money are checked elsewhere.
 
 import * as z from "zod";
 import type { RequestSpec } from "../contracts/request-spec.ts";
@@ -20,14 +20,14 @@ import { tagsSchema, userSchema } from "./schemas.ts";
 /** Characters of an `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_MAX_CHARS = 255;
 
-const actingUser = userSchema.describe("Whom the request is for; its own bucket of limits.");
+const actingUser = userSchema.describe("User for whom the request is made; limits per user count against it.");
 
 export const submitBody = z.strictObject({
-  model: z.string().describe("Whole model id, e.g. fal-ai/flux/schnell."),
-  input: z.looseObject({}).describe("The model's own input, passed on as it is."),
+  model: z.string().describe("Full model id, e.g. fal-ai/flux/schnell."),
+  input: z.looseObject({}).describe("The model's input, passed on unchanged."),
   user: actingUser.optional(),
   tags: tagsSchema.optional(),
-  metadata: z.unknown().describe("Anything of yours; given back as it is.").optional(),
+  metadata: z.unknown().describe("Any JSON of yours, returned unchanged with the request.").optional(),
   webhook_url: z
     .url({ protocol: /^https?$/ })
     .max(URL_MAX_CHARS)
@@ -39,13 +39,13 @@ export const submitBody = z.strictObject({
     .min(1)
     .max(86_400)
     .optional()
-    .describe("Give up, free of charge, if it has not begun by then."),
+    .describe("Seconds within which the run must start; otherwise the request fails without a charge."),
 });
 
-/** Seconds as fal's clients send them, fractions included. Below one nothing can start: fal refuses it too. */
+/** Seconds as fal's clients send them, fractions included. fal refuses values below one too. */
 const seconds = z.coerce.number().min(1).max(86_400).transform(Math.ceil);
 
-/** A quoted string (the draft's form) and a bare one mean the same. */
+/** A quoted string (the draft's form) and a bare one are equivalent. */
 const idempotencyKey = z
   .string()
   .transform((text) => /^"(.*)"$/.exec(text)?.[1] ?? text)
@@ -58,7 +58,7 @@ const tagList = z
     for (const part of text.split(",")) {
       const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
       if (name === undefined || value === undefined) {
-        context.addIssue({ code: "custom", message: "must be spelled name=value,name=value" });
+        context.addIssue({ code: "custom", message: "must have the form name=value,name=value" });
         return z.NEVER;
       }
       given[name] = value;
@@ -67,7 +67,7 @@ const tagList = z
   })
   .pipe(tagsSchema);
 
-/** `wait=N`, or Replicate's bare `wait` for as long as is allowed. Other preferences are not for us (RFC 7240, 2). */
+/** `wait=N`, or Replicate's bare `wait` for the maximum. Other preferences are ignored (RFC 7240, 2). */
 const prefer = z.string().transform((text) => {
   const wait = /(?:^|[\s,;])wait(?:\s*=\s*("?)(\d+)\1)?\s*(?=$|[,;])/i.exec(text);
   return wait === null ? undefined : wait[2] === undefined ? Number.POSITIVE_INFINITY : Number(wait[2]);
@@ -81,7 +81,7 @@ export const submitHeaders = z.looseObject({
   "x-fal-request-timeout": seconds.optional(),
   "x-fal-request-start-timeout": seconds.optional(),
   "x-fal-runner-hint": z.string().max(256).optional(),
-  // fal ignores unknown priorities, so they are no reason to refuse.
+  // Unknown priorities are ignored, as by fal.
   "x-fal-queue-priority": z.enum(["normal", "low"]).optional().catch(undefined),
   "x-fal-no-retry": z
     .string()
@@ -89,31 +89,31 @@ export const submitHeaders = z.looseObject({
     .optional(),
 });
 
-/** What is read of the call itself, whichever surface it came by. */
+/** The parts of a call that are read, for every surface. */
 type SubmitCall = Pick<
   Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
   "caller" | "headers" | "config" | "url"
 >;
 
-/** What a surface takes for the spec from elsewhere than the headers: v1 its body's fields, other surfaces what they have of them. */
+/** The fields that a surface reads elsewhere than from headers: v1 from its body, other surfaces those that they have. */
 export type SpecFields = Omit<z.output<typeof submitBody>, "input" | "metadata"> & {
-  /** JSON text, its numbers as they were written. */
+  /** JSON text with numbers as written. */
   metadata?: string | null;
-  /** Ours, unless the caller speaks as to fal. */
+  /** `standard`, unless the call came by a fal-compatible surface. */
   webhookFormat?: RequestSpec["webhookFormat"];
-  /** The Maton connection to use, where the caller may choose one. */
+  /** The Maton connection to use, if the caller may choose one. */
   connection?: string | null;
 };
 
 export interface SubmitContent {
   input: JsonTree;
-  /** The same as a plain copy, for checks. */
+  /** The same as a plain copy, for validation. */
   plainInput: unknown;
-  /** Everything that was sent, as text: equal posts are recognised by its hash. */
+  /** Everything that was sent, as text; its hash identifies equal submits. */
   sentText: string;
 }
 
-/** The submit that a call asks for, or why it is refused. Body fields win over headers. */
+/** The submit of a call, or why it is refused. Body fields take precedence over headers. */
 export async function readSubmit(
   call: SubmitCall,
   fields: SpecFields,
@@ -152,7 +152,7 @@ function specOf(
   if (webhookUrl !== null) {
     const guarded = mayCall(webhookUrl, guardRules(config(), url.origin));
     if (!guarded.ok) {
-      return refused(refusal("invalid_request", `\`webhook_url\` may not be called: ${guarded.reason}.`));
+      return refused(refusal("invalid_request", `\`webhook_url\` is not allowed: ${guarded.reason}.`));
     }
   }
   const named = namedUser(fields.user, headers["sluice-user"]);
@@ -160,11 +160,11 @@ function specOf(
   const acting = userFor(caller.user, named.user);
   if (acting.kind === "refused") return acting;
   if (metadata !== null && new TextEncoder().encode(metadata).byteLength > METADATA_MAX_BYTES) {
-    return refused(refusal("invalid_request", `\`metadata\` is larger than ${METADATA_MAX_BYTES} bytes.`));
+    return refused(refusal("invalid_request", `\`metadata\` exceeds ${METADATA_MAX_BYTES} bytes.`));
   }
   const sentTags = { ...headers["sluice-tags"], ...fields.tags };
   if (Object.keys(sentTags).length > TAGS_MAX) {
-    return refused(refusal("invalid_request", `Body and Sluice-Tags together have more than ${TAGS_MAX} tags.`));
+    return refused(refusal("invalid_request", `\`tags\` and the Sluice-Tags header together exceed ${TAGS_MAX} tags.`));
   }
   const spec: RequestSpec = {
     model,
@@ -193,13 +193,13 @@ function optionsOf(headers: SubmitCall["headers"], fields: SpecFields): RequestS
   };
 }
 
-/** The user that the call names, in the body or the header; two different names are refused. */
+/** The user that the call names in the body or the header; different names are refused. */
 function namedUser(
   inBody: string | undefined,
   inHeader: string | undefined,
 ): { kind: "known"; user: string | undefined } | Refused {
   if (inBody !== undefined && inHeader !== undefined && inBody !== inHeader) {
-    const detail = "`user` in the body and the Sluice-User header name different users.";
+    const detail = "`user` in the body and the Sluice-User header differ.";
     return refused(refusal("invalid_request", detail));
   }
   return { kind: "known", user: inBody ?? inHeader };

@@ -1,5 +1,5 @@
-// Every route is declared once, as data with its schemas, and served by one function: who calls, path, query, headers, body,
-// handler, answer. The list stays inspectable, so that the API description and tests over all routes come from it.
+// Every route is declared once, as data with its schemas, and served by one function: authorization, path, query, headers, body,
+// handler, response. The API description and the tests over all routes are generated from the declarations.
 
 import type { Context, Hono } from "hono";
 import { TrieRouter } from "hono/router/trie-router";
@@ -14,13 +14,13 @@ import { type Caller, callerOf, operatorFault } from "./auth.ts";
 import { readJsonBody } from "./json-body.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-/** `run`, `read`, `admin`: a credential with that scope. `mint`: who may make client tokens. `operator`: ADMIN_TOKEN. */
+/** `run`, `read`, `admin`: a credential with that scope. `mint`: may create client tokens. `operator`: ADMIN_TOKEN. */
 export type Access = "public" | "run" | "read" | "admin" | "mint" | "operator";
 
 type Schema = z.ZodType;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
 
-/** Headers of answers that callers may rely on; scripts/openapi/headers.ts says what each means. */
+/** Response headers that callers may rely on; scripts/openapi/headers.ts describes each. */
 export type AnswerHeader =
   | "Content-Disposition"
   | "ETag"
@@ -35,22 +35,22 @@ export type AnswerHeader =
 
 export interface AnswerSpec {
   description: string;
-  /** The JSON body; none for answers without one, or of another type. */
+  /** The JSON body; absent for responses without one, or of another type. */
   schema?: Schema;
-  /** The type of a body that is not the JSON of `schema`: the only body, or what may come instead. */
+  /** Content type of a body other than the JSON of `schema`: the only body, or an alternative. */
   contentType?: string;
-  /** Each may be left out where it has nothing to say. */
+  /** Each may be absent from a given response. */
   headers?: readonly AnswerHeader[];
 }
 export type Answers = { readonly [status: number]: AnswerSpec };
 
-/** What a handler gets. Everything is checked; `bodyTree` is the body with its numbers as written (null without a body). */
+/** The input of a handler, validated. `bodyTree` is the body with numbers as written (null without a body). */
 export interface Call<A extends Access, P, Q, H, B> {
   request: Request;
   url: URL;
   env: Env;
   execution: Pick<ExecutionContext, "waitUntil">;
-  /** Throws where the configuration does not hold, which only `/healthz` meets. */
+  /** Throws on an invalid configuration, which only `/healthz` can meet. */
   config: () => Config;
   callId: string;
   caller: A extends "public" | "operator" ? null : Caller;
@@ -59,11 +59,11 @@ export interface Call<A extends Access, P, Q, H, B> {
   headers: H;
   body: B;
   bodyTree: JsonTree;
-  /** Gives the body's bytes back to the isolate's budget before the handler ends: for those who go on to wait. */
+  /** Releases the body's memory permit before the handler returns, for handlers that wait. */
   releaseBody: () => void;
 }
 
-/** A code under its own HTTP status, or under another that this route gives it. */
+/** A code with its own HTTP status, or with another that this route gives it. */
 export type DeclaredError = ErrorCode | { readonly code: ErrorCode; readonly status: number };
 
 type BodyOf<S> = S extends { schema: infer T extends Schema } ? z.input<T> | RawText : undefined;
@@ -73,7 +73,7 @@ type Reply<R extends Answers> = {
     : { body: BodyOf<R[S]> });
 }[keyof R & number];
 
-/** What a handler gives back: one of the declared answers, a refusal, or a response of its own making (streams, files). */
+/** The result of a handler: a declared response, a refusal, or a custom `Response` (streams, files). */
 export type HandlerAnswer<R extends Answers> =
   | Reply<R>
   | { refusal: Refusal; headers?: Record<string, string> }
@@ -84,24 +84,24 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   /** Hono's notation: `/v1/models/:id{.+}`. A trailing slash is tolerated. */
   path: `/${string}`;
   summary: string;
-  /** What the summary cannot say, for the API description. */
+  /** Details beyond the summary, for the API description. */
   description?: string;
   access: A;
-  /** A path parameter that does not fit is 404: there is nothing by that name. */
+  /** An invalid path parameter is 404. */
   params?: P;
   query?: Q;
-  /** Lower-case names; what is not named is not checked. */
+  /** Lower-case names; other headers are not validated. */
   headers?: H;
   body?: B;
   answers: R;
-  /** Codes that this route's own rules refuse with; those of authentication and parsing come on top. */
+  /** Error codes of this route, beside those of authentication and parsing. */
   errors: readonly DeclaredError[];
-  /** What may be answered with another's own status, 4xx or 5xx, beside `errors`: a sentence. */
+  /** Describes the upstream errors, 4xx or 5xx, that this route passes on beside `errors`. */
   passesOn?: string;
   handle(call: Call<A, Parsed<P>, Parsed<Q>, Parsed<H>, Parsed<B>>): Promise<HandlerAnswer<NoInfer<R>>>;
 }
 
-/** A declared route, its types forgotten. */
+/** A declared route, with its types erased. */
 export interface Route {
   readonly method: Method;
   readonly path: string;
@@ -139,7 +139,7 @@ export function mount(app: Hono<AppEnv>, routes: readonly Route[]): void {
   for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
 }
 
-/** Which methods the routes have at a path, for `Allow`. */
+/** The methods that routes have at a path, for `Allow`. */
 export function methodsAt(routes: readonly Route[]): (path: string) => string[] {
   const router = new TrieRouter<Method>();
   for (const route of routes) router.add("ALL", route.path, route.method);
@@ -170,10 +170,16 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   if (!headers.ok) return refuse(refusal("invalid_request", headers.detail));
 
   const call = {
-    ...{ request, url, env, callId, caller: access.caller },
+    request,
+    url,
+    env,
+    callId,
+    caller: access.caller,
     execution: context.executionCtx,
     config: () => requireConfig(env),
-    ...{ params: params.value, query: query.value, headers: headers.value },
+    params: params.value,
+    query: query.value,
+    headers: headers.value,
   };
   if (route.body === undefined) {
     return written(await route.handle({ ...call, body: undefined, bodyTree: null, releaseBody: () => {} }), refuse);

@@ -1,5 +1,5 @@
-// Pieces of the wire that several routes share: users, tags, scopes, plans, limits, lists. Snake case outside, camel case inside, and the
-// turn is made here and in the route files.
+// Wire schemas that several routes share: users, tags, scopes, plans, limits, lists. Routes convert between snake case on the wire and
+// camel case in code.
 
 import * as z from "zod";
 import type { NamedPlan } from "../contracts/team-admin.ts";
@@ -16,14 +16,14 @@ export const LIST_LIMIT_MAX = 100;
 
 export const scopeSchema = z.enum(["run", "read", "admin"]);
 
-/** The acting user: the caller's own name for somebody. */
+/** The acting user: the caller's own id of an end user. */
 export const userSchema = z.string().min(1).max(USER_MAX_CHARS);
 
 export const tagsSchema = z
   .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), z.string().max(TAG_TEXT_MAX_CHARS))
   .refine((given) => Object.keys(given).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`);
 
-/** A plan with its name, as answers show it. */
+/** A plan with its name, as in responses. */
 export const planBody = planSchema.extend({ name: planNameSchema });
 
 export function planWire({ name, plan }: NamedPlan): z.input<typeof planBody> {
@@ -34,8 +34,8 @@ export function listBody<S extends z.ZodType>(item: S) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
 }
 
-/** USD outside are decimal text; requests, bytes and what is open at once are whole numbers. */
-const amount = z.union([z.int(), z.string()]).describe("Whole; USD as decimal text where `per` is usd.");
+/** USD are decimal text; requests, bytes and concurrent requests are integers. */
+const amount = z.union([z.int(), z.string()]).describe("An integer; USD as decimal text when `per` is usd.");
 
 export const limitBody = z.object({
   name: z.string(),
@@ -45,18 +45,25 @@ export const limitBody = z.object({
   limit: amount,
   used: amount,
   remaining: amount,
-  reset: z.iso.datetime().nullable().describe("When the window ends; a sliding one: when it is unused again."),
+  reset: z.iso
+    .datetime()
+    .nullable()
+    .describe("End of the window; for a sliding window, when it is fully available again."),
 });
 
 export function limitWire({ per, limit, used, remaining, resetAt, ...rest }: LimitState): z.input<typeof limitBody> {
   const shown = (value: number) => amountWire(per, value);
   return {
-    ...{ ...rest, per, reset: isoTime(resetAt) },
-    ...{ limit: shown(limit), used: shown(used), remaining: shown(remaining) },
+    ...rest,
+    per,
+    reset: isoTime(resetAt),
+    limit: shown(limit),
+    used: shown(used),
+    remaining: shown(remaining),
   };
 }
 
-/** An amount of a limit as the wire has it. */
+/** An amount of a limit in wire format. */
 export function amountWire(per: LimitState["per"], value: number): number | string {
   switch (per) {
     case "usd":
@@ -70,7 +77,7 @@ export function amountWire(per: LimitState["per"], value: number): number | stri
   }
 }
 
-/** Micro-USD as the wire has it; null = not known, which is never zero. */
+/** Micro-USD in wire format; null means unknown, never zero. */
 export function moneyWire(micro: number | null): string | null {
   return micro === null ? null : moneyText(micro);
 }

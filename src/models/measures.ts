@@ -1,17 +1,17 @@
-// How much a request is worth, in the units that models are priced by: the worst case of an input, the facts of an output.
-// Pure. What a model reads that is not named here cannot be measured before its end.
+// Amounts that prices depend on: the worst case of an input, the actual amounts of an output. Inputs of fields not listed here
+// have no estimate. Pure.
 
-/** An amount beyond this (pixels, seconds, characters) is taken as this: dearer than any limit, and still a number. */
+/** Maximum of a measured amount (pixels, seconds, characters): above any limit, and still a number. */
 export const MEASURE_MAX = 1_000_000_000_000;
 
-/** Amounts in the units of a price, at most MEASURE_MAX each; null where nothing tells. */
+/** Amounts in price units, at most MEASURE_MAX each; null if unknown. */
 export interface Measures {
   images: number | null;
-  /** Of all images together, each rounded up to a whole one. */
+  /** Sum over all images, each rounded up to a whole megapixel. */
   megapixels: number | null;
   /** Of video or audio. */
   seconds: number | null;
-  /** Of the text that is spoken. */
+  /** Characters of the text to speak. */
   characters: number | null;
 }
 
@@ -29,10 +29,10 @@ const SIZES: Readonly<Record<string, Size>> = {
   landscape_4_3: { width: 1024, height: 768 },
   landscape_16_9: { width: 1024, height: 576 },
 };
-/** A side that an `image_size` object leaves out (ImageSize in fal-ai/fal-js:libs/client/src/types/endpoints.ts). */
+/** Default of a side missing from an `image_size` object (ImageSize in fal-ai/fal-js:libs/client/src/types/endpoints.ts). */
 const SIDE_DEFAULT = 512;
 
-/** `image_size` of known models when the input names none (models/models.ts tells the same in its documents). */
+/** Default `image_size` of known models; models/models.ts documents the same. */
 const SIZE_DEFAULTS: Readonly<Record<string, string>> = {
   "fal-ai/flux/schnell": "landscape_4_3",
   "fal-ai/fast-sdxl": "square_hd",
@@ -41,12 +41,12 @@ const SIZE_DEFAULTS: Readonly<Record<string, string>> = {
 /** fal counts 1024 x 1024 as one megapixel and rounds each image up (fal.ai/models/fal-ai/flux-2-flex/llms.txt). */
 const MEGAPIXEL = 1024 * 1024;
 
-/** Fields that say how many images; only one is a model's own, so the largest counts. */
+/** Fields for the number of images. A model reads one of them, so the largest counts. */
 const COUNTS = ["num_images", "num_samples", "number_of_images"];
-/** Images that each of them may bring at most (Seedream: between `num_images` and `max_images` times as many). */
+/** Maximum images per requested one (Seedream returns between `num_images` and `max_images` times as many). */
 const PER_COUNT = "max_images";
 
-/** Fields that say how long, with their length of a unit in seconds. */
+/** Fields for the duration, with their unit in seconds. */
 const DURATIONS: Readonly<Record<string, number>> = {
   duration: 1,
   duration_seconds: 1,
@@ -55,12 +55,12 @@ const DURATIONS: Readonly<Record<string, number>> = {
   duration_ms: 0.001,
   music_length_ms: 0.001,
 };
-/** Fields whose text may be what is spoken or sung; only one is a model's own, so the longest counts. */
+/** Fields with text to speak or sing. A model reads one of them, so the longest counts. */
 const SPOKEN = ["gen_text", "text", "script", "lyrics", "lyrics_prompt", "prompt", "texts", "inputs"];
 
 /**
- * The worst case of an input (a plain copy of its tree). Null where the input leaves it to the model: a price by that unit
- * has no estimate then. An extra field that the model does not read can only raise what is measured.
+ * The worst case of an input (a plain copy of its tree). Null where the model decides; a price in that unit has no estimate
+ * then. Unused fields can only raise the result.
  */
 export function measureInput(model: string, plainInput: unknown): Measures {
   const input = isRecord(plainInput) ? plainInput : {};
@@ -70,7 +70,7 @@ export function measureInput(model: string, plainInput: unknown): Measures {
   return { images, megapixels, seconds: secondsAsked(input), characters: charactersOf(input) };
 }
 
-/** What an output shows of itself (a plain copy of its tree): files as fal describes them. It never tells characters. */
+/** Amounts of an output (a plain copy of its tree), from its file objects. Outputs never contain the number of characters. */
 export function measureOutput(plainOutput: unknown): Measures {
   const output = isRecord(plainOutput) ? plainOutput : {};
   const images = filesAt(output, "images") ?? filesAt(output, "image");
@@ -95,7 +95,7 @@ export function sizeOf(value: unknown): Size | null {
   return pixelsOf(value.width ?? SIDE_DEFAULT, value.height ?? SIDE_DEFAULT);
 }
 
-/** A number as fal's validators take one: also as text ("4", " 4.0 ", "1_000") and as true. Infinity for 1e309. */
+/** A number as fal parses it: also text ("4", " 4.0 ", "1_000") and booleans. Infinity for 1e309. */
 export function lenientNumber(value: unknown): number | null {
   if (typeof value === "number") return value;
   if (typeof value === "boolean") return Number(value);
@@ -111,7 +111,7 @@ function imagesAsked(input: Record<string, unknown>): number | null {
   return atMost(Math.max(...counts.map((count) => count ?? 1)) * each);
 }
 
-/** A field's count: 1 when absent, null when it is no number. Below one nothing would run, so one is the least. */
+/** A field's count: 1 if absent, null if not a number, at least 1. */
 function countAt(input: Record<string, unknown>, name: string): number | null {
   if (input[name] === undefined || input[name] === null) return 1;
   const count = lenientNumber(input[name]);
@@ -138,7 +138,7 @@ function secondsAsked(input: Record<string, unknown>): number | null {
     const value = input[name];
     if (value === undefined || value === null) continue;
     const amount = lenientNumber(typeof value === "string" ? value.replace(/\s*(s|secs?|seconds?)\s*$/i, "") : value);
-    // "auto", or 0 for it: the model decides, so nothing bounds it.
+    // "auto" or 0: the model decides, so there is no upper bound.
     if (!isPositive(amount)) return null;
     longest = Math.max(longest ?? 0, atMost(amount * unitS));
   }
@@ -150,7 +150,7 @@ function charactersOf(input: Record<string, unknown>): number | null {
   return lengths.length === 0 ? null : Math.max(...lengths);
 }
 
-/** Unicode characters, as Python counts a text; of a list all together, also of objects with a `text`. */
+/** Unicode code points, as Python counts; the sum over lists, also of objects with a `text`. */
 function textLength(value: unknown): number | null {
   if (typeof value === "string") return [...value].length;
   if (Array.isArray(value)) return sum(value.map((item) => textLength(isRecord(item) ? item.text : item)));
@@ -164,7 +164,7 @@ function filesAt(output: Record<string, unknown>, name: string): unknown[] | nul
   return Array.isArray(value) ? value : [value];
 }
 
-/** Length of the video, else of the audio, as their files or the output itself say it. */
+/** Duration of the video, else of the audio, from the files or the output itself. */
 function secondsShown(output: Record<string, unknown>): number | null {
   for (const name of ["video", "videos", "audio", "audio_url", "audio_file"]) {
     const files = filesAt(output, name);
@@ -183,7 +183,7 @@ function fileSeconds(file: Record<string, unknown>): number | null {
   return typeof frames === "number" && isPositive(fps) ? atMost(frames / fps) : null;
 }
 
-/** Null as soon as one is not known. */
+/** Null if any amount is unknown. */
 function sum(amounts: readonly (number | null)[]): number | null {
   let total = 0;
   for (const amount of amounts) {
@@ -193,7 +193,7 @@ function sum(amounts: readonly (number | null)[]): number | null {
   return atMost(total);
 }
 
-/** Keeps an absurd amount a number: infinity would turn into null, which is "not known", on its way through JSON. */
+/** Caps an amount: JSON turns Infinity into null, which means unknown. */
 function atMost(amount: number): number {
   return Math.min(amount, MEASURE_MAX);
 }

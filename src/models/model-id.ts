@@ -1,21 +1,21 @@
-// Model ids as fal spells them: `owner/app[/path…]`, and `workflows|comfy/owner/app[/path…]`. Pure. Case is kept: fal has both
-// `CassetteAI/…` and `cassetteai/…` (fal-ai/fal-js:libs/client/src/types/endpoints.ts).
+// Model ids in fal's format: `owner/app[/path…]` and `workflows|comfy/owner/app[/path…]`. Case-sensitive: fal has both
+// `CassetteAI/…` and `cassetteai/…` (fal-ai/fal-js:libs/client/src/types/endpoints.ts). Pure.
 
-/** The longest published endpoint id has seven segments; a namespace adds one. */
+/** Maximum length and segments of a model id. The longest published id has seven segments; a namespace adds one. */
 const MODEL_ID_MAX_CHARS = 200;
 const MODEL_ID_MAX_SEGMENTS = 10;
 
 export type ModelIdAnswer = { ok: true; model: string } | { ok: false; reason: string };
 
-/** First segments that shift owner and app by one (fal-ai/fal-js:libs/client/src/utils.ts). */
+/** Namespaces that precede owner and app (fal-ai/fal-js:libs/client/src/utils.ts). */
 const NAMESPACES: readonly string[] = ["workflows", "comfy"];
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
 const DOTS_ONLY = /^\.+$/;
-/** One-word ids of fal's early days, `123-app` for `123/app` (same file). */
+/** Legacy ids: `123-app` for `123/app` (same file). */
 const LEGACY = /^([0-9]+)-([A-Za-z0-9-]+)$/;
 const MAIN_OWNER = "fal-ai";
 
-/** Checks an id and gives it in the form that goes into a path. The reason is a clause that fits after the field's name. */
+/** Validates an id and returns it in the form used in paths. The reason is a clause to follow the field name. */
 export function parseModelId(text: string): ModelIdAnswer {
   if (text.length > MODEL_ID_MAX_CHARS) return no(`must have at most ${MODEL_ID_MAX_CHARS} characters`);
   const model = text.replace(LEGACY, "$1/$2");
@@ -27,20 +27,20 @@ export function parseModelId(text: string): ModelIdAnswer {
   const appSegments = appLength(segments);
   if (segments.length < appSegments)
     return no(`must have the form ${appSegments === 3 ? "namespace/owner/app" : "owner/app"}`);
-  // `owner/app/requests/…` is where a request lives, so such an id would speak to somebody's request.
+  // `owner/app/requests/…` addresses a request, so such an id could reach another caller's request.
   if (segments[appSegments] === "requests") return no('must not contain "requests" after the app');
   return { ok: true, model };
 }
 
-/** `owner/app` (`namespace/owner/app`): what stands before `/requests/{id}`. Takes an id that `parseModelId` gave. */
+/** `owner/app` (`namespace/owner/app`): the part before `/requests/{id}`. Expects an id from `parseModelId`. */
 export function appOf(model: string): string {
   const segments = model.split("/");
   return segments.slice(0, appLength(segments)).join("/");
 }
 
 /**
- * The id somebody meant who left fal's own owner out, e.g. "flux/schnell" -> "fal-ai/flux/schnell"; null when the first
- * segment is no app of a known `fal-ai/…` model.
+ * The full id for one without the owner, e.g. "flux/schnell" -> "fal-ai/flux/schnell"; null unless the first segment is the app
+ * of a known `fal-ai/…` model.
  */
 export function withOwner(text: string, knownModels: readonly string[]): string | null {
   const head = `${MAIN_OWNER}/${text.split("/")[0]}`;

@@ -1,5 +1,5 @@
-// The models that Sluice knows by name, with the input fields it checks. Every other field, and every other model, passes
-// through: fal has more than a thousand models and changes them. Nothing is ever added to an input.
+// Known models and the input fields that are validated. Other fields and other models pass through: fal has more than a
+// thousand models. Inputs are never extended.
 
 import * as z from "zod";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
@@ -9,7 +9,7 @@ import { withOwner } from "./model-id.ts";
 export interface KnownModel {
   id: string;
   title: string;
-  /** fal's own category names. */
+  /** fal's category. */
   kind: "text-to-image" | "image-to-image" | "text-to-video" | "text-to-speech";
   input: z.ZodType;
 }
@@ -33,7 +33,7 @@ const imageSize = z
 
 const count = z.int().min(1);
 
-/** Seeds exceed 2^53, so `z.int()` (safe integers only) would refuse good ones. */
+/** Seeds exceed 2^53, so `z.int()` (safe integers only) would refuse valid ones. */
 const seed = z
   .number()
   .refine(Number.isInteger, "must be an integer")
@@ -42,8 +42,8 @@ const seed = z
   .meta({ description: "Random seed. The same seed and input return the same output." });
 
 /**
- * Defaults are fal's, told in the schema for documents and estimates and never put into an input.
- * Fields: the parameters that the fal.ai skill page names. Defaults: that page, and https://fal.ai/models/<id>/llms.txt.
+ * Defaults are fal's, for documentation and estimates; they are not added to inputs.
+ * Fields: the fal.ai skill page. Defaults: that page and https://fal.ai/models/<id>/llms.txt.
  */
 export const MODELS: readonly KnownModel[] = [
   {
@@ -104,12 +104,12 @@ export function knownModel(id: string): KnownModel | null {
   return modelsById.get(id) ?? null;
 }
 
-/** The id somebody meant who left the owner out ("flux/schnell" -> "fal-ai/flux/schnell"), or null. */
+/** The full id for one without the owner ("flux/schnell" -> "fal-ai/flux/schnell"), or null. */
 export function fullIdFor(id: string): string | null {
   return knownModel(id) === null ? withOwner(id, MODEL_IDS) : null;
 }
 
-/** The refusal for an id that names no model: with the full id where the owner was left out. */
+/** Refusal for an id without its owner, with the full id; null otherwise. */
 export function unknownModel(id: string): Refusal | null {
   const full = fullIdFor(id);
   if (full === null) return null;
@@ -126,8 +126,8 @@ export function inputSchemaOf(model: KnownModel): z.core.JSONSchema.BaseSchema {
 const SUBMIT_FIELDS = ["webhook_url", "webhookUrl"];
 
 /**
- * Checks the plain copy of a model's input: an object, without fields that belong beside it, and with the named fields of a
- * known model as they must be. Gives no value back, because the input goes upstream as its exact text.
+ * Validates the plain copy of a model's input: an object, known fields of known models, no submit fields inside. Returns no
+ * value, because the input goes upstream as its exact text.
  */
 export function checkInput(model: string, input: unknown): { kind: "ok" } | Refused {
   const known = knownModel(model);

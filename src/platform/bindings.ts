@@ -1,4 +1,4 @@
-// What wrangler.toml binds. Vars and secrets arrive as text and are read through config.ts only.
+// Bindings in wrangler.toml. Variables and secrets are read through config.ts only.
 
 export interface Env {
   TEAM: DurableObjectNamespace;

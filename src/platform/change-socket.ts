@@ -1,20 +1,20 @@
-// A bell that a Durable Object rings: the Worker keeps a client waiting and the object only says that something is new, over a
-// hibernatable socket. A pending RPC would keep the object billed.
+// Change notifications from a Durable Object over a hibernatable WebSocket: the Worker keeps the client waiting. A pending RPC
+// would keep the object billed.
 
 export interface ChangeSocket {
-  /** Resolves at the next ring, or when there will be none. */
+  /** Resolves at the next change, or when the socket breaks. */
   nextChange(): Promise<void>;
   isBroken(): boolean;
   close(): void;
 }
 
-/** `connect` asks the object for the socket. When none is to be had, whoever waits lives on looking again by itself. */
+/** `connect` requests the socket. Without a socket the caller falls back to polling. */
 export async function openChangeSocket(connect: () => Promise<Response | undefined>): Promise<ChangeSocket> {
-  let ring: () => void = () => {};
+  let notify: () => void = () => {};
   let pending = Promise.resolve();
   const rearm = (): void => {
     pending = new Promise((resolve) => {
-      ring = resolve;
+      notify = resolve;
     });
   };
   rearm();
@@ -22,9 +22,9 @@ export async function openChangeSocket(connect: () => Promise<Response | undefin
   let broken = socket === null;
   const breaks = (): void => {
     broken = true;
-    ring();
+    notify();
   };
-  socket?.addEventListener("message", () => ring());
+  socket?.addEventListener("message", () => notify());
   socket?.addEventListener("close", breaks);
   socket?.addEventListener("error", breaks);
   return {
@@ -49,7 +49,7 @@ async function accepted(connect: () => Promise<Response | undefined>): Promise<W
   }
 }
 
-/** A promise for later. */
+/** Resolves after a delay. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,11 +1,11 @@
-// Vars and secrets by one zod schema, parsed once per isolate. The launcher checks with the same schema, so that this file
-// must load in plain Node.
+// Variables and secrets, validated by one zod schema and parsed once per isolate. The launcher uses the same schema, so this
+// file must load in plain Node.
 
 import * as z from "zod";
 import type { Env } from "./bindings.ts";
 
 const SECRET_MIN_BYTES = 32;
-/** What a header may carry: anything else would make every call fail before it leaves. */
+/** Characters allowed in a header value; others would make every call fail. */
 const HEADER_TEXT = /^[\x21-\x7e]*$/;
 const HEADER_TEXT_FAULT = "must be printable ASCII without spaces";
 
@@ -16,13 +16,13 @@ function commaList(text: string): string[] {
     .filter((part) => part !== "");
 }
 
-/** An origin or base without its trailing slash; http is for local runs, production refuses it at fal's side anyway. */
+/** Base URL without trailing slash; http is for local deployments. */
 const baseUrl = z
   .string()
   .refine((text) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text), "must be an HTTP(S) URL without a query")
   .transform((text) => text.replace(/\/+$/, ""));
 
-/** An address that we call and others may have put a token into: a query may be part of it, a password may not. */
+/** Webhook URL: a query may carry a token, credentials in the URL are refused. */
 const webhookUrl = z
   .string()
   .refine(
@@ -30,7 +30,7 @@ const webhookUrl = z
     "must be an HTTP(S) URL without credentials or a fragment",
   );
 
-/** An unset variable and an empty one mean the same. */
+/** An empty variable counts as unset. */
 function optional<T extends z.ZodType>(schema: T) {
   return z.preprocess((value) => (value === "" ? undefined : value), schema.optional());
 }
@@ -101,7 +101,7 @@ export type Config = z.infer<typeof configSchema>;
 export type ConfigProblem = { name: string; message: string };
 export type ConfigAnswer = { ok: true; config: Config } | { ok: false; problems: ConfigProblem[] };
 
-/** Checks a set of variables. Problems carry names and reasons, never values. */
+/** Validates variables. Problems contain names and reasons, never values. */
 export function parseConfig(variables: unknown): ConfigAnswer {
   const parsed = configSchema.safeParse(variables);
   if (parsed.success) return { ok: true, config: parsed.data };
@@ -111,7 +111,7 @@ export function parseConfig(variables: unknown): ConfigAnswer {
 
 const parsedPerEnv = new WeakMap<object, ConfigAnswer>();
 
-/** The configuration of this isolate. Parsed once per `env` object, which lives as long as the isolate does. */
+/** The configuration, cached per `env` object. */
 export function readConfig(env: Env): ConfigAnswer {
   const known = parsedPerEnv.get(env);
   if (known) return known;
@@ -120,7 +120,7 @@ export function readConfig(env: Env): ConfigAnswer {
   return answer;
 }
 
-/** For Durable Objects, which the edge wakes only when the configuration holds: a bad one here is a bug. */
+/** For Durable Objects: the Worker has already validated the configuration, so an invalid one is a bug. */
 export function requireConfig(env: Env): Config {
   const answer = readConfig(env);
   if (!answer.ok) throw new Error(`misconfigured: ${answer.problems.map((problem) => problem.name).join(", ")}`);

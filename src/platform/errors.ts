@@ -1,7 +1,7 @@
-// The closed list of error codes: status, text, hint and whether a retry makes sense. One home for what a refusal says.
-// Refusals are values (`Refusal`), never thrown; http/problem.ts is the only place that turns one into a response.
+// The closed list of error codes with status, title and whether a retry may succeed. Refusals are values, never thrown;
+// http/problem.ts turns them into responses.
 
-/** Everything that can go wrong, as callers see it. `status` is the HTTP status where the code is a response. */
+/** All error codes. `status` is the HTTP status of the response. */
 export const ERRORS = {
   invalid_request: { status: 400, title: "Invalid request", retryable: false },
   invalid_input: { status: 422, title: "Invalid model input", retryable: false },
@@ -47,8 +47,8 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /**
- * One limit that a submit would break: its name in the plan, its size, what is used (micro-USD where `per` is "usd"), when
- * it frees (epoch ms; null: never by itself).
+ * A limit that a request would exceed: amounts are micro-USD if `per` is "usd"; `resetAt` is when it resets (epoch ms; null: it
+ * does not reset).
  */
 export interface Violation {
   name: string;
@@ -58,7 +58,7 @@ export interface Violation {
   resetAt: number | null;
 }
 
-/** A refusal on its way to a caller. `detail` is about this occurrence and names the field; `hint` is the way out. */
+/** A refusal. `detail` describes this occurrence and names the field; `hint` is the way out. */
 export interface Refusal {
   code: ErrorCode;
   detail: string;
@@ -66,11 +66,11 @@ export interface Refusal {
   requestId?: string;
   violated?: Violation[];
   retryAfterS?: number;
-  /** Only where the code's own HTTP status does not fit this occurrence. */
+  /** Overrides the code's HTTP status. */
   status?: number;
 }
 
-/** A refusal where an answer may also be another one. */
+/** A refusal as one variant of an answer. */
 export interface Refused {
   kind: "refused";
   refusal: Refusal;

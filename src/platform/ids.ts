@@ -1,18 +1,18 @@
-// How ids and keys are spelled: request ids (the tracker object's unique id), prefixed ids, key text with its checksum. No I/O.
+// Formats of ids: request ids (unique id of the tracker object), prefixed ids and random text. No I/O.
 
-/** Team ids are chosen by the operator and travel inside keys and R2 keys. */
+/** Team ids are chosen by the operator and are part of API keys and R2 object keys. */
 export const TEAM_ID = /^[a-z0-9-]{1,32}$/;
-/** A tracker's unique id in hex. Shape only; `idFromString` refuses ids that this deployment did not make. */
+/** A tracker's unique id in hex. Checks the format only; `idFromString` refuses ids of other deployments. */
 export const REQUEST_ID = /^[0-9a-f]{64}$/;
 
-/** An upload that was announced by itself; one inside a request is called after it (files/input-urls.ts). */
+/** Id of an upload created with POST /v1/uploads; inline files have ids derived from their request (files/input-urls.ts). */
 export const UPLOAD_ID = /^upl_[0-9A-Za-z]{20}$/;
-/** As `newId` spells a delivery's. */
+/** Id of a delivery. */
 export const DELIVERY_ID = /^dlv_[0-9A-Za-z]{20}$/;
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** `length` characters of about 5.95 random bits each; the rejection keeps them evenly spread. */
+/** `length` random characters of about 5.95 bits each; rejection sampling keeps them uniform. */
 export function randomText(length: number): string {
   let text = "";
   while (text.length < length) {
@@ -23,7 +23,7 @@ export function randomText(length: number): string {
   return text;
 }
 
-/** `key_…`, `evt_…`: a prefix that says what it is and 20 random characters (119 bits). */
+/** A prefixed id: `key_…`, `evt_…` and 20 random characters (119 bits). */
 export function newId(prefix: "key" | "evt" | "whk" | "dlv" | "rpl" | "upl" | "shr"): string {
   return `${prefix}_${randomText(20)}`;
 }

@@ -1,4 +1,4 @@
-// Spreads waits, so that what failed together does not come back together. Pure.
+// Randomizes delays so that simultaneous failures do not retry simultaneously. Pure.
 
 /** +-20 % of a wait in ms; `random` is in [0, 1). */
 export function jittered(waitMs: number, random: number): number {

@@ -1,19 +1,19 @@
-// JSON that keeps what it was: numbers stay as they were written (seeds exceed 2^53) while values are found and replaced. Trees
-// live inside one call only; text is what crosses storage and RPC.
+// Lossless JSON: numbers keep their source text (seeds exceed 2^53) while values are found and replaced. Trees live within one
+// call; text crosses storage and RPC.
 
-/** JSON nested deeper than any model's input or output; walking it recursively stays far from the stack's end. */
+/** Maximum nesting of JSON text: deeper than any model input or output, and safe for recursion. */
 export const JSON_DEPTH_MAX = 200;
-/** Values of one JSON text that is walked: a tree of that many takes about 30 MB of the isolate's 128. */
+/** Maximum number of values in one JSON text: a tree of that many takes about 30 MB of the 128 MB of an isolate. */
 export const JSON_VALUES_MAX = 500_000;
 
-/** A number whose source spelling JavaScript would change, e.g. 196619188014358660 or 1.50: printed as it was. */
+/** A number that JavaScript would print differently, e.g. 196619188014358660 or 1.50; printed as in its source. */
 interface RawNumber {
   readonly rawJSON: string;
 }
 export type JsonTree = null | boolean | string | number | RawNumber | JsonTree[] | { [key: string]: JsonTree };
 export type JsonPath = (string | number)[];
 
-/** What V8 has and TypeScript's library does not yet describe (tc39/proposal-json-parse-with-source). */
+/** Supported by V8 but missing from the TypeScript library (tc39/proposal-json-parse-with-source). */
 const sourceJson = JSON as unknown as {
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): JsonTree;
   rawJSON(text: string): RawNumber;
@@ -22,7 +22,7 @@ const sourceJson = JSON as unknown as {
 
 export const isRawNumber = sourceJson.isRawJSON;
 
-/** A number node as JavaScript sees it, NaN for any other node: for counting and comparing, never for sending on. */
+/** A number node as a JavaScript number, NaN for other nodes. For counting and comparing only. */
 export function numberOf(node: JsonTree | undefined): number {
   if (typeof node === "number") return node;
   return isRawNumber(node) ? Number(node.rawJSON) : Number.NaN;
@@ -33,7 +33,7 @@ export function parseTree(text: string): { tree: JsonTree } | null {
   if (!isWithinBounds(text)) return null;
   try {
     const tree = sourceJson.parse(text, (_key, value, context) =>
-      // Most numbers are spelled as JavaScript would: kept plain they cost a tenth of the memory.
+      // Numbers that JavaScript prints identically stay plain, which takes a tenth of the memory.
       typeof value === "number" && context.source !== undefined && context.source !== String(value)
         ? sourceJson.rawJSON(context.source)
         : value,
@@ -44,12 +44,12 @@ export function parseTree(text: string): { tree: JsonTree } | null {
   }
 }
 
-/** Prints a tree: strings and structure in canonical form, numbers in their source spelling. */
+/** Prints a tree: canonical structure, numbers as in their source. */
 export function printTree(tree: JsonTree): string {
   return JSON.stringify(tree);
 }
 
-/** A plain copy for schema checks: numbers become JavaScript numbers, so it must never be sent on. */
+/** A plain copy for schema validation. Numbers lose precision, so it must not be sent on. */
 export function plainCopy(tree: JsonTree): unknown {
   return JSON.parse(printTree(tree));
 }
@@ -64,7 +64,7 @@ export function valueAt(tree: JsonTree, path: JsonPath): JsonTree | undefined {
   return node;
 }
 
-/** Whether a node has that key, or that index: an array's `length` and a number's inside are no places. */
+/** Whether a node has a key or index. An array's `length` and the inside of a raw number do not count. */
 function hasStep(node: JsonTree | undefined, step: string | number): node is JsonTree & object {
   if (node === null || typeof node !== "object" || isRawNumber(node)) return false;
   return Object.hasOwn(node, step) && (!Array.isArray(node) || step !== "length");
@@ -80,7 +80,7 @@ export function withValueAt(tree: JsonTree, path: JsonPath, value: JsonTree): Js
   return tree;
 }
 
-/** Text that is JSON already, to be placed inside an object as it is. */
+/** JSON text to embed in an object unchanged. */
 export class RawText {
   readonly text: string;
   constructor(text: string) {
@@ -88,7 +88,7 @@ export class RawText {
   }
 }
 
-/** Prints an object of plain JSON values, with raw JSON text anywhere among them; `undefined` values are left out. */
+/** Prints an object of plain JSON values with embedded RawText; `undefined` values are omitted. */
 export function objectText(fields: Record<string, unknown>): string {
   const parts: string[] = [];
   for (const [key, value] of Object.entries(fields)) {
@@ -104,7 +104,7 @@ function valueText(value: unknown): string {
   return isObject ? objectText(value as Record<string, unknown>) : JSON.stringify(value ?? null);
 }
 
-/** Nesting and number of values, before the parse: V8's reviver recurses, and a tree takes many times its text's bytes. */
+/** Checked before parsing: V8's reviver recurses, and a tree takes many times the bytes of its text. */
 function isWithinBounds(text: string): boolean {
   let depth = 0;
   let values = 0;

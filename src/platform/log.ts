@@ -1,10 +1,10 @@
-// One JSON line per event, with allow-listed fields only: never a prompt, a key, a body or a signed URL.
+// Structured logs: one JSON line per event with allow-listed fields. Never logs a prompt, a key, a body or a signed URL.
 
-/** The only things a log line may carry. Ids and codes, no free text from callers or upstream. */
+/** Allowed log fields: ids and codes, no free text from callers or upstream. */
 export interface LogFields {
   /** A Sluice request. */
   request?: string;
-  /** One HTTP call: what `X-Request-Id` said. */
+  /** Value of `X-Request-Id`. */
   call?: string;
   team?: string;
   key?: string;
@@ -20,7 +20,7 @@ export interface LogFields {
   error?: string;
   ms?: number;
   bytes?: number;
-  /** The most bytes of bodies that the isolate has held at once since it began; the budget is 48 MiB. */
+  /** Peak bytes of bodies held by the isolate; the budget is 48 MiB. */
   held?: number;
 }
 
@@ -29,7 +29,7 @@ export function logEvent(event: string, fields: LogFields = {}): void {
   console.log(JSON.stringify({ event, ...fields }));
 }
 
-/** The class of a fault for a log line: never its message, which may quote what a caller sent. */
+/** Class name of an error. Its message is never logged: it may quote caller data. */
 export function faultName(fault: unknown): string {
   return fault instanceof Error ? fault.name : typeof fault;
 }

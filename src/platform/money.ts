@@ -1,14 +1,14 @@
-// Money: integer micro-USD inside, decimal text outside. No sum is ever kept as a fraction of a micro-dollar. Pure.
+// Money: integer micro-USD internally, decimal text on the wire. No amount is a fraction of a micro-USD. Pure.
 
-/** A thousand million dollars. Sums of several such still fit a safe integer of micro-dollars. */
+/** Maximum amount: one billion USD. Sums of several still fit a safe integer of micro-USD. */
 export const MONEY_MAX_MICRO = 1_000_000_000 * 1_000_000;
 
 const MICRO_DIGITS = 6;
 const MICRO_PER_USD = 1_000_000;
 
 /**
- * Micro-USD of a decimal text ("0.003", "5", "12.50"), or null for anything else: signs, exponents, spaces, more than six
- * places, more than MONEY_MAX_MICRO.
+ * Micro-USD of a decimal text ("0.003", "5", "12.50"). Null for signs, exponents, spaces, more than six decimal places or more
+ * than MONEY_MAX_MICRO.
  */
 export function microOf(text: string): number | null {
   const [, whole, places = ""] = /^(\d{1,10})(?:\.(\d{1,6}))?$/.exec(text) ?? [];
@@ -17,22 +17,21 @@ export function microOf(text: string): number | null {
   return micro <= MONEY_MAX_MICRO ? micro : null;
 }
 
-/** Decimal text with six places: 3000 -> "0.003000". The difference of two sums may be negative: "-0.003000". */
+/** Decimal text with six places: 3000 -> "0.003000". A difference may be negative. */
 export function moneyText(micro: number): string {
   const digits = String(Math.abs(micro)).padStart(MICRO_DIGITS + 1, "0");
   return `${micro < 0 ? "-" : ""}${digits.slice(0, -MICRO_DIGITS)}.${digits.slice(-MICRO_DIGITS)}`;
 }
 
 /**
- * What `amount` units cost at `micro` each, rounded up to a whole micro-USD and held to MONEY_MAX_MICRO: an absurd amount
- * is dear, never unknown. The amount is a decimal text ("3.008") or a number, which counts as it is printed, so that no
- * binary fraction adds a micro. Null for what is no decimal number of zero or more.
+ * Cost of `amount` units at `micro` each, rounded up to a micro-USD and capped at MONEY_MAX_MICRO. `amount` is a decimal text
+ * or a number, which counts as printed, so that binary fractions add nothing. Null unless it is a decimal of zero or more.
  */
 export function costOf(micro: number, amount: number | string): number | null {
   if (typeof amount === "number") {
     if (!(amount >= 0)) return null;
     if (amount > MONEY_MAX_MICRO) return micro === 0 ? 0 : MONEY_MAX_MICRO;
-    // Below a thousandth of a millionth of a unit `toString` turns to exponents; nothing is billed that finely.
+    // Smaller numbers print with exponents; nothing is billed that finely.
     if (amount < 1e-6) return amount === 0 || micro === 0 ? 0 : costOf(micro, "0.000001");
     return costOf(micro, String(amount));
   }

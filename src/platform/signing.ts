@@ -1,22 +1,21 @@
-// Unguessable marks made with SIGNING_KEY: the first key signs, every key of the list verifies, so keys can be rotated. Used
-// for callback tokens, file URLs, visitors, and (the keys alone) client tokens. Also the one compare of secrets: nothing else
-// may ask whether two are the same (scripts/check/secrets.ts holds that).
+// HMAC signatures with SIGNING_KEY: the first key signs, every key verifies, so keys can be rotated. Also the only comparison
+// of secrets (scripts/check/secrets.ts).
 
 import { hex } from "./ids.ts";
 
-/** What a mark is for. It is part of the signed text, so a mark of one kind never passes as another. */
+/** Purpose of a signature. It is part of the signed text, so a signature is valid for one purpose only. */
 export type MarkPurpose = "callback" | "file" | "file_link" | "upload" | "input" | "visitor" | "address";
 
 /** A signing key ready for HMAC-SHA256. */
 export interface MarkKey {
-  /** Four hex digits that name the key, so that a rotated list needs one HMAC, not one per key. */
+  /** Key id of four hex digits: with a rotated list, verification needs one HMAC. */
   kid: string;
   key: CryptoKey;
 }
 
 const keyCache = new Map<string, Promise<MarkKey>>();
 
-/** The key that a secret of SIGNING_KEY stands for; imported once per isolate. */
+/** The CryptoKey of a SIGNING_KEY secret, imported once per isolate. */
 export function markKey(secret: string): Promise<MarkKey> {
   const known = keyCache.get(secret);
   if (known) return known;
@@ -36,7 +35,7 @@ function signedText(purpose: MarkPurpose, parts: readonly string[]): Uint8Array 
   return new TextEncoder().encode([purpose, ...parts].join("\n"));
 }
 
-/** A mark over the parts: 4 hex digits of key id and 64 of HMAC-SHA256. */
+/** Signs the parts: 4 hex digits of key id and 64 of HMAC-SHA256. */
 export async function makeMark(
   keys: readonly string[],
   purpose: MarkPurpose,
@@ -48,7 +47,7 @@ export async function makeMark(
   return kid + hex(await crypto.subtle.sign("HMAC", key, signedText(purpose, parts)));
 }
 
-/** Whether one of our keys made this mark for these parts. Constant time in the mark (WebCrypto's verify). */
+/** Verifies a signature. Constant time (WebCrypto verify). */
 export async function checkMark(
   keys: readonly string[],
   purpose: MarkPurpose,
@@ -66,8 +65,8 @@ export async function checkMark(
 }
 
 /**
- * Whether two secrets are the same text, told in a time that neither their contents nor their lengths change: their SHA-256 are
- * compared in constant time (developers.cloudflare.com/workers/runtime-apis/web-crypto: `timingSafeEqual` takes equal lengths).
+ * Compares two secrets in time independent of content and length: `timingSafeEqual` requires equal lengths, so their SHA-256
+ * digests are compared (developers.cloudflare.com/workers/runtime-apis/web-crypto).
  */
 export async function sameSecret(one: string, other: string): Promise<boolean> {
   const encoder = new TextEncoder();

@@ -1,5 +1,5 @@
-// The one place that names Durable Objects and gives their stubs the types of their contracts. A call that a deploy or a move
-// cut off is made again on a fresh stub, because a stub that threw stays broken.
+// The only place that names Durable Objects and types their stubs. A call interrupted by a deploy or a move is retried on a new
+// stub, because a stub that threw stays broken.
 
 import type { AccountContract } from "../contracts/account.ts";
 import type { Stub } from "../contracts/rpc.ts";
@@ -8,17 +8,17 @@ import type { TeamContract } from "../contracts/team.ts";
 import type { TrackerContract } from "../contracts/tracker.ts";
 import type { Env } from "./bindings.ts";
 
-/** Tries at a Durable Object that a deploy or a move has just reset, each on a fresh stub. */
+/** Attempts at a Durable Object that was reset, each on a new stub. */
 const STUB_TRIES = 3;
-/** Pause before such a try, times its number. */
+/** Delay before a retry, times its number. */
 const STUB_RETRY_MS = 100;
 
-/** A team's object. Naming a team that does not exist is harmless: its object answers and leaves no store behind. */
+/** A team's object. Addressing a team that does not exist is harmless: its object answers and stores nothing. */
 export function teamFor({ TEAM }: Pick<Env, "TEAM">, teamId: string): Stub<TeamContract> {
   return typed<TeamContract>(TEAM.getByName(teamId));
 }
 
-/** Asks a team, again on a fresh stub if need be. Only for methods that may run twice (all but those that make a team or a key). */
+/** Calls a team, with retries on a new stub. For idempotent methods only (all but those that create a team or a key). */
 export function askTeam<T>(
   env: Pick<Env, "TEAM">,
   teamId: string,
@@ -27,12 +27,12 @@ export function askTeam<T>(
   return askAgain(() => teamFor(env, teamId), ask);
 }
 
-/** The id of a request that nobody has started yet. */
+/** A new request id. */
 export function newRequestId({ TRACKER }: Pick<Env, "TRACKER">): string {
   return TRACKER.newUniqueId().toString();
 }
 
-/** The tracker of a request id that this deployment made; null for any other text, which wakes no object. */
+/** The tracker of a request id; null for text that is no id of this deployment, which wakes no object. */
 export function trackerOf({ TRACKER }: Pick<Env, "TRACKER">, requestId: string): Stub<TrackerContract> | null {
   try {
     return typed<TrackerContract>(TRACKER.get(TRACKER.idFromString(requestId)));
@@ -41,12 +41,12 @@ export function trackerOf({ TRACKER }: Pick<Env, "TRACKER">, requestId: string):
   }
 }
 
-/** For ids that are known to be ours: anything else is a bug. */
+/** For ids created by this deployment; others throw. */
 export function trackerFor({ TRACKER }: Pick<Env, "TRACKER">, requestId: string): Stub<TrackerContract> {
   return typed<TrackerContract>(TRACKER.get(TRACKER.idFromString(requestId)));
 }
 
-/** Asks a request's tracker, again on a fresh stub if need be. Only for what may be asked twice. Null for a made-up id. */
+/** Calls a request's tracker, with retries on a new stub. For idempotent methods only. Null for an invalid id. */
 export async function askTracker<T>(
   env: Pick<Env, "TRACKER">,
   requestId: string,
@@ -55,7 +55,7 @@ export async function askTracker<T>(
   return trackerOf(env, requestId) === null ? null : askAgain(() => trackerFor(env, requestId), ask);
 }
 
-/** The account's object. One account is supported; its name is in the object's name so that there can be more. */
+/** The account's object. One account is supported; its name is part of the object's name. */
 export function accountFor({ UPSTREAM }: Pick<Env, "UPSTREAM">, name = "default"): Stub<AccountContract> {
   return typed<AccountContract>(UPSTREAM.getByName(`account:${name}`));
 }
@@ -64,13 +64,13 @@ export function sweeperFor({ SWEEPER }: Pick<Env, "SWEEPER">): Stub<SweeperContr
   return typed<SweeperContract>(SWEEPER.getByName("bucket"));
 }
 
-/** The runtime's own type of a stub forgets what it cannot prove to be serializable; contracts hold data only. */
+/** The runtime's stub type drops members that it cannot prove to be serializable; contracts contain data only. */
 function typed<T>(stub: DurableObjectStub): Stub<T> {
   return stub as unknown as Stub<T>;
 }
 
 /**
- * Only for methods that may run twice. An overloaded object is not asked again: that would feed the overload.
+ * For idempotent methods only. An overloaded object is not retried.
  * Source: developers.cloudflare.com/durable-objects/best-practices/error-handling
  */
 async function askAgain<S, T>(openStub: () => S, ask: (stub: S) => T): Promise<Awaited<T>> {

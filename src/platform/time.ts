@@ -1,4 +1,4 @@
-// Times on the wire: ISO 8601 in UTC outside, epoch milliseconds inside.
+// Times: ISO 8601 in UTC on the wire, epoch milliseconds internally.
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;

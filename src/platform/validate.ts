@@ -1,5 +1,4 @@
-// What a caller sent, checked by a zod schema, and one sentence that names the field and what is allowed when it fails. Never
-// quotes the value that was sent.
+// Validates caller input with zod and reports one sentence that names each field and what it accepts. Never quotes the value.
 
 import type * as z from "zod";
 
@@ -14,14 +13,14 @@ export const USER_MAX_CHARS = 128;
 /** Characters of a URL that a caller sends: webhooks, origins. */
 export const URL_MAX_CHARS = 2_048;
 
-/** At most this many faults go into one sentence; the rest show after the first are mended. */
+/** Maximum number of faults in one sentence. */
 const FAULTS_SHOWN = 3;
 
 export type FieldsAnswer<T> = { ok: true; value: T } | { ok: false; detail: string };
 
 /**
- * Parses `value`. `where` is the name of the whole ("input", "body"), used for faults that are in no field.
- * The detail reads: "`limits[0].window` must be one of "1d", "1mo"".
+ * Parses `value`. `where` names the whole ("input", "body") for faults outside a field. The detail reads: "`limits[0].window`
+ * must be one of "1d", "1mo"".
  */
 export function parseFields<S extends z.ZodType>(schema: S, value: unknown, where: string): FieldsAnswer<z.output<S>> {
   const parsed = schema.safeParse(value, { error: faultText });
@@ -35,7 +34,7 @@ function sentences(issue: z.core.$ZodIssue, where: string): string[] {
   return issue.keys.map((key) => `\`${fieldName([...issue.path, key], where)}\` is not a known field`);
 }
 
-/** `limits[0].window`, as people write it in code. */
+/** Path in code notation, e.g. `limits[0].window`. */
 export function fieldName(path: readonly PropertyKey[], where: string): string {
   let name = "";
   for (const step of path) {
@@ -45,7 +44,7 @@ export function fieldName(path: readonly PropertyKey[], where: string): string {
   return name === "" ? where : name;
 }
 
-/** zod asks for a text per issue; undefined leaves it to the schema's own or zod's. */
+/** Undefined keeps the message of the schema or of zod. */
 function faultText(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":

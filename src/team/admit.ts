@@ -1,5 +1,4 @@
-// Whether a request is let in, and what it would cost. The heart of every limit: who, may they, how much, what is reserved.
-// Team wraps each call in one transaction.
+// Admission of requests and cost quotes. Team wraps each call in one transaction.
 
 import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from "../contracts/team-access.ts";
 import type { Credential } from "../contracts/team-keys.ts";
@@ -28,7 +27,7 @@ import type { TeamStores } from "./stores.ts";
 import { inputFilesDemand, inputFilesFault, recordInputFiles } from "./uploads/input-files.ts";
 import { usageKeys } from "./usage/usage.ts";
 
-/** A reservation nobody acked for this long makes Team ask the tracker whether it ever started. */
+/** Age at which Team asks the tracker whether an unacknowledged request ever started. */
 export const UNSTARTED_SWEEP_MS = MINUTE_MS;
 /** An `Idempotency-Key` names the same request for this long. */
 const IDEMPOTENCY_MS = DAY_MS;
@@ -38,9 +37,9 @@ type AdmitStores = AlertStores &
   Pick<TeamStores, "idempotency" | "ledger" | "prices" | "requests" | "uploads" | "usage">;
 
 /**
- * Decides about one submit and books it: credential, scope, replay, plan, model, tags, price, every limit of every scope,
- * index line, reservation. The same `requestId` again gives the same answer, because an RPC may be delivered twice. A
- * replay answers with the earlier request whatever the plan says by now, and takes nothing.
+ * Admits or refuses a submit: credential, scope, replay, plan, model, tags, price, limits, index row, reservation. Idempotent
+ * by `requestId`, because an RPC may be delivered twice. A replay returns the earlier request regardless of the current plan
+ * and reserves nothing.
  */
 export function admit(stores: AdmitStores, input: AdmitInput, now: number): AdmitAnswer {
   const known = actingAs(stores, input, now);
@@ -105,7 +104,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   return answer;
 }
 
-/** What a request would cost, by the plan that the edge applied. Reserves nothing. */
+/** Estimated cost under the plan that the edge applied. Reserves nothing. */
 export function quote(
   stores: IdentityStores & Pick<TeamStores, "prices">,
   input: QuoteInput,
@@ -128,7 +127,9 @@ interface EarlierRequest {
   replayed: boolean;
 }
 
-/** The request that this post already made: the same call again, its idempotency key, or its content within `dedupe_s`. */
+/**
+ * The request that an earlier submit created: the same call, the same idempotency key, or the same content within `dedupe_s`.
+ */
 function earlierRequest(
   stores: Pick<TeamStores, "idempotency" | "ledger" | "requests">,
   input: AdmitInput,
@@ -156,13 +157,13 @@ function earlierRequest(
   const found = equal === null ? null : find(equal.requestId, true);
   if (equal === null || found === null || "refusal" in found) return null;
   const { status } = found.request;
-  // A visitor who reloads the page in the middle of a long run wants that run, however long it takes.
+  // A visitor who reloads the page during a long run gets that run.
   if (equal.expiresAt <= now) return input.visitor !== null && status === "open" ? found : null;
-  // Who posts again after a failure wants another try.
+  // A repetition after a failure is a new attempt.
   return status === "open" || status === "completed" ? found : null;
 }
 
-/** An idempotency key is the caller's own word on what is the same, so content is compared only without one. */
+/** An idempotency key defines equality itself, so content is compared only without one. */
 function recordSubmit(
   stores: Pick<TeamStores, "idempotency">,
   { requestId, idempotencyKey, bodyHash }: AdmitInput,
@@ -178,7 +179,7 @@ function recordSubmit(
   }
 }
 
-/** Price and worst case of a submit, or what the plan has against it before any limit is looked at. */
+/** Price and estimate of a submit, or the refusal of the plan before any limit is checked. */
 function offerFor(
   stores: Pick<TeamStores, "keys" | "prices">,
   input: AdmitInput & { measures: Measures },
@@ -226,7 +227,7 @@ function admitted(
   };
 }
 
-/** Why this credential does not run a model under this plan, or null. Also the answer where a caller asks about it. */
+/** Why this credential may not run a model, or null. */
 function modelFault(
   stores: Pick<TeamStores, "keys">,
   credential: Credential,

@@ -1,4 +1,4 @@
-// At which percentages of its limits in USD a team wants an event. What publishes them is alerts.ts.
+// Alert percentages of a team. alerts.ts publishes the events.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";

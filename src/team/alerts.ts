@@ -1,5 +1,5 @@
-// Money alerts: which limits in USD have come so far that somebody should know, each published once in its window.
-// Published at admits: what an end books above its estimate is told with the next one. Their delivery is not decided here.
+// Alerts for USD limits, each published once per window at an admission. A charge above its estimate is reported with the next
+// admission.
 
 import { moneyText } from "../platform/money.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
@@ -12,8 +12,8 @@ import type { TeamStores } from "./stores.ts";
 export type AlertStores = EventStores & Pick<TeamStores, "team">;
 
 /**
- * Writes an event for each limit in USD that has reached one of the team's percentages. `refused`: names of the limits
- * that a request was just refused by. Single visitors and addresses are not told about: reaching theirs is what they are for.
+ * Publishes an event for each USD limit that has reached an alert percentage. `refused`: names of the limits that refused the
+ * current request. Limits per visitor and address publish nothing: reaching them is expected.
  */
 export function publishAlerts(
   stores: AlertStores,
@@ -27,7 +27,7 @@ export function publishAlerts(
   for (const state of states) {
     const about = alertSubject(state.scope, subjects);
     if (state.per !== "usd" || about === null) continue;
-    // A refusal for want of money is the end of a limit, also when a few cents of it are left.
+    // A refusal counts as fully used, even if a small amount remains.
     const isOver = refused.includes(state.name);
     for (const percent of percents) {
       if (isOver || state.used * 100 >= state.limit * percent) {
@@ -58,7 +58,7 @@ function publishAlert(
   publishEvent(stores, { type: "limit.reached", data, tags }, now);
 }
 
-/** What names the window for the once: sliding ones have no end of their own, so the clock's stands in. */
+/** Identifies the window of an alert: sliding windows have no end, so clock boundaries are used. */
 function windowEnd({ window, resetAt }: LimitState, now: number): number {
   const after = (ms: number) => (Math.floor(now / ms) + 1) * ms;
   switch (window) {
@@ -73,16 +73,13 @@ function windowEnd({ window, resetAt }: LimitState, now: number): number {
   }
 }
 
-/** Whom a limit counts, as people know it, and the tags that its event carries. */
+/** Subject of an alert, and the tags that its event carries. */
 export interface AlertSubject {
   subject: string;
   tags: Record<string, string>;
 }
 
-/**
- * Null: nobody is told about these. The event of a limit that counts a tag carries that tag, so that an endpoint that asks for
- * the tag hears of its limits too.
- */
+/** Null: no alert. The event of a tag limit carries that tag, so endpoints subscribed to the tag receive it. */
 export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubject | null {
   const counted = countedFor(scope);
   switch (counted.kind) {

@@ -1,4 +1,4 @@
-// The audit of a team, as its admins read it.
+// The audit log of a team.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { AuditPage, TeamAudit } from "../contracts/team-admin.ts";

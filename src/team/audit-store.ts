@@ -1,5 +1,4 @@
-// The SQL of the audit: who changed what, when, from where. Written in the transaction of the change itself, never edited.
-// Decides nothing.
+// SQL of the audit log: who changed what, when and from where. Written in the transaction of the change, never edited.
 
 import type { AuditEntry, AuditPage } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
@@ -21,7 +20,7 @@ export class AuditStore {
     this.#sql = sql;
   }
 
-  /** `action` is `subject.verb_in_past`; `detail` holds names and numbers of the change, never a key's text or a prompt. */
+  /** `action` is `subject.verb_in_past`; `detail` holds names and numbers, never the text of a key or a prompt. */
   note(by: Actor, action: string, target: string | null, detail: AuditEntry["detail"], at: number): void {
     this.#sql.exec(
       "INSERT INTO audit (at, actor, ip, action, target, detail) VALUES (?, ?, ?, ?, ?, ?)",

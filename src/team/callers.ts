@@ -1,4 +1,4 @@
-// For whom a call counts: who stands behind its credential, which limits apply, and what stops them.
+// The caller of an operation: identity, applicable limits and freezes.
 
 import type { Identity } from "../contracts/team-access.ts";
 import type { ActingFor } from "../contracts/team-keys.ts";
@@ -8,10 +8,10 @@ import { type IdentityStores, identify } from "./auth/identity.ts";
 import { type LimitState, limitStates, type Subjects } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";
 
-/** What telling who calls takes. */
+/** Stores needed to resolve a caller. */
 export type CallerStores = IdentityStores;
 
-/** Every limit of the identity's plan that applies to these subjects, as it stands. */
+/** State of every limit that applies to these subjects. */
 export function limitsNow(
   stores: Pick<TeamStores, "ledger">,
   { plan }: Identity,
@@ -21,7 +21,7 @@ export function limitsNow(
   return limitStates(plan.limits, (id) => stores.ledger.readCounter(id), subjects, now);
 }
 
-/** Who acts and for whom they count, or why they may not. A credential that is good for one user counts for that one. */
+/** Resolves a caller and its limit subjects, or refuses. A credential bound to a user acts for that user. */
 export function actingAs(
   stores: IdentityStores,
   acting: ActingFor,
@@ -37,7 +37,7 @@ export function actingAs(
   return { kind: "known", identity, subjects: { keyId: identity.keyId, user, visitor, ip, tags } };
 }
 
-/** Why nothing may be run or uploaded by this identity for this user now, or null. */
+/** Why this identity may not run requests or upload files, or null. */
 export function frozenFault(
   stores: Pick<TeamStores, "team" | "users">,
   { scopes }: Identity,

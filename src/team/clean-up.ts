@@ -1,14 +1,14 @@
-// Rows whose time is over: deleted in bounded batches, and when the next batch is due. Synchronous over the stores.
+// Deletes expired rows in bounded batches.
 
 import { HOUR_MS } from "../platform/time.ts";
 import type { TeamStores } from "./stores.ts";
 
-/** Rows past their time (counters, idempotency keys) that one alarm of a team deletes; more are left to the next, at once. */
+/** Expired rows that one alarm deletes per store; the rest is deleted by the next alarm. */
 export const CLEAN_UP_BATCH_ROWS = 500;
-/** How long such a row may stay: each alarm costs a wake-up, each early one deletes less. */
+/** Delay after the first expiry, so that one alarm deletes many rows. */
 export const CLEAN_UP_DELAY_MS = HOUR_MS;
 
-/** A store with rows that end by themselves. */
+/** A store whose rows expire. */
 interface ExpiringStore {
   cleanUp(now: number, limit: number): void;
   nextExpiryAt(): number | null;
@@ -19,12 +19,12 @@ function expiringStores(stores: TeamStores): ExpiringStore[] {
   return [ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs];
 }
 
-/** One batch of each kind, for one transaction. What is left over is due at once. */
+/** Deletes one batch of each store. If rows remain, the next alarm is due at once. */
 export function cleanUp(stores: TeamStores, now: number): void {
   for (const store of expiringStores(stores)) store.cleanUp(now, CLEAN_UP_BATCH_ROWS);
 }
 
-/** When the next batch is due: some time after its first row is over, so that a batch is worth waking for. Null: never. */
+/** When the next batch is due; null: never. */
 export function cleanUpDueAt(stores: TeamStores): number | null {
   const times = expiringStores(stores).map((store) => store.nextExpiryAt());
   const first = Math.min(...times.filter((at) => at !== null));

@@ -1,12 +1,11 @@
-// Where a page of a list goes on, as opaque text: the last line that was shown, so that new lines move nothing.
-// Pure.
+// Opaque pagination cursors: the last row of the previous page, so that new rows do not shift pages. Pure.
 
 import { REQUEST_ID } from "../platform/ids.ts";
 
-/** Entries of the audit, the price history or the alerts that one answer shows. */
+/** Maximum entries of the audit log, the price history or the alerts in one response. */
 export const HISTORY_LIMIT_MAX = 100;
 
-/** Where a page of a list goes on: the last line that was shown. */
+/** Position in a list: the last row of the previous page. */
 export interface ListPosition {
   createdAt: number;
   id: string;
@@ -17,7 +16,7 @@ export function encodeCursor(position: ListPosition): string {
   return btoa(`${position.createdAt}.${position.id}`).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The position that a cursor names, or null for text that is none of ours. */
+/** The position of a cursor, or null if it is invalid. */
 export function decodeCursor(text: string, idShape = REQUEST_ID): ListPosition | null {
   if (!/^[A-Za-z0-9_-]{1,200}$/.test(text)) return null;
   let plain: string;

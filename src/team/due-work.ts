@@ -1,5 +1,5 @@
-// What Team's alarm does, and when it is needed: requests that nobody told the end of, deliveries, replays, expired uploads,
-// removals, rows that are over.
+// The work of Team's alarm and its next due time: open requests, deliveries, replays, expired uploads, deletions and expired
+// rows.
 
 import { ALARM_BUDGET_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
@@ -21,10 +21,10 @@ import type { TeamContext } from "./team-context.ts";
 import { SWEEP_BATCH_ROWS } from "./team-context.ts";
 import { removeExpiredUploads } from "./uploads/upload-removal.ts";
 
-/** An open request's tracker is asked again this often: that wakes it, should its alarm have been lost. */
+/** Interval at which the tracker of an open request is called: this restores a lost alarm. */
 export const OPEN_SWEEP_MS = HOUR_MS;
 
-/** When the alarm is needed next: the earliest of what is owed, overdue included; null when nothing is. */
+/** When the alarm is due: the earliest due work, overdue work included; null if there is none. */
 export function nextDueAt(stores: TeamStores): number | null {
   const { requests, outbox, endpoints, replayJobs, removals, uploads } = stores;
   const dues = [
@@ -33,7 +33,7 @@ export function nextDueAt(stores: TeamStores): number | null {
     endpoints.nextCheckAt(),
     replayJobs.nextDueAt(),
     uploads.nextExpiryAt(),
-    // A removal of the team goes on at once whenever no request of it has to be waited for.
+    // A team deletion continues at once unless it waits for a request.
     removals.nextDueAt() ?? (removals.isTeamRemoval() ? Date.now() : null),
     cleanUpDueAt(stores),
   ];
@@ -41,7 +41,7 @@ export function nextDueAt(stores: TeamStores): number | null {
   return due.length === 0 ? null : Math.min(...due);
 }
 
-/** One bounded piece of all that is due. `emptied`: the team is removed, and nothing is left but its own store. */
+/** One bounded batch of all due work. `emptied`: the team is deleted except for its own store. */
 export async function doDueWork(
   env: Env,
   context: TeamContext,
@@ -63,7 +63,7 @@ export async function doDueWork(
   return "done";
 }
 
-/** Asking wakes the tracker and sets its alarm right, so an end that got lost on the way is told by the tracker itself. */
+/** The call wakes the tracker and restores its alarm, so the tracker reports an end that was lost. */
 async function sweepOpenRequests(
   env: Pick<Env, "TRACKER">,
   { decide }: TeamContext,
@@ -81,14 +81,14 @@ async function sweepOpenRequests(
       });
       logEvent("sweep.asked", { request: requestId, outcome: kind });
     } catch (fault) {
-      // The tracker could not be asked: the reservation stays, because the request may have started and be paid for.
+      // The tracker did not answer: the reservation stays, because the request may have started.
       requests.setSweep(requestId, Date.now() + UNSTARTED_SWEEP_MS);
       logEvent("sweep.failed", { request: requestId, error: faultName(fault) });
     }
   }
 }
 
-/** Runs of failed deliveries are judged, and events of the team go out. */
+/** Checks endpoint health and sends due team events. */
 async function sendEvents(
   env: Env,
   { decide, transact, arm }: TeamContext,

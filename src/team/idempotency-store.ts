@@ -1,9 +1,9 @@
-// The SQL of posts that may come again: by the caller's idempotency key for a day, by their content within `dedupe_s`. A row
-// whose request was released means nothing; whoever reads one looks the request up.
+// SQL of submits by idempotency key (for a day) and by content (within `dedupe_s`). A row of a released request is ignored:
+// readers look the request up.
 
 import { HOUR_MS } from "../platform/time.ts";
 
-/** A visitor's equal post is looked for this long past its time: longer than runs take, so that a reload finds one that is open. */
+/** Content rows are kept this long after `dedupe_s`, so that a reload finds a run that is still open. */
 const RECENT_POST_KEPT_MS = 24 * HOUR_MS;
 
 export interface IdempotencyRow {
@@ -12,14 +12,14 @@ export interface IdempotencyRow {
   expiresAt: number;
 }
 
-/** Whose idempotency key it is: two callers may use the same text. */
+/** Scope of an idempotency key: two callers may use the same text. */
 export interface IdempotencyId {
   keyId: string;
   user: string | null;
   idempotencyKey: string;
 }
 
-/** Whose post it is, and what it says. */
+/** Identity of a submit by content. */
 export interface ContentKey {
   keyId: string;
   user: string | null;
@@ -45,7 +45,7 @@ export class IdempotencyStore {
     return row === undefined ? null : { requestId: row.request_id, bodyHash: row.body_hash, expiresAt: row.expires_at };
   }
 
-  /** Replaces a row that is over its time. */
+  /** Replaces an expired row. */
   putKey(name: IdempotencyId, row: IdempotencyRow): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO idempotency (key_id, user, idempotency_key, request_id, body_hash, expires_at)
@@ -59,7 +59,7 @@ export class IdempotencyStore {
     );
   }
 
-  /** The request of the last equal post, also for a while after its time is over. */
+  /** The latest request with this content, also for a while after its expiry. */
   findByContent(name: ContentKey): { requestId: string; expiresAt: number } | null {
     const [row] = this.#sql.exec<{ request_id: string; expires_at: number }>(
       "SELECT request_id, expires_at FROM recent_post WHERE name = ?",
@@ -77,7 +77,7 @@ export class IdempotencyStore {
     );
   }
 
-  /** Deletes rows that are over their time (posts: RECENT_POST_KEPT_MS over it), at most `limit` of each kind. */
+  /** Deletes expired rows, at most `limit` of each kind. */
   cleanUp(now: number, limit: number): void {
     const overKeys =
       "SELECT key_id, user, idempotency_key FROM idempotency WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
@@ -86,7 +86,7 @@ export class IdempotencyStore {
     this.#sql.exec(`DELETE FROM recent_post WHERE name IN (${overPosts})`, now - RECENT_POST_KEPT_MS, limit);
   }
 
-  /** When the first of them is over; null when there are none. */
+  /** First expiry; null if there are no rows. */
   nextExpiryAt(): number | null {
     const posts = "SELECT min(expires_at) + ? FROM recent_post";
     const all = `SELECT min(expires_at) AS at FROM idempotency UNION ALL ${posts}`;
@@ -95,7 +95,7 @@ export class IdempotencyStore {
   }
 }
 
-/** A user's name comes last, so that its text cannot be taken for another part. */
+/** The user comes last, so that its text cannot be parsed as another part. */
 function contentKeyText({ keyId, user, bodyHash }: ContentKey): string {
   return `${keyId}/${bodyHash}/${user ?? ""}`;
 }

@@ -40,7 +40,7 @@ export class PlanAdmin extends RpcTarget implements TeamPlans {
   }
 }
 
-/** Within the transaction of whoever writes the plan: an admin, or the operator with the team itself. */
+/** Runs in the transaction of the caller. */
 export function putPlan({ team, audit }: PlanStores, name: string, plan: Plan, by: Actor, now: number): void {
   team.putPlan(name, plan);
   audit.note(by, "plan.written", name, { limits: plan.limits.length }, now);

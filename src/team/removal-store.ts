@@ -1,13 +1,13 @@
-// The SQL of removals: which requests are still to be forgotten, for whom, when to ask their trackers, and how far each
-// removal is. A person is known here by a digest only. Decides nothing; every method is synchronous.
+// SQL of user and team deletions: which requests remain, when to call their trackers, and the progress. A user is stored as a
+// digest only.
 
 import type { Removal } from "../contracts/team-admin.ts";
 import { DAY_MS } from "../platform/time.ts";
 
-/** How long the report of a finished removal can be read. */
+/** Retention of the progress of a finished deletion. */
 export const REMOVAL_REPORT_MS = 30 * DAY_MS;
 
-/** The team itself, where a removal is not about one person: no digest is as short. */
+/** Subject of a team deletion; no digest equals it. */
 export const WHOLE_TEAM = "team";
 
 export interface RemovalRow {
@@ -25,7 +25,7 @@ export class RemovalStore {
     this.#sql = sql;
   }
 
-  /** Orders that every request of a user be forgotten. One that is under way goes on with those that came since. */
+  /** Starts the deletion of a user. A deletion in progress includes requests created since. */
   orderUser(user: string, subject: string, at: number): void {
     const orders = "INSERT OR REPLACE INTO removal (request_id, subject, due_at, tries)";
     this.#sql.exec(`${orders} SELECT id, ?, ?, 0 FROM request WHERE user = ?`, subject, at, user);
@@ -39,7 +39,7 @@ export class RemovalStore {
     );
   }
 
-  /** Orders that the whole team be removed. `fillTeam` puts its requests on the list, page by page. */
+  /** Starts the deletion of the team. `fillTeam` adds its requests page by page. */
   orderTeam(at: number): void {
     this.#sql.exec(
       `INSERT INTO removal_job (subject, ordered_at, requests, filled_to)
@@ -49,7 +49,7 @@ export class RemovalStore {
     );
   }
 
-  /** Puts the next page of the team's requests on the list. Answers how many it looked at: none at the end. */
+  /** Adds the next page of requests. Returns the number of rows read: 0 at the end. */
   fillTeam(limit: number, at: number): number {
     const page = `SELECT id FROM request, removal_job
        WHERE subject = ? AND erased_at IS NULL AND id > filled_to ORDER BY id LIMIT ?`;
@@ -64,7 +64,7 @@ export class RemovalStore {
     return ids.length;
   }
 
-  /** Whether the team is being removed. */
+  /** Whether the team is being deleted. */
   isTeamRemoval(): boolean {
     return this.#sql.exec("SELECT 1 FROM removal_job WHERE subject = ?", WHOLE_TEAM).toArray().length > 0;
   }
@@ -85,7 +85,7 @@ export class RemovalStore {
     return { orderedAt, finishedAt, requests, left, uploads };
   }
 
-  /** Requests whose trackers are to be asked now, longest waiting first. */
+  /** Requests whose trackers are due to be called, oldest first. */
   dueRows(now: number, limit: number): RemovalRow[] {
     const query = "SELECT request_id, subject, tries FROM removal WHERE due_at <= ? ORDER BY due_at LIMIT ?";
     return this.#sql
@@ -94,7 +94,7 @@ export class RemovalStore {
       .map((row) => ({ requestId: row.request_id, subject: row.subject, tries: row.tries }));
   }
 
-  /** Whether a request is still to be forgotten. */
+  /** Whether the deletion of a request is pending. */
   isPending(requestId: string): boolean {
     return this.#sql.exec("SELECT 1 FROM removal WHERE request_id = ?", requestId).toArray().length > 0;
   }
@@ -107,7 +107,7 @@ export class RemovalStore {
     this.#sql.exec("DELETE FROM removal WHERE request_id = ?", requestId);
   }
 
-  /** Notes which removals have nothing left. */
+  /** Marks completed deletions as finished. */
   finishCompleted(at: number): void {
     this.#sql.exec(
       `UPDATE removal_job SET finished_at = ? WHERE finished_at IS NULL AND filled_to IS NULL
@@ -117,19 +117,19 @@ export class RemovalStore {
     );
   }
 
-  /** When the next tracker is to be asked; null when none is. */
+  /** When the next tracker is due; null if none is. */
   nextDueAt(): number | null {
     const [row] = this.#sql.exec<{ due_at: number }>("SELECT due_at FROM removal ORDER BY due_at LIMIT 1");
     return row?.due_at ?? null;
   }
 
-  /** Deletes reports whose time is over, at most `limit`. */
+  /** Deletes expired reports, at most `limit`. */
   cleanUp(now: number, limit: number): void {
     const over = "SELECT subject FROM removal_job WHERE finished_at < ? LIMIT ?";
     this.#sql.exec(`DELETE FROM removal_job WHERE subject IN (${over})`, now - REMOVAL_REPORT_MS, limit);
   }
 
-  /** When the first of them is over; null when none is finished. */
+  /** First expiry; null if no deletion is finished. */
   nextExpiryAt(): number | null {
     const { at } = this.#sql.exec<{ at: number | null }>("SELECT min(finished_at) AS at FROM removal_job").one();
     return at === null ? null : at + REMOVAL_REPORT_MS;

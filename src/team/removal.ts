@@ -1,6 +1,5 @@
-// Carries removals out, driven by Team's alarm: each tracker is asked to delete its request, and again until it says that nothing
-// is left. A row goes only after its tracker's answer, so a team that is cut off anywhere asks again. Of a whole team the bucket
-// is emptied by prefix afterwards, and its own store last.
+// Carries out user and team deletions under Team's alarm: each tracker is called until it has deleted its request, then the row
+// is deleted, so an interrupted run repeats. A team's objects in R2 are deleted by prefix afterwards, its own store last.
 
 import type { Env } from "../platform/bindings.ts";
 import { faultName, logEvent } from "../platform/log.ts";
@@ -10,18 +9,18 @@ import type { RemovalRow } from "./removal-store.ts";
 import { type ReleaseStores, release } from "./settle.ts";
 import type { TeamStores } from "./stores.ts";
 
-/** Trackers that one alarm of a team asks to forget their requests, and how many of them side by side. */
+/** Trackers called by one alarm, and how many in parallel. */
 const REMOVAL_BATCH_ROWS = 100;
 const REMOVAL_CONCURRENCY = 6;
-/** Requests that one alarm of a team that is removed puts on the list of those to forget. */
+/** Requests that one alarm adds to a team deletion. */
 const REMOVAL_FILL_ROWS = 1_000;
-/** A request that has not ended, or could not be asked, is asked again after this, doubling to an hour. */
+/** Delay before the next call for a request that is open or failed, doubling to an hour. */
 const REMOVAL_RETRY_MS = MINUTE_MS;
 const REMOVAL_RETRY_MAX_MS = HOUR_MS;
 
 type RemovalStores = ReleaseStores & Pick<TeamStores, "removals">;
 
-/** One batch of what is due. Never throws: a tracker that cannot be asked is asked later. */
+/** One batch of due rows. Never throws: a failed call is retried later. */
 export async function runRemovals(env: Pick<Env, "TRACKER">, stores: RemovalStores, untilMs: number): Promise<void> {
   const rows = stores.removals.dueRows(Date.now(), REMOVAL_BATCH_ROWS);
   const worker = async (): Promise<void> => {
@@ -43,7 +42,7 @@ async function removeOne(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: 
   }
   const now = Date.now();
   if (outcome === "forgotten") {
-    // One that never started holds a reservation that nobody else would give back.
+    // A request that never started still holds its reservation.
     release(stores, requestId, now);
     removals.deleteRow(requestId);
   } else {
@@ -52,7 +51,7 @@ async function removeOne(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: 
   logEvent("removal.asked", { request: requestId, outcome });
 }
 
-/** One step of the removal of a team; each may be made again. True: nothing is left but the team's own store. */
+/** One repeatable step of a team deletion. True: only the store of the team remains. */
 export async function emptyTeam(
   env: Pick<Env, "SWEEPER">,
   { removals, team }: Pick<TeamStores, "removals" | "team">,

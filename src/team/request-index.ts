@@ -1,17 +1,17 @@
-// The SQL of the index of a team's requests: one line each, coarse; everything finer lives in the request's tracker. Also when
-// the tracker has to be asked about it. Decides nothing; every method is synchronous.
+// SQL of the index of a team's requests: one coarse row each; details are in the tracker. Also schedules the checks of open
+// requests.
 
 import type { IndexStatus, ListInput, Outcome, RequestSummary } from "../contracts/team-access.ts";
 import type { ListPosition } from "./cursor.ts";
 
-/** Lines of the index that one page looks at: a rare filter answers with a cursor instead of walking a team's whole history. */
+/** Rows that one page reads: a selective filter returns a cursor instead of reading the whole history. */
 export const LIST_SCAN_MAX_ROWS = 2_000;
 
-/** A line of the index. */
+/** A row of the index. */
 export interface IndexedRequest extends RequestSummary {
-  /** When to ask the tracker what became of it; null once it has ended. */
+  /** When to check on the tracker; null after the end. */
   sweepAt: number | null;
-  /** When it was deleted, or its user forgotten: nothing of its content is here any more. */
+  /** When the request was deleted or its user anonymized; the row has no content then. */
   deletedAt: number | null;
 }
 
@@ -58,7 +58,7 @@ export class RequestIndex {
     return row === undefined ? null : lineOf(row);
   }
 
-  /** Puts the question to the tracker off. A request that has ended is not asked about. */
+  /** Postpones the check of an open request. */
   setSweep(id: string, sweepAt: number): void {
     this.#sql.exec("UPDATE request SET sweep_at = ? WHERE id = ? AND sweep_at IS NOT NULL", sweepAt, id);
   }
@@ -67,12 +67,12 @@ export class RequestIndex {
     this.#sql.exec("UPDATE request SET status = ?, ended_at = ?, sweep_at = NULL WHERE id = ?", outcome, endedAt, id);
   }
 
-  /** Takes the content out of a line, which stays for the books and for posts that come again. */
+  /** Removes the content of a row, which stays for accounting and repeated submits. */
   markDeleted(id: string, at: number): void {
     this.#sql.exec("UPDATE request SET tags = '{}', erased_at = ? WHERE id = ? AND erased_at IS NULL", at, id);
   }
 
-  /** The end of it that was last told, and the event that tells it. */
+  /** The last published end and its event. */
   publishedEnd(id: string): { endedAt: number; eventId: string } | null {
     const [row] = this.#sql.exec<{ told_end_at: number | null; told_event_id: string | null }>(
       "SELECT told_end_at, told_event_id FROM request WHERE id = ?",
@@ -90,7 +90,7 @@ export class RequestIndex {
     this.#sql.exec("DELETE FROM request WHERE id = ?", id);
   }
 
-  /** Requests whose time to be asked about has come, longest waiting first. */
+  /** Requests due to be checked, oldest first. */
   dueForSweep(now: number, limit: number): string[] {
     const query = "SELECT id FROM request WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
     return this.#sql
@@ -99,21 +99,21 @@ export class RequestIndex {
       .map((row) => row.id);
   }
 
-  /** When the next of them is due, overdue ones included; null when all have ended. */
+  /** When the next check is due; null if all requests have ended. */
   nextSweepAt(): number | null {
     const query = "SELECT sweep_at FROM request WHERE sweep_at IS NOT NULL ORDER BY sweep_at LIMIT 1";
     const [row] = this.#sql.exec<{ sweep_at: number }>(query);
     return row?.sweep_at ?? null;
   }
 
-  /** How many lines name this user. */
+  /** Number of requests of this user. */
   countOfUser(user: string): number {
     return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM request WHERE user = ?", user).one().n;
   }
 
   /**
-   * One page, newest first, after `position`. Looks at LIST_SCAN_MAX_ROWS lines at most: when those hold no `limit` matches,
-   * `lookedTo` is the last of them and the page goes on there.
+   * One page, newest first. Reads at most LIST_SCAN_MAX_ROWS rows: if they hold fewer than `limit` matches, `lookedTo` is the
+   * last of them and the next page starts there.
    */
   list(
     filter: ListInput,
@@ -147,7 +147,7 @@ export class RequestIndex {
   }
 }
 
-/** SQL and what its question marks stand for. */
+/** An SQL condition and its bindings. */
 type Condition = [sql: string, ...values: (string | number)[]];
 
 function whereOf(conditions: readonly Condition[]): string {

@@ -1,4 +1,4 @@
-// The requests of a team: its list, what is taken out of it, and charges that a person settles.
+// Requests of a team: list, deletion and manual settlement.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { TeamRequests } from "../contracts/team.ts";

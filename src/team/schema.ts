@@ -1,5 +1,5 @@
-// The tables of a team, as numbered migrations that are never edited, and the step that brings a store up to date. Tables are
-// WITHOUT ROWID where the key is text: one written row per change instead of two.
+// Tables of a team as numbered migrations that are never edited. WITHOUT ROWID where the key is text: one written row per
+// change instead of two.
 
 const MIGRATIONS: readonly string[] = [
   `
@@ -357,14 +357,14 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Whether this store has ever been a team's. Reading only: an id that somebody made up must not leave a store behind. */
+/** Whether this object was ever a team. Read-only: an invented id must not create a store. */
 export function hasTables(sql: SqlStorage): boolean {
   return sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration'").toArray().length > 0;
 }
 
 /**
- * Runs the migrations that this store has not seen, inside one transaction. Each applied text is kept and compared: a store
- * whose history differs from the code's throws, because nothing after it could be trusted.
+ * Applies pending migrations in one transaction. Each applied text is stored and compared: a store whose history differs from
+ * the code throws.
  */
 export function migrate(storage: DurableObjectStorage): void {
   storage.transactionSync(() => {

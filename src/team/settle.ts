@@ -1,5 +1,5 @@
-// What a request is charged when it ends, is judged by a person, or turns out never to have started. Each reservation ends
-// once. Team wraps each call in one transaction.
+// Charges of requests: at their end, by manual settlement, or none if they never started. Each reservation is settled once.
+// Team wraps each call in one transaction.
 
 import type { Outcome, Settled, SettleInput, Verdict } from "../contracts/team-access.ts";
 import type { ManualSettlement, UsageSums } from "../contracts/team-admin.ts";
@@ -14,16 +14,15 @@ import type { IndexedRequest } from "./request-index.ts";
 import type { TeamStores } from "./stores.ts";
 import { usageKeys } from "./usage/usage.ts";
 
-/** fal may bill a request that the model refused; it never says so in a webhook. */
+/** fal may bill a request that the model rejected; its webhooks do not say. */
 const REFUSED_BY_MODEL = 422;
 
 export type ReleaseStores = Pick<TeamStores, "ledger" | "requests" | "uploads" | "usage">;
 type SettleStores = EventStores & ReleaseStores;
 
 /**
- * Books the end of a request: limits, charge, usage, index. The second time it changes nothing and answers the same. The
- * index follows what the tracker says, because a request that failed as uncertain (`keep`) may yet be proven to have
- * completed, but never back. An unknown id is a released request.
+ * Settles an ended request: limits, charge, usage, index. Idempotent. The index follows the tracker: a request that failed as
+ * uncertain (`keep`) may later complete, never the reverse. An unknown id is a released request.
  */
 export function settleRequest(stores: SettleStores, input: SettleInput, now: number): Settled {
   const request = stores.requests.findRequest(input.requestId);
@@ -46,10 +45,7 @@ export function settleRequest(stores: SettleStores, input: SettleInput, now: num
   return { kind: "settled", chargedMicro: charge.micro, source: charge.source, verdict, ...published };
 }
 
-/**
- * TeamStores what a person says about a charge that nobody could judge. The same word again changes nothing and answers the
- * same; another word is too late.
- */
+/** Settles a charge manually. A repetition returns the same answer; another settlement is refused. */
 export function settleManually(
   stores: Pick<TeamStores, "audit" | "ledger" | "requests" | "usage">,
   settlement: ManualSettlement,
@@ -67,7 +63,7 @@ export function settleManually(
     return same ? settledAnswer(line.receipt, NOTHING_PUBLISHED) : refused(alreadySettled(requestId));
   }
   if (request.status === "open") return refused(notEnded(requestId));
-  // An amount that a person names is what upstream billed.
+  // A given amount counts as billed by upstream.
   const source = micro === null ? "unknown" : charged && usdMicro !== null ? "units" : "reserved";
   const charge: Charge = { micro, source, above: micro !== null && micro > (line.estimatedMicro ?? micro) };
   recordCharge(stores, { request, line, verdict, charge, outputBytes: null, outcome: request.status, by: by.id }, now);
@@ -76,7 +72,7 @@ export function settleManually(
   return { kind: "settled", chargedMicro: micro, source, verdict, ...NOTHING_PUBLISHED };
 }
 
-/** Undoes an admit whose request is known never to have started, nor ever to start. */
+/** Undoes the admission of a request that never started and never will. */
 export function release(stores: ReleaseStores, requestId: string, now: number): void {
   const request = stores.requests.findRequest(requestId);
   const line = stores.ledger.findLine(requestId);
@@ -90,13 +86,13 @@ export function release(stores: ReleaseStores, requestId: string, now: number): 
   stores.requests.deleteRequest(requestId);
 }
 
-/** The tracker cannot know what the plan says about a 422, and fal does not say whether it billed one. */
+/** The plan decides on a 422; fal does not say whether it billed one. */
 function verdictOf({ reservation, failure }: SettleInput, { terms }: LedgerLine): Verdict {
   const refusedByModel = failure !== null && failure.status === REFUSED_BY_MODEL;
   return refusedByModel && reservation === "take" && !terms.charge422 ? "refund" : reservation;
 }
 
-/** Nobody can judge it yet: it runs no more, and all else that it took stays taken. */
+/** The charge is unknown: only the concurrent hold is released. */
 function keepReserved(stores: Pick<TeamStores, "ledger">, line: LedgerLine, now: number): void {
   const read = (id: string) => stores.ledger.readCounter(id);
   const { writes, open } = settleHolds(line.holds, "keep", { usdMicro: null, outputBytes: null }, read, now);
@@ -142,7 +138,7 @@ function recordCharge(
   stores.usage.add(usageKeys({ ...request, recordedAt: at }), sums);
 }
 
-/** A request is booked on the day of its admit, unless that month (UTC) is over: closed months do not move. */
+/** Usage counts on the day of admission, unless that month (UTC) is over: closed months do not change. */
 function recordedAt(admittedAt: number, now: number): number {
   const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
   return monthOf(admittedAt) === monthOf(now) ? admittedAt : now;

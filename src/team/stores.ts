@@ -1,5 +1,4 @@
-// All stores of a team over one database. A decision takes the ones that it uses, and the time; the Team object wraps each
-// decision in one transaction.
+// All stores of a team over one database.
 
 import { AuditStore } from "./audit-store.ts";
 import { IssuerStore } from "./auth/issuer-store.ts";

@@ -1,17 +1,17 @@
-// How the parts of Team make one decision one transaction, and wake it later. Team fills it in.
+// What parts of Team need from the object: transactions and its alarm.
 
 import type { Refused } from "../platform/errors.ts";
 
-/** Unstarted requests that one alarm of a team asks about; the rest comes with the next. */
+/** Open requests that one alarm checks. */
 export const SWEEP_BATCH_ROWS = 100;
 
 export interface TeamContext {
-  /** One decision in one transaction, with the time; `absent` where there is no such team. */
+  /** Runs a decision in one transaction; returns `absent` if the team does not exist. */
   decide<T>(absent: T, decision: (now: number) => T): T;
-  /** The same, refused where there is no such team. */
+  /** The same; refuses if the team does not exist. */
   ask<T>(decision: (now: number) => T): T | Refused;
-  /** One transaction of a team that is there. */
+  /** Runs a transaction of an existing team. */
   transact<T>(work: (now: number) => T): T;
-  /** Puts the alarm where the rows need it. */
+  /** Sets the alarm to the next due time. */
   arm(): Promise<void>;
 }

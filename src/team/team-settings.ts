@@ -1,4 +1,4 @@
-// The team itself: frozen or not, what the operator allows it, its removal.
+// Settings of the team: frozen state, permissions by the operator, deletion.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";

@@ -1,5 +1,4 @@
-// The SQL of a team's own line and its plans. Rows in, types out; decides nothing. Every method is synchronous, so that callers
-// can put several into one transaction.
+// SQL of the team's own row and its plans.
 
 import type { NamedPlan, TeamSummary } from "../contracts/team-admin.ts";
 import type { EndpointSecret } from "../contracts/team-webhooks.ts";
@@ -9,7 +8,7 @@ type TeamRow = { id: string; name: string; plan: string; created_at: number; fro
   manages_connections: number;
 };
 
-/** A plan and how often it was written: 0 for the default one that nobody wrote. */
+/** A plan and its revision: 0 for the built-in default. */
 export interface RevisedPlan {
   plan: Plan;
   revision: number;
@@ -17,7 +16,7 @@ export interface RevisedPlan {
 
 export class TeamStore {
   readonly #sql: SqlStorage;
-  /** Parsed plans: each admit reads one. */
+  /** Parsed plans, because each admission reads one. */
   readonly #plans = new Map<string, RevisedPlan>();
 
   constructor(sql: SqlStorage) {
@@ -36,7 +35,7 @@ export class TeamStore {
     );
   }
 
-  /** What signs deliveries to a request's own URL, newest first, ended ones included. */
+  /** Secrets for deliveries to `webhook_url` of requests, newest first, expired ones included. */
   webhookSecrets(): EndpointSecret[] {
     const row = this.#sql
       .exec<{ first: string; all: string | null }>("SELECT webhook_secret AS first, webhook_secrets AS 'all' FROM team")
@@ -48,7 +47,7 @@ export class TeamStore {
     this.#sql.exec("UPDATE team SET webhook_secrets = ?", JSON.stringify(secrets));
   }
 
-  /** The team of this store. Throws where there is none: callers know by `hasTables`. */
+  /** The team. Throws if there is none: callers check `hasTables`. */
   team(): TeamSummary {
     const query = "SELECT id, name, plan, created_at, frozen_at, manages_connections FROM team";
     const { id, name, plan, ...row } = this.#sql.exec<TeamRow>(query).one();
@@ -60,7 +59,7 @@ export class TeamStore {
     this.#sql.exec("UPDATE team SET plan = ?", name);
   }
 
-  /** Null resumes it. */
+  /** Null unfreezes it. */
   setFrozen(at: number | null): void {
     this.#sql.exec("UPDATE team SET frozen_at = ?", at);
   }
@@ -87,7 +86,7 @@ export class TeamStore {
     );
   }
 
-  /** A plan by name, or null. Parsed by today's schema, so an older row gets the defaults of younger fields. */
+  /** A plan by name, or null. Parsed with the current schema, so older rows get defaults for newer fields. */
   plan(name: string): RevisedPlan | null {
     const [row] = this.#sql.exec<{ revision: number }>("SELECT revision FROM plan WHERE name = ?", name);
     if (row === undefined) return name === DEFAULT_PLAN ? { plan: defaultPlan(), revision: 0 } : null;

@@ -1,6 +1,5 @@
-// The Durable Object of one team. What each request needs is asked of it directly, all else of its parts (contracts/team.ts). It
-// wraps each decision in one transaction, so N submits at once never take more than the limits hold, and wakes by alarm for
-// what is owed (due-work.ts).
+// The Durable Object of one team. Wraps each decision in one transaction, so that parallel submits never exceed a limit, and
+// runs due work by alarm (due-work.ts).
 
 import { DurableObject } from "cloudflare:workers";
 import type { CreateTeamAnswer, NewTeam, TeamContract, TeamIds } from "../contracts/team.ts";
@@ -49,7 +48,7 @@ import { Uploads } from "./uploads/uploads.ts";
 import { UsageReport } from "./usage/usage-report.ts";
 import { UserAdmin } from "./user-admin.ts";
 
-/** What everybody is told by a team that does not exist. */
+/** Answer of a team that does not exist. */
 const NO_TEAM = refused(UNKNOWN_KEY);
 
 const FIRST_KEY: NewKeyTerms = {
@@ -90,7 +89,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   readonly #parts: Parts;
   /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
   #exists: boolean;
-  /** When the alarm rings, as far as this instance has set or seen it. */
+  /** Time of the alarm, as far as this instance set or read it. */
   #armedFor: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -125,7 +124,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     this.#exists = hasTables(sql);
     if (!this.#exists) return;
     migrate(ctx.storage);
-    // An alarm can be lost for good after too many failures; whoever wakes the object brings it back.
+    // An alarm is lost after too many failures; restore it when the object wakes.
     void ctx.blockConcurrencyWhile(async () => {
       this.#armedFor = await ctx.storage.getAlarm();
       await this.#arm();
@@ -247,7 +246,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     const { reservation: verdict } = input;
     const nothing: Settled = { kind: "settled", chargedMicro: null, source: "unknown", verdict, ...NOTHING_PUBLISHED };
     const settled = this.#context.decide(nothing, (now) => settleRequest(this.#stores, input, now));
-    // Uploads that the request used may have expired.
+    // Uploads used by the request may have expired.
     await this.#arm();
     return settled;
   }
@@ -291,7 +290,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
 
   // --- Alarm -----------------------------------------------------------------------------------------------------
 
-  /** Never throws: after too many failures an alarm is dropped for good. */
+  /** Never throws: after too many failures the runtime drops an alarm. */
   override async alarm(): Promise<void> {
     let retryAt = 0;
     try {
@@ -303,7 +302,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
       }
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
-      // What is due now failed now: to ring at once would only do so again.
+      // The due work has just failed: retry later.
       retryAt = Date.now() + UNSTARTED_SWEEP_MS;
     }
     const due = nextDueAt(this.#stores);
@@ -312,11 +311,11 @@ export class Team extends DurableObject<Env> implements TeamContract {
     else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
-  /** The end of a removed team: from here on its object is one that nobody has ever made. */
+  /** Deletes the store: the object behaves as a team that never existed. */
   async #deleteStore(): Promise<void> {
     this.#exists = false;
     this.#armedFor = null;
-    // The alarm goes with everything else; what the stores remembered must not outlive it.
+    // deleteAll also deletes the alarm; the stores are reopened to drop their caches.
     await this.ctx.storage.deleteAll();
     Object.assign(this.#stores, openStores(this.ctx.storage.sql));
   }
@@ -325,7 +324,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     return this.#exists ? this.#transact(decision) : NO_TEAM;
   }
 
-  /** Holds of the event feed hear of what joined it afterwards, so that a broken socket cannot undo it. */
+  /** Notifies feed subscribers after the transaction, so that a broken socket cannot roll it back. */
   #transact<T>(work: (now: number) => T): T {
     const result = this.ctx.storage.transactionSync(() => work(Date.now()));
     if (!this.#stores.events.clearAddedFlag()) return result;
@@ -333,13 +332,13 @@ export class Team extends DurableObject<Env> implements TeamContract {
       try {
         socket.send("new");
       } catch {
-        // Its Worker reads the feed again by itself.
+        // The Worker falls back to polling.
       }
     }
     return result;
   }
 
-  /** Puts the alarm at the earliest time that something is due, unless one rings before. */
+  /** Sets the alarm to the next due time, unless it is set earlier. */
   async #arm(): Promise<void> {
     const due = this.#exists ? nextDueAt(this.#stores) : null;
     if (due === null || (this.#armedFor !== null && this.#armedFor <= due)) return;

@@ -1,4 +1,4 @@
-// The users of a team: what is used of their limits, who is frozen, and how somebody is deleted.
+// Users of a team: limits, freezing and deletion.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Removal, TeamUsers, UserSummary } from "../contracts/team-admin.ts";
@@ -8,7 +8,7 @@ import { limitStates } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 
-/** Characters of the name that stands for a deleted user in sums. */
+/** Characters of the alias of a deleted user. */
 const ALIAS_CHARS = 12;
 
 type UserStores = Pick<
@@ -43,9 +43,9 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
   }
 
   /**
-   * The user's requests lose name and tags and are removed one by one (removal.ts), sums stay under a name that says nothing. The
-   * audit says that it was done, not to whom; what was done to them before stays in it, and so do tags of the team's own in sums,
-   * a block, and until their time is over counters and idempotency keys: without those a limit could be reset by it.
+   * Requests lose user and tags and are deleted one by one (removal.ts); usage stays under an alias. The audit log records the
+   * deletion, not the user. Earlier audit entries, team tags in usage, a freeze, and counters and idempotency keys until they
+   * expire are kept: otherwise a deletion would reset limits.
    */
   async delete(user: string, by: Actor): Promise<Removal | null> {
     const subject = await this.#subject(user);
@@ -80,10 +80,7 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
     return { user, frozenAt: users.frozenAt(user), limits };
   }
 
-  /**
-   * What stands for a user in the rows of their own deletion: enough to find it by the name, nothing to read the name from. Null:
-   * there is no such team.
-   */
+  /** Digest that identifies a deleted user: found by the name, but not reversible. Null: the team does not exist. */
   async #subject(user: string): Promise<string | null> {
     const team = this.#context.decide<string | null>(null, () => this.#stores.team.team().id);
     return team === null ? null : sha256Hex(`${team}/${user}`);

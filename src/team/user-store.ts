@@ -1,5 +1,4 @@
-// The SQL of a team's users: who is stopped, and how a name is taken out of everything. A user needs no row to exist.
-// Decides nothing; every method is synchronous.
+// SQL of a team's users: freezes and anonymization. A user needs no row to exist.
 
 export class UserStore {
   readonly #sql: SqlStorage;
@@ -8,7 +7,7 @@ export class UserStore {
     this.#sql = sql;
   }
 
-  /** Since when a user is stopped; null when not. */
+  /** When the user was frozen; null if not. */
   frozenAt(user: string): number | null {
     const [row] = this.#sql.exec<{ frozen_at: number }>("SELECT frozen_at FROM frozen_user WHERE user = ?", user);
     return row?.frozen_at ?? null;
@@ -23,8 +22,8 @@ export class UserStore {
   }
 
   /**
-   * Takes a user's name and tags out of index, usage and uploads. Sums stay: `alias` stands for the user from now on.
-   * Uploads are over, and known by the removal's `subject` until they are gone.
+   * Removes user and tags from index, usage and uploads. Usage stays under `alias`. Uploads expire and carry the `subject` of
+   * the deletion until they are deleted.
    */
   anonymizeUser(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
     const line = "UPDATE request SET user = ?, tags = '{}', erased_at = coalesce(erased_at, ?) WHERE user = ?";

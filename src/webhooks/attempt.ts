@@ -1,5 +1,5 @@
-// One attempt at a delivery: its shape, and what its answer means for the delivery. Both owners ask here and store the result in
-// rows of their own: a request's tracker for the ends of its request, Team for events of the team. Pure.
+// One delivery attempt: its shape and what its result means for the delivery. Trackers and Team both decide here and store the
+// result in their own rows. Pure.
 
 import { type Classification, GONE_STATUS } from "./classify.ts";
 import type { EventFormat } from "./event-body.ts";
@@ -7,53 +7,53 @@ import type { EndEventType } from "./event-types.ts";
 import type { Reply } from "./reply.ts";
 import { type DueAttempt, plannedAttempt, resumedAttempt } from "./schedule.ts";
 
-/** What one attempt came to, as it may be kept and shown. */
+/** The result of one attempt, safe to store and show. */
 export interface AttemptAnswer extends Classification {
-  /** Epoch ms, and how long the whole exchange took. */
+  /** Epoch ms; `ms` is the duration of the exchange. */
   at: number;
   ms: number;
-  /** Where it went, without query and credentials; empty where nothing was sent. */
+  /** Request URL without query and credentials; empty if nothing was sent. */
   url: string;
   /** HTTP status; null when no answer came. */
   status: number | null;
   reply: Reply | null;
-  /** Where a redirect would have led. */
+  /** Target of a redirect, which is not followed. */
   location: string | null;
 }
 
-/** An attempt in the little that timelines and reports say of it. */
+/** An attempt as timelines and reports show it. */
 export interface AttemptSummary {
   status: number | null;
   category: string;
 }
 
-/** When the next attempt is due, and why then; without a time, why there is none. */
+/** When the next attempt is due and why; without a time, why none is planned. */
 export type NextAttempt =
   | DueAttempt
   | {
       at: null;
-      /** `overtaken`: another attempt has the row, or the delivery was dropped. */
+      /** `overtaken`: another attempt concluded the row, or the delivery was dropped. */
       why: "delivered" | "no_tries_left" | "gone" | "replay_failed" | "overtaken";
     };
 
-/** A line of a delivery's log. */
+/** An entry of the attempt log. */
 export interface Attempt extends AttemptAnswer {
   delivery: string;
-  /** 0: the schedule's own attempts; each replay is a group. */
+  /** 0 for scheduled attempts; each replay is a group of its own. */
   group: number;
   replay: boolean;
-  /** Earlier attempts that broke off before their answer was known: each may have been sent. Null: not counted (Team's events). */
+  /** Earlier attempts interrupted before their result was known; each may have been sent. Null: not counted (team events). */
   cutOff: number | null;
   next: NextAttempt;
 }
 
 /**
- * `pending`: not attempted yet. `failing`: an attempt failed and another is planned. `parked`: none is left. `gone`: none could do
- * better; its category says why.
+ * `failing`: an attempt failed and another is planned. `parked`: the schedule is exhausted. `gone`: no attempt can succeed;
+ * `category` says why.
  */
 export type DeliveryState = "pending" | "failing" | "delivered" | "parked" | "gone";
 
-/** A delivery with its log, as readers get it, whoever sends it. */
+/** A delivery with its attempt log. */
 export interface DeliveryView {
   id: string;
   /** Null: the request's own `webhook_url`. */
@@ -64,21 +64,21 @@ export interface DeliveryView {
   eventType: string;
   state: DeliveryState;
   attempts: number;
-  /** When the next attempt is due; null when none is planned, or one is under way. */
+  /** When the next attempt is due; null if none is planned or one is in progress. */
   nextAt: number | null;
-  /** What is sent; null before the first attempt at a request's end, and once it is no longer kept. */
+  /** Request body; null before the first attempt of a request event and after it is deleted. */
   body: string | null;
   /** Oldest first. */
   tries: Attempt[];
 }
 
-/** Where a delivery stands while an attempt is made. */
+/** State of a delivery during an attempt. */
 export interface AttemptRow {
-  /** Planned attempts that failed. */
+  /** Failed scheduled attempts. */
   failures: number;
   /**
-   * The attempt is a replay, which uses up no planned one. `resumeAt`: when the schedule's next attempt was due; null: none was
-   * left, or the owner does not interrupt a schedule (Team hastens the planned attempt instead, which then counts).
+   * The attempt is a replay, which does not count as a scheduled attempt. `resumeAt`: when the next scheduled attempt was due;
+   * null if none remained. Team moves the scheduled attempt forward instead.
    */
   replay: { resumeAt: number | null } | null;
   /** An earlier attempt was accepted. */
@@ -86,15 +86,15 @@ export interface AttemptRow {
 }
 
 export interface AfterAttempt {
-  /** What this attempt came to. */
+  /** Result of this attempt. */
   outcome: Exclude<DeliveryState, "pending">;
-  /** How the delivery stands: the same, but for a failed replay of what was delivered before, which stays delivered. */
+  /** State of the delivery: equals `outcome`, except that a failed replay leaves a delivered delivery delivered. */
   state: Exclude<DeliveryState, "pending">;
   failures: number;
   next: NextAttempt;
 }
 
-/** What an answer means for its delivery. `random` in [0, 1) makes the jitter. */
+/** State of the delivery after a result. `random` in [0, 1) sets the jitter. */
 export function afterAttempt(
   row: AttemptRow,
   answer: Pick<AttemptAnswer, "kind" | "retryAfterMs">,
@@ -117,7 +117,7 @@ export function afterAttempt(
   return next === null ? after("parked", { at: null, why: "no_tries_left" }) : after("failing", next);
 }
 
-/** An attempt that was not made because the delivery has nowhere to go: its endpoint is deleted, disabled or skipped it. */
+/** Result for a delivery without a target: its endpoint is deleted, disabled or skipped it. */
 export function notSent(reason: string, at: number): AttemptAnswer {
   return {
     kind: "gone",
@@ -133,12 +133,12 @@ export function notSent(reason: string, at: number): AttemptAnswer {
   };
 }
 
-/** Whether the receiver itself wants no more, which disables its endpoint. A `gone` without its answer is our own doing. */
+/** Whether the receiver's response disables its endpoint. `gone` without a response does not. */
 export function disablesEndpoint({ status }: Pick<AttemptAnswer, "status">): boolean {
   return status === GONE_STATUS;
 }
 
-/** An event as it is sent: the same bytes to every target that reads this format, at every attempt. */
+/** An event body: the same bytes for every target with this format, at every attempt. */
 export interface StoredEvent {
   id: string;
   type: EndEventType;

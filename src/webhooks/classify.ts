@@ -1,18 +1,18 @@
-// What a receiver's answer means: yes, later, or never again; and a category for people, lists and figures. Pure.
+// Classifies a receiver's response: success, retry or permanent failure, with a category for lists and metrics. Pure.
 
 import type { CallOutcome } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";
 import { DELIVER_RETRY_AFTER_MAX_MS } from "./schedule.ts";
 
-/** fal's signature time stamp may differ from our clock by this much, both ways. */
+/** Maximum difference between the clock and the timestamp of a signature, in both directions. */
 export const WEBHOOK_TOLERANCE_S = 300;
 
-/** A receiver that answers so wants no more, ever. */
+/** Status by which a receiver asks for no further deliveries. */
 export const GONE_STATUS = 410;
 
 /**
- * `blocked`: our URL guard refused, nothing was sent. `disabled`: nor was it where the team no longer has the endpoint or has
- * turned it off. `connection`, `unreachable`: as far as the runtime tells (net/fetch.ts).
+ * `blocked`: the URL guard refused the address. `disabled`: the endpoint is deleted or disabled. In both cases nothing was
+ * sent. `connection`, `unreachable`: as far as the runtime reports (net/fetch.ts).
  */
 export type AttemptCategory =
   | "accepted"
@@ -31,16 +31,16 @@ export type AttemptCategory =
   | "disabled";
 
 export interface Classification {
-  /** `gone`: no later try can do better. */
+  /** `taken`: accepted; `later`: retry; `gone`: permanent. Stored values. */
   kind: "taken" | "later" | "gone";
   category: AttemptCategory;
-  /** For people; quotes neither the URL nor the answer. */
+  /** For display; contains neither the URL nor the response. */
   reason: string;
-  /** The receiver's wish. */
+  /** Delay requested by Retry-After. */
   retryAfterMs: number | null;
 }
 
-/** Only a 2xx is a yes. A 3xx is a failure like any other and is not followed. */
+/** Only a 2xx is a success. Redirects are failures and are not followed. */
 export function classifyResponse(status: number, headers: Headers, nowMs: number): Classification {
   if (status >= 200 && status < 300) return classification("taken", "accepted", `HTTP ${status}`);
   if (status === GONE_STATUS) return classification("gone", "gone", "HTTP 410: the endpoint is gone");
@@ -64,8 +64,8 @@ function classification(kind: Classification["kind"], category: AttemptCategory,
 }
 
 /**
- * A deployed Worker's call goes out through Cloudflare, which answers in the receiver's place when it cannot be reached:
- * 520 to 527 and 530 (developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors).
+ * Cloudflare answers for a receiver that cannot be reached with 520 to 527 and 530
+ * (developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors).
  */
 function categoryOf(status: number): AttemptCategory {
   if (status >= 300 && status < 400) return "redirect";
@@ -99,7 +99,7 @@ function reasonOf(status: number, headers: Headers, nowMs: number): string {
   return `HTTP ${status}; the receiver's clock is ${minutes} min ${skewS < 0 ? "behind" : "ahead"}, so it may reject the timestamp`;
 }
 
-/** How far the receiver's clock is ahead of ours, by its Date header; 0 without one. */
+/** Clock skew of the receiver from its Date header, in seconds; 0 without one. */
 function clockSkewS(headers: Headers, nowMs: number): number {
   const date = Date.parse(headers.get("date") ?? "");
   return Number.isNaN(date) ? 0 : Math.round((date - nowMs) / 1000);

@@ -1,5 +1,4 @@
-// Every event that Sluice tells: its type and its exact payload, as one zod union. Types, the list of what endpoints may ask
-// for, and the feed's answer are derived from it.
+// All event types and payloads as one zod union. Types, subscribable event types and the feed's response derive from it.
 
 import * as z from "zod";
 
@@ -10,8 +9,8 @@ const requestEnd = z.enum(["completed", "failed", "canceled"]);
 const links = z.record(z.string(), z.string());
 
 /**
- * The request object, as far as this file knows it. Requests are built above this file, so the fields that no receiver needs
- * to tell events apart are left open here: they are those of GET /v1/requests/{id}.
+ * The fields of the request object that identify an event. Further fields are those of GET /v1/requests/{id}, whose schema is
+ * defined in http.
  */
 const requestPayload = z.looseObject({
   id: z.string(),
@@ -21,7 +20,7 @@ const requestPayload = z.looseObject({
 });
 export type RequestPayload = z.output<typeof requestPayload>;
 
-/** What is sent of a request whose object is larger than an event may be. */
+/** Payload of a request event whose object exceeds the size limit. */
 const thinRequest = z.strictObject({ id: z.string(), status: requestPayload.shape.status, links });
 
 function ended<S extends "COMPLETED" | "FAILED" | "CANCELED">(...statuses: S[]) {
@@ -29,7 +28,7 @@ function ended<S extends "COMPLETED" | "FAILED" | "CANCELED">(...statuses: S[]) 
   return z.union([requestPayload.extend({ status }), thinRequest.extend({ status })]);
 }
 
-/** What the feed says of the end of a request: ids and short facts. */
+/** Feed payload of a request event: ids and status. */
 const requestFacts = z.strictObject({ request_id: z.string(), model: z.string(), status: requestEnd });
 
 export const limitAlert = z.strictObject({
@@ -63,12 +62,12 @@ const test = z.union([
   z.strictObject({ test: z.literal(true) }).describe("Sent to the operator webhook."),
 ]);
 
-/** An event as its receivers read it, in the standard format. */
+/** Body schema of an event in the standard format. */
 function body<T extends string, D extends z.ZodType>(type: T, meaning: string, data: D) {
   return z.strictObject({ type: z.literal(type), timestamp: instant, data }).describe(meaning);
 }
 
-/** An event that stands in the feed too, where less may be said of it. */
+/** Body and feed schema of an event; the feed payload may hold less. */
 function event<T extends string, D extends z.ZodType, F extends z.ZodType>(
   type: T,
   meaning: string,
@@ -120,7 +119,7 @@ const endpointFailing = event(
 const upstreamResumed = body("upstream.resumed", "Sent to the operator when the upstream account resumes.", closure);
 const webhookTest = body("webhook.test", "Sent to one receiver when a test is requested.", test);
 
-/** Every event, as its receivers read it. */
+/** Every event body. */
 export const anyEvent = z.discriminatedUnion("type", [
   requestCompleted.body,
   requestFailed.body,
@@ -133,7 +132,7 @@ export const anyEvent = z.discriminatedUnion("type", [
   webhookTest,
 ]);
 
-/** A line of the event feed. */
+/** An entry of the event feed. */
 export const feedLine = z.discriminatedUnion("type", [
   requestCompleted.line,
   requestFailed.line,
@@ -144,7 +143,7 @@ export const feedLine = z.discriminatedUnion("type", [
   endpointFailing.line,
 ]);
 
-/** The ends of requests. */
+/** Events for the end of a request. */
 export const END_EVENT_TYPES = [
   requestCompleted.type,
   requestFailed.type,
@@ -153,18 +152,18 @@ export const END_EVENT_TYPES = [
 ] as const;
 export type EndEventType = (typeof END_EVENT_TYPES)[number];
 
-/** What a team is told beside its requests. */
+/** Events of a team that are not about one request. */
 export const TEAM_EVENT_TYPES = [limitReached.type, upstreamPaused.type, endpointFailing.type] as const;
 export type TeamEventType = (typeof TEAM_EVENT_TYPES)[number];
 
 type AnyEvent = z.output<typeof anyEvent>;
 export type AnyEventType = AnyEvent["type"];
-/** The payload that the receivers of an event read. */
+/** Payload of an event body. */
 export type EventData<T extends AnyEventType> = Extract<AnyEvent, { type: T }>["data"];
 
 type FeedLine = z.output<typeof feedLine>;
-/** The payload that the feed holds of an event. */
+/** Payload of a feed entry. */
 export type FeedData<T extends FeedLine["type"]> = Extract<FeedLine, { type: T }>["data"];
 
-/** A type with the payload that belongs to it: what whoever tells something hands on. */
+/** An event type with its payload. */
 export type TypedEvent<T extends AnyEventType> = T extends AnyEventType ? { type: T; data: EventData<T> } : never;

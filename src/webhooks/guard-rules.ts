@@ -1,10 +1,9 @@
-// The URL guard's rules for customer webhooks, from the configuration: the edge asks with them at save, the relay at send.
-// Pure.
+// URL guard rules for customer webhooks, from the configuration. Checked when a URL is saved and at every attempt. Pure.
 
 import type { GuardRules } from "../net/guard.ts";
 import type { Config } from "../platform/config.ts";
 
-/** `origin` is the one that the request was submitted through: ours as well, and the only one known without BASE_URL. */
+/** `origin`: origin of the submit call. It belongs to this gateway and is the only known one without BASE_URL. */
 export function guardRules(
   { RELAY_ALLOW_HOSTS, PUBLIC_URL, BASE_URL }: Pick<Config, "RELAY_ALLOW_HOSTS" | "PUBLIC_URL" | "BASE_URL">,
   origin: string,

@@ -1,14 +1,14 @@
-// The headers of a delivery: an endpoint's own ones first, ours over them. The same rules judge a header when it is saved.
-// Pure.
+// Headers of a delivery: the endpoint's custom headers, then the reserved ones, which win. The same rules validate a header
+// when it is saved. Pure.
 
-/** An endpoint's own headers: a bearer token fits, and all of them stay far below what servers take. */
+/** Limits of custom headers: enough for a bearer token, below common server limits. */
 const DELIVER_HEADER_NAME_MAX_CHARS = 100;
 const DELIVER_HEADER_VALUE_MAX_CHARS = 1_000;
 
-/** Marks what a relay sent, so that a delivery that is led back here starts nothing (http/loop.ts). */
+/** Marks outgoing deliveries, so that a delivery routed back to this gateway is rejected (http/loop.ts). */
 export const HOP_HEADER = "Sluice-Hop";
 
-/** What only the sender of a message may say about it, or what the runtime says by itself. */
+/** Headers set by the sender or the runtime. */
 const RESERVED = new Set([
   "host",
   "content-length",
@@ -34,7 +34,7 @@ const RESERVED_PREFIXES = ["webhook-", "sluice-", "svix-", "cf-", "x-forwarded-"
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const PRINTABLE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
-/** Why an endpoint may not have this header, to follow "The header is refused: "; null when it may. Quotes nothing of it. */
+/** Why a custom header is refused, as a clause after "The header is refused: "; null if allowed. Never quotes the header. */
 export function headerFault(name: string, value: string): string | null {
   const lower = name.toLowerCase();
   if (!TOKEN.test(name)) return "its name is not a valid header name";
@@ -46,7 +46,7 @@ export function headerFault(name: string, value: string): string | null {
   return value.length > DELIVER_HEADER_VALUE_MAX_CHARS ? "its value is too long" : null;
 }
 
-/** The whole header list by lower-case names. What `headerFault` refuses is left out: it was saved under older rules. */
+/** All headers by lower-case name. Custom headers that `headerFault` refuses are skipped: they were saved under older rules. */
 export function deliveryHeaders(
   custom: Readonly<Record<string, string>>,
   message: { eventId: string; nowMs: number; signature: string },
@@ -55,7 +55,7 @@ export function deliveryHeaders(
   return {
     ...Object.fromEntries(allowed.map(([name, value]) => [name.toLowerCase(), value])),
     "content-type": "application/json",
-    // A compressed answer would only have to be unpacked again; its status is what counts.
+    // Only the status counts, so compression would cost time for nothing.
     "accept-encoding": "identity",
     "user-agent": "Sluice-Webhooks/1",
     [HOP_HEADER.toLowerCase()]: "1",

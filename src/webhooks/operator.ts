@@ -1,6 +1,5 @@
-// Alerts to the deployment's operator (OPERATOR_WEBHOOK_URL): what concerns no team alone. Signed as all webhooks are, with a
-// secret that follows from SIGNING_KEY, so that there is nothing more to set up. Keeps nothing: whoever tells keeps the event
-// and tries again.
+// Operator webhook (OPERATOR_WEBHOOK_URL): events that concern the whole deployment. Signed with a secret derived from
+// SIGNING_KEY. Stateless: the caller stores the event and retries.
 
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
@@ -10,15 +9,12 @@ import { TEST_EVENT_TYPE } from "./event-types.ts";
 import type { TypedEvent } from "./events.ts";
 import { deliver } from "./send.ts";
 
-/**
- * What the operator is told. `id` is the `webhook-id`, the same at every try; `at` is when it happened, epoch ms; `data` is
- * spelled as it is sent.
- */
+/** An operator event. `id` is the `webhook-id`, the same at every attempt; `at` is the time of the event, epoch ms. */
 export type OperatorEvent = { id: string; at: number } & TypedEvent<
   "upstream.paused" | "upstream.resumed" | "webhook.test"
 >;
 
-/** What tells the operator nothing but that it arrives. */
+/** Event that tests the operator webhook. */
 export function operatorTestEvent(now: number): OperatorEvent {
   return { id: newId("evt"), type: TEST_EVENT_TYPE, at: now, data: { test: true } };
 }
@@ -26,14 +22,14 @@ export function operatorTestEvent(now: number): OperatorEvent {
 type OperatorConfig = Pick<Config, "OPERATOR_WEBHOOK_URL" | "SIGNING_KEY" | "RELAY_ALLOW_HOSTS">;
 
 /**
- * `whsec_…` of each signing key, the first one's first: while a key is rotated both sign, so that a receiver may hold either.
- * HMAC-SHA256 over a fixed text, so that the secret tells nothing of the key.
+ * One `whsec_…` per signing key, in order: during a key rotation all sign, so a receiver may hold any. HMAC-SHA256 over a fixed
+ * text, so that the secret does not reveal the key.
  */
 export function operatorSecrets(signingKeys: readonly string[]): Promise<string[]> {
   return Promise.all(signingKeys.map(secretOf));
 }
 
-/** One try at telling the operator. Null: there is no address to tell. */
+/** One delivery attempt. Null if no operator webhook is configured. */
 export async function notifyOperator(
   { OPERATOR_WEBHOOK_URL: url, SIGNING_KEY, RELAY_ALLOW_HOSTS }: OperatorConfig,
   event: OperatorEvent,
@@ -41,7 +37,7 @@ export async function notifyOperator(
 ): Promise<AttemptAnswer | null> {
   if (url === undefined) return null;
   const secrets = await operatorSecrets(SIGNING_KEY);
-  // The operator named this address: it may be local, whatever customers may name.
+  // The operator configured this address, so it may be local.
   const guard = { allowHosts: [...RELAY_ALLOW_HOSTS, hostAndPort(url)], ownHosts: [] };
   return deliver({ url, eventId: event.id, body: eventBody(event), secrets, now, guard });
 }

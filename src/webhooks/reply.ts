@@ -1,27 +1,27 @@
-// What a receiver answered, as far as people want to see it: a bounded read of the body, its secrets taken out, cut short.
-// A fault in the body changes nothing: the status has decided.
+// Reads a receiver's response body for display: bounded, with secrets removed. A fault in the body changes nothing; the status
+// decides.
 
 import { scrub } from "./scrub.ts";
 
-/** How much of a receiver's answer is read; only its status counts. */
+/** Bytes read of a receiver's response body. */
 export const DELIVER_REPLY_READ_MAX_BYTES = 16 * 1024;
-/** How much of it is kept for people, per try: a stack trace fits. */
+/** Characters stored of a response body per attempt: enough for a stack trace. */
 export const DELIVER_REPLY_KEPT_MAX_CHARS = 4 * 1024;
 
 export interface Reply {
   text: string;
-  /** `cut`: there was more than is kept. `broken`: it stopped before its end (too slow, reset, not the encoding that it said). */
+  /** `cut`: truncated. `broken`: interrupted before its end (timeout, reset, invalid encoding). */
   end: "whole" | "cut" | "broken";
 }
 
 /**
- * Reads a short answer to its end, so that the receiver does not see a broken connection, and cancels the rest of a long
- * one. Holds at most the cap and the chunk that passes it, hence no byte permit. Never throws.
+ * Reads a short body to its end, so that the receiver sees no broken connection, and cancels the rest of a long one. Holds at
+ * most the limit plus one chunk, hence no byte permit. Never throws.
  */
 export async function readReply(body: ReadableStream<Uint8Array> | null, known: readonly string[]): Promise<Reply> {
   const { bytes, end } = await firstBytes(body, DELIVER_REPLY_READ_MAX_BYTES);
   if (bytes.includes(0)) return { text: `[binary, ${bytes.byteLength} bytes]`, end };
-  // Scrubbed before it is cut: half a secret would not look like one.
+  // Scrub before truncating: half a secret does not match a pattern.
   const text = scrub(new TextDecoder().decode(bytes), known);
   if (text.length <= DELIVER_REPLY_KEPT_MAX_CHARS) return { text, end };
   return { text: text.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS), end: end === "broken" ? "broken" : "cut" };

@@ -1,16 +1,16 @@
-// Takes secrets out of text that a stranger's server sent back, before it is kept: receivers echo tokens, headers, links.
-// Rather too much than too little. Pure.
+// Removes secrets from text received from external servers before it is stored: receivers echo tokens, headers and links.
+// Prefers false positives. Pure.
 
 const REMOVED = "[removed]";
 
 /**
- * `name: value` and `name=value`, JSON's quotes included, where the name says that the value is secret. All repeats here are
- * bounded: the text is a stranger's, and may be made to keep an expression busy.
+ * `name: value` and `name=value`, JSON quotes included, where the name indicates a secret. All repeats are bounded against
+ * catastrophic backtracking on untrusted text.
  */
 const NAMED =
   /(\b(?:[\w-]{0,40}(?:passw(?:or)?d|secret|token|api[_-]?key|authorization|signature|credential|private[_-]?key|session|cookie)[\w-]{0,40})["']?\s{0,4}[:=]\s{0,4})("(?:[^"\\]|\\.)*"?|'[^']*'?|(?:(?:Bearer|Basic) {1,4})?[^\s,;&"'<>{}]+)/gi;
 
-/** What is a secret by its looks: our keys and signatures, bearer credentials, JWTs, well-known key prefixes, long random text. */
+/** Secrets by their format: Sluice keys and signatures, bearer credentials, JWTs, well-known key prefixes, long random text. */
 const BY_LOOKS: readonly RegExp[] = [
   /\bwhs[ek]c?_[A-Za-z0-9+/=_-]+/g,
   /\bsl_[a-z]{2,4}_[\w-]+/g,
@@ -25,7 +25,7 @@ const BY_LOOKS: readonly RegExp[] = [
 
 const LINK = /\bhttps?:\/\/[^\s"'<>\\]+/gi;
 
-/** The text without its secrets; `known` are those that this delivery itself carried. */
+/** The text without secrets; `known` are those that the delivery itself carried. */
 export function scrub(text: string, known: readonly string[] = []): string {
   let clean = text;
   for (const secret of known) if (secret.length >= 6) clean = clean.replaceAll(secret, REMOVED);
@@ -34,7 +34,7 @@ export function scrub(text: string, known: readonly string[] = []): string {
   return clean;
 }
 
-/** A link without what may give access: user name, password, query, fragment. Signed links carry it there. */
+/** A URL without user name, password, query and fragment, which may grant access. */
 export function scrubLink(link: string): string {
   const url = URL.parse(link);
   if (url === null) return REMOVED;

@@ -1,6 +1,5 @@
-// One delivery of an event: guarded, signed as Standard Webhooks v1, posted, and its answer sorted. Keeps nothing; whoever
-// calls keeps id and body, so that a repeat says the same. Accepted loss: a receiver that took it while its answer got lost is
-// told again, with the same id.
+// Sends one delivery: URL guard, Standard Webhooks v1 signature, POST, classification. Stateless. A receiver that accepted a
+// delivery whose response was lost gets it again with the same id.
 
 import { Webhook } from "standardwebhooks";
 import { callOut } from "../net/fetch.ts";
@@ -12,25 +11,25 @@ import { deliveryHeaders } from "./headers.ts";
 import { readReply } from "./reply.ts";
 import { scrubLink } from "./scrub.ts";
 
-/** One try at a customer webhook, the answer included. Receivers are told to answer first and work afterwards. */
+/** Timeout of one attempt, response included. */
 export const DELIVER_TIMEOUT_MS = 15 * SECOND_MS;
 
 export interface OutgoingDelivery {
   url: string;
-  /** The same at every try; without dots, which part the signed text. */
+  /** The same at every attempt; without dots, which separate the signed parts. */
   eventId: string;
-  /** JSON text, sent as it is. */
+  /** JSON text, sent unchanged. */
   body: string;
-  /** `whsec_…`, newest first. All of them sign, so that a receiver may hold any of them during a rotation. */
+  /** `whsec_…`, newest first. All of them sign, so that a receiver may hold any during a rotation. */
   secrets: readonly string[];
-  /** The endpoint's own headers; ours win. */
+  /** Custom headers of the endpoint; reserved ones win. */
   headers?: Readonly<Record<string, string>>;
-  /** Epoch ms. The time of this try is signed: receivers refuse a time stamp that is more than five minutes old. */
+  /** Epoch ms. The time of this attempt is signed: receivers reject timestamps older than five minutes. */
   now: () => number;
   guard: GuardRules;
 }
 
-/** Posts an event once. Nothing is sent where the URL guard refuses. */
+/** Posts an event once. Sends nothing if the URL guard refuses. */
 export async function deliver(delivery: OutgoingDelivery): Promise<AttemptAnswer> {
   const { eventId, body, secrets, headers = {}, now, guard } = delivery;
   const at = now();

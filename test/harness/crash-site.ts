@@ -160,7 +160,7 @@ export class CrashSite {
     return times;
   }
 
-  /** One call of the sandbox's door. */
+  /** One call of the sandbox's control API. */
   async sandbox<T = unknown>(method: "GET" | "PATCH", room: string, body?: unknown): Promise<T> {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
     const answer = await fetch(`${this.#running.sandboxUrl}/_sandbox/${room}`, init);

@@ -21,7 +21,7 @@ export interface Sluice {
   /** An admin key of a team without limits. */
   key: string;
   adminToken: string;
-  /** The sandbox's door. */
+  /** The sandbox's control API. */
   sandbox<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T>;
   /** How many calls the gateway got so far. */
   gatewayCalls(): Promise<number>;

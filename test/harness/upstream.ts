@@ -50,7 +50,7 @@ export async function deliverWebhooks(): Promise<number[]> {
 export interface WebhookWish {
   /** fal's id of the request: `upstream.request_id`. */
   request_id: string;
-  variant?: "ok" | "error" | "null" | "forged" | "stale" | "stranger";
+  variant?: "ok" | "error" | "null" | "forged" | "stale" | "other_user";
   /** The fal user who signs; the request's own unless told otherwise. */
   user_id?: string;
   timestamp_offset_s?: number;

@@ -1,6 +1,5 @@
-// A hand-made H.264 stream (ITU-T H.264, Constrained Baseline, CAVLC): one intra picture and then pictures that say "as before"
-// for every macroblock but those that changed. Changed ones are I_PCM, that is raw samples, so nothing has to be predicted or
-// transformed. Pure.
+// A minimal H.264 encoder (ITU-T H.264, Constrained Baseline, CAVLC): one intra picture, then pictures that skip every unchanged
+// macroblock. Changed ones are I_PCM (raw samples), so there is no prediction or transform. Pure.
 
 /** One picture in 4:2:0: full-size luma and two quarter-size chroma planes, samples in 16..235. */
 export interface Picture {
@@ -13,7 +12,7 @@ export interface FrameSize {
   /** Both multiples of 16. */
   width: number;
   height: number;
-  /** Rows at the bottom that players cut off, an even number. */
+  /** Rows cropped at the bottom, an even number. */
   croppedRows: number;
 }
 
@@ -169,7 +168,7 @@ class BitWriter {
     }
   }
 
-  /** Unsigned Exp-Golomb code. Zero is spelled alike as a signed one. */
+  /** Unsigned Exp-Golomb code. Zero has the same code when signed. */
   ue(value: number): void {
     const length = 32 - Math.clz32(value + 1);
     this.bits(0, length - 1);

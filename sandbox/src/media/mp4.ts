@@ -1,5 +1,5 @@
-// MP4 files (ISO/IEC 14496-12 and -15): two seconds of the scene of a key with a ball that bounces through it.
-// Index before data, so that it plays while it loads. Pure; imports the scene, the H.264 writer and byte helpers.
+// MP4 files (ISO/IEC 14496-12 and -15): two seconds of the scene of a key with a bouncing ball. The index comes before the data, so
+// that the file plays while it loads. Pure.
 
 import { randomFrom } from "../random.ts";
 import { ascii, concat, u16, u32 } from "./bytes.ts";
@@ -17,13 +17,13 @@ export const VIDEO_WIDTH = 320;
 export const VIDEO_HEIGHT = 180;
 export const VIDEO_FPS = 24;
 export const VIDEO_FRAMES = 48;
-/** 180 is no multiple of 16: twelve rows are coded and cut off. */
+/** 180 is not a multiple of 16: twelve rows are coded and cropped. */
 const SIZE: FrameSize = { width: VIDEO_WIDTH, height: 192, croppedRows: 192 - VIDEO_HEIGHT };
 const BALL_RADIUS = 13;
 const MATRIX = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000];
 const LANGUAGE_UNDETERMINED = 0x55c4;
 
-/** A film that the key decides; always the same size in pixels and length in time. */
+/** A video seeded by the key; size and duration are always the same. */
 export function makeMp4(key: string): Uint8Array<ArrayBuffer> {
   const sets = parameterSets(SIZE);
   const samples = film(key).map((unit) => concat(u32(unit.length), unit));
@@ -120,12 +120,20 @@ function index(sets: ParameterSets, samples: Uint8Array[], offset: number): Uint
   const movie = fullBox(
     "mvhd",
     0,
-    ...[numbers(0, 0, VIDEO_FPS, duration, 0x10000), u16(0x100), zeros(10), matrix, zeros(24), u32(2)],
+    numbers(0, 0, VIDEO_FPS, duration, 0x10000),
+    u16(0x100),
+    zeros(10),
+    matrix,
+    zeros(24),
+    u32(2),
   );
   const trackHead = fullBox(
     "tkhd",
     3, // enabled, in the movie
-    ...[numbers(0, 0, 1, 0, duration), zeros(16), matrix, numbers(VIDEO_WIDTH * 0x10000, VIDEO_HEIGHT * 0x10000)],
+    numbers(0, 0, 1, 0, duration),
+    zeros(16),
+    matrix,
+    numbers(VIDEO_WIDTH * 0x10000, VIDEO_HEIGHT * 0x10000),
   );
   const media = box(
     "mdia",
@@ -146,12 +154,25 @@ function sampleTable(sets: ParameterSets, samples: Uint8Array[], offset: number)
   const decoder = box(
     "avcC",
     Uint8Array.of(1, profile, constraints, level, 0xff, 0xe1), // four-byte lengths, one sequence set
-    ...[u16(sets.sps.length), sets.sps, Uint8Array.of(1), u16(sets.pps.length), sets.pps],
+    u16(sets.sps.length),
+    sets.sps,
+    Uint8Array.of(1),
+    u16(sets.pps.length),
+    sets.pps,
   );
   const entry = box(
     "avc1",
-    ...[zeros(6), u16(1), zeros(16), u16(VIDEO_WIDTH), u16(VIDEO_HEIGHT), numbers(0x480000, 0x480000, 0)],
-    ...[u16(1), zeros(32), u16(24), u16(0xffff), decoder],
+    zeros(6),
+    u16(1),
+    zeros(16),
+    u16(VIDEO_WIDTH),
+    u16(VIDEO_HEIGHT),
+    numbers(0x480000, 0x480000, 0),
+    u16(1),
+    zeros(32),
+    u16(24),
+    u16(0xffff),
+    decoder,
   );
   return box(
     "stbl",

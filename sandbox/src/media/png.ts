@@ -1,5 +1,5 @@
-// PNG files (W3C PNG, third edition): the scene of a key in indexed colour, one byte per pixel, one IDAT chunk. Pure but for
-// the runtime's own deflate.
+// PNG files (W3C PNG, third edition): the scene of a key in indexed colour, one byte per pixel, one IDAT chunk. Pure except
+// for the runtime's deflate.
 
 import { ascii, concat, u32 } from "./bytes.ts";
 import { drawScene } from "./scene.ts";
@@ -21,7 +21,7 @@ export function crc32(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A picture of the asked size that opens anywhere; the key decides what is on it. */
+/** An image of the given size, seeded by the key. */
 export async function makePng(key: string, width: number, height: number): Promise<Uint8Array<ArrayBuffer>> {
   const scene = drawScene(key, width, height);
   const rows = new Uint8Array((width + 1) * height); // each row starts with filter type 0

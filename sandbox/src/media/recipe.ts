@@ -1,5 +1,4 @@
-// What a media file is made from. Files are never stored: a recipe is a few numbers, and cooking it twice gives equal bytes.
-// Pure.
+// The parameters from which a media file is generated. Files are not stored: equal recipes give equal bytes. Pure.
 
 import { makeMp4 } from "./mp4.ts";
 import { makePng } from "./png.ts";
@@ -24,7 +23,7 @@ export async function makeMedia(recipe: MediaRecipe): Promise<Uint8Array<ArrayBu
   }
 }
 
-/** A data URI of the file; `length`, if larger than needed, is reached with zeros that players ignore. */
+/** A data URI of the file, padded to `length` with zeros that players ignore. */
 export async function makeDataUri(recipe: MediaRecipe, length: number): Promise<string> {
   const prefix = `data:${MEDIA_TYPES[recipe.kind]};base64,`;
   const media = await makeMedia(recipe);

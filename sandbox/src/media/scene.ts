@@ -1,5 +1,5 @@
-// The picture of the sandbox: hills under a sky with a sun, and a stamp of squares that is different for every key. One byte
-// per pixel into a palette of 256 colours; shared by PNG and MP4. Pure.
+// The image of the sandbox: hills, sky, sun, and an identicon that differs for every key. One byte per pixel into a palette of 256
+// colours; shared by PNG and MP4. Pure.
 
 import { type Random, randomFrom } from "../random.ts";
 
@@ -18,13 +18,13 @@ const SUN_SHADES = 14;
 const HILLS = 110;
 const LAYERS = 4;
 const LAYER_SHADES = 35;
-/** The last two colours are the stamp's; the ones before are the ball's of a film. */
+/** The last two colours are the identicon's; those before are the ball's. */
 export const BALL = 250;
 export const BALL_SHADES = 4;
-const STAMP_DARK = 254;
-const STAMP_LIGHT = 255;
-/** The stamp is a mirrored grid of this many cells, so 2^18 stamps differ at a glance and the colours do the rest. */
-const STAMP_CELLS = 6;
+const IDENTICON_DARK = 254;
+const IDENTICON_LIGHT = 255;
+/** The identicon is a mirrored grid of this many cells: 2^18 patterns. */
+const IDENTICON_CELLS = 6;
 
 type Colour = readonly [number, number, number];
 
@@ -39,7 +39,7 @@ export function drawScene(key: string, width: number, height: number): Scene {
   }
   drawSun(pixels, width, height, random);
   drawHills(pixels, width, height, random);
-  drawStamp(pixels, width, height, random);
+  drawIdenticon(pixels, width, height, random);
   return { width, height, pixels, palette };
 }
 
@@ -56,7 +56,7 @@ function drawPalette(random: Random): Uint8Array {
     gradient(palette, first, LAYER_SHADES, hsl(land, 0.4, light), hsl(land + 0.05, 0.5, light * 0.55));
   }
   gradient(palette, BALL, BALL_SHADES, hsl(hue + 0.5, 0.9, 0.7), hsl(hue + 0.5, 0.85, 0.4));
-  gradient(palette, STAMP_DARK, 2, hsl(hue, 0.6, 0.12), hsl(hue + 0.5, 0.6, 0.9));
+  gradient(palette, IDENTICON_DARK, 2, hsl(hue, 0.6, 0.12), hsl(hue + 0.5, 0.6, 0.9));
   return palette;
 }
 
@@ -102,15 +102,15 @@ function drawHills(pixels: Uint8Array, width: number, height: number, random: Ra
   }
 }
 
-function drawStamp(pixels: Uint8Array, width: number, height: number, random: Random): void {
+function drawIdenticon(pixels: Uint8Array, width: number, height: number, random: Random): void {
   const cell = Math.floor(Math.min(width, height) / 48);
   if (cell === 0) return;
-  const left = width - cell * (STAMP_CELLS + 2);
-  const top = height - cell * (STAMP_CELLS + 2);
-  for (let row = 0; row < STAMP_CELLS; row++) {
-    for (let column = 0; column < STAMP_CELLS / 2; column++) {
-      const colour = random.int(2) === 0 ? STAMP_DARK : STAMP_LIGHT;
-      for (const mirrored of [column, STAMP_CELLS - 1 - column]) {
+  const left = width - cell * (IDENTICON_CELLS + 2);
+  const top = height - cell * (IDENTICON_CELLS + 2);
+  for (let row = 0; row < IDENTICON_CELLS; row++) {
+    for (let column = 0; column < IDENTICON_CELLS / 2; column++) {
+      const colour = random.int(2) === 0 ? IDENTICON_DARK : IDENTICON_LIGHT;
+      for (const mirrored of [column, IDENTICON_CELLS - 1 - column]) {
         for (let y = 0; y < cell; y++) {
           const start = (top + row * cell + y) * width + left + mirrored * cell;
           pixels.fill(colour, start, start + cell);

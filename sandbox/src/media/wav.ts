@@ -1,4 +1,4 @@
-// WAV files: 16-bit PCM, mono, a short melody in a pentatonic scale that the key decides. Pure.
+// WAV files: 16-bit PCM, mono, a short pentatonic melody seeded by the key. Pure.
 
 import { randomFrom } from "../random.ts";
 import { ascii, concat } from "./bytes.ts";
@@ -6,10 +6,10 @@ import { ascii, concat } from "./bytes.ts";
 export const SAMPLE_RATE = 22_050;
 const HEADER_BYTES = 44;
 const NOTE_SECONDS = 0.25;
-/** Steps of a major pentatonic scale in semitones: any order of them sounds like a tune. */
+/** Steps of a major pentatonic scale in semitones. */
 const SCALE = [0, 2, 4, 7, 9, 12, 14, 16];
 
-/** Size of the file that `makeWav` makes, without making it. */
+/** Size of the file that `makeWav` returns. */
 export function wavSize(seconds: number): number {
   return HEADER_BYTES + Math.round(seconds * SAMPLE_RATE) * 2;
 }
@@ -31,7 +31,7 @@ export function makeWav(key: string, seconds: number): Uint8Array<ArrayBuffer> {
   return concat(header(samples.byteLength), new Uint8Array(samples.buffer));
 }
 
-/** RIFF header of PCM data; RIFF numbers are little-endian, as are the machines that Workers run on. */
+/** RIFF header of PCM data; RIFF numbers are little-endian, as are the machines that run Workers. */
 function header(dataBytes: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(HEADER_BYTES));
   const text = (offset: number, letters: string) => new Uint8Array(view.buffer).set(ascii(letters), offset);

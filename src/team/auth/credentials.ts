@@ -1,10 +1,9 @@
-// Whether a key may be used, and the sentence a caller reads when it may not: what is wrong, and a way out. Pure: the time is a
-// parameter.
+// Whether a credential may be used, and the refusal if not. Pure.
 
 import type { Scope } from "../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 
-/** What of a stored key decides. Times are epoch milliseconds. */
+/** State of a key. Times are epoch ms. */
 export interface KeyState {
   id: string;
   expiresAt: number | null;
@@ -33,7 +32,7 @@ export const NOT_THE_OPERATOR = refusal("unauthenticated", "This route requires 
   hint: "Send the header `Authorization: Bearer <ADMIN_TOKEN>`.",
 });
 
-/** Why this key may not be used at all now, or null. */
+/** Why the key cannot be used now, or null. */
 export function keyFault(key: KeyState, now: number): Refusal | null {
   if (key.revokedAt !== null) {
     return refusal("unauthenticated", `The API key was revoked at ${timeText(key.revokedAt)}.`, { hint: ANOTHER_KEY });
@@ -49,7 +48,7 @@ export function keyFault(key: KeyState, now: number): Refusal | null {
   return null;
 }
 
-/** Why nobody may use the team now, or null. Who may administrate still can, because somebody has to resume it. */
+/** Why the team cannot be used now, or null. Admins keep access, because they unfreeze it. */
 export function teamFault(frozenAt: number | null): Refusal | null {
   if (frozenAt === null) return null;
   return refusal("forbidden", `The team has been frozen since ${timeText(frozenAt)}.`, {
@@ -57,7 +56,7 @@ export function teamFault(frozenAt: number | null): Refusal | null {
   });
 }
 
-/** Why nothing may be done for this user now, or null. The name is not repeated: it may be somebody else's to know. */
+/** Why nothing may be done for this user now, or null. The refusal does not repeat the user id. */
 export function userFault(frozenAt: number | null): Refusal | null {
   if (frozenAt === null) return null;
   return refusal("forbidden", `The user has been frozen since ${timeText(frozenAt)}.`, {
@@ -65,7 +64,7 @@ export function userFault(frozenAt: number | null): Refusal | null {
   });
 }
 
-/** Why a credential that is good for one user may not act for this one, or null. */
+/** Why a credential bound to one user may not act for another, or null. */
 export function actingFault(bound: string | null, user: string | null): Refusal | null {
   if (bound === null || user === null || bound === user) return null;
   return refusal("user_mismatch", "The credential is bound to a user other than the one in `user` or Sluice-User.", {
@@ -73,7 +72,7 @@ export function actingFault(bound: string | null, user: string | null): Refusal 
   });
 }
 
-/** Why a key with these scopes may not do what needs `scope`, or null. */
+/** Why these scopes do not permit an operation that requires `scope`, or null. */
 export function scopeFault(scopes: readonly Scope[], scope: Scope): Refusal | null {
   if (scopes.includes(scope)) return null;
   const yours = scopes.length === 0 ? "none" : scopes.join(", ");

@@ -1,6 +1,5 @@
-// Caller stands behind a credential right now, and under which plan: keys and their rotation, tokens and the key that minted
-// them, users of an issuer, all that was frozen. Asked in every admit, so that a revocation acts on the next submit. Writes
-// nothing but a key's last use.
+// Resolves credentials to identities and plans: keys, client tokens and JWTs, with rotations, revocations and freezes. Runs in
+// every admission, so that a revocation applies to the next submit. Writes only the last use of a key.
 
 import type { IdentifyAnswer, Identity, PlanInUse } from "../../contracts/team-access.ts";
 import type { Credential, KeySummary } from "../../contracts/team-keys.ts";
@@ -11,24 +10,24 @@ import type { TeamStores } from "../stores.ts";
 import { keyFault, teamFault, UNKNOWN_KEY, userFault } from "./credentials.ts";
 import { issuerKeyId } from "./issuers.ts";
 
-/** Equal posts of a page within so many seconds are one request, unless its plan says otherwise: a visitor caller reloads. */
+/** `dedupe_s` for publishable keys whose plan sets none: a page reload within it returns the same request. */
 export const PUBLISHABLE_DEDUPE_S = 30;
-/** A key's last use is written at most this often: a written row costs a thousand times a read one. */
+/** Minimum interval between writes of a key's last use: writes cost far more than reads. */
 const KEY_LAST_USED_STEP_MS = 10 * MINUTE_MS;
 
 export type IdentityStores = Pick<TeamStores, "issuers" | "keys" | "team" | "users">;
 
-/** What of an identity does not depend on plan and team. */
+/** The part of an identity that does not depend on plan and team. */
 type Caller = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "managesConnections">;
 
-/** Tokens are for pages and apps: they run and read, whatever their key may do. */
+/** Scopes of client tokens and JWTs, regardless of their key. */
 const TOKEN_SCOPES: Identity["scopes"] = ["run", "read"];
 
 const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not registered with this team.", {
   hint: "A team admin registers issuers with PUT /v1/issuers/{name}.",
 });
 
-/** Caller this is, if it may be used now. */
+/** Resolves a credential to an identity, if it may be used now. */
 export function identify(stores: IdentityStores, credential: Credential, now: number): IdentifyAnswer {
   switch (credential.kind) {
     case "key": {
@@ -47,7 +46,7 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
         user,
         models: models ?? key.models,
       };
-      // A key with a plan of its own does not choose another: that would lift the key's own limits.
+      // The plan of a key overrides that of its tokens; otherwise a token could lift its limits.
       return keyIdentity(stores, key, caller, [key.plan, credential.plan], now);
     }
     case "jwt": {
@@ -68,19 +67,19 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
   }
 }
 
-/** The plan of an identity, as Team was asked under it. */
+/** The plan of an identity. */
 export function planOf({ planName: name, plan, planHash: hash }: Identity): PlanInUse {
   return { name, plan, hash };
 }
 
-/** Whether the key behind a credential lets it run a model; the plan has its own say. */
+/** Whether the key of a credential allows a model; the plan is checked separately. */
 export function keyAllowsModel(
   stores: Pick<TeamStores, "keys">,
   credential: Credential,
   identity: Identity,
   model: string,
 ): boolean {
-  // A token may narrow its key's models and never widen them.
+  // A token narrows the models of its key and never widens them.
   const key = credential.kind === "token" ? stores.keys.findKey(credential.keyId) : null;
   const lists = [identity.models, key?.models ?? null];
   return lists.every((globs) => globs === null || matchesModel(globs, model));
@@ -118,8 +117,8 @@ function identityAnswer(
 }
 
 /**
- * The first of these plans that exists, else the team's. Plans are never deleted, and only existing ones can be chosen for a
- * team; a claim may name anything. On a page, an equal post within seconds is a reload, not a wish for a variation.
+ * The first existing plan, else the team's. Claims may name plans that do not exist. For publishable keys a repeated submit
+ * within seconds is a page reload.
  */
 function planInUse(stores: Pick<TeamStores, "team">, wanted: readonly (string | null)[], isPage: boolean): PlanInUse {
   for (const name of [...wanted, stores.team.team().plan]) {

@@ -1,4 +1,4 @@
-// A team's issuers, their keys, and how often an address may exchange a publishable key.
+// Issuers of a team, their keys, and the rate limit of token creation per address.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Actor, IssuerKeys, StoredIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
@@ -11,11 +11,11 @@ import type { TeamContext } from "../team-context.ts";
 import { fetchIssuerKeys, shouldFetchIssuerKeys } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
 
-/** Exchanges of a publishable key for a token, per address: a page needs one in ten minutes, an office a few dozen an hour. */
+/** Tokens that an address can create per hour with a publishable key: a page needs six, an office a few dozen. */
 export const MINTS_PER_HOUR = 60;
-/** Rows of addresses whose hour is over that one mint deletes, so that the table does not grow for ever. */
+/** Expired rows deleted at each token creation. */
 const MINT_CLEAN_UP_ROWS = 10;
-/** Issuers of a team; every one is sent with each answer about issuers. */
+/** Maximum issuers of a team; every list response contains all. */
 const ISSUERS_PER_TEAM_MAX = 10;
 
 type IssuerStores = Pick<TeamStores, "audit" | "issuers">;
@@ -24,7 +24,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
   readonly #env: Env;
   readonly #context: TeamContext;
   readonly #stores: IssuerStores;
-  /** The last fetch of each key set. Lost with the object, at the price of a call. */
+  /** Last fetch of each key set. In memory: losing it costs one fetch. */
   readonly #fetches = new Map<string, { at: number; done: Promise<void> }>();
 
   constructor(env: Env, context: TeamContext, stores: IssuerStores) {
@@ -39,7 +39,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
   }
 
   put(issuer: Issuer, by: Actor): { kind: "stored" } | Refused {
-    // Who writes an issuer wants to see at once whether its keys can be read.
+    // A changed issuer is fetched at once, so that errors show immediately.
     this.#fetches.delete(issuer.jwks_url);
     const { issuers, audit } = this.#stores;
     return this.#context.ask((now) => {
@@ -62,7 +62,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     });
   }
 
-  /** Side by side callers share one fetch. */
+  /** Parallel callers share one fetch. */
   async keysOf({ name, unknownKey }: { name: string; unknownKey: boolean }): Promise<IssuerKeys | null> {
     const kept = this.#findIssuer(name);
     if (kept === null) return null;
@@ -79,10 +79,7 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     return this.#findIssuer(name)?.keys ?? null;
   }
 
-  /**
-   * MINTS_PER_HOUR at once, then one each time its share of the hour has passed. A page needs one in ten minutes, so this only
-   * meets who throws tokens away to be somebody new.
-   */
+  /** GCRA: MINTS_PER_HOUR at once, then one per share of the hour. */
   countMint({ keyId, ip }: { keyId: string; ip: string }): { kind: "counted" } | Refused {
     const { issuers } = this.#stores;
     return this.#context.ask((now) => {
@@ -102,12 +99,12 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
   async #fetch({ name, jwks_url }: Issuer): Promise<void> {
     const rules = { allowHosts: requireConfig(this.#env).RELAY_ALLOW_HOSTS, ownHosts: [] };
     const json = await fetchIssuerKeys(jwks_url, rules);
-    // The issuer may have been written anew meanwhile, with other keys.
+    // The issuer may have changed during the fetch.
     if (json === null || this.#findIssuer(name)?.issuer.jwks_url !== jwks_url) return;
     this.#stores.issuers.putKeys(name, { json, fetchedAt: Date.now() });
   }
 
-  /** Null also where there is no such team. */
+  /** Null also if the team does not exist. */
   #findIssuer(name: string): StoredIssuer | null {
     return this.#context.decide<StoredIssuer | null>(null, () => this.#stores.issuers.findIssuer(name));
   }

@@ -1,5 +1,4 @@
-// A team's issuers and their keys as an isolate remembers them, in front of the Team that holds them. What changes there is
-// seen here within IDENTITY_CACHE_MS.
+// Per-isolate cache of issuers and their keys. Changes apply within IDENTITY_CACHE_MS.
 
 import type { IssuerKeys, StoredIssuer } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
@@ -9,9 +8,9 @@ import { isStale, isUsable } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
 import { checkUserJwt, type JwtAnswer } from "./user-jwt.ts";
 
-/** Identities an isolate remembers; past this it forgets all and asks again. */
+/** Maximum cached identities per isolate; beyond it the cache is cleared. */
 export const IDENTITIES_CACHED_MAX = 1_000;
-/** A caller's identity is remembered this long for reads, so a revoke acts on them within it. Submits always ask. */
+/** Cache lifetime of identities for reads, so a revocation applies within it. Submits are never cached. */
 export const IDENTITY_CACHE_MS = 10 * SECOND_MS;
 
 interface Directory {
@@ -21,7 +20,7 @@ interface Directory {
 
 const directories = new Map<string, Directory>();
 
-/** Checks a JWT against the issuers of a team. A team that does not exist has none. `fresh`: as they are this moment. */
+/** Verifies a JWT against the issuers of a team. `fresh` bypasses the cache. */
 export async function checkTeamJwt(
   env: Env,
   team: string,
@@ -44,7 +43,7 @@ async function directoryOf(env: Env, team: string, fresh: boolean, now: number):
   return directory;
 }
 
-/** Keys in hand while they are young and the token's is among them; else Team is asked, which decides about asking on. */
+/** Cached keys while they are fresh and contain the key of the token; else Team decides whether to fetch. */
 async function keysOf(
   env: Env,
   team: string,

@@ -1,6 +1,5 @@
-// The public keys of an issuer: when they are asked for again, the one call that gets them, and what of the answer is kept. The
-// rules are pure, the clock is a parameter. Only the URL that the team wrote down is called, never one that a token names
-// (`jku`, `x5u`).
+// Public keys of issuers: refresh rules, the fetch, and the stored part of the response. Only the configured URL is fetched,
+// never one from a token (`jku`, `x5u`).
 
 import type { JSONWebKeySet } from "jose";
 import * as z from "zod";
@@ -9,13 +8,13 @@ import { type GuardRules, mayCall } from "../../net/guard.ts";
 import { fetchSmallText, JWKS_KEYS_MAX, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../../net/small-text.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../platform/time.ts";
 
-/** An issuer's keys are asked for again after this: a key that its issuer took back is believed no longer, if the host answers. */
+/** Age at which keys are refreshed: bounds how long a withdrawn key is accepted. */
 export const ISSUER_KEYS_REFRESH_AFTER_MS = HOUR_MS;
-/** Keys of an issuer whose host is down count this long, then its tokens are refused. */
+/** Maximum age of keys if the issuer is unreachable. */
 export const ISSUER_KEYS_MAX_AGE_MS = DAY_MS;
-/** A token with an unknown key id makes an isolate ask the issuer at most this often: who makes key ids up must not. */
+/** Minimum interval between fetches caused by unknown key ids, which anyone can invent. */
 export const ISSUER_KEYS_GAP_MS = 30 * SECOND_MS;
-/** A key set is kept in a row; the longest of the known issuers (Firebase) is below 3 KB. */
+/** Maximum stored size; the largest known set (Firebase) is below 3 KB. */
 const ISSUER_KEYS_MAX_BYTES = 64 * 1024;
 
 const publicKeys = z.object({
@@ -34,19 +33,19 @@ const publicKeys = z.object({
   ),
 });
 
-/** Whether a set still counts. Its issuer's host may be down for that long. */
+/** Whether a key set may still be used. */
 export function isUsable(keys: IssuerKeys | null, now: number): keys is IssuerKeys {
   return keys !== null && now - keys.fetchedAt < ISSUER_KEYS_MAX_AGE_MS;
 }
 
-/** Whether a set is so old that the issuer should be asked what its keys are now. */
+/** Whether a key set should be refreshed. */
 export function isStale(keys: IssuerKeys | null, now: number): boolean {
   return keys === null || now - keys.fetchedAt >= ISSUER_KEYS_REFRESH_AFTER_MS;
 }
 
 /**
- * Whether to ask the issuer now. `unknownKey`: a token named a key that the set lacks, which a rotation explains, and any
- * made-up token too: so at most once in ISSUER_KEYS_GAP_MS. Without a usable set every token is refused: the gap is short.
+ * Whether to fetch now. `unknownKey`: a token names a key missing from the set, due to a rotation or an invented id. Without a
+ * usable set the interval is shorter, because every token is refused.
  */
 export function shouldFetchIssuerKeys(facts: {
   keys: IssuerKeys | null;
@@ -60,7 +59,7 @@ export function shouldFetchIssuerKeys(facts: {
   return triedAt === null || now - triedAt >= gapMs;
 }
 
-/** The issuer's key set as JSON; null for a URL that may not be called, any fault, or a set without one usable key. */
+/** The issuer's key set as JSON; null for a blocked URL, a fault, or a set without a usable key. */
 export async function fetchIssuerKeys(url: string, rules: GuardRules): Promise<string | null> {
   const verdict = mayCall(url, rules);
   if (!verdict.ok) return null;
@@ -69,7 +68,7 @@ export async function fetchIssuerKeys(url: string, rules: GuardRules): Promise<s
   return text === null ? null : publicPart(text);
 }
 
-/** What of a JWKS is kept: public members of asymmetric keys. Null when nothing is left, or too much for a row. */
+/** The public members of asymmetric keys. Null if none remain or the result is too large. */
 export function publicPart(text: string): string | null {
   const parsed = publicKeys.safeParse({ keys: asymmetricKeys(text) });
   if (!parsed.success || parsed.data.keys.length === 0) return null;
@@ -77,7 +76,7 @@ export function publicPart(text: string): string | null {
   return json.length <= ISSUER_KEYS_MAX_BYTES ? json : null;
 }
 
-/** Other entries of a set (secrets for signing, keys of a kind yet to come) are no reason to lose the rest. */
+/** Unknown entries do not invalidate the rest of the set. */
 function asymmetricKeys(text: string): unknown[] {
   let parsed: unknown;
   try {
@@ -90,7 +89,7 @@ function asymmetricKeys(text: string): unknown[] {
   return keys.filter((key) => publicKeys.shape.keys.element.safeParse(key).success);
 }
 
-/** A kept set as jose takes it. */
+/** A stored key set for jose. */
 export function keySetOf(keys: IssuerKeys): JSONWebKeySet {
   return JSON.parse(keys.json) as JSONWebKeySet;
 }

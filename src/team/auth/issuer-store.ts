@@ -1,5 +1,4 @@
-// The SQL of a team's issuers and their keys, and of the exchanges that each address made. Rows in, types out. Every method is
-// synchronous, so that callers can put several into one transaction.
+// SQL of issuers, their keys, and token creation per address.
 
 import type { IssuerKeys, StoredIssuer } from "../../contracts/team-keys.ts";
 import { type Issuer, issuerSchema } from "./issuers.ts";
@@ -25,7 +24,7 @@ export class IssuerStore {
     return row === undefined ? null : issuerOf(row);
   }
 
-  /** Writes an issuer. Its keys are forgotten when they come from elsewhere now: they may be another's. */
+  /** Creates or replaces an issuer. Keys are dropped if `jwks_url` changed. */
   put(issuer: Issuer): void {
     const before = this.findIssuer(issuer.name);
     this.#sql.exec(
@@ -41,19 +40,19 @@ export class IssuerStore {
     this.#sql.exec("UPDATE issuer SET keys = ?, keys_fetched_at = ? WHERE name = ?", keys.json, keys.fetchedAt, name);
   }
 
-  /** Whether there was one. */
+  /** Returns whether the issuer existed. */
   remove(name: string): boolean {
     return this.#sql.exec("DELETE FROM issuer WHERE name = ?", name).rowsWritten > 0;
   }
 
-  /** Until when an address has used up its exchanges with a key, as GCRA keeps it (epoch ms); 0 for a new one. */
+  /** GCRA arrival time of an address and key (epoch ms); 0 if new. */
   mintedUntil(keyId: string, ip: string): number {
     const query = "SELECT minted_until FROM mint WHERE key_id = ? AND ip = ?";
     const [row] = this.#sql.exec<{ minted_until: number }>(query, keyId, ip);
     return row?.minted_until ?? 0;
   }
 
-  /** Keeps it, and drops a few rows whose time is over. */
+  /** Stores it and deletes a few expired rows. */
   putMintedUntil(keyId: string, ip: string, until: number, now: number, cleanUpRows: number): void {
     this.#sql.exec("INSERT OR REPLACE INTO mint (key_id, ip, minted_until) VALUES (?, ?, ?)", keyId, ip, until);
     const over = "SELECT key_id, ip FROM mint WHERE minted_until < ? ORDER BY minted_until LIMIT ?";

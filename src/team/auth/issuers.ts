@@ -1,12 +1,12 @@
-// Who may vouch for a team's users: an issuer of JWTs as a team writes it down, the presets that fill it in, and what a checked
-// token's claims say about its user. Pure; field names are the wire's, because an issuer is shown as it was written.
+// Issuers of user JWTs: schema, presets, and the claims of a verified token. Wire field names, because an issuer is stored as
+// it was written. Pure.
 
 import * as z from "zod";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/validate.ts";
 
 /**
- * Signatures that an issuer may use: asymmetric ones only. A shared secret would let everybody who can check a token make
- * one, and a list without HS* cannot be tricked into taking a public key for such a secret (RFC 8725, section 3.1).
+ * Asymmetric algorithms only: with a shared secret every verifier could issue tokens, and without HS* a public key cannot be
+ * used as a secret (RFC 8725, section 3.1).
  */
 const ALGORITHMS = [
   "RS256",
@@ -35,7 +35,7 @@ export const issuerNameSchema = z
 const claimName = z.string().min(1).max(200);
 const text = z.string().min(1).max(500);
 
-/** An issuer as a team sends it. What a preset knows may be left out. */
+/** Request body of an issuer. Presets fill omitted fields. */
 export const issuerBodySchema = z.strictObject({
   preset: z
     .enum(PRESETS)
@@ -75,7 +75,7 @@ export const issuerBodySchema = z.strictObject({
     ),
 });
 
-/** An issuer with everything filled in, as it is stored and answered. */
+/** A complete issuer, as stored and returned. */
 export const issuerSchema = z.object({
   name: issuerNameSchema,
   preset: z.enum(PRESETS).nullable(),
@@ -93,13 +93,13 @@ export type IssuerBody = z.output<typeof issuerBodySchema>;
 export type Issuer = z.output<typeof issuerSchema>;
 
 interface PresetRules {
-  /** What `issuer` looks like; the first group is the part that the audience follows from, where it does. */
+  /** Format of `issuer`; the first group determines the audience, if any. */
   pattern: RegExp;
   example: string;
   jwksUrl: (issuer: string) => string;
   algs: Issuer["algs"];
   audienceClaim: Issuer["audience_claim"];
-  /** The audience that every token of this provider has. */
+  /** Audience of every token of this provider. */
   audience: ((match: RegExpExecArray) => string) | null;
 }
 
@@ -142,7 +142,7 @@ const PRESET_RULES: Record<Preset, PresetRules> = {
   },
 };
 
-/** The whole issuer, or one sentence that names the field that lacks or does not fit the preset. */
+/** The complete issuer, or a sentence that names the missing or invalid field. */
 export function completeIssuer(
   name: string,
   body: IssuerBody,
@@ -177,19 +177,19 @@ export function completeIssuer(
   };
 }
 
-/** What stands for a key where a request came with a user's JWT. Cannot be taken for a key: those begin with `key_`. */
+/** Key id of requests made with a JWT. Cannot equal a key id: those start with `key_`. */
 export function issuerKeyId(issuer: string): string {
   return `issuer:${issuer}`;
 }
 
-/** Whom a token speaks for. `plan` is what the claim says, whether or not there is such a plan. */
+/** User, plan and tags of a token. `plan` may name a plan that does not exist. */
 export interface UserClaims {
   user: string;
   plan: string | null;
   tags: Record<string, string>;
 }
 
-/** What checked claims say, or which claim (by the issuer's own name for it) says nothing that can be used. */
+/** The claims, or the name of the unusable claim. */
 export function userClaims(
   issuer: Issuer,
   payload: Readonly<Record<string, unknown>>,
@@ -199,7 +199,7 @@ export function userClaims(
   const plan = issuer.plan_claim === null ? null : textOf(claimAt(payload, issuer.plan_claim));
   const tags: Record<string, string> = {};
   for (const [tag, claim] of Object.entries(issuer.tag_claims)) {
-    // A tag that is left open could be filled in by the caller with somebody else's.
+    // A missing claim sets an empty tag: otherwise the caller could choose its value.
     const value = textOf(claimAt(payload, claim)) ?? "";
     if (value.length > TAG_TEXT_MAX_CHARS) return { ok: false, claim };
     tags[tag] = value;
@@ -207,7 +207,7 @@ export function userClaims(
   return { ok: true, claims: { user, plan, tags } };
 }
 
-/** A claim by its whole name, which may have dots (`https://acme.example/plan`), else as a path through objects. */
+/** A claim by its full name, which may contain dots (`https://acme.example/plan`), else as a path. */
 export function claimAt(payload: Readonly<Record<string, unknown>>, name: string): unknown {
   if (Object.hasOwn(payload, name)) return payload[name];
   let value: unknown = payload;
@@ -218,7 +218,7 @@ export function claimAt(payload: Readonly<Record<string, unknown>>, name: string
   return value;
 }
 
-/** Texts, and whole numbers spelled out: some issuers number their users. */
+/** Strings, and integers as text: some issuers number their users. */
 function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   return Number.isSafeInteger(value) ? String(value) : null;

@@ -1,5 +1,5 @@
-// What admins do with keys: make, rotate, revoke, freeze. Each change writes its audit line in the same transaction; texts and
-// digests are made before, because hashing waits.
+// Creates, rotates, revokes and freezes keys, each with its audit entry in the same transaction. Hashing is asynchronous and
+// runs before.
 
 import { RpcTarget } from "cloudflare:workers";
 import type {
@@ -20,12 +20,12 @@ import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
 import { keyDigest, makeKey, shownPart } from "./keys.ts";
 
-/** Keys of one team, revoked ones included: the list is shown whole. */
+/** Maximum keys of a team, revoked ones included: lists are not paginated. */
 const KEYS_PER_TEAM_MAX = 1_000;
 
 type KeyStores = Pick<TeamStores, "audit" | "keys" | "team">;
 
-/** A key's text and the form of it that is stored. */
+/** Text of a key and its stored digest. */
 interface KeyText {
   text: string;
   digest: string;
@@ -100,7 +100,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     });
   }
 
-  /** The last usable admin key stays, because nobody could make another or undo it. */
+  /** The last active admin key cannot be revoked or frozen, because nobody could undo it. */
   #endingFault(id: string, now: number): Refusal | null {
     const all = this.#stores.keys.all();
     const admins = all.filter((key) => key.scopes.includes("admin") && keyFault(key, now) === null);
@@ -115,13 +115,13 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
   }
 }
 
-/** A new text for a key of this team. */
+/** New text for a key. */
 export async function keyText(team: string, kind: KeyKind): Promise<KeyText> {
   const text = await makeKey(team, kind);
   return { text, digest: await keyDigest(text) };
 }
 
-/** Within the transaction of whoever makes the key: an admin, or the operator with the team itself. */
+/** Runs in the transaction of the caller. */
 export function insertKey(
   { keys, team, audit }: KeyStores,
   terms: NewKeyTerms,
@@ -148,7 +148,7 @@ export function insertKey(
   return { kind: "changed", key };
 }
 
-/** A publishable key is in every page that uses it, so lists may show it whole. */
+/** Publishable keys are public, so lists show them in full. */
 function shownOf(kind: KeyKind, text: string): string {
   return kind === "publishable" ? text : shownPart(text);
 }

@@ -1,5 +1,4 @@
-// The SQL of a team's keys: their digests, terms, rotation and what stops them. Rows in, types out; decides nothing. Every
-// method is synchronous, so that callers can put several into one transaction.
+// SQL of a team's keys: digests, terms, rotations, revocations and freezes.
 
 import type { KeyKind, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
 
@@ -47,7 +46,7 @@ export class KeyStore {
     );
   }
 
-  /** The key that has this digest, or had it until a rotation whose overlap is not over. */
+  /** The key with this digest, also an earlier one within its rotation overlap. */
   findKeyByDigest(digest: string, now: number): KeySummary | null {
     const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE digest = ?`, digest);
     if (row !== undefined) return keyOf(row);
@@ -73,7 +72,7 @@ export class KeyStore {
     return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM api_key").one().n;
   }
 
-  /** Gives the key another text; the present one goes on working until `oldValidUntil`. */
+  /** Replaces the digest; the current one stays valid until `oldValidUntil`. */
   rotate(id: string, next: { digest: string; shown: string }, oldValidUntil: number): void {
     this.#sql.exec(
       "INSERT INTO old_digest (digest, key_id, valid_until) SELECT digest, id, ? FROM api_key WHERE id = ?",
@@ -91,7 +90,7 @@ export class KeyStore {
     this.#sql.exec("UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", at, id);
   }
 
-  /** Null resumes it. */
+  /** Null unfreezes it. */
   setFrozen(id: string, at: number | null): void {
     this.#sql.exec("UPDATE api_key SET frozen_at = ? WHERE id = ?", at, id);
   }
@@ -101,7 +100,7 @@ export class KeyStore {
     this.#sql.exec(`DELETE FROM old_digest WHERE digest IN (${over})`, now, limit);
   }
 
-  /** When the first of them is over; null when there are none. */
+  /** First expiry; null if there are none. */
   nextExpiryAt(): number | null {
     return this.#sql.exec<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").one().at;
   }

@@ -1,6 +1,5 @@
-// Client tokens: short-lived JWTs of ours (HS256 under SIGNING_KEY), minted with a key and bound to a user, and by choice to
-// models, an origin, a plan. The first key signs, every key of the list verifies. Whether the minting key still holds is Team's
-// to say.
+// Client tokens: short-lived JWTs (HS256 with SIGNING_KEY) created with a key and bound to a user, optionally to models, an
+// origin or a plan. The first key signs, every key verifies. Team checks the creating key.
 
 import { errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
@@ -10,7 +9,7 @@ import { markKey } from "../../platform/signing.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import { formatTeamJwt } from "./keys.ts";
 
-/** Tells our tokens from the JWTs of issuers. It routes only; both are checked in full afterwards. */
+/** `typ` header that distinguishes client tokens from issuer JWTs. For routing only; both are verified. */
 const TYPE = "sluice-client+jwt";
 const ISSUER = "sluice";
 const ALGORITHM = "HS256";
@@ -18,7 +17,7 @@ const JTI_CHARS = 20;
 
 export type TokenCredential = Extract<Credential, { kind: "token" }>;
 
-/** What a client token says. `origin`: the only page origin it works from; null: anywhere. */
+/** Content of a client token. `origin`: the only allowed origin; null: any. */
 export interface ClientToken {
   credential: TokenCredential;
   origin: string | null;
@@ -39,7 +38,7 @@ const claimsSchema = z.object({
   plan: z.string().optional(),
 });
 
-/** A new token as it is sent (`sl_jwt_<team>.<jwt>`). `expiresAt` is epoch milliseconds, in whole seconds. */
+/** Creates a token (`sl_jwt_<team>.<jwt>`). `expiresAt` is epoch ms in whole seconds. */
 export async function makeToken(
   signingKeys: readonly string[],
   team: string,
@@ -72,12 +71,12 @@ export async function makeToken(
   return { text: formatTeamJwt(team, jwt), expiresAt: (issuedAtS + ttlS) * SECOND_MS };
 }
 
-/** Whether a JWT says that it is one of ours. */
+/** Whether a JWT claims to be a client token. */
 export function isClientToken(header: { typ?: string | undefined }): boolean {
   return header.typ === TYPE;
 }
 
-/** Checks a token sent to `team`: signature, algorithm, issuer, team, time. Never throws. */
+/** Verifies a token for `team`: signature, algorithm, issuer, audience, time. Never throws. */
 export async function checkToken(
   signingKeys: readonly string[],
   team: string,

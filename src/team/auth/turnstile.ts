@@ -1,5 +1,5 @@
-// Cloudflare Turnstile, checked where the secret is: whether a widget's answer came from a person on the right page. Cloudflare
-// takes each answer once. Source: developers.cloudflare.com/turnstile/get-started/server-side-validation
+// Server-side validation of Cloudflare Turnstile tokens
+// (developers.cloudflare.com/turnstile/get-started/server-side-validation).
 
 import * as z from "zod";
 import { fetchSmallText } from "../../net/small-text.ts";
@@ -7,21 +7,21 @@ import { type Refusal, refusal } from "../../platform/errors.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 
-/** Cloudflare's siteverify answers in well under a second. */
+/** Timeout of siteverify, which normally answers in well under a second. */
 const TURNSTILE_TIMEOUT_MS = 5 * SECOND_MS;
-/** Longest token of a Turnstile widget (developers.cloudflare.com/turnstile/get-started/server-side-validation). */
+/** Maximum length of a Turnstile token (same page). */
 const TURNSTILE_TOKEN_MAX_CHARS = 2_048;
 
 export interface TurnstileCheck {
   verifyUrl: string;
   secret: string;
-  /** Where the widget must have stood: its `hostname` in siteverify's answer. */
+  /** Expected `hostname` in the response of siteverify. */
   hostname: string;
-  /** What the page sent; undefined: nothing. */
+  /** Token from the page; undefined if omitted. */
   token: string | undefined;
-  /** The visitor's address, as a hint for Cloudflare. */
+  /** Address of the visitor, passed to Cloudflare. */
   address: string | null;
-  /** Whether this deployment can only be reached from its own machine: then test secrets are of use. */
+  /** Whether the deployment is local, where test secrets are accepted. */
   isLocal: boolean;
 }
 
@@ -34,7 +34,7 @@ const verdictSchema = z.object({
   "error-codes": z.array(z.string()).default([]),
 });
 
-/** Null when the visitor passed, else what the page is told. One call; a network fault is answered as "try again". */
+/** Null if the token is valid, else the refusal. One call; a network fault can be retried. */
 export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | null> {
   const isTest = TEST_SECRET.test(check.secret);
   if (isTest && !check.isLocal) {
@@ -50,7 +50,7 @@ export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | n
   const verdict = await siteverify(check, check.token);
   if (verdict === null) return unreachable();
   if (!verdict.success) return failure(verdict["error-codes"]);
-  // A test secret's answer names a host of Cloudflare's choosing.
+  // Responses for test secrets contain a hostname of Cloudflare.
   if (!isTest && verdict.hostname !== check.hostname) {
     logEvent("turnstile.refused", { reason: "hostname" });
     return refusal("forbidden", "The Turnstile token was issued for another hostname.", {

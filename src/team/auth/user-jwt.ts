@@ -1,5 +1,5 @@
-// Whether a user's JWT is good: issuer, algorithm, signature, audience, time, and what its claims say. Callers read one
-// sentence whatever the reason; the reason is for the log and for the team's admins. Never throws for a bad token.
+// Verifies user JWTs: issuer, algorithm, signature, audience, time and claims. Callers get one generic message; the reason is
+// for logs and admins. Never throws for an invalid token.
 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import type { Credential, IssuerKeys } from "../../contracts/team-keys.ts";
@@ -8,9 +8,9 @@ import { planNameSchema } from "../quota/plan.ts";
 import { keySetOf } from "./issuer-keys.ts";
 import { type Issuer, type UserClaims, userClaims } from "./issuers.ts";
 
-/** Clocks of issuers and ours may differ by this much when a JWT's `exp` and `nbf` are judged. */
+/** Clock tolerance for `exp` and `nbf`. */
 const JWT_LEEWAY_S = 30;
-/** A JWT longer than this is not read: Clerk's and Firebase's stay below 4 KB, and proxies cut headers at 8 to 16 KB. */
+/** Maximum length of a JWT: Clerk and Firebase stay below 4 KB, proxies limit headers to 8 to 16 KB. */
 export const JWT_MAX_CHARS = 16_384;
 
 export type JwtFault =
@@ -27,16 +27,13 @@ export type JwtFault =
 
 export type JwtAnswer =
   | { kind: "valid"; issuer: Issuer; claims: UserClaims; expiresAt: number }
-  /** `explanation` quotes claims of the token: for the log only its fault, for admins of the team all of it. */
+  /** `explanation` quotes claims: for admins of the team, never for logs. */
   | { kind: "refused"; fault: JwtFault; explanation: string; issuer: string | null };
 
-/**
- * An issuer's keys, or null when there are none that count. `unknownKey`: the ones given before lack the token's key, so
- * they should be looked at anew.
- */
+/** The issuer's keys, or null. `unknownKey`: the previous result lacks the token's key, so a refresh is due. */
 export type KeysOf = (issuer: Issuer, options: { unknownKey: boolean }) => Promise<IssuerKeys | null>;
 
-/** The credential that a good JWT is. A claim that cannot be a plan's name is as good as none. */
+/** Credential of a verified JWT. An invalid plan name counts as none. */
 export function credentialOfJwt({
   issuer,
   claims,
@@ -46,7 +43,7 @@ export function credentialOfJwt({
   return { kind: "jwt", issuer: issuer.name, user, plan: plan.success ? plan.data : null, tags };
 }
 
-/** What a JWT says of itself, before anything is believed of it; null for what is no JWT. */
+/** Unverified header and claims; null if it is not a JWT. */
 export function unverifiedParts(
   jwt: string,
 ): { header: { alg?: string; kid?: string; typ?: string }; claims: JWTPayload } | null {
@@ -64,7 +61,7 @@ export function unverifiedParts(
   }
 }
 
-/** Checks a JWT against a team's issuers. Two may share an `iss` and differ in the audience: the first that fits counts. */
+/** Verifies a JWT against the issuers of a team. Several may share an `iss` with different audiences: the first match wins. */
 export async function checkUserJwt(
   issuers: readonly Issuer[],
   jwt: string,
@@ -118,7 +115,7 @@ async function checkAgainst(
   return { kind: "valid", issuer, claims: said.claims, expiresAt: (verified.exp ?? 0) * SECOND_MS };
 }
 
-/** The checked claims, or jose's error. */
+/** The verified claims, or the error of jose. */
 async function verify(issuer: Issuer, jwt: string, keys: IssuerKeys, now: number): Promise<JWTPayload | Error> {
   try {
     const { payload } = await jwtVerify(jwt, createLocalJWKSet(keySetOf(keys)), {

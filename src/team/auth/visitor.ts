@@ -1,19 +1,19 @@
-// Who a visitor of a page is, without asking the page: the address it comes from, or the token that we gave it before. Both are
-// marks under SIGNING_KEY; a raw address is kept nowhere. Rotating SIGNING_KEY for good makes everybody new, which is accepted.
+// Identifies visitors by their address or a visitor token, both as HMACs with SIGNING_KEY; raw addresses are never stored.
+// Removing a signing key makes every visitor new.
 
 import { randomText } from "../../platform/ids.ts";
 import { checkMark, makeMark } from "../../platform/signing.ts";
 
-/** 20 hex digits: 80 bits tell addresses apart, and nobody can compute them without the key. */
+/** 20 hex digits: 80 bits distinguish addresses and cannot be computed without the key. */
 const MARK_CHARS = 20;
-/** Key id in front of a mark (platform/signing.ts); it says nothing about the address. */
+/** Length of the key id prefix (platform/signing.ts). */
 const KEY_ID_CHARS = 4;
-/** Where there is no edge in front (a local run), everybody comes from the same place. */
+/** Address in local deployments. */
 const NO_ADDRESS = "local";
 
 /**
- * The part of an address that stands for one household: IPv4 whole, IPv6 its /64, because a provider gives a customer that
- * many addresses at least. An IPv4 address inside IPv6 (`::ffff:…`) is the IPv4 one. Text that is no address stays as it is.
+ * The part of an address that identifies a household: IPv4 in full, the /64 of IPv6. IPv4-mapped IPv6 (`::ffff:…`) counts as
+ * IPv4. Invalid text is returned unchanged.
  */
 export function networkOf(address: string | null): string {
   if (address === null || address === "") return NO_ADDRESS;
@@ -29,7 +29,7 @@ export function networkOf(address: string | null): string {
   return `${prefix.join(":")}::/64`;
 }
 
-/** The eight groups of an IPv6 address in the URL parser's spelling, which compresses one run of zeros. */
+/** The eight groups of an IPv6 address as the URL parser prints it, with one compressed run of zeros. */
 function groupsOf(host: string): number[] {
   const [head = "", tail] = host.split("::");
   const numbers = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
@@ -37,7 +37,7 @@ function groupsOf(host: string): number[] {
   return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
 
-/** Who calls by address, as limits with scope `ip` count it. Another team sees another mark for the same address. */
+/** Pseudonym of an address for limits with scope `ip`; differs between teams. */
 export async function addressMark(
   signingKeys: readonly string[],
   team: string,
@@ -47,17 +47,17 @@ export async function addressMark(
   return mark.slice(KEY_ID_CHARS, KEY_ID_CHARS + MARK_CHARS);
 }
 
-/** A visitor nobody has seen before. */
+/** A new visitor id. */
 export function newVisitor(): string {
   return randomText(MARK_CHARS);
 }
 
-/** What a page keeps and sends back, so that the same visitor is known at another address. Good for its team only. */
+/** Visitor token that a page stores, so that a visitor is recognized at another address. Valid for its team only. */
 export async function makeVisitorToken(signingKeys: readonly string[], team: string, visitor: string): Promise<string> {
   return `sl_vt_${visitor}.${await makeMark(signingKeys, "visitor", [team, visitor])}`;
 }
 
-/** The visitor that a token names, or null for a token that is not ours or another team's. */
+/** The visitor of a token, or null if it is invalid or of another team. */
 export async function visitorOf(signingKeys: readonly string[], team: string, token: string): Promise<string | null> {
   const [, visitor, mark] = /^sl_vt_([0-9A-Za-z]{1,64})\.([0-9a-f]+)$/.exec(token) ?? [];
   if (visitor === undefined || mark === undefined) return null;

@@ -1,4 +1,4 @@
-// The delivery index and its deliveries, as trackers and admins ask about them.
+// Deliveries, for trackers and admins.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Actor } from "../../contracts/team-keys.ts";

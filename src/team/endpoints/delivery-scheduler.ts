@@ -1,5 +1,5 @@
-// What becomes of deliveries: where they go, what their tries came to, who sends one again; and the health of endpoints, which
-// follows from it. Team wraps each call in one transaction.
+// Delivery targets, reports and replays, and the endpoint health that follows from them. Team wraps each call in one
+// transaction.
 
 import type { Actor } from "../../contracts/team-keys.ts";
 import type {
@@ -26,13 +26,13 @@ import type { BacklogPacer } from "./recovery-pacer.ts";
 
 export type HealthStores = EventStores & Pick<TeamStores, "audit">;
 
-/** Who disables endpoints when nobody does, as the audit names it. */
+/** Audit actor of automatic changes. */
 const SYSTEM: Actor = { id: "system", ip: null };
 const NOTICE_TYPE = "endpoint.failing";
-/** The category of what was on its way to an endpoint that was enabled without its backlog. */
+/** Category of deliveries skipped when an endpoint was enabled without its backlog. */
 export const SKIPPED = "skipped";
 
-/** Where a delivery goes now; a test goes to a disabled endpoint too. */
+/** Current target of a delivery; test events also go to disabled endpoints. */
 export function deliveryTarget(
   stores: Pick<TeamStores, "deliveries" | "endpoints" | "team">,
   pacer: BacklogPacer,
@@ -53,21 +53,21 @@ export function deliveryTarget(
   return { ...target, notBefore: pacer.turn(endpoint, deliveryId, now) };
 }
 
-/** The same again changes nothing: neither the index nor what is counted of the endpoint. */
+/** Records a report. Idempotent for index and endpoint health. */
 export function recordReport(stores: HealthStores, report: DeliveryReport): void {
   const delivery = stores.deliveries.findDelivery(report.deliveryId);
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
   stores.deliveries.recordReport(report);
-  // Without a new try it says how the delivery stands after all: a replay that came to nothing.
+  // No new attempt: a failed replay restores the state.
   if (delivery.attempts === report.attempts) return;
   const endpoint = delivery.endpointId === null ? null : stores.endpoints.findEndpoint(delivery.endpointId);
   if (endpoint !== null && endpoint.disabled === null) recordHealth(stores, endpoint, delivery, report);
 }
 
 /**
- * What a report says about the endpoint. Tests say nothing, and a failure to tell of failing endpoints none that would be told
- * of again. Nor does a replay that fails: somebody tries something out, and what failed before was counted then. A `gone`
- * without the receiver's own word is our doing.
+ * Updates endpoint health. Ignored: test events, failed notices about failing endpoints (a notice about them would follow), and
+ * failed replays of attempted deliveries, whose first failure was counted. `gone` without the receiver's response is not its
+ * failure.
  */
 function recordHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery, report: DeliveryReport): void {
   const { outcome, at } = report;
@@ -82,7 +82,7 @@ function recordHealth(stores: HealthStores, endpoint: Endpoint, before: Delivery
   }
 }
 
-/** Judges the runs of failures that are due: a notice, another before the end, the end. */
+/** Sends notices about runs of failures and disables endpoints when due. */
 export function checkEndpoints(stores: HealthStores, now: number): void {
   for (const endpoint of stores.endpoints.toCheck(now)) {
     const { id, health } = endpoint;
@@ -110,7 +110,7 @@ export function checkEndpoints(stores: HealthStores, now: number): void {
   }
 }
 
-/** A check that is due and changes nothing must not ring again at once. */
+/** A due check without a change must not be due again at once. */
 function laterThan(at: number | null, now: number): number | null {
   return at !== null && at > now ? at : null;
 }
@@ -129,7 +129,7 @@ function disable(
 
 type Notice = "failing" | "disabling_soon" | "disabled_failing" | "disabled_gone";
 
-/** Tells the feed and the other endpoints that ask. The URL goes without what may be a secret in it. */
+/** Publishes a notice to the feed and to the other subscribed endpoints. The URL is scrubbed. */
 function notice(stores: HealthStores, { id, url, description, health }: Endpoint, what: Notice, now: number): void {
   const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   const { failingSince, lastSuccessAt, failures } = health;
@@ -148,7 +148,7 @@ function notice(stores: HealthStores, { id, url, description, health }: Endpoint
   publishEvent(stores, { type: NOTICE_TYPE, data, about: id }, now);
 }
 
-/** Puts a delivery on its way once more. Who sends it asks `deliveryTarget` as ever. */
+/** Starts a replay. The sender resolves `deliveryTarget` as usual. */
 export function beginReplay(
   stores: Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox">,
   { deliveryId, replayId, by }: { deliveryId: string; replayId: string | null; by: Actor },
@@ -169,11 +169,11 @@ export function beginReplay(
   }
   if (replayId === null) stores.audit.note(by, "delivery.replayed", deliveryId, {}, now);
   const row = delivery.requestId === null ? stores.outbox.findOutboxRow(deliveryId) : null;
-  // A try that is under way does as well: what it comes to is told as ever.
+  // An attempt in progress counts as the replay.
   if (row !== null && isUnderWay(row, now)) return { kind: "sent" };
   stores.deliveries.reopen(deliveryId, replayId, now);
   if (delivery.requestId !== null) return { kind: "tracker", requestId: delivery.requestId };
-  // What is owed anyway is only hastened: its schedule goes on.
+  // A pending attempt is only moved forward; its schedule continues.
   if (row !== null) stores.outbox.put({ ...row, dueAt: now, replay: row.dueAt === null || row.replay });
   return { kind: "sent" };
 }

@@ -1,5 +1,4 @@
-// The SQL of the delivery index: one line for each event and place, coarse; what each try saw is kept where it was made.
-// Decides nothing; every method is synchronous.
+// SQL of the delivery index: one coarse row per event and target; attempts are stored by the sender.
 
 import type { Delivery, DeliveryFilter, DeliveryReport } from "../../contracts/team-webhooks.ts";
 import type { DeliveryState } from "../../webhooks/attempt.ts";
@@ -56,7 +55,7 @@ export class DeliveryStore {
     return row === undefined ? null : deliveryOf(row);
   }
 
-  /** All that were made of one end of a request. */
+  /** Deliveries for one end of a request. */
   deliveriesOfEnd(requestId: string, eventId: string): Delivery[] {
     const query = `SELECT ${COLUMNS} FROM delivery WHERE request_id = ? AND event_id = ? ORDER BY id`;
     return this.#sql.exec<DeliveryRow>(query, requestId, eventId).toArray().map(deliveryOf);
@@ -86,7 +85,7 @@ export class DeliveryStore {
       .map(deliveryOf);
   }
 
-  /** What a bulk replay goes over, oldest first, after `position`: nothing that was made after it began. */
+  /** Deliveries of a bulk replay, oldest first, after `position`, created before it started. */
   toReplay(filter: DeliveryFilter, position: ListPosition | null, begunAt: number, limit: number): Delivery[] {
     const { condition, values } = conditionOf(filter);
     const query = `SELECT ${COLUMNS} FROM delivery WHERE ${condition} AND created_at <= ? AND (created_at, id) > (?, ?)
@@ -98,7 +97,7 @@ export class DeliveryStore {
       .map(deliveryOf);
   }
 
-  /** Puts a line back as it was. */
+  /** Restores a row. */
   restore({ id, state, category, updatedAt, replayId }: Delivery): void {
     this.#sql.exec(
       "UPDATE delivery SET state = ?, category = ?, updated_at = ?, replay_id = ? WHERE id = ?",
@@ -110,7 +109,7 @@ export class DeliveryStore {
     );
   }
 
-  /** On its way once more; the job that sent it is noted. */
+  /** Marks a delivery as pending again for a replay. */
   reopen(id: string, replayId: string | null, at: number): void {
     const state: DeliveryState = "pending";
     const query =
@@ -128,15 +127,12 @@ export class DeliveryStore {
     );
   }
 
-  /** Takes the deliveries of a deleted request out: nobody sends them any more. */
+  /** Deletes the deliveries of a deleted request. */
   deleteOfRequest(requestId: string): void {
     this.#sql.exec("DELETE FROM delivery WHERE request_id = ?", requestId);
   }
 
-  /**
-   * Deletes lines that nothing was heard of for DELIVERY_KEEP_MS, and with each what Team itself still holds to send of it, so
-   * that neither is ever there alone.
-   */
+  /** Deletes rows without a report for DELIVERY_KEEP_MS, together with their outbox rows. */
   cleanUp(now: number, limit: number): void {
     const before = now - DELIVERY_KEEP_MS;
     const over = this.#sql
@@ -152,7 +148,7 @@ export class DeliveryStore {
     this.#sql.exec("DELETE FROM outbox WHERE delivery_id IN (SELECT value FROM json_each(?))", ids);
   }
 
-  /** When the oldest is over; null when there are none. One that was sent again may hold younger ones up: for as long at most. */
+  /** First expiry; null if there are none. A replayed delivery delays younger ones by at most the retention. */
   nextExpiryAt(): number | null {
     const query = "SELECT updated_at FROM delivery ORDER BY created_at, id LIMIT 1";
     const [oldest] = this.#sql.exec<{ updated_at: number }>(query);
@@ -160,7 +156,7 @@ export class DeliveryStore {
   }
 }
 
-/** `undelivered` is asked for in the words of its index, so that a rare line is found without reading them all. */
+/** `undelivered` uses the condition of its partial index. */
 function conditionOf({ endpointId, requestId, eventType, state, from, to }: DeliveryFilter): {
   condition: string;
   values: (string | number)[];

@@ -1,4 +1,4 @@
-// What admins do with webhook endpoints. Each change writes its audit line in the same transaction.
+// Administration of webhook endpoints. Each change writes its audit entry in the same transaction.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Actor } from "../../contracts/team-keys.ts";
@@ -26,7 +26,7 @@ import { sendToEndpoint } from "./publish-event.ts";
 import { beginReplayJob } from "./replay-jobs.ts";
 import { makeWebhookSecret } from "./webhook-secret.ts";
 
-/** Endpoints of a team: every end of a request is matched against each. */
+/** Maximum endpoints of a team: every end of a request is matched against each. */
 export const ENDPOINTS_PER_TEAM_MAX = 20;
 
 type EndpointStores = Pick<TeamStores, "audit" | "deliveries" | "endpoints" | "outbox" | "replayJobs" | "team">;
@@ -176,7 +176,7 @@ export class EndpointAdmin extends RpcTarget implements TeamEndpoints {
     return sent;
   }
 
-  /** One decision about an endpoint that is there. */
+  /** Runs a decision about an existing endpoint. */
   #withEndpoint<T>(id: string, decision: (endpoint: Endpoint, now: number) => T): T | Refused {
     return this.#context.ask((now) => {
       const endpoint = this.#stores.endpoints.findEndpoint(id);

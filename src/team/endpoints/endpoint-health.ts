@@ -1,18 +1,17 @@
-// How an endpoint's answers are judged: when a run of failures is worth a notice, when it ends in disabling, and how slowly
-// deliveries come in around an outage. Pure: the clock is passed in.
+// Endpoint health: notices about runs of failures, automatic disabling, and the delivery rate around an outage. Pure.
 
 import type { EndpointHealth } from "../../contracts/team-webhooks.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../platform/time.ts";
 
-/** A run of failures as long as this is told: by then the fourth try has failed as well. */
+/** Run of failures after which the first notice is sent: the fourth attempt has failed by then. */
 export const ENDPOINT_NOTICE_AFTER_MS = HOUR_MS;
-/** It is told again a day before the endpoint is disabled. */
+/** Run of failures after which the second notice is sent, a day before disabling. */
 export const ENDPOINT_WARN_AFTER_MS = 4 * DAY_MS;
-/** Only failures for this long disable an endpoint: longer than all tries at one event. */
+/** Run of failures that disables an endpoint: longer than all attempts of one event. */
 export const ENDPOINT_DISABLE_AFTER_MS = 5 * DAY_MS;
-/** From here on a run of failures counts as an outage: one bad answer must not slow a busy endpoint down. */
+/** Run of failures that counts as an outage: a single failure must not slow a busy endpoint. */
 const ENDPOINT_OUTAGE_AFTER_MS = 5 * MINUTE_MS;
-/** Least gap between two tries at an endpoint, by the time since it came back from an outage; during one, the first. */
+/** Minimum interval between attempts, by time since the end of an outage; the first applies during one. */
 const BACKLOG_RAMP_MS = [
   { untilMs: MINUTE_MS, spacingMs: SECOND_MS },
   { untilMs: 10 * MINUTE_MS, spacingMs: 200 },
@@ -28,10 +27,10 @@ export const NEW_HEALTH: EndpointHealth = {
   recoveredAt: null,
 };
 
-/** What was heard of a delivery. `failed_again` is about one whose first failure was heard before. */
+/** Result of a delivery. `failed_again`: its first failure was counted before. */
 export type DeliveryResult = "delivered" | "failed" | "failed_again";
 
-/** The health after that. Any success ends a run of failures, however long. */
+/** Health after a result. A success ends any run of failures. */
 export function recordResult(health: EndpointHealth, what: DeliveryResult, at: number): EndpointHealth {
   if (what !== "delivered") {
     const failures = health.failures + (what === "failed" ? 1 : 0);
@@ -41,12 +40,12 @@ export function recordResult(health: EndpointHealth, what: DeliveryResult, at: n
   return { ...health, failingSince: null, failures: 0, told: "nothing", lastSuccessAt: at, recoveredAt };
 }
 
-/** What is to be done about a run of failures now. */
+/** Action due for a run of failures. */
 export type HealthVerdict = "nothing" | "notify_failing" | "notify_disabling_soon" | "disable";
 
 /**
- * A notice once a run has lasted an hour, another a day before the end, the end after five days. One delivery alone never
- * warns of an end nor brings it: the event may be at fault, not the endpoint.
+ * First notice after an hour, second after four days, disabled after five. A single delivery never disables an endpoint: its
+ * event may be the cause.
  */
 export function verdictOf({ failingSince, failures, told }: EndpointHealth, now: number): HealthVerdict {
   if (failingSince === null) return "nothing";
@@ -57,7 +56,7 @@ export function verdictOf({ failingSince, failures, told }: EndpointHealth, now:
   return "nothing";
 }
 
-/** When the verdict may next be another one; null: not without further news. */
+/** When the next action may be due; null until another result. */
 export function checkAt({ failingSince, failures, told }: EndpointHealth): number | null {
   if (failingSince === null) return null;
   if (told === "nothing") return failingSince + ENDPOINT_NOTICE_AFTER_MS;
@@ -66,8 +65,8 @@ export function checkAt({ failingSince, failures, told }: EndpointHealth): numbe
 }
 
 /**
- * Least time between two tries at an endpoint, in ms; 0 while all is well. During an outage and after it the rest comes in at
- * a pace that grows, so that a receiver which has just come back is not felled by what it missed.
+ * Minimum interval between attempts in ms; 0 without an outage. The rate grows after an outage, so that the backlog does not
+ * overload the receiver.
  */
 export function spacingMs(health: EndpointHealth, now: number): number {
   if (isOutage(health, now)) return BACKLOG_RAMP_MS[0].spacingMs;

@@ -1,5 +1,4 @@
-// The rules of webhook endpoints: which want to hear of an event, which secrets sign now, how a secret is rotated.
-// Pure: the clock and new secrets are passed in.
+// Rules of webhook endpoints: subscriptions, valid secrets and rotation. Pure.
 
 import type {
   DeliveryTarget,
@@ -10,7 +9,7 @@ import type {
 } from "../../contracts/team-webhooks.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 
-/** Whether an endpoint asks to hear of an event of this type that carries these tags. Disabled ones ask too. */
+/** Whether an endpoint, disabled or not, subscribes to an event with this type and these tags. */
 export function subscribesTo(
   { events, tags }: Pick<Endpoint, "events" | "tags">,
   type: string,
@@ -20,19 +19,19 @@ export function subscribesTo(
   return Object.entries(tags).every(([name, value]) => Object.hasOwn(carried, name) && carried[name] === value);
 }
 
-/** What signs at this moment, newest first. */
+/** Secrets that are valid now, newest first. */
 export function validSecrets(secrets: readonly EndpointSecret[], now: number): string[] {
   return stillValid(secrets, now).map(({ secret }) => secret);
 }
 
-/** The same, each with its end. */
+/** The same, with expiry. */
 export function stillValid(secrets: readonly EndpointSecret[], now: number): EndpointSecret[] {
   return secrets.filter(({ validUntil }) => validUntil === null || validUntil > now);
 }
 
 /**
- * The secrets after a rotation: the new one signs at once, the one before it for `overlapMs` more. One overlap at a time,
- * because a second would end the first before its receivers have the new secret; 0 (a leak) ends all others now.
+ * Secrets after a rotation: the previous one stays valid for `overlapMs`. One overlap at a time, because a second would end the
+ * first early; 0 (after a leak) revokes all others.
  */
 export function rotated(
   secrets: readonly EndpointSecret[],
@@ -62,7 +61,7 @@ export function summaryOf({ secrets: _secrets, headers, origin: _origin, ...show
   return { ...shown, headerNames: Object.keys(headers) };
 }
 
-/** Where a delivery to this endpoint goes, whenever it may. */
+/** Target of a delivery to this endpoint. */
 export function targetOf(endpoint: Endpoint | null, now: number): DeliveryTarget {
   if (endpoint === null) return { kind: "gone", reason: "deleted" };
   if (endpoint.disabled !== null) return { kind: "gone", reason: "disabled" };

@@ -1,5 +1,4 @@
-// The SQL of a team's webhook endpoints. Rows in, types out; decides nothing. There are few, so lists are read whole. Every
-// method is synchronous, so that callers can put several into one transaction.
+// SQL of webhook endpoints. There are few, so lists are read whole.
 
 import type { Endpoint, EndpointHealth, EndpointSecret, EndpointTerms } from "../../contracts/team-webhooks.ts";
 
@@ -73,7 +72,7 @@ export class EndpointStore {
     this.#sql.exec("DELETE FROM endpoint WHERE id = ?", id);
   }
 
-  /** When the next run of failures is to be judged; null when none is. */
+  /** When the next health check is due; null if none is. */
   nextCheckAt(): number | null {
     return this.#sql.exec<{ at: number | null }>("SELECT min(check_at) AS at FROM endpoint").one().at;
   }

@@ -1,5 +1,4 @@
-// The SQL of a team's event feed, and of which alerts were given. An event is never edited. Decides nothing; every method is
-// synchronous.
+// SQL of the event feed and of published alerts. Events are never edited, except to anonymize users.
 
 import type { TeamEvent } from "../../contracts/team-admin.ts";
 import type { FeedEvent } from "../../contracts/team-webhooks.ts";
@@ -23,7 +22,7 @@ export class EventStore {
     this.#sql.exec("INSERT INTO event (id, type, at, data) VALUES (?, ?, ?, ?)", id, type, at, JSON.stringify(data));
   }
 
-  /** Oldest first, after a place in the feed; of all types, or of these. */
+  /** Events after a position, oldest first. */
   eventsAfter(seq: number, types: readonly string[] | null, limit: number): FeedEvent[] {
     const query = `SELECT seq, id, type, at, data FROM event
        WHERE seq > ?1 AND (?2 IS NULL OR type IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?3`;
@@ -33,21 +32,21 @@ export class EventStore {
       .map((row) => ({ ...row, data: JSON.parse(row.data) }) as FeedEvent);
   }
 
-  /** The places of the oldest and the newest event; 1 and 0 before there are any. */
+  /** Positions of the oldest and newest event; 1 and 0 if there are none. */
   bounds(): { first: number; last: number } {
     const query = "SELECT min(seq) AS first, max(seq) AS last FROM event";
     const { first, last } = this.#sql.exec<{ first: number | null; last: number | null }>(query).one();
     return { first: first ?? 1, last: last ?? 0 };
   }
 
-  /** Whether something was added since this was last asked: who holds the feed is told then. */
+  /** Whether events were inserted since the last call. */
   clearAddedFlag(): boolean {
     const added = this.#added;
     this.#added = false;
     return added;
   }
 
-  /** Puts `alias` where an event names a user: only limits that count users do. */
+  /** Replaces a user by `alias`: only events of `user` limits name users. */
   anonymizeUser(user: string, alias: string): void {
     const names = "type = 'limit.reached' AND data ->> '$.scope' = 'user' AND data ->> '$.subject' = ?";
     this.#sql.exec(`UPDATE event SET data = json_set(data, '$.subject', ?) WHERE ${names}`, alias, user);
@@ -61,7 +60,7 @@ export class EventStore {
       .map((row) => ({ ...row, data: JSON.parse(row.data) }) as TeamEvent<T>);
   }
 
-  /** Notes that an alert is given. False: it was given before, in this window. */
+  /** Records an alert. False: already published in this window. */
   recordAlertOnce(name: string, resetAt: number): boolean {
     const [given] = this.#sql.exec("SELECT 1 FROM alert_given WHERE name = ?", name);
     if (given !== undefined) return false;
@@ -72,13 +71,13 @@ export class EventStore {
   cleanUp(now: number, limit: number): void {
     const over = "SELECT name FROM alert_given WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
     this.#sql.exec(`DELETE FROM alert_given WHERE name IN (${over})`, now, limit);
-    // The newest stays, so that the feed's places go on from it.
+    // The newest event is kept, so that positions continue from it.
     const oldest = "SELECT seq FROM (SELECT seq, at FROM event ORDER BY seq LIMIT ?) WHERE at < ?";
     const query = `DELETE FROM event WHERE seq IN (${oldest}) AND seq < (SELECT max(seq) FROM event)`;
     this.#sql.exec(query, limit, now - EVENT_KEEP_MS);
   }
 
-  /** When the first of them is over; null when there are none. */
+  /** First expiry; null if there are none. */
   nextExpiryAt(): number | null {
     const oldest = "SELECT at FROM event WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1";
     const all = `SELECT min(reset_at) AS at FROM alert_given UNION ALL SELECT (${oldest}) + ?`;

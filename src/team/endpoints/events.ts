@@ -1,4 +1,4 @@
-// The event feed: everything a team is told, in one order, from any point of the last thirty days on.
+// The event feed: all events of a team in order, for thirty days.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-webhooks.ts";

@@ -1,29 +1,29 @@
-// The SQL of the deliveries that Team sends itself: what is owed, under leases, and what each try came to. A row without a due
-// time is done; it keeps the body for a replay. Every method is synchronous.
+// SQL of team event deliveries: pending rows with leases, and their attempts. A row without a due time is finished; its body is
+// kept for replays.
 
 import type { TeamDeliveryLog } from "../../contracts/team-webhooks.ts";
 import type { Attempt } from "../../webhooks/attempt.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
 
-/** A delivery of an event of the team, as it is sent. */
+/** A delivery of a team event. */
 export interface OutboxRow {
   deliveryId: string;
   endpointId: string;
   eventId: string;
-  /** Sent as it is, at every try. */
+  /** Sent unchanged at every attempt. */
   body: string;
   dueAt: number | null;
   failures: number;
-  /** Sent again by hand or by a job: one try, the schedule does not begin anew. */
+  /** A replay: one attempt, the schedule does not restart. */
   replay: boolean;
-  /** While a try runs: until when it is believed to. */
+  /** Lease of the attempt in progress. */
   leaseUntil: number | null;
 }
 
-/** As an attempt is stored. Its group follows from the order; attempts that broke off are not counted here. */
+/** A stored attempt. The group follows from the order; interrupted attempts are not counted. */
 export type StoredAttempt = Omit<Attempt, "delivery" | "group" | "cutOff">;
 
-/** Whether a try of it is believed to be running. */
+/** Whether an attempt is in progress. */
 export function isUnderWay({ dueAt, leaseUntil }: Pick<OutboxRow, "dueAt" | "leaseUntil">, now: number): boolean {
   return dueAt !== null && leaseUntil !== null && leaseUntil > now;
 }
@@ -67,7 +67,7 @@ export class OutboxStore {
     return row === undefined ? null : rowOf(row);
   }
 
-  /** The row that has waited longest, of an endpoint to which nothing is under way: a slow one takes one lane, not all. */
+  /** The oldest due row of an endpoint without an attempt in progress, so that a slow endpoint blocks one worker only. */
   nextDue(now: number): OutboxRow | null {
     const [row] = this.#sql.exec<Row>(
       `SELECT ${COLUMNS} FROM outbox WHERE due_at IS NOT NULL AND due_at <= ? AND endpoint_id NOT IN (
@@ -79,7 +79,7 @@ export class OutboxStore {
     return row === undefined ? null : rowOf(row);
   }
 
-  /** When the next one can be taken; null when nothing is owed. */
+  /** When the next row can be leased; null if none is pending. */
   nextDueAt(): number | null {
     const query = `SELECT min(max(due_at, coalesce((
         SELECT max(other.lease_until) FROM outbox other
@@ -88,7 +88,7 @@ export class OutboxStore {
     return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
-  /** Puts `alias` where a body names a user; what is still to be sent goes out without the name, too. */
+  /** Replaces a user by `alias`, also in pending bodies. */
   anonymizeUser(user: string, alias: string): void {
     const names = `body ->> '$.type' = 'limit.reached' AND body ->> '$.data.scope' = 'user'
       AND body ->> '$.data.subject' = ?`;
@@ -101,14 +101,14 @@ export class OutboxStore {
     this.#sql.exec("INSERT INTO attempt (delivery_id, at, attempt) VALUES (?, ?, ?)", deliveryId, at, text);
   }
 
-  /** As readers get it. */
+  /** The log for readers. */
   log(deliveryId: string, now: number): TeamDeliveryLog {
     const row = this.findOutboxRow(deliveryId);
     const nextAt = row === null || isUnderWay(row, now) ? null : row.dueAt;
     return { body: row?.body ?? null, nextAt, tries: this.#attempts(deliveryId) };
   }
 
-  /** Whether a receiver has taken it at any try. */
+  /** Whether any attempt was accepted. */
   wasAccepted(deliveryId: string): boolean {
     return this.#attempts(deliveryId).some(({ kind }) => kind === "taken");
   }
@@ -125,13 +125,13 @@ export class OutboxStore {
       });
   }
 
-  /** Deletes tries that are DELIVERY_KEEP_MS old. A row goes with its line of the delivery index. */
+  /** Deletes expired attempts. A row is deleted with its delivery. */
   cleanUp(now: number, limit: number): void {
     const over = "SELECT seq FROM (SELECT seq, at FROM attempt ORDER BY seq LIMIT ?) WHERE at < ?";
     this.#sql.exec(`DELETE FROM attempt WHERE seq IN (${over})`, limit, now - DELIVERY_KEEP_MS);
   }
 
-  /** When the first try is over; null when there are none. */
+  /** First expiry of an attempt; null if there are none. */
   nextExpiryAt(): number | null {
     const [first] = this.#sql.exec<{ at: number }>("SELECT at FROM attempt ORDER BY seq LIMIT 1");
     return first === undefined ? null : first.at + DELIVERY_KEEP_MS;

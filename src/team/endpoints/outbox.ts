@@ -1,6 +1,5 @@
-// Sends events of the team to its endpoints, by Team's own alarm: rows under leases, a few lanes, one try to an endpoint at a
-// time. What a try came to and when the next is due are written in one transaction. Admits go on meanwhile: a call out holds
-// nothing. Accepted loss: a try that was cut off is made again with the same id.
+// Sends team events under Team's alarm: leased rows, few workers, one attempt per endpoint at a time. A result and the next due
+// time are written in one transaction. Admissions continue meanwhile. An interrupted attempt is repeated with the same id.
 
 import type { DeliveryReport, DeliveryTarget } from "../../contracts/team-webhooks.ts";
 import type { GuardRules } from "../../net/guard.ts";
@@ -21,28 +20,28 @@ import { deliveryTarget, type HealthStores, recordReport } from "./delivery-sche
 import type { OutboxRow } from "./outbox-store.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
-/** How long a team's alarm waits for receivers: normally all have answered. Slower ones answer on while the alarm is over. */
+/** How long an alarm waits for receivers. Slower ones finish after it. */
 const TEAM_SEND_WAIT_MS = 2 * SECOND_MS;
-/** Events of a team that are sent side by side, one to an endpoint. */
+/** Team events sent in parallel, one per endpoint. */
 const TEAM_DELIVERY_CONCURRENCY = 4;
 
 type OutboxStores = HealthStores & Pick<TeamStores, "team">;
 
-/** What sending needs of the Team object. */
+/** What sending needs from the Team object. */
 export interface OutboxDeps {
   stores: OutboxStores;
   pacer: BacklogPacer;
-  /** One transaction. */
+  /** Runs a transaction. */
   transact<T>(work: (now: number) => T): T;
-  /** Puts the alarm where the rows need it. */
+  /** Sets the alarm to the next due time. */
   arm(): Promise<void>;
-  /** `origin` leads back to us. */
+  /** `origin` is an address of this gateway. */
   guard(origin: string): GuardRules;
 }
 
 /**
- * Sends what is due until nothing is, or the alarm's time is up. Slow receivers are not waited for, because only one alarm runs
- * at a time and others' events would wait for theirs: their rows are leased, and what they come to arms anew.
+ * Sends due events until none remain or the time budget is used. Does not wait for slow receivers, because one alarm runs at a
+ * time: their rows are leased, and their results set the alarm.
  */
 export async function sendDue(deps: OutboxDeps, startedAt: number): Promise<void> {
   const sent = sendAll(deps, startedAt).catch((fault) => logEvent("delivery.failed", { error: faultName(fault) }));
@@ -72,14 +71,14 @@ interface LeasedDelivery {
   origin: string;
 }
 
-/** Leases the row that is next. What has nowhere to go, or not yet, is dealt with on the way. */
+/** Leases the next row. Rows without a target, or not due yet, are updated on the way. */
 function leaseNext({ stores, pacer }: OutboxDeps, now: number): LeasedDelivery | null {
   for (;;) {
     const row = stores.outbox.nextDue(now);
     if (row === null) return null;
     const target = deliveryTarget(stores, pacer, row.deliveryId, now);
     if (target.kind === "gone") {
-      // Nothing is sent, so it is no attempt: neither logged nor counted.
+      // Nothing is sent, so no attempt is recorded.
       const { reason } = target;
       const after = afterAttempt(attemptRowOf(stores, row), notSent(reason, now), now, 0);
       stores.outbox.put(rowAfter(row, after));
@@ -109,7 +108,7 @@ async function send(deps: OutboxDeps, { row, target, origin }: LeasedDelivery): 
   });
 }
 
-/** The attempt, what it means for the row, and what the index and the endpoint's health make of it: one transaction. */
+/** Records the attempt, the row, the index and the endpoint health in one transaction. */
 function recordAttempt(
   stores: OutboxStores,
   row: OutboxRow,
@@ -118,7 +117,7 @@ function recordAttempt(
   random: number,
 ): string {
   const current = stores.outbox.findOutboxRow(row.deliveryId);
-  // The delivery was cleaned away, or its lease was over and another try has concluded it.
+  // The delivery was deleted, or its lease expired and another attempt finished it.
   if (current === null || current.dueAt !== row.dueAt || current.failures !== row.failures) return "overtaken";
   const after = afterAttempt(attemptRowOf(stores, row), answer, now, random);
   const { outcome, state, next } = after;
@@ -134,12 +133,12 @@ function attemptRowOf(stores: OutboxStores, row: OutboxRow): AttemptRow {
   return attemptRow(row, row.replay && stores.outbox.wasAccepted(row.deliveryId));
 }
 
-/** Only what is no longer owed is replayed: a replay of what is owed hastens the planned attempt, so there is no time to resume at. */
+/** Only finished rows are replayed: a replay of a pending row moves its attempt forward, so there is no time to resume at. */
 export function attemptRow({ failures, replay }: OutboxRow, wasDelivered: boolean): AttemptRow {
   return { failures, replay: replay ? { resumeAt: null } : null, wasDelivered };
 }
 
-/** The row once an attempt has come out. */
+/** The row after an attempt. */
 export function rowAfter(row: OutboxRow, { failures, next }: AfterAttempt): OutboxRow {
   return { ...row, dueAt: next.at, failures, leaseUntil: null, replay: false };
 }

@@ -1,5 +1,5 @@
-// Publishing an event: it joins the feed, and every endpoint that asks for it gets a delivery, in the transaction of whatever it
-// is about.
+// Publishes events: adds them to the feed and creates a delivery for every subscribed endpoint, in the transaction of the
+// cause.
 
 import type { SettleInput } from "../../contracts/team-access.ts";
 import type { Delivery, Endpoint, OwedDelivery } from "../../contracts/team-webhooks.ts";
@@ -13,10 +13,10 @@ import { subscribesTo } from "./endpoint-rules.ts";
 
 export type EventStores = Pick<TeamStores, "deliveries" | "endpoints" | "events" | "outbox">;
 
-/** The target that stands for the request's own `webhook_url`. */
+/** Target of the request's own `webhook_url`. */
 const REQUEST_TARGET = "request";
 
-/** The end of a request as it was published: its event, and the deliveries that its tracker owes. */
+/** A published end: its event, and the deliveries that its tracker sends. */
 export interface PublishedEnd {
   eventId: string | null;
   deliveries: OwedDelivery[];
@@ -24,7 +24,7 @@ export interface PublishedEnd {
 
 export const NOTHING_PUBLISHED: PublishedEnd = { eventId: null, deliveries: [] };
 
-/** Publishes the end of a request once, however often it is settled; a recovered request has a second end, published anew. */
+/** Publishes the end of a request once, however often it is settled; a recovered request has a second end. */
 export function publishEnd(
   stores: Omit<EventStores, "outbox"> & Pick<TeamStores, "requests">,
   request: IndexedRequest,
@@ -53,10 +53,10 @@ export function publishEnd(
   return { eventId, deliveries };
 }
 
-/** An event of the team. `tags`: what it carries; `about`: the endpoint that does not get it, because it is the subject. */
+/** A team event. `tags`: tags of the event; `about`: the endpoint that does not receive it, because it is the subject. */
 export type NewEvent = TypedEvent<TeamEventType> & { tags?: Readonly<Record<string, string>>; about?: string };
 
-/** Publishes an event of the team itself. Team's alarm sends it: whoever calls this arms it. */
+/** Publishes a team event. The caller sets the alarm, which sends it. */
 export function publishEvent(stores: EventStores, { tags = {}, about, ...news }: NewEvent, now: number): void {
   const event = { id: newId("evt"), at: now, ...news };
   stores.events.insertEvent(event);
@@ -66,7 +66,7 @@ export function publishEvent(stores: EventStores, { tags = {}, about, ...news }:
   }
 }
 
-/** Puts one event on its way to one endpoint, whatever that asks to hear of; answers the delivery's id. */
+/** Creates a delivery for one endpoint, regardless of its subscriptions; returns its id. */
 export function sendToEndpoint(
   stores: Pick<TeamStores, "deliveries" | "outbox">,
   { id: endpointId }: Endpoint,
@@ -81,10 +81,7 @@ export function sendToEndpoint(
   return delivery.id;
 }
 
-/**
- * Whether an endpoint gets deliveries at all. A disabled one gets them too: none is tried, but they are its backlog, which
- * whoever enables it may want. After as long as deliveries are kept there would be no end to it.
- */
+/** Whether an endpoint gets deliveries. Deliveries to a disabled endpoint form its backlog, up to the retention. */
 function receivesDeliveries({ disabled }: Endpoint, now: number): boolean {
   return disabled === null || now - disabled.at < DELIVERY_KEEP_MS;
 }

@@ -1,4 +1,4 @@
-// The SQL of bulk replays: a filter, how far it has come, what it did. Every method is synchronous.
+// SQL of bulk replays: filter, position and counts.
 
 import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
@@ -40,7 +40,7 @@ export class ReplayJobStore {
     return row === undefined ? null : jobOf(row);
   }
 
-  /** The job that runs over exactly this filter, if there is one. */
+  /** The running job with exactly this filter, if any. */
   findRunning(filter: ReplayFilter): ReplayJob | null {
     const query = `SELECT ${COLUMNS} FROM replay_job WHERE state = 'running' AND filter = ?`;
     const [row] = this.#sql.exec<JobRow>(query, JSON.stringify(filter));
@@ -57,13 +57,13 @@ export class ReplayJobStore {
     return this.#sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM replay_job").one().at;
   }
 
-  /** Deletes jobs that ended DELIVERY_KEEP_MS ago: nothing that they sent is left. */
+  /** Deletes jobs that ended DELIVERY_KEEP_MS ago. */
   cleanUp(now: number, limit: number): void {
     const over = "SELECT id FROM replay_job WHERE due_at IS NULL AND updated_at < ? LIMIT ?";
     this.#sql.exec(`DELETE FROM replay_job WHERE id IN (${over})`, now - DELIVERY_KEEP_MS, limit);
   }
 
-  /** When the first of them is over; null when there are none. */
+  /** First expiry; null if there are none. */
   nextExpiryAt(): number | null {
     const query = "SELECT min(updated_at) + ? AS at FROM replay_job WHERE due_at IS NULL";
     return this.#sql.exec<{ at: number | null }>(query, DELIVERY_KEEP_MS).one().at;

@@ -1,6 +1,5 @@
-// Bulk replays: every delivery that a filter finds is sent again, oldest first, a few dozen at a time by Team's alarm. How far a
-// job has come is saved after each piece, so it goes on where it was. Accepted loss: a piece that was cut off is sent twice,
-// with the same ids.
+// Bulk replays: resends every delivery that matches a filter, oldest first, in batches under Team's alarm. The position is
+// saved after each batch; an interrupted batch is sent twice with the same ids.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Actor } from "../../contracts/team-keys.ts";
@@ -15,7 +14,7 @@ import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { beginReplay } from "./delivery-scheduler.ts";
 
-/** Deliveries that one piece of a bulk replay sends, and the gap between two: ten a second. */
+/** Batch size of a bulk replay and delay between batches: ten deliveries per second. */
 const REPLAY_BATCH_ROWS = 50;
 /** Gap between two batches of a bulk replay. */
 const REPLAY_GAP_MS = 5 * SECOND_MS;
@@ -25,7 +24,7 @@ type RunStores = JobStores & Pick<TeamStores, "deliveries" | "endpoints" | "outb
 
 const NO_JOB = refused(refusal("not_found", "No replay found with this id."));
 
-/** Also called by whoever enables an endpoint, within that transaction. */
+/** Runs in the transaction of the caller; also used when an endpoint is enabled. */
 export function beginReplayJob(
   stores: JobStores,
   filter: ReplayFilter,
@@ -88,7 +87,7 @@ export class ReplayJobs extends RpcTarget implements TeamReplayJobs {
   }
 }
 
-/** One piece of the job that is due, if one is. */
+/** Runs one batch of the due job, if any. */
 export async function runReplayJob(
   env: Pick<Env, "TRACKER">,
   { transact }: Pick<TeamContext, "transact">,
@@ -96,7 +95,7 @@ export async function runReplayJob(
 ): Promise<void> {
   const job = transact((now) => {
     const due = stores.replayJobs.nextDue(now);
-    // Should this be cut off, the piece is begun again then.
+    // If interrupted, the batch restarts then.
     if (due !== null) stores.replayJobs.put({ ...due, dueAt: now + SAFETY_ALARM_MS });
     return due;
   });
@@ -105,7 +104,7 @@ export async function runReplayJob(
   const counts = { ...job.counts };
   for (const { id } of piece) counts[await replayOne(stores, transact, env, id, job)]++;
   transact((now) => {
-    // Canceled meanwhile: then it stays so.
+    // The job may have been canceled meanwhile.
     if (stores.replayJobs.findReplayJob(job.id)?.state !== "running") return;
     const last = piece.at(-1);
     const position = last === undefined ? job.position : { createdAt: last.createdAt, id: last.id };
@@ -129,7 +128,7 @@ async function replayOne(
   const tracker = trackerFor(env, route.requestId);
   const answer = await tracker.replayDelivery(stores.team.team().id, deliveryId);
   if (answer.kind === "replayed") return "replayed";
-  // Its request was deleted, or what was sent is no longer kept: it stands as it stood.
+  // The request or its body was deleted: restore the state.
   if (before !== null) transact(() => stores.deliveries.restore(before));
   return "expired";
 }

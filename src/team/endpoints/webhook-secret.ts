@@ -1,6 +1,6 @@
-// Makes the secrets that sign webhooks to a team.
+// Creates signing secrets of webhooks.
 
-/** A secret that signs webhooks to a team, in the spelling of Standard Webhooks: 32 random bytes. */
+/** A Standard Webhooks secret of 32 random bytes. */
 export function makeWebhookSecret(): string {
   return `whsec_${btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))}`;
 }

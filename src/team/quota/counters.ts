@@ -1,13 +1,11 @@
-// Where limits are counted: which counter a request falls on, how far it is, and what it is after an amount more. Pure: the
-// time is a parameter. A counter is one number. Days, months: what is used in that window. `concurrent`: open requests.
-// Minutes, hours: GCRA's theoretical arrival time in epoch microseconds, which leaks by itself: a burst may take the whole
-// limit, then it refills evenly. Its steps are rounded down to a microsecond, so that N requests that fill a limit exactly fit.
-// the loss is below one microsecond of refill per request.
+// Counters of limits. Days and months count use in the window, `concurrent` counts open requests, minutes and hours store
+// GCRA's theoretical arrival time in epoch microseconds: a burst may use the whole limit, then it refills evenly. Steps round
+// down, so that exactly N requests fill a limit of N. Pure.
 
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/time.ts";
 import { countedFor, type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
-/** Whom a request counts for. Without a user it counts for a bucket of its own key, so that `user` limits still bind. */
+/** Subjects of a request. Without a user it counts for a subject of its key, so that `user` limits still apply. */
 export interface Subjects {
   keyId: string;
   user: string | null;
@@ -16,10 +14,10 @@ export interface Subjects {
   tags: Readonly<Record<string, string>>;
 }
 
-/** Reads a counter; one that was never written, or is cleaned up, is 0. */
+/** Reads a counter; missing and deleted ones are 0. */
 export type ReadCounter = (counterId: string) => number;
 
-/** A counter's new value. `resetAt` (epoch ms): the row means nothing from then on; null = it never expires. */
+/** New value of a counter. `resetAt` (epoch ms): expiry of the row; null: none. */
 export interface CounterWrite {
   id: string;
   value: number;
@@ -32,7 +30,7 @@ export function isSliding(window: LimitWindow | null): window is keyof typeof SL
   return window === "1m" || window === "1h";
 }
 
-/** First and first-after-last millisecond of the calendar window (UTC) that `now` lies in. */
+/** Start and end (exclusive) of the UTC calendar window that contains `now`. */
 function calendarWindow(window: "1d" | "1mo", now: number): { start: number; end: number } {
   switch (window) {
     case "1d": {
@@ -47,7 +45,7 @@ function calendarWindow(window: "1d" | "1mo", now: number): { start: number; end
   }
 }
 
-/** Whom a limit counts this request for; null where it does not apply: no visitor, no address, no such tag. */
+/** Subject of a limit for this request; null if the limit does not apply. */
 function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
   const counted = countedFor(scope);
   switch (counted.kind) {
@@ -64,13 +62,13 @@ function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
     case "tag": {
       const { name } = counted;
       const value = Object.hasOwn(subjects.tags, name) ? subjects.tags[name] : undefined;
-      // The length keeps a name with "=" apart from a value with one.
+      // The length prevents ambiguity between names and values that contain "=".
       return value === undefined ? null : `tag:${name.length}:${name}=${value}`;
     }
   }
 }
 
-/** What one limit is counted on: like a take, before anything is taken. */
+/** The counter of one limit and subject. */
 export interface LimitCounter {
   id: string;
   per: LimitPer;
@@ -82,9 +80,9 @@ export interface LimitCounter {
 }
 
 /**
- * The counter's id carries what it depends on. Limits of days and months that count the same thing share one and keep it
- * when they are renamed or resized; a sliding one depends on its size and starts anew when that changes. The subject is
- * spelled last, so that its text cannot be taken for another part.
+ * The id contains everything that the counter depends on. Calendar limits that count the same share a counter and keep it when
+ * renamed or resized; a sliding counter depends on the size and restarts when it changes. The subject comes last, so that its
+ * text cannot be parsed as another part.
  */
 export function limitCounter(
   per: LimitPer,
@@ -100,7 +98,7 @@ export function limitCounter(
   return { ...counter, id: `${per}/${window}/${start}/${subject}`, resetAt: end };
 }
 
-/** The limits that apply to these subjects, each with its counter. */
+/** The applicable limits, each with its counter. */
 export function limitCounters(
   limits: readonly PlanLimit[],
   subjects: Subjects,
@@ -113,24 +111,24 @@ export function limitCounters(
   });
 }
 
-/** Microseconds of refill that an amount stands for. A limit of 0 lets only free requests through, which leave nothing. */
+/** Refill time of an amount in microseconds. A limit of 0 admits only free requests, which add nothing. */
 export function stepUs(counter: LimitCounter, window: keyof typeof SLIDING_US, amount: number): number {
   return counter.size === 0 ? 0 : Math.floor((amount * SLIDING_US[window]) / counter.size);
 }
 
-/** How far a sliding counter lies ahead of now: 0 = unused, the window's length = all used. */
+/** Microseconds that a sliding counter is ahead of now: 0 is unused, the window length is full. */
 export function aheadUs(value: number, now: number): number {
   return Math.max(0, value - now * 1_000);
 }
 
-/** What is used, in the limit's own units. */
+/** Used amount in units of the limit. */
 export function usedOf(counter: LimitCounter, value: number, now: number): number {
   if (!isSliding(counter.window)) return value;
-  // The steps' rounding leaves an amount a hair below a whole one, never above.
+  // Steps round down, so the amount may be slightly below an integer, never above.
   return Math.ceil((aheadUs(value, now) * counter.size) / SLIDING_US[counter.window]);
 }
 
-/** A counter after an amount more. */
+/** The counter after adding an amount. */
 export function raised(
   counter: LimitCounter,
   value: number,

@@ -1,5 +1,5 @@
-// What a plan says about a model's input: most, forced and forbidden values, at any depth, and no way around them. Pure. A tree
-// is never changed: the answer has a new one where values were forced.
+// Input rules of a plan: maximum, forced and forbidden values at any depth. Trees are never modified; forced values produce a
+// new tree. Pure.
 
 import { lenientNumber, sizeOf } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -10,24 +10,26 @@ export type InputRulesAnswer =
   | {
       kind: "ok";
       tree: JsonTree;
-      /** Paths at which a value was set that differs from what was sent. */
+      /** Paths whose value was changed. */
       forced: string[];
     }
   | Refused;
 
-/** What a rule's path leads to. A path that ends early or is spelled otherwise is told too, since it may be a way around. */
+/**
+ * What the path of a rule matches. Paths that end early and variant names are matched too, because they could bypass the rule.
+ */
 type PathMatch =
   | { kind: "value"; path: string; value: JsonTree }
-  /** Something without fields stands where the path goes on. */
+  /** A value without fields where the path continues. */
   | { kind: "blocked"; path: string; value: JsonTree; rest: readonly string[] }
   | { kind: "misspelled"; path: string; name: string };
 
 /**
- * Applies a plan's input rules to a model's input: forbidden fields first, then forced values, then what the result may be
- * at most. `plan` names the plan in refusals (`invalid_input`), which name the field and never quote its value.
+ * Applies input rules: forbidden fields, then forced values, then maximum values of the result. `plan` names the plan in
+ * refusals (`invalid_input`), which name the field and never quote its value.
  *
- * What cannot be judged is refused: under `max` a text that is no number, null, true, an object that is no size. Names that
- * differ in case, dashes or width only are refused, because a model might read them as the same.
+ * Values that cannot be compared are refused under `max`: text that is no number, null, true, objects that are no size. Names
+ * that differ only in case, dashes or width are refused, because a model may treat them as equal.
  */
 export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string): InputRulesAnswer {
   for (const path of rules.forbid) {
@@ -97,7 +99,7 @@ function maxFault(place: PathMatch, max: number): string | null {
   }
 }
 
-/** The number that a value stands for: itself, a text with one ("4", "5s", "720p"), the longer side of a size. */
+/** The number of a value: itself, text with a number ("4", "5s", "720p"), the longer side of a size. */
 function amountAt(value: JsonTree): number | null {
   if (typeof value === "boolean" || (hasFields(value) && !("width" in value) && !("height" in value))) return null;
   const plain = plainCopy(value);
@@ -112,7 +114,7 @@ function hasFields(node: JsonTree | undefined): node is Fields {
   return node !== null && typeof node === "object" && !Array.isArray(node) && !isRawNumber(node);
 }
 
-/** Every place that a path names. `*` is every item, also of an object, so that an object in an array's place hides nothing. */
+/** All matches of a path. `*` matches every item, also of objects. */
 function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<PathMatch> {
   const [step, ...rest] = steps;
   if (step === undefined) {
@@ -140,7 +142,7 @@ function below(at: string, step: string | number): string {
   return at === "" ? String(step) : `${at}.${step}`;
 }
 
-/** Whether two names are the same to a careless reader: only letters and digits count, in one case and one width. */
+/** Whether two names are equal after normalizing case and width and removing punctuation. */
 function isVariant(key: string, step: string): boolean {
   const bare = bareName(step);
   return bare !== "" && bareName(key) === bare;
@@ -156,8 +158,8 @@ function bareName(name: string): string {
 type Forced = { tree: JsonTree | undefined } | { fault: string; path: string };
 
 /**
- * The tree with a value at a path; absent objects on the way are made, items of arrays only when they are there. Undefined
- * where nothing was and nothing is set.
+ * The tree with a value set at a path. Missing objects are created; array items only if present. Undefined if nothing was or is
+ * set.
  */
 function withForced(node: JsonTree | undefined, steps: readonly string[], value: JsonTree, at: string): Forced {
   const [step, ...rest] = steps;
@@ -193,12 +195,12 @@ function withForced(node: JsonTree | undefined, steps: readonly string[], value:
 }
 
 /**
- * The first name that stands twice in the same object of a JSON text, as a dotted path ("input.num_images"); null when none
- * does. The parser keeps the last one silently, others the first: what was checked might not be what runs. Names are
- * compared as they are meant, so `"a"` and `"\u0061"` are the same. The text must be valid JSON.
+ * The first duplicate key of an object in JSON text, as a dotted path ("input.num_images"), or null. Parsers disagree on which
+ * value wins, so the validated value might not be the executed one. Escapes are decoded before comparing. The text must be
+ * valid JSON.
  */
 export function hasDuplicateKeys(text: string): string | null {
-  /** Open brackets: an object with its names and the one being read, or an array with its position. */
+  /** Open containers: an object with its keys and the current one, or an array with its index. */
   const open: ({ names: Set<string>; name: string } | { index: number })[] = [];
   let nameIsNext = false;
   for (let i = 0; i < text.length; i++) {
@@ -240,7 +242,7 @@ export function hasDuplicateKeys(text: string): string | null {
   return null;
 }
 
-/** Where the string that begins at `start` has its closing quote: one before which the backslashes pair up. */
+/** Index of the closing quote of a string: one preceded by an even number of backslashes. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let slashes = 0;

@@ -1,23 +1,21 @@
-// The SQL of what a team's requests take and cost: counters, and one ledger line per admitted request, which is its reservation
-// until it is settled and its receipt afterwards. Every method is synchronous, so that an admit is one transaction; decides
-// nothing.
+// SQL of counters and of the ledger: one row per admitted request, its reservation until settlement and its receipt afterwards.
 
 import type { CostSource, Verdict } from "../../contracts/team-access.ts";
 import type { CounterWrite, Hold } from "./limits.ts";
 import type { Price } from "./prices.ts";
 
-/** What plan and price table said at the admit: it holds for the request whatever they say later. */
+/** Terms fixed at admission. */
 export interface Terms {
   price: Price | null;
   charge422: boolean;
   exact: boolean;
 }
 
-/** What a request cost. `by`: null = its own end; else whose word it was, a key's id or "operator". */
+/** Charge of a request. `by`: null if settled at its end, else the key id or "operator" that settled it manually. */
 export interface Receipt {
   settledAt: number;
   verdict: Exclude<Verdict, "keep">;
-  /** Null = not known. */
+  /** Null if unknown. */
   chargedMicro: number | null;
   source: CostSource;
   by: string | null;
@@ -26,7 +24,7 @@ export interface Receipt {
 export interface LedgerLine {
   requestId: string;
   admittedAt: number;
-  /** What is still held of which counter. */
+  /** Holds not yet released. */
   holds: Hold[];
   terms: Terms;
   estimatedMicro: number | null;
@@ -60,7 +58,7 @@ export class LedgerStore {
 
   writeCounters(writes: readonly CounterWrite[]): void {
     for (const { id, value, resetAt } of writes) {
-      // What is open at once has no window that ends: nothing open needs no row, and names nobody.
+      // An unused concurrent counter needs no row.
       if (value === 0 && resetAt === null) {
         this.#sql.exec("DELETE FROM counter WHERE id = ?", id);
         continue;
@@ -91,12 +89,12 @@ export class LedgerStore {
     return row === undefined ? null : lineOf(row);
   }
 
-  /** What a request still holds, while nobody can judge it. */
+  /** Replaces the holds of a request whose charge is unknown. */
   setHolds(requestId: string, holds: readonly Hold[]): void {
     this.#sql.exec("UPDATE reservation SET takes = ? WHERE request_id = ?", JSON.stringify(holds), requestId);
   }
 
-  /** Turns a reservation into a receipt, which holds nothing any more. */
+  /** Turns a reservation into a receipt, which has no holds. */
   settleLine(requestId: string, { settledAt, verdict, chargedMicro, source, by }: Receipt): void {
     this.#sql.exec(
       `UPDATE reservation SET takes = '[]', settled_at = ?, verdict = ?, charged = ?, source = ?, settled_by = ?
@@ -114,13 +112,13 @@ export class LedgerStore {
     this.#sql.exec("DELETE FROM reservation WHERE request_id = ?", requestId);
   }
 
-  /** Deletes counters whose window is over, at most `limit`. */
+  /** Deletes expired counters, at most `limit`. */
   cleanUp(now: number, limit: number): void {
     const over = "SELECT id FROM counter WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
     this.#sql.exec(`DELETE FROM counter WHERE id IN (${over})`, now, limit);
   }
 
-  /** When the first of them is over; null when none ever is. */
+  /** First expiry; null if none expires. */
   nextExpiryAt(): number | null {
     const query = "SELECT reset_at FROM counter WHERE reset_at IS NOT NULL ORDER BY reset_at LIMIT 1";
     const [row] = this.#sql.exec<{ reset_at: number }>(query);

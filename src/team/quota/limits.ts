@@ -1,5 +1,5 @@
-// The rules of limits: what is over, what a request takes at its admit, and what its end corrects. Pure: the time is a
-// parameter, counters are handed in and come back as values to write.
+// Limit checks: violations, the holds of an admitted request, and corrections at its end. Counters are passed in and returned
+// as writes. Pure.
 
 import type { Violation } from "../../platform/errors.ts";
 import { SECOND_MS } from "../../platform/time.ts";
@@ -19,14 +19,14 @@ import {
 } from "./counters.ts";
 import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
-/** Nobody knows when a running request ends; most images do within this, so a retry then is worth while. */
+/** Retry-After for concurrent limits: most image requests finish within it. */
 export const CONCURRENT_RETRY_AFTER_S = 5;
 
 export type { CounterWrite, ReadCounter, Subjects } from "./counters.ts";
 
 /**
- * What a submit or an upload asks for; limits of what is left out are not looked at. `usdMicro` is the worst case in
- * micro-USD; null = not known, which counts nothing. So is a null of `uploadBytes`.
+ * Requested amounts; limits of omitted kinds are not checked. `usdMicro` is the estimate in micro-USD; null amounts are unknown
+ * and add nothing.
  */
 export interface Demand {
   requests?: 1;
@@ -35,18 +35,18 @@ export interface Demand {
   uploadBytes?: number | null;
 }
 
-/** What a request holds of one counter until it is settled. Kept with the reservation as JSON. */
+/** Hold of a request on one counter until settlement. Stored with the reservation as JSON. */
 export interface Hold extends CounterWrite {
   per: LimitPer;
   window: LimitWindow | null;
   subject: string;
-  /** Size of the limit: steps of minutes and hours depend on it. */
+  /** Size of the limit, on which sliding steps depend. */
   size: number;
-  /** Requests or micro-USD. 0 where nothing is reserved: bytes, and money whose amount is not known. */
+  /** Requests or micro-USD. 0 if nothing is reserved: output bytes and unknown amounts. */
   amount: number;
 }
 
-/** A limit as a caller may see it. Amounts are requests, bytes, or micro-USD where `per` is `usd`. `resetAt` is epoch ms. */
+/** State of a limit. Amounts are requests, bytes, or micro-USD if `per` is `usd`. `resetAt` is epoch ms. */
 export interface LimitState {
   name: string;
   scope: LimitScope;
@@ -55,11 +55,11 @@ export interface LimitState {
   limit: number;
   used: number;
   remaining: number;
-  /** When the window ends, or when a sliding one is unused again; null for `concurrent`. */
+  /** End of the window, or when a sliding one is empty; null for `concurrent`. */
   resetAt: number | null;
 }
 
-/** A limit that this request would break. `resetAt`: when it would fit, as far as is known. */
+/** A violated limit. `resetAt`: when the request would fit, if known. */
 export interface LimitViolation extends Violation {
   resetAt: number;
   scope: LimitScope;
@@ -77,7 +77,7 @@ export type QuotaAnswer =
       retryAfterS?: number;
     };
 
-/** What the end of a request showed. Null = not known: then what was reserved stands. */
+/** Actual amounts of an ended request. Null: unknown, so the reserved amount stands. */
 export interface Actual {
   usdMicro: number | null;
   outputBytes: number | null;
@@ -85,7 +85,7 @@ export interface Actual {
 
 export interface SettledHolds {
   writes: CounterWrite[];
-  /** What is still held. Empty once settled, so settling again changes nothing. */
+  /** Remaining holds. Empty once settled, so settling is idempotent. */
   open: Hold[];
 }
 
@@ -97,7 +97,7 @@ function stateOf(limit: PlanLimit, counter: LimitCounter, value: number, now: nu
   return { name, scope, per, window: counter.window, limit: counter.size, used, remaining, resetAt };
 }
 
-/** Every limit that applies to these subjects, with what is used of it. */
+/** State of every applicable limit. */
 export function limitStates(
   limits: readonly PlanLimit[],
   read: ReadCounter,
@@ -109,7 +109,7 @@ export function limitStates(
   );
 }
 
-/** What of a demand falls on a kind of limit. Null: not known before the end. Undefined: nothing of that kind is asked for. */
+/** Amount of a demand for one kind of limit. Null: unknown until the end. Undefined: not requested. */
 function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
   switch (per) {
     case "request":
@@ -127,8 +127,8 @@ function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
 }
 
 /**
- * When a request fits: 0 = now, else milliseconds from now. What is not known before the end (null) needs one unit to be
- * left. What can never fit is told the time until the limit is unused.
+ * Milliseconds until a request fits; 0: now. Unknown amounts need one free unit. For amounts above the limit: time until it is
+ * unused.
  */
 function waitMs(counter: LimitCounter, value: number, demand: number | null, now: number): number {
   const amount = demand ?? 1;
@@ -142,7 +142,7 @@ function waitMs(counter: LimitCounter, value: number, demand: number | null, now
   return Math.ceil(Math.max(0, ahead + stepUs(counter, counter.window, amount) - windowUs) / 1_000);
 }
 
-/** Refused for good until the calendar turns, or for money: 402. Minutes, hours and what is open at once pass by: 429. */
+/** 402 for calendar windows and USD limits; 429 for sliding and concurrent limits. */
 function isLasting({ per, window }: LimitViolation): boolean {
   if (per === "usd") return true;
   switch (window) {
@@ -157,8 +157,8 @@ function isLasting({ per, window }: LimitViolation): boolean {
 }
 
 /**
- * Whether a request fits into every limit: what to take and write, or every limit that it would break. `read` is asked for
- * each counter; nothing is taken unless all hold. Bytes and unknown money take nothing, but need something to be left.
+ * Checks a request against every limit: returns its holds and writes, or every violation. Nothing is reserved unless all limits
+ * allow it. Unknown amounts reserve nothing but need a free unit.
  */
 export function check(
   limits: readonly PlanLimit[],
@@ -178,7 +178,7 @@ export function check(
       const { name, scope, per, window, limit: size, used } = stateOf(limit, counter, value, now);
       violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
     }
-    // Two limits may share a counter: the smaller one is what a take may grow to.
+    // Limits may share a counter: the smaller size bounds the hold.
     const size = Math.min(counter.size, taken.get(counter.id)?.size ?? counter.size);
     taken.set(counter.id, { ...counter, size, amount: amount ?? 0, ...raised(counter, value, amount ?? 0, now) });
   }
@@ -195,13 +195,13 @@ function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { k
   return { kind: "over", violated, code: "rate_limited", retryAfterS: Math.ceil(wait / SECOND_MS) };
 }
 
-/** Where a take is counted now: the calendar may have turned since, and then it holds nothing. */
+/** Current counter of a hold; in a later calendar window the hold counts nothing. */
 function current(hold: Hold, now: number): { counter: LimitCounter; held: number } {
   const counter = limitCounter(hold.per, hold.window, hold.size, hold.subject, now);
   return { counter, held: counter.id === hold.id ? hold.amount : 0 };
 }
 
-/** The most bytes that these takes may come to. Infinity where no limit counts them. */
+/** Maximum bytes that these holds can grow to; Infinity without a limit. */
 export function uploadRoom(holds: readonly Hold[], read: ReadCounter, now: number): number {
   const rooms = holds.flatMap((hold) => {
     if (hold.per !== "upload_byte") return [];
@@ -212,8 +212,8 @@ export function uploadRoom(holds: readonly Hold[], read: ReadCounter, now: numbe
 }
 
 /**
- * Makes the takes of an upload hold `bytes`: more only where all of it fits, less is given back. `limits` are the plan's, for
- * the names of what is over.
+ * Resizes the holds of an upload to `bytes`: growth must fit entirely, the rest is released. `limits` provide the names for
+ * violations.
  */
 export function resizeUpload(
   holds: readonly Hold[],
@@ -252,9 +252,8 @@ function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
 }
 
 /**
- * Ends what a request holds. `take`: money is corrected to what it cost and bytes are booked. `refund`: all is given back.
- * `keep`: nobody can judge yet, so only the open request is given back and the rest stays held. A window that is over is
- * left alone; bytes fall into the window of the end.
+ * Settles holds. `take`: money is corrected to the charge and output bytes are counted. `refund`: everything is released.
+ * `keep`: only the concurrent hold is released. Expired windows are not changed; output bytes count in the window of the end.
  */
 export function settleHolds(
   holds: readonly Hold[],
@@ -301,7 +300,7 @@ function settledWrite(
   }
 }
 
-/** The counter once a take is worth `amount` instead of what it took; null where nothing changes. */
+/** The counter with the hold corrected to `amount`; null if unchanged. */
 function corrected(hold: Hold, amount: number, read: ReadCounter, now: number): CounterWrite | null {
   if (amount === hold.amount) return null;
   if (!isSliding(hold.window)) {
@@ -310,7 +309,7 @@ function corrected(hold: Hold, amount: number, read: ReadCounter, now: number): 
   }
   const value = read(hold.id);
   if (amount > hold.amount) return { id: hold.id, ...raised(hold, value, amount - hold.amount, now) };
-  // Only what has not leaked since can be given back: the take's own steps end at its arrival time.
+  // Only the part that has not leaked can be released: the steps of the hold end at its arrival time.
   const steps = stepUs(hold, hold.window, hold.amount) - stepUs(hold, hold.window, amount);
   const arrival = value - Math.min(steps, aheadUs(hold.value, now), aheadUs(value, now));
   return arrival === value ? null : { id: hold.id, value: arrival, resetAt: Math.ceil(arrival / 1_000) };

@@ -1,5 +1,5 @@
-// A plan as data: which models a team may run, what inputs may say, how many requests and how much money. Shape and defaults.
-// Pure: no I/O, no clock. Field names are the wire's, because a plan is kept and shown as it was written; money stays text.
+// Plan schema and defaults: models, input rules, limits and money. Wire field names, because a plan is stored and returned as
+// written. Pure.
 
 import picomatch from "picomatch";
 import * as z from "zod";
@@ -7,30 +7,30 @@ import { FILE_MAX_BYTES } from "../../files/request-file.ts";
 import { microOf } from "../../platform/money.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
 
-/** Largest uploaded file where the plan says nothing. */
+/** Default maximum size of an uploaded file. */
 const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
-/** Links of private files live at least this long: a page shows them, and a film plays for a while. */
+/** Range of the lifetime of private file links, in seconds. */
 const FILE_LINK_MIN_S = 300;
 /** Links of private files live at most this long. */
 const FILE_LINK_MAX_S = 30 * 24 * 3_600;
-/** Every limit of a plan is read and counted in each admit, so a plan has few. */
+/** Maximum limits of a plan; each admission reads all. */
 const PLAN_LIMITS_MAX = 20;
-/** Globs of a plan's allow or deny list; each is compiled in each admit. */
+/** Maximum globs in a list of models; each admission compiles all. */
 const PLAN_MODEL_GLOBS_MAX = 100;
-/** Entries of each of a plan's input rules, and of its origins: all are walked in each submit. */
+/** Maximum entries of an input rule and of `origins`. */
 const PLAN_INPUT_RULES_MAX = 50;
 /** Origins of a plan or a key. */
 export const PLAN_ORIGINS_MAX = 50;
-/** Longest window in which equal posts may count as one request. Above it, people mean two. */
+/** Maximum `dedupe_s`; beyond it equal submits are intentional. */
 const DEDUPE_MAX_S = 3_600;
-/** Most days that a plan may keep anything; who wants more keeps it for good (null). */
+/** Maximum retention in days; null keeps data forever. */
 const RETENTION_MAX_DAYS = 3_650;
-/** How long the compatible surfaces hold a status call: fal's clients poll every 0.1 to 0.5 s otherwise. */
+/** Default seconds that status calls of the compatible APIs wait: fal's clients poll every 0.1 to 0.5 s otherwise. */
 const COMPAT_HOLD_S = 10;
-/** Above this, clients and proxies with a 30 s patience would give up. */
+/** Maximum `hold_s`: clients and proxies time out at 30 s. */
 const COMPAT_HOLD_MAX_S = 20;
 
-/** The plan that every team has, and uses until it chooses another. */
+/** Name of the initial plan of every team. */
 export const DEFAULT_PLAN = "default";
 
 export const planNameSchema = z
@@ -40,7 +40,7 @@ export const planNameSchema = z
     "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
   );
 
-/** USD as decimal text, kept as it was written ("5", "0.003"). */
+/** USD amount as decimal text, stored as written ("5", "0.003"). */
 export const usdSchema = z
   .string()
   .refine(
@@ -49,7 +49,7 @@ export const usdSchema = z
   )
   .meta({ example: "0.25" });
 
-/** Names the limit in refusals and headers; plain enough to stand in a header's quotes. */
+/** Name of a limit in refusals and headers; valid inside a quoted header string. */
 const limitName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
@@ -122,7 +122,7 @@ const limitSchema = z.discriminatedUnion(
 
 const PER_FAULT = 'must be one of "request", "usd", "output_byte", "upload", "upload_byte", "concurrent"';
 
-/** zod's own words for a missing or unknown `per` name neither the field's values nor what to do. */
+/** zod's message for a missing or unknown `per` does not list the values. */
 function unionFault(issue: z.core.$ZodRawIssue): string | undefined {
   return issue.code === "invalid_union" ? PER_FAULT : undefined;
 }
@@ -134,7 +134,7 @@ function distinct(values: readonly string[]): boolean {
 const globs = z.array(z.string().min(1).max(200)).max(PLAN_MODEL_GLOBS_MAX);
 
 const PATH_FAULT = "must be field names joined by dots, e.g. image_size.width or loras.*.scale";
-/** Where in an input a rule applies: names and positions joined by dots, `*` for every item. */
+/** Path in an input: names and indexes joined by dots, `*` for every item. */
 const inputPath = z.string().regex(/^[^.]{1,100}(\.[^.]{1,100}){0,9}$/, PATH_FAULT);
 
 function rulesOf<V extends z.ZodType>(value: V) {
@@ -147,7 +147,7 @@ function rulesOf<V extends z.ZodType>(value: V) {
 }
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-/** One level deep: deeper values are forced by their paths, and endless types do not cross RPC. */
+/** One level deep: deeper values are forced by path, and recursive types do not cross RPC. */
 const forcedValue = z.union([scalar, z.array(scalar), z.record(z.string(), scalar)], {
   error: "must be a string, number, boolean or null, or an array or object of these",
 });
@@ -162,7 +162,7 @@ const inputRules = z.strictObject({
   forbid: z.array(inputPath).max(PLAN_INPUT_RULES_MAX).default([]).describe("Paths that an input must not contain."),
 });
 
-/** A page's origin exactly as browsers send it; apps have schemes of their own (`capacitor://localhost`). */
+/** Exact origin as browsers send it; apps have custom schemes (`capacitor://localhost`). */
 export const originSchema = z.string().max(300).refine(isOrigin, "must be an exact origin, e.g. https://app.example");
 
 function isOrigin(text: string): boolean {
@@ -172,7 +172,7 @@ function isOrigin(text: string): boolean {
 
 const days = z.int().min(1).max(RETENTION_MAX_DAYS).nullable().default(null);
 
-/** `image/png`, or `image/*` for every kind of image. */
+/** `image/png`, or `image/*` for all images. */
 const typePattern = z
   .string()
   .regex(/^[a-z]+\/(\*|[a-z0-9.+-]+)$/, 'must be a content type or a wildcard such as "image/*"');
@@ -192,7 +192,7 @@ const uploadRules = z.strictObject({
     .describe("Allowed content types, detected from the bytes. Null allows every type that models support."),
 });
 
-/** Everything that a plan can say. Unknown fields are refused, so that nobody relies on one. */
+/** The plan. Unknown fields are refused. */
 export const planSchema = z.strictObject({
   limits: z
     .array(limitSchema)
@@ -277,14 +277,14 @@ export const planSchema = z.strictObject({
 export type Plan = z.output<typeof planSchema>;
 export type PlanLimit = z.output<typeof limitSchema>;
 export type LimitScope = PlanLimit["scope"];
-/** A scope read apart: the form to decide by. */
+/** A parsed scope. */
 export type CountedFor = { kind: (typeof COUNTED_FOR)[number] } | { kind: "tag"; name: string };
 export type LimitPer = PlanLimit["per"];
 export type LimitWindow = z.output<typeof limitWindow>;
 export type InputRules = Plan["input"];
 export type UploadRules = Plan["uploads"];
 
-/** What a team has before anybody writes a plan: every model, no limit. */
+/** Default plan: every model, no limit. */
 export function defaultPlan(): Plan {
   return planSchema.parse({});
 }
@@ -302,12 +302,12 @@ export function countedFor(scope: LimitScope): CountedFor {
   }
 }
 
-/** Takes the scopes of tags alone, so that a scope of another kind does not compile until `countedFor` reads it. */
+/** Accepts tag scopes only, so that a new kind of scope does not compile until `countedFor` handles it. */
 function tagNameOf(scope: z.output<typeof tagScope>): string {
   return scope.slice("tag:".length);
 }
 
-/** The size of a limit as the ledger counts: micro-USD, requests or bytes. */
+/** Size of a limit in micro-USD, requests or bytes. */
 export function limitSize(limit: PlanLimit): number {
   if (limit.per !== "usd") return limit.limit;
   const micro = microOf(limit.limit);
@@ -315,7 +315,7 @@ export function limitSize(limit: PlanLimit): number {
   return micro;
 }
 
-/** Days from the end of a request until its record, files and input are deleted; null: they are kept. Fixed at the admit, like the price. */
+/** Retention in days from the end of a request; null: kept. Fixed at admission. */
 export interface Retention {
   recordsDays: number | null;
   filesDays: number | null;
@@ -327,20 +327,20 @@ export function retentionOf({ retention }: Plan): Retention {
   return { recordsDays, filesDays, inputsDays };
 }
 
-/** The tags that the plan asks for and the request lacks. An empty value names nobody, so it counts as lacking. */
+/** Required tags that the request lacks. Empty values count as missing. */
 export function missingTags(plan: Plan, tags: Readonly<Record<string, string>>): string[] {
   return plan.require_tags.filter((name) => !Object.hasOwn(tags, name) || tags[name]?.trim() === "");
 }
 
-/** `a/**` also matches `a`; no extended globs and no `!` in front: `deny` says that, and the matcher stays cheap. */
+/** `a/**` also matches `a`. Extended globs and negation are disabled: `deny` covers them, and matching stays cheap. */
 const MATCHING = { dot: true, noextglob: true, nonegate: true, windows: false } as const;
 
-/** Whether a model id is one of these globs'. Ids are case-sensitive at fal, so they are here. */
+/** Whether a model id matches one of the globs. Case-sensitive, as at fal. */
 export function matchesModel(patterns: readonly string[], model: string): boolean {
   return patterns.length > 0 && picomatch([...patterns], MATCHING)(model);
 }
 
-/** Whether a plan lets this model run. */
+/** Whether a plan allows a model. */
 export function modelAllowed(plan: Plan, model: string): boolean {
   return matchesModel(plan.models.allow, model) && !matchesModel(plan.models.deny, model);
 }

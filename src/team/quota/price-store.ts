@@ -1,5 +1,5 @@
-// The SQL of a team's price tables: every one that was ever in force, because what was charged must stay explicable. The one in
-// force is kept parsed: each admit reads it.
+// SQL of price tables. All revisions are kept, so that charges stay explicable; the current one is cached, because each
+// admission reads it.
 
 import type { PricesInForce } from "../../contracts/team-admin.ts";
 import { type PriceTable, STARTER_PRICES } from "./prices.ts";
@@ -14,7 +14,7 @@ export class PriceStore {
     this.#sql = sql;
   }
 
-  /** The table in force: the latest that was put, else the one that every team begins with. */
+  /** The current table: the latest revision, else the initial table. */
   current(): PriceTable {
     const [row] = this.#sql.exec<{ revision: number | null }>("SELECT max(revision) AS revision FROM price_table");
     const revision = row?.revision ?? null;
@@ -32,7 +32,7 @@ export class PriceStore {
     this.#sql.exec("INSERT INTO price_table (at, actor, body) VALUES (?, ?, ?)", at, actor, JSON.stringify(table));
   }
 
-  /** Newest first; the table that teams begin with comes last. At most `limit`. */
+  /** Newest first; the initial table comes last. At most `limit`. */
   history(limit: number): PricesInForce[] {
     const rows = this.#sql
       .exec<TableRow>("SELECT revision, at, actor, body FROM price_table ORDER BY revision DESC LIMIT ?", limit)

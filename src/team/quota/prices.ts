@@ -1,14 +1,14 @@
-// What models cost: the team's price table, the worst case of one request, and what it did cost at its end. Pure.
+// Prices: the team's price table, estimates and charges. Pure.
 
 import * as z from "zod";
 import type { Measures } from "../../models/measures.ts";
 import { costOf, microOf } from "../../platform/money.ts";
 import { matchesModel, usdSchema } from "./plan.ts";
 
-/** Entries of a team's price table; the globs among them are matched in each admit. */
+/** Maximum entries of a price table; each admission matches its globs. */
 const PRICES_PER_TEAM_MAX = 500;
 
-/** What a price is for one of. Megapixels are fal's: 1024 x 1024, each image rounded up. */
+/** Units of prices. Megapixels as fal counts them: 1024 x 1024, each image rounded up. */
 const PRICE_UNITS = ["request", "image", "megapixel", "second", "thousand_characters"] as const;
 
 export const priceSchema = z.strictObject({
@@ -18,7 +18,7 @@ export const priceSchema = z.strictObject({
   as_of: z.iso.date().optional().describe("Date on which the price was read from the source."),
 });
 
-/** Whole model ids, or globs over them, each with its price. */
+/** Prices by model id or glob. */
 export const priceTableSchema = z
   .record(z.string().min(1).max(200), priceSchema)
   .refine(
@@ -29,7 +29,7 @@ export const priceTableSchema = z
 export type Price = z.output<typeof priceSchema>;
 export type PriceTable = z.output<typeof priceTableSchema>;
 
-/** The price of a model, or null: its own entry, else the longest glob that matches, among equals the later one. */
+/** Price of a model, or null: its own entry, else the longest matching glob, the later one among equals. */
 export function priceFor(table: PriceTable, model: string): Price | null {
   if (Object.hasOwn(table, model)) return table[model] ?? null;
   let best: { pattern: string; price: Price } | null = null;
@@ -40,12 +40,12 @@ export function priceFor(table: PriceTable, model: string): Price | null {
   return best?.price ?? null;
 }
 
-/** What of a glob is no pattern. Most entries fall out by it, and compiling a glob costs a hundred times as much. */
+/** Literal prefix of a glob. It excludes most entries, and compiling a glob costs a hundred times as much. */
 function plainStart(pattern: string): string {
   return /^[^*?[\]{}()!+@\\]*/.exec(pattern)?.[0].replace(/\/$/, "") ?? "";
 }
 
-/** How many of the price's units were measured; null where the measures do not tell. */
+/** Measured amount in units of the price; null if unknown. */
 function amountOf(price: Price, measures: Measures): number | null {
   switch (price.unit) {
     case "request":
@@ -66,25 +66,22 @@ function costAt(price: Price, amount: number | string | null): number | null {
   return micro === null || amount === null ? null : costOf(micro, amount);
 }
 
-/** Micro-USD that these measures cost, rounded up; null where price or amount is not known. */
+/** Cost in micro-USD, rounded up; null if price or amount is unknown. */
 export function estimate(price: Price | null, measures: Measures): number | null {
   return price === null ? null : costAt(price, amountOf(price, measures));
 }
 
 export interface Charge {
-  /** Micro-USD; null = not known, which is never shown as zero. */
+  /** Micro-USD; null if unknown, which is never shown as zero. */
   micro: number | null;
   source: "units" | "measured" | "reserved" | "unknown";
-  /** It cost more than was reserved: booked all the same, and flagged. */
+  /** The charge exceeds the estimate. */
   above: boolean;
 }
 
 /**
- * What an ended request cost, at the price fixed at its admit: by the units that fal billed (`x-fal-billable-units`, in the
- * model's own unit), else by its measured output, else what was reserved.
- *
- * `estimate` is what was reserved, in micro-USD. `reservation` is how the request ended: `refund` costs nothing, `keep` is
- * not known until somebody says.
+ * Charge of an ended request at the price fixed at admission: by billed units (`x-fal-billable-units`), else by measured
+ * output, else the estimate. `reservation`: `refund` costs nothing, `keep` is unknown until settled manually.
  */
 export function chargeOf(input: {
   price: Price | null;
@@ -108,9 +105,9 @@ export function chargeOf(input: {
 }
 
 /**
- * A first table for the models of models/models.ts. List prices change, an account may have its own, and copies of pages
- * age: check before you bill. `fal-ai/fast-sdxl` is left out, because fal bills it by compute seconds, which neither input
- * nor output tells (fal.ai/docs/examples/image-generation/fast-sdxl: about $0.0025 a run).
+ * Initial price table for the known models. List prices change and accounts may differ. `fal-ai/fast-sdxl` is omitted, because
+ * fal bills compute seconds, which neither input nor output contains (fal.ai/docs/examples/image-generation/fast-sdxl: about
+ * $0.0025 a run).
  */
 export const STARTER_PRICES: PriceTable = {
   "fal-ai/flux/schnell": {

@@ -1,11 +1,11 @@
-// What a caller reads when a submit or an upload is not let in. Pure.
+// Refusals of submits and uploads. Pure.
 
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { moneyText } from "../../platform/money.ts";
 import type { LimitViolation } from "./limits.ts";
 import type { Price } from "./prices.ts";
 
-/** Why a plan does not run a model. */
+/** The plan does not allow the model. */
 export function modelRefusal(model: string, plan: string): Refusal {
   return refusal("model_not_allowed", `Plan "${plan}" does not allow model "${model}".`, {
     hint: `GET /v1/models lists the allowed models. A team admin changes them with PUT /v1/plans/${plan}.`,
@@ -19,7 +19,7 @@ export function idempotencyRefusal(requestId: string): Refusal {
   });
 }
 
-/** A post whose request is there no more: nothing is made in its place, because the caller believes that it was made. */
+/** The request of a repeated submit was deleted. No new request is created, because the caller expects the earlier one. */
 export function deletedRefusal(requestId: string): Refusal {
   const hint = "Use a new idempotency key to create another request.";
   return refusal("gone", "The request created with this idempotency key was deleted.", { hint, requestId });
@@ -52,7 +52,7 @@ export function costRefusal(estimated: number, most: number, plan: string): Refu
   });
 }
 
-/** What a caller reads of limits that are over. */
+/** Limits are exceeded. */
 export function quotaRefusal(
   {
     code,
@@ -93,7 +93,7 @@ function violationText({ name, per, used, limit, resetAt }: LimitViolation): str
   }
 }
 
-/** A plan's name that nobody wrote. */
+/** The plan does not exist. */
 export function planNotFound(name: string): Refusal {
   return refusal("not_found", `No plan found with the name "${name}".`, {
     hint: `Create it with PUT /v1/plans/${name}.`,

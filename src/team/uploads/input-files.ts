@@ -1,5 +1,5 @@
-// A submit's files: uploads that its input names must be there, and stay while it is open; files that stood inside it as text are
-// uploads of its own, under the same rules. Called within the admit's transaction.
+// Files of a submit: referenced uploads must exist and stay while the request is open; inline files become uploads under the
+// same rules. Runs in the transaction of the admission.
 
 import type { Identity } from "../../contracts/team-access.ts";
 import type { InputFiles } from "../../contracts/team-uploads.ts";
@@ -8,7 +8,7 @@ import type { Subjects } from "../quota/limits.ts";
 import type { TeamStores } from "../stores.ts";
 import { sizeFault, termsOf, typeFault } from "./upload-rules.ts";
 
-/** Why a request with these files is not let in, or null. */
+/** Why a request with these files is refused, or null. */
 export function inputFilesFault(
   stores: Pick<TeamStores, "uploads">,
   files: InputFiles,
@@ -29,13 +29,13 @@ export function inputFilesFault(
   return null;
 }
 
-/** What these files take of the plan's limits. */
+/** Amounts that these files add to the demand. */
 export function inputFilesDemand({ inline }: InputFiles): { uploads?: number; uploadBytes?: number } {
   if (inline.length === 0) return {};
   return { uploads: inline.length, uploadBytes: inline.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-/** TeamStores the files of a request that was let in. */
+/** Records the files of an admitted request. */
 export function recordInputFiles(
   stores: Pick<TeamStores, "uploads">,
   { requestId, files }: { requestId: string; files: InputFiles },

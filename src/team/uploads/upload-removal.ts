@@ -1,5 +1,5 @@
-// What an upload holds of the limits, and its removal. Bytes go before rows: whoever is cut off in between does it again, and
-// deleting what is not there is no fault.
+// Holds and deletion of uploads. Bytes are deleted before rows, so an interrupted deletion repeats; deleting a missing object
+// is no error.
 
 import type { Upload } from "../../contracts/team-uploads.ts";
 import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
@@ -10,7 +10,7 @@ import { SWEEP_BATCH_ROWS } from "../team-context.ts";
 
 export type UploadStores = Pick<TeamStores, "ledger" | "team" | "uploads">;
 
-/** Makes an upload hold so many bytes of its plan's limits, where they fit. */
+/** Resizes the hold of an upload, if it fits. */
 export function reserveBytes(
   { team, ledger }: Pick<UploadStores, "ledger" | "team">,
   { terms }: Upload,
@@ -23,7 +23,7 @@ export function reserveBytes(
   return quota;
 }
 
-/** One batch of the uploads that have expired. */
+/** Deletes one batch of expired uploads. */
 export async function removeExpiredUploads(
   bucket: R2Bucket,
   context: Pick<TeamContext, "decide">,
@@ -36,7 +36,7 @@ export async function removeExpiredUploads(
   }
 }
 
-/** Rejects when R2 cannot be asked just now; then the upload stays known. Gives back what it reserved for bytes that never came. */
+/** Deletes an upload and releases unused reserved bytes. Rejects if R2 fails; the row stays then. */
 export async function removeUpload(
   bucket: R2Bucket,
   { decide }: Pick<TeamContext, "decide">,
@@ -44,7 +44,7 @@ export async function removeUpload(
   { id, objectKey, multipart }: Upload,
 ): Promise<void> {
   if (multipart !== null) {
-    // One that R2 has ended itself (after seven days by default) is no reason to stop.
+    // R2 may have aborted it already (after seven days by default).
     await bucket
       .resumeMultipartUpload(objectKey, multipart)
       .abort()

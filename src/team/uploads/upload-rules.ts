@@ -1,28 +1,28 @@
-// What a plan says about the kind and the size of a file, and the sentences of uploads that several places say.
+// File rules of a plan and refusals shared by several routes.
 
 import type { UploadTerms } from "../../contracts/team-uploads.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { DAY_MS } from "../../platform/time.ts";
 import type { Plan } from "../quota/plan.ts";
 
-/** R2's rules for parts: this at least, but for the last one, and so many (developers.cloudflare.com/r2/objects/upload-objects). */
+/** Minimum size of all parts but the last (developers.cloudflare.com/r2/objects/upload-objects). */
 export const UPLOAD_PART_MIN_BYTES = 5 * 1024 * 1024;
-/** Days that an uploaded file is kept where the plan says nothing: inputs are tried again within a week or not at all. */
+/** Default retention of uploaded files in days. */
 const INPUTS_DAYS_DEFAULT = 7;
 
-/** For a URL whose mark is right: there was such a file. */
+/** For a URL with a valid signature: the file existed. */
 export const UPLOAD_GONE = refusal("gone", "This upload expired or was deleted.", {
   hint: "Create a new upload with POST /v1/uploads.",
 });
 
-/** What a plan says about the files of somebody who is under it now. */
+/** Upload terms under a plan. */
 export function termsOf(planName: string, { uploads, retention }: Plan): UploadTerms {
   const { max_bytes: maxBytes, types } = uploads;
   const keepMs = (retention.inputs_days ?? INPUTS_DAYS_DEFAULT) * DAY_MS;
   return { plan: planName, maxBytes, types, keepMs, takes: [], partsType: null };
 }
 
-/** Why a file of that size is not taken, or null. `what` begins the sentence. */
+/** Why a file of this size is refused, or null. `what` is the subject of the sentence. */
 export function sizeFault(what: string, bytes: number, { maxBytes, plan }: UploadTerms): Refusal | null {
   if (bytes === 0)
     return refusal("invalid_request", `${what} is empty.`, {
@@ -38,7 +38,7 @@ export function sizeFault(what: string, bytes: number, { maxBytes, plan }: Uploa
   );
 }
 
-/** Why a file of this type is not taken under these terms, or null. `what` begins the sentence. */
+/** Why a file of this type is refused, or null. `what` is the subject of the sentence. */
 export function typeFault(
   what: string,
   type: string,
@@ -54,7 +54,7 @@ export function typeFault(
   );
 }
 
-/** `image/*` fits every kind of image. */
+/** `image/*` matches all images. */
 function fits(pattern: string, type: string): boolean {
   return pattern.endsWith("/*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
 }

@@ -1,6 +1,5 @@
-// The SQL of uploaded files: who sent what, where it lies in R2, how long it stays, which open requests use it. Files that came
-// inside an input are rows too, so that one list knows every input file of a team. Rows in, types out; decides nothing. Every
-// method is synchronous, so that callers can put several into one transaction.
+// SQL of uploads, their parts and the open requests that use them. Inline files are rows too, so that all input files of a team
+// are listed.
 
 import type { Upload, UploadPart, UploadTerms } from "../../contracts/team-uploads.ts";
 import type { ListPosition } from "../cursor.ts";
@@ -26,7 +25,7 @@ const COLUMNS =
   "id, object_key, request_id, key_id, user, name, content_type, bytes, sha256, terms, multipart, created_at, stored_at, expires_at" as const;
 
 const USES = "SELECT 1 FROM upload_use WHERE upload_id = upload.id";
-/** Nobody needs it any more: its time is over, and no open request uses it. */
+/** Expired and not used by an open request. */
 const IS_EXPIRED = `expires_at <= ? AND NOT EXISTS (${USES})`;
 
 export class UploadStore {
@@ -36,7 +35,7 @@ export class UploadStore {
     this.#sql = sql;
   }
 
-  /** Inserts it, or replaces what is known of it. */
+  /** Inserts or replaces an upload. */
   put(upload: Upload): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO upload (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -61,17 +60,17 @@ export class UploadStore {
     return this.#list("id = ?", id)[0] ?? null;
   }
 
-  /** Whether its time is over and no open request uses it. */
+  /** Whether it has expired and no open request uses it. */
   isExpired(id: string, now: number): boolean {
     return this.#list(`id = ? AND ${IS_EXPIRED}`, id, now).length > 0;
   }
 
-  /** Uploads whose time is over, the longest over first. Their bytes go first, then `remove` takes the rows. */
+  /** Expired uploads, oldest expiry first. Delete their bytes before their rows. */
   expiredUploads(now: number, limit: number): Upload[] {
     return this.#list(`${IS_EXPIRED} ORDER BY expires_at LIMIT ?`, now, limit);
   }
 
-  /** When the time of the next upload is over that no open request uses. Null: there is none. */
+  /** Next expiry of an unused upload; null if there is none. */
   nextExpiryAt(): number | null {
     const [row] = this.#sql.exec<{ expires_at: number }>(
       `SELECT expires_at FROM upload WHERE NOT EXISTS (${USES}) ORDER BY expires_at LIMIT 1`,
@@ -79,7 +78,7 @@ export class UploadStore {
     return row?.expires_at ?? null;
   }
 
-  /** Uploads that are not over and came by themselves, newest first, after a position. `user` null: everybody's. */
+  /** Current uploads without inline files, newest first, after a position. `user` null: all users. */
   page(user: string | null, after: ListPosition | null, limit: number, now: number): Upload[] {
     const [ofUser, values] = user === null ? ["", []] : [" AND user = ?", [user]];
     const [behind, position] =
@@ -93,22 +92,22 @@ export class UploadStore {
     return this.#sql.exec("SELECT 1 FROM upload_use WHERE upload_id = ? LIMIT 1", id).toArray().length > 0;
   }
 
-  /** A user's uploads after `afterId`, by id; those inside requests too. */
+  /** Uploads of a user after `afterId`, ordered by id, inline files included. */
   ofUser(user: string, afterId: string, limit: number): Upload[] {
     return this.#list("user = ? AND id > ? ORDER BY id LIMIT ?", user, afterId, limit);
   }
 
-  /** The files that came inside a request's input. */
+  /** Inline files of a request. */
   ofRequest(requestId: string): Upload[] {
     return this.#list("request_id = ? ORDER BY id", requestId);
   }
 
-  /** The team's uploads after `afterId`, by id. */
+  /** All uploads after `afterId`, ordered by id. */
   all(afterId: string, limit: number): Upload[] {
     return this.#list("id > ? ORDER BY id LIMIT ?", afterId, limit);
   }
 
-  /** Forgets an upload, its parts and its uses. Whoever calls has taken its bytes out of R2. */
+  /** Deletes the rows of an upload. Its bytes must be deleted before. */
   deleteUpload(id: string): void {
     for (const table of ["upload_part WHERE upload_id", "upload_use WHERE upload_id", "upload WHERE id"]) {
       this.#sql.exec(`DELETE FROM ${table} = ?`, id);
@@ -137,7 +136,7 @@ export class UploadStore {
       .toArray();
   }
 
-  /** Bytes of all parts but one. */
+  /** Bytes of all other parts. */
   partBytesBeside(id: string, n: number): number {
     const { sum } = this.#sql
       .exec<{ sum: number | null }>("SELECT sum(bytes) AS sum FROM upload_part WHERE upload_id = ? AND n <> ?", id, n)
@@ -151,7 +150,7 @@ export class UploadStore {
 
   // --- Uses ------------------------------------------------------------------------------------------------------
 
-  /** An open request keeps what it uses. */
+  /** Keeps an upload while a request is open. */
   addUse(requestId: string, uploadId: string): void {
     this.#sql.exec("INSERT OR IGNORE INTO upload_use (request_id, upload_id) VALUES (?, ?)", requestId, uploadId);
   }

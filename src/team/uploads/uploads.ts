@@ -1,4 +1,4 @@
-// Files for inputs: announced, sent whole or in parts, read, listed, deleted.
+// Uploads: create, store whole or in parts, read, list and delete.
 
 import { RpcTarget } from "cloudflare:workers";
 import type {
@@ -33,7 +33,7 @@ import type { TeamContext } from "../team-context.ts";
 import { removeUpload, reserveBytes, type UploadStores } from "./upload-removal.ts";
 import { sizeFault, termsOf, typeFault, UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
 
-/** An upload URL takes bytes this long: minutes for a person who picks a file, and some for a slow phone. */
+/** Lifetime of an upload URL, extended by each transfer. */
 const UPLOAD_URL_MS = HOUR_MS;
 
 const NOT_FOUND = refused(
@@ -111,7 +111,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       }
       const fault = bytes === null ? null : sizeFault("The body", bytes, terms);
       if (fault !== null) return refused(fault);
-      // Without a length it takes what there is room for, and gives back what it did not need.
+      // Without a length, reserves the available amount and releases the unused part.
       const room = uploadRoom(terms.takes, this.#counter, now);
       const cap = Math.min(atMost ?? UPLOAD_PUT_MAX_BYTES, UPLOAD_PUT_MAX_BYTES, terms.maxBytes, room);
       const most = bytes ?? upload.bytes ?? Math.max(1, cap);
@@ -174,7 +174,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       if (upload === null) return refused(UPLOAD_GONE);
       if (upload.storedAt !== null) return { kind: "stored", upload };
       const quota = reserveBytes(this.#stores, upload, bytes, now);
-      // What came is never above what was reserved; should the calendar have turned meanwhile, the file is there all the same.
+      // The size never exceeds the reservation; if the calendar window changed meanwhile, the file is stored anyway.
       const takes = quota.kind === "ok" ? quota.holds : upload.terms.takes;
       const stored: Upload = {
         ...upload,
@@ -225,7 +225,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const known = this.#find(name, now);
       if (known.kind === "refused") return known;
       if (uploads.isUsed(name.id)) return IN_USE;
-      // Expired from here on. Whoever is cut off before its bytes are gone leaves them to the alarm.
+      // Expired from now on: if interrupted, the alarm deletes the bytes.
       const upload = { ...known.upload, expiresAt: now };
       uploads.put(upload);
       return { kind: "ended" as const, upload };
@@ -247,7 +247,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return visible && !uploads.isExpired(id, now) ? { kind: "found", upload } : NOT_FOUND;
   }
 
-  /** One decision about an upload whose bytes have not all come. */
+  /** Runs a decision about an upload that is not stored yet. */
   #withOpen<T>(
     id: string,
     decision: (upload: Upload, now: number) => T,
@@ -260,7 +260,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     });
   }
 
-  /** Whoever is sending has time to end it. */
+  /** Extends the upload window during a transfer. */
   #prolonged(upload: Upload, takes: UploadTerms["takes"], now: number): Upload {
     const expiresAt = Math.max(upload.expiresAt, now + UPLOAD_URL_MS);
     const changed = { ...upload, expiresAt, terms: { ...upload.terms, takes } };

@@ -1,4 +1,4 @@
-// What a team has used, as its admins ask for it.
+// Usage of a team.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { TeamUsage, UsageQuery, UsageRow } from "../../contracts/team-admin.ts";

@@ -1,5 +1,4 @@
-// The SQL of the usage roll-up: lines that are added to when a request is admitted and settled, and their sums. Decides
-// nothing; every method is synchronous.
+// SQL of the usage roll-up: rows updated at admission and settlement, and their sums.
 
 import type { UsageGroup, UsageQuery, UsageRow, UsageSums } from "../../contracts/team-admin.ts";
 import type { UsageKey } from "./usage.ts";
@@ -26,7 +25,7 @@ export class UsageStore {
     this.#sql = sql;
   }
 
-  /** Adds the amounts to each line; one that is not there begins with them. */
+  /** Adds amounts to each row, creating missing ones. */
   add(keys: readonly UsageKey[], amounts: Partial<UsageSums>): void {
     const names = Object.keys(SUMS) as (keyof UsageSums)[];
     const columns = names.map((name) => SUMS[name]);
@@ -50,7 +49,7 @@ export class UsageStore {
     }
   }
 
-  /** Sums by group, in the groups' order. Without `tag` among them each request counts once, with it once per tag. */
+  /** Sums by group, ordered by it. Grouped by `tag`, a request counts once per tag. */
   sums(query: UsageQuery): UsageRow[] {
     const { groupBy, tagName } = query;
     const where = ["day >= ?", "day <= ?"];

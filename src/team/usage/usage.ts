@@ -1,9 +1,8 @@
-// Usage as it is summed and exported: the lines that one ended request adds to, and CSV that spreadsheets do not run. Pure: the
-// time is a parameter.
+// Keys of the usage roll-up and CSV export. Pure.
 
-/** A line of the roll-up. `tag` is "name=value"; "" is the line that every request adds to once. */
+/** Key of a usage row. `tag` is "name=value", or "" for the row that counts every request once. */
 export interface UsageKey {
-  /** UTC day of the booking ("2026-11-22"), so that a closed month never moves. */
+  /** UTC day that the usage counts on ("2026-11-22"). */
   day: string;
   model: string;
   user: string;
@@ -11,10 +10,7 @@ export interface UsageKey {
   tag: string;
 }
 
-/**
- * The lines that a request adds to: one without tag, for sums over everything, and one for each of its tags. Adding up
- * lines of different tags counts a request several times. `recordedAt` is epoch ms; a request without a user has "".
- */
+/** Rows that a request adds to: one without tag and one per tag. `recordedAt` is epoch ms; no user is "". */
 export function usageKeys(request: {
   recordedAt: number;
   model: string;
@@ -28,21 +24,21 @@ export function usageKeys(request: {
   return ["", ...tags].map((tag) => ({ ...line, tag }));
 }
 
-/** The UTC day of a time, as text. */
+/** UTC day of a time. */
 export function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
 export type CsvCell = string | number | null;
 
-/** RFC 4180: CRLF after every line, the names first. Text that a spreadsheet would run as a formula gets a ' in front. */
+/** RFC 4180 CSV with a header row. Text that a spreadsheet would run as a formula is prefixed with an apostrophe. */
 export function csvText(columns: readonly string[], rows: readonly (readonly CsvCell[])[]): string {
   return [columns, ...rows].map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
 }
 
-/** A plain decimal number runs nothing, also with a minus in front. */
+/** Decimal numbers are no formulas, also with a minus sign. */
 const NUMBER = /^-?\d+(\.\d+)?$/;
-/** What spreadsheets take for a formula, also in full width and behind what they trim (owasp.org, "CSV Injection"). */
+/** Formula prefixes, also in full width and after trimmed characters (owasp.org, "CSV Injection"). */
 const FORMULA = /^[\s\p{C}]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/u;
 
 function csvCell(value: CsvCell): string {

@@ -1,8 +1,8 @@
 // How the compatible surfaces refuse: one body for every client, and no status that makes a client post again in vain.
 
 import { describe, expect, test } from "vitest";
+import { finalFailure } from "../../../src/compat/fal-format.ts";
 import { falRefusal } from "../../../src/compat/refusal.ts";
-import { finalFailure } from "../../../src/compat/words.ts";
 import { ERRORS, type ErrorCode, refusal } from "../../../src/platform/errors.ts";
 import type { FalFailure } from "../../../src/requests/view/fal-failure.ts";
 

@@ -141,8 +141,8 @@ describe("the check refuses", () => {
     [
       "the sandbox",
       "upstream/account.ts",
-      'import { world } from "../../sandbox/src/world.ts";',
-      "1: ../../sandbox/src/world.ts leads out of src/",
+      'import { Store } from "../../sandbox/src/store.ts";',
+      "1: ../../sandbox/src/store.ts leads out of src/",
     ],
     ["a lost ending", "http/cors.ts", 'import { x } from "./call-id";', "1: ./call-id lacks its .ts ending"],
     ["an import for its effect", "net/fetch.ts", 'import "../app.ts";', "1: net may not import app.ts"],

@@ -5,7 +5,7 @@ import { checkReferences, readRepository } from "../../../scripts/check/referenc
 /** A small repository; what a test adds is checked beside it. */
 const REPOSITORY: [string, string][] = [
   ["README.md", "# Sluice\n\n## Deploy\n"],
-  ["sandbox/README.md", "# The sandbox\n\n## The door\n"],
+  ["sandbox/README.md", "# The sandbox\n\n## The control API\n"],
   ["docs/decisions/uploads.md", "# Uploads\n"],
   ["src/env.ts", "export const baseUrl = 1;"],
   ["sandbox/src/env.ts", "export const other = 1;"],
@@ -51,7 +51,11 @@ describe("the check refuses", () => {
     ["a page that is not there", "/**\n * docs/decisions/gone.md\n */", "2 there is no file docs/decisions/gone.md"],
     ["a name that no code has", "// see `backlogOf`", "1 no code has the name backlogOf"],
     ["a section that no README has", '// README, "Setup"', '1 no README above has a section "Setup"'],
-    ["a section of another folder's README", '// README "The door"', '1 no README above has a section "The door"'],
+    [
+      "a section of another folder's README",
+      '// README "The control API"',
+      '1 no README above has a section "The control API"',
+    ],
   ])("%s", (_what, text, fault) => {
     expect(faultsOf("src/http/here.ts", text)).toEqual([`src/http/here.ts:${fault}`]);
   });

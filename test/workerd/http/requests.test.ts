@@ -32,7 +32,7 @@ function cat(more: object = {}, input: object = {}): object {
   return { model: FLUX, input: { prompt: "a cat", ...input }, ...more };
 }
 
-/** The only request that the sandbox took, as its door tells it: fields parsed, and the whole as exact text. */
+/** The only request that the sandbox took, as its control API shows it: fields parsed, and the whole as exact text. */
 async function sentUpstream(): Promise<{ headers: Record<string, string>; input: unknown; text: string }> {
   const answer = await fetch("https://gateway.sandbox.test/_sandbox/requests");
   const text = await answer.text();

@@ -87,9 +87,9 @@ describe("a submit whose answer gets lost", () => {
     const answer = call("POST", `/fal-ai/${FLUX}`, { prompt: "sandbox:submit-timeout" });
     const first = await Promise.race([
       answer.then(() => "answer"),
-      call("GET", "/_sandbox/requests").then(() => "door"),
+      call("GET", "/_sandbox/requests").then(() => "control API"),
     ]);
-    expect(first).toBe("door");
+    expect(first).toBe("control API");
     expect(await taken()).toBe(1);
     expect((await answer).status).toBe(200);
   });
@@ -238,9 +238,9 @@ describe("a webhook that is forced", () => {
     expect(age).toBe(600);
   });
 
-  test("webhook-stranger: signed for another user", async () => {
-    const [stranger] = await deliveries("webhook-stranger");
-    expect(stranger?.headers["x-fal-webhook-user-id"]).toBe("user_sandbox_stranger");
+  test("webhook-other-user: signed for another user", async () => {
+    const [otherUser] = await deliveries("webhook-other-user");
+    expect(otherUser?.headers["x-fal-webhook-user-id"]).toBe("user_sandbox_other");
   });
 
   test("webhook-forged: signed by nobody's key, everything else as it should be", async () => {

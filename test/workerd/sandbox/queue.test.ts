@@ -239,7 +239,7 @@ describe("a cancel", () => {
     expect((await call("GET", request.status)).status).toBe(404);
   });
 
-  test("is a wish for a running one: 202, and it ends as 499 when the model obeys", async () => {
+  test("only requests the end of a running one: 202, and it ends as 499 when the model stops", async () => {
     const request = await submit();
     await advance(500);
     const answer = await call("PUT", request.cancel);

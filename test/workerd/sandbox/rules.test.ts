@@ -1,14 +1,14 @@
-// Rules that are decided without a world: when a webhook is tried again, where it may go, which settings hold.
+// Rules that are decided without the Durable Object: when a webhook is tried again, where it may go, which settings hold.
 
 import { describe, expect, test } from "vitest";
 import type { Env } from "../../../sandbox/src/env.ts";
 import { changedSettings, defaultSettings, readSettings } from "../../../sandbox/src/settings.ts";
-import { afterTry, isPrivateTarget, type TryOutcome } from "../../../sandbox/src/webhooks.ts";
+import { type AttemptOutcome, afterAttempt, isPrivateTarget } from "../../../sandbox/src/webhooks.ts";
 
 describe("what follows a try", () => {
   const settings = readSettings(defaultSettings({} as Env));
   const hour = 3_600_000;
-  const status = (code: number): TryOutcome => ({ kind: "status", status: code });
+  const status = (code: number): AttemptOutcome => ({ kind: "status", status: code });
 
   test.each([
     ["2xx ends it", status(204), 1, { doneAt: 0 }],
@@ -20,11 +20,11 @@ describe("what follows a try", () => {
     ["the gap has an upper bound", status(500), 20, { dueAt: 300_000 }],
     ["the 31st try is the last", status(500), 31, { doneAt: 0 }],
   ])("%s", (_what, outcome, attempts, expected) => {
-    expect(afterTry(outcome, attempts, 0, hour, settings)).toEqual(expected);
+    expect(afterAttempt(outcome, attempts, 0, hour, settings)).toEqual(expected);
   });
 
   test("is nothing once the result would be gone", () => {
-    expect(afterTry(status(500), 1, hour - 4_999, hour, settings)).toEqual({ doneAt: hour - 4_999 });
+    expect(afterAttempt(status(500), 1, hour - 4_999, hour, settings)).toEqual({ doneAt: hour - 4_999 });
   });
 });
 

@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
-import type { Env } from "../../../sandbox/src/env.ts";
+import { type Env, FAKE_UPSTREAM_NAME } from "../../../sandbox/src/env.ts";
 import { defaultSettings, readSettings } from "../../../sandbox/src/settings.ts";
 import { keySet, signatureHeaders } from "../../../sandbox/src/signing.ts";
 import {
@@ -328,8 +328,8 @@ describe("a webhook that is pushed", () => {
 
   test("is taken up again after the process that sent it died", async () => {
     const request = await submit({ prompt: "a" }, { query: QUERY });
-    const stub = (env as unknown as Env).WORLD.getByName("world");
-    await runInDurableObject(stub, (_world, state) => {
+    const stub = (env as unknown as Env).FAKE_UPSTREAM.getByName(FAKE_UPSTREAM_NAME);
+    await runInDurableObject(stub, (_upstream, state) => {
       // As if a process had taken the row at the end and died with it; the lease is a time-out and some slack.
       state.storage.sql.exec("UPDATE deliveries SET lease_until = ?", START + 1_200 + 125_000);
     });
@@ -354,7 +354,7 @@ describe("a webhook that is pushed", () => {
     expect((await call("GET", request.result)).status).toBe(200);
   });
 
-  test("books nothing on a world that was reset while it was under way", async () => {
+  test("records nothing in a sandbox that was reset while the attempt was in progress", async () => {
     const { promise, resolve } = Promise.withResolvers<Response>();
     answers = [() => promise];
     const old = await submit({ prompt: "a" }, { query: QUERY });

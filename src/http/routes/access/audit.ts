@@ -1,4 +1,4 @@
-// GET /v1/audit: who changed what, when, from where. Newest first, page by page.
+// GET /v1/audit: the audit log of administrative changes, newest first.
 
 import * as z from "zod";
 import { askTeam } from "../../../platform/stubs.ts";
@@ -9,9 +9,9 @@ import { LIST_LIMIT_DEFAULT, listBody } from "../../schemas.ts";
 
 const entry = z.object({
   at: z.iso.datetime(),
-  actor: z.string().describe("A key's id, or operator."),
+  actor: z.string().describe("Id of the key, or `operator`."),
   ip: z.string().nullable(),
-  action: z.string().describe("E.g. key.created, plan.written, user.frozen."),
+  action: z.string().describe("For example key.created, plan.written, user.frozen."),
   target: z.string().nullable(),
   detail: z.record(z.string(), z.unknown()),
 });
@@ -20,17 +20,17 @@ export const auditRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/audit",
-    summary: "Who changed what, newest first",
+    summary: "List audit log entries, newest first",
     access: "admin",
     query: z.looseObject({
       cursor: z
         .string()
-        .regex(/^\d{1,15}$/, "is not one of ours")
+        .regex(/^\d{1,15}$/, "is not a valid cursor")
         .transform(Number)
         .optional(),
       limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
     }),
-    answers: { 200: { description: "A page.", schema: listBody(entry) } },
+    answers: { 200: { description: "A page of entries.", schema: listBody(entry) } },
     errors: ["invalid_request"],
     async handle({ env, caller, query }) {
       const page = await askTeam(env, caller.team, (team) => team.audit.page(query.cursor ?? null, query.limit));

@@ -1,6 +1,5 @@
-// What a team's admins may do about the deployment's connections. A team that the operator allows asks Maton; any other sees the
-// one that its requests go over, as the account remembers it: that costs no call of the pace which all teams share, and
-// shows nothing of another team's.
+// Access of a team's admins to the deployment's connections. Teams that the operator allows call Maton; others see only the connection
+// in use, from the account's state, which costs no call of the shared rate limit and reveals nothing of other teams.
 
 import type { Env } from "../../../platform/bindings.ts";
 import { refusal, refused } from "../../../platform/errors.ts";
@@ -14,36 +13,32 @@ import {
 import { manageConnections } from "../../../upstream/connection-calls.ts";
 import type { Caller } from "../../auth.ts";
 
-/** Maton's word for a connection that works. */
+/** Maton's status of a working connection. */
 const ACTIVE = "ACTIVE";
 
-const NOT_THIS_TEAMS = refusal(
-  "forbidden",
-  "Connections belong to the deployment, and this team may not change them.",
-  {
-    hint: 'The operator allows it with PATCH /v1/admin/teams/{id} {"manages_connections":true}.',
-  },
-);
+const NOT_THIS_TEAMS = refusal("forbidden", "This team may not manage the deployment's connections.", {
+  hint: 'The operator can allow it with PATCH /v1/admin/teams/{id} {"manages_connections":true}.',
+});
 
-/** Whether the caller may change the deployment's connections, and choose one for its requests. */
+/** Whether the caller may manage the deployment's connections, and choose one for its requests. */
 export function managesConnections({ scopes, identity }: Caller): boolean {
   return scopes.includes("admin") && identity.managesConnections;
 }
 
-/** Does what an admin wants of the connections, as far as the admin's team may. */
-export async function askConnections(env: Env, caller: Caller, wish: ConnectionRequest): Promise<ConnectionAnswer> {
-  if (managesConnections(caller)) return manageConnections(env, wish);
-  switch (wish.kind) {
+/** Performs an admin's connection call, as far as the team's access allows. */
+export async function askConnections(env: Env, caller: Caller, call: ConnectionRequest): Promise<ConnectionAnswer> {
+  if (managesConnections(caller)) return manageConnections(env, call);
+  switch (call.kind) {
     case "list": {
-      const { status = ACTIVE } = wish.filters;
+      const { status = ACTIVE } = call.filters;
       const { connection: id } = await accountFor(env).accountOverview();
       return { kind: "done", body: { connections: id === null || status !== ACTIVE ? [] : [shown(id)] }, inUse: id };
     }
     case "get": {
       const { connection: id } = await accountFor(env).accountOverview();
-      return id === wish.id
+      return id === call.id
         ? { kind: "done", body: { connection: shown(id) }, inUse: id }
-        : connectionNotFound(wish.id);
+        : connectionNotFound(call.id);
     }
     case "create":
     case "delete":
@@ -51,7 +46,7 @@ export async function askConnections(env: Env, caller: Caller, wish: ConnectionR
   }
 }
 
-/** In Maton's shape, without what only Maton knows. */
+/** In Maton's format, without fields that only Maton knows. */
 function shown(id: string): { connection_id: string; app: string; status: string } {
   return { connection_id: id, app: CONNECTED_APP, status: ACTIVE };
 }

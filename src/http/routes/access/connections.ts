@@ -1,5 +1,5 @@
-// /v1/connections: the deployment's connections to fal at Maton, for admins (connection-access.ts says which). Maton's answers in
-// this API's shapes; the same in Maton's own are in compat/. The link that finishes a connection is a secret: shown to the admin, never logged.
+// /v1/connections: the deployment's connections to fal at Maton, for admins (access: connection-access.ts). Maton's responses are
+// converted to this API's format; compat/ has them in Maton's own. The URL that completes a connection is a secret and never logged.
 
 import * as z from "zod";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
@@ -17,30 +17,30 @@ const connectionBody = z.object({
   id: z.string(),
   app: z.string(),
   method: z.string().nullable(),
-  status: z.string().describe("PENDING until somebody finishes it at `url`, then ACTIVE or FAILED."),
+  status: z.string().describe("PENDING until it is completed at `url`, then ACTIVE or FAILED."),
   url: z
     .string()
     .nullable()
-    .describe("Maton's page where the fal key is entered. Whoever has it can finish the connection."),
+    .describe("Maton's page for entering the fal key. A secret: anyone with this URL can complete the connection."),
   created_at: z.string().nullable(),
   updated_at: z.string().nullable(),
   metadata: z.unknown(),
-  in_use: z.boolean().describe("Requests are sent over this one now."),
+  in_use: z.boolean().describe("Whether requests currently use this connection."),
 });
 
 const filter = z.string().min(1).max(64);
-const named = z.object({ id: z.string().regex(CONNECTION_ID, "is no connection id") });
+const named = z.object({ id: z.string().regex(CONNECTION_ID, "is not a connection id") });
 
 export const connectionRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/connections",
-    summary: "The gateway account's connections to fal",
+    summary: "List connections to fal",
     access: "admin",
     query: z.looseObject({ status: filter.optional(), method: filter.optional(), limit: filter.optional() }),
     answers: {
       200: {
-        description: "As Maton lists them; the one in use, where the team does not manage them.",
+        description: "All connections; only the one in use if the team does not manage connections.",
         schema: listBody(connectionBody),
       },
     },
@@ -57,10 +57,10 @@ export const connectionRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/v1/connections",
-    summary: "Begin a connection to fal",
+    summary: "Create a connection to fal",
     access: "admin",
     body: z.strictObject({ method: filter.optional() }),
-    answers: { 201: { description: "Open `url` to enter the fal key.", schema: connectionBody } },
+    answers: { 201: { description: "The connection. Open `url` to enter the fal key.", schema: connectionBody } },
     errors: ["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
       const { env, caller, body } = call;
@@ -74,7 +74,7 @@ export const connectionRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/connections/:id",
-    summary: "One connection",
+    summary: "Retrieve a connection",
     access: "admin",
     params: named,
     answers: { 200: { description: "The connection.", schema: connectionBody } },
@@ -91,7 +91,7 @@ export const connectionRoutes: readonly Route[] = [
     summary: "Delete a connection",
     access: "admin",
     params: named,
-    answers: { 204: { description: "Gone. If it was in use, the next request looks for another." } },
+    answers: { 204: { description: "Deleted. If it was in use, the next request selects another." } },
     errors: ["forbidden", "invalid_request", "not_found", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
       const { env, caller, params } = call;
@@ -105,7 +105,7 @@ export const connectionRoutes: readonly Route[] = [
 
 function refusalOf(answer: Exclude<ConnectionAnswer, { kind: "done" }>): Refusal {
   if (answer.kind === "refused") return answer.refusal;
-  return refusal(answer.status === 404 ? "not_found" : "invalid_request", `Maton says: ${answer.message}`);
+  return refusal(answer.status === 404 ? "not_found" : "invalid_request", `Maton refused the call: ${answer.message}`);
 }
 
 function connectionWire(connection: JsonTree, inUse: string | null): z.input<typeof connectionBody> {

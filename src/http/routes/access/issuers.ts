@@ -1,5 +1,5 @@
-// /v1/issuers: who vouches for a team's users; and POST /v1/team/jwt/test, which tells an admin, and nobody else, why a token
-// is refused.
+// /v1/issuers: the JWT issuers of a team's users; and POST /v1/team/jwt/test, which shows admins (and nobody else) why a token is
+// refused.
 
 import * as z from "zod";
 import type { Credential, IssuerKeys, StoredIssuer } from "../../../contracts/team-keys.ts";
@@ -26,22 +26,22 @@ import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 
 const issuerAnswer = issuerSchema.extend({
-  key_ids: z.array(z.string().nullable()).describe("The `kid` of each key that was read at `jwks_url`."),
-  keys_fetched_at: z.iso.datetime().nullable().describe("Null: the keys have not been read yet, or could not be."),
+  key_ids: z.array(z.string().nullable()).describe("The `kid` of each key fetched from `jwks_url`."),
+  keys_fetched_at: z.iso.datetime().nullable().describe("Null if the keys have not been fetched, or the fetch failed."),
 });
 
 const named = z.object({ name: issuerNameSchema });
 
 const testAnswer = z.object({
   accepted: z.boolean(),
-  reason: z.string().nullable().describe("Why not, as one word; null when accepted."),
+  reason: z.string().nullable().describe("Machine-readable reason; null when accepted."),
   explanation: z.string(),
   issuer: z.string().nullable(),
   user: z.string().nullable(),
   plan: z.string().nullable().describe("The plan that applies to the user."),
   tags: z.record(z.string(), z.string()),
-  header: z.record(z.string(), z.unknown()).nullable().describe("What the token says of itself; not believed."),
-  claims: z.record(z.string(), z.unknown()).nullable().describe("Its registered claims; not believed either."),
+  header: z.record(z.string(), z.unknown()).nullable().describe("The token's header, unverified."),
+  claims: z.record(z.string(), z.unknown()).nullable().describe("The token's registered claims, unverified."),
 });
 type TestAnswer = z.input<typeof testAnswer>;
 
@@ -49,11 +49,11 @@ export const issuerRoutes: readonly Route[] = [
   defineRoute({
     method: "PUT",
     path: "/v1/issuers/:name",
-    summary: "Let an issuer of JWTs vouch for users",
+    summary: "Create or replace a JWT issuer",
     access: "admin",
     params: named,
     body: issuerBodySchema,
-    answers: { 200: { description: "The issuer, and the keys that were read just now.", schema: issuerAnswer } },
+    answers: { 200: { description: "The issuer, with newly fetched keys.", schema: issuerAnswer } },
     errors: ["invalid_request", "conflict"],
     async handle(call) {
       const { env, caller, config, params, body } = call;
@@ -75,9 +75,9 @@ export const issuerRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/issuers",
-    summary: "The team's issuers",
+    summary: "List JWT issuers",
     access: "admin",
-    answers: { 200: { description: "All issuers by name.", schema: listBody(issuerAnswer) } },
+    answers: { 200: { description: "All issuers, sorted by name.", schema: listBody(issuerAnswer) } },
     errors: [],
     async handle({ env, caller }) {
       const kept = await askTeam(env, caller.team, (team) => team.issuers.list());
@@ -87,10 +87,12 @@ export const issuerRoutes: readonly Route[] = [
   defineRoute({
     method: "DELETE",
     path: "/v1/issuers/:name",
-    summary: "Let an issuer vouch no longer",
+    summary: "Delete a JWT issuer",
     access: "admin",
     params: named,
-    answers: { 204: { description: "Its tokens are refused on submits at once, on reads within ten seconds." } },
+    answers: {
+      204: { description: "Deleted. Its tokens are refused on submits immediately, on reads within ten seconds." },
+    },
     errors: ["not_found"],
     async handle(call) {
       const { env, caller, params } = call;
@@ -101,12 +103,14 @@ export const issuerRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/v1/team/jwt/test",
-    summary: "Why a token is taken or refused",
+    summary: "Test a token",
     access: "admin",
     body: z.strictObject({
-      token: z.string().min(1).max(JWT_MAX_CHARS).describe("As it is sent, with or without `sl_jwt_<team>.`"),
+      token: z.string().min(1).max(JWT_MAX_CHARS).describe("The token as it is sent, with or without `sl_jwt_<team>.`"),
     }),
-    answers: { 200: { description: "The verdict and its reason. Nothing is counted.", schema: testAnswer } },
+    answers: {
+      200: { description: "Whether the token is accepted, and why. Counts against no limit.", schema: testAnswer },
+    },
     errors: [],
     async handle({ env, caller, config, body }) {
       return { status: 200, body: await explained(env, config(), caller.team, body.token) };
@@ -114,10 +118,10 @@ export const issuerRoutes: readonly Route[] = [
   }),
 ];
 
-/** Why an issuer's keys may not be read: whoever left `jwks_url` to the preset is told what is wrong with `issuer`. */
+/** Why an issuer's keys may not be fetched; names `issuer` where the preset derived `jwks_url` from it. */
 function keysFault(body: IssuerBody, jwksUrl: string, reason: string): string {
-  if (body.jwks_url !== undefined) return `\`jwks_url\` may not be called: ${reason}.`;
-  return `\`issuer\` does not fit: its keys would be read at ${jwksUrl}, which may not be called: ${reason}.`;
+  if (body.jwks_url !== undefined) return `\`jwks_url\` is not allowed: ${reason}.`;
+  return `Invalid \`issuer\`: its keys would be fetched from ${jwksUrl}, which is not allowed: ${reason}.`;
 }
 
 async function explained(env: Env, config: Config, team: string, token: string): Promise<TestAnswer> {
@@ -125,17 +129,17 @@ async function explained(env: Env, config: Config, team: string, token: string):
   const parsed = await parseKey(token.replace(/^(?:bearer|key)\s+/i, "").trim());
   const parts = parsed.kind === "jwt" ? unverifiedParts(parsed.jwt) : null;
   if (parsed.kind !== "jwt" || parts === null) {
-    return { ...nothing, accepted: false, reason: "malformed", explanation: "It is not a JWT." };
+    return { ...nothing, accepted: false, reason: "malformed", explanation: "The token is not a JWT." };
   }
   const { iss, aud, azp, sub, exp, nbf, iat } = parts.claims;
   const shown = { ...nothing, header: parts.header, claims: { iss, aud, azp, sub, exp, nbf, iat } };
   const no = (reason: string, explanation: string): TestAnswer => ({ ...shown, accepted: false, reason, explanation });
-  if (parsed.team !== null && parsed.team !== team) return no("foreign_team", `It is sent to team "${parsed.team}".`);
+  if (parsed.team !== null && parsed.team !== team)
+    return no("foreign_team", `The token is for team "${parsed.team}".`);
 
   if (isClientToken(parts.header)) {
     const answer = await checkToken(config.SIGNING_KEY, team, parsed.jwt, Date.now());
-    if (answer.kind === "refused")
-      return no(answer.reason, `As a client token of this gateway it is ${answer.reason}.`);
+    if (answer.kind === "refused") return no(answer.reason, `The client token is ${answer.reason}.`);
     return accepted(env, team, shown, answer.token.credential);
   }
   const answer = await checkTeamJwt(env, team, parsed.jwt, { fresh: true });
@@ -143,7 +147,7 @@ async function explained(env: Env, config: Config, team: string, token: string):
   return accepted(env, team, { ...shown, issuer: answer.issuer.name }, credentialOfJwt(answer));
 }
 
-/** A good token; whether its user may come in is the team's to say. */
+/** The result for a valid token: the team decides whether its user is accepted. */
 async function accepted(
   env: Env,
   team: string,
@@ -161,8 +165,8 @@ async function accepted(
   const asked = credential.plan;
   const explanation =
     asked === null || asked === plan
-      ? "It is good."
-      : `It is good. Plan "${asked}" does not exist, so "${plan}" applies.`;
+      ? "The token is valid."
+      : `The token is valid. Plan "${asked}" does not exist, so "${plan}" applies.`;
   return { ...whose, plan, accepted: true, reason: null, explanation };
 }
 

@@ -1,5 +1,5 @@
-// /v1/keys: make, list, rotate, freeze and revoke a team's keys (scope `admin`). A key's text is in one answer only, at its
-// making or rotation; a publishable key's may be read again, because every page that uses it shows it.
+// /v1/keys: create, list, rotate, freeze and revoke a team's keys (scope `admin`). A secret key is returned once, when it is created or
+// rotated; a publishable key is always readable, because every page that uses it exposes it.
 
 import * as z from "zod";
 import type { KeySummary, NewKeyTerms } from "../../../contracts/team-keys.ts";
@@ -11,11 +11,11 @@ import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
 
-/** A rotated key's old text goes on working this long, so that servers can be given the new one; a leaked key is revoked. */
+/** How long the previous secret of a rotated key stays valid, so that servers can be updated. Leaked keys are revoked instead. */
 const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
 /** A rotated key's old text works at most this long. */
 const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
-/** Model globs that a token or a key may name. */
+/** Model globs of a token or a key. */
 export const KEY_MODEL_GLOBS_MAX = 20;
 
 const turnstileShown = z.object({ site_key: z.string(), hostname: z.string().nullable() });
@@ -30,9 +30,9 @@ const keyBody = z.object({
   models: z.array(z.string()).nullable(),
   origins: z.array(z.string()).nullable(),
   turnstile: turnstileShown.nullable(),
-  prefix: z.string().describe("The first characters of a secret key, to tell keys apart; all of a publishable one."),
+  prefix: z.string().describe("The first characters of a secret key; the whole publishable key."),
   created_at: z.iso.datetime(),
-  last_used_at: z.iso.datetime().nullable().describe("To within ten minutes."),
+  last_used_at: z.iso.datetime().nullable().describe("Accurate to ten minutes."),
   expires_at: z.iso.datetime().nullable(),
   revoked_at: z.iso.datetime().nullable(),
   frozen_at: z.iso.datetime().nullable(),
@@ -41,29 +41,34 @@ const keyBody = z.object({
 const newKey = z.strictObject({
   kind: z.enum(["secret", "publishable"]).default("secret"),
   name: z.string().min(1).max(100).default("Unnamed"),
-  scopes: z.array(scopeSchema).min(1).optional().describe("Secret keys only; run and read by default."),
-  user: userSchema.optional().describe("Binds a secret key to a member, whom it acts for whatever a call says."),
-  plan: planNameSchema.optional().describe("Applies instead of the team's plan."),
+  scopes: z.array(scopeSchema).min(1).optional().describe("Secret keys only. Default: run and read."),
+  user: userSchema.optional().describe("Binds a secret key to a user; every call acts for this user."),
+  plan: planNameSchema.optional().describe("Plan of this key, instead of the team's plan."),
   models: z
     .array(z.string().min(1).max(200))
     .min(1)
     .max(KEY_MODEL_GLOBS_MAX)
     .optional()
-    .describe("Globs that narrow the plan's models."),
+    .describe("Model globs that restrict the plan's models."),
   origins: z
     .array(originSchema)
     .min(1)
     .max(PLAN_ORIGINS_MAX)
     .optional()
-    .describe("Exact origins that pages may call from; a publishable key needs them."),
+    .describe("Exact page origins that may use the key. Required for publishable keys."),
   turnstile: z
     .strictObject({
       site_key: z.string().min(1).max(100),
       secret: z.string().min(1).max(100),
-      hostname: z.string().min(1).max(253).optional().describe("The widget's, when it is not the page's own."),
+      hostname: z
+        .string()
+        .min(1)
+        .max(253)
+        .optional()
+        .describe("Hostname of the widget, if it differs from the page's."),
     })
     .optional()
-    .describe("Publishable keys only: visitors pass Cloudflare Turnstile before they get a token."),
+    .describe("Publishable keys only: visitors must pass Cloudflare Turnstile to get a token."),
   expires_at: z.iso.datetime({ offset: true }).nullable().default(null),
 });
 type NewKey = z.output<typeof newKey>;
@@ -74,15 +79,15 @@ const withSecret = keyBody.extend({ secret: z.string() });
 const create = defineRoute({
   method: "POST",
   path: "/v1/keys",
-  summary: "Make a key",
+  summary: "Create a key",
   access: "admin",
   body: newKey,
   answers: { 201: { description: "The key. `secret` is not shown again.", schema: withSecret } },
   errors: ["invalid_request", "not_found", "conflict"],
   async handle(call) {
-    const wish = wishOf(call.body, Date.now());
-    if ("refusal" in wish) return wish;
-    const answer = await teamFor(call.env, call.caller.team).keys.create(wish, actorOf(call));
+    const terms = newKeyTerms(call.body, Date.now());
+    if ("refusal" in terms) return terms;
+    const answer = await teamFor(call.env, call.caller.team).keys.create(terms, actorOf(call));
     if (answer.kind === "refused") return { refusal: answer.refusal };
     return { status: 201, body: { ...keyWire(answer.key), secret: answer.secret } };
   },
@@ -91,9 +96,9 @@ const create = defineRoute({
 const list = defineRoute({
   method: "GET",
   path: "/v1/keys",
-  summary: "The team's keys, newest first",
+  summary: "List keys, newest first",
   access: "admin",
-  answers: { 200: { description: "All keys, revoked and expired ones included.", schema: listBody(keyBody) } },
+  answers: { 200: { description: "All keys, including revoked and expired ones.", schema: listBody(keyBody) } },
   errors: [],
   async handle({ env, caller }) {
     const keys = await askTeam(env, caller.team, (team) => team.keys.list());
@@ -104,7 +109,7 @@ const list = defineRoute({
 const rotate = defineRoute({
   method: "POST",
   path: "/v1/keys/:id/rotate",
-  summary: "Give a key another text",
+  summary: "Rotate a key",
   access: "admin",
   params: keyId,
   body: z.strictObject({
@@ -113,11 +118,11 @@ const rotate = defineRoute({
       .min(0)
       .max(KEY_OVERLAP_MAX_S)
       .default(KEY_OVERLAP_DEFAULT_S)
-      .describe("How long the old text works beside the new one. 0 ends it now."),
+      .describe("Seconds for which the previous secret stays valid; 0 revokes it immediately."),
   }),
   answers: {
     200: {
-      description: "The new text, not shown again. Limits, plan and history stay with the id.",
+      description: "The new secret, which is not shown again. Id, limits, plan and history are kept.",
       schema: z.object({ id: z.string(), secret: z.string() }),
     },
   },
@@ -135,7 +140,7 @@ const revoke = defineRoute({
   summary: "Revoke a key",
   access: "admin",
   params: keyId,
-  answers: { 204: { description: "It is refused on submits at once, on reads within ten seconds." } },
+  answers: { 204: { description: "Revoked. The key is refused on submits immediately, on reads within ten seconds." } },
   errors: ["not_found", "conflict"],
   async handle(call) {
     const { env, caller, params } = call;
@@ -150,10 +155,15 @@ function freezing(frozen: boolean): Route {
   return defineRoute({
     method: "POST",
     path: frozen ? "/v1/keys/:id/freeze" : "/v1/keys/:id/resume",
-    summary: frozen ? "Stop a key for now" : "Let a frozen key go on",
+    summary: frozen ? "Freeze a key" : "Unfreeze a key",
     access: "admin",
     params: keyId,
-    answers: { 200: { description: "The key. It acts as a revocation does.", schema: keyBody } },
+    answers: {
+      200: {
+        description: "The key. Takes effect on submits immediately, on reads within ten seconds.",
+        schema: keyBody,
+      },
+    },
     errors: ["not_found", "conflict"],
     async handle(call) {
       const { env, caller, params } = call;
@@ -163,33 +173,45 @@ function freezing(frozen: boolean): Route {
   });
 }
 
-/** What is asked for, with the defaults of its kind; a field that its kind has no use for is refused, so that nobody relies on it. */
-function wishOf(body: NewKey, now: number): NewKeyTerms | { refusal: Refusal } {
+/** The terms of a new key with the defaults of its kind. A field that does not apply to the kind is refused. */
+function newKeyTerms(body: NewKey, now: number): NewKeyTerms | { refusal: Refusal } {
   const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
-  if (expiresAt !== null && expiresAt <= now) return unfit("`expires_at` must lie in the future.");
+  if (expiresAt !== null && expiresAt <= now) return invalidRequest("`expires_at` must be in the future.");
   const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;
   const rest = { kind, name, plan, models, origins, expiresAt };
   if (kind === "secret") {
-    if (turnstile !== undefined) return unfit("`turnstile` is for publishable keys.");
+    if (turnstile !== undefined) return invalidRequest("`turnstile` is only allowed for publishable keys.");
     return { ...rest, scopes: [...new Set(body.scopes ?? (["run", "read"] as const))], user, turnstile: null };
   }
   kind satisfies "publishable";
-  if (body.scopes !== undefined) return unfit("`scopes` are for secret keys: a publishable one can only be exchanged.");
-  if (user !== null) return unfit("`user` is for secret keys: behind a publishable one are its visitors.");
-  if (origins === null) return unfit("`origins` are required: a publishable key works from the pages that they name.");
+  if (body.scopes !== undefined)
+    return invalidRequest(
+      "`scopes` is only allowed for secret keys; a publishable key can only be exchanged for a token.",
+    );
+  if (user !== null)
+    return invalidRequest("`user` is only allowed for secret keys; a publishable key acts for its visitors.");
+  if (origins === null)
+    return invalidRequest("`origins` is required for publishable keys, which can only be used from these origins.");
   if (turnstile === undefined) return { ...rest, scopes: [], user, turnstile: null };
   const { site_key: siteKey, secret, hostname = null } = turnstile;
   return { ...rest, scopes: [], user, turnstile: { siteKey, secret, hostname } };
 }
 
-function unfit(detail: string): { refusal: Refusal } {
+function invalidRequest(detail: string): { refusal: Refusal } {
   return { refusal: refusal("invalid_request", detail) };
 }
 
 function keyWire(key: KeySummary): z.input<typeof keyBody> {
   const { id, kind, name, scopes, user, plan, models, origins, turnstile } = key;
   return {
-    ...{ id, kind, name, scopes, user, plan, models, origins },
+    id,
+    kind,
+    name,
+    scopes,
+    user,
+    plan,
+    models,
+    origins,
     turnstile: turnstile === null ? null : { site_key: turnstile.siteKey, hostname: turnstile.hostname },
     prefix: key.shown,
     created_at: isoTime(key.createdAt),

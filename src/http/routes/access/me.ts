@@ -20,7 +20,7 @@ export const meRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/me",
-    summary: "Who am I, and what is left of my limits",
+    summary: "Retrieve the caller and its limits",
     access: "read",
     query: z.object({ user: userSchema.optional() }),
     headers: z.object({ "sluice-user": userSchema.optional() }),

@@ -1,5 +1,5 @@
-// /v1/users/{id}: see, stop, let go on, and forget one user of a team (scope `admin`). A user is whatever name a call gave.
-// nobody has to be made first.
+// /v1/users/{id}: retrieve, block, unblock and delete a user of a team (scope `admin`). A user is any id that a call has named; users
+// are not created first.
 
 import * as z from "zod";
 import type { Removal, UserSummary } from "../../../contracts/team-admin.ts";
@@ -13,7 +13,7 @@ import { limitBody, limitWire, userSchema } from "../../schemas.ts";
 const userBody = z.object({
   user: z.string(),
   frozen_at: z.iso.datetime().nullable(),
-  limits: z.array(limitBody).describe("What the team's plan counts for this user alone."),
+  limits: z.array(limitBody).describe("The limits of the team's plan per user."),
 });
 
 export const removalBody = z.object({
@@ -21,20 +21,20 @@ export const removalBody = z.object({
   finished_at: z.iso.datetime().nullable(),
   requests: z
     .object({ total: z.int(), removed: z.int(), left: z.int() })
-    .describe("`left` still hold something: what has not ended is stopped, and removed after its end."),
-  uploads_left: z.int().describe("Files for inputs that are still there, because an open request uses them."),
+    .describe("`left` are not removed yet; open requests are canceled, and removed after they end."),
+  uploads_left: z.int().describe("Uploads not removed yet, because an open request uses them."),
 });
 
 const userId = z.object({ id: userSchema });
 
-export const peopleRoutes: readonly Route[] = [
+export const userRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/users/:id",
-    summary: "One user",
+    summary: "Retrieve a user",
     access: "admin",
     params: userId,
-    answers: { 200: { description: "The user; one that nobody has heard of has no history.", schema: userBody } },
+    answers: { 200: { description: "The user. An unknown user is returned without history.", schema: userBody } },
     errors: [],
     async handle({ env, caller, params }) {
       return { status: 200, body: userWire(await askTeam(env, caller.team, (team) => team.users.read(params.id))) };
@@ -45,13 +45,13 @@ export const peopleRoutes: readonly Route[] = [
   defineRoute({
     method: "DELETE",
     path: "/v1/users/:id",
-    summary: "Forget a user",
+    summary: "Delete a user's data",
     access: "admin",
     params: userId,
     answers: {
       202: {
         description:
-          "They are out of every list at once; records and files are removed one by one. Sums stay, and so does a block.",
+          "The deletion has started. The user disappears from lists immediately; records and files are deleted in the background. Usage sums and a block are kept.",
         schema: removalBody,
         headers: ["Location"],
       },
@@ -60,7 +60,7 @@ export const peopleRoutes: readonly Route[] = [
     async handle(call) {
       const { env, caller, params } = call;
       const removal = await askTeam(env, caller.team, (team) => team.users.delete(params.id, actorOf(call)));
-      if (removal === null) throw new Error("a caller's team exists");
+      if (removal === null) throw new Error("the caller's team does not exist");
       const headers = { Location: `/v1/users/${encodeURIComponent(params.id)}/removal` };
       return { status: 202, headers, body: removalWire(removal) };
     },
@@ -68,16 +68,18 @@ export const peopleRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/users/:id/removal",
-    summary: "How far the forgetting of a user is",
+    summary: "Retrieve the progress of a user's deletion",
     access: "admin",
     params: userId,
-    answers: { 200: { description: "It can be read for 30 days after it is finished.", schema: removalBody } },
+    answers: {
+      200: { description: "The progress. Available for 30 days after it has finished.", schema: removalBody },
+    },
     errors: ["not_found"],
     async handle({ env, caller, params }) {
       const removal = await askTeam(env, caller.team, (team) => team.users.deletion(params.id));
       if (removal !== null) return { status: 200, body: removalWire(removal) };
-      const hint = "DELETE /v1/users/{id} forgets a user.";
-      return { refusal: refusal("not_found", "Nobody by that name was forgotten lately.", { hint }) };
+      const hint = "DELETE /v1/users/{id} deletes a user's data.";
+      return { refusal: refusal("not_found", "No deletion found for this user.", { hint }) };
     },
   }),
 ];
@@ -86,10 +88,10 @@ function freezing(frozen: boolean): Route {
   return defineRoute({
     method: "POST",
     path: frozen ? "/v1/users/:id/freeze" : "/v1/users/:id/resume",
-    summary: frozen ? "Block a user" : "Let a blocked user go on",
+    summary: frozen ? "Block a user" : "Unblock a user",
     access: "admin",
     params: userId,
-    answers: { 200: { description: "The user. It acts on submits at once.", schema: userBody } },
+    answers: { 200: { description: "The user. Takes effect on submits immediately.", schema: userBody } },
     errors: [],
     async handle(call) {
       const { env, caller, params } = call;
@@ -108,9 +110,9 @@ export function removalWire({ orderedAt, finishedAt, requests, left, uploads }: 
   };
 }
 
-/** A caller's team exists: nobody else is let in. */
+/** Authentication guarantees that the team exists. */
 function userWire(summary: UserSummary | null): z.input<typeof userBody> {
-  if (summary === null) throw new Error("a caller's team exists");
+  if (summary === null) throw new Error("the caller's team does not exist");
   const { user, frozenAt, limits } = summary;
   return { user, frozen_at: isoTime(frozenAt), limits: limits.map(limitWire) };
 }

@@ -1,4 +1,4 @@
-// Copies files again that were given up, while their source may still have them. Parses and answers; the tracker decides.
+// Retries the copy of files that could not be stored, while their source may still have them. The tracker decides.
 
 import * as z from "zod";
 import { FILES_PER_REQUEST_MAX } from "../../../files/request-file.ts";
@@ -14,13 +14,13 @@ import { defineRoute, type Route } from "../../route.ts";
 import { requestId } from "../requests/schemas.ts";
 
 const answers = {
-  202: { description: "They are being copied: `pending`, then `stored` or `failed`.", schema: requestBody },
+  202: { description: "The copy was started: files are `pending`, then `stored` or `failed`.", schema: requestBody },
 } as const;
 
 const retryFile = defineRoute({
   method: "POST",
   path: "/v1/requests/:id/files/:n/retry",
-  summary: "Copy a file again that could not be stored",
+  summary: "Retry storing a file",
   access: "run",
   params: requestId.extend({
     n: z.coerce
@@ -44,14 +44,16 @@ const retryFile = defineRoute({
       return { refusal: refusal("gone", `File ${params.n} was deleted.`, { requestId: params.id }) };
     }
     if (answer.asked || file?.status === "pending") return accepted(env.FILES, config(), view);
-    return { refusal: nothingToCopy(view, file?.status === "failed" ? TOO_LATE : `File ${params.n} is stored.`) };
+    return {
+      refusal: nothingToCopy(view, file?.status === "failed" ? RETENTION_ENDED : `File ${params.n} is already stored.`),
+    };
   },
 });
 
 const retryFiles = defineRoute({
   method: "POST",
   path: "/v1/requests/:id/files/retry",
-  summary: "Copy every file of a request again that could not be stored",
+  summary: "Retry storing all failed files of a request",
   access: "run",
   params: requestId,
   answers,
@@ -64,7 +66,7 @@ const retryFiles = defineRoute({
     const isPending = view.files.some(({ status }) => status === "pending");
     if (answer.asked || isPending) return accepted(env.FILES, config(), view);
     const hasFailed = view.files.some(({ status }) => status === "failed");
-    return { refusal: nothingToCopy(view, hasFailed ? TOO_LATE : "No file of the request has failed.") };
+    return { refusal: nothingToCopy(view, hasFailed ? RETENTION_ENDED : "The request has no failed files.") };
   },
 });
 
@@ -74,9 +76,9 @@ async function accepted(bucket: R2Bucket, config: Parameters<typeof requestText>
   return { status: 202 as const, body: new RawText(await requestText(bucket, config, view, { logs: false })) };
 }
 
-const TOO_LATE = "The days that the plan keeps files for are over.";
+const RETENTION_ENDED = "The plan's retention period for files has ended.";
 
 function nothingToCopy({ state }: RequestView, why: string) {
-  const notYet = `The request is ${state.stage}: files are copied again once it is completed.`;
+  const notYet = `The request is ${state.stage}. Files can be retried once it is completed.`;
   return refusal("conflict", state.stage === "completed" ? why : notYet, { requestId: state.id });
 }

@@ -1,5 +1,5 @@
-// GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: the stored bytes, as browsers and players want them; the same by a link
-// that ends. The mark is checked before storage is touched, the tracker is asked only for share links and missing files.
+// GET, HEAD /files/{team}/{request}.{mark}/{n}/{name}: stored files for browsers and players, by permanent or expiring links. The mark is
+// verified before storage is read; the tracker is called only for share links and missing files.
 
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -13,10 +13,10 @@ import { DAY_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { noRoute, problemResponse } from "../../problem.ts";
 
-/** Edge copies of files live at most this long, so a deletion holds within it; browsers keep them for good. */
+/** Maximum age of files in edge caches, within which a deletion takes effect; browsers keep them permanently. */
 const FILE_EDGE_CACHE_S = 300;
 
-/** Safe on every answer: any page may read it, no type is guessed, nothing in it runs. */
+/** On every response: readable from any page, no content sniffing, no script execution. */
 const COMMON_HEADERS = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
@@ -24,24 +24,24 @@ const COMMON_HEADERS = {
   "cross-origin-resource-policy": "cross-origin",
   "timing-allow-origin": "*",
   "x-content-type-options": "nosniff",
-  // A file opened by itself is a page on our origin: it gets an origin of its own and may load itself (a player) only.
+  // A file opened directly is a page on our origin: it gets an opaque origin and may load only itself (a player).
   "content-security-policy": "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'",
 };
 
 const BROWSER_CACHE_S = (365 * DAY_MS) / SECOND_MS;
 /** The bytes of a path never change, but a deletion must reach shared caches soon (docs/decisions/served-files.md). */
-const CACHE_FOR_GOOD = `public, max-age=${BROWSER_CACHE_S}, s-maxage=${FILE_EDGE_CACHE_S}, immutable`;
+const CACHE_PERMANENTLY = `public, max-age=${BROWSER_CACHE_S}, s-maxage=${FILE_EDGE_CACHE_S}, immutable`;
 
-/** Mounted at `/files`. Expects what app.ts does before: a call id, a valid configuration, an answer to OPTIONS. */
+/** Mounted at `/files`, after the middleware of app.ts: call id, valid configuration, OPTIONS. */
 export const files = new Hono<AppEnv>();
 
-export const openToAll = createMiddleware<AppEnv>(async function openToAll(context, next) {
+export const allowAllOrigins = createMiddleware<AppEnv>(async function allowAllOrigins(context, next) {
   await next();
   for (const [name, value] of Object.entries(COMMON_HEADERS)) context.res.headers.set(name, value);
 });
-files.use(openToAll);
+files.use(allowAllOrigins);
 
-// Hono answers HEAD through this route too, with the body taken off.
+// Hono serves HEAD through this route too, without the body.
 files.get("/*", serveFile);
 
 files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
@@ -49,20 +49,20 @@ files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
 async function serveFile(context: Context<AppEnv>): Promise<Response> {
   const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
   if (file === null) return noSuchFile(context, null);
-  const ended = await linkFault(context, file);
-  if (ended !== null) return problemResponse(refusal("gone", ended), context.get("callId"));
+  const fault = await linkFault(context, file);
+  if (fault !== null) return problemResponse(refusal("gone", fault), context.get("callId"));
   const key = outputKey(file.team, file.request, file.n);
   const stored = { key, name: file.name, cacheControl: cacheControlOf(file.link) };
   return (await serveStored(context, stored)) ?? noSuchFile(context, file);
 }
 
-/** An object of the bucket as this call wants it; null when it is not there. `type`: where the object's own is not the last word. */
+/** The response for an object of the bucket; null when it does not exist. `type` overrides the object's own. */
 export async function serveStored(
   context: Context<AppEnv>,
   { key, name, cacheControl, type }: { key: string; name: string | null; cacheControl: string; type?: string | null },
 ): Promise<Response | null> {
   const bucket = context.env.FILES;
-  const wants: Wants = {
+  const requested: FileRequest = {
     range: parseRange(context.req.header("range")),
     ifRange: context.req.header("if-range"),
     ifMatch: context.req.header("if-match"),
@@ -75,43 +75,43 @@ export async function serveStored(
   };
   if (context.req.method === "HEAD") {
     const object = await bucket.head(key);
-    return object && answer(object, { ...wants, range: null });
+    return object && answer(object, { ...requested, range: null });
   }
-  const part = await readPart(bucket, key, wants);
-  if (part !== null) return answer(part, wants);
-  const whole = await bucket.get(key, { onlyIf: unlessHeld(wants) });
-  return whole && answer(whole, { ...wants, range: null });
+  const part = await readPart(bucket, key, requested);
+  if (part !== null) return answer(part, requested);
+  const whole = await bucket.get(key, { onlyIf: unlessHeld(requested) });
+  return whole && answer(whole, { ...requested, range: null });
 }
 
-/** Why a link is good no longer; null when it is good. A revoked one is found out at its next call, so nothing may keep it for long. */
+/** Why a link is no longer valid, or null. Revocation is checked on every call, so responses are cached only briefly. */
 async function linkFault(context: Context<AppEnv>, { link, ...file }: FilePlace): Promise<string | null> {
   if (link === null) return null;
   if (Date.now() >= link.endsAtS * SECOND_MS) return "The link has expired.";
   const { share } = link;
   if (share === null) return null;
-  const isGood = await askTracker(context.env, file.request, (tracker) => tracker.isShared(file.team, share, file.n));
-  return isGood ? null : "The link was revoked, or the file deleted.";
+  const isValid = await askTracker(context.env, file.request, (tracker) => tracker.isShared(file.team, share, file.n));
+  return isValid ? null : "The link was revoked or the file was deleted.";
 }
 
-/** A copy of a file behind a link that ends must not outlive the link, nor lie where others find it. */
+/** A response by an expiring link must not be cached beyond its expiry, nor in shared caches. */
 function cacheControlOf(link: FileLink | null): string {
-  if (link === null) return CACHE_FOR_GOOD;
+  if (link === null) return CACHE_PERMANENTLY;
   const leftS = Math.floor(link.endsAtS - Date.now() / SECOND_MS);
   return `private, max-age=${Math.max(0, Math.min(FILE_EDGE_CACHE_S, leftS))}`;
 }
 
-/** The same for a path that we never made, one that was changed, and a file that is not there. Only a path of ours (`file`) is told of a deletion. */
+/** The same 404 for a forged path, a changed one and a missing file. Only a valid path (`file`) reveals a deletion. */
 async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): Promise<Response> {
-  const letGo =
+  const wasDeleted =
     file !== null &&
     (await askTracker(context.env, file.request, (tracker) => tracker.isFileDeleted(file.team, file.n)));
-  if (letGo) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
-  return problemResponse(refusal("not_found", "There is no such file."), context.get("callId"));
+  if (wasDeleted) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
+  return problemResponse(refusal("not_found", "No such file."), context.get("callId"));
 }
 
 type FilePlace = FileAddress & { link: FileLink | null };
 
-interface Wants {
+interface FileRequest {
   range: ByteRange | null;
   ifRange: string | undefined;
   ifMatch: string | undefined;
@@ -124,17 +124,21 @@ interface Wants {
 }
 
 /**
- * The part that is wanted, in one read; without its body where the range lies outside the file or the visitor has the file.
- * Null when the whole is to be sent: no range, no such file, or an `If-Range` that names other bytes (a date names none).
+ * The requested range, in one read; without a body if the range is outside the file or the client's copy is current. Null when the
+ * whole file is to be sent: no range, no such file, or an `If-Range` that does not match (a date never does).
  */
-async function readPart(bucket: R2Bucket, key: string, wants: Wants): Promise<R2Object | R2ObjectBody | null> {
-  const { range, ifRange } = wants;
+async function readPart(
+  bucket: R2Bucket,
+  key: string,
+  requested: FileRequest,
+): Promise<R2Object | R2ObjectBody | null> {
+  const { range, ifRange } = requested;
   if (range === null) return null;
   const same = ifRange === undefined ? undefined : /^"([^"]*)"$/.exec(ifRange)?.[1];
   if (ifRange !== undefined && same === undefined) return null;
-  const onlyIf = same === undefined ? unlessHeld(wants) : { ...unlessHeld(wants), etagMatches: same };
+  const onlyIf = same === undefined ? unlessHeld(requested) : { ...unlessHeld(requested), etagMatches: same };
   const object = await bucket.get(key, { range, onlyIf }).catch(async (error: unknown) => {
-    // R2 rejects a range that lies outside; the object without its body tells the size.
+    // R2 rejects a range outside the object; HEAD returns its size.
     const known = await bucket.head(key);
     if (known !== null && spanOf(range, known.size) !== null) throw error;
     return known;
@@ -142,8 +146,8 @@ async function readPart(bucket: R2Bucket, key: string, wants: Wants): Promise<R2
   return object !== null && ifRange !== undefined && ifRange !== object.httpEtag ? null : object;
 }
 
-/** Lets R2 leave the body out when the visitor has it. One tag is the common case; for more the answer decides alone. */
-function unlessHeld({ ifNoneMatch }: Wants): R2Conditional {
+/** Lets R2 omit the body when the client's copy is current. Handles the common single tag; `conditionStatus` handles all. */
+function unlessHeld({ ifNoneMatch }: FileRequest): R2Conditional {
   const held = /^(?:W\/)?"([^"]*)"$/.exec(ifNoneMatch ?? "")?.[1];
   return held === undefined ? {} : { etagDoesNotMatch: held };
 }
@@ -152,26 +156,28 @@ function bodyOf(object: R2Object | R2ObjectBody): ReadableStream | null {
   return "body" in object ? object.body : null;
 }
 
-async function answer(object: R2Object | R2ObjectBody, wants: Wants): Promise<Response> {
+async function answer(object: R2Object | R2ObjectBody, requested: FileRequest): Promise<Response> {
   const body = bodyOf(object);
   const { httpEtag: etag, size } = object;
   const headers = new Headers({
-    ...{ etag, "last-modified": object.uploaded.toUTCString() },
-    ...{ "cache-control": wants.cacheControl, "accept-ranges": "bytes" },
+    etag,
+    "last-modified": object.uploaded.toUTCString(),
+    "cache-control": requested.cacheControl,
+    "accept-ranges": "bytes",
   });
-  const status = conditionStatus(wants, etag, object.uploaded.getTime());
+  const status = conditionStatus(requested, etag, object.uploaded.getTime());
   if (status !== null) {
     await body?.cancel();
     return new Response(null, { status, headers });
   }
-  const type = wants.type ?? object.httpMetadata?.contentType ?? OCTET_STREAM;
+  const type = requested.type ?? object.httpMetadata?.contentType ?? OCTET_STREAM;
   headers.set("content-type", type.startsWith("text/") ? `${type}; charset=utf-8` : type);
-  headers.set("content-disposition", disposition(type, wants.pathName, wants.download));
-  if (wants.range === null) {
+  headers.set("content-disposition", disposition(type, requested.pathName, requested.download));
+  if (requested.range === null) {
     headers.set("content-length", String(size));
     return new Response(body, { headers });
   }
-  const span = spanOf(wants.range, size);
+  const span = spanOf(requested.range, size);
   if (span === null) {
     await body?.cancel();
     headers.set("content-range", `bytes */${size}`);
@@ -199,12 +205,12 @@ export function parseRange(header: string | undefined): ByteRange | null {
   return length > 0 ? { offset, length } : null;
 }
 
-/** Larger than any file, and small enough to count with. */
+/** Clamped: larger than any file, and a safe integer. */
 function wholeNumber(digits: string): number {
   return Math.min(Number(digits), 2 ** 50);
 }
 
-/** First and last byte of a range in a file of `size` bytes; null when it has none of them. */
+/** First and last byte of a range in a file of `size` bytes; null when it is not satisfiable. */
 export function spanOf(range: ByteRange, size: number): { first: number; last: number } | null {
   if ("suffix" in range) {
     return range.suffix === 0 || size === 0 ? null : { first: Math.max(0, size - range.suffix), last: size - 1 };
@@ -214,9 +220,9 @@ export function spanOf(range: ByteRange, size: number): { first: number; last: n
   return { first: range.offset, last };
 }
 
-/** What the conditions of a call come to (RFC 9110, 13.2.2); null: it is answered. `modifiedAt` in epoch ms, headers know seconds. */
+/** The status that a call's preconditions require (RFC 9110, 13.2.2), or null. `modifiedAt` in epoch ms; headers have seconds. */
 export function conditionStatus(
-  { ifMatch, ifNoneMatch, ifModifiedSince }: Pick<Wants, "ifMatch" | "ifNoneMatch" | "ifModifiedSince">,
+  { ifMatch, ifNoneMatch, ifModifiedSince }: Pick<FileRequest, "ifMatch" | "ifNoneMatch" | "ifModifiedSince">,
   etag: string,
   modifiedAt: number,
 ): 304 | 412 | null {
@@ -238,7 +244,7 @@ function listed(header: string): string[] {
 }
 
 /**
- * `Content-Disposition` (RFC 6266). `download` is what `?download=` says: null when absent, empty for "the name in the path".
+ * `Content-Disposition` (RFC 6266). `download` is the value of `?download=`: null when absent, empty for "the name in the path".
  * Types that a browser must not open on our origin are always saved.
  */
 export function disposition(type: string, pathName: string | null, download: string | null): string {
@@ -253,7 +259,7 @@ export function disposition(type: string, pathName: string | null, download: str
   return `${kind}; filename="${plain}"${plain === name ? "" : `; filename*=UTF-8''${extended}`}`;
 }
 
-/** No path, no quotes, no control or direction characters, no leading dots: nothing that changes where or as what it is saved. */
+/** Removes paths, quotes, control and direction characters and leading dots, which could change where or as what a file is saved. */
 function safeName(name: string): string {
   const clean = name
     .toWellFormed()

@@ -1,5 +1,4 @@
-// Share links of a request's files: make, list, revoke. Whoever has one reads the bytes without a key until it ends. Parses and
-// answers; the rows are the tracker's.
+// Share links of a request's files: create, list, revoke. A share link needs no key until it expires. The tracker stores them.
 
 import * as z from "zod";
 import type { Share } from "../../../contracts/tracker.ts";
@@ -19,7 +18,7 @@ import { requestId } from "../requests/schemas.ts";
 
 /** Life of a share link where `expires_in_s` is left out. */
 const SHARE_DEFAULT_S = 7 * 24 * 3_600;
-/** Below a minute a link would end on its way to whoever it is for. */
+/** A shorter link could expire before its recipient opens it. */
 const SHARE_MIN_S = 60;
 /** Life of a share link at most. */
 const SHARE_MAX_S = 365 * 24 * 3_600;
@@ -39,7 +38,7 @@ const shareAnswer = z.object({
 const create = defineRoute({
   method: "POST",
   path: "/v1/requests/:id/shares",
-  summary: "Make a share link for stored files",
+  summary: "Create share links for stored files",
   access: "run",
   params: requestId,
   body: z.strictObject({
@@ -49,30 +48,35 @@ const create = defineRoute({
       .min(1)
       .max(FILES_PER_REQUEST_MAX)
       .optional()
-      .describe("Numbers in the request's `files`, from 0; left out: all that are stored."),
+      .describe("Indexes in the request's `files`, from 0; all stored files by default."),
   }),
-  answers: { 201: { description: "The share; its URLs need no key until it ends.", schema: shareAnswer } },
+  answers: { 201: { description: "The share. Its URLs need no key until it expires.", schema: shareAnswer } },
   errors: ["not_found", "gone", "conflict"],
   async handle({ params, body, caller, env, config }) {
     const viewer = viewerOf(caller);
-    const wish = { expiresInS: body.expires_in_s, files: body.files ?? null };
-    // Asked again after a reset it may make a second share, which nobody was told of: it stands in the list, and ends.
-    const answer = await askTracker(env, params.id, (tracker) => tracker.share(viewer, wish));
+    const terms = { expiresInS: body.expires_in_s, files: body.files ?? null };
+    // Retried after an object reset, this may create a second share that was not returned; it is listed, and expires.
+    const answer = await askTracker(env, params.id, (tracker) => tracker.share(viewer, terms));
     if (answer === null || answer.kind === "not_found") {
       return { refusal: await noSuchRequest(env, params.id, viewer) };
     }
     switch (answer.kind) {
       case "too_many": {
-        const detail = `The request has ${SHARES_PER_REQUEST_MAX} share links that have not ended.`;
-        return { refusal: refusal("conflict", detail, { hint: "Revoke some with DELETE.", requestId: params.id }) };
+        const detail = `The request has the maximum of ${SHARES_PER_REQUEST_MAX} active share links.`;
+        return {
+          refusal: refusal("conflict", detail, {
+            hint: "Revoke some with DELETE /v1/requests/{id}/shares/{share}.",
+            requestId: params.id,
+          }),
+        };
       }
       case "not_stored": {
-        const detail = answer.n === null ? "The request has no stored file." : `File ${answer.n} is not stored.`;
+        const detail = answer.n === null ? "The request has no stored files." : `File ${answer.n} is not stored.`;
         return { refusal: refusal("conflict", detail, { requestId: params.id }) };
       }
       case "shared": {
         const { view } = answer;
-        return { status: 201, body: await spellShare(config(), view, answer.share) };
+        return { status: 201, body: await serializeShare(config(), view, answer.share) };
       }
     }
   },
@@ -84,14 +88,14 @@ const list = defineRoute({
   summary: "List a request's share links",
   access: "run",
   params: requestId,
-  answers: { 200: { description: "Those that have not ended.", schema: z.object({ data: z.array(shareAnswer) }) } },
+  answers: { 200: { description: "Active share links.", schema: z.object({ data: z.array(shareAnswer) }) } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env, config }) {
     const viewer = viewerOf(caller);
     const answer = await askTracker(env, params.id, (tracker) => tracker.shares(viewer));
     if (answer === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
     const { view } = answer;
-    const data = await Promise.all(answer.shares.map((share) => spellShare(config(), view, share)));
+    const data = await Promise.all(answer.shares.map((share) => serializeShare(config(), view, share)));
     return { status: 200, body: { data } };
   },
 });
@@ -102,7 +106,7 @@ const revoke = defineRoute({
   summary: "Revoke a share link",
   access: "run",
   params: requestId.extend({ share: z.string().max(64) }),
-  answers: { 204: { description: "Its URLs answer 410 from now on. So it is when there was none." } },
+  answers: { 204: { description: "Revoked: its URLs return 410. An unknown share also returns 204." } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
@@ -114,10 +118,10 @@ const revoke = defineRoute({
 const revokeAll = defineRoute({
   method: "DELETE",
   path: "/v1/requests/:id/shares",
-  summary: "Revoke every share link of a request",
+  summary: "Revoke all share links of a request",
   access: "run",
   params: requestId,
-  answers: { 204: { description: "Their URLs answer 410 from now on." } },
+  answers: { 204: { description: "Revoked: their URLs return 410." } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
@@ -128,17 +132,17 @@ const revokeAll = defineRoute({
 
 export const shareRoutes: readonly Route[] = [create, list, revoke, revokeAll];
 
-async function spellShare(config: Config, { state, files }: RequestView, share: Share) {
-  const spelled = share.files.flatMap((n) => files[n] ?? []);
+async function serializeShare(config: Config, { state, files }: RequestView, share: Share) {
+  const shared = share.files.flatMap((n) => files[n] ?? []);
   return {
     id: share.id,
     created_at: isoTime(share.createdAt),
     expires_at: isoTime(share.endsAt),
-    files: await Promise.all(spelled.map((file) => spellFile(config, state, file, share))),
+    files: await Promise.all(shared.map((file) => serializeSharedFile(config, state, file, share))),
   };
 }
 
-async function spellFile(config: Config, state: RequestView["state"], file: RequestFile, share: Share) {
+async function serializeSharedFile(config: Config, state: RequestView["state"], file: RequestFile, share: Share) {
   const address = { team: state.team, request: state.id, n: file.n, name: fileName(file) };
   const path = await linkPath(config.SIGNING_KEY, address, { share: share.id, endsAtS: share.endsAt / SECOND_MS });
   return { n: file.n, path: file.path.join("."), url: baseUrlOf(config, state.origin) + path };

@@ -1,5 +1,5 @@
-// GET /healthz: whether this deployment is configured, and whether calls go out. Answers when nothing else does.
-// Problems are told by name and reason, never by value; of the account only what anybody may see.
+// GET /healthz: the state of the configuration and of upstream calls. Works with an invalid configuration. Lists problems by name and
+// reason, never by value, and only public facts of the account.
 
 import * as z from "zod";
 import type { AccountHealth } from "../../../contracts/account.ts";
@@ -26,7 +26,7 @@ const health = z.object({
       as_of: z.iso.datetime().nullable(),
     })
     .describe(
-      "The account, as seen some seconds ago at most. `paused`: requests are held, free, and go on by themselves.",
+      "State of the account, a few seconds old at most. `paused`: requests are held without charge and continue automatically.",
     ),
 });
 
@@ -34,9 +34,11 @@ export const healthRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/healthz",
-    summary: "Whether the deployment is configured, and whether upstream takes calls",
+    summary: "Retrieve the health of the deployment",
     access: "public",
-    answers: { 200: { description: "It answers; `configuration` says whether it can do more.", schema: health } },
+    answers: {
+      200: { description: "The Worker is running; `configuration` tells whether it is configured.", schema: health },
+    },
     errors: [],
     async handle({ env }) {
       const read = readConfig(env);
@@ -45,14 +47,14 @@ export const healthRoutes: readonly Route[] = [
       const body: z.input<typeof health> = {
         status: read.ok ? "ok" : "misconfigured",
         configuration: { ok: read.ok, problems },
-        upstream: spellGlance(glance),
+        upstream: serializeHealth(glance),
       };
       return { status: 200, body };
     },
   }),
 ];
 
-function spellGlance(glance: AccountHealth | null): z.input<typeof health>["upstream"] {
+function serializeHealth(glance: AccountHealth | null): z.input<typeof health>["upstream"] {
   if (glance === null) return { state: "unknown", why: null, since: null, pace: null, slots: null, as_of: null };
   const { at, pause, rps, callsLastSecond, callsWaiting, slots } = glance;
   return {

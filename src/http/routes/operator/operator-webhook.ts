@@ -1,4 +1,4 @@
-// The operator's own webhook: what signs it, and a test of it. Its address is configuration (OPERATOR_WEBHOOK_URL).
+// The operator's webhook: its signing secret, and a test delivery. Its URL is configuration (OPERATOR_WEBHOOK_URL).
 
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
@@ -9,24 +9,24 @@ export const operatorWebhookRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/admin/webhook_secret",
-    summary: "What signs alerts to the operator",
+    summary: "Retrieve the signing secret of the operator webhook",
     access: "operator",
     answers: { 200: { description: "A Standard Webhooks secret.", schema: z.object({ secret: z.string() }) } },
     errors: [],
     async handle({ config }) {
       const [secret] = await operatorSecrets(config().SIGNING_KEY);
-      if (secret === undefined) throw new Error("there is a signing key");
+      if (secret === undefined) throw new Error("SIGNING_KEY yields no webhook secret");
       return { status: 200, body: { secret } };
     },
   }),
   defineRoute({
     method: "POST",
     path: "/v1/admin/webhook_test",
-    summary: "Send the operator a test alert, once",
+    summary: "Send a test event to the operator webhook",
     access: "operator",
     answers: {
       200: {
-        description: "What the receiver answered.",
+        description: "The receiver's response. The event is sent once, without retries.",
         schema: z.object({
           event_id: z.string(),
           delivered: z.boolean(),
@@ -41,8 +41,8 @@ export const operatorWebhookRoutes: readonly Route[] = [
       const event = operatorTestEvent(Date.now());
       const answer = await notifyOperator(config(), event, () => Date.now());
       if (answer === null) {
-        const hint = "Set OPERATOR_WEBHOOK_URL, and restart or deploy.";
-        return { refusal: refusal("conflict", "There is no address to tell the operator at.", { hint }) };
+        const hint = "Set OPERATOR_WEBHOOK_URL and deploy.";
+        return { refusal: refusal("conflict", "No operator webhook is configured.", { hint }) };
       }
       const { kind, status, category, reason } = answer;
       return { status: 200, body: { event_id: event.id, delivered: kind === "taken", status, category, reason } };

@@ -1,4 +1,4 @@
-// /v1/admin/sweep: begins a look through the bucket for orphans, and tells what it found. The operator's.
+// /v1/admin/sweep: starts a sweep of the bucket for orphaned objects, and reports its results (operator).
 
 import * as z from "zod";
 import type { SweepReport } from "../../../contracts/sweeper.ts";
@@ -11,11 +11,11 @@ const count = z.int();
 const sweepBody = z.object({
   started_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable(),
-  listed: count.describe("Objects that were looked at."),
-  known: count.describe("They belong to a request or an upload that is there."),
-  young: count.describe("Less than a day old, so not asked about."),
-  foreign: count.describe("Not spelled like anything of ours: left alone."),
-  deleted: count.describe("Nobody knew them."),
+  listed: count.describe("Objects inspected."),
+  known: count.describe("Objects of an existing request or upload."),
+  young: count.describe("Objects younger than a day, which are skipped."),
+  foreign: count.describe("Objects with keys of another format, which are left alone."),
+  deleted: count.describe("Orphaned objects that were deleted."),
   deleted_bytes: count,
 });
 
@@ -23,11 +23,11 @@ export const sweepRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/v1/admin/sweep",
-    summary: "Look for stored bytes that belong to nothing, and delete them",
+    summary: "Start a sweep that deletes orphaned objects",
     access: "operator",
     answers: {
       202: {
-        description: "It is under way; so may one be that was begun before.",
+        description: "A sweep is running, either a new one or one started earlier.",
         schema: sweepBody,
         headers: ["Location"],
       },
@@ -41,15 +41,15 @@ export const sweepRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/admin/sweep",
-    summary: "What the sweep under way, or the last one, found",
+    summary: "Retrieve the report of the current or last sweep",
     access: "operator",
     answers: { 200: { description: "The report.", schema: sweepBody } },
     errors: ["not_found"],
     async handle({ env }) {
       const report = await sweeperFor(env).report();
       if (report !== null) return { status: 200, body: sweepWire(report) };
-      const hint = "Cron begins one every day; POST /v1/admin/sweep begins one now.";
-      return { refusal: refusal("not_found", "Nothing was swept yet.", { hint }) };
+      const hint = "A sweep starts daily; POST /v1/admin/sweep starts one now.";
+      return { refusal: refusal("not_found", "No sweep has run yet.", { hint }) };
     },
   }),
 ];

@@ -1,5 +1,4 @@
-// Teams and their plans: the operator makes a team and gets its first admin key; the team's admins write its plans, stop the
-// team and let it go on.
+// Teams and their plans: the operator creates a team with its first admin key; the team's admins manage its plans and freeze it.
 
 import * as z from "zod";
 import type { TeamSummary } from "../../../contracts/team-admin.ts";
@@ -21,35 +20,39 @@ const teamBody = z.object({
   frozen_at: z.iso.datetime().nullable(),
   manages_connections: z
     .boolean()
-    .describe("Its admins may begin and delete the deployment's connections, which every team uses, and choose one."),
+    .describe(
+      "Whether its admins may create and delete the deployment's connections, which all teams share, and choose one per request.",
+    ),
 });
 
 const newTeam = z.strictObject({
-  id: z.string().regex(TEAM_ID, "must be 1 to 32 of a-z, 0-9 and -"),
+  id: z.string().regex(TEAM_ID, "must be 1 to 32 characters of a-z, 0-9 and -"),
   name: z.string().min(1).max(100).optional(),
-  /** A new team has no other plan that could be named. */
+  /** Terms, not a name: a new team has no other plan to name. */
   plan: z
     .preprocess((plan) => (plan === DEFAULT_PLAN ? {} : plan), planSchema)
     .optional()
-    .meta({ description: "What the team's default plan says; without it, every model and no limit." }),
-  manages_connections: z.boolean().optional().describe("False unless it is said: see the team."),
+    .meta({ description: "Terms of the team's default plan; every model and no limits if omitted." }),
+  manages_connections: z.boolean().optional().describe("See the team; false by default."),
 });
 
 const teamId = z.object({ id: newTeam.shape.id });
 
 function noSuchTeam(id: string): Refusal {
-  return refusal("not_found", `There is no team "${id}".`, { hint: "It was removed, or never was." });
+  return refusal("not_found", `No team "${id}".`, { hint: "Check the id; removed teams are not listed." });
 }
 
 function noRemoval(id: string): Refusal {
-  return refusal("not_found", `There is no team "${id}" that is being removed.`, { hint: "It is gone, or never was." });
+  return refusal("not_found", `No team "${id}" is being removed.`, {
+    hint: "The removal has finished, or was never started.",
+  });
 }
 
 export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/v1/admin/teams",
-    summary: "Make a team and its first admin key",
+    summary: "Create a team and its first admin key",
     access: "operator",
     body: newTeam,
     answers: {
@@ -63,21 +66,24 @@ export const teamRoutes: readonly Route[] = [
       const { id, name = id, plan, manages_connections: managesConnections = false } = body;
       const by = operatorOf(request);
       const answer = await teamFor(env, id).create({
-        ...{ id, name, by, managesConnections },
+        id,
+        name,
+        by,
+        managesConnections,
         ...(plan === undefined ? {} : { plan }),
       });
-      if (answer.kind === "exists") return { refusal: refusal("conflict", `There is a team "${id}" already.`) };
+      if (answer.kind === "exists") return { refusal: refusal("conflict", `A team "${id}" already exists.`) };
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
     },
   }),
   defineRoute({
     method: "PATCH",
     path: "/v1/admin/teams/:id",
-    summary: "Let a team change the deployment's connections, or no longer",
+    summary: "Update a team",
     access: "operator",
     params: teamId,
     body: z.strictObject({ manages_connections: z.boolean() }),
-    answers: { 200: { description: "The team. It acts within ten seconds.", schema: teamBody } },
+    answers: { 200: { description: "The team. The change takes effect within ten seconds.", schema: teamBody } },
     errors: ["not_found"],
     async handle({ env, params, body, request }) {
       const by = operatorOf(request);
@@ -91,12 +97,13 @@ export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "DELETE",
     path: "/v1/admin/teams/:id",
-    summary: "Remove a team with all that it stored",
+    summary: "Remove a team and all its data",
     access: "operator",
     params: teamId,
     answers: {
       202: {
-        description: "Nobody of it is let in any more. It is gone, and its name free, once its removal answers 404.",
+        description:
+          "The removal has started and every credential of the team is refused. Once its removal returns 404, the id can be reused.",
         schema: removalBody,
         headers: ["Location"],
       },
@@ -112,10 +119,10 @@ export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/admin/teams/:id/removal",
-    summary: "How far the removal of a team is",
+    summary: "Retrieve the progress of a team's removal",
     access: "operator",
     params: teamId,
-    answers: { 200: { description: "It is under way.", schema: removalBody } },
+    answers: { 200: { description: "The progress of the removal.", schema: removalBody } },
     errors: ["not_found"],
     async handle({ env, params }) {
       const removal = await askTeam(env, params.id, (team) => team.settings.removal());
@@ -125,7 +132,7 @@ export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/team",
-    summary: "The team",
+    summary: "Retrieve the team",
     access: "admin",
     answers: { 200: { description: "The team.", schema: teamBody } },
     errors: [],
@@ -136,7 +143,7 @@ export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "PUT",
     path: "/v1/team",
-    summary: "Choose the plan that the team uses",
+    summary: "Set the team's plan",
     access: "admin",
     body: z.strictObject({ plan: planNameSchema }),
     answers: { 200: { description: "The team.", schema: teamBody } },
@@ -150,9 +157,9 @@ export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/plans",
-    summary: "The team's plans",
+    summary: "List the team's plans",
     access: "admin",
-    answers: { 200: { description: "All plans by name.", schema: listBody(planBody) } },
+    answers: { 200: { description: "All plans, sorted by name.", schema: listBody(planBody) } },
     errors: [],
     async handle({ env, caller }) {
       const plans = await askTeam(env, caller.team, (team) => team.plans.list());
@@ -162,12 +169,12 @@ export const teamRoutes: readonly Route[] = [
   defineRoute({
     method: "PUT",
     path: "/v1/plans/:name",
-    summary: "Write a plan",
+    summary: "Create or replace a plan",
     access: "admin",
     params: z.object({ name: planNameSchema }),
     body: planSchema,
     answers: {
-      200: { description: "The plan, with defaults filled in. It acts on the next submit.", schema: planBody },
+      200: { description: "The plan, with defaults filled in. It applies from the next submit.", schema: planBody },
     },
     errors: [],
     async handle(call) {
@@ -184,10 +191,13 @@ function freezing(frozen: boolean): Route {
   return defineRoute({
     method: "POST",
     path: frozen ? "/v1/team/freeze" : "/v1/team/resume",
-    summary: frozen ? "Stop everybody of the team but its admins" : "Let a frozen team go on",
+    summary: frozen ? "Freeze the team" : "Unfreeze the team",
     access: "admin",
     answers: {
-      200: { description: "The team. Nobody submits while it is frozen; what runs goes on.", schema: teamBody },
+      200: {
+        description: "The team. While it is frozen, only admins may submit; running requests continue.",
+        schema: teamBody,
+      },
     },
     errors: [],
     async handle(call) {
@@ -200,9 +210,9 @@ function freezing(frozen: boolean): Route {
   });
 }
 
-/** A caller's team exists: nobody else is let in. */
+/** Authentication guarantees that a caller's team exists. */
 function teamWire(team: TeamSummary | null): z.input<typeof teamBody> {
-  if (team === null) throw new Error("a caller's team exists");
+  if (team === null) throw new Error("the caller's team does not exist");
   const { id, name, plan, createdAt, frozenAt, managesConnections } = team;
   const [created_at, frozen_at] = [isoTime(createdAt), isoTime(frozenAt)];
   return { id, name, plan, created_at, frozen_at, manages_connections: managesConnections };

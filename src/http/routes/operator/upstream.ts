@@ -1,4 +1,4 @@
-// GET /v1/admin/upstream: the account as the operator sees it: pace, who waits, slots, health, webhooks, learned durations.
+// GET /v1/admin/upstream: the operator's view of the account: rate, queue, slots, health, webhooks, measured durations.
 
 import * as z from "zod";
 import type { AccountOverview } from "../../../contracts/account.ts";
@@ -22,10 +22,12 @@ const overview = z.object({
   }),
   slots: z.object({ used: count, limit: z.int() }),
   waiting: z.object({ submit: count, cancel: count, result: count, status: count }),
-  waiting_by_user: z.array(z.object({ user: z.string(), calls: count })).describe("Most first; a user is team/user."),
+  waiting_by_user: z
+    .array(z.object({ user: z.string(), calls: count }))
+    .describe("Sorted by calls, descending; `user` is team/user."),
   webhooks: z.object({
     state: z.enum(["arriving", "missing", "off"]),
-    last_delay_s: z.number().nullable().describe("From fal's signature of the last one to its arrival."),
+    last_delay_s: z.number().nullable().describe("Seconds from the signing of the last webhook to its arrival."),
   }),
   typical_durations: z.array(z.object({ model: z.string(), p50_s: z.number(), p95_s: z.number(), samples: z.int() })),
 });
@@ -34,17 +36,17 @@ export const adminUpstreamRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/admin/upstream",
-    summary: "The gateway account: pace, queue, slots, health",
+    summary: "Retrieve the state of the gateway account",
     access: "operator",
-    answers: { 200: { description: "As it is now.", schema: overview } },
+    answers: { 200: { description: "Rate, queue, slots and health of the account.", schema: overview } },
     errors: [],
     async handle({ env }) {
-      return { status: 200, body: spell(await accountFor(env).accountOverview()) };
+      return { status: 200, body: serializeOverview(await accountFor(env).accountOverview()) };
     },
   }),
 ];
 
-function spell(account: AccountOverview): z.input<typeof overview> {
+function serializeOverview(account: AccountOverview): z.input<typeof overview> {
   const { closure, webhooks } = account;
   return {
     connection: account.connection,
@@ -60,7 +62,9 @@ function spell(account: AccountOverview): z.input<typeof overview> {
       next_probe_at: isoTime(closure?.probeAt ?? null),
       failures_in_a_row: account.failuresInARow,
       last_failures: account.lastFailures.map(({ at, signal: sign, requestId }) => ({
-        ...{ at: isoTime(at), sign, request_id: requestId },
+        at: isoTime(at),
+        sign,
+        request_id: requestId,
       })),
     },
     slots: account.slots,

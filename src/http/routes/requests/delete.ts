@@ -1,5 +1,4 @@
-// DELETE /v1/requests/{id}: record, files and kept texts go, the line in the books stays without content. Parses and answers.
-// what happens is decided in the tracker.
+// DELETE /v1/requests/{id}: deletes record, files and stored texts; the team's usage row stays, without content. The tracker decides.
 
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
@@ -15,18 +14,18 @@ import { requestId } from "./schemas.ts";
 export const deleteRequest = defineRoute({
   method: "DELETE",
   path: "/v1/requests/:id",
-  summary: "Delete a request with its files",
+  summary: "Delete a request and its files",
   access: "run",
   params: requestId,
   query: z.looseObject({
     cancel: z
       .enum(["true", "false"])
       .optional()
-      .describe("`true`: an open one is canceled, and deleted after its end."),
+      .describe("`true`: cancel an open request, and delete it after it ends."),
   }),
   answers: {
-    202: { description: "It was asked to stop and is deleted after its end.", schema: requestBody },
-    204: { description: "It is deleted. So is one that was deleted before." },
+    202: { description: "Cancellation was requested. The request is deleted after it ends.", schema: requestBody },
+    204: { description: "Deleted, now or earlier." },
   },
   errors: ["not_found", "conflict"],
   async handle({ params, query, caller, env, config }) {
@@ -38,8 +37,8 @@ export const deleteRequest = defineRoute({
     if (answer.kind === "deleted") return { status: 204 };
     const { view } = answer;
     if (answer.kind === "open") {
-      const detail = `The request is ${view.state.stage}: it can be deleted once it has ended.`;
-      const hint = "Send `?cancel=true` to have it canceled, and deleted after its end.";
+      const detail = `The request is ${view.state.stage}. Only ended requests can be deleted.`;
+      const hint = "Send `?cancel=true` to cancel it and delete it after it ends.";
       return { refusal: refusal("conflict", detail, { hint, requestId: params.id }) };
     }
     return { status: 202, body: new RawText(await requestText(env.FILES, config(), view, { logs: false })) };

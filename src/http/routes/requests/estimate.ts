@@ -1,4 +1,4 @@
-// POST /v1/estimate: what a request would cost at worst, by the same rules and prices as a submit of it. Reserves nothing.
+// POST /v1/estimate: the maximum cost of a request, by the same rules and prices as its submit. Reserves nothing.
 
 import * as z from "zod";
 import { parseModelId } from "../../../models/model-id.ts";
@@ -14,7 +14,7 @@ import { moneyWire } from "../../schemas.ts";
 const estimateAnswer = z.object({
   model: z.string(),
   currency: z.literal("USD"),
-  estimated: z.string().nullable().describe("The worst case. Null: the price, or how much is wanted, is not known."),
+  estimated: z.string().nullable().describe("Maximum cost. Null if the price or a quantity is unknown."),
   price: priceSchema.nullable(),
   measures: z
     .object({
@@ -23,14 +23,14 @@ const estimateAnswer = z.object({
       seconds: z.number().nullable(),
       characters: z.number().nullable(),
     })
-    .describe("What the input asks for at most, in the units of prices; null where it leaves that to the model."),
+    .describe("Maximum quantities that the input requests, in the units of prices; null if the model decides."),
 });
 
 export const estimateRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/v1/estimate",
-    summary: "What a request would cost",
+    summary: "Estimate the cost of a request",
     access: "read",
     body: z.strictObject({ model: z.string(), input: z.looseObject({}) }),
     answers: { 200: { description: "The estimate.", schema: estimateAnswer } },

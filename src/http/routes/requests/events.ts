@@ -1,5 +1,5 @@
-// The event stream of one request: every change as it happens, upstream's log lines, a comment now and then, `end` (or `deleted`) last.
-// Resumes after Last-Event-ID. The stream is told by holds; it keeps no object awake.
+// The event stream of one request: every change, upstream's log lines, keep-alive comments, and `end` (or `deleted`) last. Resumes after
+// Last-Event-ID. It waits on a change socket, which keeps no object in memory.
 
 import * as z from "zod";
 import { askTracker } from "../../../platform/stubs.ts";
@@ -13,18 +13,18 @@ import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute } from "../../route.ts";
 import { requestId } from "./schemas.ts";
 
-/** An event stream ends after this; clients come back with Last-Event-ID by themselves. */
+/** Maximum duration of an event stream; clients reconnect with Last-Event-ID. */
 export const EVENT_STREAM_MAX_MS = HOUR_MS;
 
 export const requestEvents = defineRoute({
   method: "GET",
   path: "/v1/requests/:id/events",
-  summary: "Follow a request as server-sent events",
+  summary: "Stream a request's events (server-sent events)",
   access: "read",
   params: requestId,
   headers: z.looseObject({ "last-event-id": z.string().optional() }),
   answers: {
-    200: { description: "`update`, `log` and `end` events; `deleted` ends it too.", contentType: EVENT_STREAM },
+    200: { description: "`update` and `log` events, then `end` or `deleted`.", contentType: EVENT_STREAM },
   },
   errors: ["not_found", "gone"],
   async handle({ params, headers, caller, env, config }) {
@@ -33,38 +33,38 @@ export const requestEvents = defineRoute({
     if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer)))) {
       return { refusal: await noSuchRequest(env, params.id, viewer) };
     }
-    const spellEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
+    const serializeEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
       watchRequest(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (seq) => (await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) ?? [],
-      spellEnd,
-      heardBefore(headers["last-event-id"]),
+      serializeEnd,
+      parseEventId(headers["last-event-id"]),
     );
     const body = byteStream(withComments(events, SSE_COMMENT_MS));
     return { response: new Response(body, { headers: EVENT_STREAM_HEADERS }) };
   },
 });
 
-/** How much a client has heard: the timeline up to a line, and so many log lines. */
-interface Heard {
+/** A position in the stream: the last timeline entry, and the number of log lines sent. */
+interface StreamPosition {
   seq: number;
   logLines: number;
 }
 
-/** An event's id, `12.3`, says what was heard with it; text that is none of ours means nothing was. */
-function heardBefore(lastEventId: string | undefined): Heard {
+/** Parses an event id, `12.3`; anything else starts from the beginning. */
+function parseEventId(lastEventId: string | undefined): StreamPosition {
   const [, seq = "0", logLines = "0"] = /^([0-9]{1,9})\.([0-9]{1,9})$/.exec(lastEventId ?? "") ?? [];
   return { seq: Number(seq), logLines: Number(logLines) };
 }
 
-/** The events as text. A client that comes back hears what it missed, once. */
+/** The events as text, from a position on: a client that reconnects receives each missed event once. */
 async function* eventTexts(
   views: AsyncGenerator<RequestView, "over" | "not_visible">,
   timelineAfter: (seq: number) => Promise<TimelineEntry[]>,
-  spellEnd: (view: RequestView) => Promise<string>,
-  before: Heard,
+  serializeEnd: (view: RequestView) => Promise<string>,
+  start: StreamPosition,
 ): AsyncGenerator<string> {
-  let { seq, logLines } = before;
+  let { seq, logLines } = start;
   let last: RequestView | null = null;
   try {
     for (;;) {
@@ -74,7 +74,7 @@ async function* eventTexts(
         const { state } = last;
         if (next.value === "not_visible")
           yield eventText("deleted", JSON.stringify({ id: state.id }), { seq, logLines });
-        else if (hasEnded(state.stage)) yield eventText("end", await spellEnd(last), { seq, logLines });
+        else if (hasEnded(state.stage)) yield eventText("end", await serializeEnd(last), { seq, logLines });
         return;
       }
       const view = next.value;
@@ -83,8 +83,8 @@ async function* eventTexts(
         seq = entry.seq;
         const { at, stage, what, detail } = entry;
         const position = entry.stage === view.state.stage ? view.state.queuePosition : null;
-        const told = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
-        yield eventText("update", JSON.stringify({ ...told, detail: detail ?? {} }), { seq, logLines });
+        const update = { at: isoTime(at), event: what, stage, status: statusOf(stage), queue_position: position };
+        yield eventText("update", JSON.stringify({ ...update, detail: detail ?? {} }), { seq, logLines });
       }
       const lines = JSON.parse(view.logs ?? "[]") as unknown[];
       for (const line of lines.slice(logLines))
@@ -95,6 +95,6 @@ async function* eventTexts(
   }
 }
 
-function eventText(event: string, data: string, { seq, logLines }: Heard): string {
+function eventText(event: string, data: string, { seq, logLines }: StreamPosition): string {
   return `id: ${seq}.${logLines}\nevent: ${event}\ndata: ${data}\n\n`;
 }

@@ -1,5 +1,5 @@
-// Where fal calls: POST /hooks/fal/{request}/{token}. Raw bytes under a cap, token (wakes nothing), signature, then one
-// transaction in the tracker and 200; everything else is done by alarm. Never answers 3xx: fal takes that as final.
+// fal's webhooks: POST /hooks/fal/{request}/{token}. Checks the token (without calling an object), the size and the signature, then
+// one transaction in the tracker and 200; everything else runs by alarm. Never returns 3xx, which fal takes as final.
 
 import { type Context, Hono } from "hono";
 import type { WebhookReport } from "../../../contracts/tracker.ts";
@@ -18,7 +18,7 @@ import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts"
 import { signingKeys } from "../../../upstream/jwks.ts";
 import { verifyWebhook } from "../../../upstream/webhook.ts";
 
-/** A webhook body above this is not read: the call is taken as a doorbell and the result is fetched instead. */
+/** Larger bodies are not read: the call counts as an unverified callback, and the result is fetched instead. */
 const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;
 
 type HookContext = Context<{ Bindings: Env }>;
@@ -39,15 +39,15 @@ async function receive(context: HookContext): Promise<Response> {
   const read = await readInbound(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
   if (read.kind === "too_large") {
-    // Unread, so unproven; but after a lost submit its header may be all that ever names the request at fal.
+    // Unread, so unverified; but after a lost submit response, its header may be the only source of fal's request id.
     await tracker.unverifiedCallback("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
-    return answer(context, 200, "Noted; the result is fetched instead", request, "too_large");
+    return answer(context, 200, "Payload too large; polling for the result", request, "too_large");
   }
   try {
     const text = new TextDecoder().decode(read.bytes);
     const verdict = await verify(context, read.bytes);
     if (verdict.kind !== "verified") {
-      // Untrusted, but whoever holds the token is worth a look of our own: nothing of the body is believed.
+      // Untrusted, but the token is valid: the tracker polls for the result, and nothing of the body is used.
       await tracker.unverifiedCallback(verdict.reason, parsedRequestId(text));
       const status = verdict.kind === "unavailable" ? 503 : 401;
       return answer(context, status, "The signature could not be verified", request, verdict.reason);
@@ -55,11 +55,11 @@ async function receive(context: HookContext): Promise<Response> {
     const report = await reportOf(config, request, text, verdict);
     if (report === null) {
       await tracker.unverifiedCallback("malformed", candidate(verdict.requestId));
-      return answer(context, 200, "Noted; the body made no sense", request, "malformed");
+      return answer(context, 200, "Malformed payload; polling for the result", request, "malformed");
     }
-    const heard = await tracker.report(report);
-    if (heard.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
-    return answer(context, 200, "OK", request, "heard");
+    const recorded = await tracker.report(report);
+    if (recorded.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
+    return answer(context, 200, "OK", request, "recorded");
   } finally {
     read.permit.release();
   }
@@ -69,7 +69,7 @@ type Verdict =
   | { kind: "verified"; requestId: string; userId: string; delayMs: number }
   | { kind: "refused" | "unavailable"; reason: string };
 
-/** Checks the signature with the known keys, and once more with freshly fetched ones: fal may have rotated them. */
+/** Verifies the signature with cached keys, then with newly fetched ones, because fal may have rotated them. */
 async function verify(context: HookContext, bytes: Uint8Array): Promise<Verdict> {
   const { headers } = context.req.raw;
   for (const force of [false, true]) {
@@ -85,7 +85,7 @@ async function verify(context: HookContext, bytes: Uint8Array): Promise<Verdict>
   return { kind: "refused", reason: "bad_signature" };
 }
 
-/** What a verified body says, ready for the tracker; null when it makes no sense or speaks of another request. */
+/** The tracker's report of a verified body; null when it is malformed or names another request. */
 async function reportOf(
   config: Config,
   request: string,
@@ -116,12 +116,12 @@ async function reportOf(
   }
 }
 
-/** An id that was only told. It is believed after an authenticated answer, and must be fit to be asked about. */
+/** An unverified upstream id. It is trusted only after an authenticated response, and must be well-formed. */
 function candidate(id: string | undefined): string | null {
   return isUpstreamId(id) ? id : null;
 }
 
-/** The id that an unverified body names. A candidate at most. */
+/** The upstream id in an unverified body, as a candidate. */
 function parsedRequestId(text: string): string | null {
   const parsed = parseReport(text);
   return parsed.kind === "malformed" ? null : parsed.requestId;
@@ -134,7 +134,7 @@ function answer(
   request: string,
   outcome: string,
 ): Response {
-  if (outcome !== "heard")
+  if (outcome !== "recorded")
     logEvent("webhook.refused", { ...(REQUEST_ID.test(request) ? { request } : {}), status, outcome });
   return context.json({ message }, status);
 }

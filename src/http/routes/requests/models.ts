@@ -1,4 +1,4 @@
-// GET /v1/models and /v1/models/{id}: what this caller may run, with input schema and price where they are known.
+// GET /v1/models and /v1/models/{id}: the models that the caller may run, with input schema and price where known.
 
 import * as z from "zod";
 import { parseModelId } from "../../../models/model-id.ts";
@@ -18,25 +18,30 @@ const modelSummary = z.object({
   title: z.string().nullable(),
   /** fal's category, e.g. text-to-image. */
   kind: z.string().nullable(),
-  price: priceSchema.nullable().meta({ description: "As the team's table has it; null where it has none." }),
+  price: priceSchema.nullable().meta({ description: "Price of the team's table; null if it has none." }),
 });
 
 const modelBody = modelSummary.extend({
-  typical_duration: z
-    .object({ p50_s: z.number(), p95_s: z.number() })
+  typical_duration: z.object({ p50_s: z.number(), p95_s: z.number() }).nullable().meta({
+    description: "Duration from submit to end, over the latest requests of all teams; null until there are enough.",
+  }),
+  input_schema: z
+    .record(z.string(), z.unknown())
     .nullable()
-    .meta({ description: "From submit to end, of the last requests of anybody; null until a few have ended." }),
-  input_schema: z.record(z.string(), z.unknown()).nullable().meta({ description: "JSON Schema, where known." }),
+    .meta({ description: "JSON Schema of the input; null if unknown." }),
 });
 
 export const modelRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/models",
-    summary: "The known models that the plan includes",
+    summary: "List models that the plan includes",
     access: "read",
     answers: {
-      200: { description: "Models by name; the plan may include others too.", schema: listBody(modelSummary) },
+      200: {
+        description: "Known models, sorted by id. The plan may allow others too.",
+        schema: listBody(modelSummary),
+      },
     },
     errors: [],
     async handle({ env, caller }) {
@@ -50,10 +55,10 @@ export const modelRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/models/:id{.+}",
-    summary: "One model and its input schema",
+    summary: "Retrieve a model",
     access: "read",
     params: z.object({ id: z.string() }),
-    answers: { 200: { description: "The model; nulls where Sluice knows nothing of it.", schema: modelBody } },
+    answers: { 200: { description: "The model. Unknown properties are null.", schema: modelBody } },
     errors: ["not_found", "model_not_allowed"],
     async handle({ env, caller, params }) {
       const ownerless = unknownModel(params.id);
@@ -63,7 +68,7 @@ export const modelRoutes: readonly Route[] = [
       if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
       const known = knownModel(parsed.model);
       const [price = null] = await askTeam(env, caller.team, (team) => team.prices.ofModels([parsed.model]));
-      // An estimate is no reason to refuse the rest.
+      // A failure to estimate the duration must not fail the call.
       const [typical = null] = await accountFor(env)
         .durationsOf([parsed.model])
         .catch(() => []);
@@ -82,7 +87,7 @@ export const modelRoutes: readonly Route[] = [
   }),
 ];
 
-/** By the plan and the credential's own list, as they were within IDENTITY_CACHE_MS. */
+/** By the plan and the credential's model list, which may be cached for IDENTITY_CACHE_MS. */
 function mayRun({ identity, models }: Caller, model: string): boolean {
   return modelAllowed(identity.plan, model) && (models === null || matchesModel(models, model));
 }

@@ -1,6 +1,5 @@
-// The API's requests once they are there: read, wait, list, timeline, cancel. Parses and answers; what happens is decided in
-// the tracker. Their beginning is in submit.ts, their events in events.ts, a charge in settle.ts,
-// their deletion in delete.ts.
+// Existing requests: retrieve, wait, list, timeline, cancel. The tracker decides. Submits are in submit.ts, event streams in events.ts,
+// charges in settle.ts, deletions in delete.ts.
 
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
@@ -22,13 +21,13 @@ import { requestId } from "./schemas.ts";
 import { settle } from "./settle.ts";
 import { submit } from "./submit.ts";
 
-/** Requests that one bulk cancel asks; each is a call to its tracker. */
+/** Requests per bulk cancel; each is a call to its tracker. */
 const BULK_CANCEL_MAX = 100;
 
 const read = defineRoute({
   method: "GET",
   path: "/v1/requests/:id",
-  summary: "Read one request, or hold until it changes",
+  summary: "Retrieve a request, optionally waiting for a change",
   access: "read",
   params: requestId,
   query: z.looseObject({
@@ -38,7 +37,7 @@ const read = defineRoute({
   headers: z.looseObject({ "if-none-match": z.string().optional() }),
   answers: {
     200: { description: "The request.", schema: requestBody, headers: ["ETag"] },
-    304: { description: "It is as `If-None-Match` says.", headers: ["ETag"] },
+    304: { description: "Not modified since `If-None-Match`.", headers: ["ETag"] },
   },
   errors: ["not_found", "gone"],
   async handle({ params, query, headers, caller, env, config }) {
@@ -49,7 +48,7 @@ const read = defineRoute({
     if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
     let text = await requestText(env.FILES, config(), view, { logs });
     let etag = await etagOf(text);
-    // A revision may be about what only the timeline shows (a doorbell, a proof that is looked for): no reason to answer.
+    // A revision may change only the timeline (an unverified callback, a search for proof), which is no reason to respond.
     const isNews = async (next: RequestView): Promise<boolean> => {
       if (next.state.revision === view?.state.revision) return false;
       return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
@@ -82,7 +81,7 @@ const list = defineRoute({
   }),
   answers: {
     200: {
-      description: "A page.",
+      description: "A page of requests.",
       schema: z.object({ data: z.array(requestSummaryBody), next_cursor: z.string().nullable() }),
     },
   },
@@ -123,7 +122,7 @@ const timelineBody = z.object({
 const timeline = defineRoute({
   method: "GET",
   path: "/v1/requests/:id/timeline",
-  summary: "What happened to a request, and when",
+  summary: "Retrieve a request's timeline",
   access: "read",
   params: requestId,
   answers: { 200: { description: "Oldest first.", schema: timelineBody } },
@@ -146,7 +145,7 @@ const cancel = defineRoute({
   params: requestId,
   answers: {
     200: { description: "Canceled.", schema: requestBody },
-    202: { description: "Asked for; it may still finish, and be charged.", schema: requestBody },
+    202: { description: "Cancellation requested. The run may still finish and be charged.", schema: requestBody },
   },
   errors: ["not_found", "gone", "already_ended"],
   async handle({ params, caller, env, config }) {
@@ -156,7 +155,7 @@ const cancel = defineRoute({
     }
     const { view } = answer;
     if (answer.kind === "already_ended") {
-      const detail = `The request is ${view.state.stage}: there is nothing left to cancel.`;
+      const detail = `The request is already ${view.state.stage}.`;
       return { refusal: refusal("already_ended", detail, { requestId: params.id }) };
     }
     const body = new RawText(await requestText(env.FILES, config(), view, { logs: false }));
@@ -175,11 +174,11 @@ const cancelMany = defineRoute({
       user: z.string().optional(),
       tag: z.string().optional(),
     }),
-    cursor: z.string().optional().describe("The last answer's `next_cursor`: goes on where it stopped."),
+    cursor: z.string().optional().describe("`next_cursor` of the previous response."),
   }),
   answers: {
     200: {
-      description: "What became of each, newest first; call again with `next_cursor` until it is null.",
+      description: "Ids by outcome, newest first. Call again with `next_cursor` until it is null.",
       schema: z.object({
         canceled: z.array(z.string()),
         requested: z.array(z.string()),
@@ -202,20 +201,27 @@ const cancelMany = defineRoute({
       }),
     );
     if (page.kind === "refused") return { refusal: page.refusal };
-    const told = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
+    const outcomes = { canceled: [] as string[], requested: [] as string[], already_ended: [] as string[] };
     await Promise.all(
       page.data.map(async ({ id }) => {
         const answer = await askTracker(env, id, (tracker) => tracker.cancel(viewerOf(caller)));
-        if (answer && answer.kind !== "not_found") told[answer.kind].push(id);
+        if (answer && answer.kind !== "not_found") outcomes[answer.kind].push(id);
       }),
     );
-    return { status: 200, body: { ...told, next_cursor: page.nextCursor } };
+    return { status: 200, body: { ...outcomes, next_cursor: page.nextCursor } };
   },
 });
 
 export const requestRoutes: readonly Route[] = [
-  ...[submit, list, cancelMany, read],
-  ...[requestEvents, timeline, cancel, settle, deleteRequest],
+  submit,
+  list,
+  cancelMany,
+  read,
+  requestEvents,
+  timeline,
+  cancel,
+  settle,
+  deleteRequest,
 ];
 
 async function etagOf(text: string): Promise<string> {

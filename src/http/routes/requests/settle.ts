@@ -1,5 +1,5 @@
-// POST /v1/requests/{id}/settle: a person's word on a charge that nobody could judge. The ledger is told first, because it
-// decides; the request's own record follows, and a repeat of the call mends it should that have been lost.
+// POST /v1/requests/{id}/settle: manual settlement of an uncertain charge. Team's ledger decides and is updated first; the tracker's
+// record follows. If that update is lost, repeating the call completes it.
 
 import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
@@ -18,28 +18,28 @@ import { requestId } from "./schemas.ts";
 export const settle = defineRoute({
   method: "POST",
   path: "/v1/requests/:id/settle",
-  summary: "Say whether an uncertain request was charged",
+  summary: "Settle an uncertain charge",
   access: "admin",
   params: requestId,
   body: z.strictObject({
     charged: z.boolean(),
-    usd: usdSchema.optional().describe("What upstream billed; what was reserved by default."),
+    usd: usdSchema.optional().describe("Amount that upstream billed; the reserved amount by default."),
   }),
-  answers: { 200: { description: "The request, its charge settled.", schema: requestBody } },
+  answers: { 200: { description: "The request, with its charge settled.", schema: requestBody } },
   errors: ["invalid_request", "not_found", "gone", "conflict"],
   async handle(call) {
     const { params, body, caller, env, config } = call;
     if (body.usd !== undefined && !body.charged) {
-      return { refusal: refusal("invalid_request", "`usd` is for requests that were charged.") };
+      return { refusal: refusal("invalid_request", "`usd` is only allowed with `charged: true`.") };
     }
-    const word = { requestId: params.id, charged: body.charged, usdMicro: microOf(body.usd ?? "") };
-    const settled = await askTeam(env, caller.team, (team) => team.requests.settleManually(word, actorOf(call)));
+    const settlement = { requestId: params.id, charged: body.charged, usdMicro: microOf(body.usd ?? "") };
+    const settled = await askTeam(env, caller.team, (team) => team.requests.settleManually(settlement, actorOf(call)));
     if (settled.kind === "refused") return { refusal: settled.refusal };
     const bill = { chargedMicro: settled.chargedMicro, source: settled.source, charged: body.charged };
     const view = await trackerOf(env, params.id)?.resolveCharge(caller.team, bill);
     if (!view) {
       const why = await noSuchRequest(env, params.id, viewerOf(caller));
-      const hint = "What you said about its charge is booked.";
+      const hint = "The charge was settled.";
       return { refusal: why.code === "gone" ? { ...why, hint } : why };
     }
     return { status: 200, body: new RawText(await requestText(env.FILES, config(), view, { logs: false })) };

@@ -1,5 +1,4 @@
-// POST /v1/requests: a submit, from the wire to the one admit-and-start road and back. Parses and answers; what happens is
-// decided behind requests/service/submit.ts.
+// POST /v1/requests: parses a submit and serializes its result. requests/service/submit.ts admits and starts it.
 
 import * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
@@ -21,31 +20,35 @@ const SUBMIT_HEADERS = ["Location", "Idempotent-Replayed", "Preference-Applied",
 export const submit = defineRoute({
   method: "POST",
   path: "/v1/requests",
-  summary: "Submit a model run",
+  summary: "Submit a request",
   access: "run",
   query: z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
   headers: submitHeaders,
   body: submitBody,
   answers: {
-    200: { description: "It ended within `wait`.", schema: requestBody, headers: SUBMIT_HEADERS },
+    200: { description: "The request ended within `wait`.", schema: requestBody, headers: SUBMIT_HEADERS },
     202: {
-      description: "It is on its way; `Location` is where to look.",
+      description: "The request was accepted. `Location` is its URL.",
       schema: requestBody,
       headers: SUBMIT_HEADERS,
     },
   },
   errors: [
-    ...(["invalid_request", "invalid_input", "not_found", "payload_too_large"] as const),
-    ...(["user_mismatch", "model_not_allowed", "forbidden", "price_unknown"] as const),
-    ...([
-      "quota_exceeded",
-      "rate_limited",
-      "idempotency_mismatch",
-      "conflict",
-      "gone",
-      "input_unreachable",
-      "upstream_paused",
-    ] as const),
+    "invalid_request",
+    "invalid_input",
+    "not_found",
+    "payload_too_large",
+    "user_mismatch",
+    "model_not_allowed",
+    "forbidden",
+    "price_unknown",
+    "quota_exceeded",
+    "rate_limited",
+    "idempotency_mismatch",
+    "conflict",
+    "gone",
+    "input_unreachable",
+    "upstream_paused",
     { code: "internal", status: 503 },
   ],
   async handle(call) {
@@ -83,8 +86,8 @@ export const submit = defineRoute({
 });
 
 /**
- * Waits for the end of a request just submitted, and spells it. From here on nothing may become a 5xx: the request is paid for,
- * and clients post again after one. What cannot be read just now is left out; `links.self` has it.
+ * Waits for the end of a submitted request, and serializes it. From here on no error may become a 5xx: clients would submit the paid
+ * request again. An output that cannot be read is omitted; `links.self` has it.
  */
 async function waited(
   env: Env,

@@ -1,5 +1,5 @@
-// POST /v1/uploads announces a file, GET and DELETE look after it. PUT {upload_url} sends it, whole, or in parts with …/{n} and …/complete. The upload URL is
-// the permission: it needs no key and works from any page. Parses and answers; what happens is decided behind uploads/.
+// POST /v1/uploads creates an upload; GET and DELETE manage it. PUT {upload_url} sends the bytes, whole, or in parts with …/{n} and
+// …/complete. The upload URL is a capability: it needs no key and works from any page. src/uploads decides.
 
 import { type Context, Hono } from "hono";
 import * as z from "zod";
@@ -29,40 +29,51 @@ import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, userSchema } from "../../schemas.ts";
 
-/** From here on an upload is better sent in parts: below the cap by the room that a form's own bytes take. fal's clients agree. */
+/** Larger uploads are sent in parts: below the body limit by the overhead of a form, as in fal's clients. */
 const UPLOAD_PARTS_FROM_BYTES = 90 * 1024 * 1024;
 
 const announced = z.object({
   id: z.string(),
-  upload_url: z.string().describe("Takes the bytes until `expires_at`, without a key, from any origin."),
-  file_url: z.string().describe("For a model's input, once the bytes are there."),
+  upload_url: z.string().describe("Accepts the bytes until `expires_at`, without a key, from any origin."),
+  file_url: z.string().describe("URL for a model's input, once the bytes are uploaded."),
   expires_at: z.iso.datetime(),
   method: z.literal("PUT"),
-  headers: z.record(z.string(), z.string()).describe("To send along with the bytes."),
+  headers: z.record(z.string(), z.string()).describe("Headers to send with the bytes."),
   parts: z
     .object({ size: z.int(), count: z.int() })
     .nullable()
     .describe(
-      "How to send a file that is too large for one call: PUT {upload_url}/1 and on, POST {upload_url}/complete.",
+      "Parts of a file that is too large for one call: PUT {upload_url}/1, /2, …, then POST {upload_url}/complete.",
     ),
 });
 
 const announce = defineRoute({
   method: "POST",
   path: "/v1/uploads",
-  summary: "Announce a file for a model's input, and get the URL that takes it",
+  summary: "Create an upload for a model's input",
   access: "run",
   headers: submitHeaders.pick({ "sluice-user": true, "sluice-tags": true }),
   body: z.strictObject({
-    file_name: z.string().min(1).max(1_000).describe(`Kept to ${FILE_NAME_MAX_CHARS} plain characters.`),
-    content_type: z.string().max(200).nullish().describe("What the file is. Its bytes have the last word."),
-    size: z.int().min(0).nullish().describe("Bytes. Said at the start, it is checked before anything is sent."),
+    file_name: z.string().min(1).max(1_000).describe(`Shortened to ${FILE_NAME_MAX_CHARS} plain characters.`),
+    content_type: z
+      .string()
+      .max(200)
+      .nullish()
+      .describe("Content type of the file. The type detected from its bytes takes precedence."),
+    size: z.int().min(0).nullish().describe("Size in bytes. If given, limits are checked before anything is sent."),
     user: userSchema.optional(),
   }),
-  answers: { 201: { description: "Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] } },
+  answers: {
+    201: { description: "The upload. Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] },
+  },
   errors: [
-    ...(["invalid_request", "user_mismatch", "payload_too_large", "unsupported_media_type"] as const),
-    ...(["quota_exceeded", "rate_limited", "input_unreachable"] as const),
+    "invalid_request",
+    "user_mismatch",
+    "payload_too_large",
+    "unsupported_media_type",
+    "quota_exceeded",
+    "rate_limited",
+    "input_unreachable",
   ],
   async handle({ body, headers, caller, env, url }) {
     const acting = userFor(caller.user, body.user ?? headers["sluice-user"]);
@@ -70,14 +81,22 @@ const announce = defineRoute({
     const { team, credential, visitor, ip } = caller;
     const size = body.size ?? null;
     const opened = await openUpload(env, {
-      ...{ team, credential, visitor, ip, user: acting.user, tags: { ...headers["sluice-tags"], ...caller.tags } },
-      ...{ fileName: body.file_name, contentType: body.content_type ?? null, size, origin: url.origin },
+      team,
+      credential,
+      visitor,
+      ip,
+      user: acting.user,
+      tags: { ...headers["sluice-tags"], ...caller.tags },
+      fileName: body.file_name,
+      contentType: body.content_type ?? null,
+      size,
+      origin: url.origin,
     });
     if (opened.kind === "refused") return { refusal: opened.refusal };
     const { id, uploadUrl, contentType } = opened;
     const method = "PUT" as const;
     const inParts = size !== null && size > UPLOAD_PARTS_FROM_BYTES;
-    // More than the most parts of the usual size: larger ones.
+    // Larger parts where the usual size would need more than the maximum number.
     const partSize = UPLOAD_PART_BYTES * Math.ceil((size ?? 0) / (UPLOAD_PART_BYTES * UPLOAD_PARTS_MAX));
     return {
       status: 201,
@@ -97,18 +116,20 @@ const announce = defineRoute({
 
 const uploadBody = z.object({
   id: z.string(),
-  status: z.enum(["pending", "stored"]).describe("pending: not all of its bytes have come."),
+  status: z.enum(["pending", "stored"]).describe("`pending` until all bytes are uploaded."),
   file_name: z.string(),
   content_type: z.string().nullable(),
-  size: z.int().nullable().describe("Bytes; while pending as announced."),
-  sha256: z.string().nullable().describe("Null while pending, and for a file that came in parts."),
-  file_url: z.string().describe("For a model's input, once it is stored."),
+  size: z.int().nullable().describe("Size in bytes; while pending, as announced."),
+  sha256: z.string().nullable().describe("Null while pending, and for a file sent in parts."),
+  file_url: z.string().describe("URL for a model's input, once stored."),
   user: z.string().nullable(),
   created_at: z.iso.datetime(),
   stored_at: z.iso.datetime().nullable(),
   expires_at: z.iso
     .datetime()
-    .describe("Until then bytes are taken; once stored, it is kept until then, and while an open request uses it."),
+    .describe(
+      "While pending, bytes are accepted until then. Once stored, the file is kept until then, and while an open request uses it.",
+    ),
 });
 
 const list = defineRoute({
@@ -121,7 +142,7 @@ const list = defineRoute({
     cursor: z.string().optional(),
     limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
   }),
-  answers: { 200: { description: "A page of those that are not over.", schema: listBody(uploadBody) } },
+  answers: { 200: { description: "A page of uploads that have not expired.", schema: listBody(uploadBody) } },
   errors: ["invalid_request", "user_mismatch"],
   async handle({ query, caller, env, config, url }) {
     const { cursor, limit } = query;
@@ -140,7 +161,7 @@ const uploadId = z.object({ id: z.string().max(100) });
 const read = defineRoute({
   method: "GET",
   path: "/v1/uploads/:id",
-  summary: "Read what is known of an upload",
+  summary: "Retrieve an upload",
   access: "read",
   params: uploadId,
   answers: { 200: { description: "The upload.", schema: uploadBody } },
@@ -156,10 +177,10 @@ const read = defineRoute({
 const remove = defineRoute({
   method: "DELETE",
   path: "/v1/uploads/:id",
-  summary: "Delete an upload with its bytes",
+  summary: "Delete an upload",
   access: "run",
   params: uploadId,
-  answers: { 204: { description: "Its URLs answer 410 from now on. What it counted on limits stays counted." } },
+  answers: { 204: { description: "Deleted: its URLs return 410. Its usage of limits is not refunded." } },
   errors: ["not_found", "conflict"],
   async handle({ params, caller, env }) {
     const { user } = viewerOf(caller);
@@ -178,17 +199,24 @@ async function uploadWire(
 ): Promise<z.input<typeof uploadBody>> {
   const { id, name, contentType, bytes, sha256, user, createdAt, storedAt, expiresAt } = upload;
   return {
-    ...{ id, status: storedAt === null ? "pending" : "stored", file_name: name, content_type: contentType },
-    ...{ size: bytes, sha256, file_url: await fileUrl(config, origin, { team, id, name }), user },
-    ...{ created_at: isoTime(createdAt), stored_at: storedAt === null ? null : isoTime(storedAt) },
+    id,
+    status: storedAt === null ? "pending" : "stored",
+    file_name: name,
+    content_type: contentType,
+    size: bytes,
+    sha256,
+    file_url: await fileUrl(config, origin, { team, id, name }),
+    user,
+    created_at: isoTime(createdAt),
+    stored_at: storedAt === null ? null : isoTime(storedAt),
     expires_at: isoTime(expiresAt),
   };
 }
 
-/** Mounted at `/uploads`. Expects what app.ts does before: a call id, a valid configuration, CORS and its preflight. */
+/** Mounted at `/uploads`, after the middleware of app.ts: call id, valid configuration, CORS. */
 export const uploadTargets = new Hono<AppEnv>();
 
-// A form is posted by habit; it means the same.
+// Forms are sent by POST; it is equivalent to PUT.
 uploadTargets.on(["PUT", "POST"], "/:team/:place", async (context) => {
   const address = await addressOf(context);
   if (address === null) return noSuchUpload(context);
@@ -228,11 +256,11 @@ function addressOf(context: UploadContext): Promise<UploadAddress | null> {
 }
 
 function noSuchUpload(context: UploadContext): Promise<Response> {
-  const hint = "Use `upload_url` of POST /v1/uploads as it is, with nothing added.";
-  return problem(context, refusal("not_found", "This is no upload URL of ours.", { hint }));
+  const hint = "Use `upload_url` of POST /v1/uploads unchanged.";
+  return problem(context, refusal("not_found", "Invalid upload URL.", { hint }));
 }
 
-/** A refusal. What is still coming is read first, so that the sender gets to hear it. */
+/** A refusal. The rest of the body is read first, so that the client receives the response. */
 async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
   const { body } = context.req.raw;
   if (body !== null && !body.locked) await drain(new BodyFeed(body));
@@ -255,7 +283,7 @@ async function stored(context: UploadContext, { team, id }: UploadAddress, uploa
   );
 }
 
-/** fal's names, and those of S3's habits. */
+/** Accepts the names of fal and of S3. */
 const partsBody = z.looseObject({
   parts: z.array(
     z.looseObject({
@@ -268,7 +296,7 @@ const partsBody = z.looseObject({
   ),
 });
 
-/** The parts that a completion names; null: all that came, where it has no body. */
+/** The parts that a completion names; null, without a body: all parts. */
 async function namedParts(request: Request): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
   if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
   const json = await readJsonBody(request);

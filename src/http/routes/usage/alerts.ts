@@ -1,4 +1,4 @@
-// GET and PUT /v1/team/alerts: at which part of a limit in USD the team wants to know, and the latest that it was told.
+// GET and PUT /v1/team/alerts: the percentages of USD limits at which the team is alerted, and the latest alerts.
 
 import * as z from "zod";
 import type { Alerts } from "../../../contracts/team-admin.ts";
@@ -10,13 +10,13 @@ import { actorOf } from "../../actor.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
-/** Percentages of a limit in USD that may be told. */
+/** Alert thresholds per team. */
 const ALERT_PERCENTS_MAX = 5;
 
 const percents = z
   .array(z.int().min(1).max(100))
   .max(ALERT_PERCENTS_MAX)
-  .describe("Percentages of every limit in USD; empty turns alerts off.");
+  .describe("Alert thresholds, in percent of every USD limit; empty disables alerts.");
 
 const alertsBody = z.object({
   usd_percents: percents,
@@ -28,16 +28,16 @@ const alertsBody = z.object({
         ...limitAlert.shape,
       }),
     )
-    .describe("Newest first; each limit once per percentage and window."),
+    .describe("Newest first; one per limit, percentage and window."),
 });
 
 export const alertRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/team/alerts",
-    summary: "Money alerts: settings, and the latest",
+    summary: "Retrieve alert settings and the latest alerts",
     access: "admin",
-    answers: { 200: { description: "Percentages, and the latest alerts.", schema: alertsBody } },
+    answers: { 200: { description: "The settings and the latest alerts.", schema: alertsBody } },
     errors: [],
     async handle({ env, caller }) {
       return { status: 200, body: await alertsOf(env, caller) };
@@ -46,10 +46,10 @@ export const alertRoutes: readonly Route[] = [
   defineRoute({
     method: "PUT",
     path: "/v1/team/alerts",
-    summary: "Choose when to be told about limits in USD",
+    summary: "Set alert thresholds for USD limits",
     access: "admin",
     body: z.strictObject({ usd_percents: percents }),
-    answers: { 200: { description: "As it is now.", schema: alertsBody } },
+    answers: { 200: { description: "The settings and the latest alerts.", schema: alertsBody } },
     errors: [],
     async handle(call) {
       const { env, caller, body } = call;

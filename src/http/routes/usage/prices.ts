@@ -1,5 +1,5 @@
-// /v1/prices: what models cost, as the team says it (scope `admin`), with every table that was ever in force. A request is
-// charged by the table of its admit, so a new table changes nothing that was let in before.
+// /v1/prices: the team's price table (scope `admin`) and its history. A request is charged by the table in force when it was admitted,
+// so a new table does not affect earlier requests.
 
 import * as z from "zod";
 import type { PricesInForce } from "../../../contracts/team-admin.ts";
@@ -14,7 +14,7 @@ import { listBody } from "../../schemas.ts";
 
 const tableInForce = z.object({
   prices: priceTableSchema,
-  since: z.iso.datetime().nullable().describe("Null: the table that every team begins with."),
+  since: z.iso.datetime().nullable().describe("Null: the initial table."),
   actor: z.string().nullable(),
 });
 
@@ -22,7 +22,7 @@ export const priceRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/prices",
-    summary: "The price table in force",
+    summary: "Retrieve the price table",
     access: "admin",
     answers: { 200: { description: "Prices by model or glob.", schema: priceTableSchema } },
     errors: [],
@@ -37,7 +37,7 @@ export const priceRoutes: readonly Route[] = [
     summary: "Replace the price table",
     access: "admin",
     body: priceTableSchema,
-    answers: { 200: { description: "The table. It holds for submits from now on.", schema: priceTableSchema } },
+    answers: { 200: { description: "The table. It applies to submits from now on.", schema: priceTableSchema } },
     errors: [],
     async handle(call) {
       const { env, caller, body } = call;
@@ -48,9 +48,9 @@ export const priceRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/prices/history",
-    summary: "Every price table that was in force, newest first",
+    summary: "List price tables, newest first",
     access: "admin",
-    answers: { 200: { description: `The latest ${HISTORY_LIMIT_MAX}.`, schema: listBody(tableInForce) } },
+    answers: { 200: { description: `The latest ${HISTORY_LIMIT_MAX} tables.`, schema: listBody(tableInForce) } },
     errors: [],
     async handle({ env, caller }) {
       const history = await tables(env, caller.team, HISTORY_LIMIT_MAX);

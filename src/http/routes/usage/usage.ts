@@ -1,5 +1,5 @@
-// GET /v1/usage: what was asked for, what became of it and what it cost, by day, model, user, key and tag. JSON or CSV.
-// Sums of a month that is over do not change any more: what is settled later is booked on its own day, as `late`.
+// GET /v1/usage: requests, outcomes and cost by day, model, user, key and tag, as JSON or CSV. Sums of a past month do not change:
+// requests settled later are counted on the day of settlement, as `late`.
 
 import * as z from "zod";
 import type { UsageGroup, UsageQuery, UsageRow } from "../../../contracts/team-admin.ts";
@@ -19,22 +19,22 @@ const groupList = z
   .transform((groups) => [...new Set(groups)]);
 
 const sums = z.object({
-  requests: z.int().describe("Let in; those that are not settled yet are in no other count."),
+  requests: z.int().describe("Admitted requests. Unsettled ones are in no other count."),
   completed: z.int(),
   failed: z.int(),
   canceled: z.int(),
-  refunded: z.int().describe("Ended without a charge."),
-  unknown_cost: z.int().describe("Charged, but nobody knows how much: they add nothing to `charged_usd`."),
-  above_estimate: z.int().describe("Charged more than was reserved."),
-  late: z.int().describe("Let in in an earlier month and settled only now."),
+  refunded: z.int().describe("Requests that ended without a charge."),
+  unknown_cost: z.int().describe("Charged an unknown amount, which is not included in `charged_usd`."),
+  above_estimate: z.int().describe("Requests charged more than was reserved."),
+  late: z.int().describe("Admitted in an earlier month and settled on this day."),
   charged_usd: z.string(),
-  refunded_usd: z.string().describe("Reserved, and given back because upstream does not bill it."),
+  refunded_usd: z.string().describe("Reserved amounts that were released because upstream does not bill them."),
 });
 
 const usageRow = sums.extend({
   day: z.string().optional(),
   model: z.string().optional(),
-  user: z.string().optional().describe("Empty: no user was named."),
+  user: z.string().optional().describe("Empty for requests without a user."),
   key: z.string().optional(),
   tag: z.string().optional().describe("name=value"),
 });
@@ -50,18 +50,20 @@ export const usageRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/usage",
-    summary: "Usage and cost, grouped",
+    summary: "Retrieve usage and cost",
     access: "read",
     query: z.looseObject({
-      from: z.iso.date().optional().describe("UTC day, included; the first of this month by default."),
-      to: z.iso.date().optional().describe("UTC day, included; today by default."),
+      from: z.iso.date().optional().describe("First UTC day, inclusive; the first of this month by default."),
+      to: z.iso.date().optional().describe("Last UTC day, inclusive; today by default."),
       group_by: groupList
         .default(["day"])
-        .describe("Of day, model, user, key, tag; empty for one sum. A request counts once for each tag."),
+        .describe(
+          "Comma-separated: day, model, user, key, tag; empty for a single total. A request counts once per tag.",
+        ),
       user: z.string().optional(),
       model: z.string().optional(),
       key: z.string().optional(),
-      tag: z.string().optional().describe("With `tag` in group_by: only tags of this name."),
+      tag: z.string().optional().describe("Only tags of this name; requires `tag` in `group_by`."),
       format: z.enum(["json", "csv"]).default("json"),
     }),
     answers: {
@@ -79,11 +81,16 @@ export const usageRoutes: readonly Route[] = [
       const about = userFor(viewerOf(caller).user, query.user);
       if (about.kind === "refused") return { refusal: about.refusal };
       if (query.tag !== undefined && !groupBy.includes("tag")) {
-        return { refusal: refusal("invalid_request", "`tag` goes with `group_by=tag`.") };
+        return { refusal: refusal("invalid_request", "`tag` requires `tag` in `group_by`.") };
       }
       const wanted: UsageQuery = {
-        ...{ from, to, groupBy, user: about.user },
-        ...{ model: query.model ?? null, keyId: query.key ?? null, tagName: query.tag ?? null },
+        from,
+        to,
+        groupBy,
+        user: about.user,
+        model: query.model ?? null,
+        keyId: query.key ?? null,
+        tagName: query.tag ?? null,
       };
       const rows = await askTeam(env, caller.team, (team) => team.usage.sums(wanted));
       const data = rows.map(rowWire);

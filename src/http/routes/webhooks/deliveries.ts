@@ -1,5 +1,5 @@
-// The log of a delivery, and sending one again: GET /v1/requests/{id}/deliveries, GET /v1/deliveries/{id}, POST
-// /v1/deliveries/{id}/replay. The team knows whose a delivery is, its request's tracker what became of it.
+// The attempts of a delivery, and its replay: GET /v1/requests/{id}/deliveries, GET /v1/deliveries/{id}, POST
+// /v1/deliveries/{id}/replay. Team has the index of deliveries, the tracker of the request their attempts.
 
 import * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
@@ -18,38 +18,40 @@ const instant = z.iso.datetime();
 
 export const deliveryId = z.object({ id: z.string().regex(/^dlv_[0-9A-Za-z]{20}$/, "is not a delivery id") });
 
-/** What every view of a delivery says. */
+/** The fields of every representation of a delivery. */
 export const deliveryFields = z.object({
   id: z.string(),
-  endpoint: z.string().nullable().describe("Null: the request's own `webhook_url`."),
-  request: z.string().nullable().describe("Null: an event that is about no request."),
-  event_id: z.string().describe("`webhook-id` of every try."),
+  endpoint: z.string().nullable().describe("Null for the request's own `webhook_url`."),
+  request: z.string().nullable().describe("Null for an event without a request."),
+  event_id: z.string().describe("`webhook-id` of every attempt."),
   event_type: z.string(),
   state: z
     .enum(["pending", "failing", "delivered", "parked", "gone"])
-    .describe("`parked`: no try is left. `gone`: none could do better (410, endpoint off, URL not allowed)."),
+    .describe(
+      "`parked`: no attempts are left. `gone`: retrying cannot succeed (410, endpoint disabled, URL not allowed).",
+    ),
   attempts: z.int(),
 });
 
 const deliverySummary = deliveryFields.extend({
-  next_attempt_at: instant.nullable().describe("Null: none is planned, or one is under way."),
+  next_attempt_at: instant.nullable().describe("Null if no attempt is scheduled, or one is in progress."),
 });
 
 const attemptBody = z.object({
   at: instant,
   duration_ms: z.int(),
-  group: z.int().describe("0: the schedule's own tries; each replay is a group."),
+  group: z.int().describe("0 for the regular schedule; each replay starts a new group."),
   replay: z.boolean(),
-  url: z.string().describe("Without query and credentials; empty where nothing was sent."),
+  url: z.string().describe("Without query and credentials; empty if nothing was sent."),
   status: z.int().nullable(),
   category: z.string(),
   reason: z.string(),
   response: z.object({ body: z.string(), end: z.enum(["whole", "cut", "broken"]) }).nullable(),
-  location: z.string().nullable().describe("Where a redirect would have led."),
+  location: z.string().nullable().describe("Target of a redirect, which is not followed."),
   cut_off_before: z
     .int()
     .nullable()
-    .describe("Tries before this one that broke off, each of which may have been sent; null: not counted."),
+    .describe("Interrupted attempts before this one, each of which may have been sent; null if not counted."),
   next: z.object({ at: instant.nullable(), why: z.string() }),
 });
 
@@ -57,18 +59,18 @@ const deliveryBody = deliverySummary.extend({
   sent: z
     .object({ body: z.string(), end: z.enum(["whole", "cut"]) })
     .nullable()
-    .describe("The beginning of what is sent; null before the first try and after thirty days."),
+    .describe("Beginning of the request body; null before the first attempt and after 30 days."),
   log: z.array(attemptBody).describe("Oldest first."),
 });
 
-const NO_SUCH_DELIVERY = refusal("not_found", "There is no such delivery, or it has expired.", {
+const NO_SUCH_DELIVERY = refusal("not_found", "No such delivery, or it has expired.", {
   hint: "GET /v1/deliveries lists them; they are kept for 30 days.",
 });
 
 const list = defineRoute({
   method: "GET",
   path: "/v1/requests/:id/deliveries",
-  summary: "Who was told of a request's end, and how that stands",
+  summary: "List a request's deliveries",
   access: "read",
   params: requestId,
   answers: { 200: { description: "Oldest first.", schema: z.object({ data: z.array(deliverySummary) }) } },
@@ -84,10 +86,10 @@ const list = defineRoute({
 const read = defineRoute({
   method: "GET",
   path: "/v1/deliveries/:id",
-  summary: "One delivery with every try",
+  summary: "Retrieve a delivery and its attempts",
   access: "read",
   params: deliveryId,
-  answers: { 200: { description: "The delivery and its log.", schema: deliveryBody } },
+  answers: { 200: { description: "The delivery and its attempts.", schema: deliveryBody } },
   errors: ["not_found"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
@@ -106,21 +108,27 @@ const read = defineRoute({
 const replay = defineRoute({
   method: "POST",
   path: "/v1/deliveries/:id/replay",
-  summary: "Send a delivery again, with the same event id",
+  summary: "Replay a delivery",
   access: "admin",
   params: deliveryId,
-  answers: { 202: { description: "It is sent now; so it is when it was already about to be.", schema: deliveryBody } },
+  answers: {
+    202: {
+      description:
+        "The delivery is being sent, with the same event id. An attempt already scheduled counts as the replay.",
+      schema: deliveryBody,
+    },
+  },
   errors: ["not_found", "conflict", "gone"],
   async handle(call) {
     const { params, caller, env } = call;
-    const wish = { deliveryId: params.id, replayId: null, by: actorOf(call) };
-    const road = await askTeam(env, caller.team, (team) => team.deliveries.beginReplay(wish));
-    if (road.kind === "refused") return { refusal: road.refusal };
-    if (road.kind === "sent") {
+    const order = { deliveryId: params.id, replayId: null, by: actorOf(call) };
+    const begun = await askTeam(env, caller.team, (team) => team.deliveries.beginReplay(order));
+    if (begun.kind === "refused") return { refusal: begun.refusal };
+    if (begun.kind === "sent") {
       const view = await teamDelivery(env, caller.team, params.id);
       return view === null ? { refusal: NO_SUCH_DELIVERY } : { status: 202, body: deliveryWire(view) };
     }
-    const answer = await askTracker(env, road.requestId, (tracker) => {
+    const answer = await askTracker(env, begun.requestId, (tracker) => {
       return tracker.replayDelivery(caller.team, params.id);
     });
     if (answer?.kind === "replayed") return { status: 202, body: deliveryWire(answer.view) };
@@ -131,12 +139,12 @@ const replay = defineRoute({
 export const deliveryRoutes: readonly Route[] = [list, read, replay];
 
 function noLongerKept(id: string): Refusal {
-  return refusal("gone", "What was sent is no longer kept, so it cannot be sent again as it was.", {
-    hint: `Read the request itself: GET /v1/deliveries/${id} names it.`,
+  return refusal("gone", "The payload of this delivery has expired, so it cannot be replayed.", {
+    hint: `Read the request instead; GET /v1/deliveries/${id} has its id.`,
   });
 }
 
-/** The delivery of an event of the team itself, which Team sends and logs. Null: there is none by that id. */
+/** A delivery of a team event, which Team sends and records. Null for an unknown id. */
 async function teamDelivery(env: Env, team: string, deliveryId: string): Promise<DeliveryView | null> {
   const line = await askTeam(env, team, (stub) => stub.deliveries.read({ deliveryId }));
   if (line === null) return null;

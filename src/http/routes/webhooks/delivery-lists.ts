@@ -1,5 +1,4 @@
-// Lists of deliveries (scope `admin`): of the team, of one endpoint; and bulk replays of what a filter finds. One delivery and
-// its tries are in deliveries.ts.
+// Lists of deliveries (scope `admin`), per team and per endpoint, and bulk replays by filter. Single deliveries are in deliveries.ts.
 
 import * as z from "zod";
 import type { Delivery, DeliveryListInput, ReplayFilter, ReplayJob } from "../../../contracts/team-webhooks.ts";
@@ -13,14 +12,17 @@ import { deliveryFields } from "./deliveries.ts";
 
 const state = z
   .enum(["pending", "failing", "delivered", "parked", "gone", "undelivered"])
-  .describe("undelivered: failing, parked or gone.");
+  .describe("`undelivered` is failing, parked or gone.");
 const type = z.enum([...EVENT_TYPES, TEST_EVENT_TYPE]);
 const instant = z.iso.datetime({ offset: true });
 
 const deliverySummary = deliveryFields.extend({
-  last_status: z.int().nullable().describe("HTTP status of the first failure or the outcome, whichever came last."),
+  last_status: z
+    .int()
+    .nullable()
+    .describe("HTTP status of the first failure, or of the final outcome once there is one."),
   last_category: z.string().nullable(),
-  replay: z.string().nullable().describe("The bulk replay that sent it again."),
+  replay: z.string().nullable().describe("Id of the bulk replay that sent it again."),
   created_at: instant,
   updated_at: instant,
 });
@@ -37,10 +39,10 @@ const pageQuery = z.looseObject({
 const list = defineRoute({
   method: "GET",
   path: "/v1/deliveries",
-  summary: "Deliveries, newest first",
+  summary: "List deliveries, newest first",
   access: "admin",
   query: pageQuery.extend({ endpoint: z.string().optional(), request: z.string().optional() }),
-  answers: { 200: { description: "A page.", schema: listBody(deliverySummary) } },
+  answers: { 200: { description: "A page of deliveries.", schema: listBody(deliverySummary) } },
   errors: ["invalid_request"],
   async handle({ env, caller, query }) {
     const { endpoint, request, ...rest } = query;
@@ -55,11 +57,11 @@ const list = defineRoute({
 const listOfEndpoint = defineRoute({
   method: "GET",
   path: "/v1/webhooks/:id/deliveries",
-  summary: "An endpoint's deliveries, newest first",
+  summary: "List an endpoint's deliveries, newest first",
   access: "admin",
   params: z.object({ id: z.string() }),
   query: pageQuery,
-  answers: { 200: { description: "A page.", schema: listBody(deliverySummary) } },
+  answers: { 200: { description: "A page of deliveries.", schema: listBody(deliverySummary) } },
   errors: ["invalid_request", "not_found"],
   async handle({ env, caller, params, query }) {
     const known = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
@@ -76,8 +78,8 @@ export const replayBody = z.object({
   id: z.string(),
   state: z.enum(["running", "done", "canceled"]),
   replayed: z.int(),
-  expired: z.int().describe("What was sent is no longer kept."),
-  refused: z.int().describe("The endpoint is deleted or disabled."),
+  expired: z.int().describe("Deliveries whose payload has expired."),
+  refused: z.int().describe("Deliveries whose endpoint is deleted or disabled."),
   created_at: instant,
   updated_at: instant,
 });
@@ -85,7 +87,7 @@ export const replayBody = z.object({
 const replay = defineRoute({
   method: "POST",
   path: "/v1/deliveries/replay",
-  summary: "Send again whatever a filter finds",
+  summary: "Replay deliveries by filter",
   access: "admin",
   body: z.strictObject({
     filter: z.strictObject({
@@ -97,16 +99,22 @@ const replay = defineRoute({
     }),
   }),
   answers: {
-    202: { description: "It goes on by itself, ten a second; each keeps its id.", schema: replayBody },
-    200: { description: "One over the same filter runs already.", schema: replayBody },
+    202: {
+      description: "The replay has started, at ten deliveries per second. Deliveries keep their ids.",
+      schema: replayBody,
+    },
+    200: { description: "A replay with the same filter is already running.", schema: replayBody },
   },
   errors: ["invalid_request"],
   async handle(call) {
     const { env, caller, body } = call;
     const { endpoint, type: eventType, state: wanted, from, to } = body.filter;
     const filter: ReplayFilter = {
-      ...{ endpointId: endpoint, eventType, state: wanted },
-      ...{ from: timeOf(from), to: timeOf(to) },
+      endpointId: endpoint,
+      eventType,
+      state: wanted,
+      from: timeOf(from),
+      to: timeOf(to),
     };
     const begun = await teamFor(env, caller.team).replayJobs.begin(filter, actorOf(call));
     if (begun.kind === "refused") return { refusal: begun.refusal };
@@ -119,7 +127,7 @@ const jobId = z.object({ id: z.string() });
 const replayRead = defineRoute({
   method: "GET",
   path: "/v1/deliveries/replay/:id",
-  summary: "How far a bulk replay has come",
+  summary: "Retrieve a bulk replay",
   access: "admin",
   params: jobId,
   answers: { 200: { description: "The replay.", schema: replayBody } },
@@ -133,10 +141,10 @@ const replayRead = defineRoute({
 const replayCancel = defineRoute({
   method: "POST",
   path: "/v1/deliveries/replay/:id/cancel",
-  summary: "Stop a bulk replay",
+  summary: "Cancel a bulk replay",
   access: "admin",
   params: jobId,
-  answers: { 200: { description: "The replay; what it has sent stays sent.", schema: replayBody } },
+  answers: { 200: { description: "The replay. Deliveries already sent are not affected.", schema: replayBody } },
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
@@ -158,9 +166,18 @@ function timeOf(text: string | undefined): number | undefined {
 function deliveryWire(delivery: Delivery): z.input<typeof deliverySummary> {
   const { id, endpointId, requestId, eventId, eventType, state, attempts, status, category, replayId } = delivery;
   return {
-    ...{ id, endpoint: endpointId, request: requestId, event_id: eventId, event_type: eventType, state, attempts },
-    ...{ last_status: status, last_category: category, replay: replayId },
-    ...{ created_at: isoTime(delivery.createdAt), updated_at: isoTime(delivery.updatedAt) },
+    id,
+    endpoint: endpointId,
+    request: requestId,
+    event_id: eventId,
+    event_type: eventType,
+    state,
+    attempts,
+    last_status: status,
+    last_category: category,
+    replay: replayId,
+    created_at: isoTime(delivery.createdAt),
+    updated_at: isoTime(delivery.updatedAt),
   };
 }
 

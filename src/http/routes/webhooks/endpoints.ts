@@ -1,89 +1,35 @@
-// /v1/webhooks: a team's webhook endpoints (scope `admin`): make, read, change, rotate, test, disable, enable, delete. Values of
-// an endpoint's own headers are never shown: they may be credentials.
+// /v1/webhooks: a team's webhook endpoints (scope `admin`): create, retrieve, update, rotate, test, disable, enable, delete. Values of
+// an endpoint's headers are never returned: they may be credentials.
 
 import * as z from "zod";
-import type { EndpointSummary, EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
-import { mayCall } from "../../../net/guard.ts";
-import type { Config } from "../../../platform/config.ts";
-import { type Refusal, refusal } from "../../../platform/errors.ts";
+import type { EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { URL_MAX_CHARS } from "../../../platform/validate.ts";
-import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
-import { guardRules } from "../../../webhooks/guard-rules.ts";
-import { headerFault } from "../../../webhooks/headers.ts";
 import { actorOf } from "../../actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody, tagsSchema } from "../../schemas.ts";
+import { listBody } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";
+import { endpointBody, endpointChanges, endpointWire, newEndpoint, termsFault } from "./endpoint-schemas.ts";
 
-/** A rotated secret signs beside the new one this long by default, and at most (a week, as others in the field have it). */
+/** How long the previous secret of a rotation signs beside the new one. */
 const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
 /** A rotated webhook secret signs beside the new one at most this long. */
 const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
 
-/** Headers of a team's own on an endpoint: a credential or two. */
-const ENDPOINT_HEADERS_MAX = 10;
-const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
-
-const eventType = z.enum(EVENT_TYPES);
-
-const endpointBody = z.object({
-  id: z.string(),
-  url: z.string(),
-  events: z.array(eventType).nullable().describe("What it hears of; null: everything."),
-  tags: z.record(z.string(), z.string()).describe("Tags that an event must carry, all of them."),
-  description: z.string(),
-  header_names: z.array(z.string()).describe("Its own headers. Their values are not shown."),
-  status: z.enum(["enabled", "disabled"]),
-  disabled_at: z.iso.datetime().nullable(),
-  disabled_reason: z.enum(["by_hand", "failing", "gone"]).nullable(),
-  health: z.object({
-    failing_since: z.iso.datetime().nullable().describe("Since then every delivery failed."),
-    last_failure_at: z.iso.datetime().nullable(),
-    last_success_at: z.iso.datetime().nullable(),
-    failed_deliveries: z.int().describe("In this run of failures."),
-  }),
-  created_at: z.iso.datetime(),
-});
-
-const url = z.string().min(1).max(URL_MAX_CHARS);
-const events = z.array(eventType).min(1).max(EVENT_TYPES.length).nullable().describe("Null: everything.");
-const headers = z
-  .record(z.string(), z.string())
-  .refine((given) => Object.keys(given).length <= ENDPOINT_HEADERS_MAX, `must have at most ${ENDPOINT_HEADERS_MAX}`);
-const description = z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS);
-
-const newEndpoint = z.strictObject({
-  url,
-  events: events.default(null),
-  tags: tagsSchema.default({}),
-  description: description.default(""),
-  headers: headers.default({}),
-});
-
-const changes = z.strictObject({
-  url: url.optional(),
-  events: events.optional(),
-  tags: tagsSchema.optional(),
-  description: description.optional(),
-  headers: headers.optional().describe("Takes the place of all that there are."),
-});
-
 const endpointId = z.object({ id: z.string() });
 const secretBody = z.object({
   secret: z.string().describe("A Standard Webhooks secret."),
-  previous_valid_until: z.iso.datetime().nullable().describe("Until then the one before it signs too."),
+  previous_valid_until: z.iso.datetime().nullable().describe("Until then, the previous secret signs too."),
 });
 
 const create = defineRoute({
   method: "POST",
   path: "/v1/webhooks",
-  summary: "Make a webhook endpoint",
+  summary: "Create a webhook endpoint",
   access: "admin",
   body: newEndpoint,
   answers: {
-    201: { description: "The endpoint, and what signs its deliveries.", schema: endpointBody.extend(secretBody.shape) },
+    201: { description: "The endpoint and its signing secret.", schema: endpointBody.extend(secretBody.shape) },
   },
   errors: ["invalid_request", "conflict"],
   async handle(call) {
@@ -100,9 +46,9 @@ const create = defineRoute({
 const list = defineRoute({
   method: "GET",
   path: "/v1/webhooks",
-  summary: "The team's webhook endpoints",
+  summary: "List webhook endpoints",
   access: "admin",
-  answers: { 200: { description: "All of them, oldest first.", schema: listBody(endpointBody) } },
+  answers: { 200: { description: "All endpoints, oldest first.", schema: listBody(endpointBody) } },
   errors: [],
   async handle({ env, caller }) {
     const endpoints = await askTeam(env, caller.team, (team) => team.endpoints.list());
@@ -113,7 +59,7 @@ const list = defineRoute({
 const read = defineRoute({
   method: "GET",
   path: "/v1/webhooks/:id",
-  summary: "One webhook endpoint, and how it has answered lately",
+  summary: "Retrieve a webhook endpoint",
   access: "admin",
   params: endpointId,
   answers: { 200: { description: "The endpoint.", schema: endpointBody } },
@@ -128,11 +74,13 @@ const read = defineRoute({
 const change = defineRoute({
   method: "PATCH",
   path: "/v1/webhooks/:id",
-  summary: "Change a webhook endpoint",
+  summary: "Update a webhook endpoint",
   access: "admin",
   params: endpointId,
-  body: changes,
-  answers: { 200: { description: "As it is now; deliveries under way go by it too.", schema: endpointBody } },
+  body: endpointChanges,
+  answers: {
+    200: { description: "The endpoint. The change also applies to pending deliveries.", schema: endpointBody },
+  },
   errors: ["invalid_request", "not_found"],
   async handle(call) {
     const { env, caller, params, body, url: calledAt } = call;
@@ -153,7 +101,7 @@ const remove = defineRoute({
   summary: "Delete a webhook endpoint",
   access: "admin",
   params: endpointId,
-  answers: { 204: { description: "Nothing more is sent to it, what is on its way included." } },
+  answers: { 204: { description: "Deleted. Pending deliveries are not sent." } },
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
@@ -165,7 +113,7 @@ const remove = defineRoute({
 const secret = defineRoute({
   method: "GET",
   path: "/v1/webhooks/:id/secret",
-  summary: "What signs an endpoint's deliveries",
+  summary: "Retrieve an endpoint's signing secret",
   access: "admin",
   params: endpointId,
   answers: { 200: { description: "The secret.", schema: secretBody } },
@@ -183,13 +131,13 @@ const overlapBody = z.strictObject({
     .min(0)
     .max(SECRET_OVERLAP_MAX_S)
     .default(SECRET_OVERLAP_DEFAULT_S)
-    .describe("How long the old secret signs beside the new one. 0, after a leak, ends it with the next try."),
+    .describe("Seconds for which the previous secret signs too. Use 0 after a leak: it stops with the next attempt."),
 });
 
 const rotate = defineRoute({
   method: "POST",
   path: "/v1/webhooks/:id/rotate",
-  summary: "Give an endpoint another secret",
+  summary: "Rotate an endpoint's signing secret",
   access: "admin",
   params: endpointId,
   body: overlapBody,
@@ -206,7 +154,7 @@ const rotate = defineRoute({
 const teamSecret = defineRoute({
   method: "GET",
   path: "/v1/team/webhook_secret",
-  summary: "What signs deliveries to a request's own webhook_url",
+  summary: "Retrieve the signing secret for requests' own `webhook_url`",
   access: "admin",
   answers: { 200: { description: "The secret.", schema: secretBody } },
   errors: [],
@@ -219,7 +167,7 @@ const teamSecret = defineRoute({
 const rotateTeamSecret = defineRoute({
   method: "POST",
   path: "/v1/team/webhook_secret/rotate",
-  summary: "Give the team another secret for requests' own webhook_url",
+  summary: "Rotate the signing secret for requests' own `webhook_url`",
   access: "admin",
   body: overlapBody,
   answers: { 200: { description: "The new secret.", schema: secretBody } },
@@ -234,12 +182,13 @@ const rotateTeamSecret = defineRoute({
 const test = defineRoute({
   method: "POST",
   path: "/v1/webhooks/:id/test",
-  summary: "Send an endpoint a test event",
+  summary: "Send a test event to an endpoint",
   access: "admin",
   params: endpointId,
   answers: {
     202: {
-      description: "It goes out as all events do: same signature, retries and log. GET /v1/deliveries/{id} shows it.",
+      description:
+        "The event is delivered like any other, with signature, retries and log. GET /v1/deliveries/{id} shows it.",
       schema: z.object({ delivery_id: z.string(), event_id: z.string() }),
     },
   },
@@ -255,10 +204,15 @@ const test = defineRoute({
 const disable = defineRoute({
   method: "POST",
   path: "/v1/webhooks/:id/disable",
-  summary: "Stop deliveries to an endpoint for now",
+  summary: "Disable an endpoint",
   access: "admin",
   params: endpointId,
-  answers: { 200: { description: "The endpoint. What comes meanwhile is its backlog.", schema: endpointBody } },
+  answers: {
+    200: {
+      description: "The endpoint. Events are collected in its backlog until it is enabled.",
+      schema: endpointBody,
+    },
+  },
   errors: ["not_found"],
   async handle(call) {
     const { env, caller, params } = call;
@@ -271,11 +225,11 @@ const disable = defineRoute({
 const enable = defineRoute({
   method: "POST",
   path: "/v1/webhooks/:id/enable",
-  summary: "Let deliveries to an endpoint go on",
+  summary: "Enable an endpoint",
   access: "admin",
   params: endpointId,
   body: z.strictObject({
-    backlog: z.enum(["skip", "send"]).describe("What becomes of that which it missed: left, or sent again, slowly."),
+    backlog: z.enum(["skip", "send"]).describe("Whether missed events are skipped, or sent at a limited rate."),
   }),
   answers: {
     200: {
@@ -312,40 +266,4 @@ export const webhookRoutes: readonly Route[] = [
 
 function secretWire({ secret, previousUntil }: Extract<SecretAnswer, { kind: "secrets" }>): z.input<typeof secretBody> {
   return { secret, previous_valid_until: isoTime(previousUntil) };
-}
-
-/** Why these terms cannot be saved: the same rules that judge every try. */
-function termsFault(
-  { url, headers }: { url?: string | undefined; headers?: Record<string, string> | undefined },
-  config: Config,
-  origin: string,
-): Refusal | null {
-  if (url !== undefined) {
-    const guarded = mayCall(url, guardRules(config, origin));
-    if (!guarded.ok) return refusal("invalid_request", `\`url\` may not be called: ${guarded.reason}.`);
-  }
-  const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
-  if (new Set(names).size < names.length) return refusal("invalid_request", "`headers` names one header twice.");
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    const fault = headerFault(name, value);
-    if (fault !== null) return refusal("invalid_request", `One of \`headers\` is refused: ${fault}.`);
-  }
-  return null;
-}
-
-function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
-  const { id, url, events, tags, description, headerNames, disabled, health } = endpoint;
-  return {
-    ...{ id, url, events, tags, description, header_names: headerNames },
-    status: disabled === null ? "enabled" : "disabled",
-    disabled_at: isoTime(disabled?.at ?? null),
-    disabled_reason: disabled?.reason ?? null,
-    health: {
-      failing_since: isoTime(health.failingSince),
-      last_failure_at: isoTime(health.lastFailureAt),
-      last_success_at: isoTime(health.lastSuccessAt),
-      failed_deliveries: health.failures,
-    },
-    created_at: isoTime(endpoint.createdAt),
-  };
 }

@@ -1,5 +1,5 @@
-// GET /v1/events: the team's event feed, oldest first from any point on, held until something comes. For people without a public
-// address, and for whoever wants to be sure that nothing was missed.
+// GET /v1/events: the team's event feed, oldest first from a cursor on, with long polling. For receivers without a public URL, and to
+// check that no event was missed.
 
 import * as z from "zod";
 import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
@@ -18,7 +18,7 @@ const place = z.union([
   z.literal("latest"),
   z
     .string()
-    .regex(/^\d{1,15}$/, "is not one of ours")
+    .regex(/^\d{1,15}$/, "is not a valid cursor")
     .transform(Number),
 ]);
 
@@ -31,24 +31,24 @@ export const eventRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/events",
-    summary: "The team's event feed, oldest first, or hold until something comes",
+    summary: "List events, oldest first, optionally waiting for new ones",
     access: "read",
     query: z.looseObject({
-      after: place.optional().describe("A cursor, or `latest`. Without it the feed begins with its oldest event."),
-      types: typeList.optional().describe("Comma-separated; all by default."),
+      after: place.optional().describe("A cursor, or `latest`. The oldest event by default."),
+      types: typeList.optional().describe("Comma-separated event types; all by default."),
       limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-      wait: z.coerce.number().int().min(0).optional().describe("Seconds to wait for something to come, at most 60."),
+      wait: z.coerce.number().int().min(0).optional().describe("Seconds to wait for an event, at most 60."),
     }),
     answers: {
       200: {
-        description: "Events; go on with `after=` the answer's `next_cursor`, also when there were none.",
+        description: "Events. Continue with `after` set to `next_cursor`, even if there are none.",
         schema: z.object({ data: z.array(feedLine), next_cursor: z.string(), has_more: z.boolean() }),
       },
     },
     errors: ["invalid_request", "forbidden", "gone"],
     async handle({ env, caller, query }) {
       if (caller.own) {
-        const detail = "The feed tells of the whole team, and this credential acts for one user.";
+        const detail = "The event feed covers the whole team, and this credential is bound to one user.";
         return { refusal: refusal("forbidden", detail, { hint: "GET /v1/requests lists that user's requests." }) };
       }
       const { after = null, types = null, limit, wait = 0 } = query;
@@ -60,30 +60,30 @@ export const eventRoutes: readonly Route[] = [
   }),
 ];
 
-/** The feed's answer, or a later one when this one is empty and there is time. */
+/** The page of events; while it is empty, waits up to `waitMs` for one. */
 async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number): Promise<FeedAnswer> {
   const read = (from: FeedQuery["after"]) =>
     askTeam(env, teamId, (team) => team.events.feed({ ...query, after: from }));
   const until = Date.now() + waitMs;
   let answer = await read(query.after);
   if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;
-  const bell = await openChangeSocket(() =>
+  const socket = await openChangeSocket(() =>
     teamFor(env, teamId).fetch("https://team/feed", { headers: { Upgrade: "websocket" } }),
   );
   try {
     for (;;) {
-      const rung = bell.nextChange();
+      const change = socket.nextChange();
       answer = await read(answer.next);
       const left = until - Date.now();
       if (answer.kind === "refused" || answer.data.length > 0 || left <= 0) return answer;
-      await Promise.race([rung, later(Math.min(left, bell.isBroken() ? WATCH_POLL_MS : WATCH_REREAD_MS))]);
+      await Promise.race([change, later(Math.min(left, socket.isBroken() ? WATCH_POLL_MS : WATCH_REREAD_MS))]);
     }
   } finally {
-    bell.close();
+    socket.close();
   }
 }
 
 function eventWire({ seq, id, type, at, data }: FeedEvent): z.input<typeof feedLine> {
-  // Taken apart, type and data are no longer known to belong together.
+  // TypeScript no longer relates `type` and `data` after destructuring.
   return { cursor: String(seq), id, type, timestamp: isoTime(at), data } as z.input<typeof feedLine>;
 }

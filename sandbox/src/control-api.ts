@@ -1,5 +1,5 @@
-// The door for tests and for the curious, below /_sandbox: settings, clock, what came in, webhooks that are held back. It asks
-// for no key: nothing real is behind it.
+// The control API below /_sandbox, for tests and for looking inside: settings, clock, received calls and requests, pending
+// webhooks. It needs no key, because nothing real is behind it.
 
 import * as z from "zod";
 import type { Call } from "./call.ts";
@@ -9,8 +9,8 @@ import { changedSettings, type WireSettings } from "./settings.ts";
 import type { Clock, Delivery, LoggedCall, UpstreamRequest } from "./store.ts";
 import { deliveryHeaders, webhookBody } from "./webhooks.ts";
 
-/** What only the world itself can do. */
-export interface Levers {
+/** The state that FakeUpstream owns and the control API reads or changes. */
+export interface Controls {
   wireSettings: () => WireSettings;
   setSettings: (settings: WireSettings) => void;
   readClock: () => Clock;
@@ -26,7 +26,7 @@ const clockSchema = z.union([
 
 const webhookSchema = z.strictObject({
   request_id: z.string(),
-  variant: z.enum(["ok", "error", "null", "forged", "stale", "stranger"]).default("ok"),
+  variant: z.enum(["ok", "error", "null", "forged", "stale", "other_user"]).default("ok"),
   user_id: z.string().min(1).optional(),
   timestamp_offset_s: z.int().default(0),
   forged: z.boolean().default(false),
@@ -39,17 +39,17 @@ const connectionSchema = z.strictObject({
 });
 
 /** Answers below `/_sandbox`. */
-export async function door(call: Call, levers: Levers): Promise<Response> {
-  const [, , room = "", id] = call.url.pathname.split("/");
-  switch (`${call.request.method} ${room}`) {
+export async function controlApi(call: Call, controls: Controls): Promise<Response> {
+  const [, , resource = "", id] = call.url.pathname.split("/");
+  switch (`${call.request.method} ${resource}`) {
     case "GET settings":
-      return Response.json(levers.wireSettings());
+      return Response.json(controls.wireSettings());
     case "PATCH settings":
-      return await patchSettings(call, levers);
+      return await patchSettings(call, controls);
     case "GET clock":
-      return clockAnswer(call, levers);
+      return clockAnswer(call, controls);
     case "POST clock":
-      return await setClock(call, levers);
+      return await setClock(call, controls);
     case "GET requests":
       return listRequests(call, id);
     case "GET calls":
@@ -63,10 +63,10 @@ export async function door(call: Call, levers: Levers): Promise<Response> {
     case "POST connections":
       return setConnection(call, id ?? "");
     case "POST reset":
-      await levers.reset();
+      await controls.reset();
       return Response.json({ ok: true });
     default:
-      return problem(404, "", "there is no such door; see sandbox/README.md");
+      return problem(404, "", "no such control path; see sandbox/README.md");
   }
 }
 
@@ -76,7 +76,7 @@ function problem(status: number, field: string, message: string): Response {
 
 type Parsed<T> = { ok: true; value: T } | { ok: false; answer: Response };
 
-/** The JSON of a call; undefined, which no schema takes, for anything else. */
+/** The parsed body of a call; undefined, which every schema rejects, when it is not JSON. */
 function bodyOf(call: Call): unknown {
   try {
     return JSON.parse(call.body);
@@ -93,35 +93,35 @@ function readBody<T extends z.ZodType>(call: Call, schema: T): Parsed<z.infer<T>
   return { ok: false, answer: problem(400, field ?? "", issue?.message ?? "is not valid") };
 }
 
-async function patchSettings(call: Call, levers: Levers): Promise<Response> {
-  const answer = changedSettings(levers.wireSettings(), bodyOf(call));
+async function patchSettings(call: Call, controls: Controls): Promise<Response> {
+  const answer = changedSettings(controls.wireSettings(), bodyOf(call));
   if (!answer.ok) return problem(400, answer.field, answer.message);
-  levers.setSettings(answer.settings);
+  controls.setSettings(answer.settings);
   await call.pump();
   return Response.json(answer.settings);
 }
 
-function clockAnswer(call: Call, levers: Levers): Response {
-  return Response.json({ now: call.clock(), frozen: levers.readClock().frozenAt !== null });
+function clockAnswer(call: Call, controls: Controls): Response {
+  return Response.json({ now: call.clock(), frozen: controls.readClock().frozenAt !== null });
 }
 
-/** `{now}` stops the clock there, `{advance_ms}` moves it on (stopped or running), `null` goes back to real time. */
-async function setClock(call: Call, levers: Levers): Promise<Response> {
+/** `{now}` freezes the clock at that time, `{advance_ms}` moves it forward (frozen or running), `null` returns to real time. */
+async function setClock(call: Call, controls: Controls): Promise<Response> {
   const read = readBody(call, clockSchema);
   if (!read.ok) return read.answer;
-  const wish = read.value;
-  const clock = levers.readClock();
-  if (wish !== null && "advance_ms" in wish) {
-    const { advance_ms: step } = wish;
+  const change = read.value;
+  const clock = controls.readClock();
+  if (change !== null && "advance_ms" in change) {
+    const { advance_ms: step } = change;
     const { frozenAt, offsetMs } = clock;
-    levers.setClock(
+    controls.setClock(
       frozenAt === null ? { frozenAt, offsetMs: offsetMs + step } : { frozenAt: frozenAt + step, offsetMs },
     );
   } else {
-    levers.setClock({ frozenAt: wish?.now ?? null, offsetMs: 0 });
+    controls.setClock({ frozenAt: change?.now ?? null, offsetMs: 0 });
   }
   await call.pump();
-  return clockAnswer(call, levers);
+  return clockAnswer(call, controls);
 }
 
 function listRequests(call: Call, id: string | undefined): Response {
@@ -157,7 +157,7 @@ function wireRequest(call: Call, request: UpstreamRequest): object {
   };
 }
 
-/** The input with its numbers as they were written; what is no JSON is shown as text. */
+/** The input with its numbers as written; text that is not JSON is returned as a string. */
 function exactOrText(text: string | null): unknown {
   if (text === null) return null;
   try {
@@ -178,12 +178,12 @@ function wireDelivery(delivery: Delivery): object {
   };
 }
 
-/** Kinds of call that do not pass the gateway, and so do not count against its pace. */
-const BESIDE_GATEWAY = ["file", "jwks", "connect", "turnstile", "other"];
+/** Kinds of call that bypass the gateway and do not count against its rate limit. */
+const OUTSIDE_GATEWAY = ["file", "jwks", "connect", "turnstile", "other"];
 
 function listCalls(call: Call): Response {
   const all = call.store.calls();
-  const gateway = all.filter(({ kind }) => !BESIDE_GATEWAY.includes(kind));
+  const gateway = all.filter(({ kind }) => !OUTSIDE_GATEWAY.includes(kind));
   const counts: Record<string, number> = {};
   for (const { kind } of all) counts[kind] = (counts[kind] ?? 0) + 1;
   return Response.json({
@@ -195,7 +195,7 @@ function listCalls(call: Call): Response {
   });
 }
 
-/** The most calls within any second, wherever it begins. */
+/** The highest number of calls within any one-second window. */
 function busiestSecond(calls: LoggedCall[]): number {
   const times = calls.map(({ at }) => at).sort((a, b) => a - b);
   let most = 0;
@@ -231,21 +231,21 @@ function dropDelivery(call: Call, id: string): Response {
 async function signedWebhook(call: Call): Promise<Response> {
   const read = readBody(call, webhookSchema);
   if (!read.ok) return read.answer;
-  const wish = read.value;
-  const request = call.store.request(wish.request_id);
+  const options = read.value;
+  const request = call.store.request(options.request_id);
   if (!request) return problem(404, "request_id", "no such request");
-  const body = wish.body ?? (await webhookBody(request, wish.variant));
+  const body = options.body ?? (await webhookBody(request, options.variant));
   const headers = await deliveryHeaders(call.settings, {
     requestId: request.id,
     body,
-    userId: wish.user_id ?? userIdOf(call, request),
-    variant: wish.forged ? "forged" : wish.variant,
-    now: call.now + wish.timestamp_offset_s * 1_000,
+    userId: options.user_id ?? userIdOf(call, request),
+    variant: options.forged ? "forged" : options.variant,
+    now: call.now + options.timestamp_offset_s * 1_000,
   });
   return Response.json({ request_id: request.id, url: request.webhookUrl, headers, body });
 }
 
-/** The fal user whose webhooks a request's are. */
+/** The fal user in whose name a request's webhooks are signed. */
 export function userIdOf(call: Pick<Call, "store" | "settings">, request: UpstreamRequest): string {
   return call.store.connection(request.connectionId)?.userId ?? call.settings.userId;
 }

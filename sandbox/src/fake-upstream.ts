@@ -1,11 +1,11 @@
-// The world of the sandbox: one Durable Object that holds all state, hands calls to their stations and sends webhooks by alarm.
-// A thin shell: what is answered is decided in maton.ts, queue.ts, door.ts and their like.
+// The Durable Object that holds all state of the sandbox, routes calls to their handlers and sends webhooks by alarm. Answers are
+// decided in maton.ts, queue.ts, control-api.ts and the other handlers.
 
 import { DurableObject } from "cloudflare:workers";
 import { type Call, sleep } from "./call.ts";
 import { type FileAnswer, faultOf } from "./cdn.ts";
 import { finishConnection } from "./connections.ts";
-import { door, type Levers, userIdOf } from "./door.ts";
+import { type Controls, controlApi, userIdOf } from "./control-api.ts";
 import type { Env } from "./env.ts";
 import { jwks } from "./jwks.ts";
 import { maton, RateWindow } from "./maton.ts";
@@ -13,18 +13,18 @@ import { defaultSettings, readSettings, type Settings, settingsSchema, type Wire
 import { type Clock, type Delivery, Store } from "./store.ts";
 import { expiryOf } from "./submit.ts";
 import { siteverify } from "./turnstile.ts";
-import { afterTry, deliveryHeaders, type TryOutcome, webhookBody } from "./webhooks.ts";
+import { type AttemptOutcome, afterAttempt, deliveryHeaders, webhookBody } from "./webhooks.ts";
 
-/** Time over a try's own time-out before its row counts as abandoned. */
+/** Time beyond an attempt's timeout before its row counts as abandoned. */
 const LEASE_SLACK_MS = 5_000;
 
-export class World extends DurableObject<Env> {
+export class FakeUpstream extends DurableObject<Env> {
   readonly #store: Store;
   readonly #window = new RateWindow();
   #wireSettings: WireSettings;
   #settings: Settings;
   #clock: Clock;
-  /** Changes with every reset, so that a try that outlives one books nothing. */
+  /** Incremented by every reset, so that an attempt from before it records nothing. */
   #epoch = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -39,7 +39,7 @@ export class World extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const call = this.#callOf(request, url, await request.text());
-    if (url.pathname.startsWith("/_sandbox")) return await door(call, this.#levers());
+    if (url.pathname.startsWith("/_sandbox")) return await controlApi(call, this.#controls());
     const logged = { kind: call.note.kind, method: request.method, path: url.pathname, at: call.now };
     const number = this.#store.openCall(logged);
     const answer = await this.#answer(call);
@@ -71,7 +71,7 @@ export class World extends DurableObject<Env> {
     };
   }
 
-  /** What the CDN needs to serve a path: nothing unless the request has finished and its files are not too old. */
+  /** What the CDN needs to serve a path; `missing` unless the request has finished and its files have not expired. */
   openFile(path: string, method: string, direct: boolean): FileAnswer {
     const now = this.#now();
     const number = this.#store.openCall({ kind: "file", method, path, at: now });
@@ -93,7 +93,7 @@ export class World extends DurableObject<Env> {
     return { kind: "file", recipe: file.recipe, fault: direct && fault?.kind === "redirect" ? null : fault };
   }
 
-  #levers(): Levers {
+  #controls(): Controls {
     return {
       wireSettings: () => this.#wireSettings,
       setSettings: (settings) => {
@@ -131,13 +131,13 @@ export class World extends DurableObject<Env> {
     await this.#pump();
   }
 
-  /** Sends what is due, each under a saved lease, and waits only for the deliveries of `waitFor`. */
+  /** Sends due deliveries, each under a stored lease, and waits only for those of the request `waitFor`. */
   async #pump(waitFor?: string): Promise<void> {
     const waited: Promise<void>[] = [];
     if (this.#settings.webhooks === "push") {
       const { webhookFirstTimeoutMs, webhookRetryTimeoutMs } = this.#settings;
       const lease = this.#now() + Math.max(webhookFirstTimeoutMs, webhookRetryTimeoutMs) + LEASE_SLACK_MS;
-      for (const delivery of this.#store.takeDue(this.#now(), lease)) {
+      for (const delivery of this.#store.leaseDue(this.#now(), lease)) {
         const sent = this.#send(delivery);
         if (delivery.requestId === waitFor) waited.push(sent);
         else this.ctx.waitUntil(sent);
@@ -147,12 +147,12 @@ export class World extends DurableObject<Env> {
     await Promise.all(waited);
   }
 
-  /** Sets the alarm to the earliest row; a clock that stands still wakes nobody. */
+  /** Sets the alarm to the earliest due row; none on a frozen clock. */
   async #arm(): Promise<void> {
     const dueAt = this.#settings.webhooks === "push" ? this.#store.nextDueAt() : null;
     const now = this.#now();
-    const comes = dueAt !== null && (dueAt <= now || this.#clock.frozenAt === null);
-    if (comes) await this.ctx.storage.setAlarm(Date.now() + Math.max(0, dueAt - now));
+    const willBeDue = dueAt !== null && (dueAt <= now || this.#clock.frozenAt === null);
+    if (willBeDue) await this.ctx.storage.setAlarm(Date.now() + Math.max(0, dueAt - now));
     else await this.ctx.storage.deleteAlarm();
   }
 
@@ -174,14 +174,14 @@ export class World extends DurableObject<Env> {
     const outcome = await post(request.webhookUrl, headers, body, timeoutMs);
     if (epoch !== this.#epoch) return;
     const expiresAt = Math.max(sentAt, expiryOf(request, settings));
-    const next = afterTry(outcome, delivery.attempts + 1, this.#now(), expiresAt, settings);
-    const told = outcome.kind === "status" ? String(outcome.status) : outcome.kind;
-    this.#store.bookTry(delivery.id, sentAt, told, next);
+    const next = afterAttempt(outcome, delivery.attempts + 1, this.#now(), expiresAt, settings);
+    const result = outcome.kind === "status" ? String(outcome.status) : outcome.kind;
+    this.#store.recordAttempt(delivery.id, sentAt, result, next);
     await this.#arm();
   }
 }
 
-async function post(url: string, headers: HeadersInit, body: string, timeoutMs: number): Promise<TryOutcome> {
+async function post(url: string, headers: HeadersInit, body: string, timeoutMs: number): Promise<AttemptOutcome> {
   try {
     const signal = AbortSignal.timeout(timeoutMs);
     const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });

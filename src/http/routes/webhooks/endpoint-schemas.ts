@@ -1,0 +1,107 @@
+// What a webhook endpoint looks like to callers: the fields they send, with the rules for its URL and headers, and the object they get.
+
+import * as z from "zod";
+import type { EndpointSummary } from "../../../contracts/team-webhooks.ts";
+import { mayCall } from "../../../net/guard.ts";
+import type { Config } from "../../../platform/config.ts";
+import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { isoTime } from "../../../platform/time.ts";
+import { URL_MAX_CHARS } from "../../../platform/validate.ts";
+import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
+import { guardRules } from "../../../webhooks/guard-rules.ts";
+import { headerFault } from "../../../webhooks/headers.ts";
+import { tagsSchema } from "../../schemas.ts";
+
+/** Custom headers of an endpoint. */
+const ENDPOINT_HEADERS_MAX = 10;
+const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
+
+const eventType = z.enum(EVENT_TYPES);
+
+export const endpointBody = z.object({
+  id: z.string(),
+  url: z.string(),
+  events: z.array(eventType).nullable().describe("Event types it receives; null for all."),
+  tags: z.record(z.string(), z.string()).describe("Tags that an event must have, all of them."),
+  description: z.string(),
+  header_names: z.array(z.string()).describe("Names of its custom headers. Their values are not returned."),
+  status: z.enum(["enabled", "disabled"]),
+  disabled_at: z.iso.datetime().nullable(),
+  disabled_reason: z.enum(["by_hand", "failing", "gone"]).nullable(),
+  health: z.object({
+    failing_since: z.iso.datetime().nullable().describe("Every delivery since then has failed."),
+    last_failure_at: z.iso.datetime().nullable(),
+    last_success_at: z.iso.datetime().nullable(),
+    failed_deliveries: z.int().describe("Failed deliveries since `failing_since`."),
+  }),
+  created_at: z.iso.datetime(),
+});
+
+const url = z.string().min(1).max(URL_MAX_CHARS);
+const events = z
+  .array(eventType)
+  .min(1)
+  .max(EVENT_TYPES.length)
+  .nullable()
+  .describe("Event types to receive; null for all.");
+const headers = z
+  .record(z.string(), z.string())
+  .refine((given) => Object.keys(given).length <= ENDPOINT_HEADERS_MAX, `must have at most ${ENDPOINT_HEADERS_MAX}`);
+const description = z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS);
+
+export const newEndpoint = z.strictObject({
+  url,
+  events: events.default(null),
+  tags: tagsSchema.default({}),
+  description: description.default(""),
+  headers: headers.default({}),
+});
+
+export const endpointChanges = z.strictObject({
+  url: url.optional(),
+  events: events.optional(),
+  tags: tagsSchema.optional(),
+  description: description.optional(),
+  headers: headers.optional().describe("Replaces all custom headers."),
+});
+
+/** Why these terms are refused; the same rules apply to every attempt. */
+export function termsFault(
+  { url, headers }: { url?: string | undefined; headers?: Record<string, string> | undefined },
+  config: Config,
+  origin: string,
+): Refusal | null {
+  if (url !== undefined) {
+    const guarded = mayCall(url, guardRules(config, origin));
+    if (!guarded.ok) return refusal("invalid_request", `\`url\` is not allowed: ${guarded.reason}.`);
+  }
+  const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
+  if (new Set(names).size < names.length) return refusal("invalid_request", "`headers` has a duplicate name.");
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    const fault = headerFault(name, value);
+    if (fault !== null) return refusal("invalid_request", `Invalid \`headers\`: ${fault}.`);
+  }
+  return null;
+}
+
+export function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
+  const { id, url, events, tags, description, headerNames, disabled, health } = endpoint;
+  return {
+    id,
+    url,
+    events,
+    tags,
+    description,
+    header_names: headerNames,
+    status: disabled === null ? "enabled" : "disabled",
+    disabled_at: isoTime(disabled?.at ?? null),
+    disabled_reason: disabled?.reason ?? null,
+    health: {
+      failing_since: isoTime(health.failingSince),
+      last_failure_at: isoTime(health.lastFailureAt),
+      last_success_at: isoTime(health.lastSuccessAt),
+      failed_deliveries: health.failures,
+    },
+    created_at: isoTime(endpoint.createdAt),
+  };
+}
