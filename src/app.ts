@@ -3,15 +3,14 @@
 
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import { falRefusal } from "./compat/fal-errors.ts";
 import { matonRoutes, onlyFal } from "./compat/maton-routes.ts";
 import { proxyRoutes } from "./compat/proxy.ts";
 import { queueRoutes } from "./compat/queue-routes.ts";
-import { falRefusal } from "./compat/refusal.ts";
 import { runRoutes } from "./compat/run-routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { callId } from "./http/call-id.ts";
 import { cors } from "./http/cors.ts";
-import { refuseDeliveries } from "./http/loop.ts";
 import { noRoute, onFault } from "./http/problem.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { auditRoutes } from "./http/routes/access/audit.ts";
@@ -30,7 +29,7 @@ import { sweepRoutes } from "./http/routes/operator/sweep.ts";
 import { teamRoutes } from "./http/routes/operator/teams.ts";
 import { adminUpstreamRoutes } from "./http/routes/operator/upstream.ts";
 import { estimateRoutes } from "./http/routes/requests/estimate.ts";
-import { hooks } from "./http/routes/requests/hooks.ts";
+import { hooks } from "./http/routes/requests/fal-webhook.ts";
 import { modelRoutes } from "./http/routes/requests/models.ts";
 import { requestRoutes } from "./http/routes/requests/requests.ts";
 import { inputs } from "./http/routes/uploads/inputs.ts";
@@ -42,6 +41,7 @@ import { deliveryRoutes } from "./http/routes/webhooks/deliveries.ts";
 import { deliveryListRoutes } from "./http/routes/webhooks/delivery-lists.ts";
 import { webhookRoutes } from "./http/routes/webhooks/endpoints.ts";
 import { eventRoutes } from "./http/routes/webhooks/events.ts";
+import { refuseDeliveries } from "./http/webhook-loop.ts";
 import { readConfig } from "./platform/config.ts";
 import { refusal } from "./platform/errors.ts";
 

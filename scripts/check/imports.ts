@@ -67,7 +67,7 @@ function subroomFault(file: string, target: string): string | null {
   return apart.includes(from) && apart.includes(to) ? `${divided}/${from} may not import ${divided}/${to}` : null;
 }
 
-/** The line of the order, by the longest name that fits: `requests/engine/effects/run.ts` is in `requests/engine`. */
+/** The line of the order, by the longest name that fits: `requests/engine/effects/run-effect.ts` is in `requests/engine`. */
 function roomOf(file: string): string {
   if (file.startsWith(`${CONTRACTS}/`)) return CONTRACTS;
   const rooms = ORDER.flat().filter((room) => file === room || file.startsWith(`${room}/`));

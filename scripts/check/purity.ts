@@ -22,8 +22,8 @@ export const PURE: readonly string[] = [
   "platform/validate.ts",
   "requests/machine/",
   "requests/view/deliveries.ts",
-  "requests/view/fal-failure.ts",
-  "requests/view/waiting.ts",
+  "requests/view/replayed-failure.ts",
+  "requests/view/queue-position.ts",
   "team/auth/credentials.ts",
   "team/auth/issuers.ts",
   "team/cursor.ts",
@@ -48,7 +48,7 @@ export const PURE: readonly string[] = [
   "webhooks/event-types.ts",
   "webhooks/events.ts",
   "webhooks/headers.ts",
-  "webhooks/schedule.ts",
+  "webhooks/retry-schedule.ts",
   "webhooks/scrub.ts",
 ];
 /** What they may use besides each other. */

@@ -66,7 +66,7 @@ function codeOf(error: DeclaredError): ErrorCode {
   return typeof error === "string" ? error : error.code;
 }
 
-/** Statuses that fal's clients retry are replaced where a retry cannot succeed (compat/refusal.ts). */
+/** Statuses that fal's clients retry are replaced where a retry cannot succeed (compat/fal-errors.ts). */
 function statusOf(error: DeclaredError, surface: Surface): number {
   const { status, retryable } = ERRORS[codeOf(error)];
   const own = typeof error === "string" ? status : error.status;

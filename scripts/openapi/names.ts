@@ -4,7 +4,7 @@ import * as z from "zod";
 import { submitBody } from "../../src/http/read-submit.ts";
 import type { Method, Route } from "../../src/http/route.ts";
 import { limitBody, planBody } from "../../src/http/schemas.ts";
-import { requestBody, requestSummaryBody } from "../../src/requests/view/request-body.ts";
+import { requestBody, requestSummaryBody } from "../../src/requests/view/request-object.ts";
 import { planSchema } from "../../src/team/quota/plan.ts";
 import { priceSchema, priceTableSchema } from "../../src/team/quota/prices.ts";
 import { nameSchema } from "./schemas.ts";

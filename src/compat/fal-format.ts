@@ -4,7 +4,7 @@
 import { appOf, parseModelId } from "../models/model-id.ts";
 import { objectText, RawText } from "../platform/json.ts";
 import { hasEnded, type RequestState, type RequestView, statusOf } from "../requests/machine/types.ts";
-import { FAILED_FOR_GOOD, type FalFailure, failureOf } from "../requests/view/fal-failure.ts";
+import { FAILED_FOR_GOOD, type FalFailure, failureOf } from "../requests/view/replayed-failure.ts";
 
 /**
  * Statuses that at least one client retries: fal's JavaScript client (fal-ai/fal-js:libs/client/src/retry.ts), its

@@ -3,8 +3,8 @@
 
 import { createMiddleware } from "hono/factory";
 import * as z from "zod";
-import { actorOf } from "../http/actor.ts";
 import type { AppEnv } from "../http/app-env.ts";
+import { actorOf } from "../http/audit-actor.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { askConnections } from "../http/routes/access/connection-access.ts";
 import { refusal } from "../platform/errors.ts";
@@ -13,8 +13,8 @@ import { askTeam } from "../platform/stubs.ts";
 import { textAt } from "../upstream/client/classify.ts";
 import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/client/connections.ts";
 import { connectionSchema, connectionsSchema } from "./answers.ts";
+import { falErrorResponse, falJson } from "./fal-errors.ts";
 import { queueRoutes } from "./queue-routes.ts";
-import { falErrorResponse, falJson } from "./refusal.ts";
 import type { CompatOutcome } from "./submit.ts";
 
 const filter = z.string().max(64).optional();

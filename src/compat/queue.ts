@@ -6,10 +6,10 @@ import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "
 import { noSuchRequest as noSuchRequestRefusal } from "../http/no-such-request.ts";
 import { askTracker } from "../platform/stubs.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { type Watched, watchRequest } from "../requests/service/watch.ts";
+import { type Watched, watchRequest } from "../requests/service/wait-for-change.ts";
+import { falErrorResponse, falJson } from "./fal-errors.ts";
 import { falStatus, isOfApp, logLines, statusText } from "./fal-format.ts";
-import { holdResult, holdStatus } from "./holds.ts";
-import { falErrorResponse, falJson } from "./refusal.ts";
+import { holdResult, holdStatus } from "./held-polls.ts";
 import { pendingResponse, resultResponse } from "./result.ts";
 import type { CompatCall, CompatOutcome, SurfaceUrl } from "./submit.ts";
 

@@ -1,15 +1,15 @@
 // Responses to result calls: the model's output unchanged, the failure's status and body, or "still in progress". Like fal, it replays
 // the model's response, files included (fal.ai/docs/documentation/model-apis/inference/queue).
 
+import { outputKey } from "../files/bucket-keys.ts";
 import { dataUriBytes, readDataUri } from "../files/data-uri.ts";
-import { outputKey } from "../files/keys.ts";
 import type { RequestFile } from "../files/request-file.ts";
 import type { Config } from "../platform/config.ts";
 import { ERRORS } from "../platform/errors.ts";
 import type { RequestState, RequestView } from "../requests/machine/types.ts";
-import { type FalFailure, failureOf } from "../requests/view/fal-failure.ts";
+import { type FalFailure, failureOf } from "../requests/view/replayed-failure.ts";
 import { outputText } from "../requests/view/serialize.ts";
-import { falErrorResponse, falJson } from "./refusal.ts";
+import { falErrorResponse, falJson } from "./fal-errors.ts";
 
 /** Clients compare this text exactly (vercel/ai:packages/fal/src/fal-video-model.ts). */
 const STILL_RUNNING = "Request is still in progress";

@@ -8,10 +8,10 @@ import { noSuchRequest } from "../http/no-such-request.ts";
 import type { Config } from "../platform/config.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { waitForRequest } from "../requests/service/watch.ts";
-import { FAILED_FOR_GOOD, failureOf } from "../requests/view/fal-failure.ts";
+import { waitForRequest } from "../requests/service/wait-for-change.ts";
+import { FAILED_FOR_GOOD, failureOf } from "../requests/view/replayed-failure.ts";
+import { falErrorResponse, falJson } from "./fal-errors.ts";
 import { finalFailure } from "./fal-format.ts";
-import { falErrorResponse, falJson } from "./refusal.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
 import { type CompatOutcome, type CompatSubmit, startRun } from "./submit.ts";
 

@@ -10,10 +10,10 @@ import { type Refusal, refusal } from "../platform/errors.ts";
 import { printTree } from "../platform/json.ts";
 import type { RequestView } from "../requests/machine/types.ts";
 import { submitRequest } from "../requests/service/submit.ts";
-import { failureOf } from "../requests/view/fal-failure.ts";
+import { failureOf } from "../requests/view/replayed-failure.ts";
 import { CONNECTION_ID } from "../upstream/client/connections.ts";
+import { falJson } from "./fal-errors.ts";
 import { finalFailure, submittedText } from "./fal-format.ts";
-import { falJson } from "./refusal.ts";
 import { failureResponse } from "./result.ts";
 
 /** The parts of a route's call that these surfaces use. */

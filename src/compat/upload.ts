@@ -6,8 +6,8 @@ import * as z from "zod";
 import { userFor } from "../http/auth.ts";
 import { refusal } from "../platform/errors.ts";
 import { parseFields } from "../platform/validate.ts";
-import { openUpload } from "../uploads/open.ts";
-import { falJson } from "./refusal.ts";
+import { openUpload } from "../uploads/begin-upload.ts";
+import { falJson } from "./fal-errors.ts";
 import type { CompatOutcome, CompatSubmit } from "./submit.ts";
 
 const announced = z.looseObject({

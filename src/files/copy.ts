@@ -2,8 +2,9 @@
 // without ranges are copied in one pass, others in parts (parts.ts).
 
 import { sha256Hex } from "../platform/ids.ts";
+import { Digest, type Feed, SliceFeed, withinTime } from "./byte-reader.ts";
 import { dataUriBytes, readDataUri } from "./data-uri.ts";
-import { Digest, type Feed, SliceFeed, withinTime } from "./feed.ts";
+import { type Opened, openSource } from "./download.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
 import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
 import type { UnfinishedUpload } from "./multipart-uploads.ts";
@@ -23,7 +24,6 @@ import {
 import { CONNECTION_CLOSED, storeKnown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
-import { type Opened, openSource } from "./source.ts";
 
 /** Up to this size a file is copied in one pass: downloading it again costs less than a multipart upload. */
 const FILE_ONE_PASS_MAX_BYTES = 16 * 1024 * 1024;

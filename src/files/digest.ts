@@ -1,7 +1,7 @@
 // Digest of a stored file that was not hashed during its copy: reads the object once through one reused buffer (a pipe would allocate
 // a new one per chunk).
 
-import { BodyFeed, digestOf } from "./feed.ts";
+import { BodyFeed, digestOf } from "./byte-reader.ts";
 
 /** SHA-256 in hex of what lies at a key; `missing` when nothing does. */
 export async function hashStored({

@@ -3,7 +3,7 @@
 
 import { acquire } from "../net/byte-budget.ts";
 import { SECOND_MS } from "../platform/time.ts";
-import type { Digest, Feed } from "./feed.ts";
+import type { Digest, Feed } from "./byte-reader.ts";
 import type { UnfinishedUpload, UploadLog } from "./multipart-uploads.ts";
 import { complete, type Stored, sendBytes, storeUnknown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";

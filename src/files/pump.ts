@@ -2,7 +2,7 @@
 // SHA-256, never shows incomplete objects, and distinguishes the source's faults from R2's.
 
 import type { Permit } from "../net/byte-budget.ts";
-import { Digest, type Feed, withinTime } from "./feed.ts";
+import { Digest, type Feed, withinTime } from "./byte-reader.ts";
 
 export type Fault =
   /** The source broke off, or sent another number of bytes than it said; the reason is for people. */

@@ -3,7 +3,7 @@
 
 import { acquire, type Permit } from "../net/byte-budget.ts";
 import { sha256Hex } from "../platform/ids.ts";
-import { type BucketTextName, textKey } from "./keys.ts";
+import { type BucketTextName, textKey } from "./bucket-keys.ts";
 
 /** A SQLite row holds 2 MB and a state row is written often; longer text goes to R2 and the row keeps key and hash. */
 export const ROW_TEXT_MAX_BYTES = 512 * 1024;

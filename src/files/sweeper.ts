@@ -9,8 +9,8 @@ import { TEAM_ID } from "../platform/ids.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
+import { BUCKET_ROOTS, teamPrefixes } from "./bucket-keys.ts";
 import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
-import { BUCKET_ROOTS, teamPrefixes } from "./keys.ts";
 
 /** A younger object may belong to a request that is being created: row and bytes are not written together. */
 const SWEEP_GRACE_MS = DAY_MS;

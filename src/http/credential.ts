@@ -9,7 +9,7 @@ import { TEAM_ID } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
 import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../team/auth/credentials.ts";
 import { checkTeamJwt } from "../team/auth/issuer-cache.ts";
-import { keyDigest, parseKey } from "../team/auth/keys.ts";
+import { keyDigest, parseKey } from "../team/auth/key-text.ts";
 import { checkToken, isClientToken } from "../team/auth/tokens.ts";
 import { credentialOfJwt, unverifiedParts } from "../team/auth/user-jwt.ts";
 

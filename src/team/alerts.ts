@@ -4,7 +4,7 @@
 import { moneyText } from "../platform/money.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
 import type { EventData } from "../webhooks/events.ts";
-import { type EventStores, publishEvent } from "./endpoints/publish-event.ts";
+import { type EventStores, publishEvent } from "./publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
 import { countedFor, type LimitScope } from "./quota/plan.ts";
 import type { TeamStores } from "./stores.ts";

@@ -6,7 +6,7 @@ import type { ManualSettlement, UsageSums } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
-import { type EventStores, NOTHING_PUBLISHED, type PublishedEnd, publishEnd } from "./endpoints/publish-event.ts";
+import { type EventStores, NOTHING_PUBLISHED, type PublishedEnd, publishEnd } from "./publish-event.ts";
 import type { LedgerLine, Receipt } from "./quota/ledger-store.ts";
 import { settleHolds } from "./quota/limits.ts";
 import { type Charge, chargeOf } from "./quota/prices.ts";

@@ -3,6 +3,7 @@
 import { AuditStore } from "./audit-store.ts";
 import { IssuerStore } from "./auth/issuer-store.ts";
 import { KeyStore } from "./auth/key-store.ts";
+import { RemovalStore } from "./data-deletion-store.ts";
 import { DeliveryStore } from "./endpoints/delivery-store.ts";
 import { EndpointStore } from "./endpoints/endpoint-store.ts";
 import { EventStore } from "./endpoints/event-store.ts";
@@ -11,7 +12,6 @@ import { ReplayJobStore } from "./endpoints/replay-job-store.ts";
 import { IdempotencyStore } from "./idempotency-store.ts";
 import { LedgerStore } from "./quota/ledger-store.ts";
 import { PriceStore } from "./quota/price-store.ts";
-import { RemovalStore } from "./removal-store.ts";
 import { RequestIndex } from "./request-index.ts";
 import { TeamStore } from "./team-store.ts";
 import { UploadStore } from "./uploads/upload-store.ts";

@@ -3,7 +3,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
-import { WHOLE_TEAM } from "./removal-store.ts";
+import { WHOLE_TEAM } from "./data-deletion-store.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 

@@ -1,5 +1,5 @@
 // The Durable Object of one team. Wraps each decision in one transaction, so that parallel submits never exceed a limit, and
-// runs due work by alarm (due-work.ts).
+// runs due work by alarm (alarm.ts).
 
 import { DurableObject } from "cloudflare:workers";
 import type { CreateTeamAnswer, NewTeam, TeamContract, TeamIds } from "../contracts/team.ts";
@@ -20,23 +20,22 @@ import type { Env } from "../platform/bindings.ts";
 import { type Refused, refused } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { admit, quote, UNSTARTED_SWEEP_MS } from "./admit.ts";
-import { AlertAdmin } from "./alert-admin.ts";
+import { doDueWork, nextDueAt, OPEN_SWEEP_MS } from "./alarm.ts";
 import { AuditLog } from "./audit-log.ts";
 import { UNKNOWN_KEY } from "./auth/credentials.ts";
 import { identify } from "./auth/identity.ts";
 import { IssuerAdmin } from "./auth/issuer-admin.ts";
 import { insertKey, KeyAdmin, keyText } from "./auth/key-admin.ts";
 import { actingAs, limitsNow } from "./callers.ts";
-import { doDueWork, nextDueAt, OPEN_SWEEP_MS } from "./due-work.ts";
 import { Deliveries } from "./endpoints/deliveries.ts";
 import { EndpointAdmin } from "./endpoints/endpoint-admin.ts";
 import { Events } from "./endpoints/events.ts";
-import { NOTHING_PUBLISHED } from "./endpoints/publish-event.ts";
 import { BacklogPacer } from "./endpoints/recovery-pacer.ts";
 import { ReplayJobs } from "./endpoints/replay-jobs.ts";
 import { makeWebhookSecret } from "./endpoints/webhook-secret.ts";
 import { PlanAdmin, putPlan } from "./plan-admin.ts";
 import { PriceAdmin } from "./price-admin.ts";
+import { NOTHING_PUBLISHED } from "./publish-event.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
 import { RequestList } from "./request-list.ts";
 import { hasTables, migrate } from "./schema.ts";
@@ -45,6 +44,7 @@ import { openStores, type TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 import { Settings } from "./team-settings.ts";
 import { Uploads } from "./uploads/uploads.ts";
+import { AlertAdmin } from "./usage/alert-admin.ts";
 import { UsageReport } from "./usage/usage-report.ts";
 import { UserAdmin } from "./user-admin.ts";
 

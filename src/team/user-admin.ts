@@ -43,7 +43,7 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
   }
 
   /**
-   * Requests lose user and tags and are deleted one by one (removal.ts); usage stays under an alias. The audit log records the
+   * Requests lose user and tags and are deleted one by one (data-deletion.ts); usage stays under an alias. The audit log records the
    * deletion, not the user. Earlier audit entries, team tags in usage, a freeze, and counters and idempotency keys until they
    * expire are kept: otherwise a deletion would reset limits.
    */

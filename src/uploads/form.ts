@@ -1,7 +1,7 @@
 // The one file of a multipart/form-data body (RFC 7578), as React Native and HTML forms send it, streamed: the form is never
 // held, only as much of it as a delimiter may hide in. Fields before the file are skipped.
 
-import { type Feed, FILE_COPY_CHUNK_BYTES, joined, SliceFeed } from "../files/feed.ts";
+import { type Feed, FILE_COPY_CHUNK_BYTES, joined, SliceFeed } from "../files/byte-reader.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 
 /** A file as it is sent, raw or in a form. `length` null: unknown. */

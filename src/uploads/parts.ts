@@ -2,7 +2,7 @@
 // counts once. Parts may arrive in any order and in parallel.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
-import { BodyFeed, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/feed.ts";
+import { BodyFeed, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { sendBytes } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";

@@ -2,8 +2,8 @@
 // The same bytes again give the same answer; different bytes are refused.
 
 import type { Upload } from "../contracts/team-uploads.ts";
+import { BodyFeed, digestOf, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
 import { hashStored } from "../files/digest.ts";
-import { BodyFeed, digestOf, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { storeKnown, storeUnknown } from "../files/pump.ts";
 import { uploadedType } from "../files/upload-type.ts";

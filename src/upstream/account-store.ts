@@ -4,7 +4,7 @@
 import type { WaitingCall } from "../contracts/account.ts";
 import type { Sample } from "../models/durations.ts";
 import type { Health } from "./health.ts";
-import type { Notice } from "./notice.ts";
+import type { Notice } from "./outage-notice.ts";
 import type { Slot } from "./scheduler.ts";
 
 /** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */

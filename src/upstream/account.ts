@@ -18,7 +18,7 @@ import type {
   SlotRelease,
 } from "../contracts/account.ts";
 import { type Durations, durationsOf, withDuration } from "../models/durations.ts";
-import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
 import { logEvent } from "../platform/log.ts";

@@ -2,7 +2,7 @@
 // the alarm. scheduler.ts decides which call is next.
 
 import type { CallGrant, ConnectionSignal, Granted, LastFailure, Pause } from "../contracts/account.ts";
-import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
 import { logEvent } from "../platform/log.ts";
@@ -22,7 +22,7 @@ import {
   withSuccess,
   withUnusedProbe,
 } from "./health.ts";
-import { type Notice, noticeOf, sendNotice } from "./notice.ts";
+import { type Notice, noticeOf, sendNotice } from "./outage-notice.ts";
 import { type CallTime, GRANT_USE_MS, isPaceBusy, paceAfterWaking, windowMs } from "./pace.ts";
 import { CallScheduler, type GrantDecision, type SchedulerRequest } from "./scheduler.ts";
 

@@ -1,11 +1,11 @@
 // fal's webhook keys for the edge: a copy per isolate in front of the account's set. Never throws.
 
-import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { accountFor } from "../platform/stubs.ts";
+import { decodeKey } from "./fal-webhook-signature.ts";
 import { isTrusted, JWKS_REFRESH_AFTER_MS } from "./key-set.ts";
-import { decodeKey } from "./webhook.ts";
 
 /** Raw 32-byte ED25519 keys. `unavailable`: nothing can be verified now; answer 503 and poll. */
 export type SigningKeys = { kind: "keys"; keys: Uint8Array[] } | { kind: "unavailable" };

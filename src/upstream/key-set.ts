@@ -1,9 +1,9 @@
 // fal's key set: when it is asked for again, what may be used meanwhile, and the one call that gets it. The rules are pure, the
 // clock is a parameter.
 
-import { fetchSmallText, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../net/small-text.ts";
+import { fetchSmallText, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../platform/time.ts";
-import { encodeKey, keysOf } from "./webhook.ts";
+import { encodeKey, keysOf } from "./fal-webhook-signature.ts";
 
 /** fal's rule: a key set is trusted for at most a day. */
 const JWKS_MAX_AGE_MS = DAY_MS;

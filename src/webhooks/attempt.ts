@@ -4,8 +4,8 @@
 import { type Classification, GONE_STATUS } from "./classify.ts";
 import type { EventFormat } from "./event-body.ts";
 import type { EndEventType } from "./event-types.ts";
-import type { Reply } from "./reply.ts";
-import { type DueAttempt, plannedAttempt, resumedAttempt } from "./schedule.ts";
+import type { Reply } from "./receiver-reply.ts";
+import { type DueAttempt, plannedAttempt, resumedAttempt } from "./retry-schedule.ts";
 
 /** The result of one attempt, safe to store and show. */
 export interface AttemptAnswer extends Classification {

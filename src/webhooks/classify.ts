@@ -2,7 +2,7 @@
 
 import type { CallOutcome } from "../net/fetch.ts";
 import { retryAfterMs } from "../net/retry-after.ts";
-import { DELIVER_RETRY_AFTER_MAX_MS } from "./schedule.ts";
+import { DELIVER_RETRY_AFTER_MAX_MS } from "./retry-schedule.ts";
 
 /** Maximum difference between the clock and the timestamp of a signature, in both directions. */
 export const WEBHOOK_TOLERANCE_S = 300;

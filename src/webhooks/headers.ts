@@ -5,7 +5,7 @@
 const DELIVER_HEADER_NAME_MAX_CHARS = 100;
 const DELIVER_HEADER_VALUE_MAX_CHARS = 1_000;
 
-/** Marks outgoing deliveries, so that a delivery routed back to this gateway is rejected (http/loop.ts). */
+/** Marks outgoing deliveries, so that a delivery routed back to this gateway is rejected (http/webhook-loop.ts). */
 export const HOP_HEADER = "Sluice-Hop";
 
 /** Headers set by the sender or the runtime. */

@@ -8,7 +8,7 @@ import { SECOND_MS } from "../platform/time.ts";
 import type { AttemptAnswer } from "./attempt.ts";
 import { classifyBlocked, classifyNetworkError, classifyResponse } from "./classify.ts";
 import { deliveryHeaders } from "./headers.ts";
-import { readReply } from "./reply.ts";
+import { readReply } from "./receiver-reply.ts";
 import { scrubLink } from "./scrub.ts";
 
 /** Timeout of one attempt, response included. */

@@ -3,7 +3,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
-import { WATCH_REREAD_MS } from "../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../src/requests/service/wait-for-change.ts";
 import { call } from "./calls.ts";
 import { passTime } from "./clock.ts";
 import { eventually } from "./eventually.ts";

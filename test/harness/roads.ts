@@ -4,7 +4,7 @@
 import { expect } from "vitest";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/platform/time.ts";
 import { RETRY_FIRST_MS } from "../../src/requests/machine/effect-schedule.ts";
-import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../src/webhooks/retry-schedule.ts";
 import { passTime } from "./clock.ts";
 import { deliverWebhooks, post, sandbox, upstreamRequests } from "./upstream.ts";
 import { RECEIVER, type Road, runDry, type Step, walk } from "./walk.ts";

@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
-import { DELIVER_RETRY_MS } from "../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../src/webhooks/retry-schedule.ts";
 import { freezeClocks, passTime } from "./clock.ts";
 import { type DeliveryAnswer, deliveriesOf, deliveryOf, newSecret, saveEndpoint, teamSecret } from "./deliveries.ts";
 import { Receivers } from "./receiver.ts";

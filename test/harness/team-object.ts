@@ -7,7 +7,7 @@ import type { AdmitInput, SettleInput, Verdict } from "../../src/contracts/team-
 import type { Actor, Credential, NewKeyTerms } from "../../src/contracts/team-keys.ts";
 import type { Measures } from "../../src/models/measures.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
-import { keyDigest } from "../../src/team/auth/keys.ts";
+import { keyDigest } from "../../src/team/auth/key-text.ts";
 import { planSchema } from "../../src/team/quota/plan.ts";
 import { MODEL } from "./model.ts";
 import { Team } from "./team.ts";

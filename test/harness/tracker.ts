@@ -3,7 +3,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
-import { RequestStore } from "../../src/requests/engine/rows.ts";
+import { RequestStore } from "../../src/requests/engine/request-store.ts";
 import { alarmAt } from "../../src/requests/machine/effect-schedule.ts";
 import type { RequestRecord } from "../../src/requests/machine/types.ts";
 import { GRANTS_AHEAD_MS } from "../../src/upstream/scheduler.ts";

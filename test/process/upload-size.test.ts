@@ -5,7 +5,7 @@ import { createHash, type Hash } from "node:crypto";
 import { request } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { UPLOAD_PUT_MAX_BYTES } from "../../src/files/feed.ts";
+import { UPLOAD_PUT_MAX_BYTES } from "../../src/files/byte-reader.ts";
 import { type Sluice, startSluice } from "../harness/sluice.ts";
 
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]);

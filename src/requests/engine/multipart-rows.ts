@@ -3,7 +3,7 @@
 
 import type { UnfinishedUpload, UploadLog } from "../../files/multipart-uploads.ts";
 
-/** The table's migration; rows.ts runs it. */
+/** The table's migration; request-store.ts runs it. */
 export const UPLOAD_TABLES = `CREATE TABLE upload (n INTEGER PRIMARY KEY, upload TEXT NOT NULL) STRICT;
    CREATE TABLE upload_part (n INTEGER NOT NULL, part INTEGER NOT NULL, etag TEXT NOT NULL, PRIMARY KEY (n, part)) STRICT, WITHOUT ROWID;`;
 

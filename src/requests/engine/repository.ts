@@ -25,8 +25,8 @@ import {
 import { DeliveryLog } from "./delivery-log.ts";
 import { releaseAccountSlot } from "./effects/grant.ts";
 import { UploadStore } from "./multipart-rows.ts";
-import { RequestStore, type TextName } from "./rows.ts";
-import { Shares } from "./shares.ts";
+import { RequestStore, type TextName } from "./request-store.ts";
+import { Shares } from "./share-store.ts";
 
 type Texts = Partial<Record<TextName, StoredText>>;
 

@@ -23,7 +23,7 @@ import {
 } from "../machine/record.ts";
 import type { RequestRecord } from "../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
-import { runEffect } from "./effects/run.ts";
+import { runEffect } from "./effects/run-effect.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { RequestRepository } from "./repository.ts";
 

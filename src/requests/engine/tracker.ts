@@ -40,7 +40,7 @@ import {
   type Viewer,
 } from "../machine/types.ts";
 import { deliveryView, replayOf } from "../view/deliveries.ts";
-import { withQueuePosition } from "../view/waiting.ts";
+import { withQueuePosition } from "../view/queue-position.ts";
 import { formatFor } from "./effects/deliver.ts";
 import { RequestRepository } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";

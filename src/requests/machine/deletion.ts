@@ -2,7 +2,7 @@
 // effects, which delete bytes first and rows afterwards. Pure.
 
 import { DAY_MS } from "../../platform/time.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 import type { PurgeTarget } from "./effect-types.ts";
 import { ignored, type OwedName, type TransitionBuilder } from "./transition.ts";
 import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";

@@ -2,11 +2,11 @@
 // upstream. Pure.
 
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
-import { candidateRejected } from "./claims.ts";
 import { dropDeliveries } from "./deliveries.ts";
 import type { Bill, RequestEvent } from "./events.ts";
 import { ignored, type TransitionBuilder, UPSTREAM_EFFECTS } from "./transition.ts";
 import { hasEnded, type RequestError, type RequestState, type TimelineNote, type Transition } from "./types.ts";
+import { candidateRejected } from "./unverified-reports.ts";
 
 export function endReported(
   builder: TransitionBuilder,

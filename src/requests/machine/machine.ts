@@ -1,9 +1,8 @@
 // The state machine of a request: `transition(state, files, event, now)` returns the next state and the effects to schedule, or why
-// the event is ignored. Ends are in ends.ts, unverified claims in claims.ts, deliveries in deliveries.ts. Pure.
+// the event is ignored. Ends are in ends.ts, unverified claims in unverified-reports.ts, deliveries in deliveries.ts. Pure.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import { SECOND_MS } from "../../platform/time.ts";
-import { candidateRejected, isForAnotherRequest, isUpstream, unpinnedWebhook, unverifiedCallback } from "./claims.ts";
 import { deletionRequested, filesDeleted, filesExpireAt, oweOnly, oweRetention } from "./deletion.ts";
 import {
   delivered,
@@ -30,6 +29,13 @@ import { CANCEL_POLL_FIRST_MS, nextPollGapMs } from "./poll-schedule.ts";
 import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdered } from "./submits.ts";
 import { ignored, TransitionBuilder } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
+import {
+  candidateRejected,
+  isForAnotherRequest,
+  isUpstream,
+  unpinnedWebhook,
+  unverifiedCallback,
+} from "./unverified-reports.ts";
 
 /** Minimum gap between cancel calls for one request. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;

@@ -2,10 +2,10 @@
 // so that no megabytes of base64 are sent upstream. Without PUBLIC_URL the input is sent unchanged.
 
 import type { InputFiles } from "../../contracts/team-uploads.ts";
+import { uploadKey } from "../../files/bucket-keys.ts";
 import { copyData } from "../../files/copy.ts";
 import { type InlineFile, inlineFiles } from "../../files/inline-files.ts";
 import { INPUT_UPLOADS_MAX, inlineUploadId, inputPath, uploadsNamedIn } from "../../files/input-urls.ts";
-import { uploadKey } from "../../files/keys.ts";
 import { fileName } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";

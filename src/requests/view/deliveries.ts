@@ -1,7 +1,7 @@
 // Deliveries as people read them, and what a replay by hand may be: from a tracker's rows, decided without I/O.
 
 import type { Attempt, DeliveryView, StoredEvent } from "../../webhooks/attempt.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import { effectName } from "../machine/effect-schedule.ts";
 import type { Effect } from "../machine/effect-types.ts";

@@ -1,5 +1,5 @@
 // The request object as callers read it: snake case, URLs that begin with this reader's base, raw JSON kept as it was written.
-// One serializer for the API, the event stream and customer webhooks; request-body.ts says what it has to answer.
+// One serializer for the API, the event stream and customer webhooks; request-object.ts says what it has to answer.
 
 import type { RequestSummary } from "../../contracts/team-access.ts";
 import type { RequestFile } from "../../files/request-file.ts";
@@ -20,7 +20,7 @@ import {
   statusOf,
 } from "../machine/types.ts";
 import { filledOutput } from "./output.ts";
-import type { RequestBody, RequestSummaryBody } from "./request-body.ts";
+import type { RequestBody, RequestSummaryBody } from "./request-object.ts";
 
 /** For whom a request is serialized. */
 export interface Reader {

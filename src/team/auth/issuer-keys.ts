@@ -4,8 +4,8 @@
 import type { JSONWebKeySet } from "jose";
 import * as z from "zod";
 import type { IssuerKeys } from "../../contracts/team-keys.ts";
+import { fetchSmallText, JWKS_KEYS_MAX, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../../net/fetch-text.ts";
 import { type GuardRules, mayCall } from "../../net/guard.ts";
-import { fetchSmallText, JWKS_KEYS_MAX, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../../net/small-text.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../platform/time.ts";
 
 /** Age at which keys are refreshed: bounds how long a withdrawn key is accepted. */

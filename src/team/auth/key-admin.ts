@@ -18,7 +18,7 @@ import { planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
-import { keyDigest, makeKey, shownPart } from "./keys.ts";
+import { keyDigest, makeKey, shownPart } from "./key-text.ts";
 
 /** Maximum keys of a team, revoked ones included: lists are not paginated. */
 const KEYS_PER_TEAM_MAX = 1_000;

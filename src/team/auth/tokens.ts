@@ -7,7 +7,7 @@ import type { Credential } from "../../contracts/team-keys.ts";
 import { randomText } from "../../platform/ids.ts";
 import { markKey } from "../../platform/signing.ts";
 import { SECOND_MS } from "../../platform/time.ts";
-import { formatTeamJwt } from "./keys.ts";
+import { formatTeamJwt } from "./key-text.ts";
 
 /** `typ` header that distinguishes client tokens from issuer JWTs. For routing only; both are verified. */
 const TYPE = "sluice-client+jwt";

@@ -2,7 +2,7 @@
 // (developers.cloudflare.com/turnstile/get-started/server-side-validation).
 
 import * as z from "zod";
-import { fetchSmallText } from "../../net/small-text.ts";
+import { fetchSmallText } from "../../net/fetch-text.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
 import { SECOND_MS } from "../../platform/time.ts";

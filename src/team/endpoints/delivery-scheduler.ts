@@ -15,13 +15,13 @@ import { DAY_MS } from "../../platform/time.ts";
 import { disablesEndpoint } from "../../webhooks/attempt.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
+import { type EventStores, publishEvent } from "../publish-event.ts";
 import type { TeamStores } from "../stores.ts";
 import { checkAt, ENDPOINT_DISABLE_AFTER_MS, recordResult, verdictOf } from "./endpoint-health.ts";
 import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
-import { type EventStores, publishEvent } from "./publish-event.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
 export type HealthStores = EventStores & Pick<TeamStores, "audit">;

@@ -2,7 +2,7 @@
 
 import type { Delivery, DeliveryFilter, DeliveryReport } from "../../contracts/team-webhooks.ts";
 import type { DeliveryState } from "../../webhooks/attempt.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 import type { ListPosition } from "../cursor.ts";
 
 type DeliveryRow = {

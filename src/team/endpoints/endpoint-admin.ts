@@ -17,12 +17,12 @@ import { newId } from "../../platform/ids.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
+import { sendToEndpoint } from "../publish-event.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SKIPPED } from "./delivery-scheduler.ts";
 import { NEW_HEALTH } from "./endpoint-health.ts";
 import { rotated, shownSecrets, summaryOf } from "./endpoint-rules.ts";
-import { sendToEndpoint } from "./publish-event.ts";
 import { beginReplayJob } from "./replay-jobs.ts";
 import { makeWebhookSecret } from "./webhook-secret.ts";
 

@@ -5,9 +5,9 @@ import type { FeedAnswer, FeedQuery, TeamEvents } from "../../contracts/team-web
 import { refusal, refused } from "../../platform/errors.ts";
 import { DAY_MS } from "../../platform/time.ts";
 import type { TypedEvent } from "../../webhooks/events.ts";
+import { type EventStores, publishEvent } from "../publish-event.ts";
 import type { TeamContext } from "../team-context.ts";
 import { EVENT_KEEP_MS } from "./event-store.ts";
-import { type EventStores, publishEvent } from "./publish-event.ts";
 
 export class Events extends RpcTarget implements TeamEvents {
   readonly #context: TeamContext;

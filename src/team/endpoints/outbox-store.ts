@@ -3,7 +3,7 @@
 
 import type { TeamDeliveryLog } from "../../contracts/team-webhooks.ts";
 import type { Attempt } from "../../webhooks/attempt.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 
 /** A delivery of a team event. */
 export interface OutboxRow {

@@ -2,7 +2,7 @@
 
 import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 
 type JobRow = { id: string; filter: string; state: string; position: string | null; counts: string } & {
   actor: string;

@@ -19,7 +19,7 @@ import type {
   UploadPartsAnswer,
   UploadTerms,
 } from "../../contracts/team-uploads.ts";
-import { UPLOAD_PUT_MAX_BYTES } from "../../files/feed.ts";
+import { UPLOAD_PUT_MAX_BYTES } from "../../files/byte-reader.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { UPLOAD_ID } from "../../platform/ids.ts";

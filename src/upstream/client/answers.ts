@@ -13,7 +13,7 @@ import {
   submitRefusal,
   textAt,
 } from "./classify.ts";
-import type { UpstreamReply } from "./reply.ts";
+import type { UpstreamReply } from "./exchange.ts";
 
 /** Bytes of upstream logs kept per request; the newest lines win. */
 export const LOGS_MAX_BYTES = 64 * 1024;

@@ -3,7 +3,7 @@
 
 import type { UpstreamOptions } from "../../contracts/request-spec.ts";
 import { appOf, parseModelId } from "../../models/model-id.ts";
-import { UPSTREAM_REPLY_MAX_BYTES } from "../../net/small-text.ts";
+import { UPSTREAM_REPLY_MAX_BYTES } from "../../net/fetch-text.ts";
 import type { Config } from "../../platform/config.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import {
@@ -28,7 +28,7 @@ import {
 } from "./answers.ts";
 import { isUpstreamId } from "./classify.ts";
 import { type ConnectionReply, type ConnectionRequest, connectionCall } from "./connections.ts";
-import { exchange, type UpstreamReply } from "./reply.ts";
+import { exchange, type UpstreamReply } from "./exchange.ts";
 
 /** A result body (data URIs of sync_mode make them big). Held in memory once, under the byte semaphore. */
 export const RESULT_BODY_MAX_BYTES = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { outputKey, requestPrefixes, teamPrefixes, textKey } from "../../../src/files/keys.ts";
+import { outputKey, requestPrefixes, teamPrefixes, textKey } from "../../../src/files/bucket-keys.ts";
 import { fileName, filePath, linkEndS, linkPath, readFilePath } from "../../../src/files/urls.ts";
 
 const keys = ["a-signing-key-of-at-least-32-bytes!!"];

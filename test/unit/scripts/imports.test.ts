@@ -44,7 +44,11 @@ describe("the check allows", () => {
       '// import { x } from "../http/cors.ts";\n/* import "../app.ts" */',
     ],
     ["a comment mark in a text", "net/fetch.ts", 'const glob = "fal-ai/**";\nimport { x } from "../platform/log.ts";'],
-    ["a neighbour's type in a pure file", "requests/view/waiting.ts", 'import type { X } from "./serialize.ts";'],
+    [
+      "a neighbour's type in a pure file",
+      "requests/view/queue-position.ts",
+      'import type { X } from "./serialize.ts";',
+    ],
     [
       "the word fetch in a text of a pure file",
       "requests/machine/machine.ts",
@@ -128,7 +132,7 @@ describe("the check refuses", () => {
     ],
     [
       "hono in the heart",
-      "requests/service/watch.ts",
+      "requests/service/wait-for-change.ts",
       'import { Hono } from "hono";',
       "1: hono belongs to app, http and compat",
     ],

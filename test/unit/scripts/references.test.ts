@@ -40,7 +40,7 @@ describe("the check allows", () => {
   });
 
   test("anything outside the folders of the code", () => {
-    expect(faultsOf("examples/here.ts", "// Next: gone.ts.")).toEqual([]);
+    expect(faultsOf("examples/here.ts", "// Next: not-found.ts.")).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Feed, SliceFeed } from "../../../src/files/feed.ts";
+import { type Feed, SliceFeed } from "../../../src/files/byte-reader.ts";
 import { formFile } from "../../../src/uploads/form.ts";
 
 const BOUNDARY = "----form7MA4YWxk";

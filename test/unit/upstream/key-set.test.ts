@@ -1,7 +1,7 @@
 // When fal's key set is asked for again.
 
 import { expect, test } from "vitest";
-import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
 import { HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { isTrusted, shouldFetchKeys } from "../../../src/upstream/key-set.ts";
 

@@ -19,7 +19,7 @@ import {
   notSent,
 } from "../../../src/webhooks/attempt.ts";
 import { classifyBlocked, classifyNetworkError, classifyResponse } from "../../../src/webhooks/classify.ts";
-import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { onward, recordAt, SETTLED } from "../../harness/requests.ts";
 
 const NOW = Date.UTC(2026, 10, 5, 12);

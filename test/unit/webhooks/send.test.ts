@@ -4,7 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
-import { DELIVER_REPLY_KEPT_MAX_CHARS, DELIVER_REPLY_READ_MAX_BYTES } from "../../../src/webhooks/reply.ts";
+import { DELIVER_REPLY_KEPT_MAX_CHARS, DELIVER_REPLY_READ_MAX_BYTES } from "../../../src/webhooks/receiver-reply.ts";
 import { DELIVER_TIMEOUT_MS, deliver, type OutgoingDelivery } from "../../../src/webhooks/send.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

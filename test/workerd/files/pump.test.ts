@@ -3,7 +3,7 @@
 
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { BodyFeed, type Feed, SliceFeed } from "../../../src/files/feed.ts";
+import { BodyFeed, type Feed, SliceFeed } from "../../../src/files/byte-reader.ts";
 import { FILE_SNIFF_BYTES } from "../../../src/files/media-types.ts";
 import { sendBytes, storeKnown, storeUnknown } from "../../../src/files/pump.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";

@@ -5,7 +5,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { requireConfig } from "../../../src/platform/config.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { NOTICE_RETRY_MS } from "../../../src/upstream/notice.ts";
+import { NOTICE_RETRY_MS } from "../../../src/upstream/outage-notice.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
 import { call } from "../../harness/calls.ts";

@@ -6,7 +6,7 @@ import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UNSTARTED_SWEEP_MS } from "../../../src/team/admit.ts";
-import { keyDigest } from "../../../src/team/auth/keys.ts";
+import { keyDigest } from "../../../src/team/auth/key-text.ts";
 import { Team as TeamObject } from "../../../src/team/team.ts";
 import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";

@@ -1,7 +1,7 @@
 // The Maton connection that submits go over: none, one that was deleted, one that cannot be looked up.
 
 import { describe, expect, test } from "vitest";
-import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";

@@ -5,7 +5,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
-import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { passTime } from "../../harness/clock.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
 import { bindings } from "../../harness/env.ts";

@@ -4,8 +4,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
-import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/reply.ts";
-import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/receiver-reply.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { deliveryOf, reset, status } from "../../harness/deliveries.ts";
 import { ringTeam } from "../../harness/objects.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";

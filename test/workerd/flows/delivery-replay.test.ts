@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
-import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { passTime } from "../../harness/clock.ts";
 import { deliveriesOf, deliveryOf, newSecret, status, withEndpoints } from "../../harness/deliveries.ts";
 import { eventually } from "../../harness/eventually.ts";

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
-import { DELIVER_RETRY_MS } from "../../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { call } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";

@@ -6,7 +6,7 @@ import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { EVENT_STREAM_MAX_MS } from "../../../src/http/routes/requests/events.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { POLL_FOLLOWED_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
-import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../../src/requests/service/wait-for-change.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import type { Answer } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";

@@ -3,11 +3,11 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { outputKey } from "../../../src/files/keys.ts";
+import { outputKey } from "../../../src/files/bucket-keys.ts";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { RequestStore } from "../../../src/requests/engine/rows.ts";
-import { REMOVAL_REPORT_MS } from "../../../src/team/removal-store.ts";
+import { RequestStore } from "../../../src/requests/engine/request-store.ts";
+import { REMOVAL_REPORT_MS } from "../../../src/team/data-deletion-store.ts";
 import { freezeClocks, passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";

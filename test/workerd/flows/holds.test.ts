@@ -4,7 +4,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../../src/requests/service/wait-for-change.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import type { Answer } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";

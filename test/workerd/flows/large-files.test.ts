@@ -10,7 +10,7 @@ import {
   FILE_COPY_SLICE_MS,
   FILE_DEADLINE_MS,
   REQUEST_FILES_MAX_BYTES,
-} from "../../../src/requests/engine/effects/files.ts";
+} from "../../../src/requests/engine/effects/copy-files.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
 import { alarmAt, FILE_COPY_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { introduceAccount } from "../../harness/account.ts";

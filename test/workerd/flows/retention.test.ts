@@ -1,8 +1,8 @@
 // The plan's days: inputs, files and records go by themselves, each at its time, fixed at the submit.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { outputKey } from "../../../src/files/bucket-keys.ts";
 import { R2_PAGE_KEYS } from "../../../src/files/delete-prefix.ts";
-import { outputKey } from "../../../src/files/keys.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { call } from "../../harness/calls.ts";
 import { freezeClocks, passTime } from "../../harness/clock.ts";

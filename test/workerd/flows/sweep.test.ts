@@ -2,7 +2,7 @@
 
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import { outputKey, textKey, uploadKey } from "../../../src/files/keys.ts";
+import { outputKey, textKey, uploadKey } from "../../../src/files/bucket-keys.ts";
 import { SWEEP_RETRY_MS } from "../../../src/files/sweeper.ts";
 import worker from "../../../src/index.ts";
 import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";

@@ -3,7 +3,7 @@
 
 import { describe, expect } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../src/requests/machine/claims.ts";
+import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../src/requests/machine/unverified-reports.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import { passTime } from "../../harness/clock.ts";
 import { test } from "../../harness/fixtures.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { WATCH_REREAD_MS } from "../../../src/requests/service/watch.ts";
+import { WATCH_REREAD_MS } from "../../../src/requests/service/wait-for-change.ts";
 import { call, json } from "../../harness/calls.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
 import { newKey, Team } from "../../harness/team.ts";

@@ -1,7 +1,7 @@
 // /v1/connections: the deployment's connections at Maton, as admins see and change them.
 
 import { describe, expect, test } from "vitest";
-import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { CONNECTION_GRANT_WAIT_MS } from "../../../src/upstream/connection-calls.ts";

@@ -6,7 +6,7 @@ import description from "../../../docs/openapi.json?raw";
 import { createApp, routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { IDENTITY_CACHE_MS } from "../../../src/team/auth/issuer-cache.ts";
-import { makeKey } from "../../../src/team/auth/keys.ts";
+import { makeKey } from "../../../src/team/auth/key-text.ts";
 import { defaultPlan } from "../../../src/team/quota/plan.ts";
 import { call, json, requestOf } from "../../harness/calls.ts";
 import { checked } from "../../harness/contract.ts";

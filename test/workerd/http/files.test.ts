@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { Hono } from "hono";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { outputKey } from "../../../src/files/keys.ts";
+import { outputKey } from "../../../src/files/bucket-keys.ts";
 import { filePath, linkPath } from "../../../src/files/urls.ts";
 import type { AppEnv } from "../../../src/http/app-env.ts";
 import { callId } from "../../../src/http/call-id.ts";

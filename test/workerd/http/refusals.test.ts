@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { routes } from "../../../src/app.ts";
 import type { Route } from "../../../src/http/route.ts";
 import { HOUR_MS } from "../../../src/platform/time.ts";
-import { makeKey } from "../../../src/team/auth/keys.ts";
+import { makeKey } from "../../../src/team/auth/key-text.ts";
 import { call, json } from "../../harness/calls.ts";
 import { ADMIN_TOKEN } from "../../harness/env.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";

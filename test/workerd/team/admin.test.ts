@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
-import { keyDigest } from "../../../src/team/auth/keys.ts";
+import { keyDigest } from "../../../src/team/auth/key-text.ts";
 import { STARTER_PRICES } from "../../../src/team/quota/prices.ts";
 import { call, json } from "../../harness/calls.ts";
 import { ADMIN_TOKEN } from "../../harness/env.ts";

@@ -5,7 +5,7 @@ import type { AdmitInput } from "../../../src/contracts/team-access.ts";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { PUBLISHABLE_DEDUPE_S } from "../../../src/team/auth/identity.ts";
-import { keyDigest } from "../../../src/team/auth/keys.ts";
+import { keyDigest } from "../../../src/team/auth/key-text.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;

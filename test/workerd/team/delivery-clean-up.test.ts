@@ -8,7 +8,7 @@ import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../../../src/team/clean-up.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
-import { DELIVERY_KEEP_MS } from "../../../src/webhooks/schedule.ts";
+import { DELIVERY_KEEP_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { bindings } from "../../harness/env.ts";

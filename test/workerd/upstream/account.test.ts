@@ -4,15 +4,15 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CallRequest, Grant } from "../../../src/contracts/account.ts";
-import { LOOKUP_RETRY_MS } from "../../../src/net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
+import { decodeKey } from "../../../src/upstream/fal-webhook-signature.ts";
 import { signingKeys } from "../../../src/upstream/jwks.ts";
 import { JWKS_REFRESH_GAP_MS } from "../../../src/upstream/key-set.ts";
 import { GRANT_USE_MS } from "../../../src/upstream/pace.ts";
-import { decodeKey } from "../../../src/upstream/webhook.ts";
 
 const START = Date.parse("2026-11-22T10:00:00Z");
 const X = "ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ";

@@ -16,7 +16,7 @@ import {
   NEW_HEALTH,
 } from "../../../src/team/endpoints/endpoint-health.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
-import { noticeOf } from "../../../src/upstream/notice.ts";
+import { noticeOf } from "../../../src/upstream/outage-notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
 import { operatorTestEvent } from "../../../src/webhooks/operator.ts";

@@ -8,7 +8,7 @@ import { plainCopy, valueAt } from "../../../platform/json.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { textAt } from "../../../upstream/client/classify.ts";
 import { CONNECTION_ID, type ConnectionAnswer } from "../../../upstream/client/connections.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 import { askConnections } from "./connection-access.ts";

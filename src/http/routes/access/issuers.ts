@@ -18,10 +18,10 @@ import {
   issuerNameSchema,
   issuerSchema,
 } from "../../../team/auth/issuers.ts";
-import { parseKey } from "../../../team/auth/keys.ts";
+import { parseKey } from "../../../team/auth/key-text.ts";
 import { checkToken, isClientToken } from "../../../team/auth/tokens.ts";
 import { credentialOfJwt, JWT_MAX_CHARS, unverifiedParts } from "../../../team/auth/user-jwt.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 

@@ -7,7 +7,7 @@ import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
 

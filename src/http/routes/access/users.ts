@@ -6,7 +6,7 @@ import type { Removal, UserSummary } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, userSchema } from "../../schemas.ts";
 

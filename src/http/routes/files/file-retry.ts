@@ -6,7 +6,7 @@ import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { askTracker } from "../../../platform/stubs.ts";
 import type { RequestView } from "../../../requests/machine/types.ts";
-import { requestBody } from "../../../requests/view/request-body.ts";
+import { requestBody } from "../../../requests/view/request-object.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";

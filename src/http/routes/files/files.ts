@@ -3,7 +3,7 @@
 
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
-import { outputKey } from "../../../files/keys.ts";
+import { outputKey } from "../../../files/bucket-keys.ts";
 import { isShownInline, OCTET_STREAM } from "../../../files/media-types.ts";
 import { FILE_NAME_MAX_CHARS, type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
 import { requireConfig } from "../../../platform/config.ts";

@@ -7,7 +7,7 @@ import { TEAM_ID } from "../../../platform/ids.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
-import { actorOf, operatorOf } from "../../actor.ts";
+import { actorOf, operatorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, planBody, planWire } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";

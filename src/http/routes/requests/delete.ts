@@ -4,7 +4,7 @@ import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { askTracker } from "../../../platform/stubs.ts";
-import { requestBody } from "../../../requests/view/request-body.ts";
+import { requestBody } from "../../../requests/view/request-object.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { askTracker } from "../../../platform/stubs.ts";
 import { HOUR_MS, isoTime } from "../../../platform/time.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../../../requests/machine/types.ts";
-import { watchRequest } from "../../../requests/service/watch.ts";
+import { watchRequest } from "../../../requests/service/wait-for-change.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { byteStream, EVENT_STREAM, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../../event-stream.ts";

@@ -4,7 +4,7 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 import type { Upload } from "../../../contracts/team-uploads.ts";
-import { BodyFeed, drain } from "../../../files/feed.ts";
+import { BodyFeed, drain } from "../../../files/byte-reader.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { FILE_NAME_MAX_CHARS } from "../../../files/urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
@@ -12,7 +12,7 @@ import { type Refused, refusal, refused } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
-import { fileUrl, openUpload } from "../../../uploads/open.ts";
+import { fileUrl, openUpload } from "../../../uploads/begin-upload.ts";
 import {
   completeUpload,
   type NamedPart,

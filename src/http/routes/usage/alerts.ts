@@ -6,7 +6,7 @@ import type { Env } from "../../../platform/bindings.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { limitAlert } from "../../../webhooks/events.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 

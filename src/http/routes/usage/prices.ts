@@ -8,7 +8,7 @@ import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { HISTORY_LIMIT_MAX } from "../../../team/cursor.ts";
 import { type PriceTable, priceTableSchema } from "../../../team/quota/prices.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 

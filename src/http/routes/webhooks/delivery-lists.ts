@@ -5,7 +5,7 @@ import type { Delivery, DeliveryListInput, ReplayFilter, ReplayJob } from "../..
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { EVENT_TYPES, TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody } from "../../schemas.ts";
 import { deliveryFields } from "./deliveries.ts";

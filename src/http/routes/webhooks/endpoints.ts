@@ -5,7 +5,7 @@ import * as z from "zod";
 import type { EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { actorOf } from "../../actor.ts";
+import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 import { replayBody, replayWire } from "./delivery-lists.ts";

@@ -8,7 +8,7 @@ import { sleep as later, openChangeSocket } from "../../../platform/change-socke
 import { refusal } from "../../../platform/errors.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
-import { WAIT_MAX_S, WATCH_POLL_MS, WATCH_REREAD_MS } from "../../../requests/service/watch.ts";
+import { WAIT_MAX_S, WATCH_POLL_MS, WATCH_REREAD_MS } from "../../../requests/service/wait-for-change.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { feedLine } from "../../../webhooks/events.ts";
 import { defineRoute, type Route } from "../../route.ts";

@@ -10,7 +10,7 @@ import type { Failure } from "../../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../../machine/events.ts";
 import type { RequestRecord, RequestView } from "../../machine/types.ts";
 import type { DeliveryLog } from "../delivery-log.ts";
-import type { TextName } from "../rows.ts";
+import type { TextName } from "../request-store.ts";
 
 export interface EffectContext {
   env: Env;

@@ -11,7 +11,7 @@ import { deliver } from "../../../webhooks/send.ts";
 import { REQUEST_TARGET } from "../../machine/deliveries.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestDelivery, RequestState, RequestView } from "../../machine/types.ts";
-import { failureOf } from "../../view/fal-failure.ts";
+import { failureOf } from "../../view/replayed-failure.ts";
 import { outputText, readerOf, serializeRequest } from "../../view/serialize.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 

@@ -1,14 +1,14 @@
 // The `purge` effects: bytes first, rows afterwards, so that an interrupted attempt can be repeated. The team is notified first:
 // from then on lists omit the request and a repeated submit is answered 410.
 
+import { outputPrefix, requestPrefixes } from "../../../files/bucket-keys.ts";
 import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes } from "../../../files/delete-prefix.ts";
-import { outputPrefix, requestPrefixes } from "../../../files/keys.ts";
 import { abortUpload } from "../../../files/parts.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import type { Effect, PurgeTarget } from "../../machine/effect-types.ts";
 import { hasEnded } from "../../machine/types.ts";
-import type { TextName } from "../rows.ts";
+import type { TextName } from "../request-store.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
 /** A running copy could outlive the deletion: the purge is retried after this. */

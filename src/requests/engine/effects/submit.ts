@@ -13,7 +13,7 @@ import { upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
 import { UNCERTAIN_GRACE_MS } from "../../machine/submits.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
-import { waitingAt } from "../../view/waiting.ts";
+import { waitingAt } from "../../view/queue-position.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { requestEffectGrant, signalOfFault } from "./grant.ts";
 

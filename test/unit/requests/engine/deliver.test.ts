@@ -9,7 +9,7 @@ import type { Config } from "../../../../src/platform/config.ts";
 import { MINUTE_MS } from "../../../../src/platform/time.ts";
 import type { EffectContext } from "../../../../src/requests/engine/effects/context.ts";
 import { runDeliver, runReport } from "../../../../src/requests/engine/effects/deliver.ts";
-import type { TextName } from "../../../../src/requests/engine/rows.ts";
+import type { TextName } from "../../../../src/requests/engine/request-store.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
 import type { RequestDelivery, RequestState } from "../../../../src/requests/machine/types.ts";

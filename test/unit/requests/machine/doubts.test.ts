@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../../src/platform/time.ts";
-import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../../src/requests/machine/claims.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
 import { advanced, type Step } from "../../../../src/requests/machine/record.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../../src/requests/machine/submits.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
+import { UNVERIFIED_CALLBACK_GAP_MS } from "../../../../src/requests/machine/unverified-reports.ts";
 import {
   anOutput,
   endReported,

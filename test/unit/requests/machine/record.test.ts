@@ -16,7 +16,7 @@ import {
   withRow,
 } from "../../../../src/requests/machine/record.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
-import { DELIVER_RETRY_MS } from "../../../../src/webhooks/schedule.ts";
+import { DELIVER_RETRY_MS } from "../../../../src/webhooks/retry-schedule.ts";
 import {
   anOutput,
   aStart,

@@ -12,7 +12,7 @@ import type {
   Stage,
 } from "../../../../src/requests/machine/types.ts";
 import { describeOutput } from "../../../../src/requests/view/output.ts";
-import { requestBody } from "../../../../src/requests/view/request-body.ts";
+import { requestBody } from "../../../../src/requests/view/request-object.ts";
 import { baseUrlOf, requestText } from "../../../../src/requests/view/serialize.ts";
 import {
   endReported,

@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { acquire, BUFFER_BUDGET_BYTES } from "../../../../src/net/byte-budget.ts";
-import { LOOKUP_RETRY_MS } from "../../../../src/net/small-text.ts";
+import { LOOKUP_RETRY_MS } from "../../../../src/net/fetch-text.ts";
 import {
   fetchIssuerKeys,
   ISSUER_KEYS_GAP_MS,

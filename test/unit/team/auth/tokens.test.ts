@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
 import { describe, expect, test } from "vitest";
-import { parseKey } from "../../../../src/team/auth/keys.ts";
+import { parseKey } from "../../../../src/team/auth/key-text.ts";
 import { type ClientToken, checkToken, isClientToken, makeToken } from "../../../../src/team/auth/tokens.ts";
 
 const KEY = "a-signing-key-of-at-least-32-bytes-1";

@@ -2,7 +2,7 @@
 
 import { discard } from "../net/body.ts";
 import { callOut } from "../net/fetch.ts";
-import { BodyFeed, type Feed } from "./feed.ts";
+import { BodyFeed, type Feed } from "./byte-reader.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 
 /** Where to resume. */

@@ -1,8 +1,8 @@
 // fal's webhook signature: a fixed vector, and every way in which a call can be no call of fal's.
 
 import { describe, expect, test } from "vitest";
-import { JWKS_KEYS_MAX } from "../../../src/net/small-text.ts";
-import { decodeKey, encodeKey, keysOf, verifyWebhook } from "../../../src/upstream/webhook.ts";
+import { JWKS_KEYS_MAX } from "../../../src/net/fetch-text.ts";
+import { decodeKey, encodeKey, keysOf, verifyWebhook } from "../../../src/upstream/fal-webhook-signature.ts";
 
 // A synthetic key: its ED25519 seed is the bytes 0x01 to 0x20.
 const X = "ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ";

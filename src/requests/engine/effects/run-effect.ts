@@ -3,11 +3,11 @@
 
 import type { Effect } from "../../machine/effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
+import { runHash, runMirror } from "./copy-files.ts";
 import { runDeliver, runReport } from "./deliver.ts";
-import { runHash, runMirror } from "./files.ts";
-import { runCancel, runPoll } from "./follow.ts";
+import { runFetchResult } from "./fetch-result.ts";
+import { runCancel, runPoll } from "./poll-and-cancel.ts";
 import { runPurge } from "./purge.ts";
-import { runFetchResult } from "./result.ts";
 import { runSettle } from "./settle.ts";
 import { runSubmit } from "./submit.ts";
 

@@ -1,7 +1,7 @@
 // fal's webhook signature over raw bytes, and the key set it is checked with. Verify before any meaning is read. Pure apart
 // from WebCrypto: no fetch, no clock, no storage.
 
-import { JWKS_KEYS_MAX } from "../net/small-text.ts";
+import { JWKS_KEYS_MAX } from "../net/fetch-text.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import { WEBHOOK_TOLERANCE_S } from "../webhooks/classify.ts";
 

@@ -1,15 +1,15 @@
 // Publishes events: adds them to the feed and creates a delivery for every subscribed endpoint, in the transaction of the
 // cause.
 
-import type { SettleInput } from "../../contracts/team-access.ts";
-import type { Delivery, Endpoint, OwedDelivery } from "../../contracts/team-webhooks.ts";
-import { newId } from "../../platform/ids.ts";
-import { eventBody } from "../../webhooks/event-body.ts";
-import type { AnyEventType, FeedData, TeamEventType, TypedEvent } from "../../webhooks/events.ts";
-import { DELIVERY_KEEP_MS } from "../../webhooks/schedule.ts";
-import type { IndexedRequest } from "../request-index.ts";
-import type { TeamStores } from "../stores.ts";
-import { subscribesTo } from "./endpoint-rules.ts";
+import type { SettleInput } from "../contracts/team-access.ts";
+import type { Delivery, Endpoint, OwedDelivery } from "../contracts/team-webhooks.ts";
+import { newId } from "../platform/ids.ts";
+import { eventBody } from "../webhooks/event-body.ts";
+import type { AnyEventType, FeedData, TeamEventType, TypedEvent } from "../webhooks/events.ts";
+import { DELIVERY_KEEP_MS } from "../webhooks/retry-schedule.ts";
+import { subscribesTo } from "./endpoints/endpoint-rules.ts";
+import type { IndexedRequest } from "./request-index.ts";
+import type { TeamStores } from "./stores.ts";
 
 export type EventStores = Pick<TeamStores, "deliveries" | "endpoints" | "events" | "outbox">;
 

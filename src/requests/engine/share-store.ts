@@ -7,7 +7,7 @@ import { newId } from "../../platform/ids.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestRecord } from "../machine/types.ts";
 
-/** The table's migration; rows.ts runs it. */
+/** The table's migration; request-store.ts runs it. */
 export const SHARE_TABLES = `CREATE TABLE share (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, files TEXT NOT NULL)
    STRICT, WITHOUT ROWID;`;
 

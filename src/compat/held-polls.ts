@@ -4,7 +4,7 @@
 
 import { SECOND_MS } from "../platform/time.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
-import { type Watched, waitForRequest } from "../requests/service/watch.ts";
+import { type Watched, waitForRequest } from "../requests/service/wait-for-change.ts";
 
 /** Maximum cached statuses; beyond this the cache is cleared, and statuses are sent again. */
 const SENT_STATUSES_MAX = 5_000;

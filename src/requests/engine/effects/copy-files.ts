@@ -1,8 +1,8 @@
 // The `mirror` and `hash` effects: copies one output file to R2, and computes its digest if the copy could not.
 
+import { outputKey } from "../../../files/bucket-keys.ts";
 import { copyData, copyUrl } from "../../../files/copy.ts";
 import { hashStored } from "../../../files/digest.ts";
-import { outputKey } from "../../../files/keys.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import type { RequestFile } from "../../../files/request-file.ts";
 import { FILE_MAX_BYTES } from "../../../files/request-file.ts";

@@ -5,7 +5,7 @@ import type { ProblemExtras } from "../http/app-env.ts";
 import { violatedPolicies } from "../http/problem.ts";
 import { ERRORS, type Refusal } from "../platform/errors.ts";
 import { objectText, RawText } from "../platform/json.ts";
-import type { FalError } from "../requests/view/fal-failure.ts";
+import type { FalError } from "../requests/view/replayed-failure.ts";
 import { isRetriedByClients } from "./fal-format.ts";
 
 /** The response for an error: fal's body, the members that other clients read, and `more`. */

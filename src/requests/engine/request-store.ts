@@ -6,7 +6,7 @@ import type { Effect } from "../machine/effect-types.ts";
 import type { RequestRecord, RequestState, TimelineEntry, TimelineNote } from "../machine/types.ts";
 import { DELIVERY_TABLES } from "./delivery-log.ts";
 import { UPLOAD_TABLES } from "./multipart-rows.ts";
-import { SHARE_TABLES } from "./shares.ts";
+import { SHARE_TABLES } from "./share-store.ts";
 
 /** Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs. */
 export type TextName = "input" | "payload" | "output" | "logs";

@@ -1,11 +1,11 @@
 // Alert percentages of a team. alerts.ts publishes the events.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Alerts, TeamAlerts } from "../contracts/team-admin.ts";
-import type { Actor } from "../contracts/team-keys.ts";
-import { HISTORY_LIMIT_MAX } from "./cursor.ts";
-import type { TeamStores } from "./stores.ts";
-import type { TeamContext } from "./team-context.ts";
+import type { Alerts, TeamAlerts } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
+import { HISTORY_LIMIT_MAX } from "../cursor.ts";
+import type { TeamStores } from "../stores.ts";
+import type { TeamContext } from "../team-context.ts";
 
 export class AlertAdmin extends RpcTarget implements TeamAlerts {
   readonly #context: TeamContext;

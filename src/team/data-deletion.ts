@@ -5,7 +5,7 @@ import type { Env } from "../platform/bindings.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { sweeperFor, trackerFor } from "../platform/stubs.ts";
 import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
-import type { RemovalRow } from "./removal-store.ts";
+import type { RemovalRow } from "./data-deletion-store.ts";
 import { type ReleaseStores, release } from "./settle.ts";
 import type { TeamStores } from "./stores.ts";
 

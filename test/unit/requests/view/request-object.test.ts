@@ -19,7 +19,7 @@ import {
   type Waiting,
 } from "../../../../src/requests/machine/types.ts";
 import { describeOutput } from "../../../../src/requests/view/output.ts";
-import { type RequestBody, requestBody, requestSummaryBody } from "../../../../src/requests/view/request-body.ts";
+import { type RequestBody, requestBody, requestSummaryBody } from "../../../../src/requests/view/request-object.ts";
 import { type Reader, serializeRequest, serializeSummary } from "../../../../src/requests/view/serialize.ts";
 import {
   endReported,

@@ -13,8 +13,8 @@ import type { RequestEvent, UpstreamEnd } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { announcedClaim, describeFile, describeOutput, errorFingerprint, fingerprintOf } from "../../view/output.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { goneOutcome } from "./gone.ts";
 import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
+import { goneOutcome } from "./not-found.ts";
 
 export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.currentRecord();

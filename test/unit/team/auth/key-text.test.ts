@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatTeamJwt, keyDigest, makeKey, parseKey, shownPart } from "../../../../src/team/auth/keys.ts";
+import { formatTeamJwt, keyDigest, makeKey, parseKey, shownPart } from "../../../../src/team/auth/key-text.ts";
 
 describe("keys", () => {
   test.each(["a", "acme", "acme-2", "-", "0".repeat(32)])("names the team %s that it was made for", async (team) => {

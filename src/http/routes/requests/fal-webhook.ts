@@ -15,8 +15,8 @@ import { trackerOf } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
+import { verifyWebhook } from "../../../upstream/fal-webhook-signature.ts";
 import { signingKeys } from "../../../upstream/jwks.ts";
-import { verifyWebhook } from "../../../upstream/webhook.ts";
 
 /** Larger bodies are not read: the call counts as an unverified callback, and the result is fetched instead. */
 const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;

@@ -2,8 +2,8 @@
 // model's input.
 
 import type { ActingFor } from "../contracts/team-keys.ts";
+import { uploadKey } from "../files/bucket-keys.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";
-import { uploadKey } from "../files/keys.ts";
 import { announcedType } from "../files/upload-type.ts";
 import { fileName } from "../files/urls.ts";
 import type { Env } from "../platform/bindings.ts";

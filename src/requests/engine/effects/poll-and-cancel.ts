@@ -5,9 +5,9 @@ import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { goneOutcome } from "./gone.ts";
+import { runFetchResult } from "./fetch-result.ts";
 import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
-import { runFetchResult } from "./result.ts";
+import { goneOutcome } from "./not-found.ts";
 
 export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.currentRecord();

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
 import type { Config } from "../../../src/platform/config.ts";
-import { NOTICE_RETRY_MS, type Notice, noticeOf, sendNotice } from "../../../src/upstream/notice.ts";
+import { NOTICE_RETRY_MS, type Notice, noticeOf, sendNotice } from "../../../src/upstream/outage-notice.ts";
 
 const NOW = Date.UTC(2026, 10, 5, 12);
 const CONFIG = {

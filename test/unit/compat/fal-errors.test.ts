@@ -1,10 +1,10 @@
 // How the compatible surfaces refuse: one body for every client, and no status that makes a client post again in vain.
 
 import { describe, expect, test } from "vitest";
+import { falRefusal } from "../../../src/compat/fal-errors.ts";
 import { finalFailure } from "../../../src/compat/fal-format.ts";
-import { falRefusal } from "../../../src/compat/refusal.ts";
 import { ERRORS, type ErrorCode, refusal } from "../../../src/platform/errors.ts";
-import type { FalFailure } from "../../../src/requests/view/fal-failure.ts";
+import type { FalFailure } from "../../../src/requests/view/replayed-failure.ts";
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 /** What fal's JavaScript or Python client, or the AI SDK, posts again after. */
