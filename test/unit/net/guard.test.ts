@@ -48,10 +48,7 @@ describe("what may not be called", () => {
         "wss://hooks.example.com/",
       ],
     ],
-    [
-      "port is not 443",
-      ["https://hooks.example.com:25/", "https://hooks.example.com:8443/", "https://x.example:0/"],
-    ],
+    ["port is not 443", ["https://hooks.example.com:25/", "https://hooks.example.com:8443/", "https://x.example:0/"]],
     [
       "user name or password",
       [
