@@ -78,7 +78,7 @@ function sizeWithout(imports: readonly string[]): Size {
   const aliases = imports.flatMap((name) => ["--alias", `${name}:${nothing}`]);
   const said = wrangler(["deploy", "--dry-run", "--outdir", join(folder, "out"), ...aliases]);
   const [, kiB, gzipKiB] = /Total Upload: ([\d.]+) KiB \/ gzip: ([\d.]+) KiB/.exec(said) ?? [];
-  if (kiB === undefined || gzipKiB === undefined) throw new Error(`wrangler told no size: ${said}`);
+  if (kiB === undefined || gzipKiB === undefined) throw new Error(`wrangler printed no size: ${said}`);
   return { kiB: Number(kiB), gzipKiB: Number(gzipKiB) };
 }
 

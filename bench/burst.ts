@@ -76,7 +76,7 @@ try {
 
   const startedAt = Date.now();
   const wanted = sizes.flatMap((count, n) => Array.from({ length: count }, () => `user-${n}`));
-  // Users take turns at the door, so that nobody is early by the order of a list.
+  // Users submit in turn, so that the order of the list favours nobody.
   const posts = wanted.map((user, n) => ({ user, n: n % 50 })).sort((a, b) => a.n - b.n);
   const ids: { id: string; user: string }[] = [];
   const posting = async () => {

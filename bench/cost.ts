@@ -159,7 +159,7 @@ function bill(one: Spent): Line[] {
       price.OBJECT_REQUEST_USD,
     ),
     line(
-      "alarms rung",
+      "alarms run",
       sum(({ alarms }) => alarms),
       price.OBJECT_REQUEST_USD,
     ),
@@ -201,15 +201,7 @@ function report(stages: readonly [Spent, Spent, Spent], ended: Reading, before: 
     const { requests: calls, alarms, alarmsSet, rowsRead, rowsWritten, activeMs } = stages[0].classes[name] ?? EMPTY;
     return [name, ...[calls, alarms, alarmsSet, rowsRead, rowsWritten, activeMs].map(count)];
   });
-  const classColumns = [
-    "submit to end",
-    "calls",
-    "alarms rung",
-    "alarms set",
-    "rows read",
-    "rows written",
-    "ms active",
-  ];
+  const classColumns = ["submit to end", "calls", "alarms run", "alarms set", "rows read", "rows written", "ms active"];
 
   const trackerBytes = bytesOf(ended, "RequestTracker") - bytesOf(before, "RequestTracker");
   const teamBytes = bytesOf(ended, "Team") - bytesOf(before, "Team");

@@ -44,7 +44,7 @@ switch (values.of) {
 
 async function ofLimits(postsPerTeam: number): Promise<void> {
   const columns = ["killed after, ms", "answered by then", "let in by then", "accepted", "ended", "unproven"];
-  const faults = ["lost", "doubled", "oversold", "wrong books"];
+  const faults = ["lost", "doubled", "oversold", "wrong sums"];
   const title = "Crashes";
   const result = await eachSeed(title, kills, columns, faults, async (seed) => {
     const run = await crashUnderLimits(seed, postsPerTeam);
@@ -78,7 +78,7 @@ that were cut off before the call left: nobody can know that, so they are not se
 async function ofAccount(perSeed: number): Promise<void> {
   const columns = ["kills", "at full slots", "during a pause", "accepted", "ended", "unproven"];
   columns.push("submit's answer lost", "forced 429");
-  const faults = ["lost", "doubled", "oversold", "wrong books", "slots or turns leaked", "over the pace"];
+  const faults = ["lost", "doubled", "oversold", "wrong sums", "slots or turns leaked", "over the pace"];
   const title = "Kills of a busy account";
   const result = await eachSeed(title, Math.ceil(kills / perSeed), columns, faults, async (seed) => {
     const run = await crashAccount(seed, perSeed);
@@ -144,14 +144,14 @@ function whole(name: "kills" | "seed" | "posts" | "per-seed"): number {
   process.exit(2);
 }
 
-/** Faults in what was booked: lost, doubled, oversold, wrong books. */
+/** Accounting faults: lost, doubled, oversold, wrong sums. */
 function faultsOf(teams: readonly SeenTeam[], sent: ReadonlyMap<string, number>): string[][] {
   const verdicts = teams.map((team) => judge(team, sent));
-  const unknown = strays(teams, sent).map((id) => `${id} was sent upstream, and no post was answered with it`);
+  const unknown = strays(teams, sent).map((id) => `${id} was sent upstream, and no post returned it`);
   return [
     [...verdicts.flatMap(({ lost }) => lost), ...unknown],
     verdicts.flatMap(({ doubled }) => doubled),
     verdicts.flatMap(({ oversold }) => oversold),
-    verdicts.flatMap(({ wrongBooks }) => wrongBooks),
+    verdicts.flatMap(({ wrongSums }) => wrongSums),
   ];
 }

@@ -54,7 +54,7 @@ try {
 
 Twenty calls at a time from a Worker in the same process, which therefore counts too. The team has four limits and twenty users;
 the account's slots are all taken, so each look at the line goes through all of it. \`tracker.start\` is the first step of as many
-different requests: their own rows, \`team.started\` and \`account.take\` are in it, and only the Team and the account are shared.`;
+different requests: their own rows, \`team.started\` and \`account.requestGrant\` are in it, and only the Team and the account are shared.`;
   console.log(`\n${result}`);
   writeSection("Calls of the objects", `${provenance(`npm run bench:objects -- --calls ${calls}`)}\n\n${result}`);
 } finally {

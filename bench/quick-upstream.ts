@@ -1,12 +1,12 @@
-// An upstream that costs next to nothing, in a thread of its own: it answers submits and statuses in Maton's shape, after as
-// long as it was told.
+// An upstream that costs next to nothing, in a thread of its own: it answers submits and statuses in Maton's shape, after
+// the configured delay.
 
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 
 export interface QuickUpstream {
-  /** From now on answers take this long; 0: at once. */
+  /** Sets the delay of responses; 0: none. */
   answerAfter(ms: number): void;
   stop(): Promise<void>;
 }

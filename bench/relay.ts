@@ -114,7 +114,7 @@ async function inLanes(count: number, act: () => Promise<unknown>): Promise<void
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-/** A delay below a millisecond cannot be told from none. */
+/** Delays below a millisecond count as zero. */
 function ratio(before: number[], during: number[], part: number): number {
   return Math.max(1, quantile(during, part)) / Math.max(1, quantile(before, part));
 }

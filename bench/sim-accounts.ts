@@ -90,7 +90,7 @@ export function simulateWorld(world: World, coming: Coming, seed: number): Outco
   return outcomeOf(accounts, teams, objects, "atOnce" in coming ? null : COMING_MS);
 }
 
-/** Through many doors at once: a millisecond apart. */
+/** Arrivals by many connections at once, a millisecond apart. */
 function momentsOf(coming: Coming, chance: () => number): number[] {
   if ("atOnce" in coming) return Array.from({ length: coming.atOnce }, (_, n) => START_AT + n);
   const moments: number[] = [];

@@ -1,5 +1,5 @@
 // Sluice with a meter around it, for bench/cost.ts: the same Worker and the same objects, every call, row, alarm and bucket
-// operation counted on its way through. GET /_meter tells the counts.
+// operation counted on its way through. GET /_meter returns the counts.
 
 import sluice, * as objects from "../../src/index.ts";
 import type { Env } from "../../src/platform/bindings.ts";
@@ -14,7 +14,7 @@ const meteredEnvs = new WeakMap<object, Env>();
 
 export default {
   async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
-    if (new URL(request.url).pathname === "/_meter") return Response.json(told());
+    if (new URL(request.url).pathname === "/_meter") return Response.json(currentTally());
     tally.invocations += 1;
     return sluice.fetch(request, metered(env), context);
   },
@@ -25,7 +25,7 @@ export const RequestTracker = meteredClass("RequestTracker", objects.RequestTrac
 export const UpstreamAccount = meteredClass("UpstreamAccount", objects.UpstreamAccount);
 export const BucketSweeper = meteredClass("BucketSweeper", objects.BucketSweeper);
 
-function told(): Tally {
+function currentTally(): Tally {
   settleCursors();
   return tally;
 }

@@ -4,7 +4,7 @@
 export interface Count {
   /** Calls by RPC or fetch. */
   requests: number;
-  /** Times that an alarm rang. */
+  /** Alarm invocations. */
   alarms: number;
   /** Each is billed as a row written. */
   alarmsSet: number;

@@ -1,5 +1,5 @@
-// Calls one object many times over and says how long that took: GET /{what}?calls=N&waiting=N. In the runtime itself, so that no
-// HTTP stands between. The clock stands still between calls and moves with each answer, which is all that is needed here.
+// Calls one object many times and reports the duration: GET /{object}?calls=N&waiting=N. Runs inside the runtime, without HTTP in
+// between. The runtime's clock advances with each response, which is precise enough here.
 
 import type { AccountContract, CallGrant, CallRequest } from "../../src/contracts/account.ts";
 import type { Stub } from "../../src/contracts/rpc.ts";
@@ -11,7 +11,7 @@ import { anEnd, TeamObject } from "../../test/harness/team-object.ts";
 
 export { BucketSweeper, RequestTracker, Team, UpstreamAccount } from "../../src/index.ts";
 
-/** Calls under way at a time: the object always has the next one, and none of them waits for long. */
+/** Concurrent calls: the object always has a next one, and none waits long. */
 const LANES = 20;
 /** Slots of this account (wrangler.toml): as many as turns that one which just woke gives at once. */
 const SLOTS = 5;
@@ -27,16 +27,16 @@ const PLAN = {
 } as const;
 const USERS = 20;
 
-/** What was measured: so many calls took so many ms. */
+/** The duration of a number of calls. */
 export interface Measured {
   calls: number;
   ms: number;
 }
 
-type RequestedCall = { calls: number; waiting: number };
+type Load = { calls: number; waiting: number };
 
-const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record<string, Measured>>> = {
-  /** Every call of a request's life on its Team, in their order. */
+const measures: Record<string, (env: Env, load: Load) => Promise<Record<string, Measured>>> = {
+  /** Every call that a request makes to its Team, in order. */
   async team(_env, { calls }) {
     const team = await TeamObject.create(PLAN);
     await team.stub.prices.put({ [MODEL]: { unit: "request", usd: "0.003" } }, { id: "key_bench", ip: null });
@@ -57,28 +57,28 @@ const measures: Record<string, (env: Env, wish: RequestedCall) => Promise<Record
   async account(env, { calls, waiting }) {
     const account = accountFor(env, crypto.randomUUID());
     const callGrant = await fillSlots(env, account);
-    const [last = aWish(env, 0)] = await line(env, account, waiting);
-    const others = wishes(env, calls);
+    const [last = callRequest(env, 0)] = await line(env, account, waiting);
+    const others = callRequests(env, calls);
     const questions = Array<string>(calls).fill(last.requestId);
-    // What the line has left to be done is over first.
+    // The work that the queue caused must finish first.
     await timed(questions, (id) => account.queuePositionOf(id));
     return {
       "account.queuePositionOf": await timed(questions, (id) => account.queuePositionOf(id)),
       "account.callFinished": await timed(questions, () => account.callFinished(callGrant, "ok")),
-      // It has no slot, so nobody else gets one.
+      // These requests hold no slot, so none is granted to another.
       "account.releaseSlot": await timed(others, ({ requestId }) =>
         account.releaseSlot({ requestId, model: MODEL, ms: null, webhookDelayMs: null }),
       ),
-      "account.take": await timed(others, (wish) => account.requestGrant(wish)),
+      "account.requestGrant": await timed(others, (request) => account.requestGrant(request)),
     };
   },
-  /** A request's first step: its rows, its Team told, its place in the line. */
+  /** A request's first step: its rows, the call to its Team, its place in the queue. */
   async tracker(env, { calls }) {
     const team = await TeamObject.create(PLAN);
     const starts: StartInput[] = Array.from({ length: calls }, () =>
       aStart({ id: env.TRACKER.newUniqueId().toString(), team: team.id, createdAt: Date.now() }),
     );
-    await Promise.all(wishes(env, SLOTS).map((wish) => accountFor(env).requestGrant(wish)));
+    await Promise.all(callRequests(env, SLOTS).map((request) => accountFor(env).requestGrant(request)));
     return { "tracker.start": await timed(starts, (start) => trackerFor(env, start.id).start(start)) };
   },
 };
@@ -88,23 +88,23 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     const measure = measures[pathname.slice(1)];
     if (measure === undefined) return new Response(null, { status: 404 });
-    const wish = { calls: Number(searchParams.get("calls")), waiting: Number(searchParams.get("waiting")) };
-    return Response.json(await measure(env, wish));
+    const load = { calls: Number(searchParams.get("calls")), waiting: Number(searchParams.get("waiting")) };
+    return Response.json(await measure(env, load));
   },
 };
 
-/** Makes the calls, LANES at a time, and takes the time from the first one to the last answer. */
+/** Makes the calls, LANES at a time, and measures from the first call to the last response. */
 async function timed<T>(inputs: readonly T[], call: (input: T) => Promise<unknown>): Promise<Measured> {
-  const releaseSlot = inputs.values();
+  const remaining = inputs.values();
   const lane = async () => {
-    for (const input of releaseSlot) await call(input);
+    for (const input of remaining) await call(input);
   };
   const from = Date.now();
   await Promise.all(Array.from({ length: LANES }, lane));
   return { calls: inputs.length, ms: Date.now() - from };
 }
 
-function aWish(env: Env, n: number): CallRequest {
+function callRequest(env: Env, n: number): CallRequest {
   return {
     kind: "submit",
     requestId: env.TRACKER.newUniqueId().toString(),
@@ -116,24 +116,24 @@ function aWish(env: Env, n: number): CallRequest {
   };
 }
 
-function wishes(env: Env, count: number): CallRequest[] {
-  return Array.from({ length: count }, (_, n) => aWish(env, n));
+function callRequests(env: Env, count: number): CallRequest[] {
+  return Array.from({ length: count }, (_, n) => callRequest(env, n));
 }
 
-/** Takes every slot. Answers one of the turns. */
+/** Takes every slot. Returns one of the grants. */
 async function fillSlots(env: Env, account: Stub<AccountContract>): Promise<CallGrant> {
   let last: CallGrant | null = null;
-  for (const wish of wishes(env, SLOTS)) {
-    const grant = await account.requestGrant(wish);
+  for (const request of callRequests(env, SLOTS)) {
+    const grant = await account.requestGrant(request);
     if (grant.granted) last = grant.callGrant;
   }
-  if (last === null) throw new Error("an account that nobody knew gives its turns at once");
+  if (last === null) throw new Error("a new account grants calls at once");
   return last;
 }
 
-/** Puts submits in line, and answers them. */
+/** Queues submits, and returns them. */
 async function line(env: Env, account: Stub<AccountContract>, waiting: number): Promise<CallRequest[]> {
-  const all = wishes(env, waiting);
-  await timed(all, (wish) => account.requestGrant(wish));
+  const all = callRequests(env, waiting);
+  await timed(all, (request) => account.requestGrant(request));
   return all;
 }

@@ -1,5 +1,5 @@
-// fal's own proxy as its documentation mounts it in Hono, with a key of its own and its one door: bench/overhead.ts reads
-// statuses through it. The upstream stands on this machine, so that host is allowed instead of queue.fal.run.
+// fal's own proxy as its documentation mounts it in Hono, with its own key and one route: bench/overhead.ts reads
+// statuses through it. The upstream is local, so its host is allowed instead of queue.fal.run.
 
 import { createRouteHandler } from "@fal-ai/server-proxy/hono";
 import { Hono } from "hono";

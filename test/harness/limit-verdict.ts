@@ -44,7 +44,7 @@ export interface Verdict {
   lost: string[];
   doubled: string[];
   oversold: string[];
-  wrongBooks: string[];
+  wrongSums: string[];
 }
 
 /** Judges one team. `sent`: how often upstream took a submit of each request, by our id. */
@@ -72,18 +72,18 @@ export function judge(team: SeenTeam, sent: ReadonlyMap<string, number>): Verdic
   const submits = [...ids].reduce((sum, id) => sum + times(id), 0);
   if (submits > places) oversold.push(`upstream took ${submits} submits for ${places} places`);
 
-  const wrongBooks = ended
+  const wrongSums = ended
     .filter(({ chargedMicro, settled }) => chargedMicro !== team.priceMicro || settled !== 1)
     .map(({ id, chargedMicro, settled }) => `${id} was charged ${chargedMicro} in ${settled} settlements`);
   const expected = { used: known.size * team.step, remaining: team.limit - known.size * team.step };
   const books = { used: team.used, remaining: team.remaining };
-  if (!equal(books, expected)) wrongBooks.push(`the limit shows ${text(books)}, not ${text(expected)}`);
+  if (!equal(books, expected)) wrongSums.push(`the limit shows ${text(books)}, not ${text(expected)}`);
   const sums = { requests: ids.size, completed: ended.length, chargedMicro: charges };
-  if (!equal(team.usage, sums)) wrongBooks.push(`usage shows ${text(team.usage)}, not ${text(sums)}`);
+  if (!equal(team.usage, sums)) wrongSums.push(`usage shows ${text(team.usage)}, not ${text(sums)}`);
 
   return {
     ...{ accepted: ids.size, completed: ended.length, unproven: unproven.length },
-    ...{ lost, doubled, oversold, wrongBooks },
+    ...{ lost, doubled, oversold, wrongSums },
   };
 }
 

@@ -33,7 +33,12 @@ export interface Objects {
   /** Its team lets it in. */
   admit: (request: SimulatedRequest, now: number, then: Then) => void;
   /** A message reaches its account, whose desk stands so. */
-  reach: (message: "take" | "heard" | "left", callScheduler: CallScheduler, now: number, then: Then) => void;
+  reach: (
+    message: "requestGrant" | "callFinished" | "releaseSlot",
+    callScheduler: CallScheduler,
+    now: number,
+    then: Then,
+  ) => void;
   /** Its team books its end. */
   settle: (request: SimulatedRequest, now: number, then: Then) => void;
 }
@@ -109,7 +114,7 @@ export class SimulatedAccount {
   }
 
   #ask(id: number, kind: SchedulerRequest["kind"], now: number): void {
-    this.#objects.reach("take", this.#callScheduler, now, (at) => {
+    this.#objects.reach("requestGrant", this.#callScheduler, now, (at) => {
       const request = this.run.requests[id];
       if (request === undefined) return;
       const { decision: asked, grantedToOthers: woken } = this.#callScheduler.requestGrant(
@@ -154,8 +159,8 @@ export class SimulatedAccount {
   #leave(callGrant: CallGrant, now: number): void {
     this.#agenda.add(now + this.#stallMs(now), (at) => {
       this.#send(Number(callGrant.call.requestId), callGrant.call.kind, at);
-      this.#agenda.add(at + this.#load.answerMs + this.#stallMs(at), (heardAt) =>
-        this.#objects.reach("heard", this.#callScheduler, heardAt, (toldAt) => {
+      this.#agenda.add(at + this.#load.answerMs + this.#stallMs(at), (finishedAt) =>
+        this.#objects.reach("callFinished", this.#callScheduler, finishedAt, (toldAt) => {
           this.#callScheduler.callFinished(callGrant, toldAt);
           this.#look(toldAt);
         }),
@@ -187,7 +192,7 @@ export class SimulatedAccount {
     this.#objects.settle(request, now, (at) => {
       request.endedAt = at;
     });
-    this.#objects.reach("left", this.#callScheduler, now, (at) => {
+    this.#objects.reach("releaseSlot", this.#callScheduler, now, (at) => {
       this.#callScheduler.releaseSlot(String(id), at);
       this.#look(at);
     });

@@ -20,7 +20,7 @@ test.skipIf(!existsSync("/proc/self/stat"))(
     expect(run.team.answers.length, what).toBe(KILLS * POSTS_PER_KILL);
     expect(strays([run.team], run.sent), what).toEqual([]);
     expect(judge(run.team, run.sent), what).toMatchObject({
-      ...{ accepted: KILLS * POSTS_PER_KILL, lost: [], doubled: [], oversold: [], wrongBooks: [] },
+      ...{ accepted: KILLS * POSTS_PER_KILL, lost: [], doubled: [], oversold: [], wrongSums: [] },
     });
     expect(judgeAccount(run.account, RPS), what).toMatchObject({ leaked: [], tooFast: [] });
     // The moments came about: somebody was waiting at full slots, and the gateway did say 429.

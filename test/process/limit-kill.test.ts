@@ -21,7 +21,7 @@ test.skipIf(!existsSync("/proc/self/stat"))(
       expect(team.answers.length, what).toBe(POSTS_PER_TEAM);
       expect(team.samples.length, what).toBeGreaterThan(0);
       expect(judge(team, run.sent), what).toMatchObject({
-        ...{ accepted: PLACES, lost: [], doubled: [], oversold: [], wrongBooks: [] },
+        ...{ accepted: PLACES, lost: [], doubled: [], oversold: [], wrongSums: [] },
       });
       expect(team, what).toMatchObject({ used: team.limit, remaining: 0 });
     }
@@ -52,8 +52,8 @@ describe("the judge of such a run", () => {
     ["b", 1],
   ]);
   const counts = (team: SeenTeam, sent: ReadonlyMap<string, number>) => {
-    const { lost, doubled, oversold, wrongBooks } = judge(team, sent);
-    return [lost.length, doubled.length, oversold.length, wrongBooks.length];
+    const { lost, doubled, oversold, wrongSums } = judge(team, sent);
+    return [lost.length, doubled.length, oversold.length, wrongSums.length];
   };
 
   test("finds nothing wrong with a run that kept its word", () => {
@@ -64,7 +64,7 @@ describe("the judge of such a run", () => {
   test("lets a request wait for proof only where it never reached upstream, its money held", () => {
     const usage = { requests: 2, completed: 1, chargedMicro: 3_000 };
     const cutOff: SeenTeam = { ...good, requests: [ended("a"), waiting], usage };
-    expect(judge(cutOff, new Map([["a", 1]]))).toMatchObject({ unproven: 1, lost: [], wrongBooks: [] });
+    expect(judge(cutOff, new Map([["a", 1]]))).toMatchObject({ unproven: 1, lost: [], wrongSums: [] });
     expect(judge(cutOff, once).lost).toHaveLength(1);
   });
 
