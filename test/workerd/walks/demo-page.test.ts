@@ -163,7 +163,11 @@ test("a visitor over the limit is told when it resets, in a 402 that nobody retr
   const over = await visitor.post("cat 3");
   expect(over.status).toBe(402);
   expect(over.body).toMatchObject({
-    ...{ code: "quota_exceeded", retryable: false, hint: expect.stringContaining("Retries fail until the limit resets") },
+    ...{
+      code: "quota_exceeded",
+      retryable: false,
+      hint: expect.stringContaining("Retries fail until the limit resets"),
+    },
     violated_policies: [{ name: "each-visitor", limit: 3, used: 3, reset: new Date(midnight).toISOString() }],
   });
   expect(over.headers.get("Retry-After")).toBeNull();
