@@ -40,6 +40,7 @@ const patience = { testTimeout: 300_000, hookTimeout: 300_000 };
 export default defineConfig({
   test: {
     silent: "passed-only",
+    reporters: ["default", "./test/harness/project-times.ts"],
     projects: [
       {
         test: {

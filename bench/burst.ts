@@ -1,13 +1,13 @@
 // `npm run bench:burst -- --shape equal`: 1,000 requests at once on one account of ten calls a second. Prints how many ended per
 // second, when each user's last one did, and what it cost of upstream, and writes it to docs/figures.md.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { launch, type Running } from "../scripts/launcher.ts";
 import { eventually } from "../test/harness/eventually.ts";
-import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
+import { MODEL } from "../test/harness/model.ts";
+import { endChildrenOnSignal } from "../test/harness/process.ts";
+import { startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 
 const SHAPES = {
@@ -65,18 +65,14 @@ endChildrenOnSignal();
 
 // In memory where there is such a place: each post is a dozen commits, and one disk would be what is measured.
 const MEMORY = "/dev/shm";
-const stateDir = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "sluice-burst-"));
-const [port = 0, sandboxPort = 0] = await freePorts(2);
-const running = await launch(
-  { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort), UPSTREAM_SLOTS: "1000" },
-  () => undefined,
-);
+const stateIn = existsSync(MEMORY) ? MEMORY : tmpdir();
+const running = await startSluice({ UPSTREAM_SLOTS: "1000" }, { stateIn, isPaced: true });
 try {
-  await sandbox(running, "PATCH", "settings", { run_ms: { image: runMs }, queue_ms: { image: QUEUE_MS } });
+  await running.sandbox("PATCH", "settings", { run_ms: { image: runMs }, queue_ms: { image: QUEUE_MS } });
   // The first of an account proves fal's user and costs a call more.
-  await post(running, "first", "a cat");
-  await eventually(() => noneOpen(running), { what: "the first end", patienceMs: PATIENCE_MS });
-  const before = await sandbox<{ total: number }>(running, "GET", "calls");
+  await post("first", "a cat");
+  await eventually(() => noneOpen(), { what: "the first end", patienceMs: PATIENCE_MS });
+  const before = await running.sandbox<{ total: number }>("GET", "calls");
 
   const startedAt = Date.now();
   const wanted = sizes.flatMap((count, n) => Array.from({ length: count }, () => `user-${n}`));
@@ -85,25 +81,21 @@ try {
   const ids: { id: string; user: string }[] = [];
   const posting = async () => {
     for (let next = posts.shift(); next !== undefined; next = posts.shift()) {
-      ids.push({ id: await post(running, next.user, prompt), user: next.user });
+      ids.push({ id: await post(next.user, prompt), user: next.user });
     }
   };
   await Promise.all(Array.from({ length: POSTING }, posting));
   const postedS = (Date.now() - startedAt) / 1_000;
-  await eventually(() => noneOpen(running), { what: "every end", patienceMs: PATIENCE_MS });
-  const calls = await sandbox<Calls>(running, "GET", "calls");
+  await eventually(() => noneOpen(), { what: "every end", patienceMs: PATIENCE_MS });
+  const calls = await running.sandbox<Calls>("GET", "calls");
   const ended: Ended[] = [];
   for (const { id, user } of ids) {
-    const { status, completed_at } = await read<{ status: string; completed_at: string }>(
-      running,
-      `/v1/requests/${id}`,
-    );
+    const { status, completed_at } = await running.read<{ status: string; completed_at: string }>(`/v1/requests/${id}`);
     ended.push({ user, status, endS: (Date.parse(completed_at) - startedAt) / 1_000 });
   }
   report(ended, postedS, calls.total - before.total, calls);
 } finally {
   await running.stop();
-  rmSync(stateDir, { recursive: true, force: true });
 }
 
 function report(ended: readonly Ended[], postedS: number, calls: number, seen: Calls): void {
@@ -128,38 +120,16 @@ function report(ended: readonly Ended[], postedS: number, calls: number, seen: C
   if (values.shape === "half") rows.push(["slowest small user / its fair time", round(Math.max(...small) / fairS)]);
   const result = `${table(["figure", "measured"], rows)}
 
-${POSTING} posts under way at a time, state kept ${stateDir.startsWith(MEMORY) ? "in memory" : "on a disk"}.`;
+${POSTING} posts under way at a time, state kept ${stateIn === MEMORY ? "in memory" : "on a disk"}.`;
   console.log(result);
   if (part === 1) writeSection(title, `${provenance(`npm run bench:burst -- --shape ${values.shape}`)}\n\n${result}`);
 }
 
-async function noneOpen(of: Running): Promise<true | null> {
-  const { data } = await read<{ data: unknown[] }>(of, "/v1/requests?status=open&limit=1");
+async function noneOpen(): Promise<true | null> {
+  const { data } = await running.read<{ data: unknown[] }>("/v1/requests?status=open&limit=1");
   return data.length === 0 ? true : null;
 }
 
-async function post(of: Running, user: string, text: string): Promise<string> {
-  const body = { model: "fal-ai/flux/schnell", input: { prompt: text, image_size: "square" }, user };
-  const answer = await fetch(`${of.url}/v1/requests`, {
-    method: "POST",
-    headers: headersOf(of),
-    body: JSON.stringify(body),
-  });
-  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
-  return ((await answer.json()) as { id: string }).id;
-}
-
-async function read<T>(of: Running, path: string): Promise<T> {
-  const answer = await fetch(`${of.url}${path}`, { headers: headersOf(of) });
-  if (!answer.ok) throw new Error(`${path} was answered ${answer.status}`);
-  return (await answer.json()) as T;
-}
-
-function headersOf({ key }: Running): Record<string, string> {
-  return { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
-}
-
-async function sandbox<T>(of: Running, method: string, room: string, body?: unknown): Promise<T> {
-  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-  return (await (await fetch(`${of.sandboxUrl}/_sandbox/${room}`, init)).json()) as T;
+function post(user: string, text: string): Promise<string> {
+  return running.submit({ model: MODEL, input: { prompt: text, image_size: "square" }, user });
 }

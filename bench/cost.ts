@@ -1,13 +1,12 @@
 // `npm run bench:cost`: what Cloudflare would bill for a million requests, from the calls, rows, alarms, bucket operations and
 // time of some hundred. They go through Sluice with a meter around it (bench/metered). Writes the parts to docs/figures.md.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { launch, type Running } from "../scripts/launcher.ts";
 import { eventually, pause } from "../test/harness/eventually.ts";
-import { endChildrenOnSignal, freePorts, runtimesOf } from "../test/harness/process.ts";
+import { MODEL } from "../test/harness/model.ts";
+import { endChildrenOnSignal, runtimesOf } from "../test/harness/process.ts";
+import { type Sluice, startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import type { Count, Tally } from "./metered/tally.ts";
 import * as price from "./prices.ts";
@@ -15,7 +14,6 @@ import * as price from "./prices.ts";
 const { values } = parseArgs({ options: { requests: { type: "string", default: "200" } } });
 const requests = Number(values.requests);
 
-const MODEL = "fal-ai/flux/schnell";
 const WARM_UPS = 5;
 /** Below the account's pace of ten a second, so that nothing waits in its queue. */
 const SUBMIT_GAP_MS = 150;
@@ -43,38 +41,32 @@ interface Reading extends Tally {
 
 endChildrenOnSignal();
 
-const stateDir = mkdtempSync(join(tmpdir(), "sluice-cost-"));
-const [port = 0, sandboxPort = 0] = await freePorts(2);
-const running = await launch(
-  { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) },
-  () => undefined,
-  "bench/metered/index.ts",
-);
+const running = await startSluice({}, { main: "bench/metered/index.ts", isPaced: true });
 const headers = { Authorization: `Bearer ${running.key}`, "Content-Type": "application/json" };
 try {
   await measure(running);
 } finally {
   await running.stop();
-  rmSync(stateDir, { recursive: true, force: true });
 }
 
-async function measure({ url, sandboxUrl }: Running): Promise<void> {
+async function measure({ url, sandbox }: Sluice): Promise<void> {
   const settings = { latency_ms: LATENCY_MS, run_ms: { image: 1_000 }, queue_ms: { image: 300 } };
-  await fetch(`${sandboxUrl}/_sandbox/settings`, { method: "PATCH", body: JSON.stringify(settings) });
-  for (let n = 0; n < WARM_UPS; n++) await submit(url);
+  await sandbox("PATCH", "settings", settings);
+  for (let n = 0; n < WARM_UPS; n++) await submit();
   const before = await quiet(url);
 
   const ids: string[] = [];
   for (let n = 0; n < requests; n++) {
-    ids.push(await submit(url));
+    ids.push(await submit());
     await pause(SUBMIT_GAP_MS);
   }
   const ended = await quiet(url);
 
   let [pictureBytes, pictureUrl] = [0, ""];
   for (const id of ids) {
-    const answer = await fetch(`${url}/v1/requests/${id}`, { headers });
-    const request = (await answer.json()) as { status: string; files: { status: string; size: number; url: string }[] };
+    const request = await running.read<{ status: string; files: { status: string; size: number; url: string }[] }>(
+      `/v1/requests/${id}`,
+    );
     const [file] = request.files;
     if (request.status !== "COMPLETED" || file?.status !== "stored") throw new Error(`${id} is ${request.status}`);
     [pictureBytes, pictureUrl] = [pictureBytes + file.size / requests, file.url];
@@ -90,11 +82,8 @@ async function measure({ url, sandboxUrl }: Running): Promise<void> {
   report([spent(before, ended), spent(ended, seen), spent(seen, gone)], ended, before, pictureBytes);
 }
 
-async function submit(url: string): Promise<string> {
-  const body = JSON.stringify({ model: MODEL, input: { prompt: "a tiny cute cat", image_size: "square" } });
-  const answer = await fetch(`${url}/v1/requests`, { method: "POST", headers, body });
-  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
-  return ((await answer.json()) as { id: string }).id;
+function submit(): Promise<string> {
+  return running.submit({ model: MODEL, input: { prompt: "a tiny cute cat", image_size: "square" } });
 }
 
 /** What is counted once nothing happens any more. */
@@ -112,7 +101,7 @@ async function quiet(url: string): Promise<Reading> {
 
 /** CPU time of the runtime so far: user and system, in ms. */
 function cpuMs(): number {
-  const [pid = 0] = runtimesOf("wrangler.toml", port);
+  const [pid = 0] = runtimesOf("wrangler.toml", running.port);
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /s, "")
     .split(" ");

@@ -2,13 +2,12 @@
 // `FILES.put(key, response.body)`, in turns. Prints time and peak memory of both and their ratio, and writes them to
 // docs/figures.md. Exit code 1 when a bar of the design does not hold. Linux only: memory is read in /proc.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { launch, type Running } from "../scripts/launcher.ts";
 import { eventually } from "../test/harness/eventually.ts";
+import { MODEL } from "../test/harness/model.ts";
 import { endChildrenOnSignal, freePorts, runtimesOf } from "../test/harness/process.ts";
+import { type Sluice, startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 import { startYardstick } from "./yardstick.ts";
@@ -37,23 +36,20 @@ const SAMPLE_MS = 50;
 
 endChildrenOnSignal();
 
-const stateDir = mkdtempSync(join(tmpdir(), "sluice-mirror-"));
-const [port = 0, sandboxPort = 0, barePort = 0] = await freePorts(3);
-const variables = { STATE_DIR: stateDir, PORT: String(port), SANDBOX_PORT: String(sandboxPort) };
-const running = await launch(variables, () => undefined);
-const bare = await startYardstick(BARE_CONFIG, barePort, stateDir);
+const [barePort = 0] = await freePorts(1);
+const running = await startSluice({}, { isPaced: true });
+const bare = await startYardstick(BARE_CONFIG, barePort, running.stateDir);
 try {
   report(await measure(running));
 } finally {
   bare.stop();
   await running.stop();
-  rmSync(stateDir, { recursive: true, force: true });
 }
 
-async function measure(sluice: Running): Promise<{ sluice: Copy[]; bare: Copy[] }> {
+async function measure(sluice: Sluice): Promise<{ sluice: Copy[]; bare: Copy[] }> {
   const found: { sluice: Copy[]; bare: Copy[] } = { sluice: [], bare: [] };
   for (let round = 1; round <= rounds; round++) {
-    const [runtime = 0] = runtimesOf("wrangler.toml", port);
+    const [runtime = 0] = runtimesOf("wrangler.toml", running.port);
     const [bareRuntime = 0] = runtimesOf(BARE_CONFIG, barePort);
     let source = "";
     found.sluice.push(
@@ -70,33 +66,27 @@ async function measure(sluice: Running): Promise<{ sluice: Copy[]; bare: Copy[] 
 }
 
 /** One request whose output is the large file, from the moment that its output was known to the moment that it was stored. */
-async function copyBySluice({ url, key, sandboxUrl }: Running): Promise<{ span: Span; source: string }> {
-  const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
+async function copyBySluice({ submit, read, sandbox, gatewayUrl }: Sluice): Promise<{ span: Span; source: string }> {
   const input = { prompt: `a film sandbox:file-huge:${bytes}`, image_size: { width: 64, height: 64 } };
-  const body = JSON.stringify({ model: "fal-ai/flux/schnell", input });
-  const submitted = await fetch(`${url}/v1/requests`, { method: "POST", headers, body });
-  const { id } = (await submitted.json()) as { id: string };
+  const id = await submit({ model: MODEL, input });
   const ended = await eventually(
     async () => {
-      const read = await fetch(`${url}/v1/requests/${id}?wait=30`, { headers });
-      const request = (await read.json()) as {
+      const request = await read<{
         status: string;
         files: { status: string; size: number }[];
         upstream: { request_id: string };
-      };
+      }>(`/v1/requests/${id}?wait=30`);
       return request.status === "COMPLETED" ? request : null;
     },
     { what: "the request ends", patienceMs: PATIENCE_MS },
   );
   const [file] = ended.files;
   if (file?.status !== "stored" || file.size !== bytes) throw new Error(`not stored: ${JSON.stringify(file)}`);
-  const timeline = await fetch(`${url}/v1/requests/${id}/timeline`, { headers });
-  const { data } = (await timeline.json()) as { data: { at: string; event: string }[] };
+  const { data } = await read<{ data: { at: string; event: string }[] }>(`/v1/requests/${id}/timeline`);
   const at = (names: string[]) => Date.parse(data.find(({ event }) => names.includes(event))?.at ?? "");
-  const sent = await fetch(`${sandboxUrl}/_sandbox/requests/${ended.upstream.request_id}`);
-  const { files } = (await sent.json()) as { files: { path: string }[] };
+  const { files } = await sandbox<{ files: { path: string }[] }>("GET", `requests/${ended.upstream.request_id}`);
   const span = { from: at(["webhook", "result"]), to: at(["stored"]) };
-  return { span, source: `${sandboxUrl}${files[0]?.path}` };
+  return { span, source: `${gatewayUrl}${files[0]?.path}` };
 }
 
 async function copyBare(source: string): Promise<Span> {

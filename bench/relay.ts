@@ -1,14 +1,12 @@
 // `npm run bench:relay -- --stuck 2000`: how long after its end a request's webhook arrives, before and while thousands of
 // deliveries hang on a receiver that never answers. Prints the ratio and writes it to docs/figures.md.
 
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { launch, type Running } from "../scripts/launcher.ts";
 import { eventually } from "../test/harness/eventually.ts";
+import { MODEL } from "../test/harness/model.ts";
 import { endChildrenOnSignal, freePorts } from "../test/harness/process.ts";
+import { type Sluice, startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { quantile } from "./numbers.ts";
 
@@ -19,14 +17,13 @@ const [stuck, probes] = [Number(values.stuck), Number(values.probes)];
 /** So many posts are under way at once while the stuck ones are made. */
 const LANES = 20;
 const PATIENCE_MS = 300_000;
-const MODEL = "fal-ai/flux/schnell";
 
 /** When each request's event arrived, in epoch ms, by request id. */
 const arrived = new Map<string, number>();
 /** Deliveries that the hanging receiver holds open now, and the most there ever were. */
 let [hanging, mostHanging, everHung] = [0, 0, 0];
 
-const [port = 0, sandboxPort = 0, goodPort = 0, hangingPort = 0] = await freePorts(4);
+const [goodPort = 0, hangingPort = 0] = await freePorts(2);
 const good = await listening(goodPort, (id, response) => {
   arrived.set(id, Date.now());
   response.writeHead(204).end();
@@ -40,46 +37,38 @@ const bad = await listening(hangingPort, (_id, response) => {
 });
 
 endChildrenOnSignal();
-const stateDir = mkdtempSync(join(tmpdir(), "sluice-relay-"));
-let running: Running | null = null;
+let running: Sluice | null = null;
 try {
-  running = await launch(
-    {
-      STATE_DIR: stateDir,
-      PORT: String(port),
-      SANDBOX_PORT: String(sandboxPort),
-      RELAY_ALLOW_HOSTS: `localhost:${goodPort},localhost:${hangingPort}`,
-      UPSTREAM_RPS: "1000",
-      UPSTREAM_SLOTS: "10000",
-    },
-    () => undefined,
-  );
+  // What is measured is the relay: the gateway costs nothing here.
+  running = await startSluice({
+    ...{ RELAY_ALLOW_HOSTS: `localhost:${goodPort},localhost:${hangingPort}` },
+    ...{ UPSTREAM_RPS: "1000", UPSTREAM_SLOTS: "10000" },
+  });
   await measure(running);
 } finally {
   await running?.stop();
-  rmSync(stateDir, { recursive: true, force: true });
   for (const server of [good, bad]) {
     server.closeAllConnections();
     server.close();
   }
 }
 
-async function measure({ url, sandboxUrl, key }: Running): Promise<void> {
-  // What is measured is the relay: the gateway and the models cost nothing here.
+async function measure(sluice: Sluice): Promise<void> {
+  // Neither do the models.
   const quick = { image: 0, video: 0, audio: 0, other: 0 };
   const settings = { rps: 100_000, queue_ms: quick, run_ms: quick };
-  await fetch(`${sandboxUrl}/_sandbox/settings`, { method: "PATCH", body: JSON.stringify(settings) });
+  await sluice.sandbox("PATCH", "settings", settings);
 
-  const before = await delays(url, key);
+  const before = await delays(sluice);
   const begunAt = Date.now();
-  await inLanes(stuck, () => post(url, key, `http://localhost:${hangingPort}/hook`));
+  await inLanes(stuck, () => post(sluice, `http://localhost:${hangingPort}/hook`));
   await eventually(async () => (everHung >= stuck ? true : null), {
     what: "every stuck delivery was tried",
     patienceMs: PATIENCE_MS,
   });
   const stuckInS = (Date.now() - begunAt) / 1000;
   const hangingBefore = hanging;
-  const during = await delays(url, key);
+  const during = await delays(sluice);
 
   const [median, late] = [ratio(before, during, 0.5), ratio(before, during, 0.95)];
   const ms = (sorted: number[], part: number) => Math.round(quantile(sorted, part));
@@ -99,29 +88,22 @@ ${hangingBefore} when the second measurement began, each for the 15 s that an ex
 }
 
 /** Delays of deliveries to the good receiver in ms, ascending; one request after the other, so that they do not wait for each other. */
-async function delays(url: string, key: string): Promise<number[]> {
+async function delays(sluice: Sluice): Promise<number[]> {
   const found: number[] = [];
   for (let n = 0; n < probes; n++) {
-    const id = await post(url, key, `http://localhost:${goodPort}/hook`);
+    const id = await post(sluice, `http://localhost:${goodPort}/hook`);
     const arrivedAt = await eventually(async () => arrived.get(id) ?? null, {
       what: "a delivery",
       patienceMs: PATIENCE_MS,
     });
-    const answer = await fetch(`${url}/v1/requests/${id}`, { headers: { Authorization: `Bearer ${key}` } });
-    const { completed_at } = (await answer.json()) as { completed_at: string };
+    const { completed_at } = await sluice.read<{ completed_at: string }>(`/v1/requests/${id}`);
     found.push(Math.max(0, arrivedAt - Date.parse(completed_at)));
   }
   return found.toSorted((one, other) => one - other);
 }
 
-async function post(url: string, key: string, webhookUrl: string): Promise<string> {
-  const answer = await fetch(`${url}/v1/requests`, {
-    method: "POST",
-    headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json" },
-    body: JSON.stringify({ model: MODEL, input: { prompt: "a cat", image_size: "square" }, webhook_url: webhookUrl }),
-  });
-  if (answer.status !== 202) throw new Error(`a post was answered ${answer.status}: ${await answer.text()}`);
-  return ((await answer.json()) as { id: string }).id;
+function post(sluice: Sluice, webhookUrl: string): Promise<string> {
+  return sluice.submit({ model: MODEL, input: { prompt: "a cat", image_size: "square" }, webhook_url: webhookUrl });
 }
 
 async function inLanes(count: number, act: () => Promise<unknown>): Promise<void> {

@@ -3,7 +3,7 @@
 // Pure but for the processor's time; used by sim-account.ts.
 
 import { MINUTE_MS, SECOND_MS } from "../src/platform/time.ts";
-import { PLACE_REREAD_MS } from "../src/requests/engine/tracker.ts";
+import { QUEUE_POSITION_REREAD_MS } from "../src/requests/engine/tracker.ts";
 import { Agenda } from "../test/harness/agenda.ts";
 import { chanceOf } from "../test/harness/chance.ts";
 import { type AccountLoad, type Objects, SimulatedAccount, START_AT } from "../test/harness/share-sim.ts";
@@ -106,10 +106,10 @@ function watch(agenda: Agenda, account: SimulatedAccount, server: Server): void 
     const { waiting } = account;
     if (now > START_AT + PATIENCE_MS) return;
     server.serve(agenda, now, (waiting / WATCHERS) * accountMs("queuePositionOf", waiting), (answeredAt) => {
-      agenda.add(Math.max(now + PLACE_REREAD_MS, answeredAt), ask);
+      agenda.add(Math.max(now + QUEUE_POSITION_REREAD_MS, answeredAt), ask);
     });
   };
-  for (let n = 0; n < WATCHERS; n++) agenda.add(START_AT + (n * PLACE_REREAD_MS) / WATCHERS, ask);
+  for (let n = 0; n < WATCHERS; n++) agenda.add(START_AT + (n * QUEUE_POSITION_REREAD_MS) / WATCHERS, ask);
 }
 
 function outcomeOf(

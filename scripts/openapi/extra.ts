@@ -161,7 +161,7 @@ const EXTRAS: readonly Extra[] = [
       200: { description: "The webhook was recorded, or the result is polled for.", content: callbackContent },
       400: { description: "The body could not be read.", content: callbackContent },
       401: { description: "Invalid signature.", content: callbackContent },
-      404: { description: "No such request, or an invalid token.", content: callbackContent },
+      404: { description: "No request found, or an invalid token.", content: callbackContent },
       503: {
         description: "fal's keys could not be fetched, or `misconfigured`.",
         content: { ...callbackContent, "application/problem+json": { schema: schemaRef("Problem") } },

@@ -37,7 +37,7 @@ export type ShareAnswer =
   | (Extract<ShareOutcome, { kind: "shared" }> & { view: RequestView });
 
 /** `pending`: the request has not ended or bytes are left; the alarm continues. */
-export type UserDeletionAnswer = { kind: "forgotten" | "pending" };
+export type UserDeletionAnswer = { kind: "deleted" | "pending" };
 
 /** `unstarted`: a tombstone was written, so the request can never start. */
 export type CloseAnswer = { kind: "unstarted" | "started" };
@@ -55,7 +55,7 @@ export interface WebhookReport {
   described: DescribedOutput | null;
 }
 
-export type ReportAnswer = { kind: "heard" | "not_found" };
+export type ReportAnswer = { kind: "received" | "not_found" };
 
 /** Times are epoch milliseconds; `endsAt` is a whole second, as in the link. */
 export interface Share {

@@ -1,6 +1,5 @@
-// Copies one file into R2: from its URL, or from the data URI that it is. Safe to repeat, and nothing half is ever visible (R2
-// shows an object once its put or its upload is whole). What fits one part, or cannot be had in parts, goes in one pass; the
-// rest by parts (parts.ts).
+// Copies one file into R2, from its URL or its data URI. Idempotent, and never visible before it is complete. Small files and sources
+// without ranges are copied in one pass, others in parts (parts.ts).
 
 import { sha256Hex } from "../platform/ids.ts";
 import { dataUriBytes, readDataUri } from "./data-uri.ts";
@@ -9,24 +8,24 @@ import type { AllowedUrl } from "./media-hosts.ts";
 import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
 import type { UnfinishedUpload } from "./multipart-uploads.ts";
 import {
-  abandon,
+  abortUpload,
   type CopyOutcome,
   copyBuffered,
   copyParts,
   FILE_PART_TIMEOUT_MS,
   finish,
-  later,
   metadataOf,
   NOT_WRITTEN,
   outcomeOf,
+  retryLater,
   type Target,
 } from "./parts.ts";
-import { BROKE_OFF, storeKnown } from "./pump.ts";
+import { CONNECTION_CLOSED, storeKnown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 import { type Opened, openSource } from "./source.ts";
 
-/** Up to this a file is copied in one pass: downloading it again costs less than the calls of an upload in parts. */
+/** Up to this size a file is copied in one pass: downloading it again costs less than a multipart upload. */
 const FILE_ONE_PASS_MAX_BYTES = 16 * 1024 * 1024;
 
 export interface UrlCopy extends Target {
@@ -37,8 +36,8 @@ export interface UrlCopy extends Target {
 }
 
 /**
- * Copies what stands at a URL. What an earlier try that was cut off has stored is answered without a download, what it left
- * unfinished is gone on with; the digest is then null, as the bytes did not all pass by here.
+ * Copies the file at a URL. A file that an interrupted attempt stored is not downloaded again, and an unfinished upload is resumed; its
+ * digest is then null, because not all bytes were read here.
  */
 export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   const url = URL.parse(copy.url);
@@ -46,12 +45,12 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
   const source = await sha256Hex(copy.url);
   const stored = await storedBefore(copy, source);
   if (stored !== null) {
-    copy.uploads.forget();
+    copy.uploads.discardUpload();
     return { kind: "stored", stored };
   }
-  const left = copy.uploads.read();
+  const left = copy.uploads.readUpload();
   const begun = left !== null && left.source === source && resumeOf(left) !== null ? left : null;
-  if (left !== null && begun === null && !(await abandon(copy.bucket, left, copy.uploads))) return NOT_WRITTEN;
+  if (left !== null && begun === null && !(await abortUpload(copy.bucket, left, copy.uploads))) return NOT_WRITTEN;
   const resume = begun && resumeOf(begun);
   if (begun !== null && resume?.offset === begun.total) return finish(copy, begun, null);
 
@@ -65,22 +64,22 @@ export async function copyUrl(copy: UrlCopy): Promise<CopyOutcome> {
         opened.end();
       }
     case "changed":
-      if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
-      return later("The source file changed during the copy.");
+      if (begun !== null && !(await abortUpload(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
+      return retryLater("The source file changed during the copy.");
     case "later":
     case "gone":
       return opened;
   }
 }
 
-/** An object carries a digest of the URL it came from: a signed URL itself is a secret that must not be kept twice. */
+/** An object stores a digest of its source URL: a signed URL is a secret and must not be stored twice. */
 async function storedBefore({ bucket, key }: Target, source: string): Promise<StoredFile | null> {
   const object = await bucket.head(key).catch(() => null);
   if (object === null || object.customMetadata?.source !== source) return null;
   return { contentType: object.httpMetadata?.contentType ?? OCTET_STREAM, bytes: object.size, sha256: null };
 }
 
-/** Where an unfinished upload can be gone on with; null when there is nothing yet, or no way to ask for the rest. */
+/** Where an unfinished upload can resume; null when no part is stored or the source has no ranges. */
 function resumeOf({ parts, partBytes, total, validator }: UnfinishedUpload) {
   if (total === null || validator === null || parts.length === 0) return null;
   return { offset: Math.min(total, parts.length * partBytes), total, validator };
@@ -94,11 +93,11 @@ async function copyOpened(
 ): Promise<CopyOutcome> {
   const { feed, total, validator } = opened;
   if (begun !== null && opened.offset > 0) return copyParts(copy, feed, begun, null);
-  // Asked to go on, it sent the whole: it has other bytes now, or no ranges after all.
-  if (begun !== null && !(await abandon(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
+  // The source ignored the range and sent the whole file: it changed, or has no ranges.
+  if (begun !== null && !(await abortUpload(copy.bucket, begun, copy.uploads))) return NOT_WRITTEN;
   if (total !== null && total > copy.maxBytes) return { kind: "too_large" };
   const head = await withinTime(feed, FILE_PART_TIMEOUT_MS, () => feed.peek()).catch(() => null);
-  if (head === null) return later(BROKE_OFF.reason);
+  if (head === null) return retryLater(CONNECTION_CLOSED.reason);
   const contentType = decideType({
     claimed: copy.claimedType,
     header: opened.contentType,
@@ -115,7 +114,7 @@ async function copyOpened(
   return copyParts(copy, feed, { ...content, total, validator }, new Digest());
 }
 
-/** Stores the bytes of a data URI. They are decoded in slices, so that nothing is held beside the text itself. */
+/** Stores the bytes of a data URI, decoded in slices to save memory. */
 export async function copyData(
   copy: Pick<Target, "bucket" | "key"> & { dataUri: string; claimedType: string | null },
 ): Promise<CopyOutcome> {

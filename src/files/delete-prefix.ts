@@ -1,16 +1,15 @@
-// Deletes what lies in R2 below prefixes, page by page. A page that was deleted is listed no more, so whoever is cut off begins
-// again at the front and loses nothing.
+// Deletes R2 objects by prefix, page by page. Deleted pages are no longer listed, so an interrupted run restarts at the front.
 
 /** Objects that R2 lists at once and deletes at once (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
 export const R2_PAGE_KEYS = 1_000;
-/** Pages of a prefix that one try deletes; a page takes well under a second, and the try's lease is a minute. */
-export const PURGE_PAGES_PER_TRY = 10;
+/** Pages that one attempt deletes; a page takes well under a second, and the attempt's lease is a minute. */
+export const DELETE_PAGES_PER_ATTEMPT = 10;
 
 /**
  * Deletes at most `pages` pages of objects. `done`: nothing is left below any of the prefixes (R2's lists are consistent).
- * Rejects when R2 cannot be asked just now; what was deleted until then stays deleted.
+ * Rejects when R2 is unavailable; what was deleted until then stays deleted.
  */
-export async function purgePrefixes(
+export async function deletePrefixes(
   bucket: R2Bucket,
   prefixes: readonly string[],
   pages: number,

@@ -1,5 +1,5 @@
-// The digest of a stored file whose bytes did not pass by in one piece: the finished object is read once, through one buffer
-// that is used again (a pipe makes a new one for each piece, faster than they are collected).
+// Digest of a stored file that was not hashed during its copy: reads the object once through one reused buffer (a pipe would allocate
+// a new one per chunk).
 
 import { BodyFeed, digestOf } from "./feed.ts";
 

@@ -1,32 +1,32 @@
-// Bytes on their way to the bucket, in pieces that are asked for one at a time, so that nothing piles up: a body, or slices
-// that are made as they are asked for. And what is done with a feed besides storing it: its digest is taken, its rest is dropped.
+// Byte sources that are pulled one chunk at a time, so that nothing is buffered: a body, or generated slices. Also the digest of a
+// feed, and draining it.
 
 import { hex } from "../platform/ids.ts";
 import { FILE_SNIFF_BYTES } from "./media-types.ts";
 
-/** Read of a source at once: below 64 KiB the calls per chunk cost more than the bytes, above this it gains nothing. */
+/** Chunk size: below 64 KiB the overhead per chunk dominates, above this nothing is gained. */
 export const FILE_COPY_CHUNK_BYTES = 256 * 1024;
 /** Body of one upload call. Cloudflare's own cap (100 MB in most plans) would otherwise answer with a page of HTML. */
 export const UPLOAD_PUT_MAX_BYTES = 100 * 1024 * 1024;
 
-/** A piece must not be used any more once the next one is asked for. */
+/** A chunk is only valid until the next one is read. */
 export interface Feed {
   /** The next 1 to `max` bytes; null at the end. Rejects when the source breaks off, and after `close`. */
   next(max: number): Promise<Uint8Array | null>;
-  /** The coming bytes without taking them: FILE_SNIFF_BYTES or more, or all that are left. */
+  /** The next bytes without consuming them: FILE_SNIFF_BYTES or more, or all that are left. */
   peek(): Promise<Uint8Array>;
-  /** Lets the source go. */
+  /** Closes the source. */
   close(): void;
 }
 
-/** What all feeds share: bytes that were looked at and not taken yet, and the end by `close`. */
+/** Shared by all feeds: peeked bytes and `close`. */
 abstract class HeldFeed implements Feed {
   #held: Uint8Array | null = null;
   #closed = false;
 
   /** The next piece, of any length. */
   protected abstract read(max: number): Promise<Uint8Array | null>;
-  protected abstract letGo(): void;
+  protected abstract closeSource(): void;
 
   async next(max: number): Promise<Uint8Array | null> {
     const piece = this.#held ?? (await this.#more(max));
@@ -48,7 +48,7 @@ abstract class HeldFeed implements Feed {
     return held;
   }
 
-  /** A source that was let go ends without a fault: that must not pass for its end. */
+  /** A closed source ends without an error: that must not count as its end. */
   async #more(max: number): Promise<Uint8Array | null> {
     const piece = this.#closed ? null : await this.read(max);
     if (this.#closed) throw new Error("the source is closed");
@@ -58,7 +58,7 @@ abstract class HeldFeed implements Feed {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.letGo();
+    this.closeSource();
   }
 }
 
@@ -84,7 +84,7 @@ export class BodyFeed extends HeldFeed {
     return value;
   }
 
-  protected letGo(): void {
+  protected closeSource(): void {
     this.#reader?.cancel().catch(() => undefined);
   }
 }
@@ -103,12 +103,12 @@ export class SliceFeed extends HeldFeed {
     return done ? null : value;
   }
 
-  protected letGo(): void {
+  protected closeSource(): void {
     Promise.resolve(this.#slices.return?.()).catch(() => undefined);
   }
 }
 
-/** Runs a piece of work under a time limit, if there is one: when that is over the source is let go, and the work finds it broken off. */
+/** Runs work under a time limit, if set: on expiry the source is closed and the work fails. */
 export async function withinTime<T>(feed: Feed, limitMs: number | null, work: () => Promise<T>): Promise<T> {
   const timer = limitMs === null ? null : setTimeout(() => feed.close(), limitMs);
   try {
@@ -118,7 +118,7 @@ export async function withinTime<T>(feed: Feed, limitMs: number | null, work: ()
   }
 }
 
-/** SHA-256 in hex of all that a feed brings; null when it breaks off. */
+/** SHA-256 in hex of a whole feed; null when it breaks off. */
 export async function digestOf(feed: Feed): Promise<string | null> {
   const digest = new Digest();
   try {
@@ -128,14 +128,14 @@ export async function digestOf(feed: Feed): Promise<string | null> {
       await digest.write(piece);
     }
   } catch {
-    await digest.drop();
+    await digest.discard();
     return null;
   }
 }
 
 /**
- * Reads away what is left of a caller's body, as far as one call may go: a browser whose body is cut off says "Failed to fetch",
- * and shows no refusal.
+ * Reads the rest of a request body, up to the limit of one call: a browser whose upload is aborted reports "Failed to fetch" instead
+ * of the response.
  */
 export async function drain(feed: Feed): Promise<void> {
   try {
@@ -146,11 +146,11 @@ export async function drain(feed: Feed): Promise<void> {
     }
     feed.close();
   } catch {
-    // The sender has gone.
+    // The client disconnected.
   }
 }
 
-/** Two pieces as one, in memory of its own. */
+/** Two chunks concatenated in new memory. */
 export function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
   const both = new Uint8Array(one.length + other.length);
   both.set(one);
@@ -172,7 +172,7 @@ export class Digest {
     return hex(await this.#stream.digest);
   }
 
-  async drop(): Promise<void> {
+  async discard(): Promise<void> {
     await Promise.allSettled([this.#writer.abort(new Error("digest discarded")), this.#stream.digest]);
   }
 }

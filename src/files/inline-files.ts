@@ -1,5 +1,4 @@
-// Finds the files that stand inside a model's input as text: data URIs anywhere, bare base64 where a URL is asked for. Pure but
-// for the signatures it knows.
+// Finds inline files of a model's input: data URIs anywhere, bare base64 in URL fields. Pure.
 
 import type { JsonPath, JsonTree } from "../platform/json.ts";
 import { dataUriBytes, HEAD_MAX_CHARS, readDataUri } from "./data-uri.ts";

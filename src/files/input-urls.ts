@@ -1,6 +1,5 @@
-// How files for inputs are called from outside: `/uploads/{team}/{id}.{mark}` takes the bytes,
-// `/inputs/{team}/{id}.{mark}/{name}` gives them to whoever has the URL. Two marks, so that who may read (a model provider) may
-// not write. Both are checked without waking anything; the name is for people and decides nothing.
+// URLs of input files: `/uploads/{team}/{id}.{mark}` accepts the bytes, `/inputs/{team}/{id}.{mark}/{name}` serves them. Separate
+// marks, so that a model provider that may read cannot write. Both are checked without storage.
 
 import { REQUEST_ID, TEAM_ID, UPLOAD_ID } from "../platform/ids.ts";
 import { isRawNumber, type JsonPath, type JsonTree } from "../platform/json.ts";

@@ -1,14 +1,13 @@
-// What a copy by parts remembers between two tries, so that a kill costs at most the part that was under way. The tracker keeps
-// it in rows (requests/engine/multipart-rows.ts). Types only.
+// State of a multipart copy between attempts, so that an interruption costs at most one part. Types only.
 
-/** An unfinished multipart upload of R2. Nobody else lists those: one that is forgotten lies there until R2's own rule ends it. */
+/** An unfinished multipart upload of R2, which cannot be listed: a lost one remains until R2's lifecycle rule aborts it. */
 export interface UnfinishedUpload {
-  /** Of R2, and the key that it belongs to: both are needed to go on or to abort. */
+  /** R2's upload id. */
   uploadId: string;
   key: string;
   /** Digest of the URL that is copied; the URL itself may be a secret. */
   source: string;
-  /** What names the bytes in `If-Range`; null: they cannot be asked for in parts, so nobody goes on with this upload. */
+  /** Validator for `If-Range`; null: the source has no ranges, so this upload cannot be resumed. */
   validator: string | null;
   /** Size of the whole file; null while it is not known. */
   total: number | null;
@@ -19,12 +18,12 @@ export interface UnfinishedUpload {
   parts: { partNumber: number; etag: string }[];
 }
 
-/** The rows of one file, for one try. Each write answers false, and writes nothing, once another try has taken over. */
+/** The upload rows of one file, for one attempt. Each write returns false, without writing, once the attempt lost its lease. */
 export interface UploadLog {
-  read(): UnfinishedUpload | null;
-  begin(upload: UnfinishedUpload): boolean;
-  /** Saves a stored part. It also tells that the copy makes progress: the lease begins anew. */
-  keepPart(part: { partNumber: number; etag: string }): boolean;
-  /** Once R2 has finished or dropped the upload. */
-  forget(): boolean;
+  readUpload(): UnfinishedUpload | null;
+  beginUpload(upload: UnfinishedUpload): boolean;
+  /** Saves a stored part and renews the lease. */
+  savePart(part: { partNumber: number; etag: string }): boolean;
+  /** Deletes the rows once R2 has completed or aborted the upload. */
+  discardUpload(): boolean;
 }

@@ -1,11 +1,11 @@
-// Copies by parts: R2's multipart uploads, one part at a time, each recorded before the next is asked for, so that the next try
-// goes on where this one stops. Facts: parts are equal but for the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
+// Multipart copies to R2: each part is recorded before the next is read, so that the next attempt resumes there. Parts are equal
+// except the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
 
 import { acquire } from "../net/byte-budget.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import type { Digest, Feed } from "./feed.ts";
 import type { UnfinishedUpload, UploadLog } from "./multipart-uploads.ts";
-import { complete, pour, type Stored, storeUnknown } from "./pump.ts";
+import { complete, type Stored, sendBytes, storeUnknown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 
 /**
@@ -13,12 +13,12 @@ import type { StoredFile } from "./request-file.ts";
  * length a part is held in memory, and six fit the byte budget.
  */
 export const FILE_PART_BYTES = 8 * 1024 * 1024;
-/** Time for one part of it: a source slower than 100 kB/s is no source. */
+/** Time limit for one part: a source below 100 kB/s fails. */
 export const FILE_PART_TIMEOUT_MS = 90 * SECOND_MS;
 
 /**
- * `paused`: a part boundary was reached after this try's turn; the next try goes on there. `later` may be tried again (`ours`:
- * R2 did not take it, the source is not to blame), `gone` and `too_large` are final. Reasons are for people and name no URL.
+ * `paused`: the time slice ended at a part boundary, where the next attempt resumes. `later` may be retried (`ours`: R2 failed, not the
+ * source); `gone` and `too_large` are final. Reasons are for people and contain no URL.
  */
 export type CopyOutcome =
   | { kind: "stored"; stored: StoredFile }
@@ -27,27 +27,27 @@ export type CopyOutcome =
   | { kind: "gone"; reason: string }
   | { kind: "too_large" };
 
-/** Where a file goes, and what the try may use. */
+/** Destination of a copy and the attempt's resources. */
 export interface Target {
   bucket: R2Bucket;
   key: string;
   uploads: UploadLog;
   maxBytes: number;
-  /** Whether others wait for this try's lane: asked at part boundaries. */
-  isTurnOver(): boolean;
+  /** Whether the attempt's time slice is over: checked at part boundaries. */
+  isTimeSliceOver(): boolean;
 }
 
 /** What a fresh upload is begun with. */
 type Content = Pick<UnfinishedUpload, "source" | "contentType">;
 
 export const NOT_WRITTEN: CopyOutcome = { kind: "later", reason: "R2 did not store the file.", ours: true };
-const SUPERSEDED: CopyOutcome = later("Another attempt is copying the file.");
+const SUPERSEDED: CopyOutcome = retryLater("Another attempt is copying the file.");
 
-export function later(reason: string): { kind: "later"; reason: string } {
+export function retryLater(reason: string): { kind: "later"; reason: string } {
   return { kind: "later", reason };
 }
 
-/** An object carries what it was copied from, so that a copy that was cut off is known. */
+/** An object's metadata names its source, so that a completed copy is recognized. */
 export function metadataOf({
   source,
   contentType,
@@ -60,13 +60,13 @@ export function outcomeOf(stored: Stored, { contentType }: Content): CopyOutcome
     case "stored":
       return { kind: "stored", stored: { contentType, bytes: stored.bytes, sha256: stored.sha256 } };
     case "source":
-      return later(stored.reason);
+      return retryLater(stored.reason);
     case "bucket":
       return NOT_WRITTEN;
   }
 }
 
-/** Goes on with an upload, or begins one. `digest` is null where bytes went by before. */
+/** Resumes an upload, or begins one. `digest` is null for a resumed upload. */
 export async function copyParts(
   target: Target,
   feed: Feed,
@@ -75,7 +75,7 @@ export async function copyParts(
 ): Promise<CopyOutcome> {
   const upload = "uploadId" in begun ? begun : await begin(target, { ...begun, partBytes: FILE_PART_BYTES });
   const outcome = upload === null ? NOT_WRITTEN : await uploadParts(target, feed, upload, digest);
-  if (outcome.kind !== "stored") await digest?.drop();
+  if (outcome.kind !== "stored") await digest?.discard();
   return outcome;
 }
 
@@ -90,21 +90,21 @@ async function uploadParts(
   const multipart = target.bucket.resumeMultipartUpload(begun.key, begun.uploadId);
   let upload = begun;
   for (let offset = upload.parts.length * partBytes; offset < total; offset += partBytes) {
-    if (upload !== begun && target.isTurnOver()) return { kind: "paused" };
+    if (upload !== begun && target.isTimeSliceOver()) return { kind: "paused" };
     const length = Math.min(partBytes, total - offset);
     const last = offset + length === total;
     const partNumber = upload.parts.length + 1;
     const send = (bytes: ReadableStream) => multipart.uploadPart(partNumber, bytes);
-    const poured = await pour({ feed, length, last, digest, send, timeoutMs: FILE_PART_TIMEOUT_MS });
-    if (poured.kind === "source") return later(poured.reason);
-    if (poured.kind === "bucket") return notTaken(target, poured.fault);
-    if (!target.uploads.keepPart(poured.value)) return SUPERSEDED;
+    const poured = await sendBytes({ feed, length, last, digest, send, timeoutMs: FILE_PART_TIMEOUT_MS });
+    if (poured.kind === "source") return retryLater(poured.reason);
+    if (poured.kind === "bucket") return notStoredByBucket(target, poured.fault);
+    if (!target.uploads.savePart(poured.value)) return SUPERSEDED;
     upload = { ...upload, parts: [...upload.parts, poured.value] };
   }
   return finish(target, upload, digest);
 }
 
-/** A source that does not tell its length. Nobody goes on with such a copy: the next try drops what is left of it. */
+/** Copies a source of unknown length. Such a copy cannot be resumed: the next attempt aborts its upload. */
 export async function copyBuffered(target: Target, feed: Feed, content: Content): Promise<CopyOutcome> {
   const { bucket, key, maxBytes, uploads } = target;
   const partBytes = FILE_PART_BYTES;
@@ -117,47 +117,47 @@ export async function copyBuffered(target: Target, feed: Feed, content: Content)
       acquire,
       timeoutMs: FILE_PART_TIMEOUT_MS,
       begun: (uploadId) =>
-        uploads.begin({ ...content, uploadId, key, validator: null, total: null, partBytes, parts: [] }),
-      partStored: (part) => uploads.keepPart(part),
+        uploads.beginUpload({ ...content, uploadId, key, validator: null, total: null, partBytes, parts: [] }),
+      partStored: (part) => uploads.savePart(part),
     },
   );
   if (stored.kind === "superseded") return SUPERSEDED;
-  const left = uploads.read();
+  const left = uploads.readUpload();
   if (stored.kind === "too_large") {
-    return left === null || (await abandon(bucket, left, uploads)) ? stored : NOT_WRITTEN;
+    return left === null || (await abortUpload(bucket, left, uploads)) ? stored : NOT_WRITTEN;
   }
-  if (stored.kind === "stored" && left !== null) uploads.forget();
+  if (stored.kind === "stored" && left !== null) uploads.discardUpload();
   return outcomeOf(stored, content);
 }
 
-/** The row comes before the first use: an upload that nobody remembers cannot be found again. Null when it cannot be begun now. */
+/** Saves the upload's row before its first use, because R2 does not list uploads. Null when it cannot be created now. */
 async function begin(
   target: Target,
-  wish: Omit<UnfinishedUpload, "uploadId" | "key" | "parts">,
+  content: Omit<UnfinishedUpload, "uploadId" | "key" | "parts">,
 ): Promise<UnfinishedUpload | null> {
   const { bucket, key, uploads } = target;
-  const created = await bucket.createMultipartUpload(key, metadataOf(wish)).catch(() => null);
+  const created = await bucket.createMultipartUpload(key, metadataOf(content)).catch(() => null);
   if (created === null) return null;
-  const upload = { ...wish, key, uploadId: created.uploadId, parts: [] };
-  if (uploads.begin(upload)) return upload;
+  const upload = { ...content, key, uploadId: created.uploadId, parts: [] };
+  if (uploads.beginUpload(upload)) return upload;
   await created.abort().catch(() => undefined);
   return null;
 }
 
-/** Puts the parts together. */
+/** Completes the multipart upload. */
 export async function finish(target: Target, upload: UnfinishedUpload, digest: Digest | null): Promise<CopyOutcome> {
   const { bucket, uploads } = target;
   const { key, uploadId, parts, total, contentType } = upload;
   if (total === null) throw new Error("a multipart copy needs a known length");
   const completed = await complete(target, bucket.resumeMultipartUpload(key, uploadId), parts, total);
-  if (completed.kind === "bucket") return notTaken(target, completed.fault);
-  uploads.forget();
-  if (completed.kind === "source") return later(completed.reason);
+  if (completed.kind === "bucket") return notStoredByBucket(target, completed.fault);
+  uploads.discardUpload();
+  if (completed.kind === "source") return retryLater(completed.reason);
   return { kind: "stored", stored: { contentType, bytes: total, sha256: digest === null ? null : await digest.hex() } };
 }
 
-/** Drops an upload that is of no use any more. False when R2 cannot be reached: its row stays, so that it is tried again. */
-export async function abandon(
+/** Aborts an upload. False when R2 is unavailable: its row stays for the next attempt. */
+export async function abortUpload(
   bucket: R2Bucket,
   upload: Pick<UnfinishedUpload, "key" | "uploadId">,
   uploads: UploadLog,
@@ -167,16 +167,16 @@ export async function abandon(
   } catch (fault) {
     if (!isDead(fault)) return false;
   }
-  return uploads.forget();
+  return uploads.discardUpload();
 }
 
-function notTaken({ uploads }: Target, fault: unknown): CopyOutcome {
-  if (isDead(fault)) uploads.forget();
+function notStoredByBucket({ uploads }: Target, fault: unknown): CopyOutcome {
+  if (isDead(fault)) uploads.discardUpload();
   return NOT_WRITTEN;
 }
 
 /**
- * No such upload (10024) or no such part (10025): ended by R2's rule of seven days, or by another try. Nothing to go on with
+ * No such upload (10024) or no such part (10025): aborted by R2's lifecycle rule, or by another attempt
  * (developers.cloudflare.com/r2/api/error-codes).
  */
 function isDead(fault: unknown): boolean {

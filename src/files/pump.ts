@@ -1,5 +1,5 @@
-// The one byte pump into R2: a known length streams through, an unknown one is held a part at a time under the byte budget.
-// SHA-256 is taken beside. What does not come whole is never visible, and the source's faults are told apart from R2's.
+// Streams bytes into R2: a known length streams through, an unknown one is buffered part by part under the byte budget. Computes
+// SHA-256, never shows incomplete objects, and distinguishes the source's faults from R2's.
 
 import type { Permit } from "../net/byte-budget.ts";
 import { Digest, type Feed, withinTime } from "./feed.ts";
@@ -17,15 +17,15 @@ export interface Destination {
   metadata: Pick<R2MultipartOptions, "httpMetadata" | "customMetadata">;
 }
 
-interface Pouring<T> {
+interface ByteTransfer<T> {
   feed: Feed;
   length: number;
   /** Whether the feed has to end with these bytes. */
   last: boolean;
   digest: Digest | null;
-  /** Takes a stream of exactly `length` bytes: a put, or the upload of a part. A stream that is aborted must leave nothing behind. */
+  /** Stores a stream of exactly `length` bytes: a put or a part upload. An aborted stream must leave nothing behind. */
   send(bytes: ReadableStream): Promise<T>;
-  /** Null: the feed may take as long as it likes. */
+  /** Null: no time limit. */
   timeoutMs: number | null;
 }
 
@@ -35,15 +35,15 @@ interface Buffering {
   /** Held at once. R2 takes 5 MiB and more; less where no more than one part can come. */
   partBytes: number;
   acquire(bytes: number): Promise<Permit | null>;
-  /** For each part; null: the feed may take as long as it likes. */
+  /** For each part; null: no time limit. */
   timeoutMs: number | null;
-  /** Remembers a multipart upload before its first part, so that one that is cut off can be ended. False: others have taken over. */
+  /** Records a multipart upload before its first part, so that it can be aborted later. False: the attempt lost its lease. */
   begun(uploadId: string): boolean | Promise<boolean>;
-  /** Hears of each stored part. False: others have taken over. */
+  /** Called for each stored part. False: the attempt lost its lease. */
   partStored(part: R2UploadedPart): boolean;
 }
 
-export const BROKE_OFF = { kind: "source", reason: "The source closed the connection early." } as const;
+export const CONNECTION_CLOSED = { kind: "source", reason: "The source closed the connection early." } as const;
 const SENT_FEWER: Fault = { kind: "source", reason: "The source sent fewer bytes than its Content-Length." };
 const SENT_MORE: Fault = { kind: "source", reason: "The source sent more bytes than its Content-Length." };
 const OTHER_SIZE: Fault = { kind: "source", reason: "The stored file and its source differ in size." };
@@ -55,16 +55,15 @@ export async function storeKnown(
 ): Promise<Stored> {
   const digest = new Digest();
   const send = (bytes: ReadableStream) => bucket.put(key, bytes, metadata);
-  const poured = await pour({ feed, length, last: true, digest, send, timeoutMs });
+  const poured = await sendBytes({ feed, length, last: true, digest, send, timeoutMs });
   if (poured.kind === "poured") return { kind: "stored", bytes: length, sha256: await digest.hex() };
-  await digest.drop();
+  await digest.discard();
   return poured;
 }
 
 /**
- * Stores a feed of unknown length: in one put what fits one part, else in parts. The permit is taken anew for each part, and
- * nothing else is waited for while it is held but the source, R2, and whoever remembers the upload. What it began and cannot
- * end is aborted, best effort.
+ * Stores a feed of unknown length: with one put if it fits one part, otherwise in parts. A permit is acquired per part and held only
+ * while waiting for the source, R2 and the upload's record. A failed upload is aborted, best effort.
  */
 export async function storeUnknown(
   to: Destination,
@@ -82,7 +81,7 @@ export async function storeUnknown(
       const buffer = new Uint8Array(partBytes);
       try {
         const read = await withinTime(feed, timeoutMs, () => fill(feed, buffer)).catch(() => null);
-        if (read === null) return BROKE_OFF;
+        if (read === null) return CONNECTION_CLOSED;
         const { bytes, ended } = read;
         size += bytes.length;
         if (size + (ended ? 0 : 1) > maxBytes) return { kind: "too_large" };
@@ -104,7 +103,7 @@ export async function storeUnknown(
         isStored = true;
         return { kind: "stored", bytes: size, sha256: await digest.hex() };
       } finally {
-        // The memory goes with its permit, not whenever it is collected.
+        // Frees the memory with its permit, not at garbage collection.
         buffer.buffer.transfer(0);
         permit.release();
       }
@@ -112,12 +111,12 @@ export async function storeUnknown(
   } catch (fault) {
     return { kind: "bucket", fault };
   } finally {
-    if (!isStored) await Promise.allSettled([multipart?.abort(), digest.drop()]);
+    if (!isStored) await Promise.allSettled([multipart?.abort(), digest.discard()]);
   }
 }
 
-/** Pours so many bytes of a feed. Whoever faults first is named: the other side only hears of it. */
-export async function pour<T>(pouring: Pouring<T>): Promise<{ kind: "poured"; value: T } | Fault> {
+/** Sends a number of bytes of a feed. The fault that came first is returned. */
+export async function sendBytes<T>(pouring: ByteTransfer<T>): Promise<{ kind: "poured"; value: T } | Fault> {
   const pipe = new FixedLengthStream(pouring.length);
   const writer = pipe.writable.getWriter();
   const faults: Fault[] = [];
@@ -136,20 +135,20 @@ export async function pour<T>(pouring: Pouring<T>): Promise<{ kind: "poured"; va
   return faults[0] ?? broken ?? came;
 }
 
-/** Each piece is taken before the next is asked for, so a slow bucket slows the source (a `tee` would buffer for the slower branch). */
+/** Each chunk is written before the next is read, so a slow bucket slows the source (a `tee` would buffer). */
 async function write<T>(
-  { feed, length, last, digest }: Pouring<T>,
+  { feed, length, last, digest }: ByteTransfer<T>,
   writer: WritableStreamDefaultWriter<Uint8Array>,
 ): Promise<Fault | null> {
   try {
     for (let left = length; left > 0; ) {
-      const piece = await feed.next(left).catch(() => BROKE_OFF);
+      const piece = await feed.next(left).catch(() => CONNECTION_CLOSED);
       if (piece === null) return SENT_FEWER;
       if ("kind" in piece) return piece;
       await Promise.all([writer.write(piece), digest?.write(piece)]);
       left -= piece.length;
     }
-    const rest = last ? await feed.peek().catch(() => BROKE_OFF) : null;
+    const rest = last ? await feed.peek().catch(() => CONNECTION_CLOSED) : null;
     if (rest !== null && "kind" in rest) return rest;
     if (rest !== null && rest.length > 0) return SENT_MORE;
     await writer.close();
@@ -159,7 +158,7 @@ async function write<T>(
   }
 }
 
-/** Puts parts together. The object's size has the last word. */
+/** Completes a multipart upload and verifies the object's size. */
 export async function complete(
   { bucket, key }: Pick<Destination, "bucket" | "key">,
   multipart: R2MultipartUpload,

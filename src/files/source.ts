@@ -1,12 +1,11 @@
-// Asks a file's source for its bytes: the whole, or from where an earlier try stopped, and only if they are still the same. No
-// credentials, no redirects.
+// Opens a file's source: the whole file, or the rest of it if it is unchanged. No credentials, no redirects.
 
 import { discard } from "../net/body.ts";
 import { callOut } from "../net/fetch.ts";
 import { BodyFeed, type Feed } from "./feed.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
 
-/** From where to go on. */
+/** Where to resume. */
 export interface Resume {
   offset: number;
   total: number;
@@ -14,7 +13,7 @@ export interface Resume {
 }
 
 export type Opened =
-  /** The bytes from `offset` on: 0, or where it was asked to go on. */
+  /** The bytes from `offset` on: 0, or the requested offset. */
   | {
       kind: "open";
       feed: Feed;
@@ -27,7 +26,7 @@ export type Opened =
       /** Call once the feed is read or closed. */
       end(): void;
     }
-  /** Not the bytes any more that an earlier try has begun with. */
+  /** The file changed since the earlier attempt. */
   | { kind: "changed" }
   | { kind: "later"; reason: string }
   | { kind: "gone"; reason: string };

@@ -1,5 +1,5 @@
-// Long texts of a request: short ones stay in their row, longer ones lie in R2 and the row keeps key, size and digest. R2
-// first, row second: a row never names what is not there.
+// Texts of a request: short ones are stored in their row, longer ones in R2 with key, size and digest in the row. R2 is written
+// first, so that a row never references a missing object.
 
 import { acquire, type Permit } from "../net/byte-budget.ts";
 import { sha256Hex } from "../platform/ids.ts";

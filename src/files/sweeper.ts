@@ -1,6 +1,5 @@
-// The Durable Object that looks through the whole bucket for orphans: bytes whose request or upload nobody knows. One per
-// deployment, rung by cron. Goes page by page and saves where it is after each, so that a kill costs one page.
-// Knows teams only through env's binding; deletes nothing that is younger than a day or that it cannot name.
+// The BucketSweeper Durable Object, one per deployment, started by cron: deletes orphans, objects whose request or upload no longer
+// exists. Saves its position after each page; deletes nothing younger than a day or with an unknown key.
 
 import { DurableObject } from "cloudflare:workers";
 import type { SweeperContract, SweepReport } from "../contracts/sweeper.ts";
@@ -10,15 +9,15 @@ import { TEAM_ID } from "../platform/ids.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
-import { PURGE_PAGES_PER_TRY, purgePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
+import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./keys.ts";
 
-/** An object younger than this may belong to something that is being made: its row and its bytes do not come at once. */
+/** A younger object may belong to a request that is being created: row and bytes are not written together. */
 const SWEEP_GRACE_MS = DAY_MS;
-/** A sweep that R2 or a team could not answer goes on after this. */
+/** A sweep resumes after this when R2 or a team was unavailable. */
 export const SWEEP_RETRY_MS = 5 * MINUTE_MS;
 
-/** Where it goes on: which root, and after which key. */
+/** Position of the sweep: the root prefix and the last key. */
 interface Sweep extends SweepReport {
   root: number;
   after: string | null;
@@ -46,7 +45,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
   }
 
   emptyTeam(team: string): Promise<{ deleted: number; done: boolean }> {
-    return purgePrefixes(this.env.FILES, teamPrefixes(team), PURGE_PAGES_PER_TRY);
+    return deletePrefixes(this.env.FILES, teamPrefixes(team), DELETE_PAGES_PER_ATTEMPT);
   }
 
   /** Never throws: after too many failures an alarm is dropped for good. */
@@ -57,7 +56,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     try {
       let sweep = await this.#read();
       while (sweep !== null && sweep.finishedAt === null && Date.now() - startedAt < ALARM_BUDGET_MS) {
-        sweep = await this.#page(sweep);
+        sweep = await this.#sweepPage(sweep);
         await this.ctx.storage.put(STATE, sweep);
       }
       if (sweep?.finishedAt === null) next = Date.now();
@@ -71,8 +70,8 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     else await this.ctx.storage.setAlarm(next);
   }
 
-  /** One page further: what it found, and where to go on. */
-  async #page(sweep: Sweep): Promise<Sweep> {
+  /** Sweeps one page and returns the counts and the next position. */
+  async #sweepPage(sweep: Sweep): Promise<Sweep> {
     const prefix = BUCKET_ROOTS[sweep.root];
     if (prefix === undefined) return { ...sweep, finishedAt: Date.now() };
     const after = sweep.after === null ? {} : { startAfter: sweep.after };
@@ -85,7 +84,8 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     const orphans = owned.filter(({ key }) => !known.has(key));
     if (orphans.length > 0) await this.env.FILES.delete(orphans.map(({ key }) => key));
     return {
-      ...{ ...sweep, after: last.key },
+      ...sweep,
+      after: last.key,
       listed: sweep.listed + objects.length,
       young: sweep.young + objects.length - grown.length,
       foreign: sweep.foreign + grown.length - owned.length,

@@ -1,10 +1,10 @@
-// Which kind of file somebody sends, and whether that kind is taken: the words at the announcement, the bytes when they come.
-// Bytes outrank words; a picture that is none gets a sentence.
+// Which types of uploads are accepted: by the declared type when the upload is created, and by the content when it is sent. The
+// content decides.
 
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { decideType, listedType, sniff } from "./media-types.ts";
 
-/** What runs script where it is opened. No model reads them. */
+/** Types that can run scripts in a browser. No model reads them. */
 const ACTIVE = new Set(["text/html", "application/xhtml+xml", "application/xml"]);
 
 type TypeAnswer<T> = { kind: "known"; type: T } | Refused;

@@ -1,6 +1,6 @@
-// How a stored file is called from outside: `/files/{team}/{request}.{mark}/{n}/{name}` for good, or by a link that ends,
-// `/files/{team}/{request}.{share}.{end}.{mark}/{n}/{name}`. The mark makes it unguessable and is checked without storage; the
-// name is for people and decides nothing.
+// URLs of stored files: permanent, `/files/{team}/{request}.{mark}/{n}/{name}`, or expiring,
+// `/files/{team}/{request}.{share}.{end}.{mark}/{n}/{name}`. The mark is a signature, checked without storage; the name is
+// informational.
 
 import { REQUEST_ID, TEAM_ID } from "../platform/ids.ts";
 import { checkMark, makeMark } from "../platform/signing.ts";

@@ -57,7 +57,7 @@ async function read(
     buffer.permit?.release();
     return { kind: end === "over" && declared === null ? "too_large" : "broken" };
   }
-  const bytes = buffer.take();
+  const bytes = buffer.takeBytes();
   buffer.permit?.shrink(bytes.byteLength);
   return { kind: "read", bytes, permit: buffer.permit ?? uncounted(bytes.byteLength) };
 }
@@ -127,7 +127,7 @@ class GrowingBuffer {
     return true;
   }
 
-  take(): Uint8Array<ArrayBuffer> {
+  takeBytes(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#buffer.transfer(this.#length));
   }
 }

@@ -1,5 +1,5 @@
-// The byte budget for all that this isolate holds in memory: bodies are read under a permit, in the order asked. Module-level
-// on purpose: the requests and Durable Objects of an isolate share its 128 MB.
+// The isolate's memory budget for bodies, granted first come, first served. Module-level on purpose: the requests and Durable Objects
+// of an isolate share its 128 MB.
 
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 
@@ -9,8 +9,8 @@ export const BUFFER_BUDGET_BYTES = 48 * 1024 * 1024;
 const INBOUND_BUDGET_BYTES = 24 * 1024 * 1024;
 /** A request that the runtime cuts off runs no `finally`: its bytes come back after this. Longer uses go uncounted then. */
 export const PERMIT_LEASE_MS = 2 * MINUTE_MS;
-/** Who waits for bytes looks again this often: little beside the time that megabytes take to come in. */
-export const PERMIT_LOOK_AGAIN_MS = 50;
+/** How often a waiting reader retries: short compared with reading megabytes. */
+export const PERMIT_RETRY_MS = 50;
 
 /** The right to hold bytes. Both methods may be called any number of times, also after the end. */
 export interface Permit {
@@ -25,18 +25,18 @@ interface Holding {
   leaseUntil: number;
 }
 
-/** Somebody who waits. */
+/** A waiting reader. */
 interface Ticket {
   seenAt: number;
 }
 
-/** A waiter that did not look for this long belongs to a request that is gone. */
-const DEAD_TICKET_MS = 10 * SECOND_MS;
+/** A waiting reader that did not retry for this long belongs to a terminated request. */
+const TICKET_EXPIRES_MS = 10 * SECOND_MS;
 
 class ByteBudget {
   readonly #limit: number;
   readonly #holdings = new Set<Holding>();
-  readonly #line: Ticket[] = [];
+  readonly #queue: Ticket[] = [];
   highWater = 0;
 
   constructor(limit: number) {
@@ -47,15 +47,15 @@ class ByteBudget {
   async acquire(bytes: number): Promise<Permit | null> {
     if (bytes > this.#limit) return null;
     const ticket: Ticket = { seenAt: Date.now() };
-    this.#line.push(ticket);
+    this.#queue.push(ticket);
     for (;;) {
       ticket.seenAt = Date.now();
       this.#sweep(ticket.seenAt);
-      if (!this.#line.includes(ticket)) this.#line.push(ticket);
-      if (this.#line[0] === ticket && this.#held() + bytes <= this.#limit) break;
-      await new Promise((resolve) => setTimeout(resolve, PERMIT_LOOK_AGAIN_MS));
+      if (!this.#queue.includes(ticket)) this.#queue.push(ticket);
+      if (this.#queue[0] === ticket && this.#held() + bytes <= this.#limit) break;
+      await new Promise((resolve) => setTimeout(resolve, PERMIT_RETRY_MS));
     }
-    this.#line.shift();
+    this.#queue.shift();
     const holding: Holding = { bytes, leaseUntil: ticket.seenAt + PERMIT_LEASE_MS };
     this.#holdings.add(holding);
     this.highWater = Math.max(this.highWater, this.#held());
@@ -84,9 +84,9 @@ class ByteBudget {
     for (const holding of this.#holdings) {
       if (holding.leaseUntil <= now) this.#holdings.delete(holding);
     }
-    for (let i = this.#line.length - 1; i >= 0; i--) {
-      const ticket = this.#line[i];
-      if (ticket && ticket.seenAt + DEAD_TICKET_MS <= now) this.#line.splice(i, 1);
+    for (let i = this.#queue.length - 1; i >= 0; i--) {
+      const ticket = this.#queue[i];
+      if (ticket && ticket.seenAt + TICKET_EXPIRES_MS <= now) this.#queue.splice(i, 1);
     }
   }
 }

@@ -21,7 +21,7 @@ const LOCAL_ENDS = new Set(["localhost", "local", "internal"]);
 export function mayCall(text: string, { allowHosts, ownHosts }: GuardRules): GuardVerdict {
   const url = URL.parse(text);
   if (url === null) return { ok: false, reason: "it is not a URL" };
-  const reason = spellingFault(url) ?? (isExempt(url, allowHosts) ? null : placeFault(url, ownHosts));
+  const reason = spellingFault(url) ?? (isExempt(url, allowHosts) ? null : hostFault(url, ownHosts));
   return reason === null ? { ok: true, url } : { ok: false, reason };
 }
 
@@ -38,7 +38,7 @@ function spellingFault(url: URL): string | null {
  * Which hosts may be called. The URL parser has turned every spelling of an address (`2130706433`, `0x7f.1`, full-width
  * digits, `[::ffff:a00:1]`) into a dotted quad or brackets, and all of them are refused: no public receiver needs one.
  */
-function placeFault(url: URL, ownHosts: readonly string[]): string | null {
+function hostFault(url: URL, ownHosts: readonly string[]): string | null {
   const host = url.hostname;
   if (url.protocol !== "https:") return "it does not begin with https://";
   if (url.port !== "") return "its port is not 443";

@@ -1,5 +1,5 @@
-// Change notifications from a Durable Object over a hibernatable WebSocket: the Worker keeps the client waiting. A pending RPC
-// would keep the object billed.
+// A change socket: a Durable Object notifies a waiting Worker of changes over a hibernatable WebSocket. A pending RPC would keep the
+// object billed.
 
 export interface ChangeSocket {
   /** Resolves at the next change, or when the socket breaks. */
@@ -8,7 +8,7 @@ export interface ChangeSocket {
   close(): void;
 }
 
-/** `connect` requests the socket. Without a socket the caller falls back to polling. */
+/** `connect` requests the socket from the object. Without one, the caller falls back to polling. */
 export async function openChangeSocket(connect: () => Promise<Response | undefined>): Promise<ChangeSocket> {
   let notify: () => void = () => {};
   let pending = Promise.resolve();
@@ -49,7 +49,7 @@ async function accepted(connect: () => Promise<Response | undefined>): Promise<W
   }
 }
 
-/** Resolves after a delay. */
+/** Resolves after `ms` milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

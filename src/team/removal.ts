@@ -41,8 +41,8 @@ async function removeOne(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: 
     outcome = faultName(fault);
   }
   const now = Date.now();
-  if (outcome === "forgotten") {
-    // A request that never started still holds its reservation.
+  if (outcome === "deleted") {
+    // One that never started holds a reservation that nobody else would give back.
     release(stores, requestId, now);
     removals.deleteRow(requestId);
   } else {

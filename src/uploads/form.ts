@@ -4,14 +4,14 @@
 import { type Feed, FILE_COPY_CHUNK_BYTES, joined, SliceFeed } from "../files/feed.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 
-/** What is sent, however it is wrapped. `length` null: not known before its end. */
+/** A file as it is sent, raw or in a form. `length` null: unknown. */
 export interface SentFile {
   feed: Feed;
   length: number | null;
   /** Where `length` is null: no more than this can come; null: nothing is known. */
   atMost: number | null;
   contentType: string | null;
-  /** What is said when it does not come as it should. */
+  /** The refusal for an incomplete file. */
   broken: Refusal;
 }
 

@@ -1,5 +1,5 @@
-// The beginning of an upload, for every surface: who may send which file, and the two URLs, one that takes the bytes and one
-// for the model's input. Knows no Hono.
+// Creates an upload for every surface: checks the declared file and returns two URLs, one that accepts the bytes and one for the
+// model's input.
 
 import type { ActingFor } from "../contracts/team-keys.ts";
 import { inputPath, uploadPath } from "../files/input-urls.ts";
@@ -13,7 +13,7 @@ import { newId } from "../platform/ids.ts";
 import { askTeam } from "../platform/stubs.ts";
 
 /** A file that somebody is about to send. */
-export interface UploadWish extends ActingFor {
+export interface UploadRequest extends ActingFor {
   team: string;
   fileName: string;
   /** As the caller spells it; null: not said. */
@@ -31,7 +31,7 @@ export interface OpenedUpload {
   uploadUrl: string;
   /** For a model's input, once the bytes are there. */
   fileUrl: string;
-  /** What a model will be told, null where the bytes decide. */
+  /** The type served to the model; null when the content decides. */
   contentType: string | null;
   /** Until when `uploadUrl` takes bytes, epoch ms. */
   expiresAt: number;
@@ -43,16 +43,16 @@ const UNREACHABLE = refusal(
   { hint: "Send the file as a data URI or a public URL, or ask the operator to set PUBLIC_URL." },
 );
 
-export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUpload | Refused> {
+export async function openUpload(env: Env, request: UploadRequest): Promise<OpenedUpload | Refused> {
   const config = requireConfig(env);
-  // Who is told of an upload would submit its URL, pay, and hear from the model that the file cannot be fetched.
+  // Without PUBLIC_URL a request that uses the file would be charged and fail, because the model cannot fetch it.
   if (config.PUBLIC_URL === undefined) return refused(UNREACHABLE);
-  const announced = announcedType(wish.contentType, wish.fileName);
+  const announced = announcedType(request.contentType, request.fileName);
   if (announced.kind === "refused") return announced;
   const contentType = announced.type;
-  const { team, credential, user, visitor, ip, tags, size } = wish;
+  const { team, credential, user, visitor, ip, tags, size } = request;
   const id = newId("upl");
-  const name = fileName({ n: 0, source: { kind: "data" }, claimedName: wish.fileName, contentType });
+  const name = fileName({ n: 0, source: { kind: "data" }, claimedName: request.fileName, contentType });
   const acting = { credential, user, visitor, ip, tags };
   const file = { id, objectKey: uploadKey(team, id), name, contentType, size };
   const answer = await askTeam(env, team, (stub) => stub.uploads.announce({ ...acting, ...file }));
@@ -61,8 +61,8 @@ export async function openUpload(env: Env, wish: UploadWish): Promise<OpenedUplo
     kind: "opened",
     id,
     uploadUrl:
-      (config.BASE_URL ?? config.PUBLIC_URL ?? wish.origin) + (await uploadPath(config.SIGNING_KEY, { team, id })),
-    fileUrl: await fileUrl(config, wish.origin, { team, id, name }),
+      (config.BASE_URL ?? config.PUBLIC_URL ?? request.origin) + (await uploadPath(config.SIGNING_KEY, { team, id })),
+    fileUrl: await fileUrl(config, request.origin, { team, id, name }),
     contentType,
     expiresAt: answer.upload.expiresAt,
   };

@@ -1,15 +1,15 @@
-// An upload in parts, for files above what one call takes: each part streams into R2 as it comes, and is known before it is
-// sent, so that one that was cut off is sent again and counts once. Parts may come in any order and side by side.
+// Multipart uploads, for files above the limit of one call: each part streams into R2 and is recorded first, so that a repeated part
+// counts once. Parts may arrive in any order and in parallel.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
 import { BodyFeed, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/feed.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
-import { pour } from "../files/pump.ts";
+import { sendBytes } from "../files/pump.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
-import { BROKEN, finishUpload, notStored, type ReceiveAnswer, tried, typeOf } from "./receive.ts";
+import { BODY_INCOMPLETE, finishUpload, notStored, type ReceiveAnswer, storedOrRefused, typeOf } from "./receive.ts";
 
 /** Size of a part that we advise, and that fal's clients send. */
 export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
@@ -24,7 +24,7 @@ export interface NamedPart {
   etag: string;
 }
 
-/** Takes part `n`, from 1. The body is read to its end, so that the sender gets to hear a refusal. */
+/** Receives part `n`, from 1. The body is read to its end, so that the client receives the response. */
 export async function receivePart(env: Env, address: UploadAddress, n: number, request: Request): Promise<PartAnswer> {
   const body = new BodyFeed(request.body);
   try {
@@ -41,7 +41,7 @@ async function receive(
   feed: Feed,
   said: string,
 ): Promise<PartAnswer> {
-  if (n < 1 || n > UPLOAD_PARTS_MAX) return refused(NO_SUCH_PART);
+  if (n < 1 || n > UPLOAD_PARTS_MAX) return refused(PART_NUMBER_INVALID);
   if (!/^[0-9]{1,15}$/.test(said)) return refused(LENGTH_REQUIRED);
   const length = Number(said);
   if (length > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(length));
@@ -50,15 +50,15 @@ async function receive(
   if (begun.kind === "stored") return refused(COMPLETE);
 
   const { upload } = begun;
-  const file = { feed, length, atMost: length, contentType: null, broken: BROKEN };
+  const file = { feed, length, atMost: length, contentType: null, broken: BODY_INCOMPLETE };
   const typed = n === 1 ? await typeOf(upload, file) : { kind: "untyped" as const, contentType: null };
   if (typed.kind === "refused") return typed;
-  const multipart = await tried(() => multipartOf(env, team, upload));
+  const multipart = await storedOrRefused(() => multipartOf(env, team, upload));
   if (multipart === null) return refused(UPLOAD_GONE);
   if ("kind" in multipart) return multipart;
   const send = (bytes: ReadableStream) => multipart.uploadPart(n, bytes);
-  const poured = await pour({ feed, length, last: true, digest: null, send, timeoutMs: null });
-  if (poured.kind === "source") return refused(BROKEN);
+  const poured = await sendBytes({ feed, length, last: true, digest: null, send, timeoutMs: null });
+  if (poured.kind === "source") return refused(BODY_INCOMPLETE);
   if (poured.kind === "bucket") return notStored(poured.fault);
   const { etag } = poured.value;
   const { contentType } = typed;
@@ -66,7 +66,7 @@ async function receive(
   return { kind: "received", n, etag };
 }
 
-/** Makes one file of the parts: those that are named, or all that came. Again: the same answer. */
+/** Completes the upload from the named parts, or from all. Idempotent. */
 export async function completeUpload(
   env: Env,
   { team, id }: UploadAddress,
@@ -82,13 +82,13 @@ export async function completeUpload(
   const fault = sizesFault(chosen) ?? announcedFault(upload, bytes);
   if (fault !== null) return refused(fault);
   const { multipart } = upload;
-  if (contentType === null || multipart === null) return refused(NOTHING_CAME);
-  const completed = await tried(() => complete(env.FILES, upload, multipart, chosen, bytes));
+  if (contentType === null || multipart === null) return refused(FIRST_PART_MISSING);
+  const completed = await storedOrRefused(() => complete(env.FILES, upload, multipart, chosen, bytes));
   if (completed.kind === "refused") return completed;
   return finishUpload(env, team, upload, { bytes, contentType, sha256: null });
 }
 
-/** The one multipart upload of a file; parts that come side by side agree on it. Null: the upload is over. */
+/** The file's multipart upload, shared by parallel parts. Null: the upload expired or was deleted. */
 async function multipartOf(env: Env, team: string, upload: Upload): Promise<R2MultipartUpload | null> {
   if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(upload.objectKey, upload.multipart);
   const made = await env.FILES.createMultipartUpload(upload.objectKey);
@@ -109,7 +109,7 @@ async function complete(
   try {
     await bucket.resumeMultipartUpload(objectKey, multipart).complete(numbered);
   } catch (fault) {
-    // It may have been completed before, by a call whose answer got lost.
+    // An earlier call may have completed it and lost its response.
     if ((await bucket.head(objectKey))?.size !== bytes) throw fault;
   }
   return { kind: "completed" };
@@ -123,12 +123,12 @@ function chosenParts(
   const chosen: (NamedPart & { bytes: number })[] = [];
   for (const { n, etag } of wanted) {
     const part = known.find((each) => each.n === n);
-    if (part?.etag === undefined || part.etag === null || part.etag !== etag) return otherPart(n);
+    if (part?.etag === undefined || part.etag === null || part.etag !== etag) return etagMismatch(n);
     if (n <= (chosen.at(-1)?.n ?? 0))
       return refusal("invalid_request", "`parts` must be in ascending order without duplicates.");
     chosen.push({ n, etag: part.etag, bytes: part.bytes });
   }
-  return chosen.length === 0 ? NOTHING_CAME : chosen;
+  return chosen.length === 0 ? FIRST_PART_MISSING : chosen;
 }
 
 /** R2 wants parts of one size, and a last one that is not larger (developers.cloudflare.com/r2/objects/upload-objects). */
@@ -153,7 +153,7 @@ function announcedFault({ bytes: announced }: Upload, bytes: number): Refusal | 
   return refusal("invalid_request", detail, { hint: "Send the missing parts, then complete the upload again." });
 }
 
-const NOTHING_CAME = refusal("invalid_request", "Part 1 of this upload is missing.", {
+const FIRST_PART_MISSING = refusal("invalid_request", "Part 1 of this upload is missing.", {
   hint: "Send parts with PUT {upload_url}/{n}, then call POST {upload_url}/complete.",
 });
 
@@ -161,7 +161,7 @@ const COMPLETE = refusal("conflict", "This upload is already complete.", {
   hint: "Create a new upload with POST /v1/uploads.",
 });
 
-const NO_SUCH_PART = refusal("invalid_request", `The part number must be between 1 and ${UPLOAD_PARTS_MAX}.`, {
+const PART_NUMBER_INVALID = refusal("invalid_request", `The part number must be between 1 and ${UPLOAD_PARTS_MAX}.`, {
   hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.`,
 });
 
@@ -175,7 +175,7 @@ function tooLarge(bytes: number): Refusal {
   return refusal("payload_too_large", detail, { hint: `Send parts of ${UPLOAD_PART_BYTES} bytes.` });
 }
 
-function otherPart(n: number): Refusal {
+function etagMismatch(n: number): Refusal {
   return refusal("invalid_request", `The \`etag\` of part ${n} in \`parts\` matches no uploaded part.`, {
     hint: "Send the part again and use the `etag` of that response.",
   });

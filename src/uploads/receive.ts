@@ -1,5 +1,5 @@
-// The bytes of a whole file at its upload URL: raw, or as the one file of a form; with a length or without. Looked at,
-// reserved, stored, booked, in this order. Again with the same bytes is the same answer, other bytes are refused.
+// Receives a whole file at its upload URL, raw or as a form field, with or without a length: type check, reservation, storage, record.
+// The same bytes again give the same answer; different bytes are refused.
 
 import type { Upload } from "../contracts/team-uploads.ts";
 import { hashStored } from "../files/digest.ts";
@@ -19,7 +19,7 @@ export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
 
 const IN_PARTS = "Send the file in parts: PUT {upload_url}/{n}, then POST {upload_url}/complete.";
 
-/** Takes the file that a request to an upload URL carries. The body is read to its end, so that the sender gets to hear a refusal. */
+/** Receives the file of a request to an upload URL. The body is read to its end, so that the client receives the response. */
 export async function receiveUpload(env: Env, address: UploadAddress, request: Request): Promise<ReceiveAnswer> {
   const body = new BodyFeed(request.body);
   try {
@@ -35,7 +35,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
   if (length !== null && length > UPLOAD_PUT_MAX_BYTES) return refused(tooLargeForOne(length));
   const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, bytes: length, atMost }));
   if (begun.kind === "refused") return begun;
-  if (begun.kind === "stored") return sameAgain(env, begun.upload, feed);
+  if (begun.kind === "stored") return repeatedUpload(env, begun.upload, feed);
 
   const { upload } = begun;
   const typed = await typeOf(upload, file);
@@ -66,12 +66,12 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
     case "superseded":
       return refused(file.broken);
     case "too_large":
-      return refused(tooLargeUnsaid(maxBytes));
+      return refused(tooLargeWithoutLength(maxBytes));
     case "stored": {
       const { bytes, sha256 } = stored;
       if (upload.bytes !== null && bytes !== upload.bytes) {
         await env.FILES.delete(upload.objectKey);
-        return refused(shorter(bytes, upload.bytes));
+        return refused(sizeMismatch(bytes, upload.bytes));
       }
       return finishUpload(env, team, upload, { bytes, contentType, sha256 });
     }
@@ -79,8 +79,8 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
 }
 
 /**
- * Books what lies in R2. Of an upload that was deleted meanwhile nothing stays, nor of one whose URL took two different files
- * at once: nobody knows then which of them lies there, and the other one's size and digest are booked.
+ * Records a stored file. The file of an upload that was deleted meanwhile is deleted, and so is an upload that received two different
+ * files at once, because it is unknown which of them R2 stored.
  */
 export async function finishUpload(
   env: Env,
@@ -97,10 +97,10 @@ export async function finishUpload(
   const isOther = bytes !== came.bytes || (sha256 !== null && came.sha256 !== null && sha256 !== came.sha256);
   if (!isOther) return answer;
   await askTeam(env, team, (stub) => stub.uploads.delete({ id, user: null }));
-  return refused(TWO_AT_ONCE);
+  return refused(CONCURRENT_UPLOADS);
 }
 
-/** The type of what comes, by its first bytes, which are not taken. */
+/** The type of a file by its first bytes, which are not consumed. */
 export async function typeOf(
   upload: Upload,
   { feed, contentType: header, broken }: SentFile,
@@ -114,8 +114,8 @@ export async function typeOf(
   return fault === null ? { kind: "typed", contentType: typed.type } : refused(fault);
 }
 
-/** What a fault of R2's becomes: nothing is lost, the URL takes the bytes again. */
-export async function tried<T>(store: () => Promise<T>): Promise<T | Refused> {
+/** Turns a fault of R2 into a refusal; the file can be sent again. */
+export async function storedOrRefused<T>(store: () => Promise<T>): Promise<T | Refused> {
   try {
     return await store();
   } catch (fault) {
@@ -130,7 +130,7 @@ export function notStored(fault: unknown): Refused {
   );
 }
 
-export const BROKEN = refusal("invalid_request", "The body ended before it was complete.", {
+export const BODY_INCOMPLETE = refusal("invalid_request", "The body ended before it was complete.", {
   hint: "Send the whole file to the same URL again.",
 });
 
@@ -138,7 +138,7 @@ const EMPTY = refusal("invalid_request", "The body is empty.", {
   hint: "Send the file's bytes as the body, e.g. `curl -T file.png {upload_url}`.",
 });
 
-const TWO_AT_ONCE = refusal(
+const CONCURRENT_UPLOADS = refusal(
   "conflict",
   "Two different files were sent to this upload URL at the same time. Both uploads were discarded.",
   {
@@ -156,11 +156,11 @@ async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; f
   const length = /^[0-9]{1,15}$/.test(said) ? Number(said) : null;
   const contentType = headers.get("Content-Type");
   if (/^multipart\/form-data\b/i.test(contentType ?? "")) return formFile(body, contentType ?? "", length);
-  return { kind: "file", file: { feed: body, length, atMost: length, contentType, broken: BROKEN } };
+  return { kind: "file", file: { feed: body, length, atMost: length, contentType, broken: BODY_INCOMPLETE } };
 }
 
-/** A second file at the same URL: the same one may come twice, because an answer can get lost. */
-async function sameAgain(env: Env, upload: Upload, feed: Feed): Promise<ReceiveAnswer> {
+/** A second file at the same URL: the same file is accepted again, because the first response may have been lost. */
+async function repeatedUpload(env: Env, upload: Upload, feed: Feed): Promise<ReceiveAnswer> {
   const sha256 = await digestOf(feed);
   const known = upload.sha256 ?? (await storedDigest(env, upload));
   if (sha256 !== null && sha256 === known) return { kind: "stored", upload };
@@ -181,12 +181,12 @@ function tooLargeForOne(bytes: number): Refusal {
   return refusal("payload_too_large", detail, { hint: IN_PARTS });
 }
 
-function tooLargeUnsaid(maxBytes: number): Refusal {
+function tooLargeWithoutLength(maxBytes: number): Refusal {
   const detail = `The body exceeds ${maxBytes} bytes, the maximum without a Content-Length.`;
   return refusal("payload_too_large", detail, { hint: IN_PARTS });
 }
 
-function shorter(bytes: number, announced: number): Refusal {
+function sizeMismatch(bytes: number, announced: number): Refusal {
   const detail = `The body has ${bytes} bytes, but \`size\` is ${announced}.`;
   return refusal("invalid_request", detail, {
     hint: "Create a new upload with the correct `size`, or without `size`.",

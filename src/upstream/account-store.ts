@@ -1,5 +1,5 @@
-// The rows of an UpstreamAccount: what must outlive the object's memory. Turns are not among it: a free one costs no row, one
-// that is waited for is written when the waiting begins and deleted when it ends. Synchronous SQL only.
+// Rows of an UpstreamAccount. Call times are not stored; a waiting call is written when it is queued and deleted when it is granted.
+// Synchronous SQL only.
 
 import type { WaitingCall } from "../contracts/account.ts";
 import type { Sample } from "../models/durations.ts";
@@ -63,7 +63,7 @@ export class AccountStore {
     this.#setFact("connection", connection);
   }
 
-  /** Whether the last thing heard of webhooks was that one came. */
+  /** Whether webhooks arrive, by the latest report. */
   get webhooksArrive(): boolean {
     return this.#fact("webhooks_arrive") === "yes";
   }
@@ -72,7 +72,7 @@ export class AccountStore {
     this.#setFact("webhooks_arrive", arrive ? "yes" : "no");
   }
 
-  /** Until when turns of a busy window may still be out (epoch ms). */
+  /** Until when calls of a busy window may still be in progress (epoch ms). */
   get busyUntil(): number {
     return Number(this.#fact("busy_until") ?? 0);
   }

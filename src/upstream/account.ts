@@ -1,6 +1,5 @@
-// The UpstreamAccount Durable Object: one per Maton account, since Maton's 10 calls a second are per account. It gives turns,
-// holds the connection, fal's keys, the pinned webhook users and what it learned of models. A thin shell over
-// grants.ts, key-set.ts, durations.ts and account-store.ts.
+// The UpstreamAccount Durable Object, one per Maton account, whose rate limit is 10 calls a second. Grants calls and stores the
+// connection, fal's webhook keys, pinned webhook users and model durations.
 
 import { DurableObject } from "cloudflare:workers";
 import type {
@@ -32,9 +31,9 @@ import type { ConnectionRequest } from "./client/connections.ts";
 import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 
-/** Users with waiting calls that the operator is shown, those with most first. */
+/** Users with waiting calls in the operator's overview, most calls first. */
 const WAITING_USERS_SHOWN_MAX = 100;
-/** Who finds no turn for the look-up of the connection comes back this soon. */
+/** Retry delay while the connection is being looked up. */
 const LOOKUP_FIRST_RETRY_MS = 50;
 /** Models whose durations the operator is shown. */
 const DURATIONS_SHOWN_MAX = 50;
@@ -42,9 +41,9 @@ const DURATIONS_SHOWN_MAX = 50;
 type Resolution = { kind: "found"; connection: string } | { kind: "refused"; error: RequestError } | { kind: "later" };
 
 /**
- * Turns live in memory. While at most half a window is in use that is safe, because an object that wakes without them
- * grants the other half only; a busier one keeps a note that it is, one row write in PACE_NOTE_MS, and the object that
- * finds it lets a full window pass before its first turn. So no eviction makes an eleventh call in a second.
+ * Call times live in memory. With at most half a window in use that is safe, because a restarted object uses the other half only; a
+ * busier one records that it is (one row write per BUSY_SAVED_EVERY_MS), and after a restart a full window passes first. So no
+ * eviction causes an eleventh call in a second.
  */
 export class UpstreamAccount extends DurableObject<Env> implements AccountContract {
   readonly #config: Config;
@@ -241,7 +240,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     return this.#resolving;
   }
 
-  /** Costs a turn of the pace. A clear no is remembered for LOOKUP_RETRY_MS; a fault closes the account for as long. */
+  /** Costs one call. A refusal is cached for LOOKUP_RETRY_MS; a fault pauses the account for as long. */
   async #resolveConnection(): Promise<Resolution> {
     if (this.#refused !== null && Date.now() - this.#refused.at < LOOKUP_RETRY_MS) {
       return { kind: "refused", error: this.#refused.error };
@@ -266,7 +265,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     }
   }
 
-  /** Garbage and faults leave the last good set as it is. */
+  /** Invalid responses and faults keep the last valid set. */
   async #fetchKeys(): Promise<void> {
     this.#keysTriedAt = Date.now();
     const keys = await fetchKeys(this.#config.FAL_JWKS_URL);

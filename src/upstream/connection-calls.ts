@@ -14,7 +14,7 @@ import {
   isFalConnection,
 } from "./client/connections.ts";
 
-/** How long an admin's call about connections waits for its turn of the pace, before it is told to come back. */
+/** How long a connection call waits for the rate limit before it is refused. */
 export const CONNECTION_GRANT_WAIT_MS = 10 * SECOND_MS;
 
 /** A deletion reads first: Maton would delete any vendor's. Costs a call each. */
@@ -27,7 +27,7 @@ export async function manageConnections(env: Env, request: ConnectionRequest): P
   return request.kind === "get" ? read : callConnection(env, request);
 }
 
-/** One call, once its turn has come. */
+/** One call, once the rate limit allows it. */
 async function callConnection(env: Env, request: ConnectionRequest): Promise<ConnectionAnswer> {
   const giveUpAt = Date.now() + CONNECTION_GRANT_WAIT_MS;
   for (;;) {

@@ -1,5 +1,5 @@
-// The turns of an account where they meet the world: rows of who waits and who holds a slot, trackers woken when their turn
-// comes, probes of a closed connection, slots decision about, the alarm. Who is next is decided in scheduler.ts.
+// Grants of an account with their side effects: rows of waiting calls and slots, notifications to trackers, probes, slot checks and
+// the alarm. scheduler.ts decides which call is next.
 
 import type { CallGrant, ConnectionSignal, Granted, LastFailure, Pause } from "../contracts/account.ts";
 import { LOOKUP_RETRY_MS } from "../net/small-text.ts";
@@ -26,12 +26,12 @@ import { type Notice, noticeOf, sendNotice } from "./notice.ts";
 import { type CallTime, GRANT_USE_MS, isPaceBusy, paceAfterWaking, windowMs } from "./pace.ts";
 import { CallScheduler, type GrantDecision, type SchedulerRequest } from "./scheduler.ts";
 
-/** A busy account notes so at most this often; it stays below the 10 s after which an idle object may be put to sleep. */
+/** A busy account records so at most this often; below the 10 s after which an idle object may hibernate. */
 const BUSY_SAVED_EVERY_MS = 8 * SECOND_MS;
-/** A slot that was not heard of for so long is decision about; sooner while somebody waits for one. */
+/** A slot is checked after this; sooner while a submit waits for one. */
 export const SLOT_CHECK_MS = 10 * MINUTE_MS;
 const SLOT_CHECK_WAITED_MS = MINUTE_MS;
-/** Slots decision about at a time. */
+/** Slots checked at a time. */
 const SLOT_CHECK_BATCH = 20;
 
 const LAST_FAILURES_KEPT = 20;
@@ -41,7 +41,7 @@ interface GrantDeps {
   env: Env;
   config: Config;
   store: AccountStore;
-  /** What a tracker is told with its turn. */
+  /** The grant as it is sent to a tracker. */
   grantOf: (callGrant: CallGrant) => Granted;
 }
 
@@ -69,7 +69,7 @@ export class AccountGrants {
       this.callScheduler.healthByConnection.set(connection, health);
   }
 
-  /** `leadMs` above 0: the call has just missed its turn, by hearing of it late, and needs so much notice. */
+  /** `leadMs` above 0: the call received its last grant too late and needs this much notice. */
   requestGrant(request: SchedulerRequest, leadMs: number): GrantDecision {
     const now = Date.now();
     const name = callName(request);
@@ -93,7 +93,7 @@ export class AccountGrants {
     return decision;
   }
 
-  /** A turn for a call of the account's own; `retryAt` when none is near. */
+  /** Reserves a call of the account itself; `retryAt` when no call time is near. */
   reserveOwnCall(): CallTime | { retryAt: number } {
     const now = Date.now();
     const callTime = this.callScheduler.reserveOwnCall(now);
@@ -101,7 +101,7 @@ export class AccountGrants {
     return callTime;
   }
 
-  /** Makes a call of the account's own when its turn has come. */
+  /** Makes a call of the account itself at its call time. */
   async makeOwnCall<T>(callTime: CallTime, call: () => Promise<T>): Promise<T> {
     await new Promise((resolve) => setTimeout(resolve, callTime.at - Date.now()));
     try {
@@ -119,7 +119,7 @@ export class AccountGrants {
     this.grantInBackground();
   }
 
-  /** Short pauses are not stored: an object that forgets one meets one more 429. */
+  /** Short pauses are not stored: a restarted object meets one more 429. */
   pauseAfterRateLimit(retryAfterMs: number | null): number {
     const now = Date.now();
     const pauseMs = this.callScheduler.pauseAfterRateLimit(retryAfterMs, now);
@@ -129,7 +129,7 @@ export class AccountGrants {
     return this.callScheduler.pace.closedUntil;
   }
 
-  /** Answers the pause that the account is in, as far as is known now. */
+  /** Returns the pause in effect, if any. */
   callFinished(callGrant: CallGrant, signal: ConnectionSignal): Pause | null {
     const now = Date.now();
     const { requestId, connection } = callGrant.call;
@@ -145,7 +145,7 @@ export class AccountGrants {
     return this.callScheduler.pauseOf(connection, now);
   }
 
-  /** The request is not at fal, or no longer. True when it had a slot until now: what it says of itself is news then. */
+  /** The request is not at fal. True when it had a slot. */
   releaseSlot(requestId: string): boolean {
     const slot = this.callScheduler.releaseSlot(requestId, Date.now());
     if (slot !== undefined) this.#deps.store.deleteSlot(requestId);
@@ -182,8 +182,8 @@ export class AccountGrants {
   }
 
   /**
-   * Tries closed connections whose time has come with a look that changes nothing: one at a time, whoever asks. A locked account
-   * takes looks; only a submit can try that one.
+   * Probes closed connections that are due, one at a time, with a read-only call. A locked account still answers reads, so only a submit
+   * can probe it.
    */
   async probeConnections(): Promise<void> {
     this.#probing ??= this.#probeAll().finally(() => {
@@ -206,7 +206,7 @@ export class AccountGrants {
     this.#deps.store.busyUntil = this.#busyUntil;
   }
 
-  /** Gives the turns that may be told now; resolves when their trackers have them. */
+  /** Grants waiting calls; resolves when their trackers are notified. */
   async #grantWaitingCalls(): Promise<void> {
     const now = Date.now();
     const notifying = this.#notifyTrackers(this.callScheduler.grantWaitingCalls(now), now);
@@ -219,7 +219,7 @@ export class AccountGrants {
     await Promise.all(callGrants.map((each) => this.#notifyTracker(each)));
   }
 
-  /** Its row stays until the tracker has the turn: an account that is killed meanwhile offers it another. */
+  /** The row stays until the tracker has the grant: a restarted account grants the call again. */
   async #notifyTracker(callGrant: CallGrant): Promise<void> {
     const { env, store, grantOf } = this.#deps;
     const { call } = callGrant;
@@ -249,7 +249,7 @@ export class AccountGrants {
     }
   }
 
-  /** Slots whose request has left without our hearing of it (a kill, a lost call) come back. */
+  /** Reclaims slots whose release was lost. */
   async #checkSlots(): Promise<void> {
     const limit = Date.now() - this.#slotCheckMs();
     const doubtful = [...this.callScheduler.slots.values()].filter(({ checkedAt }) => checkedAt <= limit);
@@ -264,7 +264,7 @@ export class AccountGrants {
       if (holds && slot !== undefined) this.callScheduler.slots.set(requestId, { ...slot, checkedAt: Date.now() });
       if (!holds && this.releaseSlot(requestId)) logEvent("account.slot_reclaimed", { request: requestId });
     } catch {
-      // A tracker that cannot be decision now is decision at the next look.
+      // An unavailable tracker is checked again later.
     }
   }
 
@@ -298,7 +298,7 @@ export class AccountGrants {
     if (notice === null || notice.dueAt > Date.now()) return;
     const teams = [...this.callScheduler.queue.waitingCalls()].map(({ user }) => teamOf(user));
     const unsent = await sendNotice(this.#deps.env, this.#deps.config, notice, teams);
-    // A newer one may have come meanwhile.
+    // A newer notice may have replaced it.
     if (this.#notice?.id === notice.id) this.#saveNotice(unsent);
   }
 
@@ -312,7 +312,7 @@ function teamOf(user: string): string {
   return user.slice(0, user.indexOf("/"));
 }
 
-/** A turn is used between its time and this much later. */
+/** End of the time in which a grant may be used. */
 export function notAfter(at: number): number {
   return at + GRANT_USE_MS;
 }

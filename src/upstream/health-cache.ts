@@ -1,6 +1,6 @@
-// The account at a glance, for askers without a credential: the isolate asks the one object now and then, and answers everybody
-// from what it saw. A look belongs to the call that makes it and is never waited for by another: a call that is broken off takes
-// its own promises with it. Accepted loss: who comes while an isolate's first look is under way is told that nothing is known.
+// Cached account health for the public health check: each isolate refreshes it at most every HEALTH_REFRESH_MS. A refresh is not
+// shared between requests, because a cancelled request takes its promises with it. Accepted loss: during the first refresh the health
+// is unknown.
 
 import type { AccountHealth } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
@@ -8,17 +8,17 @@ import { faultName, logEvent } from "../platform/log.ts";
 import { accountFor } from "../platform/stubs.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 
-/** Anybody may ask for the account's health: an isolate asks the one object at most this often, whoever and how many do. */
+/** An isolate asks the account at most this often, however many clients do. */
 export const HEALTH_REFRESH_MS = 5 * SECOND_MS;
-/** How long whoever asks waits for the account: a health check that hangs says less than one that does not know. */
+/** How long a health check waits for the account. */
 export const HEALTH_WAIT_MS = 500;
-/** Beyond this an earlier look says nothing of now. */
+/** Older cached health is not used. */
 export const HEALTH_STALE_MS = MINUTE_MS;
 
 let checkedAt = Number.NEGATIVE_INFINITY;
 let cachedHealth: AccountHealth | null = null;
 
-/** At most GLANCE_OLD_MS old; null: not known. `now` is epoch ms. */
+/** At most HEALTH_STALE_MS old; null: unknown. `now` is epoch ms. */
 export async function cachedAccountHealth(env: Env, now: number): Promise<AccountHealth | null> {
   if (now - checkedAt >= HEALTH_REFRESH_MS) {
     checkedAt = now;
@@ -27,7 +27,7 @@ export async function cachedAccountHealth(env: Env, now: number): Promise<Accoun
   return cachedHealth !== null && now - cachedHealth.at < HEALTH_STALE_MS ? cachedHealth : null;
 }
 
-/** Null: it did not answer in time. */
+/** Null: the account did not answer in time. */
 async function fetchHealth(env: Env): Promise<AccountHealth | null> {
   let timer: ReturnType<typeof setTimeout> | null = null;
   const timeUp = new Promise<null>((resolve) => {

@@ -1,5 +1,5 @@
-// Whether a connection can be used: closed on a clear no and on a run of failures, for growing pauses, until a probe opens it.
-// Pure: the clock is a parameter, a health is a value.
+// Circuit breaker of a connection: closed on a refusal or a run of failures, for growing pauses, until a probe succeeds. Pure: the
+// clock is a parameter.
 
 import type { Closure, PauseReason } from "../contracts/account.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
@@ -51,7 +51,7 @@ export function withStartedProbe(health: Health, now: number): Health {
   return { ...health, closure: { ...health.closure, probeAt: now + pauseMs(health.closure.probes + 1) } };
 }
 
-/** Whose turn it was did not make the call, or learned nothing from it: the next may try at once. What failed is not forgotten. */
+/** The probe was not made or showed nothing: the next may start at once. The failure count stays. */
 export function withUnusedProbe(health: Health, now: number): Health {
   if (health.closure === null || health.closure.probeAt <= now) return health;
   return { ...health, closure: { ...health.closure, probeAt: now } };

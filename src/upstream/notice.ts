@@ -1,5 +1,5 @@
-// What the operator and the teams that wait are told of a closed connection: one owed event, kept until it was taken or given
-// up on. A newer one takes the place of an older one: only the present state is news.
+// Notifies the operator and waiting teams of a paused or resumed connection: one event, stored until delivered or given up. A newer
+// event replaces an older one.
 
 import type { Closure } from "../contracts/account.ts";
 import type { Env } from "../platform/bindings.ts";
@@ -30,7 +30,7 @@ export function noticeOf(
   return { id: newId("evt"), type, at: now, data, dueAt: now, failures: 0, finder };
 }
 
-/** One try; answers what is still owed. Teams have their own deliveries behind them, so one call each is enough. */
+/** One attempt; returns what is still to be sent. Teams retry their own deliveries, so one call each is enough. */
 export async function sendNotice(
   env: Env,
   config: Config,

@@ -90,7 +90,7 @@ export const GRANTED: Told<"granted"> = {
   pinnedUsers: ["user-1"],
   durations: null,
 };
-export const TAKEN: Told<"submit_taken"> = { type: "submit_taken", upstreamId: "fal-1", queuePosition: 2 };
+export const TAKEN: Told<"submit_accepted"> = { type: "submit_accepted", upstreamId: "fal-1", queuePosition: 2 };
 export const LOST: Told<"submit_lost"> = { type: "submit_lost", reason: "timeout", graceMs: 6 * 3_600_000 };
 export const RUNNING: Told<"progress_seen"> = {
   type: "progress_seen",

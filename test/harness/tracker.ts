@@ -29,13 +29,13 @@ async function expectNoTry(id: string): Promise<void> {
 
 /** The rows of a tracker as they are. */
 export function recordOf(id: string): Promise<RequestRecord | null> {
-  return runInDurableObject(trackerOf(id), (_instance, state) => new RequestStore(state.storage.sql).load());
+  return runInDurableObject(trackerOf(id), (_instance, state) => new RequestStore(state.storage.sql).loadRecord());
 }
 
 /** Asserts invariant 3: the alarm is at or before the earliest unparked due row (or there is none); with `by`, before that too. */
 export async function expectArmed(id: string, by = Number.POSITIVE_INFINITY): Promise<void> {
   const [record, alarm] = await runInDurableObject(trackerOf(id), async (_instance, state) => {
-    return [new RequestStore(state.storage.sql).load(), await state.storage.getAlarm()] as const;
+    return [new RequestStore(state.storage.sql).loadRecord(), await state.storage.getAlarm()] as const;
   });
   const due = record && alarmAt(record.effects);
   if (due === null) expect(alarm).toBeNull();

@@ -9,23 +9,23 @@ export class UploadRows implements UploadLog {
   /** Ids of uploads whose row has gone, in that order. */
   readonly forgotten: string[] = [];
 
-  read(): UnfinishedUpload | null {
+  readUpload(): UnfinishedUpload | null {
     return this.#upload;
   }
 
-  begin(upload: UnfinishedUpload): boolean {
+  beginUpload(upload: UnfinishedUpload): boolean {
     if (this.superseded) return false;
     this.#upload = upload;
     return true;
   }
 
-  keepPart(part: { partNumber: number; etag: string }): boolean {
+  savePart(part: { partNumber: number; etag: string }): boolean {
     if (this.superseded || this.#upload === null) return false;
     this.#upload = { ...this.#upload, parts: [...this.#upload.parts, part] };
     return true;
   }
 
-  forget(): boolean {
+  discardUpload(): boolean {
     if (this.superseded) return false;
     if (this.#upload !== null) this.forgotten.push(this.#upload.uploadId);
     this.#upload = null;

@@ -1,5 +1,5 @@
-// The rows that tell of deliveries: the event of each end, its bytes kept once for every target and try, and each attempt with
-// what it came to. Spells SQL and nothing else; the tracker wraps what belongs together in one transaction.
+// Rows of webhook deliveries: the event of each end, stored once for all targets, and the log of attempts. SQL only; callers
+// provide the transaction.
 
 import type { Attempt, StoredEvent } from "../../webhooks/attempt.ts";
 import type { EventFormat } from "../../webhooks/event-body.ts";
@@ -16,19 +16,19 @@ export class DeliveryLog {
     this.#sql = sql;
   }
 
-  event(id: string, format: EventFormat): StoredEvent | null {
+  eventOf(id: string, format: EventFormat): StoredEvent | null {
     const row = this.#sql
       .exec<{ type: string; body: string }>("SELECT type, body FROM event WHERE id = ? AND format = ?", id, format)
       .toArray()[0];
     return row === undefined ? null : { id, type: row.type as EndEventType, format, body: row.body };
   }
 
-  /** Keeps an event that is about to be sent first. One that is kept already stays as it is. */
-  keepEvent({ id, type, format, body }: StoredEvent): void {
+  /** Saves an event before its first attempt. An event that is already stored stays as it is. */
+  saveEvent({ id, type, format, body }: StoredEvent): void {
     this.#sql.exec("INSERT OR IGNORE INTO event (id, format, type, body) VALUES (?, ?, ?, ?)", id, format, type, body);
   }
 
-  append({ delivery, at, ...rest }: Attempt): void {
+  appendAttempt({ delivery, at, ...rest }: Attempt): void {
     const text = JSON.stringify(rest);
     this.#sql.exec("INSERT INTO attempt (delivery, at, attempt) VALUES (?, ?, ?)", delivery, at, text);
   }
@@ -44,8 +44,8 @@ export class DeliveryLog {
       .map(({ attempt, ...row }) => ({ ...row, ...(JSON.parse(attempt) as Omit<Attempt, keyof typeof row>) }));
   }
 
-  /** Their time is over: what was sent and what came back goes, how each delivery stands remains with the request. */
-  forget(): void {
+  /** Deletes expired events and attempts. The deliveries' states remain with the request. */
+  deleteAll(): void {
     this.#sql.exec("DELETE FROM attempt; DELETE FROM event");
   }
 }

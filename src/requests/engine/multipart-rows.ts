@@ -1,5 +1,5 @@
-// The rows of unfinished multipart uploads: what a copy goes on with after a kill, and what has to be aborted when its request
-// is deleted (R2's binding lists no unfinished uploads). Spells SQL and nothing else.
+// Rows of unfinished multipart uploads, from which a copy resumes and which are aborted when the request is deleted (R2's binding
+// does not list unfinished uploads). SQL only.
 
 import type { UnfinishedUpload, UploadLog } from "../../files/multipart-uploads.ts";
 
@@ -15,7 +15,7 @@ export class UploadStore {
   }
 
   /** Of file `n`. */
-  read(n: number): UnfinishedUpload | null {
+  readUpload(n: number): UnfinishedUpload | null {
     const row = this.#sql.exec<{ upload: string }>("SELECT upload FROM upload WHERE n = ?", n).toArray()[0];
     if (row === undefined) return null;
     const parts = this.#sql
@@ -26,7 +26,7 @@ export class UploadStore {
   }
 
   /** Every unfinished upload: abort each before its row goes. */
-  all(): { n: number; key: string; uploadId: string }[] {
+  unfinishedUploads(): { n: number; key: string; uploadId: string }[] {
     return this.#sql
       .exec<{ n: number; upload: string }>("SELECT n, upload FROM upload")
       .toArray()
@@ -36,27 +36,27 @@ export class UploadStore {
       });
   }
 
-  begin(n: number, { parts: _none, ...upload }: UnfinishedUpload): void {
-    this.forget(n);
+  beginUpload(n: number, { parts: _none, ...upload }: UnfinishedUpload): void {
+    this.deleteUpload(n);
     this.#sql.exec("INSERT INTO upload (n, upload) VALUES (?, ?)", n, JSON.stringify(upload));
   }
 
-  keepPart(n: number, { partNumber, etag }: { partNumber: number; etag: string }): void {
+  savePart(n: number, { partNumber, etag }: { partNumber: number; etag: string }): void {
     this.#sql.exec("INSERT OR REPLACE INTO upload_part (n, part, etag) VALUES (?, ?, ?)", n, partNumber, etag);
   }
 
-  forget(n: number): void {
+  deleteUpload(n: number): void {
     this.#sql.exec("DELETE FROM upload WHERE n = ?", n);
     this.#sql.exec("DELETE FROM upload_part WHERE n = ?", n);
   }
 
-  /** What a try at file `n` may do with these rows; `write` runs a write in one transaction, unless another try has taken over. */
+  /** The upload rows of file `n` for one attempt; `write` runs a write in a transaction, unless the attempt lost its lease. */
   logOf(n: number, write: (work: () => void, isProgress: boolean) => boolean): UploadLog {
     return {
-      read: () => this.read(n),
-      begin: (upload) => write(() => this.begin(n, upload), false),
-      keepPart: (part) => write(() => this.keepPart(n, part), true),
-      forget: () => write(() => this.forget(n), false),
+      readUpload: () => this.readUpload(n),
+      beginUpload: (upload) => write(() => this.beginUpload(n, upload), false),
+      savePart: (part) => write(() => this.savePart(n, part), true),
+      discardUpload: () => write(() => this.deleteUpload(n), false),
     };
   }
 }

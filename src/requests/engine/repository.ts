@@ -1,11 +1,18 @@
-// The record keeping of one tracker: reads and writes its rows in transactions, tells the holds what changed, sets the alarm.
-// Every write that an event makes goes through here. Runs no effect and answers nobody: runner.ts and tracker.ts stand on it.
+// Repository of one tracker: reads and writes its rows in transactions, notifies watching clients of changes and sets the alarm.
+// Every write of an event goes through it.
 
 import type { StoredText } from "../../files/stored-text.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { alarmAt, withoutDeadLeases } from "../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../machine/events.ts";
-import { advanced, advancedWithin, carriedOn, leaseOf, type Step, type Try } from "../machine/record.ts";
+import {
+  advanced,
+  advancedWithin,
+  type EffectAttempt,
+  leaseOf,
+  type Step,
+  withRenewedLease,
+} from "../machine/record.ts";
 import {
   isAtFal,
   isHidden,
@@ -16,7 +23,7 @@ import {
   type Viewer,
 } from "../machine/types.ts";
 import { DeliveryLog } from "./delivery-log.ts";
-import { releaseAccountSlot } from "./effects/turn.ts";
+import { releaseAccountSlot } from "./effects/grant.ts";
 import { UploadStore } from "./multipart-rows.ts";
 import { RequestStore, type TextName } from "./rows.ts";
 import { Shares } from "./shares.ts";
@@ -30,11 +37,11 @@ export class RequestRepository {
   readonly shares: Shares;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
-  /** A revision that holds have not heard of yet. */
-  #unannounced: number | null = null;
-  /** Tries that run in this instance, by lease: any other lease in the rows died with an instance before. */
+  /** A revision that watching clients have not received. */
+  #unsentRevision: number | null = null;
+  /** Attempts that run in this instance, by lease: every other lease belongs to an earlier instance. */
   readonly #live = new Set<string>();
-  /** How long after its signature the webhook was here that is being applied. */
+  /** From signature to arrival of the webhook that is being applied. */
   #webhookDelayMs: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -49,144 +56,144 @@ export class RequestRepository {
 
   // --- Reading ---------------------------------------------------------------------------------------------------
 
-  /** The rows as they are, less the leases of tries that died with an instance before; null when there are none. */
-  load(): RequestRecord | null {
-    const record = this.store.load();
+  /** The record, with leases of earlier instances expired; null when there is none. */
+  loadRecord(): RequestRecord | null {
+    const record = this.store.loadRecord();
     if (record === null) return null;
     return { ...record, effects: withoutDeadLeases(record.effects, (effect) => this.#live.has(leaseOf(effect))) };
   }
 
-  mustLoad(): RequestRecord {
-    const record = this.load();
+  requireRecord(): RequestRecord {
+    const record = this.loadRecord();
     if (record === null) throw new Error("the request does not exist");
     return record;
   }
 
-  /** What readers get of it. */
-  view({ state, files }: RequestRecord): RequestView {
-    const logs = this.store.text("logs");
+  /** The record as readers get it. */
+  viewOf({ state, files }: RequestRecord): RequestView {
+    const logs = this.store.storedText("logs");
     return {
       state,
       files,
-      output: state.stage === "completed" ? this.store.text("output") : null,
-      payload: state.stage === "completed" ? this.store.text("payload") : null,
+      output: state.stage === "completed" ? this.store.storedText("output") : null,
+      payload: state.stage === "completed" ? this.store.storedText("payload") : null,
       logs: logs?.at === "row" ? logs.text : null,
       timelineSeq: this.store.timelineSeq(),
     };
   }
 
-  /** Null also for one that this viewer may not see, or that is hidden since its deletion was ordered. */
-  seenBy(viewer: Viewer): RequestRecord | null {
-    const record = this.load();
+  /** Null also when this viewer may not see the request, or its deletion was requested. */
+  visibleRecord(viewer: Viewer): RequestRecord | null {
+    const record = this.loadRecord();
     return record !== null && isVisible(record.state, viewer) && !isHidden(record.state) ? record : null;
   }
 
-  /** Whether this request has ever been started, deleted or not. */
+  /** Whether this request was ever started, deleted or not. */
   wasStarted(): boolean {
-    return this.load() !== null || (this.store.tombstone()?.team ?? null) !== null;
+    return this.loadRecord() !== null || (this.store.tombstone()?.team ?? null) !== null;
   }
 
-  /** Who holds on to it right now. */
-  watch(): Watch {
+  /** Whether clients watch the request. */
+  currentWatch(): Watch {
     if (this.#ctx.getWebSockets("following" satisfies Watch).length > 0) return "following";
     return this.#ctx.getWebSockets().length > 0 ? "waiting" : "none";
   }
 
-  // --- Tries that run --------------------------------------------------------------------------------------------
+  // --- Running attempts --------------------------------------------------------------------------------------------
 
-  tryBegan(tried: Try): void {
+  attemptStarted(tried: EffectAttempt): void {
     this.#live.add(leaseOf(tried));
   }
 
-  tryEnded(tried: Try): void {
+  attemptEnded(tried: EffectAttempt): void {
     this.#live.delete(leaseOf(tried));
   }
 
-  /** Whether another try than this one runs in this instance. */
-  othersRun(tried: Try): boolean {
+  /** Whether another attempt runs in this instance. */
+  hasOtherAttempts(tried: EffectAttempt): boolean {
     return [...this.#live].some((lease) => lease !== leaseOf(tried));
   }
 
   // --- Writing ---------------------------------------------------------------------------------------------------
 
-  /** An event of the outside, in a transaction of its own; `texts` are kept with it. */
-  apply(event: RequestEvent, texts?: Texts): Step {
+  /** Applies an event in a transaction of its own and saves `texts` with it. */
+  applyEvent(event: RequestEvent, texts?: Texts): Step {
     return this.transact(() => {
-      const record = this.mustLoad();
-      return this.applyTo(record, event, Date.now(), undefined, texts, record);
+      const record = this.requireRecord();
+      return this.applyEventTo(record, event, Date.now(), undefined, texts, record);
     });
   }
 
-  /** An event in the middle of a try; false when it was ignored or the try is no longer live. */
-  advance(event: RequestEvent, tried: Try): boolean {
+  /** Applies an event during an attempt; false when it was ignored or the attempt lost its lease. */
+  applyWithin(event: RequestEvent, tried: EffectAttempt): boolean {
     return this.transact(() => {
-      const record = this.mustLoad();
+      const record = this.requireRecord();
       const step = advancedWithin(record, event, Date.now(), tried);
-      this.commit(record, step);
+      this.commitStep(record, step);
       return step.ignored === null;
     });
   }
 
   /** Inside a transaction: the step, its texts, its notes. Texts of an ignored event are not kept. */
-  applyTo(
+  applyEventTo(
     record: RequestRecord,
     event: RequestEvent,
     now: number,
-    tried: Try | undefined,
+    tried: EffectAttempt | undefined,
     texts: Texts | undefined,
     before: RequestRecord,
   ): Step {
     const step = advanced(record, event, now, tried);
     if (step.ignored === null) {
-      for (const [name, stored] of Object.entries(texts ?? {})) this.store.keepText(name as TextName, stored);
-      // Log lines are no new revision, but who follows is told of them.
-      if (texts?.logs !== undefined) this.#unannounced = step.record.state.revision;
+      for (const [name, stored] of Object.entries(texts ?? {})) this.store.saveText(name as TextName, stored);
+      // Log lines make no new revision, but following clients are notified of them.
+      if (texts?.logs !== undefined) this.#unsentRevision = step.record.state.revision;
       const { state, files } = step.record;
-      if (state.stage === "completed" && !files.some(isShownInPlace)) this.store.dropText("payload");
-      if (event.type === "purged" && event.target === "inputs") this.store.dropText("input");
-      if (event.type === "purged" && event.target === "deliveries") this.deliveries.forget();
+      if (state.stage === "completed" && !files.some(isShownInPlace)) this.store.deleteText("payload");
+      if (event.type === "data_deleted" && event.target === "inputs") this.store.deleteText("input");
+      if (event.type === "data_deleted" && event.target === "deliveries") this.deliveries.deleteAll();
     }
-    this.commit(before, step);
+    this.commitStep(before, step);
     return step;
   }
 
-  /** A write in the middle of a try; false, and nothing written, when the try is no longer live. */
-  carryOn(tried: Try, work: () => void, isProgress: boolean): boolean {
+  /** Writes during an attempt and renews its lease; false, without a write, when the attempt lost its lease. */
+  renewLease(tried: EffectAttempt, work: () => void, isProgress: boolean): boolean {
     return this.transact(() => {
-      const record = this.mustLoad();
-      const after = carriedOn(record, tried, Date.now(), isProgress);
+      const record = this.requireRecord();
+      const after = withRenewedLease(record, tried, Date.now(), isProgress);
       if (after === null) return false;
-      this.store.save(record, after);
+      this.store.saveRecord(record, after);
       work();
       return true;
     });
   }
 
-  /** Inside a transaction: saves a step with its notes, and tells the account when it leaves a slot. */
-  commit(before: RequestRecord | null, step: Step): void {
+  /** Inside a transaction: saves a step with its timeline entries, and releases the slot when the request leaves fal. */
+  commitStep(before: RequestRecord | null, step: Step): void {
     const now = Date.now();
-    this.store.save(before, step.record);
-    this.store.note(step.record.state, step.notes, now);
+    this.store.saveRecord(before, step.record);
+    this.store.appendTimeline(step.record.state, step.notes, now);
     const { state } = step.record;
-    // Told again with the settling, should this get lost. One that goes back to the line keeps its slot.
+    // Repeated at the settlement, in case this call is lost. A request that is held again keeps its slot.
     if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
-      this.tell(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
+      this.inBackground(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
     }
-    if (before?.state.revision !== step.record.state.revision) this.#unannounced = step.record.state.revision;
+    if (before?.state.revision !== step.record.state.revision) this.#unsentRevision = step.record.state.revision;
   }
 
-  /** One transaction; what it changed is told to the holds afterwards, so that a broken socket cannot undo it. */
+  /** Runs one transaction, then notifies watching clients, so that a broken socket cannot roll it back. */
   transact<T>(work: () => T): T {
     const result = this.#inTransaction(work);
-    if (this.#unannounced === null) return result;
+    if (this.#unsentRevision === null) return result;
     for (const socket of this.#ctx.getWebSockets()) {
       try {
-        socket.send(String(this.#unannounced));
+        socket.send(String(this.#unsentRevision));
       } catch {
-        // Its Worker reads the state again by itself.
+        // Its Worker rereads the state periodically.
       }
     }
-    this.#unannounced = null;
+    this.#unsentRevision = null;
     return result;
   }
 
@@ -199,23 +206,23 @@ export class RequestRepository {
     }
   }
 
-  /** The delay of the webhook that is about to be applied, which the account hears with the end. */
+  /** Records the delay of the webhook about to be applied; it is reported with the slot's release. */
   webhookArrived(delayMs: number): void {
     this.#webhookDelayMs = delayMs;
   }
 
-  // --- Alarm and tellings ----------------------------------------------------------------------------------------
+  // --- Alarm and background work ----------------------------------------------------------------------------------------
 
-  /** A dropped alarm is the one thing that could leave owed work asleep for ever: whoever wakes the object brings it back. */
+  /** Restores an alarm that the platform dropped, whenever the object starts. */
   async restoreAlarm(): Promise<void> {
-    const record = this.store.load();
+    const record = this.store.loadRecord();
     const at = record && alarmAt(record.effects);
     if (at !== null && (await this.#ctx.storage.getAlarm()) === null) await this.#ctx.storage.setAlarm(at);
   }
 
-  /** Puts the alarm where the earliest unparked row needs it: called at the end of every entry point. */
-  async arm(): Promise<void> {
-    const record = this.load();
+  /** Sets the alarm for the earliest unparked effect: called at the end of every entry point. */
+  async armAlarm(): Promise<void> {
+    const record = this.loadRecord();
     const at = record && alarmAt(record.effects);
     const current = await this.#ctx.storage.getAlarm();
     if (at === current) return;
@@ -223,8 +230,8 @@ export class RequestRepository {
     else await this.#ctx.storage.setAlarm(at);
   }
 
-  /** Said to an object that learns of it another way too, should it get lost. */
-  tell(telling: Promise<unknown>): void {
-    this.#ctx.waitUntil(telling.catch(() => undefined));
+  /** A call to another object whose loss is repaired elsewhere. */
+  inBackground(work: Promise<unknown>): void {
+    this.#ctx.waitUntil(work.catch(() => undefined));
   }
 }

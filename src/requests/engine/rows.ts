@@ -1,5 +1,4 @@
-// The rows of one tracker: state, files, effects, texts, timeline, tombstone. Spells SQL and nothing else; whoever calls wraps
-// what belongs together in one transaction.
+// Rows of one tracker: state, files, effects, texts, timeline, tombstone. SQL only; callers provide the transaction.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { StoredText } from "../../files/stored-text.ts";
@@ -28,7 +27,7 @@ const MIGRATIONS = [
   SHARE_TABLES,
 ] as const;
 
-/** What is left of a request that never started (`team` null) or was deleted. `user` null: it had none, or was forgotten. */
+/** Remains of a request that never started (`team` null) or was deleted. `user` null: none, or anonymized. */
 export interface Tombstone {
   at: number;
   team: string | null;
@@ -38,8 +37,8 @@ export interface Tombstone {
 export class RequestStore {
   readonly #sql: SqlStorage;
   #migrated = false;
-  /** The rows as they are, once read or written: an output of hundreds of files is looked at thousands of times on its way. */
-  #known: RequestRecord | null = null;
+  /** Cache of the rows: an output of hundreds of files is read thousands of times. */
+  #cachedRecord: RequestRecord | null = null;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -68,13 +67,13 @@ export class RequestStore {
 
   /** After a transaction that was rolled back: what was written in it is not there. */
   rolledBack(): void {
-    this.#known = null;
+    this.#cachedRecord = null;
     this.#migrated = false;
   }
 
-  load(): RequestRecord | null {
-    this.#known ??= this.#read();
-    return this.#known;
+  loadRecord(): RequestRecord | null {
+    this.#cachedRecord ??= this.#read();
+    return this.#cachedRecord;
   }
 
   #read(): RequestRecord | null {
@@ -95,7 +94,7 @@ export class RequestStore {
   }
 
   /** Writes what differs: each row written costs money, each row read next to nothing. */
-  save(before: RequestRecord | null, after: RequestRecord): void {
+  saveRecord(before: RequestRecord | null, after: RequestRecord): void {
     if (before?.state !== after.state) {
       this.#sql.exec("INSERT OR REPLACE INTO request (one, state) VALUES (1, ?)", JSON.stringify(after.state));
     }
@@ -116,10 +115,10 @@ export class RequestStore {
       knownEffects.delete(effect.name);
     }
     for (const name of knownEffects.keys()) this.#sql.exec("DELETE FROM effect WHERE name = ?", name);
-    this.#known = after;
+    this.#cachedRecord = after;
   }
 
-  note(state: RequestState, notes: readonly TimelineNote[], at: number): void {
+  appendTimeline(state: RequestState, notes: readonly TimelineNote[], at: number): void {
     for (const { what, detail } of notes) {
       const text = detail === undefined ? null : JSON.stringify(detail);
       this.#sql.exec("INSERT INTO timeline (at, stage, what, detail) VALUES (?, ?, ?, ?)", at, state.stage, what, text);
@@ -147,17 +146,17 @@ export class RequestStore {
     return this.#sql.exec<{ seq: number | null }>("SELECT max(seq) AS seq FROM timeline").one().seq ?? 0;
   }
 
-  text(name: TextName): StoredText | null {
+  storedText(name: TextName): StoredText | null {
     if (!this.#exists()) return null;
     const row = this.#sql.exec<{ stored: string }>("SELECT stored FROM body WHERE name = ?", name).toArray()[0];
     return row ? (JSON.parse(row.stored) as StoredText) : null;
   }
 
-  keepText(name: TextName, stored: StoredText): void {
+  saveText(name: TextName, stored: StoredText): void {
     this.#sql.exec("INSERT OR REPLACE INTO body (name, stored) VALUES (?, ?)", name, JSON.stringify(stored));
   }
 
-  dropText(name: TextName): void {
+  deleteText(name: TextName): void {
     this.#sql.exec("DELETE FROM body WHERE name = ?", name);
   }
 
@@ -170,25 +169,25 @@ export class RequestStore {
     );
   }
 
-  /** Refuses any later start for good. */
+  /** Prevents any later start. */
   writeTombstone(at: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO tombstone (one, at) VALUES (1, ?)", at);
   }
 
-  /** Deletes every row of every table and leaves a tombstone that says whose it was. */
-  erase({ at, team, user }: Tombstone): void {
+  /** Deletes every row of every table and writes a tombstone with team and user. */
+  deleteAllRows({ at, team, user }: Tombstone): void {
     const tables = this.#sql
       .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'")
       .toArray()
       .map(({ name }) => name)
       .filter((name) => name !== "schema_version" && !/^(_cf_|sqlite_)/.test(name));
     for (const name of tables) this.#sql.exec(`DELETE FROM "${name}"`);
-    this.#known = null;
+    this.#cachedRecord = null;
     this.#sql.exec("INSERT INTO tombstone (one, at, team, user) VALUES (1, ?, ?, ?)", at, team, user);
   }
 
-  /** Takes the user out of the tombstone. */
-  forgetUser(): void {
+  /** Removes the user from the tombstone. */
+  anonymizeTombstone(): void {
     this.#sql.exec("UPDATE tombstone SET user = NULL");
   }
 }

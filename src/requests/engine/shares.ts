@@ -1,5 +1,5 @@
-// Share links of one request: which files, until when. A row makes a link good, so deleting the row revokes it; the link itself
-// is signed and spelled at the edge. Rows and rules, no clock.
+// Share links of one request: which files, until when. A link is valid while its row exists, so deleting the row revokes it; the
+// edge signs the URL.
 
 import type { Share, ShareOutcome, ShareRequest } from "../../contracts/tracker.ts";
 import { SHARES_PER_REQUEST_MAX } from "../../files/request-file.ts";
@@ -18,15 +18,15 @@ export class Shares {
     this.#sql = sql;
   }
 
-  /** Makes a share of stored files. Shares that have ended make room first. Call in a transaction. */
-  create({ files }: Pick<RequestRecord, "files">, wish: ShareRequest, now: number): ShareOutcome {
+  /** Creates a share of stored files after removing expired shares. Call in a transaction. */
+  createShare({ files }: Pick<RequestRecord, "files">, request: ShareRequest, now: number): ShareOutcome {
     const stored = files.filter(({ status }) => status === "stored").map(({ n }) => n);
-    const wanted = [...new Set(wish.files ?? stored)].sort((a, b) => a - b);
+    const wanted = [...new Set(request.files ?? stored)].sort((a, b) => a - b);
     const lacking = wanted.find((n) => !stored.includes(n));
     if (lacking !== undefined || wanted.length === 0) return { kind: "not_stored", n: lacking ?? null };
     this.#sql.exec("DELETE FROM share WHERE ends_at <= ?", now);
-    if (this.list(now).length >= SHARES_PER_REQUEST_MAX) return { kind: "too_many" };
-    const endsAt = Math.ceil(now / SECOND_MS + wish.expiresInS) * SECOND_MS;
+    if (this.activeShares(now).length >= SHARES_PER_REQUEST_MAX) return { kind: "too_many" };
+    const endsAt = Math.ceil(now / SECOND_MS + request.expiresInS) * SECOND_MS;
     const share = { id: newId("shr"), createdAt: now, endsAt, files: wanted };
     const list = JSON.stringify(wanted);
     this.#sql.exec(
@@ -40,7 +40,7 @@ export class Shares {
   }
 
   /** Those that have not ended, oldest first. */
-  list(now: number): Share[] {
+  activeShares(now: number): Share[] {
     return this.#sql
       .exec<{ id: string; created_at: number; ends_at: number; files: string }>(
         "SELECT id, created_at, ends_at, files FROM share WHERE ends_at > ? ORDER BY created_at, id",
@@ -52,13 +52,13 @@ export class Shares {
       });
   }
 
-  /** Null: every one. Answers how many went. */
-  revoke(id: string | null): number {
+  /** `id` null: all shares. Returns how many were revoked. */
+  revokeShares(id: string | null): number {
     if (id === null) return this.#sql.exec("DELETE FROM share").rowsWritten;
     return this.#sql.exec("DELETE FROM share WHERE id = ?", id).rowsWritten;
   }
 
-  holds(id: string, n: number, now: number): boolean {
-    return this.list(now).some((share) => share.id === id && share.files.includes(n));
+  isShared(id: string, n: number, now: number): boolean {
+    return this.activeShares(now).some((share) => share.id === id && share.files.includes(n));
   }
 }

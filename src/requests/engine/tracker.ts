@@ -1,6 +1,5 @@
-// One object per request: everything that it can be asked or told, one method each. Refusals are answers, never throws.
-// A thin shell: repository.ts keeps the record in transactions, runner.ts does what is owed under leases; what may happen is in
-// machine.ts, when in effect-schedule.ts, how in effects/.
+// The RequestTracker Durable Object, one per request. Methods return refusals as values. repository.ts stores the record, runner.ts
+// runs the effects.
 
 import { DurableObject } from "cloudflare:workers";
 import type { Granted, QueuePosition } from "../../contracts/account.ts";
@@ -46,16 +45,16 @@ import { formatFor } from "./effects/deliver.ts";
 import { RequestRepository } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
 
-/** How long a caller who deletes waits in place for the bytes to be gone; the rest is done by alarm. */
+/** How long a delete call waits for the files to be deleted; the alarm does the rest. */
 const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
-/** Held requests tell their place anew at most this often, however many read them. */
-export const PLACE_REREAD_MS = 2 * SECOND_MS;
+/** A held request's queue position is refreshed at most this often, however many clients read it. */
+export const QUEUE_POSITION_REREAD_MS = 2 * SECOND_MS;
 
 export class RequestTracker extends DurableObject<Env> implements TrackerContract {
   readonly #repository: RequestRepository;
   readonly #runner: EffectRunner;
-  /** Where the account last saw a held request, and when. */
-  #place: { place: QueuePosition | null; at: number } = { place: null, at: 0 };
+  /** The last known queue position of a held request. */
+  #queuePosition: { place: QueuePosition | null; at: number } = { place: null, at: 0 };
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -68,171 +67,179 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const tombstone = this.#repository.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
     let acked: Promise<unknown> = Promise.resolve();
-    const before = this.#repository.load();
+    const before = this.#repository.loadRecord();
     if (before !== null && isHidden(before.state)) return { kind: "gone" };
     if (before === null) {
       this.#repository.transact(() => {
         this.#repository.store.migrate();
-        this.#repository.store.keepText("input", start.input);
-        this.#repository.commit(null, begun(start));
+        this.#repository.store.saveText("input", start.input);
+        this.#repository.commitStep(null, begun(start));
       });
-      // A lost ack is found by Team's sweep, which asks here.
+      // If this confirmation is lost, Team's sweep asks the tracker.
       acked = teamFor(this.env, start.team).started(start.id);
     }
     await this.#runner.submitInPlace(acked);
-    await this.#repository.arm();
-    return { kind: "started", view: this.#repository.view(this.#repository.mustLoad()) };
+    await this.#repository.armAlarm();
+    return { kind: "started", view: this.#repository.viewOf(this.#repository.requireRecord()) };
   }
 
   async read(viewer: Viewer): Promise<RequestView | null> {
-    const record = this.#repository.seenBy(viewer);
+    const record = this.#repository.visibleRecord(viewer);
     if (record === null) return null;
-    await this.#repository.arm();
-    const view = this.#repository.view(record);
-    return { ...view, state: await this.#placed(view.state) };
+    await this.#repository.armAlarm();
+    const view = this.#repository.viewOf(record);
+    return { ...view, state: await this.#withQueuePosition(view.state) };
   }
 
   async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
-    return this.#repository.seenBy(viewer) === null ? null : this.#repository.store.timeline(afterSeq);
+    return this.#repository.visibleRecord(viewer) === null ? null : this.#repository.store.timeline(afterSeq);
   }
 
   async copyAgain(viewer: Viewer, n: number | null): Promise<{ asked: boolean; view: RequestView } | null> {
-    if (this.#repository.seenBy(viewer) === null) return null;
-    const step = this.#repository.apply({ type: "copy_again_asked", n });
-    await this.#repository.arm();
-    return { asked: step.ignored === null, view: this.#repository.view(step.record) };
+    if (this.#repository.visibleRecord(viewer) === null) return null;
+    const step = this.#repository.applyEvent({ type: "copy_requested", n });
+    await this.#repository.armAlarm();
+    return { asked: step.ignored === null, view: this.#repository.viewOf(step.record) };
   }
 
   share(viewer: Viewer, wish: ShareRequest): ShareAnswer {
-    const record = this.#repository.seenBy(viewer);
+    const record = this.#repository.visibleRecord(viewer);
     if (record === null) return { kind: "not_found" };
-    const outcome = this.#repository.transact(() => this.#repository.shares.create(record, wish, Date.now()));
-    return outcome.kind === "shared" ? { ...outcome, view: this.#repository.view(record) } : outcome;
+    const outcome = this.#repository.transact(() => this.#repository.shares.createShare(record, wish, Date.now()));
+    return outcome.kind === "shared" ? { ...outcome, view: this.#repository.viewOf(record) } : outcome;
   }
 
   shares(viewer: Viewer): { shares: Share[]; view: RequestView } | null {
-    const record = this.#repository.seenBy(viewer);
-    return record && { shares: this.#repository.shares.list(Date.now()), view: this.#repository.view(record) };
+    const record = this.#repository.visibleRecord(viewer);
+    return (
+      record && { shares: this.#repository.shares.activeShares(Date.now()), view: this.#repository.viewOf(record) }
+    );
   }
 
   revokeShares(viewer: Viewer, id: string | null): boolean {
-    if (this.#repository.seenBy(viewer) === null) return false;
-    this.#repository.transact(() => this.#repository.shares.revoke(id));
+    if (this.#repository.visibleRecord(viewer) === null) return false;
+    this.#repository.transact(() => this.#repository.shares.revokeShares(id));
     return true;
   }
 
   isShared(team: string, id: string, n: number): boolean {
-    return this.#repository.seenBy({ team, user: null }) !== null && this.#repository.shares.holds(id, n, Date.now());
+    return (
+      this.#repository.visibleRecord({ team, user: null }) !== null &&
+      this.#repository.shares.isShared(id, n, Date.now())
+    );
   }
 
   async cancel(viewer: Viewer): Promise<CancelAnswer> {
-    if (this.#repository.seenBy(viewer) === null) return { kind: "not_found" };
-    const step = this.#repository.apply({ type: "cancel_requested" });
-    await this.#repository.arm();
-    const view = this.#repository.view(step.record);
+    if (this.#repository.visibleRecord(viewer) === null) return { kind: "not_found" };
+    const step = this.#repository.applyEvent({ type: "cancel_requested" });
+    await this.#repository.armAlarm();
+    const view = this.#repository.viewOf(step.record);
     const { stage } = step.record.state;
     if (stage === "canceled" && step.ignored === null) return { kind: "canceled", view };
     return { kind: stage === "storing" || hasEnded(stage) ? "already_ended" : "requested", view };
   }
 
   async delete(viewer: Viewer, cancel: boolean): Promise<DeleteAnswer> {
-    const record = this.#repository.seenBy(viewer);
+    const record = this.#repository.visibleRecord(viewer);
     if (record === null) return { kind: this.wasDeleted(viewer) ? "deleted" : "not_found" };
-    if (!cancel && !hasEnded(record.state.stage)) return { kind: "open", view: this.#repository.view(record) };
-    await this.#order(false);
-    const after = this.#repository.load();
+    if (!cancel && !hasEnded(record.state.stage)) return { kind: "open", view: this.#repository.viewOf(record) };
+    await this.#requestDeletion(false);
+    const after = this.#repository.loadRecord();
     return after === null || isHidden(after.state)
       ? { kind: "deleted" }
-      : { kind: "ordered", view: this.#repository.view(after) };
+      : { kind: "ordered", view: this.#repository.viewOf(after) };
   }
 
   async deleteForUser(): Promise<UserDeletionAnswer> {
-    if (this.#repository.store.tombstone() !== null) this.#repository.store.forgetUser();
-    else if (this.#repository.load() === null) await this.closeIfUnstarted();
-    else await this.#order(true);
-    return { kind: this.#repository.store.tombstone() === null ? "pending" : "forgotten" };
+    if (this.#repository.store.tombstone() !== null) this.#repository.store.anonymizeTombstone();
+    else if (this.#repository.loadRecord() === null) await this.closeIfUnstarted();
+    else await this.#requestDeletion(true);
+    return { kind: this.#repository.store.tombstone() === null ? "pending" : "deleted" };
   }
 
   wasDeleted(viewer: Viewer): boolean {
     const tombstone = this.#repository.store.tombstone();
     if (tombstone?.team != null) return isVisible({ team: tombstone.team, user: tombstone.user }, viewer);
-    const state = this.#repository.load()?.state;
+    const state = this.#repository.loadRecord()?.state;
     if (state === undefined || !isHidden(state)) return false;
     return isVisible({ team: state.team, user: state.deletion?.forget ? null : state.user }, viewer);
   }
 
   isFileDeleted(team: string, n: number): boolean {
     if (this.wasDeleted({ team, user: null })) return true;
-    const record = this.#repository.load();
+    const record = this.#repository.loadRecord();
     return record?.state.team === team && record.files[n]?.status === "deleted";
   }
 
   async report(report: WebhookReport): Promise<ReportAnswer> {
-    const record = this.#repository.load();
-    if (record === null || isDone(record.state)) return { kind: this.#repository.wasStarted() ? "heard" : "not_found" };
+    const record = this.#repository.loadRecord();
+    if (record === null || isDone(record.state))
+      return { kind: this.#repository.wasStarted() ? "received" : "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
     this.#repository.webhookArrived(report.delayMs);
     const known = await this.#isPinned(record, report.userId);
     if (!known) {
       const candidateId = upstreamId;
-      this.#repository.apply({
+      this.#repository.applyEvent({
         type: "unpinned_webhook_received",
         userId: report.userId,
         claim: fingerprint,
         candidateId,
       });
     } else if (end === null) {
-      this.#repository.apply({ type: "end_announced", upstreamId });
+      this.#repository.applyEvent({ type: "end_announced", upstreamId });
     } else {
       const texts = described === null ? {} : await keepDescribed(this.env.FILES, record.state, described);
       const source = "webhook" as const;
       const reported = { source, upstreamId, end, fingerprint, metrics: null, billableUnits: null };
-      this.#repository.apply({ type: "end_reported", ...reported }, texts);
+      this.#repository.applyEvent({ type: "end_reported", ...reported }, texts);
       if (record.state.endedBy === "poll" && record.state.webhooks !== "off")
         await accountFor(this.env).webhookArrived();
     }
-    await this.#repository.arm();
-    return { kind: "heard" };
+    await this.#repository.armAlarm();
+    return { kind: "received" };
   }
 
   async unverifiedCallback(reason: string, candidateId: string | null): Promise<ReportAnswer> {
-    if (this.#repository.load() === null) return { kind: this.#repository.wasStarted() ? "heard" : "not_found" };
-    this.#repository.apply({ type: "unverified_callback_received", candidateId, reason });
-    await this.#repository.arm();
-    return { kind: "heard" };
+    if (this.#repository.loadRecord() === null)
+      return { kind: this.#repository.wasStarted() ? "received" : "not_found" };
+    this.#repository.applyEvent({ type: "unverified_callback_received", candidateId, reason });
+    await this.#repository.armAlarm();
+    return { kind: "received" };
   }
 
   async deliveryLog(viewer: Viewer, delivery: string | null): Promise<DeliveryView[] | null> {
-    const record = this.#repository.seenBy(viewer);
+    const record = this.#repository.visibleRecord(viewer);
     if (record === null) return null;
     const tries = this.#repository.deliveries.attempts(delivery);
-    // Who sees one user's requests sees how the caller's own address heard, not the team's endpoints.
+    // A viewer limited to one user sees deliveries to the request's `webhook_url`, not to the team's endpoints.
     return record.state.deliveries
       .filter(({ id, target }) => (delivery ?? id) === id && (viewer.user === null || target === REQUEST_TARGET))
       .map((each) =>
         deliveryView(
           record,
           each,
-          this.#repository.deliveries.event(each.eventId, formatFor(record.state, each)),
+          this.#repository.deliveries.eventOf(each.eventId, formatFor(record.state, each)),
           tries,
         ),
       );
   }
 
   async replayDelivery(team: string, id: string): Promise<ReplayAnswer> {
-    const record = this.#repository.seenBy({ team, user: null });
+    const record = this.#repository.visibleRecord({ team, user: null });
     const delivery = record?.state.deliveries.find((each) => each.id === id);
     if (!record || !delivery) return { kind: "not_found" };
-    const wish = replayOf(
+    const replay = replayOf(
       record,
       delivery,
-      this.#repository.deliveries.event(delivery.eventId, formatFor(record.state, delivery)),
+      this.#repository.deliveries.eventOf(delivery.eventId, formatFor(record.state, delivery)),
       Date.now(),
     );
-    if (wish === "expired" || wish === "under_way") this.#repository.apply({ type: "replay_skipped", delivery: id });
-    else if (wish !== "wait") this.#repository.apply(wish);
-    await this.#repository.arm();
-    if (wish === "expired") return { kind: "expired" };
+    if (replay === "expired" || replay === "under_way")
+      this.#repository.applyEvent({ type: "replay_skipped", delivery: id });
+    else if (replay !== "wait") this.#repository.applyEvent(replay);
+    await this.#repository.armAlarm();
+    if (replay === "expired") return { kind: "expired" };
     const [view] = (await this.deliveryLog({ team, user: null }, id)) ?? [];
     return view === undefined ? { kind: "not_found" } : { kind: "replayed", view };
   }
@@ -242,21 +249,21 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   async holdsSlot(): Promise<{ holds: boolean }> {
-    const record = this.#repository.load();
-    if (record !== null) await this.#repository.arm();
+    const record = this.#repository.loadRecord();
+    if (record !== null) await this.#repository.armAlarm();
     return { holds: record !== null && isAtFal(record.state.stage) };
   }
 
   async resolveCharge(team: string, bill: Bill): Promise<RequestView | null> {
-    if (this.#repository.seenBy({ team, user: null }) === null) return null;
-    this.#repository.apply({ type: "charge_resolved", bill });
-    await this.#repository.arm();
-    return this.#repository.view(this.#repository.mustLoad());
+    if (this.#repository.visibleRecord({ team, user: null }) === null) return null;
+    this.#repository.applyEvent({ type: "charge_resolved", bill });
+    await this.#repository.armAlarm();
+    return this.#repository.viewOf(this.#repository.requireRecord());
   }
 
   async closeIfUnstarted(): Promise<CloseAnswer> {
     if (this.#repository.wasStarted()) {
-      await this.#repository.arm();
+      await this.#repository.armAlarm();
       return { kind: "started" };
     }
     this.#repository.transact(() => {
@@ -266,18 +273,18 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     return { kind: "unstarted" };
   }
 
-  /** A hold: a hibernatable socket that hears every new revision. The Worker keeps the client waiting, not this object. */
+  /** Opens a change socket: a hibernatable WebSocket that receives every new revision, so that waiting clients do not keep this object active. */
   override async fetch(request: Request): Promise<Response> {
     const viewer = JSON.parse(request.headers.get("Sluice-Viewer") ?? "null") as Viewer | null;
-    const record = viewer && this.#repository.seenBy(viewer);
+    const record = viewer && this.#repository.visibleRecord(viewer);
     if (record === null) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const pair = new WebSocketPair();
     const watch: Watch = request.headers.get("Sluice-Watch") === "following" ? "following" : "waiting";
     this.ctx.acceptWebSocket(pair[1], [watch]);
     const effects = quickened(record.effects, record.state, watch, Date.now());
-    this.#repository.transact(() => this.#repository.store.save(record, { ...record, effects }));
-    await this.#repository.arm();
+    this.#repository.transact(() => this.#repository.store.saveRecord(record, { ...record, effects }));
+    await this.#repository.armAlarm();
     pair[1].send(String(record.state.revision));
     return new Response(null, { status: 101, webSocket: pair[0] });
   }
@@ -296,38 +303,38 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const startedAt = Date.now();
     await this.ctx.storage.setAlarm(startedAt + SAFETY_ALARM_MS);
     await this.#runner.runDue(startedAt + ALARM_BUDGET_MS);
-    await this.#repository.arm();
+    await this.#repository.armAlarm();
   }
 
-  /** Orders the deletion and does at once what can be: the settling of a request that has ended, and the purge. */
-  async #order(deleteForUser: boolean): Promise<void> {
+  /** Requests the deletion and runs what is possible at once: settlement of an ended request, and the purge. */
+  async #requestDeletion(deleteForUser: boolean): Promise<void> {
     const startedAt = Date.now();
-    this.#repository.apply({ type: "deletion_ordered", forget: deleteForUser });
-    await this.#repository.arm();
-    await this.#runner.runInTurn(["settle", "purge"], startedAt + PURGE_IN_PLACE_MS);
-    await this.#repository.arm();
+    this.#repository.applyEvent({ type: "deletion_requested", forget: deleteForUser });
+    await this.#repository.armAlarm();
+    await this.#runner.runSequentially(["settle", "purge"], startedAt + PURGE_IN_PLACE_MS);
+    await this.#repository.armAlarm();
   }
 
-  /** A held request with its place as it is now. What the account cannot be asked is as it was last told. */
-  async #placed(state: RequestState): Promise<RequestState> {
+  /** A held request with its current queue position, or the stored one when the account is unavailable. */
+  async #withQueuePosition(state: RequestState): Promise<RequestState> {
     if (state.stage !== "held") return state;
-    if (Date.now() - this.#place.at >= PLACE_REREAD_MS || Date.now() < this.#place.at) {
+    if (Date.now() - this.#queuePosition.at >= QUEUE_POSITION_REREAD_MS || Date.now() < this.#queuePosition.at) {
       const place = await accountFor(this.env)
         .queuePositionOf(state.id)
         .catch(() => null);
-      this.#place = { place: place as QueuePosition | null, at: Date.now() };
+      this.#queuePosition = { place: place as QueuePosition | null, at: Date.now() };
     }
-    return withQueuePosition(state, this.#place.place, Date.now());
+    return withQueuePosition(state, this.#queuePosition.place, Date.now());
   }
 
-  /** Pinned when the grant said so, or since: another request may have proven the user id meanwhile. */
+  /** Pinned at the grant or since: another request may have confirmed the user id. */
   async #isPinned(record: RequestRecord, userId: string): Promise<boolean> {
     if (record.state.pinnedUsers.includes(userId)) return true;
     return accountFor(this.env).isUserPinned(record.state.connection, userId);
   }
 }
 
-/** Deleted, but for its rows: no report is worth storing anything for. */
+/** Deletion is requested and the request has ended: reports are ignored. */
 function isDone({ deletion, stage }: RequestState): boolean {
   return deletion !== null && hasEnded(stage);
 }

@@ -1,11 +1,11 @@
-// What somebody only claims, and what it makes us look at: doorbells, webhooks of strangers, candidate ids. Nothing claimed
-// here is believed; each claim at most makes a look at fal due. Pure.
+// Unverified callbacks, webhooks of unpinned users and candidate ids. None of them is trusted: at most they schedule a check at
+// fal. Pure.
 
 import { SECOND_MS } from "../../platform/time.ts";
 import { ignored, type TransitionBuilder } from "./transition.ts";
 import type { RequestState, TimelineNote, Transition } from "./types.ts";
 
-/** A doorbell makes a poll due at once, but not more often than this: who rings all day must not spend the pace. */
+/** Minimum gap between polls that unverified callbacks trigger, so that they cannot use up the rate limit. */
 export const UNVERIFIED_CALLBACK_GAP_MS = 10 * SECOND_MS;
 
 export function unverifiedCallback(builder: TransitionBuilder, candidateId: string | null, reason: string): Transition {
@@ -13,14 +13,14 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
   const note = { reason };
   switch (state.stage) {
     case "submitting":
-      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [doorbell(note)]);
+      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [callbackNote(note)]);
       return builder.change({ candidateId }).note("unverified_callback", note);
     case "uncertain":
-      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [doorbell(note)]);
+      if (state.candidateId !== null || candidateId === null) return ignored("no check needed", [callbackNote(note)]);
       return builder.change({ candidateId }).owe("fetch_result", now).note("unverified_callback", note);
     case "queued":
     case "running": {
-      // The look that an earlier ring asked for serves this one too; whoever rings on must not put it off.
+      // A poll that an earlier callback scheduled serves this one too, and must not be postponed.
       if (state.doorbellAt !== null && state.doorbellAt >= now) return builder.hasten("poll", state.doorbellAt);
       const dueAt = Math.max(now, (state.doorbellAt ?? 0) + UNVERIFIED_CALLBACK_GAP_MS);
       return builder.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("unverified_callback", note);
@@ -34,7 +34,7 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
   }
 }
 
-function doorbell(detail: { reason: string }): TimelineNote {
+function callbackNote(detail: { reason: string }): TimelineNote {
   return { what: "unverified_callback", detail };
 }
 
@@ -64,13 +64,13 @@ export function unpinnedWebhook(
   }
 }
 
-/** The candidate id of an uncertain request gave no authenticated 200: it proves nothing, the grace goes on. */
-export function candidateDisproved(builder: TransitionBuilder): Transition {
+/** The candidate id of an uncertain request gave no authenticated 200: it is dropped and the grace period continues. */
+export function candidateRejected(builder: TransitionBuilder): Transition {
   return builder.change({ candidateId: null, candidateUser: null }).drop("fetch_result").note("candidate_rejected");
 }
 
-/** The report of another request of the account, whoever sent it here: fal keys all it says on the id of the submit. */
-export function isAboutAnother(state: RequestState, upstreamId: string | null): boolean {
+/** Whether a report is about another request of the account: fal keys every report on the submit's request id. */
+export function isForAnotherRequest(state: RequestState, upstreamId: string | null): boolean {
   return state.upstreamId !== null && upstreamId !== null && state.upstreamId !== upstreamId;
 }
 

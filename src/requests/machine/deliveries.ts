@@ -1,5 +1,5 @@
-// The deliveries of a request's ends, as the machine sees them: owed at the settle, tried, parked, replayed by hand, overtaken
-// by a later end. When a row is due again is effect-schedule.ts's to say.
+// Webhook deliveries of a request's ends: created when it settles, attempted, parked, replayed, or superseded by a later end.
+// effect-schedule.ts decides when they are retried.
 
 import type { AttemptSummary } from "../../webhooks/attempt.ts";
 import { endEventType } from "../../webhooks/event-types.ts";
@@ -10,7 +10,7 @@ import type { RequestDelivery, TimelineNote, Transition } from "./types.ts";
 /** The target that stands for the request's own `webhook_url`. */
 export const REQUEST_TARGET = "request";
 
-/** What the team wants told of this end: each is a delivery with its own tries. */
+/** Creates a delivery per subscribed target for this end. */
 export function oweDeliveries(
   builder: TransitionBuilder,
   wanted: readonly Pick<RequestDelivery, "id" | "target" | "eventId">[],
@@ -27,7 +27,7 @@ export function oweDeliveries(
   return builder.change({ deliveries: [...state.deliveries, ...fresh] });
 }
 
-/** Nobody hears any more of an end that was taken back; the team is told that these came to nothing. */
+/** Drops deliveries of a reopened end and reports them to the team as gone. */
 export function dropDeliveries(builder: TransitionBuilder): TransitionBuilder {
   for (const delivery of builder.state.deliveries) {
     if (!isOwed(delivery)) continue;
@@ -37,7 +37,7 @@ export function dropDeliveries(builder: TransitionBuilder): TransitionBuilder {
   return builder;
 }
 
-/** A try was answered with a yes. */
+/** An attempt was accepted. */
 export function delivered(builder: TransitionBuilder, event: Extract<RequestEvent, { type: "delivered" }>): Transition {
   const delivery = find(builder, event.delivery);
   if (delivery === null) return ignored("delivery not found");
@@ -48,7 +48,7 @@ export function delivered(builder: TransitionBuilder, event: Extract<RequestEven
 }
 
 /**
- * A try came to nothing and another one is planned. The team hears of the first such, of what a replay came to, and of the
+ * An attempt failed and another is planned. The team is notified of the first failure, of a replay's result and of the final
  * outcome.
  */
 export function deliveryFailed(
@@ -63,7 +63,7 @@ export function deliveryFailed(
   return builder.note("delivery_failed", noteOf(delivery, attempts, event));
 }
 
-/** A try came to nothing and no other is planned. A replay that failed leaves what it found: what was taken once, was. */
+/** An attempt failed and no other is planned. A failed replay of a delivered event leaves it delivered. */
 export function deliveryParked(
   builder: TransitionBuilder,
   event: Extract<RequestEvent, { type: "delivery_parked" }>,
@@ -86,8 +86,8 @@ export function deliveryParked(
 }
 
 /**
- * Somebody wants it sent again now, with the same id: one try, in a group of its own. If it fails, the schedule goes on as it was
- * planned (`resumeAt`), or nothing does. A replay that is still to come is the same replay.
+ * A replay was requested: one attempt with the same id, in a group of its own. If it fails, the schedule continues at `resumeAt`, if
+ * set. A pending replay is not repeated.
  */
 export function deliveryReplayed(
   builder: TransitionBuilder,
@@ -103,7 +103,7 @@ export function deliveryReplayed(
     .note("delivery_replayed", { delivery: delivery.id, endpoint: delivery.target, group });
 }
 
-/** Nothing is sent because of the wish: what was sent is no longer kept, or a try is under way that does as well. */
+/** The replay was skipped: the event's body has expired, or an attempt is in progress. */
 export function replaySkipped(
   builder: TransitionBuilder,
   event: Extract<RequestEvent, { type: "replay_skipped" }>,
@@ -113,7 +113,7 @@ export function replaySkipped(
     : builder.owe(["report", event.delivery], builder.now);
 }
 
-/** Whether a try is still to come. */
+/** Whether an attempt is still planned. */
 export function isOwed({ status, replay }: RequestDelivery): boolean {
   return status === "pending" || status === "failing" || replay !== null;
 }

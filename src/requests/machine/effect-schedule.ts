@@ -1,5 +1,4 @@
-// When things are due: effect rows, their leases and retries, the alarm. Decides nothing about stages. Pure: no storage, no
-// clock (`now` is a parameter, epoch ms), no fetch.
+// Scheduling of effects: due times, leases, retries and the alarm. Pure: `now` is a parameter (epoch ms).
 
 import { FILE_COPY_TIMEOUT_MS } from "../../files/request-file.ts";
 import { jittered } from "../../platform/jitter.ts";
@@ -8,9 +7,9 @@ import type { AfterAttempt } from "../../webhooks/attempt.ts";
 import type { Effect, EffectKind, EffectName, EffectOrder } from "./effect-types.ts";
 import { POLL_MAX_GAP_MS } from "./poll-schedule.ts";
 
-/** Waits between tries at one file, then it is given up and keeps its source URL. */
-export const MIRROR_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
-/** Maton and fal answer a submit in well under a second; past this the answer counts as lost. */
+/** Delays between attempts to copy one file; then the copy fails and the file keeps its source URL. */
+export const FILE_COPY_RETRY_MS = [2 * SECOND_MS, 10 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS] as const;
+/** Maton and fal answer a submit in well under a second; after this the answer counts as lost. */
 export const SUBMIT_TIMEOUT_MS = 30 * SECOND_MS;
 /** Timeout of a status call to fal. */
 export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
@@ -18,27 +17,27 @@ export const STATUS_TIMEOUT_MS = 15 * SECOND_MS;
 export const RESULT_TIMEOUT_MS = 60 * SECOND_MS;
 /** Timeout of a cancel call to fal. */
 export const CANCEL_TIMEOUT_MS = 15 * SECOND_MS;
-/** Grants whose turn is at most this far off are waited for in place; others come back by alarm. */
+/** A grant at most this far ahead is awaited in place; otherwise the call is queued. */
 export const GRANT_WAIT_IN_PLACE_MS = SECOND_MS;
 /** Time over an effect's own time-outs before its lease counts as lost. */
 export const LEASE_SLACK_MS = 5 * SECOND_MS;
-/** Faults of our own in a row that use up no try: about a day. What still fails then is taken as the other side's. */
-export const STUMBLES_MAX = 36;
-/** A row taken this often without any outcome crashes its object: it backs off. */
-export const TAKES_BEFORE_BACKOFF = 5;
+/** Internal failures in a row that do not count as attempts: about a day. Further ones count. */
+export const INTERNAL_FAILURES_MAX = 36;
+/** An effect leased this often without an outcome may crash its object: it backs off. */
+export const LEASES_BEFORE_BACKOFF = 5;
 /** Growing gaps of effects that never stop (poll, fetch_result, settle, expire, hash): doubling from 2 s to 1 h. */
 export const RETRY_FIRST_MS = 2 * SECOND_MS;
 const RETRY_MAX_MS = HOUR_MS;
-/** Waits between tries at a cancel, then it is given up: the polls go on and tell the end. */
+/** Delays between cancel attempts; then it is given up and polls find the end. */
 export const CANCEL_RETRY_MS = [2 * SECOND_MS, 5 * SECOND_MS, 15 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS] as const;
-/** Failed looks at fal in a row that stay within POLL_MAX_GAP_MS of each other: about four hours of an outage. */
-export const PATIENT_LOOKS = 120;
+/** Failed polls in a row that stay within POLL_MAX_GAP_MS of each other: about four hours of an outage. */
+export const PATIENT_POLLS = 120;
 
 export function effectName(kind: EffectKind, target?: string | null): EffectName {
   return target === undefined || target === null ? kind : `${kind}:${target}`;
 }
 
-/** The rows after the machine's orders. Owing what is owed already only moves its due time; a running try goes on. */
+/** The effects after the machine's orders. Owing an existing effect only moves its due time; a running attempt continues. */
 export function withOrders(effects: readonly Effect[], orders: readonly EffectOrder[]): Effect[] {
   const rows = new Map(effects.map((effect) => [effect.name, effect]));
   for (const order of orders) {
@@ -58,7 +57,7 @@ export function withOrders(effects: readonly Effect[], orders: readonly EffectOr
   return [...rows.values()];
 }
 
-/** A parked row that is owed anew has all its tries before it again. */
+/** A parked effect that is owed again starts with all its attempts. */
 function owedAgain(known: Effect, dueAt: number): Effect {
   return known.parkedAt === null ? { ...known, dueAt } : { ...known, dueAt, failures: 0, parkedAt: null };
 }
@@ -79,7 +78,7 @@ function newEffect(order: Exclude<EffectOrder, { do: "drop" | "clear" }>): Effec
   };
 }
 
-/** When a row next needs attention: its due time, or the end of the lease of a try that may have been cut off. */
+/** When an effect next needs attention: its due time, or the end of its lease. */
 export function attentionAt(effect: Effect): number {
   return effect.leaseUntil ?? effect.dueAt;
 }
@@ -100,7 +99,7 @@ export function alarmAt(effects: readonly Effect[]): number | null {
   return times.length === 0 ? null : Math.min(...times);
 }
 
-/** How long one try may take before it counts as cut off: its own time-outs and some slack. */
+/** How long one attempt may take before it counts as interrupted: its time-outs plus slack. */
 export function leaseMs(kind: EffectKind): number {
   switch (kind) {
     case "submit":
@@ -123,10 +122,10 @@ export function leaseMs(kind: EffectKind): number {
   }
 }
 
-/** The row with a fresh lease, whose id no earlier row of that name can have had. A row taken five times without an outcome is put off instead: it may crash its object. */
-export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
-  if (effect.takes >= TAKES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
-    const wait = backoffMs(effect.takes - TAKES_BEFORE_BACKOFF + 5);
+/** The effect with a new lease, or postponed when it was leased LEASES_BEFORE_BACKOFF times without an outcome. Lease ids of one name never repeat. */
+export function leased(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
+  if (effect.takes >= LEASES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
+    const wait = backoffMs(effect.takes - LEASES_BEFORE_BACKOFF + 5);
     const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "crashed repeatedly" };
     return { kind: "put_off", effect: put };
   }
@@ -141,14 +140,13 @@ export function taken(effect: Effect, now: number): { kind: "leased" | "put_off"
   };
 }
 
-/** The row of a running try with its lease begun anew. */
+/** The effect of a running attempt with a renewed lease. */
 export function renewed(effect: Effect, now: number): Effect {
   return { ...effect, leaseUntil: now + leaseMs(effect.kind) };
 }
 
 /**
- * The rows as a fresh instance of the object finds them: a lease that nobody in it holds belongs to a try that died with the
- * instance before, and is over.
+ * The effects as a restarted object finds them: a lease that no attempt of this instance holds has expired.
  */
 export function withoutDeadLeases(effects: readonly Effect[], isLive: (effect: Effect) => boolean): Effect[] {
   return effects.map((effect) =>
@@ -159,38 +157,37 @@ export function withoutDeadLeases(effects: readonly Effect[], isLive: (effect: E
 /** Epoch ms. Not 0, which no alarm may be set to. */
 const LONG_OVER = 1;
 
-/** The row after a try that came to an outcome, before the outcome's own orders. */
+/** The effect after an attempt with an outcome, before the outcome's own orders. */
 export function finished(effect: Effect): Effect {
   return { ...effect, leaseUntil: null, takes: 0, failures: 0, stumbles: 0, lastFailure: null };
 }
 
-/** The row after a try that was turned away without failing (no turn yet): due later, nothing counted. */
-export function putBack(effect: Effect, dueAt: number): Effect {
+/** The effect after an attempt without a grant: due later, not counted as a failure. */
+export function deferredEffect(effect: Effect, dueAt: number): Effect {
   return { ...effect, leaseUntil: null, takes: 0, dueAt };
 }
 
 export interface Failure {
   reason: string;
-  /** The other side's wish; it can only lengthen the wait. */
+  /** The other side's Retry-After; it can only lengthen the delay. */
   retryAfterMs: number | null;
-  /** Our own doing (an object, R2, the configuration): the other side was not asked, so no try of it is used up. */
+  /** Internal (a Durable Object, R2, the configuration): the other side was not called, so no attempt is counted. */
   ours?: true;
 }
 
 /** Deliveries have rules of their own (webhooks/attempt.ts). */
 type RetriedKind = Exclude<EffectKind, "deliver">;
 
-/** The row after a fault of our own; null: there were so many that this one counts as the other side's. `random` in [0, 1) makes the jitter. */
-export function afterOurFault(effect: Effect, reason: string, now: number, random: number): Effect | null {
-  if (effect.stumbles >= STUMBLES_MAX) return null;
+/** The effect after an internal failure; null: the limit is reached and this one counts as an attempt. `random` in [0, 1) sets the jitter. */
+export function afterInternalFailure(effect: Effect, reason: string, now: number, random: number): Effect | null {
+  if (effect.stumbles >= INTERNAL_FAILURES_MAX) return null;
   const stumbles = effect.stumbles + 1;
   const dueAt = now + jittered(endlessWaitMs(effect.kind, stumbles), random);
   return { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: reason, dueAt };
 }
 
 /**
- * The row after a failed try; null: it is given up. `mirror` and `cancel` end so, all others never stop. `random` in [0, 1) makes
- * the jitter.
+ * The effect after a failed attempt; null: it is given up, which only `mirror` and `cancel` are. `random` in [0, 1) sets the jitter.
  */
 export function afterFailure(
   effect: Effect & { kind: RetriedKind },
@@ -216,11 +213,11 @@ export function afterUndelivered(
   return next.at === null ? { ...ended, parkedAt: now } : { ...ended, dueAt: next.at };
 }
 
-/** Wait before try number `failures` + 1, or null when there is none left. */
+/** Delay before attempt `failures` + 1, or null when none is left. */
 function retryWaitMs(kind: RetriedKind, failures: number): number | null {
   switch (kind) {
     case "mirror":
-      return MIRROR_RETRY_MS[failures - 1] ?? null;
+      return FILE_COPY_RETRY_MS[failures - 1] ?? null;
     case "cancel":
       return CANCEL_RETRY_MS[failures - 1] ?? null;
     case "submit":
@@ -236,12 +233,12 @@ function retryWaitMs(kind: RetriedKind, failures: number): number | null {
 }
 
 /**
- * Doubling without end. Looks at fal stay close together for the first hours of an outage: it keeps a result of 10 KB or more
- * for about six minutes, so a look that comes an hour after the gateway is back finds nothing.
+ * Exponential backoff without end. Polls stay close together for the first hours of an outage, because fal keeps a result of
+ * 10 KB or more for about six minutes.
  */
 function endlessWaitMs(kind: EffectKind, failures: number): number {
   const looksAtFal = kind === "poll" || kind === "fetch_result";
-  return looksAtFal && failures <= PATIENT_LOOKS ? Math.min(POLL_MAX_GAP_MS, backoffMs(failures)) : backoffMs(failures);
+  return looksAtFal && failures <= PATIENT_POLLS ? Math.min(POLL_MAX_GAP_MS, backoffMs(failures)) : backoffMs(failures);
 }
 
 /** 2 s, doubling, at most an hour. */

@@ -1,4 +1,4 @@
-// What a request owes: effect rows, their names and the orders that change them. Types only.
+// Effects of a request: pending work, its names, and the orders that change it. Types only.
 
 export type EffectKind =
   | "submit"
@@ -13,7 +13,7 @@ export type EffectKind =
   | "expire"
   | "purge";
 
-/** What a `purge` row lets go; also its target. */
+/** The data that a `purge` effect deletes; also its target. */
 export type PurgeTarget = "inputs" | "files" | "deliveries" | "record";
 
 /** Name of an effect row: the kind, and for `mirror`, `hash`, `deliver`, `report` which one: "mirror:0". */
@@ -26,15 +26,15 @@ export interface Effect {
   /** File number or delivery id; null for the one-of-a-kind effects. */
   target: string | null;
   dueAt: number;
-  /** Tries in a row that ended without what the row is for. */
+  /** Failed attempts in a row. */
   failures: number;
-  /** Tries in a row that our own doing ended before the other side was asked. */
+  /** Internal failures in a row, before the other side was called. */
   stumbles: number;
-  /** While a try runs: until when it is believed to. A lease that is over means the try was cut off. */
+  /** End of the running attempt's lease. An expired lease means that the attempt was interrupted. */
   leaseUntil: number | null;
-  /** Which try holds the lease; an outcome of another try is not applied. */
+  /** The attempt that holds the lease; outcomes of other attempts are not applied. */
   leaseId: number;
-  /** Times taken since the last outcome. */
+  /** Leases since the last outcome. */
   takes: number;
   lastFailure: string | null;
   /** Only `deliver` parks: shown, counted, retried by hand. */

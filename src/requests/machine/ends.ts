@@ -1,8 +1,8 @@
-// How a request ends: terminal reports, the copying of files that lies between an output and its end, the one way back, what
-// the end cost, and the two ends that are said for want of an answer. Pure.
+// Ends of requests: terminal reports, file copies before completion, reopening, cost, and the two ends without an answer from
+// upstream. Pure.
 
 import type { FileSource, RequestFile } from "../../files/request-file.ts";
-import { candidateDisproved } from "./claims.ts";
+import { candidateRejected } from "./claims.ts";
 import { dropDeliveries } from "./deliveries.ts";
 import type { Bill, RequestEvent } from "./events.ts";
 import { ignored, type TransitionBuilder, UPSTREAM_EFFECTS } from "./transition.ts";
@@ -21,7 +21,7 @@ export function endReported(
     ]);
   }
   if (state.stage === "uncertain" && event.source === "poll" && event.end.kind !== "output") {
-    return candidateDisproved(builder);
+    return candidateRejected(builder);
   }
   const known = {
     upstreamId: state.upstreamId ?? event.upstreamId,
@@ -49,8 +49,8 @@ export function endReported(
 }
 
 /**
- * The one exception to "an end is final", once: an end that was said only for want of an answer is reopened by whoever
- * proves the answer later, a verified webhook or the submit's own late reply (docs/decisions/reopened-ends.md).
+ * The one exception to "an end is final": a request that failed without an answer from upstream is reopened once, by a verified
+ * webhook or the submit's late reply (docs/decisions/reopened-ends.md).
  */
 export function isReopenable({ stage, error, recoveredAt }: RequestState): boolean {
   const forWantOfAnAnswer = error?.code === "submit_uncertain" || error?.code === "result_lost";
@@ -67,7 +67,7 @@ export function reopen(builder: TransitionBuilder): void {
 
 export function fileSettled(
   builder: TransitionBuilder,
-  event: Extract<RequestEvent, { type: "file_stored" | "file_given_up" }>,
+  event: Extract<RequestEvent, { type: "file_stored" | "file_failed" }>,
 ): Transition {
   const { state, files, now } = builder;
   const file = files[event.n];
@@ -87,7 +87,7 @@ export function fileSettled(
   return builder.end("completed", state.endedBy ?? "poll", null);
 }
 
-/** Copies again what was given up: its source may have it by now, or still. The end stays what it was, and what was told of it. */
+/** Retries failed file copies. The end and its deliveries stay as they are. */
 export function copyAgain(builder: TransitionBuilder, n: number | null, keptUntil: number | null): Transition {
   if (builder.state.stage !== "completed") return ignored("request is not completed");
   if (keptUntil !== null && keptUntil <= builder.now) return ignored("files have expired");
@@ -101,14 +101,15 @@ export function copyAgain(builder: TransitionBuilder, n: number | null, keptUnti
   return builder.note("copy_requested", { files: wanted.length });
 }
 
-/** What the ledger says is what callers are told: also whether a failure was charged, where only the plan decides. */
-export function billed(
+/** The ledger's cost, and whether a failure was charged where the plan decides it. */
+export function withBill(
   builder: TransitionBuilder,
   { chargedMicro, source, charged }: Bill,
 ): NonNullable<TimelineNote["detail"]> {
   const { error, cost } = builder.state;
   builder.change({
-    ...{ chargedMicro, costSource: source },
+    chargedMicro,
+    costSource: source,
     error: error === null || charged === null ? error : { ...error, charged },
   });
   const above = chargedMicro !== null && cost.estimatedMicro !== null && chargedMicro > cost.estimatedMicro;

@@ -1,4 +1,4 @@
-// What can happen to a request, in the past tense, one sentence on each case. Types only.
+// The events of a request. Types only.
 
 import type { CostSource } from "../../contracts/team-access.ts";
 import type { FileSource, StoredFile } from "../../files/request-file.ts";
@@ -7,25 +7,25 @@ import type { ErrorCode } from "../../platform/errors.ts";
 import type { AttemptSummary } from "../../webhooks/attempt.ts";
 import type { PurgeTarget } from "./effect-types.ts";
 import type { RequestDelivery, RequestError, RequestState, Waiting } from "./types.ts";
-/** The end as upstream told it. */
+/** The end as upstream reported it. */
 export type UpstreamEnd =
   | { kind: "output"; files: FileSource[]; skipped: number }
   | { kind: "error"; error: RequestError }
   | { kind: "canceled" };
 
-/** Who looks at a request right now: nobody, somebody who waits for its end, somebody who follows its progress. */
+/** Whether clients watch the request: none, one waits for its end, one follows its progress. */
 export type Watch = "none" | "waiting" | "following";
 
-/** What the team's ledger says that a request cost. `charged` null: as its error said before. */
+/** The request's cost in the team's ledger. `charged` null: unchanged. */
 export interface Bill {
   chargedMicro: number | null;
   source: CostSource;
   charged: boolean | null;
 }
 
-/** Everything that can happen to a request, in the past tense. */
+/** Every event of a request, in the past tense. */
 export type RequestEvent =
-  /** The account gave the turn; connection known, call about to be made. */
+  /** The account granted the submit; the call is about to be made. */
   | {
       type: "granted";
       connection: string | null;
@@ -33,7 +33,7 @@ export type RequestEvent =
       pinnedUsers: string[];
       durations: Durations | null;
     }
-  /** The account wakes it when its turn comes; at `until` it asks again. */
+  /** The submit is queued: the account notifies the tracker; at `until` it asks again. */
   | {
       type: "wait_ordered";
       until: number;
@@ -41,19 +41,19 @@ export type RequestEvent =
       waiting: Waiting | null;
       durations: Durations | null;
     }
-  | { type: "submit_taken"; upstreamId: string; queuePosition: number | null }
-  /** Known not to have been taken (429 and the like): the row goes back. */
-  | { type: "submit_not_taken"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting | null }
-  /** A clear no. */
+  | { type: "submit_accepted"; upstreamId: string; queuePosition: number | null }
+  /** Certainly not accepted (429 and the like): the request is held again. */
+  | { type: "submit_not_accepted"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting | null }
+  /** Upstream refused the submit. */
   | { type: "submit_refused"; error: RequestError }
-  /** No clear answer, or the try was cut off. */
+  /** No clear answer, or the attempt was interrupted. */
   | { type: "submit_lost"; reason: string; graceMs: number }
   | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; watch: Watch }
   /** fal says COMPLETED; the result has to be fetched. */
   | { type: "completion_seen"; metrics: string | null }
-  /** `look`: the result was asked for in place of a poll. */
+  /** `look`: the result was requested in place of a poll. */
   | { type: "result_pending"; watch: Watch; look?: boolean }
-  /** A terminal report that may be believed: a verified webhook, or an authenticated result call. */
+  /** A trusted terminal report: a verified webhook, or an authenticated result call. */
   | {
       type: "end_reported";
       source: "webhook" | "poll";
@@ -66,40 +66,40 @@ export type RequestEvent =
     }
   /** A verified webhook without a usable payload: the result has to be fetched. */
   | { type: "end_announced"; upstreamId: string | null }
-  /** Somebody rang with the right token, but cannot be believed. */
+  /** A callback with a valid token that cannot be verified. */
   | { type: "unverified_callback_received"; candidateId: string | null; reason: string }
   /** Signed by fal, but by a user id that is not pinned. */
   | { type: "unpinned_webhook_received"; userId: string; claim: string; candidateId: string | null }
   /** fal does not know the id. */
-  | { type: "upstream_gone" }
+  | { type: "upstream_not_found" }
   | { type: "file_stored"; n: number; stored: StoredFile }
-  | { type: "file_given_up"; n: number; code: ErrorCode; message: string }
-  /** Its owner wants what was given up copied again; null: every such file. */
-  | { type: "copy_again_asked"; n: number | null }
+  | { type: "file_failed"; n: number; code: ErrorCode; message: string }
+  /** A retry of failed file copies was requested; null: every failed file. */
+  | { type: "copy_requested"; n: number | null }
   | { type: "file_hashed"; n: number; sha256: string }
   | { type: "cancel_requested" }
   /** fal's 200: taken out of the queue. */
   | { type: "cancel_confirmed" }
-  /** fal's 202: a wish; it may still finish. */
+  /** fal's 202: cancellation requested; the run may still finish. */
   | { type: "cancel_accepted" }
   /** fal's 400: it had finished. */
   | { type: "cancel_too_late" }
-  | { type: "cancel_given_up" }
+  | { type: "cancel_failed" }
   /** The expire row came due: start time-out while held, or the grace of an uncertain submit. */
-  | { type: "time_ran_out" }
+  | { type: "timed_out" }
   | { type: "settled"; deliveries: Pick<RequestDelivery, "id" | "target" | "eventId">[]; bill: Bill }
-  /** A person said what nobody could know: whether an uncertain request was charged. */
+  /** An unknown charge was settled manually. */
   | { type: "charge_resolved"; bill: Bill }
   | ({ type: "delivered"; delivery: string } & AttemptSummary)
-  /** Another try is planned. */
+  /** Another attempt is planned. */
   | ({ type: "delivery_failed"; delivery: string } & AttemptSummary)
-  /** None is. `gone`: none could do better. */
+  /** No attempt is left. `gone`: retrying is pointless. */
   | ({ type: "delivery_parked"; delivery: string; gone: boolean } & AttemptSummary)
-  /** Somebody wants it sent once more, now. `resumeAt`: what was planned. */
+  /** A replay was requested. `resumeAt`: the next planned attempt. */
   | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
-  /** That adds no try: the team, which believes that it will, is told how it stands. */
+  /** The replay adds no attempt: the team gets the delivery's current state. */
   | { type: "replay_skipped"; delivery: string }
-  /** A caller, the plan's `records_days` (`forget` false), or the forgetting of its user or team. */
-  | { type: "deletion_ordered"; forget: boolean }
+  /** Deletion by a caller or by `records_days`; `forget`: with its user or team. */
+  | { type: "deletion_requested"; forget: boolean }
   /** Their bytes are gone. */
-  | { type: "purged"; target: Exclude<PurgeTarget, "record"> };
+  | { type: "data_deleted"; target: Exclude<PurgeTarget, "record"> };

@@ -1,12 +1,10 @@
-// The heart: what a request may do next. `transition(state, files, event, now)` answers the next state and what is owed, or why
-// the event changes nothing. State says what callers are told; orders say what is still owed. The arrows of ends are in
-// ends.ts, those of mere claims in claims.ts, those of deliveries in deliveries.ts. Pure: no `this`, no fetch, no storage, no
-// clock.
+// The state machine of a request: `transition(state, files, event, now)` returns the next state and the effects to schedule, or why
+// the event is ignored. Ends are in ends.ts, unverified claims in claims.ts, deliveries in deliveries.ts. Pure.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import { SECOND_MS } from "../../platform/time.ts";
-import { candidateDisproved, isAboutAnother, isUpstream, unpinnedWebhook, unverifiedCallback } from "./claims.ts";
-import { clearFor, deletionOrdered, filesExpireAt, filesPurged, oweRetention } from "./deletion.ts";
+import { candidateRejected, isForAnotherRequest, isUpstream, unpinnedWebhook, unverifiedCallback } from "./claims.ts";
+import { deletionRequested, filesDeleted, filesExpireAt, oweOnly, oweRetention } from "./deletion.ts";
 import {
   delivered,
   deliveryFailed,
@@ -17,7 +15,6 @@ import {
 } from "./deliveries.ts";
 import type { EffectOrder } from "./effect-types.ts";
 import {
-  billed,
   copyAgain,
   endReported,
   errorOf,
@@ -26,9 +23,10 @@ import {
   reopen,
   resultLost,
   submitUncertain,
+  withBill,
 } from "./ends.ts";
 import type { RequestEvent, Watch } from "./events.ts";
-import { CANCEL_LOOK_FIRST_MS, nextPollGapMs } from "./poll-schedule.ts";
+import { CANCEL_POLL_FIRST_MS, nextPollGapMs } from "./poll-schedule.ts";
 import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdered } from "./submits.ts";
 import { ignored, TransitionBuilder } from "./transition.ts";
 import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
@@ -36,7 +34,7 @@ import { hasEnded, type RequestState, type StartInput, type TimelineNote, type T
 /** Minimum gap between cancel calls for one request. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
-/** A request as it is born: held, owing its submit, and its start time-out where the caller set one. */
+/** A new request: held, with its submit due and its start time-out, if set. */
 export function opened(start: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
   const { id, team, spec, terms } = start;
   const state: RequestState = {
@@ -90,7 +88,7 @@ export function transition(
   now: number,
 ): Transition {
   const builder = new TransitionBuilder(state, files, now);
-  if (event.type === "deletion_ordered") return deletionOrdered(builder, event.forget, cancelRequested);
+  if (event.type === "deletion_requested") return deletionRequested(builder, event.forget, cancelRequested);
   if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled")
     return ignored("request is deleted");
   switch (event.type) {
@@ -114,10 +112,10 @@ export function transition(
       if (state.stage !== "held") return ignored("request is not held");
       return waitOrdered(builder, event);
 
-    case "submit_taken":
+    case "submit_accepted":
       return submitTaken(builder, event.upstreamId, event.queuePosition);
 
-    case "submit_not_taken":
+    case "submit_not_accepted":
       return submitNotTaken(builder, event);
 
     case "submit_refused":
@@ -144,11 +142,11 @@ export function transition(
       return resultPending(builder, event.watch, event.look ?? false);
 
     case "end_reported":
-      if (isAboutAnother(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
+      if (isForAnotherRequest(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
       return endReported(builder, event);
 
     case "end_announced":
-      if (isAboutAnother(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
+      if (isForAnotherRequest(state, event.upstreamId)) return unverifiedCallback(builder, null, "another_request");
       if (state.stage === "storing" || (hasEnded(state.stage) && !isReopenable(state)))
         return ignored("request already ended");
       if (isReopenable(state)) reopen(builder);
@@ -169,16 +167,16 @@ export function transition(
     case "unpinned_webhook_received":
       return unpinnedWebhook(builder, event.userId, event.claim, event.candidateId);
 
-    case "upstream_gone":
-      if (state.stage === "uncertain") return candidateDisproved(builder);
+    case "upstream_not_found":
+      if (state.stage === "uncertain") return candidateRejected(builder);
       if (!isUpstream(state)) return ignored("request is not at fal");
       return builder.note("upstream_not_found").end("failed", "poll", resultLost());
 
     case "file_stored":
-    case "file_given_up":
+    case "file_failed":
       return fileSettled(builder, event);
 
-    case "copy_again_asked":
+    case "copy_requested":
       return copyAgain(builder, event.n, filesExpireAt(state));
 
     case "file_hashed": {
@@ -197,24 +195,24 @@ export function transition(
       if (!isUpstream(state)) return ignored("request is not at fal");
       return builder
         .drop("cancel")
-        .hasten("poll", now + CANCEL_LOOK_FIRST_MS)
+        .hasten("poll", now + CANCEL_POLL_FIRST_MS)
         .note("cancel", { answer: "requested" });
 
     case "cancel_too_late":
       if (!isUpstream(state)) return ignored("request is not at fal");
       return builder.drop("cancel", "poll").owe("fetch_result", now).note("cancel", { answer: "already_completed" });
 
-    case "cancel_given_up":
+    case "cancel_failed":
       return builder.drop("cancel").note("cancel", { answer: "no_answer" });
 
-    case "time_ran_out":
+    case "timed_out":
       return timeRanOut(builder);
 
     case "settled":
       if (!hasEnded(state.stage)) return ignored("request has not ended");
       if (state.settledAt !== null) return ignored("request is already settled");
-      builder.change({ settledAt: now }).drop("settle").note("settled", billed(builder, event.bill));
-      if (state.deletion !== null) return clearFor(builder, ["purge", "record"]);
+      builder.change({ settledAt: now }).drop("settle").note("settled", withBill(builder, event.bill));
+      if (state.deletion !== null) return oweOnly(builder, ["purge", "record"]);
       oweDeliveries(builder, event.deliveries);
       oweRetention(builder);
       return builder;
@@ -224,7 +222,7 @@ export function transition(
       if (state.chargedMicro === event.bill.chargedMicro && state.costSource === event.bill.source) {
         return ignored("charge is already recorded");
       }
-      return builder.note("charge_resolved", billed(builder, event.bill));
+      return builder.note("charge_resolved", withBill(builder, event.bill));
 
     case "delivered":
       return delivered(builder, event);
@@ -237,9 +235,9 @@ export function transition(
     case "replay_skipped":
       return replaySkipped(builder, event);
 
-    case "purged":
+    case "data_deleted":
       if (!hasEnded(state.stage)) return ignored("request has not ended");
-      if (event.target === "files") filesPurged(builder);
+      if (event.target === "files") filesDeleted(builder);
       return builder.drop(["purge", event.target]).note("data_deleted", { data: event.target });
   }
 }
@@ -265,7 +263,7 @@ function progressSeen(
 
 function resultPending(builder: TransitionBuilder, watch: Watch, look: boolean): Transition {
   const { state, now } = builder;
-  if (state.stage === "uncertain") return candidateDisproved(builder);
+  if (state.stage === "uncertain") return candidateRejected(builder);
   if (!isUpstream(state)) return ignored("request is not at fal");
   const polls = state.polls + (look ? 1 : 0);
   return builder

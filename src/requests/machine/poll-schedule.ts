@@ -1,14 +1,13 @@
-// The rhythm of polls: when fal is asked how a request stands, by whether webhooks arrive, who watches, and how long its model
-// takes.
+// Poll schedule: when fal is polled, depending on whether webhooks arrive, who watches, and how long the model takes.
 
 import { MINUTE_MS, SECOND_MS } from "../../platform/time.ts";
 import type { Effect } from "./effect-types.ts";
 import type { Watch } from "./events.ts";
 import type { RequestState } from "./types.ts";
 
-/** First poll of a model without learned durations while webhooks arrive: they nearly always win. */
+/** First poll of a model without learned durations while webhooks arrive: they are nearly always first. */
 const POLL_FIRST_WITH_WEBHOOKS_MS = 60 * SECOND_MS;
-/** The same with no PUBLIC_URL, or while webhooks are missing: the poll is the only news. */
+/** The same without PUBLIC_URL, or while webhooks are missing: polls are the only source. */
 const POLL_FIRST_WITHOUT_WEBHOOKS_MS = 3 * SECOND_MS;
 /** Beside webhooks the first poll comes so long after nearly all requests of the model have ended: a late webhook still wins. */
 const POLL_AFTER_P95_MS = 20 * SECOND_MS;
@@ -17,24 +16,23 @@ const POLL_FIRST_MIN_MS = SECOND_MS;
 const POLL_FIRST_MAX_MS = 5 * MINUTE_MS;
 /** fal keeps a result of 10 KB or more for about six minutes: no gap may come near that. */
 export const POLL_MAX_GAP_MS = 120 * SECOND_MS;
-/** Somebody waits for the end and no webhook will tell it: no gap above this. */
+/** Maximum gap while a client waits for the end and no webhook is expected. */
 const POLL_WAITED_GAP_MS = 5 * SECOND_MS;
-/** Somebody follows the progress, which only polls show: first gap, and the most it grows to. */
+/** First and maximum gap while a client follows the progress, which only polls show. */
 export const POLL_FOLLOWED_FIRST_MS = 2 * SECOND_MS;
 const POLL_FOLLOWED_GAP_MS = 10 * SECOND_MS;
 /**
- * fal's 202 to a cancel is a wish, and most runners obey at once: the first look comes so soon, each further one after as long again
- * as the wish is old. A model that does not obey so costs a handful of looks.
+ * fal's 202 to a cancel is a request that most runners honor at once: the first poll follows after this, each further one after
+ * as long again as the request is old.
  */
-export const CANCEL_LOOK_FIRST_MS = 500;
+export const CANCEL_POLL_FIRST_MS = 500;
 
 type PolledBy = Pick<RequestState, "webhooks" | "polls" | "durations">;
 
 /**
- * Gap before the next poll. Webhooks arriving: they nearly always win, so polls are a rare net, whoever waits for the end.
- * Otherwise the poll is the only news: when half of the model's requests have ended, then a little later, then doubling.
- * Somebody who follows the progress makes polls frequent, because only they show it. No gap comes near the six minutes that
- * fal keeps a result of 10 KB or more. Where the pace does not suffice, polls wait in the account's queue, all alike.
+ * Gap before the next poll. While webhooks arrive, polls are a rare fallback. Otherwise the first poll comes at the model's median
+ * duration, then shortly after, then with doubling gaps. Following clients make polls frequent. No gap approaches the six minutes
+ * for which fal keeps a result of 10 KB or more.
  */
 export function pollGapMs(state: PolledBy, watch: Watch): number {
   const gap = state.webhooks === "arriving" ? gapBesideWebhooksMs(state) : gapWithoutWebhooksMs(state, watch);
@@ -43,8 +41,7 @@ export function pollGapMs(state: PolledBy, watch: Watch): number {
 }
 
 /**
- * Gap before the next poll of a request as it stands at `now`. One that its caller wants to stop is looked at soon, whatever webhooks
- * do: fal promises none for a run that a cancel has stopped.
+ * Gap before the next poll at `now`. A request with a pending cancel is polled soon: fal sends no webhook for a cancelled run.
  */
 export function nextPollGapMs(
   state: PolledBy & Pick<RequestState, "cancelRequestedAt">,
@@ -53,7 +50,7 @@ export function nextPollGapMs(
 ): number {
   const gap = pollGapMs(state, watch);
   if (state.cancelRequestedAt === null) return gap;
-  return Math.min(gap, Math.max(CANCEL_LOOK_FIRST_MS, now - state.cancelRequestedAt));
+  return Math.min(gap, Math.max(CANCEL_POLL_FIRST_MS, now - state.cancelRequestedAt));
 }
 
 function gapBesideWebhooksMs({ polls, durations }: PolledBy): number {
@@ -75,7 +72,7 @@ function doubled(ms: number, times: number): number {
   return Math.min(POLL_MAX_GAP_MS, ms * 2 ** Math.min(times, 10));
 }
 
-/** The rows once somebody watches the request: a poll that is far off comes nearer. Others stay as they are. */
+/** The effects once a client watches the request: a distant poll moves nearer. */
 export function quickened(effects: readonly Effect[], state: RequestState, watch: Watch, now: number): Effect[] {
   const soon = now + pollGapMs(state, watch);
   return effects.map((effect) =>

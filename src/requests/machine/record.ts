@@ -1,15 +1,15 @@
-// One step of a whole record: an event (or a failed try) goes in, the next record comes out. The tracker saves what it answers
-// in one transaction; the random walk drives the same functions.
+// Applies one event or attempt to a whole record and returns the next one, which the tracker saves in one transaction. The random
+// walk test drives the same functions.
 
 import { type AttemptAnswer, type AttemptSummary, afterAttempt, type NextAttempt } from "../../webhooks/attempt.ts";
 import {
   afterFailure,
-  afterOurFault,
+  afterInternalFailure,
   afterUndelivered,
+  deferredEffect,
   effectName,
   type Failure,
   finished,
-  putBack,
   renewed,
   withOrders,
 } from "./effect-schedule.ts";
@@ -27,14 +27,14 @@ export interface Step {
   ignored: string | null;
 }
 
-/** Which try an outcome belongs to. An outcome of a try that no longer holds the lease is not applied. */
-export interface Try {
+/** The attempt that an outcome belongs to. Outcomes without the lease are not applied. */
+export interface EffectAttempt {
   name: string;
   leaseId: number;
 }
 
-/** Names one try among all of a record. */
-export function leaseOf({ name, leaseId }: Try): string {
+/** Identifies one attempt of a record. */
+export function leaseOf({ name, leaseId }: EffectAttempt): string {
   return `${name}#${leaseId}`;
 }
 
@@ -43,10 +43,10 @@ export function begun(start: StartInput): Step {
   return { record: { state, files: [], effects: withOrders([], orders) }, notes, ignored: null };
 }
 
-/** Applies an event. With `done`, the row of that try is finished: it stays only if the machine owes it anew. */
-export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: Try): Step {
+/** Applies an event. With `done`, that attempt's effect is finished: it stays only if the machine owes it again. */
+export function advanced(record: RequestRecord, event: RequestEvent, now: number, done?: EffectAttempt): Step {
   const row = done && liveRow(record, done);
-  // A submit's answer is worth hearing when its row is gone: a webhook was faster. While another try has the row, it is not.
+  // A submit's answer still counts when its effect is gone (a webhook was faster), but not while another attempt holds it.
   const owed = done !== undefined && record.effects.some((effect) => effect.name === done.name);
   if (done && !row && (owed || done.name !== "submit")) return unchanged(record, STALE);
   const builder = transition(record.state, record.files, event, now);
@@ -63,8 +63,8 @@ export function advanced(record: RequestRecord, event: RequestEvent, now: number
   return { record: { state: builder.state, files: builder.files, effects }, notes: builder.notes, ignored: null };
 }
 
-/** An event in the middle of a try: applied only while the try is live, and its lease begins anew. */
-export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: Try): Step {
+/** Applies an event during an attempt, only while it holds its lease, which is renewed. */
+export function advancedWithin(record: RequestRecord, event: RequestEvent, now: number, tried: EffectAttempt): Step {
   if (!liveRow(record, tried)) return unchanged(record, STALE);
   const step = advanced(record, event, now);
   if (step.ignored !== null) return step;
@@ -73,21 +73,31 @@ export function advancedWithin(record: RequestRecord, event: RequestEvent, now: 
 }
 
 /**
- * The record while a try goes on: its lease begins anew, and progress makes what failed before not count. Null when the try is no
- * longer live.
+ * Renews the lease of a running attempt; progress resets its failure counts. Null when the attempt lost its lease.
  */
-export function carriedOn(record: RequestRecord, tried: Try, now: number, isProgress: boolean): RequestRecord | null {
+export function withRenewedLease(
+  record: RequestRecord,
+  tried: EffectAttempt,
+  now: number,
+  isProgress: boolean,
+): RequestRecord | null {
   const row = liveRow(record, tried);
   if (!row) return null;
   const counts = isProgress ? { takes: 0, failures: 0, stumbles: 0 } : {};
   return withRow(record, { ...renewed(row, now), ...counts });
 }
 
-/** A try failed: due again later, or given up on, which is an event of its own. */
-export function failed(record: RequestRecord, done: Try, failure: Failure, now: number, random: number): Step {
+/** An attempt failed: retried later, or given up, which is an event of its own. */
+export function failed(
+  record: RequestRecord,
+  done: EffectAttempt,
+  failure: Failure,
+  now: number,
+  random: number,
+): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, STALE);
-  const stumbled = failure.ours ? afterOurFault(row, failure.reason, now, random) : null;
+  const stumbled = failure.ours ? afterInternalFailure(row, failure.reason, now, random) : null;
   if (stumbled !== null) return unchanged(withRow(record, stumbled), null);
   const { kind } = row;
   if (kind === "deliver") {
@@ -100,10 +110,10 @@ export function failed(record: RequestRecord, done: Try, failure: Failure, now: 
     : unchanged(withRow(record, after), null);
 }
 
-/** An attempt at a delivery came out: the step, and what the log says of the next one. */
+/** A delivery attempt finished: the step, and the next attempt for the log. */
 export function attempted(
   record: RequestRecord,
-  done: Try,
+  done: EffectAttempt,
   answer: Pick<AttemptAnswer, "kind" | "reason" | "retryAfterMs"> & AttemptSummary,
   now: number,
   random: number,
@@ -128,11 +138,11 @@ export function attempted(
   return { step: advanced(withRow(record, afterUndelivered(row, after, reason, now)), event, now), next };
 }
 
-/** A try was turned away without failing: no turn yet. */
-export function deferred(record: RequestRecord, done: Try, dueAt: number): Step {
+/** An attempt got no grant: due later, not a failure. */
+export function deferred(record: RequestRecord, done: EffectAttempt, dueAt: number): Step {
   const row = liveRow(record, done);
   if (!row) return unchanged(record, STALE);
-  return unchanged(withRow(record, putBack(row, dueAt)), null);
+  return unchanged(withRow(record, deferredEffect(row, dueAt)), null);
 }
 
 export function withRow(record: RequestRecord, row: Effect): RequestRecord {
@@ -142,9 +152,9 @@ export function withRow(record: RequestRecord, row: Effect): RequestRecord {
 function givenUp(row: Effect, reason: string): RequestEvent {
   switch (row.kind) {
     case "cancel":
-      return { type: "cancel_given_up" };
+      return { type: "cancel_failed" };
     case "mirror":
-      return { type: "file_given_up", n: Number(row.target), code: "storage_failed", message: reason };
+      return { type: "file_failed", n: Number(row.target), code: "storage_failed", message: reason };
     case "submit":
     case "poll":
     case "fetch_result":
@@ -158,12 +168,12 @@ function givenUp(row: Effect, reason: string): RequestEvent {
   }
 }
 
-/** Whether a try still holds its row. */
-export function isLive(record: RequestRecord, tried: Try): boolean {
+/** Whether an attempt still holds its lease. */
+export function isLive(record: RequestRecord, tried: EffectAttempt): boolean {
   return liveRow(record, tried) !== undefined;
 }
 
-function liveRow(record: RequestRecord, done: Try): Effect | undefined {
+function liveRow(record: RequestRecord, done: EffectAttempt): Effect | undefined {
   return record.effects.find(
     (effect) => effect.name === done.name && effect.leaseId === done.leaseId && effect.leaseUntil !== null,
   );

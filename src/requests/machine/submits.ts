@@ -1,4 +1,4 @@
-// The arrows of a submit: its wait for a turn, and what its answer, or the want of one, means.
+// Transitions of a submit: waiting for a grant, and its answer or the lack of one.
 
 import { HOUR_MS } from "../../platform/time.ts";
 import type { EffectOrder } from "./effect-types.ts";
@@ -11,7 +11,7 @@ import type { RequestState, Transition } from "./types.ts";
 /** A submit whose answer was lost may still be proven by a webhook for this long (fal may queue for hours). */
 export const UNCERTAIN_GRACE_MS = 6 * HOUR_MS;
 
-/** The same place for the same reason is no news; readers get the latest estimate from the account. */
+/** An unchanged position and reason change nothing; readers get the latest estimate from the account. */
 export function waitOrdered(
   builder: TransitionBuilder,
   event: Extract<RequestEvent, { type: "wait_ordered" }>,
@@ -30,7 +30,7 @@ export function submitTaken(builder: TransitionBuilder, upstreamId: string, queu
   if (isProof || state.stage === "submitting" || state.stage === "uncertain") {
     builder.stage("queued", { upstreamId, queuePosition, candidateId: null }).drop("submit", "expire");
     builder.note("submitted", { upstream_id: upstreamId });
-    // What rang before the answer was here is looked at now: a signed claim of an end outranks waiting for a poll.
+    // A callback arrived before the answer: check it now; a signed report has priority over a poll.
     if (state.candidateUser !== null) builder.drop("poll").owe("fetch_result", now);
     else builder.drop("fetch_result").owe("poll", now + (state.candidateId === null ? pollGapMs(state, "none") : 0));
     if (state.cancelRequestedAt !== null) builder.change({ cancelAskedAt: now }).owe("cancel", now);
@@ -44,10 +44,10 @@ export function submitTaken(builder: TransitionBuilder, upstreamId: string, queu
   return builder.change({ upstreamId }).drop("submit").note("submitted", { upstream_id: upstreamId });
 }
 
-/** Back to the line, unless somebody with the callback's token has named an id meanwhile: then fal may have it after all. */
+/** Held again, unless a callback with a valid token named an upstream id meanwhile: then fal may have the request. */
 export function submitNotTaken(
   builder: TransitionBuilder,
-  event: Extract<RequestEvent, { type: "submit_not_taken" }>,
+  event: Extract<RequestEvent, { type: "submit_not_accepted" }>,
 ): Transition {
   const { state } = builder;
   const { reason, retryAt } = event;
@@ -79,7 +79,7 @@ export function submitLost(builder: TransitionBuilder, reason: string, graceMs: 
   return builder;
 }
 
-/** While held, a start time-out is ours to keep; once fal has the request, fal keeps what is left of it. */
+/** While held, Sluice enforces the start time-out; afterwards fal enforces the rest of it. */
 export function startTimeoutOrders(state: RequestState): EffectOrder[] {
   if (state.startTimeoutS === null) return [];
   return [{ do: "owe", kind: "expire", dueAt: state.createdAt + state.startTimeoutS * 1000 }];

@@ -1,11 +1,10 @@
-// A transition while it is being put together: the next state, files, what is owed, what the timeline says. The machine decides
-// with it and nothing else does. Pure.
+// Builder of a transition: next state, files, effect orders and timeline entries. Pure.
 
 import type { RequestFile } from "../../files/request-file.ts";
 import type { EffectKind, EffectOrder } from "./effect-types.ts";
 import type { RequestError, RequestState, TimelineNote, Transition } from "./types.ts";
 
-/** What the upstream call and its follow-ups owe: gone with the end. */
+/** Effects of the upstream call, dropped at the end. */
 export const UPSTREAM_EFFECTS = ["submit", "poll", "fetch_result", "cancel", "expire"] as const;
 
 export type OwedName = EffectKind | readonly [EffectKind, string | number];
@@ -71,7 +70,7 @@ export class TransitionBuilder implements Extract<Transition, { kind: "applied" 
     return this;
   }
 
-  /** The end: nothing more is wanted from upstream, and Team has to hear of it. */
+  /** Ends the request: drops the upstream effects and owes the settlement. */
   end(stage: "completed" | "failed" | "canceled", by: RequestState["endedBy"], error: RequestError | null): this {
     return this.stage(stage, { endedBy: by, error, endedAt: this.now, queuePosition: null, waiting: null })
       .drop(...UPSTREAM_EFFECTS)
@@ -84,7 +83,7 @@ function named(name: OwedName): { kind: EffectKind; target?: string } {
   return typeof name === "string" ? { kind: name } : { kind: name[0], target: String(name[1]) };
 }
 
-/** An event that changes nothing, and why; notes are for what is worth a line all the same. */
+/** An ignored event and the reason; `notes` are still added to the timeline. */
 export function ignored(reason: string, notes: TimelineNote[] = []): Transition {
   return { kind: "ignored", reason, notes };
 }

@@ -1,5 +1,4 @@
-// What a request is: its stages, its state, its files, and what its readers get. One sentence on each case. Types and the few
-// total functions over them.
+// The request record: stages, state, deliveries and what readers get. Types and total functions over them.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { AdmittedTerms, CostSource } from "../../contracts/team-access.ts";
@@ -99,19 +98,19 @@ export interface StartInput {
   input: StoredText;
 }
 
-/** Who asks about a request: a team's key that sees all of the team's, or somebody who sees the requests of one user. */
+/** Who reads a request: a team key that sees every request of the team, or a viewer limited to one user. */
 export interface Viewer {
   team: string;
   /** Null: every user's. */
   user: string | null;
 }
 
-/** Whether a request is there for this viewer at all: what is somebody else's is answered like an id that nobody made. */
+/** Whether this viewer may see the request; otherwise it is answered like an unknown id. */
 export function isVisible(request: Pick<RequestState, "team" | "user">, viewer: Viewer): boolean {
   return request.team === viewer.team && (viewer.user === null || request.user === viewer.user);
 }
 
-/** What a held request waits for. Times are epoch milliseconds; `startsAt` null: nobody can know. */
+/** Why a held request waits. Times are epoch milliseconds; `startsAt` null: unknown. */
 export interface Waiting {
   reason: "pace" | "slot" | "upstream_paused";
   /** Why upstream is paused and since when; null for the other reasons. */
@@ -145,7 +144,7 @@ export interface RequestProgress {
   queuePosition: number | null;
   /** Only while held. */
   waiting: Waiting | null;
-  /** How long requests of the model take, as the account knew it when it was last asked for a turn. */
+  /** Durations of the model's requests, as of the last grant request. */
   durations: Durations | null;
   /** How often its submit was the one that found the account locked. */
   lockedTries: number;
@@ -157,7 +156,7 @@ export interface RequestProgress {
   /** User ids whose webhooks are believed, as the account knew them at the grant. */
   pinnedUsers: string[];
   polls: number;
-  /** When a call without a usable end last made a look due: somebody who rings all day must not spend the account's pace. */
+  /** When an unverified callback last scheduled a check; limits how often they can. */
   doorbellAt: number | null;
   /** Calls through the gateway that this request cost. */
   upstreamCalls: number;
@@ -169,14 +168,14 @@ export interface RequestProgress {
   endFingerprint: string | null;
   /** Files that the output names beyond FILES_PER_REQUEST_MAX: left at their source. */
   filesSkipped: number;
-  /** Which road told the end. */
+  /** Which source reported the end. */
   endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
   error: RequestError | null;
   settledAt: number | null;
   /** What it cost, in micro-USD, once the team's ledger has said so; null = not known. */
   chargedMicro: number | null;
   costSource: CostSource;
-  /** Who is told of its ends, and how that stands; oldest first. */
+  /** Webhook deliveries of its ends, oldest first. */
   deliveries: RequestDelivery[];
   recoveredAt: number | null;
   deletion: Deletion | null;
@@ -185,7 +184,7 @@ export interface RequestProgress {
 /** That the record is to be deleted: once it has ended, and settled, if that is still to come. */
 export interface Deletion {
   orderedAt: number;
-  /** Its user is forgotten or its team removed: nobody may see it from the order on, and the tombstone names no user. */
+  /** Deleted with its user or team: hidden at once, and the tombstone is anonymized. */
   forget: boolean;
 }
 
@@ -194,7 +193,7 @@ export function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "s
   return deletion !== null && (deletion.forget || hasEnded(stage));
 }
 
-/** One telling of one end: to the caller's own address, or to one of the team's endpoints. */
+/** Delivery of one end to the request's `webhook_url` or to one of the team's endpoints. */
 export interface RequestDelivery {
   /** `dlv_…`, given by the team. */
   id: string;
@@ -210,7 +209,7 @@ export interface RequestDelivery {
    * called, or the end was taken back.
    */
   status: "pending" | "failing" | "delivered" | "parked" | "gone";
-  /** Tries that came to something, replays included. */
+  /** Finished attempts, replays included. */
   attempts: number;
   /** 0: the schedule's own tries. Each replay by hand begins the next group. */
   group: number;
@@ -247,7 +246,7 @@ export interface TimelineEntry extends TimelineNote {
   stage: Stage;
 }
 
-/** What readers of a request get from its tracker. */
+/** A request as its tracker returns it to readers. */
 export interface RequestView {
   state: RequestState;
   files: RequestFile[];

@@ -1,6 +1,5 @@
-// The files of an input on its way to a model: the uploads that it names are kept while it runs, and what stands inside it as
-// text goes to R2 and is named by a URL instead, so that neither the gateway nor fal is sent megabytes of base64. Without
-// PUBLIC_URL nobody could fetch it, and all stays as it was sent.
+// Files of an input: referenced uploads are retained while the request runs, and data URIs are stored in R2 and replaced by URLs,
+// so that no megabytes of base64 are sent upstream. Without PUBLIC_URL the input is sent unchanged.
 
 import type { InputFiles } from "../../contracts/team-uploads.ts";
 import { copyData } from "../../files/copy.ts";
@@ -12,7 +11,7 @@ import type { Config } from "../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, withValueAt } from "../../platform/json.ts";
 
-/** Files that are taken out of one input; each is a write to R2 before the submit. */
+/** Maximum inline files of one input; each is a write to R2 before the submit. */
 const INLINE_FILES_MAX = 50;
 
 type FilesAnswer = { kind: "found"; files: InputFiles; inline: InlineFile[] } | Refused;

@@ -1,5 +1,4 @@
-// What a plan says about an input, settled between the edge, which has the input, and Team, which has the plan: the edge
-// applies the rules it knows, Team says whether they are the ones in force.
+// Applies the plan's input rules at the edge, which has the input; Team, which has the plan, confirms that they are current.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { PlanInUse } from "../../contracts/team-access.ts";
@@ -14,10 +13,10 @@ const PLAN_TRIES = 3;
 export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
 
 /** An input as a plan lets it through, with its worst case. */
-export type Judged = { kind: "ok"; tree: JsonTree; measures: Measures } | Refused;
+export type RulesOutcome = { kind: "ok"; tree: JsonTree; measures: Measures } | Refused;
 
 /** What a plan has rules about. */
-interface Judgeable {
+interface RuledRequest {
   spec: Pick<RequestSpec, "model" | "webhookUrl">;
   input: JsonTree;
 }
@@ -28,12 +27,12 @@ interface Judgeable {
  */
 export async function askUnderPlan<A extends { kind: string }>(
   known: PlanInUse,
-  judgeable: Judgeable,
-  ask: (planHash: string, ruled: Extract<Judged, { kind: "ok" }> | null) => Promise<A | PlanChanged>,
-): Promise<{ answer: A | Refused; judged: Judged }> {
+  judgeable: RuledRequest,
+  ask: (planHash: string, ruled: Extract<RulesOutcome, { kind: "ok" }> | null) => Promise<A | PlanChanged>,
+): Promise<{ answer: A | Refused; judged: RulesOutcome }> {
   let plan = known;
   for (let tries = 1; tries <= PLAN_TRIES; tries++) {
-    const judged = judge(plan, judgeable);
+    const judged = applyPlanRules(plan, judgeable);
     const answer = await ask(plan.hash, judged.kind === "ok" ? judged : null);
     if (!isPlanChanged(answer)) return { answer, judged };
     plan = answer;
@@ -48,7 +47,7 @@ function isPlanChanged(answer: { kind: string }): answer is PlanChanged {
 }
 
 /** What one plan says about a request. */
-export function judge({ name, plan }: PlanInUse, { spec, input }: Judgeable): Judged {
+export function applyPlanRules({ name, plan }: PlanInUse, { spec, input }: RuledRequest): RulesOutcome {
   if (spec.webhookUrl !== null && !plan.webhooks) {
     const hint = `Omit \`webhook_url\`, or ask an admin to enable webhooks with PUT /v1/plans/${name}.`;
     return refused(refusal("forbidden", `Plan "${name}" does not allow a \`webhook_url\`.`, { hint }));

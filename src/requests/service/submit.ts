@@ -1,6 +1,5 @@
-// The one admit-and-start road that every surface takes: the plan's rules on the input, Team.admit, then the tracker's start,
-// retried until it is certain what became of it. A 5xx after a paid start would make every client post again, so 503 is
-// said only once it is closed.
+// Submits a request for every surface: the plan's input rules, Team.admit, then the tracker's start, retried until its outcome is
+// certain. Clients repeat a submit after a 5xx, so 503 is returned only once the request is closed.
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { AdmitAnswer, AdmitInput, PlanInUse, QuoteAnswer, QuoteInput } from "../../contracts/team-access.ts";
@@ -50,38 +49,38 @@ export interface Quote {
   measures: Measures;
 }
 
-/** Admits and starts. Production ends a Worker whose client leaves, so the road runs inside `waitUntil` and is awaited. */
+/** Admits and starts. A Worker ends when its client disconnects, so this runs inside `waitUntil` and is awaited. */
 export function submitRequest(
   env: Env,
   execution: Pick<ExecutionContext, "waitUntil">,
   submit: SubmitInput,
 ): Promise<SubmitOutcome> {
-  const road = admitAndStart(env, submit);
-  execution.waitUntil(road.catch(() => undefined));
-  return road;
+  const submitting = admitAndStart(env, submit);
+  execution.waitUntil(submitting.catch(() => undefined));
+  return submitting;
 }
 
 /** Prices a request as a submit of it would be, its limits aside. Reserves nothing. */
 export async function quoteRequest(
   env: Env,
-  wish: Pick<SubmitInput, "team" | "plan" | "input"> & Pick<QuoteInput, "credential" | "model">,
+  quote: Pick<SubmitInput, "team" | "plan" | "input"> & Pick<QuoteInput, "credential" | "model">,
 ): Promise<Quote | Refused> {
-  const { team, credential, model } = wish;
-  const judgeable = { spec: { model, webhookUrl: null }, input: wish.input };
+  const { team, credential, model } = quote;
+  const judgeable = { spec: { model, webhookUrl: null }, input: quote.input };
   const ask = async (planHash: string, ruled: { measures: Measures } | null): Promise<QuoteAnswer> => {
     const measures = ruled?.measures ?? null;
     return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
   };
-  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(wish.plan, judgeable, ask);
+  const { answer, judged } = await askUnderPlan<Exclude<QuoteAnswer, PlanChanged>>(quote.plan, judgeable, ask);
   if (judged.kind === "refused") return answer.kind === "refused" ? answer : judged;
   if (answer.kind === "plan_stands")
     throw new Error("Team confirmed the plan, but the plan's rules accepted the input");
   return answer.kind === "refused" ? answer : { ...answer, measures: judged.measures };
 }
 
-/** A post under a plan that would rather not wait, while upstream is paused: refused before anything is reserved. */
+/** Refuses a submit during a pause if its plan does, before anything is reserved. */
 async function refusedWhilePaused(env: Env, { plan, idempotencyKey }: SubmitInput): Promise<SubmitOutcome | null> {
-  // A replay is answered whatever is closed; should it be the first of its key, its tracker refuses it, free.
+  // A repeated idempotency key is answered even during a pause; a new one is refused by its tracker, without charge.
   if (plan.plan.when_paused !== "refuse" || idempotencyKey !== null) return null;
   const pause = await accountFor(env).currentPause();
   if (pause === null) return null;
@@ -103,7 +102,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     const { files } = found;
     inline = found.inline;
     return askTeam(env, team, (stub) =>
-      stub.admit({ ...postOf(submit), requestId, planHash, measures: ruled?.measures ?? null, files }),
+      stub.admit({ ...admitFields(submit), requestId, planHash, measures: ruled?.measures ?? null, files }),
     );
   };
   const { answer: admitted, judged } = await askUnderPlan<Exclude<AdmitAnswer, PlanChanged>>(submit.plan, submit, ask);
@@ -111,7 +110,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     return { kind: "refused", refusal: admitted.refusal, limits: "limits" in admitted ? (admitted.limits ?? []) : [] };
   }
   if (judged.kind === "refused") {
-    const view = admitted.kind === "admitted" ? await startedBefore(env, team, admitted.requestId) : null;
+    const view = admitted.kind === "admitted" ? await startedRequest(env, team, admitted.requestId) : null;
     if (view === null || admitted.kind !== "admitted") return { ...judged, limits: [] };
     return { kind: "accepted", view, replayed: true, limits: admitted.limits };
   }
@@ -119,8 +118,8 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     throw new Error("Team confirmed the plan, but the plan's rules accepted the input");
   const { requestId: id, terms, replayed, limits } = admitted;
   if (replayed && inline.length > 0) {
-    // Its files lie in R2 already, or were let go since: an input is stored by the start that takes it.
-    const view = await startedBefore(env, team, id);
+    // Its files are already in R2, or were deleted since: the input is stored only by the first start.
+    const view = await startedRequest(env, team, id);
     if (view !== null) return { kind: "accepted", view, replayed, limits };
   }
   const started = await startUntilCertain(env, { id, team, spec, terms }, async () => {
@@ -136,7 +135,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
 }
 
 /** The part of a submit that Team decides on. */
-function postOf({
+function admitFields({
   credential,
   visitor,
   ip,
@@ -148,8 +147,8 @@ function postOf({
   return { credential, visitor, ip, idempotencyKey, bodyHash, model, user, tags };
 }
 
-/** The request that an earlier post made, where today's rules would refuse that post: it is shown, never started from here. */
-async function startedBefore(env: Env, team: string, id: string): Promise<RequestView | null> {
+/** The request of an earlier submit that the current rules would refuse: returned, never started. */
+async function startedRequest(env: Env, team: string, id: string): Promise<RequestView | null> {
   return await trackerFor(env, id).read({ team, user: null });
 }
 
@@ -184,17 +183,17 @@ async function startUntilCertain(
         outcome: closing ? "closing" : "starting",
         error: faultName(fault),
       });
-      if (Date.now() >= giveUpAt + START_RETRY_MS) return notYetCertain(request);
+      if (Date.now() >= giveUpAt + START_RETRY_MS) return unconfirmedStart(request);
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 * SECOND_MS, 100 * 2 ** attempt)));
     }
   }
 }
 
 /**
- * Neither started nor closed can be said. The caller gets the id and what is known, never a reason to post again: Team's
- * sweep asks the tracker until it answers, and closes and refunds what never started.
+ * The outcome is unknown. The caller gets the id and the known state instead of an error, so that it does not submit again: Team's
+ * sweep asks the tracker until it answers, and closes and refunds a request that never started.
  */
-function notYetCertain(request: UnstoredStart): { kind: "started"; view: RequestView } {
+function unconfirmedStart(request: UnstoredStart): { kind: "started"; view: RequestView } {
   const { record } = begun({ ...request, input: { at: "row", text: "" } });
   return {
     kind: "started",

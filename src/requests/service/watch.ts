@@ -1,5 +1,5 @@
-// Holds: the Worker keeps a client waiting; the tracker only rings when something changed (change-socket.ts). On the socket's close, and
-// now and then, the state is read again: a broken hold is never an error.
+// Waits for changes of a request: the tracker signals them over a change socket and the Worker rereads the state, also periodically
+// and when the socket closes, so a broken socket is never an error.
 
 import type { Env } from "../../platform/bindings.ts";
 import { type ChangeSocket, openChangeSocket, sleep } from "../../platform/change-socket.ts";
@@ -10,14 +10,14 @@ import { hasEnded, type RequestView, type Viewer } from "../machine/types.ts";
 
 /** Longest `wait` of a caller. */
 export const WAIT_MAX_S = 60;
-/** A hold whose socket stands reads the state again this often: seldom enough to let the object hibernate in between. */
+/** With an open socket the state is reread this often, rarely enough for the object to hibernate. */
 export const WATCH_REREAD_MS = 30 * SECOND_MS;
-/** How long who waits for an end waits for its settling too: normally milliseconds. */
+/** How long a client that waits for the end also waits for the settlement: normally milliseconds. */
 const SETTLED_WAIT_MS = 2 * SECOND_MS;
 /** The same without a socket. */
 export const WATCH_POLL_MS = 5 * SECOND_MS;
 
-/** Which request is watched. Its tracker is asked on a fresh stub each time: one that broke (a deploy, a crash) stays broken. */
+/** The watched request. Each call uses a fresh stub, because a broken one (deploy, crash) stays broken. */
 export interface Watched {
   env: Pick<Env, "TRACKER">;
   id: string;
@@ -50,7 +50,7 @@ export async function* watchRequest(
         if (version !== seen) yield view;
         seen = version;
         if (hasEnded(view.state.stage)) {
-          // What it cost is known a moment after the end: worth the moment, not more.
+          // The cost is known shortly after the end.
           if (view.state.settledAt !== null || finalRead) return "over";
           finalRead = true;
           await Promise.race([changed, sleep(SETTLED_WAIT_MS)]);

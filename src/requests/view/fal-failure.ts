@@ -42,7 +42,9 @@ export function failureOf({ stage, error, startTimeoutS }: RequestState): FalFai
     status: isUserTimeout ? 504 : replayedStatus(error),
     detail: error.detail === null ? message : new RawText(error.detail),
     type: error.upstreamType ?? (isUserTimeout ? "request_timeout" : error.code),
-    ...{ message, retryable, isUserTimeout },
+    message,
+    retryable,
+    isUserTimeout,
   };
 }
 

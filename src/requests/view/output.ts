@@ -10,7 +10,7 @@ import { type JsonTree, parseTree, printTree, withValueAt } from "../../platform
 import type { RequestError } from "../machine/types.ts";
 
 /** The mark that holds file `n`'s place. It cannot occur by chance or design: nobody knows the id before the submit. */
-function placeMark(requestId: string, n: number): string {
+function filePlaceholder(requestId: string, n: number): string {
   return `sluice-file:${requestId}:${n}:`;
 }
 
@@ -25,7 +25,7 @@ export async function describeOutput(
   const fingerprint = await fingerprintOf("output", printTree(parsed.tree));
   const { files, places, skipped } = findFiles(parsed.tree, allowed, FILES_PER_REQUEST_MAX);
   let tree: JsonTree = parsed.tree;
-  for (const { path, n } of places) tree = withValueAt(tree, path, placeMark(requestId, n));
+  for (const { path, n } of places) tree = withValueAt(tree, path, filePlaceholder(requestId, n));
   const payloadText = files.some((file) => file.source.kind === "data") ? text : null;
   return { files, skipped, outputText: printTree(tree), payloadText, fingerprint };
 }
@@ -43,7 +43,7 @@ export async function describeFile(
   return {
     files: [{ path: ["url"], source: { kind: "body" }, claimedType: contentType, claimedName: null }],
     skipped: 0,
-    outputText: shape(placeMark(requestId, 0)),
+    outputText: shape(filePlaceholder(requestId, 0)),
     payloadText: shape(dataUriOf(bytes, contentType)),
     fingerprint: await fingerprintOf("output", await sha256Hex(bytes)),
   };

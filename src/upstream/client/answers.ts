@@ -1,5 +1,4 @@
-// What each call's reply means: one pure function per call, from a reply to a closed set of answers. Nothing here calls, waits
-// or reads a clock.
+// Interprets upstream replies: one pure function per call, from a reply to a closed set of answers.
 
 import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";
@@ -19,7 +18,7 @@ import type { UpstreamReply } from "./reply.ts";
 /** Bytes of upstream logs kept per request; the newest lines win. */
 export const LOGS_MAX_BYTES = 64 * 1024;
 
-/** Why a call told nothing. `rate_limited` closes the account, `connection_missing` makes it look for another one. */
+/** Why a call had no usable answer. `rate_limited` pauses the account, `connection_missing` triggers a new look-up. */
 export type UpstreamFault =
   | "timeout"
   | "network"
@@ -41,7 +40,7 @@ export interface RetryLater {
 export type SubmitReply =
   | { kind: "taken"; upstreamId: string; queuePosition: number | null }
   | { kind: "refused"; error: RequestError }
-  /** Known not to be in anybody's queue: it may be sent again. */
+  /** Certainly not queued: it may be sent again. */
   | { kind: "not_taken"; retryAfterMs: number | null; reason: UpstreamFault }
   /** It may have been taken: it must never be sent again. */
   | { kind: "unknown"; reason: UpstreamFault };
@@ -68,7 +67,7 @@ export type ResultAnswer =
 export type CancelReply =
   /** Taken out of the queue: it never runs. */
   | { kind: "canceled" }
-  /** A wish: it may still finish. */
+  /** Cancellation requested: it may still finish. */
   | { kind: "requested" }
   | { kind: "too_late" }
   | { kind: "gone" }

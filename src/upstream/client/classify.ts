@@ -1,5 +1,4 @@
-// fal's and Maton's words turned into ours: whose answer it is, what an error means, what a webhook reports. Pure: no I/O, no
-// clock.
+// Maps fal's and Maton's errors and webhook bodies to Sluice's. Pure.
 
 import { ERRORS, type ErrorCode } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, numberOf, parseTree, printTree, valueAt } from "../../platform/json.ts";

@@ -1,5 +1,4 @@
-// Maton's connections to fal: how a wish is spelled as a call of its control API, and what the answer means. Only fal's: the
-// account may hold connections to other vendors, which are nobody's business here. Pure. Shapes:
+// Maton's connections to fal: requests and responses of its control API. Connections to other vendors are never shown. Pure. Shapes:
 // maton-ai/api-gateway-skill:SKILL.md ("Connections").
 
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -12,7 +11,7 @@ export const CONNECTED_APP = "fal-ai";
 /** What may stand in a path and in a header. */
 export const CONNECTION_ID = /^(?!\.+$)[A-Za-z0-9._:-]{1,128}$/;
 
-/** What is wanted of the control API. Filters and the method are texts that Maton judges. */
+/** A call of the control API. Maton validates filters and method. */
 export type ConnectionRequest =
   | { kind: "list"; filters: ConnectionFilters }
   | { kind: "create"; method?: string | undefined }
@@ -32,14 +31,14 @@ export type ConnectionReply =
 
 /**
  * `done`: `body` is Maton's, with fal's connections alone; `inUse` is the one that Sluice sends its calls over.
- * `declined`: Maton's own no, about this wish: its status and its words.
+ * `declined`: Maton's own refusal, with its status and message.
  */
 export type ConnectionAnswer =
   | { kind: "done"; body: { [key: string]: JsonTree }; inUse: string | null }
   | { kind: "declined"; status: number; message: string }
   | Refused;
 
-/** Method, path and body of a wish's call. */
+/** Method, path and body of the call. */
 export function connectionCall(request: ConnectionRequest): { method: string; path: string; body?: string } {
   switch (request.kind) {
     case "list": {
@@ -77,7 +76,7 @@ export function connectionMeaning(
   return { kind: "declined", status, message: messageOf(tree) };
 }
 
-/** No turn came in time, or Maton said 429. */
+/** The rate limit allowed no call in time, or Maton answered 429. */
 export function connectionCallsExhausted(waitMs: number): Refusal {
   const hint = "All teams share the Maton account's rate limit. Retry after the time in `Retry-After`.";
   return refusal("rate_limited", "The Maton account's rate limit is exhausted.", {

@@ -125,10 +125,10 @@ describe("Sluice-Tags", () => {
     ["note=a b = c", { note: "a b = c" }],
     ["empty=", { empty: "" }],
     ["a=1,a=2", { a: "2" }],
-    ["job", "`sluice-tags` must be spelled name=value,name=value."],
-    ["=7", "`sluice-tags` must be spelled name=value,name=value."],
-    ["job=7,", "`sluice-tags` must be spelled name=value,name=value."],
-    ["", "`sluice-tags` must be spelled name=value,name=value."],
+    ["job", "`sluice-tags` must have the form name=value,name=value."],
+    ["=7", "`sluice-tags` must have the form name=value,name=value."],
+    ["job=7,", "`sluice-tags` must have the form name=value,name=value."],
+    ["", "`sluice-tags` must have the form name=value,name=value."],
     [
       `a=${"x".repeat(TAG_TEXT_MAX_CHARS + 1)}`,
       `\`sluice-tags.a\` must have at most ${TAG_TEXT_MAX_CHARS} characters.`,
@@ -165,9 +165,9 @@ describe("fal's headers", () => {
 
 test.each([
   [REQUEST, "none"],
-  [REQUEST.toUpperCase(), "`id` is not a request id: those are 64 hexadecimal characters."],
-  [REQUEST.slice(1), "`id` is not a request id: those are 64 hexadecimal characters."],
-  [`${REQUEST}\n`, "`id` is not a request id: those are 64 hexadecimal characters."],
+  [REQUEST.toUpperCase(), "`id` must be a request id: 64 hexadecimal characters."],
+  [REQUEST.slice(1), "`id` must be a request id: 64 hexadecimal characters."],
+  [`${REQUEST}\n`, "`id` must be a request id: 64 hexadecimal characters."],
 ])("the request id %j: %s", (id, fault) => {
   expect(faultOf(requestId, { id })).toBe(fault);
 });

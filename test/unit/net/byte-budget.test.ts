@@ -6,7 +6,7 @@ import {
   BUFFER_BUDGET_BYTES,
   highWaterBytes,
   PERMIT_LEASE_MS,
-  PERMIT_LOOK_AGAIN_MS,
+  PERMIT_RETRY_MS,
   type Permit,
 } from "../../../src/net/byte-budget.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
@@ -29,7 +29,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   void promise.then(() => {
     settled = true;
   });
-  await vi.advanceTimersByTimeAsync(PERMIT_LOOK_AGAIN_MS);
+  await vi.advanceTimersByTimeAsync(PERMIT_RETRY_MS);
   return settled;
 }
 
@@ -39,7 +39,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   for (const permit of taken.splice(0)) {
-    await vi.advanceTimersByTimeAsync(PERMIT_LOOK_AGAIN_MS);
+    await vi.advanceTimersByTimeAsync(PERMIT_RETRY_MS);
     (await permit).release();
   }
   vi.useRealTimers();
@@ -106,9 +106,9 @@ describe("a request that the runtime cut off", () => {
   test("gives its bytes back when its lease is over", async () => {
     await take(BUFFER_BUDGET_BYTES);
     const second = take(BUFFER_BUDGET_BYTES);
-    await vi.advanceTimersByTimeAsync(PERMIT_LEASE_MS - 2 * PERMIT_LOOK_AGAIN_MS);
+    await vi.advanceTimersByTimeAsync(PERMIT_LEASE_MS - 2 * PERMIT_RETRY_MS);
     expect(await isSettled(second)).toBe(false);
-    await vi.advanceTimersByTimeAsync(PERMIT_LOOK_AGAIN_MS);
+    await vi.advanceTimersByTimeAsync(PERMIT_RETRY_MS);
     expect(await isSettled(second)).toBe(true);
   });
 
@@ -119,7 +119,7 @@ describe("a request that the runtime cut off", () => {
     const behind = await take(8 * MIB);
     first.release();
     behind.release();
-    await vi.advanceTimersByTimeAsync(PERMIT_LOOK_AGAIN_MS);
+    await vi.advanceTimersByTimeAsync(PERMIT_RETRY_MS);
     expect(await isSettled(cutOff)).toBe(true);
   });
 });

@@ -49,7 +49,7 @@ describe("what may not be called", () => {
       ],
     ],
     [
-      "port other than 443",
+      "port is not 443",
       ["https://hooks.example.com:25/", "https://hooks.example.com:8443/", "https://x.example:0/"],
     ],
     [

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import type { RequestFile } from "../../../src/files/request-file.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { isOwed } from "../../../src/requests/machine/deliveries.ts";
-import { alarmAt, attentionAt, nextDue, taken } from "../../../src/requests/machine/effect-schedule.ts";
+import { alarmAt, attentionAt, leased, nextDue } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
 import type { RequestEvent, UpstreamEnd } from "../../../src/requests/machine/events.ts";
 import {
@@ -14,9 +14,9 @@ import {
   attempted,
   begun,
   deferred,
+  type EffectAttempt,
   failed,
   type Step,
-  type Try,
   withRow,
 } from "../../../src/requests/machine/record.ts";
 import { UNCERTAIN_GRACE_MS } from "../../../src/requests/machine/submits.ts";
@@ -81,7 +81,7 @@ function anOutsideEvent(dice: Dice): RequestEvent {
     case 0:
       return { type: "cancel_requested" };
     case 6:
-      return { type: "copy_again_asked", n: dice.one([null, 0, 1]) };
+      return { type: "copy_requested", n: dice.one([null, 0, 1]) };
     case 1:
       return { type: "end_announced", upstreamId };
     case 2:
@@ -105,20 +105,15 @@ function anOutsideEvent(dice: Dice): RequestEvent {
 }
 
 /** What a finished try of a row may have come to: everything its effect can answer, at the machine's level. */
-function anOutcome(
-  dice: Dice,
-  row: Effect,
-  record: RequestRecord,
-  now: number,
-): RequestEvent | "failed" | "turned_away" {
+function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number): RequestEvent | "failed" | "deferred" {
   if (dice.chance(0.15)) return "failed";
-  if (dice.chance(0.1) && row.kind !== "submit") return "turned_away";
+  if (dice.chance(0.1) && row.kind !== "submit") return "deferred";
   switch (row.kind) {
     case "submit":
       return dice.one<RequestEvent>([
-        { type: "submit_taken", upstreamId: "fal-1", queuePosition: dice.below(3) },
-        { type: "submit_taken", upstreamId: "fal-1", queuePosition: 0 },
-        { type: "submit_not_taken", retryAt: now + 2 * SECOND_MS, reason: "429" },
+        { type: "submit_accepted", upstreamId: "fal-1", queuePosition: dice.below(3) },
+        { type: "submit_accepted", upstreamId: "fal-1", queuePosition: 0 },
+        { type: "submit_not_accepted", retryAt: now + 2 * SECOND_MS, reason: "429" },
         { type: "submit_refused", error },
         { type: "submit_lost", reason: "timeout", graceMs: dice.chance(0.8) ? UNCERTAIN_GRACE_MS : 0 },
       ]);
@@ -137,7 +132,7 @@ function anOutcome(
           watch: dice.one(["none", "waiting", "following"]),
         },
         { type: "completion_seen", metrics: null },
-        { type: "upstream_gone" },
+        { type: "upstream_not_found" },
       ]);
     case "fetch_result": {
       const { end, fingerprint } = anEnd(dice);
@@ -146,7 +141,7 @@ function anOutcome(
         { type: "end_reported", source: "poll", upstreamId, end, fingerprint, metrics: null, billableUnits: null },
         { type: "end_reported", source: "poll", upstreamId, end, fingerprint, metrics: null, billableUnits: null },
         { type: "result_pending", watch: "none" },
-        { type: "upstream_gone" },
+        { type: "upstream_not_found" },
       ]);
     }
     case "mirror": {
@@ -154,7 +149,7 @@ function anOutcome(
       const sha256 = dice.chance(0.7) ? "ab" : null;
       return dice.chance(0.8)
         ? { type: "file_stored", n, stored: { contentType: "image/png", bytes: 5, sha256 } }
-        : { type: "file_given_up", n, code: "storage_failed", message: "gone" };
+        : { type: "file_failed", n, code: "storage_failed", message: "gone" };
     }
     case "hash":
       return { type: "file_hashed", n: Number(row.target), sha256: "cd" };
@@ -170,10 +165,10 @@ function anOutcome(
         { type: "cancel_confirmed" },
         { type: "cancel_accepted" },
         { type: "cancel_too_late" },
-        { type: "upstream_gone" },
+        { type: "upstream_not_found" },
       ]);
     case "expire":
-      return { type: "time_ran_out" };
+      return { type: "timed_out" };
     case "purge":
       return aPurge(row);
   }
@@ -188,8 +183,8 @@ function someDeliveries(dice: Dice, { state }: RequestRecord): Told<"settled">["
 
 /** What a purge of files or inputs comes to; that of a record begins with the order. */
 function aPurge({ target }: Effect): RequestEvent {
-  if (target === "files" || target === "inputs" || target === "deliveries") return { type: "purged", target };
-  return { type: "deletion_ordered", forget: false };
+  if (target === "files" || target === "inputs" || target === "deliveries") return { type: "data_deleted", target };
+  return { type: "deletion_requested", forget: false };
 }
 
 class Walk {
@@ -219,7 +214,7 @@ class Walk {
     this.checkRows();
   }
 
-  event(event: RequestEvent, done?: Try): Step {
+  event(event: RequestEvent, done?: EffectAttempt): Step {
     const before = this.record;
     const step = advanced(before, event, this.now, done);
     if (event.type === "settled" && step.ignored === null) this.settles++;
@@ -282,7 +277,7 @@ class Walk {
       this.event({ type: "submit_lost", reason: "attempt was interrupted", graceMs: UNCERTAIN_GRACE_MS }, due);
       return;
     }
-    const { kind, effect } = taken(due, this.now);
+    const { kind, effect } = leased(due, this.now);
     this.record = withRow(this.record, effect);
     this.checkRows();
     if (kind === "put_off") return;
@@ -328,12 +323,12 @@ class Walk {
       this.take(failed(before, row, failure, this.now, this.dice.next()), before);
       return;
     }
-    if (outcome === "turned_away") {
+    if (outcome === "deferred") {
       this.take(deferred(before, row, this.now + SECOND_MS), before);
       return;
     }
     const step = this.event(outcome, row);
-    if (outcome.type === "submit_not_taken" && step.ignored === null) this.notTaken++;
+    if (outcome.type === "submit_not_accepted" && step.ignored === null) this.notTaken++;
     // The same outcome told again changes nothing more.
     if (this.dice.chance(0.3)) {
       const state = this.record.state;
@@ -398,7 +393,7 @@ test("whatever happens first, a request left alone with a working upstream comes
         if (row === undefined) continue;
         const answer = calmAnswer(row, walk.record);
         walk.event(answer, row);
-        if (answer.type === "submit_not_taken") walk.notTaken++;
+        if (answer.type === "submit_not_accepted") walk.notTaken++;
       }
       expect(hasEnded(walk.record.state.stage)).toBe(true);
     }),
@@ -409,7 +404,7 @@ test("whatever happens first, a request left alone with a working upstream comes
 function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
   switch (row.kind) {
     case "submit":
-      return { type: "submit_taken", upstreamId: "fal-1", queuePosition: 0 };
+      return { type: "submit_accepted", upstreamId: "fal-1", queuePosition: 0 };
     case "poll":
       return { type: "completion_seen", metrics: null };
     case "cancel":
@@ -440,7 +435,7 @@ function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
       // Told and done: an event that changes nothing takes the row away.
       return { type: "delivered", delivery: "none", status: 200, category: "accepted" };
     case "expire":
-      return { type: "time_ran_out" };
+      return { type: "timed_out" };
     case "purge":
       return aPurge(row);
   }

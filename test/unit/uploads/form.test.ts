@@ -105,10 +105,10 @@ describe("the file of a form", () => {
 
   test.each([
     ["without a boundary", "multipart/form-data", formOf([]), "boundary"],
-    ["with another boundary than its own", `${TYPE}x`, formOf([]), "not whole"],
+    ["with another boundary than its own", `${TYPE}x`, formOf([]), "incomplete"],
     ["without a file", TYPE, formOf([{ name: "note", file: false, type: null, bytes: Buffer.from("x") }]), "no file"],
-    ["that is empty", TYPE, new Uint8Array(0), "not whole"],
-    ["whose headers never end", TYPE, Buffer.from(`--${BOUNDARY}\r\n${"a: b\r\n".repeat(10_000)}`), "not whole"],
+    ["that is empty", TYPE, new Uint8Array(0), "incomplete"],
+    ["whose headers never end", TYPE, Buffer.from(`--${BOUNDARY}\r\n${"a: b\r\n".repeat(10_000)}`), "incomplete"],
   ])("is refused in a form %s", async (_name, type, form, words) => {
     const found = await formFile(cut(form, [1_000]), type, form.length);
     expect(found).toMatchObject({ kind: "refused", refusal: { detail: expect.stringContaining(words) } });

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { taken } from "../../../src/requests/machine/effect-schedule.ts";
+import { leased } from "../../../src/requests/machine/effect-schedule.ts";
 import { advanced, attempted, withRow } from "../../../src/requests/machine/record.ts";
 import type { RequestRecord } from "../../../src/requests/machine/types.ts";
 import { replayOf } from "../../../src/requests/view/deliveries.ts";
@@ -250,7 +250,7 @@ class TrackerSide {
   attempt(answer: Answer, takenAt: number, now: number, random: number): Said {
     const row = this.#row();
     if (row === undefined) throw new Error("nothing is due");
-    const { effect } = taken(row, takenAt);
+    const { effect } = leased(row, takenAt);
     const said = { ...answer, reason: "", status: null, category: "network" };
     const { step, next } = attempted(withRow(this.#record, effect), effect, said, now, random);
     this.#record = step.record;

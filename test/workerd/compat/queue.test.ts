@@ -346,9 +346,9 @@ describe("a status stream", () => {
     let text = "";
     for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += part;
-      if (text.includes(": still here")) break;
+      if (text.includes(": keep-alive")) break;
     }
-    expect(text).toMatch(/^data: \{.*"IN_QUEUE".*\n\n(: still here\n\n)+/);
+    expect(text).toMatch(/^data: \{.*"IN_QUEUE".*\n\n(: keep-alive\n\n)+/);
     await runToEnd(team, id);
   });
 

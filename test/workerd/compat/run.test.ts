@@ -119,7 +119,7 @@ describe("/fal/run/…/stream", () => {
       return "ended";
     };
     const ended = read().catch(() => "broken off");
-    await eventually(async () => expect(text).toContain(": still here"));
+    await eventually(async () => expect(text).toContain(": keep-alive"));
     await passTime(5_000);
     await runToEnd(team, id);
     expect(await ended).toBe("broken off");
@@ -198,6 +198,6 @@ describe("/fal/proxy", () => {
   test("says that the target is missing", async () => {
     const team = await Team.create();
     const answer = await team.send<Body>("POST", PROXY, { prompt: "a cat" });
-    expect(answer.body.message).toContain("x-fal-target-url is missing");
+    expect(answer.body.message).toContain("`x-fal-target-url` is required");
   });
 });

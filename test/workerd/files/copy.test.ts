@@ -68,7 +68,7 @@ function chunked(bytes: Uint8Array, end: "close" | "break" = "close", headers: R
 
 function copy(change: Partial<UrlCopy> = {}) {
   const allowed = (each: URL) => each.host === "cdn.test";
-  const where = { bucket, key, uploads: new UploadRows(), maxBytes: FILE_MAX_BYTES, isTurnOver: () => false };
+  const where = { bucket, key, uploads: new UploadRows(), maxBytes: FILE_MAX_BYTES, isTimeSliceOver: () => false };
   return copyUrl({ ...where, url, claimedType: null, claimedName: null, allowed, ...change });
 }
 
@@ -222,7 +222,7 @@ describe("a source without a length", () => {
         stored: { contentType: "image/png", bytes: size, sha256: await sha256Hex(bytes) },
       });
       await expectStored(bytes);
-      expect(uploads.read()).toBeNull();
+      expect(uploads.readUpload()).toBeNull();
     },
   );
 
@@ -233,7 +233,7 @@ describe("a source without a length", () => {
       answers(() => chunked(picture(maxBytes + 1)));
       expect(await copy({ maxBytes, uploads })).toEqual({ kind: "too_large" });
       expect(await bucket.head(key)).toBeNull();
-      expect(uploads.read()).toBeNull();
+      expect(uploads.readUpload()).toBeNull();
     },
   );
 
@@ -253,7 +253,7 @@ describe("a source without a length", () => {
     expect(await copy({ maxBytes, uploads })).toEqual({ kind: "too_large" });
     expect(cancel).toHaveBeenCalledOnce();
     expect(sent).toBeLessThan(maxBytes + 2 * FILE_PART_BYTES);
-    expect(uploads.read()).toBeNull();
+    expect(uploads.readUpload()).toBeNull();
   });
 
   test("that breaks off in a later part is begun anew, and the first upload is dropped", async () => {
@@ -264,7 +264,7 @@ describe("a source without a length", () => {
     );
     const uploads = new UploadRows();
     expect(await copy({ uploads })).toEqual({ kind: "later", reason: "The source closed the connection early." });
-    const first = uploads.read();
+    const first = uploads.readUpload();
     expect(first?.parts).toHaveLength(1);
     expect(await copy({ uploads })).toMatchObject({ kind: "stored", stored: { bytes: bytes.length } });
     await expectStored(bytes);

@@ -95,14 +95,14 @@ class Source {
 }
 
 function copy(change: Partial<UrlCopy> = {}) {
-  const where = { bucket, key, uploads, maxBytes: FILE_MAX_BYTES, isTurnOver: () => false };
+  const where = { bucket, key, uploads, maxBytes: FILE_MAX_BYTES, isTimeSliceOver: () => false };
   return copyUrl({ ...where, url, claimedType: null, claimedName: null, allowed: () => true, ...change });
 }
 
 async function expectStored(digest: Promise<string>, size = SIZE): Promise<void> {
   expect((await bucket.head(key))?.size).toBe(size);
   expect(await hashStored({ bucket, key })).toEqual({ kind: "hashed", sha256: await digest });
-  expect(uploads.read()).toBeNull();
+  expect(uploads.readUpload()).toBeNull();
 }
 
 const stored = { contentType: "application/octet-stream", bytes: SIZE };
@@ -123,7 +123,7 @@ describe("a source that breaks off", () => {
   ])("%s is asked for the rest only", async (_where, breakAfter, parts) => {
     const source = new Source({ breakAfter }, {});
     expect(await copy()).toMatchObject({ kind: "later", reason: "The source closed the connection early." });
-    expect(uploads.read()?.parts).toHaveLength(parts);
+    expect(uploads.readUpload()?.parts).toHaveLength(parts);
     expect(await bucket.head(key)).toBeNull();
     expect(await copy()).toEqual({ kind: "stored", stored: { ...stored, sha256: null } });
     await expectStored(filmDigest);
@@ -134,7 +134,7 @@ describe("a source that breaks off", () => {
   test("in the first part is asked for the whole again", async () => {
     const source = new Source({ breakAfter: FILE_PART_BYTES - 1 }, {});
     expect(await copy()).toMatchObject({ kind: "later", reason: "The source closed the connection early." });
-    expect(uploads.read()?.parts).toEqual([]);
+    expect(uploads.readUpload()?.parts).toEqual([]);
     expect(await copy()).toEqual({ kind: "stored", stored: { ...stored, sha256: await filmDigest } });
     await expectStored(filmDigest);
     expect([source.asked, uploads.forgotten.length]).toEqual([[null, null], 2]);
@@ -143,7 +143,7 @@ describe("a source that breaks off", () => {
   test("and has no ranges is begun anew, in one pass", async () => {
     const source = new Source({ noRanges: true, breakAfter: 2 * FILE_PART_BYTES }, { noRanges: true });
     expect(await copy()).toMatchObject({ kind: "later" });
-    expect(uploads.read()).toBeNull();
+    expect(uploads.readUpload()).toBeNull();
     expect(await copy()).toEqual({ kind: "stored", stored: { ...stored, sha256: await filmDigest } });
     await expectStored(filmDigest);
     expect(source.asked).toEqual([null, null]);
@@ -188,7 +188,7 @@ describe("a source that changes between two tries", () => {
     const source = new Source(begin, manners, other);
     await copy();
     expect(await copy()).toEqual(changed);
-    expect(uploads.read()).toBeNull();
+    expect(uploads.readUpload()).toBeNull();
     expect(await bucket.head(key)).toBeNull();
     expect(await copy()).toMatchObject({ kind: "stored" });
     await expectStored(sha256Hex(otherFilm));
@@ -203,7 +203,7 @@ test("a source that sends more than it announced stores nothing, and what was ri
   vi.spyOn(globalThis, "fetch").mockResolvedValueOnce(new Response(more, { headers: lying }));
   expect(await copy()).toEqual({ kind: "later", reason: "The source sent more bytes than its Content-Length." });
   expect(await bucket.head(key)).toBeNull();
-  expect(uploads.read()?.parts).toHaveLength(2);
+  expect(uploads.readUpload()?.parts).toHaveLength(2);
   new Source({});
   expect(await copy()).toMatchObject({ kind: "stored" });
   await expectStored(filmDigest);
@@ -213,10 +213,13 @@ describe("a try whose turn is over", () => {
   test("stops at the next part boundary, and the next try goes on there", async () => {
     const source = new Source({});
     for (let parts = 1; parts <= 2; parts++) {
-      expect(await copy({ isTurnOver: () => true })).toEqual({ kind: "paused" });
-      expect(uploads.read()?.parts).toHaveLength(parts);
+      expect(await copy({ isTimeSliceOver: () => true })).toEqual({ kind: "paused" });
+      expect(uploads.readUpload()?.parts).toHaveLength(parts);
     }
-    expect(await copy({ isTurnOver: () => true })).toEqual({ kind: "stored", stored: { ...stored, sha256: null } });
+    expect(await copy({ isTimeSliceOver: () => true })).toEqual({
+      kind: "stored",
+      stored: { ...stored, sha256: null },
+    });
     await expectStored(filmDigest);
     expect(source.asked).toEqual([null, ...[1, 2].map((n) => `bytes=${n * FILE_PART_BYTES}-`)]);
   });
@@ -227,7 +230,7 @@ describe("a try that another one has taken over", () => {
     new Source({});
     let asked = 0;
     const outcome = await copy({
-      isTurnOver() {
+      isTimeSliceOver() {
         asked++;
         uploads.superseded = true;
         return false;
@@ -235,7 +238,7 @@ describe("a try that another one has taken over", () => {
     });
     expect(outcome).toEqual({ kind: "later", reason: "Another attempt is copying the file." });
     expect(asked).toBe(1);
-    expect(uploads.read()?.parts).toHaveLength(1);
+    expect(uploads.readUpload()?.parts).toHaveLength(1);
   });
 });
 
@@ -243,9 +246,9 @@ describe("the bucket", () => {
   test("that has ended the upload meanwhile makes it begin anew", async () => {
     const source = new Source({ breakAfter: 2 * FILE_PART_BYTES }, {});
     await copy();
-    await bucket.resumeMultipartUpload(key, uploads.read()?.uploadId ?? "").abort();
+    await bucket.resumeMultipartUpload(key, uploads.readUpload()?.uploadId ?? "").abort();
     expect(await copy()).toEqual({ kind: "later", reason: "R2 did not store the file.", ours: true });
-    expect(uploads.read()).toBeNull();
+    expect(uploads.readUpload()).toBeNull();
     expect(await copy()).toMatchObject({ kind: "stored" });
     await expectStored(filmDigest);
     expect(source.asked).toHaveLength(3);
@@ -255,7 +258,7 @@ describe("the bucket", () => {
     const source = new Source({});
     const complete = vi.spyOn(multipartPrototype(), "complete").mockRejectedValueOnce(new Error("cut off"));
     expect(await copy()).toMatchObject({ kind: "later", ours: true });
-    expect(uploads.read()?.parts).toHaveLength(3);
+    expect(uploads.readUpload()?.parts).toHaveLength(3);
     expect(await copy()).toEqual({ kind: "stored", stored: { ...stored, sha256: null } });
     await expectStored(filmDigest);
     expect([source.asked.length, complete.mock.calls.length]).toEqual([1, 2]);
@@ -266,9 +269,9 @@ describe("the bucket", () => {
     await copy();
     const abort = vi.spyOn(multipartPrototype(), "abort").mockRejectedValueOnce(new Error("internal error (10001)"));
     expect(await copy()).toMatchObject({ kind: "later", ours: true });
-    expect(uploads.read()?.parts).toHaveLength(1);
+    expect(uploads.readUpload()?.parts).toHaveLength(1);
     expect(await copy()).toMatchObject({ kind: "later", reason: expect.stringContaining("changed") });
-    expect([uploads.read(), abort.mock.calls.length]).toEqual([null, 2]);
+    expect([uploads.readUpload(), abort.mock.calls.length]).toEqual([null, 2]);
   });
 });
 
@@ -280,7 +283,7 @@ test("of 4.9 GiB the last part is asked for where the 612 before it end, and lie
   const parts = Array.from({ length: 612 }, (_, i) => ({ partNumber: i + 1, etag: `etag-${i + 1}` }));
   const rest = FILE_MAX_BYTES - parts.length * FILE_PART_BYTES;
   const begun = { uploadId: "u", key, source: await sha256Hex(url), validator: '"film-1"', total: FILE_MAX_BYTES };
-  uploads.begin({ ...begun, partBytes: FILE_PART_BYTES, contentType: "video/mp4", parts });
+  uploads.beginUpload({ ...begun, partBytes: FILE_PART_BYTES, contentType: "video/mp4", parts });
   const received: [number, number][] = [];
   const put = {
     async uploadPart(partNumber: number, bytes: ReadableStream) {

@@ -5,7 +5,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BodyFeed, type Feed, SliceFeed } from "../../../src/files/feed.ts";
 import { FILE_SNIFF_BYTES } from "../../../src/files/media-types.ts";
-import { pour, storeKnown, storeUnknown } from "../../../src/files/pump.ts";
+import { sendBytes, storeKnown, storeUnknown } from "../../../src/files/pump.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
 
@@ -329,7 +329,8 @@ test("one stretch of a feed leaves the rest where it is", async () => {
   const bytes = patterned(500_000);
   const feed = new BodyFeed(body(bytes, "ends"));
   const send = async (stream: ReadableStream) => new Uint8Array(await new Response(stream).arrayBuffer());
-  const stretch = (length: number, last: boolean) => pour({ feed, length, last, digest: null, send, timeoutMs: null });
+  const stretch = (length: number, last: boolean) =>
+    sendBytes({ feed, length, last, digest: null, send, timeoutMs: null });
   expect(await stretch(123_457, false)).toEqual({ kind: "poured", value: bytes.subarray(0, 123_457) });
   expect(await stretch(500_000 - 123_457, true)).toEqual({ kind: "poured", value: bytes.subarray(123_457) });
 });

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CANCEL_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
-import { CANCEL_LOOK_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
+import { CANCEL_POLL_FIRST_MS } from "../../../src/requests/machine/poll-schedule.ts";
 import { exhaustPace, introduceAccount } from "../../harness/account.ts";
 import { passTime } from "../../harness/clock.ts";
 import { test } from "../../harness/fixtures.ts";
@@ -107,8 +107,8 @@ describe("a cancel while it runs", () => {
     const before = (await sandboxCalls()).counts;
     await team.cancel(id);
     await ring(id);
-    await expectArmed(id, Date.now() + CANCEL_LOOK_FIRST_MS);
-    await passTime(CANCEL_LOOK_FIRST_MS);
+    await expectArmed(id, Date.now() + CANCEL_POLL_FIRST_MS);
+    await passTime(CANCEL_POLL_FIRST_MS);
     await ring(id);
     await ring(id);
     expect(await team.read(id)).toMatchObject({ status: "CANCELED", upstream: { calls: 4 } });

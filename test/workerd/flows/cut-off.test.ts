@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { attentionAt, leaseMs, TAKES_BEFORE_BACKOFF } from "../../../src/requests/machine/effect-schedule.ts";
+import { attentionAt, LEASES_BEFORE_BACKOFF, leaseMs } from "../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../src/requests/machine/effect-types.ts";
 import { call } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";
@@ -136,7 +136,7 @@ test("a file that ends its object at every try is put off, and its neighbours ar
   deadly.path = await sourcePath(0);
   await passTime(5 * SECOND_MS);
   await deliverWebhooks();
-  for (let tries = 1; tries <= TAKES_BEFORE_BACKOFF; tries++) {
+  for (let tries = 1; tries <= LEASES_BEFORE_BACKOFF; tries++) {
     const broken = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
     await eventually(async () => expect(deadly.tries).toBe(tries));
     await eventually(async () =>
@@ -151,7 +151,7 @@ test("a file that ends its object at every try is put off, and its neighbours ar
   }
   await ring(id);
   await expectArmed(id);
-  expect(deadly.tries).toBe(TAKES_BEFORE_BACKOFF);
+  expect(deadly.tries).toBe(LEASES_BEFORE_BACKOFF);
   const put = await mirrorRow(id);
   expect(put).toMatchObject({ leaseUntil: null, lastFailure: "crashed repeatedly" });
   expect(attentionAt(put)).toBeGreaterThan(Date.now() + 10 * SECOND_MS);

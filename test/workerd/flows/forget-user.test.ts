@@ -167,7 +167,7 @@ async function storedBefore(team: Team, id: string): Promise<string> {
   await runInDurableObject(trackerOf(id), (_instance, { storage }) => {
     const store = new RequestStore(storage.sql);
     store.migrate();
-    store.save(null, { state, files, effects: [] });
+    store.saveRecord(null, { state, files, effects: [] });
   });
   await bindings.FILES.put(outputKey(team.id, id, 0), "x");
   return id;

@@ -7,12 +7,12 @@ import { FILE_PART_BYTES, FILE_PART_TIMEOUT_MS } from "../../../src/files/parts.
 import { hex } from "../../../src/platform/ids.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import {
-  FILE_COPY_TURN_MS,
+  FILE_COPY_SLICE_MS,
   FILE_DEADLINE_MS,
   REQUEST_FILES_MAX_BYTES,
 } from "../../../src/requests/engine/effects/files.ts";
 import { UploadStore } from "../../../src/requests/engine/multipart-rows.ts";
-import { alarmAt, MIRROR_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
+import { alarmAt, FILE_COPY_RETRY_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import { call } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";
@@ -55,7 +55,7 @@ async function storing(team: Team, words: string): Promise<string> {
 /** The rows of the unfinished upload of file 0. */
 function partsOf(id: string): Promise<number | null> {
   return runInDurableObject(trackerOf(id), (_instance, state) => {
-    return new UploadStore(state.storage.sql).read(0)?.parts.length ?? null;
+    return new UploadStore(state.storage.sql).readUpload(0)?.parts.length ?? null;
   });
 }
 
@@ -196,7 +196,7 @@ describe("a large file", () => {
     const id = await storing(team, `file-huge:${SIZE}`);
     await onePart(id);
     const [upload] = await runInDurableObject(trackerOf(id), (_instance, state) =>
-      new UploadStore(state.storage.sql).all(),
+      new UploadStore(state.storage.sql).unfinishedUploads(),
     );
     await passTime(FILE_DEADLINE_MS);
     await runToEnd(team, id);
@@ -218,7 +218,7 @@ async function onePart(id: string): Promise<void> {
     ...args: Parameters<R2MultipartUpload["uploadPart"]>
   ) {
     const part = await real.apply(this, args);
-    vi.setSystemTime(Date.now() + 2 * FILE_COPY_TURN_MS);
+    vi.setSystemTime(Date.now() + 2 * FILE_COPY_SLICE_MS);
     return part;
   } as typeof real);
   await ring(id);
@@ -270,7 +270,7 @@ describe("a source that", () => {
         { status: "failed", error: { code: "storage_failed", message: "The source closed the connection early." } },
       ],
     });
-    expect(asked).toHaveLength(MIRROR_RETRY_MS.length + 1);
+    expect(asked).toHaveLength(FILE_COPY_RETRY_MS.length + 1);
   });
 });
 
@@ -296,7 +296,7 @@ describe("what all files of a request may come to", () => {
       });
       expect((await bindings.FILES.list({ prefix: `outputs/${team.id}/${id}` })).objects).toHaveLength(1);
       const unfinished = await runInDurableObject(trackerOf(id), (_instance, state) => {
-        return new UploadStore(state.storage.sql).all();
+        return new UploadStore(state.storage.sql).unfinishedUploads();
       });
       expect(unfinished).toEqual([]);
     },

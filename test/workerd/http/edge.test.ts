@@ -216,14 +216,14 @@ describe.each(
   test("must be JSON in form and name", async () => {
     expect(await send("{")).toEqual([
       400,
-      "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
+      "The request body is not valid JSON, is nested deeper than 200 levels or has more than 500000 values.",
     ]);
-    expect(await send("")).toEqual([400, "The body is empty."]);
+    expect(await send("")).toEqual([400, "The request body is empty."]);
     expect(await send("[".repeat(5000) + "]".repeat(5000))).toEqual([
       400,
-      "The body is not JSON, nested deeper than 200 or has more than 500000 values.",
+      "The request body is not valid JSON, is nested deeper than 200 levels or has more than 500000 values.",
     ]);
-    expect(await send("{}", { "Content-Type": "text/plain" })).toEqual([415, "The body is not sent as JSON."]);
+    expect(await send("{}", { "Content-Type": "text/plain" })).toEqual([415, "The request body must be JSON."]);
     expect(await send("5")).toEqual([400, "`body` must be an object."]);
   });
 
@@ -238,7 +238,7 @@ describe.each(
   test("must not be too large", async () => {
     expect(await send(`{"a":"${"x".repeat(10 * 1024 * 1024)}"}`)).toEqual([
       413,
-      "The body is larger than 10485760 bytes.",
+      "The request body exceeds 10485760 bytes.",
     ]);
   });
 });
@@ -295,7 +295,10 @@ describe("teams", () => {
 
   test.each(["Acme", "a_b", "x".repeat(33), ""])("cannot have the id %j", async (id) => {
     const response = await call("POST", "/v1/admin/teams", { key: ADMIN_TOKEN, body: { id } });
-    expect([response.status, (await json(response)).detail]).toEqual([400, "`id` must be 1 to 32 of a-z, 0-9 and -."]);
+    expect([response.status, (await json(response)).detail]).toEqual([
+      400,
+      "`id` must be 1 to 32 characters of a-z, 0-9 and -.",
+    ]);
   });
 
   test("cannot begin with a plan that is wrong, and the answer names the field", async () => {
@@ -417,7 +420,7 @@ describe("keys", () => {
   test("cannot expire in the past", async () => {
     const { key } = await Team.create();
     const response = await call("POST", "/v1/keys", { key, body: { expires_at: "2020-01-01T00:00:00Z" } });
-    expect([response.status, (await json(response)).detail]).toEqual([400, "`expires_at` must lie in the future."]);
+    expect([response.status, (await json(response)).detail]).toEqual([400, "`expires_at` must be in the future."]);
   });
 
   test("of one team do nothing in another", async () => {

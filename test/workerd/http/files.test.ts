@@ -337,7 +337,7 @@ describe("no file", () => {
       expect(answer.headers.get("cache-control")).toBe("no-store");
       expect(answer.headers.get("access-control-allow-origin")).toBe("*");
     }
-    expect(missing).toMatchObject({ code: "not_found", detail: "There is no such file." });
+    expect(missing).toMatchObject({ code: "not_found", detail: "No file found at this URL." });
     expect({ ...missing, instance: 0, request_id: 0 }).toEqual({ ...forged, instance: 0, request_id: 0 });
   });
 

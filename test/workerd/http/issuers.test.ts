@@ -7,7 +7,7 @@ import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
 import { newKey, Team } from "../../harness/team.ts";
 
 const MODEL = "fal-ai/flux/schnell";
-const ONE_SENTENCE = [401, "unauthenticated", "The token was refused."];
+const ONE_SENTENCE = [401, "unauthenticated", "Invalid token."];
 
 beforeEach(() => {
   serveKeys();
@@ -278,7 +278,7 @@ describe("the token tester", () => {
     const jwt = await issuer.jwt({ plan: "gold", org: "o1" });
     expect(await explain(key, `sl_jwt_${team}.${jwt}`)).toMatchObject({
       ...{ accepted: true, reason: null, issuer: "app", user: "ada", plan: "default", tags: { tenant: "o1" } },
-      explanation: 'It is good. Plan "gold" does not exist, so "default" applies.',
+      explanation: 'The token is valid. Plan "gold" does not exist, so "default" applies.',
     });
     expect(await explain(key, `Bearer ${jwt}`)).toMatchObject({ accepted: true });
   });
@@ -350,7 +350,7 @@ describe("an issuer's keys", () => {
     later(2 * HOUR_MS);
     expect((await me(team, await issuer.jwt()))[0]).toBe(200);
     later(ISSUER_KEYS_MAX_AGE_MS);
-    expect(await me(team, await issuer.jwt())).toEqual([500, "internal", "The token cannot be checked just now."]);
+    expect(await me(team, await issuer.jwt())).toEqual([500, "internal", "The token could not be verified."]);
     issuer.host = "up";
     later(IDENTITY_CACHE_MS);
     expect((await me(team, await issuer.jwt()))[0]).toBe(200);

@@ -159,7 +159,7 @@ describe("what is not the caller's", () => {
     async ([method, road], { team }) => {
       for (const id of ["abc", "A".repeat(64), "0".repeat(65), "req_1"]) {
         const { status, body } = await team.send<{ detail: string }>(method, `/v1/requests/${id}${road}`);
-        expect([status, body.detail]).toEqual([404, "`id` is not a request id: those are 64 hexadecimal characters."]);
+        expect([status, body.detail]).toEqual([404, "`id` must be a request id: 64 hexadecimal characters."]);
       }
     },
   );

@@ -114,7 +114,7 @@ describe("a share link", () => {
     const open = await team.submit("a cat");
     expect(await share(team, open.id)).toMatchObject({
       status: 409,
-      body: { detail: "The request has no stored file." },
+      body: { detail: "The request has no stored files." },
     });
     await team.cancel(open.id);
     await runToEnd(team, open.id);
@@ -167,7 +167,7 @@ describe("a file that could not be stored", () => {
     expect(stored).toMatchObject({ status: "COMPLETED", completed_at: before.completed_at, cost: before.cost });
     expect((stored.output as { images: { url: string }[] }).images[1]?.url).toBe(stored.files[1]?.url);
     expect(await statusOf(stored.files[1]?.url)).toBe(200);
-    expect(await retry("1/retry")).toMatchObject({ status: 409, body: { detail: "File 1 is stored." } });
+    expect(await retry("1/retry")).toMatchObject({ status: 409, body: { detail: "File 1 is already stored." } });
     expect((await retry("7/retry")).status).toBe(404);
     expect((await retry("x/retry")).status).toBe(404);
     expect((await retry("retry")).status).toBe(202);

@@ -179,8 +179,12 @@ describe("a token that a server made", () => {
     ["too long a life", { user: "ada", ttl_s: 3_601 }, "`ttl_s` must be at most 3600."],
     ["no models", { user: "ada", models: [] }, "`models` must have at least 1 entry."],
     ["an origin that is none", { user: "ada", origin: `${PAGE}/` }, "`origin` must be an exact origin"],
-    ["a visitor token", { user: "ada", visitor_token: "x" }, "`visitor_token` is for publishable keys."],
-    ["a Turnstile token", { user: "ada", turnstile_token: "x" }, "`turnstile_token` is for publishable keys."],
+    ["a visitor token", { user: "ada", visitor_token: "x" }, "`visitor_token` is only allowed with a publishable key."],
+    [
+      "a Turnstile token",
+      { user: "ada", turnstile_token: "x" },
+      "`turnstile_token` is only allowed with a publishable key.",
+    ],
     ["an unknown field", { user: "ada", scopes: ["admin"] }, "`scopes` is not a known field."],
   ])("cannot have %s", async (_what, body, detail) => {
     const { key } = await Team.create();
@@ -264,7 +268,7 @@ describe("a publishable key", () => {
     const other = await from({ Origin: OTHER_PAGE });
     expect(other.headers.get("Access-Control-Allow-Origin")).toBe(OTHER_PAGE);
     expect(await json(other)).toMatchObject({
-      ...{ status: 403, code: "origin_not_allowed", detail: `Pages of ${OTHER_PAGE} may not use this credential.` },
+      ...{ status: 403, code: "origin_not_allowed", detail: `This credential is not allowed from ${OTHER_PAGE}.` },
       hint: expect.stringContaining("exact origin"),
     });
     expect(await outcome(from({}))).toEqual([403, "origin_not_allowed"]);
@@ -301,7 +305,10 @@ describe("a publishable key", () => {
     const { demo } = await newDemo();
     const value = { user: "ada", ttl_s: 3_600, models: ["**"], origin: OTHER_PAGE, plan: "default" }[name];
     const response = await call("POST", "/v1/tokens", { key: demo, headers: HOME, body: { [name]: value } });
-    expect([response.status, (await json(response)).detail]).toEqual([400, `\`${name}\` is for secret keys.`]);
+    expect([response.status, (await json(response)).detail]).toEqual([
+      400,
+      `\`${name}\` is only allowed with a secret key.`,
+    ]);
   });
 
   test("that is revoked exchanges nothing any more, and its tokens end", async () => {

@@ -69,7 +69,7 @@ test("forged, expired and wrong-audience tokens get one plain sentence; the reas
   }
   // The three reasons times four routes look all the same from outside.
   expect([...told]).toHaveLength(1);
-  expect([...told][0]).toContain('"detail":"The token was refused."');
+  expect([...told][0]).toContain('"detail":"Invalid token."');
   expect([...told].join()).not.toMatch(/expire|audience|signature|forged|billing/i);
   const { body } = await team.send<{ data: object[] }>("GET", "/v1/usage?group_by=");
   expect(body.data).toMatchObject([{ requests: 1 }]);

@@ -105,7 +105,7 @@ async function failEndpoint(id: string): Promise<void> {
 async function endBodies(): Promise<string[]> {
   const proven = onward(
     recordAt("uncertain"),
-    { type: "time_ran_out" },
+    { type: "timed_out" },
     endReported({ kind: "error", error: MODEL_FAILED }),
   );
   expect(proven.state.recoveredAt).not.toBeNull();

@@ -25,7 +25,7 @@ export const auditRoutes: readonly Route[] = [
     query: z.looseObject({
       cursor: z
         .string()
-        .regex(/^\d{1,15}$/, "is not a valid cursor")
+        .regex(/^\d{1,15}$/, "is invalid")
         .transform(Number)
         .optional(),
       limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),

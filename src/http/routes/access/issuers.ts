@@ -121,7 +121,7 @@ export const issuerRoutes: readonly Route[] = [
 /** Why an issuer's keys may not be fetched; names `issuer` where the preset derived `jwks_url` from it. */
 function keysFault(body: IssuerBody, jwksUrl: string, reason: string): string {
   if (body.jwks_url !== undefined) return `\`jwks_url\` is not allowed: ${reason}.`;
-  return `Invalid \`issuer\`: its keys would be fetched from ${jwksUrl}, which is not allowed: ${reason}.`;
+  return `\`issuer\` is invalid: its keys would be fetched from ${jwksUrl}, which is not allowed: ${reason}.`;
 }
 
 async function explained(env: Env, config: Config, team: string, token: string): Promise<TestAnswer> {

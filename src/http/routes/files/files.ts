@@ -106,7 +106,7 @@ async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): P
     file !== null &&
     (await askTracker(context.env, file.request, (tracker) => tracker.isFileDeleted(file.team, file.n)));
   if (wasDeleted) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
-  return problemResponse(refusal("not_found", "No such file."), context.get("callId"));
+  return problemResponse(refusal("not_found", "No file found at this URL."), context.get("callId"));
 }
 
 type FilePlace = FileAddress & { link: FileLink | null };

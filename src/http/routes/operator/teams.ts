@@ -39,7 +39,9 @@ const newTeam = z.strictObject({
 const teamId = z.object({ id: newTeam.shape.id });
 
 function noSuchTeam(id: string): Refusal {
-  return refusal("not_found", `No team "${id}".`, { hint: "Check the id; removed teams are not listed." });
+  return refusal("not_found", `No team found with id "${id}".`, {
+    hint: "Check the id; removed teams are not listed.",
+  });
 }
 
 function noRemoval(id: string): Refusal {

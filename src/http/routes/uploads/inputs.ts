@@ -27,7 +27,7 @@ inputs.get("/*", async (context) => {
   const { env } = context;
   const callId = context.get("callId");
   const file = await readInputPath(requireConfig(env).SIGNING_KEY, new URL(context.req.url).pathname);
-  if (file === null) return problemResponse(refusal("not_found", "No such file."), callId);
+  if (file === null) return problemResponse(refusal("not_found", "No file found at this URL."), callId);
   const known = await askTeam(env, file.team, (team) => team.uploads.inputFile(file.id));
   switch (known.kind) {
     case "gone":

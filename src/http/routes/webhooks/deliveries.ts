@@ -63,7 +63,7 @@ const deliveryBody = deliverySummary.extend({
   log: z.array(attemptBody).describe("Oldest first."),
 });
 
-const NO_SUCH_DELIVERY = refusal("not_found", "No such delivery, or it has expired.", {
+const NO_SUCH_DELIVERY = refusal("not_found", "No delivery found with this id.", {
   hint: "GET /v1/deliveries lists them; they are kept for 30 days.",
 });
 

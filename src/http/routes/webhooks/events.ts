@@ -18,7 +18,7 @@ const place = z.union([
   z.literal("latest"),
   z
     .string()
-    .regex(/^\d{1,15}$/, "is not a valid cursor")
+    .regex(/^\d{1,15}$/, "is invalid")
     .transform(Number),
 ]);
 

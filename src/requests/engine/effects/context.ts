@@ -1,4 +1,4 @@
-// What an effect may use of its tracker, and what it may come to. Types and one constructor.
+// The context and the outcomes of effects. Types and one constructor.
 
 import type { Granted } from "../../../contracts/account.ts";
 import type { UploadLog } from "../../../files/multipart-uploads.ts";
@@ -16,34 +16,34 @@ export interface EffectContext {
   env: Env;
   config: Config;
   now(): number;
-  /** The rows as they are now: read again after every await. */
-  record(): RequestRecord;
-  text(name: TextName): StoredText | null;
-  /** The event of an end as it was sent; see DeliveryLog. */
-  event: DeliveryLog["event"];
-  keepEvent: DeliveryLog["keepEvent"];
-  /** The latest attempt at a delivery, which told how it stands. */
+  /** The current record: read it again after every await. */
+  currentRecord(): RequestRecord;
+  storedText(name: TextName): StoredText | null;
+  /** The stored event of an end; see DeliveryLog. */
+  event: DeliveryLog["eventOf"];
+  keepEvent: DeliveryLog["saveEvent"];
+  /** The latest attempt at a delivery. */
   lastAttempt(delivery: string): Attempt | null;
-  /** What readers would see now. */
-  view(): RequestView;
-  /** Saves an event before going on, and renews the lease; false when it was ignored or this try is no longer live. */
-  advance(event: RequestEvent): boolean;
-  /** Resolves when all that was saved until now is on disk. */
-  saved(): Promise<void>;
-  /** The unfinished upload of a file, as this try may write it. */
-  uploads(n: number): UploadLog;
+  /** The request as readers see it now. */
+  currentView(): RequestView;
+  /** Applies an event and renews the lease; false when it was ignored or the attempt lost its lease. */
+  applyEvent(event: RequestEvent): boolean;
+  /** Resolves when all writes so far are on disk. */
+  storageSynced(): Promise<void>;
+  /** The unfinished multipart upload of a file, writable while this attempt holds its lease. */
+  multipartUploadOf(n: number): UploadLog;
   unfinishedUploads(): { n: number; key: string; uploadId: string }[];
   watch(): Watch;
-  /** Whether another try runs in this object: what it is about to store would outlive a deletion. */
-  othersRun(): boolean;
-  /** The turn that woke this try, once; null when it has to ask for one. */
-  takeGrant(): Granted | null;
-  /** Something said to an object that learns of it another way too, should it get lost. */
-  tell(telling: Promise<unknown>): void;
+  /** Whether another attempt runs in this object: what it stores could outlive a deletion. */
+  hasOtherAttempts(): boolean;
+  /** The grant that started this attempt, once; null when it has to request one. */
+  useGrant(): Granted | null;
+  /** A call to another object whose loss is repaired elsewhere. */
+  inBackground(telling: Promise<unknown>): void;
 }
 
 export type EffectOutcome =
-  /** It came to something the machine should know. Texts are saved in the event's own transaction. */
+  /** An event for the state machine. Texts are saved in the event's own transaction. */
   | {
       kind: "happened";
       event: RequestEvent;
@@ -51,16 +51,16 @@ export type EffectOutcome =
       calls?: number;
     }
   | ({ kind: "failed"; calls?: number } & Failure)
-  /** An attempt at a delivery, accepted or not: logged in the same transaction, whatever has become of its row. */
+  /** A delivery attempt, accepted or not: always logged, in the same transaction. */
   | { kind: "attempted"; attempt: Omit<Attempt, "next"> }
-  /** No turn yet, or its turn is over for now; not a failure. */
-  | { kind: "turned_away"; until: number }
-  /** The request has moved on and the row has nothing left to do. */
+  /** No grant yet, or the time slice is over; not a failure. */
+  | { kind: "deferred"; until: number }
+  /** The effect is no longer needed. */
   | { kind: "obsolete" }
-  /** All that the request stored outside its object is gone: its rows go now, a tombstone stays. */
+  /** The request's R2 objects are deleted: delete its rows and leave a tombstone. */
   | { kind: "rows_deleted" };
 
-/** `calls` counts what it cost of the gateway, for the caller's own eyes. */
+/** `calls`: gateway calls made, shown to the caller. */
 export function happened(event: RequestEvent, calls?: number): EffectOutcome {
   return calls === undefined ? { kind: "happened", event } : { kind: "happened", event, calls };
 }

@@ -1,6 +1,5 @@
-// The `deliver` effect: the end of a request told to one of those who want to hear of it, and `report`, which tells the team how
-// that stands. Id and body of the event are kept before the first try and shared by all targets, so that every try sends the
-// same bytes; they belong to one end, because a recovered request ends a second time.
+// The `deliver` effect sends the event of an end to one target; `report` sends the delivery's state to the team. Id and body are
+// stored before the first attempt and shared by all targets, so that every attempt sends the same bytes.
 
 import { objectText, RawText } from "../../../platform/json.ts";
 import { askTeam } from "../../../platform/stubs.ts";
@@ -20,8 +19,8 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   const delivery = deliveryOf(context, effect);
   const event = delivery && (await eventOf(context, delivery));
   if (delivery === null || event === null) return { kind: "obsolete" };
-  const { state } = context.record();
-  // Asked at every try: an address that was changed, a secret that leaked, an endpoint that was turned off count at once.
+  const { state } = context.currentRecord();
+  // Read at every attempt, so that a changed URL, a rotated secret or a disabled endpoint takes effect at once.
   const target = await askTeam(context.env, state.team, (team) => team.deliveries.target({ deliveryId: delivery.id }));
   const attempted = (answer: AttemptAnswer): EffectOutcome => {
     const { id, group, replay } = delivery;
@@ -30,7 +29,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   };
   if (target.kind === "gone") return attempted(notSent(target.reason, context.now()));
   if (target.notBefore !== null && target.notBefore > context.now()) {
-    return { kind: "turned_away", until: target.notBefore };
+    return { kind: "deferred", until: target.notBefore };
   }
   const url = target.url ?? state.webhookUrl;
   if (url === null) return { kind: "obsolete" };
@@ -46,15 +45,20 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   return attempted(answer);
 }
 
-/** Tells the team how a delivery stands. Owed until it is heard, and always about the latest. */
+/** Reports a delivery's latest state to the team; retried until received. */
 export async function runReport(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const delivery = deliveryOf(context, effect);
   if (delivery === null || delivery.status === "pending") return { kind: "obsolete" };
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   const last = context.lastAttempt(delivery.id);
   const report = {
-    ...{ deliveryId: delivery.id, requestId: state.id, outcome: delivery.status, attempts: delivery.attempts },
-    ...{ status: last?.status ?? null, category: last?.category ?? "overtaken", at: last?.at ?? context.now() },
+    deliveryId: delivery.id,
+    requestId: state.id,
+    outcome: delivery.status,
+    attempts: delivery.attempts,
+    status: last?.status ?? null,
+    category: last?.category ?? "overtaken",
+    at: last?.at ?? context.now(),
     failedReplay: last?.replay === true && last.kind !== "taken",
   };
   await askTeam(context.env, state.team, (team) => team.deliveries.report(report));
@@ -62,35 +66,35 @@ export async function runReport(context: EffectContext, effect: Effect): Promise
 }
 
 function deliveryOf(context: EffectContext, { target }: Effect): RequestDelivery | null {
-  return context.record().state.deliveries.find(({ id }) => id === target) ?? null;
+  return context.currentRecord().state.deliveries.find(({ id }) => id === target) ?? null;
 }
 
-/** The team's endpoints read our format; a caller's own address reads fal's, if it was given as a `fal_webhook`. */
+/** Team endpoints get the standard format; the request's own URL gets fal's if it was given as `fal_webhook`. */
 export function formatFor(state: Pick<RequestState, "webhookFormat">, { target }: RequestDelivery): EventFormat {
   return target === REQUEST_TARGET ? state.webhookFormat : "standard";
 }
 
-/** The event of this delivery's end: the kept one, or a new one that is kept before anybody sees it. Null when the end has passed. */
+/** The event of this delivery's end: the stored one, or a new one, stored first. Null when the end was reopened. */
 async function eventOf(context: EffectContext, delivery: RequestDelivery): Promise<StoredEvent | null> {
   const { eventId: id, endedAt } = delivery;
-  const format = formatFor(context.record().state, delivery);
+  const format = formatFor(context.currentRecord().state, delivery);
   const kept = context.event(id, format);
   if (kept !== null) return kept;
   const made = await eventNow(context, endedAt, format);
-  if (made === null || context.record().state.endedAt !== endedAt) return null;
+  if (made === null || context.currentRecord().state.endedAt !== endedAt) return null;
   context.keepEvent({ ...made, id, format });
-  // Another target's try may have been faster: what it kept is what counts.
+  // Another target's attempt may have stored it first: that one counts.
   return context.event(id, format);
 }
 
-/** The event as of now. An output that lies in R2 is far above what an event may hold, so it is not even read. */
+/** The event as of now. An output in R2 exceeds the event's size limit, so it is not read. */
 async function eventNow(
   context: EffectContext,
   endedAt: number,
   format: EventFormat,
 ): Promise<Pick<StoredEvent, "type" | "body"> | null> {
   const { config } = context;
-  const view = context.view();
+  const view = context.currentView();
   const { stage, recoveredAt } = view.state;
   if ((stage !== "completed" && stage !== "failed" && stage !== "canceled") || view.state.endedAt !== endedAt)
     return null;

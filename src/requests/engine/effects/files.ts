@@ -1,4 +1,4 @@
-// The `mirror` and `hash` effects: one file of an output into R2, and its digest where the copy could not take it.
+// The `mirror` and `hash` effects: copies one output file to R2, and computes its digest if the copy could not.
 
 import { copyData, copyUrl } from "../../../files/copy.ts";
 import { hashStored } from "../../../files/digest.ts";
@@ -14,20 +14,20 @@ import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
 /** All files of one request together. */
 export const REQUEST_FILES_MAX_BYTES = 20 * 1024 * 1024 * 1024;
-/** A copy that can be resumed gives its lane back at the first part boundary after this; it goes on under the next alarm. */
-export const FILE_COPY_TURN_MS = 45 * SECOND_MS;
-/** A file that is not stored this long after its copy was owed is given up, whatever progress it makes; others go before it. */
+/** A resumable copy yields its lane at the first part boundary after this and continues under the next alarm. */
+export const FILE_COPY_SLICE_MS = 45 * SECOND_MS;
+/** A copy that is not finished after this fails, whatever its progress. */
 export const FILE_DEADLINE_MS = 2 * HOUR_MS;
 
 export async function runMirror(context: EffectContext, n: number): Promise<EffectOutcome> {
-  const { state, files } = context.record();
+  const { state, files } = context.currentRecord();
   const file = files[n];
   if (file === undefined)
-    return happened({ type: "file_given_up", n, code: "internal", message: "The output does not contain the file." });
+    return happened({ type: "file_failed", n, code: "internal", message: "The output does not contain the file." });
   const startedAt = context.now();
   if (startedAt > file.pendingSince + FILE_DEADLINE_MS) {
     const message = `The file was not copied within ${FILE_DEADLINE_MS / HOUR_MS} hours.`;
-    return happened({ type: "file_given_up", n, code: "storage_failed", message });
+    return happened({ type: "file_failed", n, code: "storage_failed", message });
   }
   const key = outputKey(state.team, state.id, n);
   const copied =
@@ -39,23 +39,23 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
           claimedType: file.claimedType,
           claimedName: file.claimedName,
           allowed: allowedHosts(context.config.FAL_MEDIA_HOSTS),
-          uploads: context.uploads(n),
+          uploads: context.multipartUploadOf(n),
           maxBytes: Math.min(FILE_MAX_BYTES, roomLeft(files)),
-          isTurnOver: () => context.now() >= startedAt + FILE_COPY_TURN_MS,
+          isTimeSliceOver: () => context.now() >= startedAt + FILE_COPY_SLICE_MS,
         })
       : await copyFromPayload(context, key, file);
   switch (copied.kind) {
     case "stored":
       return happened({ type: "file_stored", n, stored: copied.stored });
     case "paused":
-      return { kind: "turned_away", until: context.now() };
+      return { kind: "deferred", until: context.now() };
     case "later":
       return { kind: "failed", reason: copied.reason, retryAfterMs: null, ...(copied.ours ? { ours: true } : {}) };
     case "gone":
-      return happened({ type: "file_given_up", n, code: "storage_failed", message: copied.reason });
+      return happened({ type: "file_failed", n, code: "storage_failed", message: copied.reason });
     case "too_large":
       return happened({
-        type: "file_given_up",
+        type: "file_failed",
         n,
         code: "payload_too_large",
         message: "The file exceeds the maximum file size, or the request's files exceed their total size limit.",
@@ -63,14 +63,14 @@ export async function runMirror(context: EffectContext, n: number): Promise<Effe
   }
 }
 
-/** Copies that run side by side do not see each other here: the cap can be passed by one file at most. */
+/** Parallel copies do not see each other here: the cap can be exceeded by one file at most. */
 function roomLeft(files: readonly RequestFile[]): number {
   return REQUEST_FILES_MAX_BYTES - files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
 }
 
-/** A data URI's bytes lie in the payload text, which is read again for each such file and held only meanwhile. */
+/** Copies a data URI from the payload text, which is loaded only for the copy. */
 async function copyFromPayload(context: EffectContext, key: string, file: RequestFile): ReturnType<typeof copyData> {
-  const payload = context.text("payload");
+  const payload = context.storedText("payload");
   const loaded = payload && (await loadText(context.env.FILES, payload));
   if (loaded?.kind !== "loaded") return { kind: "later", reason: "stored payload is missing", ours: true };
   try {
@@ -84,7 +84,7 @@ async function copyFromPayload(context: EffectContext, key: string, file: Reques
 }
 
 export async function runHash(context: EffectContext, n: number): Promise<EffectOutcome> {
-  const { team, id }: RequestState = context.record().state;
+  const { team, id }: RequestState = context.currentRecord().state;
   const hashed = await hashStored({ bucket: context.env.FILES, key: outputKey(team, id, n) });
   if (hashed.kind === "hashed") return happened({ type: "file_hashed", n, sha256: hashed.sha256 });
   return { kind: "failed", reason: "stored file could not be read", retryAfterMs: null };

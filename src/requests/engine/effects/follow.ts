@@ -1,4 +1,4 @@
-// The `poll` and `cancel` effects: asking fal how a request stands, and asking it to stop.
+// The `poll` and `cancel` effects: status and cancellation calls.
 
 import type { StoredText } from "../../../files/stored-text.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
@@ -6,21 +6,21 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
+import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 import { runFetchResult } from "./result.ts";
-import { cameThrough, takeTurn, troubled } from "./turn.ts";
 
 export async function runPoll(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   if (state.upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  // What should have ended by now is asked for its result at once: one call instead of two.
+  // A request that should have ended is asked for its result at once: one call instead of two.
   if (isOverdue(state, context.now()) && context.watch() !== "following")
-    return looked(await runFetchResult(context, effect));
-  const turn = await takeTurn(context, { kind: "status", effect: effect.name });
+    return countedAsPoll(await runFetchResult(context, effect));
+  const turn = await grantOrDefer(context, { kind: "status", effect: effect.name });
   if (!turn.granted) return turn.outcome;
   const { upstreamId, model, connection } = state;
   const status = await createUpstreamClient(context.config).status({ model, upstreamId, connection, logs: true });
-  if (status.kind === "later") return troubled(context, turn, status);
-  cameThrough(context, turn);
+  if (status.kind === "later") return reportCallFailed(context, turn, status);
+  reportCallSucceeded(context, turn);
   switch (status.kind) {
     case "queued":
     case "running": {
@@ -40,13 +40,13 @@ export async function runPoll(context: EffectContext, effect: Effect): Promise<E
   }
 }
 
-/** An asking in vain counts as the poll that it stands for. */
-function looked(outcome: EffectOutcome): EffectOutcome {
+/** A pending result counts as the poll that it replaced. */
+function countedAsPoll(outcome: EffectOutcome): EffectOutcome {
   if (outcome.kind !== "happened" || outcome.event.type !== "result_pending") return outcome;
   return { ...outcome, event: { ...outcome.event, look: true } };
 }
 
-/** By what is known of the model. Only where webhooks do not tell: there the look is a net, and its log lines are worth more. */
+/** By the model's durations, and only without webhooks: with webhooks the status call with its log lines is preferred. */
 function isOverdue({ durations, submittedAt, webhooks }: RequestState, now: number): boolean {
   return durations !== null && webhooks !== "arriving" && submittedAt !== null && now - submittedAt >= durations.p95Ms;
 }
@@ -56,13 +56,13 @@ function logTexts(logs: string | null): { texts?: { logs: StoredText } } {
 }
 
 export async function runCancel(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
-  const { upstreamId, model, connection } = context.record().state;
-  if (upstreamId === null) return happened({ type: "cancel_given_up" });
-  const turn = await takeTurn(context, { kind: "cancel", effect: effect.name });
+  const { upstreamId, model, connection } = context.currentRecord().state;
+  if (upstreamId === null) return happened({ type: "cancel_failed" });
+  const turn = await grantOrDefer(context, { kind: "cancel", effect: effect.name });
   if (!turn.granted) return turn.outcome;
   const answer = await createUpstreamClient(context.config).cancel({ model, upstreamId, connection });
-  if (answer.kind === "later") return troubled(context, turn, answer);
-  cameThrough(context, turn);
+  if (answer.kind === "later") return reportCallFailed(context, turn, answer);
+  reportCallSucceeded(context, turn);
   switch (answer.kind) {
     case "canceled":
       return happened({ type: "cancel_confirmed" }, 1);

@@ -1,4 +1,4 @@
-// fal's 404: one is not enough to end a paid request.
+// fal's 404 ends a request only when it is repeated.
 
 import { MINUTE_MS } from "../../../platform/time.ts";
 import type { Effect } from "../../machine/effect-types.ts";
@@ -9,10 +9,10 @@ const GONE_CONFIRM_MS = MINUTE_MS;
 
 const GONE = "fal returned 404";
 
-/** A 404 ends a paid request, so one is not enough, and none is right after the submit: it may be fal's own delay. */
+/** A 404 must be repeated, and does not count right after the submit, when fal may still be propagating the request. */
 export function goneOutcome(context: EffectContext, effect: Effect): EffectOutcome {
-  const { submittedAt } = context.record().state;
+  const { submittedAt } = context.currentRecord().state;
   const isFresh = submittedAt !== null && context.now() - submittedAt < GONE_CONFIRM_MS;
   if (isFresh || effect.lastFailure !== GONE) return { kind: "failed", reason: GONE, retryAfterMs: null, calls: 1 };
-  return happened({ type: "upstream_gone" }, 1);
+  return happened({ type: "upstream_not_found" }, 1);
 }

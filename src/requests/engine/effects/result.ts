@@ -1,5 +1,5 @@
-// The `fetch_result` effect: one authenticated result call, read, described and kept; also the proof of what somebody
-// only claimed (a candidate id, a webhook signed for a user id that is not pinned).
+// The `fetch_result` effect: one authenticated result call, whose output is stored. It also confirms candidate ids and webhooks of
+// unpinned users.
 
 import type { DescribedOutput } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
@@ -14,18 +14,18 @@ import type { RequestState } from "../../machine/types.ts";
 import { announcedClaim, describeFile, describeOutput, errorFingerprint, fingerprintOf } from "../../view/output.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { goneOutcome } from "./gone.ts";
-import { cameThrough, takeTurn, troubled } from "./turn.ts";
+import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 
 export async function runFetchResult(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   const upstreamId = state.upstreamId ?? state.candidateId;
   if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  const turn = await takeTurn(context, { kind: "result", effect: effect.name });
+  const turn = await grantOrDefer(context, { kind: "result", effect: effect.name });
   if (!turn.granted) return turn.outcome;
   const { model, connection } = state;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
-  if (result.kind === "later") return troubled(context, turn, result);
-  cameThrough(context, turn);
+  if (result.kind === "later") return reportCallFailed(context, turn, result);
+  reportCallSucceeded(context, turn);
   switch (result.kind) {
     case "output":
     case "file":
@@ -73,7 +73,7 @@ function describe(
   return describeOutput(id, result.text, allowedHosts(config.FAL_MEDIA_HOSTS));
 }
 
-/** The authenticated end. A stranger's claim that says the same proves that its user id is this account's, and that its webhooks arrive. */
+/** The authenticated end. A webhook of an unpinned user that reported the same end confirms its user id, which is then pinned. */
 async function endOutcome(
   context: EffectContext,
   state: RequestState,
@@ -82,11 +82,12 @@ async function endOutcome(
   fingerprint: string,
   billableUnits: string | null,
 ): Promise<Extract<EffectOutcome, { kind: "happened" }>> {
-  const stranger = context.record().state.candidateUser;
-  const agrees = stranger !== null && (stranger.claim === fingerprint || stranger.claim === (await announcedClaim()));
+  const candidate = context.currentRecord().state.candidateUser;
+  const agrees =
+    candidate !== null && (candidate.claim === fingerprint || candidate.claim === (await announcedClaim()));
   if (agrees) {
     const account = accountFor(context.env);
-    await account.pinUser(state.connection, stranger.userId);
+    await account.pinUser(state.connection, candidate.userId);
     await account.webhookArrived();
   }
   const event: RequestEvent = {

@@ -1,5 +1,5 @@
-// Does one owed thing by calling one station, and says how it came out. Every effect is safe to repeat, but `submit`, which
-// saves its intent before the call and never runs twice past it.
+// Dispatches an effect by kind. Every effect is idempotent except `submit`, which saves its intent before the call and never
+// repeats it.
 
 import type { Effect } from "../../machine/effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
@@ -34,6 +34,6 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
     case "purge":
       return runPurge(context, effect);
     case "expire":
-      return Promise.resolve(happened({ type: "time_ran_out" }));
+      return Promise.resolve(happened({ type: "timed_out" }));
   }
 }

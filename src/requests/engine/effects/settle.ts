@@ -1,5 +1,5 @@
-// The `settle` effect: the end told to the team's ledger, which says what it cost, and to the account whether webhooks do
-// arrive. Under a plan with `exact_cost` it buys one result call first, because only that answer tells the billed units.
+// The `settle` effect: reports the end to the team's ledger, which returns the cost, and to the account whether webhooks arrive.
+// With `exact_cost` it makes one result call first, because only its response carries the billed units.
 
 import type { Settled } from "../../../contracts/team-access.ts";
 import { loadText } from "../../../files/stored-text.ts";
@@ -13,21 +13,22 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { cameThrough, releaseAccountSlot, takeTurn, troubled } from "./turn.ts";
+import { grantOrDefer, releaseAccountSlot, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 
-/** Tries at the result call that tells billed units, seconds apart; then the output is measured, and customers are told. */
+/** Attempts at the result call for billed units, seconds apart; then the output is measured instead. */
 const EXACT_COST_TRIES = 3;
 
 /** The status of a model's refusal: whether it is charged is the plan's to say. */
 const REFUSED_BY_MODEL = 422;
 
 export async function runSettle(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
-  const { state, files } = context.record();
+  const { state, files } = context.currentRecord();
   const ended = settlementOf(state);
   if (ended === null) return { kind: "obsolete" };
-  const bought = wantsUnits(state) && effect.failures < EXACT_COST_TRIES ? await buyUnits(context, state) : null;
-  if (bought !== null && "kind" in bought) return bought;
-  const units = bought?.units ?? state.billableUnits;
+  const fetched =
+    needsBilledUnits(state) && effect.failures < EXACT_COST_TRIES ? await fetchBilledUnits(context, state) : null;
+  if (fetched !== null && "kind" in fetched) return fetched;
+  const units = fetched?.units ?? state.billableUnits;
   const settled = await teamFor(context.env, state.team).settle({
     ...ended,
     units,
@@ -37,40 +38,40 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     eventType: endEventType(ended.outcome, state.recoveredAt !== null),
     hasWebhook: state.webhookUrl !== null,
   });
-  // Told before, as it left; this is for the case that it was not heard.
-  context.tell(releaseAccountSlot(context.env, state));
-  await tellAboutWebhooks(context.env, state).catch(() => undefined);
+  // Repeats the release at the end, in case that call was lost.
+  context.inBackground(releaseAccountSlot(context.env, state));
+  await reportWebhookArrival(context.env, state).catch(() => undefined);
   const { eventId } = settled;
   const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
-  return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, bought === null ? 0 : 1);
+  return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, fetched === null ? 0 : 1);
 }
 
-/** The ledger's answer as the request keeps it. Of a 422 the plan decided whether it is charged; the rest is as it was said. */
+/** The ledger's answer as the request stores it. For a 422 the plan decides whether it is charged. */
 function billOf({ error }: RequestState, { chargedMicro, source, verdict }: Settled): Bill {
   const decided = error?.upstreamStatus === REFUSED_BY_MODEL && verdict !== "keep";
   return { chargedMicro, source, charged: decided ? verdict === "take" : null };
 }
 
-function wantsUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
+function needsBilledUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
   return cost.exact && cost.price !== null && stage === "completed" && billableUnits === null && upstreamId !== null;
 }
 
 /** The units that fal billed. An answer without them is one too: then the output is measured. */
-async function buyUnits(
+async function fetchBilledUnits(
   context: EffectContext,
   { upstreamId, model, connection }: RequestState,
 ): Promise<{ units: string | null } | EffectOutcome> {
-  const turn = await takeTurn(context, { kind: "result", effect: "settle" });
+  const turn = await grantOrDefer(context, { kind: "result", effect: "settle" });
   if (!turn.granted) return turn.outcome;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId: upstreamId ?? "", connection });
-  if (result.kind === "later") return troubled(context, turn, result);
-  cameThrough(context, turn);
+  if (result.kind === "later") return reportCallFailed(context, turn, result);
+  reportCallSucceeded(context, turn);
   if (result.kind !== "output" && result.kind !== "file") return { units: null };
   result.permit.release();
   return { units: result.billableUnits };
 }
 
-/** What the output shows of itself, where the price asks for it. Null: it cannot be read, and what was reserved counts. */
+/** Measures the output if the price depends on it. Null: it cannot be read, and the reserved amount counts. */
 async function measured(context: EffectContext, { cost }: RequestState): Promise<Measures | null> {
   switch (cost.price?.unit) {
     case undefined:
@@ -81,7 +82,7 @@ async function measured(context: EffectContext, { cost }: RequestState): Promise
     case "image":
     case "megapixel":
     case "second": {
-      const output = context.text("output");
+      const output = context.storedText("output");
       const loaded = output && (await loadText(context.env.FILES, output));
       if (loaded?.kind !== "loaded") return null;
       try {
@@ -97,12 +98,12 @@ async function measured(context: EffectContext, { cost }: RequestState): Promise
 export interface Settlement {
   requestId: string;
   outcome: "completed" | "failed" | "canceled";
-  /** Whether the counted use stays, is given back, or is kept until somebody knows (submit_uncertain). */
+  /** Whether the reservation is charged, refunded, or kept until the charge is known (submit_uncertain). */
   reservation: "take" | "refund" | "keep";
   endedAt: number;
 }
 
-/** The end as the ledger hears it; null while the request is open. */
+/** The end as reported to the ledger; null while the request is open. */
 export function settlementOf(state: RequestState): Settlement | null {
   if (state.endedAt === null) return null;
   switch (state.stage) {
@@ -126,13 +127,13 @@ export function settlementOf(state: RequestState): Settlement | null {
   }
 }
 
-/** Whether webhooks arrive decides how later requests are polled. A hint: when it gets lost the next request tells it. */
-async function tellAboutWebhooks(env: Env, state: RequestState): Promise<void> {
+/** Whether webhooks arrive decides how later requests are polled. A lost report is repeated by the next request. */
+async function reportWebhookArrival(env: Env, state: RequestState): Promise<void> {
   if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookArrived();
-  // Whoever rang without an end that could be used had the end fetched at once: that is an arrival too.
-  const nobodyRang = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
-  // fal promises no webhook for a run that was stopped, and the looks after a cancel are faster than most.
+  // A callback without a usable end triggered the poll: that is an arrival too.
+  const noCallback = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
+  // fal sends no webhook for a cancelled run, and polls after a cancel are faster than most.
   const isExpected = state.cancelRequestedAt === null;
-  if (state.webhooks === "arriving" && state.endedBy === "poll" && nobodyRang && isExpected)
+  if (state.webhooks === "arriving" && state.endedBy === "poll" && noCallback && isExpected)
     await accountFor(env).webhookMissed();
 }

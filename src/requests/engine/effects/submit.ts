@@ -1,5 +1,5 @@
-// The `submit` effect: the one paid call. Its intent is saved (the `granted` event) between the turn and the call, so a
-// try that is cut off after it counts as "may have been taken" and is never made again.
+// The `submit` effect: the one paid call. Its intent is saved (the `granted` event) before the call, so an attempt that is
+// interrupted afterwards may have been accepted and is never repeated.
 
 import type { ConnectionSignal, Grant, Granted, Pause } from "../../../contracts/account.ts";
 import { loadText } from "../../../files/stored-text.ts";
@@ -15,39 +15,39 @@ import { UNCERTAIN_GRACE_MS } from "../../machine/submits.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
 import { waitingAt } from "../../view/waiting.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { signOfTrouble, turnAt } from "./turn.ts";
+import { requestEffectGrant, signalOfFault } from "./grant.ts";
 
-/** A request that itself found the account locked so often, while others were taken in between, is not held again. */
+/** A request that found the account locked this often, while others were accepted, is not held again. */
 const LOCKED_TRIES_MAX = 3;
 
 export async function runSubmit(context: EffectContext): Promise<EffectOutcome> {
   const { env, config } = context;
-  const { state } = context.record();
+  const { state } = context.currentRecord();
   if (state.stage !== "held") return { kind: "obsolete" };
-  const input = context.text("input");
+  const input = context.storedText("input");
   const loaded = input && (await loadText(env.FILES, input));
   if (loaded?.kind !== "loaded")
     return { kind: "failed", reason: "stored input is missing", retryAfterMs: null, ours: true };
   try {
     const account = accountFor(env);
     const callback = await callbackUrl(config, state.id);
-    const grant = await turnAt(context, { kind: "submit", effect: "submit" });
-    if (!grant.granted) return happened(notNow(state, grant, context.now()));
+    const grant = await requestEffectGrant(context, { kind: "submit", effect: "submit" });
+    if (!grant.granted) return happened(deferredSubmit(state, grant, context.now()));
     const leftS = startTimeoutLeftS(state, context.now());
     if (leftS !== null && leftS <= 0) {
       await account.returnGrant(grant.callGrant);
-      return happened({ type: "time_ran_out" });
+      return happened({ type: "timed_out" });
     }
     const { connection, webhooks, pinnedUsers, durations, probe } = grant;
-    if (!context.advance({ type: "granted", connection, webhooks, pinnedUsers, durations })) {
+    if (!context.applyEvent({ type: "granted", connection, webhooks, pinnedUsers, durations })) {
       await account.returnGrant(grant.callGrant);
       return { kind: "obsolete" };
     }
-    // The intent is on disk before the call leaves in any case; waited for here, so that the moment of leaving is known.
-    await context.saved();
+    // The output gate saves the intent before the call anyway; awaited here, so that the time of the call is known.
+    await context.storageSynced();
     if (context.now() > grant.notAfter) {
       await account.returnGrant(grant.callGrant);
-      return happened({ type: "submit_not_taken", retryAt: context.now(), reason: "turn_missed" });
+      return happened({ type: "submit_not_accepted", retryAt: context.now(), reason: "turn_missed" });
     }
     const outcome = await createUpstreamClient(config).submit({
       model: state.model,
@@ -57,22 +57,26 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
       callbackUrl: callback,
       connection,
     });
-    const sign = signOf(outcome);
+    const signal = signalOf(outcome);
     const limited = outcome.kind === "not_taken" && outcome.reason === "rate_limited";
-    // Before anything else: what is heard frees a place for the next call.
-    const closed = limited ? await told(account.pauseAfterRateLimit(outcome.retryAfterMs)) : null;
-    const telling = account.callFinished(grant.callGrant, sign);
-    // Good news may take its time; a closed door is known before anybody else runs against it.
-    if (sign === "ok") context.tell(telling);
-    const pause = sign === "ok" ? null : await told(telling);
+    // First of all: the finished call makes room for the next one.
+    const closed = limited ? await valueOrNull(account.pauseAfterRateLimit(outcome.retryAfterMs)) : null;
+    const finishing = account.callFinished(grant.callGrant, signal);
+    // A success is reported in the background; a failure is awaited, so that no further call meets the closed connection.
+    if (signal === "ok") context.inBackground(finishing);
+    const pause = signal === "ok" ? null : await valueOrNull(finishing);
     switch (outcome.kind) {
       case "taken":
-        return happened({ type: "submit_taken", upstreamId: outcome.upstreamId, queuePosition: outcome.queuePosition });
+        return happened({
+          type: "submit_accepted",
+          upstreamId: outcome.upstreamId,
+          queuePosition: outcome.queuePosition,
+        });
       case "refused":
-        if (outcome.error.code === "connection_missing") await told(account.discardConnection(connection));
-        if ((sign === "locked" || sign === "key_refused") && mayWait(state)) {
+        if (outcome.error.code === "connection_missing") await valueOrNull(account.discardConnection(connection));
+        if ((signal === "locked" || signal === "key_refused") && mayBeHeld(state)) {
           const now = context.now();
-          return happened(pausedBy(sign, probe, pause ?? { why: sign, since: now, until: now }, now));
+          return happened(heldByPause(signal, probe, pause ?? { why: signal, since: now, until: now }, now));
         }
         return happened({ type: "submit_refused", error: outcome.error });
       case "not_taken": {
@@ -80,8 +84,8 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
         if (pause !== null && limited && state.whenPaused === "refuse") {
           return happened({ type: "submit_refused", error: upstreamPaused() });
         }
-        const waiting = limited ? waitingOut(pause, retryAt) : null;
-        return happened({ type: "submit_not_taken", retryAt, reason: outcome.reason, waiting });
+        const waiting = limited ? waitingForPause(pause, retryAt) : null;
+        return happened({ type: "submit_not_accepted", retryAt, reason: outcome.reason, waiting });
       }
       case "unknown":
         return happened({ type: "submit_lost", reason: outcome.reason, graceMs: graceMs(config) });
@@ -91,8 +95,8 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   }
 }
 
-/** No turn yet: it waits, unless its plan would rather not while upstream is paused. */
-function notNow(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
+/** No grant yet: the request waits, unless its plan refuses to wait while upstream is paused. */
+function deferredSubmit(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
   if (grant.reason === "refused") return { type: "submit_refused", error: grant.error };
   const { queuePosition: place, retryAt, durations } = grant;
   if (place?.reason === "upstream_paused" && state.whenPaused === "refuse") {
@@ -102,14 +106,14 @@ function notNow(state: RequestState, grant: Exclude<Grant, Granted>, now: number
   return { type: "wait_ordered", until: retryAt, position: place?.position ?? null, waiting, durations };
 }
 
-/** What an answer shows of the account. Whatever fal itself says about a request means that calls come through. */
-function signOf(outcome: SubmitReply): ConnectionSignal {
+/** What an answer says about the connection. Any answer from fal itself means that the connection works. */
+function signalOf(outcome: SubmitReply): ConnectionSignal {
   switch (outcome.kind) {
     case "taken":
       return "ok";
     case "not_taken":
     case "unknown":
-      return signOfTrouble(outcome.reason);
+      return signalOfFault(outcome.reason);
     case "refused": {
       const { code, upstreamStatus } = outcome.error;
       if (code === "upstream_locked") return "locked";
@@ -118,34 +122,34 @@ function signOf(outcome: SubmitReply): ConnectionSignal {
   }
 }
 
-/** Whether it is held until the account is mended. One that goes on being refused while others are taken is not. */
-function mayWait(state: RequestState): boolean {
+/** Whether the request is held until the account works again. */
+function mayBeHeld(state: RequestState): boolean {
   return state.whenPaused === "hold" && state.lockedTries < LOCKED_TRIES_MAX;
 }
 
-/** The account was closed by this very answer; nothing was taken. */
-function pausedBy(sign: "locked" | "key_refused", probe: boolean, pause: Pause, now: number): RequestEvent {
+/** This answer paused the account; the submit was not accepted. */
+function heldByPause(sign: "locked" | "key_refused", probe: boolean, pause: Pause, now: number): RequestEvent {
   return {
-    type: "submit_not_taken",
+    type: "submit_not_accepted",
     retryAt: now + RETRY_FIRST_MS,
     reason: sign,
     foundLocked: !probe,
-    waiting: waitingOut(pause, null),
+    waiting: waitingForPause(pause, null),
   };
 }
 
-/** What it waits for whose own call met the pause, until the account has told it its place. */
-function waitingOut(pause: Pause | null, startsAt: number | null): Waiting {
+/** Why the request waits, until the account returns its queue position. */
+function waitingForPause(pause: Pause | null, startsAt: number | null): Waiting {
   if (pause === null) return { reason: "pace", why: null, since: null, startsAt };
   return { reason: "upstream_paused", why: pause.why, since: pause.since, startsAt };
 }
 
-/** What the account could not be told it learns from the next call; a clear answer must not turn uncertain over it. */
-async function told<T>(telling: Promise<T>): Promise<T | null> {
+/** Ignores a failed report to the account: a clear answer must not become uncertain because of it. */
+async function valueOrNull<T>(telling: Promise<T>): Promise<T | null> {
   return telling.catch(() => null);
 }
 
-/** Without webhooks nothing can prove a lost submit: waiting would be for nothing. */
+/** Without webhooks nothing can confirm a lost submit, so there is no grace period. */
 export function graceMs(config: Config): number {
   return config.PUBLIC_URL === undefined ? 0 : UNCERTAIN_GRACE_MS;
 }

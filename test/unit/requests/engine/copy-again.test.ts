@@ -18,12 +18,12 @@ import {
 } from "../../../harness/requests.ts";
 
 const GIVEN_UP: RequestEvent = {
-  type: "file_given_up",
+  type: "file_failed",
   n: 1,
   code: "storage_failed",
   message: "The source closed the connection early.",
 };
-const AGAIN: RequestEvent = { type: "copy_again_asked", n: null };
+const AGAIN: RequestEvent = { type: "copy_requested", n: null };
 
 /** Completed and settled, with file 0 stored and files 1 and 2 given up. */
 function halfStored(retention = { recordsDays: null, filesDays: null, inputsDays: null } as const): RequestRecord {
@@ -83,7 +83,7 @@ test("nothing is once the plan's days for files are over, and what is under way 
   const days = { recordsDays: null, filesDays: 2, inputsDays: null } as never;
   const late = LATER + 2 * DAY_MS;
   expect(advanced(halfStored(days), AGAIN, late).ignored).toBe("files have expired");
-  const purged = onward(onward(halfStored(days), { ...AGAIN, n: 1 }), { type: "purged", target: "files" });
+  const purged = onward(onward(halfStored(days), { ...AGAIN, n: 1 }), { type: "data_deleted", target: "files" });
   expect(statuses(purged)).toEqual(["deleted", "deleted", "failed"]);
   expect(owed(purged, LATER)).toBe("");
 });

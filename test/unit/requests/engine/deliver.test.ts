@@ -79,12 +79,12 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
     env: {} as Env,
     config: tracker.config as unknown as Config,
     now: () => Date.now(),
-    record: () => ({ state: tracker.state, files: [], effects: [] }),
-    text,
+    currentRecord: () => ({ state: tracker.state, files: [], effects: [] }),
+    storedText: text,
     event: (id) => tracker.events.get(id) ?? null,
     keepEvent: (event) => void (tracker.events.has(event.id) || tracker.events.set(event.id, event)),
     lastAttempt: () => tracker.last,
-    view: () => ({
+    currentView: () => ({
       state: tracker.state,
       files: [],
       output: tracker.state.stage === "completed" ? text("output") : null,
@@ -93,15 +93,15 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
       timelineSeq: 0,
     }),
     unfinishedUploads: () => [],
-    uploads: () => {
+    multipartUploadOf: () => {
       throw new Error("a delivery uploads nothing");
     },
-    advance: () => true,
+    applyEvent: () => true,
     watch: () => "none",
-    othersRun: () => false,
-    takeGrant: () => null,
-    saved: () => Promise.resolve(),
-    tell: () => undefined,
+    hasOtherAttempts: () => false,
+    useGrant: () => null,
+    storageSynced: () => Promise.resolve(),
+    inBackground: () => undefined,
   };
 }
 
@@ -314,7 +314,7 @@ describe("where it goes is asked at every try", () => {
 
   test("an endpoint that gets its backlog slowly is asked for later, which is no failure", async () => {
     deliveries.target.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW + 1 });
-    expect(await aTracker().run()).toStrictEqual({ kind: "turned_away", until: NOW + 1 });
+    expect(await aTracker().run()).toStrictEqual({ kind: "deferred", until: NOW + 1 });
     deliveries.target.mockResolvedValueOnce({ ...KNOWN, notBefore: NOW });
     answer(200);
     expect(await aTracker().run()).toMatchObject({ attempt: { kind: "taken" } });

@@ -25,7 +25,7 @@ import {
 } from "../../../harness/requests.ts";
 
 const CANCEL: Told<"cancel_requested"> = { type: "cancel_requested" };
-const TIME_OUT: Told<"time_ran_out"> = { type: "time_ran_out" };
+const TIME_OUT: Told<"timed_out"> = { type: "timed_out" };
 const ERROR = endReported({ kind: "error", error: MODEL_FAILED });
 
 function step(record: RequestRecord, event: RequestEvent, now = LATER): Step {
@@ -88,8 +88,8 @@ describe("what fal's queue tells", () => {
 });
 
 describe("a submit that was not taken", () => {
-  const notTaken: Told<"submit_not_taken"> = {
-    type: "submit_not_taken",
+  const notTaken: Told<"submit_not_accepted"> = {
+    type: "submit_not_accepted",
     retryAt: LATER + 2_000,
     reason: "rate_limited",
   };
@@ -137,7 +137,7 @@ describe("the end", () => {
   test.each<[string, Stage, RequestEvent, object]>([
     ["a webhook's failure", "running", ERROR, { endedBy: "webhook", error: MODEL_FAILED }],
     ["a poll's failure", "queued", { ...ERROR, source: "poll" }, { endedBy: "poll", error: MODEL_FAILED }],
-    ["a lost result", "running", { type: "upstream_gone" }, { endedBy: "poll", error: { code: "result_lost" } }],
+    ["a lost result", "running", { type: "upstream_not_found" }, { endedBy: "poll", error: { code: "result_lost" } }],
     ["a refusal", "submitting", { type: "submit_refused", error: MODEL_FAILED }, { endedBy: "submit" }],
     ["a cancel", "queued", { type: "cancel_confirmed" }, { endedBy: "cancel", error: null }],
     ["a start time-out", "held", TIME_OUT, { endedBy: "expiry", error: { code: "upstream_timeout", charged: false } }],
@@ -186,7 +186,7 @@ describe("files", () => {
     expect(storing.state.filesSkipped).toBe(3);
     const one = onward(storing, { ...STORED, n: 1 });
     expect([one.state.stage, owed(one)]).toEqual(["storing", "mirror:0 at +1 s"]);
-    const { state, files } = onward(one, { type: "file_given_up", n: 0, code: "storage_failed", message: "404" });
+    const { state, files } = onward(one, { type: "file_failed", n: 0, code: "storage_failed", message: "404" });
     expect(state.stage).toBe("completed");
     expect(files.map(({ status, error, sha256 }) => [status, error?.code, sha256])).toEqual([
       ["failed", "storage_failed", null],
@@ -197,7 +197,7 @@ describe("files", () => {
   test("are stored once: a second outcome of the same file is ignored", () => {
     const one = onward(storing, { ...STORED, n: 1 });
     for (const n of [1, 7, -1]) expect(step(one, { ...STORED, n }).ignored).toBe("file is not pending");
-    expect(step(one, { type: "file_given_up", n: 1, code: "internal", message: "" }).ignored).not.toBeNull();
+    expect(step(one, { type: "file_failed", n: 1, code: "internal", message: "" }).ignored).not.toBeNull();
   });
 
   test("without a digest get one later, and the end does not wait for it", () => {

@@ -17,8 +17,8 @@ import {
   STAGES,
 } from "../../../harness/requests.ts";
 
-const ORDERED: RequestEvent = { type: "deletion_ordered", forget: false };
-const FORGOTTEN: RequestEvent = { type: "deletion_ordered", forget: true };
+const ORDERED: RequestEvent = { type: "deletion_requested", forget: false };
+const FORGOTTEN: RequestEvent = { type: "deletion_requested", forget: true };
 const ENDS = ["completed", "failed", "canceled"] as const;
 const OPEN = STAGES.filter((stage) => !ENDS.some((end) => end === stage));
 
@@ -53,7 +53,7 @@ test("an order again changes nothing, but that a user may be forgotten afterward
 });
 
 test("no late report brings a deleted request back, not even one that would prove a lost submit", () => {
-  const lost = onward(recordAt("uncertain"), { type: "time_ran_out" });
+  const lost = onward(recordAt("uncertain"), { type: "timed_out" });
   expect(lost.state.error?.code).toBe("submit_uncertain");
   const deleted = onward(lost, ORDERED);
   const late = endReported({ kind: "output", files: [aFile(0)], skipped: 0 });
@@ -86,7 +86,7 @@ test.each(DAYS)("%j counts from the end", (retention, rows) => {
 test("nothing is owed for days before the books are closed, nor kept owed when the request is reopened", () => {
   const retention = { recordsDays: 1, filesDays: null, inputsDays: null };
   expect(owed(recordAt("completed", { retention }))).toBe("settle at +0 s");
-  const lost = onward(recordAt("uncertain", { retention }), { type: "time_ran_out" }, SETTLED);
+  const lost = onward(recordAt("uncertain", { retention }), { type: "timed_out" }, SETTLED);
   expect(owed(lost, LATER)).toContain("purge:record");
   const reopened = onward(lost, endReported({ kind: "output", files: [aFile(0)], skipped: 0 }));
   expect(owed(reopened, LATER)).toBe("mirror:0 at +0 s, report:dlv_1 at +0 s");
@@ -98,7 +98,7 @@ test("files whose bytes are gone say so, one that was never stored goes on namin
   if (first === undefined) throw new Error("no file");
   const failed = { ...first, n: 1, status: "failed" as const };
   const record = { ...stored, files: [first, failed] };
-  const purged = onward(record, { type: "purged", target: "files" });
+  const purged = onward(record, { type: "data_deleted", target: "files" });
   expect(purged.files.map((file) => file.status)).toEqual(["deleted", "failed"]);
   expect(purged.state.id).toBe(REQUEST);
 });

@@ -34,7 +34,7 @@ const STRANGER: Told<"unpinned_webhook_received"> = {
   claim: "claim",
   candidateId: "fal-1",
 };
-const TIME_OUT: Told<"time_ran_out"> = { type: "time_ran_out" };
+const TIME_OUT: Told<"timed_out"> = { type: "timed_out" };
 const ERROR = endReported({ kind: "error", error: MODEL_FAILED });
 
 function step(record: RequestRecord, event: RequestEvent, now = LATER): Step {
@@ -95,7 +95,7 @@ describe("an id that only somebody claims", () => {
   });
 
   test.each<[string, RequestEvent]>([
-    ["an unknown id", { type: "upstream_gone" }],
+    ["an unknown id", { type: "upstream_not_found" }],
     ["a result that is pending", { type: "result_pending", watch: "none" }],
     ["another's failure", { ...ERROR, source: "poll" }],
     ["another's cancel", endReported({ kind: "canceled" }, { source: "poll" })],
@@ -174,7 +174,7 @@ describe("a report about another request at fal", () => {
   });
 
   test.each([outputOfAnother, announcedAnother])("changes no end: $type", (event) => {
-    const lost = onward(recordAt("running"), { type: "upstream_gone" });
+    const lost = onward(recordAt("running"), { type: "upstream_not_found" });
     for (const record of [recordAt("storing"), recordAt("completed"), lost]) {
       expect(step(record, event)).toMatchObject({ record, ignored: expect.any(String) });
     }
@@ -183,7 +183,7 @@ describe("a report about another request at fal", () => {
 
 describe("an end that was said only for want of an answer", () => {
   const uncertain = onward(recordAt("uncertain"), TIME_OUT, SETTLED);
-  const lost = onward(recordAt("running"), { type: "upstream_gone" }, SETTLED);
+  const lost = onward(recordAt("running"), { type: "upstream_not_found" }, SETTLED);
 
   test.each([
     ["submit_uncertain", uncertain],
@@ -231,7 +231,7 @@ describe("an end that was said only for want of an answer", () => {
   });
 
   test("is not reopened a second time", () => {
-    const again = onward(uncertain, TAKEN, { type: "upstream_gone" });
+    const again = onward(uncertain, TAKEN, { type: "upstream_not_found" });
     expect(again.state).toMatchObject({ stage: "failed", error: { code: "result_lost" } });
     for (const event of [endReported(anOutput(1)), { type: "end_announced", upstreamId: "fal-1" } as const]) {
       expect(step(again, event).ignored).not.toBeNull();
@@ -240,7 +240,7 @@ describe("an end that was said only for want of an answer", () => {
 });
 
 describe("an answer that the submit was not taken", () => {
-  const notTaken = { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" } as const;
+  const notTaken = { type: "submit_not_accepted", retryAt: LATER + 2_000, reason: "rate_limited" } as const;
   const named = { type: "unverified_callback_received", candidateId: "fal-1", reason: "stale" } as const;
 
   test("puts an uncertain request back into the line, however late it comes", () => {

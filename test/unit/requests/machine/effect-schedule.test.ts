@@ -5,23 +5,23 @@ import { FILE_COPY_TIMEOUT_MS } from "../../../../src/files/request-file.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../../src/platform/time.ts";
 import {
   afterFailure,
-  afterOurFault,
+  afterInternalFailure,
   afterUndelivered,
   alarmAt,
   attentionAt,
   CANCEL_TIMEOUT_MS,
+  deferredEffect,
   effectName,
   finished,
+  INTERNAL_FAILURES_MAX,
+  LEASES_BEFORE_BACKOFF,
+  leased,
   leaseMs,
   nextDue,
-  PATIENT_LOOKS,
-  putBack,
+  PATIENT_POLLS,
   RESULT_TIMEOUT_MS,
   STATUS_TIMEOUT_MS,
-  STUMBLES_MAX,
   SUBMIT_TIMEOUT_MS,
-  TAKES_BEFORE_BACKOFF,
-  taken,
   withOrders,
   withoutDeadLeases,
 } from "../../../../src/requests/machine/effect-schedule.ts";
@@ -151,14 +151,14 @@ describe("a lease", () => {
   });
 
   test("is counted, and its id is one that no earlier row of the name can have had", () => {
-    const { kind, effect } = taken(aRow("poll"), NOW);
+    const { kind, effect } = leased(aRow("poll"), NOW);
     expect([kind, effect]).toEqual([
       "leased",
       aRow("poll", { leaseUntil: NOW + leaseMs("poll"), leaseId: NOW, takes: 1 }),
     ]);
-    expect(taken(finished(effect), NOW).effect.leaseId).toBe(NOW + 1);
+    expect(leased(finished(effect), NOW).effect.leaseId).toBe(NOW + 1);
     // Dropped and owed anew, with a clock that has moved on: an answer to the old try fits no more.
-    expect(taken(aRow("poll"), NOW + 5).effect.leaseId).toBe(NOW + 5);
+    expect(leased(aRow("poll"), NOW + 5).effect.leaseId).toBe(NOW + 5);
   });
 
   test("that was cut off five times is put off, longer each time, and tried again", () => {
@@ -166,13 +166,13 @@ describe("a lease", () => {
     let now = NOW;
     const waits: number[] = [];
     for (let i = 0; i < 30; i++) {
-      const { kind, effect } = taken(row, now);
+      const { kind, effect } = leased(row, now);
       if (kind === "put_off") waits.push(effect.dueAt - now);
       else if (waits.length === 0) expect(effect.takes).toBe(i + 1);
       row = effect;
       now = attentionAt(row);
     }
-    expect(taken(aRow("mirror", { takes: TAKES_BEFORE_BACKOFF, leaseUntil: NOW }), NOW).effect).toMatchObject({
+    expect(leased(aRow("mirror", { takes: LEASES_BEFORE_BACKOFF, leaseUntil: NOW }), NOW).effect).toMatchObject({
       ...{ leaseUntil: null, lastFailure: "crashed repeatedly" },
     });
     expect(waits.slice(0, 4)).toEqual([32_000, 64_000, 128_000, 256_000]);
@@ -197,7 +197,7 @@ describe("a lease", () => {
     expect(finished(aRow("poll", busy))).toEqual(
       aRow("poll", { ...busy, ...done, failures: 0, stumbles: 0, lastFailure: null }),
     );
-    expect(putBack(aRow("poll", busy), NOW + 3)).toEqual(aRow("poll", { ...busy, ...done, dueAt: NOW + 3 }));
+    expect(deferredEffect(aRow("poll", busy), NOW + 3)).toEqual(aRow("poll", { ...busy, ...done, dueAt: NOW + 3 }));
   });
 });
 
@@ -228,8 +228,8 @@ describe("a failed try", () => {
       const { waits: all, end } = waits(kind, 2_000);
       expect(end).toBe("goes on");
       expect(all.slice(0, 8).map((ms) => ms / SECOND_MS)).toEqual([2, 4, 8, 16, 32, 64, 120, 120]);
-      expect(new Set(all.slice(6, PATIENT_LOOKS))).toEqual(new Set([POLL_MAX_GAP_MS]));
-      expect(new Set(all.slice(PATIENT_LOOKS))).toEqual(new Set([HOUR_MS]));
+      expect(new Set(all.slice(6, PATIENT_POLLS))).toEqual(new Set([POLL_MAX_GAP_MS]));
+      expect(new Set(all.slice(PATIENT_POLLS))).toEqual(new Set([HOUR_MS]));
     },
   );
 
@@ -237,16 +237,16 @@ describe("a failed try", () => {
     for (const kind of KINDS) {
       let row: Effect = aRow(kind, busy);
       let waited = 0;
-      for (let i = 0; i < STUMBLES_MAX; i++) {
-        const after = afterOurFault(row, "fault", NOW, 0.5);
+      for (let i = 0; i < INTERNAL_FAILURES_MAX; i++) {
+        const after = afterInternalFailure(row, "fault", NOW, 0.5);
         if (after === null) throw new Error(`${kind} counted fault ${i + 1}`);
         waited += after.dueAt - NOW;
         row = after;
       }
-      expect([row.failures, row.stumbles]).toEqual([busy.failures, STUMBLES_MAX]);
+      expect([row.failures, row.stumbles]).toEqual([busy.failures, INTERNAL_FAILURES_MAX]);
       const looksAtFal = kind === "poll" || kind === "fetch_result";
       expect(waited).toBeGreaterThan(looksAtFal ? HOUR_MS : 20 * HOUR_MS);
-      expect(afterOurFault(row, "fault", NOW, 0.5)).toBeNull();
+      expect(afterInternalFailure(row, "fault", NOW, 0.5)).toBeNull();
     }
   });
 

@@ -31,7 +31,7 @@ const EVENTS: Record<string, RequestEvent> = {
   granted: GRANTED,
   "wait ordered": { type: "wait_ordered", until: LATER + 5_000, position: 3, waiting: null, durations: null },
   "submit taken": TAKEN,
-  "submit not taken": { type: "submit_not_taken", retryAt: LATER + 2_000, reason: "rate_limited" },
+  "submit not taken": { type: "submit_not_accepted", retryAt: LATER + 2_000, reason: "rate_limited" },
   "submit refused": { type: "submit_refused", error: MODEL_FAILED },
   "submit lost": LOST,
   "submit lost, no webhooks": { ...LOST, graceMs: 0 },
@@ -50,16 +50,16 @@ const EVENTS: Record<string, RequestEvent> = {
   "doorbell with an id": { type: "unverified_callback_received", candidateId: "fal-1", reason: "bad_signature" },
   "doorbell without": { type: "unverified_callback_received", candidateId: null, reason: "too_large" },
   "stranger reported": { type: "unpinned_webhook_received", userId: "user-2", claim: "claim", candidateId: "fal-1" },
-  "upstream gone": { type: "upstream_gone" },
+  "upstream gone": { type: "upstream_not_found" },
   "file stored": STORED,
-  "file given up": { type: "file_given_up", n: 0, code: "storage_failed", message: "The source returned HTTP 404." },
+  "file given up": { type: "file_failed", n: 0, code: "storage_failed", message: "The source returned HTTP 404." },
   "file hashed": { type: "file_hashed", n: 0, sha256: "cd" },
   "cancel requested": { type: "cancel_requested" },
   "cancel confirmed": { type: "cancel_confirmed" },
   "cancel accepted": { type: "cancel_accepted" },
   "cancel too late": { type: "cancel_too_late" },
-  "cancel given up": { type: "cancel_given_up" },
-  "time ran out": { type: "time_ran_out" },
+  "cancel given up": { type: "cancel_failed" },
+  "time ran out": { type: "timed_out" },
   settled: SETTLED,
   "charge told": { type: "charge_resolved", bill: { chargedMicro: 3_000, source: "reserved", charged: true } },
   delivered: { type: "delivered", delivery: "dlv_1", ...ANSWERED },
@@ -167,7 +167,7 @@ describe.each(STAGES)("in %s, whatever happens", (stage) => {
       return;
     }
     // Stages only go forward, but that a submit which was not taken goes back into the line.
-    if (event.type !== "submit_not_taken") expect(RANK[record.state.stage]).toBeGreaterThanOrEqual(RANK[stage]);
+    if (event.type !== "submit_not_accepted") expect(RANK[record.state.stage]).toBeGreaterThanOrEqual(RANK[stage]);
     if (hasEnded(stage)) expect(record.state.stage).toBe(stage);
     else expect(owed(record)).not.toBe("");
     const grown = record.state.revision - before.state.revision;

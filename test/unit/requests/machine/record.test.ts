@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { SECOND_MS } from "../../../../src/platform/time.ts";
-import { MIRROR_RETRY_MS, STUMBLES_MAX, taken } from "../../../../src/requests/machine/effect-schedule.ts";
+import { FILE_COPY_RETRY_MS, INTERNAL_FAILURES_MAX, leased } from "../../../../src/requests/machine/effect-schedule.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import {
   advanced,
@@ -10,9 +10,9 @@ import {
   attempted,
   begun,
   deferred,
+  type EffectAttempt,
   failed,
   type Step,
-  type Try,
   withRow,
 } from "../../../../src/requests/machine/record.ts";
 import type { RequestRecord } from "../../../../src/requests/machine/types.ts";
@@ -38,7 +38,7 @@ import {
 function withTry(record: RequestRecord, name: string, now = LATER): { record: RequestRecord; tried: Effect } {
   const row = record.effects.find((effect) => effect.name === name);
   if (row === undefined) throw new Error(`no row "${name}"`);
-  const { effect } = taken(row, now);
+  const { effect } = leased(row, now);
   return { record: withRow(record, effect), tried: effect };
 }
 
@@ -104,13 +104,13 @@ describe("the outcome of a try", () => {
   test("touches no row but its own", () => {
     const { record, tried } = withTry(onward(recordAt("queued"), { type: "cancel_requested" }), "cancel");
     const before = rowOf({ record }, "poll");
-    expect(rowOf(advanced(record, { type: "cancel_given_up" }, LATER, tried), "poll")).toBe(before);
+    expect(rowOf(advanced(record, { type: "cancel_failed" }, LATER, tried), "poll")).toBe(before);
   });
 
   test.each<[string, (record: RequestRecord, tried: Effect) => RequestRecord]>([
     [
       "after its lease was given to another try",
-      (record, tried) => withRow(record, taken(tried, LATER + 99_000).effect),
+      (record, tried) => withRow(record, leased(tried, LATER + 99_000).effect),
     ],
     ["after its row was put back", (record, tried) => deferred(record, tried, LATER).record],
     ["after its row is gone", (record) => ({ ...record, effects: [] })],
@@ -206,7 +206,7 @@ describe("a try that failed", () => {
 
   test("for the last time gives a file up, and the request goes on without it", () => {
     const { record, tried } = withTry(recordAt("storing"), "mirror:0");
-    const tired = withRow(record, { ...tried, failures: MIRROR_RETRY_MS.length });
+    const tired = withRow(record, { ...tried, failures: FILE_COPY_RETRY_MS.length });
     const step = failed(tired, tried, { reason: "The source returned HTTP 503.", retryAfterMs: null }, LATER, 0.5);
     expect(step.record.files[0]).toMatchObject({
       ...{ status: "failed", error: { code: "storage_failed", message: "The source returned HTTP 503." } },
@@ -219,7 +219,7 @@ describe("a try that failed", () => {
     const { record, tried } = withTry(asked, "cancel");
     const step = failed(withRow(record, { ...tried, failures: 5 }), tried, failure, LATER, 0.5);
     expect([step.record.state.stage, owed(step.record)]).toEqual(["queued", "poll at +60 s"]);
-    expect(step.notes).toEqual([{ what: "cancel", detail: { answer: "none" } }]);
+    expect(step.notes).toEqual([{ what: "cancel", detail: { answer: "no_answer" } }]);
   });
 
   test("for the last time parks a delivery, which stays to be seen and can be owed again", () => {
@@ -232,7 +232,7 @@ describe("a try that failed", () => {
     expect(step.record.state.deliveries).toMatchObject([{ status: "parked", attempts: 1 }]);
     const detail = { delivery: "dlv_1", endpoint: "request", attempt: 1, status: 500, category: "server_error" };
     expect(step.notes).toEqual([{ what: "delivery_parked", detail }]);
-    const late: Try = { name: tried.name, leaseId: tried.leaseId };
+    const late: EffectAttempt = { name: tried.name, leaseId: tried.leaseId };
     expect(
       advanced(step.record, { type: "delivered", delivery: "dlv_1", status: 200, category: "accepted" }, LATER, late)
         .ignored,
@@ -260,7 +260,7 @@ describe("an attempt at a delivery", () => {
 
   test("that we broke off too often ourselves counts as one that failed", () => {
     const { record, tried } = withTry(settled, "deliver:dlv_1");
-    const tired = withRow(record, { ...tried, stumbles: STUMBLES_MAX });
+    const tired = withRow(record, { ...tried, stumbles: INTERNAL_FAILURES_MAX });
     const step = failed(tired, tried, { ...failure, ours: true }, LATER, 0.5);
     expect(rowOf(step, "deliver:dlv_1")).toMatchObject({ failures: 1, dueAt: LATER + DELIVER_RETRY_MS[0] });
     expect(step.record.state.deliveries).toMatchObject([{ status: "failing", attempts: 1 }]);

@@ -160,10 +160,10 @@ describe.each(STAGES)("a request in stage %s is answered as described", (stage) 
 
   test("whose deletion was ordered, and whose parts were purged", async () => {
     const settled = hasEnded(stage) ? onward(recordAt(stage, EVERYTHING), SETTLED) : recordAt(stage, EVERYTHING);
-    await expectDescribed(viewOf(onward(settled, { type: "deletion_ordered", forget: false })));
+    await expectDescribed(viewOf(onward(settled, { type: "deletion_requested", forget: false })));
     if (!hasEnded(stage)) return;
     for (const target of ["files", "inputs", "deliveries"] as const) {
-      await expectDescribed(viewOf(onward(settled, { type: "purged", target })));
+      await expectDescribed(viewOf(onward(settled, { type: "data_deleted", target })));
     }
   });
 });
@@ -176,7 +176,7 @@ const EVENTS: readonly RequestEvent[] = [
     return { type: "wait_ordered", until: LATER, position: 4, waiting, durations: DURATIONS };
   }),
   TAKEN,
-  { type: "submit_not_taken", retryAt: LATER, reason: "429", waiting: WAITING[3] ?? null },
+  { type: "submit_not_accepted", retryAt: LATER, reason: "429", waiting: WAITING[3] ?? null },
   { type: "submit_refused", error: { ...MODEL_FAILED, detail: "null" } },
   LOST,
   RUNNING,
@@ -187,17 +187,17 @@ const EVENTS: readonly RequestEvent[] = [
   endReported({ kind: "error", error: { ...MODEL_FAILED, charged: "unknown" } }),
   endReported({ kind: "canceled" }),
   { type: "end_announced", upstreamId: "fal-1" },
-  { type: "upstream_gone" },
+  { type: "upstream_not_found" },
   ...FILES.flatMap((_file, n): RequestEvent[] => [
     { ...STORED, n },
-    { type: "file_given_up", n, code: "storage_failed", message: "The source returned HTTP 404." },
+    { type: "file_failed", n, code: "storage_failed", message: "The source returned HTTP 404." },
     { type: "file_hashed", n, sha256: "cd" },
   ]),
-  { type: "copy_again_asked", n: null },
+  { type: "copy_requested", n: null },
   { type: "cancel_requested" },
   { type: "cancel_confirmed" },
   { type: "cancel_too_late" },
-  { type: "time_ran_out" },
+  { type: "timed_out" },
   SETTLED,
   { type: "charge_resolved", bill: { chargedMicro: 1, source: "reserved", charged: true } },
   { type: "charge_resolved", bill: UNKNOWN_BILL },
@@ -205,8 +205,8 @@ const EVENTS: readonly RequestEvent[] = [
   { type: "delivery_failed", delivery: "dlv_1", status: 500, category: "http" },
   { type: "delivery_parked", delivery: "dlv_1", status: null, category: "timeout", gone: false },
   { type: "delivery_replayed", delivery: "dlv_1", resumeAt: null },
-  { type: "deletion_ordered", forget: false },
-  { type: "purged", target: "files" },
+  { type: "deletion_requested", forget: false },
+  { type: "data_deleted", target: "files" },
 ];
 
 test("whatever happens to a request in whatever order, it is answered as described", async () => {

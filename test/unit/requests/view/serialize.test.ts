@@ -56,7 +56,7 @@ async function completedView(output: string, stored: (n: number) => boolean = ()
   let record = onward(recordAt("running"), endReported({ kind: "output", files, skipped }));
   for (const n of files.keys()) {
     const givenUp = {
-      type: "file_given_up",
+      type: "file_failed",
       n,
       code: "storage_failed",
       message: "The source returned HTTP 404.",

@@ -145,7 +145,7 @@ describe("result", () => {
       kind: "failed",
       error: { code: "storage_failed", charged: "unknown", retryable: false },
     });
-    expect(answer.kind === "failed" && answer.error.message).toContain(`larger than ${RESULT_FILE_MAX_BYTES} bytes`);
+    expect(answer.kind === "failed" && answer.error.message).toContain(`exceeds ${RESULT_FILE_MAX_BYTES} bytes`);
     expect(canceled).toBe(true);
   });
 
@@ -160,7 +160,7 @@ describe("result", () => {
     answerWith(200, "{}", { "content-length": String(RESULT_BODY_MAX_BYTES + 1) });
     const answer = await client.result(following);
     expect(answer).toMatchObject({ kind: "failed", error: { code: "storage_failed", charged: "unknown" } });
-    expect(answer.kind === "failed" && answer.error.message).toContain("larger than");
+    expect(answer.kind === "failed" && answer.error.message).toContain("exceeds");
   });
 
   test.each([

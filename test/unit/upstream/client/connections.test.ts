@@ -116,6 +116,6 @@ describe("an answer", () => {
     expect(lost({ kind: "create" })).toMatchObject({
       refusal: { hint: expect.stringContaining("may have been applied") },
     });
-    expect(lost(list)).toMatchObject({ refusal: { hint: "Try again." } });
+    expect(lost(list)).toMatchObject({ refusal: { hint: "Retry the call." } });
   });
 });

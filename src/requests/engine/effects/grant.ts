@@ -1,5 +1,5 @@
-// A call's turn at the Maton account: the one that woke the try, or asked for; waited for in place when it is near, handed back
-// when it was missed. And what the account hears of calls: what they showed of its connection, that a request has left fal.
+// Grants of an effect's upstream call: requested or received from the account, awaited when near, returned when missed. Also the
+// reports to the account: a call's result and a released slot.
 
 import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
@@ -9,26 +9,26 @@ import type { RetryLater, UpstreamFault } from "../../../upstream/client/answers
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
-/** Turns that one try asks for before it comes back later, and how far ahead a late caller may have its next one. */
+/** Grants that one attempt requests before it is deferred, and the maximum notice after a missed one. */
 const GRANT_TRIES = 3;
 const GRANT_LEAD_MAX_MS = 500;
-/** What is learned of an end that the first look found already: it may have been there for a while. */
-const FIRST_LOOK_PART = 0.9;
+/** Share of the measured duration that counts when the first poll found the end, which may be older. */
+const FIRST_POLL_SHARE = 0.9;
 
-/** What a turn is for: the kind of call, and the row that makes it. */
-interface TurnFor {
+/** The call: its kind and the effect that makes it. */
+interface EffectCall {
   kind: QueuedKind;
   effect: string;
 }
 
 /**
- * A turn whose moment is now, or the account's word that there is none yet. Who hears of its turn too late (a far region,
- * clocks that differ) hands it back and asks for one that lies twice as far ahead as it was late.
+ * A grant that may be used now, or the account's answer that there is none yet. A grant that arrives too late (a distant region,
+ * clock skew) is returned, and the next is requested with twice the delay as notice.
  */
-export async function turnAt(context: EffectContext, { kind, effect }: TurnFor): Promise<Grant> {
+export async function requestEffectGrant(context: EffectContext, { kind, effect }: EffectCall): Promise<Grant> {
   const account = accountFor(context.env);
-  const { state } = context.record();
-  const wish = {
+  const { state } = context.currentRecord();
+  const request = {
     kind,
     requestId: state.id,
     effect,
@@ -39,7 +39,7 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
   };
   let leadMs = 0;
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
-    const grant: Grant = context.takeGrant() ?? (await account.requestGrant(wish, leadMs));
+    const grant: Grant = context.useGrant() ?? (await account.requestGrant(request, leadMs));
     if (!grant.granted) return grant;
     const wait = grant.notBefore - context.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
@@ -50,25 +50,25 @@ export async function turnAt(context: EffectContext, { kind, effect }: TurnFor):
   return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, queuePosition: null, durations: null };
 }
 
-/** Takes a turn for a call about a request that fal has; an outcome when there is none yet. */
-export async function takeTurn(
+/** A grant for a call about a request at fal, or the outcome when there is none yet. */
+export async function grantOrDefer(
   context: EffectContext,
-  turn: TurnFor & { kind: Exclude<QueuedKind, "submit"> },
+  turn: EffectCall & { kind: Exclude<QueuedKind, "submit"> },
 ): Promise<Granted | { granted: false; outcome: EffectOutcome }> {
-  const grant = await turnAt(context, turn);
+  const grant = await requestEffectGrant(context, turn);
   if (grant.granted) return grant;
-  if (grant.reason === "wait") return { granted: false, outcome: { kind: "turned_away", until: grant.retryAt } };
+  if (grant.reason === "wait") return { granted: false, outcome: { kind: "deferred", until: grant.retryAt } };
   const reason = grant.error.code;
   return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };
 }
 
-/** A call that told something of its request, and that calls come through. Its place in the pace is held until this is told. */
-export function cameThrough(context: EffectContext, { callGrant }: Granted): void {
-  context.tell(accountFor(context.env).callFinished(callGrant, "ok"));
+/** Reports a call that got an answer. It occupies the rate window until reported. */
+export function reportCallSucceeded(context: EffectContext, { callGrant }: Granted): void {
+  context.inBackground(accountFor(context.env).callFinished(callGrant, "ok"));
 }
 
-/** A call that told nothing: what it says about the account is told to the account, the row comes back later. */
-export async function troubled(
+/** Reports a call without a usable answer to the account; the effect is retried. */
+export async function reportCallFailed(
   context: EffectContext,
   { callGrant, connection }: Granted,
   { reason, retryAfterMs }: RetryLater,
@@ -76,19 +76,19 @@ export async function troubled(
   const account = accountFor(context.env);
   if (reason === "rate_limited") await account.pauseAfterRateLimit(retryAfterMs);
   else if (reason === "connection_missing") await account.discardConnection(connection);
-  await account.callFinished(callGrant, signOfTrouble(reason));
+  await account.callFinished(callGrant, signalOfFault(reason));
   return { kind: "failed", reason, retryAfterMs, calls: 1 };
 }
 
-/** Whether a trouble may be the way there rather than this one request. fal's own 5xx about a request are its own. */
-export function signOfTrouble(reason: UpstreamFault): "ok" | "failed" | "rate_limited" {
+/** Whether a fault concerns the connection rather than this request. fal's own 5xx concern the request. */
+export function signalOfFault(reason: UpstreamFault): "ok" | "failed" | "rate_limited" {
   if (reason === "rate_limited") return reason;
   const isFault =
     reason === "timeout" || reason === "network" || reason === "gateway_failed" || reason === "key_refused";
   return isFault ? "failed" : "ok";
 }
 
-/** Tells the account that the request is no longer at fal. A look that was the first may have come long after the end. */
+/** Releases the request's slot. An end that the first poll found may be older, so its duration counts less. */
 export async function releaseAccountSlot(
   env: Env,
   state: RequestState,
@@ -96,7 +96,7 @@ export async function releaseAccountSlot(
 ): Promise<void> {
   const { id, model, submittedAt, outputAt, endedBy, polls } = state;
   const ran = submittedAt !== null && outputAt !== null && (endedBy === "webhook" || endedBy === "poll");
-  const part = endedBy === "poll" && polls <= 1 ? FIRST_LOOK_PART : 1;
+  const part = endedBy === "poll" && polls <= 1 ? FIRST_POLL_SHARE : 1;
   await accountFor(env).releaseSlot({
     requestId: id,
     model,
