@@ -120,7 +120,7 @@ describe("a turn", () => {
     await hearAll(account, await takeMany(account, 40));
     // Five of the thirty who wait may be told their turns now.
     vi.setSystemTime(now + 900);
-    expect(await account.requestGrant(wish("newcomer"))).toMatchObject({ granted: false, place: { position: 26 } });
+    expect(await account.requestGrant(wish("newcomer"))).toMatchObject({ granted: false, queuePosition: { position: 26 } });
   });
 
   test("that was handed back goes to somebody else", async () => {
@@ -142,7 +142,7 @@ describe("a turn", () => {
     const away = await account.requestGrant(wish("r"));
     expect(away).toMatchObject({
       granted: false,
-      place: { reason: "upstream_paused", why: "rate_limited", since: now, position: 1, etaMs: 30_000 },
+      queuePosition: { reason: "upstream_paused", why: "rate_limited", since: now, position: 1, etaMs: 30_000 },
     });
     vi.setSystemTime(now + 30_000);
     expect(await account.requestGrant(wish("r"))).toMatchObject({ granted: true });
@@ -210,7 +210,7 @@ describe("an object that was put out of memory", () => {
     expect(await account.webhookKeys({ force: false })).toMatchObject({ kind: "keys", keys: [X] });
     await account.pauseAfterRateLimit(HOUR_MS);
     await evictDurableObject(account);
-    expect(await account.requestGrant(wish("s"))).toMatchObject({ granted: false, place: { why: "rate_limited" } });
+    expect(await account.requestGrant(wish("s"))).toMatchObject({ granted: false, queuePosition: { why: "rate_limited" } });
   });
 });
 
@@ -248,8 +248,8 @@ describe("the connection", () => {
     const account = newAccount();
     const away = await takeMany(account, 2);
     expect(away).toMatchObject([
-      { granted: false, reason: "wait", place: null },
-      { granted: false, reason: "wait", place: null },
+      { granted: false, reason: "wait", queuePosition: null },
+      { granted: false, reason: "wait", queuePosition: null },
     ]);
     expect(calls.connections).toBe(1);
     connections = () => connectionList("conn-1");
