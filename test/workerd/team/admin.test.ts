@@ -58,12 +58,15 @@ describe("keys", () => {
   });
 
   test.each([
-    [{ kind: "publishable" }, "`origins` are required"],
-    [{ kind: "publishable", origins: ["https://a.example"], scopes: ["run"] }, "`scopes` are for secret keys"],
-    [{ kind: "publishable", origins: ["https://a.example"], user: "anna" }, "`user` is for secret keys"],
-    [{ turnstile: { site_key: "a", secret: "b" } }, "`turnstile` is for publishable keys"],
+    [{ kind: "publishable" }, "`origins` is required"],
+    [
+      { kind: "publishable", origins: ["https://a.example"], scopes: ["run"] },
+      "`scopes` is only allowed for secret keys",
+    ],
+    [{ kind: "publishable", origins: ["https://a.example"], user: "anna" }, "`user` is only allowed for secret keys"],
+    [{ turnstile: { site_key: "a", secret: "b" } }, "`turnstile` is only allowed for publishable keys"],
     [{ origins: ["a.example"] }, "`origins[0]` must be an exact origin"],
-    [{ expires_at: "2020-01-01T00:00:00Z" }, "`expires_at` must lie in the future"],
+    [{ expires_at: "2020-01-01T00:00:00Z" }, "`expires_at` must be in the future"],
   ])("are refused with the field's name: %j", async (wish, detail) => {
     const { key } = await Team.create();
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
