@@ -120,7 +120,10 @@ describe("a turn", () => {
     await hearAll(account, await takeMany(account, 40));
     // Five of the thirty who wait may be told their turns now.
     vi.setSystemTime(now + 900);
-    expect(await account.requestGrant(wish("newcomer"))).toMatchObject({ granted: false, queuePosition: { position: 26 } });
+    expect(await account.requestGrant(wish("newcomer"))).toMatchObject({
+      granted: false,
+      queuePosition: { position: 26 },
+    });
   });
 
   test("that was handed back goes to somebody else", async () => {
@@ -210,7 +213,10 @@ describe("an object that was put out of memory", () => {
     expect(await account.webhookKeys({ force: false })).toMatchObject({ kind: "keys", keys: [X] });
     await account.pauseAfterRateLimit(HOUR_MS);
     await evictDurableObject(account);
-    expect(await account.requestGrant(wish("s"))).toMatchObject({ granted: false, queuePosition: { why: "rate_limited" } });
+    expect(await account.requestGrant(wish("s"))).toMatchObject({
+      granted: false,
+      queuePosition: { why: "rate_limited" },
+    });
   });
 });
 
