@@ -5,7 +5,7 @@ import { discard, readInboundText } from "../net/body.ts";
 import type { Permit } from "../net/byte-budget.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX, type JsonTree, parseTree, plainCopy } from "../platform/json.ts";
-import { hasDuplicateKeys } from "../team/quota/input-rules.ts";
+import { findDuplicateKey } from "../team/quota/input-rules.ts";
 
 /** Inputs are links or small data URIs; larger media goes through uploads. */
 export const REQUEST_BODY_MAX_BYTES = 10 * 1024 * 1024;
@@ -32,7 +32,7 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
       return refused(refusal("invalid_request", "The request body is incomplete."));
     case "read": {
       const parsed = parseTree(read.text);
-      const duplicate = parsed === null ? null : hasDuplicateKeys(read.text);
+      const duplicate = parsed === null ? null : findDuplicateKey(read.text);
       if (parsed !== null && duplicate === null) {
         return { kind: "read", tree: parsed.tree, plain: plainCopy(parsed.tree), permit: read.permit };
       }

@@ -199,7 +199,7 @@ function withForced(node: JsonTree | undefined, steps: readonly string[], value:
  * value wins, so the validated value might not be the executed one. Escapes are decoded before comparing. The text must be
  * valid JSON.
  */
-export function hasDuplicateKeys(text: string): string | null {
+export function findDuplicateKey(text: string): string | null {
   /** Open containers: an object with its keys and the current one, or an array with its index. */
   const open: ({ names: Set<string>; name: string } | { index: number })[] = [];
   let nameIsNext = false;
