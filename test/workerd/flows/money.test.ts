@@ -268,7 +268,12 @@ describe("a plan's rules on the input", () => {
 
   test.each([
     ['{"prompt":"a","num_images":3}', 422, "invalid_input", "`input.num_images`"],
-    ['{"prompt":"a","num_images":1,"num_images":9}', 400, "invalid_request", "Duplicate name `input.num_images` in the request body."],
+    [
+      '{"prompt":"a","num_images":1,"num_images":9}',
+      400,
+      "invalid_request",
+      "Duplicate name `input.num_images` in the request body.",
+    ],
     ['{"prompt":"a","num_\\u0069mages":9}', 422, "invalid_input", "`input.num_images`"],
     ['{"prompt":"a","sync_mode":false}', 422, "invalid_input", "`input.sync_mode`"],
   ])("refuse %s with %i %s and name the field", async (input, status, code, detail) => {
