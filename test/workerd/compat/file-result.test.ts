@@ -162,7 +162,7 @@ test("is refused clearly when it is too large, and not read", async () => {
   });
   const { id, status, error } = await ended();
   expect([status, error?.code, error?.charged]).toEqual(["FAILED", "storage_failed", "unknown"]);
-  expect(error?.message).toContain(`larger than ${RESULT_FILE_MAX_BYTES} bytes`);
+  expect(error?.message).toContain(`exceeds ${RESULT_FILE_MAX_BYTES} bytes`);
   expect(read).toBeLessThanOrEqual(RESULT_FILE_MAX_BYTES + 2 * 1024 * 1024);
   const result = await resultOf(id);
   expect([result.status, ((await result.json()) as { error_type: string }).error_type]).toEqual([
