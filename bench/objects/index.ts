@@ -55,7 +55,7 @@ const measures: Record<string, (env: Env, load: Load) => Promise<Record<string, 
    * a place, the words that an answer is here and that a request has left. Nobody's turn comes meanwhile.
    */
   async account(env, { calls, waiting }) {
-    const account = accountFor(env, crypto.randomUUID());
+    const account = env.UPSTREAM.getByName(`account:${crypto.randomUUID()}`) as Stub<AccountContract>;
     const callGrant = await fillSlots(env, account);
     const [last = callRequest(env, 0)] = await line(env, account, waiting);
     const others = callRequests(env, calls);

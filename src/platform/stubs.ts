@@ -56,8 +56,8 @@ export async function askTracker<T>(
 }
 
 /** The account's object. One account is supported; its name is part of the object's name. */
-export function accountFor({ UPSTREAM }: Pick<Env, "UPSTREAM">, name = "default"): Stub<AccountContract> {
-  return typed<AccountContract>(UPSTREAM.getByName(`account:${name}`));
+export function accountFor({ UPSTREAM }: Pick<Env, "UPSTREAM">): Stub<AccountContract> {
+  return typed<AccountContract>(UPSTREAM.getByName("account:default"));
 }
 
 export function sweeperFor({ SWEEPER }: Pick<Env, "SWEEPER">): Stub<SweeperContract> {

@@ -3,9 +3,9 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { CallRequest, Grant } from "../../../src/contracts/account.ts";
+import type { AccountContract, CallRequest, Grant } from "../../../src/contracts/account.ts";
+import type { Stub } from "../../../src/contracts/rpc.ts";
 import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
-import { accountFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
@@ -66,7 +66,7 @@ async function hearAll(account: Account, grants: Grant[]): Promise<void> {
   for (const grant of grants) if (grant.granted) await account.callFinished(grant.callGrant, "ok");
 }
 
-const newAccount = () => accountFor(env, `test-${++made}`);
+const newAccount = () => env.UPSTREAM.getByName(`account:test-${++made}`) as Stub<AccountContract>;
 type Account = ReturnType<typeof newAccount>;
 
 async function takeMany(account: Account, count: number): Promise<Grant[]> {
