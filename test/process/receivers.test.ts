@@ -236,7 +236,7 @@ describe("npm run listen", () => {
         said += String(data);
       });
     }
-    await eventually(async () => (said.includes("Signed with") ? true : null), {
+    await eventually(async () => (said.includes("Signing secret") ? true : null), {
       what: "it follows the feed",
     });
   }

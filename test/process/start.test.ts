@@ -26,7 +26,7 @@ test("leaves nothing running when npm alone is told to stop", async () => {
   npm.stdout?.setEncoding("utf8").on("data", (text: string) => {
     said += text;
   });
-  await eventually(async () => (said.includes("Stop with") ? said : null), {
+  await eventually(async () => (said.includes("Press Ctrl-C to stop") ? said : null), {
     what: "it says how to call it",
   });
   expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
