@@ -4,9 +4,13 @@
 import type { Context } from "hono";
 import { ERRORS, type Refusal, refusal } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
+import { isStateNewer } from "../platform/stored-version.ts";
 import { isoTime } from "../platform/time.ts";
 import type { AppEnv, ProblemExtras } from "./app-env.ts";
 import { amountWire } from "./schemas.ts";
+
+/** When to try again while another version of the Worker is being rolled out: it replaces this one within minutes. */
+const ROLLOUT_RETRY_S = 30;
 
 /**
  * The response for a refusal. `message` repeats `detail`, because fal's JavaScript client shows `message`.
@@ -50,6 +54,12 @@ export function violatedPolicies({ violated }: Refusal): Record<string, unknown>
 /** The response to an internal error. The log has its class and the call's id, the caller the id. */
 export function onFault(fault: Error, context: Context<AppEnv>): Response {
   const callId = context.get("callId");
+  if (isStateNewer(fault)) {
+    logEvent("call.failed", { call: callId, method: context.req.method, error: "StateNewer" });
+    const detail = "The stored data requires a newer version of Sluice than the one that answered.";
+    const again = { status: 503, retryAfterS: ROLLOUT_RETRY_S };
+    return context.get("refuse")(refusal("internal", detail, again), callId);
+  }
   logEvent("call.failed", { call: callId, method: context.req.method, error: faultName(fault) });
   const detail = "Internal error.";
   const hint = `Try again. If the problem persists, send the operator this id: ${callId}.`;

@@ -12,6 +12,7 @@ import { defineRoute, mount, type Route } from "../../../src/http/route.ts";
 import { acquire, BUFFER_BUDGET_BYTES } from "../../../src/net/byte-budget.ts";
 import { refusal } from "../../../src/platform/errors.ts";
 import { printTree, RawText, valueAt } from "../../../src/platform/json.ts";
+import { assertReadable } from "../../../src/platform/stored-version.ts";
 import { json, requestOf } from "../../harness/calls.ts";
 
 afterEach(() => {
@@ -80,6 +81,21 @@ describe("a route", () => {
       { event: "call.failed", call: id, method: "GET", error: "TypeError" },
     ]);
     expect(text + lines.join()).not.toContain("inner text");
+  });
+
+  test("answers 503 where the stored state requires newer code than this", async () => {
+    const faulty = defineRoute({
+      ...base,
+      method: "GET",
+      answers: { 204: { description: "Nothing." } },
+      async handle() {
+        assertReadable({ version: 2, min_reader: 2 }, { version: 1, min_reader: 1 });
+        return { status: 204 };
+      },
+    });
+    const response = await ask(faulty, "GET", "/x");
+    expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "30"]);
+    expect(await json(response)).toMatchObject({ code: "internal", retryable: true });
   });
 
   test("says a refusal with its hint, times, limits and headers", async () => {
