@@ -63,7 +63,7 @@ export function withHead(path: string, item: JsonObject): JsonObject {
 }
 
 function operationOf(route: Route, components: Components): JsonObject {
-  const { method, path, summary, description, body } = route;
+  const { method, path, summary, description, body, optionalBody } = route;
   const parameters = [...query(route, components), ...headers(route, components)];
   return {
     operationId: operationId(method, path),
@@ -75,7 +75,10 @@ function operationOf(route: Route, components: Components): JsonObject {
     ...(body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { "application/json": { schema: components.schemas.input(body) } } },
+          requestBody: {
+            required: optionalBody !== true,
+            content: { "application/json": { schema: components.schemas.input(body) } },
+          },
         }),
     responses: responsesOf(route, components),
   };

@@ -88,6 +88,6 @@ export interface TeamContract {
   settle(input: SettleInput): Answer<Settled>;
   /** Undoes an admit after the tracker was closed without a start. */
   release(requestId: string): Answer<void>;
-  /** The subset of ids that exist or are still being deleted; their objects in R2 are kept. */
-  filterKnownIds(ids: TeamIds): Answer<TeamIds>;
+  /** The subset of ids that exist or are still being deleted; their objects in R2 are kept. Null: there never was such a team. */
+  filterKnownIds(ids: TeamIds): Answer<TeamIds | null>;
 }

@@ -14,7 +14,8 @@ export type JsonBody = { kind: "read"; tree: JsonTree; plain: unknown; permit: P
 
 const HOW_TO_SEND = "Send a JSON object, with the header `Content-Type: application/json`.";
 
-export async function readJsonBody(request: Request): Promise<JsonBody> {
+/** `ifEmpty`: the text that an empty body stands for; null refuses an empty body. */
+export async function readJsonBody(request: Request, ifEmpty: string | null = null): Promise<JsonBody> {
   const type = request.headers.get("Content-Type");
   if (type !== null && !/^application\/([a-z0-9.+-]+\+)?json\s*(;|$)/i.test(type.trim())) {
     discard(request);
@@ -31,8 +32,9 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
     case "broken":
       return refused(refusal("invalid_request", "The request body is incomplete."));
     case "read": {
-      const parsed = parseTree(read.text);
-      const duplicate = parsed === null ? null : findDuplicateKey(read.text);
+      const text = ifEmpty !== null && read.text.trim() === "" ? ifEmpty : read.text;
+      const parsed = parseTree(text);
+      const duplicate = parsed === null ? null : findDuplicateKey(text);
       if (parsed !== null && duplicate === null) {
         return { kind: "read", tree: parsed.tree, plain: plainCopy(parsed.tree), permit: read.permit };
       }

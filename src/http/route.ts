@@ -93,6 +93,8 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   /** Lower-case names; other headers are not validated. */
   headers?: H;
   body?: B;
+  /** A call without a body counts as one with `{}`. */
+  optionalBody?: true;
   answers: R;
   /** Error codes of this route, beside those of authentication and parsing. */
   errors: readonly DeclaredError[];
@@ -112,6 +114,7 @@ export interface Route {
   readonly query?: Schema | undefined;
   readonly headers?: Schema | undefined;
   readonly body?: Schema | undefined;
+  readonly optionalBody?: true | undefined;
   readonly answers: Answers;
   readonly errors: readonly DeclaredError[];
   readonly passesOn?: string | undefined;
@@ -184,7 +187,7 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   if (route.body === undefined) {
     return written(await route.handle({ ...call, body: undefined, bodyTree: null, releaseBody: () => {} }), refuse);
   }
-  const json = await readJsonBody(request);
+  const json = await readJsonBody(request, route.optionalBody === true ? "{}" : null);
   if (json.kind === "refused") return refuse(json.refusal);
   try {
     const body = checked(route.body, json.plain, "body");

@@ -82,6 +82,9 @@ type Parts = Pick<
   | "events"
 >;
 
+/** Key of what a removed team leaves behind. */
+const REMOVED_AT = "removed_at";
+
 export class Team extends DurableObject<Env> implements TeamContract {
   readonly #stores: TeamStores;
   readonly #pacer = new BacklogPacer();
@@ -255,13 +258,14 @@ export class Team extends DurableObject<Env> implements TeamContract {
     this.#context.decide(undefined, (now) => release(this.#stores, requestId, now));
   }
 
-  filterKnownIds(ids: TeamIds): TeamIds {
+  filterKnownIds(ids: TeamIds): TeamIds | null {
     const { requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
       const line = requests.findRequest(id);
       return line !== null && (line.deletedAt === null || line.status === "open" || removals.isPending(id));
     };
-    return this.#context.decide<TeamIds>({ requests: [], uploads: [] }, () => ({
+    const wasRemoved = this.ctx.storage.kv.get<number>(REMOVED_AT) !== undefined;
+    return this.#context.decide<TeamIds | null>(wasRemoved ? { requests: [], uploads: [] } : null, () => ({
       requests: ids.requests.filter(isKnown),
       uploads: ids.uploads.filter((id) => uploads.findUpload(id) !== null),
     }));
@@ -288,8 +292,6 @@ export class Team extends DurableObject<Env> implements TeamContract {
     socket.close();
   }
 
-  // --- Alarm -----------------------------------------------------------------------------------------------------
-
   /** Never throws: after too many failures the runtime drops an alarm. */
   override async alarm(): Promise<void> {
     let retryAt = 0;
@@ -311,12 +313,12 @@ export class Team extends DurableObject<Env> implements TeamContract {
     else await this.ctx.storage.setAlarm(this.#armedFor);
   }
 
-  /** Deletes the store: the object behaves as a team that never existed. */
+  /** Deletes the store: the object behaves as a team that never existed, but for its orphans in R2, which are still its own. */
   async #deleteStore(): Promise<void> {
     this.#exists = false;
     this.#armedFor = null;
-    // deleteAll also deletes the alarm; the stores are reopened to drop their caches.
-    await this.ctx.storage.deleteAll();
+    await this.ctx.storage.deleteAll(); // The alarm too. Stores are reopened to drop their caches.
+    this.ctx.storage.kv.put(REMOVED_AT, Date.now());
     Object.assign(this.#stores, openStores(this.ctx.storage.sql));
   }
 

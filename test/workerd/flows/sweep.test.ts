@@ -3,6 +3,7 @@
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import { outputKey, textKey, uploadKey } from "../../../src/files/bucket-keys.ts";
+import { OWNER_KEY } from "../../../src/files/bucket-owner.ts";
 import { SWEEP_RETRY_MS } from "../../../src/files/sweeper.ts";
 import worker from "../../../src/index.ts";
 import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";
@@ -20,6 +21,7 @@ onFrozenClocks(async () => {
 });
 
 interface Report {
+  status: string;
   finished_at: string | null;
   listed: number;
   known: number;
@@ -47,7 +49,11 @@ async function swept(): Promise<Report> {
 }
 
 async function keys(): Promise<string[]> {
-  return (await bindings.FILES.list()).objects.map(({ key }) => key).sort();
+  const { objects } = await bindings.FILES.list();
+  return objects
+    .map(({ key }) => key)
+    .filter((key) => key !== OWNER_KEY)
+    .sort();
 }
 
 async function completed(team: Team): Promise<string> {
@@ -77,8 +83,10 @@ describe("a sweep", () => {
     await bindings.FILES.put("outputs/Not A Team/x", "1");
     await bindings.FILES.put("backups/of/somebody", "1");
     const report = await swept();
-    expect(report).toMatchObject({ listed: 7, known: 2, young: 0, foreign: 1, deleted: 4, deleted_bytes: 8 });
-    expect(await keys()).toEqual([...kept, "backups/of/somebody", "outputs/Not A Team/x"].sort());
+    expect(report).toMatchObject({ listed: 7, known: 2, young: 0, foreign: 2, deleted: 3, deleted_bytes: 7 });
+    expect(report.status).toBe("finished");
+    const foreign = [outputKey("never-was", id, 0), "backups/of/somebody", "outputs/Not A Team/x"];
+    expect(await keys()).toEqual([...kept, ...foreign].sort());
     expect((await team.read(id)).status).toBe("COMPLETED");
   });
 

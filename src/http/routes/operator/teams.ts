@@ -2,9 +2,11 @@
 
 import * as z from "zod";
 import type { TeamSummary } from "../../../contracts/team-admin.ts";
+import type { Env } from "../../../platform/bindings.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { TEAM_ID } from "../../../platform/ids.ts";
-import { askTeam, teamFor } from "../../../platform/stubs.ts";
+import { faultName, logEvent } from "../../../platform/log.ts";
+import { askTeam, sweeperFor, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
 import { actorOf, operatorOf } from "../../audit-actor.ts";
@@ -44,6 +46,13 @@ function noSuchTeam(id: string): Refusal {
   });
 }
 
+/** The first team brings the first files, so the bucket gets its owner no later. The daily sweep makes up for a failure. */
+async function claimBucket(env: Pick<Env, "SWEEPER">): Promise<void> {
+  await sweeperFor(env)
+    .claim()
+    .catch((fault) => logEvent("bucket.claim_failed", { error: faultName(fault) }));
+}
+
 function noRemoval(id: string): Refusal {
   return refusal("not_found", `No team "${id}" is being removed.`, {
     hint: "The removal has finished, or was never started.",
@@ -75,6 +84,7 @@ export const teamRoutes: readonly Route[] = [
         ...(plan === undefined ? {} : { plan }),
       });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `A team "${id}" already exists.`) };
+      await claimBucket(env);
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
     },
   }),
