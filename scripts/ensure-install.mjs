@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 
 /** Purpose of each set, and its size on Linux (docs/decisions/install.md). The flags override NODE_ENV and npm's settings. */
 const SETS = {
-  run: { purpose: "running Sluice", size: "415 MB", flags: ["--omit=dev"] },
-  all: { purpose: "running, testing and measuring Sluice", size: "780 MB", flags: ["--include=dev"] },
+  run: { purpose: "running Sluice", size: "455 MB", flags: ["--omit=dev"] },
+  all: { purpose: "running, testing and measuring Sluice", size: "795 MB", flags: ["--include=dev"] },
 };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
