@@ -1,16 +1,18 @@
-// Rows of an UpstreamAccount. Call times are not stored; a waiting call is written when it is queued and deleted when it is granted.
-// Synchronous SQL only.
+// Rows of an UpstreamAccount: one value for each key. Call times are not stored; a waiting call is written when it is queued and
+// deleted when it is granted. Nothing is written before there is something to keep, so that a question alone leaves no object behind.
 
 import type { WaitingCall } from "../contracts/account.ts";
-import type { Sample } from "../models/durations.ts";
+import { assertTablesReadable, type StoredVersion, saveTablesVersion } from "../platform/stored-version.ts";
 import type { Health } from "./health.ts";
+import type { Learned } from "./learned-durations.ts";
 import type { Notice } from "./outage-notice.ts";
 import type { Slot } from "./scheduler.ts";
+import { SlotPages } from "./slot-pages.ts";
 
+/** Raise `version` with each change of what is stored; see platform/stored-version.ts. */
+const ACCOUNT_VERSION: StoredVersion = { version: 1, min_reader: 1 };
 /** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */
 export const PINNED_USERS_MAX = 16;
-/** Models whose durations are kept; the one that ended longest ago gives way. */
-const DURATION_MODELS_MAX = 500;
 
 /** The last good key set: JWK `x` values, and when they were fetched (epoch ms). */
 export interface StoredKeys {
@@ -18,209 +20,112 @@ export interface StoredKeys {
   fetchedAt: number;
 }
 
-/** One row per fact. */
-type FactName =
-  | "connection"
-  | "webhooks_arrive"
-  | "busy_until"
-  | "closed_until"
-  | "closed_since"
-  | "keys"
-  | "notice"
-  | "webhook_delay";
+/** Facts of the account, one row each. Times are epoch ms. */
+interface Facts {
+  /** The connection that was resolved; absent before the first look, and after it was refused. */
+  connection: string;
+  /** Whether webhooks arrive, by the latest report. */
+  webhooks_arrive: boolean;
+  /** Until when calls of a busy window may still be in progress. */
+  busy_until: number;
+  /** A pause of the pace. */
+  pause: { since: number; until: number };
+  keys: StoredKeys;
+  notice: Notice;
+  learned: Learned;
+}
 
 export class AccountStore {
-  readonly #sql: SqlStorage;
+  readonly #kv: SyncKvStorage;
+  readonly #slots: SlotPages;
+  #isVersionSaved = false;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
-    sql.exec("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS pinned_users (
-        connection TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (connection, user_id)
-      )`,
-    );
-    sql.exec("CREATE TABLE IF NOT EXISTS waiting (name TEXT PRIMARY KEY, waiter TEXT NOT NULL) WITHOUT ROWID");
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS slots (
-        request_id TEXT PRIMARY KEY, connection TEXT NOT NULL, since INTEGER NOT NULL
-      ) WITHOUT ROWID`,
-    );
-    sql.exec("CREATE TABLE IF NOT EXISTS health (connection TEXT PRIMARY KEY, health TEXT NOT NULL) WITHOUT ROWID");
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS durations (
-        model TEXT PRIMARY KEY, sample TEXT NOT NULL, ended_at INTEGER NOT NULL
-      ) WITHOUT ROWID`,
-    );
+  /** Throws where newer code wrote what this code would misread. */
+  constructor(kv: SyncKvStorage) {
+    assertTablesReadable(kv, ACCOUNT_VERSION);
+    this.#kv = kv;
+    this.#slots = new SlotPages(kv);
   }
 
-  /** The connection that was resolved; null before the first look, and after it was refused. */
-  get connection(): string | null {
-    return this.#fact("connection");
+  fact<Name extends keyof Facts>(name: Name): Facts[Name] | null {
+    return this.#kv.get<Facts[Name]>(factKey(name)) ?? null;
   }
 
-  set connection(connection: string | null) {
-    this.#setFact("connection", connection);
-  }
-
-  /** Whether webhooks arrive, by the latest report. */
-  get webhooksArrive(): boolean {
-    return this.#fact("webhooks_arrive") === "yes";
-  }
-
-  set webhooksArrive(arrive: boolean) {
-    this.#setFact("webhooks_arrive", arrive ? "yes" : "no");
-  }
-
-  /** Until when calls of a busy window may still be in progress (epoch ms). */
-  get busyUntil(): number {
-    return Number(this.#fact("busy_until") ?? 0);
-  }
-
-  set busyUntil(until: number) {
-    this.#setFact("busy_until", String(until));
-  }
-
-  get closedUntil(): number {
-    return Number(this.#fact("closed_until") ?? 0);
-  }
-
-  get closedSince(): number {
-    return Number(this.#fact("closed_since") ?? 0);
-  }
-
-  /** A pause of the pace (epoch ms). */
-  savePause({ since, until }: { since: number; until: number }): void {
-    this.#setFact("closed_since", String(since));
-    this.#setFact("closed_until", String(until));
-  }
-
-  get keys(): StoredKeys | null {
-    const text = this.#fact("keys");
-    return text === null ? null : (JSON.parse(text) as StoredKeys);
-  }
-
-  set keys(keys: StoredKeys) {
-    this.#setFact("keys", JSON.stringify(keys));
-  }
-
-  /** How long after fal signed it the last webhook was here; null before the first. */
-  get webhookDelayMs(): number | null {
-    const text = this.#fact("webhook_delay");
-    return text === null ? null : Number(text);
-  }
-
-  set webhookDelayMs(ms: number) {
-    this.#setFact("webhook_delay", String(ms));
-  }
-
-  get notice(): Notice | null {
-    const text = this.#fact("notice");
-    return text === null ? null : (JSON.parse(text) as Notice);
-  }
-
-  set notice(notice: Notice | null) {
-    this.#setFact("notice", notice === null ? null : JSON.stringify(notice));
+  /** Null: it is forgotten. */
+  saveFact<Name extends keyof Facts>(name: Name, value: Facts[Name] | null): void {
+    if (value === null) this.#kv.delete(factKey(name));
+    else this.#put(factKey(name), value);
   }
 
   /** In the order they were pinned. */
   pinnedUsers(connection: string): string[] {
-    const rows = this.#sql.exec<{ user_id: string }>(
-      "SELECT user_id FROM pinned_users WHERE connection = ? ORDER BY rowid",
-      connection,
-    );
-    return rows.toArray().map((row) => row.user_id);
+    return this.#kv.get<string[]>(pinKey(connection)) ?? [];
   }
 
   isUserPinned(connection: string, userId: string): boolean {
-    const rows = this.#sql.exec("SELECT 1 FROM pinned_users WHERE connection = ? AND user_id = ?", connection, userId);
-    return rows.toArray().length > 0;
+    return this.pinnedUsers(connection).includes(userId);
   }
 
   /** Beyond PINNED_USERS_MAX the oldest pin of the connection goes: it costs one more result call if it was in use. */
   pinUser(connection: string, userId: string): void {
-    if (this.isUserPinned(connection, userId)) return;
-    this.#sql.exec("INSERT INTO pinned_users VALUES (?, ?)", connection, userId);
-    for (const old of this.pinnedUsers(connection).slice(0, -PINNED_USERS_MAX)) {
-      this.#sql.exec("DELETE FROM pinned_users WHERE connection = ? AND user_id = ?", connection, old);
-    }
+    const pinned = this.pinnedUsers(connection);
+    if (!pinned.includes(userId)) this.#put(pinKey(connection), [...pinned, userId].slice(-PINNED_USERS_MAX));
   }
 
   waitingCalls(): WaitingCall[] {
-    const rows = this.#sql.exec<{ waiter: string }>("SELECT waiter FROM waiting").toArray();
-    return rows.map(({ waiter }) => JSON.parse(waiter) as WaitingCall);
+    return Array.from(this.#kv.list<WaitingCall>({ prefix: WAITING }), ([, call]) => call);
   }
 
-  saveWaitingCall(name: string, waiter: WaitingCall): void {
-    this.#sql.exec("INSERT OR REPLACE INTO waiting VALUES (?, ?)", name, JSON.stringify(waiter));
+  saveWaitingCall(name: string, call: WaitingCall): void {
+    this.#put(WAITING + name, call);
   }
 
   deleteWaitingCall(name: string): void {
-    this.#sql.exec("DELETE FROM waiting WHERE name = ?", name);
+    this.#kv.delete(WAITING + name);
   }
 
   slots(): Slot[] {
-    return this.#sql
-      .exec<{ request_id: string; connection: string; since: number }>(
-        "SELECT request_id, connection, since FROM slots",
-      )
-      .toArray()
-      .map(({ request_id, connection, since }) => ({ requestId: request_id, connection, since, checkedAt: since }));
+    return this.#slots.all();
   }
 
-  saveSlot({ requestId, connection, since }: Slot): void {
-    this.#sql.exec("INSERT OR REPLACE INTO slots VALUES (?, ?, ?)", requestId, connection, since);
+  takeSlot(slot: Slot): void {
+    this.#saveVersion();
+    this.#slots.take(slot);
   }
 
-  deleteSlot(requestId: string): void {
-    this.#sql.exec("DELETE FROM slots WHERE request_id = ?", requestId);
+  freeSlot(requestId: string): void {
+    this.#slots.free(requestId);
   }
 
   savedHealth(): [connection: string, health: Health][] {
-    const rows = this.#sql.exec<{ connection: string; health: string }>("SELECT connection, health FROM health");
-    return rows.toArray().map(({ connection, health }) => [connection, JSON.parse(health) as Health]);
+    return Array.from(this.#kv.list<Health>({ prefix: HEALTH }), ([key, health]) => [key.slice(HEALTH.length), health]);
   }
 
   /** Only a closed connection is kept: an open one that was forgotten is open. */
   saveHealth(connection: string, health: Health): void {
-    if (health.closure === null) this.#sql.exec("DELETE FROM health WHERE connection = ?", connection);
-    else this.#sql.exec("INSERT OR REPLACE INTO health VALUES (?, ?)", connection, JSON.stringify(health));
+    if (health.closure === null) this.#kv.delete(HEALTH + connection);
+    else this.#put(HEALTH + connection, health);
   }
 
-  durationsOf(model: string): Sample {
-    const rows = this.#sql.exec<{ sample: string }>("SELECT sample FROM durations WHERE model = ?", model).toArray();
-    return rows[0] === undefined ? [] : (JSON.parse(rows[0].sample) as number[]);
+  #put(key: string, value: unknown): void {
+    this.#saveVersion();
+    this.#kv.put(key, value);
   }
 
-  /** Every model's sample, the one that ended last first. */
-  allDurations(limit: number): [model: string, sample: Sample][] {
-    const rows = this.#sql.exec<{ model: string; sample: string }>(
-      "SELECT model, sample FROM durations ORDER BY ended_at DESC LIMIT ?",
-      limit,
-    );
-    return rows.toArray().map(({ model, sample }) => [model, JSON.parse(sample) as number[]]);
+  #saveVersion(): void {
+    if (this.#isVersionSaved) return;
+    saveTablesVersion(this.#kv, ACCOUNT_VERSION);
+    this.#isVersionSaved = true;
   }
+}
 
-  saveDurations(model: string, sample: Sample, endedAt: number): void {
-    this.#sql.exec("INSERT OR REPLACE INTO durations VALUES (?, ?, ?)", model, JSON.stringify(sample), endedAt);
-    this.#sql.exec(
-      `DELETE FROM durations WHERE model NOT IN (SELECT model FROM durations ORDER BY ended_at DESC LIMIT ?)`,
-      DURATION_MODELS_MAX,
-    );
-  }
+const WAITING = "waiting/";
+const HEALTH = "health/";
 
-  #fact(name: FactName): string | null {
-    const rows = this.#sql.exec<{ value: string }>("SELECT value FROM facts WHERE name = ?", name).toArray();
-    return rows[0]?.value ?? null;
-  }
+function factKey(name: keyof Facts): string {
+  return `fact/${name}`;
+}
 
-  #setFact(name: FactName, value: string | null): void {
-    if (value === null) this.#sql.exec("DELETE FROM facts WHERE name = ?", name);
-    else
-      this.#sql.exec(
-        "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        name,
-        value,
-      );
-  }
+function pinKey(connection: string): string {
+  return `pinned/${connection}`;
 }

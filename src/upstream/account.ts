@@ -17,7 +17,7 @@ import type {
   QueuePosition,
   SlotRelease,
 } from "../contracts/account.ts";
-import { type Durations, durationsOf, withDuration } from "../models/durations.ts";
+import type { Durations } from "../models/durations.ts";
 import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
@@ -30,6 +30,7 @@ import { createUpstreamClient } from "./client/client.ts";
 import type { ConnectionRequest } from "./client/connections.ts";
 import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
+import { LearnedDurations } from "./learned-durations.ts";
 
 /** Users with waiting calls in the operator's overview, most calls first. */
 const WAITING_USERS_SHOWN_MAX = 100;
@@ -49,6 +50,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   readonly #config: Config;
   readonly #store: AccountStore;
   readonly #grants: AccountGrants;
+  readonly #learned: LearnedDurations;
   #resolving: Promise<Resolution> | null = null;
   #refused: { error: RequestError; at: number } | null = null;
   #fetchingKeys: Promise<void> | null = null;
@@ -57,17 +59,19 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#config = requireConfig(env);
-    this.#store = new AccountStore(ctx.storage.sql);
+    this.#store = new AccountStore(ctx.storage.kv);
+    this.#learned = new LearnedDurations(this.#store);
     const grantOf = (callGrant: CallGrant) => this.#grantedFor(callGrant);
     this.#grants = new AccountGrants({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
-    this.#grants.armAlarm();
+    ctx.waitUntil(this.#grants.checkInheritedSlots());
+    void ctx.blockConcurrencyWhile(() => this.#grants.wake());
   }
 
   async requestGrant(request: CallRequest, leadMs = 0): Promise<Grant> {
     const resolution: Resolution =
       request.connection === null ? await this.#connectionFound() : { kind: "found", connection: request.connection };
     if (resolution.kind === "refused") return { granted: false, reason: "refused", error: resolution.error };
-    const durations = durationsOf(this.#store.durationsOf(request.model));
+    const durations = this.#learned.durationsOf(request.model);
     if (resolution.kind === "later") {
       const retryAt = Math.max(Date.now() + LOOKUP_FIRST_RETRY_MS, this.#grants.callScheduler.pace.closedUntil);
       return { granted: false, reason: "wait", retryAt, queuePosition: null, durations };
@@ -94,8 +98,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
 
   async releaseSlot({ requestId, model, ms, webhookDelayMs }: SlotRelease): Promise<void> {
     if (!this.#grants.releaseSlot(requestId) || ms === null) return;
-    if (webhookDelayMs !== null) this.#store.webhookDelayMs = webhookDelayMs;
-    this.#store.saveDurations(model, withDuration(this.#store.durationsOf(model), ms), Date.now());
+    this.#learned.add(model, ms, webhookDelayMs, Date.now());
   }
 
   async queuePositionOf(requestId: string): Promise<QueuePosition | null> {
@@ -103,7 +106,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 
   async durationsOf(models: string[]): Promise<(Durations | null)[]> {
-    return models.map((model) => durationsOf(this.#store.durationsOf(model)));
+    return models.map((model) => this.#learned.durationsOf(model));
   }
 
   async currentPause(): Promise<Pause | null> {
@@ -115,7 +118,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   async accountHealth(): Promise<AccountHealth> {
     const now = Date.now();
     const { callScheduler } = this.#grants;
-    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    const connection = this.#connection;
     return {
       at: now,
       pause: this.#pause(now),
@@ -132,7 +135,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   async accountOverview(): Promise<AccountOverview> {
     const now = Date.now();
     const { callScheduler } = this.#grants;
-    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    const connection = this.#connection;
     return {
       ...(await this.accountHealth()),
       connection,
@@ -142,10 +145,8 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
       waiting: callScheduler.waitingByKind(),
       waitingByUser: byMostCalls(callScheduler.queue.waitingByUser()).slice(0, WAITING_USERS_SHOWN_MAX),
       lastFailures: this.#grants.lastFailures,
-      webhooks: { state: this.#webhooks(), lastDelayMs: this.#store.webhookDelayMs },
-      durations: this.#store
-        .allDurations(DURATIONS_SHOWN_MAX)
-        .map(([model, sample]) => ({ model, durations: durationsOf(sample) })),
+      webhooks: { state: this.#webhooks(), lastDelayMs: this.#learned.webhookDelayMs },
+      durations: this.#learned.latest(DURATIONS_SHOWN_MAX),
     };
   }
 
@@ -158,7 +159,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 
   async discardConnection(connection: string | null): Promise<void> {
-    if (connection !== null && this.#store.connection === connection) this.#store.connection = null;
+    if (connection !== null && this.#store.fact("connection") === connection) this.#store.saveFact("connection", null);
   }
 
   async callConnections(request: ConnectionRequest): Promise<ConnectionCallAnswer> {
@@ -171,15 +172,15 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     logEvent("account.connections_called", { outcome: request.kind, status });
     if (reply.kind === "read" && status === 429) this.#grants.pauseAfterRateLimit(reply.retryAfterMs);
     if (request.kind === "delete" && status >= 200 && status < 300) await this.discardConnection(request.id);
-    return { kind: "replied", reply, inUse: this.#config.MATON_CONNECTION ?? this.#store.connection };
+    return { kind: "replied", reply, inUse: this.#connection };
   }
 
   async webhookArrived(): Promise<void> {
-    if (!this.#store.webhooksArrive) this.#store.webhooksArrive = true;
+    if (!this.#webhooksArrive) this.#store.saveFact("webhooks_arrive", true);
   }
 
   async webhookMissed(): Promise<void> {
-    if (this.#store.webhooksArrive) this.#store.webhooksArrive = false;
+    if (this.#webhooksArrive) this.#store.saveFact("webhooks_arrive", false);
   }
 
   async isUserPinned(connection: string | null, userId: string): Promise<boolean> {
@@ -191,7 +192,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 
   async webhookKeys({ force }: { force: boolean }): Promise<KeySet> {
-    const fetchedAt = this.#store.keys?.fetchedAt ?? null;
+    const fetchedAt = this.#store.fact("keys")?.fetchedAt ?? null;
     const facts = { fetchedAt, triedAt: this.#keysTriedAt, force, now: Date.now() };
     if (this.#fetchingKeys === null && shouldFetchKeys(facts)) {
       this.#fetchingKeys = this.#fetchKeys().finally(() => {
@@ -199,13 +200,22 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
       });
     }
     await this.#fetchingKeys;
-    const stored = this.#store.keys;
+    const stored = this.#store.fact("keys");
     if (stored === null || !isTrusted(stored.fetchedAt, Date.now())) return { kind: "unavailable" };
     return { kind: "keys", ...stored };
   }
 
+  /** The configured connection, or the one that was found; null before the first look. */
+  get #connection(): string | null {
+    return this.#config.MATON_CONNECTION ?? this.#store.fact("connection");
+  }
+
+  get #webhooksArrive(): boolean {
+    return this.#store.fact("webhooks_arrive") ?? false;
+  }
+
   #pause(now: number): Pause | null {
-    const connection = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    const connection = this.#connection;
     return connection === null
       ? this.#grants.callScheduler.pacePause(now)
       : this.#grants.callScheduler.pauseOf(connection, now);
@@ -213,7 +223,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
 
   #webhooks(): RequestState["webhooks"] {
     if (this.#config.PUBLIC_URL === undefined) return "off";
-    return this.#store.webhooksArrive ? "arriving" : "missing";
+    return this.#webhooksArrive ? "arriving" : "missing";
   }
 
   #grantedFor(callGrant: CallGrant): Granted {
@@ -225,14 +235,14 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
       connection,
       webhooks: this.#webhooks(),
       pinnedUsers: this.#store.pinnedUsers(connection),
-      durations: durationsOf(this.#store.durationsOf(model)),
+      durations: this.#learned.durationsOf(model),
       probe: callGrant.probe,
       callGrant,
     };
   }
 
   async #connectionFound(): Promise<Resolution> {
-    const known = this.#config.MATON_CONNECTION ?? this.#store.connection;
+    const known = this.#connection;
     if (known !== null) return { kind: "found", connection: known };
     this.#resolving ??= this.#resolveConnection().finally(() => {
       this.#resolving = null;
@@ -251,7 +261,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     logEvent("account.connection_resolved", { outcome: answer.kind });
     switch (answer.kind) {
       case "found":
-        this.#store.connection = answer.connection;
+        this.#store.saveFact("connection", answer.connection);
         return answer;
       case "none":
       case "refused": {
@@ -270,7 +280,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     this.#keysTriedAt = Date.now();
     const keys = await fetchKeys(this.#config.FAL_JWKS_URL);
     logEvent("account.keys_fetched", { outcome: keys.length > 0 ? "stored" : "kept" });
-    if (keys.length > 0) this.#store.keys = { keys, fetchedAt: Date.now() };
+    if (keys.length > 0) this.#store.saveFact("keys", { keys, fetchedAt: Date.now() });
   }
 }
 

@@ -7,7 +7,8 @@ import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
 import { logEvent } from "../platform/log.ts";
 import { trackerFor } from "../platform/stubs.ts";
-import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+import { SECOND_MS } from "../platform/time.ts";
+import { AccountAlarm } from "./account-alarm.ts";
 import type { AccountStore } from "./account-store.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import { callName } from "./fair-queue.ts";
@@ -25,15 +26,10 @@ import {
 import { type Notice, noticeOf, sendNotice } from "./outage-notice.ts";
 import { type CallTime, GRANT_USE_MS, isPaceBusy, paceAfterWaking, windowMs } from "./pace.ts";
 import { CallScheduler, type GrantDecision, type SchedulerRequest } from "./scheduler.ts";
+import { SlotChecks } from "./slot-checks.ts";
 
 /** A busy account records so at most this often; below the 10 s after which an idle object may hibernate. */
 const BUSY_SAVED_EVERY_MS = 8 * SECOND_MS;
-/** A slot is checked after this; sooner while a submit waits for one. */
-export const SLOT_CHECK_MS = 10 * MINUTE_MS;
-const SLOT_CHECK_WAITED_MS = MINUTE_MS;
-/** Slots checked at a time. */
-const SLOT_CHECK_BATCH = 20;
-
 const LAST_FAILURES_KEPT = 20;
 
 interface GrantDeps {
@@ -52,21 +48,35 @@ export class AccountGrants {
   readonly #deps: GrantDeps;
   #busyUntil: number;
   #notice: Notice | null;
+  readonly #alarm: AccountAlarm;
+  readonly #slotChecks: SlotChecks;
   #probing: Promise<void> | null = null;
-  /** What the alarm is set to, as far as this instance knows. */
-  #alarmAt: number | null = null;
 
   constructor(deps: GrantDeps, now: number) {
     const { store, config } = deps;
+    const pause = store.fact("pause");
     this.#deps = deps;
-    this.#busyUntil = store.busyUntil;
-    this.#notice = store.notice;
-    const pace = { ...paceAfterWaking(config.UPSTREAM_RPS, now, this.#busyUntil), closedUntil: store.closedUntil };
-    this.callScheduler = new CallScheduler(pace, config.UPSTREAM_SLOTS, store.closedSince);
+    this.#busyUntil = store.fact("busy_until") ?? 0;
+    this.#notice = store.fact("notice");
+    const pace = { ...paceAfterWaking(config.UPSTREAM_RPS, now, this.#busyUntil), closedUntil: pause?.until ?? 0 };
+    this.callScheduler = new CallScheduler(pace, config.UPSTREAM_SLOTS, pause?.since ?? 0);
     for (const call of store.waitingCalls()) this.callScheduler.queue.addCall(call);
     for (const slot of store.slots()) this.callScheduler.slots.set(slot.requestId, slot);
     for (const [connection, health] of store.savedHealth())
       this.callScheduler.healthByConnection.set(connection, health);
+    this.#alarm = new AccountAlarm(deps.ctx.storage);
+    this.#slotChecks = new SlotChecks(deps.env, this.callScheduler, (requestId) => this.releaseSlot(requestId));
+  }
+
+  /** Before the first call: looks at the alarm that an earlier instance has set. */
+  async wake(): Promise<void> {
+    await this.#alarm.look();
+    this.armAlarm();
+  }
+
+  /** Finds the slots that were freed after the earlier instance's last write. */
+  async checkInheritedSlots(): Promise<void> {
+    await this.#slotChecks.checkAfterWaking(Date.now());
   }
 
   /** `leadMs` above 0: the call received its last grant too late and needs this much notice. */
@@ -115,7 +125,7 @@ export class AccountGrants {
   returnGrant(callGrant: CallGrant): void {
     this.callScheduler.returnGrant(callGrant, Date.now());
     if (callGrant.probe) this.#keepHealth(callGrant.call.connection);
-    if (callGrant.tookSlot) this.#deps.store.deleteSlot(callGrant.call.requestId);
+    if (callGrant.tookSlot) this.#deps.store.freeSlot(callGrant.call.requestId);
     this.grantInBackground();
   }
 
@@ -124,7 +134,7 @@ export class AccountGrants {
     const now = Date.now();
     const pauseMs = this.callScheduler.pauseAfterRateLimit(retryAfterMs, now);
     const pause = this.callScheduler.pacePause(now);
-    if (pause !== null) this.#deps.store.savePause(pause);
+    if (pause !== null) this.#deps.store.saveFact("pause", { since: pause.since, until: pause.until });
     logEvent("account.closed", { reason: "rate_limited", ms: pauseMs });
     return this.callScheduler.pace.closedUntil;
   }
@@ -148,7 +158,7 @@ export class AccountGrants {
   /** The request is not at fal. True when it had a slot. */
   releaseSlot(requestId: string): boolean {
     const slot = this.callScheduler.releaseSlot(requestId, Date.now());
-    if (slot !== undefined) this.#deps.store.deleteSlot(requestId);
+    if (slot !== undefined) this.#deps.store.freeSlot(requestId);
     this.grantInBackground();
     return slot !== undefined;
   }
@@ -158,27 +168,30 @@ export class AccountGrants {
   }
 
   async runAlarm(): Promise<void> {
-    this.#alarmAt = null;
-    for (const expired of this.callScheduler.dropExpiredCalls(Date.now()))
+    const now = Date.now();
+    for (const expired of this.callScheduler.dropExpiredCalls(now))
       this.#deps.store.deleteWaitingCall(callName(expired));
+    await this.#alarm.rang(this.callScheduler.nextGrantAt(now), now);
     await this.#grantWaitingCalls();
-    await Promise.all([this.probeConnections(), this.#checkSlots(), this.#sendNotice()]);
+    await Promise.all([this.probeConnections(), this.#slotChecks.checkDue(now), this.#sendNotice()]);
     await this.#grantWaitingCalls();
+    await this.#alarm.settle(this.#nextAlarmAt());
   }
 
-  /** Puts the alarm where it is next needed, if that is sooner than where it is. */
+  /** Sets the alarm to when it is next needed, if that is sooner than it would ring. */
   armAlarm(): void {
+    const at = this.#nextAlarmAt();
+    if (at !== null) this.#deps.ctx.waitUntil(this.#alarm.setBy(at));
+  }
+
+  #nextAlarmAt(): number | null {
     const now = Date.now();
     const probes = [...this.callScheduler.healthByConnection.values()].flatMap(({ closure }) =>
       closure === null || closure.why === "locked" ? [] : [closure.probeAt],
     );
-    const slots = [...this.callScheduler.slots.values()].map(({ checkedAt }) => checkedAt + this.#slotCheckMs());
-    const notices = this.#notice === null ? [] : [this.#notice.dueAt];
-    const earliest = [...probes, ...slots, ...notices].reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-    const at = Math.max(now + 1, Math.min(earliest, this.callScheduler.nextGrantAt(now) ?? earliest));
-    if (!Number.isFinite(at) || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
-    this.#alarmAt = at;
-    this.#deps.ctx.waitUntil(this.#deps.ctx.storage.setAlarm(at));
+    const due = [...probes, this.#slotChecks.dueAt(), this.callScheduler.nextGrantAt(now), this.#notice?.dueAt ?? null];
+    const at = Math.min(...due.map((each) => each ?? Number.POSITIVE_INFINITY));
+    return Number.isFinite(at) ? Math.max(now + 1, at) : null;
   }
 
   /**
@@ -194,7 +207,7 @@ export class AccountGrants {
 
   #saveGrant(callGrant: CallGrant, now: number): void {
     const slot = callGrant.tookSlot ? this.callScheduler.slots.get(callGrant.call.requestId) : undefined;
-    if (slot !== undefined) this.#deps.store.saveSlot(slot);
+    if (slot !== undefined) this.#deps.store.takeSlot(slot);
     if (callGrant.probe) this.#keepHealth(callGrant.call.connection);
     this.#saveBusyUntil(callGrant.callTime.at, now);
   }
@@ -203,7 +216,7 @@ export class AccountGrants {
   #saveBusyUntil(at: number, now: number): void {
     if (!isPaceBusy(this.callScheduler.pace, now) || this.#busyUntil >= at + windowMs()) return;
     this.#busyUntil = at + BUSY_SAVED_EVERY_MS;
-    this.#deps.store.busyUntil = this.#busyUntil;
+    this.#deps.store.saveFact("busy_until", this.#busyUntil);
   }
 
   /** Grants waiting calls; resolves when their trackers are notified. */
@@ -249,29 +262,6 @@ export class AccountGrants {
     }
   }
 
-  /** Reclaims slots whose release was lost. */
-  async #checkSlots(): Promise<void> {
-    const limit = Date.now() - this.#slotCheckMs();
-    const doubtful = [...this.callScheduler.slots.values()].filter(({ checkedAt }) => checkedAt <= limit);
-    await Promise.all(doubtful.slice(0, SLOT_CHECK_BATCH).map((slot) => this.#checkSlot(slot.requestId)));
-  }
-
-  async #checkSlot(requestId: string): Promise<void> {
-    const { env } = this.#deps;
-    try {
-      const { holds } = await trackerFor(env, requestId).holdsSlot();
-      const slot = this.callScheduler.slots.get(requestId);
-      if (holds && slot !== undefined) this.callScheduler.slots.set(requestId, { ...slot, checkedAt: Date.now() });
-      if (!holds && this.releaseSlot(requestId)) logEvent("account.slot_reclaimed", { request: requestId });
-    } catch {
-      // An unavailable tracker is checked again later.
-    }
-  }
-
-  #slotCheckMs(): number {
-    return this.callScheduler.waitsForSlot() ? SLOT_CHECK_WAITED_MS : SLOT_CHECK_MS;
-  }
-
   #setHealth(connection: string, health: Health, finder: string | null): void {
     const before = this.callScheduler.healthOf(connection);
     this.callScheduler.healthByConnection.set(connection, health);
@@ -290,7 +280,7 @@ export class AccountGrants {
 
   #saveNotice(notice: Notice | null): void {
     this.#notice = notice;
-    this.#deps.store.notice = notice;
+    this.#deps.store.saveFact("notice", notice);
   }
 
   async #sendNotice(): Promise<void> {

@@ -50,7 +50,7 @@ export interface Slot {
   requestId: string;
   connection: string;
   since: number;
-  /** When its tracker last confirmed it. */
+  /** When it was last granted, or its tracker asked. */
   checkedAt: number;
 }
 
@@ -295,11 +295,10 @@ export class CallScheduler {
     const health = this.healthOf(call.connection);
     callGrant.probe = health.closure !== null;
     if (callGrant.probe) this.healthByConnection.set(call.connection, withStartedProbe(health, now));
-    callGrant.tookSlot = !this.slots.has(call.requestId);
-    if (callGrant.tookSlot) {
-      const { requestId, connection } = call;
-      this.slots.set(requestId, { requestId, connection, since: callTime.at, checkedAt: callTime.at });
-    }
+    const { requestId, connection } = call;
+    const held = this.slots.get(requestId);
+    callGrant.tookSlot = held === undefined;
+    this.slots.set(requestId, { requestId, connection, since: held?.since ?? callTime.at, checkedAt: callTime.at });
     this.#unanswered.set(call.requestId, callTime.at);
     return callGrant;
   }

@@ -1,11 +1,14 @@
 // The account as flows see it: what its operator is shown, how it comes to know fal, and a fault of all of it that begins and ends
 // by the test's word.
 
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
+import { AccountStore } from "../../src/upstream/account-store.ts";
 import { ask } from "./calls.ts";
 import { passTime } from "./clock.ts";
 import { ADMIN_TOKEN } from "./env.ts";
+import { account } from "./objects.ts";
 import { Team } from "./team.ts";
 import { runToEnd } from "./tracker.ts";
 import { sandbox } from "./upstream.ts";
@@ -42,6 +45,15 @@ export async function introduceAccount(team: Team): Promise<void> {
   const { id } = await team.submit("the first of an account");
   await passTime(5 * SECOND_MS);
   expect((await runToEnd(team, id)).status).toBe("COMPLETED");
+}
+
+/** Puts the account out of memory and leaves it this request's slot, as an instance does that forgot its release. */
+export async function inheritSlot(requestId: string, connection = "conn"): Promise<void> {
+  await evictDurableObject(account());
+  await runInDurableObject(account(), (_instance, state) =>
+    new AccountStore(state.storage.kv).takeSlot({ requestId, connection, since: Date.now(), checkedAt: 0 }),
+  );
+  await evictDurableObject(account());
 }
 
 /** Uses up the account's calls of this second, so that the next request is held for its turn. */

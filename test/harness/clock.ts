@@ -1,8 +1,9 @@
 // One clock for the Worker and the sandbox, which stands until a test moves it.
 
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";
 import { DAY_MS } from "../../src/platform/time.ts";
+import { AccountStore } from "../../src/upstream/account-store.ts";
 import { account } from "./objects.ts";
 import { sandbox } from "./upstream.ts";
 
@@ -31,7 +32,10 @@ export async function freezeClocks(): Promise<number> {
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(now);
   // What earlier tests taught the account of a model's durations would move this one's polls.
-  await runInDurableObject(account(), (_instance, state) => state.storage.sql.exec("DELETE FROM durations"));
+  await runInDurableObject(account(), (_instance, state) =>
+    new AccountStore(state.storage.kv).saveFact("learned", null),
+  );
+  await evictDurableObject(account());
   await sandbox("POST", "reset");
   await sandbox("POST", "clock", { now });
   return now;

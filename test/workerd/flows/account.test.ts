@@ -1,11 +1,12 @@
 // One account for many, in the real runtime: who waits for a turn, turns and slots that got lost.
 
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect } from "vitest";
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { SLOT_CHECK_MS } from "../../../src/upstream/grants.ts";
+import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { CALL_LOST_AFTER_MS } from "../../../src/upstream/pace.ts";
-import { accountView, exhaustPace, introduceAccount } from "../../harness/account.ts";
+import { SLOT_CHECK_MS } from "../../../src/upstream/slot-checks.ts";
+import { accountView, exhaustPace, inheritSlot, introduceAccount } from "../../harness/account.ts";
 import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
@@ -61,20 +62,30 @@ describe("a slot", () => {
     await eventually(async () => expect((await accountView()).slots.used).toBe(before));
   });
 
-  test("whose end was never heard of is found by asking its tracker", async () => {
+  test("whose release an earlier instance forgot is found by asking its tracker, as soon as the account wakes", async () => {
     const before = (await accountView()).slots.used;
-    const lost = bindings.TRACKER.newUniqueId().toString();
-    await runInDurableObject(account(), (_instance, state) => {
-      state.storage.sql.exec("INSERT INTO slots VALUES (?, 'conn', ?)", lost, Date.now());
-    });
+    await inheritSlot(bindings.TRACKER.newUniqueId().toString());
+    await eventually(async () => expect((await accountView()).slots.used).toBeLessThanOrEqual(before));
+  });
+
+  test("of a request that runs stays taken when the account wakes, and is asked for again only after a while", async ({
+    team,
+  }) => {
+    const { id } = await team.submit("a cat");
+    const used = (await accountView()).slots.used;
+    const asked = vi.spyOn(RequestTracker.prototype, "holdsSlot");
     await evictDurableObject(account());
-    await passTime(SLOT_CHECK_MS + SECOND_MS);
+    await accountView();
+    await eventually(async () => expect(asked.mock.calls.length).toBeGreaterThanOrEqual(used));
+    expect((await accountView()).slots.used).toBe(used);
+    asked.mockClear();
+    await passTime(SLOT_CHECK_MS - MINUTE_MS);
     await ringAccount();
-    const left = await runInDurableObject(account(), (_instance, state) =>
-      state.storage.sql.exec("SELECT 1 FROM slots WHERE request_id = ?", lost).toArray(),
-    );
-    expect(left).toEqual([]);
-    expect((await accountView()).slots.used).toBeLessThanOrEqual(before);
+    expect(asked).not.toHaveBeenCalled();
+    await passTime(2 * MINUTE_MS);
+    await ringAccount();
+    expect(asked.mock.calls.length).toBeGreaterThanOrEqual(used);
+    await runToEnd(team, id);
   });
 });
 

@@ -1,20 +1,26 @@
 // The UpstreamAccount object: turns, the connection, the key set, and what survives when it is put out of memory.
 
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AccountContract, CallRequest, Grant } from "../../../src/contracts/account.ts";
 import type { Stub } from "../../../src/contracts/rpc.ts";
 import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
+import { SAFETY_ALARM_MS } from "../../../src/platform/alarm.ts";
+import { isStateNewer } from "../../../src/platform/stored-version.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
+import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
-import { PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
+import { AccountStore, PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
 import { decodeKey } from "../../../src/upstream/fal-webhook-signature.ts";
 import { signingKeys } from "../../../src/upstream/jwks.ts";
 import { JWKS_REFRESH_GAP_MS } from "../../../src/upstream/key-set.ts";
 import { GRANT_USE_MS } from "../../../src/upstream/pace.ts";
+import { CallScheduler } from "../../../src/upstream/scheduler.ts";
+import { SLOT_CHECK_MS } from "../../../src/upstream/slot-checks.ts";
 
-const START = Date.parse("2026-11-22T10:00:00Z");
+/** Far enough ahead that no real alarm rings by itself. */
+const START = Math.ceil(Date.now() / DAY_MS) * DAY_MS + 30 * DAY_MS;
 const X = "ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ";
 const ROTATED_X = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -82,10 +88,26 @@ async function readyAccount(): Promise<Account> {
 }
 
 const granted = (grants: Grant[]) => grants.filter((grant) => grant.granted);
-const rowOf = (account: Account, name: string) =>
-  runInDurableObject(account, (_instance, state) =>
-    state.storage.sql.exec("SELECT value FROM facts WHERE name = ?", name).toArray(),
-  );
+const busyUntil = (account: Account) =>
+  runInDurableObject(account, (_instance, state) => new AccountStore(state.storage.kv).fact("busy_until"));
+const stored = (account: Account) =>
+  runInDurableObject(account, async (_instance, { storage }) => ({
+    keys: Array.from(storage.kv.list(), ([key]) => key),
+    alarm: await storage.getAlarm(),
+  }));
+
+/** Counts what every object writes from now on. */
+async function countWrites(account: Account): Promise<{ rows: () => number; alarms: () => number }> {
+  const spies = await runInDurableObject(account, (_instance, { storage }) => {
+    const kv = Object.getPrototypeOf(storage.kv) as SyncKvStorage;
+    const alarms = vi.spyOn(Object.getPrototypeOf(storage) as DurableObjectStorage, "setAlarm");
+    return { puts: vi.spyOn(kv, "put"), deletes: vi.spyOn(kv, "delete"), alarms };
+  });
+  return {
+    rows: () => spies.puts.mock.calls.length + spies.deletes.mock.calls.length,
+    alarms: () => spies.alarms.mock.calls.length,
+  };
+}
 
 describe("a turn", () => {
   test("comes with the connection, what is known of webhooks and of the model, and its use-by time", async () => {
@@ -183,7 +205,7 @@ describe("an object that was put out of memory", () => {
   test("wrote nothing for a few calls, and then lets half a window go at once", async () => {
     const account = await readyAccount();
     expect(granted(await takeMany(account, 5))).toHaveLength(5);
-    expect(await rowOf(account, "busy_until")).toEqual([]);
+    expect(await busyUntil(account)).toBeNull();
     await evictDurableObject(account);
     const after = granted(await takeMany(account, 10));
     expect(after.filter((grant) => grant.notBefore === Date.now())).toHaveLength(5);
@@ -217,6 +239,124 @@ describe("an object that was put out of memory", () => {
       granted: false,
       queuePosition: { why: "rate_limited" },
     });
+  });
+});
+
+describe("what is written", () => {
+  /** A call that is granted, answered, and whose request leaves fal `ms` later. */
+  async function run(account: Account, requestId: string): Promise<() => Promise<void>> {
+    await hearAll(account, [await account.requestGrant(wish(requestId))]);
+    return () =>
+      account.releaseSlot({ requestId, model: "fal-ai/flux/schnell", ms: 3_000, webhookDelayMs: 20 }) as Promise<void>;
+  }
+
+  test("is one row for each request while others are under way, and an alarm for all of them", async () => {
+    const account = await readyAccount();
+    const finish = [await run(account, "a")];
+    await finish.pop()?.();
+    const written = await countWrites(account);
+    for (let n = 0; n < 30; n++) {
+      finish.push(await run(account, `r${n}`));
+      if (n >= 4) await finish.shift()?.();
+      vi.setSystemTime(Date.now() + 1_100);
+    }
+    // One row in thirty seconds says what was learned of the model.
+    expect([written.rows(), written.alarms()]).toEqual([31, 0]);
+  });
+
+  test("is a slot's row when it is taken, and nothing when it is freed while others are used", async () => {
+    const account = await readyAccount();
+    const [a, b] = [await run(account, "a"), await run(account, "b")];
+    await a();
+    const written = await countWrites(account);
+    await account.releaseSlot({ requestId: "nobody", model: "m", ms: 1, webhookDelayMs: null });
+    await a();
+    expect(written.rows()).toBe(0);
+    await account.releaseSlot({ requestId: "first", model: "m", ms: null, webhookDelayMs: null });
+    await account.releaseSlot({ requestId: "b", model: "m", ms: null, webhookDelayMs: null });
+    expect(written.rows()).toBe(1);
+    await b();
+    expect(written.rows()).toBe(1);
+  });
+
+  test("is nothing at all for questions, so that they leave no object behind", async () => {
+    const account = newAccount();
+    await account.accountHealth();
+    await account.accountOverview();
+    await account.durationsOf(["fal-ai/flux/schnell"]);
+    await account.currentPause();
+    await account.queuePositionOf("nobody");
+    expect(await stored(account)).toEqual({ keys: [], alarm: null });
+  });
+
+  test("is no alarm when it wakes and one that an earlier instance set rings soon enough", async () => {
+    const account = await readyAccount();
+    const { alarm } = await stored(account);
+    expect(alarm).not.toBeNull();
+    const written = await countWrites(account);
+    await evictDurableObject(account);
+    await account.accountHealth();
+    expect([written.alarms(), (await stored(account)).alarm]).toEqual([0, alarm]);
+  });
+
+  test("by newer code that this code would misread is left alone", async () => {
+    const account = await readyAccount();
+    await runInDurableObject(account, (_instance, { storage }) =>
+      storage.kv.put("version", { version: 99, min_reader: 99 }),
+    );
+    const before = await stored(account);
+    await evictDurableObject(account);
+    const fault = await account.requestGrant(wish("r")).then(String, (error: unknown) => error);
+    expect(isStateNewer(fault)).toBe(true);
+    expect(before.keys).toContain("version");
+  });
+
+  test("by newer code that this code may read is read, and its version stays", async () => {
+    const account = await readyAccount();
+    await runInDurableObject(account, (_instance, { storage }) => {
+      storage.kv.put("version", { version: 99, min_reader: 1 });
+      storage.kv.put("fact/of_the_future", { kept: true });
+    });
+    await evictDurableObject(account);
+    expect(await account.requestGrant(wish("r"))).toMatchObject({ granted: true, connection: "conn-1" });
+    const after = await runInDurableObject(
+      account,
+      (_instance, { storage }) => [storage.kv.get("version"), storage.kv.get("fact/of_the_future")] as const,
+    );
+    expect(after).toEqual([{ version: 99, min_reader: 1 }, { kept: true }]);
+  });
+});
+
+describe("the alarm", () => {
+  test("stands again before its work begins, so that a fault in the work is not the last of it", async () => {
+    const account = await readyAccount();
+    await account.pauseAfterRateLimit(null);
+    await account.requestGrant(wish("waits"));
+    vi.spyOn(CallScheduler.prototype, "grantWaitingCalls").mockImplementation(() => {
+      throw new Error("a bug");
+    });
+    await runInDurableObject(account, async (instance, { storage }) => {
+      await storage.deleteAlarm();
+      await expect((instance as UpstreamAccount).alarm()).rejects.toThrow("a bug");
+    });
+    const { alarm } = await stored(account);
+    expect(alarm).toBeLessThanOrEqual(Date.now() + SAFETY_ALARM_MS);
+  });
+
+  test("is taken away when nothing is left to ring for", async () => {
+    const account = await readyAccount();
+    await account.releaseSlot({ requestId: "first", model: "m", ms: null, webhookDelayMs: null });
+    await runDurableObjectAlarm(account);
+    expect((await stored(account)).alarm).toBeNull();
+  });
+
+  test("rings again only after a while for a slot whose tracker cannot be asked", async () => {
+    const account = await readyAccount();
+    await account.requestGrant(wish(env.TRACKER.newUniqueId().toString()));
+    vi.spyOn(RequestTracker.prototype, "holdsSlot").mockRejectedValue(new Error("away"));
+    vi.setSystemTime(Date.now() + SLOT_CHECK_MS);
+    await runDurableObjectAlarm(account);
+    expect((await stored(account)).alarm).toBeGreaterThanOrEqual(Date.now() + SLOT_CHECK_MS - 1);
   });
 });
 
