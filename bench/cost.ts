@@ -1,13 +1,15 @@
 // `npm run bench:cost`: what Cloudflare would bill for a million requests, from the calls, rows, alarms, bucket operations and
 // time of some hundred. They go through Sluice with a meter around it (bench/metered). Writes the parts to docs/figures.md.
+// Exit code 1 when the bill is above a bar of the design.
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { eventually, pause } from "../test/harness/eventually.ts";
+import { pause } from "../test/harness/eventually.ts";
 import { MODEL } from "../test/harness/model.ts";
 import { endChildrenOnSignal, runtimesOf } from "../test/harness/process.ts";
 import { type Sluice, startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
+import { ALARMS_RUNG_MS, quietTally } from "./metered/reading.ts";
 import type { Count, Tally } from "./metered/tally.ts";
 import * as price from "./prices.ts";
 
@@ -19,9 +21,10 @@ const WARM_UPS = 5;
 const SUBMIT_GAP_MS = 150;
 /** What fal takes to answer a call, as seen from a Worker; objects that wait for it are billed meanwhile. */
 const LATENCY_MS = 100;
-/** Nothing was counted for so long: all that the requests owed is done. */
-const QUIET_MS = 4_000;
-const PATIENCE_MS = 120_000;
+/** What a million requests may cost, logs included, and what keeping them for a month. */
+const RUNNING_BAR_USD = 22;
+const STORAGE_BAR_USD = 4;
+const OBJECT_CALLS_BAR = 7.1;
 const MILLION = 1_000_000;
 /** Of USER_HZ, in which /proc tells CPU time. */
 const TICK_MS = 10;
@@ -60,6 +63,7 @@ async function measure({ url, sandbox }: Sluice): Promise<void> {
     ids.push(await submit());
     await pause(SUBMIT_GAP_MS);
   }
+  await pause(ALARMS_RUNG_MS);
   const ended = await quiet(url);
 
   let [pictureBytes, pictureUrl] = [0, ""];
@@ -86,17 +90,8 @@ function submit(): Promise<string> {
   return running.submit({ model: MODEL, input: { prompt: "a tiny cute cat", image_size: "square" } });
 }
 
-/** What is counted once nothing happens any more. */
 async function quiet(url: string): Promise<Reading> {
-  let [last, since] = ["", Date.now()];
-  return eventually(
-    async () => {
-      const text = await (await fetch(`${url}/_meter`)).text();
-      if (text !== last) [last, since] = [text, Date.now()];
-      return Date.now() - since < QUIET_MS ? null : { ...(JSON.parse(text) as Tally), cpuMs: cpuMs() };
-    },
-    { what: "nothing happens any more", patienceMs: PATIENCE_MS },
-  );
+  return { ...(await quietTally(url)), cpuMs: cpuMs() };
 }
 
 /** CPU time of the runtime so far: user and system, in ms. */
@@ -112,6 +107,7 @@ function cpuMs(): number {
 interface Spent {
   invocations: number;
   cpuMs: number;
+  logLines: number;
   classes: Record<string, Omit<Count, "bytes">>;
   classA: number;
   classB: number;
@@ -136,6 +132,7 @@ function spent(from: Reading, to: Reading): Spent {
   return {
     invocations: (to.invocations - from.invocations) / requests,
     cpuMs: (to.cpuMs - from.cpuMs) / requests,
+    logLines: (to.logLines - from.logLines) / requests,
     classes: Object.fromEntries(classes),
     classA: operations(price.R2_CLASS_A),
     classB: operations(price.R2_CLASS_B),
@@ -181,6 +178,7 @@ function bill(one: Spent): Line[] {
     ),
     line("R2 class A (writes)", one.classA, price.R2_CLASS_A_USD),
     line("R2 class B (reads)", one.classB, price.R2_CLASS_B_USD),
+    line("lines of the log", one.logLines, price.LOG_LINE_USD),
   ];
 }
 
@@ -212,20 +210,32 @@ function report(stages: readonly [Spent, Spent, Spent], ended: Reading, before: 
     ["the picture in R2", pictureBytes, price.R2_GB_MONTH_USD],
   ] as const;
   const keptRows = kept.map(([what, bytes, gbMonth]) => [what, (bytes / 1e3).toFixed(1), monthOf(bytes, gbMonth)]);
+  const storageUsd = kept.reduce((sum, [, bytes, gbMonth]) => sum + (bytes / 1e9) * gbMonth * MILLION, 0);
+  const objectCalls = CLASSES.reduce((sum, name) => sum + (stages[0].classes[name]?.requests ?? 0), 0);
+  const bars: [what: string, measured: number, bar: number][] = [
+    ["running a million requests, logs included, USD", total(toEnd), RUNNING_BAR_USD],
+    ["storage of a million requests, USD a month", storageUsd, STORAGE_BAR_USD],
+    ["calls of objects a request", objectCalls, OBJECT_CALLS_BAR],
+  ];
+  const barRows = bars.map(([what, found, bar]) => [what, usd(found), `<= ${bar}`]);
 
-  const result = `${table(columns, rows)}
+  const result = `${table(["figure", "measured", "bar"], barRows)}
+
+${table(columns, rows)}
 
 ${table(classColumns, byClass)}
 
 ${table(["kept for a month", "kB a request", "USD a million"], keptRows)}
 
-${requests} requests of \`${MODEL}\` by the webhook path, one picture each, through \`bench/metered\`: the same Worker with every call, row,
-alarm and bucket operation counted on its way. Prices as of ${price.PRICES_AS_OF}, beyond what a paid plan includes, in \`bench/prices.ts\` with their
-pages. Rows are what the storage's cursors say, indexes included. An object's time is that in which a call or an alarm was in it, with an upstream that
+${requests} requests of \`${MODEL}\` by the webhook path, one picture each, through \`bench/metered\`: the same Worker with every call, statement,
+key, alarm, bucket operation and line of the log counted on its way, up to ${ALARMS_RUNG_MS / 1_000} s after the last request, so that alarms a minute off are in it.
+Prices as of ${price.PRICES_AS_OF}, beyond what a paid plan includes, in \`bench/prices.ts\` with their pages. Rows are what the storage's cursors say of each
+statement, indexes included; \`npm run bench:rows\` says who writes them. An object's time is that in which a call or an alarm was in it, with an upstream that
 answers in ${LATENCY_MS} ms; objects here are a thread away and disks are near, so that production takes longer. CPU is that of the whole runtime,
 objects and storage included, which Cloudflare bills in part only.`;
   console.log(`\n${result}`);
   writeSection("Cost", `${provenance(`npm run bench:cost -- --requests ${requests}`)}\n\n${result}`);
+  if (bars.some(([, found, bar]) => found > bar)) process.exitCode = 1;
 }
 
 function bytesOf({ objects }: Reading, name: string): number {

@@ -23,3 +23,6 @@ export const R2_GB_MONTH_USD = 0.015;
 /** Methods of a bucket by what they are billed as; what is in neither list is free. */
 export const R2_CLASS_A = ["put", "list", "createMultipartUpload"];
 export const R2_CLASS_B = ["get", "head"];
+
+/** developers.cloudflare.com/workers/observability/logs/workers-logs: each line kept, beyond 20 million a month. */
+export const LOG_LINE_USD = 0.6e-6;

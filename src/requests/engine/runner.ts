@@ -5,7 +5,7 @@ import type { Granted } from "../../contracts/account.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { faultName, logEvent } from "../../platform/log.ts";
+import { faultName, logAttempt } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import { leased, nextDue } from "../machine/effect-schedule.ts";
@@ -153,15 +153,18 @@ export class EffectRunner {
     const unused = this.#grants.get(leaseOf(effect));
     this.#grants.delete(leaseOf(effect));
     if (unused !== undefined) this.#repository.inBackground(accountFor(this.#env).returnGrant(unused.callGrant));
-    logEvent("effect.attempted", {
-      request: this.#ctx.id.toString(),
+    const request = this.#ctx.id.toString();
+    const why = reasonOf(outcome);
+    logAttempt("effect.attempted", request, {
+      wentWell: why.reason === undefined,
+      request,
       effect: effect.name,
       attempt: effect.failures + 1,
       outcome: outcomeName(outcome),
       stage: this.#repository.loadRecord()?.state.stage ?? "deleted",
       ms: Date.now() - startedAt,
       held: highWaterBytes(),
-      ...reasonOf(outcome),
+      ...why,
     });
   }
 

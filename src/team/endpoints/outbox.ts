@@ -4,7 +4,7 @@
 import type { DeliveryReport, DeliveryTarget } from "../../contracts/team-webhooks.ts";
 import type { GuardRules } from "../../net/guard.ts";
 import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
-import { faultName, logEvent } from "../../platform/log.ts";
+import { faultName, logAttempt, logEvent } from "../../platform/log.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import { LEASE_SLACK_MS } from "../../requests/machine/effect-schedule.ts";
 import {
@@ -98,7 +98,8 @@ async function send(deps: OutboxDeps, { row, target, origin }: LeasedDelivery): 
   const now = () => Date.now();
   const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: deps.guard(origin) });
   const outcome = deps.transact((at) => recordAttempt(deps.stores, row, answer, at, Math.random()));
-  logEvent("delivery.attempted", {
+  logAttempt("delivery.attempted", eventId, {
+    wentWell: outcome === "delivered",
     effect: "deliver",
     attempt: row.failures + 1,
     outcome,
