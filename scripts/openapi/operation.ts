@@ -90,6 +90,8 @@ function securityOf({ access }: Route): JsonObject[] {
       return [];
     case "operator":
       return [{ operator: [] }];
+    case "any":
+      return [{ key: [] }];
     case "mint":
       return [{ key: ["run"] }, { publishable: [] }];
     case "run":

@@ -35,6 +35,8 @@ export interface Identity {
   /** Globs that narrow the models of the plan; null: no restriction. */
   models: string[] | null;
   turnstile: Turnstile | null;
+  /** When the key expires; null: never, or a user's JWT, which has no key. */
+  keyExpiresAt: number | null;
   planName: string;
   plan: Plan;
   planHash: string;

@@ -12,7 +12,7 @@ import type { Viewer } from "../requests/machine/types.ts";
 import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../team/auth/credentials.ts";
 import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../team/auth/issuer-cache.ts";
 import { addressMark } from "../team/auth/visitor.ts";
-import { authorizationOf, credentialOf } from "./credential.ts";
+import { authorizationOf, credentialOf, type Found } from "./credential.ts";
 import { originFault, pageOrigin } from "./origin.ts";
 
 /** The authenticated caller and its restrictions. */
@@ -33,6 +33,8 @@ export interface Caller {
   models: string[] | null;
   /** Name of the plan that applies. */
   plan: string;
+  /** When the credential ends, by its own text or its key; null: never. */
+  expiresAt: number | null;
   /** Tags that the credential fixes. */
   tags: Record<string, string>;
   /** The identity as Team resolved it, with the plan's text and hash. */
@@ -49,8 +51,8 @@ const NO_TOKEN_FROM_TOKEN = refusal("forbidden", "A client token cannot create a
   hint: "Create tokens with a secret key on a server, or exchange a publishable key from a page.",
 });
 
-/** The permission that a route needs: a scope, or creating a client token (also allowed to publishable keys). */
-export type Permission = Scope | "mint";
+/** The permission that a route needs: a scope, creating a client token (also allowed to publishable keys), or `any`: no scope. */
+export type Permission = Scope | "mint" | "any";
 
 /**
  * The caller of a request, if the credential is valid, allowed from its origin, allowed to act for the user that the call names,
@@ -63,15 +65,17 @@ export async function callerOf(request: Request, env: Env, permission: Permissio
   if (found.publishable && permission !== "mint") return refused(EXCHANGE_ONLY);
 
   const { team, credential } = found;
-  const known = await identityOf(env, team, credential, permission === "run" || permission === "read");
+  const known = await identityOf(env, team, credential, permission !== "admin" && permission !== "mint");
   if (known.kind === "refused") return known;
   const { identity } = known;
+  // Whoever shows a secret key on the deployment's own page holds the key itself: the console works with every secret key.
+  const own = identity.kind === "secret" ? new URL(request.url).origin : null;
   const fault =
-    originFault(pageOrigin(request), { listed: identity.origins, bound: found.boundTo }) ??
+    originFault(pageOrigin(request), { listed: identity.origins, own, bound: found.boundTo }) ??
     actingFault(identity.user, request.headers.get("Sluice-User")) ??
     permissionFault(identity, credential, permission);
   if (fault !== null) return refused(fault);
-  return { kind: "known", caller: await callerWith(request, config, credential, identity) };
+  return { kind: "known", caller: await callerWith(request, config, found, identity) };
 }
 
 /** Which of its team's requests this caller may see. */
@@ -105,6 +109,7 @@ export async function operatorFault(request: Request, config: Config): Promise<R
 }
 
 function permissionFault(identity: Identity, credential: Credential, permission: Permission): Refusal | null {
+  if (permission === "any") return null;
   if (permission !== "mint") return scopeFault(identity.scopes, permission);
   if (credential.kind !== "key") return NO_TOKEN_FROM_TOKEN;
   return identity.kind === "publishable" ? null : scopeFault(identity.scopes, "run");
@@ -113,10 +118,11 @@ function permissionFault(identity: Identity, credential: Credential, permission:
 async function callerWith(
   request: Request,
   config: Config,
-  credential: Credential,
+  { credential, expiresAt }: Pick<Extract<Found, { kind: "found" }>, "credential" | "expiresAt">,
   identity: Identity,
 ): Promise<Caller> {
-  const { team, keyId, keyName, scopes, user, origins, models, planName } = identity;
+  const { team, keyId, keyName, scopes, user, origins, models, planName, keyExpiresAt } = identity;
+  const ends = [expiresAt, keyExpiresAt].filter((at) => at !== null);
   return {
     team,
     keyId,
@@ -129,6 +135,7 @@ async function callerWith(
     origins,
     models,
     plan: planName,
+    expiresAt: ends.length === 0 ? null : Math.min(...ends),
     identity,
   };
 }

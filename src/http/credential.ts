@@ -32,9 +32,16 @@ const TOKEN_REFUSED = refusal("unauthenticated", "Invalid client token.", {
   hint: "Get a new one with POST /v1/tokens, and send it unchanged.",
 });
 
-/** `boundTo`: the page origins that the credential is bound to. */
+/** `boundTo`: the page origins that the credential is bound to. `expiresAt`: the end that its own text states. */
 export type Found =
-  | { kind: "found"; team: string; credential: Credential; publishable: boolean; boundTo: string[] | null }
+  | {
+      kind: "found";
+      team: string;
+      credential: Credential;
+      publishable: boolean;
+      boundTo: string[] | null;
+      expiresAt: number | null;
+    }
   | Refused;
 
 /** The credential of a request. Calls Team only for a user's JWT, to read its issuers, and caches those. */
@@ -51,7 +58,7 @@ export async function credentialOf(request: Request, env: Env, config: Config): 
     case "publishable": {
       const credential: Credential = { kind: "key", digest: await keyDigest(text) };
       const publishable = parsed.kind === "publishable";
-      return { kind: "found", team: parsed.team, credential, publishable, boundTo: null };
+      return { kind: "found", team: parsed.team, credential, publishable, boundTo: null, expiresAt: null };
     }
     case "jwt": {
       const team = parsed.team ?? request.headers.get("Sluice-Team");
@@ -71,14 +78,16 @@ async function jwtCredential(env: Env, config: Config, team: string, jwt: string
       return refused(answer.reason === "expired" ? TOKEN_EXPIRED : TOKEN_REFUSED);
     }
     const { credential, origin } = answer.token;
-    return { kind: "found", team, credential, publishable: false, boundTo: origin === null ? null : [origin] };
+    const boundTo = origin === null ? null : [origin];
+    return { kind: "found", team, credential, publishable: false, boundTo, expiresAt: answer.expiresAt };
   }
   const answer = await checkTeamJwt(env, team, jwt, { fresh: false });
   if (answer.kind === "refused") {
     logEvent("jwt.refused", { team, reason: answer.fault });
     return refused(answer.fault === "keys_unavailable" ? JWT_UNCHECKED : JWT_REFUSED);
   }
-  return { kind: "found", team, credential: credentialOfJwt(answer), publishable: false, boundTo: null };
+  const credential = credentialOfJwt(answer);
+  return { kind: "found", team, credential, publishable: false, boundTo: null, expiresAt: answer.expiresAt };
 }
 
 /** The text after `Bearer` or `Key`. Without either, the whole text, which is then refused as malformed. */

@@ -7,6 +7,8 @@ import { type Refusal, refusal } from "../platform/errors.ts";
 export interface OriginRules {
   /** Pages must be on this list; calls from elsewhere are allowed. Null: no list. */
   listed: readonly string[] | null;
+  /** A page that counts as listed: the console's, for secret keys. Null: none. */
+  own: string | null;
   /** The call must come from a page of one of these. Null: it may come from anywhere. */
   bound: readonly string[] | null;
 }
@@ -22,13 +24,15 @@ export function pageOrigin(request: Request): string | null {
 }
 
 /** Why a call from this page is refused, or null. The message does not reveal the list, which names the owner's other sites. */
-export function originFault(page: string | null, { listed, bound }: OriginRules): Refusal | null {
+export function originFault(page: string | null, { listed, own, bound }: OriginRules): Refusal | null {
   if (bound !== null && page === null) {
     return refusal("origin_not_allowed", "This credential can only be used from a page of its own origin.", {
       hint: "Call from that page; browsers send the Origin header. On a server, use a secret key.",
     });
   }
-  if (page === null || [listed, bound].every((origins) => origins === null || origins.includes(page))) return null;
+  if (page === null) return null;
+  const isListed = listed === null || page === own || listed.includes(page);
+  if (isListed && (bound === null || bound.includes(page))) return null;
   return refusal("origin_not_allowed", `This credential is not allowed from ${shown(page)}.`, {
     hint: "Ask a team admin to add the exact origin (scheme, host, port) to the key or its plan.",
   });

@@ -14,8 +14,11 @@ import { type Caller, callerOf, operatorFault } from "./auth.ts";
 import { readJsonBody } from "./json-body.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-/** `run`, `read`, `admin`: a credential with that scope. `mint`: may create client tokens. `operator`: ADMIN_TOKEN. */
-export type Access = "public" | "run" | "read" | "admin" | "mint" | "operator";
+/**
+ * `run`, `read`, `admin`: a credential with that scope. `any`: every credential but a publishable key. `mint`: may create client
+ * tokens. `operator`: ADMIN_TOKEN.
+ */
+export type Access = "public" | "any" | "run" | "read" | "admin" | "mint" | "operator";
 
 type Schema = z.ZodType;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
@@ -213,6 +216,7 @@ async function authorize(access: Access, request: Request, env: Env): Promise<Au
       const fault = await operatorFault(request, requireConfig(env));
       return fault === null ? { kind: "known", caller: null } : refused(fault);
     }
+    case "any":
     case "run":
     case "read":
     case "admin":

@@ -61,6 +61,7 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
         origins: null,
         models: null,
         turnstile: null,
+        keyExpiresAt: null,
       };
       return identityAnswer(stores, caller, planInUse(stores, [plan], false));
     }
@@ -86,8 +87,8 @@ export function keyAllowsModel(
 }
 
 function callerOf(key: KeySummary): Caller {
-  const { id: keyId, name: keyName, kind, scopes, user, origins, models, turnstile } = key;
-  return { keyId, keyName, kind, scopes, user, origins, models, turnstile };
+  const { id: keyId, name: keyName, kind, scopes, user, origins, models, turnstile, expiresAt: keyExpiresAt } = key;
+  return { keyId, keyName, kind, scopes, user, origins, models, turnstile, keyExpiresAt };
 }
 
 function keyIdentity(

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WATCH_REREAD_MS } from "../../../src/requests/service/wait-for-change.ts";
-import { call, json } from "../../harness/calls.ts";
+import { call, json, requestOf } from "../../harness/calls.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
 import { newKey, Team } from "../../harness/team.ts";
 
 const MODEL = "fal-ai/flux/schnell";
 const PAGE = "https://app.example";
 const OTHER_PAGE = "https://other.example";
+const OWN_PAGE = new URL(requestOf("GET", "/", {}).url).origin;
 
 beforeEach(() => {
   serveKeys();
@@ -80,11 +81,66 @@ describe("the origins of a key", () => {
     expect([await from(PAGE, jwt), await from(OTHER_PAGE, jwt)]).toEqual([200, "origin_not_allowed"]);
   });
 
+  test("let the deployment's own page in with a secret key alone: the console works with every such key", async () => {
+    const { key, id: team } = await Team.create({ origins: [PAGE] });
+    const { secret } = await newKey(key, { origins: [OTHER_PAGE] });
+    const body = await json(await call("POST", "/v1/tokens", { key, body: { user: "ada" } }));
+    const issuer = await TestIssuer.create();
+    await trust(key, issuer);
+    const jwt = `sl_jwt_${team}.${await issuer.jwt()}`;
+    expect([await from(OWN_PAGE, key), await from(OWN_PAGE, secret)]).toEqual([200, 200]);
+    expect([await from(OWN_PAGE, String(body.token)), await from(OWN_PAGE, jwt)]).toEqual([
+      ...["origin_not_allowed", "origin_not_allowed"],
+    ]);
+    const read = await call("GET", "/v1/me", { key: secret, headers: { "Sec-Fetch-Site": "same-origin" } });
+    expect(read.status).toBe(200);
+  });
+
   test("stop a submit before anything is counted", async () => {
     const limits = [{ name: "day", scope: "team", per: "request", limit: 5, window: "1d" }];
     const { key } = await Team.create({ limits, origins: [PAGE] });
     expect((await submit(key, { Origin: OTHER_PAGE })).status).toBe(403);
     expect((await json(await call("GET", "/v1/me", { key }))).limits).toMatchObject([{ used: 0 }]);
+  });
+});
+
+describe("GET /v1/me", () => {
+  test.each([["run"], ["read"], ["admin"]])("tells a key with the scope %s alone what it may", async (scope) => {
+    const { key } = await Team.create();
+    const { secret, id } = await newKey(key, { scopes: [scope] });
+    const me = await json(await call("GET", "/v1/me", { key: secret }));
+    expect(me).toMatchObject({ kind: "secret", key: { id, scopes: [scope] }, expires_at: null, origins: null });
+  });
+
+  test("tells a secret key its end and its origins", async () => {
+    const { key } = await Team.create();
+    const end = new Date(Date.now() + 3_600_000).toISOString();
+    const { secret } = await newKey(key, { origins: [PAGE], expires_at: end });
+    expect(await json(await call("GET", "/v1/me", { key: secret }))).toMatchObject({
+      expires_at: end,
+      origins: [PAGE],
+    });
+  });
+
+  test("tells tokens and JWTs their own end, or that of their key where it comes first, and no origins", async () => {
+    const { key, id: team } = await Team.create({ origins: [PAGE] });
+    const soon = new Date(Date.now() + 30_000).toISOString();
+    const brief = await newKey(key, { expires_at: soon });
+    const token = async (with_: string) =>
+      json(await call("POST", "/v1/tokens", { key: with_, body: { user: "ada" } }));
+    const [long, short] = [await token(key), await token(brief.secret)];
+    const issuer = await TestIssuer.create();
+    await trust(key, issuer);
+    const jwt = `sl_jwt_${team}.${await issuer.jwt()}`;
+    const me = async (credential: string) => json(await call("GET", "/v1/me", { key: credential }));
+    expect(await me(String(long.token))).toMatchObject({
+      kind: "token",
+      expires_at: long.expires_at,
+      origins: null,
+      user: "ada",
+    });
+    expect(await me(String(short.token))).toMatchObject({ kind: "token", expires_at: soon });
+    expect(await me(jwt)).toMatchObject({ kind: "jwt", origins: null, expires_at: expect.stringMatching(/^2/) });
   });
 });
 

@@ -189,7 +189,9 @@ test("has a line for every case", () => {
 });
 
 describe.each(named(({ access }) => access !== "public" && access !== "operator"))("%s turns away", (_name, route) => {
-  test.each(CASE_NAMES)("%s", async (name) => {
+  // A route that any credential may ask has no scope to lack.
+  const names = CASE_NAMES.filter((name) => route.access !== "any" || name !== "a key without the scope");
+  test.each(names)("%s", async (name) => {
     const { attempt, status, code } = cases.get(name) ?? { attempt: () => ({}), status: 0, code: "" };
     const response = await ask(route, attempt(route));
     const body = await json(response);

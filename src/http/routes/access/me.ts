@@ -1,7 +1,9 @@
 // GET /v1/me: who am I, what is my plan, what is left of every limit. What an app draws "3 of 5 left today" from.
 
 import * as z from "zod";
+import type { Identity } from "../../../contracts/team-access.ts";
 import { askTeam } from "../../../platform/stubs.ts";
+import { isoTime } from "../../../platform/time.ts";
 import type { Plan } from "../../../team/quota/plan.ts";
 import { userFor } from "../../auth.ts";
 import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
@@ -10,18 +12,33 @@ import { limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } fro
 
 const me = z.object({
   team: z.object({ id: z.string(), name: z.string() }),
+  kind: z
+    .enum(["secret", "token", "jwt"])
+    .describe("A secret key, a client token, or a user's JWT of a registered issuer."),
   key: z.object({ id: z.string(), name: z.string(), scopes: z.array(scopeSchema) }),
+  expires_at: z.iso.datetime().nullable().describe("When the credential expires; null if it does not."),
+  origins: z
+    .array(z.string())
+    .nullable()
+    .describe(
+      "Page origins that may use this secret key, beside the deployment's own. Null: any, or not a secret key.",
+    ),
   user: z.string().nullable(),
   plan: planBody,
   limits: z.array(limitBody),
 });
+
+function kindWire(kind: Identity["kind"]): z.input<typeof me>["kind"] {
+  if (kind === "publishable") throw new Error("a publishable key is good for an exchange alone");
+  return kind;
+}
 
 export const meRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
     path: "/v1/me",
     summary: "Retrieve the caller and its limits",
-    access: "read",
+    access: "any",
     query: z.object({ user: userSchema.optional() }),
     headers: z.object({ "sluice-user": userSchema.optional() }),
     answers: { 200: { description: "The caller, its plan and its limits.", schema: me, headers: LIMIT_HEADERS } },
@@ -29,7 +46,7 @@ export const meRoutes: readonly Route[] = [
     async handle({ env, caller, query, headers }) {
       const acting = userFor(caller.user, query.user ?? headers["sluice-user"]);
       if (acting.kind === "refused") return { refusal: acting.refusal };
-      const { credential, visitor, ip, tags } = caller;
+      const { credential, visitor, ip, tags, expiresAt } = caller;
       const { user } = acting;
       const answer = await askTeam(env, caller.team, (team) => team.me({ credential, user, visitor, ip, tags }));
       if (answer.kind === "refused") return { refusal: answer.refusal };
@@ -39,7 +56,10 @@ export const meRoutes: readonly Route[] = [
         headers: limitHeaders(limits, Date.now()),
         body: {
           team: { id: team.id, name: team.name },
+          kind: kindWire(identity.kind),
           key: { id: identity.keyId, name: identity.keyName, scopes: identity.scopes },
+          expires_at: isoTime(expiresAt),
+          origins: identity.kind === "secret" ? identity.origins : null,
           user,
           plan: planWire({ name: identity.planName, plan: identity.plan as Plan }),
           limits: limits.map(limitWire),

@@ -144,7 +144,7 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   const { team, keyId } = caller;
   const { origins, turnstile } = caller.identity;
   const page = pageOrigin(request);
-  const fault = originFault(page, { listed: null, bound: origins ?? [] });
+  const fault = originFault(page, { listed: null, own: null, bound: origins ?? [] });
   if (page === null || fault !== null)
     return refused(fault ?? refusal("origin_not_allowed", "The call does not come from a page."));
   const { SIGNING_KEY, TURNSTILE_VERIFY_URL, PUBLIC_URL } = config();
