@@ -17,7 +17,7 @@ export function surfaceOf(path: string): Surface {
 }
 
 /** Errors of every path behind the configuration check (app.ts). */
-export const EVERYWHERE: readonly DeclaredError[] = ["internal", "misconfigured", LOOP_DETECTED];
+export const EVERYWHERE: readonly DeclaredError[] = ["internal", "overloaded", "misconfigured", LOOP_DETECTED];
 
 /** A route's errors, with those of `serve` and authentication (http/route.ts, http/auth.ts). */
 export function servedErrors(route: Route): DeclaredError[] {

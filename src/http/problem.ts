@@ -5,12 +5,15 @@ import type { Context } from "hono";
 import { ERRORS, type Refusal, refusal } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { isStateNewer } from "../platform/stored-version.ts";
+import { isOverloaded } from "../platform/stubs.ts";
 import { isoTime } from "../platform/time.ts";
 import type { AppEnv, ProblemExtras } from "./app-env.ts";
 import { amountWire } from "./schemas.ts";
 
 /** When to try again while another version of the Worker is being rolled out: it replaces this one within minutes. */
 const ROLLOUT_RETRY_S = 30;
+/** When to try again after an object had more calls in line than it answers: its line is some seconds long. */
+const OVERLOADED_RETRY_S = 5;
 
 /**
  * The response for a refusal. `message` repeats `detail`, because fal's JavaScript client shows `message`.
@@ -51,7 +54,10 @@ export function violatedPolicies({ violated }: Refusal): Record<string, unknown>
   });
 }
 
-/** The response to an internal error. The log has its class and the call's id, the caller the id. */
+/**
+ * The response to an internal error. The log has its class and the call's id, the caller the id. An object that is overloaded, and
+ * one whose state needs newer code, are no bugs: they have events and answers of their own.
+ */
 export function onFault(fault: Error, context: Context<AppEnv>): Response {
   const callId = context.get("callId");
   if (isStateNewer(fault)) {
@@ -59,6 +65,12 @@ export function onFault(fault: Error, context: Context<AppEnv>): Response {
     const detail = "The stored data requires a newer version of Sluice than the one that answered.";
     const again = { status: 503, retryAfterS: ROLLOUT_RETRY_S };
     return context.get("refuse")(refusal("internal", detail, again), callId);
+  }
+  if (isOverloaded(fault)) {
+    logEvent("call.overloaded", { call: callId, method: context.req.method });
+    const detail = "More calls arrive at once than the deployment can answer.";
+    const hint = "Try again after the seconds in Retry-After, with fewer calls at a time.";
+    return context.get("refuse")(refusal("overloaded", detail, { hint, retryAfterS: OVERLOADED_RETRY_S }), callId);
   }
   logEvent("call.failed", { call: callId, method: context.req.method, error: faultName(fault) });
   const detail = "Internal error.";

@@ -40,6 +40,7 @@ export const ERRORS = {
   result_lost: { status: 502, title: "The model provider no longer has the result", retryable: false },
   storage_failed: { status: 503, title: "The output could not be stored", retryable: true },
   connection_missing: { status: 503, title: "The gateway has no active fal.ai connection", retryable: true },
+  overloaded: { status: 503, title: "Too many calls at once", retryable: true },
   misconfigured: { status: 503, title: "Sluice is not configured", retryable: true },
   internal: { status: 500, title: "Internal error", retryable: true },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;

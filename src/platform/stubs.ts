@@ -86,6 +86,15 @@ async function askAgain<S, T>(openStub: () => S, ask: (stub: S) => T): Promise<A
 
 function mayAskAgain(fault: unknown): boolean {
   if (typeof fault !== "object" || fault === null) return false;
-  const { retryable, overloaded } = fault as { retryable?: unknown; overloaded?: unknown };
-  return retryable === true && overloaded !== true;
+  return (fault as { retryable?: unknown }).retryable === true && !isOverloaded(fault);
+}
+
+/**
+ * Whether a call failed because an object gets more calls than its one thread answers; it was not begun. An error that crossed
+ * another object on its way keeps its message only (developers.cloudflare.com/durable-objects/observability/troubleshooting).
+ */
+export function isOverloaded(fault: unknown): boolean {
+  if (typeof fault !== "object" || fault === null) return false;
+  const { overloaded, message } = fault as { overloaded?: unknown; message?: unknown };
+  return overloaded === true || (typeof message === "string" && message.includes("Durable Object is overloaded"));
 }

@@ -11,7 +11,14 @@ const STATUSES: Record<string, number> = {
   ...{ unsupported_media_type: 415, quota_exceeded: 402, rate_limited: 429, price_unknown: 403 },
   ...{ content_refused: 422, input_unreachable: 422, upstream_locked: 503, upstream_paused: 503 },
   ...{ upstream_refused: 400, upstream_failed: 502, upstream_timeout: 504, submit_uncertain: 502 },
-  ...{ result_lost: 502, storage_failed: 503, connection_missing: 503, misconfigured: 503, internal: 500 },
+  ...{
+    result_lost: 502,
+    storage_failed: 503,
+    connection_missing: 503,
+    overloaded: 503,
+    misconfigured: 503,
+    internal: 500,
+  },
 };
 
 describe("the list of errors", () => {
@@ -22,7 +29,7 @@ describe("the list of errors", () => {
   test("advises a retry only where the same call may come out otherwise", () => {
     const retryable = Object.entries(ERRORS).filter(([, error]) => error.retryable);
     expect(retryable.map(([code]) => code).sort()).toEqual([
-      ...["connection_missing", "internal", "misconfigured", "rate_limited", "storage_failed"],
+      ...["connection_missing", "internal", "misconfigured", "overloaded", "rate_limited", "storage_failed"],
       ...["upstream_failed", "upstream_locked", "upstream_paused", "upstream_timeout"],
     ]);
   });

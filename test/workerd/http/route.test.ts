@@ -13,6 +13,7 @@ import { acquire, BUFFER_BUDGET_BYTES } from "../../../src/net/byte-budget.ts";
 import { refusal } from "../../../src/platform/errors.ts";
 import { printTree, RawText, valueAt } from "../../../src/platform/json.ts";
 import { assertReadable } from "../../../src/platform/stored-version.ts";
+import { askTeam } from "../../../src/platform/stubs.ts";
 import { json, requestOf } from "../../harness/calls.ts";
 
 afterEach(() => {
@@ -96,6 +97,30 @@ describe("a route", () => {
     const response = await ask(faulty, "GET", "/x");
     expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "30"]);
     expect(await json(response)).toMatchObject({ code: "internal", retryable: true });
+  });
+
+  test.each([
+    ["that the runtime refuses", Object.assign(new Error("too many calls"), { overloaded: true })],
+    ["behind another object", new Error("Durable Object is overloaded. Requests queued for too long.")],
+  ])("answers 503 for an overloaded object %s, and the log tells it from a bug", async (_name, fault) => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    const team = { getByName: () => ({ identify: () => Promise.reject(fault) }) };
+    const asking = defineRoute({
+      ...base,
+      method: "GET",
+      answers: { 204: { description: "Nothing." } },
+      async handle() {
+        const credential = { kind: "key", digest: "0" } as const;
+        await askTeam({ TEAM: team as unknown as DurableObjectNamespace }, "busy", (stub) => stub.identify(credential));
+        return { status: 204 };
+      },
+    });
+    const response = await ask(asking, "GET", "/x");
+    expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "5"]);
+    const body = await json(response);
+    expect(body).toMatchObject({ code: "overloaded", retryable: true });
+    const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)));
+    expect(lines).toEqual([{ event: "call.overloaded", call: body.request_id, method: "GET" }]);
   });
 
   test("says a refusal with its hint, times, limits and headers", async () => {
