@@ -92,6 +92,7 @@ export const configSchema = z.object({
   ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have at least ${SECRET_MIN_BYTES} characters`)),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
+  LOG_ONE_OF: withDefault(positiveInt, "10"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
   OPERATOR_WEBHOOK_URL: optional(webhookUrl),
   TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),

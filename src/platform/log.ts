@@ -29,30 +29,29 @@ export function logEvent(event: string, fields: LogFields = {}): void {
   console.log(JSON.stringify({ event, ...fields }));
 }
 
-/** Of requests and events whose attempts go well, one in so many is logged. */
-const ROUTINE_LOGGED_OF = 10;
-
 /** The highest `held` that this isolate has logged. */
 let heldLogged = 0;
 
 /**
  * Logs an attempt. A first attempt that went well is routine: each request makes three, a line costs what a row does, and the
- * request's timeline tells the same. It is logged for the requests or events (`of`) that `isSampled` picks, all attempts of those;
- * and whenever `held` is higher than logged before, so that an isolate's last `held` is its highest.
+ * request's timeline tells the same. It is logged for one request or event (`id`) in `oneOf`, all attempts of that one; and whenever `held` is higher than logged before, so that an isolate's last `held` is its highest.
  */
-export function logAttempt(event: string, of: string, fields: LogFields & { wentWell: boolean }): void {
-  const { wentWell, ...shown } = fields;
-  const { attempt = 1, held = 0 } = shown;
-  if (wentWell && attempt === 1 && held <= heldLogged && !isSampled(of)) return;
+export function logAttempt(
+  event: string,
+  { id, oneOf, wentWell }: { id: string; oneOf: number; wentWell: boolean },
+  fields: LogFields,
+): void {
+  const { attempt = 1, held = 0 } = fields;
+  if (wentWell && attempt === 1 && held <= heldLogged && !isSampled(id, oneOf)) return;
   heldLogged = Math.max(heldLogged, held);
-  logEvent(event, shown);
+  logEvent(event, fields);
 }
 
 /** Whether routine lines of this id are logged: always the same for one id, so that all of a request are found or none. */
-export function isSampled(id: string): boolean {
+export function isSampled(id: string, oneOf: number): boolean {
   let hash = 0;
   for (let at = 0; at < id.length; at++) hash = (Math.imul(hash, 31) + id.charCodeAt(at)) >>> 0;
-  return hash % ROUTINE_LOGGED_OF === 0;
+  return hash % oneOf === 0;
 }
 
 /** Class name of an error. Its message is never logged: it may quote caller data. */

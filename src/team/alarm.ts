@@ -98,5 +98,6 @@ async function sendEvents(
 ): Promise<void> {
   decide(undefined, () => checkEndpoints(stores, now));
   const config = requireConfig(env);
-  await sendDue({ stores, pacer, transact, arm, guard: (origin) => guardRules(config, origin) }, now);
+  const guard = (origin: string) => guardRules(config, origin);
+  await sendDue({ stores, pacer, transact, arm, guard, logOneOf: config.LOG_ONE_OF }, now);
 }

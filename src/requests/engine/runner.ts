@@ -155,17 +155,21 @@ export class EffectRunner {
     if (unused !== undefined) this.#repository.inBackground(accountFor(this.#env).returnGrant(unused.callGrant));
     const request = this.#ctx.id.toString();
     const why = reasonOf(outcome);
-    logAttempt("effect.attempted", request, {
-      wentWell: why.reason === undefined,
-      request,
-      effect: effect.name,
-      attempt: effect.failures + 1,
-      outcome: outcomeName(outcome),
-      stage: this.#repository.loadRecord()?.state.stage ?? "deleted",
-      ms: Date.now() - startedAt,
-      held: highWaterBytes(),
-      ...why,
-    });
+    const oneOf = requireConfig(this.#env).LOG_ONE_OF;
+    logAttempt(
+      "effect.attempted",
+      { id: request, oneOf, wentWell: why.reason === undefined },
+      {
+        request,
+        effect: effect.name,
+        attempt: effect.failures + 1,
+        outcome: outcomeName(outcome),
+        stage: this.#repository.loadRecord()?.state.stage ?? "deleted",
+        ms: Date.now() - startedAt,
+        held: highWaterBytes(),
+        ...why,
+      },
+    );
   }
 
   async #outcomeOf(effect: Effect): Promise<EffectOutcome> {

@@ -37,6 +37,8 @@ export interface OutboxDeps {
   arm(): Promise<void>;
   /** `origin` is an address of this gateway. */
   guard(origin: string): GuardRules;
+  /** One in so many deliveries that go well is logged. */
+  logOneOf: number;
 }
 
 /**
@@ -98,15 +100,18 @@ async function send(deps: OutboxDeps, { row, target, origin }: LeasedDelivery): 
   const now = () => Date.now();
   const answer = await deliver({ url: url ?? "", eventId, body, secrets, headers, now, guard: deps.guard(origin) });
   const outcome = deps.transact((at) => recordAttempt(deps.stores, row, answer, at, Math.random()));
-  logAttempt("delivery.attempted", eventId, {
-    wentWell: outcome === "delivered",
-    effect: "deliver",
-    attempt: row.failures + 1,
-    outcome,
-    reason: answer.category,
-    ms: answer.ms,
-    ...(answer.status === null ? {} : { status: answer.status }),
-  });
+  logAttempt(
+    "delivery.attempted",
+    { id: eventId, oneOf: deps.logOneOf, wentWell: outcome === "delivered" },
+    {
+      effect: "deliver",
+      attempt: row.failures + 1,
+      outcome,
+      reason: answer.category,
+      ms: answer.ms,
+      ...(answer.status === null ? {} : { status: answer.status }),
+    },
+  );
 }
 
 /** Records the attempt, the row, the index and the endpoint health in one transaction. */

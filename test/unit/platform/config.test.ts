@@ -25,6 +25,7 @@ describe("defaults", () => {
         SIGNING_KEY: [SECRET],
         UPSTREAM_RPS: 10,
         UPSTREAM_SLOTS: 40,
+        LOG_ONE_OF: 10,
         RELAY_ALLOW_HOSTS: [],
         TURNSTILE_VERIFY_URL: "https://challenges.cloudflare.com/turnstile/v0/siteverify",
       },
