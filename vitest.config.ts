@@ -7,6 +7,9 @@ import { defineConfig } from "vitest/config";
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 process.env.WRANGLER_SEND_METRICS = "false";
 
+/** The Worker's static assets: its configuration names their folder. */
+execFileSync(process.execPath, ["scripts/ensure-built.mjs"], { stdio: "inherit" });
+
 /** The sandbox as one compiled script: auxiliary Workers cannot be TypeScript. */
 function compiledSandbox(): string {
   execFileSync("node_modules/.bin/wrangler", [

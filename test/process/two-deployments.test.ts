@@ -29,7 +29,7 @@ function configOf(deployment: Deployment): string {
   const own = readFileSync("wrangler.toml", "utf8")
     .replace('name = "sluice"', `name = "${deployment}"`)
     .replace('main = "src/index.ts"', `main = "${resolve("src/index.ts")}"`)
-    .replace('directory = "console/public"', `directory = "${resolve("console/public")}"`);
+    .replace('directory = "console/dist"', `directory = "${resolve("console/dist")}"`);
   return `${own}\n[vars]\n${lines.join("\n")}\n`;
 }
 
