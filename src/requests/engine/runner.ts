@@ -23,6 +23,7 @@ import {
 } from "../machine/record.ts";
 import type { RequestRecord } from "../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
+import { MissedTurns } from "./effects/missed-turns.ts";
 import { runEffect } from "./effects/run-effect.ts";
 import { graceMs } from "./effects/submit.ts";
 import type { RequestRepository } from "./repository.ts";
@@ -41,6 +42,7 @@ export class EffectRunner {
   readonly #repository: RequestRepository;
   /** Grants that started an attempt and are not used yet, by lease. */
   readonly #grants = new Map<string, Granted>();
+  readonly #missedTurns = new MissedTurns();
 
   constructor(ctx: DurableObjectState, env: Env, repository: RequestRepository) {
     this.#ctx = ctx;
@@ -257,6 +259,7 @@ export class EffectRunner {
         this.#grants.delete(leaseOf(effect));
         return grant;
       },
+      missedTurns: this.#missedTurns,
       inBackground: (telling) => this.#repository.inBackground(telling),
     };
   }

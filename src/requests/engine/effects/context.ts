@@ -11,6 +11,7 @@ import type { RequestEvent, Watch } from "../../machine/events.ts";
 import type { RequestRecord, RequestView } from "../../machine/types.ts";
 import type { DeliveryLog } from "../delivery-log.ts";
 import type { TextName } from "../request-store.ts";
+import type { MissedTurns } from "./missed-turns.ts";
 
 export interface EffectContext {
   env: Env;
@@ -38,6 +39,8 @@ export interface EffectContext {
   hasOtherAttempts(): boolean;
   /** The grant that started this attempt, once; null when it has to request one. */
   useGrant(): Granted | null;
+  /** Whether this tracker comes too late for its turns. */
+  missedTurns: MissedTurns;
   /** A call to another object whose loss is repaired elsewhere. */
   inBackground(telling: Promise<unknown>): void;
 }

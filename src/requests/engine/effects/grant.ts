@@ -4,14 +4,12 @@
 import type { Grant, Granted, QueuedKind } from "../../../contracts/account.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { accountFor } from "../../../platform/stubs.ts";
-import { SECOND_MS } from "../../../platform/time.ts";
 import type { RetryLater, UpstreamFault } from "../../../upstream/client/answers.ts";
 import type { RequestState } from "../../machine/types.ts";
 import type { EffectContext, EffectOutcome } from "./context.ts";
 
-/** Grants that one attempt requests before it is deferred, and the maximum notice after a missed one. */
+/** Grants that one attempt requests before it is deferred. */
 const GRANT_TRIES = 3;
-const GRANT_LEAD_MAX_MS = 500;
 /** Share of the measured duration that counts when the first poll found the end, which may be older. */
 const FIRST_POLL_SHARE = 0.9;
 
@@ -22,12 +20,14 @@ interface EffectCall {
 }
 
 /**
- * A grant that may be used now, or the account's answer that there is none yet. A grant that arrives too late (a distant region,
- * clock skew) is returned, and the next is requested with twice the delay as notice.
+ * A grant whose moment is near, or the account's answer that there is none yet. A grant that arrives too late (a distant region,
+ * clock skew) is returned, and the next is requested with more notice. A tracker that was late before gets it that much ahead of
+ * its moment: `startCall` waits for the rest.
  */
 export async function requestEffectGrant(context: EffectContext, { kind, effect }: EffectCall): Promise<Grant> {
   const account = accountFor(context.env);
   const { state } = context.currentRecord();
+  const { missedTurns } = context;
   const request = {
     kind,
     requestId: state.id,
@@ -37,17 +37,42 @@ export async function requestEffectGrant(context: EffectContext, { kind, effect 
     since: kind === "submit" ? state.createdAt : context.now(),
     connection: kind === "submit" ? (state.options.connection ?? null) : state.connection,
   };
-  let leadMs = 0;
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
-    const grant: Grant = context.useGrant() ?? (await account.requestGrant(request, leadMs));
+    const grant: Grant = context.useGrant() ?? (await account.requestGrant(request, missedTurns.leadMs));
     if (!grant.granted) return grant;
-    const wait = grant.notBefore - context.now();
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    await until(context, grant.notBefore - missedTurns.leadMs);
     if (context.now() <= grant.notAfter) return grant;
-    await account.returnGrant(grant.callGrant);
-    leadMs = Math.max(1, Math.min(GRANT_LEAD_MAX_MS, 2 * (context.now() - grant.notBefore)));
+    missTurn(context, grant);
   }
-  return { granted: false, reason: "wait", retryAt: context.now() + SECOND_MS, queuePosition: null, durations: null };
+  const retryAt = context.now() + missedTurns.backoffMs;
+  return { granted: false, reason: "wait", retryAt, queuePosition: null, durations: null };
+}
+
+/** Waits for the moment of the call; false: it was missed, and the grant is returned. */
+export async function startCall(context: EffectContext, grant: Granted): Promise<boolean> {
+  await until(context, grant.notBefore);
+  if (context.now() > grant.notAfter) {
+    missTurn(context, grant);
+    return false;
+  }
+  context.missedTurns.used();
+  return true;
+}
+
+/** In the background: a place that is never returned is free after a window, and a slot is asked about. */
+export function returnGrant(context: EffectContext, { callGrant }: Granted): void {
+  context.inBackground(accountFor(context.env).returnGrant(callGrant));
+}
+
+/** The grant's moment is over, or its call cannot be made: the next one is asked for with more notice, and later. */
+export function missTurn(context: EffectContext, grant: Granted): void {
+  returnGrant(context, grant);
+  context.missedTurns.missed(context.now() - grant.notBefore);
+}
+
+async function until(context: EffectContext, moment: number): Promise<void> {
+  const wait = moment - context.now();
+  if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
 }
 
 /** A grant for a call about a request at fal, or the outcome when there is none yet. */
@@ -56,7 +81,10 @@ export async function grantOrDefer(
   turn: EffectCall & { kind: Exclude<QueuedKind, "submit"> },
 ): Promise<Granted | { granted: false; outcome: EffectOutcome }> {
   const grant = await requestEffectGrant(context, turn);
-  if (grant.granted) return grant;
+  if (grant.granted) {
+    if (await startCall(context, grant)) return grant;
+    return { granted: false, outcome: { kind: "deferred", until: context.now() + context.missedTurns.backoffMs } };
+  }
   if (grant.reason === "wait") return { granted: false, outcome: { kind: "deferred", until: grant.retryAt } };
   const reason = grant.error.code;
   return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };

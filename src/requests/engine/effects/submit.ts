@@ -15,7 +15,7 @@ import { UNCERTAIN_GRACE_MS } from "../../machine/submits.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
 import { waitingAt } from "../../view/queue-position.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { requestEffectGrant, signalOfFault } from "./grant.ts";
+import { missTurn, requestEffectGrant, returnGrant, signalOfFault, startCall } from "./grant.ts";
 
 /** A request that found the account locked this often, while others were accepted, is not held again. */
 const LOCKED_TRIES_MAX = 3;
@@ -35,19 +35,17 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
     if (!grant.granted) return happened(deferredSubmit(state, grant, context.now()));
     const leftS = startTimeoutLeftS(state, context.now());
     if (leftS !== null && leftS <= 0) {
-      await account.returnGrant(grant.callGrant);
+      returnGrant(context, grant);
       return happened({ type: "timed_out" });
     }
     const { connection, webhooks, pinnedUsers, durations, probe } = grant;
     if (!context.applyEvent({ type: "granted", connection, webhooks, pinnedUsers, durations })) {
-      await account.returnGrant(grant.callGrant);
+      returnGrant(context, grant);
       return { kind: "obsolete" };
     }
-    // The output gate saves the intent before the call anyway; awaited here, so that the time of the call is known.
-    await context.storageSynced();
-    if (context.now() > grant.notAfter) {
-      await account.returnGrant(grant.callGrant);
-      return happened({ type: "submit_not_accepted", retryAt: context.now(), reason: "turn_missed" });
+    if (!(await mayLeave(context, grant))) {
+      const retryAt = context.now() + context.missedTurns.backoffMs;
+      return happened({ type: "submit_not_accepted", retryAt, reason: "turn_missed" });
     }
     const outcome = await createUpstreamClient(config).submit({
       model: state.model,
@@ -93,6 +91,20 @@ export async function runSubmit(context: EffectContext): Promise<EffectOutcome> 
   } finally {
     loaded.permit.release();
   }
+}
+
+/**
+ * Whether the intent is saved and the moment of the call has come. Where not, nothing has left. The output gate saves the intent
+ * before the call anyway; it is awaited here, so that the time of the call is known.
+ */
+async function mayLeave(context: EffectContext, grant: Granted): Promise<boolean> {
+  try {
+    await context.storageSynced();
+  } catch {
+    missTurn(context, grant);
+    return false;
+  }
+  return startCall(context, grant);
 }
 
 /** No grant yet: the request waits, unless its plan refuses to wait while upstream is paused. */

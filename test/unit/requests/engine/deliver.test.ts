@@ -9,6 +9,7 @@ import type { Config } from "../../../../src/platform/config.ts";
 import { MINUTE_MS } from "../../../../src/platform/time.ts";
 import type { EffectContext } from "../../../../src/requests/engine/effects/context.ts";
 import { runDeliver, runReport } from "../../../../src/requests/engine/effects/deliver.ts";
+import { MissedTurns } from "../../../../src/requests/engine/effects/missed-turns.ts";
 import type { TextName } from "../../../../src/requests/engine/request-store.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
@@ -101,6 +102,7 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
     hasOtherAttempts: () => false,
     useGrant: () => null,
     storageSynced: () => Promise.resolve(),
+    missedTurns: new MissedTurns(),
     inBackground: () => undefined,
   };
 }
