@@ -30,6 +30,7 @@ test("leaves nothing running when npm alone is told to stop", async () => {
     what: "it says how to call it",
   });
   expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
+  expect((await fetch(`http://localhost:${port}/`)).headers.get("Content-Type")).toContain("text/html");
   const theirs = children(npm.pid).map(({ pid }) => pid);
   expect(theirs.length).toBeGreaterThan(4);
   npm.kill("SIGTERM");
