@@ -41,6 +41,7 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     "HISTORY_LIMIT_MAX",
     "LOGS_MAX_BYTES",
     "IDENTITY_CACHE_MS",
+    "REFUSALS_REMEMBERED_MAX",
   ],
   "Files and uploads": [
     "FILES_PER_REQUEST_MAX",

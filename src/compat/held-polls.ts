@@ -2,15 +2,16 @@
 // last status sent to each caller is cached in this isolate; only a caller that already has the current one is held. Accepted loss:
 // another isolate sends it again.
 
+import { LruMap } from "../platform/lru-map.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { type Watched, waitForRequest } from "../requests/service/wait-for-change.ts";
 
-/** Maximum cached statuses; beyond this the cache is cleared, and statuses are sent again. */
+/** Maximum cached statuses; those beyond it that were asked for longest ago are sent again. */
 const SENT_STATUSES_MAX = 5_000;
 
 /** The last status sent, by caller and request. */
-const sentStatuses = new Map<string, string>();
+const sentStatuses = new LruMap<string>(SENT_STATUSES_MAX);
 
 export interface StatusHold {
   watched: Watched;
@@ -32,7 +33,6 @@ export async function holdStatus(
   const isNew = (next: RequestView): boolean => hasEnded(next.state.stage) || serialize(next) !== known;
   const until = Date.now() + holdS * SECOND_MS;
   const last = holdS === 0 || isNew(view) ? view : await waitForRequest(watched, until, isNew, watch);
-  if (sentStatuses.size >= SENT_STATUSES_MAX) sentStatuses.clear();
   if (last === null || hasEnded(last.state.stage)) sentStatuses.delete(name);
   else sentStatuses.set(name, serialize(last));
   return last;

@@ -44,7 +44,8 @@ export interface Identity {
   managesConnections: boolean;
 }
 
-export type IdentifyAnswer = { kind: "known"; identity: Identity } | Refused;
+/** `unknownTeam`: no team has this id, so every other credential of it is refused too. */
+export type IdentifyAnswer = { kind: "known"; identity: Identity } | (Refused & { unknownTeam?: true });
 
 /** A submit, with the fields that Team decides on. */
 export interface AdmitInput extends ActingFor, Pick<RequestSpec, "model"> {

@@ -38,7 +38,13 @@ export interface NewTeam {
   by: Actor;
 }
 
-export type CreateTeamAnswer = { kind: "created"; team: TeamSummary; key: NewKey } | { kind: "exists" };
+/**
+ * `refusedForMs`: so long may isolates still remember that no such team exists. Its maker is answered after it, so that the new key
+ * works everywhere.
+ */
+export type CreateTeamAnswer =
+  | { kind: "created"; team: TeamSummary; key: NewKey; refusedForMs: number }
+  | { kind: "exists" };
 
 /** The index of a team's requests. */
 export interface TeamRequests {

@@ -1,7 +1,8 @@
 // Authenticates and authorizes a call: its credential, the page origin it may be used from, and the identity its team resolves.
-// Identities are cached per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and submits are never answered from the cache.
+// Identities are remembered per isolate for IDENTITY_CACHE_MS; admin calls, exchanges and submits are never let in from memory, but
+// refused from it (credential-memory.ts).
 
-import type { Identity } from "../contracts/team-access.ts";
+import type { IdentifyAnswer, Identity } from "../contracts/team-access.ts";
 import type { Credential, Scope } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
@@ -10,9 +11,9 @@ import { sameSecret } from "../platform/signing.ts";
 import { askTeam } from "../platform/stubs.ts";
 import type { Viewer } from "../requests/machine/types.ts";
 import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../team/auth/credentials.ts";
-import { IDENTITIES_CACHED_MAX, IDENTITY_CACHE_MS } from "../team/auth/issuer-cache.ts";
 import { addressMark } from "../team/auth/visitor.ts";
 import { authorizationOf, credentialOf, type Found } from "./credential.ts";
+import { credentialMemory } from "./credential-memory.ts";
 import { originFault, pageOrigin } from "./origin.ts";
 
 /** The authenticated caller and its restrictions. */
@@ -158,26 +159,16 @@ async function subjectsOf(
   }
 }
 
-const identities = new Map<string, { identity: Identity; until: number }>();
-
 async function identityOf(
   env: Env,
   team: string,
   credential: Credential,
   mayUseCache: boolean,
 ): Promise<{ kind: "known"; identity: Identity } | Refused> {
-  const name = `${team} ${JSON.stringify(credential)}`;
-  const cached = identities.get(name);
-  if (mayUseCache && cached !== undefined && cached.until > Date.now()) {
-    return { kind: "known", identity: cached.identity };
-  }
-  const answer = await askTeam(env, team, (stub) => stub.identify(credential));
-  if (answer.kind === "refused") {
-    identities.delete(name);
-    return answer;
-  }
-  const identity = answer.identity as Identity;
-  if (identities.size >= IDENTITIES_CACHED_MAX) identities.clear();
-  identities.set(name, { identity, until: Date.now() + IDENTITY_CACHE_MS });
-  return { kind: "known", identity };
+  const question = credentialMemory.question(team, credential, Date.now());
+  const remembered = credentialMemory.recall(question, mayUseCache);
+  if (remembered !== null) return remembered;
+  const answer = (await askTeam(env, team, (stub) => stub.identify(credential))) as IdentifyAnswer;
+  credentialMemory.remember(question, answer);
+  return answer.kind === "known" ? answer : refused(answer.refusal);
 }

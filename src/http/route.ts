@@ -11,6 +11,7 @@ import { type JsonTree, RawText } from "../platform/json.ts";
 import { type FieldsAnswer, parseFields } from "../platform/validate.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
+import { credentialMemory } from "./credential-memory.ts";
 import { readJsonBody } from "./json-body.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -187,16 +188,23 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
     query: query.value,
     headers: headers.value,
   };
-  if (route.body === undefined) {
-    return written(await route.handle({ ...call, body: undefined, bodyTree: null, releaseBody: () => {} }), refuse);
-  }
+  const handle = async (input: Pick<Parameters<Route["handle"]>[0], "body" | "bodyTree" | "releaseBody">) => {
+    try {
+      return written(await route.handle({ ...call, ...input }), refuse);
+    } finally {
+      // What a team's admin changes here acts here at once, also where the answer was lost on its way.
+      const { caller } = access;
+      if (route.access === "admin" && route.method !== "GET" && caller !== null) credentialMemory.forget(caller.team);
+    }
+  };
+  if (route.body === undefined) return handle({ body: undefined, bodyTree: null, releaseBody: () => {} });
   const json = await readJsonBody(request, route.optionalBody === true ? "{}" : null);
   if (json.kind === "refused") return refuse(json.refusal);
   try {
     const body = checked(route.body, json.plain, "body");
     if (!body.ok) return refuse(refusal("invalid_request", body.detail));
     const releaseBody = () => json.permit.release();
-    return written(await route.handle({ ...call, body: body.value, bodyTree: json.tree, releaseBody }), refuse);
+    return await handle({ body: body.value, bodyTree: json.tree, releaseBody });
   } finally {
     json.permit.release();
   }

@@ -17,15 +17,15 @@ import type { TeamSummary } from "../contracts/team-admin.ts";
 import type { ActingFor, Credential, NewKeyTerms } from "../contracts/team-keys.ts";
 import { SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
-import { type Refused, refused } from "../platform/errors.ts";
+import type { Refused } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { admit, quote, UNSTARTED_SWEEP_MS } from "./admit.ts";
 import { doDueWork, nextDueAt, OPEN_SWEEP_MS } from "./alarm.ts";
 import { AuditLog } from "./audit-log.ts";
-import { UNKNOWN_KEY } from "./auth/credentials.ts";
 import { identify } from "./auth/identity.ts";
 import { IssuerAdmin } from "./auth/issuer-admin.ts";
 import { insertKey, KeyAdmin, keyText } from "./auth/key-admin.ts";
+import { NO_TEAM, UnknownTeam } from "./auth/unknown-team.ts";
 import { actingAs, limitsNow } from "./callers.ts";
 import { Deliveries } from "./endpoints/deliveries.ts";
 import { EndpointAdmin } from "./endpoints/endpoint-admin.ts";
@@ -47,9 +47,6 @@ import { Uploads } from "./uploads/uploads.ts";
 import { AlertAdmin } from "./usage/alert-admin.ts";
 import { UsageReport } from "./usage/usage-report.ts";
 import { UserAdmin } from "./user-admin.ts";
-
-/** Answer of a team that does not exist. */
-const NO_TEAM = refused(UNKNOWN_KEY);
 
 const FIRST_KEY: NewKeyTerms = {
   kind: "secret",
@@ -88,6 +85,7 @@ const REMOVED_AT = "removed_at";
 export class Team extends DurableObject<Env> implements TeamContract {
   readonly #stores: TeamStores;
   readonly #pacer = new BacklogPacer();
+  readonly #unknown = new UnknownTeam();
   readonly #context: TeamContext;
   readonly #parts: Parts;
   /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
@@ -213,12 +211,14 @@ export class Team extends DurableObject<Env> implements TeamContract {
     });
     if (made.kind === "refused") throw new Error("the first key of a new team was refused");
     this.#exists = true;
-    return { kind: "created", team, key: { id: made.key.id, secret: text.text } };
+    const refusedForMs = this.#unknown.rememberedForMs(now);
+    return { kind: "created", team, key: { id: made.key.id, secret: text.text }, refusedForMs };
   }
 
   identify(credential: Credential): IdentifyAnswer {
-    if (this.#exists && this.#stores.removals.isTeamRemoval()) return NO_TEAM;
-    return this.#ask((now) => identify(this.#stores, credential, now));
+    if (this.#exists && !this.#stores.removals.isTeamRemoval())
+      return this.#transact((now) => identify(this.#stores, credential, now));
+    return this.#unknown.refuse(Date.now());
   }
 
   me(acting: ActingFor): MeAnswer {

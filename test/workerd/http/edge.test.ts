@@ -218,7 +218,7 @@ describe.each(
       400,
       "The request body is not valid JSON, is nested deeper than 200 levels or has more than 500000 values.",
     ]);
-    expect(await send("")).toEqual([400, "The request body is empty."]);
+    if (route.optionalBody === undefined) expect(await send("")).toEqual([400, "The request body is empty."]);
     expect(await send("[".repeat(5000) + "]".repeat(5000))).toEqual([
       400,
       "The request body is not valid JSON, is nested deeper than 200 levels or has more than 500000 values.",

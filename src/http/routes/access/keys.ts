@@ -8,6 +8,7 @@ import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../audit-actor.ts";
+import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
 
@@ -159,10 +160,7 @@ function freezing(frozen: boolean): Route {
     access: "admin",
     params: keyId,
     answers: {
-      200: {
-        description: "The key. Takes effect on submits immediately, on reads within ten seconds.",
-        schema: keyBody,
-      },
+      200: { description: `The key. ${TAKES_EFFECT[frozen ? "freeze" : "resume"]}`, schema: keyBody },
     },
     errors: ["not_found", "conflict"],
     async handle(call) {

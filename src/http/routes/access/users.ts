@@ -7,6 +7,7 @@ import { refusal } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { actorOf } from "../../audit-actor.ts";
+import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, userSchema } from "../../schemas.ts";
 
@@ -91,7 +92,7 @@ function freezing(frozen: boolean): Route {
     summary: frozen ? "Block a user" : "Unblock a user",
     access: "admin",
     params: userId,
-    answers: { 200: { description: "The user. Takes effect on submits immediately.", schema: userBody } },
+    answers: { 200: { description: `The user. ${TAKES_EFFECT[frozen ? "freeze" : "resume"]}`, schema: userBody } },
     errors: [],
     async handle(call) {
       const { env, caller, params } = call;

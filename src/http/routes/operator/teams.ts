@@ -10,6 +10,7 @@ import { askTeam, sweeperFor, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
 import { actorOf, operatorOf } from "../../audit-actor.ts";
+import { credentialMemory, TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody, planBody, planWire } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";
@@ -84,7 +85,8 @@ export const teamRoutes: readonly Route[] = [
         ...(plan === undefined ? {} : { plan }),
       });
       if (answer.kind === "exists") return { refusal: refusal("conflict", `A team "${id}" already exists.`) };
-      await claimBucket(env);
+      credentialMemory.forget(id);
+      await Promise.all([claimBucket(env), scheduler.wait(answer.refusedForMs)]);
       return { status: 201, body: { team: teamWire(answer.team), key: answer.key } };
     },
   }),
@@ -103,6 +105,7 @@ export const teamRoutes: readonly Route[] = [
         stub.settings.manageConnections(body.manages_connections, by),
       );
       if (team === null) return { refusal: noSuchTeam(params.id) };
+      credentialMemory.forget(params.id);
       return { status: 200, body: teamWire(team) };
     },
   }),
@@ -124,6 +127,7 @@ export const teamRoutes: readonly Route[] = [
     async handle({ env, params, request }) {
       const removal = await askTeam(env, params.id, (team) => team.settings.remove(operatorOf(request)));
       if (removal === null) return { refusal: noSuchTeam(params.id) };
+      credentialMemory.forget(params.id);
       const headers = { Location: `/v1/admin/teams/${params.id}/removal` };
       return { status: 202, headers, body: removalWire(removal) };
     },
@@ -207,7 +211,7 @@ function freezing(frozen: boolean): Route {
     access: "admin",
     answers: {
       200: {
-        description: "The team. While it is frozen, only admins may submit; running requests continue.",
+        description: `The team. While it is frozen, only admins may submit; running requests continue. ${TAKES_EFFECT[frozen ? "freeze" : "resume"]}`,
         schema: teamBody,
       },
     },
