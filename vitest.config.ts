@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { writeLocalConfig } from "./scripts/local-config.ts";
 
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 process.env.WRANGLER_SEND_METRICS = "false";
@@ -58,7 +59,7 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             main: "./test/harness/checked-worker.ts",
-            wrangler: { configPath: "./wrangler.toml" },
+            wrangler: { configPath: `./${writeLocalConfig()}` },
             miniflare: {
               bindings: { ...variables, ...fuzz },
               outboundService: "sandbox",

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { pause } from "../test/harness/eventually.ts";
 import { MODEL } from "../test/harness/model.ts";
-import { endChildrenOnSignal, runtimesOf } from "../test/harness/process.ts";
+import { endChildrenOnSignal, workerRuntimes } from "../test/harness/process.ts";
 import { type Sluice, startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { ALARMS_RUNG_MS, quietTally } from "./metered/reading.ts";
@@ -96,7 +96,7 @@ async function quiet(url: string): Promise<Reading> {
 
 /** CPU time of the runtime so far: user and system, in ms. */
 function cpuMs(): number {
-  const [pid = 0] = runtimesOf("wrangler.toml", running.port);
+  const [pid = 0] = workerRuntimes(running.port);
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /s, "")
     .split(" ");

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { eventually } from "../test/harness/eventually.ts";
 import { MODEL } from "../test/harness/model.ts";
-import { endChildrenOnSignal, freePorts, runtimesOf } from "../test/harness/process.ts";
+import { endChildrenOnSignal, freePorts, runtimesOf, workerRuntimes } from "../test/harness/process.ts";
 import { type Sluice, startSluice } from "../test/harness/sluice.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
@@ -49,7 +49,7 @@ try {
 async function measure(sluice: Sluice): Promise<{ sluice: Copy[]; bare: Copy[] }> {
   const found: { sluice: Copy[]; bare: Copy[] } = { sluice: [], bare: [] };
   for (let round = 1; round <= rounds; round++) {
-    const [runtime = 0] = runtimesOf("wrangler.toml", running.port);
+    const [runtime = 0] = workerRuntimes(running.port);
     const [bareRuntime = 0] = runtimesOf(BARE_CONFIG, barePort);
     let source = "";
     found.sluice.push(

@@ -7,6 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configSchema, parseConfig } from "../src/platform/config.ts";
+import { writeLocalConfig } from "./local-config.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const READY_TIMEOUT_MS = 60_000;
@@ -60,7 +61,7 @@ export async function launch(environment: Variables, say: (line: string) => void
     processes.push(new Process("The sandbox", "sandbox/wrangler.toml", sandboxPort, stateDir, "sandbox"));
   }
   say("Starting Sluice …");
-  processes.push(new Process("Sluice", "wrangler.toml", port, stateDir, "worker", entry));
+  processes.push(new Process("Sluice", writeLocalConfig(), port, stateDir, "worker", entry));
   const stop = async (): Promise<void> => {
     await Promise.all(processes.map((each) => each.stop()));
   };

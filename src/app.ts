@@ -9,6 +9,7 @@ import { proxyRoutes } from "./compat/proxy.ts";
 import { queueRoutes } from "./compat/queue-routes.ts";
 import { runRoutes } from "./compat/run-routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
+import { addressBrake, linkBrake } from "./http/brakes.ts";
 import { callId } from "./http/call-id.ts";
 import { cors } from "./http/cors.ts";
 import { noRoute, onFault } from "./http/problem.ts";
@@ -89,6 +90,8 @@ export function createApp(): Hono<AppEnv> {
   app.use(configured);
   app.route("/hooks", hooks);
   app.use(refuseDeliveries);
+  for (const surface of ["/v1/*", "/fal/*", "/maton/*"]) app.use(surface, addressBrake);
+  for (const links of ["/uploads/*", "/inputs/*"]) app.use(links, linkBrake);
   mount(app, apiRoutes);
   app.route("/files", files);
   app.route("/uploads", uploadTargets);

@@ -18,6 +18,8 @@ export function surfaceOf(path: string): Surface {
 
 /** Errors of every path behind the configuration check (app.ts). */
 export const EVERYWHERE: readonly DeclaredError[] = ["internal", "overloaded", "misconfigured", LOOP_DETECTED];
+/** The error of paths behind a brake (http/brakes.ts). */
+const BRAKED: DeclaredError = "rate_limited";
 
 /** A route's errors, with those of `serve` and authentication (http/route.ts, http/auth.ts). */
 export function servedErrors(route: Route): DeclaredError[] {
@@ -31,6 +33,7 @@ export function servedErrors(route: Route): DeclaredError[] {
         : ["unauthenticated", "team_required", "forbidden", "origin_not_allowed", "user_mismatch"];
   return [
     ...EVERYWHERE,
+    BRAKED,
     ...authentication,
     ...(params === undefined ? [] : (["not_found"] as const)),
     ...(query === undefined && headers === undefined ? [] : (["invalid_request"] as const)),

@@ -113,7 +113,7 @@ const EXTRAS: readonly Extra[] = [
     description: "`file_url` of an upload. No key is needed.",
     parameters: fileParameters,
     answers: fileAnswers(),
-    errors: ["not_found", "gone"],
+    errors: ["not_found", "gone", "rate_limited"],
   },
   { ...send, method: "put", summary: "Upload a file" },
   {

@@ -1,7 +1,8 @@
 // The actor of an administrative change, for the audit log: the key and the client address that Cloudflare reports.
 
 import type { Actor } from "../contracts/team-keys.ts";
-import { addressOf, type Caller } from "./auth.ts";
+import type { Caller } from "./auth.ts";
+import { addressOf } from "./client-address.ts";
 
 export function actorOf({ caller, request }: { caller: Caller; request: Request }): Actor {
   return { id: caller.keyId, ip: addressOf(request) };

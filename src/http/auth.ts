@@ -12,6 +12,8 @@ import { askTeam } from "../platform/stubs.ts";
 import type { Viewer } from "../requests/machine/types.ts";
 import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../team/auth/credentials.ts";
 import { addressMark } from "../team/auth/visitor.ts";
+import { credentialBrake } from "./brakes.ts";
+import { addressOf } from "./client-address.ts";
 import { authorizationOf, credentialOf, type Found } from "./credential.ts";
 import { credentialMemory } from "./credential-memory.ts";
 import { originFault, pageOrigin } from "./origin.ts";
@@ -66,6 +68,8 @@ export async function callerOf(request: Request, env: Env, permission: Permissio
   if (found.publishable && permission !== "mint") return refused(EXCHANGE_ONLY);
 
   const { team, credential } = found;
+  const braked = await credentialBrake(env, team, credential);
+  if (braked !== null) return refused(braked);
   const known = await identityOf(env, team, credential, permission !== "admin" && permission !== "mint");
   if (known.kind === "refused") return known;
   const { identity } = known;
@@ -91,11 +95,6 @@ export function userFor(
 ): { kind: "known"; user: string | null } | Refused {
   const fault = actingFault(fixed, named ?? null);
   return fault === null ? { kind: "known", user: fixed ?? named ?? null } : refused(fault);
-}
-
-/** The client address that Cloudflare reports; null in a local run. No other header is trusted. */
-export function addressOf(request: Request): string | null {
-  return request.headers.get("CF-Connecting-IP");
 }
 
 /** Why a request is not the operator's, or null. Without ADMIN_TOKEN the operator routes are 404. */

@@ -6,4 +6,7 @@ export interface Env {
   UPSTREAM: DurableObjectNamespace;
   SWEEPER: DurableObjectNamespace;
   FILES: R2Bucket;
+  /** The brakes of http/brakes.ts; a deployment may leave them out. */
+  ADDRESS_BRAKE?: RateLimit;
+  CREDENTIAL_BRAKE?: RateLimit;
 }

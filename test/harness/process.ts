@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { LOCAL_CONFIG } from "../../scripts/local-config.ts";
 
 /** Ports that nobody listens on just now. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -68,7 +69,7 @@ function processes(): Child[] {
 
 /** The Worker's own runtimes; not the sandbox's. */
 export function workerRuntimes(port: number): number[] {
-  return runtimesOf("wrangler.toml", port);
+  return runtimesOf(LOCAL_CONFIG, port);
 }
 
 /** The runtimes of the `wrangler dev` of this configuration; not the one that it keeps before them to hold the port. */

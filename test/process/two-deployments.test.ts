@@ -1,5 +1,6 @@
 // Two deployments on one bucket, as a staging Worker with the bucket of production: two whole Workers with objects of their own in
-// one runtime, one R2. Whatever the second one is told, the files of the first stay.
+// one runtime, one R2. Whatever the second one is told, the files of the first stay. Both have the brakes of wrangler.toml, which
+// local runs go without.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,6 +13,8 @@ type Deployment = "production" | "staging";
 
 const ADMIN_TOKEN = "test-admin-token-of-at-least-32-bytes";
 const TEXT = "a file of production";
+/** What the brakes let through in ten seconds, of this machine and of each key: more than the first test needs. */
+const CALLS_MAX = 50;
 
 let folder: string;
 let url: string;
@@ -28,6 +31,7 @@ function configOf(deployment: Deployment): string {
   const lines = Object.entries(variables).map(([name, value]) => `${name} = "${value}"`);
   const own = readFileSync("wrangler.toml", "utf8")
     .replace('name = "sluice"', `name = "${deployment}"`)
+    .replaceAll(/limit = \d+/g, `limit = ${CALLS_MAX}`)
     .replace('main = "src/index.ts"', `main = "${resolve("src/index.ts")}"`)
     .replace('directory = "console/dist"', `directory = "${resolve("console/dist")}"`);
   return `${own}\n[vars]\n${lines.join("\n")}\n`;
@@ -93,8 +97,8 @@ async function ask<T>(
   return { status: answer.status, body: (await answer.json()) as T };
 }
 
-async function newTeam(deployment: Deployment): Promise<string> {
-  const made = await ask<{ key: { secret: string } }>(deployment, "POST", "/v1/admin/teams", { body: { id: "acme" } });
+async function newTeam(deployment: Deployment, id = "acme"): Promise<string> {
+  const made = await ask<{ key: { secret: string } }>(deployment, "POST", "/v1/admin/teams", { body: { id } });
   expect(made.status).toBe(201);
   return made.body.key.secret;
 }
@@ -121,4 +125,12 @@ test("the second of two deployments on one bucket sweeps nothing, and removing i
   const file = await fetch(made.body.file_url, { headers: { "X-Deployment": "production" } });
   expect([file.status, await file.text()]).toEqual([200, TEXT]);
   expect((await ask("production", "POST", "/v1/admin/sweep")).status).toBe(202);
+});
+
+test("the brakes of wrangler.toml are ones that the runtime gives, and turn a flood away with 429", async () => {
+  const key = await newTeam("production", "braked");
+  const statuses = new Set<number>();
+  for (let n = 0; n < 4 * CALLS_MAX && !statuses.has(429); n++)
+    statuses.add((await ask("production", "GET", "/v1/me", { key })).status);
+  expect([...statuses]).toEqual([200, 429]);
 });
