@@ -149,6 +149,12 @@ export interface SlotRelease {
   webhookDelayMs: number | null;
 }
 
+/**
+ * Of a fal user who signs webhooks. `pinned`: its reports are trusted. `prove`: the request's own authenticated call has to confirm
+ * the report, which pins the user. `wait`: another request's call does so now; one's own is due after PROOF_WAIT_MS.
+ */
+export type UserStanding = "pinned" | "prove" | "wait";
+
 /** JWK `x` values. `unavailable`: there is no trusted key set, so webhooks cannot be verified. */
 export type KeySet = { kind: "keys"; keys: string[]; fetchedAt: number } | { kind: "unavailable" };
 
@@ -191,7 +197,12 @@ export interface AccountContract {
   webhookArrived(): Answer<void>;
   /** A poll found an end that no webhook had reported. */
   webhookMissed(): Answer<void>;
-  isUserPinned(connection: string | null, userId: string): Answer<boolean>;
+  /** Whether a report signed for this fal user is trusted, and if not, whether its request proves the user; null: it cannot. */
+  introduceUser(connection: string | null, userId: string, requestId: string | null): Answer<UserStanding>;
+  /** Waits until the user is pinned, PROOF_HOLD_MS at most; false when it is not. */
+  userPinned(connection: string | null, userId: string): Answer<boolean>;
+  /** The call that was to prove this fal user contradicted its webhook: whoever waits for the proof goes on without it. */
+  proofFailed(connection: string | null, userId: string): Answer<void>;
   /** From now on, webhooks signed for this fal user are trusted for this connection. */
   pinUser(connection: string | null, userId: string): Answer<void>;
   /** fal's webhook keys. `force`: a signature matched none of them. Concurrent calls share one fetch. */

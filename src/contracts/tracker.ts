@@ -55,7 +55,8 @@ export interface WebhookReport {
   described: DescribedOutput | null;
 }
 
-export type ReportAnswer = { kind: "received" | "not_found" };
+/** `awaits_proof`: the report's user is being proved by another request; report again once it is pinned for this connection. */
+export type ReportAnswer = { kind: "received" | "not_found" } | { kind: "awaits_proof"; connection: string | null };
 
 /** Times are epoch milliseconds; `endsAt` is a whole second, as in the link. */
 export interface Share {

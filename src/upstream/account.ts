@@ -16,6 +16,7 @@ import type {
   Pause,
   QueuePosition,
   SlotRelease,
+  UserStanding,
 } from "../contracts/account.ts";
 import type { Durations } from "../models/durations.ts";
 import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
@@ -31,6 +32,7 @@ import type { ConnectionRequest } from "./client/connections.ts";
 import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 import { LearnedDurations } from "./learned-durations.ts";
+import { PROOF_HOLD_MS, UserProofs } from "./user-proofs.ts";
 
 /** Users with waiting calls in the operator's overview, most calls first. */
 const WAITING_USERS_SHOWN_MAX = 100;
@@ -51,6 +53,7 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   readonly #store: AccountStore;
   readonly #grants: AccountGrants;
   readonly #learned: LearnedDurations;
+  readonly #proofs = new UserProofs();
   #resolving: Promise<Resolution> | null = null;
   #refused: { error: RequestError; at: number } | null = null;
   #fetchingKeys: Promise<void> | null = null;
@@ -183,12 +186,23 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     if (this.#webhooksArrive) this.#store.saveFact("webhooks_arrive", false);
   }
 
-  async isUserPinned(connection: string | null, userId: string): Promise<boolean> {
-    return this.#store.isUserPinned(connection ?? "", userId);
+  async introduceUser(connection: string | null, userId: string, requestId: string | null): Promise<UserStanding> {
+    if (this.#store.isUserPinned(connection ?? "", userId)) return "pinned";
+    return this.#proofs.stepOf(proofKey(connection, userId), requestId, Date.now());
+  }
+
+  async userPinned(connection: string | null, userId: string): Promise<boolean> {
+    if (this.#store.isUserPinned(connection ?? "", userId)) return true;
+    return this.#proofs.waitFor(proofKey(connection, userId), PROOF_HOLD_MS);
+  }
+
+  async proofFailed(connection: string | null, userId: string): Promise<void> {
+    this.#proofs.end(proofKey(connection, userId), false);
   }
 
   async pinUser(connection: string | null, userId: string): Promise<void> {
     this.#store.pinUser(connection ?? "", userId);
+    this.#proofs.end(proofKey(connection, userId), true);
   }
 
   async webhookKeys({ force }: { force: boolean }): Promise<KeySet> {
@@ -282,6 +296,10 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     logEvent("account.keys_fetched", { outcome: keys.length > 0 ? "stored" : "kept" });
     if (keys.length > 0) this.#store.saveFact("keys", { keys, fetchedAt: Date.now() });
   }
+}
+
+function proofKey(connection: string | null, userId: string): string {
+  return JSON.stringify([connection, userId]);
 }
 
 function byMostCalls(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {

@@ -2,7 +2,7 @@
 // runs the effects.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Granted, QueuePosition } from "../../contracts/account.ts";
+import type { Granted, QueuePosition, UserStanding } from "../../contracts/account.ts";
 import type {
   CancelAnswer,
   CloseAnswer,
@@ -39,6 +39,7 @@ import {
   type TimelineEntry,
   type Viewer,
 } from "../machine/types.ts";
+import { PROOF_WAIT_MS } from "../machine/unverified-reports.ts";
 import { deliveryView, replayOf } from "../view/deliveries.ts";
 import { withQueuePosition } from "../view/queue-position.ts";
 import { formatFor } from "./effects/deliver.ts";
@@ -177,15 +178,12 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
       return { kind: this.#repository.wasStarted() ? "received" : "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
     this.#repository.webhookArrived(report.delayMs);
-    const known = await this.#isPinned(record, report.userId);
-    if (!known) {
-      const candidateId = upstreamId;
-      this.#repository.applyEvent({
-        type: "unpinned_webhook_received",
-        userId: report.userId,
-        claim: fingerprint,
-        candidateId,
-      });
+    const { userId } = report;
+    const standing = await this.#standingOf(record, userId);
+    if (standing !== "pinned") {
+      const waitMs = standing === "prove" ? 0 : PROOF_WAIT_MS;
+      const reported = { userId, claim: fingerprint, candidateId: upstreamId, waitMs };
+      this.#repository.applyEvent({ type: "unpinned_webhook_received", ...reported });
     } else if (end === null) {
       this.#repository.applyEvent({ type: "end_announced", upstreamId });
     } else {
@@ -197,6 +195,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
         await accountFor(this.env).webhookArrived();
     }
     await this.#repository.armAlarm();
+    if (standing === "wait") return { kind: "awaits_proof", connection: record.state.connection };
     return { kind: "received" };
   }
 
@@ -328,9 +327,10 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   /** Pinned at the grant or since: another request may have confirmed the user id. */
-  async #isPinned(record: RequestRecord, userId: string): Promise<boolean> {
-    if (record.state.pinnedUsers.includes(userId)) return true;
-    return accountFor(this.env).isUserPinned(record.state.connection, userId);
+  async #standingOf({ state }: RequestRecord, userId: string): Promise<UserStanding> {
+    if (state.pinnedUsers.includes(userId)) return "pinned";
+    const prover = isAtFal(state.stage) || state.stage === "uncertain" ? state.id : null;
+    return accountFor(this.env).introduceUser(state.connection, userId, prover);
   }
 }
 

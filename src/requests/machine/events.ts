@@ -68,8 +68,8 @@ export type RequestEvent =
   | { type: "end_announced"; upstreamId: string | null }
   /** A callback with a valid token that cannot be verified. */
   | { type: "unverified_callback_received"; candidateId: string | null; reason: string }
-  /** Signed by fal, but by a user id that is not pinned. */
-  | { type: "unpinned_webhook_received"; userId: string; claim: string; candidateId: string | null }
+  /** Signed by fal, but by a user id that is not pinned. `waitMs`: before the result is fetched to check it. */
+  | { type: "unpinned_webhook_received"; userId: string; claim: string; candidateId: string | null; waitMs: number }
   /** fal does not know the id. */
   | { type: "upstream_not_found" }
   | { type: "file_stored"; n: number; stored: StoredFile }

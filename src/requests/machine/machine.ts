@@ -171,7 +171,7 @@ export function transition(
       return unverifiedCallback(builder, event.candidateId, event.reason);
 
     case "unpinned_webhook_received":
-      return unpinnedWebhook(builder, event.userId, event.claim, event.candidateId);
+      return unpinnedWebhook(builder, event);
 
     case "upstream_not_found":
       if (state.stage === "uncertain") return candidateRejected(builder);

@@ -2,11 +2,15 @@
 // fal. Pure.
 
 import { SECOND_MS } from "../../platform/time.ts";
+import type { RequestEvent } from "./events.ts";
 import { ignored, type TransitionBuilder } from "./transition.ts";
 import type { RequestState, TimelineNote, Transition } from "./types.ts";
 
 /** Minimum gap between polls that unverified callbacks trigger, so that they cannot use up the rate limit. */
 export const UNVERIFIED_CALLBACK_GAP_MS = 10 * SECOND_MS;
+
+/** Another request's proof of the webhook's user is waited for this long; then the result is fetched. */
+export const PROOF_WAIT_MS = 10 * SECOND_MS;
 
 export function unverifiedCallback(builder: TransitionBuilder, candidateId: string | null, reason: string): Transition {
   const { state, now } = builder;
@@ -40,9 +44,7 @@ function callbackNote(detail: { reason: string }): TimelineNote {
 
 export function unpinnedWebhook(
   builder: TransitionBuilder,
-  userId: string,
-  claim: string,
-  candidateId: string | null,
+  { userId, claim, candidateId, waitMs }: Extract<RequestEvent, { type: "unpinned_webhook_received" }>,
 ): Transition {
   const { state, now } = builder;
   const candidateUser = { userId, claim };
@@ -51,10 +53,17 @@ export function unpinnedWebhook(
       return builder.change({ candidateUser, candidateId: state.candidateId ?? candidateId }).note("unpinned_webhook");
     case "uncertain":
       if (candidateId === null) return ignored("no check needed");
-      return builder.change({ candidateUser, candidateId }).owe("fetch_result", now).note("unpinned_webhook");
+      return builder
+        .change({ candidateUser, candidateId })
+        .hasten("fetch_result", now + waitMs)
+        .note("unpinned_webhook");
     case "queued":
     case "running":
-      return builder.change({ candidateUser }).drop("poll").owe("fetch_result", now).note("unpinned_webhook");
+      return builder
+        .change({ candidateUser })
+        .drop("poll")
+        .hasten("fetch_result", now + waitMs)
+        .note("unpinned_webhook");
     case "held":
     case "storing":
     case "completed":

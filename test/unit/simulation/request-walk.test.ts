@@ -91,7 +91,13 @@ function anOutsideEvent(dice: Dice): RequestEvent {
         reason: "forged",
       };
     case 3:
-      return { type: "unpinned_webhook_received", userId: "user-2", claim: "output-1", candidateId: upstreamId };
+      return {
+        type: "unpinned_webhook_received",
+        userId: "user-2",
+        claim: "output-1",
+        candidateId: upstreamId,
+        waitMs: dice.one([0, 10_000]),
+      };
     default:
       return {
         type: "end_reported",

@@ -10,6 +10,7 @@ import { SAFETY_ALARM_MS } from "../../../src/platform/alarm.ts";
 import { isStateNewer } from "../../../src/platform/stored-version.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { PROOF_WAIT_MS } from "../../../src/requests/machine/unverified-reports.ts";
 import { UpstreamAccount } from "../../../src/upstream/account.ts";
 import { AccountStore, PINNED_USERS_MAX } from "../../../src/upstream/account-store.ts";
 import { decodeKey } from "../../../src/upstream/fal-webhook-signature.ts";
@@ -428,17 +429,40 @@ describe("pinned users", () => {
     const account = newAccount();
     await account.pinUser("conn-1", "user_a");
     await account.pinUser("conn-1", "user_a");
-    expect(await account.isUserPinned("conn-1", "user_a")).toBe(true);
-    expect(await account.isUserPinned("conn-1", "user_b")).toBe(false);
-    expect(await account.isUserPinned("conn-2", "user_a")).toBe(false);
+    expect(await account.userPinned("conn-1", "user_a")).toBe(true);
+    expect(await account.userPinned("conn-1", "user_b")).toBe(false);
+    expect(await account.userPinned("conn-2", "user_a")).toBe(false);
   });
 
   test("give way to newer ones", async () => {
     const account = newAccount();
     for (let n = 0; n <= PINNED_USERS_MAX; n++) await account.pinUser("conn-1", `user_${n}`);
-    expect(await account.isUserPinned("conn-1", "user_0")).toBe(false);
-    expect(await account.isUserPinned("conn-1", "user_1")).toBe(true);
-    expect(await account.isUserPinned("conn-1", `user_${PINNED_USERS_MAX}`)).toBe(true);
+    expect(await account.userPinned("conn-1", "user_0")).toBe(false);
+    expect(await account.userPinned("conn-1", "user_1")).toBe(true);
+    expect(await account.userPinned("conn-1", `user_${PINNED_USERS_MAX}`)).toBe(true);
+  });
+
+  test("are proved by one request, while the others that fal reports wait", async () => {
+    const account = newAccount();
+    const standing = (user: string, request: string | null) => account.introduceUser("conn-1", user, request);
+    expect(await standing("user_a", null)).toBe("wait");
+    expect(await standing("user_a", "r1")).toBe("prove");
+    expect(await standing("user_a", "r2")).toBe("wait");
+    expect(await standing("user_a", "r1")).toBe("prove");
+    expect(await standing("user_b", "r2")).toBe("prove");
+    const waiting = account.userPinned("conn-1", "user_a");
+    await account.pinUser("conn-1", "user_a");
+    expect(await waiting).toBe(true);
+    expect(await standing("user_a", "r2")).toBe("pinned");
+  });
+
+  test("whose proof does not come are proved by the next request", async () => {
+    const account = newAccount();
+    expect(await account.introduceUser("conn-1", "user_a", "r1")).toBe("prove");
+    vi.setSystemTime(Date.now() + PROOF_WAIT_MS);
+    expect(await account.introduceUser("conn-1", "user_a", "r2")).toBe("prove");
+    await evictDurableObject(account);
+    expect(await account.introduceUser("conn-1", "user_a", "r3")).toBe("prove");
   });
 });
 

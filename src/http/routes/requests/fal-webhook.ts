@@ -9,9 +9,9 @@ import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { REQUEST_ID } from "../../../platform/ids.ts";
-import { logEvent } from "../../../platform/log.ts";
+import { faultName, logEvent } from "../../../platform/log.ts";
 import { checkMark } from "../../../platform/signing.ts";
-import { trackerOf } from "../../../platform/stubs.ts";
+import { accountFor, trackerFor, trackerOf } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
@@ -43,6 +43,7 @@ async function receive(context: HookContext): Promise<Response> {
     await tracker.unverifiedCallback("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
     return answer(context, 200, "Payload too large; polling for the result", request, "too_large");
   }
+  let isHeld = false;
   try {
     const text = new TextDecoder().decode(read.bytes);
     const verdict = await verify(context, read.bytes);
@@ -59,9 +60,31 @@ async function receive(context: HookContext): Promise<Response> {
     }
     const recorded = await tracker.report(report);
     if (recorded.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
+    if (recorded.kind === "awaits_proof") {
+      isHeld = true;
+      const reporting = reportOnceProved(context.env, report, request, recorded.connection);
+      context.executionCtx.waitUntil(reporting.finally(() => read.permit.release()));
+    }
     return answer(context, 200, "OK", request, "recorded");
   } finally {
-    read.permit.release();
+    if (!isHeld) read.permit.release();
+  }
+}
+
+/**
+ * Another request proves the report's user. Reports again once it has; the tracker, which knows of the report, fetches the result
+ * itself should the proof fail or this call be cut off.
+ */
+async function reportOnceProved(
+  env: Env,
+  report: WebhookReport,
+  request: string,
+  connection: string | null,
+): Promise<void> {
+  try {
+    if (await accountFor(env).userPinned(connection, report.userId)) await trackerFor(env, request).report(report);
+  } catch (fault) {
+    logEvent("webhook.proof_lost", { request, error: faultName(fault) });
   }
 }
 

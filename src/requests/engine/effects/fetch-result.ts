@@ -20,7 +20,8 @@ export async function runFetchResult(context: EffectContext, effect: Effect): Pr
   const { state } = context.currentRecord();
   const upstreamId = state.upstreamId ?? state.candidateId;
   if (upstreamId === null) return happened({ type: "result_pending", watch: "none" });
-  const turn = await grantOrDefer(context, { kind: "result", effect: effect.name });
+  const provesUser = state.candidateUser !== null;
+  const turn = await grantOrDefer(context, { kind: "result", effect: effect.name, isOverdue: provesUser });
   if (!turn.granted) return turn.outcome;
   const { model, connection } = state;
   const result = await createUpstreamClient(context.config).result({ model, upstreamId, connection });
@@ -43,10 +44,18 @@ export async function runFetchResult(context: EffectContext, effect: Effect): Pr
       return endOutcome(context, state, upstreamId, { kind: "canceled" }, fingerprint, null);
     }
     case "pending":
+      proofFailed(context, state);
       return happened({ type: "result_pending", watch: context.watch() }, 1);
     case "gone":
+      proofFailed(context, state);
       return goneOutcome(context, effect);
   }
+}
+
+/** A webhook of an unpinned user told something else than fal does: the requests that wait for this proof go on without it. */
+function proofFailed(context: EffectContext, { connection, candidateUser }: RequestState): void {
+  if (candidateUser === null) return;
+  context.inBackground(accountFor(context.env).proofFailed(connection, candidateUser.userId));
 }
 
 async function outputOutcome(
@@ -89,7 +98,7 @@ async function endOutcome(
     const account = accountFor(context.env);
     await account.pinUser(state.connection, candidate.userId);
     await account.webhookArrived();
-  }
+  } else proofFailed(context, context.currentRecord().state);
   const event: RequestEvent = {
     type: "end_reported",
     source: "poll",

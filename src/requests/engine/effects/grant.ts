@@ -17,6 +17,8 @@ const FIRST_POLL_SHARE = 0.9;
 interface EffectCall {
   kind: QueuedKind;
   effect: string;
+  /** Others wait for its answer: it counts as having waited too long already. */
+  isOverdue?: boolean;
 }
 
 /**
@@ -24,7 +26,10 @@ interface EffectCall {
  * clock skew) is returned, and the next is requested with more notice. A tracker that was late before gets it that much ahead of
  * its moment: `startCall` waits for the rest.
  */
-export async function requestEffectGrant(context: EffectContext, { kind, effect }: EffectCall): Promise<Grant> {
+export async function requestEffectGrant(
+  context: EffectContext,
+  { kind, effect, isOverdue }: EffectCall,
+): Promise<Grant> {
   const account = accountFor(context.env);
   const { state } = context.currentRecord();
   const { missedTurns } = context;
@@ -34,7 +39,7 @@ export async function requestEffectGrant(context: EffectContext, { kind, effect 
     effect,
     user: `${state.team}/${state.user ?? state.keyId}`,
     model: state.model,
-    since: kind === "submit" ? state.createdAt : context.now(),
+    since: isOverdue ? 0 : kind === "submit" ? state.createdAt : context.now(),
     connection: kind === "submit" ? (state.options.connection ?? null) : state.connection,
   };
   for (let tries = 0; tries < GRANT_TRIES; tries++) {

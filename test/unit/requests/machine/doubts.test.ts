@@ -33,6 +33,7 @@ const STRANGER: Told<"unpinned_webhook_received"> = {
   userId: "user-2",
   claim: "claim",
   candidateId: "fal-1",
+  waitMs: 0,
 };
 const TIME_OUT: Told<"timed_out"> = { type: "timed_out" };
 const ERROR = endReported({ kind: "error", error: MODEL_FAILED });
@@ -117,6 +118,17 @@ describe("a webhook signed for an unknown user", () => {
   test("has its claim compared with an authenticated result", () => {
     const { state } = onward(recordAt("queued"), STRANGER);
     expect(state.candidateUser).toEqual({ userId: "user-2", claim: "claim" });
+  });
+
+  test("whom another request proves waits for that, and is reported anew or fetches the result itself", () => {
+    const waits = onward(recordAt("queued"), { ...STRANGER, waitMs: 10_000 });
+    expect(owed(waits)).toBe("fetch_result at +11 s");
+    expect(owed(onward(waits, STRANGER))).toBe("fetch_result at +1 s");
+    expect(owed(onward(onward(recordAt("queued"), STRANGER), { ...STRANGER, waitMs: 10_000 }))).toBe(
+      "fetch_result at +1 s",
+    );
+    const reported = onward(waits, endReported(anOutput(1)));
+    expect([reported.state.stage, owed(reported)]).toEqual(["storing", "mirror:0 at +1 s"]);
   });
 
   test("before the answer makes the result be fetched as soon as the answer is here", () => {
