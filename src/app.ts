@@ -11,6 +11,7 @@ import { runRoutes } from "./compat/run-routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { addressBrake, linkBrake } from "./http/brakes.ts";
 import { callId } from "./http/call-id.ts";
+import { callLog, formatRefusals } from "./http/call-log.ts";
 import { cors } from "./http/cors.ts";
 import { noRoute, onFault } from "./http/problem.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
@@ -83,6 +84,7 @@ export const routes: readonly Route[] = [...healthRoutes, ...apiRoutes];
 export function createApp(): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
   app.use(callId);
+  app.use(callLog);
   app.use(cors);
   app.use("/fal/*", falErrors);
   app.use("/maton/*", falErrors, onlyFal);
@@ -104,7 +106,7 @@ export function createApp(): Hono<AppEnv> {
 
 /** On fal-compatible paths, refusals and internal errors have fal's format. */
 const falErrors = createMiddleware<AppEnv>(async function falErrors(context, next) {
-  context.set("refuse", falRefusal);
+  formatRefusals(context, falRefusal);
   await next();
 });
 

@@ -1,7 +1,7 @@
 // The variables that every handler finds on Hono's context.
 
 import type { Env } from "../platform/bindings.ts";
-import type { Refusal } from "../platform/errors.ts";
+import type { ErrorCode, Refusal } from "../platform/errors.ts";
 
 export interface ProblemExtras {
   /** Only where the code's own status does not fit: 405 is an `invalid_request`. */
@@ -19,5 +19,10 @@ export interface AppEnv {
     callId: string;
     /** Formats refusals on this path: problem+json, unless the surface has its own format. */
     refuse: Refuse;
+    /** For the call's log line: the code of its refusal, the declared path, and who called. */
+    refusedAs?: ErrorCode;
+    route?: string;
+    team?: string;
+    key?: string;
   };
 }

@@ -4,6 +4,7 @@
 import { createMiddleware } from "hono/factory";
 import { randomText } from "../platform/ids.ts";
 import type { AppEnv } from "./app-env.ts";
+import { formatRefusals } from "./call-log.ts";
 import { problemResponse } from "./problem.ts";
 
 const CALL_ID_CHARS = 20;
@@ -11,7 +12,7 @@ const CALL_ID_CHARS = 20;
 export const callId = createMiddleware<AppEnv>(async function callId(context, next) {
   const id = randomText(CALL_ID_CHARS);
   context.set("callId", id);
-  context.set("refuse", problemResponse);
+  formatRefusals(context, problemResponse);
   await next();
   context.header("X-Request-Id", id);
 });

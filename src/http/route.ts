@@ -165,8 +165,13 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   const refuse = (why: Refusal, headers: Record<string, string> = {}) =>
     context.get("refuse")(why, callId, { headers });
 
+  context.set("route", route.path);
   const access = await authorize(route.access, request, env);
   if (access.kind === "refused") return refuse(access.refusal);
+  if (access.caller !== null) {
+    context.set("team", access.caller.team);
+    context.set("key", access.caller.keyId);
+  }
 
   const url = new URL(request.url);
   const params = checked(route.params, context.req.param(), "path");

@@ -44,6 +44,11 @@ const positiveInt = z
   .regex(/^[1-9][0-9]{0,6}$/, "must be a positive integer")
   .transform(Number);
 
+const share = z
+  .string()
+  .regex(/^(?:0|1|0?\.[0-9]{1,9}|1\.0{1,9})$/, "must be a number from 0 to 1")
+  .transform(Number);
+
 const mediaHosts = z.string().transform((text, context) => {
   const hosts = commaList(text);
   for (const [index, host] of hosts.entries()) {
@@ -93,6 +98,7 @@ export const configSchema = z.object({
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
   LOG_ONE_OF: withDefault(positiveInt, "10"),
+  LOG_SAMPLE: withDefault(share, "1"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
   OPERATOR_WEBHOOK_URL: optional(webhookUrl),
   TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),

@@ -34,7 +34,8 @@ let heldLogged = 0;
 
 /**
  * Logs an attempt. A first attempt that went well is routine: each request makes three, a line costs what a row does, and the
- * request's timeline tells the same. It is logged for one request or event (`id`) in `oneOf`, all attempts of that one; and whenever `held` is higher than logged before, so that an isolate's last `held` is its highest.
+ * request's timeline tells the same. It is logged for one request or event (`id`) in `oneOf`, all attempts of that one; and whenever
+ * `held` is higher than logged before, so that an isolate's last `held` is its highest.
  */
 export function logAttempt(
   event: string,
@@ -42,16 +43,21 @@ export function logAttempt(
   fields: LogFields,
 ): void {
   const { attempt = 1, held = 0 } = fields;
-  if (wentWell && attempt === 1 && held <= heldLogged && !isSampled(id, oneOf)) return;
+  if (wentWell && attempt === 1 && held <= heldLogged && !isSampled(id, 1 / oneOf)) return;
   heldLogged = Math.max(heldLogged, held);
   logEvent(event, fields);
 }
 
-/** Whether routine lines of this id are logged: always the same for one id, so that all of a request are found or none. */
-export function isSampled(id: string, oneOf: number): boolean {
-  let hash = 0;
-  for (let at = 0; at < id.length; at++) hash = (Math.imul(hash, 31) + id.charCodeAt(at)) >>> 0;
-  return hash % oneOf === 0;
+/**
+ * Whether routine lines of this id are logged, for a share (0 to 1) of all ids: always the same for one id, so that all lines of a
+ * request are found or none.
+ */
+export function isSampled(id: string, share: number): boolean {
+  let hash = 0x811c9dc5; // FNV-1a, 32 bits; the shifts mix its high bits, which decide.
+  for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  hash = (hash ^ (hash >>> 15)) >>> 0;
+  return hash < share * 2 ** 32;
 }
 
 /** Class name of an error. Its message is never logged: it may quote caller data. */

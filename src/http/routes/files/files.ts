@@ -11,7 +11,7 @@ import { refusal } from "../../../platform/errors.ts";
 import { askTracker } from "../../../platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { AppEnv } from "../../app-env.ts";
-import { noRoute, problemResponse } from "../../problem.ts";
+import { noRoute } from "../../problem.ts";
 
 /** Maximum age of files in edge caches, within which a deletion takes effect; browsers keep them permanently. */
 const FILE_EDGE_CACHE_S = 300;
@@ -50,7 +50,7 @@ async function serveFile(context: Context<AppEnv>): Promise<Response> {
   const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
   if (file === null) return noSuchFile(context, null);
   const fault = await linkFault(context, file);
-  if (fault !== null) return problemResponse(refusal("gone", fault), context.get("callId"));
+  if (fault !== null) return context.get("refuse")(refusal("gone", fault), context.get("callId"));
   const key = outputKey(file.team, file.request, file.n);
   const stored = { key, name: file.name, cacheControl: cacheControlOf(file.link) };
   return (await serveStored(context, stored)) ?? noSuchFile(context, file);
@@ -105,8 +105,8 @@ async function noSuchFile(context: Context<AppEnv>, file: FileAddress | null): P
   const wasDeleted =
     file !== null &&
     (await askTracker(context.env, file.request, (tracker) => tracker.isFileDeleted(file.team, file.n)));
-  if (wasDeleted) return problemResponse(refusal("gone", "The file was deleted."), context.get("callId"));
-  return problemResponse(refusal("not_found", "No file found at this URL."), context.get("callId"));
+  if (wasDeleted) return context.get("refuse")(refusal("gone", "The file was deleted."), context.get("callId"));
+  return context.get("refuse")(refusal("not_found", "No file found at this URL."), context.get("callId"));
 }
 
 type FilePlace = FileAddress & { link: FileLink | null };

@@ -8,7 +8,7 @@ import { refusal } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { UPLOAD_GONE } from "../../../team/uploads/upload-rules.ts";
 import type { AppEnv } from "../../app-env.ts";
-import { noRoute, problemResponse } from "../../problem.ts";
+import { noRoute } from "../../problem.ts";
 import { allowAllOrigins, serveStored } from "../files/files.ts";
 
 /** Browser cache of an uploaded file: short, because uploads expire. */
@@ -27,19 +27,19 @@ inputs.get("/*", async (context) => {
   const { env } = context;
   const callId = context.get("callId");
   const file = await readInputPath(requireConfig(env).SIGNING_KEY, new URL(context.req.url).pathname);
-  if (file === null) return problemResponse(refusal("not_found", "No file found at this URL."), callId);
+  if (file === null) return context.get("refuse")(refusal("not_found", "No file found at this URL."), callId);
   const known = await askTeam(env, file.team, (team) => team.uploads.inputFile(file.id));
   switch (known.kind) {
     case "gone":
-      return problemResponse(UPLOAD_GONE, callId);
+      return context.get("refuse")(UPLOAD_GONE, callId);
     case "missing": {
       const hint = "Send the bytes to the `upload_url` of POST /v1/uploads first.";
-      return problemResponse(refusal("not_found", "This file has not been uploaded yet.", { hint }), callId);
+      return context.get("refuse")(refusal("not_found", "This file has not been uploaded yet.", { hint }), callId);
     }
     case "found": {
       const { objectKey: key, contentType: type } = known.upload;
       const stored = { key, type, name: file.name, cacheControl: CACHE_CONTROL };
-      return (await serveStored(context, stored)) ?? problemResponse(UPLOAD_GONE, callId);
+      return (await serveStored(context, stored)) ?? context.get("refuse")(UPLOAD_GONE, callId);
     }
   }
 });

@@ -8,7 +8,7 @@ import { BodyFeed, drain } from "../../../files/byte-reader.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { FILE_NAME_MAX_CHARS } from "../../../files/urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
-import { type Refused, refusal, refused } from "../../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../../platform/errors.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
@@ -24,7 +24,7 @@ import { receiveUpload } from "../../../uploads/receive.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { readJsonBody } from "../../json-body.ts";
-import { noRoute, problemResponse } from "../../problem.ts";
+import { noRoute } from "../../problem.ts";
 import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, userSchema } from "../../schemas.ts";
@@ -261,10 +261,10 @@ function noSuchUpload(context: UploadContext): Promise<Response> {
 }
 
 /** A refusal. The rest of the body is read first, so that the client receives the response. */
-async function problem(context: UploadContext, why: Parameters<typeof problemResponse>[0]): Promise<Response> {
+async function problem(context: UploadContext, why: Refusal): Promise<Response> {
   const { body } = context.req.raw;
   if (body !== null && !body.locked) await drain(new BodyFeed(body));
-  return problemResponse(why, context.get("callId"));
+  return context.get("refuse")(why, context.get("callId"));
 }
 
 async function stored(context: UploadContext, { team, id }: UploadAddress, upload: Upload): Promise<Response> {
