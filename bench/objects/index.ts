@@ -46,8 +46,7 @@ const measures: Record<string, (env: Env, load: Load) => Promise<Record<string, 
     );
     return {
       "team.admit": await timed(posts, (post) => team.stub.admit(post)),
-      "team.started": await timed(posts, ({ requestId }) => team.stub.started(requestId)),
-      "team.settle": await timed(posts, ({ requestId }) => team.stub.settle(anEnd(requestId, "take"))),
+      "team.settle": await timed(posts, ({ requestId }) => team.stub.settle(anEnd(requestId, "charge"))),
     };
   },
   /**

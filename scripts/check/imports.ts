@@ -20,7 +20,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["platform"],
 ];
 /** Rooms inside a room: each may import the shared one, none another. */
-const SUBROOMS = { room: "team", apart: ["auth", "usage", "endpoints", "uploads"], shared: "quota" };
+const SUBROOMS = { room: "team", apart: ["auth", "usage", "endpoints", "uploads", "requests"], shared: "quota" };
 /** Outside the order: types that cross between objects. Anybody may import them, and they take types from pure files only. */
 const CONTRACTS = "contracts";
 /** The classes of Durable Objects: the entry exports them, everybody else asks through a stub. */

@@ -1,10 +1,10 @@
 // Request lifecycle through Team: identity, admission and settlement. Refusals are values. Types only; times are epoch ms.
 
 import type { Measures } from "../models/measures.ts";
-import type { Refusal, Refused } from "../platform/errors.ts";
+import type { ErrorCode, Refusal, Refused } from "../platform/errors.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan, Retention } from "../team/quota/plan.ts";
-import type { Charge, Price } from "../team/quota/prices.ts";
+import type { Charge, Price, Verdict } from "../team/quota/prices.ts";
 import type { EndEventType } from "../webhooks/event-types.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { ActingFor, Credential, KeyKind, Scope, Turnstile } from "./team-keys.ts";
@@ -116,9 +116,16 @@ export type QuoteAnswer =
 /** Coarse outcome of a request, as the index stores it. */
 export type Outcome = "completed" | "failed" | "canceled";
 export type IndexStatus = "open" | Outcome;
-/** Whether the holds of a request are kept, refunded, or stay reserved until the charge is known. Stored values. */
-export type Verdict = "take" | "refund" | "keep";
+/** Whether the holds of a request are charged, refunded, or stay reserved until the charge is known. Stored values. */
+export type { Verdict } from "../team/quota/prices.ts";
 export type CostSource = Charge["source"];
+
+/** Files of an ended request. `path`: the end of the first stored file's URL, without a signature. */
+export interface SettledFiles {
+  stored: number;
+  failed: number;
+  first: { type: string | null; path: string } | null;
+}
 
 export interface SettleInput {
   requestId: string;
@@ -131,8 +138,11 @@ export interface SettleInput {
   measured: Measures | null;
   /** Bytes of stored files; null = not known. */
   outputBytes: number | null;
-  /** HTTP status of a failure, if upstream gave one. */
-  failure: { status: number | null } | null;
+  /** A failure: HTTP status, if upstream gave one, and error code. */
+  failure: { status: number | null; code: ErrorCode } | null;
+  /** From submit to output; null without an output. */
+  durationMs: number | null;
+  files: SettledFiles;
   /** Event type of the end. */
   eventType: EndEventType;
   /** The request has its own `webhook_url`. */

@@ -99,6 +99,8 @@ export interface UsageSums {
   late: number;
   chargedMicro: number;
   refundedMicro: number;
+  /** Estimates of the requests that were charged, to compare with the charges. */
+  estimatedMicro: number;
 }
 
 export interface UsageRow extends UsageSums {

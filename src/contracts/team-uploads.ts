@@ -22,7 +22,7 @@ export interface UploadTerms {
   /** Retention of the stored file. */
   keepMs: number;
   /** Holds on the limits of the plan. A stored key. */
-  takes: Hold[];
+  holds: Hold[];
   /** Content type detected from the first part of a multipart upload in progress. */
   partsType: string | null;
 }

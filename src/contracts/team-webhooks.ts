@@ -36,7 +36,7 @@ export interface EndpointHealth {
   /** Deliveries that failed since the last success. */
   failures: number;
   /** Last notice sent about this run of failures. A stored key. */
-  told: "nothing" | "failing" | "disabling_soon";
+  notified: "nothing" | "failing" | "disabling_soon";
   /** End of the last outage. */
   recoveredAt: number | null;
 }

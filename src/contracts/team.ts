@@ -88,8 +88,6 @@ export interface TeamContract {
   quote(input: QuoteInput): Answer<QuoteAnswer>;
   /** Admits or refuses a submit and reserves its limits, in one transaction. Idempotent by `requestId`. */
   admit(input: AdmitInput): Answer<AdmitAnswer>;
-  /** The tracker has started the request; Team checks on it only if its end is not reported. */
-  started(requestId: string): Answer<void>;
   /** Settles an ended request. Idempotent. Returns the deliveries that the tracker has to send. */
   settle(input: SettleInput): Answer<Settled>;
   /** Undoes an admit after the tracker was closed without a start. */

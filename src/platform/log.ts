@@ -20,6 +20,8 @@ export interface LogFields {
   error?: string;
   ms?: number;
   bytes?: number;
+  /** Database rows read. */
+  rows?: number;
   /** Peak bytes of bodies held by the isolate; the budget is 48 MiB. */
   held?: number;
 }

@@ -45,6 +45,11 @@ export function assertTablesReadable(kv: SyncKvStorage, code: StoredVersion): vo
   assertReadable(kv.get<StoredVersion>(VERSION_KEY), code);
 }
 
+/** The version of the tables that are stored; 0: none. */
+export function tablesVersion(kv: SyncKvStorage): number {
+  return kv.get<StoredVersion>(VERSION_KEY)?.version ?? 0;
+}
+
 /** Writes the version of a state in tables, in the transaction that makes or migrates them. Does not write what is stored already. */
 export function saveTablesVersion(kv: SyncKvStorage, code: StoredVersion): void {
   const stored = kv.get<StoredVersion>(VERSION_KEY);

@@ -55,9 +55,12 @@ export async function askTracker<T>(
   return trackerOf(env, requestId) === null ? null : askAgain(() => trackerFor(env, requestId), ask);
 }
 
-/** The account's object. One account is supported; its name is part of the object's name. */
+/** The name of the one account that is supported. */
+export const DEFAULT_ACCOUNT = "default";
+
+/** The account's object; the account's name is part of its name. */
 export function accountFor({ UPSTREAM }: Pick<Env, "UPSTREAM">): Stub<AccountContract> {
-  return typed<AccountContract>(UPSTREAM.getByName("account:default"));
+  return typed<AccountContract>(UPSTREAM.getByName(`account:${DEFAULT_ACCOUNT}`));
 }
 
 export function sweeperFor({ SWEEPER }: Pick<Env, "SWEEPER">): Stub<SweeperContract> {

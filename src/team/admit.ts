@@ -5,11 +5,12 @@ import type { Credential } from "../contracts/team-keys.ts";
 import type { Measures } from "../models/measures.ts";
 import { type Refusal, refusal, refused } from "../platform/errors.ts";
 import { microOf } from "../platform/money.ts";
-import { DAY_MS, MINUTE_MS, SECOND_MS } from "../platform/time.ts";
+import { DEFAULT_ACCOUNT } from "../platform/stubs.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import { type AlertStores, publishAlerts } from "./alerts.ts";
 import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.ts";
 import { actingAs, frozenFault, limitsNow } from "./callers.ts";
-import type { LedgerLine } from "./quota/ledger-store.ts";
+import { IDEMPOTENCY_MS } from "./idempotency-store.ts";
 import { check, type Subjects } from "./quota/limits.ts";
 import { missingTags, modelAllowed, retentionOf } from "./quota/plan.ts";
 import { estimate, type Price, priceFor } from "./quota/prices.ts";
@@ -22,22 +23,16 @@ import {
   quotaRefusal,
   tagsRefusal,
 } from "./quota/refusals.ts";
-import type { IndexedRequest } from "./request-index.ts";
+import type { TeamRequest } from "./requests/request-row.ts";
 import type { TeamStores } from "./stores.ts";
 import { inputFilesDemand, inputFilesFault, recordInputFiles } from "./uploads/input-files.ts";
-import { usageKeys } from "./usage/usage.ts";
-
-/** Age at which Team asks the tracker whether an unacknowledged request ever started. */
-export const UNSTARTED_SWEEP_MS = MINUTE_MS;
-/** An `Idempotency-Key` names the same request for this long. */
-const IDEMPOTENCY_MS = DAY_MS;
 
 type AdmitStores = AlertStores &
   IdentityStores &
-  Pick<TeamStores, "idempotency" | "ledger" | "prices" | "requests" | "uploads" | "usage">;
+  Pick<TeamStores, "counters" | "idempotency" | "prices" | "requests" | "uploads">;
 
 /**
- * Admits or refuses a submit: credential, scope, replay, plan, model, tags, price, limits, index row, reservation. Idempotent
+ * Admits or refuses a submit: credential, scope, replay, plan, model, tags, price, limits, then its row and holds. Idempotent
  * by `requestId`, because an RPC may be delivered twice. A replay returns the earlier request regardless of the current plan
  * and reserves nothing.
  */
@@ -63,7 +58,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   const filesFault = inputFilesFault(stores, input.files, identity, now);
   if (filesFault !== null) return refused(filesFault);
   const demand = { requests: 1, usdMicro: estimatedMicro, ...inputFilesDemand(input.files) } as const;
-  const quota = check(plan.limits, (id) => stores.ledger.readCounter(id), subjects, demand, now);
+  const quota = check(plan.limits, (id) => stores.counters.readCounter(id), subjects, demand, now);
   if (quota.kind === "over") {
     const limits = limitsNow(stores, identity, subjects, now);
     const names = quota.violated.map((each) => each.name);
@@ -71,35 +66,36 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
     return { kind: "refused", refusal: quotaRefusal(quota, planName), limits };
   }
 
-  const { requestId, model, tags } = input;
-  stores.ledger.writeCounters(quota.writes);
-  const line: LedgerLine = {
-    requestId,
-    admittedAt: now,
-    holds: quota.holds,
-    estimatedMicro,
-    receipt: null,
-    terms: { price, charge422: plan.charge_422, exact: plan.exact_cost },
-  };
-  stores.ledger.insertLine(line);
+  stores.counters.writeCounters(quota.writes);
   const { keyId, user } = subjects;
-  const request: IndexedRequest = {
-    id: requestId,
+  const request: TeamRequest = {
+    id: input.requestId,
+    place: stores.requests.nextPlace(now),
+    account: DEFAULT_ACCOUNT,
     keyId,
+    keyName: identity.keyName,
     user,
-    model,
-    tags,
+    model: input.model,
+    tags: input.tags,
     status: "open",
     createdAt: now,
-    sweepAt: now + UNSTARTED_SWEEP_MS,
+    sweepAt: null,
     endedAt: null,
     deletedAt: null,
+    published: null,
+    holds: quota.holds,
+    terms: { price, charge422: plan.charge_422, exact: plan.exact_cost },
+    estimatedMicro,
+    receipt: null,
+    errorCode: null,
+    durationMs: null,
+    files: { count: 0, type: null, path: null },
+    attention: 0,
   };
   stores.requests.insert(request);
   recordInputFiles(stores, input, identity, subjects, now);
-  stores.usage.add(usageKeys({ recordedAt: now, model, user, keyId, tags }), { requests: 1 });
   recordSubmit(stores, input, identity, subjects, now);
-  const answer = admitted(stores, identity, subjects, { request, line, replayed: false }, now);
+  const answer = admitted(stores, identity, subjects, { request, replayed: false }, now);
   publishAlerts(stores, answer.limits, subjects, [], now);
   return answer;
 }
@@ -122,8 +118,7 @@ export function quote(
 }
 
 interface EarlierRequest {
-  request: IndexedRequest;
-  line: LedgerLine;
+  request: TeamRequest;
   replayed: boolean;
 }
 
@@ -131,7 +126,7 @@ interface EarlierRequest {
  * The request that an earlier submit created: the same call, the same idempotency key, or the same content within `dedupe_s`.
  */
 function earlierRequest(
-  stores: Pick<TeamStores, "idempotency" | "ledger" | "requests">,
+  stores: Pick<TeamStores, "idempotency" | "requests">,
   input: AdmitInput,
   identity: Identity,
   { keyId, user }: Subjects,
@@ -139,9 +134,8 @@ function earlierRequest(
 ): EarlierRequest | { refusal: Refusal } | null {
   const find = (id: string, replayed: boolean): EarlierRequest | { refusal: Refusal } | null => {
     const request = stores.requests.findRequest(id);
-    const line = stores.ledger.findLine(id);
-    if (request === null || line === null) return null;
-    return request.deletedAt === null ? { request, line, replayed } : { refusal: deletedRefusal(id) };
+    if (request === null) return null;
+    return request.deletedAt === null ? { request, replayed } : { refusal: deletedRefusal(id) };
   };
   const sameCall = find(input.requestId, false);
   if (sameCall !== null) return sameCall;
@@ -203,10 +197,10 @@ function offerFor(
 }
 
 function admitted(
-  stores: Pick<TeamStores, "ledger">,
+  stores: Pick<TeamStores, "counters">,
   identity: Identity,
   subjects: Subjects,
-  { request, line, replayed }: EarlierRequest,
+  { request, replayed }: EarlierRequest,
   now: number,
 ): Extract<AdmitAnswer, { kind: "admitted" }> {
   const { plan } = identity;
@@ -217,7 +211,7 @@ function admitted(
       user: request.user,
       keyId: request.keyId,
       createdAt: request.createdAt,
-      cost: { estimatedMicro: line.estimatedMicro, price: line.terms.price, exact: line.terms.exact },
+      cost: { estimatedMicro: request.estimatedMicro, price: request.terms.price, exact: request.terms.exact },
       retention: retentionOf(plan),
       fileLinkS: plan.file_link_s,
       whenPaused: plan.when_paused,

@@ -2,6 +2,7 @@
 
 import type { AuditEntry, AuditPage } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
+import type { TeamDatabase } from "./database.ts";
 
 type AuditRow = {
   seq: number;
@@ -14,15 +15,15 @@ type AuditRow = {
 };
 
 export class AuditStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   /** `action` is `subject.verb_in_past`; `detail` holds names and numbers, never the text of a key or a prompt. */
   note(by: Actor, action: string, target: string | null, detail: AuditEntry["detail"], at: number): void {
-    this.#sql.exec(
+    this.#db.run(
       "INSERT INTO audit (at, actor, ip, action, target, detail) VALUES (?, ?, ?, ?, ?, ?)",
       at,
       by.id,
@@ -35,13 +36,11 @@ export class AuditStore {
 
   /** Newest first, below `before` (a `seq`) where one is given. */
   page(before: number | null, limit: number): AuditPage {
-    const rows = this.#sql
-      .exec<AuditRow>(
-        "SELECT seq, at, actor, ip, action, target, detail FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-        before ?? Number.MAX_SAFE_INTEGER,
-        limit + 1,
-      )
-      .toArray();
+    const rows = this.#db.rows<AuditRow>(
+      "SELECT seq, at, actor, ip, action, target, detail FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+      before ?? Number.MAX_SAFE_INTEGER,
+      limit + 1,
+    );
     const shown = rows.slice(0, limit);
     return {
       data: shown.map((row) => ({ ...row, detail: JSON.parse(row.detail) as AuditEntry["detail"] })),

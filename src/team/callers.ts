@@ -13,12 +13,12 @@ export type CallerStores = IdentityStores;
 
 /** State of every limit that applies to these subjects. */
 export function limitsNow(
-  stores: Pick<TeamStores, "ledger">,
+  stores: Pick<TeamStores, "counters">,
   { plan }: Identity,
   subjects: Subjects,
   now: number,
 ): LimitState[] {
-  return limitStates(plan.limits, (id) => stores.ledger.readCounter(id), subjects, now);
+  return limitStates(plan.limits, (id) => stores.counters.readCounter(id), subjects, now);
 }
 
 /** Resolves a caller and its limit subjects, or refuses. A credential bound to a user acts for that user. */

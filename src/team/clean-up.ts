@@ -15,8 +15,8 @@ interface ExpiringStore {
 }
 
 function expiringStores(stores: TeamStores): ExpiringStore[] {
-  const { ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs } = stores;
-  return [ledger, idempotency, keys, events, removals, deliveries, outbox, replayJobs];
+  const { counters, idempotency, keys, events, removals, deliveries, outbox, replayJobs, usage } = stores;
+  return [counters, idempotency, keys, events, removals, deliveries, outbox, replayJobs, usage];
 }
 
 /** Deletes one batch of each store. If rows remain, the next alarm is due at once. */

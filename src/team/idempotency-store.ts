@@ -1,10 +1,13 @@
 // SQL of submits by idempotency key (for a day) and by content (within `dedupe_s`). A row of a released request is ignored:
 // readers look the request up.
 
-import { HOUR_MS } from "../platform/time.ts";
+import { DAY_MS } from "../platform/time.ts";
+import type { TeamDatabase } from "./database.ts";
 
+/** An `Idempotency-Key` names the same request for this long. */
+export const IDEMPOTENCY_MS = DAY_MS;
 /** Content rows are kept this long after `dedupe_s`, so that a reload finds a run that is still open. */
-const RECENT_POST_KEPT_MS = 24 * HOUR_MS;
+const RECENT_POST_KEPT_MS = DAY_MS;
 
 export interface IdempotencyRow {
   requestId: string;
@@ -27,16 +30,16 @@ export interface ContentKey {
 }
 
 export class IdempotencyStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   findByKey(name: IdempotencyId): IdempotencyRow | null {
     const query =
       "SELECT request_id, body_hash, expires_at FROM idempotency WHERE key_id = ? AND user = ? AND idempotency_key = ?";
-    const [row] = this.#sql.exec<{ request_id: string; body_hash: string; expires_at: number }>(
+    const [row] = this.#db.rows<{ request_id: string; body_hash: string; expires_at: number }>(
       query,
       name.keyId,
       name.user ?? "",
@@ -47,7 +50,7 @@ export class IdempotencyStore {
 
   /** Replaces an expired row. */
   putKey(name: IdempotencyId, row: IdempotencyRow): void {
-    this.#sql.exec(
+    this.#db.run(
       `INSERT OR REPLACE INTO idempotency (key_id, user, idempotency_key, request_id, body_hash, expires_at)
        VALUES (?, ?, ?, ?, ?, ?)`,
       name.keyId,
@@ -61,7 +64,7 @@ export class IdempotencyStore {
 
   /** The latest request with this content, also for a while after its expiry. */
   findByContent(name: ContentKey): { requestId: string; expiresAt: number } | null {
-    const [row] = this.#sql.exec<{ request_id: string; expires_at: number }>(
+    const [row] = this.#db.rows<{ request_id: string; expires_at: number }>(
       "SELECT request_id, expires_at FROM recent_post WHERE name = ?",
       contentKeyText(name),
     );
@@ -69,7 +72,7 @@ export class IdempotencyStore {
   }
 
   putContent(name: ContentKey, requestId: string, expiresAt: number): void {
-    this.#sql.exec(
+    this.#db.run(
       "INSERT OR REPLACE INTO recent_post (name, request_id, expires_at) VALUES (?, ?, ?)",
       contentKeyText(name),
       requestId,
@@ -81,9 +84,9 @@ export class IdempotencyStore {
   cleanUp(now: number, limit: number): void {
     const overKeys =
       "SELECT key_id, user, idempotency_key FROM idempotency WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
-    this.#sql.exec(`DELETE FROM idempotency WHERE (key_id, user, idempotency_key) IN (${overKeys})`, now, limit);
+    this.#db.run(`DELETE FROM idempotency WHERE (key_id, user, idempotency_key) IN (${overKeys})`, now, limit);
     const overPosts = "SELECT name FROM recent_post WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
-    this.#sql.exec(`DELETE FROM recent_post WHERE name IN (${overPosts})`, now - RECENT_POST_KEPT_MS, limit);
+    this.#db.run(`DELETE FROM recent_post WHERE name IN (${overPosts})`, now - RECENT_POST_KEPT_MS, limit);
   }
 
   /** First expiry; null if there are no rows. */
@@ -91,7 +94,7 @@ export class IdempotencyStore {
     const posts = "SELECT min(expires_at) + ? FROM recent_post";
     const all = `SELECT min(expires_at) AS at FROM idempotency UNION ALL ${posts}`;
     const query = `SELECT min(at) AS at FROM (${all})`;
-    return this.#sql.exec<{ at: number | null }>(query, RECENT_POST_KEPT_MS).one().at;
+    return this.#db.one<{ at: number | null }>(query, RECENT_POST_KEPT_MS).at;
   }
 }
 

@@ -8,7 +8,7 @@ import { eventBody } from "../webhooks/event-body.ts";
 import type { AnyEventType, FeedData, TeamEventType, TypedEvent } from "../webhooks/events.ts";
 import { DELIVERY_KEEP_MS } from "../webhooks/retry-schedule.ts";
 import { subscribesTo } from "./endpoints/endpoint-rules.ts";
-import type { IndexedRequest } from "./request-index.ts";
+import type { TeamRequest } from "./requests/request-row.ts";
 import type { TeamStores } from "./stores.ts";
 
 export type EventStores = Pick<TeamStores, "deliveries" | "endpoints" | "events" | "outbox">;
@@ -24,29 +24,30 @@ export interface PublishedEnd {
 
 export const NOTHING_PUBLISHED: PublishedEnd = { eventId: null, deliveries: [] };
 
-/** Publishes the end of a request once, however often it is settled; a recovered request has a second end. */
+/**
+ * Publishes the end of a request once, however often it is settled; a recovered request has a second end. `settles`: the charge
+ * is settled in the same transaction, which the event of a new end notes for the roll-up of usage.
+ */
 export function publishEnd(
-  stores: Omit<EventStores, "outbox"> & Pick<TeamStores, "requests">,
-  request: IndexedRequest,
-  input: SettleInput,
+  stores: Omit<EventStores, "outbox">,
+  { id, model, tags, published }: TeamRequest,
+  { eventType, endedAt, outcome, hasWebhook }: SettleInput,
+  settles: boolean,
   now: number,
 ): PublishedEnd {
-  const published = stores.requests.publishedEnd(request.id);
-  if (published?.endedAt === input.endedAt) {
-    const deliveries = stores.deliveries.deliveriesOfEnd(request.id, published.eventId).map(owedOf);
+  if (published?.endedAt === endedAt) {
+    const deliveries = stores.deliveries.deliveriesOfEnd(id, published.eventId).map(owedOf);
     return { eventId: published.eventId, deliveries };
   }
   const eventId = newId("evt");
-  const { eventType, endedAt, outcome } = input;
-  const data: FeedData<typeof eventType> = { request_id: request.id, model: request.model, status: outcome };
-  stores.events.insertEvent({ id: eventId, type: eventType, at: endedAt, data });
-  stores.requests.setPublishedEnd(request.id, endedAt, eventId);
+  const data: FeedData<typeof eventType> = { request_id: id, model, status: outcome };
+  stores.events.insertEvent({ id: eventId, type: eventType, at: endedAt, data }, settles ? id : null);
   const places = stores.endpoints.all().filter((endpoint) => {
-    return receivesDeliveries(endpoint, now) && subscribesTo(endpoint, eventType, request.tags);
+    return receivesDeliveries(endpoint, now) && subscribesTo(endpoint, eventType, tags);
   });
-  const targets = [...(input.hasWebhook ? [null] : []), ...places.map(({ id }) => id)];
+  const targets = [...(hasWebhook ? [null] : []), ...places.map((endpoint) => endpoint.id)];
   const deliveries = targets.map((endpointId) => {
-    const delivery = newDelivery({ endpointId, requestId: request.id, eventId, eventType }, now);
+    const delivery = newDelivery({ endpointId, requestId: id, eventId, eventType }, now);
     stores.deliveries.insert(delivery);
     return owedOf(delivery);
   });
@@ -59,7 +60,7 @@ export type NewEvent = TypedEvent<TeamEventType> & { tags?: Readonly<Record<stri
 /** Publishes a team event. The caller sets the alarm, which sends it. */
 export function publishEvent(stores: EventStores, { tags = {}, about, ...news }: NewEvent, now: number): void {
   const event = { id: newId("evt"), at: now, ...news };
-  stores.events.insertEvent(event);
+  stores.events.insertEvent(event, null);
   for (const endpoint of stores.endpoints.all()) {
     const asks = endpoint.id !== about && endpoint.disabled === null && subscribesTo(endpoint, event.type, tags);
     if (asks) sendToEndpoint(stores, endpoint, event, now);

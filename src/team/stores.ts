@@ -4,17 +4,18 @@ import { AuditStore } from "./audit-store.ts";
 import { IssuerStore } from "./auth/issuer-store.ts";
 import { KeyStore } from "./auth/key-store.ts";
 import { RemovalStore } from "./data-deletion-store.ts";
+import type { TeamDatabase } from "./database.ts";
 import { DeliveryStore } from "./endpoints/delivery-store.ts";
 import { EndpointStore } from "./endpoints/endpoint-store.ts";
 import { EventStore } from "./endpoints/event-store.ts";
 import { OutboxStore } from "./endpoints/outbox-store.ts";
 import { ReplayJobStore } from "./endpoints/replay-job-store.ts";
 import { IdempotencyStore } from "./idempotency-store.ts";
-import { LedgerStore } from "./quota/ledger-store.ts";
+import { CounterStore } from "./quota/counter-store.ts";
 import { PriceStore } from "./quota/price-store.ts";
-import { RequestIndex } from "./request-index.ts";
+import { RequestIndex } from "./requests/request-index.ts";
 import { TeamStore } from "./team-store.ts";
-import { UploadStore } from "./uploads/upload-store.ts";
+import { UploadTables } from "./uploads/upload-store.ts";
 import { UsageStore } from "./usage/usage-store.ts";
 import { UserStore } from "./user-store.ts";
 
@@ -24,10 +25,10 @@ export interface TeamStores {
   issuers: IssuerStore;
   users: UserStore;
   prices: PriceStore;
-  ledger: LedgerStore;
+  counters: CounterStore;
   requests: RequestIndex;
   idempotency: IdempotencyStore;
-  uploads: UploadStore;
+  uploads: UploadTables;
   removals: RemovalStore;
   usage: UsageStore;
   events: EventStore;
@@ -38,24 +39,24 @@ export interface TeamStores {
   audit: AuditStore;
 }
 
-export function openStores(sql: SqlStorage): TeamStores {
+export function openStores(db: TeamDatabase): TeamStores {
   return {
-    team: new TeamStore(sql),
-    keys: new KeyStore(sql),
-    issuers: new IssuerStore(sql),
-    users: new UserStore(sql),
-    prices: new PriceStore(sql),
-    ledger: new LedgerStore(sql),
-    requests: new RequestIndex(sql),
-    idempotency: new IdempotencyStore(sql),
-    uploads: new UploadStore(sql),
-    removals: new RemovalStore(sql),
-    usage: new UsageStore(sql),
-    events: new EventStore(sql),
-    endpoints: new EndpointStore(sql),
-    deliveries: new DeliveryStore(sql),
-    outbox: new OutboxStore(sql),
-    replayJobs: new ReplayJobStore(sql),
-    audit: new AuditStore(sql),
+    team: new TeamStore(db),
+    keys: new KeyStore(db),
+    issuers: new IssuerStore(db),
+    users: new UserStore(db),
+    prices: new PriceStore(db),
+    counters: new CounterStore(db),
+    requests: new RequestIndex(db),
+    idempotency: new IdempotencyStore(db),
+    uploads: new UploadTables(db),
+    removals: new RemovalStore(db),
+    usage: new UsageStore(db),
+    events: new EventStore(db),
+    endpoints: new EndpointStore(db),
+    deliveries: new DeliveryStore(db),
+    outbox: new OutboxStore(db),
+    replayJobs: new ReplayJobStore(db),
+    audit: new AuditStore(db),
   };
 }

@@ -2,7 +2,12 @@
 
 import type { NamedPlan, TeamSummary } from "../contracts/team-admin.ts";
 import type { EndpointSecret } from "../contracts/team-webhooks.ts";
-import { DEFAULT_PLAN, defaultPlan, type Plan, planSchema } from "./quota/plan.ts";
+import type { TeamDatabase } from "./database.ts";
+import { DEFAULT_PLAN, defaultPlan, type Plan } from "./quota/plan.ts";
+import { storedPlan } from "./quota/stored-plan.ts";
+
+/** Percentages of a USD limit that publish an event. */
+const ALERT_PERCENTS_DEFAULT = [80, 100];
 
 type TeamRow = { id: string; name: string; plan: string; created_at: number; frozen_at: number | null } & {
   manages_connections: number;
@@ -15,21 +20,23 @@ export interface RevisedPlan {
 }
 
 export class TeamStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
   /** Parsed plans, because each admission reads one. */
   readonly #plans = new Map<string, RevisedPlan>();
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   insertTeam(team: TeamSummary, webhookSecret: string): void {
-    this.#sql.exec(
-      "INSERT INTO team (id, name, plan, webhook_secret, created_at, manages_connections) VALUES (?, ?, ?, ?, ?, ?)",
+    this.#db.run(
+      `INSERT INTO team (id, name, plan, webhook_secret, alert_percents, created_at, manages_connections)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       team.id,
       team.name,
       team.plan,
       webhookSecret,
+      JSON.stringify(ALERT_PERCENTS_DEFAULT),
       team.createdAt,
       team.managesConnections ? 1 : 0,
     );
@@ -37,69 +44,69 @@ export class TeamStore {
 
   /** Secrets for deliveries to `webhook_url` of requests, newest first, expired ones included. */
   webhookSecrets(): EndpointSecret[] {
-    const row = this.#sql
-      .exec<{ first: string; all: string | null }>("SELECT webhook_secret AS first, webhook_secrets AS 'all' FROM team")
-      .one();
+    const row = this.#db.one<{ first: string; all: string | null }>(
+      "SELECT webhook_secret AS first, webhook_secrets AS 'all' FROM team",
+    );
     return row.all === null ? [{ secret: row.first, validUntil: null }] : (JSON.parse(row.all) as EndpointSecret[]);
   }
 
   setWebhookSecrets(secrets: readonly EndpointSecret[]): void {
-    this.#sql.exec("UPDATE team SET webhook_secrets = ?", JSON.stringify(secrets));
+    this.#db.run("UPDATE team SET webhook_secrets = ?", JSON.stringify(secrets));
   }
 
   /** The team. Throws if there is none: callers check `hasTables`. */
   team(): TeamSummary {
     const query = "SELECT id, name, plan, created_at, frozen_at, manages_connections FROM team";
-    const { id, name, plan, ...row } = this.#sql.exec<TeamRow>(query).one();
+    const { id, name, plan, ...row } = this.#db.one<TeamRow>(query);
     const managesConnections = row.manages_connections === 1;
     return { id, name, plan, createdAt: row.created_at, frozenAt: row.frozen_at, managesConnections };
   }
 
   choosePlan(name: string): void {
-    this.#sql.exec("UPDATE team SET plan = ?", name);
+    this.#db.run("UPDATE team SET plan = ?", name);
   }
 
   /** Null unfreezes it. */
   setFrozen(at: number | null): void {
-    this.#sql.exec("UPDATE team SET frozen_at = ?", at);
+    this.#db.run("UPDATE team SET frozen_at = ?", at);
   }
 
   setManagesConnections(may: boolean): void {
-    this.#sql.exec("UPDATE team SET manages_connections = ?", may ? 1 : 0);
+    this.#db.run("UPDATE team SET manages_connections = ?", may ? 1 : 0);
   }
 
   alertPercents(): number[] {
-    const { alert_percents } = this.#sql.exec<{ alert_percents: string }>("SELECT alert_percents FROM team").one();
+    const { alert_percents } = this.#db.one<{ alert_percents: string }>("SELECT alert_percents FROM team");
     return JSON.parse(alert_percents) as number[];
   }
 
   setAlertPercents(percents: readonly number[]): void {
-    this.#sql.exec("UPDATE team SET alert_percents = ?", JSON.stringify(percents));
+    this.#db.run("UPDATE team SET alert_percents = ?", JSON.stringify(percents));
   }
 
   putPlan(name: string, plan: Plan): void {
-    this.#sql.exec(
-      `INSERT INTO plan (name, body) VALUES (?, ?)
+    this.#db.run(
+      `INSERT INTO plan (name, body, revision) VALUES (?, ?, 1)
        ON CONFLICT (name) DO UPDATE SET body = excluded.body, revision = revision + 1`,
       name,
       JSON.stringify(plan),
     );
   }
 
-  /** A plan by name, or null. Parsed with the current schema, so older rows get defaults for newer fields. */
+  /** A plan by name, or null. Fields that older code did not write have their defaults. */
   plan(name: string): RevisedPlan | null {
-    const [row] = this.#sql.exec<{ revision: number }>("SELECT revision FROM plan WHERE name = ?", name);
+    const [row] = this.#db.rows<{ revision: number }>("SELECT revision FROM plan WHERE name = ?", name);
     if (row === undefined) return name === DEFAULT_PLAN ? { plan: defaultPlan(), revision: 0 } : null;
     const known = this.#plans.get(name);
     if (known?.revision === row.revision) return known;
-    const { body } = this.#sql.exec<{ body: string }>("SELECT body FROM plan WHERE name = ?", name).one();
-    const parsed = { plan: planSchema.parse(JSON.parse(body)), revision: row.revision };
+    const { body } = this.#db.one<{ body: string }>("SELECT body FROM plan WHERE name = ?", name);
+    const parsed = { plan: storedPlan(body), revision: row.revision };
     this.#plans.set(name, parsed);
     return parsed;
   }
 
   plans(): NamedPlan[] {
-    const rows = this.#sql.exec<{ name: string; body: string }>("SELECT name, body FROM plan ORDER BY name").toArray();
-    return rows.map((row) => ({ name: row.name, plan: planSchema.parse(JSON.parse(row.body)) }));
+    const rows = this.#db.rows<{ name: string; body: string }>("SELECT name, body FROM plan ORDER BY name");
+    return rows.map((row) => ({ name: row.name, plan: storedPlan(row.body) }));
   }
 }

@@ -19,34 +19,27 @@ import { SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Refused } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { admit, quote, UNSTARTED_SWEEP_MS } from "./admit.ts";
-import { doDueWork, nextDueAt, OPEN_SWEEP_MS } from "./alarm.ts";
-import { AuditLog } from "./audit-log.ts";
+import { MINUTE_MS } from "../platform/time.ts";
+import { admit, quote } from "./admit.ts";
+import { doDueWork, nextDueAt } from "./alarm.ts";
 import { identify } from "./auth/identity.ts";
-import { IssuerAdmin } from "./auth/issuer-admin.ts";
-import { insertKey, KeyAdmin, keyText } from "./auth/key-admin.ts";
+import { insertKey, keyText } from "./auth/key-admin.ts";
 import { NO_TEAM, UnknownTeam } from "./auth/unknown-team.ts";
 import { actingAs, limitsNow } from "./callers.ts";
-import { Deliveries } from "./endpoints/deliveries.ts";
-import { EndpointAdmin } from "./endpoints/endpoint-admin.ts";
-import { Events } from "./endpoints/events.ts";
+import { TeamDatabase } from "./database.ts";
 import { BacklogPacer } from "./endpoints/recovery-pacer.ts";
-import { ReplayJobs } from "./endpoints/replay-jobs.ts";
 import { makeWebhookSecret } from "./endpoints/webhook-secret.ts";
-import { PlanAdmin, putPlan } from "./plan-admin.ts";
-import { PriceAdmin } from "./price-admin.ts";
+import { openParts, type Parts } from "./parts.ts";
+import { putPlan } from "./plan-admin.ts";
 import { NOTHING_PUBLISHED } from "./publish-event.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
-import { RequestList } from "./request-list.ts";
-import { hasTables, migrate } from "./schema.ts";
+import { hasTables, migrate, newerStateFault } from "./schema.ts";
 import { release, settleRequest } from "./settle.ts";
 import { openStores, type TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
-import { Settings } from "./team-settings.ts";
-import { Uploads } from "./uploads/uploads.ts";
-import { AlertAdmin } from "./usage/alert-admin.ts";
-import { UsageReport } from "./usage/usage-report.ts";
-import { UserAdmin } from "./user-admin.ts";
+
+/** Delay of the next alarm after a fault: what is due has just failed. */
+const ALARM_RETRY_MS = MINUTE_MS;
 
 const FIRST_KEY: NewKeyTerms = {
   kind: "secret",
@@ -60,29 +53,11 @@ const FIRST_KEY: NewKeyTerms = {
   turnstile: null,
 };
 
-type Parts = Pick<
-  TeamContract,
-  | "settings"
-  | "keys"
-  | "issuers"
-  | "plans"
-  | "prices"
-  | "users"
-  | "usage"
-  | "alerts"
-  | "audit"
-  | "requests"
-  | "uploads"
-  | "endpoints"
-  | "deliveries"
-  | "replayJobs"
-  | "events"
->;
-
 /** Key of what a removed team leaves behind. */
 const REMOVED_AT = "removed_at";
 
 export class Team extends DurableObject<Env> implements TeamContract {
+  readonly #database: TeamDatabase;
   readonly #stores: TeamStores;
   readonly #pacer = new BacklogPacer();
   readonly #unknown = new UnknownTeam();
@@ -90,13 +65,15 @@ export class Team extends DurableObject<Env> implements TeamContract {
   readonly #parts: Parts;
   /** Whether `create` ever ran: the object of a team that does not exist refuses everything and stores nothing. */
   #exists: boolean;
+  /** Why this code may not read or write what is stored: newer code wrote it. */
+  #newerState: Error | null = null;
   /** Time of the alarm, as far as this instance set or read it. */
   #armedFor: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { sql } = ctx.storage;
-    const stores = openStores(sql);
+    this.#database = new TeamDatabase(ctx.storage.sql);
+    const stores = openStores(this.#database);
     const context: TeamContext = {
       decide: (absent, decision) => (this.#exists ? this.#transact(decision) : absent),
       ask: (decision) => this.#ask(decision),
@@ -105,26 +82,11 @@ export class Team extends DurableObject<Env> implements TeamContract {
     };
     this.#stores = stores;
     this.#context = context;
-    this.#parts = {
-      settings: new Settings(context, stores),
-      keys: new KeyAdmin(context, stores),
-      issuers: new IssuerAdmin(env, context, stores),
-      plans: new PlanAdmin(context, stores),
-      prices: new PriceAdmin(context, stores),
-      users: new UserAdmin(context, stores),
-      usage: new UsageReport(context, stores),
-      alerts: new AlertAdmin(context, stores),
-      audit: new AuditLog(context, stores),
-      requests: new RequestList(context, stores),
-      uploads: new Uploads(env, context, stores),
-      endpoints: new EndpointAdmin(context, stores),
-      deliveries: new Deliveries(context, stores, this.#pacer),
-      replayJobs: new ReplayJobs(context, stores),
-      events: new Events(context, stores),
-    };
-    this.#exists = hasTables(sql);
+    this.#parts = openParts(env, context, stores, this.#pacer);
+    this.#exists = hasTables(ctx.storage.sql);
     if (!this.#exists) return;
-    migrate(ctx.storage);
+    this.#newerState = newerStateFault(ctx.storage);
+    if (this.#newerState !== null) return;
     // An alarm is lost after too many failures; restore it when the object wakes.
     void ctx.blockConcurrencyWhile(async () => {
       this.#armedFor = await ctx.storage.getAlarm();
@@ -135,68 +97,69 @@ export class Team extends DurableObject<Env> implements TeamContract {
   // --- Parts: RPC reaches what the prototype has, so each has a getter -------------------------------------------
 
   get settings() {
-    return this.#parts.settings;
+    return this.#part("settings");
   }
 
   get keys() {
-    return this.#parts.keys;
+    return this.#part("keys");
   }
 
   get issuers() {
-    return this.#parts.issuers;
+    return this.#part("issuers");
   }
 
   get plans() {
-    return this.#parts.plans;
+    return this.#part("plans");
   }
 
   get prices() {
-    return this.#parts.prices;
+    return this.#part("prices");
   }
 
   get users() {
-    return this.#parts.users;
+    return this.#part("users");
   }
 
   get usage() {
-    return this.#parts.usage;
+    return this.#part("usage");
   }
 
   get alerts() {
-    return this.#parts.alerts;
+    return this.#part("alerts");
   }
 
   get audit() {
-    return this.#parts.audit;
+    return this.#part("audit");
   }
 
   get requests() {
-    return this.#parts.requests;
+    return this.#part("requests");
   }
 
   get uploads() {
-    return this.#parts.uploads;
+    return this.#part("uploads");
   }
 
   get endpoints() {
-    return this.#parts.endpoints;
+    return this.#part("endpoints");
   }
 
   get deliveries() {
-    return this.#parts.deliveries;
+    return this.#part("deliveries");
   }
 
   get replayJobs() {
-    return this.#parts.replayJobs;
+    return this.#part("replayJobs");
   }
 
   get events() {
-    return this.#parts.events;
+    return this.#part("events");
   }
 
   // --- The road of a request -------------------------------------------------------------------------------------
 
   async create(input: NewTeam): Promise<CreateTeamAnswer> {
+    this.#assertReadable();
     const text = await keyText(input.id, "secret");
     if (this.#exists) return { kind: "exists" };
     const now = Date.now();
@@ -216,6 +179,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   }
 
   identify(credential: Credential): IdentifyAnswer {
+    this.#assertReadable();
     if (this.#exists && !this.#stores.removals.isTeamRemoval())
       return this.#transact((now) => identify(this.#stores, credential, now));
     return this.#unknown.refuse(Date.now());
@@ -239,10 +203,6 @@ export class Team extends DurableObject<Env> implements TeamContract {
     const answer = this.#ask((now) => admit(this.#stores, input, now));
     await this.#arm();
     return answer;
-  }
-
-  started(requestId: string): void {
-    this.#context.decide(undefined, (now) => this.#stores.requests.setSweep(requestId, now + OPEN_SWEEP_MS));
   }
 
   async settle(input: SettleInput): Promise<Settled> {
@@ -275,6 +235,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
 
   /** The Worker keeps the client waiting. */
   override async fetch(request: Request): Promise<Response> {
+    this.#assertReadable();
     if (!this.#exists) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const pair = new WebSocketPair();
@@ -294,6 +255,11 @@ export class Team extends DurableObject<Env> implements TeamContract {
 
   /** Never throws: after too many failures the runtime drops an alarm. */
   override async alarm(): Promise<void> {
+    if (this.#newerState !== null) {
+      // Kept for the newer code, which may be back at any time.
+      await this.ctx.storage.setAlarm(Date.now() + ALARM_RETRY_MS);
+      return;
+    }
     let retryAt = 0;
     try {
       this.#armedFor = Date.now() + SAFETY_ALARM_MS;
@@ -304,8 +270,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
       }
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
-      // The due work has just failed: retry later.
-      retryAt = Date.now() + UNSTARTED_SWEEP_MS;
+      retryAt = Date.now() + ALARM_RETRY_MS;
     }
     const due = nextDueAt(this.#stores);
     this.#armedFor = due === null ? null : Math.max(due, retryAt);
@@ -319,7 +284,16 @@ export class Team extends DurableObject<Env> implements TeamContract {
     this.#armedFor = null;
     await this.ctx.storage.deleteAll(); // The alarm too. Stores are reopened to drop their caches.
     this.ctx.storage.kv.put(REMOVED_AT, Date.now());
-    Object.assign(this.#stores, openStores(this.ctx.storage.sql));
+    Object.assign(this.#stores, openStores(this.#database));
+  }
+
+  #part<P extends keyof Parts>(name: P): Parts[P] {
+    this.#assertReadable();
+    return this.#parts[name];
+  }
+
+  #assertReadable(): void {
+    if (this.#newerState !== null) throw this.#newerState;
   }
 
   #ask<T>(decision: (now: number) => T): T | Refused {
@@ -328,7 +302,8 @@ export class Team extends DurableObject<Env> implements TeamContract {
 
   /** Notifies feed subscribers after the transaction, so that a broken socket cannot roll it back. */
   #transact<T>(work: (now: number) => T): T {
-    const result = this.ctx.storage.transactionSync(() => work(Date.now()));
+    this.#assertReadable();
+    const result = this.ctx.storage.transactionSync(() => this.#database.counted(() => work(Date.now())));
     if (!this.#stores.events.clearAddedFlag()) return result;
     for (const socket of this.ctx.getWebSockets()) {
       try {

@@ -4,6 +4,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { Removal, TeamUsers, UserSummary } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
 import { randomText, sha256Hex } from "../platform/ids.ts";
+import { subjectsOfUser } from "./quota/counters.ts";
 import { limitStates } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
@@ -13,7 +14,7 @@ const ALIAS_CHARS = 12;
 
 type UserStores = Pick<
   TeamStores,
-  "audit" | "events" | "ledger" | "outbox" | "removals" | "requests" | "team" | "users"
+  "audit" | "events" | "counters" | "outbox" | "removals" | "requests" | "team" | "usage" | "users"
 >;
 
 export class UserAdmin extends RpcTarget implements TeamUsers {
@@ -50,15 +51,17 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
   async delete(user: string, by: Actor): Promise<Removal | null> {
     const subject = await this.#subject(user);
     if (subject === null) return null;
-    const { requests, removals, users, events, outbox, audit } = this.#stores;
+    const { requests, removals, users, events, outbox, audit, usage } = this.#stores;
     const removal = this.#context.decide<Removal | null>(null, (now) => {
       const count = requests.countOfUser(user);
-      const alias = `forgotten:${randomText(ALIAS_CHARS)}`;
+      const alias = `deleted:${randomText(ALIAS_CHARS)}`;
       removals.orderUser(user, subject, now);
+      // Usage counts by user and tags, which are replaced here.
+      usage.rollUp();
       users.anonymizeUser(user, { alias, subject }, now);
       events.anonymizeUser(user, alias);
       outbox.anonymizeUser(user, alias);
-      audit.note(by, "user.forgotten", alias, { requests: count }, now);
+      audit.note(by, "user.deleted", alias, { requests: count }, now);
       removals.finishCompleted(now);
       return removals.findRemoval(subject);
     });
@@ -72,11 +75,10 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
   }
 
   #summary(user: string, now: number): UserSummary {
-    const { team, ledger, users } = this.#stores;
+    const { team, counters, users } = this.#stores;
     const found = team.plan(team.team().plan);
     const own = (found?.plan.limits ?? []).filter((limit) => limit.scope === "user");
-    const subjects = { keyId: "", user, visitor: null, ip: null, tags: {} };
-    const limits = limitStates(own, (id) => ledger.readCounter(id), subjects, now);
+    const limits = limitStates(own, (id) => counters.readCounter(id), subjectsOfUser(user), now);
     return { user, frozenAt: users.frozenAt(user), limits };
   }
 

@@ -1,24 +1,26 @@
 // SQL of a team's users: freezes and anonymization. A user needs no row to exist.
 
-export class UserStore {
-  readonly #sql: SqlStorage;
+import type { TeamDatabase } from "./database.ts";
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+export class UserStore {
+  readonly #db: TeamDatabase;
+
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   /** When the user was frozen; null if not. */
   frozenAt(user: string): number | null {
-    const [row] = this.#sql.exec<{ frozen_at: number }>("SELECT frozen_at FROM frozen_user WHERE user = ?", user);
+    const [row] = this.#db.rows<{ frozen_at: number }>("SELECT frozen_at FROM frozen_user WHERE user = ?", user);
     return row?.frozen_at ?? null;
   }
 
   freezeUser(user: string, at: number): void {
-    this.#sql.exec("INSERT OR IGNORE INTO frozen_user (user, frozen_at) VALUES (?, ?)", user, at);
+    this.#db.run("INSERT OR IGNORE INTO frozen_user (user, frozen_at) VALUES (?, ?)", user, at);
   }
 
   resumeUser(user: string): void {
-    this.#sql.exec("DELETE FROM frozen_user WHERE user = ?", user);
+    this.#db.run("DELETE FROM frozen_user WHERE user = ?", user);
   }
 
   /**
@@ -26,9 +28,16 @@ export class UserStore {
    * the deletion until they are deleted.
    */
   anonymizeUser(user: string, { alias, subject }: { alias: string; subject: string }, at: number): void {
-    const line = "UPDATE request SET user = ?, tags = '{}', erased_at = coalesce(erased_at, ?) WHERE user = ?";
-    this.#sql.exec(line, alias, at, user);
-    this.#sql.exec("UPDATE usage SET user = ? WHERE user = ?", alias, user);
-    this.#sql.exec("UPDATE upload SET user = ?, expires_at = min(expires_at, ?) WHERE user = ?", subject, at, user);
+    const emptied = "tags = '{}', file_count = 0, file_type = NULL, file_path = NULL";
+    const line = `UPDATE request SET user = ?, ${emptied}, deleted_at = coalesce(deleted_at, ?) WHERE user = ?`;
+    this.#db.run(line, alias, at, user);
+    this.#db.run("UPDATE usage SET user = ? WHERE user = ?", alias, user);
+    this.#db.run("UPDATE usage_hour SET user = ? WHERE user = ?", alias, user);
+    this.#db.run(
+      "UPDATE upload SET user = ?1, expires_at = min(expires_at, ?2), due_at = min(due_at, ?2) WHERE user = ?3",
+      subject,
+      at,
+      user,
+    );
   }
 }

@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import type { Endpoint } from "../../src/contracts/team-webhooks.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
+import { TeamDatabase } from "../../src/team/database.ts";
 import { NEW_HEALTH } from "../../src/team/endpoints/endpoint-health.ts";
 import { EndpointStore } from "../../src/team/endpoints/endpoint-store.ts";
 import { bindings } from "./env.ts";
@@ -49,7 +50,7 @@ export async function saveEndpoint(team: Team, changes: Partial<Endpoint> & { ur
 
 export function withEndpoints(team: Team, work: (endpoints: EndpointStore) => void): Promise<void> {
   return runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
-    work(new EndpointStore(state.storage.sql));
+    work(new EndpointStore(new TeamDatabase(state.storage.sql)));
   });
 }
 

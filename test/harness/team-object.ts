@@ -28,9 +28,15 @@ export function aWish(changes: Partial<NewKeyTerms> = {}): NewKeyTerms {
 /** The end of a request as its tracker tells it. */
 export function anEnd(requestId: string, reservation: Verdict, changes: Partial<SettleInput> = {}): SettleInput {
   return {
-    ...{ requestId, reservation, outcome: reservation === "take" ? "completed" : "failed", endedAt: Date.now() },
-    ...{ units: null, measured: null, outputBytes: null, failure: reservation === "take" ? null : { status: 500 } },
-    ...{ eventType: reservation === "take" ? "request.completed" : "request.failed", hasWebhook: false },
+    ...{ requestId, reservation, outcome: reservation === "charge" ? "completed" : "failed", endedAt: Date.now() },
+    ...{
+      units: null,
+      measured: null,
+      outputBytes: null,
+      failure: reservation === "charge" ? null : { status: 500, code: "upstream_failed" as const },
+    },
+    ...{ durationMs: null, files: { stored: 0, failed: 0, first: null } },
+    ...{ eventType: reservation === "charge" ? "request.completed" : "request.failed", hasWebhook: false },
     ...changes,
   };
 }

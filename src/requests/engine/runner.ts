@@ -79,7 +79,7 @@ export class EffectRunner {
   }
 
   /** Submits a new request while its caller waits. The alarm continues what is unfinished after the wait. */
-  async submitInPlace(acked: Promise<unknown>): Promise<void> {
+  async submitInPlace(): Promise<void> {
     const effect = this.#leaseNext((due) => due.kind === "submit");
     await this.#repository.armAlarm();
     // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
@@ -88,7 +88,7 @@ export class EffectRunner {
     const waited = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
     });
-    await Promise.race([Promise.allSettled([acked, submitted]), waited]);
+    await Promise.race([Promise.allSettled([submitted]), waited]);
     // A timer that is left running keeps the object in (billed) memory until it fires.
     clearTimeout(timer);
   }

@@ -20,7 +20,7 @@ import type {
 import { keepDescribed } from "../../files/stored-text.ts";
 import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { accountFor, teamFor } from "../../platform/stubs.ts";
+import { accountFor } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
@@ -67,7 +67,6 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   async start(start: StartInput): Promise<StartAnswer> {
     const tombstone = this.#repository.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
-    let acked: Promise<unknown> = Promise.resolve();
     const before = this.#repository.loadRecord();
     if (before !== null && isHidden(before.state)) return { kind: "gone" };
     if (before === null) {
@@ -76,10 +75,8 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
         this.#repository.store.saveText("input", start.input);
         this.#repository.commitStep(null, begun(start));
       });
-      // If this confirmation is lost, Team's sweep asks the tracker.
-      acked = teamFor(this.env, start.team).started(start.id);
     }
-    await this.#runner.submitInPlace(acked);
+    await this.#runner.submitInPlace();
     await this.#repository.armAlarm();
     return { kind: "started", view: this.#repository.viewOf(this.#repository.requireRecord()) };
   }

@@ -1,62 +1,63 @@
 // SQL of issuers, their keys, and token creation per address.
 
 import type { IssuerKeys, StoredIssuer } from "../../contracts/team-keys.ts";
+import type { TeamDatabase } from "../database.ts";
 import { type Issuer, issuerSchema } from "./issuers.ts";
 
 type IssuerRow = { body: string; keys: string | null; keys_fetched_at: number | null };
 
 export class IssuerStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   /** By name. */
   all(): StoredIssuer[] {
-    const rows = this.#sql.exec<IssuerRow>("SELECT body, keys, keys_fetched_at FROM issuer ORDER BY name").toArray();
+    const rows = this.#db.rows<IssuerRow>("SELECT body, keys, keys_fetched_at FROM issuer ORDER BY name");
     return rows.map(issuerOf);
   }
 
   findIssuer(name: string): StoredIssuer | null {
     const query = "SELECT body, keys, keys_fetched_at FROM issuer WHERE name = ?";
-    const [row] = this.#sql.exec<IssuerRow>(query, name);
+    const [row] = this.#db.rows<IssuerRow>(query, name);
     return row === undefined ? null : issuerOf(row);
   }
 
   /** Creates or replaces an issuer. Keys are dropped if `jwks_url` changed. */
   put(issuer: Issuer): void {
     const before = this.findIssuer(issuer.name);
-    this.#sql.exec(
+    this.#db.run(
       "INSERT INTO issuer (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
       issuer.name,
       JSON.stringify(issuer),
     );
     if (before === null || before.issuer.jwks_url === issuer.jwks_url) return;
-    this.#sql.exec("UPDATE issuer SET keys = NULL, keys_fetched_at = NULL WHERE name = ?", issuer.name);
+    this.#db.run("UPDATE issuer SET keys = NULL, keys_fetched_at = NULL WHERE name = ?", issuer.name);
   }
 
   putKeys(name: string, keys: IssuerKeys): void {
-    this.#sql.exec("UPDATE issuer SET keys = ?, keys_fetched_at = ? WHERE name = ?", keys.json, keys.fetchedAt, name);
+    this.#db.run("UPDATE issuer SET keys = ?, keys_fetched_at = ? WHERE name = ?", keys.json, keys.fetchedAt, name);
   }
 
   /** Returns whether the issuer existed. */
   remove(name: string): boolean {
-    return this.#sql.exec("DELETE FROM issuer WHERE name = ?", name).rowsWritten > 0;
+    return this.#db.run("DELETE FROM issuer WHERE name = ?", name) > 0;
   }
 
   /** GCRA arrival time of an address and key (epoch ms); 0 if new. */
   mintedUntil(keyId: string, ip: string): number {
     const query = "SELECT minted_until FROM mint WHERE key_id = ? AND ip = ?";
-    const [row] = this.#sql.exec<{ minted_until: number }>(query, keyId, ip);
+    const [row] = this.#db.rows<{ minted_until: number }>(query, keyId, ip);
     return row?.minted_until ?? 0;
   }
 
   /** Stores it and deletes a few expired rows. */
   putMintedUntil(keyId: string, ip: string, until: number, now: number, cleanUpRows: number): void {
-    this.#sql.exec("INSERT OR REPLACE INTO mint (key_id, ip, minted_until) VALUES (?, ?, ?)", keyId, ip, until);
+    this.#db.run("INSERT OR REPLACE INTO mint (key_id, ip, minted_until) VALUES (?, ?, ?)", keyId, ip, until);
     const over = "SELECT key_id, ip FROM mint WHERE minted_until < ? ORDER BY minted_until LIMIT ?";
-    this.#sql.exec(`DELETE FROM mint WHERE (key_id, ip) IN (${over})`, now, cleanUpRows);
+    this.#db.run(`DELETE FROM mint WHERE (key_id, ip) IN (${over})`, now, cleanUpRows);
   }
 }
 

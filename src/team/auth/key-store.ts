@@ -1,6 +1,7 @@
 // SQL of a team's keys: digests, terms, rotations, revocations and freezes.
 
 import type { KeyKind, KeySummary, KeyTerms, Scope } from "../../contracts/team-keys.ts";
+import type { TeamDatabase } from "../database.ts";
 
 type KeyRow = {
   id: string;
@@ -20,16 +21,16 @@ const COLUMNS =
   "id, kind, shown, name, scopes, terms, created_at, last_used_at, expires_at, revoked_at, frozen_at" as const;
 
 export class KeyStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   insert(digest: string, key: KeySummary): void {
     const { user, plan, models, origins, turnstile } = key;
     const terms: KeyTerms = { user, plan, models, origins, turnstile };
-    this.#sql.exec(
+    this.#db.run(
       `INSERT INTO api_key (digest, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       digest,
       key.id,
@@ -48,9 +49,9 @@ export class KeyStore {
 
   /** The key with this digest, also an earlier one within its rotation overlap. */
   findKeyByDigest(digest: string, now: number): KeySummary | null {
-    const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE digest = ?`, digest);
+    const [row] = this.#db.rows<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE digest = ?`, digest);
     if (row !== undefined) return keyOf(row);
-    const [old] = this.#sql.exec<{ key_id: string }>(
+    const [old] = this.#db.rows<{ key_id: string }>(
       "SELECT key_id FROM old_digest WHERE digest = ? AND valid_until > ?",
       digest,
       now,
@@ -59,50 +60,50 @@ export class KeyStore {
   }
 
   findKey(id: string): KeySummary | null {
-    const [row] = this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE id = ?`, id);
+    const [row] = this.#db.rows<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE id = ?`, id);
     return row === undefined ? null : keyOf(row);
   }
 
   /** Newest first, revoked and expired ones included. */
   all(): KeySummary[] {
-    return this.#sql.exec<KeyRow>(`SELECT ${COLUMNS} FROM api_key ORDER BY created_at DESC, id`).toArray().map(keyOf);
+    return this.#db.rows<KeyRow>(`SELECT ${COLUMNS} FROM api_key ORDER BY created_at DESC, id`).map(keyOf);
   }
 
   count(): number {
-    return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM api_key").one().n;
+    return this.#db.one<{ n: number }>("SELECT count(*) AS n FROM api_key").n;
   }
 
   /** Replaces the digest; the current one stays valid until `oldValidUntil`. */
   rotate(id: string, next: { digest: string; shown: string }, oldValidUntil: number): void {
-    this.#sql.exec(
+    this.#db.run(
       "INSERT INTO old_digest (digest, key_id, valid_until) SELECT digest, id, ? FROM api_key WHERE id = ?",
       oldValidUntil,
       id,
     );
-    this.#sql.exec("UPDATE api_key SET digest = ?, shown = ? WHERE id = ?", next.digest, next.shown, id);
+    this.#db.run("UPDATE api_key SET digest = ?, shown = ? WHERE id = ?", next.digest, next.shown, id);
   }
 
   markUsed(id: string, at: number): void {
-    this.#sql.exec("UPDATE api_key SET last_used_at = ? WHERE id = ?", at, id);
+    this.#db.run("UPDATE api_key SET last_used_at = ? WHERE id = ?", at, id);
   }
 
   revoke(id: string, at: number): void {
-    this.#sql.exec("UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", at, id);
+    this.#db.run("UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", at, id);
   }
 
   /** Null unfreezes it. */
   setFrozen(id: string, at: number | null): void {
-    this.#sql.exec("UPDATE api_key SET frozen_at = ? WHERE id = ?", at, id);
+    this.#db.run("UPDATE api_key SET frozen_at = ? WHERE id = ?", at, id);
   }
 
   cleanUp(now: number, limit: number): void {
     const over = "SELECT digest FROM old_digest WHERE valid_until < ? ORDER BY valid_until LIMIT ?";
-    this.#sql.exec(`DELETE FROM old_digest WHERE digest IN (${over})`, now, limit);
+    this.#db.run(`DELETE FROM old_digest WHERE digest IN (${over})`, now, limit);
   }
 
   /** First expiry; null if there are none. */
   nextExpiryAt(): number | null {
-    return this.#sql.exec<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").one().at;
+    return this.#db.one<{ at: number | null }>("SELECT min(valid_until) AS at FROM old_digest").at;
   }
 }
 

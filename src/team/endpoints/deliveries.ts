@@ -54,10 +54,10 @@ export class Deliveries extends RpcTarget implements TeamDeliveries {
       if (cursor !== undefined && position === null) {
         return refused(refusal("invalid_request", "`cursor` is invalid."));
       }
-      const found = this.#stores.deliveries.list(filter, position, limit + 1);
+      const { found, lookedTo } = this.#stores.deliveries.list(filter, position, limit + 1);
       const data = found.slice(0, limit);
-      const last = found.length > data.length ? data.at(-1) : undefined;
-      return { kind: "page", data, nextCursor: last === undefined ? null : encodeCursor(last) };
+      const last = found.length > data.length ? data.at(-1) : lookedTo;
+      return { kind: "page", data, nextCursor: last ? encodeCursor(last) : null };
     });
   }
 

@@ -93,12 +93,12 @@ export function checkEndpoints(stores: HealthStores, now: number): void {
         break;
       case "notify_failing":
       case "notify_disabling_soon": {
-        const told = {
+        const changed = {
           ...health,
-          told: verdict === "notify_failing" ? ("failing" as const) : ("disabling_soon" as const),
+          notified: verdict === "notify_failing" ? ("failing" as const) : ("disabling_soon" as const),
         };
-        stores.endpoints.setHealth(id, told, checkAt(told));
-        notice(stores, endpoint, told.told, now);
+        stores.endpoints.setHealth(id, changed, checkAt(changed));
+        notice(stores, endpoint, changed.notified, now);
         break;
       }
       case "disable":

@@ -4,6 +4,16 @@ import type { Delivery, DeliveryFilter, DeliveryReport } from "../../contracts/t
 import type { DeliveryState } from "../../webhooks/attempt.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 import type { ListPosition } from "../cursor.ts";
+import type { TeamDatabase } from "../database.ts";
+
+/** Rows that one page reads: a page of a rare filter ends there and continues with the next. */
+export const DELIVERY_SCAN_MAX_ROWS = 2_000;
+
+/** A page. `lookedTo`: the last row that was read, if the page ends before it is full. */
+export interface DeliveryScan {
+  found: Delivery[];
+  lookedTo: ListPosition | null;
+}
 
 type DeliveryRow = {
   id: string;
@@ -24,16 +34,16 @@ const COLUMNS =
   "id, endpoint_id, request_id, event_id, event_type, state, created_at, updated_at, attempts, status, category, replay_id";
 
 export class DeliveryStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   insert(delivery: Delivery): void {
     const { id, endpointId, requestId, eventId, eventType, state, createdAt, updatedAt } = delivery;
     const { attempts, status, category, replayId } = delivery;
-    this.#sql.exec(
+    this.#db.run(
       `INSERT INTO delivery (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       endpointId,
@@ -51,18 +61,18 @@ export class DeliveryStore {
   }
 
   findDelivery(id: string): Delivery | null {
-    const [row] = this.#sql.exec<DeliveryRow>(`SELECT ${COLUMNS} FROM delivery WHERE id = ?`, id);
+    const [row] = this.#db.rows<DeliveryRow>(`SELECT ${COLUMNS} FROM delivery WHERE id = ?`, id);
     return row === undefined ? null : deliveryOf(row);
   }
 
   /** Deliveries for one end of a request. */
   deliveriesOfEnd(requestId: string, eventId: string): Delivery[] {
     const query = `SELECT ${COLUMNS} FROM delivery WHERE request_id = ? AND event_id = ? ORDER BY id`;
-    return this.#sql.exec<DeliveryRow>(query, requestId, eventId).toArray().map(deliveryOf);
+    return this.#db.rows<DeliveryRow>(query, requestId, eventId).map(deliveryOf);
   }
 
   recordReport({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
-    this.#sql.exec(
+    this.#db.run(
       "UPDATE delivery SET state = ?, status = ?, category = ?, attempts = ?, updated_at = ? WHERE id = ?",
       outcome,
       status,
@@ -74,32 +84,41 @@ export class DeliveryStore {
   }
 
   /** One page, newest first, after `position`. */
-  list(filter: DeliveryFilter, position: ListPosition | null, limit: number): Delivery[] {
-    const { condition, values } = conditionOf(filter);
-    const beyond = position === null ? "" : "AND (created_at, id) < (?, ?)";
-    const query = `SELECT ${COLUMNS} FROM delivery WHERE ${condition} ${beyond} ORDER BY created_at DESC, id DESC LIMIT ?`;
-    const after = position === null ? [] : [position.createdAt, position.id];
-    return this.#sql
-      .exec<DeliveryRow>(query, ...values, ...after, limit)
-      .toArray()
-      .map(deliveryOf);
+  list(filter: DeliveryFilter, position: ListPosition | null, limit: number): DeliveryScan {
+    const { conditions, values } = spanOf(filter);
+    if (position !== null) {
+      conditions.push("(created_at, id) < (?, ?)");
+      values.push(position.createdAt, position.id);
+    }
+    return this.#scan(`${conditions.join(" AND ")} ORDER BY created_at DESC, id DESC`, values, filter, limit);
   }
 
   /** Deliveries of a bulk replay, oldest first, after `position`, created before it started. */
-  toReplay(filter: DeliveryFilter, position: ListPosition | null, begunAt: number, limit: number): Delivery[] {
-    const { condition, values } = conditionOf(filter);
-    const query = `SELECT ${COLUMNS} FROM delivery WHERE ${condition} AND created_at <= ? AND (created_at, id) > (?, ?)
-       ORDER BY created_at, id LIMIT ?`;
+  toReplay(filter: DeliveryFilter, position: ListPosition | null, begunAt: number, limit: number): DeliveryScan {
+    const { conditions, values } = spanOf(filter);
     const { createdAt, id } = position ?? { createdAt: 0, id: "" };
-    return this.#sql
-      .exec<DeliveryRow>(query, ...values, begunAt, createdAt, id, limit)
-      .toArray()
-      .map(deliveryOf);
+    conditions.push("created_at <= ?", "(created_at, id) > (?, ?)");
+    values.push(begunAt, createdAt, id);
+    return this.#scan(`${conditions.join(" AND ")} ORDER BY created_at, id`, values, filter, limit);
+  }
+
+  #scan(where: string, values: readonly (string | number)[], filter: DeliveryFilter, limit: number): DeliveryScan {
+    const query = `SELECT ${COLUMNS} FROM delivery WHERE ${where}`;
+    const found: Delivery[] = [];
+    let looked = 0;
+    for (const row of this.#db.each<DeliveryRow>(query, ...values)) {
+      if (matches(row, filter)) found.push(deliveryOf(row));
+      if (found.length >= limit) break;
+      if (++looked === DELIVERY_SCAN_MAX_ROWS) {
+        return { found, lookedTo: { createdAt: row.created_at, id: row.id } };
+      }
+    }
+    return { found, lookedTo: null };
   }
 
   /** Restores a row. */
   restore({ id, state, category, updatedAt, replayId }: Delivery): void {
-    this.#sql.exec(
+    this.#db.run(
       "UPDATE delivery SET state = ?, category = ?, updated_at = ?, replay_id = ? WHERE id = ?",
       state,
       category,
@@ -114,11 +133,11 @@ export class DeliveryStore {
     const state: DeliveryState = "pending";
     const query =
       "UPDATE delivery SET state = ?, category = NULL, replay_id = coalesce(?, replay_id), updated_at = ? WHERE id = ?";
-    this.#sql.exec(query, state, replayId, at, id);
+    this.#db.run(query, state, replayId, at, id);
   }
 
   skipUndelivered(endpointId: string, category: string, at: number): void {
-    this.#sql.exec(
+    this.#db.run(
       `UPDATE delivery SET state = 'gone', category = ?, updated_at = ?
        WHERE endpoint_id = ? AND state IN ('pending', 'failing')`,
       category,
@@ -129,53 +148,55 @@ export class DeliveryStore {
 
   /** Deletes the deliveries of a deleted request. */
   deleteOfRequest(requestId: string): void {
-    this.#sql.exec("DELETE FROM delivery WHERE request_id = ?", requestId);
+    this.#db.run("DELETE FROM delivery WHERE request_id = ?", requestId);
   }
 
   /** Deletes rows without a report for DELIVERY_KEEP_MS, together with their outbox rows. */
   cleanUp(now: number, limit: number): void {
     const before = now - DELIVERY_KEEP_MS;
-    const over = this.#sql
-      .exec<{ id: string }>(
-        "SELECT id FROM delivery WHERE created_at < ?1 AND updated_at < ?1 ORDER BY created_at, id LIMIT ?2",
-        before,
-        limit,
-      )
-      .toArray();
+    const over = this.#db.rows<{ id: string }>(
+      "SELECT id FROM delivery WHERE created_at < ?1 AND updated_at < ?1 ORDER BY created_at, id LIMIT ?2",
+      before,
+      limit,
+    );
     if (over.length === 0) return;
     const ids = JSON.stringify(over.map(({ id }) => id));
-    this.#sql.exec("DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))", ids);
-    this.#sql.exec("DELETE FROM outbox WHERE delivery_id IN (SELECT value FROM json_each(?))", ids);
+    this.#db.run("DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))", ids);
+    this.#db.run("DELETE FROM outbox WHERE delivery_id IN (SELECT value FROM json_each(?))", ids);
   }
 
   /** First expiry; null if there are none. A replayed delivery delays younger ones by at most the retention. */
   nextExpiryAt(): number | null {
     const query = "SELECT updated_at FROM delivery ORDER BY created_at, id LIMIT 1";
-    const [oldest] = this.#sql.exec<{ updated_at: number }>(query);
+    const [oldest] = this.#db.rows<{ updated_at: number }>(query);
     return oldest === undefined ? null : oldest.updated_at + DELIVERY_KEEP_MS;
   }
 }
 
-/** `undelivered` uses the condition of its partial index. */
-function conditionOf({ endpointId, requestId, eventType, state, from, to }: DeliveryFilter): {
-  condition: string;
+/** Conditions that an index answers. Those of its partial index are spelled as there. */
+function spanOf({ endpointId, requestId, state, from, to }: DeliveryFilter): {
+  conditions: string[];
   values: (string | number)[];
 } {
-  const where: string[] = [];
+  const conditions = ["TRUE"];
   const values: (string | number)[] = [];
   const also = (condition: string, ...bound: (string | number)[]) => {
-    where.push(condition);
+    conditions.push(condition);
     values.push(...bound);
   };
   if (endpointId !== undefined) also("endpoint_id = ?", endpointId);
   if (requestId !== undefined) also("request_id = ?", requestId);
-  if (eventType !== undefined) also("event_type = ?", eventType);
-  if (state === "undelivered") also("state <> 'delivered' AND state <> 'pending'");
-  else if (state === "delivered") also("state = 'delivered'");
-  else if (state !== undefined) also("state <> 'delivered' AND state = ?", state);
+  if (state !== undefined && state !== "delivered") also("state <> 'delivered'");
   if (from !== undefined) also("created_at >= ?", from);
   if (to !== undefined) also("created_at < ?", to);
-  return { condition: where.length === 0 ? "TRUE" : where.join(" AND "), values };
+  return { conditions, values };
+}
+
+/** The rest of the filter. */
+function matches(row: DeliveryRow, { state, eventType }: DeliveryFilter): boolean {
+  if (eventType !== undefined && row.event_type !== eventType) return false;
+  if (state === "undelivered") return row.state !== "delivered" && row.state !== "pending";
+  return state === undefined || row.state === state;
 }
 
 function deliveryOf(row: DeliveryRow): Delivery {

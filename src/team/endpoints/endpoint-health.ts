@@ -23,7 +23,7 @@ export const NEW_HEALTH: EndpointHealth = {
   lastFailureAt: null,
   lastSuccessAt: null,
   failures: 0,
-  told: "nothing",
+  notified: "nothing",
   recoveredAt: null,
 };
 
@@ -37,7 +37,7 @@ export function recordResult(health: EndpointHealth, what: DeliveryResult, at: n
     return { ...health, failingSince: health.failingSince ?? at, lastFailureAt: at, failures };
   }
   const recoveredAt = isOutage(health, at) ? at : health.recoveredAt;
-  return { ...health, failingSince: null, failures: 0, told: "nothing", lastSuccessAt: at, recoveredAt };
+  return { ...health, failingSince: null, failures: 0, notified: "nothing", lastSuccessAt: at, recoveredAt };
 }
 
 /** Action due for a run of failures. */
@@ -47,21 +47,21 @@ export type HealthVerdict = "nothing" | "notify_failing" | "notify_disabling_soo
  * First notice after an hour, second after four days, disabled after five. A single delivery never disables an endpoint: its
  * event may be the cause.
  */
-export function verdictOf({ failingSince, failures, told }: EndpointHealth, now: number): HealthVerdict {
+export function verdictOf({ failingSince, failures, notified }: EndpointHealth, now: number): HealthVerdict {
   if (failingSince === null) return "nothing";
   const lasted = now - failingSince;
-  if (failures > 1 && told === "disabling_soon" && lasted >= ENDPOINT_DISABLE_AFTER_MS) return "disable";
-  if (failures > 1 && told === "failing" && lasted >= ENDPOINT_WARN_AFTER_MS) return "notify_disabling_soon";
-  if (told === "nothing" && lasted >= ENDPOINT_NOTICE_AFTER_MS) return "notify_failing";
+  if (failures > 1 && notified === "disabling_soon" && lasted >= ENDPOINT_DISABLE_AFTER_MS) return "disable";
+  if (failures > 1 && notified === "failing" && lasted >= ENDPOINT_WARN_AFTER_MS) return "notify_disabling_soon";
+  if (notified === "nothing" && lasted >= ENDPOINT_NOTICE_AFTER_MS) return "notify_failing";
   return "nothing";
 }
 
 /** When the next action may be due; null until another result. */
-export function checkAt({ failingSince, failures, told }: EndpointHealth): number | null {
+export function checkAt({ failingSince, failures, notified }: EndpointHealth): number | null {
   if (failingSince === null) return null;
-  if (told === "nothing") return failingSince + ENDPOINT_NOTICE_AFTER_MS;
+  if (notified === "nothing") return failingSince + ENDPOINT_NOTICE_AFTER_MS;
   if (failures <= 1) return null;
-  return failingSince + (told === "failing" ? ENDPOINT_WARN_AFTER_MS : ENDPOINT_DISABLE_AFTER_MS);
+  return failingSince + (notified === "failing" ? ENDPOINT_WARN_AFTER_MS : ENDPOINT_DISABLE_AFTER_MS);
 }
 
 /**

@@ -1,6 +1,7 @@
 // SQL of webhook endpoints. There are few, so lists are read whole.
 
 import type { Endpoint, EndpointHealth, EndpointSecret, EndpointTerms } from "../../contracts/team-webhooks.ts";
+import type { TeamDatabase } from "../database.ts";
 
 type EndpointRow = {
   id: string;
@@ -15,14 +16,14 @@ type EndpointRow = {
 const COLUMNS = "id, terms, origin, secrets, health, disabled, created_at";
 
 export class EndpointStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   insert({ id, secrets, health, disabled, origin, createdAt, ...terms }: Endpoint): void {
-    this.#sql.exec(
+    this.#db.run(
       `INSERT INTO endpoint (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
       id,
       JSON.stringify(terms),
@@ -37,49 +38,49 @@ export class EndpointStore {
   /** Oldest first. */
   all(): Endpoint[] {
     const query = `SELECT ${COLUMNS} FROM endpoint ORDER BY created_at, id`;
-    return this.#sql.exec<EndpointRow>(query).toArray().map(endpointOf);
+    return this.#db.rows<EndpointRow>(query).map(endpointOf);
   }
 
   findEndpoint(id: string): Endpoint | null {
-    const [row] = this.#sql.exec<EndpointRow>(`SELECT ${COLUMNS} FROM endpoint WHERE id = ?`, id);
+    const [row] = this.#db.rows<EndpointRow>(`SELECT ${COLUMNS} FROM endpoint WHERE id = ?`, id);
     return row === undefined ? null : endpointOf(row);
   }
 
   count(): number {
-    return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM endpoint").one().n;
+    return this.#db.one<{ n: number }>("SELECT count(*) AS n FROM endpoint").n;
   }
 
   setTerms(id: string, terms: EndpointTerms, origin: string): void {
-    this.#sql.exec("UPDATE endpoint SET terms = ?, origin = ? WHERE id = ?", JSON.stringify(terms), origin, id);
+    this.#db.run("UPDATE endpoint SET terms = ?, origin = ? WHERE id = ?", JSON.stringify(terms), origin, id);
   }
 
   setSecrets(id: string, secrets: readonly EndpointSecret[]): void {
-    this.#sql.exec("UPDATE endpoint SET secrets = ? WHERE id = ?", JSON.stringify(secrets), id);
+    this.#db.run("UPDATE endpoint SET secrets = ? WHERE id = ?", JSON.stringify(secrets), id);
   }
 
   setHealth(id: string, health: EndpointHealth, checkAt: number | null): void {
     const text = JSON.stringify(health);
-    this.#sql.exec("UPDATE endpoint SET health = ?, check_at = ? WHERE id = ?", text, checkAt, id);
+    this.#db.run("UPDATE endpoint SET health = ?, check_at = ? WHERE id = ?", text, checkAt, id);
   }
 
   /** Null enables it. */
   setDisabled(id: string, disabled: Endpoint["disabled"]): void {
     const text = disabled === null ? null : JSON.stringify(disabled);
-    this.#sql.exec("UPDATE endpoint SET disabled = ? WHERE id = ?", text, id);
+    this.#db.run("UPDATE endpoint SET disabled = ? WHERE id = ?", text, id);
   }
 
   remove(id: string): void {
-    this.#sql.exec("DELETE FROM endpoint WHERE id = ?", id);
+    this.#db.run("DELETE FROM endpoint WHERE id = ?", id);
   }
 
   /** When the next health check is due; null if none is. */
   nextCheckAt(): number | null {
-    return this.#sql.exec<{ at: number | null }>("SELECT min(check_at) AS at FROM endpoint").one().at;
+    return this.#db.one<{ at: number | null }>("SELECT min(check_at) AS at FROM endpoint").at;
   }
 
   toCheck(now: number): Endpoint[] {
     const query = `SELECT ${COLUMNS} FROM endpoint WHERE check_at IS NOT NULL AND check_at <= ? ORDER BY id`;
-    return this.#sql.exec<EndpointRow>(query, now).toArray().map(endpointOf);
+    return this.#db.rows<EndpointRow>(query, now).map(endpointOf);
   }
 }
 

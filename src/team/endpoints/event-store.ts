@@ -3,40 +3,57 @@
 import type { TeamEvent } from "../../contracts/team-admin.ts";
 import type { FeedEvent } from "../../contracts/team-webhooks.ts";
 import { DAY_MS } from "../../platform/time.ts";
+import type { TeamDatabase } from "../database.ts";
 
 /** Events of the feed are kept this long. */
 export const EVENT_KEEP_MS = 30 * DAY_MS;
 
+/** Rows that one page reads: a page of rare types ends there and continues with the next. */
+export const FEED_SCAN_MAX_ROWS = 2_000;
+
 type EventRow = { id: string; type: string; at: number; data: string };
 
 export class EventStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
   #added = false;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
-  insertEvent({ id, type, at, data }: TeamEvent): void {
+  /** `settles`: the request whose charge is settled in this transaction. */
+  insertEvent({ id, type, at, data }: TeamEvent, settles: string | null): void {
     this.#added = true;
-    this.#sql.exec("INSERT INTO event (id, type, at, data) VALUES (?, ?, ?, ?)", id, type, at, JSON.stringify(data));
+    const statement = "INSERT INTO event (id, type, at, data, settles) VALUES (?, ?, ?, ?, ?)";
+    this.#db.run(statement, id, type, at, JSON.stringify(data), settles);
   }
 
-  /** Events after a position, oldest first. */
-  eventsAfter(seq: number, types: readonly string[] | null, limit: number): FeedEvent[] {
-    const query = `SELECT seq, id, type, at, data FROM event
-       WHERE seq > ?1 AND (?2 IS NULL OR type IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?3`;
-    return this.#sql
-      .exec<EventRow & { seq: number }>(query, seq, types === null ? null : JSON.stringify(types), limit)
-      .toArray()
-      .map((row) => ({ ...row, data: JSON.parse(row.data) }) as FeedEvent);
+  /**
+   * Events after a position, oldest first. Reads at most FEED_SCAN_MAX_ROWS rows: if they hold fewer than `limit` events of these
+   * types, `lookedTo` is the position of the last and the next page starts there.
+   */
+  eventsAfter(
+    seq: number,
+    types: readonly string[] | null,
+    limit: number,
+  ): { found: FeedEvent[]; lookedTo: number | null } {
+    const query = "SELECT seq, id, type, at, data FROM event WHERE seq > ? ORDER BY seq";
+    const found: FeedEvent[] = [];
+    let looked = 0;
+    for (const row of this.#db.each<EventRow & { seq: number }>(query, seq)) {
+      if (types === null || types.includes(row.type)) found.push({ ...row, data: JSON.parse(row.data) } as FeedEvent);
+      if (found.length >= limit) break;
+      if (++looked === FEED_SCAN_MAX_ROWS) return { found, lookedTo: row.seq };
+    }
+    return { found, lookedTo: null };
   }
 
   /** Positions of the oldest and newest event; 1 and 0 if there are none. */
   bounds(): { first: number; last: number } {
-    const query = "SELECT min(seq) AS first, max(seq) AS last FROM event";
-    const { first, last } = this.#sql.exec<{ first: number | null; last: number | null }>(query).one();
-    return { first: first ?? 1, last: last ?? 0 };
+    // One query for both would read every event.
+    const at = (order: "ASC" | "DESC") =>
+      this.#db.first<{ seq: number }>(`SELECT seq FROM event ORDER BY seq ${order} LIMIT 1`)?.seq;
+    return { first: at("ASC") ?? 1, last: at("DESC") ?? 0 };
   }
 
   /** Whether events were inserted since the last call. */
@@ -49,39 +66,44 @@ export class EventStore {
   /** Replaces a user by `alias`: only events of `user` limits name users. */
   anonymizeUser(user: string, alias: string): void {
     const names = "type = 'limit.reached' AND data ->> '$.scope' = 'user' AND data ->> '$.subject' = ?";
-    this.#sql.exec(`UPDATE event SET data = json_set(data, '$.subject', ?) WHERE ${names}`, alias, user);
+    this.#db.run(`UPDATE event SET data = json_set(data, '$.subject', ?) WHERE ${names}`, alias, user);
   }
 
   /** Newest first. */
-  latestOfType<T extends TeamEvent["type"]>(type: T, limit: number): TeamEvent<T>[] {
-    return this.#sql
-      .exec<EventRow>("SELECT id, type, at, data FROM event WHERE type = ? ORDER BY seq DESC LIMIT ?", type, limit)
-      .toArray()
-      .map((row) => ({ ...row, data: JSON.parse(row.data) }) as TeamEvent<T>);
+  latestAlerts(limit: number): TeamEvent<"limit.reached">[] {
+    const query = "SELECT id, type, at, data FROM event WHERE type = 'limit.reached' ORDER BY seq DESC LIMIT ?";
+    return this.#db
+      .rows<EventRow>(query, limit)
+      .map((row) => ({ ...row, data: JSON.parse(row.data) }) as TeamEvent<"limit.reached">);
   }
 
   /** Records an alert. False: already published in this window. */
   recordAlertOnce(name: string, resetAt: number): boolean {
-    const [given] = this.#sql.exec("SELECT 1 FROM alert_given WHERE name = ?", name);
+    const [given] = this.#db.rows("SELECT 1 FROM alert_published WHERE name = ?", name);
     if (given !== undefined) return false;
-    this.#sql.exec("INSERT INTO alert_given (name, reset_at) VALUES (?, ?)", name, resetAt);
+    this.#db.run("INSERT INTO alert_published (name, reset_at) VALUES (?, ?)", name, resetAt);
     return true;
   }
 
   cleanUp(now: number, limit: number): void {
-    const over = "SELECT name FROM alert_given WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
-    this.#sql.exec(`DELETE FROM alert_given WHERE name IN (${over})`, now, limit);
-    // The newest event is kept, so that positions continue from it.
+    const over = "SELECT name FROM alert_published WHERE reset_at < ? ORDER BY reset_at LIMIT ?";
+    this.#db.run(`DELETE FROM alert_published WHERE name IN (${over})`, now, limit);
+    // The newest event is kept, so that positions continue from it; what usage has not counted yet is, too.
     const oldest = "SELECT seq FROM (SELECT seq, at FROM event ORDER BY seq LIMIT ?) WHERE at < ?";
-    const query = `DELETE FROM event WHERE seq IN (${oldest}) AND seq < (SELECT max(seq) FROM event)`;
-    this.#sql.exec(query, limit, now - EVENT_KEEP_MS);
+    const kept = "seq < (SELECT max(seq) FROM event) AND seq <= (SELECT ends FROM watermark)";
+    const query = `DELETE FROM event WHERE seq IN (${oldest}) AND ${kept}`;
+    this.#db.run(query, limit, now - EVENT_KEEP_MS);
   }
 
   /** First expiry; null if there are none. */
   nextExpiryAt(): number | null {
-    const oldest = "SELECT at FROM event WHERE seq < (SELECT max(seq) FROM event) ORDER BY seq LIMIT 1";
-    const all = `SELECT min(reset_at) AS at FROM alert_given UNION ALL SELECT (${oldest}) + ?`;
-    const query = `SELECT min(at) AS at FROM (${all})`;
-    return this.#sql.exec<{ at: number | null }>(query, EVENT_KEEP_MS).one().at;
+    const oldest = "SELECT seq, at FROM event ORDER BY seq LIMIT 1";
+    const event = this.#db.first<{ seq: number; at: number }>(oldest);
+    const alert = this.#db.first<{ at: number }>(
+      "SELECT reset_at AS at FROM alert_published ORDER BY reset_at LIMIT 1",
+    );
+    const isNewest = event === null || event.seq === this.bounds().last;
+    const times = [alert?.at, isNewest ? undefined : event.at + EVENT_KEEP_MS].filter((at) => at !== undefined);
+    return times.length === 0 ? null : Math.min(...times);
   }
 }

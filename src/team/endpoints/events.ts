@@ -42,10 +42,10 @@ export class Events extends RpcTarget implements TeamEvents {
         const hint = `Continue with after=${oldest}. GET /v1/requests lists the requests of the missed events.`;
         return refused(refusal("gone", detail, { hint }));
       }
-      const found = events.eventsAfter(from, types, limit + 1);
+      const { found, lookedTo } = events.eventsAfter(from, types, limit + 1);
       const data = found.slice(0, limit);
-      const hasMore = found.length > data.length;
-      return { kind: "page", data, next: hasMore ? (data.at(-1)?.seq ?? from) : last, hasMore };
+      const next = found.length > data.length ? (data.at(-1)?.seq ?? from) : lookedTo;
+      return { kind: "page", data, next: next ?? last, hasMore: next !== null };
     });
   }
 }

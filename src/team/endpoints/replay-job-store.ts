@@ -3,6 +3,7 @@
 import type { Actor } from "../../contracts/team-keys.ts";
 import type { ReplayFilter, ReplayJob } from "../../contracts/team-webhooks.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
+import type { TeamDatabase } from "../database.ts";
 
 type JobRow = { id: string; filter: string; state: string; position: string | null; counts: string } & {
   actor: string;
@@ -14,14 +15,14 @@ type JobRow = { id: string; filter: string; state: string; position: string | nu
 const COLUMNS = "id, filter, state, position, counts, actor, created_at, updated_at, due_at";
 
 export class ReplayJobStore {
-  readonly #sql: SqlStorage;
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   put({ id, filter, state, position, counts, by, createdAt, updatedAt, dueAt }: ReplayJob): void {
-    this.#sql.exec(
+    this.#db.run(
       `INSERT OR REPLACE INTO replay_job (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       JSON.stringify(filter),
@@ -36,37 +37,39 @@ export class ReplayJobStore {
   }
 
   findReplayJob(id: string): ReplayJob | null {
-    const [row] = this.#sql.exec<JobRow>(`SELECT ${COLUMNS} FROM replay_job WHERE id = ?`, id);
+    const [row] = this.#db.rows<JobRow>(`SELECT ${COLUMNS} FROM replay_job WHERE id = ?`, id);
     return row === undefined ? null : jobOf(row);
   }
 
   /** The running job with exactly this filter, if any. */
   findRunning(filter: ReplayFilter): ReplayJob | null {
-    const query = `SELECT ${COLUMNS} FROM replay_job WHERE state = 'running' AND filter = ?`;
-    const [row] = this.#sql.exec<JobRow>(query, JSON.stringify(filter));
+    const query = `SELECT ${COLUMNS} FROM replay_job WHERE due_at IS NOT NULL AND state = 'running' AND filter = ?`;
+    const [row] = this.#db.rows<JobRow>(query, JSON.stringify(filter));
     return row === undefined ? null : jobOf(row);
   }
 
   nextDue(now: number): ReplayJob | null {
     const query = `SELECT ${COLUMNS} FROM replay_job WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT 1`;
-    const [row] = this.#sql.exec<JobRow>(query, now);
+    const [row] = this.#db.rows<JobRow>(query, now);
     return row === undefined ? null : jobOf(row);
   }
 
   nextDueAt(): number | null {
-    return this.#sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM replay_job").one().at;
+    const query = "SELECT due_at FROM replay_job WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+    return this.#db.first<{ due_at: number }>(query)?.due_at ?? null;
   }
 
   /** Deletes jobs that ended DELIVERY_KEEP_MS ago. */
   cleanUp(now: number, limit: number): void {
-    const over = "SELECT id FROM replay_job WHERE due_at IS NULL AND updated_at < ? LIMIT ?";
-    this.#sql.exec(`DELETE FROM replay_job WHERE id IN (${over})`, now - DELIVERY_KEEP_MS, limit);
+    const over = "SELECT id FROM replay_job WHERE due_at IS NULL AND updated_at < ? ORDER BY updated_at LIMIT ?";
+    this.#db.run(`DELETE FROM replay_job WHERE id IN (${over})`, now - DELIVERY_KEEP_MS, limit);
   }
 
   /** First expiry; null if there are none. */
   nextExpiryAt(): number | null {
-    const query = "SELECT min(updated_at) + ? AS at FROM replay_job WHERE due_at IS NULL";
-    return this.#sql.exec<{ at: number | null }>(query, DELIVERY_KEEP_MS).one().at;
+    const query = "SELECT updated_at FROM replay_job WHERE due_at IS NULL ORDER BY updated_at LIMIT 1";
+    const first = this.#db.first<{ updated_at: number }>(query);
+    return first === null ? null : first.updated_at + DELIVERY_KEEP_MS;
   }
 }
 

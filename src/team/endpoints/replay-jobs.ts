@@ -100,15 +100,15 @@ export async function runReplayJob(
     return due;
   });
   if (job === null) return;
-  const piece = stores.deliveries.toReplay(job.filter, job.position, job.createdAt, REPLAY_BATCH_ROWS);
+  const { found, lookedTo } = stores.deliveries.toReplay(job.filter, job.position, job.createdAt, REPLAY_BATCH_ROWS);
   const counts = { ...job.counts };
-  for (const { id } of piece) counts[await replayOne(stores, transact, env, id, job)]++;
+  for (const { id } of found) counts[await replayOne(stores, transact, env, id, job)]++;
   transact((now) => {
     // The job may have been canceled meanwhile.
     if (stores.replayJobs.findReplayJob(job.id)?.state !== "running") return;
-    const last = piece.at(-1);
+    const last = lookedTo ?? found.at(-1);
     const position = last === undefined ? job.position : { createdAt: last.createdAt, id: last.id };
-    const isOver = piece.length < REPLAY_BATCH_ROWS;
+    const isOver = lookedTo === null && found.length < REPLAY_BATCH_ROWS;
     const dueAt = isOver ? null : now + REPLAY_GAP_MS;
     stores.replayJobs.put({ ...job, counts, position, state: isOver ? "done" : "running", updatedAt: now, dueAt });
   });

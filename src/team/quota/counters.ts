@@ -137,5 +137,19 @@ export function raised(
 ): { value: number; resetAt: number | null } {
   if (!isSliding(counter.window)) return { value: value + amount, resetAt: counter.resetAt };
   const arrival = Math.max(value, now * 1_000) + stepUs(counter, counter.window, amount);
-  return { value: arrival, resetAt: Math.ceil(arrival / 1_000) };
+  return { value: arrival, resetAt: slidingExpiry(counter.window, arrival) };
+}
+
+/**
+ * When the row of a sliding counter may be deleted: once it is unused, rounded up to whole windows, because each change of an
+ * expiry rewrites its index entry.
+ */
+export function slidingExpiry(window: keyof typeof SLIDING_US, arrival: number): number {
+  const windowMs = SLIDING_US[window] / 1_000;
+  return Math.ceil(arrival / 1_000 / windowMs) * windowMs;
+}
+
+/** Subjects of a user outside a request: only `user` limits apply. */
+export function subjectsOfUser(user: string): Subjects {
+  return { keyId: "", user, visitor: null, ip: null, tags: {} };
 }

@@ -14,10 +14,12 @@ import {
   raised,
   SLIDING_US,
   type Subjects,
+  slidingExpiry,
   stepUs,
   usedOf,
 } from "./counters.ts";
 import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+import type { Verdict } from "./prices.ts";
 
 /** Retry-After for concurrent limits: most image requests finish within it. */
 export const CONCURRENT_RETRY_AFTER_S = 5;
@@ -168,7 +170,7 @@ export function check(
   now: number,
 ): QuotaAnswer {
   const violated: LimitViolation[] = [];
-  const taken = new Map<string, Hold>();
+  const holds = new Map<string, Hold>();
   for (const { limit, counter } of limitCounters(limits, subjects, now)) {
     const amount = demandOn(limit.per, demand);
     if (amount === undefined) continue;
@@ -179,12 +181,12 @@ export function check(
       violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
     }
     // Limits may share a counter: the smaller size bounds the hold.
-    const size = Math.min(counter.size, taken.get(counter.id)?.size ?? counter.size);
-    taken.set(counter.id, { ...counter, size, amount: amount ?? 0, ...raised(counter, value, amount ?? 0, now) });
+    const size = Math.min(counter.size, holds.get(counter.id)?.size ?? counter.size);
+    holds.set(counter.id, { ...counter, size, amount: amount ?? 0, ...raised(counter, value, amount ?? 0, now) });
   }
   if (violated.length === 0) {
-    const holds = [...taken.values()];
-    return { kind: "ok", holds, writes: holds.filter((each) => each.amount > 0).map(writeOf) };
+    const reserved = [...holds.values()];
+    return { kind: "ok", holds: reserved, writes: reserved.filter((each) => each.amount > 0).map(writeOf) };
   }
   return over(violated, now);
 }
@@ -252,12 +254,12 @@ function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
 }
 
 /**
- * Settles holds. `take`: money is corrected to the charge and output bytes are counted. `refund`: everything is released.
+ * Settles holds. `charge`: money is corrected to the charge and output bytes are counted. `refund`: everything is released.
  * `keep`: only the concurrent hold is released. Expired windows are not changed; output bytes count in the window of the end.
  */
 export function settleHolds(
   holds: readonly Hold[],
-  how: "take" | "refund" | "keep",
+  how: Verdict,
   actual: Actual,
   read: ReadCounter,
   now: number,
@@ -279,14 +281,14 @@ export function settleHolds(
 
 function settledWrite(
   hold: Hold,
-  how: "take" | "refund",
+  how: Exclude<Verdict, "keep">,
   actual: Actual,
   read: ReadCounter,
   now: number,
 ): CounterWrite | null {
   switch (hold.per) {
     case "output_byte": {
-      const bytes = how === "take" ? (actual.outputBytes ?? 0) : 0;
+      const bytes = how === "charge" ? (actual.outputBytes ?? 0) : 0;
       const counter = limitCounter(hold.per, hold.window, hold.size, hold.subject, now);
       return bytes === 0 ? null : { id: counter.id, ...raised(counter, read(counter.id), bytes, now) };
     }
@@ -312,5 +314,5 @@ function corrected(hold: Hold, amount: number, read: ReadCounter, now: number): 
   // Only the part that has not leaked can be released: the steps of the hold end at its arrival time.
   const steps = stepUs(hold, hold.window, hold.amount) - stepUs(hold, hold.window, amount);
   const arrival = value - Math.min(steps, aheadUs(hold.value, now), aheadUs(value, now));
-  return arrival === value ? null : { id: hold.id, value: arrival, resetAt: Math.ceil(arrival / 1_000) };
+  return arrival === value ? null : { id: hold.id, value: arrival, resetAt: slidingExpiry(hold.window, arrival) };
 }

@@ -71,6 +71,9 @@ export function estimate(price: Price | null, measures: Measures): number | null
   return price === null ? null : costAt(price, amountOf(price, measures));
 }
 
+/** What becomes of the holds of an ended request. `keep`: they stay reserved until the charge is known. */
+export type Verdict = "charge" | "refund" | "keep";
+
 export interface Charge {
   /** Micro-USD; null if unknown, which is never shown as zero. */
   micro: number | null;
@@ -88,7 +91,7 @@ export function chargeOf(input: {
   estimate: number | null;
   units: string | null;
   measured: Measures | null;
-  reservation: "take" | "refund" | "keep";
+  reservation: Verdict;
 }): Charge {
   const { price, reservation, units, measured } = input;
   if (reservation === "keep") return { micro: null, source: "unknown", above: false };

@@ -44,6 +44,7 @@ export function recordInputFiles(
   now: number,
 ): void {
   const terms = termsOf(planName, plan);
+  for (const { id } of [...files.used, ...files.inline]) stores.uploads.addUse(requestId, id);
   for (const { id, objectKey, name, bytes, contentType } of files.inline) {
     stores.uploads.put({
       id,
@@ -62,7 +63,6 @@ export function recordInputFiles(
       expiresAt: now + terms.keepMs,
     });
   }
-  for (const { id } of [...files.used, ...files.inline]) stores.uploads.addUse(requestId, id);
 }
 
 function unreachable(field: string, why: string): Refusal {

@@ -8,18 +8,18 @@ import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SWEEP_BATCH_ROWS } from "../team-context.ts";
 
-export type UploadStores = Pick<TeamStores, "ledger" | "team" | "uploads">;
+export type UploadStores = Pick<TeamStores, "counters" | "team" | "uploads">;
 
 /** Resizes the hold of an upload, if it fits. */
 export function reserveBytes(
-  { team, ledger }: Pick<UploadStores, "ledger" | "team">,
+  { team, counters }: Pick<UploadStores, "counters" | "team">,
   { terms }: Upload,
   bytes: number,
   now: number,
 ): QuotaAnswer {
   const limits = team.plan(terms.plan)?.plan.limits ?? [];
-  const quota = resizeUpload(terms.takes, bytes, limits, (id) => ledger.readCounter(id), now);
-  if (quota.kind === "ok") ledger.writeCounters(quota.writes);
+  const quota = resizeUpload(terms.holds, bytes, limits, (id) => counters.readCounter(id), now);
+  if (quota.kind === "ok") counters.writeCounters(quota.writes);
   return quota;
 }
 

@@ -19,7 +19,7 @@ export const UPLOAD_GONE = refusal("gone", "This upload expired or was deleted."
 export function termsOf(planName: string, { uploads, retention }: Plan): UploadTerms {
   const { max_bytes: maxBytes, types } = uploads;
   const keepMs = (retention.inputs_days ?? INPUTS_DAYS_DEFAULT) * DAY_MS;
-  return { plan: planName, maxBytes, types, keepMs, takes: [], partsType: null };
+  return { plan: planName, maxBytes, types, keepMs, holds: [], partsType: null };
 }
 
 /** Why a file of this size is refused, or null. `what` is the subject of the sentence. */

@@ -3,6 +3,7 @@
 
 import type { Upload, UploadPart, UploadTerms } from "../../contracts/team-uploads.ts";
 import type { ListPosition } from "../cursor.ts";
+import type { TeamDatabase } from "../database.ts";
 
 type UploadRow = {
   id: string;
@@ -24,21 +25,21 @@ type UploadRow = {
 const COLUMNS =
   "id, object_key, request_id, key_id, user, name, content_type, bytes, sha256, terms, multipart, created_at, stored_at, expires_at" as const;
 
-const USES = "SELECT 1 FROM upload_use WHERE upload_id = upload.id";
-/** Expired and not used by an open request. */
-const IS_EXPIRED = `expires_at <= ? AND NOT EXISTS (${USES})`;
+/** `due_at` is `expires_at`, or null while an open request uses the upload: so one index finds what has to be deleted. */
+const IS_USED = "EXISTS (SELECT 1 FROM upload_use WHERE upload_id = upload.id)";
 
-export class UploadStore {
-  readonly #sql: SqlStorage;
+export class UploadTables {
+  readonly #db: TeamDatabase;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(db: TeamDatabase) {
+    this.#db = db;
   }
 
   /** Inserts or replaces an upload. */
   put(upload: Upload): void {
-    this.#sql.exec(
-      `INSERT OR REPLACE INTO upload (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    this.#db.run(
+      `INSERT OR REPLACE INTO upload (${COLUMNS}, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+         iif(EXISTS (SELECT 1 FROM upload_use WHERE upload_id = ?1), NULL, ?14))`,
       upload.id,
       upload.objectKey,
       upload.requestId,
@@ -62,20 +63,18 @@ export class UploadStore {
 
   /** Whether it has expired and no open request uses it. */
   isExpired(id: string, now: number): boolean {
-    return this.#list(`id = ? AND ${IS_EXPIRED}`, id, now).length > 0;
+    return this.#db.rows("SELECT 1 FROM upload WHERE id = ? AND due_at <= ?", id, now).length > 0;
   }
 
   /** Expired uploads, oldest expiry first. Delete their bytes before their rows. */
   expiredUploads(now: number, limit: number): Upload[] {
-    return this.#list(`${IS_EXPIRED} ORDER BY expires_at LIMIT ?`, now, limit);
+    return this.#list("due_at <= ? ORDER BY due_at LIMIT ?", now, limit);
   }
 
   /** Next expiry of an unused upload; null if there is none. */
   nextExpiryAt(): number | null {
-    const [row] = this.#sql.exec<{ expires_at: number }>(
-      `SELECT expires_at FROM upload WHERE NOT EXISTS (${USES}) ORDER BY expires_at LIMIT 1`,
-    );
-    return row?.expires_at ?? null;
+    const query = "SELECT due_at FROM upload WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+    return this.#db.first<{ due_at: number }>(query)?.due_at ?? null;
   }
 
   /** Current uploads without inline files, newest first, after a position. `user` null: all users. */
@@ -83,13 +82,13 @@ export class UploadStore {
     const [ofUser, values] = user === null ? ["", []] : [" AND user = ?", [user]];
     const [behind, position] =
       after === null ? ["", []] : [" AND (created_at, id) < (?, ?)", [after.createdAt, after.id]];
-    const where = `request_id IS NULL AND NOT (${IS_EXPIRED})${ofUser}${behind} ORDER BY created_at DESC, id DESC LIMIT ?`;
+    const where = `request_id IS NULL AND (due_at IS NULL OR due_at > ?)${ofUser}${behind} ORDER BY created_at DESC, id DESC LIMIT ?`;
     return this.#list(where, now, ...values, ...position, limit);
   }
 
   /** Whether an open request uses it. */
   isUsed(id: string): boolean {
-    return this.#sql.exec("SELECT 1 FROM upload_use WHERE upload_id = ? LIMIT 1", id).toArray().length > 0;
+    return this.#db.rows("SELECT 1 FROM upload_use WHERE upload_id = ? LIMIT 1", id).length > 0;
   }
 
   /** Uploads of a user after `afterId`, ordered by id, inline files included. */
@@ -110,14 +109,14 @@ export class UploadStore {
   /** Deletes the rows of an upload. Its bytes must be deleted before. */
   deleteUpload(id: string): void {
     for (const table of ["upload_part WHERE upload_id", "upload_use WHERE upload_id", "upload WHERE id"]) {
-      this.#sql.exec(`DELETE FROM ${table} = ?`, id);
+      this.#db.run(`DELETE FROM ${table} = ?`, id);
     }
   }
 
   // --- Parts -----------------------------------------------------------------------------------------------------
 
   putPart(id: string, { n, bytes, etag }: UploadPart): void {
-    this.#sql.exec(
+    this.#db.run(
       "INSERT OR REPLACE INTO upload_part (upload_id, n, bytes, etag) VALUES (?, ?, ?, ?)",
       id,
       n,
@@ -128,56 +127,60 @@ export class UploadStore {
 
   /** In order. */
   parts(id: string): UploadPart[] {
-    return this.#sql
-      .exec<{ n: number; bytes: number; etag: string | null }>(
-        "SELECT n, bytes, etag FROM upload_part WHERE upload_id = ? ORDER BY n",
-        id,
-      )
-      .toArray();
+    return this.#db.rows<{ n: number; bytes: number; etag: string | null }>(
+      "SELECT n, bytes, etag FROM upload_part WHERE upload_id = ? ORDER BY n",
+      id,
+    );
   }
 
   /** Bytes of all other parts. */
   partBytesBeside(id: string, n: number): number {
-    const { sum } = this.#sql
-      .exec<{ sum: number | null }>("SELECT sum(bytes) AS sum FROM upload_part WHERE upload_id = ? AND n <> ?", id, n)
-      .one();
+    const { sum } = this.#db.one<{ sum: number | null }>(
+      "SELECT sum(bytes) AS sum FROM upload_part WHERE upload_id = ? AND n <> ?",
+      id,
+      n,
+    );
     return sum ?? 0;
   }
 
   deleteParts(id: string): void {
-    this.#sql.exec("DELETE FROM upload_part WHERE upload_id = ?", id);
+    this.#db.run("DELETE FROM upload_part WHERE upload_id = ?", id);
   }
 
   // --- Uses ------------------------------------------------------------------------------------------------------
 
-  /** Keeps an upload while a request is open. */
+  /** Keeps an upload while a request is open. A row that follows is written as a used one. */
   addUse(requestId: string, uploadId: string): void {
-    this.#sql.exec("INSERT OR IGNORE INTO upload_use (request_id, upload_id) VALUES (?, ?)", requestId, uploadId);
+    this.#db.run("INSERT OR IGNORE INTO upload_use (request_id, upload_id) VALUES (?, ?)", requestId, uploadId);
+    this.#db.run("UPDATE upload SET due_at = NULL WHERE id = ? AND due_at IS NOT NULL", uploadId);
   }
 
   endUses(requestId: string): void {
-    this.#sql.exec("DELETE FROM upload_use WHERE request_id = ?", requestId);
+    const query = "SELECT upload_id FROM upload_use WHERE request_id = ?";
+    const uses = this.#db.rows<{ upload_id: string }>(query, requestId);
+    if (uses.length === 0) return;
+    this.#db.run("DELETE FROM upload_use WHERE request_id = ?", requestId);
+    for (const { upload_id: id } of uses) {
+      this.#db.run(`UPDATE upload SET due_at = expires_at WHERE id = ? AND NOT ${IS_USED}`, id);
+    }
   }
 
   #list(where: string, ...values: (string | number)[]): Upload[] {
-    return this.#sql
-      .exec<UploadRow>(`SELECT ${COLUMNS} FROM upload WHERE ${where}`, ...values)
-      .toArray()
-      .map((row) => ({
-        id: row.id,
-        objectKey: row.object_key,
-        requestId: row.request_id,
-        keyId: row.key_id,
-        user: row.user,
-        name: row.name,
-        contentType: row.content_type,
-        bytes: row.bytes,
-        sha256: row.sha256,
-        terms: JSON.parse(row.terms) as UploadTerms,
-        multipart: row.multipart,
-        createdAt: row.created_at,
-        storedAt: row.stored_at,
-        expiresAt: row.expires_at,
-      }));
+    return this.#db.rows<UploadRow>(`SELECT ${COLUMNS} FROM upload WHERE ${where}`, ...values).map((row) => ({
+      id: row.id,
+      objectKey: row.object_key,
+      requestId: row.request_id,
+      keyId: row.key_id,
+      user: row.user,
+      name: row.name,
+      contentType: row.content_type,
+      bytes: row.bytes,
+      sha256: row.sha256,
+      terms: JSON.parse(row.terms) as UploadTerms,
+      multipart: row.multipart,
+      createdAt: row.created_at,
+      storedAt: row.stored_at,
+      expiresAt: row.expires_at,
+    }));
   }
 }

@@ -64,7 +64,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
   }
 
   #announce(input: AnnouncedUpload, now: number): AnnounceAnswer {
-    const { uploads, ledger } = this.#stores;
+    const { uploads, counters } = this.#stores;
     const known = actingAs(this.#stores, input, now);
     if (known.kind === "refused") return known;
     const { identity, subjects } = known;
@@ -82,7 +82,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const demand = { uploads: 1, uploadBytes: size };
     const quota = check(identity.plan.limits, this.#counter, subjects, demand, now);
     if (quota.kind === "over") return refused(quotaRefusal(quota, identity.planName));
-    ledger.writeCounters(quota.writes);
+    counters.writeCounters(quota.writes);
     const upload: Upload = {
       id,
       objectKey,
@@ -93,7 +93,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       contentType,
       bytes: size,
       sha256: null,
-      terms: { ...terms, takes: quota.holds },
+      terms: { ...terms, holds: quota.holds },
       multipart: null,
       createdAt: now,
       storedAt: null,
@@ -112,7 +112,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const fault = bytes === null ? null : sizeFault("The body", bytes, terms);
       if (fault !== null) return refused(fault);
       // Without a length, reserves the available amount and releases the unused part.
-      const room = uploadRoom(terms.takes, this.#counter, now);
+      const room = uploadRoom(terms.holds, this.#counter, now);
       const cap = Math.min(atMost ?? UPLOAD_PUT_MAX_BYTES, UPLOAD_PUT_MAX_BYTES, terms.maxBytes, room);
       const most = bytes ?? upload.bytes ?? Math.max(1, cap);
       const quota = reserveBytes(this.#stores, upload, most, now);
@@ -175,14 +175,14 @@ export class Uploads extends RpcTarget implements TeamUploads {
       if (upload.storedAt !== null) return { kind: "stored", upload };
       const quota = reserveBytes(this.#stores, upload, bytes, now);
       // The size never exceeds the reservation; if the calendar window changed meanwhile, the file is stored anyway.
-      const takes = quota.kind === "ok" ? quota.holds : upload.terms.takes;
+      const holds = quota.kind === "ok" ? quota.holds : upload.terms.holds;
       const stored: Upload = {
         ...upload,
         bytes,
         contentType,
         sha256,
         multipart: null,
-        terms: { ...upload.terms, takes },
+        terms: { ...upload.terms, holds },
         storedAt: now,
         expiresAt: now + upload.terms.keepMs,
       };
@@ -261,14 +261,14 @@ export class Uploads extends RpcTarget implements TeamUploads {
   }
 
   /** Extends the upload window during a transfer. */
-  #prolonged(upload: Upload, takes: UploadTerms["takes"], now: number): Upload {
+  #prolonged(upload: Upload, holds: UploadTerms["holds"], now: number): Upload {
     const expiresAt = Math.max(upload.expiresAt, now + UPLOAD_URL_MS);
-    const changed = { ...upload, expiresAt, terms: { ...upload.terms, takes } };
+    const changed = { ...upload, expiresAt, terms: { ...upload.terms, holds } };
     this.#stores.uploads.put(changed);
     return changed;
   }
 
-  readonly #counter = (id: string): number => this.#stores.ledger.readCounter(id);
+  readonly #counter = (id: string): number => this.#stores.counters.readCounter(id);
 }
 
 function otherSize(what: string, announced: number): Refusal {

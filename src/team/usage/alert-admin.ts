@@ -21,7 +21,7 @@ export class AlertAdmin extends RpcTarget implements TeamAlerts {
     const { team, events } = this.#stores;
     return this.#context.decide<Alerts>({ percents: [], latest: [] }, () => ({
       percents: team.alertPercents(),
-      latest: events.latestOfType("limit.reached", HISTORY_LIMIT_MAX),
+      latest: events.latestAlerts(HISTORY_LIMIT_MAX),
     }));
   }
 

@@ -16,6 +16,9 @@ export class UsageReport extends RpcTarget implements TeamUsage {
   }
 
   sums(query: UsageQuery): UsageRow[] {
-    return this.#context.decide<UsageRow[]>([], () => this.#stores.usage.sums(query));
+    return this.#context.decide<UsageRow[]>([], () => {
+      this.#stores.usage.rollUp();
+      return this.#stores.usage.sums(query);
+    });
   }
 }

@@ -1,5 +1,7 @@
 // Keys of the usage roll-up and CSV export. Pure.
 
+import type { UsageSums } from "../../contracts/team-admin.ts";
+
 /** Key of a usage row. `tag` is "name=value", or "" for the row that counts every request once. */
 export interface UsageKey {
   /** UTC day that the usage counts on ("2026-11-22"). */
@@ -10,18 +12,52 @@ export interface UsageKey {
   tag: string;
 }
 
-/** Rows that a request adds to: one without tag and one per tag. `recordedAt` is epoch ms; no user is "". */
-export function usageKeys(request: {
+/** What of a request says where it counts. `recordedAt` is epoch ms. */
+export interface CountedRequest {
   recordedAt: number;
   model: string;
   user: string | null;
   keyId: string;
   tags: Readonly<Record<string, string>>;
-}): UsageKey[] {
+}
+
+/** Rows that a request adds to: one without tag and one per tag. No user is "". */
+export function usageKeys(request: CountedRequest): UsageKey[] {
   const { model, keyId } = request;
   const line = { day: dayOf(request.recordedAt), model, user: request.user ?? "", keyId };
   const tags = Object.entries(request.tags).map(([name, value]) => `${name}=${value}`);
   return ["", ...tags].map((tag) => ({ ...line, tag }));
+}
+
+/** Usage counts on the day of admission, unless that month (UTC) is over at `settledAt`: closed months do not change. */
+export function recordedAt(admittedAt: number, settledAt: number): number {
+  const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
+  return monthOf(admittedAt) === monthOf(settledAt) ? admittedAt : settledAt;
+}
+
+/** A settled request, as it is counted. */
+export interface SettledUsage {
+  outcome: "completed" | "failed" | "canceled";
+  admittedAt: number;
+  settledAt: number;
+  isRefunded: boolean;
+  chargedMicro: number | null;
+  estimatedMicro: number | null;
+}
+
+/** What a settled request adds. `requests` was counted at its admission. */
+export function settledSums(settled: SettledUsage): Partial<UsageSums> {
+  const { outcome, admittedAt, settledAt, isRefunded, chargedMicro, estimatedMicro } = settled;
+  return {
+    [outcome]: 1,
+    refunded: isRefunded ? 1 : 0,
+    refundedMicro: isRefunded ? (estimatedMicro ?? 0) : 0,
+    estimatedMicro: isRefunded ? 0 : (estimatedMicro ?? 0),
+    unknownCost: chargedMicro === null ? 1 : 0,
+    aboveEstimate: chargedMicro !== null && chargedMicro > (estimatedMicro ?? chargedMicro) ? 1 : 0,
+    late: recordedAt(admittedAt, settledAt) === admittedAt ? 0 : 1,
+    chargedMicro: chargedMicro ?? 0,
+  };
 }
 
 /** UTC day of a time. */

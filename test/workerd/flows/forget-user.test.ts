@@ -108,7 +108,7 @@ describe("a forgotten user", () => {
     const path = `/v1/usage?from=${from}&to=${to}&group_by=user`;
     const usage = await team.send<{ data: { user: string; requests: number }[] }>("GET", path);
     expect(usage.body.data.map(({ user }) => user)).not.toContain("anna");
-    expect(usage.body.data.find(({ user }) => user.startsWith("forgotten:"))?.requests).toBe(2);
+    expect(usage.body.data.find(({ user }) => user.startsWith("deleted:"))?.requests).toBe(2);
 
     const fresh = await team.send("POST", "/v1/requests", {
       model: "fal-ai/flux/schnell",

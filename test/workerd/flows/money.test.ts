@@ -3,7 +3,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { OPEN_SWEEP_MS } from "../../../src/team/alarm.ts";
+import { OPEN_SWEEP_MS } from "../../../src/team/requests/sweep-schedule.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import type { Answer } from "../../harness/calls.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";

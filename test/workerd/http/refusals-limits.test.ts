@@ -74,7 +74,7 @@ async function overLimit(limit: Record<string, unknown> & { scope: Scope }): Pro
   });
   expect(response.status, "the first has room").toBe(202);
   const id = String((await json(response)).id);
-  if (limit.per === "output_byte") await teamFor(env, team).settle(anEnd(id, "take", { outputBytes: 1_000 }));
+  if (limit.per === "output_byte") await teamFor(env, team).settle(anEnd(id, "charge", { outputBytes: 1_000 }));
   return person;
 }
 

@@ -188,7 +188,7 @@ describe("users", () => {
       const post = { credential: { kind: "key", digest } as const, user, visitor: null, ip: null, tags: { who: user } };
       const rest = { model: MODEL, planHash, measures: { ...NOTHING_MEASURED, megapixels: 1 }, bodyHash: requestId };
       await stub.admit({ ...post, ...rest, files: { used: [], inline: [] }, requestId, idempotencyKey: null });
-      await stub.settle(anEnd(requestId, "take"));
+      await stub.settle(anEnd(requestId, "charge"));
       ids.push(requestId);
     }
     const before = await send(key, "GET", "/v1/usage?group_by=model");
@@ -197,7 +197,7 @@ describe("users", () => {
 
     const { tables, removals } = await runInDurableObject(stub, (_instance, { storage: { sql } }) => ({
       removals: sql.exec<{ request_id: string }>("SELECT request_id FROM removal").toArray(),
-      tables: ["request", "usage", "audit", "event", "reservation"].map((name) => [
+      tables: ["request", "usage", "usage_hour", "audit", "event"].map((name) => [
         name,
         sql.exec(`SELECT * FROM ${name}`).toArray(),
       ]),
@@ -209,7 +209,7 @@ describe("users", () => {
     const listed = await send(key, "GET", "/v1/requests?user=anna-name");
     expect(listed.body.data).toEqual([]);
     const { body: audit } = await send(key, "GET", "/v1/audit?limit=1");
-    expect(audit.data).toMatchObject([{ action: "user.forgotten", detail: { requests: 2 } }]);
+    expect(audit.data).toMatchObject([{ action: "user.deleted", detail: { requests: 2 } }]);
   });
 });
 
@@ -373,7 +373,7 @@ describe("the audit", () => {
       ...[`team.created ${team}`, "plan.written default", `key.created ${keyId}`],
       ...[`key.created ${id}`, `key.rotated ${id}`, `key.frozen ${id}`, `key.resumed ${id}`, `key.revoked ${id}`],
       ...["plan.written small", "team.plan_chosen small", "prices.written -"],
-      ...["user.frozen anna", "user.resumed anna", expect.stringMatching(/^user\.forgotten forgotten:/)],
+      ...["user.frozen anna", "user.resumed anna", expect.stringMatching(/^user\.deleted deleted:/)],
       ...["alerts.written -", "team.frozen -", "team.resumed -"],
     ]);
     const { body } = await send(key, "GET", "/v1/audit?limit=100");

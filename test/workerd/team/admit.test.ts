@@ -122,7 +122,7 @@ describe("an admit", () => {
 
   test("gives an open request's place back at its end, whatever the end", async () => {
     const team = await TeamObject.create({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 1 }] });
-    for (const reservation of ["take", "refund", "keep"] as const) {
+    for (const reservation of ["charge", "refund", "keep"] as const) {
       const id = await team.admitted();
       expect(await team.outcome()).toBe("rate_limited");
       await team.stub.settle(anEnd(id, reservation));
@@ -452,7 +452,7 @@ describe("equal posts within dedupe_s", () => {
     await team.stub.settle(anEnd(failed, "refund"));
     const next = await team.admitted();
     expect(next).not.toBe(failed);
-    await team.stub.settle(anEnd(next, "take"));
+    await team.stub.settle(anEnd(next, "charge"));
     expect(await team.admitted()).toBe(next);
   });
 
@@ -466,7 +466,7 @@ describe("equal posts within dedupe_s", () => {
     expect(await team.admitted({ credential, visitor: "v", ip: "a" })).toBe(first);
     pass(PUBLISHABLE_DEDUPE_S * SECOND_MS);
     expect(await team.admitted({ credential, visitor: "v", ip: "a" }), "it is still open").toBe(first);
-    await team.stub.settle(anEnd(first, "take"));
+    await team.stub.settle(anEnd(first, "charge"));
     expect(await team.admitted({ credential, visitor: "v", ip: "a" }), "it has ended").not.toBe(first);
   });
 });
@@ -485,7 +485,7 @@ describe("a release", () => {
   test("does nothing to a request that has ended", async () => {
     const team = await TeamObject.create({ limits: [{ ...DAY, limit: 1 }] });
     const id = await team.admitted();
-    await team.stub.settle(anEnd(id, "take"));
+    await team.stub.settle(anEnd(id, "charge"));
     await team.stub.release(id);
     expect(await team.used()).toEqual([1]);
     expect(await team.stub.requests.list({ limit: 5 })).toMatchObject({ data: [{ id, status: "completed" }] });
@@ -496,11 +496,11 @@ test("a refused submit leaves no row behind", async () => {
   const team = await TeamObject.create({ limits: [{ ...DAY, limit: 0 }], dedupe_s: 60 });
   await team.outcome({ idempotencyKey: "k" });
   const counts = await runInDurableObject(team.stub, (_instance, { storage }) =>
-    ["request", "reservation", "counter", "idempotency", "recent_post", "usage"].map(
+    ["request", "counter", "idempotency", "recent_post", "usage"].map(
       (table) => storage.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n,
     ),
   );
-  expect(counts).toEqual([0, 0, 0, 0, 0, 0]);
+  expect(counts).toEqual([0, 0, 0, 0, 0]);
 });
 
 async function atOnce(team: TeamObject, count: number) {

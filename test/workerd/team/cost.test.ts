@@ -40,25 +40,25 @@ async function ended(team: TeamObject, how: SettleInput["reservation"], changes:
 
 describe("the end of a request", () => {
   test("costs the units that upstream billed, before anything else", async () => {
-    const { settled, used } = await ended(await aTeam(), "take", { units: "3", measured: images(2) });
-    expect(settled).toMatchObject({ chargedMicro: 300_000, source: "units", verdict: "take" });
+    const { settled, used } = await ended(await aTeam(), "charge", { units: "3", measured: images(2) });
+    expect(settled).toMatchObject({ chargedMicro: 300_000, source: "units", verdict: "charge" });
     expect(used).toEqual([300_000, 1]);
   });
 
   test("costs what its output shows, where no units are known", async () => {
-    const { settled, used } = await ended(await aTeam(), "take", { measured: images(2) });
+    const { settled, used } = await ended(await aTeam(), "charge", { measured: images(2) });
     expect(settled).toMatchObject({ chargedMicro: 200_000, source: "measured" });
     expect(used).toEqual([200_000, 1]);
   });
 
   test("costs what was reserved, where nothing can be measured", async () => {
-    const { settled, used } = await ended(await aTeam(), "take");
+    const { settled, used } = await ended(await aTeam(), "charge");
     expect(settled).toMatchObject({ chargedMicro: 400_000, source: "reserved" });
     expect(used).toEqual([400_000, 1]);
   });
 
   test("is booked also above what was reserved", async () => {
-    const { settled, used } = await ended(await aTeam(), "take", { units: "5" });
+    const { settled, used } = await ended(await aTeam(), "charge", { units: "5" });
     expect(settled).toMatchObject({ chargedMicro: 500_000, source: "units" });
     expect(used).toEqual([500_000, 1]);
   });
@@ -67,7 +67,7 @@ describe("the end of a request", () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
     await team.stub.prices.put({ "**": { unit: "image", usd: "9" } }, SOMEBODY);
-    expect(await team.stub.settle(anEnd(id, "take", { units: "4" }))).toMatchObject({ chargedMicro: 400_000 });
+    expect(await team.stub.settle(anEnd(id, "charge", { units: "4" }))).toMatchObject({ chargedMicro: 400_000 });
   });
 
   test("gives all back when upstream does not bill it", async () => {
@@ -79,7 +79,7 @@ describe("the end of a request", () => {
   test("is not known to cost anything, rather than nothing, without a price", async () => {
     const team = await aTeam();
     const id = await team.admitted({ model: "fal-ai/f5-tts" });
-    const settled = await team.stub.settle(anEnd(id, "take", { units: "3" }));
+    const settled = await team.stub.settle(anEnd(id, "charge", { units: "3" }));
     expect(settled).toMatchObject({ chargedMicro: null, source: "unknown" });
     expect(await team.used()).toEqual([0, 1]);
   });
@@ -88,17 +88,17 @@ describe("the end of a request", () => {
     const team = await aTeam({ limits: [BYTES] });
     const id = await team.admitted();
     vi.setSystemTime(NOON + DAY_MS);
-    await team.stub.settle(anEnd(id, "take", { outputBytes: 1_000 }));
+    await team.stub.settle(anEnd(id, "charge", { outputBytes: 1_000 }));
     expect(await team.used()).toEqual([1_000]);
     expect(await team.outcome()).toBe("quota_exceeded");
   });
 
   test.each([
-    ["is charged when the plan says so", true, "take", 400_000],
+    ["is charged when the plan says so", true, "charge", 400_000],
     ["is free when the plan says so", false, "refund", 0],
   ] as const)("that the model refused (422) %s", async (_rule, charge422, verdict, micro) => {
-    const refused = { outcome: "failed", failure: { status: 422 } } as const;
-    const { settled } = await ended(await aTeam({ charge_422: charge422 }), "take", refused);
+    const refused = { outcome: "failed", failure: { status: 422, code: "upstream_refused" } } as const;
+    const { settled } = await ended(await aTeam({ charge_422: charge422 }), "charge", refused);
     expect(settled).toMatchObject({ verdict, chargedMicro: micro });
   });
 
@@ -106,13 +106,15 @@ describe("the end of a request", () => {
     const team = await aTeam({ charge_422: false });
     const id = await team.admitted({ measures: images(4) });
     await team.putPlan("default", { charge_422: true });
-    const settled = await team.stub.settle(anEnd(id, "take", { outcome: "failed", failure: { status: 422 } }));
+    const settled = await team.stub.settle(
+      anEnd(id, "charge", { outcome: "failed", failure: { status: 422, code: "upstream_refused" } }),
+    );
     expect(settled).toMatchObject({ verdict: "refund", chargedMicro: 0 });
   });
 
   test("of an unknown request changes nothing", async () => {
     const team = await aTeam();
-    expect(await team.stub.settle(anEnd("a".repeat(64), "take"))).toMatchObject({ chargedMicro: null });
+    expect(await team.stub.settle(anEnd("a".repeat(64), "charge"))).toMatchObject({ chargedMicro: null });
     expect(await team.used()).toEqual([0, 0]);
   });
 });
@@ -123,7 +125,7 @@ describe("an end that nobody can judge", () => {
     const { id, settled, used } = await ended(team, "keep");
     expect([settled, used]).toMatchObject([{ chargedMicro: null, source: "unknown", verdict: "keep" }, [400_000, 1]]);
     expect(await team.stub.requests.list({ limit: 5 })).toMatchObject({ data: [{ status: "failed" }] });
-    const proven = await team.stub.settle(anEnd(id, "take", { measured: images(1), endedAt: NOON + 5 }));
+    const proven = await team.stub.settle(anEnd(id, "charge", { measured: images(1), endedAt: NOON + 5 }));
     expect(proven).toMatchObject({ chargedMicro: 100_000, source: "measured" });
     await team.stub.settle(anEnd(id, "refund", { endedAt: NOON + 9 }));
     expect(await team.used()).toEqual([100_000, 1]);
@@ -136,7 +138,7 @@ describe("an end that nobody can judge", () => {
     const team = await aTeam({ limits: [{ name: "open", scope: "team", per: "concurrent", limit: 9 }] });
     const id = await team.admitted();
     await team.admitted();
-    for (const how of ["keep", "keep", "take", "take"] as const) {
+    for (const how of ["keep", "keep", "charge", "charge"] as const) {
       await team.stub.settle(anEnd(id, how));
       expect(await team.used()).toEqual([1]);
     }
@@ -154,7 +156,7 @@ describe("an end that nobody can judge", () => {
     expect(await team.stub.requests.settleManually({ requestId, ...said }, SOMEBODY), "said twice").toEqual(answer);
     const other = { requestId, charged: true, usdMicro: 7 };
     expect(await team.stub.requests.settleManually(other, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
-    expect(await team.stub.settle(anEnd(requestId, "take"))).toMatchObject({ chargedMicro: micro });
+    expect(await team.stub.settle(anEnd(requestId, "charge"))).toMatchObject({ chargedMicro: micro });
     expect(await team.used()).toEqual(used);
     const { data } = await team.stub.audit.page(null, 5);
     expect(data.filter((entry) => entry.action === "request.settled")).toHaveLength(1);
@@ -165,7 +167,7 @@ describe("an end that nobody can judge", () => {
     const requestId = await team.admitted();
     const word = { requestId, charged: false, usdMicro: null };
     expect(await team.stub.requests.settleManually(word, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
-    await team.stub.settle(anEnd(requestId, "take"));
+    await team.stub.settle(anEnd(requestId, "charge"));
     expect(await team.stub.requests.settleManually(word, SOMEBODY)).toMatchObject({ refusal: { code: "conflict" } });
     const unknown = { ...word, requestId: "b".repeat(64) };
     expect(await team.stub.requests.settleManually(unknown, SOMEBODY)).toMatchObject({
@@ -183,9 +185,9 @@ describe("usage", () => {
   test("adds up what each request was, and its charges match the ledger to the micro-dollar", async () => {
     const team = await aTeam();
     const posts = [
-      { user: "anna", tags: { client: "acme", env: "prod" }, how: "take", units: "3" },
+      { user: "anna", tags: { client: "acme", env: "prod" }, how: "charge", units: "3" },
       { user: "anna", tags: { client: "globex" }, how: "refund", units: null },
-      { user: "bob", tags: { client: "acme" }, how: "take", units: "9" },
+      { user: "bob", tags: { client: "acme" }, how: "charge", units: "9" },
       { user: "bob", tags: {}, how: "keep", units: null },
     ] as const;
     for (const { user, tags, how, units } of posts) {
@@ -193,14 +195,14 @@ describe("usage", () => {
       await team.stub.settle(anEnd(id, how, { units }));
     }
     const unpriced = await team.admitted({ model: "fal-ai/f5-tts" });
-    await team.stub.settle(anEnd(unpriced, "take"));
+    await team.stub.settle(anEnd(unpriced, "charge"));
     await team.admitted({ user: "carl" });
 
     const [total] = await team.stub.usage.sums(query([]));
     expect(total).toEqual({
       group: {},
       ...{ requests: 6, completed: 3, failed: 1, canceled: 0, refunded: 1, unknownCost: 1, aboveEstimate: 1, late: 0 },
-      ...{ chargedMicro: 1_200_000, refundedMicro: 400_000 },
+      ...{ chargedMicro: 1_200_000, refundedMicro: 400_000, estimatedMicro: 800_000 },
     });
     expect(await ledgerSum(team)).toBe(1_200_000);
 
@@ -222,7 +224,7 @@ describe("usage", () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
     vi.setSystemTime(NOON + 3 * DAY_MS);
-    await team.stub.settle(anEnd(id, "take"));
+    await team.stub.settle(anEnd(id, "charge"));
     expect(await team.stub.usage.sums(query(["day"]))).toMatchObject([
       { group: { day: "2031-11-22" }, requests: 1, completed: 1, late: 0, chargedMicro: 400_000 },
     ]);
@@ -233,7 +235,7 @@ describe("usage", () => {
     const id = await team.admitted({ measures: images(4) });
     const month = await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }));
     vi.setSystemTime(Date.UTC(2031, 11, 1));
-    await team.stub.settle(anEnd(id, "take"));
+    await team.stub.settle(anEnd(id, "charge"));
     expect(await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }))).toEqual(month);
     expect(await team.stub.usage.sums(query(["day"], { from: "2031-12-01" }))).toMatchObject([
       { group: { day: "2031-12-01" }, requests: 0, completed: 1, late: 1, chargedMicro: 400_000 },
@@ -244,12 +246,17 @@ describe("usage", () => {
     const team = await aTeam();
     await team.stub.release(await team.admitted({ tags: { a: "b" } }));
     expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
+    expect(await team.stub.usage.sums(query(["tag"]))).toEqual([]);
+    const counted = await team.admitted({ tags: { a: "b" } });
+    expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 1 }]);
+    await team.stub.release(counted);
+    expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
     expect(await team.stub.usage.sums(query(["tag"]))).toMatchObject([{ group: { tag: "a=b" }, requests: 0 }]);
   });
 
   test.each<Outcome>(["completed", "failed", "canceled"])("tells a %s request from the others", async (outcome) => {
     const team = await aTeam();
-    await team.stub.settle(anEnd(await team.admitted(), outcome === "completed" ? "take" : "refund", { outcome }));
+    await team.stub.settle(anEnd(await team.admitted(), outcome === "completed" ? "charge" : "refund", { outcome }));
     const [total] = await team.stub.usage.sums(query([]));
     expect([total?.completed, total?.failed, total?.canceled]).toEqual(
       ["completed", "failed", "canceled"].map((each) => (each === outcome ? 1 : 0)),
@@ -334,6 +341,6 @@ describe("a money alert", () => {
 /** The receipts, added up. */
 function ledgerSum(team: TeamObject): Promise<number> {
   return runInDurableObject(team.stub, (_instance, { storage }) => {
-    return storage.sql.exec<{ sum: number }>("SELECT sum(charged) AS sum FROM reservation").one().sum;
+    return storage.sql.exec<{ sum: number }>("SELECT sum(charged) AS sum FROM request").one().sum;
   });
 }

@@ -7,6 +7,7 @@ import type { Delivery } from "../../../src/contracts/team-webhooks.ts";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../../../src/team/clean-up.ts";
+import { TeamDatabase } from "../../../src/team/database.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { DELIVERY_KEEP_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";
@@ -38,7 +39,7 @@ async function sent(): Promise<string> {
 
 function inTeam<T>(work: (books: TeamStores, state: DurableObjectState) => T | Promise<T>): Promise<T> {
   return runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
-    return work(openStores(state.storage.sql), state);
+    return work(openStores(new TeamDatabase(state.storage.sql)), state);
   });
 }
 

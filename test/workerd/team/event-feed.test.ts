@@ -4,6 +4,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
+import { TeamDatabase } from "../../../src/team/database.ts";
 import { EVENT_KEEP_MS } from "../../../src/team/endpoints/event-store.ts";
 import { openStores } from "../../../src/team/stores.ts";
 import type { EventData } from "../../../src/webhooks/events.ts";
@@ -33,7 +34,7 @@ const feed = (query = "") => team.send<Feed>("GET", `/v1/events${query}`);
 /** Ends a request of this team without a tracker; answers its id. */
 async function anEnded(changes: Parameters<typeof anEnd>[2] = {}): Promise<string> {
   const id = await direct.admitted();
-  await direct.stub.settle(anEnd(id, "take", changes));
+  await direct.stub.settle(anEnd(id, "charge", changes));
   return id;
 }
 
@@ -46,7 +47,7 @@ const pause = (why: Pause["why"]) => {
 describe("the event feed", () => {
   test("tells every end once, in order, with ids and short facts alone", async () => {
     const one = await direct.admitted();
-    const end = anEnd(one, "take");
+    const end = anEnd(one, "charge");
     const settled = await direct.stub.settle(end);
     expect(await direct.stub.settle(end), "told twice").toEqual(settled);
     const two = await anEnded({ eventType: "request.failed", outcome: "failed" });
@@ -65,7 +66,7 @@ describe("the event feed", () => {
     const failed = anEnd(id, "keep", { outcome: "failed", eventType: "request.failed", hasWebhook: true });
     const first = await direct.stub.settle(failed);
     await passTime(SECOND_MS);
-    const proven = anEnd(id, "take", { eventType: "request.recovered", hasWebhook: true });
+    const proven = anEnd(id, "charge", { eventType: "request.recovered", hasWebhook: true });
     const second = await direct.stub.settle(proven);
     expect((await direct.stub.settle(proven)).deliveries).toEqual(second.deliveries);
     expect(second.deliveries).not.toEqual(first.deliveries);
@@ -91,7 +92,11 @@ describe("the event feed", () => {
     await passTime(EVENT_KEEP_MS + DAY_MS);
     await pause("failing");
     await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
-      openStores(state.storage.sql).events.cleanUp(Date.now(), 100);
+      const { events, usage } = openStores(new TeamDatabase(state.storage.sql));
+      events.cleanUp(Date.now(), 100);
+      expect(events.bounds().first, "usage has not counted it yet").toBe(1);
+      usage.rollUp();
+      events.cleanUp(Date.now(), 100);
     });
     const late = await feed(`?after=${seen}`);
     expect([late.status, late.body.code]).toEqual([410, "gone"]);
@@ -121,7 +126,7 @@ describe("a forgotten user", () => {
     await direct.admitted({ user: "ada" });
     expect(JSON.stringify((await feed()).body)).toContain("ada");
     await direct.stub.users.delete("ada", SOMEBODY);
-    expect((await feed()).body.data[0]?.data.subject).toMatch(/^forgotten:/);
+    expect((await feed()).body.data[0]?.data.subject).toMatch(/^deleted:/);
     const bodies = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) =>
       state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray(),
     );

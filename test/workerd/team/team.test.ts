@@ -1,18 +1,24 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Credential } from "../../../src/contracts/team-keys.ts";
+import { isStateNewer } from "../../../src/platform/stored-version.ts";
 import { askTeam, teamFor } from "../../../src/platform/stubs.ts";
-import { DAY_MS } from "../../../src/platform/time.ts";
-import { OPEN_SWEEP_MS } from "../../../src/team/alarm.ts";
+import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
+import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
 import { keyDigest, makeKey } from "../../../src/team/auth/key-text.ts";
 import { CLEAN_UP_BATCH_ROWS, CLEAN_UP_DELAY_MS } from "../../../src/team/clean-up.ts";
-import { LIST_SCAN_MAX_ROWS } from "../../../src/team/request-index.ts";
-import { migrate } from "../../../src/team/schema.ts";
+import { LIST_SCAN_MAX_ROWS } from "../../../src/team/requests/request-index.ts";
+import { OPEN_SWEEP_MS, UNSETTLED_SWEEP_MS, UNSTARTED_SWEEP_MS } from "../../../src/team/requests/sweep-schedule.ts";
 import type { Team } from "../../../src/team/team.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 const DAY = { name: "day", scope: "team", per: "request", window: "1d" } as const;
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
 const MONTH = { name: "month", scope: "user", per: "request", window: "1mo" } as const;
 
 describe("a team", () => {
@@ -44,8 +50,7 @@ describe("a team", () => {
     expect(
       await team.admit({ ...post, files: { used: [], inline: [] }, idempotencyKey: null, bodyHash: "" }),
     ).toMatchObject(refused);
-    expect(await team.settle(anEnd("r", "take"))).toMatchObject({ kind: "settled", chargedMicro: null });
-    await team.started("r");
+    expect(await team.settle(anEnd("r", "charge"))).toMatchObject({ kind: "settled", chargedMicro: null });
     await team.release("r");
     expect([await team.keys.list(), await team.settings.summary(), await team.prices.history(1)]).toEqual([
       [],
@@ -62,16 +67,47 @@ describe("a team", () => {
     expect(tables).toEqual([]);
   });
 
-  test("refuses to run on a store whose history differs from the code's", async () => {
-    const { stub: team } = await TeamObject.create();
-    await runInDurableObject(team, (_instance, state) => {
-      const { storage } = state;
-      expect(() => migrate(storage)).not.toThrow();
-      storage.sql.exec("UPDATE migration SET body = body || ' '");
-      expect(() => migrate(storage)).toThrow("was edited");
-      storage.sql.exec("INSERT INTO migration (n, body) VALUES (99, '')");
-      expect(() => migrate(storage)).toThrow("newer than the code");
+  test.each([
+    ["that older code may read is used as it is, and its version stays", { version: 99, min_reader: 1 }, true],
+    ["that needs newer code is refused on every road, and nothing is written", { version: 99, min_reader: 99 }, false],
+  ])("of a newer version %s", async (_what, version, isReadable) => {
+    const { id, stub: team, credential } = await TeamObject.create();
+    const requestId = "r";
+    await runInDurableObject(team, (_instance, { storage }) => {
+      storage.kv.put("version", version);
+      storage.sql.exec("ALTER TABLE team ADD COLUMN later TEXT NOT NULL DEFAULT 'newer'");
     });
+    await evictDurableObject(team);
+    const calls = [
+      () => team.identify(credential),
+      () => team.keys.list(),
+      () => team.settings.freeze(true, SOMEBODY),
+      () => team.create({ id, name: "Again", by: SOMEBODY }),
+      () => team.settle(anEnd(requestId, "charge")),
+      () => team.release(requestId),
+      () => team.filterKnownIds({ requests: [requestId], uploads: [] }),
+      () => team.users.deletion("anna"),
+      () => team.fetch("https://team/feed"),
+    ];
+    for (const call of calls) {
+      const outcome = await Promise.resolve(call()).then(
+        () => "answered",
+        (fault: unknown) => isStateNewer(fault) || `${call} ${fault}`,
+      );
+      expect(outcome).toBe(isReadable ? "answered" : true);
+    }
+    const stored = await runInDurableObject(team, async (instance: Team, { storage }) => {
+      await instance.alarm();
+      return {
+        version: storage.kv.get("version"),
+        team: storage.sql.exec<{ later: string; frozen_at: number | null }>("SELECT later, frozen_at FROM team").one(),
+        alarm: await storage.getAlarm(),
+      };
+    });
+    expect(stored.version).toEqual(version);
+    expect(stored.team.later).toBe("newer");
+    expect(stored.team.frozen_at === null).toBe(!isReadable);
+    if (!isReadable) expect(stored.alarm, "kept for newer code").not.toBeNull();
   });
 
   test("stores no key's text", async () => {
@@ -86,7 +122,7 @@ describe("a team", () => {
 describe("the alarm", () => {
   const alarmOf = ({ stub }: TeamObject) => runInDurableObject(stub, (_instance, state) => state.storage.getAlarm());
 
-  test("is set for a minute after the oldest admit that nobody acked", async () => {
+  test("is set for a minute after the oldest admission", async () => {
     const team = await TeamObject.create();
     const before = Date.now();
     await team.admitted();
@@ -101,7 +137,8 @@ describe("the alarm", () => {
     await team.admitted({ idempotencyKey: "k" });
     const before = Date.now();
     const ended = await runInDurableObject(team.stub, async (instance: Team, state) => {
-      state.storage.sql.exec("UPDATE request SET sweep_at = 1");
+      // Admitted long ago.
+      state.storage.sql.exec("UPDATE request SET place = 1");
       await instance.alarm();
       return state.storage.getAlarm();
     });
@@ -110,16 +147,49 @@ describe("the alarm", () => {
     expect(await team.admit({ idempotencyKey: "k" })).toMatchObject({ kind: "admitted", replayed: false });
   });
 
-  test("asks about a started request seldom, and no more once it has ended", async () => {
+  test("asks about a started request every hour, daily once it has ended with an unknown charge, and no more once settled", async () => {
+    vi.spyOn(RequestTracker.prototype, "closeIfUnstarted").mockResolvedValue({ kind: "started" });
     const team = await TeamObject.create();
     const id = await team.admitted();
-    const before = Date.now();
-    await team.stub.started(id);
-    await runInDurableObject(team.stub, (instance: Team) => instance.alarm());
-    expect(await alarmOf(team)).toBeGreaterThanOrEqual(before + OPEN_SWEEP_MS);
-    await team.stub.settle(anEnd(id, "take"));
-    await runInDurableObject(team.stub, (instance: Team) => instance.alarm());
-    expect(await alarmOf(team)).toBeNull();
+    /** Until the next question. */
+    const rung = async (due: string) => {
+      const before = Date.now();
+      const asked = vi.mocked(RequestTracker.prototype.closeIfUnstarted).mock.calls.length;
+      await runInDurableObject(team.stub, (instance: Team, { storage }) => {
+        storage.sql.exec(`UPDATE request SET ${due} = 1`);
+        return instance.alarm();
+      });
+      const next = await runInDurableObject(team.stub, (_instance, { storage }) =>
+        storage.sql.exec<{ at: number | null }>("SELECT sweep_at AS at FROM request").one(),
+      );
+      const questions = vi.mocked(RequestTracker.prototype.closeIfUnstarted).mock.calls.length - asked;
+      return { questions, hours: next.at === null ? null : Math.round((next.at - before) / HOUR_MS) };
+    };
+    expect(await rung("place")).toEqual({ questions: 1, hours: OPEN_SWEEP_MS / HOUR_MS });
+    expect(await rung("sweep_at")).toEqual({ questions: 1, hours: OPEN_SWEEP_MS / HOUR_MS });
+    await team.stub.settle(anEnd(id, "keep"));
+    expect(await rung("sweep_at")).toEqual({ questions: 1, hours: UNSETTLED_SWEEP_MS / HOUR_MS });
+    await team.stub.settle(anEnd(id, "charge", { eventType: "request.recovered", endedAt: Date.now() + 1 }));
+    expect(await rung("place")).toEqual({ questions: 0, hours: null });
+  });
+
+  test("looks at each request once, in the order of admission, also those of one millisecond and of a clock that went back", async () => {
+    const asked = vi.spyOn(RequestTracker.prototype, "closeIfUnstarted").mockResolvedValue({ kind: "started" });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const team = await TeamObject.create();
+    const start = Date.now();
+    const ring = () => runInDurableObject(team.stub, (instance: Team) => instance.alarm());
+    for (let n = 0; n < 3; n++) await team.admitted();
+    vi.setSystemTime(start + UNSTARTED_SWEEP_MS);
+    await ring();
+    expect(asked).toHaveBeenCalledTimes(3);
+    vi.setSystemTime(start - DAY_MS);
+    const late = await team.admitted();
+    vi.setSystemTime(start + UNSTARTED_SWEEP_MS + 1);
+    await ring();
+    expect(asked).toHaveBeenCalledTimes(4);
+    const page = await team.stub.requests.list({ limit: 1 });
+    expect(page).toMatchObject({ data: [{ id: late, createdAt: start - DAY_MS }] });
   });
 
   test("is found again by whoever wakes the object", async () => {
@@ -137,7 +207,7 @@ describe("the alarm", () => {
     const id = await team.admitted();
     await runInDurableObject(team.stub, async (instance: Team, state) => {
       // An id that no tracker can have makes the question itself fail.
-      state.storage.sql.exec("UPDATE request SET id = 'no id', sweep_at = 1 WHERE id = ?", id);
+      state.storage.sql.exec("UPDATE request SET id = 'no id', place = 1 WHERE id = ?", id);
       await instance.alarm();
       const [row] = state.storage.sql.exec<{ sweep_at: number }>("SELECT sweep_at FROM request").toArray();
       expect(row?.sweep_at).toBeGreaterThan(Date.now());
@@ -213,17 +283,29 @@ describe("old rows", () => {
   });
 });
 
+/** More rows of the index, each like that of a request: admitted so many places later. */
+function rowsLike(sql: SqlStorage, id: string) {
+  const like = sql
+    .exec<{ place: number } & Record<string, SqlStorageValue>>("SELECT * FROM request WHERE id = ?", id)
+    .one();
+  return {
+    row(changes: Record<string, SqlStorageValue>, later: number): void {
+      const row = { ...like, ...changes, place: like.place + later };
+      const names = Object.keys(row);
+      const statement = `INSERT INTO request (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+      sql.exec(statement, ...Object.values(row));
+    },
+  };
+}
+
 describe("the index", () => {
   test("looks at so many lines for one page: a rare filter is answered with a cursor, and found behind it", async () => {
     const team = await TeamObject.create();
     const rare = await team.admitted({ tags: { rare: "yes" } });
     await runInDurableObject(team.stub, (_instance, { storage: { sql } }) => {
-      const columns = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at";
-      for (let n = 0; n < LIST_SCAN_MAX_ROWS + 10; n++) {
-        const id = n.toString(16).padStart(64, "0");
-        const values = `'${id}', 'key_x', NULL, 'm', '{}', 'completed', ${Date.now() + 60_000 + n}, NULL, 1`;
-        sql.exec(`INSERT INTO request (${columns}) VALUES (${values})`);
-      }
+      const { row } = rowsLike(sql, rare);
+      for (let n = 0; n < LIST_SCAN_MAX_ROWS + 10; n++)
+        row({ id: n.toString(16).padStart(64, "0"), tags: "{}" }, n + 1);
     });
     const first = await team.stub.requests.list({ tag: "rare", limit: 5 });
     expect(first).toMatchObject({ kind: "page", data: [], nextCursor: expect.any(String) });
@@ -246,9 +328,7 @@ describe("the index", () => {
       await runInDurableObject(team.stub, (_instance, state) => {
         // A request of a later time, so that it belongs in front of what was shown.
         const late = "f".repeat(63) + seen.length.toString(16);
-        const columns = "id, key_id, user, model, tags, status, created_at, sweep_at, ended_at";
-        const values = `'${late}', 'key_x', NULL, 'late', '{}', 'open', ${Date.now() + 60_000}, NULL, NULL`;
-        state.storage.sql.exec(`INSERT INTO request (${columns}) VALUES (${values})`);
+        rowsLike(state.storage.sql, ids[0] ?? "").row({ id: late, model: "late" }, 60_000_000 + seen.length);
       });
     } while (cursor !== undefined);
     expect(seen).toHaveLength(7);

@@ -8,6 +8,7 @@ import type { EndpointHealth } from "../../../src/contracts/team-webhooks.ts";
 import { requireConfig } from "../../../src/platform/config.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { requestText } from "../../../src/requests/view/serialize.ts";
+import { TeamDatabase } from "../../../src/team/database.ts";
 import { checkEndpoints, recordReport } from "../../../src/team/endpoints/delivery-scheduler.ts";
 import {
   ENDPOINT_DISABLE_AFTER_MS,
@@ -36,7 +37,7 @@ onFrozenClocks(async () => {
 
 function withStores<T>(work: (stores: TeamStores) => T): Promise<T> {
   return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
-    return work(openStores(state.storage.sql));
+    return work(openStores(new TeamDatabase(state.storage.sql)));
   });
 }
 
@@ -58,12 +59,12 @@ async function feed(): Promise<{ type: string; data: object }[]> {
 async function endRequests(): Promise<void> {
   for (const outcome of ["completed", "failed", "canceled"] as const) {
     const eventType = `request.${outcome}` as const;
-    await direct.stub.settle(anEnd(await direct.admitted(), "take", { outcome, eventType }));
+    await direct.stub.settle(anEnd(await direct.admitted(), "charge", { outcome, eventType }));
   }
   const lost = await direct.admitted();
   await direct.stub.settle(anEnd(lost, "keep", { outcome: "failed", eventType: "request.failed" }));
   await passTime(SECOND_MS);
-  await direct.stub.settle(anEnd(lost, "take", { eventType: "request.recovered" }));
+  await direct.stub.settle(anEnd(lost, "charge", { eventType: "request.recovered" }));
 }
 
 /** One alert for each kind of scope that has any. */
@@ -82,8 +83,8 @@ async function failEndpoint(id: string): Promise<void> {
   const now = Date.now();
   const runs: EndpointHealth[] = [
     { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_NOTICE_AFTER_MS },
-    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_WARN_AFTER_MS, told: "failing", lastSuccessAt: 1 },
-    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_DISABLE_AFTER_MS, told: "disabling_soon" },
+    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_WARN_AFTER_MS, notified: "failing", lastSuccessAt: 1 },
+    { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_DISABLE_AFTER_MS, notified: "disabling_soon" },
   ];
   await withStores((stores) => {
     for (const health of runs) {

@@ -1,8 +1,10 @@
 // The `settle` effect: reports the end to the team's ledger, which returns the cost, and to the account whether webhooks arrive.
 // With `exact_cost` it makes one result call first, because only its response carries the billed units.
 
-import type { Settled } from "../../../contracts/team-access.ts";
+import type { Settled, SettledFiles, Verdict } from "../../../contracts/team-access.ts";
+import type { RequestFile } from "../../../files/request-file.ts";
 import { loadText } from "../../../files/stored-text.ts";
+import { fileName } from "../../../files/urls.ts";
 import { type Measures, measureOutput } from "../../../models/measures.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { parseTree, plainCopy } from "../../../platform/json.ts";
@@ -34,7 +36,9 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     units,
     measured: units === null && state.stage === "completed" ? await measured(context, state) : null,
     outputBytes: files.reduce((sum, file) => sum + (file.status === "stored" ? (file.bytes ?? 0) : 0), 0),
-    failure: state.error === null ? null : { status: state.error.upstreamStatus },
+    failure: state.error === null ? null : { status: state.error.upstreamStatus, code: state.error.code },
+    durationMs: state.submittedAt === null || state.outputAt === null ? null : state.outputAt - state.submittedAt,
+    files: settledFiles(files),
     eventType: endEventType(ended.outcome, state.recoveredAt !== null),
     hasWebhook: state.webhookUrl !== null,
   });
@@ -46,10 +50,21 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
   return happened({ type: "settled", deliveries, bill: billOf(state, settled) }, fetched === null ? 0 : 1);
 }
 
+/** What the team's list shows of the files. */
+function settledFiles(files: readonly RequestFile[]): SettledFiles {
+  const stored = files.filter(({ status }) => status === "stored");
+  const [first] = stored;
+  return {
+    stored: stored.length,
+    failed: files.filter(({ status }) => status === "failed").length,
+    first: first === undefined ? null : { type: first.contentType, path: `${first.n}/${fileName(first)}` },
+  };
+}
+
 /** The ledger's answer as the request stores it. For a 422 the plan decides whether it is charged. */
 function billOf({ error }: RequestState, { chargedMicro, source, verdict }: Settled): Bill {
   const decided = error?.upstreamStatus === REFUSED_BY_MODEL && verdict !== "keep";
-  return { chargedMicro, source, charged: decided ? verdict === "take" : null };
+  return { chargedMicro, source, charged: decided ? verdict === "charge" : null };
 }
 
 function needsBilledUnits({ cost, stage, billableUnits, upstreamId }: RequestState): boolean {
@@ -99,7 +114,7 @@ export interface Settlement {
   requestId: string;
   outcome: "completed" | "failed" | "canceled";
   /** Whether the reservation is charged, refunded, or kept until the charge is known (submit_uncertain). */
-  reservation: "take" | "refund" | "keep";
+  reservation: Verdict;
   endedAt: number;
 }
 
@@ -108,13 +123,13 @@ export function settlementOf(state: RequestState): Settlement | null {
   if (state.endedAt === null) return null;
   switch (state.stage) {
     case "completed":
-      return { requestId: state.id, outcome: "completed", reservation: "take", endedAt: state.endedAt };
+      return { requestId: state.id, outcome: "completed", reservation: "charge", endedAt: state.endedAt };
     case "canceled":
       return { requestId: state.id, outcome: "canceled", reservation: "refund", endedAt: state.endedAt };
     case "failed": {
       const charged = state.error?.charged ?? "unknown";
       const keep = state.error?.code === "submit_uncertain" && state.recoveredAt === null;
-      const reservation = keep ? "keep" : charged === false ? "refund" : "take";
+      const reservation = keep ? "keep" : charged === false ? "refund" : "charge";
       return { requestId: state.id, outcome: "failed", reservation, endedAt: state.endedAt };
     }
     case "held":

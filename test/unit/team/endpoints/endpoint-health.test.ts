@@ -26,7 +26,7 @@ function toldOf(health: EndpointHealth): string[] {
     const verdict = verdictOf(now, at);
     told.push(`${verdict} at ${(at - NOON) / HOUR_MS} h`);
     if (verdict === "disable" || verdict === "nothing") break;
-    now = { ...now, told: verdict === "notify_failing" ? "failing" : "disabling_soon" };
+    now = { ...now, notified: verdict === "notify_failing" ? "failing" : "disabling_soon" };
   }
   return told;
 }
@@ -65,8 +65,8 @@ describe("an endpoint's health", () => {
           now += waitMs;
           const verdict = verdictOf(health, now);
           if (verdict === "disable") expect(now - lastSuccess).toBeGreaterThanOrEqual(5 * DAY_MS);
-          if (verdict === "notify_failing") health = { ...health, told: "failing" };
-          if (verdict === "notify_disabling_soon") health = { ...health, told: "disabling_soon" };
+          if (verdict === "notify_failing") health = { ...health, notified: "failing" };
+          if (verdict === "notify_disabling_soon") health = { ...health, notified: "disabling_soon" };
           health = recordResult(health, what, now);
           if (what === "delivered") lastSuccess = now;
         }

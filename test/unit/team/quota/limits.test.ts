@@ -60,7 +60,7 @@ function ledger() {
       while (admitted < 10_000 && this.admit(limits, demand, now, subjects).kind === "ok") admitted++;
       return admitted;
     },
-    settle(holds: readonly Hold[], how: "take" | "refund" | "keep", actual: Actual, now: number): Hold[] {
+    settle(holds: readonly Hold[], how: "charge" | "refund" | "keep", actual: Actual, now: number): Hold[] {
       const settlement = settleHolds(holds, how, actual, read, now);
       write(settlement.writes);
       return settlement.open;
@@ -276,7 +276,7 @@ describe("checking", () => {
         },
       ],
     });
-    books.settle(first, "take", UNKNOWN, NOON + HOUR);
+    books.settle(first, "charge", UNKNOWN, NOON + HOUR);
     expect(books.states(limits, NOON)).toMatchObject([{ window: null, used: 1, remaining: 1, resetAt: null }]);
     expect(books.burst(limits, one, NOON + HOUR)).toBe(1);
   });
@@ -286,7 +286,7 @@ describe("checking", () => {
     const limits = [bytes(100)];
     const holds = taken(books.admit(limits, one, NOON));
     expect(books.burst(limits, one, NOON)).toBe(10_000);
-    books.settle(holds, "take", { usdMicro: null, outputBytes: 250 }, NOON);
+    books.settle(holds, "charge", { usdMicro: null, outputBytes: 250 }, NOON);
     expect(books.states(limits, NOON)).toMatchObject([{ limit: 100, used: 250, remaining: 0 }]);
     expect(books.admit(limits, one, NOON)).toMatchObject({ kind: "over", code: "quota_exceeded" });
     expect(books.admit(limits, one, TOMORROW).kind).toBe("ok");
@@ -311,7 +311,7 @@ describe("checking", () => {
     const books = ledger();
     const holds = taken(books.admit([usd("0", { window })], costs(0), NOON));
     expect(JSON.parse(JSON.stringify(holds))).toEqual(holds);
-    books.settle(holds, "take", { usdMicro: 0, outputBytes: null }, NOON);
+    books.settle(holds, "charge", { usdMicro: 0, outputBytes: null }, NOON);
     expect(usedOf(books, [usd("0", { window })], NOON)).toEqual([0]);
   });
 
@@ -343,7 +343,7 @@ describe("a refusal", () => {
     for (const outputBytes of [0, 1]) {
       const holds = taken(books.admit(limits, costs(1_000), NOON));
       const ofBytes = holds.filter((hold) => hold.per === "output_byte");
-      books.settle(ofBytes, "take", { usdMicro: null, outputBytes }, NOON);
+      books.settle(ofBytes, "charge", { usdMicro: null, outputBytes }, NOON);
     }
     const answer = books.admit(limits, costs(1_000), NOON);
     expect(answer).toMatchObject({ kind: "over", code });
@@ -381,11 +381,11 @@ describe("settling", () => {
   const limits = [requests(5), usd("1"), concurrent(5), bytes(1_000), requests(5, { name: "hour", window: "1h" })];
   const paid = { usdMicro: 40_000, outputBytes: 300 };
 
-  test.each<["take" | "refund" | "keep", Actual, number[]]>([
-    ["take", paid, [1, 40_000, 0, 300, 1]],
-    ["take", { usdMicro: 160_000, outputBytes: 0 }, [1, 160_000, 0, 0, 1]],
-    ["take", { usdMicro: 0, outputBytes: 0 }, [1, 0, 0, 0, 1]],
-    ["take", UNKNOWN, [1, 100_000, 0, 0, 1]],
+  test.each<["charge" | "refund" | "keep", Actual, number[]]>([
+    ["charge", paid, [1, 40_000, 0, 300, 1]],
+    ["charge", { usdMicro: 160_000, outputBytes: 0 }, [1, 160_000, 0, 0, 1]],
+    ["charge", { usdMicro: 0, outputBytes: 0 }, [1, 0, 0, 0, 1]],
+    ["charge", UNKNOWN, [1, 100_000, 0, 0, 1]],
     ["refund", UNKNOWN, [0, 0, 0, 0, 0]],
     ["refund", paid, [0, 0, 0, 0, 0]],
     ["keep", UNKNOWN, [1, 100_000, 0, 0, 1]],
@@ -401,7 +401,7 @@ describe("settling", () => {
     const books = ledger();
     const holds = taken(books.admit(limits, costs(100_000), NOON));
     books.admit(limits, costs(100_000), NOON);
-    expect(books.settle(holds, "take", paid, NOON)).toEqual([]);
+    expect(books.settle(holds, "charge", paid, NOON)).toEqual([]);
     const other = taken(books.admit(limits, costs(100_000), NOON));
     const open = books.settle(other, "keep", UNKNOWN, NOON);
     expect(open.map((hold) => hold.per)).toEqual(["request", "usd", "output_byte", "request"]);
@@ -418,7 +418,7 @@ describe("settling", () => {
   test("books the actual cost of a request whose price was not known", () => {
     const books = ledger();
     const holds = taken(books.admit([usd("1")], costs(null), NOON));
-    books.settle(holds, "take", { usdMicro: 7, outputBytes: null }, NOON);
+    books.settle(holds, "charge", { usdMicro: 7, outputBytes: null }, NOON);
     expect(usedOf(books, [usd("1")], NOON)).toEqual([7]);
   });
 
@@ -428,7 +428,7 @@ describe("settling", () => {
     const before = new Map(books.values);
     books.settle(holds, "refund", UNKNOWN, TOMORROW);
     expect(books.values).toEqual(before);
-    books.settle(holds, "take", paid, TOMORROW);
+    books.settle(holds, "charge", paid, TOMORROW);
     expect(usedOf(books, [usd("1"), bytes(1_000)], TOMORROW)).toEqual([0, 300]);
   });
 
@@ -456,7 +456,7 @@ describe("settling", () => {
   test("books on a sliding window what a request cost above its estimate", () => {
     const books = ledger();
     const holds = taken(books.admit([minute], costs(10_000), NOON));
-    books.settle(holds, "take", { usdMicro: 70_000, outputBytes: null }, NOON);
+    books.settle(holds, "charge", { usdMicro: 70_000, outputBytes: null }, NOON);
     expect(books.states([minute], NOON)).toMatchObject([{ used: 70_000, remaining: 0, resetAt: NOON + 70_000 }]);
     expect(books.burst([minute], costs(10_000), NOON + 19_999)).toBe(0);
     expect(books.burst([minute], costs(10_000), NOON + 20_000)).toBe(1);

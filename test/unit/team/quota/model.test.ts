@@ -9,7 +9,7 @@ import { type PlanLimit, planSchema } from "../../../../src/team/quota/plan.ts";
 const START = Date.parse("2026-11-22T20:00:00Z");
 const HOUR = 3_600_000;
 
-type Verdict = "take" | "refund" | "keep";
+type Verdict = "charge" | "refund" | "keep";
 
 interface Past {
   at: number;
@@ -18,7 +18,7 @@ interface Past {
   cost: number | null;
   holds: Hold[];
   running: boolean;
-  end: { at: number; how: "take" | "refund"; usdMicro: number | null; outputBytes: number | null } | null;
+  end: { at: number; how: "charge" | "refund"; usdMicro: number | null; outputBytes: number | null } | null;
 }
 
 const windowName = (window: string, at: number) => new Date(at).toISOString().slice(0, window === "1d" ? 10 : 7);
@@ -46,7 +46,7 @@ function usedByHistory(limit: PlanLimit, history: readonly Past[], subjects: Sub
     }
     const current = windowName(limit.window, now);
     if (limit.per === "output_byte") {
-      if (end?.how === "take" && windowName(limit.window, end.at) === current) used += end.outputBytes ?? 0;
+      if (end?.how === "charge" && windowName(limit.window, end.at) === current) used += end.outputBytes ?? 0;
       continue;
     }
     if (windowName(limit.window, at) !== current) continue;
@@ -77,7 +77,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("settle" as const),
       which: fc.nat(),
-      how: fc.constantFrom<Verdict>("take", "refund", "keep"),
+      how: fc.constantFrom<Verdict>("charge", "refund", "keep"),
       usdMicro: fc.option(amount),
       outputBytes: fc.option(amount),
     }),

@@ -78,7 +78,7 @@ describe("an estimate", () => {
 
 describe("a charge", () => {
   const perImage = price("image", "0.01");
-  const asked = { price: perImage, estimate: 20_000, units: null, measured: null, reservation: "take" } as const;
+  const asked = { price: perImage, estimate: 20_000, units: null, measured: null, reservation: "charge" } as const;
   const two: Measures = { ...nothing, images: 2 };
 
   test.each<[string, Parameters<typeof chargeOf>[0], Charge]>([

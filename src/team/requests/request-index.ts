@@ -1,0 +1,147 @@
+// SQL of the requests of a team: one row each; details are in the tracker. A decision makes the whole row and saves it once.
+//
+// `place` orders requests by admission: microseconds of their admission, and always above every place that was given before. So
+// a watermark over places misses nothing, also when two are admitted in one millisecond or the clock goes back.
+
+import type { ListInput, RequestSummary } from "../../contracts/team-access.ts";
+import type { TeamDatabase } from "../database.ts";
+import { type RequestRow, requestOf, requestSummary, rowOf, type TeamRequest } from "./request-row.ts";
+
+/** Rows that one page reads: a selective filter returns a cursor instead of reading the whole history. */
+export const LIST_SCAN_MAX_ROWS = 2_000;
+
+/** A request past the watermark. */
+export interface SweepCandidate {
+  id: string;
+  place: number;
+  isSettled: boolean;
+}
+
+export class RequestIndex {
+  readonly #db: TeamDatabase;
+
+  constructor(db: TeamDatabase) {
+    this.#db = db;
+  }
+
+  /** The place of a request that is admitted now. */
+  nextPlace(now: number): number {
+    const query = `SELECT max(coalesce((SELECT place FROM request ORDER BY place DESC LIMIT 1), 0), swept, admits) AS last
+       FROM watermark`;
+    return Math.max(placeOf(now), this.#db.one<{ last: number }>(query).last + 1);
+  }
+
+  insert(request: TeamRequest): void {
+    const row = rowOf(request);
+    const names = Object.keys(row);
+    const statement = `INSERT INTO request (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+    this.#db.run(statement, ...Object.values(row));
+  }
+
+  /** Saves what a decision changed, in one write. Columns that stay are not set: an index on one would be written again. */
+  save(before: TeamRequest, after: TeamRequest): void {
+    const [old, row] = [rowOf(before), rowOf(after)];
+    const names = (Object.keys(row) as (keyof RequestRow)[]).filter((name) => row[name] !== old[name]);
+    if (names.length === 0) return;
+    const sets = names.map((name) => `${name} = ?`).join(", ");
+    this.#db.run(`UPDATE request SET ${sets} WHERE id = ?`, ...names.map((name) => row[name]), before.id);
+  }
+
+  findRequest(id: string): TeamRequest | null {
+    const row = this.#db.first<RequestRow>("SELECT * FROM request WHERE id = ?", id);
+    return row === null ? null : requestOf(row);
+  }
+
+  deleteRequest(id: string): void {
+    this.#db.run("DELETE FROM request WHERE id = ?", id);
+  }
+
+  /** Requests with a time at which to ask, oldest first. */
+  dueForSweep(now: number, limit: number): string[] {
+    const query = "SELECT id FROM request WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
+    return this.#db.rows<{ id: string }>(query, now, limit).map((row) => row.id);
+  }
+
+  /** The next requests that were admitted until `admittedUntil` and have not been looked at, in the order of admission. */
+  pastWatermark(admittedUntil: number, limit: number): SweepCandidate[] {
+    const query = `SELECT id, place, settled_at IS NOT NULL AS settled FROM request
+       WHERE place > (SELECT swept FROM watermark) AND place < ? ORDER BY place LIMIT ?`;
+    return this.#db
+      .rows<{ id: string; place: number; settled: number }>(query, placeOf(admittedUntil + 1), limit)
+      .map(({ id, place, settled }) => ({ id, place, isSettled: settled === 1 }));
+  }
+
+  /** Requests up to this place have been looked at. */
+  markSwept(place: number): void {
+    this.#db.run("UPDATE watermark SET swept = max(swept, ?)", place);
+  }
+
+  /** Asks an unsettled request's tracker again at this time. */
+  setSweep(id: string, sweepAt: number): void {
+    this.#db.run("UPDATE request SET sweep_at = ? WHERE id = ? AND settled_at IS NULL", sweepAt, id);
+  }
+
+  /** When the next tracker is to be asked; `ageMs`: the age at which a request is looked at first. Null: none is open. */
+  nextSweepAt(ageMs: number): number | null {
+    const timed = "SELECT sweep_at AS at FROM request WHERE sweep_at IS NOT NULL ORDER BY sweep_at LIMIT 1";
+    const next = "SELECT place FROM request WHERE place > (SELECT swept FROM watermark) ORDER BY place LIMIT 1";
+    const place = this.#db.first<{ place: number }>(next)?.place;
+    const dues = [this.#db.first<{ at: number }>(timed)?.at, place && timeOf(place) + ageMs];
+    const known = dues.filter((at) => at !== undefined);
+    return known.length === 0 ? null : Math.min(...known);
+  }
+
+  /** Number of requests of this user. */
+  countOfUser(user: string): number {
+    return this.#db.one<{ n: number }>("SELECT count(*) AS n FROM request WHERE user = ?", user).n;
+  }
+
+  /**
+   * One page, newest first, after `beyond` (a place). Reads at most LIST_SCAN_MAX_ROWS rows: if they hold fewer than `limit`
+   * matches, `lookedTo` is the place of the last and the next page starts there.
+   */
+  list(
+    filter: ListInput,
+    beyond: number | null,
+    limit: number,
+  ): { data: (RequestSummary & { place: number })[]; lookedTo: number | null } {
+    const where = ["place < ?", "place >= ?"];
+    const before = filter.to === undefined ? Number.MAX_SAFE_INTEGER : placeOf(filter.to);
+    const values: (string | number)[] = [
+      Math.min(before, beyond ?? Number.MAX_SAFE_INTEGER),
+      filter.from === undefined ? 0 : placeOf(filter.from),
+    ];
+    if (filter.user !== undefined) {
+      where.push("user = ?");
+      values.push(filter.user);
+    }
+    const query = `SELECT * FROM request WHERE ${where.join(" AND ")} ORDER BY place DESC`;
+    const data: (RequestSummary & { place: number })[] = [];
+    let looked = 0;
+    for (const row of this.#db.each<RequestRow>(query, ...values)) {
+      if (matches(row, filter)) data.push({ ...requestSummary(row), place: row.place });
+      if (data.length >= limit) break;
+      if (++looked === LIST_SCAN_MAX_ROWS) return { data, lookedTo: row.place };
+    }
+    return { data, lookedTo: null };
+  }
+}
+
+/** The first place of a millisecond. */
+function placeOf(at: number): number {
+  return Math.ceil(at) * 1_000;
+}
+
+function timeOf(place: number): number {
+  return Math.floor(place / 1_000);
+}
+
+function matches(row: RequestRow, { status, model, tag }: ListInput): boolean {
+  if (row.deleted_at !== null) return false;
+  if (status !== undefined && row.status !== status) return false;
+  if (model !== undefined && row.model !== model) return false;
+  if (tag === undefined) return true;
+  const [name = "", ...rest] = tag.split("=");
+  const tags = JSON.parse(row.tags) as Record<string, string>;
+  return Object.hasOwn(tags, name) && (rest.length === 0 || tags[name] === rest.join("="));
+}
