@@ -94,6 +94,8 @@ export function readRepository(root: string): Map<string, string> {
     const inside = readdirSync(join(root, entry.name), { recursive: true, encoding: "utf8" });
     return inside.map((path) => `${entry.name}/${path.split(sep).join("/")}`);
   });
-  const texts = paths.filter((path) => /\.(?:ts|mjs|js|json|toml|md)$/.test(path) && !path.includes("node_modules/"));
+  const texts = paths.filter(
+    (path) => /\.(?:ts|mjs|js|json|toml|md)$/.test(path) && !/(?:^|\/)(?:node_modules|dist)\//.test(path),
+  );
   return new Map(texts.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 }

@@ -1,7 +1,9 @@
 // The API description as an OpenAPI 3.1 document: declared routes, other paths, webhooks, shared components.
 
 import type { Route } from "../../src/http/route.ts";
+import { describe, tagsOf } from "./describe.ts";
 import { ErrorRegistry, errorSchemas } from "./errors.ts";
+import { type RecordedCalls, withExamples } from "./examples.ts";
 import { extraPaths, extraSchemas } from "./extra.ts";
 import { headerComponents } from "./headers.ts";
 import { nameShapes } from "./names.ts";
@@ -27,16 +29,23 @@ const SECURITY_SCHEMES = {
   operator: { type: "http", scheme: "bearer", description: "ADMIN_TOKEN of the deployment." },
 };
 
-export function apiDocument(routes: readonly Route[], about: { version: string; description: string }): JsonObject {
+interface About {
+  version: string;
+  description: string;
+  calls: RecordedCalls;
+}
+
+export function apiDocument(routes: readonly Route[], about: About): JsonObject {
   nameShapes(routes);
   const components = { schemas: new SchemaRegistry(), errors: new ErrorRegistry() };
   const byPath = Map.groupBy(routes, ({ path }) => templateOf(path));
   const declared = [...byPath].map(([path, group]) => [path, pathItem(path, group, components)] as const);
   const paths = { ...Object.fromEntries(declared), ...extraPaths(components.errors) };
-  return components.schemas.settled({
+  const document = components.schemas.settled({
     openapi: "3.1.0",
     info: { title: "Sluice", version: about.version, description: about.description },
     servers: [{ url: "/" }],
+    tags: tagsOf(paths),
     paths: sorted(paths, (item) => sorted(item as JsonObject, undefined, ITEM_KEYS)),
     webhooks: webhooks(components.schemas),
     components: {
@@ -46,6 +55,7 @@ export function apiDocument(routes: readonly Route[], about: { version: string; 
       securitySchemes: SECURITY_SCHEMES,
     },
   });
+  return withExamples(describe(document), about.calls);
 }
 
 /** Sorts keys by `order`, or alphabetically, so that moving a declaration does not change the document. */

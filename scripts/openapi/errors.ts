@@ -3,7 +3,7 @@
 import { isRetriedByClients } from "../../src/compat/fal-format.ts";
 import type { DeclaredError, Route } from "../../src/http/route.ts";
 import { ERRORS, type ErrorCode } from "../../src/platform/errors.ts";
-import { headersOf } from "./headers.ts";
+import { type DescribedHeader, headersOf } from "./headers.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
 
 /** `sluice`: problem+json. `fal`: the format that clients of fal and Maton read. */
@@ -61,7 +61,11 @@ export class ErrorRegistry {
 
   /** An upstream error that is passed on in fal's format. */
   passedOn(description: string): JsonObject {
-    return { description, content: { "application/json": { schema: schemaRef("FalError") } } };
+    return {
+      description,
+      ...headersOf([...FAL_ERROR_HEADERS, "Retry-After", "X-Fal-Request-Timeout-Type"]),
+      content: { "application/json": { schema: schemaRef("FalError") } },
+    };
   }
 }
 
@@ -85,23 +89,25 @@ function response(status: number, codes: readonly ErrorCode[], surface: Surface,
   const narrowed = { allOf: [schemaRef(name)], properties: { [member]: { enum: codes } } };
   return {
     description,
-    ...headersOf(errorHeaders(status)),
+    ...headersOf([...errorHeaders(status, codes), ...(surface === "fal" ? FAL_ERROR_HEADERS : [])]),
     content: { [type]: { schema: closed ? narrowed : schemaRef(name) } },
   };
 }
 
-function errorHeaders(status: number): Parameters<typeof headersOf>[0] {
-  switch (status) {
-    case 401:
-      return ["WWW-Authenticate"];
-    case 402:
-    case 429:
-      return ["RateLimit", "RateLimit-Policy", "Retry-After"];
-    case 503:
-      return ["Retry-After"];
-    default:
-      return [];
+const FAL_ERROR_HEADERS: readonly DescribedHeader[] = [
+  "X-Fal-Billable-Units",
+  "X-Fal-Error-Type",
+  "X-Fal-Needs-Retry",
+  "X-Fal-Request-Id",
+  "X-Fal-Retryable",
+];
+
+function errorHeaders(status: number, codes: readonly ErrorCode[]): readonly DescribedHeader[] {
+  if (codes.some((code) => code === "quota_exceeded" || code === "rate_limited")) {
+    return ["RateLimit", "RateLimit-Policy", "Retry-After"];
   }
+  if (status === 401) return ["WWW-Authenticate"];
+  return status === 503 ? ["Retry-After"] : [];
 }
 
 const violatedPolicies = {

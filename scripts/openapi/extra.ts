@@ -41,15 +41,20 @@ const fileParameters = [
 ];
 
 function fileAnswers(): Record<string, JsonObject> {
-  const headers = headersOf(["Content-Disposition", "ETag"]);
+  const shown = ["Accept-Ranges", "Content-Disposition", "ETag"] as const;
+  const headers = headersOf(shown);
   return {
     200: { description: "The file.", ...headers, content: bytes },
-    206: { description: "The part that `Range` requests.", ...headers, content: bytes },
-    304: { description: "Not modified.", ...headersOf(["ETag"]) },
-    412: { description: "The file does not match `If-Match`.", ...headersOf(["ETag"]) },
+    206: {
+      description: "The part that `Range` requests.",
+      ...headersOf([...shown, "Content-Range"]),
+      content: bytes,
+    },
+    304: { description: "Not modified.", ...headers },
+    412: { description: "The file does not match `If-Match`.", ...headers },
     416: {
       description: "The range is not satisfiable.",
-      ...headersOf(["Content-Disposition", "ETag"]),
+      ...headersOf([...shown, "Content-Range"]),
       content: bytes,
     },
   };
@@ -94,6 +99,7 @@ const send = {
   errors: UPLOAD_ERRORS,
 };
 
+const callbackHeaders = headersOf();
 const callbackContent = { "application/json": { schema: schemaRef("CallbackAnswer") } };
 
 const EXTRAS: readonly Extra[] = [
@@ -158,12 +164,17 @@ const EXTRAS: readonly Extra[] = [
     parameters: ["request", "token"].map((name) => ({ name, in: "path", required: true, schema: text })),
     requestBody: { required: true, content: { "application/json": {} } },
     answers: {
-      200: { description: "The webhook was recorded, or the result is polled for.", content: callbackContent },
-      400: { description: "The body could not be read.", content: callbackContent },
-      401: { description: "Invalid signature.", content: callbackContent },
-      404: { description: "No request found, or an invalid token.", content: callbackContent },
+      200: {
+        description: "The webhook was recorded, or the result is polled for.",
+        ...callbackHeaders,
+        content: callbackContent,
+      },
+      400: { description: "The body could not be read.", ...callbackHeaders, content: callbackContent },
+      401: { description: "Invalid signature.", ...callbackHeaders, content: callbackContent },
+      404: { description: "No request found, or an invalid token.", ...callbackHeaders, content: callbackContent },
       503: {
         description: "fal's keys could not be fetched, or `misconfigured`.",
+        ...headersOf(["Retry-After"]),
         content: { ...callbackContent, "application/problem+json": { schema: schemaRef("Problem") } },
       },
     },

@@ -4,9 +4,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
+import type { RecordedCalls } from "./examples.ts";
 
 const COMMITTED = fileURLToPath(new URL("../../docs/openapi.json", import.meta.url).href);
 const PACKAGE = fileURLToPath(new URL("../../package.json", import.meta.url).href);
+const EXAMPLES = fileURLToPath(new URL("../../docs/api-examples.json", import.meta.url).href);
 const RUNTIME = "cloudflare:";
 /** Stubs of the Workers runtime's modules that `src/` imports; none is called. */
 const STUB =
@@ -27,7 +29,8 @@ const { routes } = await import("../../src/app.ts");
 const { apiDocument } = await import("./document.ts");
 
 const { version, description } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { version: string; description: string };
-const made = `${JSON.stringify(apiDocument(routes, { version, description }), null, 2)}\n`;
+const calls = JSON.parse(readFileSync(EXAMPLES, "utf8")) as RecordedCalls;
+const made = `${JSON.stringify(apiDocument(routes, { version, description, calls }), null, 2)}\n`;
 
 if (process.argv.includes("--check")) {
   const committed = readFileSync(COMMITTED, "utf8");

@@ -23,12 +23,12 @@ let nextStart = 0;
 
 /**
  * Stops both clocks at one moment, far enough ahead that no real alarm rings by itself, and days after any earlier test of
- * the file, because objects that tests share remember. Call in beforeEach.
+ * the file, because objects that tests share remember; or at the moment `at`. Call in beforeEach.
  */
-export async function freezeClocks(): Promise<number> {
+export async function freezeClocks(at?: number): Promise<number> {
   vi.useRealTimers();
   nextStart = Math.max(nextStart, Math.ceil(Date.now() / DAY_MS) * DAY_MS) + 30 * DAY_MS;
-  const now = nextStart;
+  const now = at ?? nextStart;
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(now);
   // What earlier tests taught the account of a model's durations would move this one's polls.

@@ -11,6 +11,7 @@ interface Answer {
   content?: Record<string, Media>;
 }
 interface Operation {
+  operationId: string;
   responses: Record<string, Answer | { $ref: string }>;
 }
 export interface Description {
@@ -33,8 +34,19 @@ interface Entry {
   operation: Operation;
 }
 
-export function describedBy(description: Description): Check {
+/** The operation that a call is for; undefined where no path is described so. */
+export type Finder = (method: string, url: string) => Operation | undefined;
+
+export function operationsOf(description: Description): Finder {
   const entries = entriesOf(description);
+  return (method, url) => {
+    const path = new URL(url, BASE).pathname.replace(/(?<=.)\/$/, "");
+    return entries.get(method === "HEAD" ? "GET" : method)?.find(({ pattern }) => pattern.test(path))?.operation;
+  };
+}
+
+export function describedBy(description: Description): Check {
+  const find = operationsOf(description);
   const { schemas, responses, headers } = description.components;
   const lookup = dereference({ components: { schemas } } as Schema, Object.create(null), BASE);
   const known = Object.keys(headers);
@@ -63,14 +75,14 @@ export function describedBy(description: Description): Check {
     const path = new URL(url).pathname.replace(/(?<=.)\/$/, "");
     if (method === "OPTIONS") return status === 204 ? [] : [`a preflight is answered ${status}`];
     const isHead = method === "HEAD";
-    const operation = entries.get(isHead ? "GET" : method)?.find(({ pattern }) => pattern.test(path))?.operation;
+    const operation = find(method, url);
     const declared = operation?.responses ?? undeclaredAt(path);
     const found = declared[status] ?? declared[`${String(status).charAt(0)}XX`];
     if (found === undefined)
       return [operation === undefined ? "is no answer of a path that nobody has" : "is not declared"];
     const answer = "$ref" in found ? responses[found.$ref.replace(/^.*\//, "")] : found;
     const undeclaredHeaders =
-      status < 400 ? known.filter((name) => response.headers.has(name) && !answer?.headers?.[name]) : [];
+      operation === undefined ? [] : known.filter((name) => response.headers.has(name) && !answer?.headers?.[name]);
     const faults = isHead ? [] : await bodyFaults(answer?.content, response);
     return [...faults, ...undeclaredHeaders.map((name) => `has the header ${name}, which is not declared`)];
   };

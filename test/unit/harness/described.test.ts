@@ -8,6 +8,7 @@ const description: Description = {
     "/things/{id}": {
       parameters: [{ name: "id", "x-contains-slashes": true }],
       get: {
+        operationId: "x",
         responses: {
           200: {
             headers: { ETag: {} },
@@ -20,7 +21,7 @@ const description: Description = {
       },
     },
     "/things/{id}/parts/{n}": {
-      get: { responses: { 204: {} } },
+      get: { operationId: "y", responses: { 204: {} } },
     },
   },
   components: {

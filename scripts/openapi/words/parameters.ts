@@ -1,0 +1,48 @@
+// Descriptions of parameters that their route leaves to their name: `place name`, for one operation after its id. They stand here
+// because the Worker would carry them otherwise.
+
+export const PARAMETERS: Readonly<Record<string, string>> = {
+  "header Prefer": "`wait=N`: hold the answer up to N seconds (60 at most) for the end of the request (RFC 7240).",
+  "header Idempotency-Key":
+    "The caller's own name for this submit, quoted or bare. Within 24 hours, another submit with it returns the same request, with `Idempotent-Replayed: true` and without a charge; with another body it is refused.",
+  "header Sluice-Tags": "Tags of the request: `name=value`, separated by commas. Tags in the body take precedence.",
+  "header Sluice-User": "User for whom the call is made.",
+  "header X-Fal-Request-Timeout": "Seconds that the run may take, as fal's clients send it.",
+  "header X-Fal-Request-Start-Timeout":
+    "Seconds within which the run must start; a field of the body takes precedence.",
+  "header X-Fal-Runner-Hint": "Passed on to fal.",
+  "header X-Fal-Queue-Priority": "Priority in fal's queue; a field of the body takes precedence.",
+  "header X-Fal-No-Retry": "`1`, `true` or `yes`: fal does not retry a run that failed.",
+  "header Range": "The part of the file to send, e.g. `bytes=0-1023`.",
+  "header If-Range": "Send the part only if the file still has this ETag, else the whole file.",
+  "header If-Match": "Send the file only if it has one of these ETags, else 412.",
+  "header If-None-Match": "Answer 304 if the body still has one of these ETags.",
+  "header If-Modified-Since": "Answer 304 if the file has not changed since.",
+  "header Last-Event-Id": "Id of the last event received; the stream continues after it.",
+  "path id": "Id of the object.",
+  "path name": "Name of the object.",
+  "path n": "Index in `files`, from 0.",
+  "path share": "Id of the share link.",
+  "path team": "Id of the team.",
+  "path request": "Id of the request.",
+  "path token": "Token of the URL that was given to fal.",
+  "query app": "Only connections to this app.",
+  "query cursor": "`next_cursor` of the previous page.",
+  "query endpoint": "Only deliveries to this endpoint.",
+  "query format": "`csv` for a file that spreadsheets open.",
+  "query from": "Not before this time, inclusive.",
+  "query key": "Only requests made with this key id.",
+  "query limit": "Items of a page.",
+  "query logs": "Include the model's log lines.",
+  "query method": "Only connections of this kind.",
+  "query model": "Only requests of this model.",
+  "query request": "Only deliveries of this request.",
+  "query status": "Only this status.",
+  "query tag": "Only requests with this tag: `name=value`.",
+  "query to": "Before this time.",
+  "query type": "Only events of this type.",
+  "query user": "Only this user.",
+  "query user getMe": "User whose limits are shown.",
+  "query wait":
+    "Hold the answer up to this many seconds, 60 at most: for the end of a submit, or for a change of what is read.",
+};
