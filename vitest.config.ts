@@ -32,7 +32,7 @@ const variables = {
   // Tests of a file share one account, and many leave requests behind.
   UPSTREAM_SLOTS: "1000",
   // Tests read what is logged of a request, whichever it is.
-  LOG_ONE_OF: "1",
+  LOG_SAMPLE: "1",
 };
 
 /** The fuzz's seed and length, so that a run can be repeated: code inside workerd does not see this process's environment. */

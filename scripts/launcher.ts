@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { configSchema, parseConfig } from "../src/platform/config.ts";
+import { parseConfig, VARIABLE_NAMES } from "../src/platform/config.ts";
 import { writeLocalConfig } from "./local-config.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
@@ -87,8 +87,7 @@ function portOf(environment: Variables, name: string, fallback: number): number 
 
 /** The environment variables that Sluice reads. */
 function named(environment: Variables): Variables {
-  const names = Object.keys(configSchema.shape);
-  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  return Object.fromEntries(VARIABLE_NAMES.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
 function sandboxVariables(sandboxUrl: string, url: string): Variables {

@@ -1,13 +1,27 @@
-// Variables and secrets, validated by one zod schema and parsed once per isolate. The launcher uses the same schema, so this
-// file must load in plain Node.
+// Variables and secrets, validated and parsed once per isolate. Without a schema library: every isolate reads its configuration, also
+// one that only serves a file. The launcher uses the same rules, so this file must load in plain Node.
 
-import * as z from "zod";
 import type { Env } from "./bindings.ts";
 
 const SECRET_MIN_BYTES = 32;
 /** Characters allowed in a header value; others would make every call fail. */
 const HEADER_TEXT = /^[\x21-\x7e]*$/;
-const HEADER_TEXT_FAULT = "must be printable ASCII without spaces";
+
+/** The value of a variable's text, or what the text must be. Reasons never quote it: it may be half of a secret. */
+type Read<T> = { ok: true; value: T } | { ok: false; message: string };
+type Reader<T> = (text: string) => Read<T>;
+
+const value = <T>(read: T): Read<T> => ({ ok: true, value: read });
+const fault = (message: string): Read<never> => ({ ok: false, message });
+
+/** Text that matches. */
+function matching(pattern: RegExp, message: string): Reader<string> {
+  return (text) => (pattern.test(text) ? value(text) : fault(message));
+}
+
+function number(pattern: RegExp, message: string): Reader<number> {
+  return (text) => (pattern.test(text) ? value(Number(text)) : fault(message));
+}
 
 function commaList(text: string): string[] {
   return text
@@ -16,104 +30,106 @@ function commaList(text: string): string[] {
     .filter((part) => part !== "");
 }
 
+const headerText = matching(HEADER_TEXT, "must be printable ASCII without spaces");
+
 /** Base URL without trailing slash; http is for local deployments. */
-const baseUrl = z
-  .string()
-  .refine((text) => /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text), "must be an HTTP(S) URL without a query")
-  .transform((text) => text.replace(/\/+$/, ""));
+const baseUrl: Reader<string> = (text) =>
+  /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text)
+    ? value(text.replace(/\/+$/, ""))
+    : fault("must be an HTTP(S) URL without a query");
 
 /** Webhook URL: a query may carry a token, credentials in the URL are refused. */
-const webhookUrl = z
-  .string()
-  .refine(
-    (text) => /^https?:\/\/[^\s#@]+$/.test(text) && URL.canParse(text),
-    "must be an HTTP(S) URL without credentials or a fragment",
-  );
+const webhookUrl: Reader<string> = (text) =>
+  /^https?:\/\/[^\s#@]+$/.test(text) && URL.canParse(text)
+    ? value(text)
+    : fault("must be an HTTP(S) URL without credentials or a fragment");
 
-/** An empty variable counts as unset. */
-function optional<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (value === "" ? undefined : value), schema.optional());
-}
+const positiveInt = number(/^[1-9][0-9]{0,6}$/, "must be a positive integer");
 
-function withDefault<T extends z.ZodType>(schema: T, fallback: string) {
-  return z.preprocess((value) => (value === undefined || value === "" ? fallback : value), schema);
-}
+const share = number(/^(?:0|1|0?\.[0-9]{1,9}|1\.0{1,9})$/, "must be a number from 0 to 1");
 
-const positiveInt = z
-  .string()
-  .regex(/^[1-9][0-9]{0,6}$/, "must be a positive integer")
-  .transform(Number);
-
-const share = z
-  .string()
-  .regex(/^(?:0|1|0?\.[0-9]{1,9}|1\.0{1,9})$/, "must be a number from 0 to 1")
-  .transform(Number);
-
-const mediaHosts = z.string().transform((text, context) => {
+const mediaHosts: Reader<string[]> = (text) => {
   const hosts = commaList(text);
-  for (const [index, host] of hosts.entries()) {
-    const wellFormed = /^https?:\/\//.test(host)
+  const isWellFormed = (host: string) =>
+    /^https?:\/\//.test(host)
       ? URL.canParse(host) && new URL(host).pathname === "/"
       : /^[a-z0-9.-]+(:[0-9]+)?$/i.test(host);
-    if (!wellFormed) {
-      context.addIssue({ code: "custom", message: `entry ${index + 1} is neither a host nor an origin` });
-      return z.NEVER;
-    }
-  }
-  return hosts;
-});
+  const at = hosts.findIndex((host) => !isWellFormed(host));
+  return at === -1 ? value(hosts) : fault(`entry ${at + 1} is neither a host nor an origin`);
+};
 
-const hostsWithPorts = z
-  .string()
-  .transform(commaList)
-  .refine(
-    (hosts) => hosts.every((host) => /^[^/?#@\s]+:[0-9]+$/.test(host)),
-    "must be a comma-separated list of host:port",
-  );
+const hostsWithPorts: Reader<string[]> = (text) => {
+  const hosts = commaList(text);
+  return hosts.every((host) => /^[^/?#@\s]+:[0-9]+$/.test(host))
+    ? value(hosts)
+    : fault("must be a comma-separated list of host:port");
+};
 
-const signingKeys = z.string().transform((text, context) => {
+const signingKeys: Reader<string[]> = (text) => {
   const keys = commaList(text);
-  if (keys.length === 0 || keys.some((key) => new TextEncoder().encode(key).length < SECRET_MIN_BYTES)) {
-    context.addIssue({
-      code: "custom",
-      message: `must be one or more comma-separated secrets of at least ${SECRET_MIN_BYTES} bytes each`,
-    });
-    return z.NEVER;
-  }
-  return keys;
-});
+  return keys.length > 0 && keys.every((key) => new TextEncoder().encode(key).length >= SECRET_MIN_BYTES)
+    ? value(keys)
+    : fault(`must be one or more comma-separated secrets of at least ${SECRET_MIN_BYTES} bytes each`);
+};
+
+const adminToken: Reader<string> = (text) =>
+  text.length >= SECRET_MIN_BYTES ? value(text) : fault(`must have at least ${SECRET_MIN_BYTES} characters`);
+
+/** Reads a variable as it is set. An empty one counts as unset. */
+type Variable<T> = (set: string | undefined) => Read<T>;
+
+function required<T>(read: Reader<T>): Variable<T> {
+  return (set) => (set === undefined ? fault("is missing") : read(set));
+}
+
+function optional<T>(read: Reader<T>): Variable<T | undefined> {
+  return (set) => (set === undefined ? value(undefined) : read(set));
+}
+
+function withDefault<T>(read: Reader<T>, fallback: string): Variable<T> {
+  return (set) => read(set ?? fallback);
+}
 
 /** Every variable of Sluice. Names, defaults and meanings: docs/operate.md, "Configuration". */
-export const configSchema = z.object({
-  MATON_API_KEY: z.string({ error: "is missing" }).min(1, "is missing").regex(HEADER_TEXT, HEADER_TEXT_FAULT),
-  MATON_CONNECTION: optional(z.string().regex(HEADER_TEXT, HEADER_TEXT_FAULT)),
+const VARIABLES = {
+  MATON_API_KEY: required(headerText),
+  MATON_CONNECTION: optional(headerText),
   MATON_GATEWAY_URL: withDefault(baseUrl, "https://gateway.maton.ai"),
   MATON_CONTROL_URL: withDefault(baseUrl, "https://ctrl.maton.ai"),
   FAL_JWKS_URL: withDefault(baseUrl, "https://rest.fal.ai/.well-known/jwks.json"),
   FAL_MEDIA_HOSTS: withDefault(mediaHosts, "v3.fal.media,v3b.fal.media,fal.media"),
   PUBLIC_URL: optional(baseUrl),
   BASE_URL: optional(baseUrl),
-  SIGNING_KEY: z.string({ error: "is missing" }).pipe(signingKeys),
-  ADMIN_TOKEN: optional(z.string().min(SECRET_MIN_BYTES, `must have at least ${SECRET_MIN_BYTES} characters`)),
+  SIGNING_KEY: required(signingKeys),
+  ADMIN_TOKEN: optional(adminToken),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
-  LOG_ONE_OF: withDefault(positiveInt, "10"),
-  LOG_SAMPLE: withDefault(share, "1"),
+  LOG_SAMPLE: withDefault(share, "0.1"),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
   OPERATOR_WEBHOOK_URL: optional(webhookUrl),
   TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),
-});
+} satisfies Record<string, Variable<unknown>>;
 
-export type Config = z.infer<typeof configSchema>;
+export const VARIABLE_NAMES = Object.keys(VARIABLES);
+
+type Values = { [K in keyof typeof VARIABLES]: (typeof VARIABLES)[K] extends Variable<infer T> ? T : never };
+type OptionalName = { [K in keyof Values]: undefined extends Values[K] ? K : never }[keyof Values];
+export type Config = Omit<Values, OptionalName> & { [K in OptionalName]?: Values[K] };
 export type ConfigProblem = { name: string; message: string };
 export type ConfigAnswer = { ok: true; config: Config } | { ok: false; problems: ConfigProblem[] };
 
 /** Validates variables. Problems contain names and reasons, never values. */
-export function parseConfig(variables: unknown): ConfigAnswer {
-  const parsed = configSchema.safeParse(variables);
-  if (parsed.success) return { ok: true, config: parsed.data };
-  const problems = parsed.error.issues.map((issue) => ({ name: String(issue.path[0] ?? "?"), message: issue.message }));
-  return { ok: false, problems };
+export function parseConfig(variables: Readonly<Record<string, unknown>>): ConfigAnswer {
+  const problems: ConfigProblem[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [name, variable] of Object.entries<Variable<unknown>>(VARIABLES)) {
+    const set = variables[name];
+    const isText = typeof set === "string" || set === undefined;
+    const read = isText ? variable(set === "" ? undefined : set) : fault("must be text");
+    if (!read.ok) problems.push({ name, message: read.message });
+    else if (read.value !== undefined) config[name] = read.value;
+  }
+  return problems.length === 0 ? { ok: true, config: config as Config } : { ok: false, problems };
 }
 
 const parsedPerEnv = new WeakMap<object, ConfigAnswer>();
@@ -122,7 +138,7 @@ const parsedPerEnv = new WeakMap<object, ConfigAnswer>();
 export function readConfig(env: Env): ConfigAnswer {
   const known = parsedPerEnv.get(env);
   if (known) return known;
-  const answer = parseConfig(env);
+  const answer = parseConfig({ ...env });
   parsedPerEnv.set(env, answer);
   return answer;
 }

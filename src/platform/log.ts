@@ -36,16 +36,16 @@ let heldLogged = 0;
 
 /**
  * Logs an attempt. A first attempt that went well is routine: each request makes three, a line costs what a row does, and the
- * request's timeline tells the same. It is logged for one request or event (`id`) in `oneOf`, all attempts of that one; and whenever
+ * request's timeline tells the same. It is logged for a share of requests and events (`id`), all attempts of one; and whenever
  * `held` is higher than logged before, so that an isolate's last `held` is its highest.
  */
 export function logAttempt(
   event: string,
-  { id, oneOf, wentWell }: { id: string; oneOf: number; wentWell: boolean },
+  { id, share, wentWell }: { id: string; share: number; wentWell: boolean },
   fields: LogFields,
 ): void {
   const { attempt = 1, held = 0 } = fields;
-  if (wentWell && attempt === 1 && held <= heldLogged && !isSampled(id, 1 / oneOf)) return;
+  if (wentWell && attempt === 1 && held <= heldLogged && !isSampled(id, share)) return;
   heldLogged = Math.max(heldLogged, held);
   logEvent(event, fields);
 }

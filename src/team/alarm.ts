@@ -68,5 +68,5 @@ async function sendEvents(
   decide(undefined, () => checkEndpoints(stores, now));
   const config = requireConfig(env);
   const guard = (origin: string) => guardRules(config, origin);
-  await sendDue({ stores, pacer, transact, arm, guard, logOneOf: config.LOG_ONE_OF }, now);
+  await sendDue({ stores, pacer, transact, arm, guard, logShare: config.LOG_SAMPLE }, now);
 }

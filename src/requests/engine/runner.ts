@@ -157,10 +157,10 @@ export class EffectRunner {
     if (unused !== undefined) this.#repository.inBackground(accountFor(this.#env).returnGrant(unused.callGrant));
     const request = this.#ctx.id.toString();
     const why = reasonOf(outcome);
-    const oneOf = requireConfig(this.#env).LOG_ONE_OF;
+    const share = requireConfig(this.#env).LOG_SAMPLE;
     logAttempt(
       "effect.attempted",
-      { id: request, oneOf, wentWell: why.reason === undefined },
+      { id: request, share, wentWell: why.reason === undefined },
       {
         request,
         effect: effect.name,

@@ -37,8 +37,8 @@ export interface OutboxDeps {
   arm(): Promise<void>;
   /** `origin` is an address of this gateway. */
   guard(origin: string): GuardRules;
-  /** One in so many deliveries that go well is logged. */
-  logOneOf: number;
+  /** The share of deliveries that go well which is logged. */
+  logShare: number;
 }
 
 /**
@@ -102,7 +102,7 @@ async function send(deps: OutboxDeps, { row, target, origin }: LeasedDelivery): 
   const outcome = deps.transact((at) => recordAttempt(deps.stores, row, answer, at, Math.random()));
   logAttempt(
     "delivery.attempted",
-    { id: eventId, oneOf: deps.logOneOf, wentWell: outcome === "delivered" },
+    { id: eventId, share: deps.logShare, wentWell: outcome === "delivered" },
     {
       effect: "deliver",
       attempt: row.failures + 1,

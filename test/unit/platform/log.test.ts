@@ -12,7 +12,7 @@ const silent = ids.find((id) => !isSampled(id, 0.1)) ?? "";
 const sampled = ids.find((id) => isSampled(id, 0.1)) ?? "";
 
 const attempted = (id: string, wentWell: boolean, fields: LogFields) =>
-  logAttempt("effect.attempted", { id, oneOf: 10, wentWell }, fields);
+  logAttempt("effect.attempted", { id, share: 0.1, wentWell }, fields);
 const lines = () => log.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
 
 test("one id in ten is sampled, and always the same", () => {
