@@ -86,6 +86,8 @@ export interface CallRequest {
   since: number;
   /** The connection that the request went over or that its caller named; null: the account's own. */
   connection: string | null;
+  /** Its caller still waits to hear whether the request is taken: a full queue may turn it away. */
+  isNew?: boolean;
 }
 
 /** Times are epoch milliseconds. The call starts between `notBefore` and `notAfter`, or the grant is returned. */
@@ -113,7 +115,9 @@ export type Grant =
       queuePosition: QueuePosition | null;
       durations: Durations | null;
     }
-  | { granted: false; reason: "refused"; error: RequestError };
+  | { granted: false; reason: "refused"; error: RequestError }
+  /** Too many submits wait, of the team or of all: a new one is turned away before anything of it is kept. */
+  | { granted: false; reason: "queue_full"; of: "team" | "account" };
 
 /** The account's public health: numbers, no names. `at` is epoch ms. */
 export interface AccountHealth {

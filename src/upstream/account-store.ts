@@ -88,7 +88,7 @@ export class AccountStore {
     return this.#slots.all();
   }
 
-  takeSlot(slot: Slot): void {
+  takeSlot(slot: Pick<Slot, "requestId" | "connection" | "since">): void {
     this.#saveVersion();
     this.#slots.take(slot);
   }

@@ -29,6 +29,7 @@ import { AccountStore } from "./account-store.ts";
 import { connectionMissing } from "./client/classify.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import type { ConnectionRequest } from "./client/connections.ts";
+import { teamOf } from "./fair-queue.ts";
 import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 import { LearnedDurations } from "./learned-durations.ts";
@@ -81,14 +82,17 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     }
     await this.#grants.probeConnections();
     const decision = this.#grants.requestGrant({ ...request, connection: resolution.connection }, leadMs);
-    if (decision.kind === "granted") return this.#grantedFor(decision.callGrant);
-    return {
-      granted: false,
-      reason: "wait",
-      retryAt: decision.retryAt,
-      queuePosition: decision.queuePosition,
-      durations,
-    };
+    switch (decision.kind) {
+      case "granted":
+        return this.#grantedFor(decision.callGrant);
+      case "queue_full":
+        logEvent("account.queue_full", { reason: decision.of, team: teamOf(request.user) });
+        return { granted: false, reason: "queue_full", of: decision.of };
+      case "wait": {
+        const { retryAt, queuePosition } = decision;
+        return { granted: false, reason: "wait", retryAt, queuePosition, durations };
+      }
+    }
   }
 
   async returnGrant(callGrant: CallGrant): Promise<void> {

@@ -11,7 +11,7 @@ import { SECOND_MS } from "../platform/time.ts";
 import { AccountAlarm } from "./account-alarm.ts";
 import type { AccountStore } from "./account-store.ts";
 import { createUpstreamClient } from "./client/client.ts";
-import { callName } from "./fair-queue.ts";
+import { callName, teamOf } from "./fair-queue.ts";
 import {
   closedHealth,
   HEALTHY,
@@ -60,7 +60,7 @@ export class AccountGrants {
     this.#notice = store.fact("notice");
     const pace = { ...paceAfterWaking(config.UPSTREAM_RPS, now, this.#busyUntil), closedUntil: pause?.until ?? 0 };
     this.callScheduler = new CallScheduler(pace, config.UPSTREAM_SLOTS, pause?.since ?? 0);
-    for (const call of store.waitingCalls()) this.callScheduler.queue.addCall(call);
+    for (const call of store.waitingCalls()) this.callScheduler.enqueue(call);
     for (const slot of store.slots()) this.callScheduler.slots.set(slot.requestId, slot);
     for (const [connection, health] of store.savedHealth())
       this.callScheduler.healthByConnection.set(connection, health);
@@ -92,11 +92,16 @@ export class AccountGrants {
     }
     const wasWaiting = this.callScheduler.queue.findCall(name) !== undefined;
     const { decision, grantedToOthers } = this.callScheduler.requestGrant(request, now);
-    if (decision.kind === "granted") {
-      if (wasWaiting) this.#deps.store.deleteWaitingCall(name);
-      this.#saveGrant(decision.callGrant, now);
-    } else {
-      this.#deps.store.saveWaitingCall(name, decision.call);
+    switch (decision.kind) {
+      case "granted":
+        if (wasWaiting) this.#deps.store.deleteWaitingCall(name);
+        this.#saveGrant(decision.callGrant, now);
+        break;
+      case "wait":
+        this.#deps.store.saveWaitingCall(name, decision.call);
+        break;
+      case "queue_full":
+        return decision;
     }
     this.#deps.ctx.waitUntil(this.#notifyTrackers(grantedToOthers, now));
     this.armAlarm();
@@ -123,9 +128,9 @@ export class AccountGrants {
   }
 
   returnGrant(callGrant: CallGrant): void {
-    this.callScheduler.returnGrant(callGrant, Date.now());
+    const isFreed = this.callScheduler.returnGrant(callGrant, Date.now());
     if (callGrant.probe) this.#keepHealth(callGrant.call.connection);
-    if (callGrant.tookSlot) this.#deps.store.freeSlot(callGrant.call.requestId);
+    if (isFreed) this.#deps.store.freeSlot(callGrant.call.requestId);
     this.grantInBackground();
   }
 
@@ -295,11 +300,6 @@ export class AccountGrants {
   #keepHealth(connection: string): void {
     this.#deps.store.saveHealth(connection, this.callScheduler.healthOf(connection));
   }
-}
-
-/** Users are named below their team. */
-function teamOf(user: string): string {
-  return user.slice(0, user.indexOf("/"));
 }
 
 /** End of the time in which a grant may be used. */

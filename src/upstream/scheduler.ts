@@ -4,8 +4,9 @@
 import type { CallGrant, Pause, QueuedKind, QueuePosition, WaitingCall } from "../contracts/account.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { GRANT_WAIT_IN_PLACE_MS, LEASE_SLACK_MS, SUBMIT_TIMEOUT_MS } from "../requests/machine/effect-schedule.ts";
+import { AnswerTimes } from "./answer-times.ts";
 import { RATE_LIMITED_PAUSE_MS } from "./client/classify.ts";
-import { callName, FairQueue, QUEUED_KINDS } from "./fair-queue.ts";
+import { type Admissible, callName, FairQueue, type Lane, QUEUED_KINDS, teamOf } from "./fair-queue.ts";
 import { HEALTHY, type Health, isProbeDue, withStartedProbe, withUnusedProbe } from "./health.ts";
 import {
   type CallTime,
@@ -18,13 +19,8 @@ import {
   reserveCallTime,
   withAnsweredCall,
 } from "./pace.ts";
+import { RateLimitStrikes } from "./rate-limit-strikes.ts";
 
-/**
- * Answers per call kind from which the fastest is taken, and how many are needed. About a minute at full rate, so that a short
- * period of slow answers does not raise the baseline.
- */
-const ANSWERS_KEPT = 512;
-const ANSWERS_NEEDED = 16;
 /** Waiting calls are granted this far ahead, so that a late alarm wastes no call time. */
 export const GRANTS_AHEAD_MS = 600;
 /** Earliest start of a grant that is sent by RPC, which takes time itself. */
@@ -37,26 +33,31 @@ const WAKE_MISSED_MS = 15 * SECOND_MS;
 const WAKE_MISSED_MAX_MS = 10 * MINUTE_MS;
 /** A waiting call is removed when its tracker is this late to ask again. */
 const WAITING_CALL_EXPIRES_MS = 10 * MINUTE_MS;
+/** Expired calls are looked for this often: each search visits every waiting call. */
+const EXPIRED_LOOK_MS = MINUTE_MS;
+/** Waiting submits of all teams, and of one: more would wait for hours at any pace, and fill the one thread that all share. */
+export const WAITING_SUBMITS_MAX = 20_000;
+export const WAITING_SUBMITS_PER_TEAM_MAX = 5_000;
 /** Maximum unanswered submits, in seconds of full rate: a hanging gateway makes no more of them uncertain. */
 const UNANSWERED_SUBMITS_S = 2;
-/** A second 429 within this of the last doubles the pause, up to RATE_LIMITED_PAUSE_MAX_MS. */
-const RATE_LIMITED_CALM_MS = MINUTE_MS;
-/** The longest pause after repeated 429s without Retry-After. */
-const RATE_LIMITED_PAUSE_MAX_MS = MINUTE_MS;
 
-export type SchedulerRequest = Omit<WaitingCall, "expectedBy">;
+/** `isNew`: its caller still waits to hear whether the request is taken, so a full queue may turn it away. */
+export type SchedulerRequest = Omit<WaitingCall, "expectedBy"> & { isNew?: boolean };
 
 export interface Slot {
   requestId: string;
   connection: string;
   since: number;
+  /** The last grant that came with it. */
+  grantedAt: number;
   /** When it was last granted, or its tracker asked. */
   checkedAt: number;
 }
 
 export type GrantDecision =
   | { kind: "granted"; callGrant: CallGrant }
-  | { kind: "wait"; queuePosition: QueuePosition; retryAt: number; call: WaitingCall };
+  | { kind: "wait"; queuePosition: QueuePosition; retryAt: number; call: WaitingCall }
+  | { kind: "queue_full"; of: "team" | "account" };
 
 /** Weight of the latest slot in the moving average of hold times. */
 const SLOT_HOLD_WEIGHT = 0.2;
@@ -69,21 +70,19 @@ export class CallScheduler {
   readonly #slotsMax: number;
   /** Submits without an answer, by request id. */
   readonly #unanswered = new Map<string, number>();
-  /** Calls whose tracker could not be notified, and when to retry. */
-  readonly #deferred = new Map<string, number>();
   /** Submits that a locked account refused, and when: other requests probe before them. */
   readonly #refusedSubmitAt = new Map<string, number>();
-  /** Latencies of the last answers by call kind. */
-  readonly #answersMs = new Map<QueuedKind, number[]>();
+  readonly #answerTimes = new AnswerTimes();
+  readonly #strikes: RateLimitStrikes;
   /** Moving average of how long a slot is held. */
   #slotHoldMs: number | null = null;
-  #pauses: { since: number; strikes: number };
+  #expiredLookAt = Number.NEGATIVE_INFINITY;
 
   /** `pausedSince`: start of the current pause, if any. */
   constructor(pace: Pace, slotsMax: number, pausedSince = 0) {
     this.pace = pace;
     this.#slotsMax = slotsMax;
-    this.#pauses = { since: pausedSince, strikes: 0 };
+    this.#strikes = new RateLimitStrikes(pausedSince);
   }
 
   healthOf(connection: string): Health {
@@ -99,17 +98,19 @@ export class CallScheduler {
   /** Grants the call when no other call is eligible; otherwise queues it, which may grant other calls. */
   requestGrant(request: SchedulerRequest, now: number): { decision: GrantDecision; grantedToOthers: CallGrant[] } {
     const name = callName(request);
-    const since = Math.max(request.since, this.#refusedSubmitAt.get(request.requestId) ?? 0);
-    const call: WaitingCall = { ...request, since, expectedBy: now };
-    this.#deferred.delete(name);
+    const { isNew = false, ...asked } = request;
+    const since = Math.max(asked.since, this.#refusedSubmitAt.get(asked.requestId) ?? 0);
+    const call: WaitingCall = { ...asked, since, expectedBy: now };
     const admissible = this.#admissible(now);
-    const othersWait =
-      this.queue.findCall(name) !== undefined || this.queue.peekNextCall(now, admissible) !== undefined;
-    if (!othersWait && admissible(call) && nextCallTimeAt(this.pace, now) - now <= GRANT_WAIT_IN_PLACE_MS) {
+    const known = this.queue.findCall(name);
+    const othersWait = known !== undefined || this.queue.peekNextCall(now, admissible) !== undefined;
+    const isNear = nextCallTimeAt(this.pace, now) - now <= GRANT_WAIT_IN_PLACE_MS;
+    if (!othersWait && isNear && admissible(this.#laneOf(call))) {
       return { decision: { kind: "granted", callGrant: this.#issueGrant(call, now, now) }, grantedToOthers: [] };
     }
-    const known = this.queue.findCall(name);
-    this.queue.addCall(known === undefined ? call : { ...call, since: Math.min(call.since, known.since) });
+    const full = isNew && known === undefined && call.kind === "submit" ? this.#fullFor(teamOf(call.user)) : null;
+    if (full !== null) return { decision: { kind: "queue_full", of: full }, grantedToOthers: [] };
+    this.enqueue(known === undefined ? call : { ...call, since: Math.min(call.since, known.since) });
     const callGrants = this.grantWaitingCalls(now);
     const ownGrant = callGrants.find((each) => callName(each.call) === name);
     const grantedToOthers = callGrants.filter((each) => each !== ownGrant);
@@ -117,7 +118,7 @@ export class CallScheduler {
     const queuePosition = this.queuePosition(name, now) ?? this.#queuePositionAt(call, 1, now);
     const expectedBy = now + retryMs(queuePosition);
     const waitingCall = { ...(this.queue.findCall(name) ?? call), expectedBy };
-    this.queue.addCall(waitingCall);
+    this.enqueue(waitingCall);
     return { decision: { kind: "wait", queuePosition, retryAt: expectedBy, call: waitingCall }, grantedToOthers };
   }
 
@@ -143,8 +144,12 @@ export class CallScheduler {
 
   /** Grants a call again that received its grant too late. Null: it waits like others. */
   regrant(request: SchedulerRequest, now: number, notBefore: number): CallGrant | null {
-    const call = { ...request, expectedBy: now };
-    if (!this.#admissible(now)(call) || nextCallTimeAt(this.pace, notBefore) - now > GRANT_WAIT_IN_PLACE_MS)
+    const { isNew: _isNew, ...asked } = request;
+    const call = { ...asked, expectedBy: now };
+    if (
+      !this.#admissible(now)(this.#laneOf(call)) ||
+      nextCallTimeAt(this.pace, notBefore) - now > GRANT_WAIT_IN_PLACE_MS
+    )
       return null;
     return this.#issueGrant(call, now, notBefore);
   }
@@ -169,22 +174,25 @@ export class CallScheduler {
     return Math.max(now + 1, nextCallTimeAt(this.pace, now + WAKE_LEAD_MS) - GRANTS_AHEAD_MS / 2);
   }
 
-  /** The grant was not used. Returned late, it may allow a second probe: that costs one more refusal. */
-  returnGrant({ call, callTime, probe, tookSlot }: CallGrant, now: number): void {
+  /** The grant was not used. Returned late, it may allow a second probe: that costs one more refusal. True when it freed a slot. */
+  returnGrant({ call, callTime, probe, tookSlot }: CallGrant, now: number): boolean {
     this.pace = releaseCallTime(this.pace, callTime);
-    if (call.kind !== "submit") return;
+    if (call.kind !== "submit") return false;
     const health = this.healthOf(call.connection);
     // Closed for another reason meanwhile: the account probes it itself.
     if (probe && health.closure?.why === "locked")
       this.healthByConnection.set(call.connection, withUnusedProbe(health, now));
     this.#unanswered.delete(call.requestId);
-    if (tookSlot) this.slots.delete(call.requestId);
+    // A grant that is returned late must not free the slot of a later one.
+    if (!tookSlot || this.slots.get(call.requestId)?.grantedAt !== callTime.at) return false;
+    this.#freeSlot(call.requestId);
+    return true;
   }
 
   /** Its tracker did not answer: the call keeps its position and is retried after WAKE_RETRY_MS. */
   deferCall(call: WaitingCall, now: number): void {
-    this.#deferred.set(callName(call), now + WAKE_RETRY_MS);
-    this.queue.addCall(call);
+    this.enqueue(call);
+    this.queue.deferCall(callName(call), now + WAKE_RETRY_MS);
   }
 
   /** fal answered this submit with a locked account. */
@@ -195,10 +203,8 @@ export class CallScheduler {
   /** A granted call finished, with or without an answer: now its end in the rate window is known. */
   callFinished({ call, callTime }: CallGrant, now: number): void {
     if (call.kind === "submit") this.#unanswered.delete(call.requestId);
-    const tookMs = this.#answersMs.get(call.kind) ?? [];
-    const quickestMs = tookMs.length < ANSWERS_NEEDED ? 0 : Math.min(...tookMs);
-    this.pace = withAnsweredCall(this.pace, callTime, now, quickestMs);
-    this.#answersMs.set(call.kind, [...tookMs, Math.max(0, now - callTime.at)].slice(-ANSWERS_KEPT));
+    this.pace = withAnsweredCall(this.pace, callTime, now, this.#answerTimes.quickestMs(call.kind));
+    this.#answerTimes.add(call.kind, now - callTime.at);
   }
 
   /** The request is not at fal. Returns the slot that it had. */
@@ -207,25 +213,16 @@ export class CallScheduler {
     this.#refusedSubmitAt.delete(requestId);
     const slot = this.slots.get(requestId);
     if (slot === undefined) return undefined;
-    this.slots.delete(requestId);
+    this.#freeSlot(requestId);
     const heldMs = now - slot.since;
     this.#slotHoldMs =
       this.#slotHoldMs === null ? heldMs : this.#slotHoldMs * (1 - SLOT_HOLD_WEIGHT) + heldMs * SLOT_HOLD_WEIGHT;
     return slot;
   }
 
-  /**
-   * Upstream answered 429. Without Retry-After the pause doubles with each further 429; answers to calls made before the pause do
-   * not count. Returns the pause in ms.
-   */
+  /** Upstream answered 429. Returns the pause in ms. */
   pauseAfterRateLimit(retryAfterMs: number | null, now: number): number {
-    const wasOpen = this.pace.closedUntil <= now;
-    if (wasOpen) {
-      const calm = now - this.pace.closedUntil >= RATE_LIMITED_CALM_MS;
-      this.#pauses = { since: calm ? now : this.#pauses.since, strikes: calm ? 0 : this.#pauses.strikes + 1 };
-    }
-    const own = Math.min(RATE_LIMITED_PAUSE_MAX_MS, RATE_LIMITED_PAUSE_MS * 2 ** Math.min(this.#pauses.strikes, 20));
-    const pauseMs = retryAfterMs ?? (wasOpen ? own : 0);
+    const pauseMs = this.#strikes.pauseMs(retryAfterMs, this.pace.closedUntil, now);
     this.pace = pausePace(this.pace, now, pauseMs);
     return pauseMs;
   }
@@ -240,7 +237,7 @@ export class CallScheduler {
   /** The pause after a 429, if it is long enough to report to callers. */
   pacePause(now: number): Pause | null {
     const { closedUntil: until } = this.pace;
-    return until - now > RATE_LIMITED_PAUSE_MS ? { why: "rate_limited", since: this.#pauses.since, until } : null;
+    return until - now > RATE_LIMITED_PAUSE_MS ? { why: "rate_limited", since: this.#strikes.since, until } : null;
   }
 
   /** Queue position of a waiting call; null when it does not wait. */
@@ -250,20 +247,21 @@ export class CallScheduler {
     return call === undefined || position === null ? null : this.#queuePositionAt(call, position, now);
   }
 
-  /** Removes and returns waiting calls whose trackers no longer ask. */
+  /** Removes and returns waiting calls whose trackers no longer ask; looks for them once in EXPIRED_LOOK_MS. */
   dropExpiredCalls(now: number): WaitingCall[] {
+    if (now - this.#expiredLookAt < EXPIRED_LOOK_MS) return [];
+    this.#expiredLookAt = now;
     const gone = [...this.queue.waitingCalls()].filter((call) => call.expectedBy + WAITING_CALL_EXPIRES_MS < now);
     for (const call of gone) this.queue.removeCall(callName(call));
-    for (const [name, until] of this.#deferred) if (until <= now) this.#deferred.delete(name);
     return gone;
   }
 
   /** Whether a submit waits only for a slot. */
   waitsForSlot(): boolean {
     if (this.slots.size < this.#slotsMax) return false;
-    for (const { kind, connection } of this.queue.waitingCalls())
-      if (kind === "submit" && this.#isFull(connection)) return true;
-    return false;
+    return this.queue.hasLane(({ kind, connection, hasSlot }) => {
+      return kind === "submit" && !hasSlot && this.#isFull(connection);
+    });
   }
 
   waitingByKind(): Record<QueuedKind, number> {
@@ -272,17 +270,37 @@ export class CallScheduler {
     return counts;
   }
 
-  #admissible(now: number): (call: WaitingCall) => boolean {
+  #laneOf({ kind, connection, requestId }: WaitingCall): Lane {
+    return { kind, connection, hasSlot: kind === "submit" && this.slots.has(requestId) };
+  }
+
+  enqueue(call: WaitingCall): void {
+    this.queue.addCall(call, this.#laneOf(call).hasSlot);
+  }
+
+  /** Its submit needs a slot again, if it waits. */
+  #freeSlot(requestId: string): void {
+    this.slots.delete(requestId);
+    this.queue.setHasSlot(callName({ requestId, effect: "submit" }), false);
+  }
+
+  #fullFor(team: string): "team" | "account" | null {
+    if (this.queue.submits() >= WAITING_SUBMITS_MAX) return "account";
+    return this.queue.submits(team) >= WAITING_SUBMITS_PER_TEAM_MAX ? "team" : null;
+  }
+
+  /** Decides about a lane of the queue, as things stand at `now`. */
+  #admissible(now: number): Admissible {
     for (const [requestId, at] of this.#unanswered) {
       if (at + SUBMIT_TIMEOUT_MS + LEASE_SLACK_MS < now) this.#unanswered.delete(requestId);
     }
-    return (call) => {
-      const { closure } = this.healthOf(call.connection);
-      if ((this.#deferred.get(callName(call)) ?? 0) > now) return false;
-      if (call.kind !== "submit") return closure === null || closure.why === "locked";
-      if (!this.slots.has(call.requestId) && this.#isFull(call.connection)) return false;
+    return ({ kind, connection, hasSlot }) => {
+      const health = this.healthOf(connection);
+      const { closure } = health;
+      if (kind !== "submit") return closure === null || closure.why === "locked";
+      if (!hasSlot && this.#isFull(connection)) return false;
       if (this.#unanswered.size >= this.pace.rps * UNANSWERED_SUBMITS_S) return false;
-      return closure === null || (closure.why === "locked" && isProbeDue(this.healthOf(call.connection), now));
+      return closure === null || (closure.why === "locked" && isProbeDue(health, now));
     };
   }
 
@@ -298,7 +316,8 @@ export class CallScheduler {
     const { requestId, connection } = call;
     const held = this.slots.get(requestId);
     callGrant.tookSlot = held === undefined;
-    this.slots.set(requestId, { requestId, connection, since: held?.since ?? callTime.at, checkedAt: callTime.at });
+    const { at } = callTime;
+    this.slots.set(requestId, { requestId, connection, since: held?.since ?? at, grantedAt: at, checkedAt: at });
     this.#unanswered.set(call.requestId, callTime.at);
     return callGrant;
   }

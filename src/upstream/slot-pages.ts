@@ -25,12 +25,14 @@ export class SlotPages {
 
   all(): Slot[] {
     return [...this.#pages.values()].flatMap((page) =>
-      [...page.values()].map(([requestId, connection, since]) => ({ requestId, connection, since, checkedAt: since })),
+      [...page.values()].map(([requestId, connection, since]) => {
+        return { requestId, connection, since, grantedAt: since, checkedAt: since };
+      }),
     );
   }
 
   /** One row written. */
-  take({ requestId, connection, since }: Slot): void {
+  take({ requestId, connection, since }: Pick<Slot, "requestId" | "connection" | "since">): void {
     const number = this.#pageOf.get(requestId) ?? this.#pageWithRoom();
     const page = this.#pages.get(number) ?? new Map<string, SlotRow>();
     page.set(requestId, [requestId, connection, since]);

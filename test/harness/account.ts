@@ -51,7 +51,7 @@ export async function introduceAccount(team: Team): Promise<void> {
 export async function inheritSlot(requestId: string, connection = "conn"): Promise<void> {
   await evictDurableObject(account());
   await runInDurableObject(account(), (_instance, state) =>
-    new AccountStore(state.storage.kv).takeSlot({ requestId, connection, since: Date.now(), checkedAt: 0 }),
+    new AccountStore(state.storage.kv).takeSlot({ requestId, connection, since: Date.now() }),
   );
   await evictDurableObject(account());
 }

@@ -123,7 +123,7 @@ export class SimulatedAccount {
       );
       this.#go(asked.kind === "granted" ? [asked.callGrant, ...woken] : woken);
       this.#plan(at);
-      if (kind === "submit") request.toldPosition = asked.kind === "granted" ? null : asked.queuePosition.position;
+      if (kind === "submit") request.toldPosition = asked.kind === "wait" ? asked.queuePosition.position : null;
     });
   }
 

@@ -146,6 +146,11 @@ export function upstreamPaused(): RequestError {
   return errorOf("upstream_paused", message, true, false);
 }
 
+/** Nothing was sent. */
+export function queueFull(): RequestError {
+  return errorOf("overloaded", "Too many requests wait already. Nothing was sent or charged.", true, false);
+}
+
 export function resultLost(): RequestError {
   return errorOf(
     "result_lost",

@@ -10,7 +10,13 @@ import {
   withFailedProbe,
 } from "../../../src/upstream/health.ts";
 import { newPace } from "../../../src/upstream/pace.ts";
-import { CallScheduler, type SchedulerRequest, WAKE_RETRY_MS } from "../../../src/upstream/scheduler.ts";
+import {
+  CallScheduler,
+  type SchedulerRequest,
+  WAITING_SUBMITS_MAX,
+  WAITING_SUBMITS_PER_TEAM_MAX,
+  WAKE_RETRY_MS,
+} from "../../../src/upstream/scheduler.ts";
 
 const NOW = 1_800_000_000_000;
 const DUE = NOW + HEALTH_PAUSE_FIRST_MS;
@@ -100,5 +106,139 @@ describe("a turn of an open account", () => {
     callScheduler.healthByConnection.set("c", health);
     callScheduler.returnGrant(asked.callGrant, NOW + 1);
     expect(callScheduler.healthOf("c")).toBe(health);
+  });
+});
+
+describe("a look at the queue", () => {
+  /** Calls over connection "full", of so many users, whose reading is counted. */
+  function fullQueue(waiting: number): { callScheduler: CallScheduler; reads: () => number; reset: () => void } {
+    const callScheduler = new CallScheduler(newPace(10), 1);
+    callScheduler.requestGrant(wish("runs", { connection: "full" }), NOW);
+    let read = 0;
+    for (let n = 0; n < waiting; n++) {
+      const call = {
+        ...wish(`w${n}`, { connection: "full", user: `t/u${n % 97}`, since: NOW + n }),
+        expectedBy: NOW,
+      };
+      const counted = new Proxy(call, {
+        get: (target, property) => {
+          read++;
+          return Reflect.get(target, property) as unknown;
+        },
+      });
+      callScheduler.queue.addCall(counted);
+    }
+    return { callScheduler, reads: () => read, reset: () => (read = 0) };
+  }
+
+  test.each([100, 1_000, 10_000])("visits none of %i submits that wait for a slot", (waiting) => {
+    const { callScheduler, reads, reset } = fullQueue(waiting);
+    reset();
+    for (let look = 0; look < 20; look++) {
+      expect(callScheduler.grantWaitingCalls(NOW + look)).toEqual([]);
+      expect(callScheduler.nextGrantAt(NOW + look)).not.toBeNull();
+      expect(callScheduler.waitsForSlot()).toBe(true);
+    }
+    expect(callScheduler.requestGrant(wish("free", { kind: "status", effect: "poll" }), NOW + 30).decision.kind).toBe(
+      "granted",
+    );
+    expect(reads()).toBe(0);
+  });
+
+  test("visits one call of each user when a slot is free", () => {
+    const { callScheduler, reads, reset } = fullQueue(10_000);
+    callScheduler.releaseSlot("runs", NOW + 1);
+    reset();
+    expect(callScheduler.grantWaitingCalls(NOW + 2).map(({ call }) => call.requestId)).toEqual(["w0"]);
+    // 97 heads, each looked at a few times, and the one that is taken out.
+    expect(reads()).toBeLessThan(97 * 6);
+  });
+
+  test("that searches for calls whose trackers are gone is made once a minute", () => {
+    const { callScheduler, reads, reset } = fullQueue(1_000);
+    expect(callScheduler.dropExpiredCalls(NOW)).toEqual([]);
+    reset();
+    for (let second = 1; second < 60; second++) callScheduler.dropExpiredCalls(NOW + second * 1_000);
+    expect(reads()).toBe(0);
+    expect(callScheduler.dropExpiredCalls(NOW + 3_600_000)).toHaveLength(1_000);
+    expect(callScheduler.queue.size).toBe(0);
+  });
+});
+
+describe("a submit that has a slot already", () => {
+  test("goes before those that need one, though all slots are taken", () => {
+    const callScheduler = new CallScheduler(newPace(10), 1);
+    callScheduler.requestGrant(wish("a"), NOW);
+    callScheduler.requestGrant(wish("b"), NOW + 1);
+    expect(callScheduler.requestGrant(wish("a"), NOW + 2).decision).toMatchObject({ callGrant: { tookSlot: false } });
+  });
+
+  test("waits with the others once its slot is freed", () => {
+    const callScheduler = new CallScheduler(newPace(10), 1);
+    const { decision } = callScheduler.requestGrant(wish("a"), NOW);
+    if (decision.kind !== "granted") throw new Error("a free account gives a turn at once");
+    callScheduler.pauseAfterRateLimit(5_000, NOW);
+    callScheduler.requestGrant(wish("a"), NOW + 1);
+    callScheduler.releaseSlot("a", NOW + 2);
+    callScheduler.slots.set("other", {
+      requestId: "other",
+      connection: "c",
+      since: NOW,
+      grantedAt: NOW,
+      checkedAt: NOW,
+    });
+    expect(callScheduler.grantWaitingCalls(NOW + 60_000)).toEqual([]);
+    callScheduler.releaseSlot("other", NOW + 60_001);
+    expect(names(callScheduler.grantWaitingCalls(NOW + 60_002))).toEqual([["a", false]]);
+  });
+
+  test("keeps it when an older grant comes back late", () => {
+    const callScheduler = new CallScheduler(newPace(10), 1);
+    const first = callScheduler.requestGrant(wish("a"), NOW).decision;
+    const second = callScheduler.requestGrant(wish("a"), NOW + 700).decision;
+    if (first.kind !== "granted" || second.kind !== "granted") throw new Error("both are granted");
+    expect(callScheduler.returnGrant(first.callGrant, NOW + 701)).toBe(false);
+    expect(callScheduler.slots.has("a")).toBe(true);
+    expect(callScheduler.returnGrant({ ...second.callGrant, tookSlot: true }, NOW + 702)).toBe(true);
+  });
+});
+
+describe("a queue that is full", () => {
+  /** Nobody may go, and so many submits of each team wait. */
+  function crowded(teams: Record<string, number>): CallScheduler {
+    const callScheduler = new CallScheduler(newPace(10), 1);
+    callScheduler.requestGrant(wish("runs"), NOW);
+    for (const [team, waiting] of Object.entries(teams)) {
+      for (let n = 0; n < waiting; n++) {
+        const call = wish(`${team}-${n}`, { user: `${team}/u`, since: NOW + n });
+        callScheduler.queue.addCall({ ...call, expectedBy: NOW });
+      }
+    }
+    return callScheduler;
+  }
+  const ask = (callScheduler: CallScheduler, changes: Partial<SchedulerRequest>) =>
+    callScheduler.requestGrant(wish("new", { isNew: true, ...changes }), NOW + 1).decision;
+
+  test("of a team turns its new submits away, and nobody else's", () => {
+    const callScheduler = crowded({ acme: WAITING_SUBMITS_PER_TEAM_MAX });
+    expect(ask(callScheduler, { user: "acme/v" })).toEqual({ kind: "queue_full", of: "team" });
+    expect(ask(callScheduler, { user: "other/u" }).kind).toBe("wait");
+    expect(callScheduler.queue.submits("acme")).toBe(WAITING_SUBMITS_PER_TEAM_MAX);
+  });
+
+  test("of all teams turns every new submit away, and counts each once", () => {
+    const each = WAITING_SUBMITS_MAX / 5;
+    const callScheduler = crowded({ a: each, b: each, c: each, d: each, e: each });
+    expect(ask(callScheduler, { user: "other/u" })).toEqual({ kind: "queue_full", of: "account" });
+    callScheduler.queue.removeCall("a-0/submit");
+    expect(ask(callScheduler, { user: "other/u" }).kind).toBe("wait");
+  });
+
+  test("turns away no request that was taken before, no call that waits already, and no other call", () => {
+    const callScheduler = crowded({ acme: WAITING_SUBMITS_PER_TEAM_MAX });
+    const inFull = { user: "acme/u" };
+    expect(ask(callScheduler, { ...inFull, isNew: false }).kind).toBe("wait");
+    expect(ask(callScheduler, { ...inFull, requestId: "acme-5" }).kind).toBe("wait");
+    expect(ask(callScheduler, { ...inFull, kind: "status", effect: "poll" }).kind).toBe("granted");
   });
 });

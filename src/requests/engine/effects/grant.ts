@@ -91,7 +91,7 @@ export async function grantOrDefer(
     return { granted: false, outcome: { kind: "deferred", until: context.now() + context.missedTurns.backoffMs } };
   }
   if (grant.reason === "wait") return { granted: false, outcome: { kind: "deferred", until: grant.retryAt } };
-  const reason = grant.error.code;
+  const reason = grant.reason === "queue_full" ? "overloaded" : grant.error.code;
   return { granted: false, outcome: { kind: "failed", reason, retryAfterMs: null, ours: true } };
 }
 

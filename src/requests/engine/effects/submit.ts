@@ -9,7 +9,7 @@ import { accountFor } from "../../../platform/stubs.ts";
 import type { SubmitReply } from "../../../upstream/client/answers.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import { RETRY_FIRST_MS } from "../../machine/effect-schedule.ts";
-import { upstreamPaused } from "../../machine/ends.ts";
+import { queueFull, upstreamPaused } from "../../machine/ends.ts";
 import type { RequestEvent } from "../../machine/events.ts";
 import { UNCERTAIN_GRACE_MS } from "../../machine/submits.ts";
 import type { RequestState, Waiting } from "../../machine/types.ts";
@@ -110,6 +110,7 @@ async function mayLeave(context: EffectContext, grant: Granted): Promise<boolean
 /** No grant yet: the request waits, unless its plan refuses to wait while upstream is paused. */
 function deferredSubmit(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
   if (grant.reason === "refused") return { type: "submit_refused", error: grant.error };
+  if (grant.reason === "queue_full") return { type: "submit_refused", error: queueFull() };
   const { queuePosition: place, retryAt, durations } = grant;
   if (place?.reason === "upstream_paused" && state.whenPaused === "refuse") {
     return { type: "submit_refused", error: upstreamPaused() };
