@@ -16,6 +16,7 @@ export const PURE: readonly string[] = [
   "models/model-id.ts",
   "net/retry-after.ts",
   "platform/errors.ts",
+  "platform/hold-counter.ts",
   "platform/jitter.ts",
   "platform/money.ts",
   "platform/time.ts",

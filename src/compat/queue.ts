@@ -3,6 +3,7 @@
 
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
+import { openHold } from "../http/holds.ts";
 import { noSuchRequest as noSuchRequestRefusal } from "../http/no-such-request.ts";
 import { askTracker } from "../platform/stubs.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
@@ -24,13 +25,12 @@ export async function queueStatus(call: CompatCall, named: Named, { base, query 
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
   const logs = wantsLogs(query);
-  const { keyId, identity } = call.caller;
   const serialize = (view: RequestView): string => statusText(view, base, { logs });
   const watch = logs ? "following" : "waiting";
   const view = await holdStatus(found.view, {
     watched: found.watched,
-    keyId,
-    holdS: identity.plan.hold_s,
+    caller: call.caller,
+    holdS: call.caller.identity.plan.hold_s,
     watch,
     serialize,
   });
@@ -43,7 +43,9 @@ export async function queueStatus(call: CompatCall, named: Named, { base, query 
 export async function queueStream(call: CompatCall, named: Named, { base, query }: SurfaceUrl): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
-  const views = watchRequest(found.watched, Number.POSITIVE_INFINITY, "following");
+  const held = openHold(call.caller);
+  if (held.kind === "refused") return { refusal: held.refusal };
+  const views = watchRequest(found.watched, held.hold, Number.POSITIVE_INFINITY, "following");
   const texts = statusEvents(views, base, wantsLogs(query));
   const body = byteStream(withComments(texts, SSE_COMMENT_MS));
   return { response: new Response(body, { headers: { ...EVENT_STREAM_HEADERS, "x-fal-request-id": named.id } }) };
@@ -53,7 +55,8 @@ export async function queueStream(call: CompatCall, named: Named, { base, query 
 export async function queueResult(call: CompatCall, named: Named): Promise<CompatOutcome> {
   const found = await find(call, named);
   if (found === null) return noSuchRequest(call, named);
-  const view = await holdResult(found.view, found.watched, call.caller.identity.plan.hold_s);
+  const { caller } = call;
+  const view = await holdResult(found.view, { watched: found.watched, caller, holdS: caller.identity.plan.hold_s });
   if (view === null) return noSuchRequest(call, named);
   if (!hasEnded(view.state.stage)) return { response: pendingResponse(view.state) };
   return { response: await resultResponse(call.env.FILES, call.config(), view) };

@@ -4,8 +4,11 @@
 
 import { viewerOf } from "../http/auth.ts";
 import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
+import { openHold } from "../http/holds.ts";
 import { noSuchRequest } from "../http/no-such-request.ts";
 import type { Config } from "../platform/config.ts";
+import type { Refusal } from "../platform/errors.ts";
+import type { CallHold } from "../platform/hold-counter.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { waitForRequest } from "../requests/service/wait-for-change.ts";
@@ -17,9 +20,9 @@ import { type CompatOutcome, type CompatSubmit, startRun } from "./submit.ts";
 
 /** `POST {base}/{model}`: the output, or the failure with a status that clients do not retry. */
 export async function run(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
-  const started = await startRun(call, model, query);
+  const started = await startHeld(call, model, query);
   if ("refusal" in started) return started;
-  const answer = await finalAnswer(call, started.view, resultResponse);
+  const answer = await finalAnswer(call, started, resultResponse);
   if ("response" in answer)
     for (const [name, value] of Object.entries(started.headers)) answer.response.headers.set(name, value);
   return answer;
@@ -30,9 +33,9 @@ export async function run(call: CompatSubmit, model: string, query: URLSearchPar
  * error's body, after which the stream is aborted, so that clients do not take it for an output.
  */
 export async function runStream(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
-  const started = await startRun(call, model, query);
+  const started = await startHeld(call, model, query);
   if ("refusal" in started) return started;
-  const answered = finalAnswer(call, started.view, eventResponse);
+  const answered = finalAnswer(call, started, eventResponse);
   const early = await Promise.race([answered, quiet()]);
   if (early !== null && !("response" in early && early.response.ok)) return early;
   const headers = { ...started.headers, ...EVENT_STREAM_HEADERS, "x-fal-request-id": started.view.state.id };
@@ -50,10 +53,32 @@ async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<stri
   throw new Error("the run failed after its stream had begun");
 }
 
+type Started = { view: RequestView; headers: Record<string, string>; hold: CallHold };
+
+/** Starts a run that this call waits for. Without room to wait nothing is submitted. */
+async function startHeld(
+  call: CompatSubmit,
+  model: string,
+  query: URLSearchParams,
+): Promise<Started | Extract<CompatOutcome, { refusal: Refusal }>> {
+  const held = openHold(call.caller);
+  if (held.kind === "refused") return { refusal: held.refusal };
+  const { hold } = held;
+  let isStarted = false;
+  try {
+    const started = await startRun(call, model, query);
+    if ("refusal" in started) return started;
+    isStarted = true;
+    return { view: started.view, headers: started.headers, hold };
+  } finally {
+    if (!isStarted) hold.release();
+  }
+}
+
 /** Waits for the end without a time limit. After a paid start no error may become a 5xx: clients would pay twice. */
 async function finalAnswer(
   call: CompatSubmit,
-  started: RequestView,
+  { view: started, hold }: Started,
   respond: typeof resultResponse,
 ): Promise<CompatOutcome> {
   const { env, caller } = call;
@@ -61,7 +86,8 @@ async function finalAnswer(
   const viewer = viewerOf(caller);
   const isEnded = ({ state }: RequestView): boolean => hasEnded(state.stage);
   const noDeadline = Number.POSITIVE_INFINITY;
-  const view = isEnded(started) ? started : await waitForRequest({ env, id, viewer }, noDeadline, isEnded);
+  const view = isEnded(started) ? started : await waitForRequest({ env, id, viewer }, hold, noDeadline, isEnded);
+  hold.release();
   if (view === null) return { refusal: await noSuchRequest(env, id, viewer) };
   const failure = failureOf(view.state);
   if (failure !== null) return { response: failureResponse(finalFailure(failure), view.state) };

@@ -18,6 +18,7 @@ import type { ActingFor, Credential, NewKeyTerms } from "../contracts/team-keys.
 import { SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Refused } from "../platform/errors.ts";
+import { SOCKETS_PER_OBJECT_MAX } from "../platform/hold-counter.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { MINUTE_MS } from "../platform/time.ts";
 import { admit, quote } from "./admit.ts";
@@ -238,6 +239,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
     this.#assertReadable();
     if (!this.#exists) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    if (this.ctx.getWebSockets().length >= SOCKETS_PER_OBJECT_MAX) return new Response(null, { status: 429 });
     const pair = new WebSocketPair();
     this.ctx.acceptWebSocket(pair[1]);
     return new Response(null, { status: 101, webSocket: pair[0] });

@@ -20,6 +20,7 @@ import type {
 import { keepDescribed } from "../../files/stored-text.ts";
 import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
+import { SOCKETS_PER_OBJECT_MAX } from "../../platform/hold-counter.ts";
 import { accountFor } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { DeliveryView } from "../../webhooks/attempt.ts";
@@ -275,6 +276,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const record = viewer && this.#repository.visibleRecord(viewer);
     if (record === null) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    if (this.ctx.getWebSockets().length >= SOCKETS_PER_OBJECT_MAX) return new Response(null, { status: 429 });
     const pair = new WebSocketPair();
     const watch: Watch = request.headers.get("Sluice-Watch") === "following" ? "following" : "waiting";
     this.ctx.acceptWebSocket(pair[1], [watch]);

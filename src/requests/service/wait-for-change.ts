@@ -3,6 +3,7 @@
 
 import type { Env } from "../../platform/bindings.ts";
 import { type ChangeSocket, openChangeSocket, sleep } from "../../platform/change-socket.ts";
+import type { CallHold } from "../../platform/hold-counter.ts";
 import { askTracker, trackerOf } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { Watch } from "../machine/events.ts";
@@ -27,10 +28,12 @@ export interface Watched {
 /**
  * The request's views, one for each change, the present one first; ends after the end or at `until` (epoch ms). Nothing is
  * yielded for a request that this viewer cannot see, and no more once it is deleted: then `not_visible` is returned. `following` makes polls show progress; `waiting` is for the end alone. A
- * consumer that stops early closes the hold. A tracker that cannot be reached is asked again until `until`.
+ * consumer that stops early closes the hold, which ends with the watch. A tracker that cannot be reached is asked again until
+ * `until`.
  */
 export async function* watchRequest(
   watched: Watched,
+  hold: CallHold,
   until: number,
   watch: Exclude<Watch, "none">,
 ): AsyncGenerator<RequestView, "over" | "not_visible", undefined> {
@@ -39,6 +42,7 @@ export async function* watchRequest(
   let finalRead = false;
   try {
     for (;;) {
+      hold.renew(Date.now());
       if (socket.isBroken()) socket = await openTrackerSocket(watched, watch);
       const changed = socket.nextChange();
       const read = await readView(watched);
@@ -63,6 +67,7 @@ export async function* watchRequest(
     }
   } finally {
     socket.close();
+    hold.release();
   }
 }
 
@@ -72,11 +77,12 @@ export async function* watchRequest(
  */
 export async function waitForRequest(
   watched: Watched,
+  hold: CallHold,
   until: number,
   enough: (view: RequestView) => boolean | Promise<boolean>,
   watch: Exclude<Watch, "none"> = "waiting",
 ): Promise<RequestView | null> {
-  const views = watchRequest(watched, until, watch);
+  const views = watchRequest(watched, hold, until, watch);
   let last: RequestView | null = null;
   try {
     for (;;) {

@@ -9,6 +9,7 @@ import { watchRequest } from "../../../requests/service/wait-for-change.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { viewerOf } from "../../auth.ts";
 import { byteStream, EVENT_STREAM, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../../event-stream.ts";
+import { openHold } from "../../holds.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute } from "../../route.ts";
 import { requestId } from "./schemas.ts";
@@ -26,16 +27,18 @@ export const requestEvents = defineRoute({
   answers: {
     200: { description: "`update` and `log` events, then `end` or `deleted`.", contentType: EVENT_STREAM },
   },
-  errors: ["not_found", "gone"],
+  errors: ["not_found", "gone", "rate_limited"],
   async handle({ params, headers, caller, env, config }) {
     const viewer = viewerOf(caller);
     const watched = { env, id: params.id, viewer };
     if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer)))) {
       return { refusal: await noSuchRequest(env, params.id, viewer) };
     }
+    const held = openHold(caller);
+    if (held.kind === "refused") return { refusal: held.refusal };
     const serializeEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
     const events = eventTexts(
-      watchRequest(watched, Date.now() + EVENT_STREAM_MAX_MS, "following"),
+      watchRequest(watched, held.hold, Date.now() + EVENT_STREAM_MAX_MS, "following"),
       async (seq) => (await askTracker(env, params.id, (tracker) => tracker.timeline(viewer, seq))) ?? [],
       serializeEnd,
       parseEventId(headers["last-event-id"]),

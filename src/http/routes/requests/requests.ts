@@ -12,6 +12,7 @@ import { WAIT_MAX_S, waitForRequest } from "../../../requests/service/wait-for-c
 import { requestBody, requestSummaryBody } from "../../../requests/view/request-object.ts";
 import { requestText, serializeSummary } from "../../../requests/view/serialize.ts";
 import { userFor, viewerOf } from "../../auth.ts";
+import { openHold } from "../../holds.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
@@ -39,7 +40,7 @@ const read = defineRoute({
     200: { description: "The request.", schema: requestBody, headers: ["ETag"] },
     304: { description: "Not modified since `If-None-Match`.", headers: ["ETag"] },
   },
-  errors: ["not_found", "gone"],
+  errors: ["not_found", "gone", "rate_limited"],
   async handle({ params, query, headers, caller, env, config }) {
     const logs = query.logs === "1" || query.logs === "true";
     const known = headers["if-none-match"];
@@ -54,7 +55,9 @@ const read = defineRoute({
       return (await etagOf(await requestText(env.FILES, config(), next, { logs }))) !== etag;
     };
     if (until > Date.now() && !hasEnded(view.state.stage) && (known === undefined || known.includes(etag))) {
-      view = await waitForRequest({ env, id: params.id, viewer: viewerOf(caller) }, until, isNews);
+      const held = openHold(caller);
+      if (held.kind === "refused") return { refusal: held.refusal };
+      view = await waitForRequest({ env, id: params.id, viewer: viewerOf(caller) }, held.hold, until, isNews);
       if (view === null) return { refusal: await noSuchRequest(env, params.id, viewerOf(caller)) };
       text = await requestText(env.FILES, config(), view, { logs });
       etag = await etagOf(text);

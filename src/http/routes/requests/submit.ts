@@ -3,6 +3,7 @@
 import * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
+import type { CallHold } from "../../../platform/hold-counter.ts";
 import { printTree, RawText, valueAt } from "../../../platform/json.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
@@ -11,6 +12,7 @@ import { WAIT_MAX_S, waitForRequest } from "../../../requests/service/wait-for-c
 import { requestBody } from "../../../requests/view/request-object.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { type Caller, viewerOf } from "../../auth.ts";
+import { tryHold } from "../../holds.ts";
 import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { readSubmit, submitBody, submitHeaders } from "../../read-submit.ts";
 import { defineRoute } from "../../route.ts";
@@ -71,13 +73,17 @@ export const submit = defineRoute({
     }
     const waitS = Math.min(WAIT_MAX_S, call.query.wait ?? headers.prefer ?? 0);
     const { view } = submitted;
-    const answered = await waited(env, call.config(), caller, view, waitS);
+    // The request is accepted: without room to wait it is answered as if no `wait` was asked for, which clients have to take anyway.
+    const hold = waitS > 0 && !hasEnded(view.state.stage) ? tryHold(caller) : null;
+    const answered = await waited(env, call.config(), caller, view, hold, waitS);
     return {
       status: waitS > 0 && answered.ended ? 200 : 202,
       headers: {
         Location: `/v1/requests/${view.state.id}`,
         ...(submitted.replayed ? { "Idempotent-Replayed": "true" } : {}),
-        ...(headers.prefer === undefined ? {} : { "Preference-Applied": `wait=${waitS}` }),
+        ...(headers.prefer === undefined || (hold === null && !hasEnded(view.state.stage))
+          ? {}
+          : { "Preference-Applied": `wait=${waitS}` }),
         ...limitHeaders(submitted.limits, Date.now()),
       },
       body: new RawText(answered.text),
@@ -94,12 +100,13 @@ async function waited(
   config: Config,
   caller: Caller,
   view: RequestView,
+  hold: CallHold | null,
   waitS: number,
 ): Promise<{ text: string; ended: boolean }> {
   const watched = { env, id: view.state.id, viewer: viewerOf(caller) };
-  const isWaitedFor = waitS > 0 && !hasEnded(view.state.stage);
   const until = Date.now() + waitS * SECOND_MS;
-  const seen = isWaitedFor ? await waitForRequest(watched, until, (next) => next.state.settledAt !== null) : view;
+  const isSettled = (next: RequestView): boolean => next.state.settledAt !== null;
+  const seen = hold === null ? view : await waitForRequest(watched, hold, until, isSettled);
   const last = seen ?? view;
   try {
     return { text: await requestText(env.FILES, config, last, { logs: false }), ended: hasEnded(last.state.stage) };

@@ -5,12 +5,14 @@ import * as z from "zod";
 import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { sleep as later, openChangeSocket } from "../../../platform/change-socket.ts";
-import { refusal } from "../../../platform/errors.ts";
+import { type Refused, refusal } from "../../../platform/errors.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { WAIT_MAX_S, WATCH_POLL_MS, WATCH_REREAD_MS } from "../../../requests/service/wait-for-change.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
 import { feedLine } from "../../../webhooks/events.ts";
+import type { Caller } from "../../auth.ts";
+import { openHold } from "../../holds.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
 
@@ -45,14 +47,14 @@ export const eventRoutes: readonly Route[] = [
         schema: z.object({ data: z.array(feedLine), next_cursor: z.string(), has_more: z.boolean() }),
       },
     },
-    errors: ["invalid_request", "forbidden", "gone"],
+    errors: ["invalid_request", "forbidden", "gone", "rate_limited"],
     async handle({ env, caller, query }) {
       if (caller.own) {
         const detail = "The event feed covers the whole team, and this credential is bound to one user.";
         return { refusal: refusal("forbidden", detail, { hint: "GET /v1/requests lists that user's requests." }) };
       }
       const { after = null, types = null, limit, wait = 0 } = query;
-      const answer = await held(env, caller.team, { after, types, limit }, Math.min(wait, WAIT_MAX_S) * SECOND_MS);
+      const answer = await held(env, caller, { after, types, limit }, Math.min(wait, WAIT_MAX_S) * SECOND_MS);
       if (answer.kind === "refused") return { refusal: answer.refusal };
       const { data, next, hasMore } = answer;
       return { status: 200, body: { data: data.map(eventWire), next_cursor: String(next), has_more: hasMore } };
@@ -61,17 +63,22 @@ export const eventRoutes: readonly Route[] = [
 ];
 
 /** The page of events; while it is empty, waits up to `waitMs` for one. */
-async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number): Promise<FeedAnswer> {
+async function held(env: Env, caller: Caller, query: FeedQuery, waitMs: number): Promise<FeedAnswer | Refused> {
+  const { team: teamId } = caller;
   const read = (from: FeedQuery["after"]) =>
     askTeam(env, teamId, (team) => team.events.feed({ ...query, after: from }));
   const until = Date.now() + waitMs;
   let answer = await read(query.after);
   if (answer.kind === "refused" || answer.data.length > 0 || waitMs === 0) return answer;
+  const room = openHold(caller);
+  if (room.kind === "refused") return room;
+  const { hold } = room;
   const socket = await openChangeSocket(() =>
     teamFor(env, teamId).fetch("https://team/feed", { headers: { Upgrade: "websocket" } }),
   );
   try {
     for (;;) {
+      hold.renew(Date.now());
       const change = socket.nextChange();
       answer = await read(answer.next);
       const left = until - Date.now();
@@ -80,6 +87,7 @@ async function held(env: Env, teamId: string, query: FeedQuery, waitMs: number):
     }
   } finally {
     socket.close();
+    hold.release();
   }
 }
 
