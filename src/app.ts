@@ -12,6 +12,7 @@ import type { AppEnv } from "./http/app-env.ts";
 import { addressBrake, linkBrake } from "./http/brakes.ts";
 import { callId } from "./http/call-id.ts";
 import { callLog, formatRefusals } from "./http/call-log.ts";
+import { consolePages } from "./http/console.ts";
 import { cors } from "./http/cors.ts";
 import { noRoute, onFault } from "./http/problem.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
@@ -89,6 +90,7 @@ export function createApp(): Hono<AppEnv> {
   app.use("/fal/*", falErrors);
   app.use("/maton/*", falErrors, onlyFal);
   mount(app, healthRoutes);
+  app.route("/console", consolePages);
   app.use(configured);
   app.route("/hooks", hooks);
   app.use(refuseDeliveries);

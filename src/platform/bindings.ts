@@ -9,4 +9,6 @@ export interface Env {
   /** The brakes of http/brakes.ts; a deployment may leave them out. */
   ADDRESS_BRAKE?: RateLimit;
   CREDENTIAL_BRAKE?: RateLimit;
+  /** The static assets (console/dist). */
+  ASSETS: Fetcher;
 }

@@ -11,7 +11,7 @@ import { SHARE_TABLES } from "./share-store.ts";
 /** Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs. */
 export type TextName = "input" | "payload" | "output" | "logs";
 
-/** Append only: a migration that has run is never edited. State, files and effects are JSON of the shapes in types.ts. */
+/** Append only: a migration that has run is never edited. State, files and effects are JSON of the shapes in machine/types.ts. */
 const MIGRATIONS = [
   `CREATE TABLE request (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL) STRICT;
    CREATE TABLE file (n INTEGER PRIMARY KEY, file TEXT NOT NULL) STRICT;

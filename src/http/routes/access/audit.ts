@@ -7,7 +7,7 @@ import { HISTORY_LIMIT_MAX } from "../../../team/cursor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, listBody } from "../../schemas.ts";
 
-const entry = z.object({
+export const auditEntryBody = z.object({
   at: z.iso.datetime(),
   actor: z.string().describe("Id of the key, or `operator`."),
   ip: z.string().nullable(),
@@ -30,7 +30,7 @@ export const auditRoutes: readonly Route[] = [
         .optional(),
       limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
     }),
-    answers: { 200: { description: "A page of entries.", schema: listBody(entry) } },
+    answers: { 200: { description: "A page of entries.", schema: listBody(auditEntryBody) } },
     errors: ["invalid_request"],
     async handle({ env, caller, query }) {
       const page = await askTeam(env, caller.team, (team) => team.audit.page(query.cursor ?? null, query.limit));

@@ -13,7 +13,7 @@ import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 import { askConnections } from "./connection-access.ts";
 
-const connectionBody = z.object({
+export const connectionBody = z.object({
   id: z.string(),
   app: z.string(),
   method: z.string().nullable(),

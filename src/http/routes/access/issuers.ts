@@ -25,14 +25,14 @@ import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 
-const issuerAnswer = issuerSchema.extend({
+export const issuerAnswer = issuerSchema.extend({
   key_ids: z.array(z.string().nullable()).describe("The `kid` of each key fetched from `jwks_url`."),
   keys_fetched_at: z.iso.datetime().nullable().describe("Null if the keys have not been fetched, or the fetch failed."),
 });
 
 const named = z.object({ name: issuerNameSchema });
 
-const testAnswer = z.object({
+export const jwtTestAnswer = z.object({
   accepted: z.boolean(),
   reason: z.string().nullable().describe("Machine-readable reason; null when accepted."),
   explanation: z.string(),
@@ -43,7 +43,7 @@ const testAnswer = z.object({
   header: z.record(z.string(), z.unknown()).nullable().describe("The token's header, unverified."),
   claims: z.record(z.string(), z.unknown()).nullable().describe("The token's registered claims, unverified."),
 });
-type TestAnswer = z.input<typeof testAnswer>;
+type TestAnswer = z.input<typeof jwtTestAnswer>;
 
 export const issuerRoutes: readonly Route[] = [
   defineRoute({
@@ -109,7 +109,7 @@ export const issuerRoutes: readonly Route[] = [
       token: z.string().min(1).max(JWT_MAX_CHARS).describe("The token as it is sent, with or without `sl_jwt_<team>.`"),
     }),
     answers: {
-      200: { description: "Whether the token is accepted, and why. Counts against no limit.", schema: testAnswer },
+      200: { description: "Whether the token is accepted, and why. Counts against no limit.", schema: jwtTestAnswer },
     },
     errors: [],
     async handle({ env, caller, config, body }) {

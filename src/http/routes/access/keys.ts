@@ -21,7 +21,7 @@ export const KEY_MODEL_GLOBS_MAX = 20;
 
 const turnstileShown = z.object({ site_key: z.string(), hostname: z.string().nullable() });
 
-const keyBody = z.object({
+export const keyBody = z.object({
   id: z.string(),
   kind: z.enum(["secret", "publishable"]),
   name: z.string(),
@@ -39,7 +39,7 @@ const keyBody = z.object({
   frozen_at: z.iso.datetime().nullable(),
 });
 
-const newKey = z.strictObject({
+export const newKey = z.strictObject({
   kind: z.enum(["secret", "publishable"]).default("secret"),
   name: z.string().min(1).max(100).default("Unnamed"),
   scopes: z.array(scopeSchema).min(1).optional().describe("Secret keys only. Default: run and read."),

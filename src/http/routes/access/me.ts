@@ -10,7 +10,7 @@ import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } from "../../schemas.ts";
 
-const me = z.object({
+export const meBody = z.object({
   team: z.object({ id: z.string(), name: z.string() }),
   kind: z
     .enum(["secret", "token", "jwt"])
@@ -28,7 +28,7 @@ const me = z.object({
   limits: z.array(limitBody),
 });
 
-function kindWire(kind: Identity["kind"]): z.input<typeof me>["kind"] {
+function kindWire(kind: Identity["kind"]): z.input<typeof meBody>["kind"] {
   if (kind === "publishable") throw new Error("a publishable key is good for an exchange alone");
   return kind;
 }
@@ -41,7 +41,7 @@ export const meRoutes: readonly Route[] = [
     access: "any",
     query: z.object({ user: userSchema.optional() }),
     headers: z.object({ "sluice-user": userSchema.optional() }),
-    answers: { 200: { description: "The caller, its plan and its limits.", schema: me, headers: LIMIT_HEADERS } },
+    answers: { 200: { description: "The caller, its plan and its limits.", schema: meBody, headers: LIMIT_HEADERS } },
     errors: ["user_mismatch"],
     async handle({ env, caller, query, headers }) {
       const acting = userFor(caller.user, query.user ?? headers["sluice-user"]);

@@ -8,7 +8,7 @@ import { isoTime } from "../../../platform/time.ts";
 import { cachedAccountHealth } from "../../../upstream/health-cache.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
-const health = z.object({
+export const healthBody = z.object({
   status: z.enum(["ok", "misconfigured"]),
   configuration: z.object({
     ok: z.boolean(),
@@ -37,14 +37,17 @@ export const healthRoutes: readonly Route[] = [
     summary: "Retrieve the health of the deployment",
     access: "public",
     answers: {
-      200: { description: "The Worker is running; `configuration` tells whether it is configured.", schema: health },
+      200: {
+        description: "The Worker is running; `configuration` tells whether it is configured.",
+        schema: healthBody,
+      },
     },
     errors: [],
     async handle({ env }) {
       const read = readConfig(env);
       const problems = read.ok ? [] : read.problems;
       const glance = read.ok ? await cachedAccountHealth(env, Date.now()) : null;
-      const body: z.input<typeof health> = {
+      const body: z.input<typeof healthBody> = {
         status: read.ok ? "ok" : "misconfigured",
         configuration: { ok: read.ok, problems },
         upstream: serializeHealth(glance),
@@ -54,7 +57,7 @@ export const healthRoutes: readonly Route[] = [
   }),
 ];
 
-function serializeHealth(glance: AccountHealth | null): z.input<typeof health>["upstream"] {
+function serializeHealth(glance: AccountHealth | null): z.input<typeof healthBody>["upstream"] {
   if (glance === null) return { state: "unknown", why: null, since: null, pace: null, slots: null, as_of: null };
   const { at, pause, rps, callsLastSecond, callsWaiting, slots } = glance;
   return {

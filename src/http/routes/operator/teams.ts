@@ -15,7 +15,7 @@ import { defineRoute, type Route } from "../../route.ts";
 import { listBody, planBody, planWire } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";
 
-const teamBody = z.object({
+export const teamBody = z.object({
   id: z.string(),
   name: z.string(),
   plan: planNameSchema,

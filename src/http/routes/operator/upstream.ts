@@ -9,7 +9,7 @@ import { defineRoute, type Route } from "../../route.ts";
 const instant = z.iso.datetime().nullable();
 const count = z.int().min(0);
 
-const overview = z.object({
+export const upstreamBody = z.object({
   connection: z.string().nullable(),
   pace: z.object({ calls_per_second: z.int(), calls_last_second: count, paused_until: instant }),
   health: z.object({
@@ -38,7 +38,7 @@ export const adminUpstreamRoutes: readonly Route[] = [
     path: "/v1/admin/upstream",
     summary: "Retrieve the state of the gateway account",
     access: "operator",
-    answers: { 200: { description: "Rate, queue, slots and health of the account.", schema: overview } },
+    answers: { 200: { description: "Rate, queue, slots and health of the account.", schema: upstreamBody } },
     errors: [],
     async handle({ env }) {
       return { status: 200, body: serializeOverview(await accountFor(env).accountOverview()) };
@@ -46,7 +46,7 @@ export const adminUpstreamRoutes: readonly Route[] = [
   }),
 ];
 
-function serializeOverview(account: AccountOverview): z.input<typeof overview> {
+function serializeOverview(account: AccountOverview): z.input<typeof upstreamBody> {
   const { closure, webhooks } = account;
   return {
     connection: account.connection,

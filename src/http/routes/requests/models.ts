@@ -13,7 +13,7 @@ import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 
-const modelSummary = z.object({
+export const modelSummary = z.object({
   id: z.string(),
   title: z.string().nullable(),
   /** fal's category, e.g. text-to-image. */
@@ -21,7 +21,7 @@ const modelSummary = z.object({
   price: priceSchema.nullable().meta({ description: "Price of the team's table; null if it has none." }),
 });
 
-const modelBody = modelSummary.extend({
+export const modelBody = modelSummary.extend({
   typical_duration: z.object({ p50_s: z.number(), p95_s: z.number() }).nullable().meta({
     description: "Duration from submit to end, over the latest requests of all teams; null until there are enough.",
   }),

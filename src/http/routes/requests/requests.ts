@@ -110,7 +110,7 @@ const list = defineRoute({
   },
 });
 
-const timelineBody = z.object({
+export const timelineBody = z.object({
   data: z.array(
     z.object({
       seq: z.int(),

@@ -18,7 +18,7 @@ const percents = z
   .max(ALERT_PERCENTS_MAX)
   .describe("Alert thresholds, in percent of every USD limit; empty disables alerts.");
 
-const alertsBody = z.object({
+export const alertsBody = z.object({
   usd_percents: percents,
   latest: z
     .array(

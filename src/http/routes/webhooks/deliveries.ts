@@ -33,7 +33,7 @@ export const deliveryFields = z.object({
   attempts: z.int(),
 });
 
-const deliverySummary = deliveryFields.extend({
+export const trackedDelivery = deliveryFields.extend({
   next_attempt_at: instant.nullable().describe("Null if no attempt is scheduled, or one is in progress."),
 });
 
@@ -55,7 +55,7 @@ const attemptBody = z.object({
   next: z.object({ at: instant.nullable(), why: z.string() }),
 });
 
-const deliveryBody = deliverySummary.extend({
+export const deliveryBody = trackedDelivery.extend({
   sent: z
     .object({ body: z.string(), end: z.enum(["whole", "cut"]) })
     .nullable()
@@ -73,7 +73,7 @@ const list = defineRoute({
   summary: "List a request's deliveries",
   access: "read",
   params: requestId,
-  answers: { 200: { description: "Oldest first.", schema: z.object({ data: z.array(deliverySummary) }) } },
+  answers: { 200: { description: "Oldest first.", schema: z.object({ data: z.array(trackedDelivery) }) } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
@@ -153,7 +153,7 @@ async function teamDelivery(env: Env, team: string, deliveryId: string): Promise
   return { id, endpointId, requestId: null, eventId, eventType, state, attempts, ...sent };
 }
 
-function summaryWire(view: DeliveryView): z.input<typeof deliverySummary> {
+function summaryWire(view: DeliveryView): z.input<typeof trackedDelivery> {
   return {
     id: view.id,
     endpoint: view.endpointId,

@@ -16,7 +16,7 @@ const state = z
 const type = z.enum([...EVENT_TYPES, TEST_EVENT_TYPE]);
 const instant = z.iso.datetime({ offset: true });
 
-const deliverySummary = deliveryFields.extend({
+export const listedDelivery = deliveryFields.extend({
   last_status: z
     .int()
     .nullable()
@@ -42,7 +42,7 @@ const list = defineRoute({
   summary: "List deliveries, newest first",
   access: "admin",
   query: pageQuery.extend({ endpoint: z.string().optional(), request: z.string().optional() }),
-  answers: { 200: { description: "A page of deliveries.", schema: listBody(deliverySummary) } },
+  answers: { 200: { description: "A page of deliveries.", schema: listBody(listedDelivery) } },
   errors: ["invalid_request"],
   async handle({ env, caller, query }) {
     const { endpoint, request, ...rest } = query;
@@ -61,7 +61,7 @@ const listOfEndpoint = defineRoute({
   access: "admin",
   params: z.object({ id: z.string() }),
   query: pageQuery,
-  answers: { 200: { description: "A page of deliveries.", schema: listBody(deliverySummary) } },
+  answers: { 200: { description: "A page of deliveries.", schema: listBody(listedDelivery) } },
   errors: ["invalid_request", "not_found"],
   async handle({ env, caller, params, query }) {
     const known = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
@@ -163,7 +163,7 @@ function timeOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text);
 }
 
-function deliveryWire(delivery: Delivery): z.input<typeof deliverySummary> {
+function deliveryWire(delivery: Delivery): z.input<typeof listedDelivery> {
   const { id, endpointId, requestId, eventId, eventType, state, attempts, status, category, replayId } = delivery;
   return {
     id,
