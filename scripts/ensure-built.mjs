@@ -14,6 +14,15 @@ const PARTS = {
     makes: "console/dist/index.html",
     script: ["console/pages/run.ts"],
   },
+  console: {
+    sources: [
+      ...["console/src", "console/index.html", "console/build.ts", "console/vite.config.ts", "console/tokens.css"],
+      // What the console's script contains of the Worker (scripts/check/console.ts).
+      ...["src/team/auth/key-text.ts", "src/platform/ids.ts"],
+    ],
+    makes: "console/dist/console/index.html",
+    script: ["console/build.ts"],
+  },
 };
 /** What every part depends on: versions of the builders, and this list. */
 const COMMON = ["package-lock.json", "scripts/ensure-built.mjs"];

@@ -14,6 +14,7 @@ const { url, key, sandboxUrl } = running;
 const bearer = `-H "Authorization: Bearer ${key}"`;
 console.log(`
 Sluice    ${url}
+Console   ${url}/console/ (sign in with the key below)
 Upstream  ${sandboxUrl === null ? "your Maton account" : `the sandbox at ${sandboxUrl} (no account, no cost)`}
 Key       ${key}
 

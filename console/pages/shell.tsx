@@ -3,7 +3,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { render } from "preact-render-to-string";
 
-/** Stands for the deployment's address in samples; browser/address.ts replaces it by the page's own. */
+/** Stands for the deployment's address in samples; the scripts of the pages replace it by their own (address.ts). */
 export const ADDRESS = "https://sluice.example";
 
 /** URL of a script or style by its name, as bundle.ts has named it. */

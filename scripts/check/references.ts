@@ -6,11 +6,11 @@ import { basename, dirname, join, sep } from "node:path";
 import { lineOf, type Offence, STRING_OR_COMMENT } from "./source.ts";
 
 /** Folders whose comments are checked. */
-const CHECKED = ["src", "sandbox", "scripts", "bench", "test"];
-const CODE = /\.(?:ts|mjs|js|json|toml)$/;
+const CHECKED = ["src", "console", "sandbox", "scripts", "bench", "test"];
+const CODE = /\.(?:tsx?|mjs|js|json|toml)$/;
 
 /** A file by its name or its path. What has a colon is another repository's (`owner/name:path`) or a URL. */
-const FILE = /[\w@.:/…-]*[\w-]\.(?:ts|mjs|md|toml)\b/g;
+const FILE = /[\w@.:/…-]*[\w-]\.(?:tsx?|mjs|md|toml)\b/g;
 /** A name that only code has: a capital inside, as in `nextTry`. A call's brackets may follow. */
 const CODE_NAME = /`([a-z]\w*[A-Z]\w*)(?:\(\))?`/g;
 const README_SECTION = /\bREADME,?\s+"([^"]+)"/g;
@@ -20,7 +20,7 @@ export function checkReferences(files: ReadonlyMap<string, string>): Offence[] {
   const byName = Map.groupBy(files.keys(), (path) => basename(path));
   const words = wordsOf(files);
   return [...files].flatMap(([file, text]) => {
-    if (!file.endsWith(".ts") || !CHECKED.includes(file.split("/")[0] ?? "")) return [];
+    if (!/\.tsx?$/.test(file) || !CHECKED.includes(file.split("/")[0] ?? "")) return [];
     return comments(text).flatMap(({ text: comment, index }) => {
       const offences: Offence[] = [];
       const note = (at: number, reason: string) => {
@@ -95,7 +95,7 @@ export function readRepository(root: string): Map<string, string> {
     return inside.map((path) => `${entry.name}/${path.split(sep).join("/")}`);
   });
   const texts = paths.filter(
-    (path) => /\.(?:ts|mjs|js|json|toml|md)$/.test(path) && !/(?:^|\/)(?:node_modules|dist)\//.test(path),
+    (path) => /\.(?:tsx?|mjs|js|json|toml|md)$/.test(path) && !/(?:^|\/)(?:node_modules|dist)\//.test(path),
   );
   return new Map(texts.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 }

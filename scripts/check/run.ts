@@ -3,6 +3,7 @@
 // Reads text, needs no dependency. Prints offenders as file:line and exits 1.
 
 import { fileURLToPath } from "node:url";
+import { checkConsole } from "./console.ts";
 import { checkImports } from "./imports.ts";
 import { checkNames } from "./names.ts";
 import { checkPurity } from "./purity.ts";
@@ -15,9 +16,12 @@ import { checkWords, readWords } from "./words.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url).href);
 const tree = readTree(`${root}src`);
 const inSource = [checkImports, checkNames, checkPurity, checkSizes, checkCompares].flatMap((check) => check(tree));
+const consoleTree = readTree(`${root}console/src`);
+const inConsole = [checkConsole, checkNames, checkSizes].flatMap((check) => check(consoleTree));
 const repository = readRepository(root);
 const offences = [
   ...inSource.map((offence) => ({ ...offence, file: `src/${offence.file}` })),
+  ...inConsole.map((offence) => ({ ...offence, file: `console/src/${offence.file}` })),
   ...checkReferences(repository),
   ...checkWords(repository, readWords()),
 ];

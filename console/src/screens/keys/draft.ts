@@ -1,0 +1,134 @@
+// A key on its way through the wizard: what was chosen, what the API is sent, and what is still missing. Pure.
+
+import type { NewKey, Plan } from "../../api/types.ts";
+import { demoTerms, type PlanTerms } from "../plans/presets.ts";
+
+export const KINDS = ["server", "member", "page", "admin"] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface Draft {
+  kind: Kind;
+  name: string;
+  user: string;
+  mayRun: boolean;
+  mayRead: boolean;
+  /** One a line. */
+  origins: string;
+  models: string;
+  /** A plan's name; empty: the team's. */
+  plan: string;
+  /** A page gets a plan of its own with these numbers, where `plan` is `NEW_PLAN`. */
+  visitorPerDay: string;
+  addressPerDay: string;
+  usdPerDay: string;
+  newPlanName: string;
+  turnstileSite: string;
+  turnstileSecret: string;
+  /** Empty: never. */
+  expiresOn: string;
+}
+
+/** Not a valid name of a plan, so that it can stand for one to be made. */
+export const NEW_PLAN = "+new";
+
+export function emptyDraft(kind: Kind): Draft {
+  return {
+    kind,
+    name: "",
+    user: "",
+    mayRun: true,
+    mayRead: true,
+    origins: "",
+    models: "",
+    plan: kind === "page" ? NEW_PLAN : "",
+    visitorPerDay: "3",
+    addressPerDay: "20",
+    usdPerDay: "2",
+    newPlanName: "demo",
+    turnstileSite: "",
+    turnstileSecret: "",
+    expiresOn: "",
+  };
+}
+
+export function linesOf(text: string): string[] {
+  return text
+    .split(/[\n,]/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+/** What must be filled in first, by field. */
+export function missingIn(draft: Draft): Partial<Record<keyof Draft, string>> {
+  const missing: Partial<Record<keyof Draft, string>> = {};
+  if (draft.name.trim() === "") missing.name = "Give it a name: lists and the audit log show it.";
+  if (draft.kind === "member" && draft.user.trim() === "") missing.user = "Name the person that every call acts for.";
+  if (draft.kind === "page") {
+    const origins = linesOf(draft.origins);
+    const wrong = origins.find((origin) => URL.parse(origin)?.origin !== origin);
+    if (origins.length === 0) missing.origins = "Name at least one page origin.";
+    else if (wrong !== undefined)
+      missing.origins = `${wrong} is not an origin: scheme and host alone, as https://demo.example.`;
+    if ((draft.turnstileSite === "") !== (draft.turnstileSecret === "")) {
+      missing.turnstileSecret = "Turnstile needs both its site key and its secret.";
+    }
+  } else if (draft.kind !== "admin" && !draft.mayRun && !draft.mayRead) {
+    missing.mayRun = "Choose at least one.";
+  }
+  if (draft.plan === NEW_PLAN) {
+    if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(draft.newPlanName)) missing.newPlanName = "Letters a-z, digits, _ and -.";
+    if (!/^\d+(\.\d{1,6})?$/.test(draft.usdPerDay)) missing.usdPerDay = "An amount, as 2 or 0.50.";
+    if (!/^\d{1,9}$/.test(draft.visitorPerDay)) missing.visitorPerDay = "A whole number.";
+    if (!/^\d{1,9}$/.test(draft.addressPerDay)) missing.addressPerDay = "A whole number.";
+  }
+  return missing;
+}
+
+/** The plan that the wizard makes with the key. */
+export function newPlanTerms(draft: Draft): Partial<PlanTerms> {
+  const models = linesOf(draft.models);
+  return {
+    ...demoTerms(Number(draft.visitorPerDay) || 0, Number(draft.addressPerDay) || 0, draft.usdPerDay || "0"),
+    ...(models.length === 0 ? {} : { models: { allow: models, deny: [] } }),
+  };
+}
+
+/** The plan that will limit the key, as far as it is known. */
+export function planOf(draft: Draft, plans: readonly Plan[], teamPlan: string) {
+  if (draft.plan === NEW_PLAN) {
+    const { limits = [], unknown_price = "allow" } = newPlanTerms(draft);
+    return { limits, unknown_price, max_cost_per_request: null };
+  }
+  return plans.find(({ name }) => name === (draft.plan === "" ? teamPlan : draft.plan)) ?? null;
+}
+
+export function keyBodyOf(draft: Draft): NewKey {
+  const models = linesOf(draft.models);
+  const common: NewKey = {
+    name: draft.name.trim(),
+    ...(draft.plan === "" ? {} : { plan: draft.plan === NEW_PLAN ? draft.newPlanName : draft.plan }),
+    ...(models.length === 0 ? {} : { models }),
+    ...(draft.expiresOn === "" ? {} : { expires_at: new Date(`${draft.expiresOn}T23:59:59Z`).toISOString() }),
+  };
+  switch (draft.kind) {
+    case "server":
+      return { ...common, kind: "secret", scopes: scopesOf(draft) };
+    case "member":
+      return { ...common, kind: "secret", scopes: scopesOf(draft), user: draft.user.trim() };
+    case "admin":
+      return { ...common, kind: "secret", scopes: ["run", "read", "admin"] };
+    case "page":
+      return {
+        ...common,
+        kind: "publishable",
+        origins: linesOf(draft.origins),
+        ...(draft.turnstileSite === ""
+          ? {}
+          : { turnstile: { site_key: draft.turnstileSite, secret: draft.turnstileSecret } }),
+      };
+  }
+}
+
+function scopesOf({ mayRun, mayRead }: Draft): ("run" | "read")[] {
+  return [...(mayRun ? (["run"] as const) : []), ...(mayRead ? (["read"] as const) : [])];
+}

@@ -1,0 +1,68 @@
+// The most that a key can cost, by the limits of its plan: what the wizard says before the key exists. Pure; amounts are micro-USD.
+
+import type { Plan } from "../../api/types.ts";
+
+type PlanLimit = Plan["limits"][number];
+
+const DAYS_PER_MONTH = 31;
+const MICRO = 1_000_000;
+/** How often the window of a limit passes in a day. */
+const WINDOWS_PER_DAY = { "1m": 1_440, "1h": 24, "1d": 1, "1mo": 1 } as const;
+
+export interface WorstCase {
+  /** Null: no limit stops it. */
+  day: number | null;
+  month: number | null;
+  /** The limit that stops a day first. */
+  by: string | null;
+  /** Requests of unknown price run, and count towards no USD limit. */
+  isOpenForUnknown: boolean;
+}
+
+/** `isMember`: the key is bound to one user, so limits per user hold for all of it. */
+export function worstCaseOf(
+  plan: Pick<Plan, "limits" | "unknown_price" | "max_cost_per_request">,
+  isMember: boolean,
+): WorstCase {
+  const scopes = new Set<string>(isMember ? ["team", "key", "user"] : ["team", "key"]);
+  const bounds = plan.limits
+    .filter(({ scope }) => scopes.has(scope))
+    .flatMap((limit) => boundOf(limit, plan.max_cost_per_request));
+  const day = leastOf(bounds, ({ perDay }) => perDay);
+  const monthly = leastOf(bounds, ({ perMonth }) => perMonth);
+  return {
+    day: day?.perDay ?? null,
+    month: monthly?.perMonth ?? null,
+    by: day?.name ?? null,
+    isOpenForUnknown: plan.unknown_price === "allow",
+  };
+}
+
+interface Bound {
+  name: string;
+  perDay: number;
+  perMonth: number;
+}
+
+/** Money limits, and counts of requests where each has a greatest cost. */
+function boundOf(limit: PlanLimit, maxCost: string | null): Bound[] {
+  const perWindow =
+    limit.per === "usd"
+      ? Number(limit.limit) * MICRO
+      : limit.per === "request" && maxCost !== null
+        ? limit.limit * Number(maxCost) * MICRO
+        : null;
+  if (perWindow === null || limit.window === undefined) return [];
+  const perDay = perWindow * WINDOWS_PER_DAY[limit.window];
+  return [{ name: limit.name, perDay, perMonth: limit.window === "1mo" ? perWindow : perDay * DAYS_PER_MONTH }];
+}
+
+function leastOf(bounds: readonly Bound[], by: (bound: Bound) => number): Bound | null {
+  return bounds.reduce<Bound | null>((least, bound) => (least === null || by(bound) < by(least) ? bound : least), null);
+}
+
+/** `$2.00`: an upper bound is rounded up, never down. */
+export function ceilingText(micro: number): string {
+  const cents = Math.ceil(micro / 10_000);
+  return `$${(cents / 100).toFixed(2).replace(/\B(?=(\d{3})+(?!\d))/g, ",")}`;
+}
