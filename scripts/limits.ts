@@ -43,6 +43,8 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     "LIST_LIMIT_DEFAULT",
     "LIST_LIMIT_MAX",
     "HISTORY_LIMIT_MAX",
+    "USAGE_DAYS_MAX",
+    "USAGE_ROWS_MAX",
     "LOGS_MAX_BYTES",
     "IDENTITY_CACHE_MS",
     "REFUSALS_REMEMBERED_MAX",

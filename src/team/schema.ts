@@ -186,6 +186,8 @@ const STEPS: readonly string[] = [
     estimated_micro INTEGER NOT NULL,
     PRIMARY KEY (day, model, user, key_id, tag)
   ) WITHOUT ROWID;
+  -- One user reads no rows of the others: any visitor may ask for their own.
+  CREATE INDEX usage_user ON usage (user, day) WHERE user <> '';
 
   -- The same by hour (epoch hours), without tags, for a few days.
   CREATE TABLE usage_hour (

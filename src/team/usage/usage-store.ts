@@ -5,7 +5,15 @@
 import type { UsageGroup, UsageQuery, UsageRow, UsageSums } from "../../contracts/team-admin.ts";
 import { DAY_MS, HOUR_MS } from "../../platform/time.ts";
 import type { TeamDatabase } from "../database.ts";
-import { type CountedRequest, recordedAt, type SettledUsage, settledSums, type UsageKey, usageKeys } from "./usage.ts";
+import {
+  type CountedRequest,
+  recordedAt,
+  type SettledUsage,
+  settledSums,
+  USAGE_ROWS_MAX,
+  type UsageKey,
+  usageKeys,
+} from "./usage.ts";
 
 /** Admissions, and settlements, that are counted with one query. */
 const ROLL_UP_ROWS = 1_000;
@@ -88,7 +96,10 @@ export class UsageStore {
     this.#write(batch);
   }
 
-  /** Sums by group, ordered by it. Grouped by `tag`, a request counts once per tag. Call `rollUp` before. */
+  /**
+   * Sums by group, ordered by it; one more than USAGE_ROWS_MAX where there are more. Grouped by `tag`, a request counts once per tag.
+   * Call `rollUp` before.
+   */
   sums(query: UsageQuery): UsageRow[] {
     const { groupBy, tagName } = query;
     const where = ["day >= ?", "day <= ?"];
@@ -100,15 +111,17 @@ export class UsageStore {
     also(groupBy.includes("tag") ? "tag <> ''" : "tag = ''");
     if (groupBy.includes("tag") && tagName !== null)
       also("substr(tag, 1, length(?)) = ?", `${tagName}=`, `${tagName}=`);
-    if (query.user !== null) also("user = ?", query.user);
+    // In the words of the index on users, which holds none without a name.
+    if (query.user !== null) also(query.user === "" ? "user = ?" : "user = ? AND user <> ''", query.user);
     if (query.model !== null) also("model = ?", query.model);
     if (query.keyId !== null) also("key_id = ?", query.keyId);
     const groups = groupBy.map((group) => COLUMNS[group]);
     const sums = Object.values(SUMS).map((column) => `coalesce(sum(${column}), 0) AS ${column}`);
     const grouping = groups.length === 0 ? "" : `GROUP BY ${groups.join(", ")} ORDER BY ${groups.join(", ")}`;
     const rows = this.#db.rows<Record<string, string | number>>(
-      `SELECT ${[...groups, ...sums].join(", ")} FROM usage WHERE ${where.join(" AND ")} ${grouping}`,
+      `SELECT ${[...groups, ...sums].join(", ")} FROM usage WHERE ${where.join(" AND ")} ${grouping} LIMIT ?`,
       ...values,
+      USAGE_ROWS_MAX + 1,
     );
     return rows.map((row) => rowOf(row, groupBy));
   }

@@ -2,6 +2,11 @@
 
 import type { UsageSums } from "../../contracts/team-admin.ts";
 
+/** Days of one answer: a year. */
+export const USAGE_DAYS_MAX = 366;
+/** Rows of one answer, which a team's object holds in memory. */
+export const USAGE_ROWS_MAX = 10_000;
+
 /** Key of a usage row. `tag` is "name=value", or "" for the row that counts every request once. */
 export interface UsageKey {
   /** UTC day that the usage counts on ("2026-11-22"). */

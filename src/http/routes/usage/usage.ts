@@ -6,7 +6,8 @@ import type { UsageGroup, UsageQuery, UsageRow } from "../../../contracts/team-a
 import { refusal } from "../../../platform/errors.ts";
 import { moneyText } from "../../../platform/money.ts";
 import { askTeam } from "../../../platform/stubs.ts";
-import { type CsvCell, csvText, dayOf } from "../../../team/usage/usage.ts";
+import { DAY_MS } from "../../../platform/time.ts";
+import { type CsvCell, csvText, dayOf, USAGE_DAYS_MAX, USAGE_ROWS_MAX } from "../../../team/usage/usage.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
@@ -78,6 +79,11 @@ export const usageRoutes: readonly Route[] = [
     async handle({ env, caller, query }) {
       const today = dayOf(Date.now());
       const { from = `${today.slice(0, 7)}-01`, to = today, group_by: groupBy } = query;
+      const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+      if (days > USAGE_DAYS_MAX) {
+        const hint = `Ask for at most ${USAGE_DAYS_MAX} days at a time.`;
+        return { refusal: refusal("invalid_request", `\`from\` to \`to\` is ${days} days.`, { hint }) };
+      }
       const about = userFor(viewerOf(caller).user, query.user);
       if (about.kind === "refused") return { refusal: about.refusal };
       if (query.tag !== undefined && !groupBy.includes("tag")) {
@@ -93,6 +99,10 @@ export const usageRoutes: readonly Route[] = [
         tagName: query.tag ?? null,
       };
       const rows = await askTeam(env, caller.team, (team) => team.usage.sums(wanted));
+      if (rows.length > USAGE_ROWS_MAX) {
+        const hint = "Ask for fewer days, group by less, or filter by `user`, `model`, `key` or `tag`.";
+        return { refusal: refusal("invalid_request", `The answer has more than ${USAGE_ROWS_MAX} rows.`, { hint }) };
+      }
       const data = rows.map(rowWire);
       if (query.format === "json") return { status: 200, body: { from, to, group_by: groupBy, data } };
       return { response: csvAnswer(data, groupBy, `usage_${from}_${to}.csv`) };
