@@ -36,7 +36,7 @@ export const PURE: readonly string[] = [
   "team/quota/plan.ts",
   "team/quota/prices.ts",
   "team/quota/stored-plan.ts",
-  "team/requests/attention.ts",
+  "team/attention.ts",
   "team/requests/request-row.ts",
   "team/requests/sweep-schedule.ts",
   "team/uploads/upload-rules.ts",

@@ -46,6 +46,20 @@ export interface SweepOverview {
 /** `not_owner`: the bucket belongs to another deployment, and nothing was swept. */
 export type BeginAnswer = { kind: "running"; report: SweepReport } | { kind: "not_owner"; owner: BucketOwner };
 
+/** A team as the operator's directory shows it. */
+export interface TeamEntry {
+  id: string;
+  name: string;
+  createdAt: number;
+  frozenAt: number | null;
+}
+
+/** `nextAfter`: `after` of the next page; null on the last. */
+export interface TeamPage {
+  data: TeamEntry[];
+  nextAfter: string | null;
+}
+
 export interface SweeperContract {
   /** Starts a sweep, unless one is running or the bucket belongs to another deployment. Rejects when R2 is unavailable. */
   begin(): Answer<BeginAnswer>;
@@ -54,6 +68,13 @@ export interface SweeperContract {
   /** Claims an unclaimed bucket for this deployment. Safe to repeat; changes nothing when the bucket has an owner. */
   claim(): Answer<{ isOwner: boolean }>;
   overview(): Answer<SweepOverview>;
-  /** Deletes some pages of a removed team's objects; call after its requests are deleted, until `done`. */
+  /** Writes a team's entry of the directory. Idempotent. */
+  recordTeam(entry: TeamEntry): Answer<void>;
+  /** The deployment's teams by id, after `after`. */
+  teams(after: string | null, limit: number): Answer<TeamPage>;
+  /**
+   * Deletes some pages of a removed team's objects; call after its requests are deleted, until `done`: then its entry of the
+   * directory is gone too.
+   */
   emptyTeam(team: string): Answer<{ deleted: number; done: boolean }>;
 }

@@ -10,6 +10,8 @@ import type {
   SweeperContract,
   SweepOverview,
   SweepReport,
+  TeamEntry,
+  TeamPage,
 } from "../contracts/sweeper.ts";
 import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
@@ -20,6 +22,7 @@ import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./bucket-keys.ts";
 import { claimBucket, readOwner, takeBucketOver } from "./bucket-owner.ts";
 import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes, R2_PAGE_KEYS } from "./delete-prefix.ts";
+import { TeamDirectory } from "./team-directory.ts";
 
 /** A younger object may belong to a request that is being created: row and bytes are not written together. */
 const SWEEP_GRACE_MS = DAY_MS;
@@ -40,6 +43,8 @@ const ADOPTIONS = "adoptions";
 const ADOPTIONS_KEPT = 20;
 
 export class BucketSweeper extends DurableObject<Env> implements SweeperContract {
+  readonly #directory = new TeamDirectory(this.ctx.storage.kv);
+
   async begin(): Promise<BeginAnswer> {
     const { owner, isOwner } = await this.#claim();
     if (!isOwner) {
@@ -86,10 +91,22 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     };
   }
 
+  recordTeam(entry: TeamEntry): void {
+    this.#directory.put(entry);
+  }
+
+  teams(after: string | null, limit: number): TeamPage {
+    return this.#directory.page(after, limit);
+  }
+
   async emptyTeam(team: string): Promise<{ deleted: number; done: boolean }> {
     // Another deployment may have a team of that name. This one's requests have deleted their own objects by their own keys.
-    if (!(await this.#claim()).isOwner) return { deleted: 0, done: true };
-    return deletePrefixes(this.env.FILES, teamPrefixes(team), DELETE_PAGES_PER_ATTEMPT);
+    const { isOwner } = await this.#claim();
+    const emptied = isOwner
+      ? await deletePrefixes(this.env.FILES, teamPrefixes(team), DELETE_PAGES_PER_ATTEMPT)
+      : { deleted: 0, done: true };
+    if (emptied.done) this.#directory.remove(team);
+    return emptied;
   }
 
   /** Never throws: after too many failures an alarm is dropped for good. */

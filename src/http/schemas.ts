@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import type { NamedPlan } from "../contracts/team-admin.ts";
+import { LIMIT_PERS } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
 import { isoTime } from "../platform/time.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
@@ -40,7 +41,7 @@ const amount = z.union([z.int(), z.string()]).describe("An integer; USD as decim
 export const limitBody = z.object({
   name: z.string(),
   scope: z.string(),
-  per: z.enum(["request", "usd", "concurrent", "output_byte", "upload", "upload_byte"]),
+  per: z.enum(LIMIT_PERS),
   window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
   limit: amount,
   used: amount,

@@ -47,13 +47,17 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What a limit counts. */
+export const LIMIT_PERS = ["request", "usd", "output_byte", "upload", "upload_byte", "concurrent"] as const;
+export type LimitPer = (typeof LIMIT_PERS)[number];
+
 /**
  * A limit that a request would exceed: amounts are micro-USD if `per` is "usd"; `resetAt` is when it resets (epoch ms; null: it
  * does not reset).
  */
 export interface Violation {
   name: string;
-  per: "request" | "usd" | "concurrent" | "output_byte" | "upload" | "upload_byte";
+  per: LimitPer;
   limit: number;
   used: number;
   resetAt: number | null;

@@ -7,6 +7,7 @@ import { requireConfig } from "../platform/config.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
 import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
 import { emptyTeam, runRemovals } from "./data-deletion.ts";
+import { updateDirectory } from "./directory-update.ts";
 import { checkEndpoints } from "./endpoints/delivery-scheduler.ts";
 import { sendDue } from "./endpoints/outbox.ts";
 import type { BacklogPacer } from "./endpoints/recovery-pacer.ts";
@@ -28,6 +29,7 @@ export function nextDueAt(stores: TeamStores): number | null {
     uploads.nextExpiryAt(),
     // A team deletion continues at once unless it waits for a request.
     removals.nextDueAt() ?? (removals.isTeamRemoval() ? Date.now() : null),
+    stores.team.directoryDueAt(),
     cleanUpDueAt(stores),
   ];
   const due = dues.filter((at) => at !== null);
@@ -48,6 +50,7 @@ export async function doDueWork(
     runReplayJob(env, context, stores),
     removeExpiredUploads(env.FILES, context, stores, now),
     runRemovals(env, stores, now + ALARM_BUDGET_MS),
+    (stores.team.directoryDueAt() ?? now + 1) <= now ? updateDirectory(env, context, stores) : null,
   ]);
   for (const part of parts) if (part.status === "rejected") throw part.reason;
   stores.removals.finishCompleted(now);

@@ -2,7 +2,7 @@
 
 import type { TeamContract } from "../contracts/team.ts";
 import type { Env } from "../platform/bindings.ts";
-import { AuditLog } from "./audit-log.ts";
+import { AuditLog } from "./audit/audit-log.ts";
 import { IssuerAdmin } from "./auth/issuer-admin.ts";
 import { KeyAdmin } from "./auth/key-admin.ts";
 import { Deliveries } from "./endpoints/deliveries.ts";
@@ -42,7 +42,7 @@ export type Parts = Pick<
 
 export function openParts(env: Env, context: TeamContext, stores: TeamStores, pacer: BacklogPacer): Parts {
   return {
-    settings: new Settings(context, stores),
+    settings: new Settings(env, context, stores),
     keys: new KeyAdmin(context, stores),
     issuers: new IssuerAdmin(env, context, stores),
     plans: new PlanAdmin(context, stores),

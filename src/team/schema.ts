@@ -137,15 +137,16 @@ const STEPS: readonly string[] = [
   CREATE INDEX request_sweep ON request (sweep_at) WHERE sweep_at IS NOT NULL;
   CREATE INDEX request_attention ON request (place) WHERE attention <> 0;
 
-  -- One row: how far work is done that is done for many requests at once. swept: the place up to which trackers were asked.
-  -- admits, ends: the place and the event up to which usage is rolled up.
+  -- One row: how far work is done that is done for many requests at once. swept: the place up to which trackers were asked, and
+  -- when. admits, ends: the place and the event up to which usage is rolled up.
   CREATE TABLE watermark (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     swept INTEGER NOT NULL,
+    swept_at INTEGER NOT NULL,
     admits INTEGER NOT NULL,
     ends INTEGER NOT NULL
   );
-  INSERT INTO watermark VALUES (1, 0, 0, 0);
+  INSERT INTO watermark VALUES (1, 0, 0, 0, 0);
 
   CREATE TABLE idempotency (
     key_id TEXT NOT NULL,

@@ -1,6 +1,6 @@
 // All stores of a team over one database.
 
-import { AuditStore } from "./audit-store.ts";
+import { AuditStore } from "./audit/audit-store.ts";
 import { IssuerStore } from "./auth/issuer-store.ts";
 import { KeyStore } from "./auth/key-store.ts";
 import { RemovalStore } from "./data-deletion-store.ts";

@@ -3,18 +3,22 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
+import type { Env } from "../platform/bindings.ts";
 import { WHOLE_TEAM } from "./data-deletion-store.ts";
+import { updateDirectory } from "./directory-update.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 
 type SettingStores = Pick<TeamStores, "audit" | "removals" | "team">;
 
 export class Settings extends RpcTarget implements TeamSettings {
+  readonly #env: Pick<Env, "SWEEPER">;
   readonly #context: TeamContext;
   readonly #stores: SettingStores;
 
-  constructor(context: TeamContext, stores: SettingStores) {
+  constructor(env: Pick<Env, "SWEEPER">, context: TeamContext, stores: SettingStores) {
     super();
+    this.#env = env;
     this.#context = context;
     this.#stores = stores;
   }
@@ -23,8 +27,10 @@ export class Settings extends RpcTarget implements TeamSettings {
     return this.#context.decide<TeamSummary | null>(null, () => this.#stores.team.team());
   }
 
-  freeze(frozen: boolean, by: Actor): TeamSummary | null {
-    return this.#context.decide<TeamSummary | null>(null, (now) => this.#freeze(frozen, by, now));
+  async freeze(frozen: boolean, by: Actor): Promise<TeamSummary | null> {
+    const team = this.#context.decide<TeamSummary | null>(null, (now) => this.#freeze(frozen, by, now));
+    if (team !== null) await this.#updateDirectory();
+    return team;
   }
 
   manageConnections(may: boolean, by: Actor): TeamSummary | null {
@@ -48,7 +54,7 @@ export class Settings extends RpcTarget implements TeamSettings {
       }
       return removals.findRemoval(WHOLE_TEAM);
     });
-    if (removal !== null) await this.#context.arm();
+    if (removal !== null) await this.#updateDirectory();
     return removal;
   }
 
@@ -56,11 +62,16 @@ export class Settings extends RpcTarget implements TeamSettings {
     return this.#context.decide<Removal | null>(null, () => this.#stores.removals.findRemoval(WHOLE_TEAM));
   }
 
+  async #updateDirectory(): Promise<void> {
+    await updateDirectory(this.#env, this.#context, this.#stores);
+    await this.#context.arm();
+  }
+
   #freeze(frozen: boolean, by: Actor, now: number): TeamSummary {
     const { team, audit } = this.#stores;
     const before = team.team();
     if ((before.frozenAt !== null) === frozen) return before;
-    team.setFrozen(frozen ? now : null);
+    team.setFrozen(frozen ? now : null, now);
     audit.note(by, frozen ? "team.frozen" : "team.resumed", null, {}, now);
     return team.team();
   }

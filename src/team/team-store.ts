@@ -2,9 +2,13 @@
 
 import type { NamedPlan, TeamSummary } from "../contracts/team-admin.ts";
 import type { EndpointSecret } from "../contracts/team-webhooks.ts";
+import { MINUTE_MS } from "../platform/time.ts";
 import type { TeamDatabase } from "./database.ts";
 import { DEFAULT_PLAN, defaultPlan, type Plan } from "./quota/plan.ts";
 import { storedPlan } from "./quota/stored-plan.ts";
+
+/** When a change is reported to the directory by the alarm, if it was not at once. */
+export const DIRECTORY_RETRY_MS = MINUTE_MS;
 
 /** Percentages of a USD limit that publish an event. */
 const ALERT_PERCENTS_DEFAULT = [80, 100];
@@ -30,8 +34,8 @@ export class TeamStore {
 
   insertTeam(team: TeamSummary, webhookSecret: string): void {
     this.#db.run(
-      `INSERT INTO team (id, name, plan, webhook_secret, alert_percents, created_at, manages_connections)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO team (id, name, plan, webhook_secret, alert_percents, created_at, manages_connections, directory_due_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       team.id,
       team.name,
       team.plan,
@@ -39,6 +43,7 @@ export class TeamStore {
       JSON.stringify(ALERT_PERCENTS_DEFAULT),
       team.createdAt,
       team.managesConnections ? 1 : 0,
+      team.createdAt + DIRECTORY_RETRY_MS,
     );
   }
 
@@ -66,9 +71,18 @@ export class TeamStore {
     this.#db.run("UPDATE team SET plan = ?", name);
   }
 
-  /** Null unfreezes it. */
-  setFrozen(at: number | null): void {
-    this.#db.run("UPDATE team SET frozen_at = ?", at);
+  /** Null unfreezes it. The directory shows it. */
+  setFrozen(frozenAt: number | null, now: number): void {
+    this.#db.run("UPDATE team SET frozen_at = ?, directory_due_at = ?", frozenAt, now + DIRECTORY_RETRY_MS);
+  }
+
+  /** When the deployment's directory has to be updated; null if it is up to date. */
+  directoryDueAt(): number | null {
+    return this.#db.one<{ at: number | null }>("SELECT directory_due_at AS at FROM team").at;
+  }
+
+  setDirectoryDue(at: number | null): void {
+    this.#db.run("UPDATE team SET directory_due_at = ?", at);
   }
 
   setManagesConnections(may: boolean): void {

@@ -28,6 +28,7 @@ import { insertKey, keyText } from "./auth/key-admin.ts";
 import { NO_TEAM, UnknownTeam } from "./auth/unknown-team.ts";
 import { actingAs, limitsNow } from "./callers.ts";
 import { TeamDatabase } from "./database.ts";
+import { updateDirectory } from "./directory-update.ts";
 import { BacklogPacer } from "./endpoints/recovery-pacer.ts";
 import { makeWebhookSecret } from "./endpoints/webhook-secret.ts";
 import { openParts, type Parts } from "./parts.ts";
@@ -175,6 +176,8 @@ export class Team extends DurableObject<Env> implements TeamContract {
     });
     if (made.kind === "refused") throw new Error("the first key of a new team was refused");
     this.#exists = true;
+    await updateDirectory(this.env, this.#context, this.#stores);
+    await this.#arm();
     const refusedForMs = this.#unknown.rememberedForMs(now);
     return { kind: "created", team, key: { id: made.key.id, secret: text.text }, refusedForMs };
   }

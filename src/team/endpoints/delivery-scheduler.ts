@@ -17,6 +17,7 @@ import { TEST_EVENT_TYPE } from "../../webhooks/event-types.ts";
 import type { EventData } from "../../webhooks/events.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
 import { scrubLink } from "../../webhooks/scrub.ts";
+import { withAttention } from "../attention.ts";
 import { type EventStores, publishEvent } from "../publish-event.ts";
 import type { TeamStores } from "../stores.ts";
 import { checkAt, ENDPOINT_DISABLE_AFTER_MS, recordResult, verdictOf } from "./endpoint-health.ts";
@@ -24,7 +25,7 @@ import { targetOf, validSecrets } from "./endpoint-rules.ts";
 import { isUnderWay } from "./outbox-store.ts";
 import type { BacklogPacer } from "./recovery-pacer.ts";
 
-export type HealthStores = EventStores & Pick<TeamStores, "audit">;
+export type HealthStores = EventStores & Pick<TeamStores, "audit" | "requests">;
 
 /** Audit actor of automatic changes. */
 const SYSTEM: Actor = { id: "system", ip: null };
@@ -58,10 +59,19 @@ export function recordReport(stores: HealthStores, report: DeliveryReport): void
   const delivery = stores.deliveries.findDelivery(report.deliveryId);
   if (delivery === null || (delivery.state === report.outcome && delivery.attempts === report.attempts)) return;
   stores.deliveries.recordReport(report);
+  if (delivery.requestId !== null && report.outcome !== "failing") markAttention(stores, delivery.requestId);
   // No new attempt: a failed replay restores the state.
   if (delivery.attempts === report.attempts) return;
   const endpoint = delivery.endpointId === null ? null : stores.endpoints.findEndpoint(delivery.endpointId);
   if (endpoint !== null && endpoint.disabled === null) recordHealth(stores, endpoint, delivery, report);
+}
+
+/** Marks a request while the attempts at one of its deliveries are exhausted; a replay that is delivered ends that. */
+function markAttention({ requests, deliveries }: HealthStores, requestId: string): void {
+  const request = requests.findRequest(requestId);
+  if (request === null || request.deletedAt !== null) return;
+  const attention = withAttention(request.attention, "parkedDelivery", deliveries.hasParked(requestId));
+  requests.save(request, { ...request, attention });
 }
 
 /**

@@ -71,6 +71,12 @@ export class DeliveryStore {
     return this.#db.rows<DeliveryRow>(query, requestId, eventId).map(deliveryOf);
   }
 
+  /** Whether the attempts at a delivery of this request are exhausted. */
+  hasParked(requestId: string): boolean {
+    const query = "SELECT 1 FROM delivery WHERE request_id = ? AND state = 'parked' LIMIT 1";
+    return this.#db.first(query, requestId) !== null;
+  }
+
   recordReport({ deliveryId, outcome, status, category, attempts, at }: DeliveryReport): void {
     this.#db.run(
       "UPDATE delivery SET state = ?, status = ?, category = ?, attempts = ?, updated_at = ? WHERE id = ?",

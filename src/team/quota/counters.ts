@@ -2,8 +2,9 @@
 // GCRA's theoretical arrival time in epoch microseconds: a burst may use the whole limit, then it refills evenly. Steps round
 // down, so that exactly N requests fill a limit of N. Pure.
 
+import type { LimitPer } from "../../platform/errors.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/time.ts";
-import { countedFor, type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+import { countedFor, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 
 /** Subjects of a request. Without a user it counts for a subject of its key, so that `user` limits still apply. */
 export interface Subjects {

@@ -1,7 +1,7 @@
 // Limit checks: violations, the holds of an admitted request, and corrections at its end. Counters are passed in and returned
 // as writes. Pure.
 
-import type { Violation } from "../../platform/errors.ts";
+import type { LimitPer, Violation } from "../../platform/errors.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import {
   aheadUs,
@@ -18,7 +18,7 @@ import {
   stepUs,
   usedOf,
 } from "./counters.ts";
-import { type LimitPer, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+import { type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
 import type { Verdict } from "./prices.ts";
 
 /** Retry-After for concurrent limits: most image requests finish within it. */

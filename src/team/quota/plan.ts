@@ -4,6 +4,7 @@
 import picomatch from "picomatch";
 import * as z from "zod";
 import { FILE_MAX_BYTES } from "../../files/request-file.ts";
+import { LIMIT_PERS } from "../../platform/errors.ts";
 import { microOf } from "../../platform/money.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
 
@@ -120,7 +121,7 @@ const limitSchema = z.discriminatedUnion(
   { error: unionFault },
 );
 
-const PER_FAULT = 'must be one of "request", "usd", "output_byte", "upload", "upload_byte", "concurrent"';
+const PER_FAULT = `must be one of ${LIMIT_PERS.map((per) => `"${per}"`).join(", ")}`;
 
 /** zod's message for a missing or unknown `per` does not list the values. */
 function unionFault(issue: z.core.$ZodRawIssue): string | undefined {
@@ -279,7 +280,6 @@ export type PlanLimit = z.output<typeof limitSchema>;
 export type LimitScope = PlanLimit["scope"];
 /** A parsed scope. */
 export type CountedFor = { kind: (typeof COUNTED_FOR)[number] } | { kind: "tag"; name: string };
-export type LimitPer = PlanLimit["per"];
 export type LimitWindow = z.output<typeof limitWindow>;
 export type InputRules = Plan["input"];
 export type UploadRules = Plan["uploads"];

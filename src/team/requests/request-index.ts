@@ -72,8 +72,8 @@ export class RequestIndex {
   }
 
   /** Requests up to this place have been looked at. */
-  markSwept(place: number): void {
-    this.#db.run("UPDATE watermark SET swept = max(swept, ?)", place);
+  markSwept(place: number, now: number): void {
+    this.#db.run("UPDATE watermark SET swept = max(swept, ?), swept_at = ?", place, now);
   }
 
   /** Asks an unsettled request's tracker again at this time. */
@@ -81,14 +81,18 @@ export class RequestIndex {
     this.#db.run("UPDATE request SET sweep_at = ? WHERE id = ? AND settled_at IS NULL", sweepAt, id);
   }
 
-  /** When the next tracker is to be asked; `ageMs`: the age at which a request is looked at first. Null: none is open. */
+  /**
+   * When the next tracker is to be asked; null if none is. A request is looked at first at `ageMs`, or that long after the last
+   * look: however many are admitted, one look in that time finds them all.
+   */
   nextSweepAt(ageMs: number): number | null {
     const timed = "SELECT sweep_at AS at FROM request WHERE sweep_at IS NOT NULL ORDER BY sweep_at LIMIT 1";
-    const next = "SELECT place FROM request WHERE place > (SELECT swept FROM watermark) ORDER BY place LIMIT 1";
-    const place = this.#db.first<{ place: number }>(next)?.place;
-    const dues = [this.#db.first<{ at: number }>(timed)?.at, place && timeOf(place) + ageMs];
-    const known = dues.filter((at) => at !== undefined);
-    return known.length === 0 ? null : Math.min(...known);
+    const next = `SELECT place, swept_at FROM watermark JOIN request ON place > swept ORDER BY place LIMIT 1`;
+    const due = this.#db.first<{ at: number }>(timed)?.at ?? null;
+    const first = this.#db.first<{ place: number; swept_at: number }>(next);
+    if (first === null) return due;
+    const lookAt = Math.max(timeOf(first.place), first.swept_at) + ageMs;
+    return due === null ? lookAt : Math.min(due, lookAt);
   }
 
   /** Number of requests of this user. */

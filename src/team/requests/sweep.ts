@@ -34,7 +34,7 @@ export async function sweepRequests(sweep: Sweep): Promise<void> {
     const looks = stores.requests.pastWatermark(startedAt - UNSTARTED_SWEEP_MS, LOOK_ROWS);
     if (looks.length === 0 || isOver(sweep)) return;
     const lookedTo = await lookAt(sweep, looks);
-    if (lookedTo !== null) stores.requests.markSwept(lookedTo);
+    if (lookedTo !== null) stores.requests.markSwept(lookedTo, startedAt);
   }
 }
 

@@ -209,6 +209,9 @@ describe("a removed team", () => {
       return sql.exec(query).toArray();
     });
     expect(tables, "its store is gone too").toEqual([]);
+    const { data: listed } = await sweeperFor(bindings).teams(null, 1_000);
+    expect(listed.map(({ id }) => id)).not.toContain(team.id);
+    expect(listed.map(({ id }) => id)).toContain(other.id);
     expect((await ask("DELETE", `/v1/admin/teams/${team.id}`)).status).toBe(404);
 
     const again = await Team.create(undefined, { id: team.id });

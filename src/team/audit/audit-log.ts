@@ -1,10 +1,10 @@
 // The audit log of a team.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { AuditPage, TeamAudit } from "../contracts/team-admin.ts";
-import type { Actor } from "../contracts/team-keys.ts";
-import type { TeamStores } from "./stores.ts";
-import type { TeamContext } from "./team-context.ts";
+import type { AuditPage, TeamAudit } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
+import type { TeamStores } from "../stores.ts";
+import type { TeamContext } from "../team-context.ts";
 
 export class AuditLog extends RpcTarget implements TeamAudit {
   readonly #context: TeamContext;

@@ -1,8 +1,8 @@
 // SQL of the audit log: who changed what, when and from where. Written in the transaction of the change, never edited.
 
-import type { AuditEntry, AuditPage } from "../contracts/team-admin.ts";
-import type { Actor } from "../contracts/team-keys.ts";
-import type { TeamDatabase } from "./database.ts";
+import type { AuditEntry, AuditPage } from "../../contracts/team-admin.ts";
+import type { Actor } from "../../contracts/team-keys.ts";
+import type { TeamDatabase } from "../database.ts";
 
 type AuditRow = {
   seq: number;

@@ -1,0 +1,31 @@
+// The directory of a deployment's teams, in the storage of its sweeper: what the operator lists. Each team reports itself when it
+// is made and when what is shown changes.
+
+import type { TeamEntry, TeamPage } from "../contracts/sweeper.ts";
+
+const PREFIX = "team:";
+
+export class TeamDirectory {
+  readonly #kv: SyncKvStorage;
+
+  constructor(kv: SyncKvStorage) {
+    this.#kv = kv;
+  }
+
+  put({ id, ...entry }: TeamEntry): void {
+    this.#kv.put(PREFIX + id, entry);
+  }
+
+  remove(id: string): void {
+    this.#kv.delete(PREFIX + id);
+  }
+
+  /** By id, after `after`. */
+  page(after: string | null, limit: number): TeamPage {
+    const start = after === null ? {} : { startAfter: PREFIX + after };
+    const entries = this.#kv.list<Omit<TeamEntry, "id">>({ prefix: PREFIX, limit: limit + 1, ...start });
+    const found = [...entries].map(([key, entry]) => ({ id: key.slice(PREFIX.length), ...entry }));
+    const data = found.slice(0, limit);
+    return { data, nextAfter: found.length > data.length ? (data.at(-1)?.id ?? null) : null };
+  }
+}
