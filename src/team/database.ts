@@ -2,9 +2,10 @@
 // answered, whatever is stored or owed, and a decision that reads more is logged.
 
 import { logEvent } from "../platform/log.ts";
+import { USAGE_ROWS_MAX } from "./usage/usage.ts";
 
-/** A decision that reads more rows is logged: more than one full page of the request list, which reads the most. */
-const ROWS_READ_NOTICE = 6_000;
+/** A decision that reads more rows is logged: twice those of the longest answer, a team's usage. */
+const ROWS_READ_NOTICE = 2 * USAGE_ROWS_MAX;
 
 type Row = Record<string, SqlStorageValue>;
 type Cursor = Pick<SqlStorageCursor<Row>, "rowsRead" | "rowsWritten">;
