@@ -55,12 +55,14 @@ export function describe<D extends { paths: JsonObject; components: { schemas: J
       if (operation.description === undefined) delete operation.description;
       for (const each of operation.parameters ?? []) {
         const name = `${each.in} ${each.name}`;
-        if (each.description === undefined)
-          Object.assign(each, say(PARAMETERS, `${name} ${operation.operationId}`, name));
+        if (each.description !== undefined) continue;
+        Object.assign(each, say(PARAMETERS, `${name} ${operation.operationId}`, name));
       }
     }
+    const tag = (Object.values(operations) as Operation[])[0]?.tags[0];
     for (const each of shared) {
-      if (each.description === undefined) Object.assign(each, say(PARAMETERS, `${each.in} ${each.name}`));
+      if (each.description !== undefined) continue;
+      Object.assign(each, say(PARAMETERS, `${each.in} ${each.name} ${tag}`, `${each.in} ${each.name}`));
     }
   }
   const walk = (schema: Schema, path: string): void => {

@@ -5,6 +5,7 @@ import type { DeclaredError, Route } from "../../src/http/route.ts";
 import { ERRORS, type ErrorCode } from "../../src/platform/errors.ts";
 import { type DescribedHeader, headersOf } from "./headers.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
+import { ADVICE } from "./words/errors.ts";
 
 /** `sluice`: problem+json. `fal`: the format that clients of fal and Maton read. */
 export type Surface = "sluice" | "fal";
@@ -134,9 +135,9 @@ export function errorSchemas(): JsonObject {
     ErrorCode: {
       type: "string",
       description:
-        "Error code. `x-codes` has its title, its HTTP status (unless an operation lists another), and whether a retry may succeed.",
+        "Error code. `x-codes` has its title, its HTTP status (unless an operation lists another), whether a retry may succeed, and what to do.",
       enum: CODES,
-      "x-codes": ERRORS,
+      "x-codes": Object.fromEntries(CODES.map((code) => [code, { ...ERRORS[code], advice: ADVICE[code] }])),
     },
     Problem: {
       type: "object",

@@ -21,6 +21,7 @@ interface Answer {
 interface Parameter {
   name: string;
   in: string;
+  schema?: { type?: unknown };
   example?: unknown;
 }
 interface Operation {
@@ -78,7 +79,7 @@ function fillParameters(template: string, parameters: readonly Parameter[], { re
   const headers = new Headers(request.headers);
   for (const each of parameters) {
     const sent = each.in === "path" ? inPath[each.name] : (each.in === "query" ? inQuery : headers).get(each.name);
-    if (sent !== undefined && sent !== null) each.example ??= sent;
+    if (sent !== undefined && sent !== null) each.example ??= each.schema?.type === "integer" ? Number(sent) : sent;
   }
 }
 

@@ -1,5 +1,5 @@
-// Descriptions of parameters that their route leaves to their name: `place name`, for one operation after its id. They stand here
-// because the Worker would carry them otherwise.
+// Descriptions of parameters that their route leaves to their name: `place name`; for one operation with its id after it, in the paths of
+// one group with its tag. They stand here because the Worker would carry them otherwise.
 
 export const PARAMETERS: Readonly<Record<string, string>> = {
   "header Prefer": "`wait=N`: hold the answer up to N seconds (60 at most) for the end of the request (RFC 7240).",
@@ -7,7 +7,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
     "The caller's own name for this submit, quoted or bare. Within 24 hours, another submit with it returns the same request, with `Idempotent-Replayed: true` and without a charge; with another body it is refused.",
   "header Sluice-Tags": "Tags of the request: `name=value`, separated by commas. Tags in the body take precedence.",
   "header Sluice-User": "User for whom the call is made.",
-  "header X-Fal-Request-Timeout": "Seconds that the run may take, as fal's clients send it.",
+  "header X-Fal-Request-Timeout": "As `X-Fal-Request-Start-Timeout`, where that is absent.",
   "header X-Fal-Request-Start-Timeout":
     "Seconds within which the run must start; a field of the body takes precedence.",
   "header X-Fal-Runner-Hint": "Passed on to fal.",
@@ -19,8 +19,16 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   "header If-None-Match": "Answer 304 if the body still has one of these ETags.",
   "header If-Modified-Since": "Answer 304 if the file has not changed since.",
   "header Last-Event-Id": "Id of the last event received; the stream continues after it.",
-  "path id": "Id of the object.",
-  "path name": "Name of the object.",
+  "path id": "Id of the request.",
+  "path id admin": "Id of the team.",
+  "path id connections": "Id of the connection.",
+  "path id deliveries": "Id of the delivery, or of the bulk replay.",
+  "path id keys": "Id of the key.",
+  "path id uploads": "Id of the upload.",
+  "path id users": "The team's own name for the person.",
+  "path id webhooks": "Id of the endpoint.",
+  "path name issuers": "The team's name for the issuer.",
+  "path name plans": "Name of the plan.",
   "path n": "Index in `files`, from 0.",
   "path share": "Id of the share link.",
   "path team": "Id of the team.",

@@ -1,0 +1,38 @@
+// What a caller does about each error code.
+
+import type { ErrorCode } from "../../../src/platform/errors.ts";
+
+export const ADVICE: Readonly<Record<ErrorCode, string>> = {
+  invalid_request: "Correct the field that `detail` names.",
+  invalid_input: "Correct the input; `hint` says where its schema is.",
+  unauthenticated: "Send a valid key. Nothing else will help.",
+  team_required: "Send `Sluice-Team` with the JWT, or prefix it with `sl_jwt_<team>.`.",
+  forbidden: "Use a key with the scope that the operation requires.",
+  user_mismatch: "Leave the user out, or use a key that is not bound to another one.",
+  origin_not_allowed: "Add the page's origin to the key or the plan.",
+  model_not_allowed: "Use a model of GET /v1/models, or change the plan.",
+  not_found: "Check the id. What belongs to somebody else is not found either.",
+  gone: "It was deleted; do not ask again.",
+  conflict: "Read the object's state, then decide.",
+  already_ended: "Read the request: it has its final status.",
+  idempotency_mismatch: "Use a new Idempotency-Key for a different request.",
+  payload_too_large: "Send less, or upload files with POST /v1/uploads and send their URLs.",
+  unsupported_media_type: "Send `Content-Type: application/json`, or a file type that the plan allows.",
+  quota_exceeded: "Do not retry before `reset` of the limit in `violated_policies`.",
+  rate_limited: "Retry after `Retry-After` seconds, with the same Idempotency-Key.",
+  price_unknown: "Ask an admin to set a price for the model.",
+  content_refused: "Change the prompt or the images.",
+  input_unreachable: "Send a URL that is public, or upload the file.",
+  upstream_locked: "Tell the operator: fal's account is locked.",
+  upstream_paused: "Retry after `Retry-After` seconds.",
+  upstream_refused: "Read `detail`: the provider does not take this input.",
+  upstream_failed: "Submit again; failed runs are not charged unless `charged` says so.",
+  upstream_timeout: "Submit again, or with a longer timeout.",
+  submit_uncertain: "Do not submit again: it may have run. Read the request later, or settle it.",
+  result_lost: "Submit again, if you accept that the lost run is charged.",
+  storage_failed: "Retry storing the files.",
+  connection_missing: "Tell the operator: Maton has no active connection to fal.",
+  misconfigured: "Tell the operator: GET /healthz names what is missing.",
+  overloaded: "Retry after `Retry-After` seconds.",
+  internal: "Retry with the same Idempotency-Key. If it persists, send the operator `request_id`.",
+};
