@@ -46,7 +46,7 @@ export function CallArticle({ call, described, usual, schemas }: Props): VNode {
           return own.length === 0 ? null : (
             <section key={place}>
               <h4>{title}</h4>
-              <FieldList fields={own.map(parameterField)} described={described} />
+              <FieldList fields={own.map(parameterField)} described={described} direction="sent" />
             </section>
           );
         })}
@@ -77,7 +77,7 @@ function Body({
     <section>
       <h4>Body{required ? "" : ", optional"}</h4>
       {fields.length > 0 ? (
-        <FieldList fields={fields} described={described} />
+        <FieldList fields={fields} described={described} direction="sent" />
       ) : (
         <p>{schema === undefined ? `The bytes (${type}).` : <Type text={typeOf(schema)} described={described} />}</p>
       )}
@@ -115,7 +115,7 @@ function Answer({ outcome, described }: { outcome: Outcome; described: Described
             {fields.length} {fields.length === 1 ? "field" : "fields"}
             <span class="hidden"> of the answer {status}</span>
           </summary>
-          <FieldList fields={fields} described={described} />
+          <FieldList fields={fields} described={described} direction="answered" />
         </details>
       )}
     </li>

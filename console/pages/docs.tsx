@@ -12,6 +12,8 @@ import { Json, Words } from "./words.tsx";
 
 /** Shown where they are used, or of no use to a reader of fields. */
 const NO_OBJECTS = ["ErrorCode", "CallbackAnswer", "Submit"];
+/** Objects that only callers send. Others that they send too have a second form, whose name ends with `Input`. */
+const SENT = ["PlanTerms", "UploadedParts"];
 /** An error of more than this share of the calls is listed once, for all. */
 const USUAL_SHARE = 0.6;
 
@@ -161,7 +163,7 @@ function Events({ events, described }: { events: Reference["events"]; described:
             </p>
             <section>
               <h4>Body</h4>
-              <FieldList fields={fieldsOf(schema)} described={described} />
+              <FieldList fields={fieldsOf(schema)} described={described} direction="answered" />
             </section>
           </div>
           <div class="code">
@@ -196,7 +198,11 @@ function Objects({ objects, described }: { objects: Reference["objects"]; descri
               <Words text={schema.description} />
             </p>
           )}
-          <FieldList fields={fieldsOf(schema)} described={described} />
+          <FieldList
+            fields={fieldsOf(schema)}
+            described={described}
+            direction={name.endsWith("Input") || SENT.includes(name) ? "sent" : "answered"}
+          />
         </article>
       ))}
     </section>
@@ -209,7 +215,7 @@ function Errors({ errors, usual }: { errors: Reference["errors"]; usual: Readonl
       <header>
         <h2>Errors</h2>
         <p>
-          A stable <code>code</code> in an RFC 9457 problem. Every call may answer with{" "}
+          A stable <code>code</code> in an RFC 9457 problem. Most calls may answer with{" "}
           {[...usual].map((code, n) => (
             <>
               {n === 0 ? "" : n === usual.size - 1 ? " or " : ", "}

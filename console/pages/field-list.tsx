@@ -7,17 +7,26 @@ import { Words } from "./words.tsx";
 /** Objects that have a place of their own on the page. */
 export type Described = ReadonlySet<string>;
 
-export function FieldList({ fields, described }: { fields: readonly Field[]; described: Described }): VNode {
+/** What callers send: some is required. What they are answered: some may be absent. */
+export type Direction = "sent" | "answered";
+
+interface Props {
+  fields: readonly Field[];
+  described: Described;
+  direction: Direction;
+}
+
+export function FieldList({ fields, described, direction }: Props): VNode {
   return (
     <ul class="fields">
       {fields.map((field) => (
-        <FieldLine key={field.name} field={field} described={described} />
+        <FieldLine key={field.name} {...{ field, described, direction }} />
       ))}
     </ul>
   );
 }
 
-function FieldLine({ field, described }: { field: Field; described: Described }): VNode {
+function FieldLine({ field, described, direction }: Omit<Props, "fields"> & { field: Field }): VNode {
   const { name, type, required, facts, values, description, fields } = field;
   return (
     <li>
@@ -26,7 +35,8 @@ function FieldLine({ field, described }: { field: Field; described: Described })
         {facts.map((fact) => (
           <span key={fact}>{fact}</span>
         ))}
-        {required ? <em>required</em> : null}
+        {required && direction === "sent" ? <em>required</em> : null}
+        {required || direction === "sent" ? null : <span>may be absent</span>}
       </p>
       {description === "" ? null : (
         <p>
@@ -47,7 +57,7 @@ function FieldLine({ field, described }: { field: Field; described: Described })
             {fields.length} {fields.length === 1 ? "field" : "fields"}
             <span class="hidden"> of {name}</span>
           </summary>
-          <FieldList fields={fields} described={described} />
+          <FieldList {...{ fields, described, direction }} />
         </details>
       )}
     </li>

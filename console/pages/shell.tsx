@@ -46,7 +46,7 @@ export function htmlPage({ name, title, description, assets, children }: Page): 
 /** The bar at the top: name, and the ways to the other pages. */
 export function Bar({ here, children }: { here: "start" | "docs"; children?: ComponentChildren }): VNode {
   const links = [
-    { name: "docs", href: "/docs", text: "API reference" },
+    { name: "docs", href: "/docs", text: "Reference" },
     { name: "console", href: "/console/", text: "Console" },
     { name: "agents", href: "/llms.txt", text: "llms.txt" },
   ];

@@ -49,7 +49,7 @@ test.each([
   expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
 });
 
-test.each(["/"])("%s has a strict content security policy and nothing inline", async (path) => {
+test.each(["/", "/docs"])("%s has a strict content security policy and nothing inline", async (path) => {
   const answer = await get(path, NAVIGATION);
   expect(answer.status).toBe(200);
   expect(answer.headers.get("Content-Type")).toMatch(/^text\/html/);
@@ -61,6 +61,16 @@ test.each(["/"])("%s has a strict content security policy and nothing inline", a
   expect(answer.headers.get("Referrer-Policy")).toBe("no-referrer");
   const html = await answer.text();
   expect(html).not.toMatch(/<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)/);
+});
+
+test.each([
+  { path: "/docs.md", type: "text/markdown" },
+  { path: "/llms.txt", type: "text/plain" },
+])("$path is text that other pages may read", async ({ path, type }) => {
+  const answer = await get(path, { Origin: "https://tools.example" });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("Content-Type")).toMatch(new RegExp(`^${type}`));
+  expect(answer.headers.get("Access-Control-Allow-Origin")).toBe("*");
 });
 
 test("scripts and styles have a name of their content and are kept for good", async () => {

@@ -18,6 +18,15 @@ export interface PageElsewhere {
 /** The package switches the rules between origins off; what a page may read of another one is what these tests are about. */
 const LAX = ["--disable-web-security", "--disable-site-isolation-trials", "--allow-running-insecure-content"];
 
+/** A browser with the rules between origins on. It ends with its first context that closes: one browser for each. */
+export async function startBrowser(): Promise<Browser> {
+  return driver.launch({
+    args: chromium.args.filter((argument) => !LAX.includes(argument)),
+    executablePath: await chromium.executablePath(),
+    headless: true,
+  });
+}
+
 /** Opens an empty page, or this one, on an origin of its own. */
 export async function openPage(html = "<!doctype html><title>A page</title>"): Promise<PageElsewhere> {
   const server = createServer((_request, response) => {
@@ -25,11 +34,7 @@ export async function openPage(html = "<!doctype html><title>A page</title>"): P
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const browser: Browser = await driver.launch({
-    args: chromium.args.filter((argument) => !LAX.includes(argument)),
-    executablePath: await chromium.executablePath(),
-    headless: true,
-  });
+  const browser = await startBrowser();
   const page = await browser.newPage();
   const said: string[] = [];
   page.on("console", (message) => said.push(message.text()));

@@ -6,7 +6,7 @@ export const ADVICE: Readonly<Record<ErrorCode, string>> = {
   invalid_request: "Correct the field that `detail` names.",
   invalid_input: "Correct the input; `hint` says where its schema is.",
   unauthenticated: "Send a valid key. Nothing else will help.",
-  team_required: "Send `Sluice-Team` with the JWT, or prefix it with `sl_jwt_<team>.`.",
+  team_required: "Send `Sluice-Team` with the JWT, or put `sl_jwt_<team>.` before it.",
   forbidden: "Use a key with the scope that the operation requires.",
   user_mismatch: "Leave the user out, or use a key that is not bound to another one.",
   origin_not_allowed: "Add the page's origin to the key or the plan.",
