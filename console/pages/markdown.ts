@@ -1,4 +1,4 @@
-// The whole reference as Markdown (/docs.md), for readers and agents that take text.
+// The whole reference as Markdown, for readers and agents that take text.
 
 import type { Call, NamedSchema, Reference } from "./document.ts";
 import { FACTS } from "./facts.ts";
