@@ -12,6 +12,7 @@ const PAGE = `${ROOT}docs/limits.md`;
 const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
   "Requests and inputs": [
     "REQUEST_BODY_MAX_BYTES",
+    "SMALL_BODY_MAX_BYTES",
     "JSON_DEPTH_MAX",
     "JSON_VALUES_MAX",
     "MODEL_ID_MAX_CHARS",

@@ -59,7 +59,7 @@ export const PURE: readonly string[] = [
   "webhooks/scrub.ts",
 ];
 /** What they may use besides each other. */
-const BASICS = ["platform/ids.ts", "platform/json.ts"];
+const BASICS = ["platform/ids.ts", "platform/json.ts", "platform/json-scan.ts"];
 const PACKAGES = ["picomatch", "zod"];
 const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
 

@@ -3,6 +3,7 @@
 // only to that origin, through this proxy.
 
 import * as z from "zod";
+import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { refusal } from "../platform/errors.ts";
@@ -88,6 +89,7 @@ export const proxyRoutes: readonly Route[] = [
     access: "run",
     headers: submitHeaders.extend({ "x-fal-target-url": target }),
     body: z.looseObject({}).describe("The model's input, or the description of an upload."),
+    bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {
         description: "The response in fal's format: a submitted request, an output, a stream, or an upload URL.",

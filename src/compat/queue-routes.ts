@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
+import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
 import { LIMIT_HEADERS } from "../http/limit-headers.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
@@ -83,6 +84,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       query: webhookQuery,
       headers: submitHeaders,
       body: z.looseObject({}).describe("The model's input, passed on unchanged."),
+      bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
       answers: {
         200: {
           description: "The request was queued: `request_id` and its URLs.",

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
+import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { outputSchema } from "./answers.ts";
@@ -20,6 +21,7 @@ export const runRoutes: readonly Route[] = [
     params: model,
     headers: submitHeaders,
     body: input,
+    bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {
         description: "Keep-alive comments, then the final output.",
@@ -39,6 +41,7 @@ export const runRoutes: readonly Route[] = [
     params: model,
     headers: submitHeaders,
     body: input,
+    bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {
         description: "The model's output: JSON, or a file if the model returned one.",

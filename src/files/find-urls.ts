@@ -1,7 +1,8 @@
-// Finds the files of a model's output, wherever they stand in it. Pure. The whole tree is walked: fal's models name their files
-// as they like.
+// Finds the files of a model's output, wherever they stand in it. Pure. The whole text is read, once and without a tree of it: fal's
+// models name their files as they like, and an output may be a few megabytes of numbers.
 
-import { isRawNumber, type JsonPath, type JsonTree } from "../platform/json.ts";
+import type { JsonPath } from "../platform/json.ts";
+import { type JsonEvents, scanJson, stringAt } from "../platform/json-scan.ts";
 import { readDataUri } from "./data-uri.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
 import type { FileSource } from "./request-file.ts";
@@ -12,56 +13,173 @@ export interface FilePlace {
   n: number;
 }
 
+export interface FoundFiles {
+  files: FileSource[];
+  places: FilePlace[];
+  /** Files beyond the maximum, which stay at their source. */
+  skipped: number;
+  /** The output without white space and with its strings escaped one way only, so that it reads the same by whatever road it came. */
+  canonical: string;
+  /** The same with a string of one's own at each file's place. */
+  withPlaces(stringOf: (n: number) => string): string;
+}
+
 /**
- * The files of an output in document order, at most `max`; `skipped` counts the ones beyond it, which stay at their source. A URL
- * that stands in several places is one file, described as its first place does.
+ * The files of an output in document order, at most `max`. A URL that stands in several places is one file, described as its first
+ * place does. Null: the text is not JSON.
  *
  * A file is a string that is, as a whole, an http(s) URL on an allowed host (in a `url` field or bare: fal has both) or a
  * data URI. A base64 data URI counts anywhere, the percent form only in a `url` field. Text that merely contains a URL is
  * no file. `content_type` and `file_name` are read beside a `url` field only.
  */
-export function findFiles(
-  tree: JsonTree,
-  allowed: AllowedUrl,
-  max: number,
-): { files: FileSource[]; places: FilePlace[]; skipped: number } {
-  const files: FileSource[] = [];
-  const places: FilePlace[] = [];
-  const numbers = new Map<string, number>();
-  const path: JsonPath = [];
-  let skipped = 0;
+export function findFiles(text: string, allowed: AllowedUrl, max: number): FoundFiles | null {
+  const finder = new FileFinder(text, allowed, max);
+  return scanJson(text, finder) === null ? finder.found() : null;
+}
 
-  function visit(node: JsonTree, parent: JsonTree): void {
-    if (typeof node === "string") {
-      const inUrlField = path.at(-1) === "url";
-      const source = sourceOf(node, inUrlField, allowed);
-      if (source === null) return;
-      const known = numbers.get(node);
-      if (known === undefined && files.length === max) {
-        skipped++;
-        return;
-      }
-      places.push({ path: [...path], n: known ?? files.length });
-      if (known !== undefined) return;
-      if (source.kind === "url") numbers.set(node, files.length);
-      files.push({
-        path: [...path],
-        source,
-        claimedType: inUrlField ? textField(parent, "content_type") : null,
-        claimedName: inUrlField ? textField(parent, "file_name") : null,
-      });
-    } else if (node !== null && typeof node === "object" && !isRawNumber(node)) {
-      const steps = Array.isArray(node) ? node.entries() : Object.entries(node);
-      for (const [step, child] of steps) {
-        path.push(step);
-        visit(child, node);
-        path.pop();
-      }
-    }
+/** An open object or array. */
+interface Frame {
+  /** Null in an object. */
+  index: number | null;
+  name: string;
+  /** What stands beside the `url` field, and the file in it. */
+  contentType: string | null;
+  fileName: string | null;
+  file: FileSource | null;
+}
+
+class FileFinder implements JsonEvents {
+  readonly #text: string;
+  readonly #allowed: AllowedUrl;
+  readonly #max: number;
+  readonly #open: Frame[] = [];
+  readonly #files: FileSource[] = [];
+  readonly #places: FilePlace[] = [];
+  readonly #numbers = new Map<string, number>();
+  #skipped = 0;
+  /** The output in pieces; the one at `pieceOf[i]` is the string of place i. */
+  readonly #pieces: string[] = [];
+  readonly #pieceOf: number[] = [];
+  /** Where the text goes on that is in no piece yet. */
+  #from = 0;
+
+  constructor(text: string, allowed: AllowedUrl, max: number) {
+    this.#text = text;
+    this.#allowed = allowed;
+    this.#max = max;
   }
 
-  visit(tree, null);
-  return { files, places, skipped };
+  found(): FoundFiles {
+    this.#cut(this.#text.length);
+    const pieces = this.#pieces;
+    return {
+      files: this.#files,
+      places: this.#places,
+      skipped: this.#skipped,
+      canonical: pieces.join(""),
+      withPlaces: (stringOf) => {
+        const filled = [...pieces];
+        for (const [place, { n }] of this.#places.entries()) {
+          const piece = this.#pieceOf[place];
+          if (piece !== undefined) filled[piece] = JSON.stringify(stringOf(n));
+        }
+        return filled.join("");
+      },
+    };
+  }
+
+  open(isArray: boolean): void {
+    this.#enter();
+    this.#open.push({ index: isArray ? -1 : null, name: "", contentType: null, fileName: null, file: null });
+  }
+
+  close(): void {
+    const frame = this.#open.pop();
+    if (frame === undefined || frame.file === null) return;
+    frame.file.claimedType = frame.contentType;
+    frame.file.claimedName = frame.fileName;
+  }
+
+  key(start: number, end: number): void {
+    const frame = this.#open.at(-1);
+    if (frame !== undefined) frame.name = stringAt(this.#text, start, end);
+    this.#canonicalize(start, end);
+  }
+
+  literal(): void {
+    this.#enter();
+  }
+
+  gap(start: number, end: number): void {
+    this.#cut(start);
+    this.#from = end;
+  }
+
+  string(start: number, end: number): void {
+    this.#enter();
+    const frame = this.#open.at(-1);
+    const isField = frame !== undefined && frame.index === null;
+    if (isField && frame.name === "content_type") frame.contentType = stringAt(this.#text, start, end);
+    if (isField && frame.name === "file_name") frame.fileName = stringAt(this.#text, start, end);
+    this.#canonicalize(start, end);
+    if (!mayBeFile(this.#text.charCodeAt(start + 1))) return;
+    const value = stringAt(this.#text, start, end);
+    const inUrlField = isField && frame.name === "url";
+    const source = sourceOf(value, inUrlField, this.#allowed);
+    if (source === null) return;
+    const known = this.#numbers.get(value);
+    if (known === undefined && this.#files.length === this.#max) {
+      this.#skipped++;
+      return;
+    }
+    const path = this.#path();
+    this.#place(start, end);
+    this.#places.push({ path, n: known ?? this.#files.length });
+    if (known !== undefined) return;
+    if (source.kind === "url") this.#numbers.set(value, this.#files.length);
+    const file: FileSource = { path: [...path], source, claimedType: null, claimedName: null };
+    this.#files.push(file);
+    if (inUrlField) frame.file = file;
+  }
+
+  /** A value begins: in an array, the next one. */
+  #enter(): void {
+    const frame = this.#open.at(-1);
+    if (frame !== undefined && frame.index !== null) frame.index++;
+  }
+
+  #path(): JsonPath {
+    return this.#open.map(({ index, name }) => index ?? name);
+  }
+
+  /** Ends a piece before `end`. */
+  #cut(end: number): void {
+    if (end > this.#from) this.#pieces.push(this.#text.slice(this.#from, end));
+    this.#from = end;
+  }
+
+  /** A string with escapes is written as JSON.stringify does. */
+  #canonicalize(start: number, end: number): void {
+    if (!this.#text.slice(start, end).includes("\\")) return;
+    this.#cut(start);
+    this.#pieces.push(JSON.stringify(stringAt(this.#text, start, end)));
+    this.#from = end;
+  }
+
+  /** The string becomes a piece of its own. */
+  #place(start: number, end: number): void {
+    if (this.#from <= start) {
+      this.#cut(start);
+      this.#cut(end);
+    }
+    this.#pieceOf.push(this.#pieces.length - 1);
+  }
+}
+
+/** By the first character: `h` of http, `d` of data, or an escape. */
+function mayBeFile(code: number): boolean {
+  const letter = code | 0x20;
+  return letter === 0x68 || letter === 0x64 || code === 0x5c;
 }
 
 function sourceOf(text: string, inUrlField: boolean, allowed: AllowedUrl): FileSource["source"] | null {
@@ -73,10 +191,4 @@ function sourceOf(text: string, inUrlField: boolean, allowed: AllowedUrl): FileS
   if (!/^data:/i.test(text)) return null;
   const dataUri = readDataUri(text);
   return dataUri !== null && (dataUri.encoding === "base64" || inUrlField) ? { kind: "data" } : null;
-}
-
-function textField(node: JsonTree, name: string): string | null {
-  if (node === null || typeof node !== "object" || Array.isArray(node) || isRawNumber(node)) return null;
-  const value = Object.hasOwn(node, name) ? node[name] : undefined;
-  return typeof value === "string" ? value : null;
 }

@@ -12,7 +12,7 @@ import { type FieldsAnswer, parseFields } from "../platform/validate.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
 import { credentialMemory } from "./credential-memory.ts";
-import { readJsonBody } from "./json-body.ts";
+import { readJsonBody, SMALL_BODY_MAX_BYTES } from "./json-body.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /**
@@ -99,6 +99,8 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   body?: B;
   /** A call without a body counts as one with `{}`. */
   optionalBody?: true;
+  /** SMALL_BODY_MAX_BYTES unless said otherwise. */
+  bodyMaxBytes?: number;
   answers: R;
   /** Error codes of this route, beside those of authentication and parsing. */
   errors: readonly DeclaredError[];
@@ -119,6 +121,7 @@ export interface Route {
   readonly headers?: Schema | undefined;
   readonly body?: Schema | undefined;
   readonly optionalBody?: true | undefined;
+  readonly bodyMaxBytes?: number | undefined;
   readonly answers: Answers;
   readonly errors: readonly DeclaredError[];
   readonly passesOn?: string | undefined;
@@ -203,7 +206,10 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
     }
   };
   if (route.body === undefined) return handle({ body: undefined, bodyTree: null, releaseBody: () => {} });
-  const json = await readJsonBody(request, route.optionalBody === true ? "{}" : null);
+  const json = await readJsonBody(request, {
+    maxBytes: route.bodyMaxBytes ?? SMALL_BODY_MAX_BYTES,
+    ifEmpty: route.optionalBody === true ? "{}" : null,
+  });
   if (json.kind === "refused") return refuse(json.refusal);
   try {
     const body = checked(route.body, json.plain, "body");

@@ -1,6 +1,8 @@
 // Lossless JSON: numbers keep their source text (seeds exceed 2^53) while values are found and replaced. Trees live within one
 // call; text crosses storage and RPC.
 
+import { type JsonEvents, type JsonFault, scanJson, stringAt } from "./json-scan.ts";
+
 /** Maximum nesting of JSON text: deeper than any model input or output, and safe for recursion. */
 export const JSON_DEPTH_MAX = 200;
 /** Maximum number of values in one JSON text: a tree of that many takes about 30 MB of the 128 MB of an isolate. */
@@ -15,7 +17,6 @@ export type JsonPath = (string | number)[];
 
 /** Supported by V8 but missing from the TypeScript library (tc39/proposal-json-parse-with-source). */
 const sourceJson = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): JsonTree;
   rawJSON(text: string): RawNumber;
   isRawJSON(value: unknown): value is RawNumber;
 };
@@ -28,20 +29,95 @@ export function numberOf(node: JsonTree | undefined): number {
   return isRawNumber(node) ? Number(node.rawJSON) : Number.NaN;
 }
 
+/** `isPlain`: the tree holds no number that JavaScript would print differently, so it is its own plain copy. */
+export type ParsedJson =
+  | { kind: "parsed"; tree: JsonTree; isPlain: boolean; duplicate: string | null }
+  | { kind: "fault"; fault: JsonFault };
+
+/**
+ * Parses text into a tree in one pass, within JSON_DEPTH_MAX and JSON_VALUES_MAX. `duplicate` is the path of the first name that an
+ * object has twice ("input.num_images"): parsers disagree on which value wins, so a checked value might not be the executed one.
+ */
+export function readJson(text: string): ParsedJson {
+  const builder = new TreeBuilder(text);
+  const fault = scanJson(text, builder, { depth: JSON_DEPTH_MAX, values: JSON_VALUES_MAX });
+  if (fault !== null) return { kind: "fault", fault };
+  const { isPlain, duplicate } = builder;
+  return { kind: "parsed", tree: builder.tree, isPlain, duplicate };
+}
+
 /** Parses text into a tree. `null` for text that is not JSON, is nested deeper than JSON_DEPTH_MAX or has too many values. */
 export function parseTree(text: string): { tree: JsonTree } | null {
-  if (!isWithinBounds(text)) return null;
-  try {
-    const tree = sourceJson.parse(text, (_key, value, context) =>
-      // Numbers that JavaScript prints identically stay plain, which takes a tenth of the memory.
-      typeof value === "number" && context.source !== undefined && context.source !== String(value)
-        ? sourceJson.rawJSON(context.source)
-        : value,
-    );
-    return { tree };
-  } catch {
-    return null;
+  const parsed = readJson(text);
+  return parsed.kind === "parsed" ? { tree: parsed.tree } : null;
+}
+
+class TreeBuilder implements JsonEvents {
+  tree: JsonTree = null;
+  isPlain = true;
+  duplicate: string | null = null;
+  readonly #text: string;
+  readonly #open: { node: JsonTree[] | Record<string, JsonTree>; name: string }[] = [];
+
+  constructor(text: string) {
+    this.#text = text;
   }
+
+  open(isArray: boolean): void {
+    const node = isArray ? [] : {};
+    this.#add(node);
+    this.#open.push({ node, name: "" });
+  }
+
+  close(): void {
+    this.#open.pop();
+  }
+
+  key(start: number, end: number): void {
+    const inside = this.#open.at(-1);
+    if (inside === undefined) return;
+    inside.name = stringAt(this.#text, start, end);
+    if (this.duplicate === null && Object.hasOwn(inside.node, inside.name)) this.duplicate = this.#path();
+  }
+
+  string(start: number, end: number): void {
+    this.#add(stringAt(this.#text, start, end));
+  }
+
+  literal(start: number, end: number): void {
+    const source = this.#text.slice(start, end);
+    if (source === "true" || source === "false") this.#add(source === "true");
+    else if (source === "null") this.#add(null);
+    else {
+      const number = numberNode(source);
+      if (typeof number !== "number") this.isPlain = false;
+      this.#add(number);
+    }
+  }
+
+  #add(node: JsonTree): void {
+    const inside = this.#open.at(-1);
+    if (inside === undefined) this.tree = node;
+    else if (Array.isArray(inside.node)) inside.node.push(node);
+    else if (inside.name === "__proto__") withOwnField(inside.node, inside.name, node);
+    else inside.node[inside.name] = node;
+  }
+
+  #path(): string {
+    return this.#open.map(({ node, name }) => (Array.isArray(node) ? node.length - 1 : name)).join(".");
+  }
+}
+
+/** Numbers that JavaScript prints identically stay plain, which takes a tenth of the memory. */
+function numberNode(source: string): JsonTree {
+  const value = Number(source);
+  // Up to 15 digits of a whole number are exact and printed as they are.
+  if (source.length <= 15 && /^[1-9][0-9]*$/.test(source)) return value;
+  return String(value) === source ? value : sourceJson.rawJSON(source);
+}
+
+function withOwnField(node: Record<string, JsonTree>, name: string, value: JsonTree): void {
+  Object.defineProperty(node, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Prints a tree: canonical structure, numbers as in their source. */
@@ -76,7 +152,7 @@ export function withValueAt(tree: JsonTree, path: JsonPath, value: JsonTree): Js
   if (last === undefined) return value;
   const parent = valueAt(tree, path.slice(0, -1));
   if (!hasStep(parent, last)) return tree;
-  Object.defineProperty(parent, last, { value, enumerable: true, configurable: true, writable: true });
+  withOwnField(parent as Record<string, JsonTree>, String(last), value);
   return tree;
 }
 
@@ -102,24 +178,4 @@ function valueText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(valueText).join(",")}]`;
   const isObject = typeof value === "object" && value !== null && !isRawNumber(value);
   return isObject ? objectText(value as Record<string, unknown>) : JSON.stringify(value ?? null);
-}
-
-/** Checked before parsing: V8's reviver recurses, and a tree takes many times the bytes of its text. */
-function isWithinBounds(text: string): boolean {
-  let depth = 0;
-  let values = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x2c) {
-      if (++values > JSON_VALUES_MAX) return false;
-    } else if (code === 0x5b || code === 0x7b) {
-      if (++depth > JSON_DEPTH_MAX || ++values > JSON_VALUES_MAX) return false;
-    } else if (code === 0x5d || code === 0x7d) depth--;
-  }
-  return true;
 }

@@ -6,7 +6,6 @@ import { dataUriOf } from "../../files/data-uri.ts";
 import { findFiles } from "../../files/find-urls.ts";
 import { FILES_PER_REQUEST_MAX } from "../../files/request-file.ts";
 import { sha256Hex } from "../../platform/ids.ts";
-import { type JsonTree, parseTree, printTree, withValueAt } from "../../platform/json.ts";
 import type { RequestError } from "../machine/types.ts";
 
 /** The mark that holds file `n`'s place. It cannot occur by chance or design: nobody knows the id before the submit. */
@@ -14,20 +13,18 @@ function filePlaceholder(requestId: string, n: number): string {
   return `sluice-file:${requestId}:${n}:`;
 }
 
-/** Reads an output once. Null when the text is not JSON (or nested beyond reason). */
+/** Reads an output once. Null when the text is not JSON. */
 export async function describeOutput(
   requestId: string,
   text: string,
   allowed: (url: URL) => boolean,
 ): Promise<DescribedOutput | null> {
-  const parsed = parseTree(text);
-  if (parsed === null) return null;
-  const fingerprint = await fingerprintOf("output", printTree(parsed.tree));
-  const { files, places, skipped } = findFiles(parsed.tree, allowed, FILES_PER_REQUEST_MAX);
-  let tree: JsonTree = parsed.tree;
-  for (const { path, n } of places) tree = withValueAt(tree, path, filePlaceholder(requestId, n));
+  const found = findFiles(text, allowed, FILES_PER_REQUEST_MAX);
+  if (found === null) return null;
+  const { files, skipped, canonical } = found;
   const payloadText = files.some((file) => file.source.kind === "data") ? text : null;
-  return { files, skipped, outputText: printTree(tree), payloadText, fingerprint };
+  const outputText = files.length === 0 ? canonical : found.withPlaces((n) => filePlaceholder(requestId, n));
+  return { files, skipped, outputText, payloadText, fingerprint: await fingerprintOf("output", canonical) };
 }
 
 /**

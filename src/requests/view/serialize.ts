@@ -6,7 +6,8 @@ import type { RequestFile } from "../../files/request-file.ts";
 import { loadText, type StoredText } from "../../files/stored-text.ts";
 import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
-import { objectText, parseTree, RawText, valueAt } from "../../platform/json.ts";
+import { objectText, RawText } from "../../platform/json.ts";
+import { stringsAt } from "../../platform/json-scan.ts";
 import { moneyText } from "../../platform/money.ts";
 import { isoTime } from "../../platform/time.ts";
 import { expiresAt } from "../machine/deletion.ts";
@@ -94,9 +95,12 @@ async function valuesInPlace(bucket: R2Bucket, { files, payload }: RequestView):
   const wanted = files.filter(isShownInPlace);
   const loaded = wanted.length > 0 && payload !== null ? await loadText(bucket, payload) : null;
   if (loaded?.kind !== "loaded") return values;
-  const parsed = parseTree(loaded.text);
-  for (const { n, path } of wanted) {
-    const value = parsed && valueAt(parsed.tree, path);
+  const strings = stringsAt(
+    loaded.text,
+    wanted.map(({ path }) => path),
+  );
+  for (const [index, { n }] of wanted.entries()) {
+    const value = strings[index];
     if (typeof value === "string") values.set(n, value);
   }
   loaded.permit.release();

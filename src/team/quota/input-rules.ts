@@ -32,8 +32,9 @@ type PathMatch =
  * that differ only in case, dashes or width are refused, because a model may treat them as equal.
  */
 export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string): InputRulesAnswer {
+  const names = new BareNames();
   for (const path of rules.forbid) {
-    for (const place of placesOf(tree, path.split("."), "")) {
+    for (const place of placesOf(tree, path.split("."), "", names)) {
       const fault = forbidFault(place);
       if (fault !== null) return ruleBroken(place.path, fault, plan);
     }
@@ -41,14 +42,14 @@ export function applyInputRules(rules: InputRules, tree: JsonTree, plan: string)
   let result = tree;
   const forced: string[] = [];
   for (const [path, value] of Object.entries(rules.force)) {
-    const set = withForced(result, path.split("."), parseTree(JSON.stringify(value))?.tree ?? null, "");
+    const set = withForced(result, path.split("."), parseTree(JSON.stringify(value))?.tree ?? null, "", names);
     if ("fault" in set) return ruleBroken(set.path, set.fault, plan);
-    if (set.tree === undefined || printTree(set.tree) === printTree(result)) continue;
+    if (set.tree === undefined || !set.changed) continue;
     result = set.tree;
     forced.push(path);
   }
   for (const [path, max] of Object.entries(rules.max)) {
-    for (const place of placesOf(result, path.split("."), "")) {
+    for (const place of placesOf(result, path.split("."), "", names)) {
       const fault = maxFault(place, max);
       if (fault !== null) return ruleBroken(place.path, fault, plan);
     }
@@ -115,20 +116,23 @@ function hasFields(node: JsonTree | undefined): node is Fields {
 }
 
 /** All matches of a path. `*` matches every item, also of objects. */
-function* placesOf(node: JsonTree, steps: readonly string[], at: string): Generator<PathMatch> {
+function* placesOf(node: JsonTree, steps: readonly string[], at: string, names: BareNames): Generator<PathMatch> {
   const [step, ...rest] = steps;
   if (step === undefined) {
     yield { kind: "value", path: at, value: node };
   } else if (Array.isArray(node)) {
     if (step !== "*" && !isIndex(step)) yield { kind: "blocked", path: at, value: node, rest: steps };
     for (const [index, item] of node.entries()) {
-      if (step === "*" || step === String(index)) yield* placesOf(item, rest, below(at, index));
+      if (step === "*" || step === String(index)) yield* placesOf(item, rest, below(at, index), names);
     }
   } else if (hasFields(node)) {
-    for (const [key, value] of Object.entries(node)) {
-      if (step === "*" || step === key) yield* placesOf(value, rest, below(at, key));
-      else if (isVariant(key, step)) yield { kind: "misspelled", path: below(at, key), name: step };
+    if (step === "*") {
+      for (const [key, value] of Object.entries(node)) yield* placesOf(value, rest, below(at, key), names);
+      return;
     }
+    const value = Object.hasOwn(node, step) ? node[step] : undefined;
+    if (value !== undefined) yield* placesOf(value, rest, below(at, step), names);
+    for (const key of names.variantsOf(node, step)) yield { kind: "misspelled", path: below(at, key), name: step };
   } else {
     yield { kind: "blocked", path: at, value: node, rest: steps };
   }
@@ -142,10 +146,38 @@ function below(at: string, step: string | number): string {
   return at === "" ? String(step) : `${at}.${step}`;
 }
 
-/** Whether two names are equal after normalizing case and width and removing punctuation. */
-function isVariant(key: string, step: string): boolean {
-  const bare = bareName(step);
-  return bare !== "" && bareName(key) === bare;
+/** The names of objects without case, width and punctuation: each is normalized once, however many rules look at it. */
+class BareNames {
+  readonly #indexes = new WeakMap<Fields, Map<string, string[]>>();
+
+  /** The names that differ from `step` in case, width and punctuation alone. */
+  variantsOf(node: Fields, step: string): string[] {
+    const bare = bareName(step);
+    return bare === "" ? [] : (this.#indexOf(node).get(bare) ?? []).filter((name) => name !== step);
+  }
+
+  /** `copy` is the object with this name set. */
+  copied(node: Fields, copy: Fields, name: string): void {
+    const index = this.#indexOf(node);
+    if (!Object.hasOwn(node, name)) enter(index, name);
+    this.#indexes.set(copy, index);
+  }
+
+  #indexOf(node: Fields): Map<string, string[]> {
+    const known = this.#indexes.get(node);
+    if (known !== undefined) return known;
+    const index = new Map<string, string[]>();
+    for (const name of Object.keys(node)) enter(index, name);
+    this.#indexes.set(node, index);
+    return index;
+  }
+}
+
+function enter(index: Map<string, string[]>, name: string): void {
+  const bare = bareName(name);
+  const same = index.get(bare);
+  if (same === undefined) index.set(bare, [name]);
+  else same.push(name);
 }
 
 function bareName(name: string): string {
@@ -155,99 +187,54 @@ function bareName(name: string): string {
     .replaceAll(/[^\p{L}\p{N}]/gu, "");
 }
 
-type Forced = { tree: JsonTree | undefined } | { fault: string; path: string };
+/** `changed`: the value that is forced is not the one that was there. */
+type Forced = { tree: JsonTree | undefined; changed: boolean } | { fault: string; path: string };
 
 /**
  * The tree with a value set at a path. Missing objects are created; array items only if present. Undefined if nothing was or is
  * set.
  */
-function withForced(node: JsonTree | undefined, steps: readonly string[], value: JsonTree, at: string): Forced {
+function withForced(
+  node: JsonTree | undefined,
+  steps: readonly string[],
+  value: JsonTree,
+  at: string,
+  names: BareNames,
+): Forced {
   const [step, ...rest] = steps;
-  if (step === undefined) return { tree: value };
+  if (step === undefined) return { tree: value, changed: node === undefined || printTree(node) !== printTree(value) };
   if (node === undefined || node === null) {
-    if (step === "*" || isIndex(step)) return { tree: node };
-    const made = withForced(undefined, rest, value, below(at, step));
-    return "fault" in made || made.tree === undefined ? made : { tree: { [step]: made.tree } };
+    if (step === "*" || isIndex(step)) return { tree: node, changed: false };
+    const made = withForced(undefined, rest, value, below(at, step), names);
+    return "fault" in made || made.tree === undefined ? made : { tree: { [step]: made.tree }, changed: true };
   }
   if (Array.isArray(node)) {
     if (step !== "*" && !isIndex(step)) return { fault: "must not be an array: the plan sets a field of it", path: at };
     const items: JsonTree[] = [];
+    let changed = false;
     for (const [index, item] of node.entries()) {
       const hit = step === "*" || step === String(index);
-      const set: Forced = hit ? withForced(item, rest, value, below(at, index)) : { tree: item };
+      const set: Forced = hit ? withForced(item, rest, value, below(at, index), names) : { tree: item, changed: false };
       if ("fault" in set) return set;
+      changed ||= set.changed;
       items.push(set.tree ?? item);
     }
-    return { tree: items };
+    return { tree: items, changed };
   }
   if (!hasFields(node)) return { fault: `must be an object: the plan sets its \`${steps.join(".")}\``, path: at };
-  const variant = step === "*" ? undefined : Object.keys(node).find((key) => key !== step && isVariant(key, step));
+  const [variant] = step === "*" ? [] : names.variantsOf(node, step);
   if (variant !== undefined) return { fault: spelledAs(step), path: below(at, variant) };
   const result: Fields = { ...node };
+  let changed = false;
   for (const key of step === "*" ? Object.keys(node) : [step]) {
     const child = Object.hasOwn(node, key) ? node[key] : undefined;
-    const set = withForced(child, rest, value, below(at, key));
+    const set = withForced(child, rest, value, below(at, key), names);
     if ("fault" in set) return set;
     if (set.tree === undefined) continue;
+    changed ||= set.changed;
     Object.defineProperty(result, key, { value: set.tree, enumerable: true, configurable: true, writable: true });
   }
-  return { tree: result };
-}
-
-/**
- * The first duplicate key of an object in JSON text, as a dotted path ("input.num_images"), or null. Parsers disagree on which
- * value wins, so the validated value might not be the executed one. Escapes are decoded before comparing. The text must be
- * valid JSON.
- */
-export function findDuplicateKey(text: string): string | null {
-  /** Open containers: an object with its keys and the current one, or an array with its index. */
-  const open: ({ names: Set<string>; name: string } | { index: number })[] = [];
-  let nameIsNext = false;
-  for (let i = 0; i < text.length; i++) {
-    switch (text[i]) {
-      case "{":
-        open.push({ names: new Set(), name: "" });
-        nameIsNext = true;
-        break;
-      case "[":
-        open.push({ index: 0 });
-        nameIsNext = false;
-        break;
-      case "}":
-      case "]":
-        open.pop();
-        nameIsNext = false;
-        break;
-      case ",": {
-        const inside = open.at(-1);
-        if (inside !== undefined && "index" in inside) inside.index++;
-        else nameIsNext = true;
-        break;
-      }
-      case '"': {
-        const end = endOfString(text, i);
-        const inside = open.at(-1);
-        if (nameIsNext && inside !== undefined && "names" in inside) {
-          inside.name = JSON.parse(text.slice(i, end + 1)) as string;
-          if (inside.names.has(inside.name))
-            return open.map((each) => ("name" in each ? each.name : each.index)).join(".");
-          inside.names.add(inside.name);
-          nameIsNext = false;
-        }
-        i = end;
-        break;
-      }
-    }
-  }
-  return null;
-}
-
-/** Index of the closing quote of a string: one preceded by an even number of backslashes. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
-    let slashes = 0;
-    while (text[end - 1 - slashes] === "\\") slashes++;
-    if (slashes % 2 === 0) return end;
-  }
-  return text.length;
+  if (!changed) return { tree: node, changed };
+  if (step !== "*") names.copied(node, result, step);
+  return { tree: result, changed };
 }

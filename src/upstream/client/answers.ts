@@ -2,6 +2,7 @@
 
 import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";
+import { isJson } from "../../platform/json-scan.ts";
 import { METADATA_MAX_BYTES } from "../../platform/validate.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
 import {
@@ -132,8 +133,8 @@ export function statusAnswer(reply: UpstreamReply): StatusAnswer {
 export function resultAnswer(reply: UpstreamReply): ResultAnswer {
   if (reply.kind === "failed" || (reply.kind === "unread" && reply.why === "broken")) return later(reply);
   const { status, headers } = reply;
-  const body = bodyOf(reply);
   if (isSuccess(status)) return successfulResult(reply);
+  const body = bodyOf(reply);
   if (status === 499) return { kind: "canceled" };
   if (status === 400 && textAt(body, "detail")?.startsWith(STILL_RUNNING)) return { kind: "pending" };
   if (isGone(reply)) return { kind: "gone" };
@@ -205,13 +206,17 @@ function successfulResult(reply: Extract<UpstreamReply, { status: number }>): Re
     if (bytes.length > 0) return { kind: "file", bytes, contentType, permit, billableUnits };
     return { kind: "output", text: "null", permit, billableUnits };
   }
+  const isOutput = isJson(reply.text);
   // No model answers with a page; something between fal and us does.
-  if (reply.body === undefined && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
-  const statusText = textAt(reply.body, "status");
-  if (reply.status === 202 && (statusText === "IN_QUEUE" || statusText === "IN_PROGRESS")) return { kind: "pending" };
+  if (!isOutput && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
+  if (reply.status === 202 && isStillRunning(textAt(reply.body, "status"))) return { kind: "pending" };
   // Text that is not JSON is still what was paid for: it becomes a JSON string, an empty body null.
-  const text = reply.body !== undefined ? reply.text : reply.text === "" ? "null" : JSON.stringify(reply.text);
+  const text = isOutput ? reply.text : reply.text === "" ? "null" : JSON.stringify(reply.text);
   return { kind: "output", text, permit: reply.permit, billableUnits };
+}
+
+function isStillRunning(status: string | null): boolean {
+  return status === "IN_QUEUE" || status === "IN_PROGRESS";
 }
 
 function unstorable({ status, capBytes }: { status: number; capBytes: number }): ResultAnswer {

@@ -2,6 +2,7 @@
 
 import { ERRORS, type ErrorCode } from "../../platform/errors.ts";
 import { isRawNumber, type JsonTree, numberOf, parseTree, printTree, valueAt } from "../../platform/json.ts";
+import { fieldsOf } from "../../platform/json-scan.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestError } from "../../requests/machine/types.ts";
 
@@ -211,17 +212,20 @@ export type Report =
  * written. Everything is keyed on `request_id`: `gateway_request_id` changes when fal runs a request again.
  */
 export function parseReport(text: string): Report {
-  const body = parseTree(text)?.tree;
-  if (body === undefined) return { kind: "malformed" };
-  const requestId = valueAt(body, ["request_id"]);
+  const fields = fieldsOf(text);
+  if (fields === null) return { kind: "malformed" };
+  const textOf = (name: string) => {
+    const value = parseTree(fields.get(name) ?? "null")?.tree;
+    return typeof value === "string" ? value : null;
+  };
+  const requestId = textOf("request_id") ?? undefined;
   if (!isUpstreamId(requestId)) return { kind: "malformed" };
-  const payload = valueAt(body, ["payload"]) ?? null;
-  switch (textAt(body, "status")) {
+  const payload = fields.get("payload") ?? "null";
+  switch (textOf("status")) {
     case "OK":
-      if (payload === null) return { kind: "announced", requestId };
-      return { kind: "output", requestId, payload: printTree(payload) };
+      return payload === "null" ? { kind: "announced", requestId } : { kind: "output", requestId, payload };
     case "ERROR":
-      return errorReport(requestId, textAt(body, "error") ?? "", payload);
+      return errorReport(requestId, textOf("error") ?? "", parseTree(payload)?.tree ?? null);
     default:
       return { kind: "malformed" };
   }

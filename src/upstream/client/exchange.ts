@@ -21,7 +21,7 @@ interface StatusLine {
  * `failed`: nothing came back.
  */
 export type UpstreamReply =
-  | (StatusLine & { kind: "read"; text: string; body: JsonTree | undefined; permit: Permit })
+  | (StatusLine & { kind: "read"; text: string; readonly body: JsonTree | undefined; permit: Permit })
   | (StatusLine & { kind: "bytes"; bytes: Uint8Array<ArrayBuffer>; contentType: string; permit: Permit })
   | (StatusLine & { kind: "unread"; why: "too_large"; capBytes: number })
   | (StatusLine & { kind: "unread"; why: "broken" | "not_text" })
@@ -58,7 +58,7 @@ async function readReply(response: Response, { capBytes, fileCapBytes }: CallLim
   if (contentType === null || isText(contentType)) {
     const read = await readTextCapped(response, capBytes);
     if (read.kind !== "read") return unread(line, read.kind, capBytes);
-    return { kind: "read", ...line, text: read.text, body: parseTree(read.text)?.tree, permit: read.permit };
+    return readReplyOf(line, read);
   }
   if (!response.ok || fileCapBytes === undefined) {
     discard(response);
@@ -67,6 +67,21 @@ async function readReply(response: Response, { capBytes, fileCapBytes }: CallLim
   const read = await readCapped(response, fileCapBytes);
   if (read.kind !== "read") return unread(line, read.kind, fileCapBytes);
   return { kind: "bytes", ...line, bytes: read.bytes, contentType, permit: read.permit };
+}
+
+/** An output of megabytes is not parsed where nobody asks for its body. */
+function readReplyOf(line: StatusLine, { text, permit }: { text: string; permit: Permit }): UpstreamReply {
+  let parsed: { tree: JsonTree | undefined } | null = null;
+  return {
+    kind: "read",
+    ...line,
+    text,
+    get body() {
+      parsed ??= { tree: parseTree(text)?.tree };
+      return parsed.tree;
+    },
+    permit,
+  };
 }
 
 function unread(line: StatusLine, why: "too_large" | "broken", capBytes: number): UpstreamReply {

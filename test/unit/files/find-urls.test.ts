@@ -5,9 +5,10 @@ import { parseTree, valueAt } from "../../../src/platform/json.ts";
 const allowed = (url: URL) => url.host === "cdn.test";
 
 function walk(text: string, max = 100) {
+  const found = findFiles(text, allowed, max);
   const parsed = parseTree(text);
-  if (parsed === null) throw new Error("the fixture is not JSON");
-  return { ...findFiles(parsed.tree, allowed, max), tree: parsed.tree };
+  if (found === null || parsed === null) throw new Error("the fixture is not JSON");
+  return { ...found, tree: parsed.tree };
 }
 
 const paths = (text: string) => walk(text).files.map((file) => file.path.join("."));

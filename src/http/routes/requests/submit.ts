@@ -13,6 +13,7 @@ import { requestBody } from "../../../requests/view/request-object.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
 import { type Caller, viewerOf } from "../../auth.ts";
 import { tryHold } from "../../holds.ts";
+import { REQUEST_BODY_MAX_BYTES } from "../../json-body.ts";
 import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { readSubmit, submitBody, submitHeaders } from "../../read-submit.ts";
 import { defineRoute } from "../../route.ts";
@@ -27,6 +28,7 @@ export const submit = defineRoute({
   query: z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
   headers: submitHeaders,
   body: submitBody,
+  bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
   answers: {
     200: { description: "The request ended within `wait`.", schema: requestBody, headers: SUBMIT_HEADERS },
     202: {

@@ -23,7 +23,7 @@ import {
 import { receiveUpload } from "../../../uploads/receive.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
-import { readJsonBody } from "../../json-body.ts";
+import { readJsonBody, SMALL_BODY_MAX_BYTES } from "../../json-body.ts";
 import { noRoute } from "../../problem.ts";
 import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -299,7 +299,7 @@ const partsBody = z.looseObject({
 /** The parts that a completion names; null, without a body: all parts. */
 async function namedParts(request: Request): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
   if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
-  const json = await readJsonBody(request);
+  const json = await readJsonBody(request, { maxBytes: SMALL_BODY_MAX_BYTES });
   if (json.kind === "refused") return json;
   json.permit.release();
   const body = parseFields(partsBody, json.plain, "body");

@@ -7,7 +7,7 @@ import { allowedHosts } from "../../../files/media-hosts.ts";
 import type { RequestFile } from "../../../files/request-file.ts";
 import { FILE_MAX_BYTES } from "../../../files/request-file.ts";
 import { loadText } from "../../../files/stored-text.ts";
-import { parseTree, valueAt } from "../../../platform/json.ts";
+import { stringsAt } from "../../../platform/json-scan.ts";
 import { HOUR_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
@@ -74,8 +74,7 @@ async function copyFromPayload(context: EffectContext, key: string, file: Reques
   const loaded = payload && (await loadText(context.env.FILES, payload));
   if (loaded?.kind !== "loaded") return { kind: "later", reason: "stored payload is missing", ours: true };
   try {
-    const parsed = parseTree(loaded.text);
-    const dataUri = parsed && valueAt(parsed.tree, file.path);
+    const [dataUri] = stringsAt(loaded.text, [file.path]);
     if (typeof dataUri !== "string") return { kind: "gone", reason: "The output no longer contains the file." };
     return await copyData({ bucket: context.env.FILES, key, dataUri, claimedType: file.claimedType });
   } finally {

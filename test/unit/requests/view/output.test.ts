@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DescribedOutput } from "../../../../src/contracts/tracker.ts";
 import { FILES_PER_REQUEST_MAX } from "../../../../src/files/request-file.ts";
-import { JSON_DEPTH_MAX } from "../../../../src/platform/json.ts";
 import { describeOutput, errorFingerprint, filledOutput, fingerprintOf } from "../../../../src/requests/view/output.ts";
 import { MODEL_FAILED, REQUEST } from "../../../harness/requests.ts";
 
@@ -97,9 +96,17 @@ test.each([
   ["text that is not JSON", "<html>502</html>"],
   ["an answer that was cut off", '{"images":['],
   ["nothing at all", ""],
-  ["nesting beyond reason", `${"[".repeat(JSON_DEPTH_MAX + 1)}${"]".repeat(JSON_DEPTH_MAX + 1)}`],
 ])("%s is no output", async (_what, text) => {
   expect(await describeOutput(REQUEST, text, allowed)).toBeNull();
+});
+
+test("an output is read to its end however deep and long it is, its numbers as they were written", async () => {
+  const [open, close] = ["[".repeat(20_000), "]".repeat(20_000)];
+  const numbers = Array.from({ length: 600_000 }, (_, n) => `${n}.50`).join(",");
+  const text = `{"deep":${open}"${PICTURE}"${close},"numbers":[${numbers}],"seed":196619188014358660}`;
+  const { files, outputText } = await described(text);
+  expect(files).toMatchObject([{ source: { kind: "url", url: PICTURE } }]);
+  expect(filledOutput(REQUEST, outputText, () => PICTURE) === text).toBe(true);
 });
 
 describe("a fingerprint", () => {

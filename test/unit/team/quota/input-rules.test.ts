@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { parseTree, printTree } from "../../../../src/platform/json.ts";
-import { applyInputRules, findDuplicateKey } from "../../../../src/team/quota/input-rules.ts";
+import { describe, expect, test, vi } from "vitest";
+import { parseTree, printTree, readJson } from "../../../../src/platform/json.ts";
+import { applyInputRules } from "../../../../src/team/quota/input-rules.ts";
 import { planSchema } from "../../../../src/team/quota/plan.ts";
 
 type Rules = { max?: Record<string, number>; force?: Record<string, unknown>; forbid?: string[] };
@@ -452,13 +452,13 @@ describe("a name that stands twice", () => {
     ["is not there in nothing", "{}", null],
   ])("%s", (_what, text, name) => {
     expect(JSON.parse(text)).toBeDefined();
-    expect(findDuplicateKey(text)).toBe(name);
+    expect(duplicateIn(text)).toBe(name);
   });
 
   test("is never found in what a printer printed, whatever it holds and however it is spaced", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(0, 1, "\t"), (value, space) => {
-        expect(findDuplicateKey(JSON.stringify(value, null, space))).toBeNull();
+        expect(duplicateIn(JSON.stringify(value, null, space))).toBeNull();
       }),
       { numRuns: 1_000 },
     );
@@ -472,13 +472,34 @@ describe("a name that stands twice", () => {
         const twice = names[at % names.length] ?? "";
         const again = `${JSON.stringify(twice)}:${JSON.stringify(value)}`;
         const text = `${JSON.stringify({ wrap: [object] }).slice(0, -"}]}".length)},${again}}]}`;
-        expect(findDuplicateKey(text)).toBe(`wrap.0.${twice}`);
+        expect(duplicateIn(text)).toBe(`wrap.0.${twice}`);
       }),
       { numRuns: 1_000 },
     );
   });
 
   test("is found behind ten million characters of a data URI", () => {
-    expect(findDuplicateKey(`{"a":"${"x".repeat(10_000_000)}","a":1}`)).toBe("a");
+    expect(duplicateIn(`{"a":"${"x".repeat(10_000_000)}","a":1}`)).toBe("a");
   });
 });
+
+test("each name is normalized once, however many names there are and however many rules look at them", () => {
+  const normalize = vi.spyOn(String.prototype, "normalize");
+  const names = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`Key-${n}`, 1]));
+  const rules = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`rule_${n}`, 1]));
+  const counts = [100, 1_000].map((count) => {
+    normalize.mockClear();
+    expect(applyInputRules({ forbid: Object.keys(rules), force: {}, max: rules }, names(count), "demo").kind).toBe(
+      "ok",
+    );
+    return normalize.mock.calls.length;
+  });
+  normalize.mockRestore();
+  // Each rule has a name of its own as well.
+  expect(counts).toEqual([100 + 20, 1_000 + 20]);
+});
+
+function duplicateIn(text: string): string | null {
+  const parsed = readJson(text);
+  return parsed.kind === "parsed" ? parsed.duplicate : null;
+}

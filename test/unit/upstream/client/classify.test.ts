@@ -250,7 +250,6 @@ describe("parseReport", () => {
     ["an id that would change a path", '{"request_id":"../x","status":"OK","payload":{}}'],
     ["an id of dots", '{"request_id":"..","status":"OK","payload":{}}'],
     ["a foreign status", `{"request_id":"${ID}","status":"COMPLETED","payload":{}}`],
-    ["nesting without end", `{"request_id":"${ID}","status":"OK","payload":${"[".repeat(5_000)}${"]".repeat(5_000)}}`],
   ])("calls %s malformed", (_name, text) => {
     expect(parseReport(text)).toEqual({ kind: "malformed" });
   });
