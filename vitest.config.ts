@@ -8,16 +8,9 @@ import { writeLocalConfig } from "./scripts/local-config.ts";
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 process.env.WRANGLER_SEND_METRICS = "false";
 
-/** The Worker's static assets: its configuration names their folder. */
-execFileSync(process.execPath, ["scripts/ensure-built.mjs"], { stdio: "inherit" });
-
-/** The sandbox as one compiled script: auxiliary Workers cannot be TypeScript. */
-function compiledSandbox(): string {
-  execFileSync("node_modules/.bin/wrangler", [
-    ...["deploy", "--dry-run", "--config", "sandbox/wrangler.toml", "--outdir", "../.build/sandbox"],
-  ]);
-  return readFileSync(".build/sandbox/index.js", "utf8");
-}
+// The Worker's static assets, whose folder its configuration names, and the sandbox: auxiliary Workers cannot be TypeScript.
+execFileSync(process.execPath, ["scripts/ensure-built.mjs", "pages", "console", "sandbox"], { stdio: "inherit" });
+const compiledSandbox = readFileSync(".build/sandbox/index.js", "utf8");
 
 /** Variables of the Worker under test: the sandbox plays Maton, fal, fal's JWKS and fal's CDN on these names. */
 const variables = {
@@ -66,7 +59,7 @@ export default defineConfig({
               workers: [
                 {
                   name: "sandbox",
-                  modules: [{ type: "ESModule", path: "index.js", contents: compiledSandbox() }],
+                  modules: [{ type: "ESModule", path: "index.js", contents: compiledSandbox }],
                   compatibilityDate: "2026-10-15",
                   durableObjects: { FAKE_UPSTREAM: { className: "FakeUpstream", useSQLite: true } },
                   bindings: { SANDBOX_WEBHOOKS: "hold", SANDBOX_CDN_ORIGIN: "https://cdn.sandbox.test" },

@@ -1,6 +1,7 @@
 // Builds the static assets in console/dist whose sources changed since they were built. wrangler runs it before dev and deploy
-// ([build] in wrangler.toml), vitest.config.ts before tests; so no command serves old pages, and none builds twice. Plain JavaScript,
-// because wrangler may be run by an older Node than the one that the parts are built on.
+// ([build] in wrangler.toml), vitest.config.ts before tests, with the sandbox as one script; so no command serves old pages, and
+// none builds twice. Plain JavaScript, because wrangler may be run by an older Node than the one that the parts are built on.
+// Usage: node scripts/ensure-built.mjs [part …]; without arguments what the Worker serves.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,7 +24,16 @@ const PARTS = {
     makes: "console/dist/console/index.html",
     script: ["console/build.ts"],
   },
+  sandbox: {
+    sources: ["sandbox/src", "sandbox/wrangler.toml"],
+    makes: ".build/sandbox/index.js",
+    script: [
+      ...["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run"],
+      ...["--config", "sandbox/wrangler.toml", "--outdir", "../.build/sandbox"],
+    ],
+  },
 };
+const SERVED = ["pages", "console"];
 /** What every part depends on: versions of the builders, and this list. */
 const COMMON = ["package-lock.json", "scripts/ensure-built.mjs"];
 
@@ -31,7 +41,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const ownNode = `${root}node_modules/.bin/node`;
 const node = existsSync(ownNode) ? ownNode : process.execPath;
 
-for (const [name, { sources, makes, script }] of Object.entries(PARTS)) {
+for (const name of process.argv.length > 2 ? process.argv.slice(2) : SERVED) {
+  const { sources, makes, script } = PARTS[name];
   const stamp = `${root}.build/${name}.sha256`;
   const hash = hashOf([...sources, ...COMMON]);
   if (existsSync(root + makes) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) continue;
