@@ -48,6 +48,16 @@ const positiveInt = number(/^[1-9][0-9]{0,6}$/, "must be a positive integer");
 
 const share = number(/^(?:0|1|0?\.[0-9]{1,9}|1\.0{1,9})$/, "must be a number from 0 to 1");
 
+function oneOf<const T extends string>(words: readonly T[]): Reader<T> {
+  return (text) => {
+    const word = words.find((each) => each === text);
+    return word === undefined ? fault(`must be one of ${words.join(", ")}`) : value(word);
+  };
+}
+
+const locationHint = oneOf(["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"]);
+const jurisdiction = oneOf(["eu", "fedramp", "us"]);
+
 const mediaHosts: Reader<string[]> = (text) => {
   const hosts = commaList(text);
   const isWellFormed = (host: string) =>
@@ -105,6 +115,8 @@ const VARIABLES = {
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
   LOG_SAMPLE: withDefault(share, "0.1"),
+  LOCATION_HINT: optional(locationHint),
+  JURISDICTION: optional(jurisdiction),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
   OPERATOR_WEBHOOK_URL: optional(webhookUrl),
   TURNSTILE_VERIFY_URL: withDefault(baseUrl, "https://challenges.cloudflare.com/turnstile/v0/siteverify"),
@@ -130,6 +142,26 @@ export function parseConfig(variables: Readonly<Record<string, unknown>>): Confi
     else if (read.value !== undefined) config[name] = read.value;
   }
   return problems.length === 0 ? { ok: true, config: config as Config } : { ok: false, problems };
+}
+
+/** Where objects are to be made and kept. */
+export type Placement = Pick<Config, "LOCATION_HINT" | "JURISDICTION">;
+
+/** Also of an `env` whose other variables are missing. Throws for a word that is none: no object may be made elsewhere. */
+export function placementOf(env: object): Placement {
+  const placement: Placement = {};
+  const hint = readOf("LOCATION_HINT", env);
+  const bounds = readOf("JURISDICTION", env);
+  if (hint !== undefined) placement.LOCATION_HINT = hint;
+  if (bounds !== undefined) placement.JURISDICTION = bounds;
+  return placement;
+}
+
+function readOf<Name extends keyof Placement>(name: Name, env: object): Values[Name] {
+  const set: unknown = (env as Record<string, unknown>)[name];
+  const read = (VARIABLES[name] as Variable<Values[Name]>)(typeof set === "string" && set !== "" ? set : undefined);
+  if (!read.ok) throw new Error(`misconfigured: ${name}`);
+  return read.value;
 }
 
 const parsedPerEnv = new WeakMap<object, ConfigAnswer>();

@@ -7,6 +7,7 @@ import type { SweeperContract } from "../contracts/sweeper.ts";
 import type { TeamContract } from "../contracts/team.ts";
 import type { TrackerContract } from "../contracts/tracker.ts";
 import type { Env } from "./bindings.ts";
+import { placementOf } from "./config.ts";
 
 /** Attempts at a Durable Object that was reset, each on a new stub. */
 const STUB_TRIES = 3;
@@ -14,8 +15,8 @@ const STUB_TRIES = 3;
 const STUB_RETRY_MS = 100;
 
 /** A team's object. Addressing a team that does not exist is harmless: its object answers and stores nothing. */
-export function teamFor({ TEAM }: Pick<Env, "TEAM">, teamId: string): Stub<TeamContract> {
-  return typed<TeamContract>(TEAM.getByName(teamId));
+export function teamFor(env: Pick<Env, "TEAM">, teamId: string): Stub<TeamContract> {
+  return named<TeamContract>(env, env.TEAM, teamId);
 }
 
 /** Calls a team, with retries on a new stub. For idempotent methods only (all but those that create a team or a key). */
@@ -28,22 +29,23 @@ export function askTeam<T>(
 }
 
 /** A new request id. */
-export function newRequestId({ TRACKER }: Pick<Env, "TRACKER">): string {
-  return TRACKER.newUniqueId().toString();
+export function newRequestId(env: Pick<Env, "TRACKER">): string {
+  return bounded(env, env.TRACKER).newUniqueId().toString();
 }
 
 /** The tracker of a request id; null for text that is no id of this deployment, which wakes no object. */
-export function trackerOf({ TRACKER }: Pick<Env, "TRACKER">, requestId: string): Stub<TrackerContract> | null {
+export function trackerOf(env: Pick<Env, "TRACKER">, requestId: string): Stub<TrackerContract> | null {
   try {
-    return typed<TrackerContract>(TRACKER.get(TRACKER.idFromString(requestId)));
+    return trackerFor(env, requestId);
   } catch {
     return null;
   }
 }
 
 /** For ids created by this deployment; others throw. */
-export function trackerFor({ TRACKER }: Pick<Env, "TRACKER">, requestId: string): Stub<TrackerContract> {
-  return typed<TrackerContract>(TRACKER.get(TRACKER.idFromString(requestId)));
+export function trackerFor(env: Pick<Env, "TRACKER">, requestId: string): Stub<TrackerContract> {
+  const trackers = bounded(env, env.TRACKER);
+  return typed<TrackerContract>(trackers.get(trackers.idFromString(requestId), hinted(env)));
 }
 
 /** Calls a request's tracker, with retries on a new stub. For idempotent methods only. Null for an invalid id. */
@@ -59,12 +61,28 @@ export async function askTracker<T>(
 export const DEFAULT_ACCOUNT = "default";
 
 /** The account's object; the account's name is part of its name. */
-export function accountFor({ UPSTREAM }: Pick<Env, "UPSTREAM">): Stub<AccountContract> {
-  return typed<AccountContract>(UPSTREAM.getByName(`account:${DEFAULT_ACCOUNT}`));
+export function accountFor(env: Pick<Env, "UPSTREAM">): Stub<AccountContract> {
+  return named<AccountContract>(env, env.UPSTREAM, `account:${DEFAULT_ACCOUNT}`);
 }
 
-export function sweeperFor({ SWEEPER }: Pick<Env, "SWEEPER">): Stub<SweeperContract> {
-  return typed<SweeperContract>(SWEEPER.getByName("bucket"));
+export function sweeperFor(env: Pick<Env, "SWEEPER">): Stub<SweeperContract> {
+  return named<SweeperContract>(env, env.SWEEPER, "bucket");
+}
+
+/** Counts where the object is made by this call: it stays there. */
+function named<T>(env: object, objects: DurableObjectNamespace, name: string): Stub<T> {
+  return typed<T>(bounded(env, objects).getByName(name, hinted(env)));
+}
+
+/** Ids of one jurisdiction are unknown to another, and to a deployment without one. */
+function bounded(env: object, objects: DurableObjectNamespace): DurableObjectNamespace {
+  const { JURISDICTION } = placementOf(env);
+  return JURISDICTION === undefined ? objects : objects.jurisdiction(JURISDICTION);
+}
+
+function hinted(env: object): DurableObjectNamespaceGetDurableObjectOptions {
+  const { LOCATION_HINT } = placementOf(env);
+  return LOCATION_HINT === undefined ? {} : { locationHint: LOCATION_HINT };
 }
 
 /** The runtime's stub type drops members that it cannot prove to be serializable; contracts contain data only. */

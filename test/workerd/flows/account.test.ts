@@ -4,6 +4,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestTracker } from "../../../src/requests/engine/tracker.ts";
+import { DURATIONS_REFRESH_MS } from "../../../src/upstream/durations-cache.ts";
 import { CALL_LOST_AFTER_MS } from "../../../src/upstream/pace.ts";
 import { SLOT_CHECK_MS } from "../../../src/upstream/slot-checks.ts";
 import { accountView, exhaustPace, inheritSlot, introduceAccount } from "../../harness/account.ts";
@@ -107,6 +108,7 @@ describe("what was learned of a model", () => {
       await runToEnd(team, id);
     }
     const typical = { p50_s: 6, p95_s: 20 };
+    await passTime(DURATIONS_REFRESH_MS);
     expect((await model(team)).body.typical_duration).toEqual(typical);
     await account().pauseAfterRateLimit(30 * SECOND_MS);
     const held = await team.submit("waits");

@@ -4,11 +4,12 @@ import * as z from "zod";
 import { parseModelId } from "../../../models/model-id.ts";
 import { inputSchemaOf, knownModel, MODELS, unknownModel } from "../../../models/models.ts";
 import { refusal } from "../../../platform/errors.ts";
-import { accountFor, askTeam } from "../../../platform/stubs.ts";
+import { askTeam } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { matchesModel, modelAllowed } from "../../../team/quota/plan.ts";
 import { priceSchema } from "../../../team/quota/prices.ts";
 import { modelRefusal } from "../../../team/quota/refusals.ts";
+import { cachedDurations } from "../../../upstream/durations-cache.ts";
 import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
@@ -68,10 +69,7 @@ export const modelRoutes: readonly Route[] = [
       if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
       const known = knownModel(parsed.model);
       const [price = null] = await askTeam(env, caller.team, (team) => team.prices.ofModels([parsed.model]));
-      // A failure to estimate the duration must not fail the call.
-      const [typical = null] = await accountFor(env)
-        .durationsOf([parsed.model])
-        .catch(() => []);
+      const typical = await cachedDurations(env, parsed.model, Date.now());
       return {
         status: 200,
         body: {
