@@ -104,6 +104,10 @@ async function setUpAccess(): Promise<void> {
     audience: ["https://api.acme.example"],
   });
   await as("GET", "/v1/issuers");
+  await as("POST", "/v1/team/jwt/test", { token: "not-a-token" });
+  await as("DELETE", "/v1/issuers/auth0");
+  await as("POST", "/v1/team/freeze");
+  await as("POST", "/v1/team/resume");
 }
 
 async function setUpMoney(): Promise<void> {
@@ -111,12 +115,16 @@ async function setUpMoney(): Promise<void> {
   await as("GET", `/v1/models/${MODEL}`);
   await as("POST", "/v1/estimate", { model: MODEL, input: { ...INPUT, num_images: 2 } });
   await as("GET", "/v1/prices");
+  await as("PUT", "/v1/prices", {
+    [MODEL]: { unit: "megapixel", usd: "0.003" },
+    "fal-ai/veo3/**": { unit: "second", usd: "0.4" },
+  });
   await as("GET", "/v1/prices/history");
   await as("PUT", "/v1/team/alerts", { usd_percents: [80, 100] });
   await as("GET", "/v1/team/alerts");
 }
 
-async function setUpWebhooks(receivers: Receivers): Promise<void> {
+async function setUpWebhooks(receivers: Receivers): Promise<string> {
   const { body: own } = await as<{ secret: string }>("GET", "/v1/team/webhook_secret");
   receivers.secrets.set("own.example", [own.secret]);
   const { body: endpoint } = await as("POST", "/v1/webhooks", {
@@ -128,6 +136,10 @@ async function setUpWebhooks(receivers: Receivers): Promise<void> {
   await as("GET", `/v1/webhooks/${endpoint.id}`);
   await as("POST", `/v1/webhooks/${endpoint.id}/test`);
   await as("PATCH", `/v1/webhooks/${endpoint.id}`, { description: "The app's backend" });
+  await as("GET", `/v1/webhooks/${endpoint.id}/secret`);
+  await as("POST", `/v1/webhooks/${endpoint.id}/disable`);
+  await as("POST", `/v1/webhooks/${endpoint.id}/enable`, { backlog: "skip" });
+  return endpoint.id;
 }
 
 async function runRequests(): Promise<string> {
@@ -181,6 +193,7 @@ async function runRequests(): Promise<string> {
   const open = await team.send<WithId>("POST", "/v1/requests", { model: MODEL, input: INPUT, user: "linus" });
   await as("POST", `/v1/requests/${open.body.id}/cancel`, undefined, { as: "canceled" });
   await ring(open.body.id);
+  await as("POST", "/v1/requests/cancel", { filter: { user: "linus" } });
   await as("GET", "/v1/requests?limit=2");
   await as("GET", "/v1/me?user=ada");
   return made.id;
@@ -190,6 +203,7 @@ async function useFiles(id: string): Promise<void> {
   const { body: share } = await as("POST", `/v1/requests/${id}/shares`, { expires_in_s: 86_400 });
   await as("GET", `/v1/requests/${id}/shares`);
   await as("DELETE", `/v1/requests/${id}/shares/${share.id}`);
+  await as("DELETE", `/v1/requests/${id}/shares`);
   const announced = { file_name: "cat.png", content_type: "image/png" };
   const { body: upload } = await as<WithId & { upload_url: string }>("POST", "/v1/uploads", announced);
   await passTime(SECOND_MS);
@@ -199,12 +213,16 @@ async function useFiles(id: string): Promise<void> {
   await as("DELETE", `/v1/uploads/${upload.id}`);
 }
 
-async function readWhatHappened(id: string): Promise<void> {
+async function readWhatHappened(id: string, endpoint: string): Promise<void> {
   await as("GET", `/v1/requests/${id}/deliveries`);
   const { body: list } = await as<{ data: WithId[] }>("GET", "/v1/deliveries?limit=2");
   const delivery = list.data.at(-1)?.id ?? "";
   await as("GET", `/v1/deliveries/${delivery}`);
   await as("POST", `/v1/deliveries/${delivery}/replay`);
+  await as("GET", `/v1/webhooks/${endpoint}/deliveries?limit=2`);
+  const { body: replay } = await as("POST", "/v1/deliveries/replay", { filter: { endpoint, state: "delivered" } });
+  await as("GET", `/v1/deliveries/replay/${replay.id}`);
+  await as("POST", `/v1/deliveries/replay/${replay.id}/cancel`);
   await as("GET", "/v1/events?limit=3");
   await as("GET", "/v1/usage?group_by=day,model", undefined, { as: "json" });
   await as("GET", "/v1/usage?group_by=user&format=csv", undefined, { as: "csv" });
@@ -214,6 +232,8 @@ async function readWhatHappened(id: string): Promise<void> {
   await as("POST", "/v1/users/ada/freeze");
   await as("POST", "/v1/users/ada/resume");
   await operator("GET", "/v1/admin/upstream");
+  await operator("GET", "/v1/admin/webhook_secret");
+  await operator("PATCH", "/v1/admin/teams/acme", { manages_connections: false });
 }
 
 async function useCompatible(): Promise<void> {
@@ -227,11 +247,16 @@ async function useCompatible(): Promise<void> {
   await as("GET", `/maton/fal-ai/fal-ai/flux/requests/${maton.request_id}`);
 }
 
-async function remove(id: string): Promise<void> {
+async function remove(id: string, endpoint: string): Promise<void> {
   await as("DELETE", `/v1/requests/${id}`);
   await as("GET", `/v1/requests/${id}`, undefined, { as: "gone" });
   await as("DELETE", "/v1/users/grace");
   await as("GET", "/v1/users/grace/removal");
+  await as("POST", `/v1/webhooks/${endpoint}/rotate`, { overlap_s: 86_400 });
+  await as("DELETE", `/v1/webhooks/${endpoint}`);
+  await as("POST", "/v1/team/webhook_secret/rotate", { overlap_s: 86_400 });
+  await operator("DELETE", "/v1/admin/teams/acme");
+  await operator("GET", "/v1/admin/teams/acme/removal");
 }
 
 test("docs/api-examples.json is what the API answers on this walk", async () => {
@@ -239,12 +264,12 @@ test("docs/api-examples.json is what the API answers on this walk", async () => 
   await makeTeam();
   await setUpAccess();
   await setUpMoney();
-  await setUpWebhooks(receivers);
+  const endpoint = await setUpWebhooks(receivers);
   const id = await runRequests();
   await useFiles(id);
-  await readWhatHappened(id);
+  await readWhatHappened(id, endpoint);
   await useCompatible();
-  await remove(id);
+  await remove(id, endpoint);
   for (const delivery of receivers.received) recorder.delivery(delivery);
   await expect(recorder.file()).toMatchFileSnapshot("../../docs/api-examples.json");
 });

@@ -4,19 +4,19 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   postRequests:
     "Admits the request against every limit at once, reserves its estimated cost, and submits it to fal. Without `wait` the answer is `202` and the request; read it later, hold a read with `wait`, or name a `webhook_url`. Repeat the call with the same `Idempotency-Key` when an answer is lost; never submit again without one.",
   getRequests:
-    "A key of a team sees the team's requests; a key bound to a user and a client token see those of their user.",
+    "A key of a team sees the team's requests; a key bound to a user and a client token see those of their user only.",
   getRequestsById:
     "With `wait`, the answer is held until the status changes or the time is over. `If-None-Match` with the `ETag` of an earlier answer makes it 304 while nothing has changed; together they poll without traffic.",
   getRequestsByIdEvents:
-    "Server-sent events: `update` with the request at every change, `log` for each line of the model, `end` after the last one. Comments keep the connection open. Read it with `fetch`, because `EventSource` cannot send a key.",
+    "Server-sent events: `update` with an entry of the timeline at every change, `log` for each line of the model, `end` with the whole request at last. Comments keep the connection open. Read it with `fetch`, because `EventSource` cannot send a key.",
   getRequestsByIdTimeline: "What happened to the request and when, one entry each.",
   postRequestsByIdCancel:
-    "`200`: canceled, nothing is charged. `202`: fal was asked to stop it; the request ends as canceled or as what it became meanwhile. `409`: it has already ended.",
+    "`200`: canceled, nothing is charged. `202`: fal was asked to stop it; it may still finish and be charged. `409`: it has already ended.",
   postRequestsCancel: "Cancels the caller's open requests that fit the filter, a page at a time.",
   deleteRequestsById:
     "Deletes the record, input and files of a request that has ended; its line in the usage stays without content. With `cancel=true` an open one is stopped first and deleted after its end.",
   postRequestsByIdSettle:
-    'Says whether a request with an unknown charge was billed, after a look at the provider\'s bill. Only requests with `error.charged: "unknown"` can be settled.',
+    "Says whether a request with an unknown charge was billed, after a look at the provider's bill. Refused for a charge that is known.",
   postRequestsByIdFilesByNRetry: "Copies a file again whose status is `failed`, while its source still exists.",
   postRequestsByIdFilesRetry: "Copies all files again whose status is `failed`.",
   postRequestsByIdShares: "Links that work without a key until they expire or are revoked.",
@@ -44,13 +44,13 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   putIssuersByName: "A preset fills in what Clerk, Supabase, Auth0 or Firebase have in common.",
   postTeamJwtTest:
     "Says which issuer, user, plan and tags a token would give, or why it is refused. Nothing is stored.",
-  postTeamFreeze: "Refuses every submit of the team until unfrozen.",
+  postTeamFreeze: "Refuses submits of everybody but admins until unfrozen. Requests that are running go on.",
   putTeamAlerts: "At each of these percentages of a USD limit, the event `limit.reached` is published.",
   getTeamWebhookSecret: "Verifies deliveries to the `webhook_url` of a request. Endpoints have secrets of their own.",
   postWebhooks: "The answer has the endpoint's secret, which any library for Standard Webhooks verifies with.",
   postWebhooksByIdRotate: "Deliveries are signed with both secrets for `overlap_s`.",
   postWebhooksByIdEnable: "Enables a disabled endpoint, and says what happens with the events it missed.",
-  postWebhooksByIdTest: "Sends `webhook.test` now, once.",
+  postWebhooksByIdTest: "Sends the event `webhook.test` like any other, with signature, retries and log.",
   getDeliveries: "Kept for 30 days.",
   postDeliveriesByIdReplay: "Sends the same event again, with the same `webhook-id` and the endpoint's present secret.",
   postDeliveriesReplay: "Sends many deliveries again, slowly. Read the job's progress with the returned id.",
