@@ -1,4 +1,4 @@
-// Four kinds of tests, by runtime: plain Node, the Worker and the sandbox each inside workerd, and whole processes, some with a browser.
+// Tests by runtime: plain Node, the Worker and the sandbox each inside workerd, whole processes, and a real browser before them.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
@@ -88,7 +88,15 @@ export default defineConfig({
       {
         test: {
           name: "process",
-          include: ["test/process/**/*.test.ts", "test/browser/**/*.test.ts"],
+          include: ["test/process/**/*.test.ts"],
+          fileParallelism: false,
+          ...patience,
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
           fileParallelism: false,
           ...patience,
         },

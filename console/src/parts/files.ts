@@ -1,12 +1,14 @@
 // Where a stored file is loaded from: this origin, whatever name the deployment spells in its URLs; other hosts are only linked. Pure.
 
-export type FileSource = { kind: "own"; path: string } | { kind: "foreign"; url: string };
+export type FileSource = { kind: "own"; path: string } | { kind: "foreign"; url: string } | { kind: "no_page" };
 
 /** `self`: a link that the deployment spelled, whose origin its file URLs have. Never by the path alone: others have /files/ too. */
 export function sourceOf(url: string, self: string): FileSource {
   const spelled = URL.parse(url);
   const base = URL.parse(self);
-  if (spelled === null || base === null || spelled.origin !== base.origin) return { kind: "foreign", url };
+  // What a model says may be any text: only web addresses become links.
+  if (spelled === null || !/^https?:$/.test(spelled.protocol)) return { kind: "no_page" };
+  if (spelled.origin !== base?.origin) return { kind: "foreign", url };
   return { kind: "own", path: spelled.pathname + spelled.search };
 }
 

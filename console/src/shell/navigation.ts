@@ -2,6 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import { useLocation } from "preact-iso";
+import { queryText } from "./query.ts";
 import { SCREENS, type ScreenEntry } from "./screens.ts";
 
 export function screenOf(path: string): ScreenEntry | null {
@@ -22,12 +23,6 @@ export function useQuery<N extends string>(
     route(path + queryText({ ...query, ...changes }), true);
   };
   return [values, change];
-}
-
-/** `?a=b&c=d`, without what has no value. */
-export function queryText(values: Record<string, string | null | undefined>): string {
-  const named = Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1]));
-  return named.length === 0 ? "" : `?${new URLSearchParams(named)}`;
 }
 
 /** Names the page, and moves the focus to the heading of a new screen, so that readers hear where they are. */

@@ -1,7 +1,7 @@
 // What the palette offers for a text: the thing of a pasted id first, then screens, actions, models. Pure.
 
 import type { IconName } from "../parts/icon.tsx";
-import { queryText } from "./navigation.ts";
+import { queryText } from "./query.ts";
 import type { ScreenEntry } from "./screens.ts";
 import { THEMES, type Theme } from "./theme.ts";
 

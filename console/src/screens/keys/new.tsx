@@ -10,8 +10,8 @@ import { CodeBlock } from "../../parts/copy.tsx";
 import { Field } from "../../parts/field.tsx";
 import { Icon, type IconName } from "../../parts/icon.tsx";
 import { ProblemNote } from "../../parts/states.tsx";
-import { queryText } from "../../shell/navigation.ts";
 import { Page } from "../../shell/page.tsx";
+import { queryText } from "../../shell/query.ts";
 import {
   type Draft,
   emptyDraft,

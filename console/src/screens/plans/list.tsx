@@ -11,8 +11,8 @@ import { Field } from "../../parts/field.tsx";
 import { Loaded } from "../../parts/states.tsx";
 import { Badge } from "../../parts/status.tsx";
 import { announce } from "../../shell/announce.ts";
-import { queryText } from "../../shell/navigation.ts";
 import { Page } from "../../shell/page.tsx";
+import { queryText } from "../../shell/query.ts";
 import { PRESETS } from "./presets.ts";
 import { limitWords } from "./words.ts";
 

@@ -1,6 +1,6 @@
 // The filters of the request list: what may stand in the URL, what a typed text means, and the query of the API. Pure.
 
-import { queryText } from "../../shell/navigation.ts";
+import { queryText } from "../../shell/query.ts";
 
 export const FILTER_NAMES = ["status", "model", "user", "tag", "from", "to", "cursor"] as const;
 export type FilterName = (typeof FILTER_NAMES)[number];

@@ -6,8 +6,9 @@ import type { AuditEntry, PageOf } from "../../api/types.ts";
 import { plural } from "../../parts/format.ts";
 import { Empty, Loaded } from "../../parts/states.tsx";
 import { Time } from "../../parts/time.tsx";
-import { queryText, useQuery } from "../../shell/navigation.ts";
+import { useQuery } from "../../shell/navigation.ts";
 import { Page } from "../../shell/page.tsx";
+import { queryText } from "../../shell/query.ts";
 import { useKeyNames } from "../requests/key-names.ts";
 
 const PAGE_ROWS = 50;

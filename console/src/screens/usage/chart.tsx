@@ -42,7 +42,8 @@ export function Chart({
   return (
     <figure class="chart">
       <div class="chart-scroll" ref={place}>
-        <svg width={width} height={HEIGHT} role="img" aria-label={caption}>
+        <svg width={width} height={HEIGHT}>
+          <title>{caption}</title>
           {ticks.map((tick) => (
             <g key={tick}>
               <line class="grid" x1={LEFT} x2={width} y1={y(tick)} y2={y(tick)} />
@@ -88,7 +89,6 @@ export function Chart({
           )}
         </svg>
       </div>
-      <figcaption class="hidden-text">{caption}</figcaption>
       <ul class="legend">
         {series.map(({ name, colour, total }) => (
           <li key={name}>
