@@ -32,39 +32,51 @@ async function totalOf(team: TeamObject): Promise<Partial<UsageSums>> {
   return sums;
 }
 
+/** Of requests without a user: deleting a user removes the tags of theirs, also of what is open. */
+const TAG = { tag: "client=acme" };
+
 const NOTHING: UsageSums = {
   ...{ requests: 0, completed: 0, failed: 0, canceled: 0, refunded: 0, unknownCost: 0, aboveEstimate: 0, late: 0 },
   ...{ chargedMicro: 0, refundedMicro: 0, estimatedMicro: 0 },
 };
 
-test.each([1, 2, 3])("sums are exact whenever they are read, whatever was rolled up before (seed %i)", async (seed) => {
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])("sums are exact whenever they are read, whatever was rolled up before (seed %i)", async (seed) => {
   const chance = chanceOf(seed);
   const team = await TeamObject.create();
   const open: string[] = [];
   const kept: string[] = [];
   const ended: string[] = [];
   const sums = { ...NOTHING };
+  const taggedSums = { ...NOTHING };
+  const tagged = new Set<string>();
+  const both = (id: string) => (tagged.has(id) ? [sums, taggedSums] : [sums]);
   const takeFrom = (ids: string[]) => ids.splice(Math.floor(chance() * ids.length), 1)[0];
-  const count = (verdict: "charge" | "refund", outcome: "completed" | "failed") => {
-    sums[outcome] += 1;
-    if (verdict === "refund") {
-      sums.refunded += 1;
-      sums.refundedMicro += MODEL_MICRO;
-    } else {
-      sums.chargedMicro += MODEL_MICRO;
-      sums.estimatedMicro += MODEL_MICRO;
+  const count = (id: string, verdict: "charge" | "refund", outcome: "completed" | "failed") => {
+    for (const each of both(id)) {
+      each[outcome] += 1;
+      if (verdict === "refund") {
+        each.refunded += 1;
+        each.refundedMicro += MODEL_MICRO;
+      } else {
+        each.chargedMicro += MODEL_MICRO;
+        each.estimatedMicro += MODEL_MICRO;
+      }
     }
   };
   const steps: Record<string, () => Promise<void>> = {
     async admit() {
-      open.push(await team.admitted({ measures, user: chance() < 0.5 ? "anna" : null, tags: { client: "acme" } }));
-      sums.requests += 1;
+      const isTagged = chance() < 0.5;
+      const whose = isTagged ? { user: null, tags: { client: "acme" } } : { user: "anna" };
+      const id = await team.admitted({ measures, ...whose });
+      if (isTagged) tagged.add(id);
+      open.push(id);
+      for (const each of both(id)) each.requests += 1;
     },
     async charge() {
       const id = takeFrom(open);
       if (id === undefined) return;
       await team.stub.settle(anEnd(id, "charge"));
-      count("charge", "completed");
+      count(id, "charge", "completed");
       ended.push(id);
     },
     async refund() {
@@ -72,7 +84,7 @@ test.each([1, 2, 3])("sums are exact whenever they are read, whatever was rolled
       if (id === undefined) return;
       await team.stub.settle(anEnd(id, "refund"));
       await team.stub.settle(anEnd(id, "refund"));
-      count("refund", "failed");
+      count(id, "refund", "failed");
       ended.push(id);
     },
     async keep() {
@@ -89,14 +101,14 @@ test.each([1, 2, 3])("sums are exact whenever they are read, whatever was rolled
       const endedAt = way < 0.3 ? Date.now() : Date.now() + 1;
       if (way < 0.6) await team.stub.settle(anEnd(id, "charge", { outcome: "failed", endedAt }));
       else await team.stub.requests.settleManually({ requestId: id, charged: true, usdMicro: null }, SOMEBODY);
-      count("charge", "failed");
+      count(id, "charge", "failed");
       ended.push(id);
     },
     async release() {
       const id = takeFrom(open);
       if (id === undefined) return;
       await team.stub.release(id);
-      sums.requests -= 1;
+      for (const each of both(id)) each.requests -= 1;
     },
     async deleteOne() {
       const id = takeFrom(ended);
@@ -112,6 +124,8 @@ test.each([1, 2, 3])("sums are exact whenever they are read, whatever was rolled
     },
     async read() {
       expect(await totalOf(team)).toEqual(sums);
+      const byTag = await team.stub.usage.sums({ ...ALL, groupBy: ["tag"] });
+      expect(byTag.length === 0 ? [{ group: TAG, ...NOTHING }] : byTag).toEqual([{ group: TAG, ...taggedSums }]);
     },
     // Most steps happen in one millisecond.
     async pass() {
