@@ -25,6 +25,9 @@ const SUBROOMS = { room: "team", apart: ["auth", "usage", "endpoints", "uploads"
 const CONTRACTS = "contracts";
 /** The classes of Durable Objects: the entry exports them, everybody else asks through a stub. */
 const CLASSES = ["team/team.ts", "requests/engine/tracker.ts", "upstream/account.ts", "files/sweeper.ts"];
+/** What takes half of a start when it is imported, and what loads it instead at the first call. */
+const ON_DEMAND_PACKAGE = "zod";
+const ON_DEMAND = "platform/on-demand.cjs";
 /** Rooms that may know Hono. */
 const EDGE = ["app.ts", "http", "compat"];
 
@@ -43,10 +46,11 @@ function faultOf(file: string, { target, specifier, typeOnly }: Import): string 
   const [from, into] = [roomOf(file), roomOf(target)];
   if (!specifier.startsWith(".")) {
     if (/^hono(\/|$)/.test(target) && !EDGE.includes(from)) return "hono belongs to app, http and compat";
+    if (target === ON_DEMAND_PACKAGE && !typeOnly) return `${target} is evaluated on demand: ${ON_DEMAND} has it`;
     return null;
   }
   if (target.startsWith("../")) return `${specifier} leads out of src/`;
-  if (!target.endsWith(".ts")) return `${specifier} lacks its .ts ending`;
+  if (!target.endsWith(".ts") && target !== ON_DEMAND) return `${specifier} lacks its .ts ending`;
   if (CLASSES.includes(target) && file !== "index.ts") {
     return `${target} is a Durable Object: import its contract, and ask it by platform/stubs.ts`;
   }

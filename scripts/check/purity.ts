@@ -19,6 +19,7 @@ export const PURE: readonly string[] = [
   "platform/hold-counter.ts",
   "platform/jitter.ts",
   "platform/money.ts",
+  "platform/schema.ts",
   "platform/time.ts",
   "platform/validate.ts",
   "requests/machine/",
@@ -33,6 +34,7 @@ export const PURE: readonly string[] = [
   "team/quota/counters.ts",
   "team/quota/input-rules.ts",
   "team/quota/limits.ts",
+  "team/quota/plan-rules.ts",
   "team/quota/plan.ts",
   "team/quota/prices.ts",
   "team/quota/stored-plan.ts",
@@ -60,7 +62,8 @@ export const PURE: readonly string[] = [
 ];
 /** What they may use besides each other. */
 const BASICS = ["platform/ids.ts", "platform/json.ts", "platform/json-scan.ts"];
-const PACKAGES = ["picomatch", "zod"];
+/** on-demand.cjs stands for zod. */
+const PACKAGES = ["picomatch", "platform/on-demand.cjs"];
 const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
 
 export function isPure(file: string): boolean {

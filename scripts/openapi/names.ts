@@ -7,7 +7,7 @@ import { limitBody, planBody } from "../../src/http/schemas.ts";
 import { requestBody, requestSummaryBody } from "../../src/requests/view/request-object.ts";
 import { planSchema } from "../../src/team/quota/plan.ts";
 import { priceSchema, priceTableSchema } from "../../src/team/quota/prices.ts";
-import { nameSchema } from "./schemas.ts";
+import { nameSchema, responseSchema } from "./schemas.ts";
 
 /** Schemas that are a response. */
 const BY_ANSWER: readonly [name: string, Method, path: string, status: number][] = [
@@ -40,15 +40,15 @@ const BY_LIST: readonly [name: string, path: string][] = [
 
 /** Names the schemas, once, before any is converted. */
 export function nameShapes(routes: readonly Route[]): void {
-  nameSchema("Limit", limitBody);
-  nameSchema("Plan", planBody);
-  nameSchema("PlanTerms", planSchema);
-  nameSchema("PlanLimit", planSchema.shape.limits.unwrap().element);
-  nameSchema("Price", priceSchema);
-  nameSchema("PriceTable", priceTableSchema);
-  nameSchema("Request", requestBody);
-  nameSchema("RequestSummary", requestSummaryBody);
-  nameSchema("Submit", submitBody);
+  nameSchema("Limit", limitBody());
+  nameSchema("Plan", planBody());
+  nameSchema("PlanTerms", planSchema());
+  nameSchema("PlanLimit", planSchema().shape.limits.unwrap().element);
+  nameSchema("Price", priceSchema());
+  nameSchema("PriceTable", priceTableSchema());
+  nameSchema("Request", requestBody());
+  nameSchema("RequestSummary", requestSummaryBody());
+  nameSchema("Submit", submitBody());
   for (const [name, method, path, status] of BY_ANSWER) nameSchema(name, answerOf(routes, method, path, status));
   for (const [name, path] of BY_LIST) nameSchema(name, itemOf(answerOf(routes, "GET", path, 200)));
 }
@@ -56,7 +56,7 @@ export function nameShapes(routes: readonly Route[]): void {
 function answerOf(routes: readonly Route[], method: Method, path: string, status: number): z.ZodType {
   const schema = routes.find((route) => route.method === method && route.path === path)?.answers[status]?.schema;
   if (schema === undefined) throw new Error(`${method} ${path} declares no body for ${status}`);
-  return schema;
+  return responseSchema(schema);
 }
 
 function itemOf(list: z.ZodType): z.ZodType {

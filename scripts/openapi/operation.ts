@@ -3,7 +3,7 @@
 import type { AnswerSpec, Route } from "../../src/http/route.ts";
 import { type ErrorRegistry, servedErrors, surfaceOf } from "./errors.ts";
 import { headersOf } from "./headers.ts";
-import type { JsonObject, SchemaRegistry } from "./schemas.ts";
+import { type JsonObject, responseSchema, type SchemaRegistry } from "./schemas.ts";
 
 /** Marks a path parameter that may contain slashes, which OpenAPI cannot express. */
 export const CONTAINS_SLASHES = "x-contains-slashes";
@@ -77,7 +77,7 @@ function operationOf(route: Route, components: Components): JsonObject {
       : {
           requestBody: {
             required: optionalBody !== true,
-            content: { "application/json": { schema: components.schemas.input(body) } },
+            content: { "application/json": { schema: components.schemas.input(body()) } },
           },
         }),
     responses: responsesOf(route, components),
@@ -102,7 +102,7 @@ function securityOf({ access }: Route): JsonObject[] {
 }
 
 function pathParameters({ path, params }: Route, { schemas }: Components): JsonObject[] {
-  const known = params === undefined ? {} : fieldsOf(schemas.input(params));
+  const known = params === undefined ? {} : fieldsOf(schemas.input(params()));
   return [...path.matchAll(FIELD)].map(([, name = "", pattern]) => {
     const { description, ...schema } = known[name] ?? { type: "string" };
     const withSlashes = pattern === "{.+}";
@@ -119,11 +119,11 @@ function pathParameters({ path, params }: Route, { schemas }: Components): JsonO
 }
 
 function query({ query }: Route, { schemas }: Components): JsonObject[] {
-  return query === undefined ? [] : parametersIn("query", schemas.input(query));
+  return query === undefined ? [] : parametersIn("query", schemas.input(query()));
 }
 
 function headers({ headers }: Route, { schemas }: Components): JsonObject[] {
-  return headers === undefined ? [] : parametersIn("header", schemas.input(headers));
+  return headers === undefined ? [] : parametersIn("header", schemas.input(headers()));
 }
 
 function parametersIn(place: "query" | "header", whole: JsonObject): JsonObject[] {
@@ -159,7 +159,7 @@ function responsesOf(route: Route, { schemas, errors }: Components): JsonObject 
 
 function response({ description, schema, contentType, headers }: AnswerSpec, schemas: SchemaRegistry): JsonObject {
   const content = {
-    ...(schema === undefined ? {} : { "application/json": { schema: schemas.output(schema) } }),
+    ...(schema === undefined ? {} : { "application/json": { schema: schemas.output(responseSchema(schema)) } }),
     ...(contentType === undefined ? {} : { [contentType]: {} }),
   };
   return {

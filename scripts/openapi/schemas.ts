@@ -1,6 +1,8 @@
 // JSON Schemas of the API description, converted from the routes' zod schemas. Named schemas are shared.
 
 import * as z from "zod";
+import type { AnswerSpec } from "../../src/http/route.ts";
+import { zod } from "../../src/platform/schema.ts";
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -12,6 +14,16 @@ const SHARED = "#/components/schemas/";
 
 export function schemaRef(name: string): JsonObject {
   return { $ref: SHARED + name };
+}
+
+type MakeSchema = NonNullable<AnswerSpec["schema"]>;
+const made = new WeakMap<MakeSchema, z.ZodType>();
+
+/** The schema of a response, made once: its name is kept by the schema itself. */
+export function responseSchema(make: MakeSchema): z.ZodType {
+  const schema = made.get(make) ?? make(zod());
+  made.set(make, schema);
+  return schema;
 }
 
 /** Names a schema, so that others refer to it. Keeps its description. */

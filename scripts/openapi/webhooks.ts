@@ -17,7 +17,7 @@ const DELIVERY_HEADERS = [
 
 /** `webhooks` of the document by event type, from the events' schemas, and fal's format as `fal_webhook`. */
 export function webhooks(book: SchemaRegistry): JsonObject {
-  const events = anyEvent.options.map((schema) => {
+  const events = anyEvent().options.map((schema) => {
     const type = schema.shape.type.value;
     const described = book.output(schema);
     // The events' schema leaves the fields of requests open: it may not import them.

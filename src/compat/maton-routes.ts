@@ -2,13 +2,13 @@
 // (maton-ai/api-gateway-skill:SKILL.md). Of Maton's apps, only fal is supported.
 
 import { createMiddleware } from "hono/factory";
-import * as z from "zod";
 import type { AppEnv } from "../http/app-env.ts";
 import { actorOf } from "../http/audit-actor.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { askConnections } from "../http/routes/access/connection-access.ts";
 import { refusal } from "../platform/errors.ts";
 import { printTree } from "../platform/json.ts";
+import { lazy } from "../platform/schema.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { textAt } from "../upstream/client/classify.ts";
 import { CONNECTED_APP, type ConnectionAnswer } from "../upstream/client/connections.ts";
@@ -17,8 +17,8 @@ import { falErrorResponse, falJson } from "./fal-errors.ts";
 import { queueRoutes } from "./queue-routes.ts";
 import type { CompatOutcome } from "./submit.ts";
 
-const filter = z.string().max(64).optional();
-const named = z.object({ id: z.string() });
+const filter = lazy((z) => z.string().max(64).optional());
+const named = lazy((z) => z.object({ id: z.string() }));
 const ERRORS_OF_CONNECTIONS = [
   "forbidden",
   "invalid_request",
@@ -35,7 +35,7 @@ const connectionRoutes: readonly Route[] = [
     path: "/maton/connections",
     summary: "List connections to fal (Maton API)",
     access: "admin",
-    query: z.looseObject({ app: filter, status: filter, method: filter, limit: filter }),
+    query: (z) => z.looseObject({ app: filter(), status: filter(), method: filter(), limit: filter() }),
     answers: {
       200: { description: "`connections` to fal; empty for other apps.", schema: connectionsSchema },
     },
@@ -51,7 +51,7 @@ const connectionRoutes: readonly Route[] = [
     path: "/maton/connections",
     summary: "Create a connection to fal (Maton API)",
     access: "admin",
-    body: z.looseObject({ app: z.string().optional(), method: z.string().max(64).optional() }),
+    body: (z) => z.looseObject({ app: z.string().optional(), method: z.string().max(64).optional() }),
     answers: {
       200: { description: "`connection`, with the `url` for entering the fal key.", schema: connectionSchema },
     },
@@ -93,7 +93,7 @@ const connectionRoutes: readonly Route[] = [
     summary: "Delete a connection to fal (Maton API)",
     access: "admin",
     params: named,
-    answers: { 200: { description: "Maton's response; `{}` if it is empty.", schema: z.looseObject({}) } },
+    answers: { 200: { description: "Maton's response; `{}` if it is empty.", schema: (z) => z.looseObject({}) } },
     errors: ERRORS_OF_CONNECTIONS,
     passesOn: MATON_REFUSED,
     async handle(call) {

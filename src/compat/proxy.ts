@@ -2,11 +2,11 @@
 // operations and is never called, so credentials are not forwarded. URLs in bodies stay on queue.fal.run: the AI SDK sends its key
 // only to that origin, through this proxy.
 
-import * as z from "zod";
 import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { refusal } from "../platform/errors.ts";
+import { lazy } from "../platform/schema.ts";
 import { cancelSchema, outputSchema, statusSchema, submittedSchema, uploadSchema } from "./answers.ts";
 import { type ProxyTarget, proxyTarget } from "./proxy-target.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
@@ -16,7 +16,7 @@ import { type CompatOutcome, type SurfaceUrl, submitToQueue } from "./submit.ts"
 import { beginUpload } from "./upload.ts";
 
 const QUEUE = "https://queue.fal.run";
-const target = z.string().max(4_096).optional().describe("The fal URL that the client would call.");
+const target = lazy((z) => z.string().max(4_096).optional().describe("The fal URL that the client would call."));
 
 const NO_TOKENS = refusal(
   "invalid_request",
@@ -48,11 +48,11 @@ export const proxyRoutes: readonly Route[] = [
     path: "/fal/proxy",
     summary: "Retrieve the status, status stream or result that `x-fal-target-url` names",
     access: "read",
-    headers: z.looseObject({ "x-fal-target-url": target }),
+    headers: (z) => z.looseObject({ "x-fal-target-url": target() }),
     answers: {
       200: {
         description: "The response in fal's format: a status, a status stream, or an output.",
-        schema: z.union([statusSchema, outputSchema]),
+        schema: (z) => z.union([statusSchema(), outputSchema()]),
         contentType: "*/*",
         headers: ["X-Fal-Billable-Units", "X-Fal-Request-Id"],
       },
@@ -87,13 +87,13 @@ export const proxyRoutes: readonly Route[] = [
     path: "/fal/proxy",
     summary: "Submit, run or upload, depending on `x-fal-target-url`",
     access: "run",
-    headers: submitHeaders.extend({ "x-fal-target-url": target }),
-    body: z.looseObject({}).describe("The model's input, or the description of an upload."),
+    headers: () => submitHeaders().extend({ "x-fal-target-url": target() }),
+    body: (z) => z.looseObject({}).describe("The model's input, or the description of an upload."),
     bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {
         description: "The response in fal's format: a submitted request, an output, a stream, or an upload URL.",
-        schema: z.union([submittedSchema, uploadSchema, outputSchema]),
+        schema: (z) => z.union([submittedSchema(), uploadSchema(), outputSchema()]),
         contentType: "*/*",
         headers: [...SUBMIT_HEADERS, "X-Fal-Billable-Units", "X-Fal-Request-Id"],
       },
@@ -129,7 +129,7 @@ export const proxyRoutes: readonly Route[] = [
     path: "/fal/proxy",
     summary: "Cancel the request that `x-fal-target-url` names",
     access: "run",
-    headers: z.looseObject({ "x-fal-target-url": target }),
+    headers: (z) => z.looseObject({ "x-fal-target-url": target() }),
     answers: {
       202: { description: "Cancellation requested.", schema: cancelSchema },
       400: { description: "The request has already ended." },

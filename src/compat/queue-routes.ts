@@ -1,24 +1,28 @@
 // The routes of fal's queue below a prefix: `/fal/queue` is compatible with queue.fal.run, `/maton/fal-ai` with Maton in front of it. A
 // model's sub-path matters only for submits; on a request's URL it is accepted and ignored.
 
-import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
 import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
 import { LIMIT_HEADERS } from "../http/limit-headers.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { lazy } from "../platform/schema.ts";
 import { cancelSchema, outputSchema, statusSchema, submittedSchema } from "./answers.ts";
 import { queueCancel, queueResult, queueStatus, queueStream } from "./queue.ts";
 import { type CompatCall, type SurfaceUrl, submitToQueue } from "./submit.ts";
 
-const named = z.object({ app: z.string(), id: z.string() });
-const webhookQuery = z.looseObject({
-  fal_webhook: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe("URL notified when the request finishes."),
-});
-const logsQuery = z.looseObject({ logs: z.string().optional().describe("`1` or `true` to include log lines.") });
+const named = lazy((z) => z.object({ app: z.string(), id: z.string() }));
+const webhookQuery = lazy((z) =>
+  z.looseObject({
+    fal_webhook: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("URL notified when the request finishes."),
+  }),
+);
+const logsQuery = lazy((z) =>
+  z.looseObject({ logs: z.string().optional().describe("`1` or `true` to include log lines.") }),
+);
 
 /** Headers of every response to a submit. */
 export const SUBMIT_HEADERS = [...LIMIT_HEADERS, "Idempotent-Replayed"] as const;
@@ -80,10 +84,10 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       path: `${prefix}/:model{.+}`,
       summary: "Submit a request to the queue",
       access: "run",
-      params: z.object({ model: z.string() }),
+      params: (z) => z.object({ model: z.string() }),
       query: webhookQuery,
       headers: submitHeaders,
-      body: z.looseObject({}).describe("The model's input, passed on unchanged."),
+      body: (z) => z.looseObject({}).describe("The model's input, passed on unchanged."),
       bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
       answers: {
         200: {

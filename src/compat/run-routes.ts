@@ -1,16 +1,16 @@
 // `/fal/run`, compatible with fal.run: the output as the response, or as the single event of a stream.
 
-import * as z from "zod";
 import { EVENT_STREAM } from "../http/event-stream.ts";
 import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { lazy } from "../platform/schema.ts";
 import { outputSchema } from "./answers.ts";
 import { RUN_FAILED, SUBMIT_ERRORS, SUBMIT_HEADERS } from "./queue-routes.ts";
 import { run, runStream } from "./run.ts";
 
-const model = z.object({ model: z.string() });
-const input = z.looseObject({}).describe("The model's input, passed on unchanged.");
+const model = lazy((z) => z.object({ model: z.string() }));
+const input = lazy((z) => z.looseObject({}).describe("The model's input, passed on unchanged."));
 
 export const runRoutes: readonly Route[] = [
   defineRoute({

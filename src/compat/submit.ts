@@ -23,7 +23,7 @@ export type CompatCall = Pick<
 >;
 export type CompatSubmit = CompatCall &
   Pick<
-    Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
+    Call<"run", unknown, unknown, z.output<ReturnType<typeof submitHeaders>>, unknown>,
     "headers" | "body" | "bodyTree" | "releaseBody"
   >;
 

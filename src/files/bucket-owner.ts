@@ -1,15 +1,15 @@
 // Whose the bucket is. One object of the bucket names the deployment that owns it: only that one may look for orphans, because
 // no other can tell them from files of the owner.
 
-import * as z from "zod";
 import type { BucketOwner } from "../contracts/sweeper.ts";
+import { lazy } from "../platform/schema.ts";
 
 /** Lies beside the prefixes of files, so no deletion by prefix reaches it. */
 export const OWNER_KEY = "sluice-owner.json";
 /** What an object must not already have to be written: any version of it (RFC 9110, section 13.1.2). */
 const IF_ABSENT = new Headers({ "If-None-Match": "*" });
 
-const markSchema = z.object({ deployment: z.string(), claimed_at: z.number() });
+const markSchema = lazy((z) => z.object({ deployment: z.string(), claimed_at: z.number() }));
 
 /** The owner as the bucket names it; null while it is unclaimed. Rejects when R2 is unavailable. */
 export async function readOwner(bucket: R2Bucket): Promise<BucketOwner | null> {
@@ -42,7 +42,7 @@ function markOf(deployment: string, now: number): string {
 /** A mark that cannot be read is somebody's: nobody owns the bucket until it is taken over. */
 function ownerIn(text: string): BucketOwner {
   try {
-    const mark = markSchema.safeParse(JSON.parse(text));
+    const mark = markSchema().safeParse(JSON.parse(text));
     if (mark.success) return { deployment: mark.data.deployment, claimedAt: mark.data.claimed_at };
   } catch {
     // Not JSON: the same.

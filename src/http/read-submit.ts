@@ -1,7 +1,7 @@
 // Reads a submit from body and headers into the request's spec, for every surface. Each field of a request is read only here. Limits
 // and money are checked elsewhere.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { RequestSpec } from "../contracts/request-spec.ts";
 import { parseModelId } from "../models/model-id.ts";
 import { checkInput, unknownModel } from "../models/models.ts";
@@ -9,6 +9,7 @@ import { mayCall } from "../net/guard.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { sha256Hex } from "../platform/ids.ts";
 import type { JsonTree } from "../platform/json.ts";
+import { lazy } from "../platform/schema.ts";
 import { METADATA_MAX_BYTES, TAGS_MAX, URL_MAX_CHARS } from "../platform/validate.ts";
 import type { SubmitInput } from "../requests/service/submit.ts";
 import { planOf } from "../team/auth/identity.ts";
@@ -20,83 +21,95 @@ import { tagsSchema, userSchema } from "./schemas.ts";
 /** Characters of an `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_MAX_CHARS = 255;
 
-const actingUser = userSchema.describe("User for whom the request is made; limits per user count against it.");
+const actingUser = lazy(() =>
+  userSchema().describe("User for whom the request is made; limits per user count against it."),
+);
 
-export const submitBody = z.strictObject({
-  model: z.string().describe("Full model id, e.g. fal-ai/flux/schnell."),
-  input: z.looseObject({}).describe("The model's input, passed on unchanged."),
-  user: actingUser.optional(),
-  tags: tagsSchema.optional(),
-  metadata: z.unknown().describe("Any JSON of yours, returned unchanged with the request.").optional(),
-  webhook_url: z
-    .url({ protocol: /^https?$/ })
-    .max(URL_MAX_CHARS)
-    .optional()
-    .describe("URL notified when the request finishes."),
-  priority: z.enum(["normal", "low"]).optional(),
-  start_timeout_s: z
-    .int()
-    .min(1)
-    .max(86_400)
-    .optional()
-    .describe("Seconds within which the run must start; otherwise the request fails without a charge."),
-});
+export const submitBody = lazy((z) =>
+  z.strictObject({
+    model: z.string().describe("Full model id, e.g. fal-ai/flux/schnell."),
+    input: z.looseObject({}).describe("The model's input, passed on unchanged."),
+    user: actingUser().optional(),
+    tags: tagsSchema().optional(),
+    metadata: z.unknown().describe("Any JSON of yours, returned unchanged with the request.").optional(),
+    webhook_url: z
+      .url({ protocol: /^https?$/ })
+      .max(URL_MAX_CHARS)
+      .optional()
+      .describe("URL notified when the request finishes."),
+    priority: z.enum(["normal", "low"]).optional(),
+    start_timeout_s: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .optional()
+      .describe("Seconds within which the run must start; otherwise the request fails without a charge."),
+  }),
+);
 
 /** Seconds as fal's clients send them, fractions included. fal refuses values below one too. */
-const seconds = z.coerce.number().min(1).max(86_400).transform(Math.ceil);
+const seconds = lazy((z) => z.coerce.number().min(1).max(86_400).transform(Math.ceil));
 
 /** A quoted string (the draft's form) and a bare one are equivalent. */
-const idempotencyKey = z
-  .string()
-  .transform((text) => /^"(.*)"$/.exec(text)?.[1] ?? text)
-  .pipe(z.string().min(1).max(IDEMPOTENCY_KEY_MAX_CHARS));
+const idempotencyKey = lazy((z) =>
+  z
+    .string()
+    .transform((text) => /^"(.*)"$/.exec(text)?.[1] ?? text)
+    .pipe(z.string().min(1).max(IDEMPOTENCY_KEY_MAX_CHARS)),
+);
 
-const tagList = z
-  .string()
-  .transform((text, context) => {
-    const given: Record<string, string> = {};
-    for (const part of text.split(",")) {
-      const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
-      if (name === undefined || value === undefined) {
-        context.addIssue({ code: "custom", message: "must have the form name=value,name=value" });
-        return z.NEVER;
+const tagList = lazy((z) =>
+  z
+    .string()
+    .transform((text, context) => {
+      const given: Record<string, string> = {};
+      for (const part of text.split(",")) {
+        const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
+        if (name === undefined || value === undefined) {
+          context.addIssue({ code: "custom", message: "must have the form name=value,name=value" });
+          return z.NEVER;
+        }
+        given[name] = value;
       }
-      given[name] = value;
-    }
-    return given;
-  })
-  .pipe(tagsSchema);
+      return given;
+    })
+    .pipe(tagsSchema()),
+);
 
 /** `wait=N`, or Replicate's bare `wait` for the maximum. Other preferences are ignored (RFC 7240, 2). */
-const prefer = z.string().transform((text) => {
-  const wait = /(?:^|[\s,;])wait(?:\s*=\s*("?)(\d+)\1)?\s*(?=$|[,;])/i.exec(text);
-  return wait === null ? undefined : wait[2] === undefined ? Number.POSITIVE_INFINITY : Number(wait[2]);
-});
+const prefer = lazy((z) =>
+  z.string().transform((text) => {
+    const wait = /(?:^|[\s,;])wait(?:\s*=\s*("?)(\d+)\1)?\s*(?=$|[,;])/i.exec(text);
+    return wait === null ? undefined : wait[2] === undefined ? Number.POSITIVE_INFINITY : Number(wait[2]);
+  }),
+);
 
-export const submitHeaders = z.looseObject({
-  prefer: prefer.optional(),
-  "idempotency-key": idempotencyKey.optional(),
-  "sluice-user": actingUser.optional(),
-  "sluice-tags": tagList.optional(),
-  "x-fal-request-timeout": seconds.optional(),
-  "x-fal-request-start-timeout": seconds.optional(),
-  "x-fal-runner-hint": z.string().max(256).optional(),
-  // Unknown priorities are ignored, as by fal.
-  "x-fal-queue-priority": z.enum(["normal", "low"]).optional().catch(undefined),
-  "x-fal-no-retry": z
-    .string()
-    .transform((text) => /^(1|true|yes)$/i.test(text))
-    .optional(),
-});
+export const submitHeaders = lazy((z) =>
+  z.looseObject({
+    prefer: prefer().optional(),
+    "idempotency-key": idempotencyKey().optional(),
+    "sluice-user": actingUser().optional(),
+    "sluice-tags": tagList().optional(),
+    "x-fal-request-timeout": seconds().optional(),
+    "x-fal-request-start-timeout": seconds().optional(),
+    "x-fal-runner-hint": z.string().max(256).optional(),
+    // Unknown priorities are ignored, as by fal.
+    "x-fal-queue-priority": z.enum(["normal", "low"]).optional().catch(undefined),
+    "x-fal-no-retry": z
+      .string()
+      .transform((text) => /^(1|true|yes)$/i.test(text))
+      .optional(),
+  }),
+);
 
 /** The parts of a call that are read, for every surface. */
 type SubmitCall = Pick<
-  Call<"run", unknown, unknown, z.output<typeof submitHeaders>, unknown>,
+  Call<"run", unknown, unknown, z.output<ReturnType<typeof submitHeaders>>, unknown>,
   "caller" | "headers" | "config" | "url"
 >;
 
 /** The fields that a surface reads elsewhere than from headers: v1 from its body, other surfaces those that they have. */
-export type SpecFields = Omit<z.output<typeof submitBody>, "input" | "metadata"> & {
+export type SpecFields = Omit<z.output<ReturnType<typeof submitBody>>, "input" | "metadata"> & {
   /** JSON text with numbers as written. */
   metadata?: string | null;
   /** `standard`, unless the call came by a fal-compatible surface. */

@@ -8,6 +8,7 @@ import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
 import { type ErrorCode, type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { type JsonTree, RawText } from "../platform/json.ts";
+import { lazy, type Zod } from "../platform/schema.ts";
 import { type FieldsAnswer, parseFields } from "../platform/validate.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
@@ -22,6 +23,8 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Access = "public" | "any" | "run" | "read" | "admin" | "mint" | "operator";
 
 type Schema = z.ZodType;
+/** How a schema is made, once and by the first call that needs it. */
+type Make<S> = (z: Zod) => S;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
 
 /** Response headers that callers may rely on; scripts/openapi/headers.ts describes each. */
@@ -40,7 +43,7 @@ export type AnswerHeader =
 export interface AnswerSpec {
   description: string;
   /** The JSON body; absent for responses without one, or of another type. */
-  schema?: Schema;
+  schema?: Make<Schema>;
   /** Content type of a body other than the JSON of `schema`: the only body, or an alternative. */
   contentType?: string;
   /** Each may be absent from a given response. */
@@ -70,7 +73,7 @@ export interface Call<A extends Access, P, Q, H, B> {
 /** A code with its own HTTP status, or with another that this route gives it. */
 export type DeclaredError = ErrorCode | { readonly code: ErrorCode; readonly status: number };
 
-type BodyOf<S> = S extends { schema: infer T extends Schema } ? z.input<T> | RawText : undefined;
+type BodyOf<S> = S extends { schema: Make<infer T extends Schema> } ? z.input<T> | RawText : undefined;
 type Reply<R extends Answers> = {
   [S in keyof R & number]: { status: S; headers?: Record<string, string> } & (undefined extends BodyOf<R[S]>
     ? { body?: undefined }
@@ -92,11 +95,11 @@ interface RouteDefinition<A extends Access, P, Q, H, B, R extends Answers> {
   description?: string;
   access: A;
   /** An invalid path parameter is 404. */
-  params?: P;
-  query?: Q;
+  params?: Make<P>;
+  query?: Make<Q>;
   /** Lower-case names; other headers are not validated. */
-  headers?: H;
-  body?: B;
+  headers?: Make<H>;
+  body?: Make<B>;
   /** A call without a body counts as one with `{}`. */
   optionalBody?: true;
   /** SMALL_BODY_MAX_BYTES unless said otherwise. */
@@ -116,10 +119,10 @@ export interface Route {
   readonly summary: string;
   readonly description?: string | undefined;
   readonly access: Access;
-  readonly params?: Schema | undefined;
-  readonly query?: Schema | undefined;
-  readonly headers?: Schema | undefined;
-  readonly body?: Schema | undefined;
+  readonly params?: (() => Schema) | undefined;
+  readonly query?: (() => Schema) | undefined;
+  readonly headers?: (() => Schema) | undefined;
+  readonly body?: (() => Schema) | undefined;
   readonly optionalBody?: true | undefined;
   readonly bodyMaxBytes?: number | undefined;
   readonly answers: Answers;
@@ -142,7 +145,13 @@ export function defineRoute<
   H extends Schema | undefined = undefined,
   B extends Schema | undefined = undefined,
 >(definition: RouteDefinition<A, P, Q, H, B, R>): Route {
-  return definition as Route;
+  const { params, query, headers, body } = definition;
+  const schemas = { params: once(params), query: once(query), headers: once(headers), body: once(body) };
+  return { ...definition, ...schemas } as Route;
+}
+
+function once<S>(make: Make<S> | undefined): (() => S) | undefined {
+  return make === undefined ? undefined : lazy(make);
 }
 
 export function mount(app: Hono<AppEnv>, routes: readonly Route[]): void {
@@ -221,8 +230,8 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   }
 }
 
-function checked(schema: Schema | undefined, value: unknown, where: string): FieldsAnswer<unknown> {
-  return schema === undefined ? { ok: true, value: undefined } : parseFields(schema, value, where);
+function checked(schema: (() => Schema) | undefined, value: unknown, where: string): FieldsAnswer<unknown> {
+  return schema === undefined ? { ok: true, value: undefined } : parseFields(schema(), value, where);
 }
 
 type Authorized = { kind: "known"; caller: Caller | null } | Refused;

@@ -1,10 +1,11 @@
 // Wire schemas that several routes share: users, tags, scopes, plans, limits, lists. Routes convert between snake case on the wire and
 // camel case in code.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { NamedPlan } from "../contracts/team-admin.ts";
 import { LIMIT_PERS } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
+import { lazy, zod } from "../platform/schema.ts";
 import { isoTime } from "../platform/time.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
 import type { LimitState } from "../team/quota/limits.ts";
@@ -15,44 +16,57 @@ export const LIST_LIMIT_DEFAULT = 20;
 /** Items of a list page at most. */
 export const LIST_LIMIT_MAX = 100;
 
-export const scopeSchema = z.enum(["run", "read", "admin"]);
+export const scopeSchema = lazy((z) => z.enum(["run", "read", "admin"]));
 
 /** The acting user: the caller's own id of an end user. */
-export const userSchema = z.string().min(1).max(USER_MAX_CHARS);
+export const userSchema = lazy((z) => z.string().min(1).max(USER_MAX_CHARS));
 
-export const tagsSchema = z
-  .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), z.string().max(TAG_TEXT_MAX_CHARS))
-  .refine((given) => Object.keys(given).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`);
+export const tagsSchema = lazy((z) =>
+  z
+    .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), z.string().max(TAG_TEXT_MAX_CHARS))
+    .refine((given) => Object.keys(given).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`),
+);
 
 /** A plan with its name, as in responses. */
-export const planBody = planSchema.extend({ name: planNameSchema });
+export const planBody = lazy(() => planSchema().extend({ name: planNameSchema() }));
 
-export function planWire({ name, plan }: NamedPlan): z.input<typeof planBody> {
+export function planWire({ name, plan }: NamedPlan): z.input<ReturnType<typeof planBody>> {
   return { name, ...plan };
 }
 
 export function listBody<S extends z.ZodType>(item: S) {
-  return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+  return zod().object({ data: zod().array(item), next_cursor: zod().string().nullable() });
 }
 
 /** USD are decimal text; requests, bytes and concurrent requests are integers. */
-const amount = z.union([z.int(), z.string()]).describe("An integer; USD as decimal text when `per` is usd.");
+const amount = lazy((z) =>
+  z.union([z.int(), z.string()]).describe("An integer; USD as decimal text when `per` is usd."),
+);
 
-export const limitBody = z.object({
-  name: z.string(),
-  scope: z.string(),
-  per: z.enum(LIMIT_PERS),
-  window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
-  limit: amount,
-  used: amount,
-  remaining: amount,
-  reset: z.iso
-    .datetime()
-    .nullable()
-    .describe("End of the window; for a sliding window, when it is fully available again."),
-});
+export const limitBody = lazy((z) =>
+  z.object({
+    name: z.string(),
+    scope: z.string(),
+    per: z.enum(LIMIT_PERS),
+    window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
+    limit: amount(),
+    used: amount(),
+    remaining: amount(),
+    reset: z.iso
+      .datetime()
+      .nullable()
+      .describe("End of the window; for a sliding window, when it is fully available again."),
+  }),
+);
 
-export function limitWire({ per, limit, used, remaining, resetAt, ...rest }: LimitState): z.input<typeof limitBody> {
+export function limitWire({
+  per,
+  limit,
+  used,
+  remaining,
+  resetAt,
+  ...rest
+}: LimitState): z.input<ReturnType<typeof limitBody>> {
   const shown = (value: number) => amountWire(per, value);
   return {
     ...rest,

@@ -1,8 +1,9 @@
 // Known models and the input fields that are validated. Other fields and other models pass through: fal has more than a
 // thousand models. Inputs are never extended.
 
-import * as z from "zod";
+import type * as z from "zod";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
+import { lazy, zod } from "../platform/schema.ts";
 import { parseFields } from "../platform/validate.ts";
 import { withOwner } from "./model-id.ts";
 
@@ -11,7 +12,7 @@ export interface KnownModel {
   title: string;
   /** fal's category. */
   kind: "text-to-image" | "image-to-image" | "text-to-video" | "text-to-speech";
-  input: z.ZodType;
+  input: () => z.ZodType;
 }
 
 const IMAGE_SIZES = [
@@ -23,23 +24,27 @@ const IMAGE_SIZES = [
   "landscape_16_9",
 ] as const;
 
-const prompt = z.string().meta({ description: "Text that describes the output." });
+const prompt = lazy((z) => z.string().meta({ description: "Text that describes the output." }));
 
-const imageSize = z
-  .union([z.enum(IMAGE_SIZES), z.looseObject({ width: z.int().min(1), height: z.int().min(1) })], {
-    error: `must be one of ${IMAGE_SIZES.map((name) => `"${name}"`).join(", ")}, or { "width", "height" } in pixels`,
-  })
-  .meta({ description: "Image size: a preset, or width and height in pixels." });
+const imageSize = lazy((z) =>
+  z
+    .union([z.enum(IMAGE_SIZES), z.looseObject({ width: z.int().min(1), height: z.int().min(1) })], {
+      error: `must be one of ${IMAGE_SIZES.map((name) => `"${name}"`).join(", ")}, or { "width", "height" } in pixels`,
+    })
+    .meta({ description: "Image size: a preset, or width and height in pixels." }),
+);
 
-const count = z.int().min(1);
+const count = lazy((z) => z.int().min(1));
 
 /** Seeds exceed 2^53, so `z.int()` (safe integers only) would refuse valid ones. */
-const seed = z
-  .number()
-  .refine(Number.isInteger, "must be an integer")
-  .meta({ type: "integer" })
-  .nullable()
-  .meta({ description: "Random seed. The same seed and input return the same output." });
+const seed = lazy((z) =>
+  z
+    .number()
+    .refine(Number.isInteger, "must be an integer")
+    .meta({ type: "integer" })
+    .nullable()
+    .meta({ description: "Random seed. The same seed and input return the same output." }),
+);
 
 /**
  * Defaults are fal's, for documentation and estimates; they are not added to inputs.
@@ -50,50 +55,60 @@ export const MODELS: readonly KnownModel[] = [
     id: "fal-ai/flux/schnell",
     title: "FLUX.1 [schnell]",
     kind: "text-to-image",
-    input: z.looseObject({
-      prompt,
-      image_size: imageSize.optional().meta({ default: "landscape_4_3" }),
-      num_images: count.optional().meta({ default: 1, description: "Number of images to generate." }),
-      num_inference_steps: count.optional().meta({ default: 4, description: "Number of inference steps per image." }),
-      seed: seed.optional(),
-    }),
+    input: lazy((z) =>
+      z.looseObject({
+        prompt: prompt(),
+        image_size: imageSize().optional().meta({ default: "landscape_4_3" }),
+        num_images: count().optional().meta({ default: 1, description: "Number of images to generate." }),
+        num_inference_steps: count()
+          .optional()
+          .meta({ default: 4, description: "Number of inference steps per image." }),
+        seed: seed().optional(),
+      }),
+    ),
   },
   {
     id: "fal-ai/fast-sdxl",
     title: "Fast SDXL",
     kind: "text-to-image",
-    input: z.looseObject({
-      prompt,
-      negative_prompt: z.string().optional().meta({ description: "Text that describes what to avoid." }),
-      image_size: imageSize.optional().meta({ default: "square_hd" }),
-      num_images: count.optional().meta({ default: 1, description: "Number of images to generate." }),
-      guidance_scale: z.number().optional().meta({
-        default: 7.5,
-        description: "Classifier-free guidance scale: how closely the output follows the prompt.",
+    input: lazy((z) =>
+      z.looseObject({
+        prompt: prompt(),
+        negative_prompt: z.string().optional().meta({ description: "Text that describes what to avoid." }),
+        image_size: imageSize().optional().meta({ default: "square_hd" }),
+        num_images: count().optional().meta({ default: 1, description: "Number of images to generate." }),
+        guidance_scale: z.number().optional().meta({
+          default: 7.5,
+          description: "Classifier-free guidance scale: how closely the output follows the prompt.",
+        }),
+        num_inference_steps: count()
+          .optional()
+          .meta({ default: 25, description: "Number of inference steps per image." }),
       }),
-      num_inference_steps: count.optional().meta({ default: 25, description: "Number of inference steps per image." }),
-    }),
+    ),
   },
   {
     id: "fal-ai/clarity-upscaler",
     title: "Clarity Upscaler",
     kind: "image-to-image",
-    input: z.looseObject({
-      image_url: z.string().min(1).meta({ description: "URL or data URI of the image." }),
-      scale: z.literal([2, 4]).optional().meta({ default: 2, description: "Upscaling factor." }),
-    }),
+    input: lazy((z) =>
+      z.looseObject({
+        image_url: z.string().min(1).meta({ description: "URL or data URI of the image." }),
+        scale: z.literal([2, 4]).optional().meta({ default: 2, description: "Upscaling factor." }),
+      }),
+    ),
   },
   {
     id: "fal-ai/minimax/video-01",
     title: "MiniMax Video-01",
     kind: "text-to-video",
-    input: z.looseObject({ prompt }),
+    input: lazy((z) => z.looseObject({ prompt: prompt() })),
   },
   {
     id: "fal-ai/f5-tts",
     title: "F5-TTS",
     kind: "text-to-speech",
-    input: z.looseObject({ gen_text: z.string().meta({ description: "Text to convert to speech." }) }),
+    input: lazy((z) => z.looseObject({ gen_text: z.string().meta({ description: "Text to convert to speech." }) })),
   },
 ];
 
@@ -120,7 +135,7 @@ export function unknownModel(id: string): Refusal | null {
 
 /** JSON Schema (2020-12) of a known model's input. */
 export function inputSchemaOf(model: KnownModel): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(model.input, { io: "input" });
+  return zod().toJSONSchema(model.input(), { io: "input" });
 }
 
 const SUBMIT_FIELDS = ["webhook_url", "webhookUrl"];
@@ -131,7 +146,7 @@ const SUBMIT_FIELDS = ["webhook_url", "webhookUrl"];
  */
 export function checkInput(model: string, input: unknown): { kind: "ok" } | Refused {
   const known = knownModel(model);
-  const parsed = parseFields(known?.input ?? z.looseObject({}), input, "input");
+  const parsed = parseFields(known?.input() ?? zod().looseObject({}), input, "input");
   if (!parsed.ok) {
     const hint = known === null ? {} : { hint: `GET /v1/models/${model} returns the input schema.` };
     return refused(refusal("invalid_input", parsed.detail, hint));

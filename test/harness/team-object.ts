@@ -15,7 +15,7 @@ import { Team } from "./team.ts";
 export const SOMEBODY: Actor = { id: "key_admin", ip: "203.0.113.7" };
 export const NOTHING_MEASURED: Measures = { images: null, megapixels: null, seconds: null, characters: null };
 
-type PlanText = Parameters<typeof planSchema.parse>[0];
+type PlanText = Parameters<ReturnType<typeof planSchema>["parse"]>[0];
 
 export function aWish(changes: Partial<NewKeyTerms> = {}): NewKeyTerms {
   return {
@@ -74,7 +74,7 @@ export class TeamObject {
   }
 
   async putPlan(name: string, plan: PlanText): Promise<void> {
-    await this.stub.plans.put(name, planSchema.parse(plan), SOMEBODY);
+    await this.stub.plans.put(name, planSchema().parse(plan), SOMEBODY);
   }
 
   /** The hash of the plan that applies to a credential now. */

@@ -1,109 +1,124 @@
 // The request object as callers read it, and its summary in lists: the schemas that the API is described by, and the types that
 // the serializer has to answer. A field that one of the two lacks does not compile.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { RawText } from "../../platform/json.ts";
+import { lazy } from "../../platform/schema.ts";
 
-const instant = z.iso.datetime().nullable();
+const instant = lazy((z) => z.iso.datetime().nullable());
 
 /** JSON that stands in the answer as it was written, so that its numbers stay exact: the serializer gives its text or null. */
 function asWritten<T extends z.ZodType>(schema: T): z.ZodType<z.output<T>, RawText | null> {
   return schema as unknown as z.ZodType<z.output<T>, RawText | null>;
 }
 
-export const requestBody = z.object({
-  id: z.string(),
-  model: z.string(),
-  status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELED"]),
-  stage: z.enum(["held", "submitting", "uncertain", "queued", "running", "storing", "completed", "failed", "canceled"]),
-  queue_position: z
-    .int()
-    .nullable()
-    .describe("Position in Sluice's queue while the request is held; afterwards, position in fal's queue."),
-  waiting: z
-    .object({
-      reason: z.enum(["pace", "slot", "upstream_paused"]),
-      why: z.enum(["locked", "key_refused", "failing", "rate_limited"]).nullable(),
-      since: instant,
-      starts_at: instant,
-    })
-    .nullable()
-    .describe(
-      "Why a held request is waiting. `why` and `since` are set when `reason` is `upstream_paused`. `starts_at` is an estimate, or null if unknown.",
+export const requestBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    model: z.string(),
+    status: z.enum(["IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELED"]),
+    stage: z.enum([
+      "held",
+      "submitting",
+      "uncertain",
+      "queued",
+      "running",
+      "storing",
+      "completed",
+      "failed",
+      "canceled",
+    ]),
+    queue_position: z
+      .int()
+      .nullable()
+      .describe("Position in Sluice's queue while the request is held; afterwards, position in fal's queue."),
+    waiting: z
+      .object({
+        reason: z.enum(["pace", "slot", "upstream_paused"]),
+        why: z.enum(["locked", "key_refused", "failing", "rate_limited"]).nullable(),
+        since: instant(),
+        starts_at: instant(),
+      })
+      .nullable()
+      .describe(
+        "Why a held request is waiting. `why` and `since` are set when `reason` is `upstream_paused`. `starts_at` is an estimate, or null if unknown.",
+      ),
+    typical_duration: z
+      .object({ p50_s: z.number(), p95_s: z.number(), samples: z.int() })
+      .nullable()
+      .describe(
+        "Recent durations of this model's requests, from submit to output. Null until enough requests have completed.",
+      ),
+    created_at: instant(),
+    submitted_at: instant(),
+    started_at: instant(),
+    completed_at: instant(),
+    expires_at: instant(),
+    output: asWritten(z.unknown()).describe(
+      "The model's output, with file URLs replaced by Sluice's. Null until the request is COMPLETED.",
     ),
-  typical_duration: z
-    .object({ p50_s: z.number(), p95_s: z.number(), samples: z.int() })
-    .nullable()
-    .describe(
-      "Recent durations of this model's requests, from submit to output. Null until enough requests have completed.",
+    files: z.array(
+      z.object({
+        path: z.string(),
+        url: z.string().nullable(),
+        status: z.enum(["pending", "stored", "failed", "deleted"]),
+        content_type: z.string().nullable(),
+        size: z.int().nullable(),
+        sha256: z.string().nullable(),
+        error: z.object({ code: z.string(), message: z.string() }).nullable(),
+      }),
     ),
-  created_at: instant,
-  submitted_at: instant,
-  started_at: instant,
-  completed_at: instant,
-  expires_at: instant,
-  output: asWritten(z.unknown()).describe(
-    "The model's output, with file URLs replaced by Sluice's. Null until the request is COMPLETED.",
-  ),
-  files: z.array(
-    z.object({
-      path: z.string(),
-      url: z.string().nullable(),
-      status: z.enum(["pending", "stored", "failed", "deleted"]),
-      content_type: z.string().nullable(),
-      size: z.int().nullable(),
-      sha256: z.string().nullable(),
-      error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    error: z
+      .object({
+        code: z.string(),
+        message: z.string(),
+        detail: asWritten(z.unknown()),
+        retryable: z.boolean(),
+        charged: z.union([z.boolean(), z.literal("unknown")]),
+      })
+      .nullable(),
+    cost: z.object({
+      currency: z.literal("USD"),
+      estimated: z.string().nullable(),
+      charged: z.string().nullable(),
+      source: z.enum(["units", "measured", "reserved", "unknown"]),
     }),
-  ),
-  error: z
-    .object({
-      code: z.string(),
-      message: z.string(),
-      detail: asWritten(z.unknown()),
-      retryable: z.boolean(),
-      charged: z.union([z.boolean(), z.literal("unknown")]),
-    })
-    .nullable(),
-  cost: z.object({
-    currency: z.literal("USD"),
-    estimated: z.string().nullable(),
-    charged: z.string().nullable(),
-    source: z.enum(["units", "measured", "reserved", "unknown"]),
+    user: z.string().nullable(),
+    key_id: z.string(),
+    tags: z.record(z.string(), z.string()),
+    metadata: asWritten(z.unknown()),
+    metrics: asWritten(z.unknown()),
+    logs: asWritten(z.array(z.unknown()).nullable()),
+    webhook: z
+      .object({
+        url: z.string(),
+        status: z.enum(["pending", "delivered", "failed"]),
+        attempts: z.int(),
+        delivery_id: z
+          .string()
+          .nullable()
+          .describe("ID of the delivery. Retrieve its attempts with GET /v1/deliveries/{delivery_id}."),
+      })
+      .nullable(),
+    upstream: z.object({ request_id: z.string().nullable(), calls: z.int() }),
+    links: z.object({ self: z.string(), events: z.string(), timeline: z.string(), cancel: z.string() }),
   }),
-  user: z.string().nullable(),
-  key_id: z.string(),
-  tags: z.record(z.string(), z.string()),
-  metadata: asWritten(z.unknown()),
-  metrics: asWritten(z.unknown()),
-  logs: asWritten(z.array(z.unknown()).nullable()),
-  webhook: z
-    .object({
-      url: z.string(),
-      status: z.enum(["pending", "delivered", "failed"]),
-      attempts: z.int(),
-      delivery_id: z
-        .string()
-        .nullable()
-        .describe("ID of the delivery. Retrieve its attempts with GET /v1/deliveries/{delivery_id}."),
-    })
-    .nullable(),
-  upstream: z.object({ request_id: z.string().nullable(), calls: z.int() }),
-  links: z.object({ self: z.string(), events: z.string(), timeline: z.string(), cancel: z.string() }),
-});
+);
 
 /** What the serializer answers; `objectText` prints it. */
-export type RequestBody = z.input<typeof requestBody>;
+export type RequestBody = z.input<ReturnType<typeof requestBody>>;
 
-export const requestSummaryBody = z.object({
-  id: z.string(),
-  model: z.string(),
-  status: z.enum(["open", "completed", "failed", "canceled"]),
-  user: z.string().nullable(),
-  key_id: z.string(),
-  tags: z.record(z.string(), z.string()),
-  created_at: instant,
-  completed_at: instant,
-});
+export const requestSummaryBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    model: z.string(),
+    status: z.enum(["open", "completed", "failed", "canceled"]),
+    user: z.string().nullable(),
+    key_id: z.string(),
+    tags: z.record(z.string(), z.string()),
+    created_at: instant(),
+    completed_at: instant(),
+  }),
+);
 
-export type RequestSummaryBody = z.input<typeof requestSummaryBody>;
+export type RequestSummaryBody = z.input<ReturnType<typeof requestSummaryBody>>;

@@ -2,10 +2,10 @@
 // never one from a token (`jku`, `x5u`).
 
 import type { JSONWebKeySet } from "jose";
-import * as z from "zod";
 import type { IssuerKeys } from "../../contracts/team-keys.ts";
 import { fetchSmallText, JWKS_KEYS_MAX, JWKS_TIMEOUT_MS, LOOKUP_RETRY_MS } from "../../net/fetch-text.ts";
 import { type GuardRules, mayCall } from "../../net/guard.ts";
+import { lazy } from "../../platform/schema.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../platform/time.ts";
 
 /** Age at which keys are refreshed: bounds how long a withdrawn key is accepted. */
@@ -17,21 +17,23 @@ export const ISSUER_KEYS_GAP_MS = 30 * SECOND_MS;
 /** Maximum stored size; the largest known set (Firebase) is below 3 KB. */
 const ISSUER_KEYS_MAX_BYTES = 64 * 1024;
 
-const publicKeys = z.object({
-  keys: z.array(
-    z.object({
-      kty: z.enum(["RSA", "EC", "OKP"]),
-      kid: z.string().optional(),
-      alg: z.string().optional(),
-      use: z.string().optional(),
-      crv: z.string().optional(),
-      x: z.string().optional(),
-      y: z.string().optional(),
-      n: z.string().optional(),
-      e: z.string().optional(),
-    }),
-  ),
-});
+const publicKeys = lazy((z) =>
+  z.object({
+    keys: z.array(
+      z.object({
+        kty: z.enum(["RSA", "EC", "OKP"]),
+        kid: z.string().optional(),
+        alg: z.string().optional(),
+        use: z.string().optional(),
+        crv: z.string().optional(),
+        x: z.string().optional(),
+        y: z.string().optional(),
+        n: z.string().optional(),
+        e: z.string().optional(),
+      }),
+    ),
+  }),
+);
 
 /** Whether a key set may still be used. */
 export function isUsable(keys: IssuerKeys | null, now: number): keys is IssuerKeys {
@@ -70,7 +72,7 @@ export async function fetchIssuerKeys(url: string, rules: GuardRules): Promise<s
 
 /** The public members of asymmetric keys. Null if none remain or the result is too large. */
 export function publicPart(text: string): string | null {
-  const parsed = publicKeys.safeParse({ keys: asymmetricKeys(text) });
+  const parsed = publicKeys().safeParse({ keys: asymmetricKeys(text) });
   if (!parsed.success || parsed.data.keys.length === 0) return null;
   const json = JSON.stringify({ keys: parsed.data.keys.slice(0, JWKS_KEYS_MAX) });
   return json.length <= ISSUER_KEYS_MAX_BYTES ? json : null;
@@ -86,7 +88,7 @@ function asymmetricKeys(text: string): unknown[] {
   }
   const keys = typeof parsed === "object" && parsed !== null && "keys" in parsed ? parsed.keys : null;
   if (!Array.isArray(keys)) return [];
-  return keys.filter((key) => publicKeys.shape.keys.element.safeParse(key).success);
+  return keys.filter((key) => publicKeys().shape.keys.element.safeParse(key).success);
 }
 
 /** A stored key set for jose. */

@@ -62,7 +62,7 @@ export class IssuerStore {
 }
 
 function issuerOf(row: IssuerRow): StoredIssuer {
-  const issuer = issuerSchema.parse(JSON.parse(row.body));
+  const issuer = issuerSchema().parse(JSON.parse(row.body));
   const { keys, keys_fetched_at: fetchedAt } = row;
   return { issuer, keys: keys === null || fetchedAt === null ? null : { json: keys, fetchedAt } };
 }

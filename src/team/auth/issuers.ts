@@ -1,7 +1,8 @@
 // Issuers of user JWTs: schema, presets, and the claims of a verified token. Wire field names, because an issuer is stored as
 // it was written. Pure.
 
-import * as z from "zod";
+import type * as z from "zod";
+import { lazy } from "../../platform/schema.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../../platform/validate.ts";
 
 /**
@@ -25,72 +26,78 @@ const ALGORITHMS = [
 const PRESETS = ["clerk", "supabase", "auth0", "firebase"] as const;
 type Preset = (typeof PRESETS)[number];
 
-export const issuerNameSchema = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9_-]{0,63}$/,
-    "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
-  );
+export const issuerNameSchema = lazy((z) =>
+  z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9_-]{0,63}$/,
+      "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
+    ),
+);
 
-const claimName = z.string().min(1).max(200);
-const text = z.string().min(1).max(500);
+const claimName = lazy((z) => z.string().min(1).max(200));
+const text = lazy((z) => z.string().min(1).max(500));
 
 /** Request body of an issuer. Presets fill omitted fields. */
-export const issuerBodySchema = z.strictObject({
-  preset: z
-    .enum(PRESETS)
-    .optional()
-    .describe("Identity provider whose defaults fill omitted fields. Fields in the body override the defaults."),
-  issuer: text.describe("Expected `iss` claim. Compared exactly."),
-  audience: z
-    .union([text, z.array(text).min(1).max(20)])
-    .optional()
-    .describe(
-      "Accepted audiences; a token must contain one of them. Required unless the preset is `supabase` or `firebase`.",
-    ),
-  audience_claim: z
-    .enum(["aud", "azp"])
-    .optional()
-    .describe("Claim that contains the audience. Clerk session tokens contain the app's origin in `azp`."),
-  jwks_url: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe("HTTPS URL of the issuer's JSON Web Key Set."),
-  algs: z.array(z.enum(ALGORITHMS)).min(1).optional().describe("Accepted signature algorithms."),
-  user_claim: claimName
-    .default("sub")
-    .describe("Claim that contains the user id. Paths such as `app_metadata.id` are supported."),
-  plan_claim: claimName
-    .nullable()
-    .default(null)
-    .describe(
-      "Claim that contains the plan name. If the claim is missing or the plan does not exist, the team's plan applies.",
-    ),
-  tag_claims: z
-    .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), claimName)
-    .refine((claims) => Object.keys(claims).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`)
-    .default({})
-    .describe(
-      "Tags set from claims, as a map of tag name to claim name. A missing claim sets an empty tag. Callers cannot override these tags.",
-    ),
-});
+export const issuerBodySchema = lazy((z) =>
+  z.strictObject({
+    preset: z
+      .enum(PRESETS)
+      .optional()
+      .describe("Identity provider whose defaults fill omitted fields. Fields in the body override the defaults."),
+    issuer: text().describe("Expected `iss` claim. Compared exactly."),
+    audience: z
+      .union([text(), z.array(text()).min(1).max(20)])
+      .optional()
+      .describe(
+        "Accepted audiences; a token must contain one of them. Required unless the preset is `supabase` or `firebase`.",
+      ),
+    audience_claim: z
+      .enum(["aud", "azp"])
+      .optional()
+      .describe("Claim that contains the audience. Clerk session tokens contain the app's origin in `azp`."),
+    jwks_url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("HTTPS URL of the issuer's JSON Web Key Set."),
+    algs: z.array(z.enum(ALGORITHMS)).min(1).optional().describe("Accepted signature algorithms."),
+    user_claim: claimName()
+      .default("sub")
+      .describe("Claim that contains the user id. Paths such as `app_metadata.id` are supported."),
+    plan_claim: claimName()
+      .nullable()
+      .default(null)
+      .describe(
+        "Claim that contains the plan name. If the claim is missing or the plan does not exist, the team's plan applies.",
+      ),
+    tag_claims: z
+      .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), claimName())
+      .refine((claims) => Object.keys(claims).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`)
+      .default({})
+      .describe(
+        "Tags set from claims, as a map of tag name to claim name. A missing claim sets an empty tag. Callers cannot override these tags.",
+      ),
+  }),
+);
 
 /** A complete issuer, as stored and returned. */
-export const issuerSchema = z.object({
-  name: issuerNameSchema,
-  preset: z.enum(PRESETS).nullable(),
-  issuer: z.string(),
-  audience: z.array(z.string()),
-  audience_claim: z.enum(["aud", "azp"]),
-  jwks_url: z.string(),
-  algs: z.array(z.enum(ALGORITHMS)),
-  user_claim: z.string(),
-  plan_claim: z.string().nullable(),
-  tag_claims: z.record(z.string(), z.string()),
-});
+export const issuerSchema = lazy((z) =>
+  z.object({
+    name: issuerNameSchema(),
+    preset: z.enum(PRESETS).nullable(),
+    issuer: z.string(),
+    audience: z.array(z.string()),
+    audience_claim: z.enum(["aud", "azp"]),
+    jwks_url: z.string(),
+    algs: z.array(z.enum(ALGORITHMS)),
+    user_claim: z.string(),
+    plan_claim: z.string().nullable(),
+    tag_claims: z.record(z.string(), z.string()),
+  }),
+);
 
-export type IssuerBody = z.output<typeof issuerBodySchema>;
-export type Issuer = z.output<typeof issuerSchema>;
+export type IssuerBody = z.output<ReturnType<typeof issuerBodySchema>>;
+export type Issuer = z.output<ReturnType<typeof issuerSchema>>;
 
 interface PresetRules {
   /** Format of `issuer`; the first group determines the audience, if any. */

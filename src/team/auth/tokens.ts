@@ -2,9 +2,9 @@
 // origin or a plan. The first key signs, every key verifies. Team checks the creating key.
 
 import { errors, jwtVerify, SignJWT } from "jose";
-import * as z from "zod";
 import type { Credential } from "../../contracts/team-keys.ts";
 import { randomText } from "../../platform/ids.ts";
+import { lazy } from "../../platform/schema.ts";
 import { markKey } from "../../platform/signing.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import { formatTeamJwt } from "./key-text.ts";
@@ -27,16 +27,18 @@ export type TokenAnswer =
   | { kind: "valid"; token: ClientToken; expiresAt: number }
   | { kind: "refused"; reason: "expired" | "invalid" };
 
-const claimsSchema = z.object({
-  key: z.string(),
-  sub: z.string().min(1),
-  exp: z.number(),
-  visitor: z.string().optional(),
-  ip: z.string().optional(),
-  models: z.array(z.string()).optional(),
-  origin: z.string().optional(),
-  plan: z.string().optional(),
-});
+const claimsSchema = lazy((z) =>
+  z.object({
+    key: z.string(),
+    sub: z.string().min(1),
+    exp: z.number(),
+    visitor: z.string().optional(),
+    ip: z.string().optional(),
+    models: z.array(z.string()).optional(),
+    origin: z.string().optional(),
+    plan: z.string().optional(),
+  }),
+);
 
 /** Creates a token (`sl_jwt_<team>.<jwt>`). `expiresAt` is epoch ms in whole seconds. */
 export async function makeToken(
@@ -94,7 +96,7 @@ export async function checkToken(
       },
       { algorithms: [ALGORITHM], typ: TYPE, issuer: ISSUER, audience: team, currentDate: new Date(now) },
     );
-    const { key: keyId, sub: user, exp, origin, ...claims } = claimsSchema.parse(payload);
+    const { key: keyId, sub: user, exp, origin, ...claims } = claimsSchema().parse(payload);
     const { visitor = null, ip = null, models = null, plan = null } = claims;
     const credential: TokenCredential = { kind: "token", keyId, user, visitor, ip, models, plan };
     return { kind: "valid", token: { credential, origin: origin ?? null }, expiresAt: exp * SECOND_MS };

@@ -1,10 +1,11 @@
 // Server-side validation of Cloudflare Turnstile tokens
 // (developers.cloudflare.com/turnstile/get-started/server-side-validation).
 
-import * as z from "zod";
+import type * as z from "zod";
 import { fetchSmallText } from "../../net/fetch-text.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { faultName, logEvent } from "../../platform/log.ts";
+import { lazy } from "../../platform/schema.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 
 /** Timeout of siteverify, which normally answers in well under a second. */
@@ -28,11 +29,13 @@ export interface TurnstileCheck {
 /** Secrets that pass, fail or repeat whatever is sent (developers.cloudflare.com/turnstile/troubleshooting/testing). */
 const TEST_SECRET = /^[123]x0+AA$/;
 
-const verdictSchema = z.object({
-  success: z.boolean(),
-  hostname: z.string().optional(),
-  "error-codes": z.array(z.string()).default([]),
-});
+const verdictSchema = lazy((z) =>
+  z.object({
+    success: z.boolean(),
+    hostname: z.string().optional(),
+    "error-codes": z.array(z.string()).default([]),
+  }),
+);
 
 /** Null if the token is valid, else the refusal. One call; a network fault can be retried. */
 export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | null> {
@@ -63,13 +66,13 @@ export async function turnstileFault(check: TurnstileCheck): Promise<Refusal | n
 async function siteverify(
   { verifyUrl, secret, address }: TurnstileCheck,
   token: string,
-): Promise<z.output<typeof verdictSchema> | null> {
+): Promise<z.output<ReturnType<typeof verdictSchema>> | null> {
   const body = JSON.stringify({ secret, response: token, ...(address === null ? {} : { remoteip: address }) });
   const init = { method: "POST", headers: { "content-type": "application/json" }, body };
   const text = await fetchSmallText(verifyUrl, init, { timeoutMs: TURNSTILE_TIMEOUT_MS });
   if (text === null) return null;
   try {
-    return verdictSchema.parse(JSON.parse(text));
+    return verdictSchema().parse(JSON.parse(text));
   } catch (fault) {
     logEvent("turnstile.failed", { error: faultName(fault) });
     return null;

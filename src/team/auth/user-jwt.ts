@@ -38,7 +38,7 @@ export function credentialOfJwt({
   issuer,
   claims,
 }: Extract<JwtAnswer, { kind: "valid" }>): Extract<Credential, { kind: "jwt" }> {
-  const plan = planNameSchema.safeParse(claims.plan);
+  const plan = planNameSchema().safeParse(claims.plan);
   const { user, tags } = claims;
   return { kind: "jwt", issuer: issuer.name, user, plan: plan.success ? plan.data : null, tags };
 }

@@ -2,14 +2,13 @@
 // written. Pure.
 
 import picomatch from "picomatch";
-import * as z from "zod";
-import { FILE_MAX_BYTES } from "../../files/request-file.ts";
+import type * as z from "zod";
 import { LIMIT_PERS } from "../../platform/errors.ts";
 import { microOf } from "../../platform/money.ts";
+import { lazy } from "../../platform/schema.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
+import { inputRules, uploadRules } from "./plan-rules.ts";
 
-/** Default maximum size of an uploaded file. */
-const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Range of the lifetime of private file links, in seconds. */
 const FILE_LINK_MIN_S = 300;
 /** Links of private files live at most this long. */
@@ -18,8 +17,6 @@ const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 const PLAN_LIMITS_MAX = 20;
 /** Maximum globs in a list of models; each admission compiles all. */
 const PLAN_MODEL_GLOBS_MAX = 100;
-/** Maximum entries of an input rule and of `origins`. */
-const PLAN_INPUT_RULES_MAX = 50;
 /** Origins of a plan or a key. */
 export const PLAN_ORIGINS_MAX = 50;
 /** Maximum `dedupe_s`; beyond it equal submits are intentional. */
@@ -34,91 +31,107 @@ const COMPAT_HOLD_MAX_S = 20;
 /** Name of the initial plan of every team. */
 export const DEFAULT_PLAN = "default";
 
-export const planNameSchema = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9_-]{0,63}$/,
-    "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
-  );
+export const planNameSchema = lazy((z) =>
+  z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9_-]{0,63}$/,
+      "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
+    ),
+);
 
 /** USD amount as decimal text, stored as written ("5", "0.003"). */
-export const usdSchema = z
-  .string()
-  .refine(
-    (text) => microOf(text) !== null,
-    'must be a USD amount as a string with at most six decimal places, e.g. "0.25"',
-  )
-  .meta({ example: "0.25" });
+export const usdSchema = lazy((z) =>
+  z
+    .string()
+    .refine(
+      (text) => microOf(text) !== null,
+      'must be a USD amount as a string with at most six decimal places, e.g. "0.25"',
+    )
+    .meta({ example: "0.25" }),
+);
 
 /** Name of a limit in refusals and headers; valid inside a quoted header string. */
-const limitName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
+const limitName = lazy((z) =>
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -"),
+);
 
 const COUNTED_FOR = ["team", "key", "user", "visitor", "ip"] as const;
 const TAG_SCOPE = new RegExp(`^tag:[^]{1,${TAG_TEXT_MAX_CHARS}}$`);
 const SCOPE_FAULT = `must be one of ${COUNTED_FOR.map((scope) => `"${scope}"`).join(", ")}, or "tag:" followed by a tag name`;
 
-const tagScope = z.templateLiteral(["tag:", z.string()]).refine((text) => TAG_SCOPE.test(text), SCOPE_FAULT);
-const limitScope = z
-  .union([z.enum(COUNTED_FOR), tagScope], { error: SCOPE_FAULT })
-  .describe("Requests that share one counter. `tag:client` keeps one counter for each value of the tag `client`.");
+const tagScope = lazy((z) =>
+  z.templateLiteral(["tag:", z.string()]).refine((text) => TAG_SCOPE.test(text), SCOPE_FAULT),
+);
+const limitScope = lazy((z) =>
+  z
+    .union([z.enum(COUNTED_FOR), tagScope()], { error: SCOPE_FAULT })
+    .describe("Requests that share one counter. `tag:client` keeps one counter for each value of the tag `client`."),
+);
 
-const limitWindow = z
-  .enum(["1m", "1h", "1d", "1mo"])
-  .describe("`1m` and `1h` are sliding windows; `1d` and `1mo` are calendar days and months in UTC.");
+const limitWindow = lazy((z) =>
+  z
+    .enum(["1m", "1h", "1d", "1mo"])
+    .describe("`1m` and `1h` are sliding windows; `1d` and `1mo` are calendar days and months in UTC."),
+);
 
-const limitSchema = z.discriminatedUnion(
-  "per",
-  [
-    z.strictObject({
-      name: limitName,
-      scope: limitScope,
-      per: z.literal("request"),
-      limit: z.int().min(0).max(1_000_000_000),
-      window: limitWindow,
-    }),
-    z.strictObject({
-      name: limitName,
-      scope: limitScope,
-      per: z.literal("usd"),
-      limit: usdSchema,
-      window: limitWindow,
-    }),
-    z.strictObject({
-      name: limitName,
-      scope: limitScope,
-      per: z.literal("output_byte"),
-      limit: z
-        .int()
-        .min(0)
-        .max(1_000_000_000_000_000)
-        .describe("Bytes of stored output. Counted when a request ends, so requests in progress can exceed it."),
-      window: limitWindow,
-    }),
-    z.strictObject({
-      name: limitName,
-      scope: limitScope,
-      per: z.literal("upload"),
-      limit: z.int().min(0).max(1_000_000_000).describe("Number of files uploaded or sent inline in an input."),
-      window: limitWindow,
-    }),
-    z.strictObject({
-      name: limitName,
-      scope: limitScope,
-      per: z.literal("upload_byte"),
-      limit: z.int().min(0).max(1_000_000_000_000_000).describe("Bytes of uploaded files, reserved before the upload."),
-      window: limitWindow,
-    }),
-    z.strictObject({
-      name: limitName,
-      scope: limitScope,
-      per: z.literal("concurrent"),
-      limit: z.int().min(0).max(1_000_000).describe("Maximum number of open requests."),
-      window: z.never("must be omitted: concurrent limits have no window").optional(),
-    }),
-  ],
-  { error: unionFault },
+const limitSchema = lazy((z) =>
+  z.discriminatedUnion(
+    "per",
+    [
+      z.strictObject({
+        name: limitName(),
+        scope: limitScope(),
+        per: z.literal("request"),
+        limit: z.int().min(0).max(1_000_000_000),
+        window: limitWindow(),
+      }),
+      z.strictObject({
+        name: limitName(),
+        scope: limitScope(),
+        per: z.literal("usd"),
+        limit: usdSchema(),
+        window: limitWindow(),
+      }),
+      z.strictObject({
+        name: limitName(),
+        scope: limitScope(),
+        per: z.literal("output_byte"),
+        limit: z
+          .int()
+          .min(0)
+          .max(1_000_000_000_000_000)
+          .describe("Bytes of stored output. Counted when a request ends, so requests in progress can exceed it."),
+        window: limitWindow(),
+      }),
+      z.strictObject({
+        name: limitName(),
+        scope: limitScope(),
+        per: z.literal("upload"),
+        limit: z.int().min(0).max(1_000_000_000).describe("Number of files uploaded or sent inline in an input."),
+        window: limitWindow(),
+      }),
+      z.strictObject({
+        name: limitName(),
+        scope: limitScope(),
+        per: z.literal("upload_byte"),
+        limit: z
+          .int()
+          .min(0)
+          .max(1_000_000_000_000_000)
+          .describe("Bytes of uploaded files, reserved before the upload."),
+        window: limitWindow(),
+      }),
+      z.strictObject({
+        name: limitName(),
+        scope: limitScope(),
+        per: z.literal("concurrent"),
+        limit: z.int().min(0).max(1_000_000).describe("Maximum number of open requests."),
+        window: z.never("must be omitted: concurrent limits have no window").optional(),
+      }),
+    ],
+    { error: unionFault },
+  ),
 );
 
 const PER_FAULT = `must be one of ${LIMIT_PERS.map((per) => `"${per}"`).join(", ")}`;
@@ -132,161 +145,119 @@ function distinct(values: readonly string[]): boolean {
   return new Set(values).size === values.length;
 }
 
-const globs = z.array(z.string().min(1).max(200)).max(PLAN_MODEL_GLOBS_MAX);
-
-const PATH_FAULT = "must be field names joined by dots, e.g. image_size.width or loras.*.scale";
-/** Path in an input: names and indexes joined by dots, `*` for every item. */
-const inputPath = z.string().regex(/^[^.]{1,100}(\.[^.]{1,100}){0,9}$/, PATH_FAULT);
-
-function rulesOf<V extends z.ZodType>(value: V) {
-  return z
-    .record(inputPath, value, { error: (issue) => (issue.code === "invalid_key" ? PATH_FAULT : undefined) })
-    .refine(
-      (rules) => Object.keys(rules).length <= PLAN_INPUT_RULES_MAX,
-      `must have at most ${PLAN_INPUT_RULES_MAX} rules`,
-    );
-}
-
-const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-/** One level deep: deeper values are forced by path, and recursive types do not cross RPC. */
-const forcedValue = z.union([scalar, z.array(scalar), z.record(z.string(), scalar)], {
-  error: "must be a string, number, boolean or null, or an array or object of these",
-});
-
-const inputRules = z.strictObject({
-  max: rulesOf(z.number())
-    .default({})
-    .describe(
-      "Maximum values by path: of a number, the length of an array, or the longer side of an image size in pixels.",
-    ),
-  force: rulesOf(forcedValue).default({}).describe("Values by path that override the input. Missing fields are added."),
-  forbid: z.array(inputPath).max(PLAN_INPUT_RULES_MAX).default([]).describe("Paths that an input must not contain."),
-});
+const globs = lazy((z) => z.array(z.string().min(1).max(200)).max(PLAN_MODEL_GLOBS_MAX));
 
 /** Exact origin as browsers send it; apps have custom schemes (`capacitor://localhost`). */
-export const originSchema = z.string().max(300).refine(isOrigin, "must be an exact origin, e.g. https://app.example");
+export const originSchema = lazy((z) =>
+  z.string().max(300).refine(isOrigin, "must be an exact origin, e.g. https://app.example"),
+);
 
 function isOrigin(text: string): boolean {
   if (!/^https?:/i.test(text)) return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d{1,5})?$/.test(text);
   return URL.parse(text)?.origin === text;
 }
 
-const days = z.int().min(1).max(RETENTION_MAX_DAYS).nullable().default(null);
-
-/** `image/png`, or `image/*` for all images. */
-const typePattern = z
-  .string()
-  .regex(/^[a-z]+\/(\*|[a-z0-9.+-]+)$/, 'must be a content type or a wildcard such as "image/*"');
-
-const uploadRules = z.strictObject({
-  max_bytes: z
-    .int()
-    .min(0)
-    .max(FILE_MAX_BYTES)
-    .default(UPLOAD_MAX_BYTES_DEFAULT)
-    .describe("Maximum size of one file in bytes."),
-  types: z
-    .array(typePattern)
-    .max(PLAN_INPUT_RULES_MAX)
-    .nullable()
-    .default(null)
-    .describe("Allowed content types, detected from the bytes. Null allows every type that models support."),
-});
+const days = lazy((z) => z.int().min(1).max(RETENTION_MAX_DAYS).nullable().default(null));
 
 /** The plan. Unknown fields are refused. */
-export const planSchema = z.strictObject({
-  limits: z
-    .array(limitSchema)
-    .max(PLAN_LIMITS_MAX)
-    .refine((limits) => distinct(limits.map((limit) => limit.name)), "must have unique names")
-    .default([]),
-  require_tags: z
-    .array(z.string().min(1).max(TAG_TEXT_MAX_CHARS))
-    .max(TAGS_MAX)
-    .refine(distinct, "must not contain duplicate tags")
-    .default([])
-    .describe("Tags that every request must set to a non-empty value."),
-  models: z
-    .strictObject({ allow: globs.default(["**"]), deny: globs.default([]) })
-    .prefault({})
-    .describe(
-      "Glob patterns over full model ids, case-sensitive. A model is allowed if it matches `allow` and does not match `deny`.",
-    ),
-  input: inputRules.prefault({}),
-  max_cost_per_request: usdSchema.nullable().default(null).describe("Maximum estimated cost of one request in USD."),
-  unknown_price: z
-    .enum(["refuse", "allow"])
-    .default("allow")
-    .describe(
-      "Whether to refuse or allow requests of unknown price. Allowed requests do not count towards USD limits.",
-    ),
-  charge_422: z
-    .boolean()
-    .default(true)
-    .describe("Whether to charge requests that the model rejected with 422. fal may bill them."),
-  exact_cost: z
-    .boolean()
-    .default(false)
-    .describe("Fetch each result a second time to read the billed units, which fal returns only there."),
-  dedupe_s: z
-    .int()
-    .min(0)
-    .max(DEDUPE_MAX_S)
-    .default(0)
-    .describe("Window in seconds in which an identical request from the same caller returns the existing request."),
-  hold_s: z
-    .int()
-    .min(0)
-    .max(COMPAT_HOLD_MAX_S)
-    .default(COMPAT_HOLD_S)
-    .describe("Seconds that status calls of the compatible APIs wait for a change."),
-  file_link_s: z
-    .int()
-    .min(FILE_LINK_MIN_S)
-    .max(FILE_LINK_MAX_S)
-    .nullable()
-    .default(null)
-    .describe(
-      "Makes files private: their URLs expire after this many seconds, at most twice that. Null: URLs do not expire.",
-    ),
-  retention: z
-    .strictObject({ records_days: days, files_days: days, inputs_days: days })
-    .prefault({})
-    .describe(
-      "Days from the end of a request until its record, files and input are deleted. Null keeps them. A request keeps the retention that applied when it was created. Uploads expire `inputs_days` after they were stored, or 7 days if null.",
-    ),
-  uploads: uploadRules.prefault({}).describe("Rules for uploaded files. `limits` cap their number and total size."),
-  origins: z
-    .array(originSchema)
-    .max(PLAN_ORIGINS_MAX)
-    .refine(distinct, "must not contain duplicate origins")
-    .default([])
-    .describe("Origins allowed to call from a browser. Empty: the origins of the key apply."),
-  webhooks: z.boolean().default(true).describe("Whether requests may set `webhook_url`."),
-  when_paused: z
-    .enum(["hold", "refuse"])
-    .default("hold")
-    .describe(
-      "Whether to hold requests or refuse them with 503 while upstream is paused (account locked, key refused, failing or rate limited).",
-    ),
-  store_false: z
-    .boolean()
-    .default(false)
-    .describe("Reserved: whether requests may set `store: false`. Requests have no such field yet."),
-});
+export const planSchema = lazy((z) =>
+  z.strictObject({
+    limits: z
+      .array(limitSchema())
+      .max(PLAN_LIMITS_MAX)
+      .refine((limits) => distinct(limits.map((limit) => limit.name)), "must have unique names")
+      .default([]),
+    require_tags: z
+      .array(z.string().min(1).max(TAG_TEXT_MAX_CHARS))
+      .max(TAGS_MAX)
+      .refine(distinct, "must not contain duplicate tags")
+      .default([])
+      .describe("Tags that every request must set to a non-empty value."),
+    models: z
+      .strictObject({ allow: globs().default(["**"]), deny: globs().default([]) })
+      .prefault({})
+      .describe(
+        "Glob patterns over full model ids, case-sensitive. A model is allowed if it matches `allow` and does not match `deny`.",
+      ),
+    input: inputRules().prefault({}),
+    max_cost_per_request: usdSchema()
+      .nullable()
+      .default(null)
+      .describe("Maximum estimated cost of one request in USD."),
+    unknown_price: z
+      .enum(["refuse", "allow"])
+      .default("allow")
+      .describe(
+        "Whether to refuse or allow requests of unknown price. Allowed requests do not count towards USD limits.",
+      ),
+    charge_422: z
+      .boolean()
+      .default(true)
+      .describe("Whether to charge requests that the model rejected with 422. fal may bill them."),
+    exact_cost: z
+      .boolean()
+      .default(false)
+      .describe("Fetch each result a second time to read the billed units, which fal returns only there."),
+    dedupe_s: z
+      .int()
+      .min(0)
+      .max(DEDUPE_MAX_S)
+      .default(0)
+      .describe("Window in seconds in which an identical request from the same caller returns the existing request."),
+    hold_s: z
+      .int()
+      .min(0)
+      .max(COMPAT_HOLD_MAX_S)
+      .default(COMPAT_HOLD_S)
+      .describe("Seconds that status calls of the compatible APIs wait for a change."),
+    file_link_s: z
+      .int()
+      .min(FILE_LINK_MIN_S)
+      .max(FILE_LINK_MAX_S)
+      .nullable()
+      .default(null)
+      .describe(
+        "Makes files private: their URLs expire after this many seconds, at most twice that. Null: URLs do not expire.",
+      ),
+    retention: z
+      .strictObject({ records_days: days(), files_days: days(), inputs_days: days() })
+      .prefault({})
+      .describe(
+        "Days from the end of a request until its record, files and input are deleted. Null keeps them. A request keeps the retention that applied when it was created. Uploads expire `inputs_days` after they were stored, or 7 days if null.",
+      ),
+    uploads: uploadRules().prefault({}).describe("Rules for uploaded files. `limits` cap their number and total size."),
+    origins: z
+      .array(originSchema())
+      .max(PLAN_ORIGINS_MAX)
+      .refine(distinct, "must not contain duplicate origins")
+      .default([])
+      .describe("Origins allowed to call from a browser. Empty: the origins of the key apply."),
+    webhooks: z.boolean().default(true).describe("Whether requests may set `webhook_url`."),
+    when_paused: z
+      .enum(["hold", "refuse"])
+      .default("hold")
+      .describe(
+        "Whether to hold requests or refuse them with 503 while upstream is paused (account locked, key refused, failing or rate limited).",
+      ),
+    store_false: z
+      .boolean()
+      .default(false)
+      .describe("Reserved: whether requests may set `store: false`. Requests have no such field yet."),
+  }),
+);
 
-export type Plan = z.output<typeof planSchema>;
-export type PlanLimit = z.output<typeof limitSchema>;
+export type Plan = z.output<ReturnType<typeof planSchema>>;
+export type PlanLimit = z.output<ReturnType<typeof limitSchema>>;
 export type LimitScope = PlanLimit["scope"];
 /** A parsed scope. */
 export type CountedFor = { kind: (typeof COUNTED_FOR)[number] } | { kind: "tag"; name: string };
-export type LimitWindow = z.output<typeof limitWindow>;
+export type LimitWindow = z.output<ReturnType<typeof limitWindow>>;
 export type InputRules = Plan["input"];
 export type UploadRules = Plan["uploads"];
 
 /** Default plan: every model, no limit. */
 export function defaultPlan(): Plan {
-  return planSchema.parse({});
+  return planSchema().parse({});
 }
 
 export function countedFor(scope: LimitScope): CountedFor {
@@ -303,7 +274,7 @@ export function countedFor(scope: LimitScope): CountedFor {
 }
 
 /** Accepts tag scopes only, so that a new kind of scope does not compile until `countedFor` handles it. */
-function tagNameOf(scope: z.output<typeof tagScope>): string {
+function tagNameOf(scope: z.output<ReturnType<typeof tagScope>>): string {
   return scope.slice("tag:".length);
 }
 

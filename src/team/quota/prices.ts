@@ -1,8 +1,9 @@
 // Prices: the team's price table, estimates and charges. Pure.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Measures } from "../../models/measures.ts";
 import { costOf, microOf } from "../../platform/money.ts";
+import { lazy } from "../../platform/schema.ts";
 import { matchesModel, usdSchema } from "./plan.ts";
 
 /** Maximum entries of a price table; each admission matches its globs. */
@@ -11,23 +12,27 @@ const PRICES_PER_TEAM_MAX = 500;
 /** Units of prices. Megapixels as fal counts them: 1024 x 1024, each image rounded up. */
 const PRICE_UNITS = ["request", "image", "megapixel", "second", "thousand_characters"] as const;
 
-export const priceSchema = z.strictObject({
-  unit: z.enum(PRICE_UNITS),
-  usd: usdSchema,
-  source: z.string().max(500).optional().describe("Source of the price."),
-  as_of: z.iso.date().optional().describe("Date on which the price was read from the source."),
-});
+export const priceSchema = lazy((z) =>
+  z.strictObject({
+    unit: z.enum(PRICE_UNITS),
+    usd: usdSchema(),
+    source: z.string().max(500).optional().describe("Source of the price."),
+    as_of: z.iso.date().optional().describe("Date on which the price was read from the source."),
+  }),
+);
 
 /** Prices by model id or glob. */
-export const priceTableSchema = z
-  .record(z.string().min(1).max(200), priceSchema)
-  .refine(
-    (table) => Object.keys(table).length <= PRICES_PER_TEAM_MAX,
-    `must have at most ${PRICES_PER_TEAM_MAX} entries`,
-  );
+export const priceTableSchema = lazy((z) =>
+  z
+    .record(z.string().min(1).max(200), priceSchema())
+    .refine(
+      (table) => Object.keys(table).length <= PRICES_PER_TEAM_MAX,
+      `must have at most ${PRICES_PER_TEAM_MAX} entries`,
+    ),
+);
 
-export type Price = z.output<typeof priceSchema>;
-export type PriceTable = z.output<typeof priceTableSchema>;
+export type Price = z.output<ReturnType<typeof priceSchema>>;
+export type PriceTable = z.output<ReturnType<typeof priceTableSchema>>;
 
 /** Price of a model, or null: its own entry, else the longest matching glob, the later one among equals. */
 export function priceFor(table: PriceTable, model: string): Price | null {

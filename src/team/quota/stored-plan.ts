@@ -8,12 +8,12 @@ import { type Plan, planSchema } from "./plan.ts";
  */
 export function storedPlan(text: string): Plan {
   const plan: unknown = JSON.parse(text);
-  const read = planSchema.safeParse(plan);
+  const read = planSchema().safeParse(plan);
   if (read.success) return read.data;
   for (const issue of read.error.issues) {
     if (issue.code === "unrecognized_keys") for (const key of issue.keys) deleteField(plan, issue.path, key);
   }
-  return planSchema.parse(plan);
+  return planSchema().parse(plan);
 }
 
 function deleteField(root: unknown, path: readonly PropertyKey[], key: string): void {

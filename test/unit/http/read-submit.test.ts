@@ -15,7 +15,7 @@ function faultOf(schema: Parameters<typeof parseFields>[0], value: unknown): str
 
 /** One header's value after parsing, or the sentence that refuses test. */
 function headerOf(name: string, text: string): unknown {
-  const parsed = parseFields(submitHeaders, { [name]: text }, "headers");
+  const parsed = parseFields(submitHeaders(), { [name]: text }, "headers");
   return parsed.ok ? (parsed.value as Record<string, unknown>)[name] : parsed.detail;
 }
 
@@ -35,7 +35,7 @@ describe("a submit's body", () => {
     ["a webhook", { webhook_url: "https://example.com/hook?a=1" }],
     ["low priority and the longest start time-out", { priority: "low", start_timeout_s: 86_400 }],
   ])("may have %s", (_what, more) => {
-    expect(parseFields(submitBody, { ...good, ...more }, "body")).toEqual({ ok: true, value: { ...good, ...more } });
+    expect(parseFields(submitBody(), { ...good, ...more }, "body")).toEqual({ ok: true, value: { ...good, ...more } });
   });
 
   const tooLong = "x".repeat(TAG_TEXT_MAX_CHARS + 1);
@@ -63,12 +63,12 @@ describe("a submit's body", () => {
     [{ webhookUrl: "https://example.com" }, "`webhookUrl` is not a known field."],
     [{ prompt: "a cat" }, "`prompt` is not a known field."],
   ])("is refused with the field's name: %j", (more, detail) => {
-    expect(faultOf(submitBody, { ...good, ...more })).toBe(detail);
+    expect(faultOf(submitBody(), { ...good, ...more })).toBe(detail);
   });
 
   test("may not hide a long tag behind its name", () => {
-    expect(faultOf(submitBody, { ...good, tags: { [tooLong]: "x" } })).not.toBe("none");
-    expect(faultOf(submitBody, { ...good, tags: { "": "x" } })).not.toBe("none");
+    expect(faultOf(submitBody(), { ...good, tags: { [tooLong]: "x" } })).not.toBe("none");
+    expect(faultOf(submitBody(), { ...good, tags: { "": "x" } })).not.toBe("none");
   });
 });
 
@@ -159,7 +159,7 @@ describe("fal's headers", () => {
   });
 
   test("that nobody knows are no reason to refuse", () => {
-    expect(faultOf(submitHeaders, { "x-fal-whatever": "1", accept: "*/*" })).toBe("none");
+    expect(faultOf(submitHeaders(), { "x-fal-whatever": "1", accept: "*/*" })).toBe("none");
   });
 });
 
@@ -169,5 +169,5 @@ test.each([
   [REQUEST.slice(1), "`id` must be a request id: 64 hexadecimal characters."],
   [`${REQUEST}\n`, "`id` must be a request id: 64 hexadecimal characters."],
 ])("the request id %j: %s", (id, fault) => {
-  expect(faultOf(requestId, { id })).toBe(fault);
+  expect(faultOf(requestId(), { id })).toBe(fault);
 });

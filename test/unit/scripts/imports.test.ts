@@ -37,7 +37,9 @@ describe("the check allows", () => {
     ["the shared room of a team", "team/uploads/uploads.ts", 'import { takeOf } from "../quota/limits.ts";'],
     ["the classes in the entry", "index.ts", 'export { Team } from "./team/team.ts";'],
     ["hono at the edge", "http/cors.ts", 'import { createMiddleware } from "hono/factory";'],
-    ["a package", "team/quota/plan.ts", 'import * as z from "zod";'],
+    ["a package", "team/quota/plan.ts", 'import picomatch from "picomatch";'],
+    ["types of one that is evaluated on demand", "team/quota/plan.ts", 'import type * as z from "zod";'],
+    ["the file that loads it", "platform/schema.ts", 'import { loadZod } from "./on-demand.cjs";'],
     [
       "an import that stands in a comment",
       "net/fetch.ts",
@@ -69,6 +71,12 @@ describe("the check allows", () => {
 
 describe("the check refuses", () => {
   test.each<[string, string, string, string]>([
+    [
+      "a library that is evaluated on demand",
+      "http/schemas.ts",
+      'import * as z from "zod";',
+      "1: zod is evaluated on demand: platform/on-demand.cjs has it",
+    ],
     ["the way up", "team/admit.ts", 'import { x } from "../http/cors.ts";', "1: team may not import http"],
     [
       "a room of the same line",

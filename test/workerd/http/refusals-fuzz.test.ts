@@ -180,7 +180,7 @@ function pathOf(route: Route, id: string): string {
 function bodyFor({ method, path, body }: Route): unknown {
   // What an issuer needs depends on its preset, which no schema says.
   if (`${method} ${path}` === "PUT /v1/issuers/:name") return attackersIssuer.body();
-  return body === undefined ? undefined : sample(z.toJSONSchema(body, { io: "input" }));
+  return body === undefined ? undefined : sample(z.toJSONSchema(body(), { io: "input" }));
 }
 
 function sample(schema: z.core.JSONSchema.JSONSchema | boolean | undefined): unknown {

@@ -2,7 +2,6 @@ import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Hono } from "hono";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import * as z from "zod";
 import type { AppEnv } from "../../../src/http/app-env.ts";
 import { callId } from "../../../src/http/call-id.ts";
 import { cors } from "../../../src/http/cors.ts";
@@ -33,8 +32,8 @@ const base = { path: "/x", summary: "A route of this test", access: "public", er
 const echo = defineRoute({
   ...base,
   method: "POST",
-  body: z.strictObject({ input: z.looseObject({}), n: z.int().default(7) }),
-  answers: { 200: { description: "What came in.", schema: z.object({ input: z.unknown(), n: z.int() }) } },
+  body: (z) => z.strictObject({ input: z.looseObject({}), n: z.int().default(7) }),
+  answers: { 200: { description: "What came in.", schema: (z) => z.object({ input: z.unknown(), n: z.int() }) } },
   async handle({ body, bodyTree }) {
     const input = printTree(valueAt(bodyTree, ["input"]) ?? null);
     return { status: 200, body: new RawText(`{"input":${input},"n":${body.n}}`) };
@@ -152,9 +151,9 @@ describe("a route", () => {
       ...base,
       method: "GET",
       path: "/x/:id",
-      params: z.object({ id: z.string().regex(/^[0-9]+$/, "must be a number") }),
-      query: z.strictObject({ wait: z.coerce.number().int().max(60).optional() }),
-      headers: z.object({ prefer: z.string().max(5).optional() }),
+      params: (z) => z.object({ id: z.string().regex(/^[0-9]+$/, "must be a number") }),
+      query: (z) => z.strictObject({ wait: z.coerce.number().int().max(60).optional() }),
+      headers: (z) => z.object({ prefer: z.string().max(5).optional() }),
       answers: { 204: { description: "Nothing." } },
       handle,
     });
@@ -190,7 +189,7 @@ describe("a route", () => {
     const fail = defineRoute({
       ...base,
       method: "POST",
-      body: z.looseObject({}),
+      body: (z) => z.looseObject({}),
       answers: { 204: { description: "Nothing." } },
       async handle({ body, releaseBody }) {
         if ("early" in body) releaseBody();

@@ -1,20 +1,22 @@
 // GET /v1/audit: the audit log of administrative changes, newest first.
 
-import * as z from "zod";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { HISTORY_LIMIT_MAX } from "../../../team/cursor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, listBody } from "../../schemas.ts";
 
-export const auditEntryBody = z.object({
-  at: z.iso.datetime(),
-  actor: z.string().describe("Id of the key, or `operator`."),
-  ip: z.string().nullable(),
-  action: z.string().describe("For example key.created, plan.written, user.frozen."),
-  target: z.string().nullable(),
-  detail: z.record(z.string(), z.unknown()),
-});
+export const auditEntryBody = lazy((z) =>
+  z.object({
+    at: z.iso.datetime(),
+    actor: z.string().describe("Id of the key, or `operator`."),
+    ip: z.string().nullable(),
+    action: z.string().describe("For example key.created, plan.written, user.frozen."),
+    target: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()),
+  }),
+);
 
 export const auditRoutes: readonly Route[] = [
   defineRoute({
@@ -22,15 +24,16 @@ export const auditRoutes: readonly Route[] = [
     path: "/v1/audit",
     summary: "List audit log entries, newest first",
     access: "admin",
-    query: z.looseObject({
-      cursor: z
-        .string()
-        .regex(/^\d{1,15}$/, "is invalid")
-        .transform(Number)
-        .optional(),
-      limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-    }),
-    answers: { 200: { description: "A page of entries.", schema: listBody(auditEntryBody) } },
+    query: (z) =>
+      z.looseObject({
+        cursor: z
+          .string()
+          .regex(/^\d{1,15}$/, "is invalid")
+          .transform(Number)
+          .optional(),
+        limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+      }),
+    answers: { 200: { description: "A page of entries.", schema: () => listBody(auditEntryBody()) } },
     errors: ["invalid_request"],
     async handle({ env, caller, query }) {
       const page = await askTeam(env, caller.team, (team) => team.audit.page(query.cursor ?? null, query.limit));

@@ -1,10 +1,11 @@
 // /v1/connections: the deployment's connections to fal at Maton, for admins (access: connection-access.ts). Maton's responses are
 // converted to this API's format; compat/ has them in Maton's own. The URL that completes a connection is a secret and never logged.
 
-import * as z from "zod";
+import type * as z from "zod";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import type { JsonTree } from "../../../platform/json.ts";
 import { plainCopy, valueAt } from "../../../platform/json.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { textAt } from "../../../upstream/client/classify.ts";
 import { CONNECTION_ID, type ConnectionAnswer } from "../../../upstream/client/connections.ts";
@@ -13,23 +14,25 @@ import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 import { askConnections } from "./connection-access.ts";
 
-export const connectionBody = z.object({
-  id: z.string(),
-  app: z.string(),
-  method: z.string().nullable(),
-  status: z.string().describe("PENDING until it is completed at `url`, then ACTIVE or FAILED."),
-  url: z
-    .string()
-    .nullable()
-    .describe("Maton's page for entering the fal key. A secret: anyone with this URL can complete the connection."),
-  created_at: z.string().nullable(),
-  updated_at: z.string().nullable(),
-  metadata: z.unknown(),
-  in_use: z.boolean().describe("Whether requests currently use this connection."),
-});
+export const connectionBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    app: z.string(),
+    method: z.string().nullable(),
+    status: z.string().describe("PENDING until it is completed at `url`, then ACTIVE or FAILED."),
+    url: z
+      .string()
+      .nullable()
+      .describe("Maton's page for entering the fal key. A secret: anyone with this URL can complete the connection."),
+    created_at: z.string().nullable(),
+    updated_at: z.string().nullable(),
+    metadata: z.unknown(),
+    in_use: z.boolean().describe("Whether requests currently use this connection."),
+  }),
+);
 
-const filter = z.string().min(1).max(64);
-const named = z.object({ id: z.string().regex(CONNECTION_ID, "is not a connection id") });
+const filter = lazy((z) => z.string().min(1).max(64));
+const named = lazy((z) => z.object({ id: z.string().regex(CONNECTION_ID, "is not a connection id") }));
 
 export const connectionRoutes: readonly Route[] = [
   defineRoute({
@@ -37,11 +40,12 @@ export const connectionRoutes: readonly Route[] = [
     path: "/v1/connections",
     summary: "List connections to fal",
     access: "admin",
-    query: z.looseObject({ status: filter.optional(), method: filter.optional(), limit: filter.optional() }),
+    query: (z) =>
+      z.looseObject({ status: filter().optional(), method: filter().optional(), limit: filter().optional() }),
     answers: {
       200: {
         description: "All connections; only the one in use if the team does not manage connections.",
-        schema: listBody(connectionBody),
+        schema: () => listBody(connectionBody()),
       },
     },
     errors: ["rate_limited", "upstream_failed", "misconfigured"],
@@ -59,7 +63,7 @@ export const connectionRoutes: readonly Route[] = [
     path: "/v1/connections",
     summary: "Create a connection to fal",
     access: "admin",
-    body: z.strictObject({ method: filter.optional() }),
+    body: (z) => z.strictObject({ method: filter().optional() }),
     answers: { 201: { description: "The connection. Open `url` to enter the fal key.", schema: connectionBody } },
     errors: ["forbidden", "invalid_request", "rate_limited", "upstream_failed", "misconfigured"],
     async handle(call) {
@@ -108,7 +112,7 @@ function refusalOf(answer: Exclude<ConnectionAnswer, { kind: "done" }>): Refusal
   return refusal(answer.status === 404 ? "not_found" : "invalid_request", `Maton refused the call: ${answer.message}`);
 }
 
-function connectionWire(connection: JsonTree, inUse: string | null): z.input<typeof connectionBody> {
+function connectionWire(connection: JsonTree, inUse: string | null): z.input<ReturnType<typeof connectionBody>> {
   const id = textAt(connection, "connection_id") ?? "";
   return {
     id,

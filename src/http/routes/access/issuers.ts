@@ -1,12 +1,13 @@
 // /v1/issuers: the JWT issuers of a team's users; and POST /v1/team/jwt/test, which shows admins (and nobody else) why a token is
 // refused.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Credential, IssuerKeys, StoredIssuer } from "../../../contracts/team-keys.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refused, refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { checkTeamJwt } from "../../../team/auth/issuer-cache.ts";
@@ -25,25 +26,32 @@ import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 
-export const issuerAnswer = issuerSchema.extend({
-  key_ids: z.array(z.string().nullable()).describe("The `kid` of each key fetched from `jwks_url`."),
-  keys_fetched_at: z.iso.datetime().nullable().describe("Null if the keys have not been fetched, or the fetch failed."),
-});
+export const issuerAnswer = lazy((z) =>
+  issuerSchema().extend({
+    key_ids: z.array(z.string().nullable()).describe("The `kid` of each key fetched from `jwks_url`."),
+    keys_fetched_at: z.iso
+      .datetime()
+      .nullable()
+      .describe("Null if the keys have not been fetched, or the fetch failed."),
+  }),
+);
 
-const named = z.object({ name: issuerNameSchema });
+const named = lazy((z) => z.object({ name: issuerNameSchema() }));
 
-export const jwtTestAnswer = z.object({
-  accepted: z.boolean(),
-  reason: z.string().nullable().describe("Machine-readable reason; null when accepted."),
-  explanation: z.string(),
-  issuer: z.string().nullable(),
-  user: z.string().nullable(),
-  plan: z.string().nullable().describe("The plan that applies to the user."),
-  tags: z.record(z.string(), z.string()),
-  header: z.record(z.string(), z.unknown()).nullable().describe("The token's header, unverified."),
-  claims: z.record(z.string(), z.unknown()).nullable().describe("The token's registered claims, unverified."),
-});
-type TestAnswer = z.input<typeof jwtTestAnswer>;
+export const jwtTestAnswer = lazy((z) =>
+  z.object({
+    accepted: z.boolean(),
+    reason: z.string().nullable().describe("Machine-readable reason; null when accepted."),
+    explanation: z.string(),
+    issuer: z.string().nullable(),
+    user: z.string().nullable(),
+    plan: z.string().nullable().describe("The plan that applies to the user."),
+    tags: z.record(z.string(), z.string()),
+    header: z.record(z.string(), z.unknown()).nullable().describe("The token's header, unverified."),
+    claims: z.record(z.string(), z.unknown()).nullable().describe("The token's registered claims, unverified."),
+  }),
+);
+type TestAnswer = z.input<ReturnType<typeof jwtTestAnswer>>;
 
 export const issuerRoutes: readonly Route[] = [
   defineRoute({
@@ -77,7 +85,7 @@ export const issuerRoutes: readonly Route[] = [
     path: "/v1/issuers",
     summary: "List JWT issuers",
     access: "admin",
-    answers: { 200: { description: "All issuers, sorted by name.", schema: listBody(issuerAnswer) } },
+    answers: { 200: { description: "All issuers, sorted by name.", schema: () => listBody(issuerAnswer()) } },
     errors: [],
     async handle({ env, caller }) {
       const kept = await askTeam(env, caller.team, (team) => team.issuers.list());
@@ -105,9 +113,14 @@ export const issuerRoutes: readonly Route[] = [
     path: "/v1/team/jwt/test",
     summary: "Test a token",
     access: "admin",
-    body: z.strictObject({
-      token: z.string().min(1).max(JWT_MAX_CHARS).describe("The token as it is sent, with or without `sl_jwt_<team>.`"),
-    }),
+    body: (z) =>
+      z.strictObject({
+        token: z
+          .string()
+          .min(1)
+          .max(JWT_MAX_CHARS)
+          .describe("The token as it is sent, with or without `sl_jwt_<team>.`"),
+      }),
     answers: {
       200: { description: "Whether the token is accepted, and why. Counts against no limit.", schema: jwtTestAnswer },
     },
@@ -176,7 +189,7 @@ function issuerWire({
 }: {
   issuer: StoredIssuer["issuer"];
   keys: IssuerKeys | null;
-}): z.input<typeof issuerAnswer> {
+}): z.input<ReturnType<typeof issuerAnswer>> {
   return {
     ...issuer,
     key_ids: keys === null ? [] : keySetOf(keys).keys.map((key) => key.kid ?? null),

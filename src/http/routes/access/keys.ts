@@ -1,9 +1,10 @@
 // /v1/keys: create, list, rotate, freeze and revoke a team's keys (scope `admin`). A secret key is returned once, when it is created or
 // rotated; a publishable key is always readable, because every page that uses it exposes it.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { KeySummary, NewKeyTerms } from "../../../contracts/team-keys.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
@@ -19,63 +20,67 @@ const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
 /** Model globs of a token or a key. */
 export const KEY_MODEL_GLOBS_MAX = 20;
 
-const turnstileShown = z.object({ site_key: z.string(), hostname: z.string().nullable() });
+const turnstileShown = lazy((z) => z.object({ site_key: z.string(), hostname: z.string().nullable() }));
 
-export const keyBody = z.object({
-  id: z.string(),
-  kind: z.enum(["secret", "publishable"]),
-  name: z.string(),
-  scopes: z.array(scopeSchema),
-  user: z.string().nullable(),
-  plan: z.string().nullable(),
-  models: z.array(z.string()).nullable(),
-  origins: z.array(z.string()).nullable(),
-  turnstile: turnstileShown.nullable(),
-  prefix: z.string().describe("The first characters of a secret key; the whole publishable key."),
-  created_at: z.iso.datetime(),
-  last_used_at: z.iso.datetime().nullable().describe("Accurate to ten minutes."),
-  expires_at: z.iso.datetime().nullable(),
-  revoked_at: z.iso.datetime().nullable(),
-  frozen_at: z.iso.datetime().nullable(),
-});
+export const keyBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    kind: z.enum(["secret", "publishable"]),
+    name: z.string(),
+    scopes: z.array(scopeSchema()),
+    user: z.string().nullable(),
+    plan: z.string().nullable(),
+    models: z.array(z.string()).nullable(),
+    origins: z.array(z.string()).nullable(),
+    turnstile: turnstileShown().nullable(),
+    prefix: z.string().describe("The first characters of a secret key; the whole publishable key."),
+    created_at: z.iso.datetime(),
+    last_used_at: z.iso.datetime().nullable().describe("Accurate to ten minutes."),
+    expires_at: z.iso.datetime().nullable(),
+    revoked_at: z.iso.datetime().nullable(),
+    frozen_at: z.iso.datetime().nullable(),
+  }),
+);
 
-export const newKey = z.strictObject({
-  kind: z.enum(["secret", "publishable"]).default("secret"),
-  name: z.string().min(1).max(100).default("Unnamed"),
-  scopes: z.array(scopeSchema).min(1).optional().describe("Secret keys only. Default: run and read."),
-  user: userSchema.optional().describe("Binds a secret key to a user; every call acts for this user."),
-  plan: planNameSchema.optional().describe("Plan of this key, instead of the team's plan."),
-  models: z
-    .array(z.string().min(1).max(200))
-    .min(1)
-    .max(KEY_MODEL_GLOBS_MAX)
-    .optional()
-    .describe("Model globs that restrict the plan's models."),
-  origins: z
-    .array(originSchema)
-    .min(1)
-    .max(PLAN_ORIGINS_MAX)
-    .optional()
-    .describe("Exact page origins that may use the key. Required for publishable keys."),
-  turnstile: z
-    .strictObject({
-      site_key: z.string().min(1).max(100),
-      secret: z.string().min(1).max(100),
-      hostname: z
-        .string()
-        .min(1)
-        .max(253)
-        .optional()
-        .describe("Hostname of the widget, if it differs from the page's."),
-    })
-    .optional()
-    .describe("Publishable keys only: visitors must pass Cloudflare Turnstile to get a token."),
-  expires_at: z.iso.datetime({ offset: true }).nullable().default(null),
-});
-type NewKey = z.output<typeof newKey>;
+export const newKey = lazy((z) =>
+  z.strictObject({
+    kind: z.enum(["secret", "publishable"]).default("secret"),
+    name: z.string().min(1).max(100).default("Unnamed"),
+    scopes: z.array(scopeSchema()).min(1).optional().describe("Secret keys only. Default: run and read."),
+    user: userSchema().optional().describe("Binds a secret key to a user; every call acts for this user."),
+    plan: planNameSchema().optional().describe("Plan of this key, instead of the team's plan."),
+    models: z
+      .array(z.string().min(1).max(200))
+      .min(1)
+      .max(KEY_MODEL_GLOBS_MAX)
+      .optional()
+      .describe("Model globs that restrict the plan's models."),
+    origins: z
+      .array(originSchema())
+      .min(1)
+      .max(PLAN_ORIGINS_MAX)
+      .optional()
+      .describe("Exact page origins that may use the key. Required for publishable keys."),
+    turnstile: z
+      .strictObject({
+        site_key: z.string().min(1).max(100),
+        secret: z.string().min(1).max(100),
+        hostname: z
+          .string()
+          .min(1)
+          .max(253)
+          .optional()
+          .describe("Hostname of the widget, if it differs from the page's."),
+      })
+      .optional()
+      .describe("Publishable keys only: visitors must pass Cloudflare Turnstile to get a token."),
+    expires_at: z.iso.datetime({ offset: true }).nullable().default(null),
+  }),
+);
+type NewKey = z.output<ReturnType<typeof newKey>>;
 
-const keyId = z.object({ id: z.string() });
-const withSecret = keyBody.extend({ secret: z.string() });
+const keyId = lazy((z) => z.object({ id: z.string() }));
+const withSecret = lazy((z) => keyBody().extend({ secret: z.string() }));
 
 const create = defineRoute({
   method: "POST",
@@ -99,7 +104,7 @@ const list = defineRoute({
   path: "/v1/keys",
   summary: "List keys, newest first",
   access: "admin",
-  answers: { 200: { description: "All keys, including revoked and expired ones.", schema: listBody(keyBody) } },
+  answers: { 200: { description: "All keys, including revoked and expired ones.", schema: () => listBody(keyBody()) } },
   errors: [],
   async handle({ env, caller }) {
     const keys = await askTeam(env, caller.team, (team) => team.keys.list());
@@ -113,18 +118,19 @@ const rotate = defineRoute({
   summary: "Rotate a key",
   access: "admin",
   params: keyId,
-  body: z.strictObject({
-    overlap_s: z
-      .int()
-      .min(0)
-      .max(KEY_OVERLAP_MAX_S)
-      .default(KEY_OVERLAP_DEFAULT_S)
-      .describe("Seconds for which the previous secret stays valid; 0 revokes it immediately."),
-  }),
+  body: (z) =>
+    z.strictObject({
+      overlap_s: z
+        .int()
+        .min(0)
+        .max(KEY_OVERLAP_MAX_S)
+        .default(KEY_OVERLAP_DEFAULT_S)
+        .describe("Seconds for which the previous secret stays valid; 0 revokes it immediately."),
+    }),
   answers: {
     200: {
       description: "The new secret, which is not shown again. Id, limits, plan and history are kept.",
-      schema: z.object({ id: z.string(), secret: z.string() }),
+      schema: (z) => z.object({ id: z.string(), secret: z.string() }),
     },
   },
   errors: ["not_found", "conflict"],
@@ -199,7 +205,7 @@ function invalidRequest(detail: string): { refusal: Refusal } {
   return { refusal: refusal("invalid_request", detail) };
 }
 
-function keyWire(key: KeySummary): z.input<typeof keyBody> {
+function keyWire(key: KeySummary): z.input<ReturnType<typeof keyBody>> {
   const { id, kind, name, scopes, user, plan, models, origins, turnstile } = key;
   return {
     id,

@@ -1,7 +1,8 @@
 // GET /v1/me: who am I, what is my plan, what is left of every limit. What an app draws "3 of 5 left today" from.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Identity } from "../../../contracts/team-access.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import type { Plan } from "../../../team/quota/plan.ts";
@@ -10,25 +11,27 @@ import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } from "../../schemas.ts";
 
-export const meBody = z.object({
-  team: z.object({ id: z.string(), name: z.string() }),
-  kind: z
-    .enum(["secret", "token", "jwt"])
-    .describe("A secret key, a client token, or a user's JWT of a registered issuer."),
-  key: z.object({ id: z.string(), name: z.string(), scopes: z.array(scopeSchema) }),
-  expires_at: z.iso.datetime().nullable().describe("When the credential expires; null if it does not."),
-  origins: z
-    .array(z.string())
-    .nullable()
-    .describe(
-      "Page origins that may use this secret key, beside the deployment's own. Null: any, or not a secret key.",
-    ),
-  user: z.string().nullable(),
-  plan: planBody,
-  limits: z.array(limitBody),
-});
+export const meBody = lazy((z) =>
+  z.object({
+    team: z.object({ id: z.string(), name: z.string() }),
+    kind: z
+      .enum(["secret", "token", "jwt"])
+      .describe("A secret key, a client token, or a user's JWT of a registered issuer."),
+    key: z.object({ id: z.string(), name: z.string(), scopes: z.array(scopeSchema()) }),
+    expires_at: z.iso.datetime().nullable().describe("When the credential expires; null if it does not."),
+    origins: z
+      .array(z.string())
+      .nullable()
+      .describe(
+        "Page origins that may use this secret key, beside the deployment's own. Null: any, or not a secret key.",
+      ),
+    user: z.string().nullable(),
+    plan: planBody(),
+    limits: z.array(limitBody()),
+  }),
+);
 
-function kindWire(kind: Identity["kind"]): z.input<typeof meBody>["kind"] {
+function kindWire(kind: Identity["kind"]): z.input<ReturnType<typeof meBody>>["kind"] {
   if (kind === "publishable") throw new Error("a publishable key is good for an exchange alone");
   return kind;
 }
@@ -39,8 +42,8 @@ export const meRoutes: readonly Route[] = [
     path: "/v1/me",
     summary: "Retrieve the caller and its limits",
     access: "any",
-    query: z.object({ user: userSchema.optional() }),
-    headers: z.object({ "sluice-user": userSchema.optional() }),
+    query: (z) => z.object({ user: userSchema().optional() }),
+    headers: (z) => z.object({ "sluice-user": userSchema().optional() }),
     answers: { 200: { description: "The caller, its plan and its limits.", schema: meBody, headers: LIMIT_HEADERS } },
     errors: ["user_mismatch"],
     async handle({ env, caller, query, headers }) {

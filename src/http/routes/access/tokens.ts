@@ -1,10 +1,11 @@
 // POST /v1/tokens: client tokens. A server creates one for its user with a secret key; a page exchanges a publishable key for one of
 // its visitor, whose id neither page nor visitor can choose.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refused, refusal, refused } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { makeToken, type TokenCredential } from "../../../team/auth/tokens.ts";
@@ -26,41 +27,45 @@ const TOKEN_TTL_MIN_S = 60;
 const TOKEN_TTL_MAX_S = 3_600;
 
 /** `null` means absent: a page's storage returns it for missing items. */
-const pageText = z.string().nullable().optional();
+const pageText = lazy((z) => z.string().nullable().optional());
 
-const tokenBody = z.strictObject({
-  user: userSchema.optional().describe("Secret key: user for whom the token acts."),
-  ttl_s: z
-    .int()
-    .min(TOKEN_TTL_MIN_S)
-    .max(TOKEN_TTL_MAX_S)
-    .optional()
-    .describe(`Secret key: lifetime in seconds; ${TOKEN_TTL_DEFAULT_S} by default.`),
-  models: z
-    .array(z.string().min(1).max(200))
-    .min(1)
-    .max(KEY_MODEL_GLOBS_MAX)
-    .optional()
-    .describe("Secret key: model globs that restrict the plan's models."),
-  origin: originSchema.optional().describe("Secret key: the only page origin that may use the token."),
-  plan: planNameSchema.optional().describe("Secret key: plan of the token, instead of the key's."),
-  turnstile_token: pageText.describe("Publishable key: response of the Turnstile widget, if the key requires it."),
-  visitor_token: pageText.describe("Publishable key: the `visitor_token` of an earlier response."),
-});
-type TokenBody = z.output<typeof tokenBody>;
+const tokenBody = lazy((z) =>
+  z.strictObject({
+    user: userSchema().optional().describe("Secret key: user for whom the token acts."),
+    ttl_s: z
+      .int()
+      .min(TOKEN_TTL_MIN_S)
+      .max(TOKEN_TTL_MAX_S)
+      .optional()
+      .describe(`Secret key: lifetime in seconds; ${TOKEN_TTL_DEFAULT_S} by default.`),
+    models: z
+      .array(z.string().min(1).max(200))
+      .min(1)
+      .max(KEY_MODEL_GLOBS_MAX)
+      .optional()
+      .describe("Secret key: model globs that restrict the plan's models."),
+    origin: originSchema().optional().describe("Secret key: the only page origin that may use the token."),
+    plan: planNameSchema().optional().describe("Secret key: plan of the token, instead of the key's."),
+    turnstile_token: pageText().describe("Publishable key: response of the Turnstile widget, if the key requires it."),
+    visitor_token: pageText().describe("Publishable key: the `visitor_token` of an earlier response."),
+  }),
+);
+type TokenBody = z.output<ReturnType<typeof tokenBody>>;
 
 const FOR_SECRET_KEYS = ["user", "ttl_s", "models", "origin", "plan"] as const;
 const FOR_PUBLISHABLE_KEYS = ["turnstile_token", "visitor_token"] as const;
 
-const tokenAnswer = z.object({
-  token: z.string().describe("Send it as `Authorization: Bearer <token>`."),
-  user: z.string(),
-  visitor_token: z
-    .string()
-    .optional()
-    .describe("Store it and send it with the next exchange to keep the visitor's identity."),
-  expires_at: z.iso.datetime(),
-});
+const tokenAnswer = lazy((z) =>
+  z.object({
+    token: z.string().describe("Send it as `Authorization: Bearer <token>`."),
+    user: z.string(),
+    visitor_token: z
+      .string()
+      .optional()
+      .describe("Store it and send it with the next exchange to keep the visitor's identity."),
+    expires_at: z.iso.datetime(),
+  }),
+);
 
 interface MintCall {
   request: Request;

@@ -1,9 +1,10 @@
 // /v1/users/{id}: retrieve, block, unblock and delete a user of a team (scope `admin`). A user is any id that a call has named; users
 // are not created first.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Removal, UserSummary } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { actorOf } from "../../audit-actor.ts";
@@ -11,22 +12,26 @@ import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { limitBody, limitWire, userSchema } from "../../schemas.ts";
 
-const userBody = z.object({
-  user: z.string(),
-  frozen_at: z.iso.datetime().nullable(),
-  limits: z.array(limitBody).describe("The limits of the team's plan per user."),
-});
+const userBody = lazy((z) =>
+  z.object({
+    user: z.string(),
+    frozen_at: z.iso.datetime().nullable(),
+    limits: z.array(limitBody()).describe("The limits of the team's plan per user."),
+  }),
+);
 
-export const removalBody = z.object({
-  ordered_at: z.iso.datetime(),
-  finished_at: z.iso.datetime().nullable(),
-  requests: z
-    .object({ total: z.int(), removed: z.int(), left: z.int() })
-    .describe("`left` are not removed yet; open requests are canceled, and removed after they end."),
-  uploads_left: z.int().describe("Uploads not removed yet, because an open request uses them."),
-});
+export const removalBody = lazy((z) =>
+  z.object({
+    ordered_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+    requests: z
+      .object({ total: z.int(), removed: z.int(), left: z.int() })
+      .describe("`left` are not removed yet; open requests are canceled, and removed after they end."),
+    uploads_left: z.int().describe("Uploads not removed yet, because an open request uses them."),
+  }),
+);
 
-const userId = z.object({ id: userSchema });
+const userId = lazy((z) => z.object({ id: userSchema() }));
 
 export const userRoutes: readonly Route[] = [
   defineRoute({
@@ -102,7 +107,13 @@ function freezing(frozen: boolean): Route {
   });
 }
 
-export function removalWire({ orderedAt, finishedAt, requests, left, uploads }: Removal): z.input<typeof removalBody> {
+export function removalWire({
+  orderedAt,
+  finishedAt,
+  requests,
+  left,
+  uploads,
+}: Removal): z.input<ReturnType<typeof removalBody>> {
   return {
     ordered_at: isoTime(orderedAt),
     finished_at: isoTime(finishedAt),
@@ -112,7 +123,7 @@ export function removalWire({ orderedAt, finishedAt, requests, left, uploads }: 
 }
 
 /** Authentication guarantees that the team exists. */
-function userWire(summary: UserSummary | null): z.input<typeof userBody> {
+function userWire(summary: UserSummary | null): z.input<ReturnType<typeof userBody>> {
   if (summary === null) throw new Error("the caller's team does not exist");
   const { user, frozenAt, limits } = summary;
   return { user, frozen_at: isoTime(frozenAt), limits: limits.map(limitWire) };

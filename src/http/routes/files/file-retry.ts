@@ -1,6 +1,5 @@
 // Retries the copy of files that could not be stored, while their source may still have them. The tracker decides.
 
-import * as z from "zod";
 import { FILES_PER_REQUEST_MAX } from "../../../files/request-file.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
@@ -22,13 +21,14 @@ const retryFile = defineRoute({
   path: "/v1/requests/:id/files/:n/retry",
   summary: "Retry storing a file",
   access: "run",
-  params: requestId.extend({
-    n: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .max(FILES_PER_REQUEST_MAX - 1),
-  }),
+  params: (z) =>
+    requestId().extend({
+      n: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(FILES_PER_REQUEST_MAX - 1),
+    }),
   answers,
   errors: ["not_found", "conflict", "gone"],
   async handle({ params, caller, env, config }) {

@@ -1,12 +1,12 @@
 // Share links of a request's files: create, list, revoke. A share link needs no key until it expires. The tracker stores them.
 
-import * as z from "zod";
 import type { Share } from "../../../contracts/tracker.ts";
 import type { RequestFile } from "../../../files/request-file.ts";
 import { FILES_PER_REQUEST_MAX, SHARES_PER_REQUEST_MAX } from "../../../files/request-file.ts";
 import { fileName, linkPath } from "../../../files/urls.ts";
 import type { Config } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTracker } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import type { RequestView } from "../../../requests/machine/types.ts";
@@ -23,17 +23,21 @@ const SHARE_MIN_S = 60;
 /** Life of a share link at most. */
 const SHARE_MAX_S = 365 * 24 * 3_600;
 
-const fileNumber = z
-  .int()
-  .min(0)
-  .max(FILES_PER_REQUEST_MAX - 1);
+const fileNumber = lazy((z) =>
+  z
+    .int()
+    .min(0)
+    .max(FILES_PER_REQUEST_MAX - 1),
+);
 
-const shareAnswer = z.object({
-  id: z.string(),
-  created_at: z.iso.datetime(),
-  expires_at: z.iso.datetime(),
-  files: z.array(z.object({ n: z.int(), path: z.string(), url: z.string() })),
-});
+const shareAnswer = lazy((z) =>
+  z.object({
+    id: z.string(),
+    created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime(),
+    files: z.array(z.object({ n: z.int(), path: z.string(), url: z.string() })),
+  }),
+);
 
 const create = defineRoute({
   method: "POST",
@@ -41,15 +45,16 @@ const create = defineRoute({
   summary: "Create share links for stored files",
   access: "run",
   params: requestId,
-  body: z.strictObject({
-    expires_in_s: z.int().min(SHARE_MIN_S).max(SHARE_MAX_S).default(SHARE_DEFAULT_S),
-    files: z
-      .array(fileNumber)
-      .min(1)
-      .max(FILES_PER_REQUEST_MAX)
-      .optional()
-      .describe("Indexes in the request's `files`, from 0; all stored files by default."),
-  }),
+  body: (z) =>
+    z.strictObject({
+      expires_in_s: z.int().min(SHARE_MIN_S).max(SHARE_MAX_S).default(SHARE_DEFAULT_S),
+      files: z
+        .array(fileNumber())
+        .min(1)
+        .max(FILES_PER_REQUEST_MAX)
+        .optional()
+        .describe("Indexes in the request's `files`, from 0; all stored files by default."),
+    }),
   answers: { 201: { description: "The share. Its URLs need no key until it expires.", schema: shareAnswer } },
   errors: ["not_found", "gone", "conflict"],
   async handle({ params, body, caller, env, config }) {
@@ -88,7 +93,7 @@ const list = defineRoute({
   summary: "List a request's share links",
   access: "run",
   params: requestId,
-  answers: { 200: { description: "Active share links.", schema: z.object({ data: z.array(shareAnswer) }) } },
+  answers: { 200: { description: "Active share links.", schema: (z) => z.object({ data: z.array(shareAnswer()) }) } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env, config }) {
     const viewer = viewerOf(caller);
@@ -105,7 +110,7 @@ const revoke = defineRoute({
   path: "/v1/requests/:id/shares/:share",
   summary: "Revoke a share link",
   access: "run",
-  params: requestId.extend({ share: z.string().max(64) }),
+  params: (z) => requestId().extend({ share: z.string().max(64) }),
   answers: { 204: { description: "Revoked: its URLs return 410. An unknown share also returns 204." } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {

@@ -1,34 +1,37 @@
 // GET /healthz: the state of the configuration and of upstream calls. Works with an invalid configuration. Lists problems by name and
 // reason, never by value, and only public facts of the account.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { AccountHealth } from "../../../contracts/account.ts";
 import { readConfig } from "../../../platform/config.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { cachedAccountHealth } from "../../../upstream/health-cache.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
-export const healthBody = z.object({
-  status: z.enum(["ok", "misconfigured"]),
-  configuration: z.object({
-    ok: z.boolean(),
-    problems: z.array(z.object({ name: z.string(), message: z.string() })),
+export const healthBody = lazy((z) =>
+  z.object({
+    status: z.enum(["ok", "misconfigured"]),
+    configuration: z.object({
+      ok: z.boolean(),
+      problems: z.array(z.object({ name: z.string(), message: z.string() })),
+    }),
+    upstream: z
+      .object({
+        state: z.enum(["open", "paused", "unknown"]),
+        why: z.enum(["locked", "key_refused", "failing", "rate_limited"]).nullable(),
+        since: z.iso.datetime().nullable(),
+        pace: z
+          .object({ calls_per_second: z.int(), calls_last_second: z.int().min(0), waiting: z.int().min(0) })
+          .nullable(),
+        slots: z.object({ used: z.int().min(0), limit: z.int() }).nullable(),
+        as_of: z.iso.datetime().nullable(),
+      })
+      .describe(
+        "State of the account, a few seconds old at most. `paused`: requests are held without charge and continue automatically.",
+      ),
   }),
-  upstream: z
-    .object({
-      state: z.enum(["open", "paused", "unknown"]),
-      why: z.enum(["locked", "key_refused", "failing", "rate_limited"]).nullable(),
-      since: z.iso.datetime().nullable(),
-      pace: z
-        .object({ calls_per_second: z.int(), calls_last_second: z.int().min(0), waiting: z.int().min(0) })
-        .nullable(),
-      slots: z.object({ used: z.int().min(0), limit: z.int() }).nullable(),
-      as_of: z.iso.datetime().nullable(),
-    })
-    .describe(
-      "State of the account, a few seconds old at most. `paused`: requests are held without charge and continue automatically.",
-    ),
-});
+);
 
 export const healthRoutes: readonly Route[] = [
   defineRoute({
@@ -47,7 +50,7 @@ export const healthRoutes: readonly Route[] = [
       const read = readConfig(env);
       const problems = read.ok ? [] : read.problems;
       const glance = read.ok ? await cachedAccountHealth(env, Date.now()) : null;
-      const body: z.input<typeof healthBody> = {
+      const body: z.input<ReturnType<typeof healthBody>> = {
         status: read.ok ? "ok" : "misconfigured",
         configuration: { ok: read.ok, problems },
         upstream: serializeHealth(glance),
@@ -57,7 +60,7 @@ export const healthRoutes: readonly Route[] = [
   }),
 ];
 
-function serializeHealth(glance: AccountHealth | null): z.input<typeof healthBody>["upstream"] {
+function serializeHealth(glance: AccountHealth | null): z.input<ReturnType<typeof healthBody>>["upstream"] {
   if (glance === null) return { state: "unknown", why: null, since: null, pace: null, slots: null, as_of: null };
   const { at, pause, rps, callsLastSecond, callsWaiting, slots } = glance;
   return {

@@ -1,6 +1,5 @@
 // The operator's webhook: its signing secret, and a test delivery. Its URL is configuration (OPERATOR_WEBHOOK_URL).
 
-import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { notifyOperator, operatorSecrets, operatorTestEvent } from "../../../webhooks/operator.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -11,7 +10,7 @@ export const operatorWebhookRoutes: readonly Route[] = [
     path: "/v1/admin/webhook_secret",
     summary: "Retrieve the signing secret of the operator webhook",
     access: "operator",
-    answers: { 200: { description: "A Standard Webhooks secret.", schema: z.object({ secret: z.string() }) } },
+    answers: { 200: { description: "A Standard Webhooks secret.", schema: (z) => z.object({ secret: z.string() }) } },
     errors: [],
     async handle({ config }) {
       const [secret] = await operatorSecrets(config().SIGNING_KEY);
@@ -27,13 +26,14 @@ export const operatorWebhookRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "The receiver's response. The event is sent once, without retries.",
-        schema: z.object({
-          event_id: z.string(),
-          delivered: z.boolean(),
-          status: z.int().nullable(),
-          category: z.string(),
-          reason: z.string(),
-        }),
+        schema: (z) =>
+          z.object({
+            event_id: z.string(),
+            delivered: z.boolean(),
+            status: z.int().nullable(),
+            category: z.string(),
+            reason: z.string(),
+          }),
       },
     },
     errors: ["conflict"],

@@ -1,51 +1,63 @@
 // /v1/admin/sweep: starts a sweep of the bucket for orphaned objects, reports its results, and takes the bucket over (operator).
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { BucketOwner, SweepOverview, SweepReport } from "../../../contracts/sweeper.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { sweeperFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { operatorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
-const count = z.int();
-const sweepBody = z.object({
-  status: z
-    .enum(["running", "finished", "refused"])
-    .describe("`refused`: another deployment took the bucket over, and the sweep stopped."),
-  started_at: z.iso.datetime(),
-  finished_at: z.iso.datetime().nullable(),
-  listed: count.describe("Objects inspected."),
-  known: count.describe("Objects of an existing request or upload."),
-  young: count.describe("Objects younger than a day, which are skipped."),
-  foreign: count.describe(
-    "Objects with keys of another format, or of teams that this deployment never had, which are left alone.",
-  ),
-  deleted: count.describe("Orphaned objects that were deleted."),
-  deleted_bytes: count,
-});
-const ownerBody = z.object({
-  deployment: z.string().nullable().describe("Random id of a deployment. Null: the mark in the bucket is unreadable."),
-  claimed_at: z.iso.datetime().nullable(),
-});
-const overviewBody = sweepBody.extend({
-  bucket: z.object({
-    owned: z.boolean().describe("Whether the bucket belongs to this deployment. Only its owner sweeps it."),
-    owner: ownerBody.nullable().describe("Null while no deployment has claimed the bucket."),
-    adoptions: z
-      .array(z.object({ at: z.iso.datetime(), ip: z.string().nullable(), from: ownerBody }))
-      .describe("Takeovers of the bucket by this deployment, newest first."),
-  }),
-});
-
-const startBody = z.strictObject({
-  adopt: z
-    .boolean()
-    .optional()
-    .describe(
-      "Takes the bucket over from another deployment. Files of teams with the same ids that this deployment does not know are then deleted as orphans.",
+const count = lazy((z) => z.int());
+const sweepBody = lazy((z) =>
+  z.object({
+    status: z
+      .enum(["running", "finished", "refused"])
+      .describe("`refused`: another deployment took the bucket over, and the sweep stopped."),
+    started_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+    listed: count().describe("Objects inspected."),
+    known: count().describe("Objects of an existing request or upload."),
+    young: count().describe("Objects younger than a day, which are skipped."),
+    foreign: count().describe(
+      "Objects with keys of another format, or of teams that this deployment never had, which are left alone.",
     ),
-});
+    deleted: count().describe("Orphaned objects that were deleted."),
+    deleted_bytes: count(),
+  }),
+);
+const ownerBody = lazy((z) =>
+  z.object({
+    deployment: z
+      .string()
+      .nullable()
+      .describe("Random id of a deployment. Null: the mark in the bucket is unreadable."),
+    claimed_at: z.iso.datetime().nullable(),
+  }),
+);
+const overviewBody = lazy((z) =>
+  sweepBody().extend({
+    bucket: z.object({
+      owned: z.boolean().describe("Whether the bucket belongs to this deployment. Only its owner sweeps it."),
+      owner: ownerBody().nullable().describe("Null while no deployment has claimed the bucket."),
+      adoptions: z
+        .array(z.object({ at: z.iso.datetime(), ip: z.string().nullable(), from: ownerBody() }))
+        .describe("Takeovers of the bucket by this deployment, newest first."),
+    }),
+  }),
+);
+
+const startBody = lazy((z) =>
+  z.strictObject({
+    adopt: z
+      .boolean()
+      .optional()
+      .describe(
+        "Takes the bucket over from another deployment. Files of teams with the same ids that this deployment does not know are then deleted as orphans.",
+      ),
+  }),
+);
 
 export const sweepRoutes: readonly Route[] = [
   defineRoute({
@@ -103,7 +115,7 @@ function notOwner({ deployment, claimedAt }: BucketOwner): Refusal {
   return refusal("conflict", detail, { hint });
 }
 
-function sweepWire(report: SweepReport): z.input<typeof sweepBody> {
+function sweepWire(report: SweepReport): z.input<ReturnType<typeof sweepBody>> {
   const { startedAt, finishedAt, deletedBytes, refused, ...counts } = report;
   const ended = refused ? "refused" : "finished";
   return {
@@ -115,7 +127,7 @@ function sweepWire(report: SweepReport): z.input<typeof sweepBody> {
   };
 }
 
-function bucketWire({ owner, isOwner, adoptions }: SweepOverview): z.input<typeof overviewBody>["bucket"] {
+function bucketWire({ owner, isOwner, adoptions }: SweepOverview): z.input<ReturnType<typeof overviewBody>>["bucket"] {
   return {
     owned: isOwner,
     owner: owner && ownerWire(owner),
@@ -123,6 +135,6 @@ function bucketWire({ owner, isOwner, adoptions }: SweepOverview): z.input<typeo
   };
 }
 
-function ownerWire({ deployment, claimedAt }: BucketOwner): z.input<typeof ownerBody> {
+function ownerWire({ deployment, claimedAt }: BucketOwner): z.input<ReturnType<typeof ownerBody>> {
   return { deployment, claimed_at: isoTime(claimedAt) };
 }

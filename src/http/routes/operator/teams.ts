@@ -1,11 +1,12 @@
 // Teams and their plans: the operator creates a team with its first admin key; the team's admins manage its plans and freeze it.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { TeamSummary } from "../../../contracts/team-admin.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { TEAM_ID } from "../../../platform/ids.ts";
 import { faultName, logEvent } from "../../../platform/log.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, sweeperFor, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/plan.ts";
@@ -15,31 +16,35 @@ import { defineRoute, type Route } from "../../route.ts";
 import { listBody, planBody, planWire } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";
 
-export const teamBody = z.object({
-  id: z.string(),
-  name: z.string(),
-  plan: planNameSchema,
-  created_at: z.iso.datetime(),
-  frozen_at: z.iso.datetime().nullable(),
-  manages_connections: z
-    .boolean()
-    .describe(
-      "Whether its admins may create and delete the deployment's connections, which all teams share, and choose one per request.",
-    ),
-});
+export const teamBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    name: z.string(),
+    plan: planNameSchema(),
+    created_at: z.iso.datetime(),
+    frozen_at: z.iso.datetime().nullable(),
+    manages_connections: z
+      .boolean()
+      .describe(
+        "Whether its admins may create and delete the deployment's connections, which all teams share, and choose one per request.",
+      ),
+  }),
+);
 
-const newTeam = z.strictObject({
-  id: z.string().regex(TEAM_ID, "must be 1 to 32 characters of a-z, 0-9 and -"),
-  name: z.string().min(1).max(100).optional(),
-  /** Terms, not a name: a new team has no other plan to name. */
-  plan: z
-    .preprocess((plan) => (plan === DEFAULT_PLAN ? {} : plan), planSchema)
-    .optional()
-    .meta({ description: "Terms of the team's default plan; every model and no limits if omitted." }),
-  manages_connections: z.boolean().optional().describe("See the team; false by default."),
-});
+const newTeam = lazy((z) =>
+  z.strictObject({
+    id: z.string().regex(TEAM_ID, "must be 1 to 32 characters of a-z, 0-9 and -"),
+    name: z.string().min(1).max(100).optional(),
+    /** Terms, not a name: a new team has no other plan to name. */
+    plan: z
+      .preprocess((plan) => (plan === DEFAULT_PLAN ? {} : plan), planSchema())
+      .optional()
+      .meta({ description: "Terms of the team's default plan; every model and no limits if omitted." }),
+    manages_connections: z.boolean().optional().describe("See the team; false by default."),
+  }),
+);
 
-const teamId = z.object({ id: newTeam.shape.id });
+const teamId = lazy((z) => z.object({ id: newTeam().shape.id }));
 
 function noSuchTeam(id: string): Refusal {
   return refusal("not_found", `No team found with id "${id}".`, {
@@ -70,7 +75,7 @@ export const teamRoutes: readonly Route[] = [
     answers: {
       201: {
         description: "The team, and a key with every scope. `secret` is not shown again.",
-        schema: z.object({ team: teamBody, key: z.object({ id: z.string(), secret: z.string() }) }),
+        schema: (z) => z.object({ team: teamBody(), key: z.object({ id: z.string(), secret: z.string() }) }),
       },
     },
     errors: ["conflict"],
@@ -96,7 +101,7 @@ export const teamRoutes: readonly Route[] = [
     summary: "Update a team",
     access: "operator",
     params: teamId,
-    body: z.strictObject({ manages_connections: z.boolean() }),
+    body: (z) => z.strictObject({ manages_connections: z.boolean() }),
     answers: { 200: { description: "The team. The change takes effect within ten seconds.", schema: teamBody } },
     errors: ["not_found"],
     async handle({ env, params, body, request }) {
@@ -161,7 +166,7 @@ export const teamRoutes: readonly Route[] = [
     path: "/v1/team",
     summary: "Set the team's plan",
     access: "admin",
-    body: z.strictObject({ plan: planNameSchema }),
+    body: (z) => z.strictObject({ plan: planNameSchema() }),
     answers: { 200: { description: "The team.", schema: teamBody } },
     errors: ["not_found"],
     async handle(call) {
@@ -175,7 +180,7 @@ export const teamRoutes: readonly Route[] = [
     path: "/v1/plans",
     summary: "List the team's plans",
     access: "admin",
-    answers: { 200: { description: "All plans, sorted by name.", schema: listBody(planBody) } },
+    answers: { 200: { description: "All plans, sorted by name.", schema: () => listBody(planBody()) } },
     errors: [],
     async handle({ env, caller }) {
       const plans = await askTeam(env, caller.team, (team) => team.plans.list());
@@ -187,7 +192,7 @@ export const teamRoutes: readonly Route[] = [
     path: "/v1/plans/:name",
     summary: "Create or replace a plan",
     access: "admin",
-    params: z.object({ name: planNameSchema }),
+    params: (z) => z.object({ name: planNameSchema() }),
     body: planSchema,
     answers: {
       200: { description: "The plan, with defaults filled in. It applies from the next submit.", schema: planBody },
@@ -227,7 +232,7 @@ function freezing(frozen: boolean): Route {
 }
 
 /** Authentication guarantees that a caller's team exists. */
-function teamWire(team: TeamSummary | null): z.input<typeof teamBody> {
+function teamWire(team: TeamSummary | null): z.input<ReturnType<typeof teamBody>> {
   if (team === null) throw new Error("the caller's team does not exist");
   const { id, name, plan, createdAt, frozenAt, managesConnections } = team;
   const [created_at, frozen_at] = [isoTime(createdAt), isoTime(frozenAt)];

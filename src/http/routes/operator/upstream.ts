@@ -1,36 +1,39 @@
 // GET /v1/admin/upstream: the operator's view of the account: rate, queue, slots, health, webhooks, measured durations.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { AccountOverview } from "../../../contracts/account.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { defineRoute, type Route } from "../../route.ts";
 
-const instant = z.iso.datetime().nullable();
-const count = z.int().min(0);
+const instant = lazy((z) => z.iso.datetime().nullable());
+const count = lazy((z) => z.int().min(0));
 
-export const upstreamBody = z.object({
-  connection: z.string().nullable(),
-  pace: z.object({ calls_per_second: z.int(), calls_last_second: count, paused_until: instant }),
-  health: z.object({
-    state: z.enum(["open", "closed"]),
-    why: z.enum(["locked", "key_refused", "failing"]).nullable(),
-    since: instant,
-    next_probe_at: instant,
-    failures_in_a_row: count,
-    last_failures: z.array(z.object({ at: instant, sign: z.string(), request_id: z.string() })),
+export const upstreamBody = lazy((z) =>
+  z.object({
+    connection: z.string().nullable(),
+    pace: z.object({ calls_per_second: z.int(), calls_last_second: count(), paused_until: instant() }),
+    health: z.object({
+      state: z.enum(["open", "closed"]),
+      why: z.enum(["locked", "key_refused", "failing"]).nullable(),
+      since: instant(),
+      next_probe_at: instant(),
+      failures_in_a_row: count(),
+      last_failures: z.array(z.object({ at: instant(), sign: z.string(), request_id: z.string() })),
+    }),
+    slots: z.object({ used: count(), limit: z.int() }),
+    waiting: z.object({ submit: count(), cancel: count(), result: count(), status: count() }),
+    waiting_by_user: z
+      .array(z.object({ user: z.string(), calls: count() }))
+      .describe("Sorted by calls, descending; `user` is team/user."),
+    webhooks: z.object({
+      state: z.enum(["arriving", "missing", "off"]),
+      last_delay_s: z.number().nullable().describe("Seconds from the signing of the last webhook to its arrival."),
+    }),
+    typical_durations: z.array(z.object({ model: z.string(), p50_s: z.number(), p95_s: z.number(), samples: z.int() })),
   }),
-  slots: z.object({ used: count, limit: z.int() }),
-  waiting: z.object({ submit: count, cancel: count, result: count, status: count }),
-  waiting_by_user: z
-    .array(z.object({ user: z.string(), calls: count }))
-    .describe("Sorted by calls, descending; `user` is team/user."),
-  webhooks: z.object({
-    state: z.enum(["arriving", "missing", "off"]),
-    last_delay_s: z.number().nullable().describe("Seconds from the signing of the last webhook to its arrival."),
-  }),
-  typical_durations: z.array(z.object({ model: z.string(), p50_s: z.number(), p95_s: z.number(), samples: z.int() })),
-});
+);
 
 export const adminUpstreamRoutes: readonly Route[] = [
   defineRoute({
@@ -46,7 +49,7 @@ export const adminUpstreamRoutes: readonly Route[] = [
   }),
 ];
 
-function serializeOverview(account: AccountOverview): z.input<typeof upstreamBody> {
+function serializeOverview(account: AccountOverview): z.input<ReturnType<typeof upstreamBody>> {
   const { closure, webhooks } = account;
   return {
     connection: account.connection,

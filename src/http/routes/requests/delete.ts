@@ -1,6 +1,5 @@
 // DELETE /v1/requests/{id}: deletes record, files and stored texts; the team's usage row stays, without content. The tracker decides.
 
-import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { askTracker } from "../../../platform/stubs.ts";
@@ -17,12 +16,13 @@ export const deleteRequest = defineRoute({
   summary: "Delete a request and its files",
   access: "run",
   params: requestId,
-  query: z.looseObject({
-    cancel: z
-      .enum(["true", "false"])
-      .optional()
-      .describe("`true`: cancel an open request, and delete it after it ends."),
-  }),
+  query: (z) =>
+    z.looseObject({
+      cancel: z
+        .enum(["true", "false"])
+        .optional()
+        .describe("`true`: cancel an open request, and delete it after it ends."),
+    }),
   answers: {
     202: { description: "Cancellation was requested. The request is deleted after it ends.", schema: requestBody },
     204: { description: "Deleted, now or earlier." },

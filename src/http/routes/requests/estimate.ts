@@ -1,30 +1,32 @@
 // POST /v1/estimate: the maximum cost of a request, by the same rules and prices as its submit. Reserves nothing.
 
-import * as z from "zod";
 import { parseModelId } from "../../../models/model-id.ts";
 import { checkInput, unknownModel } from "../../../models/models.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { valueAt } from "../../../platform/json.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { quoteRequest } from "../../../requests/service/submit.ts";
 import { planOf } from "../../../team/auth/identity.ts";
 import { priceSchema } from "../../../team/quota/prices.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { moneyWire } from "../../schemas.ts";
 
-const estimateAnswer = z.object({
-  model: z.string(),
-  currency: z.literal("USD"),
-  estimated: z.string().nullable().describe("Maximum cost. Null if the price or a quantity is unknown."),
-  price: priceSchema.nullable(),
-  measures: z
-    .object({
-      images: z.number().nullable(),
-      megapixels: z.number().nullable(),
-      seconds: z.number().nullable(),
-      characters: z.number().nullable(),
-    })
-    .describe("Maximum quantities that the input requests, in the units of prices; null if the model decides."),
-});
+const estimateAnswer = lazy((z) =>
+  z.object({
+    model: z.string(),
+    currency: z.literal("USD"),
+    estimated: z.string().nullable().describe("Maximum cost. Null if the price or a quantity is unknown."),
+    price: priceSchema().nullable(),
+    measures: z
+      .object({
+        images: z.number().nullable(),
+        megapixels: z.number().nullable(),
+        seconds: z.number().nullable(),
+        characters: z.number().nullable(),
+      })
+      .describe("Maximum quantities that the input requests, in the units of prices; null if the model decides."),
+  }),
+);
 
 export const estimateRoutes: readonly Route[] = [
   defineRoute({
@@ -32,7 +34,7 @@ export const estimateRoutes: readonly Route[] = [
     path: "/v1/estimate",
     summary: "Estimate the cost of a request",
     access: "read",
-    body: z.strictObject({ model: z.string(), input: z.looseObject({}) }),
+    body: (z) => z.strictObject({ model: z.string(), input: z.looseObject({}) }),
     answers: { 200: { description: "The estimate.", schema: estimateAnswer } },
     errors: ["invalid_request", "invalid_input", "model_not_allowed", "not_found", "conflict"],
     async handle({ env, caller, body, bodyTree }) {

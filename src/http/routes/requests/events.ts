@@ -1,7 +1,6 @@
 // The event stream of one request: every change, upstream's log lines, keep-alive comments, and `end` (or `deleted`) last. Resumes after
 // Last-Event-ID. It waits on a change socket, which keeps no object in memory.
 
-import * as z from "zod";
 import { askTracker } from "../../../platform/stubs.ts";
 import { HOUR_MS, isoTime } from "../../../platform/time.ts";
 import { hasEnded, type RequestView, statusOf, type TimelineEntry } from "../../../requests/machine/types.ts";
@@ -23,7 +22,7 @@ export const requestEvents = defineRoute({
   summary: "Stream a request's events (server-sent events)",
   access: "read",
   params: requestId,
-  headers: z.looseObject({ "last-event-id": z.string().optional() }),
+  headers: (z) => z.looseObject({ "last-event-id": z.string().optional() }),
   answers: {
     200: { description: "`update` and `log` events, then `end` or `deleted`.", contentType: EVENT_STREAM },
   },

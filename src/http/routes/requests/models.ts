@@ -1,9 +1,9 @@
 // GET /v1/models and /v1/models/{id}: the models that the caller may run, with input schema and price where known.
 
-import * as z from "zod";
 import { parseModelId } from "../../../models/model-id.ts";
 import { inputSchemaOf, knownModel, MODELS, unknownModel } from "../../../models/models.ts";
 import { refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { matchesModel, modelAllowed } from "../../../team/quota/plan.ts";
@@ -14,23 +14,27 @@ import type { Caller } from "../../auth.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 
-export const modelSummary = z.object({
-  id: z.string(),
-  title: z.string().nullable(),
-  /** fal's category, e.g. text-to-image. */
-  kind: z.string().nullable(),
-  price: priceSchema.nullable().meta({ description: "Price of the team's table; null if it has none." }),
-});
-
-export const modelBody = modelSummary.extend({
-  typical_duration: z.object({ p50_s: z.number(), p95_s: z.number() }).nullable().meta({
-    description: "Duration from submit to end, over the latest requests of all teams; null until there are enough.",
+export const modelSummary = lazy((z) =>
+  z.object({
+    id: z.string(),
+    title: z.string().nullable(),
+    /** fal's category, e.g. text-to-image. */
+    kind: z.string().nullable(),
+    price: priceSchema().nullable().meta({ description: "Price of the team's table; null if it has none." }),
   }),
-  input_schema: z
-    .record(z.string(), z.unknown())
-    .nullable()
-    .meta({ description: "JSON Schema of the input; null if unknown." }),
-});
+);
+
+export const modelBody = lazy((z) =>
+  modelSummary().extend({
+    typical_duration: z.object({ p50_s: z.number(), p95_s: z.number() }).nullable().meta({
+      description: "Duration from submit to end, over the latest requests of all teams; null until there are enough.",
+    }),
+    input_schema: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .meta({ description: "JSON Schema of the input; null if unknown." }),
+  }),
+);
 
 export const modelRoutes: readonly Route[] = [
   defineRoute({
@@ -41,7 +45,7 @@ export const modelRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "Known models, sorted by id. The plan may allow others too.",
-        schema: listBody(modelSummary),
+        schema: () => listBody(modelSummary()),
       },
     },
     errors: [],
@@ -58,7 +62,7 @@ export const modelRoutes: readonly Route[] = [
     path: "/v1/models/:id{.+}",
     summary: "Retrieve a model",
     access: "read",
-    params: z.object({ id: z.string() }),
+    params: (z) => z.object({ id: z.string() }),
     answers: { 200: { description: "The model. Unknown properties are null.", schema: modelBody } },
     errors: ["not_found", "model_not_allowed"],
     async handle({ env, caller, params }) {

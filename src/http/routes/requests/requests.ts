@@ -1,10 +1,10 @@
 // Existing requests: retrieve, wait, list, timeline, cancel. The tracker decides. Submits are in submit.ts, event streams in events.ts,
 // charges in settle.ts, deletions in delete.ts.
 
-import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { sha256Hex } from "../../../platform/ids.ts";
 import { RawText } from "../../../platform/json.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
@@ -31,11 +31,12 @@ const read = defineRoute({
   summary: "Retrieve a request, optionally waiting for a change",
   access: "read",
   params: requestId,
-  query: z.looseObject({
-    wait: z.coerce.number().int().min(0).optional(),
-    logs: z.enum(["0", "1", "true", "false"]).optional(),
-  }),
-  headers: z.looseObject({ "if-none-match": z.string().optional() }),
+  query: (z) =>
+    z.looseObject({
+      wait: z.coerce.number().int().min(0).optional(),
+      logs: z.enum(["0", "1", "true", "false"]).optional(),
+    }),
+  headers: (z) => z.looseObject({ "if-none-match": z.string().optional() }),
   answers: {
     200: { description: "The request.", schema: requestBody, headers: ["ETag"] },
     304: { description: "Not modified since `If-None-Match`.", headers: ["ETag"] },
@@ -72,20 +73,21 @@ const list = defineRoute({
   path: "/v1/requests",
   summary: "List requests, newest first",
   access: "read",
-  query: z.looseObject({
-    status: z.enum(["open", "completed", "failed", "canceled"]).optional(),
-    model: z.string().optional(),
-    user: z.string().optional(),
-    tag: z.string().optional(),
-    from: z.iso.datetime({ offset: true }).optional(),
-    to: z.iso.datetime({ offset: true }).optional(),
-    cursor: z.string().optional(),
-    limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-  }),
+  query: (z) =>
+    z.looseObject({
+      status: z.enum(["open", "completed", "failed", "canceled"]).optional(),
+      model: z.string().optional(),
+      user: z.string().optional(),
+      tag: z.string().optional(),
+      from: z.iso.datetime({ offset: true }).optional(),
+      to: z.iso.datetime({ offset: true }).optional(),
+      cursor: z.string().optional(),
+      limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+    }),
   answers: {
     200: {
       description: "A page of requests.",
-      schema: z.object({ data: z.array(requestSummaryBody), next_cursor: z.string().nullable() }),
+      schema: (z) => z.object({ data: z.array(requestSummaryBody()), next_cursor: z.string().nullable() }),
     },
   },
   errors: ["invalid_request"],
@@ -110,17 +112,19 @@ const list = defineRoute({
   },
 });
 
-export const timelineBody = z.object({
-  data: z.array(
-    z.object({
-      seq: z.int(),
-      at: z.iso.datetime().nullable(),
-      event: z.string(),
-      stage: z.string(),
-      detail: z.record(z.string(), z.unknown()),
-    }),
-  ),
-});
+export const timelineBody = lazy((z) =>
+  z.object({
+    data: z.array(
+      z.object({
+        seq: z.int(),
+        at: z.iso.datetime().nullable(),
+        event: z.string(),
+        stage: z.string(),
+        detail: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  }),
+);
 
 const timeline = defineRoute({
   method: "GET",
@@ -171,23 +175,25 @@ const cancelMany = defineRoute({
   path: "/v1/requests/cancel",
   summary: "Cancel open requests by filter",
   access: "run",
-  body: z.strictObject({
-    filter: z.strictObject({
-      model: z.string().optional(),
-      user: z.string().optional(),
-      tag: z.string().optional(),
+  body: (z) =>
+    z.strictObject({
+      filter: z.strictObject({
+        model: z.string().optional(),
+        user: z.string().optional(),
+        tag: z.string().optional(),
+      }),
+      cursor: z.string().optional().describe("`next_cursor` of the previous response."),
     }),
-    cursor: z.string().optional().describe("`next_cursor` of the previous response."),
-  }),
   answers: {
     200: {
       description: "Ids by outcome, newest first. Call again with `next_cursor` until it is null.",
-      schema: z.object({
-        canceled: z.array(z.string()),
-        requested: z.array(z.string()),
-        already_ended: z.array(z.string()),
-        next_cursor: z.string().nullable(),
-      }),
+      schema: (z) =>
+        z.object({
+          canceled: z.array(z.string()),
+          requested: z.array(z.string()),
+          already_ended: z.array(z.string()),
+          next_cursor: z.string().nullable(),
+        }),
     },
   },
   errors: ["invalid_request"],

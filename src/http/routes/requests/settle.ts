@@ -1,7 +1,6 @@
 // POST /v1/requests/{id}/settle: manual settlement of an uncertain charge. Team's ledger decides and is updated first; the tracker's
 // record follows. If that update is lost, repeating the call completes it.
 
-import * as z from "zod";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { microOf } from "../../../platform/money.ts";
@@ -21,10 +20,11 @@ export const settle = defineRoute({
   summary: "Settle an uncertain charge",
   access: "admin",
   params: requestId,
-  body: z.strictObject({
-    charged: z.boolean(),
-    usd: usdSchema.optional().describe("Amount that upstream billed; the reserved amount by default."),
-  }),
+  body: (z) =>
+    z.strictObject({
+      charged: z.boolean(),
+      usd: usdSchema().optional().describe("Amount that upstream billed; the reserved amount by default."),
+    }),
   answers: { 200: { description: "The request, with its charge settled.", schema: requestBody } },
   errors: ["invalid_request", "not_found", "gone", "conflict"],
   async handle(call) {

@@ -1,6 +1,5 @@
 // POST /v1/requests: parses a submit and serializes its result. requests/service/submit.ts admits and starts it.
 
-import * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import type { CallHold } from "../../../platform/hold-counter.ts";
@@ -25,7 +24,7 @@ export const submit = defineRoute({
   path: "/v1/requests",
   summary: "Submit a request",
   access: "run",
-  query: z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
+  query: (z) => z.looseObject({ wait: z.coerce.number().int().min(0).optional() }),
   headers: submitHeaders,
   body: submitBody,
   bodyMaxBytes: REQUEST_BODY_MAX_BYTES,

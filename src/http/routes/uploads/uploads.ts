@@ -2,13 +2,14 @@
 // …/complete. The upload URL is a capability: it needs no key and works from any page. src/uploads decides.
 
 import { type Context, Hono } from "hono";
-import * as z from "zod";
+import type * as z from "zod";
 import type { Upload } from "../../../contracts/team-uploads.ts";
 import { BodyFeed, drain } from "../../../files/byte-reader.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { FILE_NAME_MAX_CHARS } from "../../../files/urls.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { parseFields } from "../../../platform/validate.ts";
@@ -32,37 +33,40 @@ import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, userSchema } from "../../
 /** Larger uploads are sent in parts: below the body limit by the overhead of a form, as in fal's clients. */
 const UPLOAD_PARTS_FROM_BYTES = 90 * 1024 * 1024;
 
-const announced = z.object({
-  id: z.string(),
-  upload_url: z.string().describe("Accepts the bytes until `expires_at`, without a key, from any origin."),
-  file_url: z.string().describe("URL for a model's input, once the bytes are uploaded."),
-  expires_at: z.iso.datetime(),
-  method: z.literal("PUT"),
-  headers: z.record(z.string(), z.string()).describe("Headers to send with the bytes."),
-  parts: z
-    .object({ size: z.int(), count: z.int() })
-    .nullable()
-    .describe(
-      "Parts of a file that is too large for one call: PUT {upload_url}/1, /2, …, then POST {upload_url}/complete.",
-    ),
-});
+const announced = lazy((z) =>
+  z.object({
+    id: z.string(),
+    upload_url: z.string().describe("Accepts the bytes until `expires_at`, without a key, from any origin."),
+    file_url: z.string().describe("URL for a model's input, once the bytes are uploaded."),
+    expires_at: z.iso.datetime(),
+    method: z.literal("PUT"),
+    headers: z.record(z.string(), z.string()).describe("Headers to send with the bytes."),
+    parts: z
+      .object({ size: z.int(), count: z.int() })
+      .nullable()
+      .describe(
+        "Parts of a file that is too large for one call: PUT {upload_url}/1, /2, …, then POST {upload_url}/complete.",
+      ),
+  }),
+);
 
 const announce = defineRoute({
   method: "POST",
   path: "/v1/uploads",
   summary: "Create an upload for a model's input",
   access: "run",
-  headers: submitHeaders.pick({ "sluice-user": true, "sluice-tags": true }),
-  body: z.strictObject({
-    file_name: z.string().min(1).max(1_000).describe(`Shortened to ${FILE_NAME_MAX_CHARS} plain characters.`),
-    content_type: z
-      .string()
-      .max(200)
-      .nullish()
-      .describe("Content type of the file. The type detected from its bytes takes precedence."),
-    size: z.int().min(0).nullish().describe("Size in bytes. If given, limits are checked before anything is sent."),
-    user: userSchema.optional(),
-  }),
+  headers: () => submitHeaders().pick({ "sluice-user": true, "sluice-tags": true }),
+  body: (z) =>
+    z.strictObject({
+      file_name: z.string().min(1).max(1_000).describe(`Shortened to ${FILE_NAME_MAX_CHARS} plain characters.`),
+      content_type: z
+        .string()
+        .max(200)
+        .nullish()
+        .describe("Content type of the file. The type detected from its bytes takes precedence."),
+      size: z.int().min(0).nullish().describe("Size in bytes. If given, limits are checked before anything is sent."),
+      user: userSchema().optional(),
+    }),
   answers: {
     201: { description: "The upload. Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] },
   },
@@ -114,35 +118,38 @@ const announce = defineRoute({
   },
 });
 
-const uploadBody = z.object({
-  id: z.string(),
-  status: z.enum(["pending", "stored"]).describe("`pending` until all bytes are uploaded."),
-  file_name: z.string(),
-  content_type: z.string().nullable(),
-  size: z.int().nullable().describe("Size in bytes; while pending, as announced."),
-  sha256: z.string().nullable().describe("Null while pending, and for a file sent in parts."),
-  file_url: z.string().describe("URL for a model's input, once stored."),
-  user: z.string().nullable(),
-  created_at: z.iso.datetime(),
-  stored_at: z.iso.datetime().nullable(),
-  expires_at: z.iso
-    .datetime()
-    .describe(
-      "While pending, bytes are accepted until then. Once stored, the file is kept until then, and while an open request uses it.",
-    ),
-});
+const uploadBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    status: z.enum(["pending", "stored"]).describe("`pending` until all bytes are uploaded."),
+    file_name: z.string(),
+    content_type: z.string().nullable(),
+    size: z.int().nullable().describe("Size in bytes; while pending, as announced."),
+    sha256: z.string().nullable().describe("Null while pending, and for a file sent in parts."),
+    file_url: z.string().describe("URL for a model's input, once stored."),
+    user: z.string().nullable(),
+    created_at: z.iso.datetime(),
+    stored_at: z.iso.datetime().nullable(),
+    expires_at: z.iso
+      .datetime()
+      .describe(
+        "While pending, bytes are accepted until then. Once stored, the file is kept until then, and while an open request uses it.",
+      ),
+  }),
+);
 
 const list = defineRoute({
   method: "GET",
   path: "/v1/uploads",
   summary: "List uploads, newest first",
   access: "read",
-  query: z.looseObject({
-    user: z.string().optional(),
-    cursor: z.string().optional(),
-    limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-  }),
-  answers: { 200: { description: "A page of uploads that have not expired.", schema: listBody(uploadBody) } },
+  query: (z) =>
+    z.looseObject({
+      user: z.string().optional(),
+      cursor: z.string().optional(),
+      limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+    }),
+  answers: { 200: { description: "A page of uploads that have not expired.", schema: () => listBody(uploadBody()) } },
   errors: ["invalid_request", "user_mismatch"],
   async handle({ query, caller, env, config, url }) {
     const { cursor, limit } = query;
@@ -156,7 +163,7 @@ const list = defineRoute({
   },
 });
 
-const uploadId = z.object({ id: z.string().max(100) });
+const uploadId = lazy((z) => z.object({ id: z.string().max(100) }));
 
 const read = defineRoute({
   method: "GET",
@@ -196,7 +203,7 @@ async function uploadWire(
   origin: string,
   team: string,
   upload: Upload,
-): Promise<z.input<typeof uploadBody>> {
+): Promise<z.input<ReturnType<typeof uploadBody>>> {
   const { id, name, contentType, bytes, sha256, user, createdAt, storedAt, expiresAt } = upload;
   return {
     id,
@@ -284,17 +291,19 @@ async function stored(context: UploadContext, { team, id }: UploadAddress, uploa
 }
 
 /** Accepts the names of fal and of S3. */
-const partsBody = z.looseObject({
-  parts: z.array(
-    z.looseObject({
-      partNumber: z.int().min(1).optional(),
-      part_number: z.int().min(1).optional(),
-      PartNumber: z.int().min(1).optional(),
-      etag: z.string().optional(),
-      ETag: z.string().optional(),
-    }),
-  ),
-});
+const partsBody = lazy((z) =>
+  z.looseObject({
+    parts: z.array(
+      z.looseObject({
+        partNumber: z.int().min(1).optional(),
+        part_number: z.int().min(1).optional(),
+        PartNumber: z.int().min(1).optional(),
+        etag: z.string().optional(),
+        ETag: z.string().optional(),
+      }),
+    ),
+  }),
+);
 
 /** The parts that a completion names; null, without a body: all parts. */
 async function namedParts(request: Request): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
@@ -302,7 +311,7 @@ async function namedParts(request: Request): Promise<{ kind: "named"; parts: Nam
   const json = await readJsonBody(request, { maxBytes: SMALL_BODY_MAX_BYTES });
   if (json.kind === "refused") return json;
   json.permit.release();
-  const body = parseFields(partsBody, json.plain, "body");
+  const body = parseFields(partsBody(), json.plain, "body");
   if (!body.ok) return refused(refusal("invalid_request", body.detail));
   const parts = body.value.parts.map((part) => ({
     n: part.partNumber ?? part.part_number ?? part.PartNumber ?? 0,

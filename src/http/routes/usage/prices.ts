@@ -1,9 +1,9 @@
 // /v1/prices: the team's price table (scope `admin`) and its history. A request is charged by the table in force when it was admitted,
 // so a new table does not affect earlier requests.
 
-import * as z from "zod";
 import type { PricesInForce } from "../../../contracts/team-admin.ts";
 import type { Env } from "../../../platform/bindings.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { HISTORY_LIMIT_MAX } from "../../../team/cursor.ts";
@@ -12,11 +12,13 @@ import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { listBody } from "../../schemas.ts";
 
-const tableInForce = z.object({
-  prices: priceTableSchema,
-  since: z.iso.datetime().nullable().describe("Null: the initial table."),
-  actor: z.string().nullable(),
-});
+const tableInForce = lazy((z) =>
+  z.object({
+    prices: priceTableSchema(),
+    since: z.iso.datetime().nullable().describe("Null: the initial table."),
+    actor: z.string().nullable(),
+  }),
+);
 
 export const priceRoutes: readonly Route[] = [
   defineRoute({
@@ -50,7 +52,9 @@ export const priceRoutes: readonly Route[] = [
     path: "/v1/prices/history",
     summary: "List price tables, newest first",
     access: "admin",
-    answers: { 200: { description: `The latest ${HISTORY_LIMIT_MAX} tables.`, schema: listBody(tableInForce) } },
+    answers: {
+      200: { description: `The latest ${HISTORY_LIMIT_MAX} tables.`, schema: () => listBody(tableInForce()) },
+    },
     errors: [],
     async handle({ env, caller }) {
       const history = await tables(env, caller.team, HISTORY_LIMIT_MAX);

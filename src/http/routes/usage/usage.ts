@@ -1,10 +1,11 @@
 // GET /v1/usage: requests, outcomes and cost by day, model, user, key and tag, as JSON or CSV. Sums of a past month do not change:
 // requests settled later are counted on the day of settlement, as `late`.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { UsageGroup, UsageQuery, UsageRow } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { moneyText } from "../../../platform/money.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { DAY_MS } from "../../../platform/time.ts";
 import { type CsvCell, csvText, dayOf, USAGE_DAYS_MAX, USAGE_ROWS_MAX } from "../../../team/usage/usage.ts";
@@ -13,39 +14,47 @@ import { defineRoute, type Route } from "../../route.ts";
 
 const GROUPS = ["day", "model", "user", "key", "tag"] as const satisfies readonly UsageGroup[];
 
-const groupList = z
-  .string()
-  .transform((text) => (text === "" ? [] : text.split(",").map((part) => part.trim())))
-  .pipe(z.array(z.enum(GROUPS)).max(GROUPS.length))
-  .transform((groups) => [...new Set(groups)]);
+const groupList = lazy((z) =>
+  z
+    .string()
+    .transform((text) => (text === "" ? [] : text.split(",").map((part) => part.trim())))
+    .pipe(z.array(z.enum(GROUPS)).max(GROUPS.length))
+    .transform((groups) => [...new Set(groups)]),
+);
 
-const sums = z.object({
-  requests: z.int().describe("Admitted requests. Unsettled ones are in no other count."),
-  completed: z.int(),
-  failed: z.int(),
-  canceled: z.int(),
-  refunded: z.int().describe("Requests that ended without a charge."),
-  unknown_cost: z.int().describe("Charged an unknown amount, which is not included in `charged_usd`."),
-  above_estimate: z.int().describe("Requests charged more than was reserved."),
-  late: z.int().describe("Admitted in an earlier month and settled on this day."),
-  charged_usd: z.string(),
-  refunded_usd: z.string().describe("Reserved amounts that were released because upstream does not bill them."),
-});
+const sums = lazy((z) =>
+  z.object({
+    requests: z.int().describe("Admitted requests. Unsettled ones are in no other count."),
+    completed: z.int(),
+    failed: z.int(),
+    canceled: z.int(),
+    refunded: z.int().describe("Requests that ended without a charge."),
+    unknown_cost: z.int().describe("Charged an unknown amount, which is not included in `charged_usd`."),
+    above_estimate: z.int().describe("Requests charged more than was reserved."),
+    late: z.int().describe("Admitted in an earlier month and settled on this day."),
+    charged_usd: z.string(),
+    refunded_usd: z.string().describe("Reserved amounts that were released because upstream does not bill them."),
+  }),
+);
 
-const usageRow = sums.extend({
-  day: z.string().optional(),
-  model: z.string().optional(),
-  user: z.string().optional().describe("Empty for requests without a user."),
-  key: z.string().optional(),
-  tag: z.string().optional().describe("name=value"),
-});
+const usageRow = lazy((z) =>
+  sums().extend({
+    day: z.string().optional(),
+    model: z.string().optional(),
+    user: z.string().optional().describe("Empty for requests without a user."),
+    key: z.string().optional(),
+    tag: z.string().optional().describe("name=value"),
+  }),
+);
 
-export const usageAnswer = z.object({
-  from: z.iso.date(),
-  to: z.iso.date(),
-  group_by: z.array(z.enum(GROUPS)),
-  data: z.array(usageRow),
-});
+export const usageAnswer = lazy((z) =>
+  z.object({
+    from: z.iso.date(),
+    to: z.iso.date(),
+    group_by: z.array(z.enum(GROUPS)),
+    data: z.array(usageRow()),
+  }),
+);
 
 export const usageRoutes: readonly Route[] = [
   defineRoute({
@@ -53,20 +62,21 @@ export const usageRoutes: readonly Route[] = [
     path: "/v1/usage",
     summary: "Retrieve usage and cost",
     access: "read",
-    query: z.looseObject({
-      from: z.iso.date().optional().describe("First UTC day, inclusive; the first of this month by default."),
-      to: z.iso.date().optional().describe("Last UTC day, inclusive; today by default."),
-      group_by: groupList
-        .default(["day"])
-        .describe(
-          "Comma-separated: day, model, user, key, tag; empty for a single total. A request counts once per tag.",
-        ),
-      user: z.string().optional(),
-      model: z.string().optional(),
-      key: z.string().optional(),
-      tag: z.string().optional().describe("Only tags of this name; requires `tag` in `group_by`."),
-      format: z.enum(["json", "csv"]).default("json"),
-    }),
+    query: (z) =>
+      z.looseObject({
+        from: z.iso.date().optional().describe("First UTC day, inclusive; the first of this month by default."),
+        to: z.iso.date().optional().describe("Last UTC day, inclusive; today by default."),
+        group_by: groupList()
+          .default(["day"])
+          .describe(
+            "Comma-separated: day, model, user, key, tag; empty for a single total. A request counts once per tag.",
+          ),
+        user: z.string().optional(),
+        model: z.string().optional(),
+        key: z.string().optional(),
+        tag: z.string().optional().describe("Only tags of this name; requires `tag` in `group_by`."),
+        format: z.enum(["json", "csv"]).default("json"),
+      }),
     answers: {
       200: {
         description: "Sums by group; CSV with `format=csv`.",
@@ -110,7 +120,7 @@ export const usageRoutes: readonly Route[] = [
   }),
 ];
 
-function rowWire({ group, ...row }: UsageRow): z.input<typeof usageRow> {
+function rowWire({ group, ...row }: UsageRow): z.input<ReturnType<typeof usageRow>> {
   return {
     ...group,
     requests: row.requests,
@@ -126,8 +136,12 @@ function rowWire({ group, ...row }: UsageRow): z.input<typeof usageRow> {
   };
 }
 
-function csvAnswer(rows: readonly z.input<typeof usageRow>[], groupBy: readonly UsageGroup[], name: string): Response {
-  const columns = [...groupBy, ...(Object.keys(sums.shape) as (keyof z.input<typeof sums>)[])];
+function csvAnswer(
+  rows: readonly z.input<ReturnType<typeof usageRow>>[],
+  groupBy: readonly UsageGroup[],
+  name: string,
+): Response {
+  const columns = [...groupBy, ...(Object.keys(sums().shape) as (keyof z.input<ReturnType<typeof sums>>)[])];
   const lines = rows.map((row) => columns.map((column): CsvCell => row[column] ?? null));
   return new Response(csvText(columns, lines), {
     headers: {

@@ -1,9 +1,10 @@
 // The attempts of a delivery, and its replay: GET /v1/requests/{id}/deliveries, GET /v1/deliveries/{id}, POST
 // /v1/deliveries/{id}/replay. Team has the index of deliveries, the tracker of the request their attempts.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Env } from "../../../platform/bindings.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import type { Attempt, DeliveryView } from "../../../webhooks/attempt.ts";
@@ -14,54 +15,64 @@ import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { requestId } from "../requests/schemas.ts";
 
-const instant = z.iso.datetime();
+const instant = lazy((z) => z.iso.datetime());
 
-export const deliveryId = z.object({ id: z.string().regex(/^dlv_[0-9A-Za-z]{20}$/, "is not a delivery id") });
+export const deliveryId = lazy((z) =>
+  z.object({ id: z.string().regex(/^dlv_[0-9A-Za-z]{20}$/, "is not a delivery id") }),
+);
 
 /** The fields of every representation of a delivery. */
-export const deliveryFields = z.object({
-  id: z.string(),
-  endpoint: z.string().nullable().describe("Null for the request's own `webhook_url`."),
-  request: z.string().nullable().describe("Null for an event without a request."),
-  event_id: z.string().describe("`webhook-id` of every attempt."),
-  event_type: z.string(),
-  state: z
-    .enum(["pending", "failing", "delivered", "parked", "gone"])
-    .describe(
-      "`parked`: no attempts are left. `gone`: retrying cannot succeed (410, endpoint disabled, URL not allowed).",
-    ),
-  attempts: z.int(),
-});
+export const deliveryFields = lazy((z) =>
+  z.object({
+    id: z.string(),
+    endpoint: z.string().nullable().describe("Null for the request's own `webhook_url`."),
+    request: z.string().nullable().describe("Null for an event without a request."),
+    event_id: z.string().describe("`webhook-id` of every attempt."),
+    event_type: z.string(),
+    state: z
+      .enum(["pending", "failing", "delivered", "parked", "gone"])
+      .describe(
+        "`parked`: no attempts are left. `gone`: retrying cannot succeed (410, endpoint disabled, URL not allowed).",
+      ),
+    attempts: z.int(),
+  }),
+);
 
-export const trackedDelivery = deliveryFields.extend({
-  next_attempt_at: instant.nullable().describe("Null if no attempt is scheduled, or one is in progress."),
-});
+export const trackedDelivery = lazy(() =>
+  deliveryFields().extend({
+    next_attempt_at: instant().nullable().describe("Null if no attempt is scheduled, or one is in progress."),
+  }),
+);
 
-const attemptBody = z.object({
-  at: instant,
-  duration_ms: z.int(),
-  group: z.int().describe("0 for the regular schedule; each replay starts a new group."),
-  replay: z.boolean(),
-  url: z.string().describe("Without query and credentials; empty if nothing was sent."),
-  status: z.int().nullable(),
-  category: z.string(),
-  reason: z.string(),
-  response: z.object({ body: z.string(), end: z.enum(["whole", "cut", "broken"]) }).nullable(),
-  location: z.string().nullable().describe("Target of a redirect, which is not followed."),
-  cut_off_before: z
-    .int()
-    .nullable()
-    .describe("Interrupted attempts before this one, each of which may have been sent; null if not counted."),
-  next: z.object({ at: instant.nullable(), why: z.string() }),
-});
+const attemptBody = lazy((z) =>
+  z.object({
+    at: instant(),
+    duration_ms: z.int(),
+    group: z.int().describe("0 for the regular schedule; each replay starts a new group."),
+    replay: z.boolean(),
+    url: z.string().describe("Without query and credentials; empty if nothing was sent."),
+    status: z.int().nullable(),
+    category: z.string(),
+    reason: z.string(),
+    response: z.object({ body: z.string(), end: z.enum(["whole", "cut", "broken"]) }).nullable(),
+    location: z.string().nullable().describe("Target of a redirect, which is not followed."),
+    cut_off_before: z
+      .int()
+      .nullable()
+      .describe("Interrupted attempts before this one, each of which may have been sent; null if not counted."),
+    next: z.object({ at: instant().nullable(), why: z.string() }),
+  }),
+);
 
-export const deliveryBody = trackedDelivery.extend({
-  sent: z
-    .object({ body: z.string(), end: z.enum(["whole", "cut"]) })
-    .nullable()
-    .describe("Beginning of the request body; null before the first attempt and after 30 days."),
-  log: z.array(attemptBody).describe("Oldest first."),
-});
+export const deliveryBody = lazy((z) =>
+  trackedDelivery().extend({
+    sent: z
+      .object({ body: z.string(), end: z.enum(["whole", "cut"]) })
+      .nullable()
+      .describe("Beginning of the request body; null before the first attempt and after 30 days."),
+    log: z.array(attemptBody()).describe("Oldest first."),
+  }),
+);
 
 const NO_SUCH_DELIVERY = refusal("not_found", "No delivery found with this id.", {
   hint: "GET /v1/deliveries lists them; they are kept for 30 days.",
@@ -73,7 +84,7 @@ const list = defineRoute({
   summary: "List a request's deliveries",
   access: "read",
   params: requestId,
-  answers: { 200: { description: "Oldest first.", schema: z.object({ data: z.array(trackedDelivery) }) } },
+  answers: { 200: { description: "Oldest first.", schema: (z) => z.object({ data: z.array(trackedDelivery()) }) } },
   errors: ["not_found", "gone"],
   async handle({ params, caller, env }) {
     const viewer = viewerOf(caller);
@@ -153,7 +164,7 @@ async function teamDelivery(env: Env, team: string, deliveryId: string): Promise
   return { id, endpointId, requestId: null, eventId, eventType, state, attempts, ...sent };
 }
 
-function summaryWire(view: DeliveryView): z.input<typeof trackedDelivery> {
+function summaryWire(view: DeliveryView): z.input<ReturnType<typeof trackedDelivery>> {
   return {
     id: view.id,
     endpoint: view.endpointId,
@@ -166,17 +177,17 @@ function summaryWire(view: DeliveryView): z.input<typeof trackedDelivery> {
   };
 }
 
-function deliveryWire(view: DeliveryView): z.input<typeof deliveryBody> {
+function deliveryWire(view: DeliveryView): z.input<ReturnType<typeof deliveryBody>> {
   return { ...summaryWire(view), sent: snippetOf(view.body), log: view.tries.map(attemptWire) };
 }
 
-function snippetOf(body: string | null): z.input<typeof deliveryBody>["sent"] {
+function snippetOf(body: string | null): z.input<ReturnType<typeof deliveryBody>>["sent"] {
   if (body === null) return null;
   const start = body.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS);
   return { body: start, end: start === body ? "whole" : "cut" };
 }
 
-function attemptWire(attempt: Attempt): z.input<typeof attemptBody> {
+function attemptWire(attempt: Attempt): z.input<ReturnType<typeof attemptBody>> {
   const { reply, next } = attempt;
   return {
     at: isoTime(attempt.at),

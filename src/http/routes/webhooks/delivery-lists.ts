@@ -1,7 +1,8 @@
 // Lists of deliveries (scope `admin`), per team and per endpoint, and bulk replays by filter. Single deliveries are in deliveries.ts.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { Delivery, DeliveryListInput, ReplayFilter, ReplayJob } from "../../../contracts/team-webhooks.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { EVENT_TYPES, TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
@@ -10,39 +11,45 @@ import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody } from "../../schemas.ts";
 import { deliveryFields } from "./deliveries.ts";
 
-const state = z
-  .enum(["pending", "failing", "delivered", "parked", "gone", "undelivered"])
-  .describe("`undelivered` is failing, parked or gone.");
-const type = z.enum([...EVENT_TYPES, TEST_EVENT_TYPE]);
-const instant = z.iso.datetime({ offset: true });
+const state = lazy((z) =>
+  z
+    .enum(["pending", "failing", "delivered", "parked", "gone", "undelivered"])
+    .describe("`undelivered` is failing, parked or gone."),
+);
+const type = lazy((z) => z.enum([...EVENT_TYPES, TEST_EVENT_TYPE]));
+const instant = lazy((z) => z.iso.datetime({ offset: true }));
 
-export const listedDelivery = deliveryFields.extend({
-  last_status: z
-    .int()
-    .nullable()
-    .describe("HTTP status of the first failure, or of the final outcome once there is one."),
-  last_category: z.string().nullable(),
-  replay: z.string().nullable().describe("Id of the bulk replay that sent it again."),
-  created_at: instant,
-  updated_at: instant,
-});
+export const listedDelivery = lazy((z) =>
+  deliveryFields().extend({
+    last_status: z
+      .int()
+      .nullable()
+      .describe("HTTP status of the first failure, or of the final outcome once there is one."),
+    last_category: z.string().nullable(),
+    replay: z.string().nullable().describe("Id of the bulk replay that sent it again."),
+    created_at: instant(),
+    updated_at: instant(),
+  }),
+);
 
-const pageQuery = z.looseObject({
-  state: state.optional(),
-  type: type.optional(),
-  from: instant.optional(),
-  to: instant.optional(),
-  cursor: z.string().optional(),
-  limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-});
+const pageQuery = lazy((z) =>
+  z.looseObject({
+    state: state().optional(),
+    type: type().optional(),
+    from: instant().optional(),
+    to: instant().optional(),
+    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+  }),
+);
 
 const list = defineRoute({
   method: "GET",
   path: "/v1/deliveries",
   summary: "List deliveries, newest first",
   access: "admin",
-  query: pageQuery.extend({ endpoint: z.string().optional(), request: z.string().optional() }),
-  answers: { 200: { description: "A page of deliveries.", schema: listBody(listedDelivery) } },
+  query: (z) => pageQuery().extend({ endpoint: z.string().optional(), request: z.string().optional() }),
+  answers: { 200: { description: "A page of deliveries.", schema: () => listBody(listedDelivery()) } },
   errors: ["invalid_request"],
   async handle({ env, caller, query }) {
     const { endpoint, request, ...rest } = query;
@@ -59,9 +66,9 @@ const listOfEndpoint = defineRoute({
   path: "/v1/webhooks/:id/deliveries",
   summary: "List an endpoint's deliveries, newest first",
   access: "admin",
-  params: z.object({ id: z.string() }),
+  params: (z) => z.object({ id: z.string() }),
   query: pageQuery,
-  answers: { 200: { description: "A page of deliveries.", schema: listBody(listedDelivery) } },
+  answers: { 200: { description: "A page of deliveries.", schema: () => listBody(listedDelivery()) } },
   errors: ["invalid_request", "not_found"],
   async handle({ env, caller, params, query }) {
     const known = await askTeam(env, caller.team, (team) => team.endpoints.read(params.id));
@@ -74,30 +81,33 @@ const listOfEndpoint = defineRoute({
   },
 });
 
-export const replayBody = z.object({
-  id: z.string(),
-  state: z.enum(["running", "done", "canceled"]),
-  replayed: z.int(),
-  expired: z.int().describe("Deliveries whose payload has expired."),
-  refused: z.int().describe("Deliveries whose endpoint is deleted or disabled."),
-  created_at: instant,
-  updated_at: instant,
-});
+export const replayBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    state: z.enum(["running", "done", "canceled"]),
+    replayed: z.int(),
+    expired: z.int().describe("Deliveries whose payload has expired."),
+    refused: z.int().describe("Deliveries whose endpoint is deleted or disabled."),
+    created_at: instant(),
+    updated_at: instant(),
+  }),
+);
 
 const replay = defineRoute({
   method: "POST",
   path: "/v1/deliveries/replay",
   summary: "Replay deliveries by filter",
   access: "admin",
-  body: z.strictObject({
-    filter: z.strictObject({
-      endpoint: z.string().optional(),
-      type: type.optional(),
-      state: state.default("undelivered"),
-      from: instant.optional(),
-      to: instant.optional(),
+  body: (z) =>
+    z.strictObject({
+      filter: z.strictObject({
+        endpoint: z.string().optional(),
+        type: type().optional(),
+        state: state().default("undelivered"),
+        from: instant().optional(),
+        to: instant().optional(),
+      }),
     }),
-  }),
   answers: {
     202: {
       description: "The replay has started, at ten deliveries per second. Deliveries keep their ids.",
@@ -122,7 +132,7 @@ const replay = defineRoute({
   },
 });
 
-const jobId = z.object({ id: z.string() });
+const jobId = lazy((z) => z.object({ id: z.string() }));
 
 const replayRead = defineRoute({
   method: "GET",
@@ -155,7 +165,14 @@ const replayCancel = defineRoute({
 
 export const deliveryListRoutes: readonly Route[] = [list, listOfEndpoint, replay, replayRead, replayCancel];
 
-function listInput({ state, type, from, to, cursor, limit }: z.output<typeof pageQuery>): DeliveryListInput {
+function listInput({
+  state,
+  type,
+  from,
+  to,
+  cursor,
+  limit,
+}: z.output<ReturnType<typeof pageQuery>>): DeliveryListInput {
   return { state, eventType: type, from: timeOf(from), to: timeOf(to), cursor, limit };
 }
 
@@ -163,7 +180,7 @@ function timeOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(text);
 }
 
-function deliveryWire(delivery: Delivery): z.input<typeof listedDelivery> {
+function deliveryWire(delivery: Delivery): z.input<ReturnType<typeof listedDelivery>> {
   const { id, endpointId, requestId, eventId, eventType, state, attempts, status, category, replayId } = delivery;
   return {
     id,
@@ -181,6 +198,12 @@ function deliveryWire(delivery: Delivery): z.input<typeof listedDelivery> {
   };
 }
 
-export function replayWire({ id, state, counts, createdAt, updatedAt }: ReplayJob): z.input<typeof replayBody> {
+export function replayWire({
+  id,
+  state,
+  counts,
+  createdAt,
+  updatedAt,
+}: ReplayJob): z.input<ReturnType<typeof replayBody>> {
   return { id, state, ...counts, created_at: isoTime(createdAt), updated_at: isoTime(updatedAt) };
 }

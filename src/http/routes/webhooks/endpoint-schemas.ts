@@ -1,10 +1,11 @@
 // What a webhook endpoint looks like to callers: the fields they send, with the rules for its URL and headers, and the object they get.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { EndpointSummary } from "../../../contracts/team-webhooks.ts";
 import { mayCall } from "../../../net/guard.ts";
 import type { Config } from "../../../platform/config.ts";
 import { type Refusal, refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { URL_MAX_CHARS } from "../../../platform/validate.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
@@ -16,54 +17,59 @@ import { tagsSchema } from "../../schemas.ts";
 const ENDPOINT_HEADERS_MAX = 10;
 const ENDPOINT_DESCRIPTION_MAX_CHARS = 200;
 
-const eventType = z.enum(EVENT_TYPES);
+const eventType = lazy((z) => z.enum(EVENT_TYPES));
 
-export const endpointBody = z.object({
-  id: z.string(),
-  url: z.string(),
-  events: z.array(eventType).nullable().describe("Event types it receives; null for all."),
-  tags: z.record(z.string(), z.string()).describe("Tags that an event must have, all of them."),
-  description: z.string(),
-  header_names: z.array(z.string()).describe("Names of its custom headers. Their values are not returned."),
-  status: z.enum(["enabled", "disabled"]),
-  disabled_at: z.iso.datetime().nullable(),
-  disabled_reason: z.enum(["by_hand", "failing", "gone"]).nullable(),
-  health: z.object({
-    failing_since: z.iso.datetime().nullable().describe("Every delivery since then has failed."),
-    last_failure_at: z.iso.datetime().nullable(),
-    last_success_at: z.iso.datetime().nullable(),
-    failed_deliveries: z.int().describe("Failed deliveries since `failing_since`."),
+export const endpointBody = lazy((z) =>
+  z.object({
+    id: z.string(),
+    url: z.string(),
+    events: z.array(eventType()).nullable().describe("Event types it receives; null for all."),
+    tags: z.record(z.string(), z.string()).describe("Tags that an event must have, all of them."),
+    description: z.string(),
+    header_names: z.array(z.string()).describe("Names of its custom headers. Their values are not returned."),
+    status: z.enum(["enabled", "disabled"]),
+    disabled_at: z.iso.datetime().nullable(),
+    disabled_reason: z.enum(["by_hand", "failing", "gone"]).nullable(),
+    health: z.object({
+      failing_since: z.iso.datetime().nullable().describe("Every delivery since then has failed."),
+      last_failure_at: z.iso.datetime().nullable(),
+      last_success_at: z.iso.datetime().nullable(),
+      failed_deliveries: z.int().describe("Failed deliveries since `failing_since`."),
+    }),
+    created_at: z.iso.datetime(),
   }),
-  created_at: z.iso.datetime(),
-});
+);
 
-const url = z.string().min(1).max(URL_MAX_CHARS);
-const events = z
-  .array(eventType)
-  .min(1)
-  .max(EVENT_TYPES.length)
-  .nullable()
-  .describe("Event types to receive; null for all.");
-const headers = z
-  .record(z.string(), z.string())
-  .refine((given) => Object.keys(given).length <= ENDPOINT_HEADERS_MAX, `must have at most ${ENDPOINT_HEADERS_MAX}`);
-const description = z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS);
+const url = lazy((z) => z.string().min(1).max(URL_MAX_CHARS));
+const events = lazy((z) =>
+  z.array(eventType()).min(1).max(EVENT_TYPES.length).nullable().describe("Event types to receive; null for all."),
+);
+const headers = lazy((z) =>
+  z
+    .record(z.string(), z.string())
+    .refine((given) => Object.keys(given).length <= ENDPOINT_HEADERS_MAX, `must have at most ${ENDPOINT_HEADERS_MAX}`),
+);
+const description = lazy((z) => z.string().max(ENDPOINT_DESCRIPTION_MAX_CHARS));
 
-export const newEndpoint = z.strictObject({
-  url,
-  events: events.default(null),
-  tags: tagsSchema.default({}),
-  description: description.default(""),
-  headers: headers.default({}),
-});
+export const newEndpoint = lazy((z) =>
+  z.strictObject({
+    url: url(),
+    events: events().default(null),
+    tags: tagsSchema().default({}),
+    description: description().default(""),
+    headers: headers().default({}),
+  }),
+);
 
-export const endpointChanges = z.strictObject({
-  url: url.optional(),
-  events: events.optional(),
-  tags: tagsSchema.optional(),
-  description: description.optional(),
-  headers: headers.optional().describe("Replaces all custom headers."),
-});
+export const endpointChanges = lazy((z) =>
+  z.strictObject({
+    url: url().optional(),
+    events: events().optional(),
+    tags: tagsSchema().optional(),
+    description: description().optional(),
+    headers: headers().optional().describe("Replaces all custom headers."),
+  }),
+);
 
 /** Why these terms are refused; the same rules apply to every attempt. */
 export function termsFault(
@@ -84,7 +90,7 @@ export function termsFault(
   return null;
 }
 
-export function endpointWire(endpoint: EndpointSummary): z.input<typeof endpointBody> {
+export function endpointWire(endpoint: EndpointSummary): z.input<ReturnType<typeof endpointBody>> {
   const { id, url, events, tags, description, headerNames, disabled, health } = endpoint;
   return {
     id,

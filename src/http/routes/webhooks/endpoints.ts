@@ -1,8 +1,9 @@
 // /v1/webhooks: a team's webhook endpoints (scope `admin`): create, retrieve, update, rotate, test, disable, enable, delete. Values of
 // an endpoint's headers are never returned: they may be credentials.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { EndpointTerms, SecretAnswer } from "../../../contracts/team-webhooks.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { actorOf } from "../../audit-actor.ts";
@@ -16,11 +17,13 @@ const SECRET_OVERLAP_DEFAULT_S = 24 * 3_600;
 /** A rotated webhook secret signs beside the new one at most this long. */
 const SECRET_OVERLAP_MAX_S = 7 * 24 * 3_600;
 
-const endpointId = z.object({ id: z.string() });
-const secretBody = z.object({
-  secret: z.string().describe("A Standard Webhooks secret."),
-  previous_valid_until: z.iso.datetime().nullable().describe("Until then, the previous secret signs too."),
-});
+const endpointId = lazy((z) => z.object({ id: z.string() }));
+const secretBody = lazy((z) =>
+  z.object({
+    secret: z.string().describe("A Standard Webhooks secret."),
+    previous_valid_until: z.iso.datetime().nullable().describe("Until then, the previous secret signs too."),
+  }),
+);
 
 const create = defineRoute({
   method: "POST",
@@ -29,7 +32,10 @@ const create = defineRoute({
   access: "admin",
   body: newEndpoint,
   answers: {
-    201: { description: "The endpoint and its signing secret.", schema: endpointBody.extend(secretBody.shape) },
+    201: {
+      description: "The endpoint and its signing secret.",
+      schema: () => endpointBody().extend(secretBody().shape),
+    },
   },
   errors: ["invalid_request", "conflict"],
   async handle(call) {
@@ -48,7 +54,7 @@ const list = defineRoute({
   path: "/v1/webhooks",
   summary: "List webhook endpoints",
   access: "admin",
-  answers: { 200: { description: "All endpoints, oldest first.", schema: listBody(endpointBody) } },
+  answers: { 200: { description: "All endpoints, oldest first.", schema: () => listBody(endpointBody()) } },
   errors: [],
   async handle({ env, caller }) {
     const endpoints = await askTeam(env, caller.team, (team) => team.endpoints.list());
@@ -125,14 +131,16 @@ const secret = defineRoute({
   },
 });
 
-const overlapBody = z.strictObject({
-  overlap_s: z
-    .int()
-    .min(0)
-    .max(SECRET_OVERLAP_MAX_S)
-    .default(SECRET_OVERLAP_DEFAULT_S)
-    .describe("Seconds for which the previous secret signs too. Use 0 after a leak: it stops with the next attempt."),
-});
+const overlapBody = lazy((z) =>
+  z.strictObject({
+    overlap_s: z
+      .int()
+      .min(0)
+      .max(SECRET_OVERLAP_MAX_S)
+      .default(SECRET_OVERLAP_DEFAULT_S)
+      .describe("Seconds for which the previous secret signs too. Use 0 after a leak: it stops with the next attempt."),
+  }),
+);
 
 const rotate = defineRoute({
   method: "POST",
@@ -189,7 +197,7 @@ const test = defineRoute({
     202: {
       description:
         "The event is delivered like any other, with signature, retries and log. GET /v1/deliveries/{id} shows it.",
-      schema: z.object({ delivery_id: z.string(), event_id: z.string() }),
+      schema: (z) => z.object({ delivery_id: z.string(), event_id: z.string() }),
     },
   },
   errors: ["not_found"],
@@ -228,13 +236,14 @@ const enable = defineRoute({
   summary: "Enable an endpoint",
   access: "admin",
   params: endpointId,
-  body: z.strictObject({
-    backlog: z.enum(["skip", "send"]).describe("Whether missed events are skipped, or sent at a limited rate."),
-  }),
+  body: (z) =>
+    z.strictObject({
+      backlog: z.enum(["skip", "send"]).describe("Whether missed events are skipped, or sent at a limited rate."),
+    }),
   answers: {
     200: {
       description: "The endpoint, and the replay that sends its backlog.",
-      schema: endpointBody.extend({ replay: replayBody.nullable() }),
+      schema: () => endpointBody().extend({ replay: replayBody().nullable() }),
     },
   },
   errors: ["invalid_request", "not_found"],
@@ -264,6 +273,9 @@ export const webhookRoutes: readonly Route[] = [
   rotateTeamSecret,
 ];
 
-function secretWire({ secret, previousUntil }: Extract<SecretAnswer, { kind: "secrets" }>): z.input<typeof secretBody> {
+function secretWire({
+  secret,
+  previousUntil,
+}: Extract<SecretAnswer, { kind: "secrets" }>): z.input<ReturnType<typeof secretBody>> {
   return { secret, previous_valid_until: isoTime(previousUntil) };
 }

@@ -1,11 +1,12 @@
 // GET /v1/events: the team's event feed, oldest first from a cursor on, with long polling. For receivers without a public URL, and to
 // check that no event was missed.
 
-import * as z from "zod";
+import type * as z from "zod";
 import type { FeedAnswer, FeedEvent, FeedQuery } from "../../../contracts/team-webhooks.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import { sleep as later, openChangeSocket } from "../../../platform/change-socket.ts";
 import { type Refused, refusal } from "../../../platform/errors.ts";
+import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { WAIT_MAX_S, WATCH_POLL_MS, WATCH_REREAD_MS } from "../../../requests/service/wait-for-change.ts";
@@ -16,18 +17,22 @@ import { openHold } from "../../holds.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
 
-const place = z.union([
-  z.literal("latest"),
+const place = lazy((z) =>
+  z.union([
+    z.literal("latest"),
+    z
+      .string()
+      .regex(/^\d{1,15}$/, "is invalid")
+      .transform(Number),
+  ]),
+);
+
+const typeList = lazy((z) =>
   z
     .string()
-    .regex(/^\d{1,15}$/, "is invalid")
-    .transform(Number),
-]);
-
-const typeList = z
-  .string()
-  .transform((text) => text.split(",").map((part) => part.trim()))
-  .pipe(z.array(z.enum(EVENT_TYPES)).min(1).max(EVENT_TYPES.length));
+    .transform((text) => text.split(",").map((part) => part.trim()))
+    .pipe(z.array(z.enum(EVENT_TYPES)).min(1).max(EVENT_TYPES.length)),
+);
 
 export const eventRoutes: readonly Route[] = [
   defineRoute({
@@ -35,16 +40,17 @@ export const eventRoutes: readonly Route[] = [
     path: "/v1/events",
     summary: "List events, oldest first, optionally waiting for new ones",
     access: "read",
-    query: z.looseObject({
-      after: place.optional().describe("A cursor, or `latest`. The oldest event by default."),
-      types: typeList.optional().describe("Comma-separated event types; all by default."),
-      limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-      wait: z.coerce.number().int().min(0).optional().describe("Seconds to wait for an event, at most 60."),
-    }),
+    query: (z) =>
+      z.looseObject({
+        after: place().optional().describe("A cursor, or `latest`. The oldest event by default."),
+        types: typeList().optional().describe("Comma-separated event types; all by default."),
+        limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+        wait: z.coerce.number().int().min(0).optional().describe("Seconds to wait for an event, at most 60."),
+      }),
     answers: {
       200: {
         description: "Events. Continue with `after` set to `next_cursor`, even if there are none.",
-        schema: z.object({ data: z.array(feedLine), next_cursor: z.string(), has_more: z.boolean() }),
+        schema: (z) => z.object({ data: z.array(feedLine()), next_cursor: z.string(), has_more: z.boolean() }),
       },
     },
     errors: ["invalid_request", "forbidden", "gone", "rate_limited"],
@@ -91,7 +97,7 @@ async function held(env: Env, caller: Caller, query: FeedQuery, waitMs: number):
   }
 }
 
-function eventWire({ seq, id, type, at, data }: FeedEvent): z.input<typeof feedLine> {
+function eventWire({ seq, id, type, at, data }: FeedEvent): z.input<ReturnType<typeof feedLine>> {
   // TypeScript no longer relates `type` and `data` after destructuring.
-  return { cursor: String(seq), id, type, timestamp: isoTime(at), data } as z.input<typeof feedLine>;
+  return { cursor: String(seq), id, type, timestamp: isoTime(at), data } as z.input<ReturnType<typeof feedLine>>;
 }

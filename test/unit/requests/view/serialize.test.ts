@@ -104,7 +104,7 @@ describe("the object", () => {
 
   test.each(STAGES)("is as described in stage %s", async (stage) => {
     const body = await spelled(viewOf(recordAt(stage)));
-    expect(requestBody.parse(body)).toEqual(body);
+    expect(requestBody().parse(body)).toEqual(body);
     expect([body.stage, body.status]).toEqual([stage, STATUS[stage]]);
     expect(body.completed_at === null).toBe(!["COMPLETED", "FAILED", "CANCELED"].includes(STATUS[stage]));
   });

@@ -11,7 +11,7 @@ const PLAIN = {
 
 /** The completed issuer, or the sentence that says what is wrong. */
 function completed(body: unknown) {
-  const parsed = parseFields(issuerBodySchema, body, "body");
+  const parsed = parseFields(issuerBodySchema(), body, "body");
   if (!parsed.ok) return parsed.detail;
   const answer = completeIssuer("app", parsed.value);
   return answer.ok ? answer.issuer : answer.detail;

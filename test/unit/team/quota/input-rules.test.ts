@@ -8,7 +8,7 @@ type Rules = { max?: Record<string, number>; force?: Record<string, unknown>; fo
 
 /** Applies rules to an input as text, and tells what goes on as text. */
 function applied(rules: Rules, inputText: string) {
-  const { input } = planSchema.parse({ input: rules });
+  const { input } = planSchema().parse({ input: rules });
   const parsed = parseTree(inputText);
   if (parsed === null) throw new Error("the test's input is not JSON");
   const before = printTree(parsed.tree);

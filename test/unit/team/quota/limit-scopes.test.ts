@@ -46,7 +46,7 @@ describe.each(Object.entries(SCOPES))("a limit that counts by %s", (kind, { scop
   const limit: PlanLimit = { name: "usd", scope, per: "usd", limit: "5", window: "1d" };
 
   test("may stand in a plan, and is read as its kind", () => {
-    expect(planSchema.parse({ limits: [limit] }).limits).toEqual([limit]);
+    expect(planSchema().parse({ limits: [limit] }).limits).toEqual([limit]);
     expect(countedFor(scope).kind).toBe(kind);
   });
 

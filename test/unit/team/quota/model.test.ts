@@ -100,7 +100,7 @@ const limitOf = fc.oneof(
 );
 const limitsOf = fc
   .array(limitOf, { minLength: 1, maxLength: 6 })
-  .map((limits) => planSchema.parse({ limits: limits.map((limit, n) => ({ name: `l${n}`, ...limit })) }).limits);
+  .map((limits) => planSchema().parse({ limits: limits.map((limit, n) => ({ name: `l${n}`, ...limit })) }).limits);
 
 const sizeOf = (limit: PlanLimit) => (limit.per === "usd" ? Math.round(Number(limit.limit) * 1e6) : limit.limit);
 
@@ -190,7 +190,7 @@ describe("limits of minutes and hours", () => {
     fc.assert(
       fc.property(sliding, ({ window, limit, posts }) => {
         const windowMs = windows[window];
-        const { limits } = planSchema.parse({
+        const { limits } = planSchema().parse({
           limits: [{ name: "l", scope: "team", per: "usd", limit: (limit / 1e6).toFixed(6), window }],
         });
         const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, tags: {} };
@@ -218,7 +218,7 @@ describe("limits of minutes and hours", () => {
   test("never give out more than the limit, the refill since, and what was given back", () => {
     fc.assert(
       fc.property(sliding, ({ window, limit, posts }) => {
-        const { limits } = planSchema.parse({
+        const { limits } = planSchema().parse({
           limits: [{ name: "l", scope: "team", per: "usd", limit: (limit / 1e6).toFixed(6), window }],
         });
         const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, tags: {} };
@@ -255,7 +255,7 @@ describe("limits of minutes and hours", () => {
   test("come back to where they were when a request is refunded at once", () => {
     fc.assert(
       fc.property(sliding, fc.nat(5_000), ({ window, limit }, cost) => {
-        const { limits } = planSchema.parse({
+        const { limits } = planSchema().parse({
           limits: [{ name: "l", scope: "team", per: "usd", limit: (limit / 1e6).toFixed(6), window }],
         });
         const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, tags: {} };

@@ -14,7 +14,7 @@ function limitsOf(sizes: readonly number[]) {
   const limits = sizes.map((limit, n) => ({
     ...{ name: `l${n}`, scope: n % 2 ? "user" : "team", per: "upload_byte", window: "1mo", limit },
   }));
-  return planSchema.parse({ limits }).limits;
+  return planSchema().parse({ limits }).limits;
 }
 
 const size = fc.integer({ min: 1, max: 100 });

@@ -1,0 +1,27 @@
+// What Sluice uses of zod, by name, so that the bundle leaves the rest out. JavaScript, because on-demand.cjs requires it.
+
+export {
+  array,
+  boolean,
+  coerce,
+  discriminatedUnion,
+  enum,
+  int,
+  iso,
+  literal,
+  looseObject,
+  NEVER,
+  never,
+  null,
+  number,
+  object,
+  preprocess,
+  record,
+  strictObject,
+  string,
+  templateLiteral,
+  toJSONSchema,
+  union,
+  unknown,
+  url,
+} from "zod";
