@@ -40,109 +40,112 @@ const NOTHING: UsageSums = {
   ...{ chargedMicro: 0, refundedMicro: 0, estimatedMicro: 0 },
 };
 
-test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])("sums are exact whenever they are read, whatever was rolled up before (seed %i)", async (seed) => {
-  const chance = chanceOf(seed);
-  const team = await TeamObject.create();
-  const open: string[] = [];
-  const kept: string[] = [];
-  const ended: string[] = [];
-  const sums = { ...NOTHING };
-  const taggedSums = { ...NOTHING };
-  const tagged = new Set<string>();
-  const both = (id: string) => (tagged.has(id) ? [sums, taggedSums] : [sums]);
-  const takeFrom = (ids: string[]) => ids.splice(Math.floor(chance() * ids.length), 1)[0];
-  const count = (id: string, verdict: "charge" | "refund", outcome: "completed" | "failed") => {
-    for (const each of both(id)) {
-      each[outcome] += 1;
-      if (verdict === "refund") {
-        each.refunded += 1;
-        each.refundedMicro += MODEL_MICRO;
-      } else {
-        each.chargedMicro += MODEL_MICRO;
-        each.estimatedMicro += MODEL_MICRO;
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
+  "sums are exact whenever they are read, whatever was rolled up before (seed %i)",
+  async (seed) => {
+    const chance = chanceOf(seed);
+    const team = await TeamObject.create();
+    const open: string[] = [];
+    const kept: string[] = [];
+    const ended: string[] = [];
+    const sums = { ...NOTHING };
+    const taggedSums = { ...NOTHING };
+    const tagged = new Set<string>();
+    const both = (id: string) => (tagged.has(id) ? [sums, taggedSums] : [sums]);
+    const takeFrom = (ids: string[]) => ids.splice(Math.floor(chance() * ids.length), 1)[0];
+    const count = (id: string, verdict: "charge" | "refund", outcome: "completed" | "failed") => {
+      for (const each of both(id)) {
+        each[outcome] += 1;
+        if (verdict === "refund") {
+          each.refunded += 1;
+          each.refundedMicro += MODEL_MICRO;
+        } else {
+          each.chargedMicro += MODEL_MICRO;
+          each.estimatedMicro += MODEL_MICRO;
+        }
       }
+    };
+    const steps: Record<string, () => Promise<void>> = {
+      async admit() {
+        const isTagged = chance() < 0.5;
+        const whose = isTagged ? { user: null, tags: { client: "acme" } } : { user: "anna" };
+        const id = await team.admitted({ measures, ...whose });
+        if (isTagged) tagged.add(id);
+        open.push(id);
+        for (const each of both(id)) each.requests += 1;
+      },
+      async charge() {
+        const id = takeFrom(open);
+        if (id === undefined) return;
+        await team.stub.settle(anEnd(id, "charge"));
+        count(id, "charge", "completed");
+        ended.push(id);
+      },
+      async refund() {
+        const id = takeFrom(open);
+        if (id === undefined) return;
+        await team.stub.settle(anEnd(id, "refund"));
+        await team.stub.settle(anEnd(id, "refund"));
+        count(id, "refund", "failed");
+        ended.push(id);
+      },
+      async keep() {
+        const id = takeFrom(open);
+        if (id === undefined) return;
+        await team.stub.settle(anEnd(id, "keep"));
+        kept.push(id);
+      },
+      async settleKept() {
+        const id = takeFrom(kept);
+        if (id === undefined) return;
+        // By the same end once more, by a later one, or by a person.
+        const way = chance();
+        const endedAt = way < 0.3 ? Date.now() : Date.now() + 1;
+        if (way < 0.6) await team.stub.settle(anEnd(id, "charge", { outcome: "failed", endedAt }));
+        else await team.stub.requests.settleManually({ requestId: id, charged: true, usdMicro: null }, SOMEBODY);
+        count(id, "charge", "failed");
+        ended.push(id);
+      },
+      async release() {
+        const id = takeFrom(open);
+        if (id === undefined) return;
+        await team.stub.release(id);
+        for (const each of both(id)) each.requests -= 1;
+      },
+      async deleteOne() {
+        const id = takeFrom(ended);
+        if (id !== undefined) await team.stub.requests.markDeleted(id);
+      },
+      async deleteUser() {
+        await team.stub.users.delete("anna", SOMEBODY);
+      },
+      async rollUp() {
+        await runInDurableObject(stubOf(team), (_instance, { storage }) => {
+          storage.transactionSync(() => openStores(new TeamDatabase(storage.sql)).usage.rollUp());
+        });
+      },
+      async read() {
+        expect(await totalOf(team)).toEqual(sums);
+        const byTag = await team.stub.usage.sums({ ...ALL, groupBy: ["tag"] });
+        expect(byTag.length === 0 ? [{ group: TAG, ...NOTHING }] : byTag).toEqual([{ group: TAG, ...taggedSums }]);
+      },
+      // Most steps happen in one millisecond.
+      async pass() {
+        vi.setSystemTime(Date.now() + Math.floor(chance() * 10_000) - 2_000);
+      },
+    };
+    const names = Object.keys(steps);
+    for (let n = 0; n < 120; n++) {
+      const name = chance() < 0.35 ? "admit" : (names[Math.floor(chance() * names.length)] ?? "read");
+      await steps[name]?.();
     }
-  };
-  const steps: Record<string, () => Promise<void>> = {
-    async admit() {
-      const isTagged = chance() < 0.5;
-      const whose = isTagged ? { user: null, tags: { client: "acme" } } : { user: "anna" };
-      const id = await team.admitted({ measures, ...whose });
-      if (isTagged) tagged.add(id);
-      open.push(id);
-      for (const each of both(id)) each.requests += 1;
-    },
-    async charge() {
-      const id = takeFrom(open);
-      if (id === undefined) return;
-      await team.stub.settle(anEnd(id, "charge"));
-      count(id, "charge", "completed");
-      ended.push(id);
-    },
-    async refund() {
-      const id = takeFrom(open);
-      if (id === undefined) return;
-      await team.stub.settle(anEnd(id, "refund"));
-      await team.stub.settle(anEnd(id, "refund"));
-      count(id, "refund", "failed");
-      ended.push(id);
-    },
-    async keep() {
-      const id = takeFrom(open);
-      if (id === undefined) return;
-      await team.stub.settle(anEnd(id, "keep"));
-      kept.push(id);
-    },
-    async settleKept() {
-      const id = takeFrom(kept);
-      if (id === undefined) return;
-      // By the same end once more, by a later one, or by a person.
-      const way = chance();
-      const endedAt = way < 0.3 ? Date.now() : Date.now() + 1;
-      if (way < 0.6) await team.stub.settle(anEnd(id, "charge", { outcome: "failed", endedAt }));
-      else await team.stub.requests.settleManually({ requestId: id, charged: true, usdMicro: null }, SOMEBODY);
-      count(id, "charge", "failed");
-      ended.push(id);
-    },
-    async release() {
-      const id = takeFrom(open);
-      if (id === undefined) return;
-      await team.stub.release(id);
-      for (const each of both(id)) each.requests -= 1;
-    },
-    async deleteOne() {
-      const id = takeFrom(ended);
-      if (id !== undefined) await team.stub.requests.markDeleted(id);
-    },
-    async deleteUser() {
-      await team.stub.users.delete("anna", SOMEBODY);
-    },
-    async rollUp() {
-      await runInDurableObject(stubOf(team), (_instance, { storage }) => {
-        storage.transactionSync(() => openStores(new TeamDatabase(storage.sql)).usage.rollUp());
-      });
-    },
-    async read() {
-      expect(await totalOf(team)).toEqual(sums);
-      const byTag = await team.stub.usage.sums({ ...ALL, groupBy: ["tag"] });
-      expect(byTag.length === 0 ? [{ group: TAG, ...NOTHING }] : byTag).toEqual([{ group: TAG, ...taggedSums }]);
-    },
-    // Most steps happen in one millisecond.
-    async pass() {
-      vi.setSystemTime(Date.now() + Math.floor(chance() * 10_000) - 2_000);
-    },
-  };
-  const names = Object.keys(steps);
-  for (let n = 0; n < 120; n++) {
-    const name = chance() < 0.35 ? "admit" : (names[Math.floor(chance() * names.length)] ?? "read");
-    await steps[name]?.();
-  }
-  expect(await totalOf(team)).toEqual(sums);
-  const byHour = await runInDurableObject(stubOf(team), (_instance, { storage: { sql } }) =>
-    sql.exec("SELECT sum(requests) AS requests, sum(charged_micro) AS charged FROM usage_hour").one(),
-  );
-  expect(byHour).toEqual({ requests: sums.requests, charged: sums.chargedMicro });
-});
+    expect(await totalOf(team)).toEqual(sums);
+    const byHour = await runInDurableObject(stubOf(team), (_instance, { storage: { sql } }) =>
+      sql.exec("SELECT sum(requests) AS requests, sum(charged_micro) AS charged FROM usage_hour").one(),
+    );
+    expect(byHour).toEqual({ requests: sums.requests, charged: sums.chargedMicro });
+  },
+);
 
 test("a roll-up that is cut off leaves sums and watermark as they were, and the next counts all once", async () => {
   const team = await TeamObject.create();
