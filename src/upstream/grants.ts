@@ -16,6 +16,7 @@ import {
   closedHealth,
   HEALTHY,
   type Health,
+  isDoubted,
   isProbeDue,
   withFailedProbe,
   withFailure,
@@ -25,7 +26,7 @@ import {
 } from "./health.ts";
 import { type Notice, noticeOf, sendNotice } from "./outage-notice.ts";
 import { type CallTime, GRANT_USE_MS, isPaceBusy, paceAfterWaking, windowMs } from "./pace.ts";
-import { CallScheduler, type GrantDecision, type SchedulerRequest } from "./scheduler.ts";
+import { CallScheduler, type GrantDecision, type SchedulerRequest, WAKE_RETRY_MS } from "./scheduler.ts";
 import { SlotChecks } from "./slot-checks.ts";
 
 /** A busy account records so at most this often; below the 10 s after which an idle object may hibernate. */
@@ -154,8 +155,10 @@ export class AccountGrants {
       this.lastFailures.push({ at: now, signal, requestId });
       this.lastFailures.splice(0, this.lastFailures.length - LAST_FAILURES_KEPT);
     }
-    const health = healthAfter(this.callScheduler.healthOf(connection), signal, callGrant.probe, now);
-    this.#setHealth(connection, health, teamOf(callGrant.call.user));
+    const team = teamOf(callGrant.call.user);
+    const health = healthAfter(this.callScheduler.healthOf(connection), { signal, probe: callGrant.probe, team }, now);
+    this.#setHealth(connection, health, team);
+    if (isDoubted(health)) this.#deps.ctx.waitUntil(this.probeConnections());
     this.grantInBackground();
     return this.callScheduler.pauseOf(connection, now);
   }
@@ -191,16 +194,17 @@ export class AccountGrants {
 
   #nextAlarmAt(): number | null {
     const now = Date.now();
-    const probes = [...this.callScheduler.healthByConnection.values()].flatMap(({ closure }) =>
-      closure === null || closure.why === "locked" ? [] : [closure.probeAt],
-    );
+    const probes = [...this.callScheduler.healthByConnection.values()].flatMap((health) => {
+      if (isDoubted(health)) return [now + WAKE_RETRY_MS];
+      return health.closure === null || health.closure.why === "locked" ? [] : [health.closure.probeAt];
+    });
     const due = [...probes, this.#slotChecks.dueAt(), this.callScheduler.nextGrantAt(now), this.#notice?.dueAt ?? null];
     const at = Math.min(...due.map((each) => each ?? Number.POSITIVE_INFINITY));
     return Number.isFinite(at) ? Math.max(now + 1, at) : null;
   }
 
   /**
-   * Probes closed connections that are due, one at a time, with a read-only call. A locked account still answers reads, so only a submit
+   * Probes closed connections that are due and doubted ones, one at a time, with a read-only call. A locked account still answers reads, so only a submit
    * can probe it.
    */
   async probeConnections(): Promise<void> {
@@ -255,15 +259,17 @@ export class AccountGrants {
 
   async #probeAll(): Promise<void> {
     for (const [connection, before] of this.callScheduler.healthByConnection) {
-      if (before.closure === null || before.closure.why === "locked" || !isProbeDue(before, Date.now())) continue;
+      const isDue = before.closure?.why !== "locked" && isProbeDue(before, Date.now());
+      if (!isDue && !isDoubted(before)) continue;
       const callTime = this.reserveOwnCall();
       if ("retryAt" in callTime) continue;
       this.#setHealth(connection, withStartedProbe(before, Date.now()), null);
       const signal = await this.makeOwnCall(callTime, () => createUpstreamClient(this.#deps.config).probe(connection));
       const health = this.callScheduler.healthOf(connection);
       if (signal === "rate_limited") this.pauseAfterRateLimit(LOOKUP_RETRY_MS);
-      else if (health.closure !== null)
-        this.#setHealth(connection, healthAfter(health, signal, true, Date.now()), null);
+      else if (health.closure !== null || isDoubted(health)) {
+        this.#setHealth(connection, healthAfter(health, { signal, probe: true, team: "" }, Date.now()), null);
+      }
     }
   }
 
@@ -307,7 +313,12 @@ export function notAfter(at: number): number {
   return at + GRANT_USE_MS;
 }
 
-function healthAfter(health: Health, signal: ConnectionSignal, probe: boolean, now: number): Health {
+/** `probe`: the call was to tell whether the connection works. */
+function healthAfter(
+  health: Health,
+  { signal, probe, team }: { signal: ConnectionSignal; probe: boolean; team: string },
+  now: number,
+): Health {
   switch (signal) {
     case "ok":
       return probe ? HEALTHY : withSuccess(health);
@@ -315,7 +326,7 @@ function healthAfter(health: Health, signal: ConnectionSignal, probe: boolean, n
       // Calls come through; a probe has not learned whether its own would be taken.
       return probe ? withUnusedProbe(health, now) : withSuccess(health);
     case "failed":
-      return probe ? withFailedProbe(health, health.closure?.why ?? "failing", now) : withFailure(health, now);
+      return probe ? withFailedProbe(health, health.closure?.why ?? "failing", now) : withFailure(health, team, now);
     case "locked":
     case "key_refused":
       return probe ? withFailedProbe(health, signal, now) : closedHealth(health, signal, now);

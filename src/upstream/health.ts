@@ -1,10 +1,10 @@
-// Circuit breaker of a connection: closed on a refusal or a run of failures, for growing pauses, until a probe succeeds. Pure: the
-// clock is a parameter.
+// Circuit breaker of a connection: closed on a refusal or a run of failures, for growing pauses, until a probe succeeds. A run of one
+// team's failures alone closes it for all only when a probe fails too. Pure: the clock is a parameter.
 
 import type { Closure, PauseReason } from "../contracts/account.ts";
 import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 
-/** Failed calls in a row that close a connection. */
+/** Failed calls in a row that close a connection, or put it in doubt. */
 export const FAILURES_IN_A_ROW_MAX = 4;
 /** Pauses of a closed connection: doubling. At most a minute, because a locked account is unlocked by a payment. */
 export const HEALTH_PAUSE_FIRST_MS = 5 * SECOND_MS;
@@ -14,21 +14,30 @@ export const HEALTH_PAUSE_MAX_MS = MINUTE_MS;
 export interface Health {
   /** Calls in a row that came to nothing. */
   failures: number;
+  /** Whose calls they were, while it is one team; null: of several teams, or of none. */
+  failedTeam: string | null;
   closure: Closure | null;
 }
 
-export const HEALTHY: Health = { failures: 0, closure: null };
+export const HEALTHY: Health = { failures: 0, failedTeam: null, closure: null };
 
 /** A call whose answer says that calls work. A closed connection is opened by its probe alone: older calls may still come in. */
 export function withSuccess(health: Health): Health {
-  return health.failures === 0 ? health : { ...health, failures: 0 };
+  return health.failures === 0 ? health : { ...health, failures: 0, failedTeam: null };
 }
 
-/** A 5xx, a time-out, a broken line. */
-export function withFailure(health: Health, now: number): Health {
+/** A 5xx, a time-out, a broken line, in a call of this team. */
+export function withFailure(health: Health, team: string, now: number): Health {
   const failures = health.failures + 1;
-  if (health.closure !== null || failures < FAILURES_IN_A_ROW_MAX) return { ...health, failures };
-  return closedHealth({ ...health, failures }, "failing", now);
+  const failedTeam = health.failures === 0 || health.failedTeam === team ? team : null;
+  const failed = { ...health, failures, failedTeam };
+  if (health.closure !== null || failures < FAILURES_IN_A_ROW_MAX || failedTeam !== null) return failed;
+  return closedHealth(failed, "failing", now);
+}
+
+/** Whether a probe has to tell if the connection fails, or only what one team sends. */
+export function isDoubted({ closure, failures }: Health): boolean {
+  return closure === null && failures >= FAILURES_IN_A_ROW_MAX;
 }
 
 /** A clear no to whatever is asked. What it is closed for already is not said anew: answers of the same moment come in late. */

@@ -7,6 +7,7 @@ import {
   HEALTH_PAUSE_MAX_MS,
   HEALTHY,
   type Health,
+  isDoubted,
   isProbeDue,
   withFailedProbe,
   withFailure,
@@ -16,10 +17,23 @@ import {
 } from "../../../src/upstream/health.ts";
 
 const NOW = 1_800_000_000_000;
-const failing = (times: number, from: Health = HEALTHY) =>
-  Array.from({ length: times }).reduce<Health>((health) => withFailure(health, NOW), from);
+/** After so many failures in a row, of these teams in turn. */
+const failing = (times: number, from: Health = HEALTHY, teams = ["acme", "other"]) =>
+  Array.from({ length: times }, (_, n) => teams[n % teams.length] ?? "").reduce<Health>(
+    (health, team) => withFailure(health, team, NOW),
+    from,
+  );
 
 describe("a connection", () => {
+  test("is not closed by one team's failures, however many: a probe has to tell", () => {
+    const fewer = failing(FAILURES_IN_A_ROW_MAX - 1, HEALTHY, ["acme"]);
+    const many = failing(FAILURES_IN_A_ROW_MAX + 20, HEALTHY, ["acme"]);
+    expect([isDoubted(fewer), isDoubted(many), many.closure]).toEqual([false, true, null]);
+    expect(isDoubted(withSuccess(many))).toBe(false);
+    expect(withFailure(many, "other", NOW).closure).toMatchObject({ why: "failing" });
+    expect(withFailedProbe(many, "failing", NOW).closure).toMatchObject({ why: "failing", since: NOW });
+  });
+
   test("is closed by a run of failures, and by no fewer", () => {
     expect(failing(FAILURES_IN_A_ROW_MAX - 1).closure).toBeNull();
     expect(failing(FAILURES_IN_A_ROW_MAX).closure).toMatchObject({ why: "failing", since: NOW, probeAt: NOW + 5_000 });

@@ -26,8 +26,9 @@ const X = "ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ";
 const ROTATED_X = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 let connections: () => Response;
+let probe: () => Response;
 let jwks: () => Response;
-const calls = { connections: 0, jwks: 0 };
+const calls = { connections: 0, jwks: 0, probes: 0 };
 let made = 0;
 
 const connectionList = (...ids: string[]) =>
@@ -39,6 +40,8 @@ beforeEach(() => {
   vi.spyOn(console, "log").mockImplementation(() => undefined);
   calls.connections = 0;
   calls.jwks = 0;
+  calls.probes = 0;
+  probe = () => Response.json({ detail: "Request not found" }, { status: 404 });
   connections = () => connectionList("conn-1");
   jwks = () => keyList(X);
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
@@ -50,6 +53,10 @@ beforeEach(() => {
     if (url.endsWith("/.well-known/jwks.json")) {
       calls.jwks++;
       return jwks();
+    }
+    if (url.includes("/requests/00000000-")) {
+      calls.probes++;
+      return probe();
     }
     throw new Error(`unexpected call to ${url}`);
   });
@@ -421,6 +428,45 @@ describe("the connection", () => {
     });
     expect(grant).toMatchObject({ connection: "configured" });
     expect(calls.connections).toBe(0);
+  });
+});
+
+describe("failures in a row", () => {
+  /** Calls that fail one after the other, of these teams in turn. */
+  async function fail(account: Account, ...teams: string[]): Promise<void> {
+    for (const [n, team] of teams.entries()) {
+      const grant = await account.requestGrant(
+        wish(`${team}-${n}`, { kind: "status", effect: "poll", user: `${team}/u` }),
+      );
+      if (!grant.granted) throw new Error("the account gives no turn");
+      await account.callFinished(grant.callGrant, "failed");
+      vi.setSystemTime(Date.now() + 1_000);
+    }
+  }
+  const state = async (account: Account) => (await account.accountOverview()).closure?.why ?? "open";
+
+  test("of one team pause nobody while a probe says that calls come through", async () => {
+    const account = await readyAccount();
+    await fail(account, "acme", "acme", "acme", "acme");
+    await vi.waitFor(async () => expect((await account.accountOverview()).failuresInARow).toBe(0));
+    expect([calls.probes, await state(account)]).toEqual([1, "open"]);
+    expect(await account.requestGrant(wish("r", { user: "other/u" }))).toMatchObject({ granted: true });
+  });
+
+  test("of one team close the account when the probe fails too", async () => {
+    probe = () => new Response("<html>", { status: 502 });
+    const account = await readyAccount();
+    await fail(account, "acme", "acme", "acme", "acme");
+    await vi.waitFor(async () => expect(await state(account)).toBe("failing"));
+    expect(await account.requestGrant(wish("r", { user: "other/u" }))).toMatchObject({
+      ...{ granted: false, queuePosition: { reason: "upstream_paused", why: "failing" } },
+    });
+  });
+
+  test("of two teams close it at once", async () => {
+    const account = await readyAccount();
+    await fail(account, "acme", "acme", "acme", "other");
+    expect([calls.probes, await state(account)]).toEqual([0, "failing"]);
   });
 });
 
