@@ -132,7 +132,16 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     "NOTICE_RETRY_MS",
     "HEALTH_REFRESH_MS",
   ],
-  Memory: ["BUFFER_BUDGET_BYTES", "INBOUND_BUDGET_BYTES", "INBOUND_READ_TIMEOUT_MS"],
+  "Bodies of callers": [
+    "BODY_RATE_MIN_BYTES",
+    "BODY_SILENCE_MAX_MS",
+    "HELD_BODY_MAX_MS",
+    "STREAMED_BODY_MAX_MS",
+    "REFUSED_BODY_MAX_MS",
+    "INBOUND_WAIT_MAX_MS",
+    "INBOUND_WAITING_MAX",
+  ],
+  Memory: ["BUFFER_BUDGET_BYTES", "INBOUND_BUDGET_BYTES", "TEAM_SHARE_BYTES", "ADDRESS_SHARE_BYTES"],
 };
 
 interface Constant {

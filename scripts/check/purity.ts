@@ -14,6 +14,8 @@ export const PURE: readonly string[] = [
   "models/durations.ts",
   "models/measures.ts",
   "models/model-id.ts",
+  "net/body-pace.ts",
+  "net/byte-shares.ts",
   "net/retry-after.ts",
   "platform/errors.ts",
   "platform/hold-counter.ts",

@@ -11,6 +11,8 @@ import { ADVICE } from "./words/errors.ts";
 export type Surface = "sluice" | "fal";
 
 const LOOP_DETECTED: DeclaredError = { code: "forbidden", status: 508 };
+/** A body that stopped, or came too slowly (net/body-pace.ts). */
+export const BODY_TOO_SLOW: DeclaredError = { code: "invalid_request", status: 408 };
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
 export function surfaceOf(path: string): Surface {
@@ -38,7 +40,9 @@ export function servedErrors(route: Route): DeclaredError[] {
     ...authentication,
     ...(params === undefined ? [] : (["not_found"] as const)),
     ...(query === undefined && headers === undefined ? [] : (["invalid_request"] as const)),
-    ...(body === undefined ? [] : (["invalid_request", "unsupported_media_type", "payload_too_large"] as const)),
+    ...(body === undefined
+      ? []
+      : (["invalid_request", BODY_TOO_SLOW, "unsupported_media_type", "payload_too_large"] as const)),
     ...route.errors,
   ];
 }

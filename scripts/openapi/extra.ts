@@ -1,7 +1,7 @@
 // Paths that are not declared routes, because their bodies are bytes: stored files, uploads, and fal's webhooks.
 
 import type { DeclaredError } from "../../src/http/route.ts";
-import { type ErrorRegistry, EVERYWHERE } from "./errors.ts";
+import { BODY_TOO_SLOW, type ErrorRegistry, EVERYWHERE } from "./errors.ts";
 import { headersOf } from "./headers.ts";
 import { byStatus, CONTAINS_SLASHES, operationId, tagOf, withHead } from "./operation.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
@@ -77,6 +77,7 @@ const stored = {
   content: { "application/json": { schema: schemaRef("UploadedFile") } },
 };
 const UPLOAD_ERRORS: readonly DeclaredError[] = [
+  BODY_TOO_SLOW,
   "invalid_request",
   "not_found",
   "conflict",

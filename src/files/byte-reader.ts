@@ -1,11 +1,15 @@
 // Byte sources that are pulled one chunk at a time, so that nothing is buffered: a body, or generated slices. Also the digest of a
 // feed, and draining it.
 
+import type { PaceRule } from "../net/body-pace.ts";
+import { PacedReads } from "../net/paced-reads.ts";
 import { hex } from "../platform/ids.ts";
 import { FILE_SNIFF_BYTES } from "./media-types.ts";
 
 /** Chunk size: below 64 KiB the overhead per chunk dominates, above this nothing is gained. */
 export const FILE_COPY_CHUNK_BYTES = 256 * 1024;
+/** The same for a caller's body until its sender has a permit for more: so much is held for each open call. */
+const NARROW_CHUNK_BYTES = 16 * 1024;
 /** Body of one upload call. Cloudflare's own cap (100 MB in most plans) would otherwise answer with a page of HTML. */
 export const UPLOAD_PUT_MAX_BYTES = 100 * 1024 * 1024;
 
@@ -65,19 +69,55 @@ abstract class HeldFeed implements Feed {
 /** A body, read into one buffer that is used again. */
 export class BodyFeed extends HeldFeed {
   readonly #reader: ReadableStreamBYOBReader | null;
-  #buffer = new ArrayBuffer(FILE_COPY_CHUNK_BYTES);
+  readonly #paced: PacedReads | null;
+  #buffer: ArrayBuffer;
+  #chunkBytes: number;
+  #renew: () => void = () => undefined;
   #ended: boolean;
 
-  constructor(body: ReadableStream<Uint8Array> | null) {
+  private constructor(body: ReadableStream<Uint8Array> | null, chunkBytes: number, pace: PaceRule | null) {
     super();
     this.#reader = body?.getReader({ mode: "byob" }) ?? null;
+    this.#paced = pace === null ? null : new PacedReads(pace, () => this.close());
+    this.#chunkBytes = chunkBytes;
+    this.#buffer = new ArrayBuffer(chunkBytes);
     this.#ended = body === null;
   }
 
+  /** A file of ours, or of a source; null: it comes as slowly as it likes. */
+  static of(body: ReadableStream<Uint8Array> | null, pace: PaceRule | null): BodyFeed {
+    return new BodyFeed(body, FILE_COPY_CHUNK_BYTES, pace);
+  }
+
+  /** A caller's body. */
+  static ofSender(body: ReadableStream<Uint8Array> | null, pace: PaceRule): BodyFeed {
+    return new BodyFeed(body, NARROW_CHUNK_BYTES, pace);
+  }
+
+  /** Whether the sender was too slow: then the body was cancelled. */
+  get lapsed(): boolean {
+    return this.#paced?.lapsed ?? false;
+  }
+
+  /** Reads in large chunks from now on, under a permit whose lease is renewed with each. */
+  widen(permit: { renew(): void }): void {
+    this.#chunkBytes = FILE_COPY_CHUNK_BYTES;
+    this.#renew = () => permit.renew();
+  }
+
+  /** The rest may take no longer than this. */
+  limitRest(ms: number): void {
+    this.#paced?.limitRest(ms);
+  }
+
   protected async read(max: number): Promise<Uint8Array | null> {
-    if (this.#ended || this.#reader === null) return null;
-    const view = new Uint8Array(this.#buffer, 0, Math.min(max, FILE_COPY_CHUNK_BYTES));
-    const { done, value } = await this.#reader.readAtLeast(Math.min(FILE_SNIFF_BYTES, view.length), view);
+    const reader = this.#reader;
+    if (this.#ended || reader === null) return null;
+    this.#renew();
+    if (this.#buffer.byteLength < this.#chunkBytes) this.#buffer = new ArrayBuffer(this.#chunkBytes);
+    const view = new Uint8Array(this.#buffer, 0, Math.min(max, this.#chunkBytes));
+    const read = () => reader.readAtLeast(Math.min(FILE_SNIFF_BYTES, view.length), view);
+    const { done, value } = await (this.#paced === null ? read() : this.#paced.read(read));
     this.#ended = done;
     if (value === undefined || value.length === 0) return null;
     this.#buffer = value.buffer;

@@ -13,7 +13,7 @@ export async function hashStored({
 }): Promise<{ kind: "hashed"; sha256: string } | { kind: "missing" } | { kind: "later"; reason: string }> {
   const object = await bucket.get(key).catch(() => undefined);
   if (object === null) return { kind: "missing" };
-  const sha256 = object === undefined ? null : await digestOf(new BodyFeed(object.body));
+  const sha256 = object === undefined ? null : await digestOf(BodyFeed.of(object.body, null));
   if (sha256 === null) return { kind: "later", reason: "The stored file could not be read completely." };
   return { kind: "hashed", sha256 };
 }

@@ -1,9 +1,20 @@
 // Opens a file's source: the whole file, or the rest of it if it is unchanged. No credentials, no redirects.
 
 import { discard } from "../net/body.ts";
+import type { PaceRule } from "../net/body-pace.ts";
 import { callOut } from "../net/fetch.ts";
+import { SECOND_MS } from "../platform/time.ts";
 import { BodyFeed, type Feed } from "./byte-reader.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
+
+/** The longest pause of a source: then the copy is tried again later. */
+export const SOURCE_SILENCE_MAX_MS = 30 * SECOND_MS;
+/** The rate is that of FILE_PART_TIMEOUT_MS. */
+const SOURCE_PACE: PaceRule = {
+  bytesPerS: 93_000,
+  patienceMs: SOURCE_SILENCE_MAX_MS,
+  wholeMs: FILE_COPY_TIMEOUT_MS,
+};
 
 /** Where to resume. */
 export interface Resume {
@@ -49,7 +60,7 @@ export async function openSource(url: string, resume: Resume | null): Promise<Op
   if (call.kind === "failed") return { kind: "later", reason: `The source is unreachable (${call.reason}).` };
   const { response, end } = call;
   const judged = judge(response, resume);
-  if (judged.kind === "open") return { ...judged, feed: new BodyFeed(response.body), end };
+  if (judged.kind === "open") return { ...judged, feed: BodyFeed.of(response.body, SOURCE_PACE), end };
   discard(response);
   end();
   return judged;

@@ -1,7 +1,7 @@
 // Multipart copies to R2: each part is recorded before the next is read, so that the next attempt resumes there. Parts are equal
 // except the last, 5 MiB to 5 GiB (developers.cloudflare.com/r2/objects/upload-objects).
 
-import { acquire } from "../net/byte-budget.ts";
+import { openPermit } from "../net/byte-budget.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import type { Digest, Feed } from "./byte-reader.ts";
 import type { UnfinishedUpload, UploadLog } from "./multipart-uploads.ts";
@@ -114,14 +114,14 @@ export async function copyBuffered(target: Target, feed: Feed, content: Content)
       feed,
       maxBytes,
       partBytes,
-      acquire,
-      timeoutMs: FILE_PART_TIMEOUT_MS,
+      open: openPermit,
       begun: (uploadId) =>
         uploads.beginUpload({ ...content, uploadId, key, validator: null, total: null, partBytes, parts: [] }),
       partStored: (part) => uploads.savePart(part),
     },
   );
   if (stored.kind === "superseded") return SUPERSEDED;
+  if (stored.kind === "overloaded") return NOT_WRITTEN;
   const left = uploads.readUpload();
   if (stored.kind === "too_large") {
     return left === null || (await abortUpload(bucket, left, uploads)) ? stored : NOT_WRITTEN;

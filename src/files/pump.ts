@@ -1,7 +1,8 @@
-// Streams bytes into R2: a known length streams through, an unknown one is buffered part by part under the byte budget. Computes
-// SHA-256, never shows incomplete objects, and distinguishes the source's faults from R2's.
+// Streams bytes into R2: a known length streams through, an unknown one is buffered part by part under permits that grow with it.
+// Computes SHA-256, never shows incomplete objects, and distinguishes the source's faults from R2's.
 
-import type { Permit } from "../net/byte-budget.ts";
+import { FREE_BODY_BYTES, GrowingBuffer } from "../net/body.ts";
+import type { GrowingPermit } from "../net/byte-budget.ts";
 import { Digest, type Feed, withinTime } from "./byte-reader.ts";
 
 export type Fault =
@@ -34,9 +35,8 @@ interface Buffering {
   maxBytes: number;
   /** Held at once. R2 takes 5 MiB and more; less where no more than one part can come. */
   partBytes: number;
-  acquire(bytes: number): Promise<Permit | null>;
-  /** For each part; null: no time limit. */
-  timeoutMs: number | null;
+  /** A permit for one part. */
+  open(mostBytes: number): GrowingPermit;
   /** Records a multipart upload before its first part, so that it can be aborted later. False: the attempt lost its lease. */
   begun(uploadId: string): boolean | Promise<boolean>;
   /** Called for each stored part. False: the attempt lost its lease. */
@@ -62,13 +62,14 @@ export async function storeKnown(
 }
 
 /**
- * Stores a feed of unknown length: with one put if it fits one part, otherwise in parts. A permit is acquired per part and held only
- * while waiting for the source, R2 and the upload's record. A failed upload is aborted, best effort.
+ * Stores a feed of unknown length: with one put if it fits one part, otherwise in parts. Each part has a permit of its own, held
+ * while waiting for the source, R2 and the upload's record. A failed upload is aborted, best effort. `overloaded`: a permit did not
+ * grow in time.
  */
 export async function storeUnknown(
   to: Destination,
-  { feed, maxBytes, partBytes, acquire, timeoutMs, begun, partStored }: Buffering,
-): Promise<Stored | { kind: "too_large" } | { kind: "superseded" }> {
+  { feed, maxBytes, partBytes, open, begun, partStored }: Buffering,
+): Promise<Stored | { kind: "too_large" } | { kind: "superseded" } | { kind: "overloaded" }> {
   const { bucket, key, metadata } = to;
   const digest = new Digest();
   const parts: R2UploadedPart[] = [];
@@ -76,13 +77,14 @@ export async function storeUnknown(
   let isStored = false;
   try {
     for (let size = 0; ; ) {
-      const permit = await acquire(partBytes);
-      if (permit === null) throw new Error("one part exceeds the byte budget");
-      const buffer = new Uint8Array(partBytes);
+      const buffer = new GrowingBuffer(Math.min(partBytes, FREE_BODY_BYTES), partBytes, open);
+      let bytes = new Uint8Array(0);
       try {
-        const read = await withinTime(feed, timeoutMs, () => fill(feed, buffer)).catch(() => null);
-        if (read === null) return CONNECTION_CLOSED;
-        const { bytes, ended } = read;
+        const filled = await fill(feed, buffer, partBytes).catch(() => CONNECTION_CLOSED);
+        if (filled.kind !== "filled") return filled;
+        const { ended } = filled;
+        bytes = buffer.takeBytes();
+        buffer.permit?.settle();
         size += bytes.length;
         if (size + (ended ? 0 : 1) > maxBytes) return { kind: "too_large" };
         await digest.write(bytes);
@@ -104,8 +106,8 @@ export async function storeUnknown(
         return { kind: "stored", bytes: size, sha256: await digest.hex() };
       } finally {
         // Frees the memory with its permit, not at garbage collection.
-        buffer.buffer.transfer(0);
-        permit.release();
+        bytes.buffer.transfer(0);
+        buffer.permit?.release();
       }
     }
   } catch (fault) {
@@ -175,13 +177,26 @@ export async function complete(
   }
 }
 
-/** Reads until the buffer is full, or all there is. */
-async function fill(feed: Feed, buffer: Uint8Array): Promise<{ bytes: Uint8Array; ended: boolean }> {
-  for (let length = 0; length < buffer.length; ) {
-    const piece = await feed.next(buffer.length - length);
-    if (piece === null) return { bytes: buffer.subarray(0, length), ended: true };
-    buffer.set(piece, length);
+/** Reads until the part is full, or all there is. */
+async function fill(
+  feed: Feed,
+  buffer: GrowingBuffer,
+  partBytes: number,
+): Promise<{ kind: "filled"; ended: boolean } | { kind: "overloaded" } | typeof CONNECTION_CLOSED> {
+  for (let length = 0; length < partBytes; ) {
+    const piece = await feed.next(partBytes - length);
+    if (piece === null) return { kind: "filled", ended: true };
+    const added = await buffer.add(piece);
+    switch (added) {
+      case "added":
+        break;
+      case "overloaded":
+        return { kind: "overloaded" };
+      case "over":
+      case "lapsed":
+        return CONNECTION_CLOSED;
+    }
     length += piece.length;
   }
-  return { bytes: buffer, ended: (await feed.peek()).length === 0 };
+  return { kind: "filled", ended: (await feed.peek()).length === 0 };
 }

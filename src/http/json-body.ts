@@ -1,8 +1,8 @@
 // A caller's JSON body, read in one pass under a size limit and a memory permit: a tree that keeps numbers as written, and a plain
 // copy for schemas. The reader releases the permit.
 
-import { discard, readInboundText } from "../net/body.ts";
-import type { Permit } from "../net/byte-budget.ts";
+import { discard, readInboundText, unheardRefusal } from "../net/body.ts";
+import type { Permit, Sender } from "../net/byte-budget.ts";
 import { type Refused, refusal, refused } from "../platform/errors.ts";
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX, type JsonTree, plainCopy, readJson } from "../platform/json.ts";
 import type { JsonFault } from "../platform/json-scan.ts";
@@ -16,9 +16,10 @@ export type JsonBody = { kind: "read"; tree: JsonTree; plain: unknown; permit: P
 
 const HOW_TO_SEND = "Send a JSON object, with the header `Content-Type: application/json`.";
 
-/** `ifEmpty`: the text that an empty body stands for; null refuses an empty body. */
+/** `sender`: whose share of memory it takes. `ifEmpty`: the text that an empty body stands for; null refuses an empty body. */
 export async function readJsonBody(
   request: Request,
+  sender: Sender,
   { maxBytes, ifEmpty = null }: { maxBytes: number; ifEmpty?: string | null },
 ): Promise<JsonBody> {
   const type = request.headers.get("Content-Type");
@@ -26,7 +27,7 @@ export async function readJsonBody(
     discard(request);
     return refused(refusal("unsupported_media_type", "The request body must be JSON.", { hint: HOW_TO_SEND }));
   }
-  const read = await readInboundText(request, maxBytes);
+  const read = await readInboundText(request, maxBytes, sender);
   switch (read.kind) {
     case "too_large": {
       const detail = `The request body exceeds ${maxBytes} bytes.`;
@@ -36,6 +37,9 @@ export async function readJsonBody(
     }
     case "broken":
       return refused(refusal("invalid_request", "The request body is incomplete."));
+    case "too_slow":
+    case "overloaded":
+      return refused(unheardRefusal(read));
     case "read": {
       const text = ifEmpty !== null && read.text.trim() === "" ? ifEmpty : read.text;
       const parsed = readJson(text);

@@ -12,6 +12,7 @@ import { lazy, type Zod } from "../platform/schema.ts";
 import { type FieldsAnswer, parseFields } from "../platform/validate.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Caller, callerOf, operatorFault } from "./auth.ts";
+import { senderOf } from "./client-address.ts";
 import { credentialMemory } from "./credential-memory.ts";
 import { readJsonBody, SMALL_BODY_MAX_BYTES } from "./json-body.ts";
 
@@ -215,7 +216,7 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
     }
   };
   if (route.body === undefined) return handle({ body: undefined, bodyTree: null, releaseBody: () => {} });
-  const json = await readJsonBody(request, {
+  const json = await readJsonBody(request, senderOf(access.caller, request), {
     maxBytes: route.bodyMaxBytes ?? SMALL_BODY_MAX_BYTES,
     ifEmpty: route.optionalBody === true ? "{}" : null,
   });

@@ -1,13 +1,17 @@
-// Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget. A stream that is not
-// read to its end is cancelled.
+// Reads bodies into memory: never more than the cap, always under a permit of the isolate's byte budget, which grows as bytes come.
+// A stream that is not read to its end is cancelled.
 
-import { SECOND_MS } from "../platform/time.ts";
-import { acquire, acquireInbound, type Permit } from "./byte-budget.ts";
+import { type Refusal, refusal } from "../platform/errors.ts";
+import { HELD_BODY, type PaceRule } from "./body-pace.ts";
+import { type GrowingPermit, openInboundPermit, openPermit, type Permit, type Sender } from "./byte-budget.ts";
+import { PacedReads } from "./paced-reads.ts";
 
 /** A body up to this is not counted: nobody who holds bytes may have to wait for a short answer. */
 export const FREE_BODY_BYTES = 16 * 1024;
-/** Callers who send slower than this for a whole body hold bytes that others wait for. */
-const INBOUND_READ_TIMEOUT_MS = 30 * SECOND_MS;
+/** How much more is taken and held at a time: a silent sender holds little beyond what it sent. */
+const GROWTH_MAX_BYTES = 1024 * 1024;
+/** When to send again after the budget was full: bodies of others are read within seconds. */
+const OVERLOADED_RETRY_S = 5;
 
 /** A Request or a Response. */
 export interface Message {
@@ -23,42 +27,60 @@ export type BytesRead =
 
 export type TextRead = { kind: "read"; text: string; permit: Permit } | { kind: "too_large" } | { kind: "broken" };
 
+/** What else may come of a caller's body: `too_slow` is the sender's fault, `overloaded` is ours. */
+export type Unheard = { kind: "too_slow" } | { kind: "overloaded" };
+
 /**
  * Reads a body of at most `capBytes`. Up to FREE_BODY_BYTES it takes nothing of the budget, so that a short answer never waits
- * behind who waits for a long one. Above that the bytes are acquired in one step (Content-Length, or the cap where that says
- * nothing), because readers that grow what they hold can wait for each other for ever.
+ * behind who waits for a long one. The call that the body answers has a time limit over the whole.
  */
-export function readCapped(message: Message, capBytes: number): Promise<BytesRead> {
-  return read(message, capBytes, acquire, null);
+export async function readCapped(message: Message, capBytes: number): Promise<BytesRead> {
+  const read = await readWhole(message, capBytes, openPermit, null);
+  return read.kind === "too_slow" || read.kind === "overloaded" ? { kind: "broken" } : read;
 }
 
-/** The same for a caller's body: out of the inbound share, and with a time limit over the whole body. */
-export function readInbound(message: Message, capBytes: number): Promise<BytesRead> {
-  return read(message, capBytes, acquireInbound, INBOUND_READ_TIMEOUT_MS);
+/** The same for a caller's body: out of its sender's share, at a minimum rate. */
+export function readInbound(message: Message, capBytes: number, sender: Sender): Promise<BytesRead | Unheard> {
+  return readWhole(message, capBytes, (mostBytes) => openInboundPermit(sender, mostBytes), HELD_BODY);
 }
 
-type Acquire = (bytes: number) => Promise<Permit | null>;
+/** What a caller is told whose body was not heard to its end. */
+export function unheardRefusal({ kind }: Unheard): Refusal {
+  switch (kind) {
+    case "too_slow":
+      return refusal("invalid_request", "The request body came too slowly, or stopped.", {
+        hint: `Send it again. A body must not pause for more than ${HELD_BODY.patienceMs / 1_000} seconds and must bring ${HELD_BODY.bytesPerS / 1024} KiB per second on average.`,
+        status: 408,
+      });
+    case "overloaded":
+      return refusal("overloaded", "Too many request bodies are being received. This one was not processed.", {
+        hint: "Send it again after the time in `Retry-After`.",
+        retryAfterS: OVERLOADED_RETRY_S,
+      });
+  }
+}
 
-async function read(
+async function readWhole(
   message: Message,
   capBytes: number,
-  acquireBytes: Acquire,
-  timeoutMs: number | null,
-): Promise<BytesRead> {
+  open: (mostBytes: number) => GrowingPermit,
+  pace: PaceRule | null,
+): Promise<BytesRead | Unheard> {
   const declared = declaredBytes(message.headers);
-  const reserve = declared ?? capBytes;
-  if (reserve > capBytes) {
+  const most = declared ?? capBytes;
+  if (most > capBytes) {
     discard(message);
     return { kind: "too_large" };
   }
-  const buffer = new GrowingBuffer(declared, reserve, acquireBytes);
-  const end = await fill(buffer, message, timeoutMs);
+  const buffer = new GrowingBuffer(Math.min(declared ?? FREE_BODY_BYTES, FREE_BODY_BYTES), most, open);
+  const end = await fill(buffer, message, pace);
   if (end !== "whole") {
     buffer.permit?.release();
-    return { kind: end === "over" && declared === null ? "too_large" : "broken" };
+    return { kind: end === "over" ? (declared === null ? "too_large" : "broken") : end };
   }
   const bytes = buffer.takeBytes();
   buffer.permit?.shrink(bytes.byteLength);
+  buffer.permit?.settle();
   return { kind: "read", bytes, permit: buffer.permit ?? uncounted(bytes.byteLength) };
 }
 
@@ -72,16 +94,17 @@ function uncounted(bytes: number): Permit {
  * order mark is dropped, as JSON.parse does not take it. Whoever checks a signature reads bytes instead.
  */
 export async function readTextCapped(message: Message, capBytes: number): Promise<TextRead> {
-  return asText(await readCapped(message, capBytes));
+  const read = await readCapped(message, capBytes);
+  return read.kind === "read" ? asText(read) : read;
 }
 
-export async function readInboundText(message: Message, capBytes: number): Promise<TextRead> {
-  return asText(await readInbound(message, capBytes));
+export async function readInboundText(message: Message, capBytes: number, sender: Sender): Promise<TextRead | Unheard> {
+  const read = await readInbound(message, capBytes, sender);
+  return read.kind === "read" ? asText(read) : read;
 }
 
-function asText(read: BytesRead): TextRead {
-  if (read.kind !== "read") return read;
-  return { kind: "read", text: new TextDecoder().decode(read.bytes), permit: read.permit };
+function asText({ bytes, permit }: Extract<BytesRead, { kind: "read" }>): Extract<TextRead, { kind: "read" }> {
+  return { kind: "read", text: new TextDecoder().decode(bytes), permit };
 }
 
 /** Cancels a body that nobody will read, so that its connection is free again. */
@@ -97,34 +120,37 @@ function declaredBytes(headers: Headers): number | null {
   return Number(text);
 }
 
-/** What was read so far. It takes its bytes of the budget once, when it is about to hold more than is free. */
-class GrowingBuffer {
-  permit: Permit | null = null;
+/** What was read so far. It takes its bytes of the budget before it holds more than is free. */
+export class GrowingBuffer {
+  permit: GrowingPermit | null = null;
   readonly #maxBytes: number;
-  readonly #acquireBytes: Acquire;
+  readonly #open: (mostBytes: number) => GrowingPermit;
   #buffer: ArrayBuffer;
   #length = 0;
 
-  constructor(declared: number | null, maxBytes: number, acquireBytes: Acquire) {
+  constructor(firstBytes: number, maxBytes: number, open: (mostBytes: number) => GrowingPermit) {
     this.#maxBytes = maxBytes;
-    this.#acquireBytes = acquireBytes;
-    this.#buffer = new ArrayBuffer(Math.min(declared ?? FREE_BODY_BYTES, FREE_BODY_BYTES));
+    this.#open = open;
+    this.#buffer = new ArrayBuffer(Math.min(firstBytes, maxBytes));
   }
 
-  /** False when the bytes do not fit under the cap. */
-  async add(chunk: Uint8Array): Promise<boolean> {
+  /** `over`: the bytes do not fit under the cap. */
+  async add(chunk: Uint8Array): Promise<"added" | "over" | "overloaded" | "lapsed"> {
     const length = this.#length + chunk.byteLength;
-    if (length > this.#maxBytes) return false;
-    if (length > FREE_BODY_BYTES && this.permit === null) {
-      this.permit = await this.#acquireBytes(this.#maxBytes);
-      if (this.permit === null) return false;
+    if (length > this.#maxBytes) return "over";
+    const held = this.#buffer.byteLength;
+    const more = Math.max(length, held + Math.min(held, GROWTH_MAX_BYTES));
+    const size = length > held ? Math.min(this.#maxBytes, more) : held;
+    if (size > FREE_BODY_BYTES) {
+      this.permit ??= this.#open(this.#maxBytes);
+      // With each chunk, because that renews the lease.
+      const grown = await this.permit.grow(size);
+      if (grown !== "granted") return grown;
     }
-    if (length > this.#buffer.byteLength) {
-      this.#buffer = this.#buffer.transfer(Math.min(this.#maxBytes, Math.max(2 * this.#buffer.byteLength, length)));
-    }
+    if (size > held) this.#buffer = this.#buffer.transfer(size);
     new Uint8Array(this.#buffer).set(chunk, this.#length);
     this.#length = length;
-    return true;
+    return "added";
   }
 
   takeBytes(): Uint8Array<ArrayBuffer> {
@@ -132,32 +158,26 @@ class GrowingBuffer {
   }
 }
 
-async function fill(
-  buffer: GrowingBuffer,
-  message: Message,
-  timeoutMs: number | null,
-): Promise<"whole" | "over" | "broken"> {
+type Filled = "whole" | "over" | "broken" | "too_slow" | "overloaded";
+
+async function fill(buffer: GrowingBuffer, message: Message, pace: PaceRule | null): Promise<Filled> {
   if (message.body === null) return "whole";
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  let tookTooLong = false;
+  let paced: PacedReads | null = null;
   try {
     const reader = message.body.getReader();
-    if (timeoutMs !== null) {
-      timer = setTimeout(() => {
-        tookTooLong = true;
-        reader.cancel().catch(() => undefined);
-      }, timeoutMs);
-    }
+    const cancel = () => void reader.cancel().catch(() => undefined);
+    paced = pace === null ? null : new PacedReads(pace, cancel);
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return tookTooLong ? "broken" : "whole";
-      if (await buffer.add(value)) continue;
-      reader.cancel().catch(() => undefined);
-      return "over";
+      const { done, value } = await (paced === null ? reader.read() : paced.read(() => reader.read()));
+      if (paced?.lapsed) return "too_slow";
+      if (done) return "whole";
+      const added = await buffer.add(value);
+      if (added === "added") continue;
+      cancel();
+      return added === "lapsed" ? "too_slow" : added;
     }
   } catch {
-    return "broken";
-  } finally {
-    if (timer !== null) clearTimeout(timer);
+    // A read that is cancelled ends in workerd with an error, elsewhere as the body's end.
+    return paced?.lapsed ? "too_slow" : "broken";
   }
 }

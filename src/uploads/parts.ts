@@ -2,14 +2,25 @@
 // counts once. Parts may arrive in any order and in parallel.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
-import { BodyFeed, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
+import { UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { sendBytes } from "../files/pump.ts";
+import { FREE_BODY_BYTES } from "../net/body.ts";
+import type { Sender } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
-import { BODY_INCOMPLETE, finishUpload, notStored, type ReceiveAnswer, storedOrRefused, typeOf } from "./receive.ts";
+import {
+  BODY_INCOMPLETE,
+  finishUpload,
+  notStored,
+  type ReceiveAnswer,
+  type ReceivedBody,
+  receiveBody,
+  storedOrRefused,
+  typeOf,
+} from "./receive.ts";
 
 /** Size of a part that we advise, and that fal's clients send. */
 export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
@@ -24,21 +35,23 @@ export interface NamedPart {
   etag: string;
 }
 
-/** Receives part `n`, from 1. The body is read to its end, so that the client receives the response. */
-export async function receivePart(env: Env, address: UploadAddress, n: number, request: Request): Promise<PartAnswer> {
-  const body = new BodyFeed(request.body);
-  try {
-    return await receive(env, address, n, body, request.headers.get("Content-Length") ?? "");
-  } finally {
-    await drain(body);
-  }
+/** Receives part `n`, from 1. */
+export function receivePart(
+  env: Env,
+  address: UploadAddress,
+  n: number,
+  request: Request,
+  sender: Sender,
+): Promise<PartAnswer> {
+  const said = request.headers.get("Content-Length") ?? "";
+  return receiveBody<PartAnswer>(request, sender, (body) => receive(env, address, n, body, said));
 }
 
 async function receive(
   env: Env,
   { team, id }: UploadAddress,
   n: number,
-  feed: Feed,
+  { feed, readWide }: ReceivedBody,
   said: string,
 ): Promise<PartAnswer> {
   if (n < 1 || n > UPLOAD_PARTS_MAX) return refused(PART_NUMBER_INVALID);
@@ -56,6 +69,7 @@ async function receive(
   const multipart = await storedOrRefused(() => multipartOf(env, team, upload));
   if (multipart === null) return refused(UPLOAD_GONE);
   if ("kind" in multipart) return multipart;
+  if (length > FREE_BODY_BYTES) readWide();
   const send = (bytes: ReadableStream) => multipart.uploadPart(n, bytes);
   const poured = await sendBytes({ feed, length, last: true, digest: null, send, timeoutMs: null });
   if (poured.kind === "source") return refused(BODY_INCOMPLETE);

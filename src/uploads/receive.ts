@@ -2,12 +2,21 @@
 // The same bytes again give the same answer; different bytes are refused.
 
 import type { Upload } from "../contracts/team-uploads.ts";
-import { BodyFeed, digestOf, drain, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
+import {
+  BodyFeed,
+  digestOf,
+  drain,
+  type Feed,
+  FILE_COPY_CHUNK_BYTES,
+  UPLOAD_PUT_MAX_BYTES,
+} from "../files/byte-reader.ts";
 import { hashStored } from "../files/digest.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { storeKnown, storeUnknown } from "../files/pump.ts";
 import { uploadedType } from "../files/upload-type.ts";
-import { acquireInbound } from "../net/byte-budget.ts";
+import { FREE_BODY_BYTES, unheardRefusal } from "../net/body.ts";
+import { REFUSED_BODY_MAX_MS, STREAMED_BODY } from "../net/body-pace.ts";
+import { openInboundPermit, type RenewedPermit, type Sender, takeInbound } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
@@ -19,18 +28,59 @@ export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
 
 const IN_PARTS = "Send the file in parts: PUT {upload_url}/{n}, then POST {upload_url}/complete.";
 
-/** Receives the file of a request to an upload URL. The body is read to its end, so that the client receives the response. */
-export async function receiveUpload(env: Env, address: UploadAddress, request: Request): Promise<ReceiveAnswer> {
-  const body = new BodyFeed(request.body);
+/** Receives the file of a request to an upload URL. */
+export function receiveUpload(
+  env: Env,
+  address: UploadAddress,
+  request: Request,
+  sender: Sender,
+): Promise<ReceiveAnswer> {
+  return receiveBody(request, sender, async (body) => {
+    const sent = await sentFile(request.headers, body.feed);
+    return sent.kind === "refused" ? sent : await receiveFile(env, address, sent.file, body);
+  });
+}
+
+/** A body that is being received. */
+export interface ReceivedBody {
+  feed: BodyFeed;
+  /** Whose share of memory it takes. */
+  sender: Sender;
+  /** Called once bytes come: a silent sender holds next to nothing. */
+  readWide(): void;
+}
+
+/**
+ * Receives a body at the pace that senders have to keep; one that was too slow is told so. The body is read to its end, so that the
+ * client receives the response.
+ */
+export async function receiveBody<T extends { kind: string }>(
+  request: Request,
+  sender: Sender,
+  receive: (body: ReceivedBody) => Promise<T | Refused>,
+): Promise<T | Refused> {
+  const feed = BodyFeed.ofSender(request.body, STREAMED_BODY);
+  let wide: RenewedPermit | null = null;
+  const readWide = () => {
+    wide ??= takeInbound(sender, FILE_COPY_CHUNK_BYTES);
+    if (wide !== null) feed.widen(wide);
+  };
   try {
-    const sent = await sentFile(request.headers, body);
-    return sent.kind === "refused" ? sent : await receiveFile(env, address, sent.file);
+    const answer = await receive({ feed, sender, readWide });
+    return feed.lapsed && answer.kind === "refused" ? refused(unheardRefusal({ kind: "too_slow" })) : answer;
   } finally {
-    await drain(body);
+    feed.limitRest(REFUSED_BODY_MAX_MS);
+    await drain(feed);
+    (wide as RenewedPermit | null)?.release();
   }
 }
 
-async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile): Promise<ReceiveAnswer> {
+async function receiveFile(
+  env: Env,
+  { team, id }: UploadAddress,
+  file: SentFile,
+  { sender, readWide }: ReceivedBody,
+): Promise<ReceiveAnswer> {
   const { feed, length, atMost } = file;
   if (length !== null && length > UPLOAD_PUT_MAX_BYTES) return refused(tooLargeForOne(length));
   const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, bytes: length, atMost }));
@@ -41,6 +91,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
   const typed = await typeOf(upload, file);
   if (typed.kind === "refused") return typed;
   const { contentType } = typed;
+  if (length === null || length > FREE_BODY_BYTES) readWide();
   const to = { bucket: env.FILES, key: upload.objectKey, metadata: { httpMetadata: { contentType } } };
   const maxBytes = Math.min(begun.maxBytes, UPLOAD_PUT_MAX_BYTES);
   const cap = Math.min(maxBytes, atMost ?? maxBytes);
@@ -50,8 +101,7 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
           feed,
           maxBytes: cap,
           partBytes: Math.min(cap, UPLOAD_PART_MIN_BYTES),
-          acquire: acquireInbound,
-          timeoutMs: null,
+          open: (mostBytes) => openInboundPermit(sender, mostBytes),
           begun: async (multipart) => {
             await askTeam(env, team, (stub) => stub.uploads.keepMultipart(id, multipart));
             return true;
@@ -65,6 +115,8 @@ async function receiveFile(env: Env, { team, id }: UploadAddress, file: SentFile
     case "source":
     case "superseded":
       return refused(file.broken);
+    case "overloaded":
+      return refused(unheardRefusal(stored));
     case "too_large":
       return refused(tooLargeWithoutLength(maxBytes));
     case "stored": {

@@ -6,6 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BodyFeed, type Feed, SliceFeed } from "../../../src/files/byte-reader.ts";
 import { FILE_SNIFF_BYTES } from "../../../src/files/media-types.ts";
 import { sendBytes, storeKnown, storeUnknown } from "../../../src/files/pump.ts";
+import { FREE_BODY_BYTES } from "../../../src/net/body.ts";
+import type { PaceRule } from "../../../src/net/body-pace.ts";
+import { type GrowingPermit, openPermit } from "../../../src/net/byte-budget.ts";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { UPLOAD_PART_MIN_BYTES } from "../../../src/team/uploads/upload-rules.ts";
 
@@ -56,7 +59,7 @@ function body(bytes: Uint8Array, end: End): ReadableStream<Uint8Array> {
 }
 
 const feeds = [
-  ["a body", (bytes: Uint8Array, end: End = "ends") => new BodyFeed(body(bytes, end))],
+  ["a body", (bytes: Uint8Array, end: End = "ends") => BodyFeed.of(body(bytes, end), null)],
   ["slices", (bytes: Uint8Array, end: End = "ends") => new SliceFeed(slices(bytes, end))],
 ] as const;
 
@@ -141,23 +144,35 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
     partsStored = 0;
   });
 
+  /** A permit that notes what it holds. */
+  function permitOf(mostBytes: number): GrowingPermit {
+    let bytes = 0;
+    const hold = (size: number) => {
+      expect(size).toBeLessThanOrEqual(mostBytes);
+      held.now += size - bytes;
+      held.most = Math.max(held.most, held.now);
+      bytes = size;
+    };
+    return {
+      get bytes() {
+        return bytes;
+      },
+      async grow(size) {
+        if (size > bytes) hold(size);
+        return "granted";
+      },
+      settle: () => undefined,
+      shrink: (size) => hold(Math.min(size, bytes)),
+      release: () => hold(0),
+    };
+  }
+
   function unknown(feed: Feed, change: Partial<Parameters<typeof storeUnknown>[1]> = {}) {
     return storeUnknown(to(), {
       feed,
       maxBytes: 4 * UPLOAD_PART_MIN_BYTES,
       partBytes: UPLOAD_PART_MIN_BYTES,
-      async acquire(bytes) {
-        held.now += bytes;
-        held.most = Math.max(held.most, held.now);
-        return {
-          bytes,
-          shrink: () => undefined,
-          release() {
-            held.now -= bytes;
-          },
-        };
-      },
-      timeoutMs: null,
+      open: permitOf,
       begun: (uploadId) => begun.push(uploadId) > 0,
       partStored: () => ++partsStored > 0,
       ...change,
@@ -182,8 +197,9 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
     const bytes = patterned(size);
     expect(await unknown(feedOf(bytes))).toEqual(await stored(bytes));
     await expectStored(bytes);
+    const most = size <= FREE_BODY_BYTES ? 0 : UPLOAD_PART_MIN_BYTES;
     expect({ ...held, partsStored, begun: begun.length }).toEqual({
-      ...{ now: 0, most: UPLOAD_PART_MIN_BYTES, partsStored: parts, begun: parts > 0 ? 1 : 0 },
+      ...{ now: 0, most, partsStored: parts, begun: parts > 0 ? 1 : 0 },
     });
   });
 
@@ -295,39 +311,72 @@ describe.each(feeds)("%s of unknown length", (_name, feedOf) => {
   });
 });
 
-test.each(["known", "unknown"] as const)(
-  "a source of %s length that stops never passes for one that has ended",
-  async (length) => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    async function* stopping(): AsyncGenerator<Uint8Array> {
-      yield patterned(10_000);
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-    }
-    const feed = new SliceFeed(stopping());
-    const permit = { bytes: UPLOAD_PART_MIN_BYTES, shrink: () => undefined, release: vi.fn() };
-    const storing =
-      length === "known"
-        ? storeKnown(to(), { feed, length: 10_001, timeoutMs: 1_000 })
-        : storeUnknown(to(), {
-            ...{
-              feed,
-              maxBytes: UPLOAD_PART_MIN_BYTES,
-              partBytes: UPLOAD_PART_MIN_BYTES,
-              acquire: async () => permit,
-              timeoutMs: 1_000,
-            },
-            ...{ begun: () => true, partStored: () => true },
-          });
-    await vi.advanceTimersByTimeAsync(2_000);
+test("a source of known length that stops never passes for one that has ended", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  async function* stopping(): AsyncGenerator<Uint8Array> {
+    yield patterned(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+  }
+  const storing = storeKnown(to(), { feed: new SliceFeed(stopping()), length: 10_001, timeoutMs: 1_000 });
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(await storing).toEqual({ kind: "source", reason: "The source closed the connection early." });
+  await nothingThere();
+});
+
+describe("a body under a pace", () => {
+  const pace: PaceRule = { bytesPerS: 10_000, patienceMs: 3_000, wholeMs: 60_000 };
+
+  /** Sends a chunk every so often, `chunks` times, then is silent. */
+  function dripping(chunkBytes: number, everyMs: number, chunks: number): ReadableStream<Uint8Array> {
+    let sent = 0;
+    return new ReadableStream({
+      type: "bytes",
+      async pull(controller) {
+        if (sent === chunks) return new Promise(() => undefined);
+        await new Promise((resolve) => setTimeout(resolve, everyMs));
+        sent++;
+        controller.enqueue(patterned(chunkBytes).slice());
+      },
+    });
+  }
+
+  test.each([
+    ["stops", 20_000, 100, 3, 3_000],
+    ["drips below the rate", 5_000, 1_000, 100, 10_000],
+    ["never ends", 50_000, 1_000, 1_000, 61_000],
+  ])("that %s is cut off, and holds nothing any more", async (_what, chunkBytes, everyMs, chunks, withinMs) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+    const feed = BodyFeed.of(dripping(chunkBytes, everyMs, chunks), pace);
+    const permit = openPermit(UPLOAD_PART_MIN_BYTES);
+    const storing = storeUnknown(to(), {
+      feed,
+      maxBytes: UPLOAD_PART_MIN_BYTES,
+      partBytes: UPLOAD_PART_MIN_BYTES,
+      open: () => permit,
+      begun: () => true,
+      partStored: () => true,
+    });
+    await vi.advanceTimersByTimeAsync(withinMs + 500);
     expect(await storing).toEqual({ kind: "source", reason: "The source closed the connection early." });
-    expect(permit.release).toHaveBeenCalledTimes(length === "unknown" ? 1 : 0);
+    expect([feed.lapsed, permit.bytes]).toEqual([true, 0]);
     await nothingThere();
-  },
-);
+  });
+
+  test("is not blamed for the time in which nobody reads it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+    const feed = BodyFeed.of(body(patterned(600_000), "ends"), pace);
+    for (;;) {
+      const piece = await feed.next(100_000);
+      if (piece === null) break;
+      await vi.advanceTimersByTimeAsync(20_000);
+    }
+    expect(feed.lapsed).toBe(false);
+  });
+});
 
 test("one stretch of a feed leaves the rest where it is", async () => {
   const bytes = patterned(500_000);
-  const feed = new BodyFeed(body(bytes, "ends"));
+  const feed = BodyFeed.of(body(bytes, "ends"), null);
   const send = async (stream: ReadableStream) => new Uint8Array(await new Response(stream).arrayBuffer());
   const stretch = (length: number, last: boolean) =>
     sendBytes({ feed, length, last, digest: null, send, timeoutMs: null });

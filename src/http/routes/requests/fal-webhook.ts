@@ -4,7 +4,7 @@
 import { type Context, Hono } from "hono";
 import type { WebhookReport } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
-import { readInbound } from "../../../net/body.ts";
+import { readInbound, unheardRefusal } from "../../../net/body.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
 import { requireConfig } from "../../../platform/config.ts";
@@ -17,6 +17,7 @@ import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from 
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
 import { verifyWebhook } from "../../../upstream/fal-webhook-signature.ts";
 import { signingKeys } from "../../../upstream/jwks.ts";
+import { senderOf } from "../../client-address.ts";
 
 /** Larger bodies are not read: the call counts as an unverified callback, and the result is fetched instead. */
 const WEBHOOK_BODY_MAX_BYTES = 1024 * 1024;
@@ -36,8 +37,10 @@ async function receive(context: HookContext): Promise<Response> {
   if (tracker === null || !(await checkMark(config.SIGNING_KEY, "callback", [request], token))) {
     return answer(context, 404, "Not found", request, "bad_token");
   }
-  const read = await readInbound(context.req.raw, WEBHOOK_BODY_MAX_BYTES);
+  const read = await readInbound(context.req.raw, WEBHOOK_BODY_MAX_BYTES, senderOf(null, context.req.raw));
   if (read.kind === "broken") return answer(context, 400, "The body could not be read", request, "broken_body");
+  if (read.kind === "too_slow") return answer(context, 408, unheardRefusal(read).detail, request, "slow_body");
+  if (read.kind === "overloaded") return answer(context, 503, unheardRefusal(read).detail, request, "overloaded");
   if (read.kind === "too_large") {
     // Unread, so unverified; but after a lost submit response, its header may be the only source of fal's request id.
     await tracker.unverifiedCallback("too_large", candidate(context.req.header("x-fal-webhook-request-id")));
@@ -152,7 +155,7 @@ function parsedRequestId(text: string): string | null {
 
 function answer(
   context: HookContext,
-  status: 200 | 400 | 401 | 404 | 503,
+  status: 200 | 400 | 401 | 404 | 408 | 503,
   message: string,
   request: string,
   outcome: string,

@@ -7,6 +7,8 @@ import type { Upload } from "../../../contracts/team-uploads.ts";
 import { BodyFeed, drain } from "../../../files/byte-reader.ts";
 import { readUploadPlace, type UploadAddress } from "../../../files/input-urls.ts";
 import { FILE_NAME_MAX_CHARS } from "../../../files/urls.ts";
+import { REFUSED_BODY } from "../../../net/body-pace.ts";
+import type { Sender } from "../../../net/byte-budget.ts";
 import { type Config, requireConfig } from "../../../platform/config.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
@@ -24,6 +26,7 @@ import {
 import { receiveUpload } from "../../../uploads/receive.ts";
 import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
+import { urlSenderOf } from "../../client-address.ts";
 import { readJsonBody, SMALL_BODY_MAX_BYTES } from "../../json-body.ts";
 import { noRoute } from "../../problem.ts";
 import { submitHeaders } from "../../read-submit.ts";
@@ -227,7 +230,7 @@ export const uploadTargets = new Hono<AppEnv>();
 uploadTargets.on(["PUT", "POST"], "/:team/:place", async (context) => {
   const address = await addressOf(context);
   if (address === null) return noSuchUpload(context);
-  const answer = await receiveUpload(context.env, address, context.req.raw);
+  const answer = await receiveUpload(context.env, address, context.req.raw, urlSenderOf(address.team, context.req.raw));
   return answer.kind === "refused"
     ? problem(context, answer.refusal)
     : stored(context, address, answer.upload as Upload);
@@ -236,7 +239,7 @@ uploadTargets.on(["PUT", "POST"], "/:team/:place", async (context) => {
 uploadTargets.post("/:team/:place/complete", async (context) => {
   const address = await addressOf(context);
   if (address === null) return noSuchUpload(context);
-  const named = await namedParts(context.req.raw);
+  const named = await namedParts(context.req.raw, urlSenderOf(address.team, context.req.raw));
   if (named.kind === "refused") return problem(context, named.refusal);
   const answer = await completeUpload(context.env, address, named.parts);
   return answer.kind === "refused"
@@ -247,7 +250,14 @@ uploadTargets.post("/:team/:place/complete", async (context) => {
 uploadTargets.put("/:team/:place/:n{[0-9]{1,6}}", async (context) => {
   const address = await addressOf(context);
   if (address === null) return noSuchUpload(context);
-  const answer = await receivePart(context.env, address, Number(context.req.param("n")), context.req.raw);
+  const n = Number(context.req.param("n"));
+  const answer = await receivePart(
+    context.env,
+    address,
+    n,
+    context.req.raw,
+    urlSenderOf(address.team, context.req.raw),
+  );
   if (answer.kind === "refused") return problem(context, answer.refusal);
   // JavaScript clients read the body, Python ones the header (fal-ai/fal-js:libs/client/src/storage.ts, fal-ai/fal:projects/fal_client).
   return context.json({ partNumber: answer.n, etag: answer.etag }, 200, { ETag: `"${answer.etag}"` });
@@ -270,7 +280,7 @@ function noSuchUpload(context: UploadContext): Promise<Response> {
 /** A refusal. The rest of the body is read first, so that the client receives the response. */
 async function problem(context: UploadContext, why: Refusal): Promise<Response> {
   const { body } = context.req.raw;
-  if (body !== null && !body.locked) await drain(new BodyFeed(body));
+  if (body !== null && !body.locked) await drain(BodyFeed.ofSender(body, REFUSED_BODY));
   return context.get("refuse")(why, context.get("callId"));
 }
 
@@ -306,9 +316,12 @@ const partsBody = lazy((z) =>
 );
 
 /** The parts that a completion names; null, without a body: all parts. */
-async function namedParts(request: Request): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
+async function namedParts(
+  request: Request,
+  sender: Sender,
+): Promise<{ kind: "named"; parts: NamedPart[] | null } | Refused> {
   if (request.body === null || request.headers.get("Content-Length") === "0") return { kind: "named", parts: null };
-  const json = await readJsonBody(request, { maxBytes: SMALL_BODY_MAX_BYTES });
+  const json = await readJsonBody(request, sender, { maxBytes: SMALL_BODY_MAX_BYTES });
   if (json.kind === "refused") return json;
   json.permit.release();
   const body = parseFields(partsBody(), json.plain, "body");
