@@ -2,10 +2,10 @@
 
 import { isRetriedByClients } from "../../src/compat/fal-format.ts";
 import type { DeclaredError, Route } from "../../src/http/route.ts";
-import { ERRORS, type ErrorCode } from "../../src/platform/errors.ts";
+import { ERRORS, type ErrorCode, userMessageOf } from "../../src/platform/errors.ts";
 import { type DescribedHeader, headersOf } from "./headers.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
-import { ADVICE } from "./words/errors.ts";
+import { WORDS } from "./words/errors.ts";
 
 /** `sluice`: problem+json. `fal`: the format that clients of fal and Maton read. */
 export type Surface = "sluice" | "fal";
@@ -24,16 +24,25 @@ export const EVERYWHERE: readonly DeclaredError[] = ["internal", "overloaded", "
 /** The error of paths behind a brake (http/brakes.ts). */
 const BRAKED: DeclaredError = "rate_limited";
 
+/** Errors of every credential but the operator's (http/auth.ts). */
+const CREDENTIAL_ERRORS = [
+  "unauthenticated",
+  "key_expired",
+  "token_expired",
+  "team_required",
+  "forbidden",
+  "key_frozen",
+  "user_frozen",
+  "origin_not_allowed",
+  "user_mismatch",
+] as const;
+
 /** A route's errors, with those of `serve` and authentication (http/route.ts, http/auth.ts). */
 export function servedErrors(route: Route): DeclaredError[] {
   const { access, params, query, headers, body } = route;
   if (route.path === "/healthz") return ["internal"];
   const authentication: readonly DeclaredError[] =
-    access === "public"
-      ? []
-      : access === "operator"
-        ? ["unauthenticated", "not_found"]
-        : ["unauthenticated", "team_required", "forbidden", "origin_not_allowed", "user_mismatch"];
+    access === "public" ? [] : access === "operator" ? ["unauthenticated", "not_found"] : CREDENTIAL_ERRORS;
   return [
     ...EVERYWHERE,
     BRAKED,
@@ -80,8 +89,9 @@ function codeOf(error: DeclaredError): ErrorCode {
 
 /** Statuses that fal's clients retry are replaced where a retry cannot succeed (compat/fal-errors.ts). */
 function statusOf(error: DeclaredError, surface: Surface): number {
-  const { status, retryable } = ERRORS[codeOf(error)];
-  const own = typeof error === "string" ? status : error.status;
+  const kind = ERRORS[codeOf(error)];
+  const own = typeof error === "string" ? kind.status : error.status;
+  const retryable = (typeof error === "string" ? undefined : error.retryable) ?? kind.retryable;
   return surface === "fal" && isRetriedByClients(own) && !retryable ? 400 : own;
 }
 
@@ -108,7 +118,7 @@ const FAL_ERROR_HEADERS: readonly DescribedHeader[] = [
 ];
 
 function errorHeaders(status: number, codes: readonly ErrorCode[]): readonly DescribedHeader[] {
-  if (codes.some((code) => code === "quota_exceeded" || code === "rate_limited")) {
+  if (codes.some((code) => code === "quota_exceeded" || code === "visitor_limit" || code === "rate_limited")) {
     return ["RateLimit", "RateLimit-Policy", "Retry-After"];
   }
   if (status === 401) return ["WWW-Authenticate"];
@@ -133,6 +143,13 @@ const violatedPolicies = {
 
 const requestIdMember = { type: "string", description: "Id of the request concerned, else of the call." };
 
+function shownCode(code: ErrorCode): JsonObject {
+  const { status, title, retryable } = ERRORS[code];
+  const userMessage = userMessageOf(code);
+  const shown = userMessage === null ? {} : { user_message: userMessage };
+  return { status, title, retryable, advice: WORDS[code].remedy, ...shown };
+}
+
 /** The schemas that these responses refer to. */
 export function errorSchemas(): JsonObject {
   return {
@@ -141,7 +158,7 @@ export function errorSchemas(): JsonObject {
       description:
         "Error code. `x-codes` has its title, its HTTP status (unless an operation lists another), whether a retry may succeed, and what to do.",
       enum: CODES,
-      "x-codes": Object.fromEntries(CODES.map((code) => [code, { ...ERRORS[code], advice: ADVICE[code] }])),
+      "x-codes": Object.fromEntries(CODES.map((code) => [code, shownCode(code)])),
     },
     Problem: {
       type: "object",
@@ -156,6 +173,10 @@ export function errorSchemas(): JsonObject {
         message: { type: "string", description: "Same as `detail`." },
         hint: { type: "string", description: "How to resolve the error." },
         retryable: { type: "boolean", description: "Whether a retry of the same call may succeed." },
+        user_message: {
+          type: "string",
+          description: "A sentence that an app may show to its own user. Absent where the error is none of theirs.",
+        },
         request_id: requestIdMember,
         violated_policies: violatedPolicies,
       },

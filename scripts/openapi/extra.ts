@@ -1,5 +1,6 @@
 // Paths that are not declared routes, because their bodies are bytes: stored files, uploads, and fal's webhooks.
 
+import { LIMIT_ERRORS } from "../../src/http/limit-headers.ts";
 import type { DeclaredError } from "../../src/http/route.ts";
 import { BODY_TOO_SLOW, type ErrorRegistry, EVERYWHERE } from "./errors.ts";
 import { headersOf } from "./headers.ts";
@@ -85,8 +86,7 @@ const UPLOAD_ERRORS: readonly DeclaredError[] = [
   "payload_too_large",
   "unsupported_media_type",
   "forbidden",
-  "quota_exceeded",
-  "rate_limited",
+  ...LIMIT_ERRORS,
   "storage_failed",
 ];
 const LENGTH_REQUIRED: DeclaredError = { code: "invalid_request", status: 411 };

@@ -41,7 +41,8 @@ export function falJson(status: number, text: string, headers: Record<string, st
 
 /** The `Refuse` of paths below `/fal` and `/maton`. The hint is part of the message, because clients show only that. */
 export function falRefusal(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
-  const { status: usual, retryable } = ERRORS[refused.code];
+  const { status: usual } = ERRORS[refused.code];
+  const retryable = refused.retryable ?? ERRORS[refused.code].retryable;
   const own = extras.status ?? refused.status ?? usual;
   const status = isRetriedByClients(own) && !retryable ? 400 : own;
   const message = refused.hint === undefined ? refused.detail : `${refused.detail} ${refused.hint}`;

@@ -3,7 +3,7 @@
 
 import { EVENT_STREAM } from "../http/event-stream.ts";
 import { REQUEST_BODY_MAX_BYTES } from "../http/json-body.ts";
-import { LIMIT_HEADERS } from "../http/limit-headers.ts";
+import { LIMIT_ERRORS, LIMIT_HEADERS } from "../http/limit-headers.ts";
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { lazy } from "../platform/schema.ts";
@@ -39,8 +39,7 @@ export const SUBMIT_ERRORS = [
   "model_not_allowed",
   "forbidden",
   "price_unknown",
-  "quota_exceeded",
-  "rate_limited",
+  ...LIMIT_ERRORS,
   "idempotency_mismatch",
   "conflict",
   "gone",

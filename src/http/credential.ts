@@ -4,28 +4,33 @@
 import type { Credential } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
-import { type Refused, refusal, refused } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
 import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../team/auth/credentials.ts";
 import { checkTeamJwt } from "../team/auth/issuer-cache.ts";
 import { keyDigest, parseKey } from "../team/auth/key-text.ts";
 import { checkToken, isClientToken } from "../team/auth/tokens.ts";
-import { credentialOfJwt, unverifiedParts } from "../team/auth/user-jwt.ts";
+import { credentialOfJwt, type JwtFault, unverifiedParts } from "../team/auth/user-jwt.ts";
 
 const TEAM_REQUIRED = refusal("team_required", "A JWT without a team prefix needs the header `Sluice-Team`.", {
   hint: "Send `Sluice-Team: <team>`, or `Authorization: Bearer sl_jwt_<team>.<jwt>`.",
 });
 
-/** The same message for every reason, so that refusals do not help to forge a token. */
+/** The same message for every other reason, so that refusals do not help to forge a token. */
 const JWT_REFUSED = refusal("unauthenticated", "Invalid token.", {
   hint: "Get a new token. If it is refused too, a team admin can find the reason with POST /v1/team/jwt/test.",
 });
 
 const JWT_UNCHECKED = refusal("internal", "The token could not be verified.", { hint: "Try again later." });
 
-const TOKEN_EXPIRED = refusal("unauthenticated", "The client token has expired.", {
+/** The two say that a token has expired only of one whose signature held: a forged one learns nothing. */
+const TOKEN_EXPIRED = refusal("token_expired", "The client token has expired.", {
   hint: "Get a new one with POST /v1/tokens.",
+});
+
+const JWT_EXPIRED = refusal("token_expired", "The token has expired.", {
+  hint: "Get a new token from the identity provider.",
 });
 
 const TOKEN_REFUSED = refusal("unauthenticated", "Invalid client token.", {
@@ -84,10 +89,15 @@ async function jwtCredential(env: Env, config: Config, team: string, jwt: string
   const answer = await checkTeamJwt(env, team, jwt, { fresh: false });
   if (answer.kind === "refused") {
     logEvent("jwt.refused", { team, reason: answer.fault });
-    return refused(answer.fault === "keys_unavailable" ? JWT_UNCHECKED : JWT_REFUSED);
+    return refused(jwtRefusal(answer.fault));
   }
   const credential = credentialOfJwt(answer);
   return { kind: "found", team, credential, publishable: false, boundTo: null, expiresAt: answer.expiresAt };
+}
+
+function jwtRefusal(fault: JwtFault): Refusal {
+  if (fault === "keys_unavailable") return JWT_UNCHECKED;
+  return fault === "expired" ? JWT_EXPIRED : JWT_REFUSED;
 }
 
 /** The text after `Bearer` or `Key`. Without either, the whole text, which is then refused as malformed. */

@@ -7,6 +7,14 @@ import type { LimitState } from "../team/quota/limits.ts";
 /** Their names, for route declarations. */
 export const LIMIT_HEADERS = ["RateLimit", "RateLimit-Policy"] as const;
 
+/** The errors of an exceeded limit, for route declarations. */
+export const LIMIT_ERRORS = [
+  "quota_exceeded",
+  "visitor_limit",
+  { code: "visitor_limit", status: 429, retryable: true },
+  "rate_limited",
+] as const;
+
 /** The largest integer of a structured field (RFC 9651, 3.3.1). Larger limits are clamped. */
 const INTEGER_MAX = 999_999_999_999_999;
 

@@ -2,7 +2,7 @@
 // errors become a fixed message and an id, never an internal text.
 
 import type { Context } from "hono";
-import { ERRORS, type Refusal, refusal } from "../platform/errors.ts";
+import { ERRORS, type Refusal, refusal, userMessageOf } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { isStateNewer } from "../platform/stored-version.ts";
 import { isOverloaded } from "../platform/stubs.ts";
@@ -20,7 +20,7 @@ const OVERLOADED_RETRY_S = 5;
  * `request_id` is the Sluice request the refusal is about, else the call's own id (also in `instance` and X-Request-Id).
  */
 export function problemResponse(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
-  const { title, retryable } = ERRORS[refused.code];
+  const { title } = ERRORS[refused.code];
   const status = extras.status ?? refused.status ?? ERRORS[refused.code].status;
   const body = {
     type: `urn:sluice:error:${refused.code}`,
@@ -31,7 +31,8 @@ export function problemResponse(refused: Refusal, callId: string, extras: Proble
     code: refused.code,
     message: refused.detail,
     hint: refused.hint,
-    retryable,
+    retryable: refused.retryable ?? ERRORS[refused.code].retryable,
+    user_message: refused.userMessage ?? userMessageOf(refused.code) ?? undefined,
     request_id: refused.requestId ?? callId,
     violated_policies: violatedPolicies(refused),
   };

@@ -72,7 +72,9 @@ export interface Call<A extends Access, P, Q, H, B> {
 }
 
 /** A code with its own HTTP status, or with another that this route gives it. */
-export type DeclaredError = ErrorCode | { readonly code: ErrorCode; readonly status: number };
+export type DeclaredError =
+  | ErrorCode
+  | { readonly code: ErrorCode; readonly status: number; readonly retryable?: boolean };
 
 type BodyOf<S> = S extends { schema: Make<infer T extends Schema> } ? z.input<T> | RawText : undefined;
 type Reply<R extends Answers> = {

@@ -75,6 +75,10 @@ export const requestBody = lazy((z) =>
         detail: asWritten(z.unknown()),
         retryable: z.boolean(),
         charged: z.union([z.boolean(), z.literal("unknown")]),
+        user_message: z
+          .string()
+          .nullable()
+          .describe("A sentence that an app may show to its own user; null where the error is none of theirs."),
       })
       .nullable(),
     cost: z.object({

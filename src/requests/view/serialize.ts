@@ -6,6 +6,7 @@ import type { RequestFile } from "../../files/request-file.ts";
 import { loadText, type StoredText } from "../../files/stored-text.ts";
 import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
 import type { Config } from "../../platform/config.ts";
+import { userMessageOf } from "../../platform/errors.ts";
 import { objectText, RawText } from "../../platform/json.ts";
 import { stringsAt } from "../../platform/json-scan.ts";
 import { moneyText } from "../../platform/money.ts";
@@ -229,7 +230,7 @@ function serializeFile(file: RequestFile, url: string | null): RequestBody["file
 function serializeError({ error }: RequestState): RequestBody["error"] {
   if (error === null) return null;
   const { code, message, detail, retryable, charged } = error;
-  return { code, message, detail: raw(detail), retryable, charged };
+  return { code, message, detail: raw(detail), retryable, charged, user_message: userMessageOf(code) };
 }
 
 /** How the caller's own address heard of the end that holds now; its log is at `GET /v1/deliveries/{delivery_id}`. */

@@ -38,10 +38,10 @@ export function keyFault(key: KeyState, now: number): Refusal | null {
     return refusal("unauthenticated", `The API key was revoked at ${timeText(key.revokedAt)}.`, { hint: ANOTHER_KEY });
   }
   if (key.expiresAt !== null && key.expiresAt <= now) {
-    return refusal("unauthenticated", `The API key expired at ${timeText(key.expiresAt)}.`, { hint: ANOTHER_KEY });
+    return refusal("key_expired", `The API key expired at ${timeText(key.expiresAt)}.`, { hint: ANOTHER_KEY });
   }
   if (key.frozenAt !== null) {
-    return refusal("forbidden", `The API key has been frozen since ${timeText(key.frozenAt)}.`, {
+    return refusal("key_frozen", `The API key has been frozen since ${timeText(key.frozenAt)}.`, {
       hint: `A team admin unfreezes it with POST /v1/keys/${key.id}/resume.`,
     });
   }
@@ -59,7 +59,7 @@ export function teamFault(frozenAt: number | null): Refusal | null {
 /** Why nothing may be done for this user now, or null. The refusal does not repeat the user id. */
 export function userFault(frozenAt: number | null): Refusal | null {
   if (frozenAt === null) return null;
-  return refusal("forbidden", `The user has been frozen since ${timeText(frozenAt)}.`, {
+  return refusal("user_frozen", `The user has been frozen since ${timeText(frozenAt)}.`, {
     hint: "A team admin unfreezes the user with POST /v1/users/{id}/resume.",
   });
 }

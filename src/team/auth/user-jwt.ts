@@ -77,8 +77,10 @@ export async function checkUserJwt(
     `The claim \`iss\` is ${quoted(parts.claims.iss)}, which matches no issuer of this team.`,
   );
   for (const issuer of named) {
-    answer = await checkAgainst(issuer, jwt, parts, keysOf, now);
-    if (answer.kind === "valid") return answer;
+    const next = await checkAgainst(issuer, jwt, parts, keysOf, now);
+    if (next.kind === "valid") return next;
+    // An issuer whose signature held says more than another whose key does not match.
+    if (answer.kind === "valid" || answer.fault !== "expired") answer = next;
   }
   return answer;
 }

@@ -69,14 +69,17 @@ export interface LimitViolation extends Violation {
   window: LimitWindow | null;
 }
 
+/** `visitor_limit`: only limits of this visitor are exceeded, so an app can tell a person's own limit from its own. */
+export type QuotaCode = "quota_exceeded" | "visitor_limit" | "rate_limited";
+
 export type QuotaAnswer =
   | { kind: "ok"; holds: Hold[]; writes: CounterWrite[] }
   | {
       kind: "over";
       violated: LimitViolation[];
-      code: "quota_exceeded" | "rate_limited";
-      /** Whole seconds; only with `rate_limited`. */
-      retryAfterS?: number;
+      code: QuotaCode;
+      /** Whole seconds; null: a wait is no way out. */
+      retryAfterS: number | null;
     };
 
 /** Actual amounts of an ended request. Null: unknown, so the reserved amount stands. */
@@ -146,7 +149,10 @@ function waitMs(counter: LimitCounter, value: number, demand: number | null, now
 
 /** 402 for calendar windows and USD limits; 429 for sliding and concurrent limits. */
 function isLasting({ per, window }: LimitViolation): boolean {
-  if (per === "usd") return true;
+  return per === "usd" || isOfDays(window);
+}
+
+function isOfDays(window: LimitWindow | null): boolean {
   switch (window) {
     case "1d":
     case "1mo":
@@ -192,9 +198,14 @@ export function check(
 }
 
 function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
-  if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded" };
   const wait = Math.max(...violated.map((violation) => violation.resetAt - now));
-  return { kind: "over", violated, code: "rate_limited", retryAfterS: Math.ceil(wait / SECOND_MS) };
+  const retryAfterS = Math.ceil(wait / SECOND_MS);
+  if (violated.every(({ scope }) => scope === "visitor")) {
+    const isLong = violated.some(({ window }) => isOfDays(window));
+    return { kind: "over", violated, code: "visitor_limit", retryAfterS: isLong ? null : retryAfterS };
+  }
+  if (violated.some(isLasting)) return { kind: "over", violated, code: "quota_exceeded", retryAfterS: null };
+  return { kind: "over", violated, code: "rate_limited", retryAfterS };
 }
 
 /** Current counter of a hold; in a later calendar window the hold counts nothing. */

@@ -2,7 +2,7 @@
 
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { moneyText } from "../../platform/money.ts";
-import type { LimitViolation } from "./limits.ts";
+import type { LimitViolation, QuotaAnswer } from "./limits.ts";
 import type { Price } from "./prices.ts";
 
 /** The plan does not allow the model. */
@@ -54,25 +54,38 @@ export function costRefusal(estimated: number, most: number, plan: string): Refu
 
 /** Limits are exceeded. */
 export function quotaRefusal(
-  {
-    code,
-    violated,
-    retryAfterS,
-  }: { code: "quota_exceeded" | "rate_limited"; violated: LimitViolation[]; retryAfterS?: number },
+  { code, violated, retryAfterS }: Extract<QuotaAnswer, { kind: "over" }>,
   plan: string,
 ): Refusal {
-  const names = violated.map((each) => violationText(each));
-  if (code === "rate_limited") {
-    return refusal(code, `Rate limit exceeded: ${names.join(", ")}.`, {
-      hint: `Retry in ${retryAfterS ?? 1} seconds.`,
-      violated,
-      ...(retryAfterS === undefined ? {} : { retryAfterS }),
-    });
+  const names = violated.map((each) => violationText(each)).join(", ");
+  const later =
+    retryAfterS === null
+      ? {
+          hint: `Retries fail until the limit resets: stop and ask a person. A team admin can raise the limit in plan "${plan}".`,
+        }
+      : { hint: `Retry in ${retryAfterS} seconds.`, retryAfterS };
+  switch (code) {
+    case "quota_exceeded":
+      return refusal(code, `Quota exceeded: ${names}.`, { ...later, violated });
+    case "rate_limited":
+      return refusal(code, `Rate limit exceeded: ${names}.`, { ...later, violated });
+    case "visitor_limit": {
+      const short = retryAfterS === null ? {} : { status: 429, retryable: true };
+      const userMessage = visitorMessage(violated, retryAfterS);
+      return refusal(code, `The visitor's limit is reached: ${names}.`, { ...later, ...short, userMessage, violated });
+    }
   }
-  return refusal(code, `Quota exceeded: ${names.join(", ")}.`, {
-    hint: `Retries fail until the limit resets: stop and ask a person. A team admin can raise the limit in plan "${plan}".`,
-    violated,
-  });
+}
+
+/** What a page may tell its visitor: when to come back, and no figure of the plan. */
+function visitorMessage(violated: readonly LimitViolation[], retryAfterS: number | null): string {
+  if (retryAfterS !== null) {
+    const minutes = Math.ceil(retryAfterS / 60);
+    const wait = minutes > 1 ? `${minutes} minutes` : "a minute";
+    return `You have reached your limit for the moment. Please try again in about ${wait}.`;
+  }
+  const isMonth = violated.some(({ window }) => window === "1mo");
+  return `You have reached your limit for this ${isMonth ? "month" : "day"}. Please come back ${isMonth ? "next month" : "tomorrow"}.`;
 }
 
 function violationText({ name, per, used, limit, resetAt }: LimitViolation): string {

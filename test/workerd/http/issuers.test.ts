@@ -222,7 +222,7 @@ describe("a user's JWT", () => {
     expect((await submit()).status).toBe(202);
     await call("POST", "/v1/users/ada/freeze", { key });
     const refused = await submit();
-    expect([refused.status, (await json(refused)).code]).toEqual([403, "forbidden"]);
+    expect([refused.status, (await json(refused)).code]).toEqual([403, "user_frozen"]);
   });
 
   test("of a removed issuer is refused on the next submit, and on reads within ten seconds", async () => {
@@ -242,9 +242,11 @@ describe("a user's JWT", () => {
 });
 
 describe("a token that is refused", () => {
+  const past = { exp: 1_700_000_000 };
   const cases: [string, (issuer: TestIssuer, stranger: TestIssuer) => Promise<string>, string][] = [
     ["is forged", (_issuer, stranger) => stranger.jwt(), "bad_signature"],
-    ["has expired", (issuer) => issuer.jwt({ exp: 1_700_000_000 }), "expired"],
+    ["is forged and has expired", (_issuer, stranger) => stranger.jwt(past), "bad_signature"],
+    ["has expired for another audience", (issuer) => issuer.jwt({ ...past, aud: "another-app" }), "wrong_audience"],
     ["is for another audience", (issuer) => issuer.jwt({ aud: "another-app" }), "wrong_audience"],
     ["is another issuer's", (issuer) => issuer.jwt({ iss: "https://evil.example" }), "unknown_issuer"],
     ["names no user", (issuer) => issuer.jwt({ sub: undefined }), "claim_missing"],
@@ -272,6 +274,13 @@ describe("a token that is refused", () => {
   );
 });
 
+test("a token whose signature held is told that it has expired", async () => {
+  const { team, key, issuer } = await newTenant();
+  const jwt = await issuer.jwt({ exp: 1_700_000_000 });
+  expect(await me(team, jwt)).toEqual([401, "token_expired", "The token has expired."]);
+  expect(await explain(key, `sl_jwt_${team}.${jwt}`)).toMatchObject({ accepted: false, reason: "expired" });
+});
+
 describe("the token tester", () => {
   test("says whom a good token stands for and which plan applies", async () => {
     const { team, key, issuer } = await newTenant({ plan_claim: "plan", tag_claims: { tenant: "org" } });
@@ -286,7 +295,11 @@ describe("the token tester", () => {
   test("says that a user is blocked", async () => {
     const { key, issuer } = await newTenant();
     await call("POST", "/v1/users/ada/freeze", { key });
-    expect(await explain(key, await issuer.jwt())).toMatchObject({ accepted: false, reason: "forbidden", user: "ada" });
+    expect(await explain(key, await issuer.jwt())).toMatchObject({
+      accepted: false,
+      reason: "user_frozen",
+      user: "ada",
+    });
   });
 
   test("explains client tokens too", async () => {

@@ -37,8 +37,9 @@ type Scope = "team" | "key" | "user" | "visitor" | "ip" | "tag:job";
 const LIMITS: [string, Record<string, unknown> & { scope: Scope }, number, string][] = [
   ...(["team", "key", "user", "visitor", "ip", "tag:job"] as const).map((scope): (typeof LIMITS)[number] => [
     ...([`requests of a day, by ${scope}`, { scope, per: "request", limit: 1, window: "1d" }] as const),
-    ...([402, "quota_exceeded"] as const),
+    ...([402, scope === "visitor" ? "visitor_limit" : "quota_exceeded"] as const),
   ]),
+  ["requests of a visitor's hour", { scope: "visitor", per: "request", limit: 1, window: "1h" }, 429, "visitor_limit"],
   ["requests of a month", { scope: "team", per: "request", limit: 1, window: "1mo" }, 402, "quota_exceeded"],
   ["requests of an hour", { scope: "team", per: "request", limit: 1, window: "1h" }, 429, "rate_limited"],
   ["requests of a minute", { scope: "user", per: "request", limit: 1, window: "1m" }, 429, "rate_limited"],

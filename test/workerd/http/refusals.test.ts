@@ -42,7 +42,13 @@ const CASE_NAMES = [
   ...["a token in another team", "an expired token", "a forged token", "an unsigned token", "a token of a revoked key"],
   ...["a member's key for another user", "a token for another user", "a JWT for another user"],
   ...["a JWT that names no team", "a JWT in another team", "a JWT for another audience", "a JWT of another issuer"],
-  ...["an expired JWT", "an unsigned JWT", "a JWT signed with the public key", "a JWT with an unknown key"],
+  ...[
+    "an expired JWT",
+    "an expired JWT of a stranger",
+    "an unsigned JWT",
+    "a JWT signed with the public key",
+    "a JWT with an unknown key",
+  ],
   ...["a JWT signed by a stranger", "a JWT of a removed issuer"],
 ];
 
@@ -124,12 +130,12 @@ beforeAll(async () => {
   unknownTo("a key of no team", await makeKey("nobody"));
   unknownTo("a key that its team does not know", unknown);
   unknownTo("a revoked key", revoked.secret);
-  unknownTo("an expired key", expired.secret, { laterMs: HOUR_MS });
+  turnAway("an expired key", 401, "key_expired", { key: expired.secret, laterMs: HOUR_MS });
   unknownTo("a rotated key", rotated.secret);
-  turnAway("a frozen key", 403, "forbidden", { key: frozenKey.secret });
+  turnAway("a frozen key", 403, "key_frozen", { key: frozenKey.secret });
   turnAway("a key of a frozen team", 403, "forbidden", { key: ofFrozenTeam.secret });
-  turnAway("the key of a blocked member", 403, "forbidden", { key: blocked.secret });
-  turnAway("a token of a blocked user", 403, "forbidden", { key: blockedToken });
+  turnAway("the key of a blocked member", 403, "user_frozen", { key: blocked.secret });
+  turnAway("a token of a blocked user", 403, "user_frozen", { key: blockedToken });
   turnAway("a key without the scope", 403, "forbidden", ({ access }) => ({
     key: without.get(access === "mint" ? "run" : access) ?? "",
   }));
@@ -144,7 +150,7 @@ beforeAll(async () => {
   turnAway("a token from another page", 403, "origin_not_allowed", { key: bound, headers: { Origin: OTHER_PAGE } });
   turnAway("a token from no page", 403, "origin_not_allowed", { key: bound });
   unknownTo("a token in another team", token.replace(`_${one.id}.`, `_${other.id}.`));
-  unknownTo("an expired token", token, { laterMs: HOUR_MS });
+  turnAway("an expired token", 401, "token_expired", { key: token, laterMs: HOUR_MS });
   unknownTo("a forged token", named(forged));
   unknownTo("an unsigned token", named(unsigned));
   unknownTo("a token of a revoked key", orphan);
@@ -156,7 +162,10 @@ beforeAll(async () => {
   unknownTo("a JWT in another team", named(jwt, other.id));
   unknownTo("a JWT for another audience", named(await issuer.jwt({ aud: "another-app" })));
   unknownTo("a JWT of another issuer", named(await stranger.jwt({ iss: "https://another.example" })));
-  unknownTo("an expired JWT", named(await issuer.jwt({ exp: claims.exp - 2 * 86_400 })));
+  turnAway("an expired JWT", 401, "token_expired", {
+    key: named(await issuer.jwt({ exp: claims.exp - 2 * 86_400 })),
+  });
+  unknownTo("an expired JWT of a stranger", named(await asStranger.jwt({ exp: claims.exp - 2 * 86_400 })));
   unknownTo("an unsigned JWT", named(new UnsecuredJWT(claims).encode()));
   unknownTo("a JWT signed with the public key", named(hmac));
   unknownTo("a JWT with an unknown key", named(await issuer.jwt({}, { kid: "nobody" })));

@@ -69,7 +69,10 @@ describe("a token that a server made", () => {
     expect((await call("GET", "/v1/me", { key: token })).status).toBe(200);
     later(MINUTE_MS);
     const response = await call("GET", "/v1/me", { key: token });
-    expect([response.status, (await json(response)).detail]).toEqual([401, "The client token has expired."]);
+    expect(await json(response)).toMatchObject({
+      ...{ status: 401, code: "token_expired", detail: "The client token has expired." },
+      user_message: expect.stringMatching(/sign in again\.$/),
+    });
   });
 
   test("runs no model beyond its list", async () => {
@@ -137,7 +140,7 @@ describe("a token that a server made", () => {
     const { token } = await mint(server.secret, { user: "ada" });
     expect((await call("GET", "/v1/me", { key: token })).status).toBe(200);
     await call("POST", `/v1/keys/${server.id}/freeze`, { key });
-    expect(await outcome(submit(token))).toEqual([403, "forbidden"]);
+    expect(await outcome(submit(token))).toEqual([403, "key_frozen"]);
     await call("POST", `/v1/keys/${server.id}/resume`, { key });
     expect((await submit(token)).status).toBe(202);
     await call("DELETE", `/v1/keys/${server.id}`, { key });
@@ -224,7 +227,7 @@ describe("a token that a server made", () => {
   test("is not made for a blocked user", async () => {
     const { key } = await Team.create();
     await call("POST", "/v1/users/ada/freeze", { key });
-    expect(await outcome(call("POST", "/v1/tokens", { key, body: { user: "ada" } }))).toEqual([403, "forbidden"]);
+    expect(await outcome(call("POST", "/v1/tokens", { key, body: { user: "ada" } }))).toEqual([403, "user_frozen"]);
   });
 
   test("of another team, or changed on the way, is not valid", async () => {
@@ -371,7 +374,10 @@ describe("a visitor", () => {
     const { user, visitor_token } = await mint(demo, {}, HOME);
     await call("POST", `/v1/users/${encodeURIComponent(user)}/freeze`, { key });
     for (const body of [{ visitor_token }, {}]) {
-      expect(await outcome(call("POST", "/v1/tokens", { key: demo, body, headers: HOME }))).toEqual([403, "forbidden"]);
+      expect(await outcome(call("POST", "/v1/tokens", { key: demo, body, headers: HOME }))).toEqual([
+        403,
+        "user_frozen",
+      ]);
     }
   });
 
@@ -385,7 +391,7 @@ describe("a visitor", () => {
     const refused = posts.filter((response) => response.status !== 202);
     expect(new Set(refused.map((response) => response.status))).toEqual(new Set([402]));
     expect(await json(refused[0] as Response)).toMatchObject({
-      ...{ code: "quota_exceeded", retryable: false },
+      ...{ code: "visitor_limit", retryable: false, user_message: expect.stringMatching(/come back tomorrow\.$/) },
       violated_policies: [{ name: "visitor-day", limit: 3, used: 3, reset: expect.stringMatching(/T00:00:00.000Z$/) }],
     });
   });

@@ -120,7 +120,7 @@ describe("keys", () => {
     const frozen = await send(key, "POST", `/v1/keys/${server.id}/freeze`);
     expect([frozen.status, frozen.body.frozen_at]).toEqual([200, expect.stringMatching(/^20/)]);
     const refused = await call("GET", "/v1/me", { key: server.secret });
-    expect([refused.status, (await json(refused)).code]).toEqual([403, "forbidden"]);
+    expect([refused.status, (await json(refused)).code]).toEqual([403, "key_frozen"]);
     const resumed = await send(key, "POST", `/v1/keys/${server.id}/resume`);
     expect(resumed.body.frozen_at).toBeNull();
     expect((await call("GET", "/v1/me", { key: server.secret })).status).toBe(200);
@@ -168,7 +168,7 @@ describe("users", () => {
     });
     const post = { model: MODEL, input: { prompt: "a cat" }, user: name };
     expect((await send(key, "POST", "/v1/requests", post)).body).toMatchObject({
-      ...{ status: 403, code: "forbidden", detail: expect.stringMatching(/^The user has been frozen since/) },
+      ...{ status: 403, code: "user_frozen", detail: expect.stringMatching(/^The user has been frozen since/) },
     });
     expect((await send(key, "POST", `${path}/resume`)).body.frozen_at).toBeNull();
     expect((await send(key, "POST", "/v1/requests", post)).status).toBe(202);

@@ -143,7 +143,7 @@ describe("an admit", () => {
       return { credential: { kind: "token", keyId, user: `visitor:${visitor}`, visitor, ip, ...rest }, visitor, ip };
     };
     expect(await team.outcome(token("v1", "a1"))).toBe("admitted");
-    expect(await team.outcome(token("v1", "a2"))).toBe("quota_exceeded");
+    expect(await team.outcome(token("v1", "a2"))).toBe("visitor_limit");
     expect(await team.outcome(token("v2", "a1"))).toBe("admitted");
     expect(await team.outcome(token("v3", "a1"))).toBe("quota_exceeded");
     expect(await team.outcome()).toBe("admitted");
@@ -176,9 +176,9 @@ describe("an admit", () => {
     await team.stub.keys.revoke(gone.id, SOMEBODY);
     await team.stub.keys.freeze(cold.id, true, SOMEBODY);
     expect(await team.outcome({ credential: reader.credential })).toBe("forbidden");
-    expect(await team.outcome({ credential: past.credential })).toBe("unauthenticated");
+    expect(await team.outcome({ credential: past.credential })).toBe("key_expired");
     expect(await team.outcome({ credential: gone.credential })).toBe("unauthenticated");
-    expect(await team.outcome({ credential: cold.credential })).toBe("forbidden");
+    expect(await team.outcome({ credential: cold.credential })).toBe("key_frozen");
     expect(await team.outcome({ credential: { kind: "key", digest: "never made" } })).toBe("unauthenticated");
     await team.stub.keys.freeze(cold.id, false, SOMEBODY);
     expect(await team.outcome({ credential: cold.credential })).toBe("admitted");
@@ -307,7 +307,7 @@ describe("who stands behind a credential", () => {
     const credential: Credential = { kind: "token", keyId, user: "anna", ...rest };
     expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", terms: { keyId, user: "anna" } });
     await team.stub.keys.freeze(keyId, true, SOMEBODY);
-    expect(await team.outcome({ credential })).toBe("forbidden");
+    expect(await team.outcome({ credential })).toBe("key_frozen");
     await team.stub.keys.revoke(keyId, SOMEBODY);
     expect(await team.outcome({ credential })).toBe("unauthenticated");
     expect(await team.outcome({ credential: { ...credential, keyId: "key_unknown" } })).toBe("unauthenticated");
@@ -349,8 +349,8 @@ describe("who stands behind a credential", () => {
     const team = await TeamObject.create();
     const { credential } = await team.newKey({ user: "anna" });
     await team.stub.users.freeze("anna", true, SOMEBODY);
-    expect(await team.outcome({ credential })).toBe("forbidden");
-    expect(await team.outcome({ user: "anna" })).toBe("forbidden");
+    expect(await team.outcome({ credential })).toBe("user_frozen");
+    expect(await team.outcome({ user: "anna" })).toBe("user_frozen");
     expect(await team.outcome({ user: "bob" })).toBe("admitted");
     expect(await team.stub.identify(credential)).toMatchObject({ kind: "refused" });
     await team.stub.users.freeze("anna", false, SOMEBODY);

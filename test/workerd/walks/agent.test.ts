@@ -88,8 +88,8 @@ test("different calls end at the key's budget of the day, a dear one at once, an
   const [known] = taken;
   const frozen = [await agent.post("cat 0"), await agent.post("another")];
   expect(frozen.map(({ status, body }) => [status, body.code])).toEqual([
-    [403, "forbidden"],
-    [403, "forbidden"],
+    [403, "key_frozen"],
+    [403, "key_frozen"],
   ]);
   await endOf(team, { id: known?.id ?? "" });
   await team.send("POST", `/v1/keys/${key.id}/resume`);

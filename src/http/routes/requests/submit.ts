@@ -13,7 +13,7 @@ import { requestText } from "../../../requests/view/serialize.ts";
 import { type Caller, viewerOf } from "../../auth.ts";
 import { tryHold } from "../../holds.ts";
 import { REQUEST_BODY_MAX_BYTES } from "../../json-body.ts";
-import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
+import { LIMIT_ERRORS, LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { readSubmit, submitBody, submitHeaders } from "../../read-submit.ts";
 import { defineRoute } from "../../route.ts";
 
@@ -45,8 +45,7 @@ export const submit = defineRoute({
     "model_not_allowed",
     "forbidden",
     "price_unknown",
-    "quota_exceeded",
-    "rate_limited",
+    ...LIMIT_ERRORS,
     "idempotency_mismatch",
     "conflict",
     "gone",

@@ -28,6 +28,7 @@ import type { AppEnv } from "../../app-env.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { urlSenderOf } from "../../client-address.ts";
 import { readJsonBody, SMALL_BODY_MAX_BYTES } from "../../json-body.ts";
+import { LIMIT_ERRORS } from "../../limit-headers.ts";
 import { noRoute } from "../../problem.ts";
 import { submitHeaders } from "../../read-submit.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -78,8 +79,7 @@ const announce = defineRoute({
     "user_mismatch",
     "payload_too_large",
     "unsupported_media_type",
-    "quota_exceeded",
-    "rate_limited",
+    ...LIMIT_ERRORS,
     "input_unreachable",
   ],
   async handle({ body, headers, caller, env, url }) {

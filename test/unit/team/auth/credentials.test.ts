@@ -27,9 +27,14 @@ describe("a key", () => {
     expect(keyFault(key, NOW)?.detail ?? null).toBe(detail);
   });
 
+  test("that has ended has a code of its own, unlike one that was revoked", () => {
+    expect(keyFault({ ...good, expiresAt: NOW - 1 }, NOW)?.code).toBe("key_expired");
+    expect(keyFault({ ...good, expiresAt: NOW - 1, revokedAt: NOW - 1 }, NOW)?.code).toBe("unauthenticated");
+  });
+
   test("that is frozen says who can change that", () => {
     expect(keyFault({ ...good, frozenAt: NOW }, NOW)).toMatchObject({
-      code: "forbidden",
+      code: "key_frozen",
       hint: expect.stringContaining("POST /v1/keys/key_1/resume"),
     });
   });
@@ -48,7 +53,10 @@ describe("who is frozen", () => {
   test("is refused for as long as it lasts, with the way out", () => {
     expect([teamFault(null), userFault(null)]).toEqual([null, null]);
     expect(teamFault(NOW)).toMatchObject({ code: "forbidden", hint: expect.stringContaining("/v1/team/resume") });
-    expect(userFault(NOW)).toMatchObject({ code: "forbidden", hint: expect.stringContaining("/v1/users/{id}/resume") });
+    expect(userFault(NOW)).toMatchObject({
+      code: "user_frozen",
+      hint: expect.stringContaining("/v1/users/{id}/resume"),
+    });
   });
 });
 

@@ -6,10 +6,11 @@ import {
   type Hold,
   limitStates,
   type QuotaAnswer,
+  type QuotaCode,
   type Subjects,
   settleHolds,
 } from "../../../../src/team/quota/limits.ts";
-import type { LimitScope, PlanLimit } from "../../../../src/team/quota/plan.ts";
+import type { LimitScope, LimitWindow, PlanLimit } from "../../../../src/team/quota/plan.ts";
 
 const at = (text: string) => Date.parse(text);
 const NOON = at("2026-11-22T12:00:00Z");
@@ -326,31 +327,38 @@ describe("a refusal", () => {
   const day = requests(2, { name: "day" });
   const minute = requests(2, { name: "minute", window: "1m" });
   const hour = requests(2, { name: "hour", window: "1h" });
+  const own = (window: LimitWindow) => requests(2, { name: `visitor-${window}`, scope: "visitor", window });
 
-  test.each<[string, PlanLimit[], "quota_exceeded" | "rate_limited", number | undefined]>([
-    ["a day", [day], "quota_exceeded", undefined],
-    ["a month", [requests(2, { window: "1mo" })], "quota_exceeded", undefined],
+  test.each<[string, PlanLimit[], QuotaCode, number | null]>([
+    ["a day", [day], "quota_exceeded", null],
+    ["a month", [requests(2, { window: "1mo" })], "quota_exceeded", null],
     ["a minute", [minute], "rate_limited", 30],
     ["an hour", [hour], "rate_limited", 1_800],
     ["a minute and an hour", [minute, hour], "rate_limited", 1_800],
-    ["a minute and a day", [minute, day], "quota_exceeded", undefined],
-    ["money within an hour", [usd("0.002", { window: "1h" })], "quota_exceeded", undefined],
-    ["open requests and a day", [concurrent(2), day], "quota_exceeded", undefined],
+    ["a minute and a day", [minute, day], "quota_exceeded", null],
+    ["money within an hour", [usd("0.002", { window: "1h" })], "quota_exceeded", null],
+    ["open requests and a day", [concurrent(2), day], "quota_exceeded", null],
     ["open requests and a minute", [concurrent(2), minute], "rate_limited", 30],
+    ["a visitor's day", [requests(2, { scope: "visitor" })], "visitor_limit", null],
+    ["a visitor's minute and month", [own("1m"), own("1mo")], "visitor_limit", null],
+    ["a visitor's hour", [own("1h")], "visitor_limit", 1_800],
+    ["a visitor's minute and the team's hour", [own("1m"), hour], "rate_limited", 1_800],
+    ["a visitor's minute and the team's day", [own("1m"), day], "quota_exceeded", null],
     ["bytes of a minute", [bytes(1, { window: "1m" })], "rate_limited", 60],
   ])("for %s says whether and when to try again", (_what, limits, code, retryAfterS) => {
     const books = ledger();
+    const page = { ...anna, visitor: "visitor_1" };
     for (const outputBytes of [0, 1]) {
-      const holds = taken(books.admit(limits, costs(1_000), NOON));
+      const holds = taken(books.admit(limits, costs(1_000), NOON, page));
       const ofBytes = holds.filter((hold) => hold.per === "output_byte");
       books.settle(ofBytes, "charge", { usdMicro: null, outputBytes }, NOON);
     }
-    const answer = books.admit(limits, costs(1_000), NOON);
+    const answer = books.admit(limits, costs(1_000), NOON, page);
     expect(answer).toMatchObject({ kind: "over", code });
     expect(answer.kind === "over" && answer.retryAfterS).toBe(retryAfterS);
-    if (retryAfterS !== undefined && !limits.some((limit) => limit.per === "concurrent")) {
-      expect(books.admit(limits, costs(1_000), NOON + retryAfterS * 1_000 - 1_000).kind).toBe("over");
-      expect(books.admit(limits, costs(1_000), NOON + retryAfterS * 1_000).kind).toBe("ok");
+    if (retryAfterS !== null && !limits.some((limit) => limit.per === "concurrent")) {
+      expect(books.admit(limits, costs(1_000), NOON + retryAfterS * 1_000 - 1_000, page).kind).toBe("over");
+      expect(books.admit(limits, costs(1_000), NOON + retryAfterS * 1_000, page).kind).toBe("ok");
     }
   });
 
@@ -363,6 +371,7 @@ describe("a refusal", () => {
     expect(books.admit([day, wide, own, minute], one, NOON + 10_000)).toEqual({
       kind: "over",
       code: "quota_exceeded",
+      retryAfterS: null,
       violated: [
         { name: "day", scope: "team", per: "request", window: "1d", limit: 2, used: 2, resetAt: TOMORROW },
         { name: "own", scope: "user", per: "request", window: "1mo", limit: 1, used: 1, resetAt: NEXT_MONTH },
