@@ -7,11 +7,6 @@ export function outputKey(team: string, request: string, n: number): string {
   return `outputs/${team}/${request}/${n}`;
 }
 
-/** Every file of a request's output lies below this. */
-export function outputPrefix(team: string, request: string): string {
-  return `outputs/${team}/${request}/`;
-}
-
 /** A file for inputs. One that came inside a request's input has the request's id in its own. */
 export function uploadKey(team: string, id: string): string {
   return `uploads/${team}/${id}`;
@@ -26,11 +21,6 @@ export type BucketTextName = "input" | "payload" | "output";
  */
 export function textKey(team: string, request: string, name: BucketTextName, sha256: string): string {
   return `texts/${team}/${request}/${name}.${sha256.slice(0, 16)}`;
-}
-
-/** Everything that one request stored lies below these. */
-export function requestPrefixes(team: string, request: string): string[] {
-  return [outputPrefix(team, request), `texts/${team}/${request}/`, `uploads/${team}/${request}-`];
 }
 
 /** Everything of ours lies below these. */

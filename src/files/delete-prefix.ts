@@ -1,4 +1,5 @@
-// Deletes R2 objects by prefix, page by page. Deleted pages are no longer listed, so an interrupted run restarts at the front.
+// Deletes R2 objects: those of known keys, or all below a prefix, page by page. Deleted pages are no longer listed, so an interrupted
+// run restarts at the front.
 
 /** Objects that R2 lists at once and deletes at once (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
 export const R2_PAGE_KEYS = 1_000;
@@ -27,4 +28,9 @@ export async function deletePrefixes(
     }
   }
   return { deleted, done: true };
+}
+
+/** Rejects when R2 is unavailable: repeat it with the same keys. Keys without an object are deleted all the same. */
+export async function deleteKeys(bucket: R2Bucket, keys: readonly string[]): Promise<void> {
+  for (let at = 0; at < keys.length; at += R2_PAGE_KEYS) await bucket.delete(keys.slice(at, at + R2_PAGE_KEYS));
 }

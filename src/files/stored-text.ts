@@ -17,17 +17,26 @@ export interface TextPlace {
   name: BucketTextName;
 }
 
+/** Told of the key of a long text before it is put there, so that a deletion finds it whatever becomes of the put. */
+export type NoteKey = (key: string) => void;
+
 /**
  * Puts a text where it belongs; size counts in UTF-8 bytes. Takes no bytes of the budget: the caller holds them for the text
  * already, and whoever waits for bytes while holding some can wait for ever. Rejects when R2 does not take it.
  */
-export async function keepText(bucket: R2Bucket, place: TextPlace, text: string): Promise<StoredText> {
+export async function keepText(
+  bucket: R2Bucket,
+  place: TextPlace,
+  text: string,
+  noteKey?: NoteKey,
+): Promise<StoredText> {
   // One UTF-16 unit is at most three bytes.
   if (text.length * 3 <= ROW_TEXT_MAX_BYTES) return { at: "row", text };
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= ROW_TEXT_MAX_BYTES) return { at: "row", text };
   const sha256 = await sha256Hex(bytes);
   const key = textKey(place.team, place.request, place.name, sha256);
+  noteKey?.(key);
   await bucket.put(key, bytes, { sha256, httpMetadata: { contentType: "application/json" } });
   return { at: "r2", key, sha256, bytes: bytes.length };
 }
@@ -37,10 +46,12 @@ export async function keepDescribed(
   bucket: R2Bucket,
   { team, id }: { team: string; id: string },
   described: { outputText: string; payloadText: string | null },
+  noteKey: NoteKey,
 ): Promise<{ output: StoredText; payload?: StoredText }> {
-  const output = await keepText(bucket, { team, request: id, name: "output" }, described.outputText);
+  const output = await keepText(bucket, { team, request: id, name: "output" }, described.outputText, noteKey);
   if (described.payloadText === null) return { output };
-  return { output, payload: await keepText(bucket, { team, request: id, name: "payload" }, described.payloadText) };
+  const payload = { team, request: id, name: "payload" } as const;
+  return { output, payload: await keepText(bucket, payload, described.payloadText, noteKey) };
 }
 
 /**

@@ -38,8 +38,8 @@ const TERMS: AdmittedTerms = {
 export type StartChanges = Partial<Omit<StartInput, "spec" | "terms"> & RequestSpec & AdmittedTerms>;
 
 export function aStart(changes: StartChanges = {}): StartInput {
-  const { id = REQUEST, team = "acme", input = { at: "row", text: '{"prompt":"a cat"}' } } = changes;
-  return { id, team, spec: changed(SPEC, changes), terms: changed(TERMS, changes), input };
+  const { id = REQUEST, team = "acme", input = { at: "row", text: '{"prompt":"a cat"}' }, inlineFiles = 0 } = changes;
+  return { id, team, spec: changed(SPEC, changes), terms: changed(TERMS, changes), input, inlineFiles };
 }
 
 /** The fields of `base`, those that `changes` names as it says. */
@@ -149,7 +149,7 @@ export function onward(record: RequestRecord, ...events: RequestEvent[]): Reques
  */
 export function owed({ effects }: Pick<RequestRecord, "effects">, now = START_AT): string {
   return effects
-    .filter(({ name }) => name !== "purge:deliveries")
+    .filter(({ name }) => name !== "delete:deliveries")
     .map(({ name, dueAt }) => `${name} at +${(dueAt - now) / 1_000} s`)
     .sort()
     .join(", ");

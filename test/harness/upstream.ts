@@ -65,6 +65,14 @@ export function signedWebhook(wish: WebhookWish): Promise<Pick<Delivery, "url" |
   return sandbox("POST", "webhooks", wish);
 }
 
+/**
+ * A fal user that the account has never heard of signs from now on: a webhook is proven by a call that the alarm makes, so that what
+ * follows runs in the alarm too and not after the answer to the webhook.
+ */
+export async function signAsNewUser(): Promise<void> {
+  await sandbox("PATCH", "settings", { user_id: `user_${crypto.randomUUID()}` });
+}
+
 /** What the sandbox counted at its gateway. */
 export function sandboxCalls(): Promise<{ total: number; counts: Record<string, number>; rate_limited: number }> {
   return sandbox("GET", "calls");

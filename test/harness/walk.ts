@@ -107,7 +107,7 @@ export async function storyOf({
 
 /** What is owed but for the letting go of what is kept for days. */
 function soon(record: RequestRecord | null): Effect[] {
-  return record?.effects.filter(({ kind }) => kind !== "purge") ?? [];
+  return record?.effects.filter(({ kind }) => kind !== "delete") ?? [];
 }
 
 /** Rings whenever something is due, until nothing is owed any more. */

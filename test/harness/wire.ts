@@ -4,9 +4,14 @@ import { vi } from "vitest";
 
 export type Intercept = (request: Request, pass: () => Promise<Response>) => Promise<Response>;
 
-/** Stands between the Worker and the world until `vi.restoreAllMocks()`: loses answers, delays them, or breaks them. */
+/**
+ * Stands between the Worker and the world until `vi.restoreAllMocks()`: loses answers, delays them, or breaks them. The latest comes
+ * first; what it passes goes to the one before.
+ */
 export function interceptFetch(intercept: Intercept): void {
-  const real = globalThis.fetch;
+  const { fetch } = globalThis;
+  // A second spy would be the same object: its implementation, not itself, is what the latest passes on to.
+  const real = (vi.isMockFunction(fetch) ? fetch.getMockImplementation() : null) ?? fetch;
   vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => {
     const request = new Request(input as RequestInfo, init);
     if (new URL(request.url).pathname.startsWith("/_sandbox/")) return real(request);
@@ -26,6 +31,26 @@ export function holdSubmits(): { reached: Promise<void>; letGo: () => void } {
     return answer;
   });
   return { reached: reached.promise, letGo: gate.resolve };
+}
+
+/**
+ * Downloads from fal's CDN that are held until `letGo`, so that a request stays `storing`; `reached` says that one is held. With `drop`
+ * the held ones are never answered.
+ */
+export function holdSources(): { reached: Promise<void>; letGo: () => void; drop: () => void } {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<"pass" | "drop">();
+  let isHolding = true;
+  interceptFetch(async (request, pass) => {
+    if (!isHolding || !isSource(request)) return pass();
+    reached.resolve();
+    return (await gate.promise) === "pass" ? pass() : silence(request);
+  });
+  const end = (how: "pass" | "drop"): void => {
+    isHolding = false;
+    gate.resolve(how);
+  };
+  return { reached: reached.promise, letGo: () => end("pass"), drop: () => end("drop") };
 }
 
 /** Answers the first `times` calls of each of these kinds in upstream's place, until `vi.restoreAllMocks()`. */

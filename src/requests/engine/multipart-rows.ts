@@ -2,20 +2,25 @@
 // does not list unfinished uploads). SQL only.
 
 import type { UnfinishedUpload, UploadLog } from "../../files/multipart-uploads.ts";
+import { LazyTables } from "./lazy-tables.ts";
 
-/** The table's migration; request-store.ts runs it. */
-export const UPLOAD_TABLES = `CREATE TABLE upload (n INTEGER PRIMARY KEY, upload TEXT NOT NULL) STRICT;
-   CREATE TABLE upload_part (n INTEGER NOT NULL, part INTEGER NOT NULL, etag TEXT NOT NULL, PRIMARY KEY (n, part)) STRICT, WITHOUT ROWID;`;
+const TABLES = [
+  "CREATE TABLE upload (n INTEGER PRIMARY KEY, upload TEXT NOT NULL) STRICT",
+  "CREATE TABLE upload_part (n INTEGER NOT NULL, part INTEGER NOT NULL, etag TEXT NOT NULL, PRIMARY KEY (n, part)) STRICT, WITHOUT ROWID",
+];
 
 export class UploadStore {
+  readonly tables: LazyTables;
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.tables = new LazyTables(sql, "upload_part", TABLES);
   }
 
   /** Of file `n`. */
   readUpload(n: number): UnfinishedUpload | null {
+    if (!this.tables.exist) return null;
     const row = this.#sql.exec<{ upload: string }>("SELECT upload FROM upload WHERE n = ?", n).toArray()[0];
     if (row === undefined) return null;
     const parts = this.#sql
@@ -27,6 +32,7 @@ export class UploadStore {
 
   /** Every unfinished upload: abort each before its row goes. */
   unfinishedUploads(): { n: number; key: string; uploadId: string }[] {
+    if (!this.tables.exist) return [];
     return this.#sql
       .exec<{ n: number; upload: string }>("SELECT n, upload FROM upload")
       .toArray()
@@ -37,15 +43,18 @@ export class UploadStore {
   }
 
   beginUpload(n: number, { parts: _none, ...upload }: UnfinishedUpload): void {
+    this.tables.ensure();
     this.deleteUpload(n);
     this.#sql.exec("INSERT INTO upload (n, upload) VALUES (?, ?)", n, JSON.stringify(upload));
   }
 
   savePart(n: number, { partNumber, etag }: { partNumber: number; etag: string }): void {
+    this.tables.ensure();
     this.#sql.exec("INSERT OR REPLACE INTO upload_part (n, part, etag) VALUES (?, ?, ?)", n, partNumber, etag);
   }
 
   deleteUpload(n: number): void {
+    if (!this.tables.exist) return;
     this.#sql.exec("DELETE FROM upload WHERE n = ?", n);
     this.#sql.exec("DELETE FROM upload_part WHERE n = ?", n);
   }

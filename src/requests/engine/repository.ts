@@ -1,14 +1,17 @@
-// Repository of one tracker: reads and writes its rows in transactions, notifies watching clients of changes and sets the alarm.
+// Repository of one tracker: reads and writes its record in transactions, notifies watching clients of changes and sets the alarm.
 // Every write of an event goes through it.
 
 import type { StoredText } from "../../files/stored-text.ts";
 import type { Env } from "../../platform/bindings.ts";
-import { alarmAt, withoutDeadLeases } from "../machine/effect-schedule.ts";
+import { isStateNewer } from "../../platform/stored-version.ts";
+import { withoutDeadLeases } from "../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../machine/events.ts";
 import {
   advanced,
   advancedWithin,
+  begun,
   type EffectAttempt,
+  isLive,
   leaseOf,
   type Step,
   withRenewedLease,
@@ -20,13 +23,16 @@ import {
   isVisible,
   type RequestRecord,
   type RequestView,
+  type StartInput,
   type Viewer,
 } from "../machine/types.ts";
 import { DeliveryLog } from "./delivery-log.ts";
+import type { TextName } from "./document.ts";
 import { releaseAccountSlot } from "./effects/grant.ts";
 import { UploadStore } from "./multipart-rows.ts";
-import { RequestStore, type TextName } from "./request-store.ts";
+import { RequestStore } from "./request-store.ts";
 import { Shares } from "./share-store.ts";
+import { TrackerAlarm } from "./tracker-alarm.ts";
 
 type Texts = Partial<Record<TextName, StoredText>>;
 
@@ -35,6 +41,7 @@ export class RequestRepository {
   readonly uploads: UploadStore;
   readonly deliveries: DeliveryLog;
   readonly shares: Shares;
+  readonly alarm: TrackerAlarm;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   /** A revision that watching clients have not received. */
@@ -43,12 +50,15 @@ export class RequestRepository {
   readonly #live = new Set<string>();
   /** From signature to arrival of the webhook that is being applied. */
   #webhookDelayMs: number | null = null;
+  /** Whether the account has received the release of the slot; null: not sent by this instance. */
+  #slotReleased: Promise<boolean> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     const { sql } = ctx.storage;
     this.#ctx = ctx;
     this.#env = env;
-    this.store = new RequestStore(sql);
+    this.store = new RequestStore(ctx.storage);
+    this.alarm = new TrackerAlarm(ctx.storage);
     this.uploads = new UploadStore(sql);
     this.deliveries = new DeliveryLog(sql);
     this.shares = new Shares(sql);
@@ -61,6 +71,12 @@ export class RequestRepository {
     const record = this.store.loadRecord();
     if (record === null) return null;
     return { ...record, effects: withoutDeadLeases(record.effects, (effect) => this.#live.has(leaseOf(effect))) };
+  }
+
+  /** The record, on disk as it is returned: for everybody who answers or decides by it. */
+  savedRecord(): RequestRecord | null {
+    this.save();
+    return this.loadRecord();
   }
 
   requireRecord(): RequestRecord {
@@ -84,13 +100,13 @@ export class RequestRepository {
 
   /** Null also when this viewer may not see the request, or its deletion was requested. */
   visibleRecord(viewer: Viewer): RequestRecord | null {
-    const record = this.loadRecord();
+    const record = this.savedRecord();
     return record !== null && isVisible(record.state, viewer) && !isHidden(record.state) ? record : null;
   }
 
   /** Whether this request was ever started, deleted or not. */
   wasStarted(): boolean {
-    return this.loadRecord() !== null || (this.store.tombstone()?.team ?? null) !== null;
+    return this.savedRecord() !== null || (this.store.tombstone()?.team ?? null) !== null;
   }
 
   /** Whether clients watch the request. */
@@ -116,12 +132,29 @@ export class RequestRepository {
 
   // --- Writing ---------------------------------------------------------------------------------------------------
 
+  /**
+   * Begins a request in memory: the next transaction writes it, together with the intent of its submit. Nothing was answered or sent
+   * until then, so an object that dies before it never had the request.
+   */
+  begin(start: StartInput): void {
+    const step = begun(start);
+    this.store.createRecord(start, step.record);
+    this.commitStep(null, step);
+  }
+
+  /** Writes a request that is in memory only. */
+  save(): void {
+    if (this.store.hasUnsaved) this.transact(() => undefined);
+  }
+
+  /** Saves that this key in R2 may hold bytes of the request. */
+  noteBucketKey(key: string): void {
+    this.transact(() => this.store.addBucketKey(key));
+  }
+
   /** Applies an event in a transaction of its own and saves `texts` with it. */
   applyEvent(event: RequestEvent, texts?: Texts): Step {
-    return this.transact(() => {
-      const record = this.requireRecord();
-      return this.applyEventTo(record, event, Date.now(), undefined, texts, record);
-    });
+    return this.transact(() => this.applyEventTo(this.requireRecord(), event, { texts }));
   }
 
   /** Applies an event during an attempt; false when it was ignored or the attempt lost its lease. */
@@ -134,16 +167,20 @@ export class RequestRepository {
     });
   }
 
-  /** Inside a transaction: the step, its texts, its notes. Texts of an ignored event are not kept. */
+  /**
+   * Inside a transaction: the step, its texts, its notes. Texts of an ignored event are not kept. `tried`: the attempt whose outcome
+   * the event is; `counted`: the record with the calls that it made.
+   */
   applyEventTo(
-    record: RequestRecord,
-    event: RequestEvent,
-    now: number,
-    tried: EffectAttempt | undefined,
-    texts: Texts | undefined,
     before: RequestRecord,
+    event: RequestEvent,
+    {
+      tried,
+      texts,
+      counted = before,
+    }: { tried?: EffectAttempt; texts?: Texts | undefined; counted?: RequestRecord } = {},
   ): Step {
-    const step = advanced(record, event, now, tried);
+    const step = advanced(counted, event, Date.now(), tried);
     if (step.ignored === null) {
       for (const [name, stored] of Object.entries(texts ?? {})) this.store.saveText(name as TextName, stored);
       // Log lines make no new revision, but following clients are notified of them.
@@ -163,7 +200,7 @@ export class RequestRepository {
       const record = this.requireRecord();
       const after = withRenewedLease(record, tried, Date.now(), isProgress);
       if (after === null) return false;
-      this.store.saveRecord(record, after);
+      this.store.saveRecord(after);
       work();
       return true;
     });
@@ -172,19 +209,30 @@ export class RequestRepository {
   /** Inside a transaction: saves a step with its timeline entries, and releases the slot when the request leaves fal. */
   commitStep(before: RequestRecord | null, step: Step): void {
     const now = Date.now();
-    this.store.saveRecord(before, step.record);
+    this.store.saveRecord(step.record);
     this.store.appendTimeline(step.record.state, step.notes, now);
     const { state } = step.record;
     // Repeated at the settlement, in case this call is lost. A request that is held again keeps its slot.
     if (before !== null && isAtFal(before.state.stage) && !isAtFal(state.stage) && state.stage !== "held") {
-      this.inBackground(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
+      this.#slotReleased = isFulfilled(releaseAccountSlot(this.#env, state, this.#webhookDelayMs));
+      this.inBackground(this.#slotReleased);
     }
     if (before?.state.revision !== step.record.state.revision) this.#unsentRevision = step.record.state.revision;
   }
 
-  /** Runs one transaction, then notifies watching clients, so that a broken socket cannot roll it back. */
+  /** Releases the request's slot, unless this instance knows that the account has received it. */
+  async releaseSlotOnce(): Promise<void> {
+    const { state } = this.requireRecord();
+    if (!(await this.#slotReleased)) await releaseAccountSlot(this.#env, state);
+  }
+
+  /**
+   * Runs one transaction that writes all changes and sets the alarm, then notifies watching clients, so that a broken socket cannot
+   * roll it back.
+   */
   transact<T>(work: () => T): T {
     const result = this.#inTransaction(work);
+    this.alarm.arm(this.loadRecord(), Date.now());
     if (this.#unsentRevision === null) return result;
     for (const socket of this.#ctx.getWebSockets()) {
       try {
@@ -199,11 +247,32 @@ export class RequestRepository {
 
   #inTransaction<T>(work: () => T): T {
     try {
-      return this.#ctx.storage.transactionSync(work);
+      return this.#ctx.storage.transactionSync(() => {
+        const result = work();
+        this.store.flush();
+        return result;
+      });
     } catch (fault) {
       this.store.rolledBack();
+      this.#recheckTables();
       throw fault;
     }
+  }
+
+  /** Deletes everything and leaves a tombstone; false when the attempt lost its lease. Nothing is owed any more. */
+  async deleteRecord(tried: EffectAttempt): Promise<boolean> {
+    const record = this.loadRecord();
+    if (record === null || !isLive(record, tried)) return false;
+    const { team, user, deletion } = record.state;
+    const deleted = this.store.replaceWithTombstone({ at: Date.now(), team, user: deletion?.anonymize ? null : user });
+    this.alarm.arm(null, Date.now());
+    this.#recheckTables();
+    await deleted;
+    return true;
+  }
+
+  #recheckTables(): void {
+    for (const { tables } of [this.uploads, this.deliveries, this.shares]) tables.recheck();
   }
 
   /** Records the delay of the webhook about to be applied; it is reported with the slot's release. */
@@ -213,25 +282,32 @@ export class RequestRepository {
 
   // --- Alarm and background work ----------------------------------------------------------------------------------------
 
-  /** Restores an alarm that the platform dropped, whenever the object starts. */
+  /** Restores an alarm that the platform dropped, whenever the object starts. State of newer code is left alone. */
   async restoreAlarm(): Promise<void> {
-    const record = this.store.loadRecord();
-    const at = record && alarmAt(record.effects);
-    if (at !== null && (await this.#ctx.storage.getAlarm()) === null) await this.#ctx.storage.setAlarm(at);
+    await this.alarm.read();
+    try {
+      if (!this.alarm.isSet) this.alarm.arm(this.loadRecord(), Date.now());
+    } catch (fault) {
+      if (!isStateNewer(fault)) throw fault;
+    }
   }
 
-  /** Sets the alarm for the earliest unparked effect: called at the end of every entry point. */
+  /** Sets the alarm for what is owed: called at the end of every entry point. */
   async armAlarm(): Promise<void> {
-    const record = this.loadRecord();
-    const at = record && alarmAt(record.effects);
-    const current = await this.#ctx.storage.getAlarm();
-    if (at === current) return;
-    if (at === null) await this.#ctx.storage.deleteAlarm();
-    else await this.#ctx.storage.setAlarm(at);
+    await this.alarm.read();
+    this.save();
+    this.alarm.arm(this.loadRecord(), Date.now());
   }
 
   /** A call to another object whose loss is repaired elsewhere. */
   inBackground(work: Promise<unknown>): void {
     this.#ctx.waitUntil(work.catch(() => undefined));
   }
+}
+
+function isFulfilled(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,193 +1,234 @@
-// Rows of one tracker: state, files, effects, texts, timeline, tombstone. SQL only; callers provide the transaction.
+// Storage of one tracker: the document and the parts beside it (document.ts). Changes stay in memory until `flush`, which the
+// caller runs at the end of each transaction.
 
-import type { RequestFile } from "../../files/request-file.ts";
+import { uploadKey } from "../../files/bucket-keys.ts";
+import { inlineUploadId } from "../../files/input-urls.ts";
 import type { StoredText } from "../../files/stored-text.ts";
-import type { Effect } from "../machine/effect-types.ts";
-import type { RequestRecord, RequestState, TimelineEntry, TimelineNote } from "../machine/types.ts";
-import { DELIVERY_TABLES } from "./delivery-log.ts";
-import { UPLOAD_TABLES } from "./multipart-rows.ts";
-import { SHARE_TABLES } from "./share-store.ts";
-
-/** Texts that may lie in R2: the caller's input, the raw output while data URIs are copied, the output with places, logs. */
-export type TextName = "input" | "payload" | "output" | "logs";
-
-/** Append only: a migration that has run is never edited. State, files and effects are JSON of the shapes in machine/types.ts. */
-const MIGRATIONS = [
-  `CREATE TABLE request (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL) STRICT;
-   CREATE TABLE file (n INTEGER PRIMARY KEY, file TEXT NOT NULL) STRICT;
-   CREATE TABLE effect (name TEXT PRIMARY KEY, effect TEXT NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE TABLE body (name TEXT PRIMARY KEY, stored TEXT NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE TABLE timeline (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, stage TEXT NOT NULL, what TEXT NOT NULL, detail TEXT) STRICT;
-   CREATE TABLE tombstone (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;`,
-  // Of a deleted request: whose it was. Without a team it never started.
-  `ALTER TABLE tombstone ADD COLUMN team TEXT;
-   ALTER TABLE tombstone ADD COLUMN user TEXT;`,
-  UPLOAD_TABLES,
-  DELIVERY_TABLES,
-  SHARE_TABLES,
-] as const;
-
-/** Remains of a request that never started (`team` null) or was deleted. `user` null: none, or anonymized. */
-export interface Tombstone {
-  at: number;
-  team: string | null;
-  user: string | null;
-}
+import { assertReadable, versionToWrite } from "../../platform/stored-version.ts";
+import type { RequestRecord, RequestState, StartInput, TimelineEntry, TimelineNote } from "../machine/types.ts";
+import {
+  changedChunks,
+  DOCUMENT_KEY,
+  ENTRIES_IN_DOCUMENT,
+  ENTRIES_PER_CHUNK,
+  emptyDocument,
+  type FileChunk,
+  isSameRecord,
+  type RequestDocument,
+  recordOf,
+  type StoredDocument,
+  TEXT_IN_DOCUMENT_MAX_CHARS,
+  type TextName,
+  type Tombstone,
+  TRACKER_VERSION,
+  withRecord,
+} from "./document.ts";
 
 export class RequestStore {
-  readonly #sql: SqlStorage;
-  #migrated = false;
-  /** Cache of the rows: an output of hundreds of files is read thousands of times. */
-  #cachedRecord: RequestRecord | null = null;
+  readonly #storage: DurableObjectStorage;
+  /** What is stored, with the changes that are still to be flushed; null: not read yet, or nothing. */
+  #document: StoredDocument | null = null;
+  /** The record of the document: an output of hundreds of files is read thousands of times. */
+  #record: RequestRecord | null = null;
+  #isChanged = false;
+  /** Parts beside the document that the next flush writes; undefined: deletes. */
+  readonly #parts = new Map<string, unknown>();
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
   }
 
-  /** Whether anything was ever kept here. A made-up id must not make tables; rows of an older version are brought up. */
-  #exists(): boolean {
-    if (this.#migrated) return true;
-    const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").toArray();
-    if (tables.length > 0) this.migrate();
-    return this.#migrated;
+  /** Whether changes wait for a flush. */
+  get hasUnsaved(): boolean {
+    return this.#isChanged || this.#parts.size > 0;
   }
 
-  migrate(): void {
-    if (this.#migrated) return;
-    this.#sql.exec(
-      "CREATE TABLE IF NOT EXISTS schema_version (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT",
-    );
-    const row = this.#sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray()[0];
-    const done = row?.version ?? 0;
-    this.#migrated = true;
-    if (done === MIGRATIONS.length) return;
-    for (const migration of MIGRATIONS.slice(done)) this.#sql.exec(migration);
-    this.#sql.exec("INSERT OR REPLACE INTO schema_version (one, version) VALUES (1, ?)", MIGRATIONS.length);
+  /** Writes what changed: one row for the document, one for each part. */
+  flush(): void {
+    const { kv } = this.#storage;
+    for (const [key, value] of this.#parts) {
+      if (value === undefined) kv.delete(key);
+      else kv.put(key, value);
+    }
+    this.#parts.clear();
+    if (this.#isChanged && this.#document !== null) kv.put(DOCUMENT_KEY, this.#document);
+    this.#isChanged = false;
   }
 
-  /** After a transaction that was rolled back: what was written in it is not there. */
+  /** After a transaction that was rolled back: what it changed is dropped. */
   rolledBack(): void {
-    this.#cachedRecord = null;
-    this.#migrated = false;
+    this.#dropCache();
   }
+
+  // --- Record ----------------------------------------------------------------------------------------------------------
 
   loadRecord(): RequestRecord | null {
-    this.#cachedRecord ??= this.#read();
-    return this.#cachedRecord;
+    this.#read();
+    return this.#record;
   }
 
-  #read(): RequestRecord | null {
-    if (!this.#exists()) return null;
-    const row = this.#sql.exec<{ state: string }>("SELECT state FROM request").toArray()[0];
-    if (!row) return null;
-    return {
-      state: JSON.parse(row.state) as RequestState,
-      files: this.#sql
-        .exec<{ file: string }>("SELECT file FROM file ORDER BY n")
-        .toArray()
-        .map((each) => JSON.parse(each.file) as RequestFile),
-      effects: this.#sql
-        .exec<{ effect: string }>("SELECT effect FROM effect")
-        .toArray()
-        .map((each) => JSON.parse(each.effect) as Effect),
-    };
+  /** A new request, in memory until the next flush. */
+  createRecord({ id, team, input, inlineFiles }: StartInput, record: RequestRecord): void {
+    this.#document = emptyDocument(record.state);
+    this.saveRecord(record);
+    this.saveText("input", input);
+    if (input.at === "r2") this.addBucketKey(input.key);
+    for (let n = 0; n < inlineFiles; n++) this.addBucketKey(uploadKey(team, inlineUploadId(id, n)));
   }
 
-  /** Writes what differs: each row written costs money, each row read next to nothing. */
-  saveRecord(before: RequestRecord | null, after: RequestRecord): void {
-    if (before?.state !== after.state) {
-      this.#sql.exec("INSERT OR REPLACE INTO request (one, state) VALUES (1, ?)", JSON.stringify(after.state));
-    }
-    const knownFiles = new Map(before?.files.map((file) => [file.n, file]));
-    for (const file of after.files) {
-      if (knownFiles.get(file.n) === file) continue;
-      this.#sql.exec("INSERT OR REPLACE INTO file (n, file) VALUES (?, ?)", file.n, JSON.stringify(file));
-    }
-    const knownEffects = new Map(before?.effects.map((effect) => [effect.name, effect]));
-    for (const effect of after.effects) {
-      if (knownEffects.get(effect.name) !== effect) {
-        this.#sql.exec(
-          "INSERT OR REPLACE INTO effect (name, effect) VALUES (?, ?)",
-          effect.name,
-          JSON.stringify(effect),
-        );
-      }
-      knownEffects.delete(effect.name);
-    }
-    for (const name of knownEffects.keys()) this.#sql.exec("DELETE FROM effect WHERE name = ?", name);
-    this.#cachedRecord = after;
+  saveRecord(after: RequestRecord): void {
+    if (isSameRecord(this.#record, after)) return;
+    for (const [n, chunk] of changedChunks(this.#record, after)) this.#parts.set(`files:${n}`, chunk);
+    this.#change(withRecord(this.#requireDocument(), after));
+    this.#record = after;
   }
 
-  appendTimeline(state: RequestState, notes: readonly TimelineNote[], at: number): void {
-    for (const { what, detail } of notes) {
-      const text = detail === undefined ? null : JSON.stringify(detail);
-      this.#sql.exec("INSERT INTO timeline (at, stage, what, detail) VALUES (?, ?, ?, ?)", at, state.stage, what, text);
+  /** Keys in R2, beyond the output's files, that may hold bytes of this request. */
+  bucketKeys(): readonly string[] {
+    return this.#requireDocument().bucketKeys;
+  }
+
+  addBucketKey(key: string): void {
+    const document = this.#requireDocument();
+    if (!document.bucketKeys.includes(key)) this.#change({ ...document, bucketKeys: [...document.bucketKeys, key] });
+  }
+
+  // --- Timeline --------------------------------------------------------------------------------------------------------
+
+  appendTimeline({ stage }: RequestState, notes: readonly TimelineNote[], at: number): void {
+    if (notes.length === 0) return;
+    const document = this.#requireDocument();
+    let { olderEntries } = document;
+    const before = olderEntries + document.timeline.length;
+    let timeline = [...document.timeline, ...notes.map((note, n) => ({ seq: before + n + 1, at, stage, ...note }))];
+    while (timeline.length > ENTRIES_IN_DOCUMENT) {
+      this.#parts.set(timelineKey(olderEntries), timeline.slice(0, ENTRIES_PER_CHUNK));
+      timeline = timeline.slice(ENTRIES_PER_CHUNK);
+      olderEntries += ENTRIES_PER_CHUNK;
     }
+    this.#change({ ...document, timeline, olderEntries });
   }
 
   timeline(afterSeq: number): TimelineEntry[] {
-    if (!this.#exists()) return [];
-    return this.#sql
-      .exec<{ seq: number; at: number; stage: string; what: string; detail: string | null }>(
-        "SELECT seq, at, stage, what, detail FROM timeline WHERE seq > ? ORDER BY seq",
-        afterSeq,
-      )
-      .toArray()
-      .map(({ seq, at, stage, what, detail }) => ({
-        seq,
-        at,
-        stage: stage as RequestState["stage"],
-        what,
-        ...(detail === null ? {} : { detail: JSON.parse(detail) as NonNullable<TimelineNote["detail"]> }),
-      }));
+    const document = this.#requestDocument();
+    if (document === null) return [];
+    const older: TimelineEntry[] = [];
+    const first = Math.floor(afterSeq / ENTRIES_PER_CHUNK) * ENTRIES_PER_CHUNK;
+    for (let n = first; n < document.olderEntries; n += ENTRIES_PER_CHUNK) {
+      older.push(...(this.#readPart<TimelineEntry[]>(timelineKey(n)) ?? []));
+    }
+    return [...older, ...document.timeline].filter(({ seq }) => seq > afterSeq);
   }
 
   timelineSeq(): number {
-    return this.#sql.exec<{ seq: number | null }>("SELECT max(seq) AS seq FROM timeline").one().seq ?? 0;
+    const document = this.#requestDocument();
+    return document === null ? 0 : document.olderEntries + document.timeline.length;
   }
 
+  // --- Texts -----------------------------------------------------------------------------------------------------------
+
   storedText(name: TextName): StoredText | null {
-    if (!this.#exists()) return null;
-    const row = this.#sql.exec<{ stored: string }>("SELECT stored FROM body WHERE name = ?", name).toArray()[0];
-    return row ? (JSON.parse(row.stored) as StoredText) : null;
+    const stored = this.#requestDocument()?.texts[name];
+    if (stored === undefined) return null;
+    return stored.at === "key" ? (this.#readPart<StoredText>(textKey(name)) ?? null) : stored;
   }
 
   saveText(name: TextName, stored: StoredText): void {
-    this.#sql.exec("INSERT OR REPLACE INTO body (name, stored) VALUES (?, ?)", name, JSON.stringify(stored));
+    const document = this.#requireDocument();
+    const isLong = stored.at === "row" && stored.text.length > TEXT_IN_DOCUMENT_MAX_CHARS;
+    if (isLong) this.#parts.set(textKey(name), stored);
+    else if (document.texts[name]?.at === "key") this.#parts.set(textKey(name), undefined);
+    if (isLong && document.texts[name]?.at === "key") return;
+    this.#change({ ...document, texts: { ...document.texts, [name]: isLong ? { at: "key" } : stored } });
   }
 
   deleteText(name: TextName): void {
-    this.#sql.exec("DELETE FROM body WHERE name = ?", name);
+    const document = this.#requireDocument();
+    const { [name]: deleted, ...texts } = document.texts;
+    if (deleted === undefined) return;
+    if (deleted.at === "key") this.#parts.set(textKey(name), undefined);
+    this.#change({ ...document, texts });
   }
+
+  // --- Tombstone -------------------------------------------------------------------------------------------------------
 
   tombstone(): Tombstone | null {
-    if (!this.#exists()) return null;
-    return (
-      this.#sql
-        .exec<Tombstone & Record<string, SqlStorageValue>>("SELECT at, team, user FROM tombstone")
-        .toArray()[0] ?? null
-    );
+    const document = this.#read();
+    return document !== null && "tombstone" in document ? document.tombstone : null;
   }
 
-  /** Prevents any later start. */
+  /** Prevents any later start of a request that never started. */
   writeTombstone(at: number): void {
-    this.#sql.exec("INSERT OR IGNORE INTO tombstone (one, at) VALUES (1, ?)", at);
-  }
-
-  /** Deletes every row of every table and writes a tombstone with team and user. */
-  deleteAllRows({ at, team, user }: Tombstone): void {
-    const tables = this.#sql
-      .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'")
-      .toArray()
-      .map(({ name }) => name)
-      .filter((name) => name !== "schema_version" && !/^(_cf_|sqlite_)/.test(name));
-    for (const name of tables) this.#sql.exec(`DELETE FROM "${name}"`);
-    this.#cachedRecord = null;
-    this.#sql.exec("INSERT INTO tombstone (one, at, team, user) VALUES (1, ?, ?, ?)", at, team, user);
+    if (this.#read() === null) this.#change({ ...TRACKER_VERSION, tombstone: { at, team: null, user: null } });
   }
 
   /** Removes the user from the tombstone. */
   anonymizeTombstone(): void {
-    this.#sql.exec("UPDATE tombstone SET user = NULL");
+    const document = this.#read();
+    if (document === null || !("tombstone" in document) || document.tombstone.user === null) return;
+    this.#change({ ...document, tombstone: { ...document.tombstone, user: null } });
   }
+
+  /**
+   * Deletes everything, pages, tables and alarm included, and writes a tombstone in the same turn. Not in a transaction: the
+   * runtime forbids it. Should only the first half reach the disk, the request is unknown (404) instead of deleted (410).
+   */
+  async replaceWithTombstone(tombstone: Tombstone): Promise<void> {
+    const version = versionToWrite(this.#read() ?? undefined, TRACKER_VERSION);
+    this.#dropCache();
+    const deleted = this.#storage.deleteAll();
+    this.#change({ ...version, tombstone });
+    this.flush();
+    await deleted;
+  }
+
+  // --- Document --------------------------------------------------------------------------------------------------------
+
+  /** Throws when the document requires newer code. */
+  #read(): StoredDocument | null {
+    if (this.#document !== null) return this.#document;
+    const document = this.#storage.kv.get<StoredDocument>(DOCUMENT_KEY) ?? null;
+    if (document !== null) assertReadable(document, TRACKER_VERSION);
+    this.#document = document;
+    if (document !== null && "state" in document) {
+      this.#record = recordOf(document, (n) => this.#readPart<FileChunk>(`files:${n}`));
+    }
+    return document;
+  }
+
+  #requestDocument(): RequestDocument | null {
+    const document = this.#read();
+    return document !== null && "state" in document ? document : null;
+  }
+
+  #requireDocument(): RequestDocument {
+    const document = this.#requestDocument();
+    if (document === null) throw new Error("the request does not exist");
+    return document;
+  }
+
+  #change<T extends StoredDocument>(document: T): void {
+    this.#document = { ...document, ...versionToWrite(document, TRACKER_VERSION) };
+    this.#isChanged = true;
+  }
+
+  #readPart<T>(key: string): T | undefined {
+    return this.#parts.has(key) ? (this.#parts.get(key) as T | undefined) : this.#storage.kv.get<T>(key);
+  }
+
+  #dropCache(): void {
+    this.#document = null;
+    this.#record = null;
+    this.#isChanged = false;
+    this.#parts.clear();
+  }
+}
+
+function textKey(name: TextName): string {
+  return `text:${name}`;
+}
+
+/** Of the entries after the first `n`. */
+function timelineKey(n: number): string {
+  return `timeline:${n}`;
 }

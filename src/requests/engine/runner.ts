@@ -1,8 +1,10 @@
-// Runs a tracker's due effects under saved leases, in parallel within the lanes, and saves their outcomes. effects/ implements
-// them, machine.ts decides what follows, effect-schedule.ts when.
+// Runs a tracker's due effects under saved leases, side by side within the lanes, and saves their outcomes. The write of an outcome
+// also leases what is due next. effects/ implements them, machine.ts decides what follows, effect-schedule.ts when.
 
 import type { Granted } from "../../contracts/account.ts";
+import type { StoredText } from "../../files/stored-text.ts";
 import { highWaterBytes } from "../../net/byte-budget.ts";
+import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { faultName, logAttempt } from "../../platform/log.ts";
@@ -11,17 +13,19 @@ import { SECOND_MS } from "../../platform/time.ts";
 import { leased, nextDue } from "../machine/effect-schedule.ts";
 import type { Effect, EffectKind } from "../machine/effect-types.ts";
 import type { RequestEvent } from "../machine/events.ts";
+import { nextRunnable } from "../machine/lanes.ts";
 import {
   advanced,
   attempted,
   deferred,
   type EffectAttempt,
   failed,
-  isLive,
   leaseOf,
+  type Step,
   withRow,
 } from "../machine/record.ts";
-import type { RequestRecord } from "../machine/types.ts";
+import type { RequestRecord, StartInput } from "../machine/types.ts";
+import type { TextName } from "./document.ts";
 import type { EffectContext, EffectOutcome } from "./effects/context.ts";
 import { MissedTurns } from "./effects/missed-turns.ts";
 import { runEffect } from "./effects/run-effect.ts";
@@ -31,10 +35,8 @@ import type { RequestRepository } from "./repository.ts";
 /** How long a submit waits for upstream's answer before it returns 202 with the known state. */
 export const SUBMIT_ANSWER_WAIT_MS = 10 * SECOND_MS;
 
-/** Rows that run side by side in one alarm: a slow copy must not hold a settle back. */
-const ALARM_LANES = 2;
-/** Deliveries that run beside them, so that a hanging receiver delays no other; a Worker has six outgoing connections. */
-const DELIVER_LANES = 4;
+/** Leases what is due next, inside the write of a conclusion. */
+type Follow = () => Effect[];
 
 export class EffectRunner {
   readonly #env: Env;
@@ -50,44 +52,62 @@ export class EffectRunner {
     this.#repository = repository;
   }
 
-  /** Runs what is due, side by side as far as the lanes allow; starts nothing after `until` (epoch ms). */
+  /** Runs what is due, and what follows from it at once; starts nothing after `until` (epoch ms). */
   async runDue(until: number): Promise<void> {
-    const room: Record<Lane, number> = { work: ALARM_LANES, tell: DELIVER_LANES };
-    const running = new Set<Promise<void>>();
-    for (;;) {
-      const effect = Date.now() < until ? this.#leaseNext(undefined, ({ kind }) => room[laneOf(kind)] > 0) : null;
-      if (effect !== null) {
-        const lane = laneOf(effect.kind);
-        room[lane]--;
-        const trying = this.#run(effect).then(() => {
-          room[lane]++;
-          running.delete(trying);
-        });
-        running.add(trying);
-      } else if (running.size > 0) await Promise.race(running);
-      else return;
-    }
+    await this.#runSideBySide(
+      this.#repository.transact(() => this.#leaseAll()),
+      until,
+    );
   }
 
-  /** Runs what is due one after the other, as long as it is of these kinds; starts nothing after `until` (epoch ms). */
-  async runSequentially(kinds: readonly EffectKind[], until: number): Promise<void> {
-    while (Date.now() < until) {
-      const effect = this.#leaseNext((due) => kinds.includes(due.kind));
-      if (effect === null) return;
-      await this.#run(effect);
-    }
+  /** Applies an event and runs what is due one after the other, as long as it is of these kinds; starts nothing after `until`. */
+  async applyAndRun(event: RequestEvent, kinds: readonly EffectKind[], until: number): Promise<void> {
+    const follow: Follow = () => (Date.now() < until ? this.#leaseDue(kinds) : []);
+    let [effect] = this.#repository.transact(() => {
+      this.#repository.applyEventTo(this.#repository.requireRecord(), event);
+      return follow();
+    });
+    while (effect !== undefined) [effect] = await this.#run(effect, follow);
   }
 
-  /** Submits a new request while its caller waits. The alarm continues what is unfinished after the wait. */
-  async submitInPlace(): Promise<void> {
-    const effect = this.#leaseNext((due) => due.kind === "submit");
+  /** Applies an event from outside and leases what is due, in one write. The attempts go on after the answer; the alarm is their net. */
+  applyAndFollow(event: RequestEvent, texts?: Partial<Record<TextName, StoredText>>): Step {
+    const { step, effects } = this.#repository.transact(() => {
+      const applied = this.#repository.applyEventTo(this.#repository.requireRecord(), event, { texts });
+      return { step: applied, effects: this.#leaseAll() };
+    });
+    this.#runInBackground(effects);
+    return step;
+  }
+
+  /** Begins a request and submits it while its caller waits. Its first write is that of the intent, or of why none was saved. */
+  async begin(start: StartInput): Promise<void> {
+    this.#repository.begin(start);
+    await this.#submitInPlace(this.#leaseDue(["submit"]));
     await this.#repository.armAlarm();
-    // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
-    const submitted = effect === null ? Promise.resolve() : this.#run(effect).then(() => this.#repository.armAlarm());
+  }
+
+  /** Submits a request that exists, if its submit is due. */
+  async submitDue(): Promise<void> {
+    const effects = this.#repository.transact(() => this.#leaseDue(["submit"]));
+    await this.#repository.armAlarm();
+    await this.#submitInPlace(effects);
+  }
+
+  /** What is unfinished after the wait goes on in the background, with the alarm as its net. */
+  async #submitInPlace([effect]: Effect[]): Promise<void> {
+    if (effect === undefined) return;
+    const until = Date.now() + ALARM_BUDGET_MS;
+    const submitted = this.#run(effect, this.#followUntil(until)).then(async (effects) => {
+      this.#runInBackground(effects);
+      // An answer that comes after the wait owes things too, and no entry point is left that would arm for them.
+      await this.#repository.armAlarm();
+    });
     let timer: ReturnType<typeof setTimeout> | null = null;
     const waited = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, SUBMIT_ANSWER_WAIT_MS);
     });
+    this.#ctx.waitUntil(submitted);
     await Promise.race([Promise.allSettled([submitted]), waited]);
     // A timer that is left running keeps the object in (billed) memory until it fires.
     clearTimeout(timer);
@@ -99,59 +119,90 @@ export class EffectRunner {
     if (effect === null) return false;
     this.#grants.set(leaseOf(effect), grant);
     await this.#repository.armAlarm();
-    this.#ctx.waitUntil(this.#run(effect).then(() => this.#repository.armAlarm()));
+    this.#runInBackground([effect]);
     return true;
   }
 
-  /**
-   * Leases the longest overdue effect that `mayRun`, if it is `wanted`; else null. Interrupted submits are marked as lost on the
-   * way.
-   */
-  #leaseNext(
-    wanted: (effect: Effect) => boolean = () => true,
-    mayRun: (effect: Effect) => boolean = () => true,
-  ): Effect | null {
-    return this.#repository.transact(() => {
-      for (;;) {
-        const now = Date.now();
-        const record = this.#repository.loadRecord();
-        const due = record && nextDue(record.effects.filter(mayRun), now);
-        if (!record || !due || !wanted(due)) return null;
-        if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
-          this.#repository.commitStep(record, advanced(record, this.#lost("attempt was interrupted"), now, due));
-          continue;
-        }
-        const { kind, effect } = leased(due, now);
-        this.#repository.store.saveRecord(record, withRow(record, effect));
-        if (kind === "leased") {
-          this.#repository.attemptStarted(effect);
-          return effect;
-        }
-      }
-    });
+  #runInBackground(effects: readonly Effect[]): void {
+    if (effects.length === 0) return;
+    const running = this.#runSideBySide(effects, Date.now() + ALARM_BUDGET_MS);
+    this.#ctx.waitUntil(running.then(() => this.#repository.armAlarm()));
+  }
+
+  async #runSideBySide(effects: readonly Effect[], until: number): Promise<void> {
+    const follow = this.#followUntil(until);
+    const running = new Set<Promise<void>>();
+    const begin = (effect: Effect): void => {
+      const attempt = this.#run(effect, follow).then((next) => {
+        running.delete(attempt);
+        next.forEach(begin);
+      });
+      running.add(attempt);
+    };
+    effects.forEach(begin);
+    while (running.size > 0) await Promise.race(running);
+  }
+
+  #followUntil(until: number): Follow {
+    return () => (Date.now() < until ? this.#leaseAll() : []);
+  }
+
+  /** Inside a transaction: leases whatever is due, as far as the lanes have room. Interrupted submits are marked as lost on the way. */
+  #leaseAll(): Effect[] {
+    const effects: Effect[] = [];
+    for (;;) {
+      const now = Date.now();
+      const record = this.#repository.loadRecord();
+      const due = record && nextRunnable(record.effects, now);
+      if (!record || !due) return effects;
+      const effect = this.#lease(record, due, now);
+      if (effect !== null) effects.push(effect);
+    }
+  }
+
+  /** Inside a transaction: leases the effect that has waited longest, if it is of these kinds, whatever runs beside it. */
+  #leaseDue(kinds: readonly EffectKind[]): Effect[] {
+    for (;;) {
+      const now = Date.now();
+      const record = this.#repository.loadRecord();
+      const due = record && nextDue(record.effects, now);
+      if (!record || !due || !kinds.includes(due.kind)) return [];
+      const effect = this.#lease(record, due, now);
+      if (effect !== null) return [effect];
+    }
+  }
+
+  /** Null when the effect was put off, or was a submit that had been interrupted. */
+  #lease(record: RequestRecord, due: Effect, now: number): Effect | null {
+    if (due.kind === "submit" && due.leaseUntil !== null && record.state.stage === "submitting") {
+      this.#repository.commitStep(record, advanced(record, this.#lost("attempt was interrupted"), now, due));
+      return null;
+    }
+    const { kind, effect } = leased(due, now);
+    this.#repository.store.saveRecord(withRow(record, effect));
+    if (kind !== "leased") return null;
+    this.#repository.attemptStarted(effect);
+    return effect;
   }
 
   /** Leases an effect whose call was granted, whatever its due time; null when it does not exist or is running. */
   #leaseRow(name: string): Effect | null {
     return this.#repository.transact(() => {
-      const now = Date.now();
       const record = this.#repository.loadRecord();
       const row = record?.effects.find((effect) => effect.name === name);
       if (!record || !row || row.leaseUntil !== null || row.parkedAt !== null) return null;
-      const { kind, effect } = leased(row, now);
-      this.#repository.store.saveRecord(record, withRow(record, effect));
-      if (kind !== "leased") return null;
-      this.#repository.attemptStarted(effect);
-      return effect;
+      return this.#lease(record, row, Date.now());
     });
   }
 
-  /** One attempt at one effect, from lease to outcome. Never throws: an exception is a failed attempt. */
-  async #run(effect: Effect): Promise<void> {
+  /**
+   * One attempt at one effect, from lease to outcome: returns what the write of its conclusion leased. An exception is a failed
+   * attempt.
+   */
+  async #run(effect: Effect, follow: Follow): Promise<Effect[]> {
     const startedAt = Date.now();
     const outcome = await this.#outcomeOf(effect);
-    this.#conclude(effect, outcome);
-    this.#repository.attemptEnded(effect);
+    const next = await this.#conclude(effect, outcome, follow);
     const unused = this.#grants.get(leaseOf(effect));
     this.#grants.delete(leaseOf(effect));
     if (unused !== undefined) this.#repository.inBackground(accountFor(this.#env).returnGrant(unused.callGrant));
@@ -172,6 +223,7 @@ export class EffectRunner {
         ...why,
       },
     );
+    return next;
   }
 
   async #outcomeOf(effect: Effect): Promise<EffectOutcome> {
@@ -182,27 +234,40 @@ export class EffectRunner {
     }
   }
 
-  #conclude(effect: Effect, outcome: EffectOutcome): void {
-    this.#repository.transact(() => {
-      const now = Date.now();
-      const record = this.#repository.loadRecord();
-      // The request was deleted during this attempt: its outcome is dropped.
-      if (record === null) return;
-      this.#concludeTry(record, effect, outcome, now);
-    });
+  async #conclude(effect: Effect, outcome: EffectOutcome, follow: Follow): Promise<Effect[]> {
+    try {
+      if (outcome.kind === "rows_deleted") {
+        await this.#repository.deleteRecord(effect);
+        return [];
+      }
+      return this.#repository.transact(() => {
+        const record = this.#repository.loadRecord();
+        // The request was deleted during this attempt: its outcome is dropped.
+        if (record === null) return [];
+        this.#concludeTry(record, effect, outcome, Date.now());
+        return follow();
+      });
+    } finally {
+      this.#repository.attemptEnded(effect);
+    }
   }
 
-  #concludeTry(record: RequestRecord, effect: Effect, outcome: EffectOutcome, now: number): void {
+  #concludeTry(
+    record: RequestRecord,
+    effect: Effect,
+    outcome: Exclude<EffectOutcome, { kind: "rows_deleted" }>,
+    now: number,
+  ): void {
     const tried: EffectAttempt = { name: effect.name, leaseId: effect.leaseId };
     switch (outcome.kind) {
       case "happened": {
         const counted = withCalls(record, outcome.calls ?? 0);
-        this.#repository.applyEventTo(counted, outcome.event, now, tried, outcome.texts, record);
+        this.#repository.applyEventTo(record, outcome.event, { counted, tried, texts: outcome.texts });
         return;
       }
       case "failed":
         if (effect.kind === "submit" && record.state.stage === "submitting") {
-          this.#repository.applyEventTo(record, this.#lost(outcome.reason), now, tried, undefined, record);
+          this.#repository.applyEventTo(record, this.#lost(outcome.reason), { tried });
           return;
         }
         this.#repository.commitStep(
@@ -220,15 +285,9 @@ export class EffectRunner {
       case "deferred":
         this.#repository.commitStep(record, deferred(record, tried, outcome.until));
         return;
-      case "rows_deleted": {
-        if (!isLive(record, tried)) return;
-        const { team, user, deletion } = record.state;
-        this.#repository.store.deleteAllRows({ at: now, team, user: deletion?.forget ? null : user });
-        return;
-      }
       case "obsolete": {
         const effects = record.effects.filter((row) => row.name !== effect.name || row.leaseId !== effect.leaseId);
-        this.#repository.store.saveRecord(record, { ...record, effects });
+        this.#repository.store.saveRecord({ ...record, effects });
         return;
       }
       default:
@@ -249,6 +308,8 @@ export class EffectRunner {
       currentView: () => this.#repository.viewOf(this.#repository.requireRecord()),
       applyEvent: (event) => this.#repository.applyWithin(event, effect),
       storageSynced: () => this.#ctx.storage.sync(),
+      noteBucketKey: (key) => this.#repository.noteBucketKey(key),
+      bucketKeys: () => this.#repository.store.bucketKeys(),
       multipartUploadOf: (n) =>
         this.#repository.uploads.logOf(n, (work, isProgress) => this.#repository.renewLease(effect, work, isProgress)),
       unfinishedUploads: () => this.#repository.uploads.unfinishedUploads(),
@@ -260,6 +321,7 @@ export class EffectRunner {
         return grant;
       },
       missedTurns: this.#missedTurns,
+      releaseSlotOnce: () => this.#repository.releaseSlotOnce(),
       inBackground: (telling) => this.#repository.inBackground(telling),
     };
   }
@@ -267,27 +329,6 @@ export class EffectRunner {
   /** A submit whose answer is unknown. */
   #lost(reason: string): RequestEvent {
     return { type: "submit_lost", reason, graceMs: graceMs(requireConfig(this.#env)) };
-  }
-}
-
-/** Deliveries have a lane of their own, so that other effects do not delay them. */
-type Lane = "work" | "tell";
-
-function laneOf(kind: Effect["kind"]): Lane {
-  switch (kind) {
-    case "deliver":
-    case "report":
-      return "tell";
-    case "submit":
-    case "poll":
-    case "fetch_result":
-    case "mirror":
-    case "hash":
-    case "settle":
-    case "cancel":
-    case "expire":
-    case "purge":
-      return "work";
   }
 }
 

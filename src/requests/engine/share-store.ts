@@ -6,16 +6,19 @@ import { SHARES_PER_REQUEST_MAX } from "../../files/request-file.ts";
 import { newId } from "../../platform/ids.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestRecord } from "../machine/types.ts";
+import { LazyTables } from "./lazy-tables.ts";
 
-/** The table's migration; request-store.ts runs it. */
-export const SHARE_TABLES = `CREATE TABLE share (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, files TEXT NOT NULL)
-   STRICT, WITHOUT ROWID;`;
+const TABLES = [
+  "CREATE TABLE share (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, files TEXT NOT NULL) STRICT, WITHOUT ROWID",
+];
 
 export class Shares {
+  readonly tables: LazyTables;
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.tables = new LazyTables(sql, "share", TABLES);
   }
 
   /** Creates a share of stored files after removing expired shares. Call in a transaction. */
@@ -24,6 +27,7 @@ export class Shares {
     const wanted = [...new Set(request.files ?? stored)].sort((a, b) => a - b);
     const lacking = wanted.find((n) => !stored.includes(n));
     if (lacking !== undefined || wanted.length === 0) return { kind: "not_stored", n: lacking ?? null };
+    this.tables.ensure();
     this.#sql.exec("DELETE FROM share WHERE ends_at <= ?", now);
     if (this.activeShares(now).length >= SHARES_PER_REQUEST_MAX) return { kind: "too_many" };
     const endsAt = Math.ceil(now / SECOND_MS + request.expiresInS) * SECOND_MS;
@@ -41,6 +45,7 @@ export class Shares {
 
   /** Those that have not ended, oldest first. */
   activeShares(now: number): Share[] {
+    if (!this.tables.exist) return [];
     return this.#sql
       .exec<{ id: string; created_at: number; ends_at: number; files: string }>(
         "SELECT id, created_at, ends_at, files FROM share WHERE ends_at > ? ORDER BY created_at, id",
@@ -54,6 +59,7 @@ export class Shares {
 
   /** `id` null: all shares. Returns how many were revoked. */
   revokeShares(id: string | null): number {
+    if (!this.tables.exist) return 0;
     if (id === null) return this.#sql.exec("DELETE FROM share").rowsWritten;
     return this.#sql.exec("DELETE FROM share WHERE id = ?", id).rowsWritten;
   }

@@ -7,6 +7,7 @@ import type {
   CancelAnswer,
   CloseAnswer,
   DeleteAnswer,
+  DescribedOutput,
   ReplayAnswer,
   ReportAnswer,
   Share,
@@ -21,13 +22,13 @@ import { keepDescribed } from "../../files/stored-text.ts";
 import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { SOCKETS_PER_OBJECT_MAX } from "../../platform/hold-counter.ts";
+import { faultName, logEvent } from "../../platform/log.ts";
 import { accountFor } from "../../platform/stubs.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import type { DeliveryView } from "../../webhooks/attempt.ts";
 import { REQUEST_TARGET } from "../machine/deliveries.ts";
 import type { Bill, Watch } from "../machine/events.ts";
 import { quickened } from "../machine/poll-schedule.ts";
-import { begun } from "../machine/record.ts";
 import {
   hasEnded,
   isAtFal,
@@ -48,7 +49,7 @@ import { RequestRepository } from "./repository.ts";
 import { EffectRunner } from "./runner.ts";
 
 /** How long a delete call waits for the files to be deleted; the alarm does the rest. */
-const PURGE_IN_PLACE_MS = 10 * SECOND_MS;
+const DELETE_IN_PLACE_MS = 10 * SECOND_MS;
 /** A held request's queue position is refreshed at most this often, however many clients read it. */
 export const QUEUE_POSITION_REREAD_MS = 2 * SECOND_MS;
 
@@ -68,16 +69,10 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   async start(start: StartInput): Promise<StartAnswer> {
     const tombstone = this.#repository.store.tombstone();
     if (tombstone !== null) return { kind: tombstone.team === null ? "closed" : "gone" };
-    const before = this.#repository.loadRecord();
+    const before = this.#repository.savedRecord();
     if (before !== null && isHidden(before.state)) return { kind: "gone" };
-    if (before === null) {
-      this.#repository.transact(() => {
-        this.#repository.store.migrate();
-        this.#repository.store.saveText("input", start.input);
-        this.#repository.commitStep(null, begun(start));
-      });
-    }
-    await this.#runner.submitInPlace();
+    if (before === null) await this.#runner.begin(start);
+    else await this.#runner.submitDue();
     await this.#repository.armAlarm();
     return { kind: "started", view: this.#repository.viewOf(this.#repository.requireRecord()) };
   }
@@ -150,8 +145,9 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   async deleteForUser(): Promise<UserDeletionAnswer> {
-    if (this.#repository.store.tombstone() !== null) this.#repository.store.anonymizeTombstone();
-    else if (this.#repository.loadRecord() === null) await this.closeIfUnstarted();
+    if (this.#repository.store.tombstone() !== null)
+      this.#repository.transact(() => this.#repository.store.anonymizeTombstone());
+    else if (this.#repository.savedRecord() === null) await this.closeIfUnstarted();
     else await this.#requestDeletion(true);
     return { kind: this.#repository.store.tombstone() === null ? "pending" : "deleted" };
   }
@@ -159,19 +155,19 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   wasDeleted(viewer: Viewer): boolean {
     const tombstone = this.#repository.store.tombstone();
     if (tombstone?.team != null) return isVisible({ team: tombstone.team, user: tombstone.user }, viewer);
-    const state = this.#repository.loadRecord()?.state;
+    const state = this.#repository.savedRecord()?.state;
     if (state === undefined || !isHidden(state)) return false;
-    return isVisible({ team: state.team, user: state.deletion?.forget ? null : state.user }, viewer);
+    return isVisible({ team: state.team, user: state.deletion?.anonymize ? null : state.user }, viewer);
   }
 
   isFileDeleted(team: string, n: number): boolean {
     if (this.wasDeleted({ team, user: null })) return true;
-    const record = this.#repository.loadRecord();
+    const record = this.#repository.savedRecord();
     return record?.state.team === team && record.files[n]?.status === "deleted";
   }
 
   async report(report: WebhookReport): Promise<ReportAnswer> {
-    const record = this.#repository.loadRecord();
+    const record = this.#repository.savedRecord();
     if (record === null || isDone(record.state))
       return { kind: this.#repository.wasStarted() ? "received" : "not_found" };
     const { upstreamId, end, fingerprint, described } = report;
@@ -185,10 +181,10 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     } else if (end === null) {
       this.#repository.applyEvent({ type: "end_announced", upstreamId });
     } else {
-      const texts = described === null ? {} : await keepDescribed(this.env.FILES, record.state, described);
+      const texts = described === null ? {} : await this.#keepDescribed(record.state, described);
       const source = "webhook" as const;
       const reported = { source, upstreamId, end, fingerprint, metrics: null, billableUnits: null };
-      this.#repository.applyEvent({ type: "end_reported", ...reported }, texts);
+      this.#runner.applyAndFollow({ type: "end_reported", ...reported }, texts);
       if (record.state.endedBy === "poll" && record.state.webhooks !== "off")
         await accountFor(this.env).webhookArrived();
     }
@@ -198,7 +194,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   async unverifiedCallback(reason: string, candidateId: string | null): Promise<ReportAnswer> {
-    if (this.#repository.loadRecord() === null)
+    if (this.#repository.savedRecord() === null)
       return { kind: this.#repository.wasStarted() ? "received" : "not_found" };
     this.#repository.applyEvent({ type: "unverified_callback_received", candidateId, reason });
     await this.#repository.armAlarm();
@@ -246,7 +242,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
   }
 
   async holdsSlot(): Promise<{ holds: boolean }> {
-    const record = this.#repository.loadRecord();
+    const record = this.#repository.savedRecord();
     if (record !== null) await this.#repository.armAlarm();
     return { holds: record !== null && isAtFal(record.state.stage) };
   }
@@ -263,10 +259,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
       await this.#repository.armAlarm();
       return { kind: "started" };
     }
-    this.#repository.transact(() => {
-      this.#repository.store.migrate();
-      this.#repository.store.writeTombstone(Date.now());
-    });
+    this.#repository.transact(() => this.#repository.store.writeTombstone(Date.now()));
     return { kind: "unstarted" };
   }
 
@@ -281,7 +274,7 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     const watch: Watch = request.headers.get("Sluice-Watch") === "following" ? "following" : "waiting";
     this.ctx.acceptWebSocket(pair[1], [watch]);
     const effects = quickened(record.effects, record.state, watch, Date.now());
-    this.#repository.transact(() => this.#repository.store.saveRecord(record, { ...record, effects }));
+    this.#repository.transact(() => this.#repository.store.saveRecord({ ...record, effects }));
     await this.#repository.armAlarm();
     pair[1].send(String(record.state.revision));
     return new Response(null, { status: 101, webSocket: pair[0] });
@@ -297,19 +290,22 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
     socket.close();
   }
 
+  /** Never throws: after too many failures the runtime drops an alarm. */
   override async alarm(): Promise<void> {
-    const startedAt = Date.now();
-    await this.ctx.storage.setAlarm(startedAt + SAFETY_ALARM_MS);
-    await this.#runner.runDue(startedAt + ALARM_BUDGET_MS);
-    await this.#repository.armAlarm();
+    this.#repository.alarm.hasRung();
+    try {
+      await this.#runner.runDue(Date.now() + ALARM_BUDGET_MS);
+      await this.#repository.armAlarm();
+    } catch (fault) {
+      logEvent("tracker.alarm_failed", { request: this.ctx.id.toString(), error: faultName(fault) });
+      this.#repository.alarm.setFor(Date.now() + SAFETY_ALARM_MS);
+    }
   }
 
-  /** Requests the deletion and runs what is possible at once: settlement of an ended request, and the purge. */
+  /** Requests the deletion and runs what is possible at once: settlement of an ended request, and the deletion. */
   async #requestDeletion(deleteForUser: boolean): Promise<void> {
-    const startedAt = Date.now();
-    this.#repository.applyEvent({ type: "deletion_requested", forget: deleteForUser });
-    await this.#repository.armAlarm();
-    await this.#runner.runSequentially(["settle", "purge"], startedAt + PURGE_IN_PLACE_MS);
+    const event = { type: "deletion_requested", anonymize: deleteForUser } as const;
+    await this.#runner.applyAndRun(event, ["settle", "delete"], Date.now() + DELETE_IN_PLACE_MS);
     await this.#repository.armAlarm();
   }
 
@@ -323,6 +319,10 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
       this.#queuePosition = { place: place as QueuePosition | null, at: Date.now() };
     }
     return withQueuePosition(state, this.#queuePosition.place, Date.now());
+  }
+
+  #keepDescribed(state: RequestState, described: DescribedOutput): ReturnType<typeof keepDescribed> {
+    return keepDescribed(this.env.FILES, state, described, (key) => this.#repository.noteBucketKey(key));
   }
 
   /** Pinned at the grant or since: another request may have confirmed the user id. */

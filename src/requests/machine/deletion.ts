@@ -1,9 +1,9 @@
-// Deletion of requests: on request, after the end is settled, or by the plan's retention, counted from the end. Both owe `purge`
+// Deletion of requests: on request, after the end is settled, or by the plan's retention, counted from the end. Both owe `delete`
 // effects, which delete bytes first and rows afterwards. Pure.
 
 import { DAY_MS } from "../../platform/time.ts";
 import { DELIVERY_KEEP_MS } from "../../webhooks/retry-schedule.ts";
-import type { PurgeTarget } from "./effect-types.ts";
+import type { DeletionTarget } from "./effect-types.ts";
 import { ignored, type OwedName, type TransitionBuilder } from "./transition.ts";
 import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./types.ts";
 
@@ -13,14 +13,14 @@ import { hasEnded, isShownInPlace, type RequestState, type Transition } from "./
  */
 export function deletionRequested(
   builder: TransitionBuilder,
-  forget: boolean,
+  anonymize: boolean,
   cancel: (builder: TransitionBuilder) => Transition,
 ): Transition {
   const { state, now } = builder;
   const { deletion } = state;
-  if (deletion !== null && (deletion.forget || !forget)) return ignored("deletion is already requested");
-  builder.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, forget } }).note("deletion_requested");
-  if (hasEnded(state.stage)) return oweOnly(builder, state.settledAt === null ? "settle" : ["purge", "record"]);
+  if (deletion !== null && (deletion.anonymize || !anonymize)) return ignored("deletion is already requested");
+  builder.change({ deletion: { orderedAt: deletion?.orderedAt ?? now, anonymize } }).note("deletion_requested");
+  if (hasEnded(state.stage)) return oweOnly(builder, state.settledAt === null ? "settle" : ["delete", "record"]);
   // Whether it can still be stopped makes no difference to its deletion.
   cancel(builder);
   return builder;
@@ -35,9 +35,9 @@ export function oweOnly(builder: TransitionBuilder, name: OwedName): TransitionB
 export function oweRetention(builder: TransitionBuilder): void {
   const { recordsDays, filesDays, inputsDays } = builder.state.retention;
   const recordAt = deletionTimeOf(builder.state, recordsDays);
-  if (recordAt !== null) builder.owe(["purge", "record"], recordAt);
-  const owePart = (target: Exclude<PurgeTarget, "record">, at: number | null): void => {
-    if (at !== null && (recordAt === null || at < recordAt)) builder.owe(["purge", target], at);
+  if (recordAt !== null) builder.owe(["delete", "record"], recordAt);
+  const owePart = (target: Exclude<DeletionTarget, "record">, at: number | null): void => {
+    if (at !== null && (recordAt === null || at < recordAt)) builder.owe(["delete", target], at);
   };
   if (builder.files.length > 0) owePart("files", deletionTimeOf(builder.state, filesDays));
   owePart("inputs", deletionTimeOf(builder.state, inputsDays));

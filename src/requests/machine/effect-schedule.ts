@@ -62,19 +62,24 @@ function owedAgain(known: Effect, dueAt: number): Effect {
   return known.parkedAt === null ? { ...known, dueAt } : { ...known, dueAt, failures: 0, parkedAt: null };
 }
 
+/** An effect before its first attempt; also the defaults of fields that a stored one lacks. */
+export const NEW_EFFECT = {
+  failures: 0,
+  internalFailures: 0,
+  leaseUntil: null,
+  leaseId: 0,
+  attempts: 0,
+  lastFailure: null,
+  parkedAt: null,
+} as const satisfies Partial<Effect>;
+
 function newEffect(order: Exclude<EffectOrder, { do: "drop" | "clear" }>): Effect {
   return {
     name: effectName(order.kind, order.target),
     kind: order.kind,
     target: order.target ?? null,
     dueAt: order.dueAt,
-    failures: 0,
-    stumbles: 0,
-    leaseUntil: null,
-    leaseId: 0,
-    takes: 0,
-    lastFailure: null,
-    parkedAt: null,
+    ...NEW_EFFECT,
   };
 }
 
@@ -117,15 +122,15 @@ export function leaseMs(kind: EffectKind): number {
     case "deliver":
     case "report":
     case "expire":
-    case "purge":
+    case "delete":
       return MINUTE_MS;
   }
 }
 
 /** The effect with a new lease, or postponed when it was leased LEASES_BEFORE_BACKOFF times without an outcome. Lease ids of one name never repeat. */
 export function leased(effect: Effect, now: number): { kind: "leased" | "put_off"; effect: Effect } {
-  if (effect.takes >= LEASES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
-    const wait = backoffMs(effect.takes - LEASES_BEFORE_BACKOFF + 5);
+  if (effect.attempts >= LEASES_BEFORE_BACKOFF && effect.leaseUntil !== null) {
+    const wait = backoffMs(effect.attempts - LEASES_BEFORE_BACKOFF + 5);
     const put = { ...effect, leaseUntil: null, dueAt: now + wait, lastFailure: "crashed repeatedly" };
     return { kind: "put_off", effect: put };
   }
@@ -135,7 +140,7 @@ export function leased(effect: Effect, now: number): { kind: "leased" | "put_off
       ...effect,
       leaseUntil: now + leaseMs(effect.kind),
       leaseId: Math.max(effect.leaseId + 1, now),
-      takes: effect.takes + 1,
+      attempts: effect.attempts + 1,
     },
   };
 }
@@ -159,12 +164,12 @@ const LONG_OVER = 1;
 
 /** The effect after an attempt with an outcome, before the outcome's own orders. */
 export function finished(effect: Effect): Effect {
-  return { ...effect, leaseUntil: null, takes: 0, failures: 0, stumbles: 0, lastFailure: null };
+  return { ...effect, leaseUntil: null, attempts: 0, failures: 0, internalFailures: 0, lastFailure: null };
 }
 
 /** The effect after an attempt without a grant: due later, not counted as a failure. */
 export function deferredEffect(effect: Effect, dueAt: number): Effect {
-  return { ...effect, leaseUntil: null, takes: 0, dueAt };
+  return { ...effect, leaseUntil: null, attempts: 0, dueAt };
 }
 
 export interface Failure {
@@ -180,10 +185,10 @@ type RetriedKind = Exclude<EffectKind, "deliver">;
 
 /** The effect after an internal failure; null: the limit is reached and this one counts as an attempt. `random` in [0, 1) sets the jitter. */
 export function afterInternalFailure(effect: Effect, reason: string, now: number, random: number): Effect | null {
-  if (effect.stumbles >= INTERNAL_FAILURES_MAX) return null;
-  const stumbles = effect.stumbles + 1;
-  const dueAt = now + jittered(endlessWaitMs(effect.kind, stumbles), random);
-  return { ...effect, leaseUntil: null, takes: 0, stumbles, lastFailure: reason, dueAt };
+  if (effect.internalFailures >= INTERNAL_FAILURES_MAX) return null;
+  const internalFailures = effect.internalFailures + 1;
+  const dueAt = now + jittered(endlessWaitMs(effect.kind, internalFailures), random);
+  return { ...effect, leaseUntil: null, attempts: 0, internalFailures, lastFailure: reason, dueAt };
 }
 
 /**
@@ -199,7 +204,7 @@ export function afterFailure(
   const wait = retryWaitMs(effect.kind, failures);
   if (wait === null) return null;
   const dueAt = now + Math.max(jittered(wait, random), failure.retryAfterMs ?? 0);
-  return { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: failure.reason, dueAt };
+  return { ...effect, leaseUntil: null, attempts: 0, failures, lastFailure: failure.reason, dueAt };
 }
 
 /** A delivery's row after an attempt that did not deliver: due again, or parked. */
@@ -209,7 +214,7 @@ export function afterUndelivered(
   reason: string,
   now: number,
 ): Effect {
-  const ended = { ...effect, leaseUntil: null, takes: 0, failures, lastFailure: reason };
+  const ended = { ...effect, leaseUntil: null, attempts: 0, failures, lastFailure: reason };
   return next.at === null ? { ...ended, parkedAt: now } : { ...ended, dueAt: next.at };
 }
 
@@ -227,7 +232,7 @@ function retryWaitMs(kind: RetriedKind, failures: number): number | null {
     case "settle":
     case "report":
     case "expire":
-    case "purge":
+    case "delete":
       return endlessWaitMs(kind, failures);
   }
 }

@@ -11,10 +11,10 @@ export type EffectKind =
   | "report"
   | "cancel"
   | "expire"
-  | "purge";
+  | "delete";
 
-/** The data that a `purge` effect deletes; also its target. */
-export type PurgeTarget = "inputs" | "files" | "deliveries" | "record";
+/** The data that a `delete` effect deletes; also its target. */
+export type DeletionTarget = "inputs" | "files" | "deliveries" | "record";
 
 /** Name of an effect row: the kind, and for `mirror`, `hash`, `deliver`, `report` which one: "mirror:0". */
 export type EffectName = string;
@@ -29,13 +29,13 @@ export interface Effect {
   /** Failed attempts in a row. */
   failures: number;
   /** Internal failures in a row, before the other side was called. */
-  stumbles: number;
+  internalFailures: number;
   /** End of the running attempt's lease. An expired lease means that the attempt was interrupted. */
   leaseUntil: number | null;
   /** The attempt that holds the lease; outcomes of other attempts are not applied. */
   leaseId: number;
   /** Leases since the last outcome. */
-  takes: number;
+  attempts: number;
   lastFailure: string | null;
   /** Only `deliver` parks: shown, counted, retried by hand. */
   parkedAt: number | null;

@@ -61,7 +61,7 @@ export function reopen(builder: TransitionBuilder): void {
   const fresh = { error: null, endedAt: null, endedBy: null, settledAt: null };
   dropDeliveries(builder)
     .change({ ...fresh, chargedMicro: null, costSource: "unknown", recoveredAt: builder.now })
-    .drop("settle", ["purge", "inputs"], ["purge", "files"], ["purge", "deliveries"], ["purge", "record"])
+    .drop("settle", ["delete", "inputs"], ["delete", "files"], ["delete", "deliveries"], ["delete", "record"])
     .note("recovered");
 }
 

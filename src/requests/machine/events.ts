@@ -5,7 +5,7 @@ import type { FileSource, StoredFile } from "../../files/request-file.ts";
 import type { Durations } from "../../models/durations.ts";
 import type { ErrorCode } from "../../platform/errors.ts";
 import type { AttemptSummary } from "../../webhooks/attempt.ts";
-import type { PurgeTarget } from "./effect-types.ts";
+import type { DeletionTarget } from "./effect-types.ts";
 import type { RequestDelivery, RequestError, RequestState, Waiting } from "./types.ts";
 /** The end as upstream reported it. */
 export type UpstreamEnd =
@@ -99,7 +99,7 @@ export type RequestEvent =
   | { type: "delivery_replayed"; delivery: string; resumeAt: number | null }
   /** The replay adds no attempt: the team gets the delivery's current state. */
   | { type: "replay_skipped"; delivery: string }
-  /** Deletion by a caller or by `records_days`; `forget`: with its user or team. */
-  | { type: "deletion_requested"; forget: boolean }
+  /** Deletion by a caller or by `records_days`; `anonymize`: with its user or team. */
+  | { type: "deletion_requested"; anonymize: boolean }
   /** Their bytes are gone. */
-  | { type: "data_deleted"; target: Exclude<PurgeTarget, "record"> };
+  | { type: "data_deleted"; target: Exclude<DeletionTarget, "record"> };

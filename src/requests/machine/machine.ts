@@ -28,7 +28,14 @@ import type { RequestEvent, Watch } from "./events.ts";
 import { CANCEL_POLL_FIRST_MS, nextPollGapMs } from "./poll-schedule.ts";
 import { startTimeoutOrders, submitLost, submitNotTaken, submitTaken, waitOrdered } from "./submits.ts";
 import { ignored, TransitionBuilder } from "./transition.ts";
-import { hasEnded, type RequestState, type StartInput, type TimelineNote, type Transition } from "./types.ts";
+import {
+  hasEnded,
+  type RequestProgress,
+  type RequestState,
+  type StartInput,
+  type TimelineNote,
+  type Transition,
+} from "./types.ts";
 import {
   candidateRejected,
   isForAnotherRequest,
@@ -40,6 +47,43 @@ import {
 /** Minimum gap between cancel calls for one request. */
 export const CANCEL_GAP_MS = 10 * SECOND_MS;
 
+/** Progress of a new request; also the defaults of fields that a stored one lacks. */
+export const NEW_REQUEST: RequestProgress = {
+  stage: "held",
+  revision: 1,
+  submittedAt: null,
+  startedAt: null,
+  outputAt: null,
+  endedAt: null,
+  connection: null,
+  upstreamId: null,
+  candidateId: null,
+  candidateUser: null,
+  queuePosition: null,
+  waiting: null,
+  durations: null,
+  lockedTries: 0,
+  cancelRequestedAt: null,
+  cancelAskedAt: null,
+  webhooks: "off",
+  pinnedUsers: [],
+  polls: 0,
+  unverifiedCallbackAt: null,
+  upstreamCalls: 0,
+  metrics: null,
+  billableUnits: null,
+  endFingerprint: null,
+  filesSkipped: 0,
+  endedBy: null,
+  error: null,
+  settledAt: null,
+  chargedMicro: null,
+  costSource: "unknown",
+  deliveries: [],
+  recoveredAt: null,
+  deletion: null,
+};
+
 /** A new request: held, with its submit due and its start time-out, if set. */
 export function opened(start: StartInput): { state: RequestState; orders: EffectOrder[]; notes: TimelineNote[] } {
   const { id, team, spec, terms } = start;
@@ -48,39 +92,7 @@ export function opened(start: StartInput): { state: RequestState; orders: Effect
     team,
     ...spec,
     ...terms,
-    stage: "held",
-    revision: 1,
-    submittedAt: null,
-    startedAt: null,
-    outputAt: null,
-    endedAt: null,
-    connection: null,
-    upstreamId: null,
-    candidateId: null,
-    candidateUser: null,
-    queuePosition: null,
-    waiting: null,
-    durations: null,
-    lockedTries: 0,
-    cancelRequestedAt: null,
-    cancelAskedAt: null,
-    webhooks: "off",
-    pinnedUsers: [],
-    polls: 0,
-    doorbellAt: null,
-    upstreamCalls: 0,
-    metrics: null,
-    billableUnits: null,
-    endFingerprint: null,
-    filesSkipped: 0,
-    endedBy: null,
-    error: null,
-    settledAt: null,
-    chargedMicro: null,
-    costSource: "unknown",
-    deliveries: [],
-    recoveredAt: null,
-    deletion: null,
+    ...NEW_REQUEST,
   };
   const orders: EffectOrder[] = [{ do: "owe", kind: "submit", dueAt: state.createdAt }, ...startTimeoutOrders(state)];
   return { state, orders, notes: [{ what: "admitted" }] };
@@ -94,7 +106,7 @@ export function transition(
   now: number,
 ): Transition {
   const builder = new TransitionBuilder(state, files, now);
-  if (event.type === "deletion_requested") return deletionRequested(builder, event.forget, cancelRequested);
+  if (event.type === "deletion_requested") return deletionRequested(builder, event.anonymize, cancelRequested);
   if (state.deletion !== null && hasEnded(state.stage) && event.type !== "settled")
     return ignored("request is deleted");
   switch (event.type) {
@@ -161,7 +173,7 @@ export function transition(
           upstreamId: state.upstreamId ?? event.upstreamId,
           startedAt: state.startedAt ?? now,
           queuePosition: null,
-          doorbellAt: now,
+          unverifiedCallbackAt: now,
         })
         .drop("submit", "expire", "poll")
         .owe("fetch_result", now)
@@ -218,7 +230,7 @@ export function transition(
       if (!hasEnded(state.stage)) return ignored("request has not ended");
       if (state.settledAt !== null) return ignored("request is already settled");
       builder.change({ settledAt: now }).drop("settle").note("settled", withBill(builder, event.bill));
-      if (state.deletion !== null) return oweOnly(builder, ["purge", "record"]);
+      if (state.deletion !== null) return oweOnly(builder, ["delete", "record"]);
       oweDeliveries(builder, event.deliveries);
       oweRetention(builder);
       return builder;
@@ -244,7 +256,7 @@ export function transition(
     case "data_deleted":
       if (!hasEnded(state.stage)) return ignored("request has not ended");
       if (event.target === "files") filesDeleted(builder);
-      return builder.drop(["purge", event.target]).note("data_deleted", { data: event.target });
+      return builder.drop(["delete", event.target]).note("data_deleted", { data: event.target });
   }
 }
 

@@ -83,7 +83,7 @@ export function withRenewedLease(
 ): RequestRecord | null {
   const row = liveRow(record, tried);
   if (!row) return null;
-  const counts = isProgress ? { takes: 0, failures: 0, stumbles: 0 } : {};
+  const counts = isProgress ? { attempts: 0, failures: 0, internalFailures: 0 } : {};
   return withRow(record, { ...renewed(row, now), ...counts });
 }
 
@@ -163,7 +163,7 @@ function givenUp(row: Effect, reason: string): RequestEvent {
     case "deliver":
     case "report":
     case "expire":
-    case "purge":
+    case "delete":
       throw new Error(`effect ${row.kind} is never given up`);
   }
 }

@@ -96,6 +96,8 @@ export interface StartInput {
   terms: AdmittedTerms;
   /** The model's input. */
   input: StoredText;
+  /** Files inside the input that were stored in R2 under ids of this request (files/input-urls.ts), numbered from 0. */
+  inlineFiles: number;
 }
 
 /** Who reads a request: a team key that sees every request of the team, or a viewer limited to one user. */
@@ -157,7 +159,7 @@ export interface RequestProgress {
   pinnedUsers: string[];
   polls: number;
   /** When an unverified callback last scheduled a check; limits how often they can. */
-  doorbellAt: number | null;
+  unverifiedCallbackAt: number | null;
   /** Calls through the gateway that this request cost. */
   upstreamCalls: number;
   /** JSON text of fal's `metrics`. */
@@ -185,12 +187,12 @@ export interface RequestProgress {
 export interface Deletion {
   orderedAt: number;
   /** Deleted with its user or team: hidden at once, and the tombstone is anonymized. */
-  forget: boolean;
+  anonymize: boolean;
 }
 
 /** Whether callers see it no more although its rows are still here. */
 export function isHidden({ deletion, stage }: Pick<RequestState, "deletion" | "stage">): boolean {
-  return deletion !== null && (deletion.forget || hasEnded(stage));
+  return deletion !== null && (deletion.anonymize || hasEnded(stage));
 }
 
 /** Delivery of one end to the request's `webhook_url` or to one of the team's endpoints. */

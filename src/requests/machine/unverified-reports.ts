@@ -25,9 +25,10 @@ export function unverifiedCallback(builder: TransitionBuilder, candidateId: stri
     case "queued":
     case "running": {
       // A poll that an earlier callback scheduled serves this one too, and must not be postponed.
-      if (state.doorbellAt !== null && state.doorbellAt >= now) return builder.hasten("poll", state.doorbellAt);
-      const dueAt = Math.max(now, (state.doorbellAt ?? 0) + UNVERIFIED_CALLBACK_GAP_MS);
-      return builder.change({ doorbellAt: dueAt }).hasten("poll", dueAt).note("unverified_callback", note);
+      if (state.unverifiedCallbackAt !== null && state.unverifiedCallbackAt >= now)
+        return builder.hasten("poll", state.unverifiedCallbackAt);
+      const dueAt = Math.max(now, (state.unverifiedCallbackAt ?? 0) + UNVERIFIED_CALLBACK_GAP_MS);
+      return builder.change({ unverifiedCallbackAt: dueAt }).hasten("poll", dueAt).note("unverified_callback", note);
     }
     case "held":
     case "storing":

@@ -122,7 +122,7 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     const view = await startedRequest(env, team, id);
     if (view !== null) return { kind: "accepted", view, replayed, limits };
   }
-  const started = await startUntilCertain(env, { id, team, spec, terms }, async () => {
+  const started = await startUntilCertain(env, { id, team, spec, terms, inlineFiles: inline.length }, async () => {
     await storeInline({ bucket: env.FILES, config }, { team, request: id }, judged.tree, inline);
     return printTree(judged.tree);
   });

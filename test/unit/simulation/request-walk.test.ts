@@ -175,8 +175,8 @@ function anOutcome(dice: Dice, row: Effect, record: RequestRecord, now: number):
       ]);
     case "expire":
       return { type: "timed_out" };
-    case "purge":
-      return aPurge(row);
+    case "delete":
+      return aDeletion(row);
   }
 }
 
@@ -187,10 +187,10 @@ function someDeliveries(dice: Dice, { state }: RequestRecord): Told<"settled">["
     .map((target) => ({ id: `dlv_${state.deliveries.length}_${target}`, target, eventId: "evt_1" }));
 }
 
-/** What a purge of files or inputs comes to; that of a record begins with the order. */
-function aPurge({ target }: Effect): RequestEvent {
+/** What a deletion of files or inputs comes to; that of a record begins with the order. */
+function aDeletion({ target }: Effect): RequestEvent {
   if (target === "files" || target === "inputs" || target === "deliveries") return { type: "data_deleted", target };
-  return { type: "deletion_requested", forget: false };
+  return { type: "deletion_requested", anonymize: false };
 }
 
 class Walk {
@@ -442,7 +442,7 @@ function calmAnswer(row: Effect, record: RequestRecord): RequestEvent {
       return { type: "delivered", delivery: "none", status: 200, category: "accepted" };
     case "expire":
       return { type: "timed_out" };
-    case "purge":
-      return aPurge(row);
+    case "delete":
+      return aDeletion(row);
   }
 }

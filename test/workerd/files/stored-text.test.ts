@@ -117,14 +117,17 @@ describe("bringing a long text back", () => {
   });
 });
 
-test("of a described output the payload is kept only while data URIs need it", async () => {
+test("of a described output the payload is kept only while data URIs need it, and its key is known before its bytes are put", async () => {
+  const noted: string[] = [];
+  const note = (key: string) => void noted.push(key);
   const owner = { team: "acme", id: place.request };
   const outputText = '{"images":[]}';
-  expect(await keepDescribed(bucket, owner, { outputText, payloadText: null })).toEqual({
+  expect(await keepDescribed(bucket, owner, { outputText, payloadText: null }, note)).toEqual({
     output: { at: "row", text: outputText },
   });
   const payloadText = `{"url":"data:image/png;base64,${"A".repeat(ROW_TEXT_MAX_BYTES)}"}`;
-  const kept = await keepDescribed(bucket, owner, { outputText, payloadText });
+  const kept = await keepDescribed(bucket, owner, { outputText, payloadText }, note);
   expect(kept.output).toEqual({ at: "row", text: outputText });
   expect(kept.payload).toMatchObject({ at: "r2", key: expect.stringContaining(`/${place.request}/payload.`) });
+  expect(noted).toEqual([(kept.payload as { key: string }).key]);
 });

@@ -9,7 +9,7 @@ import { test } from "../../harness/fixtures.ts";
 import { evict, trackerOf } from "../../harness/objects.ts";
 import { places, ROADS, undisturbedStory } from "../../harness/roads.ts";
 import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
-import { deliverWebhooks, sandbox, sourcePath } from "../../harness/upstream.ts";
+import { deliverWebhooks, sandbox, signAsNewUser, sourcePath } from "../../harness/upstream.ts";
 import { runDry, walk } from "../../harness/walk.ts";
 import { interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
 
@@ -119,6 +119,7 @@ test("an alarm starts nothing after its minute, and is back at once for what it 
     return pass();
   });
   await sandbox("PATCH", "settings", { cdn_ttl_ms: DAY_MS });
+  await signAsNewUser();
   const { id } = await team.submit("six cats sandbox:many-files:6");
   await passTime(5 * SECOND_MS);
   await deliverWebhooks();

@@ -10,7 +10,7 @@ import { test } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
 import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, dueWebhooks, post, sandbox, sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
-import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
+import { holdSources, interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 
@@ -168,11 +168,13 @@ describe("a cancel that has nothing left to cancel is 409", () => {
     await passTime(5 * SECOND_MS);
     const [told] = await dueWebhooks();
     if (told === undefined) throw new Error("fal told nothing");
+    const sources = holdSources();
     await post(told);
     expect((await team.read(id)).stage).toBe("storing");
     const answer = await team.cancel(id);
     expect([answer.status, answer.body.code]).toEqual([409, "already_ended"]);
     await expectArmed(id);
+    sources.letGo();
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
     expect(await cancelCalls()).toBe(0);
   });

@@ -10,12 +10,13 @@ import { eventually } from "../../harness/eventually.ts";
 import { test } from "../../harness/fixtures.ts";
 import { cutOff } from "../../harness/objects.ts";
 import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
-import { deliverWebhooks, sandbox, sourcePath, upstreamRequests } from "../../harness/upstream.ts";
+import { deliverWebhooks, sandbox, signAsNewUser, sourcePath, upstreamRequests } from "../../harness/upstream.ts";
 import { interceptFetch, isSource, silence, upstreamCall } from "../../harness/wire.ts";
 
 test.beforeEach(async ({ clock: _clock }) => {
   // Leases of copies are long: what they copy must still be there when they are over.
   await sandbox("PATCH", "settings", { cdn_ttl_ms: DAY_MS });
+  await signAsNewUser();
 });
 
 test("a submit whose answer comes after its lease was believed lost, is heard all the same, and fal is asked once", async ({

@@ -55,7 +55,7 @@ describe("the schedule", () => {
       ...Array.from({ length: 4 }, () => "delivery_failed"),
       "delivered",
     ]);
-    expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["purge:deliveries"]);
+    expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["delete:deliveries"]);
   });
 
   test("Retry-After puts a try off, and the log says that it did", async () => {

@@ -14,7 +14,7 @@ import { eventually } from "../../harness/eventually.ts";
 import { ringTeam, trackerOf } from "../../harness/objects.ts";
 import { many, Person } from "../../harness/people.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
-import { onward, recordAt, SETTLED } from "../../harness/requests.ts";
+import { aStart, onward, recordAt, SETTLED } from "../../harness/requests.ts";
 import { Team } from "../../harness/team.ts";
 import { TeamObject } from "../../harness/team-object.ts";
 import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
@@ -165,9 +165,9 @@ describe("a forgotten user", () => {
 async function storedBefore(team: Team, id: string): Promise<string> {
   const { state, files } = onward(recordAt("completed", { id, team: team.id, user: "anna" }), SETTLED);
   await runInDurableObject(trackerOf(id), (_instance, { storage }) => {
-    const store = new RequestStore(storage.sql);
-    store.migrate();
-    store.saveRecord(null, { state, files, effects: [] });
+    const store = new RequestStore(storage);
+    store.createRecord(aStart({ id, team: team.id }), { state, files, effects: [] });
+    store.flush();
   });
   await bindings.FILES.put(outputKey(team.id, id, 0), "x");
   return id;
@@ -179,7 +179,7 @@ describe("a removal that meets trouble", () => {
     const { id } = await completed(team, { user: "anna", ...LONG });
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
     let stuck = false;
-    vi.spyOn(bucket, "list").mockImplementation(() => {
+    vi.spyOn(bucket, "delete").mockImplementation(() => {
       stuck = true;
       return new Promise(() => undefined);
     });
@@ -198,7 +198,7 @@ describe("a removal that meets trouble", () => {
     const team = await Team.create();
     const { id } = await completed(team, { user: "anna" });
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
-    vi.spyOn(bucket, "list").mockRejectedValue(new Error("R2 is away"));
+    vi.spyOn(bucket, "delete").mockRejectedValue(new Error("R2 is away"));
     await team.send("DELETE", "/v1/users/anna");
     for (let i = 0; i < 4; i++) {
       await ringTeam(team);

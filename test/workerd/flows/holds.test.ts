@@ -14,8 +14,9 @@ import { finish, follow, held, neverLookAgain, pollAfter, sockets } from "../../
 import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
 import type { Team } from "../../harness/team.ts";
 import { hurry } from "../../harness/timers.ts";
-import { expectArmed, ring } from "../../harness/tracker.ts";
+import { expectArmed } from "../../harness/tracker.ts";
 import { deliverWebhooks, upstreamRequests } from "../../harness/upstream.ts";
+import { holdSources } from "../../harness/wire.ts";
 
 function submitAndWait(team: Team, seconds: number): Promise<Answer> {
   const body = { model: "fal-ai/flux/schnell", input: { prompt: "a cat" } };
@@ -64,8 +65,9 @@ describe("a read with `?wait`", () => {
       await passTime(MINUTE_MS);
       expect(await deliverWebhooks()).toEqual([200]);
     };
+    const sources = holdSources();
     const stages: string[] = [];
-    for (const change of [() => pollAfter(id, MINUTE_MS), webhook, () => ring(id)]) {
+    for (const change of [() => pollAfter(id, MINUTE_MS), webhook, sources.letGo]) {
       const answer = read(team, id, "?wait=60");
       await held(id, 1);
       await change();
@@ -135,7 +137,10 @@ describe("a hold that breaks", () => {
     await held(id, 1);
     await evict(id);
     expect(await sockets(id)).toBe(1);
-    await finish(id);
+    const sources = holdSources();
+    const finished = finish(id);
     expect(await answer).toMatchObject({ status: 200, body: { stage: "storing" } });
+    sources.letGo();
+    await finished;
   });
 });

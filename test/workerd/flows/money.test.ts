@@ -1,9 +1,10 @@
 // What requests cost, seen from outside: reserved at the submit, settled at the end, given back when upstream bills nothing.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { OPEN_SWEEP_MS } from "../../../src/team/requests/sweep-schedule.ts";
+import { Team as TeamClass } from "../../../src/team/team.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import type { Answer } from "../../harness/calls.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";
@@ -11,7 +12,7 @@ import { ringTeam, trackerOf } from "../../harness/objects.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
 import { Team } from "../../harness/team.ts";
 import { TeamObject } from "../../harness/team-object.ts";
-import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
+import { expectArmed, goOn, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, sandbox, upstreamRequests } from "../../harness/upstream.ts";
 import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
 
@@ -218,7 +219,10 @@ test("an end that never reached the ledger is found by asking, and settled by th
   const team = await Team.create({ limits: [MONEY, OPEN] });
   const { id } = await team.submit("sandbox:crash");
   await passTime(5 * SECOND_MS);
+  const settle = vi.spyOn(TeamClass.prototype, "settle").mockRejectedValue(new Error("overloaded"));
   await deliverWebhooks();
+  await goOn(id);
+  settle.mockRestore();
   // The alarm that would tell the end gets lost, and nobody asks about the request any more.
   await runInDurableObject(trackerOf(id), (_instance, state) => state.storage.deleteAlarm());
   expect(await used(team)).toEqual(["0.003000", 1]);

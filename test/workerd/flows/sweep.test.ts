@@ -100,7 +100,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  test("finds the bytes of a deleted request that came too late for its purge", async () => {
+  test("finds the bytes of a deleted request that came too late for its deletion", async () => {
     const team = await Team.create();
     const id = await completed(team);
     expect((await team.send("DELETE", `/v1/requests/${id}`)).status).toBe(204);

@@ -10,7 +10,7 @@ import type { Team } from "../../harness/team.ts";
 import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, dueWebhooks, sandbox } from "../../harness/upstream.ts";
 import { callsAtFal } from "../../harness/webhooks.ts";
-import { interceptFetch } from "../../harness/wire.ts";
+import { holdSources, interceptFetch } from "../../harness/wire.ts";
 
 test.beforeEach(async ({ team }) => {
   await introduceAccount(team);
@@ -35,10 +35,12 @@ describe("a webhook that overtakes the submit's answer", () => {
   }
 
   test("is applied, and the late answer only adds its line to the timeline", async ({ team }) => {
+    const sources = holdSources();
     beforeTheAnswer(() => deliverAndLook(team));
     const submitted = await team.submit("sandbox:webhook-first");
     expect(seen.stage).toBe("storing");
     expect(submitted).toEqual(seen);
+    sources.letGo();
     await expectArmed(submitted.id);
     const ended = await runToEnd(team, submitted.id, { webhooks: false });
     expect(ended).toMatchObject({ status: "COMPLETED", upstream: { calls: 1 } });
@@ -48,6 +50,7 @@ describe("a webhook that overtakes the submit's answer", () => {
   });
 
   test("stays applied when the answer then gets lost", async ({ team }) => {
+    const sources = holdSources();
     beforeTheAnswer(
       () => deliverAndLook(team),
       () => {
@@ -56,6 +59,7 @@ describe("a webhook that overtakes the submit's answer", () => {
     );
     const submitted = await team.submit("sandbox:webhook-first");
     expect(submitted).toEqual(seen);
+    sources.letGo();
     await expectArmed(submitted.id);
     const ended = await runToEnd(team, submitted.id, { webhooks: false });
     expect(ended.status).toBe("COMPLETED");

@@ -190,7 +190,7 @@ describe("the list", () => {
   test("has a summary of each request, newest first", async ({ team }) => {
     const first = await team.submit("one", { user: "anna", tags: { job: "7" } });
     await passTime(SECOND_MS);
-    const second = await team.submit("two");
+    const second = await team.submit("two sandbox:slow:100000");
     await passTime(5 * SECOND_MS);
     await runToEnd(team, first.id);
     const { body } = await get<Page>(team, "/v1/requests");

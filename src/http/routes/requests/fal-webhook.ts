@@ -1,5 +1,5 @@
 // fal's webhooks: POST /hooks/fal/{request}/{token}. Checks the token (without calling an object), the size and the signature, then
-// one transaction in the tracker and 200; everything else runs by alarm. Never returns 3xx, which fal takes as final.
+// one write in the tracker and 200; everything else runs after it. Never returns 3xx, which fal takes as final.
 
 import { type Context, Hono } from "hono";
 import type { WebhookReport } from "../../../contracts/tracker.ts";

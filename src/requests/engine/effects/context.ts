@@ -10,7 +10,7 @@ import type { Failure } from "../../machine/effect-schedule.ts";
 import type { RequestEvent, Watch } from "../../machine/events.ts";
 import type { RequestRecord, RequestView } from "../../machine/types.ts";
 import type { DeliveryLog } from "../delivery-log.ts";
-import type { TextName } from "../request-store.ts";
+import type { TextName } from "../document.ts";
 import type { MissedTurns } from "./missed-turns.ts";
 
 export interface EffectContext {
@@ -31,6 +31,10 @@ export interface EffectContext {
   applyEvent(event: RequestEvent): boolean;
   /** Resolves when all writes so far are on disk. */
   storageSynced(): Promise<void>;
+  /** Saves that this key may hold bytes of the request, before they are put there: a deletion goes by these keys. */
+  noteBucketKey(key: string): void;
+  /** Such keys, beyond those of the output's files. */
+  bucketKeys(): readonly string[];
   /** The unfinished multipart upload of a file, writable while this attempt holds its lease. */
   multipartUploadOf(n: number): UploadLog;
   unfinishedUploads(): { n: number; key: string; uploadId: string }[];
@@ -41,6 +45,8 @@ export interface EffectContext {
   useGrant(): Granted | null;
   /** Whether this tracker comes too late for its turns. */
   missedTurns: MissedTurns;
+  /** Releases the request's slot at the account, unless the account is known to have received that. */
+  releaseSlotOnce(): Promise<void>;
   /** A call to another object whose loss is repaired elsewhere. */
   inBackground(telling: Promise<unknown>): void;
 }

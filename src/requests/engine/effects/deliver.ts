@@ -24,7 +24,7 @@ export async function runDeliver(context: EffectContext, effect: Effect): Promis
   const target = await askTeam(context.env, state.team, (team) => team.deliveries.target({ deliveryId: delivery.id }));
   const attempted = (answer: AttemptAnswer): EffectOutcome => {
     const { id, group, replay } = delivery;
-    const attempt = { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.takes - 1 };
+    const attempt = { ...answer, delivery: id, group, replay: replay !== null, cutOff: effect.attempts - 1 };
     return { kind: "attempted", attempt };
   };
   if (target.kind === "gone") return attempted(notSent(target.reason, context.now()));

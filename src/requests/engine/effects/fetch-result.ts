@@ -67,7 +67,7 @@ async function outputOutcome(
   const { env, config } = context;
   const described = await describe(config, state.id, result);
   if (described === null) return { kind: "failed", reason: "result is not valid JSON", retryAfterMs: null, calls: 1 };
-  const texts = await keepDescribed(env.FILES, state, described);
+  const texts = await keepDescribed(env.FILES, state, described, context.noteBucketKey);
   const end: UpstreamEnd = { kind: "output", files: described.files, skipped: described.skipped };
   const outcome = await endOutcome(context, state, upstreamId, end, described.fingerprint, result.billableUnits);
   return { ...outcome, texts };

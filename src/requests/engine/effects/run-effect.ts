@@ -4,10 +4,10 @@
 import type { Effect } from "../../machine/effect-types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { runHash, runMirror } from "./copy-files.ts";
+import { runDelete } from "./delete.ts";
 import { runDeliver, runReport } from "./deliver.ts";
 import { runFetchResult } from "./fetch-result.ts";
 import { runCancel, runPoll } from "./poll-and-cancel.ts";
-import { runPurge } from "./purge.ts";
 import { runSettle } from "./settle.ts";
 import { runSubmit } from "./submit.ts";
 
@@ -31,8 +31,8 @@ export function runEffect(context: EffectContext, effect: Effect): Promise<Effec
       return runReport(context, effect);
     case "cancel":
       return runCancel(context, effect);
-    case "purge":
-      return runPurge(context, effect);
+    case "delete":
+      return runDelete(context, effect);
     case "expire":
       return Promise.resolve(happened({ type: "timed_out" }));
   }

@@ -15,7 +15,7 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
-import { grantOrDefer, releaseAccountSlot, reportCallFailed, reportCallSucceeded } from "./grant.ts";
+import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 
 /** Attempts at the result call for billed units, seconds apart; then the output is measured instead. */
 const EXACT_COST_TRIES = 3;
@@ -43,7 +43,7 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
     hasWebhook: state.webhookUrl !== null,
   });
   // Repeats the release at the end, in case that call was lost.
-  context.inBackground(releaseAccountSlot(context.env, state));
+  context.inBackground(context.releaseSlotOnce());
   await reportWebhookArrival(context.env, state).catch(() => undefined);
   const { eventId } = settled;
   const deliveries = eventId === null ? [] : settled.deliveries.map((delivery) => ({ ...delivery, eventId }));
@@ -146,7 +146,7 @@ export function settlementOf(state: RequestState): Settlement | null {
 async function reportWebhookArrival(env: Env, state: RequestState): Promise<void> {
   if (state.webhooks === "missing" && state.endedBy === "webhook") await accountFor(env).webhookArrived();
   // A callback without a usable end triggered the poll: that is an arrival too.
-  const noCallback = state.candidateUser === null && state.candidateId === null && state.doorbellAt === null;
+  const noCallback = state.candidateUser === null && state.candidateId === null && state.unverifiedCallbackAt === null;
   // fal sends no webhook for a cancelled run, and polls after a cancel are faster than most.
   const isExpected = state.cancelRequestedAt === null;
   if (state.webhooks === "arriving" && state.endedBy === "poll" && noCallback && isExpected)

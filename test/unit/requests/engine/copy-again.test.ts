@@ -83,7 +83,7 @@ test("nothing is once the plan's days for files are over, and what is under way 
   const days = { recordsDays: null, filesDays: 2, inputsDays: null } as never;
   const late = LATER + 2 * DAY_MS;
   expect(advanced(halfStored(days), AGAIN, late).ignored).toBe("files have expired");
-  const purged = onward(onward(halfStored(days), { ...AGAIN, n: 1 }), { type: "data_deleted", target: "files" });
-  expect(statuses(purged)).toEqual(["deleted", "deleted", "failed"]);
-  expect(owed(purged, LATER)).toBe("");
+  const deleted = onward(onward(halfStored(days), { ...AGAIN, n: 1 }), { type: "data_deleted", target: "files" });
+  expect(statuses(deleted)).toEqual(["deleted", "deleted", "failed"]);
+  expect(owed(deleted, LATER)).toBe("");
 });

@@ -7,10 +7,10 @@ import type { StoredText } from "../../../../src/files/stored-text.ts";
 import type { Env } from "../../../../src/platform/bindings.ts";
 import type { Config } from "../../../../src/platform/config.ts";
 import { MINUTE_MS } from "../../../../src/platform/time.ts";
+import type { TextName } from "../../../../src/requests/engine/document.ts";
 import type { EffectContext } from "../../../../src/requests/engine/effects/context.ts";
 import { runDeliver, runReport } from "../../../../src/requests/engine/effects/deliver.ts";
 import { MissedTurns } from "../../../../src/requests/engine/effects/missed-turns.ts";
-import type { TextName } from "../../../../src/requests/engine/request-store.ts";
 import type { Effect } from "../../../../src/requests/machine/effect-types.ts";
 import { opened } from "../../../../src/requests/machine/machine.ts";
 import type { RequestDelivery, RequestState } from "../../../../src/requests/machine/types.ts";
@@ -103,6 +103,11 @@ function contextOf(tracker: ReturnType<typeof aTracker>): EffectContext {
     useGrant: () => null,
     storageSynced: () => Promise.resolve(),
     missedTurns: new MissedTurns(),
+    noteBucketKey: () => {
+      throw new Error("a delivery puts nothing into the bucket");
+    },
+    bucketKeys: () => [],
+    releaseSlotOnce: () => Promise.resolve(),
     inBackground: () => undefined,
   };
 }
@@ -114,10 +119,10 @@ function anEffect(changes: Partial<Effect>): Effect {
     target: "dlv_1",
     dueAt: NOW,
     failures: 0,
-    stumbles: 0,
+    internalFailures: 0,
     leaseUntil: NOW + MINUTE_MS,
     leaseId: 1,
-    takes: 1,
+    attempts: 1,
     lastFailure: null,
     parkedAt: null,
     ...changes,
@@ -231,7 +236,7 @@ describe("what an answer comes to", () => {
 
   test("a no carries the receiver's wish", async () => {
     answer(503, { "retry-after": "120" });
-    expect(await aTracker().run({ takes: 3 })).toMatchObject({
+    expect(await aTracker().run({ attempts: 3 })).toMatchObject({
       kind: "attempted",
       attempt: {
         ...LOGGED,

@@ -17,22 +17,22 @@ import {
   STAGES,
 } from "../../../harness/requests.ts";
 
-const ORDERED: RequestEvent = { type: "deletion_requested", forget: false };
-const FORGOTTEN: RequestEvent = { type: "deletion_requested", forget: true };
+const ORDERED: RequestEvent = { type: "deletion_requested", anonymize: false };
+const FORGOTTEN: RequestEvent = { type: "deletion_requested", anonymize: true };
 const ENDS = ["completed", "failed", "canceled"] as const;
 const OPEN = STAGES.filter((stage) => !ENDS.some((end) => end === stage));
 
 test.each(ENDS)("%s: the books first, then the bytes, and nothing else", (stage) => {
   const ordered = onward(recordAt(stage), ORDERED);
   expect(owed(ordered, LATER)).toBe("settle at +0 s");
-  expect(owed(onward(ordered, SETTLED), LATER)).toBe("purge:record at +0 s");
+  expect(owed(onward(ordered, SETTLED), LATER)).toBe("delete:record at +0 s");
   expect(isHidden(ordered.state)).toBe(true);
 });
 
 test.each(ENDS)("%s and settled: deliveries that are owed are dropped", (stage) => {
   const settled = onward(recordAt(stage), SETTLED);
   expect(owed(settled, LATER)).toContain("deliver:dlv_1");
-  expect(owed(onward(settled, ORDERED), LATER)).toBe("purge:record at +0 s");
+  expect(owed(onward(settled, ORDERED), LATER)).toBe("delete:record at +0 s");
 });
 
 test.each(OPEN)("%s goes on until its end, seen by its callers but not when its user is forgotten", (stage) => {
@@ -41,14 +41,14 @@ test.each(OPEN)("%s goes on until its end, seen by its callers but not when its 
   expect(isHidden(ordered.state)).toBe(ended);
   expect(isHidden(onward(recordAt(stage), FORGOTTEN).state)).toBe(true);
   expect(ordered.effects.length).toBeGreaterThan(0);
-  expect(owed(ordered, LATER)).not.toContain("purge");
+  expect(owed(ordered, LATER)).not.toContain("delete");
 });
 
 test("an order again changes nothing, but that a user may be forgotten afterwards", () => {
   const ordered = onward(recordAt("completed"), ORDERED);
   expect(advanced(ordered, ORDERED, LATER).ignored).toBe("deletion is already requested");
   const forgotten = onward(ordered, FORGOTTEN);
-  expect(forgotten.state.deletion).toEqual({ orderedAt: LATER, forget: true });
+  expect(forgotten.state.deletion).toEqual({ orderedAt: LATER, anonymize: true });
   expect(advanced(forgotten, ORDERED, LATER).ignored).toBe("deletion is already requested");
 });
 
@@ -68,10 +68,10 @@ test("no late report brings a deleted request back, not even one that would prov
 const DAYS = [
   [
     { recordsDays: 30, filesDays: 7, inputsDays: 1 },
-    "purge:files at +7 d, purge:inputs at +1 d, purge:record at +30 d",
+    "delete:files at +7 d, delete:inputs at +1 d, delete:record at +30 d",
   ],
-  [{ recordsDays: 7, filesDays: 30, inputsDays: 7 }, "purge:record at +7 d"],
-  [{ recordsDays: null, filesDays: 2, inputsDays: null }, "purge:files at +2 d"],
+  [{ recordsDays: 7, filesDays: 30, inputsDays: 7 }, "delete:record at +7 d"],
+  [{ recordsDays: null, filesDays: 2, inputsDays: null }, "delete:files at +2 d"],
   [{ recordsDays: null, filesDays: null, inputsDays: null }, ""],
 ] as const;
 
@@ -87,7 +87,7 @@ test("nothing is owed for days before the books are closed, nor kept owed when t
   const retention = { recordsDays: 1, filesDays: null, inputsDays: null };
   expect(owed(recordAt("completed", { retention }))).toBe("settle at +0 s");
   const lost = onward(recordAt("uncertain", { retention }), { type: "timed_out" }, SETTLED);
-  expect(owed(lost, LATER)).toContain("purge:record");
+  expect(owed(lost, LATER)).toContain("delete:record");
   const reopened = onward(lost, endReported({ kind: "output", files: [aFile(0)], skipped: 0 }));
   expect(owed(reopened, LATER)).toBe("mirror:0 at +0 s, report:dlv_1 at +0 s");
 });
@@ -98,7 +98,7 @@ test("files whose bytes are gone say so, one that was never stored goes on namin
   if (first === undefined) throw new Error("no file");
   const failed = { ...first, n: 1, status: "failed" as const };
   const record = { ...stored, files: [first, failed] };
-  const purged = onward(record, { type: "data_deleted", target: "files" });
-  expect(purged.files.map((file) => file.status)).toEqual(["deleted", "failed"]);
-  expect(purged.state.id).toBe(REQUEST);
+  const deleted = onward(record, { type: "data_deleted", target: "files" });
+  expect(deleted.files.map((file) => file.status)).toEqual(["deleted", "failed"]);
+  expect(deleted.state.id).toBe(REQUEST);
 });

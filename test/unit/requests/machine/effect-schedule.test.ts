@@ -36,7 +36,7 @@ const NOW = 1_800_000_000_000;
 type RetriedKind = Exclude<EffectKind, "deliver">;
 const RETRIED: RetriedKind[] = [
   ...(["submit", "poll", "fetch_result", "mirror", "hash"] as const),
-  ...(["settle", "report", "cancel", "expire", "purge"] as const),
+  ...(["settle", "report", "cancel", "expire", "delete"] as const),
 ];
 const KINDS: EffectKind[] = [...RETRIED, "deliver"];
 
@@ -44,10 +44,10 @@ function aRow<Kind extends EffectKind>(kind: Kind, changes: Partial<Effect> = {}
   const target = changes.target ?? null;
   const counts = {
     failures: 0,
-    stumbles: 0,
+    internalFailures: 0,
     leaseUntil: null,
     leaseId: 0,
-    takes: 0,
+    attempts: 0,
     lastFailure: null,
     parkedAt: null,
   };
@@ -55,7 +55,7 @@ function aRow<Kind extends EffectKind>(kind: Kind, changes: Partial<Effect> = {}
 }
 
 /** A row in the middle of its third try. */
-const busy = { failures: 2, leaseUntil: NOW + 9_000, leaseId: NOW, takes: 1, lastFailure: "500" };
+const busy = { failures: 2, leaseUntil: NOW + 9_000, leaseId: NOW, attempts: 1, lastFailure: "500" };
 
 describe("orders", () => {
   test("make a row that is due, with nothing behind it", () => {
@@ -154,7 +154,7 @@ describe("a lease", () => {
     const { kind, effect } = leased(aRow("poll"), NOW);
     expect([kind, effect]).toEqual([
       "leased",
-      aRow("poll", { leaseUntil: NOW + leaseMs("poll"), leaseId: NOW, takes: 1 }),
+      aRow("poll", { leaseUntil: NOW + leaseMs("poll"), leaseId: NOW, attempts: 1 }),
     ]);
     expect(leased(finished(effect), NOW).effect.leaseId).toBe(NOW + 1);
     // Dropped and owed anew, with a clock that has moved on: an answer to the old try fits no more.
@@ -168,11 +168,11 @@ describe("a lease", () => {
     for (let i = 0; i < 30; i++) {
       const { kind, effect } = leased(row, now);
       if (kind === "put_off") waits.push(effect.dueAt - now);
-      else if (waits.length === 0) expect(effect.takes).toBe(i + 1);
+      else if (waits.length === 0) expect(effect.attempts).toBe(i + 1);
       row = effect;
       now = attentionAt(row);
     }
-    expect(leased(aRow("mirror", { takes: LEASES_BEFORE_BACKOFF, leaseUntil: NOW }), NOW).effect).toMatchObject({
+    expect(leased(aRow("mirror", { attempts: LEASES_BEFORE_BACKOFF, leaseUntil: NOW }), NOW).effect).toMatchObject({
       ...{ leaseUntil: null, lastFailure: "crashed repeatedly" },
     });
     expect(waits.slice(0, 4)).toEqual([32_000, 64_000, 128_000, 256_000]);
@@ -193,9 +193,9 @@ describe("a lease", () => {
   });
 
   test("ends with an outcome, which clears what was counted", () => {
-    const done = { leaseUntil: null, takes: 0 };
+    const done = { leaseUntil: null, attempts: 0 };
     expect(finished(aRow("poll", busy))).toEqual(
-      aRow("poll", { ...busy, ...done, failures: 0, stumbles: 0, lastFailure: null }),
+      aRow("poll", { ...busy, ...done, failures: 0, internalFailures: 0, lastFailure: null }),
     );
     expect(deferredEffect(aRow("poll", busy), NOW + 3)).toEqual(aRow("poll", { ...busy, ...done, dueAt: NOW + 3 }));
   });
@@ -203,7 +203,7 @@ describe("a lease", () => {
 
 /** Waits of a row that fails until it ends, at most `most` of them, in the middle of their jitter. */
 function waits(kind: RetriedKind, most: number, random = 0.5): { waits: number[]; end: string } {
-  let row = aRow(kind, { leaseUntil: NOW + 1, leaseId: NOW, takes: 1 });
+  let row = aRow(kind, { leaseUntil: NOW + 1, leaseId: NOW, attempts: 1 });
   const all: number[] = [];
   while (all.length < most) {
     const after = afterFailure(row, { reason: "500", retryAfterMs: null }, NOW, random);
@@ -243,7 +243,7 @@ describe("a failed try", () => {
         waited += after.dueAt - NOW;
         row = after;
       }
-      expect([row.failures, row.stumbles]).toEqual([busy.failures, INTERNAL_FAILURES_MAX]);
+      expect([row.failures, row.internalFailures]).toEqual([busy.failures, INTERNAL_FAILURES_MAX]);
       const looksAtFal = kind === "poll" || kind === "fetch_result";
       expect(waited).toBeGreaterThan(looksAtFal ? HOUR_MS : 20 * HOUR_MS);
       expect(afterInternalFailure(row, "fault", NOW, 0.5)).toBeNull();
@@ -278,12 +278,12 @@ describe("a failed try", () => {
 
   test("is counted, with its reason, and gives its lease back", () => {
     const after = afterFailure(aRow("poll", busy), { reason: "timeout", retryAfterMs: null }, NOW, 0.5);
-    const ended = { leaseUntil: null, leaseId: NOW, takes: 0, failures: 3, lastFailure: "timeout" };
+    const ended = { leaseUntil: null, leaseId: NOW, attempts: 0, failures: 3, lastFailure: "timeout" };
     expect(after).toEqual(aRow("poll", { ...ended, dueAt: NOW + 8_000 }));
   });
 
   test("of a delivery that the receiver wants no more is parked at once, as it stands", () => {
-    const row = aRow("deliver", { target: "request", leaseUntil: NOW, takes: 1 });
+    const row = aRow("deliver", { target: "request", leaseUntil: NOW, attempts: 1 });
     const gone = { failures: 1, next: { at: null, why: "gone" } } as const;
     const parked = aRow("deliver", { target: "request", failures: 1, parkedAt: NOW, lastFailure: "410" });
     expect(afterUndelivered(row, gone, "410", NOW)).toEqual(parked);

@@ -87,9 +87,9 @@ describe("the outcome of a try", () => {
 
   test("leaves a row that is owed anew free, without old counts", () => {
     const { record, tried } = withTry(recordAt("queued"), "poll");
-    const tired = withRow(record, { ...tried, failures: 4, takes: 3, lastFailure: "500" });
+    const tired = withRow(record, { ...tried, failures: 4, attempts: 3, lastFailure: "500" });
     const row = rowOf(advanced(tired, RUNNING, LATER, tried), "poll");
-    expect(row).toMatchObject({ leaseUntil: null, failures: 0, takes: 0, lastFailure: null });
+    expect(row).toMatchObject({ leaseUntil: null, failures: 0, attempts: 0, lastFailure: null });
     expect(row?.dueAt).toBe(LATER + 120 * SECOND_MS);
     expect(row?.leaseId).toBe(tried.leaseId);
   });
@@ -260,7 +260,7 @@ describe("an attempt at a delivery", () => {
 
   test("that we broke off too often ourselves counts as one that failed", () => {
     const { record, tried } = withTry(settled, "deliver:dlv_1");
-    const tired = withRow(record, { ...tried, stumbles: INTERNAL_FAILURES_MAX });
+    const tired = withRow(record, { ...tried, internalFailures: INTERNAL_FAILURES_MAX });
     const step = failed(tired, tried, { ...failure, ours: true }, LATER, 0.5);
     expect(rowOf(step, "deliver:dlv_1")).toMatchObject({ failures: 1, dueAt: LATER + DELIVER_RETRY_MS[0] });
     expect(step.record.state.deliveries).toMatchObject([{ status: "failing", attempts: 1 }]);
@@ -272,5 +272,5 @@ test("a try without its turn comes back as it was, later", () => {
   const { record, tried } = withTry(recordAt("queued"), "poll");
   const tired = withRow(record, { ...tried, failures: 3, lastFailure: "500" });
   const row = rowOf(deferred(tired, tried, LATER + 700), "poll");
-  expect(row).toMatchObject({ dueAt: LATER + 700, leaseUntil: null, takes: 0, failures: 3, lastFailure: "500" });
+  expect(row).toMatchObject({ dueAt: LATER + 700, leaseUntil: null, attempts: 0, failures: 3, lastFailure: "500" });
 });

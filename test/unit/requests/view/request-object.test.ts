@@ -158,9 +158,9 @@ describe.each(STAGES)("a request in stage %s is answered as described", (stage) 
     for (const fileLinkS of [null, 60]) await expectDescribed(viewOf({ ...having(record, { fileLinkS }), files }));
   });
 
-  test("whose deletion was ordered, and whose parts were purged", async () => {
+  test("whose deletion was ordered, and whose parts were deleted", async () => {
     const settled = hasEnded(stage) ? onward(recordAt(stage, EVERYTHING), SETTLED) : recordAt(stage, EVERYTHING);
-    await expectDescribed(viewOf(onward(settled, { type: "deletion_requested", forget: false })));
+    await expectDescribed(viewOf(onward(settled, { type: "deletion_requested", anonymize: false })));
     if (!hasEnded(stage)) return;
     for (const target of ["files", "inputs", "deliveries"] as const) {
       await expectDescribed(viewOf(onward(settled, { type: "data_deleted", target })));
@@ -205,7 +205,7 @@ const EVENTS: readonly RequestEvent[] = [
   { type: "delivery_failed", delivery: "dlv_1", status: 500, category: "http" },
   { type: "delivery_parked", delivery: "dlv_1", status: null, category: "timeout", gone: false },
   { type: "delivery_replayed", delivery: "dlv_1", resumeAt: null },
-  { type: "deletion_requested", forget: false },
+  { type: "deletion_requested", anonymize: false },
   { type: "data_deleted", target: "files" },
 ];
 

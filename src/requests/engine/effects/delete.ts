@@ -1,38 +1,37 @@
-// The `purge` effects: bytes first, rows afterwards, so that an interrupted attempt can be repeated. The team is notified first:
-// from then on lists omit the request and a repeated submit is answered 410.
+// The `delete` effects: bytes first, the record afterwards, so that an interrupted attempt can be repeated. The record knows the keys
+// of all its bytes. The team is notified first: from then on lists omit the request and a repeated submit is answered 410.
 
-import { outputPrefix, requestPrefixes } from "../../../files/bucket-keys.ts";
-import { DELETE_PAGES_PER_ATTEMPT, deletePrefixes } from "../../../files/delete-prefix.ts";
+import { outputKey } from "../../../files/bucket-keys.ts";
+import { deleteKeys } from "../../../files/delete-prefix.ts";
 import { abortUpload } from "../../../files/parts.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
-import type { Effect, PurgeTarget } from "../../machine/effect-types.ts";
+import type { DeletionTarget, Effect } from "../../machine/effect-types.ts";
 import { hasEnded } from "../../machine/types.ts";
-import type { TextName } from "../request-store.ts";
+import type { TextName } from "../document.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 
-/** A running copy could outlive the deletion: the purge is retried after this. */
-const PURGE_WAIT_MS = 5 * SECOND_MS;
+/** A running copy could outlive the deletion: the deletion is retried after this. */
+const DELETE_WAIT_MS = 5 * SECOND_MS;
 
-export async function runPurge(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
+export async function runDelete(context: EffectContext, effect: Effect): Promise<EffectOutcome> {
   const { state } = context.currentRecord();
   if (!hasEnded(state.stage) || state.settledAt === null) return { kind: "obsolete" };
-  if (context.hasOtherAttempts()) return { kind: "deferred", until: context.now() + PURGE_WAIT_MS };
-  const target = effect.target as PurgeTarget;
+  if (context.hasOtherAttempts()) return { kind: "deferred", until: context.now() + DELETE_WAIT_MS };
+  const target = effect.target as DeletionTarget;
   switch (target) {
     case "record":
       // Retention is over: the request counts as deleted from now on, and this effect runs again for the bytes.
-      if (state.deletion === null) return happened({ type: "deletion_requested", forget: false });
+      if (state.deletion === null) return happened({ type: "deletion_requested", anonymize: false });
       await askTeam(context.env, state.team, (team) => team.requests.markDeleted(state.id));
       await abortUploads(context);
-      return (await deletePrefixesOrDefer(context, requestPrefixes(state.team, state.id))) ?? { kind: "rows_deleted" };
+      await deleteKeys(context.env.FILES, [...outputKeys(context), ...context.bucketKeys()]);
+      return { kind: "rows_deleted" };
     case "files":
       await deleteStoredText(context, "payload");
       await abortUploads(context);
-      return (
-        (await deletePrefixesOrDefer(context, [outputPrefix(state.team, state.id)])) ??
-        happened({ type: "data_deleted", target })
-      );
+      await deleteKeys(context.env.FILES, outputKeys(context));
+      return happened({ type: "data_deleted", target });
     case "deliveries":
       return happened({ type: "data_deleted", target });
     case "inputs":
@@ -41,13 +40,10 @@ export async function runPurge(context: EffectContext, effect: Effect): Promise<
   }
 }
 
-/** Null when nothing is left; otherwise the effect continues in its next attempt. */
-async function deletePrefixesOrDefer(
-  context: EffectContext,
-  prefixes: readonly string[],
-): Promise<EffectOutcome | null> {
-  const { done } = await deletePrefixes(context.env.FILES, prefixes, DELETE_PAGES_PER_ATTEMPT);
-  return done ? null : { kind: "deferred", until: context.now() };
+/** Of every file, stored or not: a copy may have put its bytes before it broke off. */
+function outputKeys(context: EffectContext): string[] {
+  const { state, files } = context.currentRecord();
+  return files.map(({ n }) => outputKey(state.team, state.id, n));
 }
 
 /** Aborts unfinished multipart uploads, which R2 does not list. Rejects when R2 is unavailable. */
