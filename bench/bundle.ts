@@ -1,8 +1,9 @@
-// `npm run bench:bundle`: how large the Worker is that a deploy uploads, what its parts weigh, and the CPU time of its start.
-// Writes them to docs/figures.md. Exit code 1 when the start takes longer than its bar, or the bundle outgrows what was decided.
+// `npm run bench:bundle`: how large the Worker is that a deploy uploads, what its parts weigh, and the CPU time of its start beside
+// that of another commit, in turns. Writes them to docs/figures.md. Exit code 1 when the start takes longer than its bar, or the
+// bundle outgrows what was decided.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,13 +11,17 @@ import { parseArgs } from "node:util";
 import { provenance, table, writeSection } from "./figures.ts";
 import { median } from "./numbers.ts";
 
-const { values } = parseArgs({ options: { starts: { type: "string", default: "9" } } });
-const starts = Number(values.starts);
+/** The last commit in which the start evaluated every schema. */
+const EAGER_COMMIT = "52bdeb3";
+const { values } = parseArgs({
+  options: { starts: { type: "string", default: "9" }, against: { type: "string", default: EAGER_COMMIT } },
+});
+const [starts, against] = [Number(values.starts), values.against];
 
-const START_BAR_MS = 50;
-/** docs/decisions/bundle.md: what the design asked for, and what is held instead. */
-const DESIGN_GZIP_KIB = 150;
-const GZIP_BAR_KIB = 215;
+/** CPU time of a start over that of the other commit: half of the eager one's, and no creep from one change to the next. */
+const START_BAR = against === EAGER_COMMIT ? 0.55 : 1.1;
+/** A tripwire, not an aim (docs/decisions/bundle.md). */
+const GZIP_BAR_KIB = 300;
 
 /** Each library, with the names under which src/ imports it. */
 const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
@@ -30,14 +35,21 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const folder = mkdtempSync(join(tmpdir(), "sluice-bundle-"));
+const other = join(folder, "other");
 const nothing = join(folder, "nothing.cjs");
 writeFileSync(nothing, "module.exports = {};\n");
 try {
   const whole = sizeWithout([]);
   const parts = Object.entries(LIBRARIES).map(([name, imports]) => [name, sizeWithout(imports)] as const);
   const own = sizeWithout(Object.values(LIBRARIES).flat());
-  const ours = Array.from({ length: starts }, () => startMs(root));
-  const bare = Array.from({ length: 3 }, () => startMs(`${root}bench/pass-through`));
+  git("worktree", "add", "--detach", other, against);
+  symlinkSync(`${root}node_modules`, join(other, "node_modules"));
+  const [ours, theirs] = [[], []] as [number[], number[]];
+  for (let n = 0; n < starts; n++) {
+    theirs.push(startMs(other));
+    ours.push(startMs(root));
+  }
+  const ratio = median(ours) / median(theirs);
 
   const less = (size: Size) => [(whole.kiB - size.kiB).toFixed(1), (whole.gzipKiB - size.gzipKiB).toFixed(1)];
   const rows = [
@@ -48,24 +60,27 @@ try {
   const result = `${table(["part", "minified, KiB", "gzip, KiB"], rows)}
 
 Sizes as \`wrangler deploy --dry-run\` counts them. A library's line is what the bundle loses without it; compressed together, parts
-share, so that the lines do not add up. Bar of the design: ${DESIGN_GZIP_KIB} KiB gzip; held instead: ${GZIP_BAR_KIB} KiB
-([why](decisions/bundle.md)).
+share, so that the lines do not add up. Tripwire: ${GZIP_BAR_KIB} KiB gzip ([why](decisions/bundle.md)).
 
 ${table(
-  ["start-up", "median, ms", "fastest, ms", "slowest, ms"],
+  ["start-up", "median, ms", "fastest, ms", "slowest, ms", `median over ${against}`, "bar"],
   [
-    ["Sluice", ...spread(ours)],
-    ["a Worker of ten lines", ...spread(bare)],
+    ["Sluice", ...spread(ours), `**${ratio.toFixed(2)}**`, `<= ${START_BAR}`],
+    [`Sluice at ${against}`, ...spread(theirs), "1", ""],
   ],
 )}
 
 CPU time of the module's evaluation in workerd by \`wrangler check startup\`: samples of V8's profiler that were not idle, garbage
-collection and the profiler's own cost included; ${starts} new processes (three of the other), on this machine's CPU, not on Cloudflare's. Bar: ${START_BAR_MS} ms.`;
+collection and the profiler's own cost included; ${starts} new processes of each, in turns, on this machine's CPU, not on Cloudflare's.`;
   console.log(result);
-  writeSection("Bundle and start-up", `${provenance(`npm run bench:bundle -- --starts ${starts}`)}\n\n${result}`);
-  if (whole.gzipKiB > GZIP_BAR_KIB || median(ours) > START_BAR_MS) process.exitCode = 1;
+  writeSection(
+    "Bundle and start-up",
+    `${provenance(`npm run bench:bundle -- --starts ${starts} --against ${against}`)}\n\n${result}`,
+  );
+  if (whole.gzipKiB > GZIP_BAR_KIB || ratio > START_BAR) process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
+  git("worktree", "prune");
 }
 
 interface Size {
@@ -98,6 +113,10 @@ function startMs(of: string): number {
 
 function spread(found: readonly number[]): string[] {
   return [median(found), Math.min(...found), Math.max(...found)].map((ms) => ms.toFixed(1));
+}
+
+function git(...args: string[]): void {
+  execFileSync("git", args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
 }
 
 function wrangler(args: readonly string[], cwd = root): string {
