@@ -27,7 +27,6 @@ const GZIP_BAR_KIB = 300;
 const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   zod: ["zod"],
   hono: ["hono", "hono/factory", "hono/router/trie-router"],
-  picomatch: ["picomatch"],
   jose: ["jose"],
   standardwebhooks: ["standardwebhooks"],
   "magic-bytes.js": ["magic-bytes.js"],

@@ -14,6 +14,7 @@ export const PURE: readonly string[] = [
   "models/durations.ts",
   "models/measures.ts",
   "models/model-id.ts",
+  "models/model-pattern.ts",
   "net/body-pace.ts",
   "net/byte-shares.ts",
   "net/retry-after.ts",
@@ -65,7 +66,7 @@ export const PURE: readonly string[] = [
 /** What they may use besides each other. */
 const BASICS = ["platform/ids.ts", "platform/json.ts", "platform/json-scan.ts"];
 /** on-demand.cjs stands for zod. */
-const PACKAGES = ["picomatch", "platform/on-demand.cjs"];
+const PACKAGES = ["platform/on-demand.cjs"];
 const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bMath\.random\(|\bcrypto\.|\bconsole\.|\bawait\b/g;
 
 export function isPure(file: string): boolean {

@@ -32,7 +32,7 @@ export interface Identity {
   user: string | null;
   /** Allowed origins of the key, else of the plan; null: any origin. */
   origins: string[] | null;
-  /** Globs that narrow the models of the plan; null: no restriction. */
+  /** Patterns that narrow the models of the plan; null: no restriction. */
   models: string[] | null;
   turnstile: Turnstile | null;
   /** When the key expires; null: never, or a user's JWT, which has no key. */

@@ -24,7 +24,7 @@ export type Scope = "run" | "read" | "admin";
 export type Credential =
   /** A secret or publishable key, by the SHA-256 of its text. */
   | { kind: "key"; digest: string }
-  /** A client token created with the key `keyId`. `models`: globs that narrow the plan; null: as the key. */
+  /** A client token created with the key `keyId`. `models`: patterns that narrow the plan; null: as the key. */
   | {
       kind: "token";
       keyId: string;
@@ -57,7 +57,7 @@ export interface KeyTerms {
   user: string | null;
   /** Plan that overrides the team's. */
   plan: string | null;
-  /** Globs that narrow the models of the plan. */
+  /** Patterns that narrow the models of the plan. */
   models: string[] | null;
   /** Allowed browser origins. */
   origins: string[] | null;

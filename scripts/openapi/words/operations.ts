@@ -36,7 +36,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   deleteKeysById: "The key is refused from now on. Its requests stay.",
   putPlansByName: "Replaces the whole plan; requests that are open keep what they reserved.",
   putPrices:
-    "Replaces the whole table. Names are model ids or globs; a model's own id applies first, then the longest glob that fits.",
+    "Replaces the whole table. Names are model ids or patterns; a model's own id applies first, then the longest pattern that fits.",
   getUsage: "Sums by UTC day. Months that are over do not change: what is settled later is counted as `late`.",
   deleteUsersById:
     "Deletes the requests, files and uploads of the user. They are out of every list at once; the removal shows what is left to do.",

@@ -83,7 +83,7 @@ export function keyAllowsModel(
   // A token narrows the models of its key and never widens them.
   const key = credential.kind === "token" ? stores.keys.findKey(credential.keyId) : null;
   const lists = [identity.models, key?.models ?? null];
-  return lists.every((globs) => globs === null || matchesModel(globs, model));
+  return lists.every((patterns) => patterns === null || matchesModel(patterns, model));
 }
 
 function callerOf(key: KeySummary): Caller {

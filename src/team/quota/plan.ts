@@ -1,8 +1,8 @@
 // Plan schema and defaults: models, input rules, limits and money. Wire field names, because a plan is stored and returned as
 // written. Pure.
 
-import picomatch from "picomatch";
 import type * as z from "zod";
+import { MODEL_PATTERN_MAX_CHARS, matchesPattern, patternFault } from "../../models/model-pattern.ts";
 import { LIMIT_PERS } from "../../platform/errors.ts";
 import { microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
@@ -15,8 +15,8 @@ const FILE_LINK_MIN_S = 300;
 const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 /** Maximum limits of a plan; each admission reads all. */
 const PLAN_LIMITS_MAX = 20;
-/** Maximum globs in a list of models; each admission compiles all. */
-const PLAN_MODEL_GLOBS_MAX = 100;
+/** Maximum patterns in a list of models; each admission reads all. */
+const PLAN_MODEL_PATTERNS_MAX = 100;
 /** Origins of a plan or a key. */
 export const PLAN_ORIGINS_MAX = 50;
 /** Maximum `dedupe_s`; beyond it equal submits are intentional. */
@@ -145,7 +145,18 @@ function distinct(values: readonly string[]): boolean {
   return new Set(values).size === values.length;
 }
 
-const globs = lazy((z) => z.array(z.string().min(1).max(200)).max(PLAN_MODEL_GLOBS_MAX));
+/** A pattern over model ids, as models/model-pattern.ts reads it. */
+export const modelPatternSchema = lazy((z) =>
+  z
+    .string()
+    .min(1)
+    .max(MODEL_PATTERN_MAX_CHARS)
+    .refine((text) => patternFault(text) === null, {
+      error: ({ input }) => patternFault(String(input)) ?? undefined,
+    }),
+);
+
+const modelPatterns = lazy((z) => z.array(modelPatternSchema()).max(PLAN_MODEL_PATTERNS_MAX));
 
 /** Exact origin as browsers send it; apps have custom schemes (`capacitor://localhost`). */
 export const originSchema = lazy((z) =>
@@ -174,10 +185,10 @@ export const planSchema = lazy((z) =>
       .default([])
       .describe("Tags that every request must set to a non-empty value."),
     models: z
-      .strictObject({ allow: globs().default(["**"]), deny: globs().default([]) })
+      .strictObject({ allow: modelPatterns().default(["**"]), deny: modelPatterns().default([]) })
       .prefault({})
       .describe(
-        "Glob patterns over full model ids, case-sensitive. A model is allowed if it matches `allow` and does not match `deny`.",
+        "Patterns over full model ids, case-sensitive: `*` any characters of a segment, `?` one, `**` as a segment any segments, `{a,b}` one of these. A model is allowed if it matches `allow` and does not match `deny`.",
       ),
     input: inputRules().prefault({}),
     max_cost_per_request: usdSchema()
@@ -303,12 +314,9 @@ export function missingTags(plan: Plan, tags: Readonly<Record<string, string>>):
   return plan.require_tags.filter((name) => !Object.hasOwn(tags, name) || tags[name]?.trim() === "");
 }
 
-/** `a/**` also matches `a`. Extended globs and negation are disabled: `deny` covers them, and matching stays cheap. */
-const MATCHING = { dot: true, noextglob: true, nonegate: true, windows: false } as const;
-
-/** Whether a model id matches one of the globs. Case-sensitive, as at fal. */
+/** Whether a model id matches one of the patterns. */
 export function matchesModel(patterns: readonly string[], model: string): boolean {
-  return patterns.length > 0 && picomatch([...patterns], MATCHING)(model);
+  return patterns.some((pattern) => matchesPattern(pattern, model));
 }
 
 /** Whether a plan allows a model. */

@@ -2,11 +2,12 @@
 
 import type * as z from "zod";
 import type { Measures } from "../../models/measures.ts";
+import { MODEL_PATTERN_MAX_CHARS, matchesPattern, patternFault } from "../../models/model-pattern.ts";
 import { costOf, microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
-import { matchesModel, usdSchema } from "./plan.ts";
+import { usdSchema } from "./plan.ts";
 
-/** Maximum entries of a price table; each admission matches its globs. */
+/** Maximum entries of a price table; each admission matches its patterns. */
 const PRICES_PER_TEAM_MAX = 500;
 
 /** Units of prices. Megapixels as fal counts them: 1024 x 1024, each image rounded up. */
@@ -21,10 +22,16 @@ export const priceSchema = lazy((z) =>
   }),
 );
 
-/** Prices by model id or glob. */
+/** Prices by model id or pattern. */
 export const priceTableSchema = lazy((z) =>
   z
-    .record(z.string().min(1).max(200), priceSchema())
+    .record(z.string().min(1).max(MODEL_PATTERN_MAX_CHARS), priceSchema())
+    .superRefine((table, context) => {
+      for (const pattern of Object.keys(table)) {
+        const message = patternFault(pattern);
+        if (message !== null) context.addIssue({ code: "custom", message, path: [pattern] });
+      }
+    })
     .refine(
       (table) => Object.keys(table).length <= PRICES_PER_TEAM_MAX,
       `must have at most ${PRICES_PER_TEAM_MAX} entries`,
@@ -34,20 +41,15 @@ export const priceTableSchema = lazy((z) =>
 export type Price = z.output<ReturnType<typeof priceSchema>>;
 export type PriceTable = z.output<ReturnType<typeof priceTableSchema>>;
 
-/** Price of a model, or null: its own entry, else the longest matching glob, the later one among equals. */
+/** Price of a model, or null: its own entry, else the longest matching pattern, the later one among equals. */
 export function priceFor(table: PriceTable, model: string): Price | null {
   if (Object.hasOwn(table, model)) return table[model] ?? null;
   let best: { pattern: string; price: Price } | null = null;
   for (const [pattern, price] of Object.entries(table)) {
-    if (!model.startsWith(plainStart(pattern)) || pattern.length < (best?.pattern.length ?? 0)) continue;
-    if (matchesModel([pattern], model)) best = { pattern, price };
+    if (pattern.length < (best?.pattern.length ?? 0)) continue;
+    if (matchesPattern(pattern, model)) best = { pattern, price };
   }
   return best?.price ?? null;
-}
-
-/** Literal prefix of a glob. It excludes most entries, and compiling a glob costs a hundred times as much. */
-function plainStart(pattern: string): string {
-  return /^[^*?[\]{}()!+@\\]*/.exec(pattern)?.[0].replace(/\/$/, "") ?? "";
 }
 
 /** Measured amount in units of the price; null if unknown. */

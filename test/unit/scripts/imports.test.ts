@@ -37,7 +37,7 @@ describe("the check allows", () => {
     ["the shared room of a team", "team/uploads/uploads.ts", 'import { takeOf } from "../quota/limits.ts";'],
     ["the classes in the entry", "index.ts", 'export { Team } from "./team/team.ts";'],
     ["hono at the edge", "http/cors.ts", 'import { createMiddleware } from "hono/factory";'],
-    ["a package", "team/quota/plan.ts", 'import picomatch from "picomatch";'],
+    ["a package", "files/media-types.ts", 'import { filetypemime } from "magic-bytes.js";'],
     ["types of one that is evaluated on demand", "team/quota/plan.ts", 'import type * as z from "zod";'],
     ["the file that loads it", "platform/schema.ts", 'import { loadZod } from "./on-demand.cjs";'],
     [

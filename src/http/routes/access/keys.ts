@@ -7,7 +7,7 @@ import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
-import { originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
+import { modelPatternSchema, originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../audit-actor.ts";
 import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
@@ -17,8 +17,8 @@ import { listBody, scopeSchema, userSchema } from "../../schemas.ts";
 const KEY_OVERLAP_DEFAULT_S = 24 * 3_600;
 /** A rotated key's old text works at most this long. */
 const KEY_OVERLAP_MAX_S = 30 * 24 * 3_600;
-/** Model globs of a token or a key. */
-export const KEY_MODEL_GLOBS_MAX = 20;
+/** Model patterns of a token or a key. */
+export const KEY_MODEL_PATTERNS_MAX = 20;
 
 const turnstileShown = lazy((z) => z.object({ site_key: z.string(), hostname: z.string().nullable() }));
 
@@ -50,11 +50,11 @@ export const newKey = lazy((z) =>
     user: userSchema().optional().describe("Binds a secret key to a user; every call acts for this user."),
     plan: planNameSchema().optional().describe("Plan of this key, instead of the team's plan."),
     models: z
-      .array(z.string().min(1).max(200))
+      .array(modelPatternSchema())
       .min(1)
-      .max(KEY_MODEL_GLOBS_MAX)
+      .max(KEY_MODEL_PATTERNS_MAX)
       .optional()
-      .describe("Model globs that restrict the plan's models."),
+      .describe("Model patterns that restrict the plan's models."),
     origins: z
       .array(originSchema())
       .min(1)

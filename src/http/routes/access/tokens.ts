@@ -11,13 +11,13 @@ import { isoTime } from "../../../platform/time.ts";
 import { makeToken, type TokenCredential } from "../../../team/auth/tokens.ts";
 import { turnstileFault } from "../../../team/auth/turnstile.ts";
 import { addressMark, makeVisitorToken, newVisitor, visitorOf } from "../../../team/auth/visitor.ts";
-import { originSchema, planNameSchema } from "../../../team/quota/plan.ts";
+import { modelPatternSchema, originSchema, planNameSchema } from "../../../team/quota/plan.ts";
 import { type Caller, userFor } from "../../auth.ts";
 import { addressOf } from "../../client-address.ts";
 import { originFault, pageOrigin } from "../../origin.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { userSchema } from "../../schemas.ts";
-import { KEY_MODEL_GLOBS_MAX } from "./keys.ts";
+import { KEY_MODEL_PATTERNS_MAX } from "./keys.ts";
 
 /** Lifetime of a client token: short, because a leaked token cannot be revoked without its key. */
 const TOKEN_TTL_DEFAULT_S = 600;
@@ -39,11 +39,11 @@ const tokenBody = lazy((z) =>
       .optional()
       .describe(`Secret key: lifetime in seconds; ${TOKEN_TTL_DEFAULT_S} by default.`),
     models: z
-      .array(z.string().min(1).max(200))
+      .array(modelPatternSchema())
       .min(1)
-      .max(KEY_MODEL_GLOBS_MAX)
+      .max(KEY_MODEL_PATTERNS_MAX)
       .optional()
-      .describe("Secret key: model globs that restrict the plan's models."),
+      .describe("Secret key: model patterns that restrict the plan's models."),
     origin: originSchema().optional().describe("Secret key: the only page origin that may use the token."),
     plan: planNameSchema().optional().describe("Secret key: plan of the token, instead of the key's."),
     turnstile_token: pageText().describe("Publishable key: response of the Turnstile widget, if the key requires it."),

@@ -33,6 +33,11 @@ describe("a price table", () => {
     ["no price", { m: { unit: "image" } }, "`m.usd` is required."],
     ["a day that is none", { m: { unit: "image", usd: "1", as_of: "2026-02-30" } }, "`m.as_of` must be a valid date."],
     ["a mistyped field", { m: { unit: "image", usd: "1", asof: "x" } }, "`m.asof` is not a known field."],
+    [
+      "a pattern that is none",
+      { "x/[ab]": { unit: "image", usd: "1" } },
+      '`x/[ab]` is "x/[ab]", but a model pattern must not contain "[": use *, ?, ** as a segment, or {a,b}.',
+    ],
     ["a list", [], "`body` must be an object."],
   ])("is refused with the field's name when it holds %s", (_what, table, detail) => {
     expect(parseFields(priceTableSchema(), table, "body")).toEqual({ ok: false, detail });
