@@ -2,7 +2,7 @@
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";
-import { DAY_MS } from "../../src/platform/time.ts";
+import { DAY_MS, MINUTE_MS } from "../../src/platform/time.ts";
 import { AccountStore } from "../../src/upstream/account-store.ts";
 import { account } from "./objects.ts";
 import { sandbox } from "./upstream.ts";
@@ -30,12 +30,15 @@ export async function freezeClocks(at?: number): Promise<number> {
   nextStart = Math.max(nextStart, Math.ceil(Date.now() / DAY_MS) * DAY_MS) + 30 * DAY_MS;
   const now = at ?? nextStart;
   vi.useFakeTimers({ toFake: ["Date"] });
-  vi.setSystemTime(now);
+  // A moment earlier: an account that has just woken takes half of its pace for used.
+  vi.setSystemTime(now - MINUTE_MS);
   // What earlier tests taught the account of a model's durations would move this one's polls.
   await runInDurableObject(account(), (_instance, state) =>
     new AccountStore(state.storage.kv).saveFact("learned", null),
   );
   await evictDurableObject(account());
+  await runInDurableObject(account(), () => undefined);
+  vi.setSystemTime(now);
   await sandbox("POST", "reset");
   await sandbox("POST", "clock", { now });
   return now;
