@@ -115,6 +115,8 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     "REPLAY_GAP_MS",
   ],
   "The upstream account": [
+    "WAITING_SUBMITS_MAX",
+    "WAITING_SUBMITS_PER_TEAM_MAX",
     "SUBMIT_TIMEOUT_MS",
     "STATUS_TIMEOUT_MS",
     "RESULT_TIMEOUT_MS",

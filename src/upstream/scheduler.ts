@@ -35,8 +35,9 @@ const WAKE_MISSED_MAX_MS = 10 * MINUTE_MS;
 const WAITING_CALL_EXPIRES_MS = 10 * MINUTE_MS;
 /** Expired calls are looked for this often: each search visits every waiting call. */
 const EXPIRED_LOOK_MS = MINUTE_MS;
-/** Waiting submits of all teams, and of one: more would wait for hours at any pace, and fill the one thread that all share. */
+/** Waiting submits of all teams: more would wait for hours at any pace, and fill the one thread that all share. */
 export const WAITING_SUBMITS_MAX = 20_000;
+/** Waiting submits of one team. */
 export const WAITING_SUBMITS_PER_TEAM_MAX = 5_000;
 /** Maximum unanswered submits, in seconds of full rate: a hanging gateway makes no more of them uncertain. */
 const UNANSWERED_SUBMITS_S = 2;

@@ -147,8 +147,16 @@ export function upstreamPaused(): RequestError {
 }
 
 /** Nothing was sent. */
-export function queueFull(): RequestError {
-  return errorOf("overloaded", "Too many requests wait already. Nothing was sent or charged.", true, false);
+export function queueFull(of: "team" | "account"): RequestError {
+  const code = of === "team" ? "rate_limited" : "overloaded";
+  return errorOf(code, "Too many requests wait already. Nothing was sent or charged.", true, false);
+}
+
+/** Which full queue turned the request away before anybody was told that it exists; null: none did. */
+export function turnedAwayBy({ error, deletion, endedBy }: RequestState): "team" | "account" | null {
+  if (deletion === null || endedBy !== "submit") return null;
+  if (error?.code === "rate_limited") return "team";
+  return error?.code === "overloaded" ? "account" : null;
 }
 
 export function resultLost(): RequestError {

@@ -44,8 +44,8 @@ export type RequestEvent =
   | { type: "submit_accepted"; upstreamId: string; queuePosition: number | null }
   /** Certainly not accepted (429 and the like): the request is held again. */
   | { type: "submit_not_accepted"; retryAt: number; reason: string; foundLocked?: boolean; waiting?: Waiting | null }
-  /** Upstream refused the submit. */
-  | { type: "submit_refused"; error: RequestError }
+  /** Upstream refused the submit. `turnedAway`: the account's queue is full, and the request goes as if it had never been. */
+  | { type: "submit_refused"; error: RequestError; turnedAway?: boolean }
   /** No clear answer, or the attempt was interrupted. */
   | { type: "submit_lost"; reason: string; graceMs: number }
   | { type: "progress_seen"; progress: "queued" | "running"; queuePosition: number | null; watch: Watch }

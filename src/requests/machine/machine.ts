@@ -140,6 +140,7 @@ export function transition(
       if (state.stage !== "held" && state.stage !== "submitting" && state.stage !== "uncertain") {
         return ignored("request was already submitted", [{ what: "late_refusal", detail: { code: event.error.code } }]);
       }
+      if (event.turnedAway === true) builder.change({ deletion: { orderedAt: now, anonymize: true } });
       return builder.note("submit_refused", { code: event.error.code }).end("failed", "submit", event.error);
 
     case "submit_lost":

@@ -19,13 +19,17 @@ import type { Price } from "../../team/quota/prices.ts";
 
 import { deletedRefusal } from "../../team/quota/refusals.ts";
 
+import { turnedAwayBy } from "../machine/ends.ts";
 import { begun } from "../machine/record.ts";
 import type { RequestView, StartInput } from "../machine/types.ts";
+import { FullQueues, queueFullRefusal } from "./full-queues.ts";
 import { filesOf, storeInline } from "./input-files.ts";
 import { askUnderPlan, type PlanChanged } from "./plan-rules.ts";
 
 /** How long the edge retries `start` on fresh stubs after an admit, before it closes the request and says 503. */
 const START_RETRY_MS = 10 * SECOND_MS;
+
+const fullQueues = new FullQueues();
 
 /** A submit as the edge read it. */
 export interface SubmitInput extends Pick<AdmitInput, "credential" | "visitor" | "ip" | "idempotencyKey" | "bodyHash"> {
@@ -93,6 +97,9 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
   const paused = await refusedWhilePaused(env, submit);
   if (paused !== null) return paused;
   const { team, spec } = submit;
+  // A repeated idempotency key may be of a request that was taken.
+  const full = submit.idempotencyKey === null ? fullQueues.fullFor(team, Date.now()) : null;
+  if (full !== null) return { kind: "refused", refusal: queueFullRefusal(full), limits: [] };
   const requestId = newRequestId(env);
   const config = requireConfig(env);
   let inline: InlineFile[] = [];
@@ -126,7 +133,14 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
     await storeInline({ bucket: env.FILES, config }, { team, request: id }, judged.tree, inline);
     return printTree(judged.tree);
   });
-  if (started.kind === "started") return { kind: "accepted", view: started.view, replayed, limits };
+  if (started.kind === "started") {
+    const of = turnedAwayBy(started.view.state);
+    if (of === null) return { kind: "accepted", view: started.view, replayed, limits };
+    // The tracker does so as well: whoever comes first, nothing reserved stays.
+    await askTeam(env, team, (stub) => stub.release(id));
+    fullQueues.remember(of, team, Date.now());
+    return { kind: "refused", refusal: queueFullRefusal(of), limits: [] };
+  }
   if (started.kind === "gone") return { kind: "refused", refusal: deletedRefusal(id), limits };
   await askTeam(env, team, (stub) => stub.release(id));
   logEvent("submit.closed", { request: id, team });

@@ -46,6 +46,7 @@ export const submit = defineRoute({
     "forbidden",
     "price_unknown",
     ...LIMIT_ERRORS,
+    "overloaded",
     "idempotency_mismatch",
     "conflict",
     "gone",

@@ -41,6 +41,8 @@ export async function requestEffectGrant(
     model: state.model,
     since: isOverdue ? 0 : kind === "submit" ? state.createdAt : context.now(),
     connection: kind === "submit" ? (state.options.connection ?? null) : state.connection,
+    // The first revision: its caller has not been told anything yet.
+    isNew: kind === "submit" && state.revision === 1,
   };
   for (let tries = 0; tries < GRANT_TRIES; tries++) {
     const grant: Grant = context.useGrant() ?? (await account.requestGrant(request, missedTurns.leadMs));

@@ -12,6 +12,7 @@ import { accountFor, teamFor } from "../../../platform/stubs.ts";
 import { createUpstreamClient } from "../../../upstream/client/client.ts";
 import { endEventType } from "../../../webhooks/event-types.ts";
 import type { Effect } from "../../machine/effect-types.ts";
+import { turnedAwayBy } from "../../machine/ends.ts";
 import type { Bill } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
@@ -30,6 +31,8 @@ export async function runSettle(context: EffectContext, effect: Effect): Promise
   const fetched =
     needsBilledUnits(state) && effect.failures < EXACT_COST_TRIES ? await fetchBilledUnits(context, state) : null;
   if (fetched !== null && "kind" in fetched) return fetched;
+  // Nothing of it is to be counted: the admission itself is undone.
+  if (turnedAwayBy(state) !== null) await teamFor(context.env, state.team).release(state.id);
   const units = fetched?.units ?? state.billableUnits;
   const settled = await teamFor(context.env, state.team).settle({
     ...ended,

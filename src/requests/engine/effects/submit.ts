@@ -110,7 +110,9 @@ async function mayLeave(context: EffectContext, grant: Granted): Promise<boolean
 /** No grant yet: the request waits, unless its plan refuses to wait while upstream is paused. */
 function deferredSubmit(state: RequestState, grant: Exclude<Grant, Granted>, now: number): RequestEvent {
   if (grant.reason === "refused") return { type: "submit_refused", error: grant.error };
-  if (grant.reason === "queue_full") return { type: "submit_refused", error: queueFull() };
+  if (grant.reason === "queue_full") {
+    return { type: "submit_refused", error: queueFull(grant.of), turnedAway: true };
+  }
   const { queuePosition: place, retryAt, durations } = grant;
   if (place?.reason === "upstream_paused" && state.whenPaused === "refuse") {
     return { type: "submit_refused", error: upstreamPaused() };
