@@ -1,5 +1,5 @@
-// The models of the sandbox: their parameters, validated as strictly as fal does, and their kind. Any other well-formed id echoes
-// its input. Pure.
+// The models of the sandbox: their parameters, validated as strictly as fal does, and their kind. As at fal, other ids are unknown
+// applications. Pure.
 
 import { isRecord } from "./json.ts";
 
@@ -64,6 +64,17 @@ const MODELS: Readonly<Record<string, Model>> = {
       num_inference_steps: { type: "integer", min: 1, max: 12 },
     },
   },
+  "fal-ai/flux/dev/image-to-image": {
+    kind: "image",
+    output: "images",
+    imageSize: "landscape_4_3",
+    parameters: {
+      ...TEXT_TO_IMAGE,
+      image_url: { type: "url", required: true },
+      strength: { type: "number", min: 0.01, max: 1 },
+      num_images: { type: "integer", min: 1, max: 4 },
+    },
+  },
   "fal-ai/fast-sdxl": {
     kind: "image",
     output: "images",
@@ -116,14 +127,16 @@ const MODELS: Readonly<Record<string, Model>> = {
   },
 };
 
+/** Gives its input back as `output`, with one image, on every path. Nobody at fal has this owner's name. */
 const ECHO: Model = { kind: "other", output: "echo", parameters: {} };
-/** Ids of this owner are unknown applications, for tests. */
-const NO_SUCH_OWNER = "no-such-owner/";
+const ECHO_APP = "sandbox/echo";
+/** What people build at fal themselves; which there are, nobody else knows. */
+const OWN_WORK = /^(?:workflows|comfy)\//;
 
 /** The model of a full id; null for an application that fal does not know. */
 export function findModel(id: string): Model | null {
-  if (id.startsWith(NO_SUCH_OWNER)) return null;
-  return Object.hasOwn(MODELS, id) ? (MODELS[id] ?? null) : ECHO;
+  if (Object.hasOwn(MODELS, id)) return MODELS[id] ?? null;
+  return id === ECHO_APP || id.startsWith(`${ECHO_APP}/`) || OWN_WORK.test(id) ? ECHO : null;
 }
 
 /** The validation errors of an input in fal's format; empty when it is valid. Unknown parameters are allowed, as at fal. */

@@ -24,6 +24,7 @@ export const PURE: readonly string[] = [
   "platform/money.ts",
   "platform/schema.ts",
   "platform/time.ts",
+  "platform/suggest.ts",
   "platform/validate.ts",
   "requests/machine/",
   "requests/view/deliveries.ts",

@@ -228,7 +228,7 @@ function modelFault(
   identity: Identity,
   model: string,
 ): Refusal | null {
-  if (!modelAllowed(identity.plan, model)) return modelRefusal(model, identity.planName);
+  if (!modelAllowed(identity.plan, model)) return modelRefusal(model, identity.planName, identity.plan);
   if (keyAllowsModel(stores, credential, identity, model)) return null;
   return refusal("model_not_allowed", `Key "${identity.keyName}" does not allow model "${model}".`, {
     hint: "GET /v1/models lists the allowed models.",

@@ -6,6 +6,7 @@ import { MODEL_PATTERN_MAX_CHARS, matchesPattern, patternFault } from "../../mod
 import { LIMIT_PERS } from "../../platform/errors.ts";
 import { microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
+import { nearest } from "../../platform/suggest.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
 import { inputRules, uploadRules } from "./plan-rules.ts";
 
@@ -60,12 +61,17 @@ const COUNTED_FOR = ["team", "key", "user", "visitor", "ip"] as const;
 const TAG_SCOPE = new RegExp(`^tag:[^]{1,${TAG_TEXT_MAX_CHARS}}$`);
 const SCOPE_FAULT = `must be one of ${COUNTED_FOR.map((scope) => `"${scope}"`).join(", ")}, or "tag:" followed by a tag name`;
 
+function scopeFault(input: unknown): string {
+  const meant = typeof input === "string" ? nearest(input, COUNTED_FOR) : null;
+  return meant === null ? SCOPE_FAULT : `${SCOPE_FAULT}; did you mean "${meant}"?`;
+}
+
 const tagScope = lazy((z) =>
   z.templateLiteral(["tag:", z.string()]).refine((text) => TAG_SCOPE.test(text), SCOPE_FAULT),
 );
 const limitScope = lazy((z) =>
   z
-    .union([z.enum(COUNTED_FOR), tagScope()], { error: SCOPE_FAULT })
+    .union([z.enum(COUNTED_FOR), tagScope()], { error: ({ input }) => scopeFault(input) })
     .describe("Requests that share one counter. `tag:client` keeps one counter for each value of the tag `client`."),
 );
 

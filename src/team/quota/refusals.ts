@@ -1,14 +1,18 @@
 // Refusals of submits and uploads. Pure.
 
+import { similarModel } from "../../models/models.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { moneyText } from "../../platform/money.ts";
 import type { LimitViolation, QuotaAnswer } from "./limits.ts";
+import { modelAllowed, type Plan } from "./plan.ts";
 import type { Price } from "./prices.ts";
 
 /** The plan does not allow the model. */
-export function modelRefusal(model: string, plan: string): Refusal {
-  return refusal("model_not_allowed", `Plan "${plan}" does not allow model "${model}".`, {
-    hint: `GET /v1/models lists the allowed models. A team admin changes them with PUT /v1/plans/${plan}.`,
+export function modelRefusal(model: string, name: string, plan: Plan): Refusal {
+  const meant = similarModel(model, plan.models.allow);
+  const similar = meant !== null && modelAllowed(plan, meant) ? `Did you mean "${meant}"? ` : "";
+  return refusal("model_not_allowed", `Plan "${name}" does not allow model "${model}".`, {
+    hint: `${similar}GET /v1/models lists the allowed models. A team admin changes them with PUT /v1/plans/${name}.`,
   });
 }
 

@@ -1,5 +1,6 @@
 // Interprets upstream replies: one pure function per call, from a reply to a closed set of answers.
 
+import { similarModel } from "../../models/models.ts";
 import type { Permit } from "../../net/byte-budget.ts";
 import { isRawNumber, type JsonTree, numberOf, printTree, valueAt } from "../../platform/json.ts";
 import { isJson } from "../../platform/json-scan.ts";
@@ -89,6 +90,15 @@ const CONNECTION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const STILL_RUNNING = "Request is still in progress";
 /** A path that the app does not have, told by the app itself (fal-ai/fal:projects/fal/src/fal/api/api.py). */
 const NO_SUCH_PATH = /^Path .* not found$/;
+
+/** fal does not have every id that is well-formed: the known model that a mistyped one is close to is part of the refusal. */
+export function withSimilarModel(reply: SubmitReply, model: string): SubmitReply {
+  if (reply.kind !== "refused" || reply.error.upstreamStatus !== 404) return reply;
+  const meant = similarModel(model);
+  if (meant === null) return reply;
+  const message = `${reply.error.message.replace(/\.?$/, ".")} Did you mean "${meant}"?`;
+  return { ...reply, error: { ...reply.error, message } };
+}
 
 /** A 5xx, a 408, a redirect, a lost or unreadable answer: each may hide a yes, and fal knows no idempotency key. */
 export function submitAnswer(reply: UpstreamReply): SubmitReply {

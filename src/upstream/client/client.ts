@@ -25,6 +25,7 @@ import {
   type SubmitReply,
   statusAnswer,
   submitAnswer,
+  withSimilarModel,
 } from "./answers.ts";
 import { isUpstreamId } from "./classify.ts";
 import { type ConnectionReply, type ConnectionRequest, connectionCall } from "./connections.ts";
@@ -95,7 +96,7 @@ export function createUpstreamClient(config: Config): UpstreamClient {
         { method: "POST", headers: headers(connection, own), body: inputText },
         { timeoutMs: SUBMIT_TIMEOUT_MS, capBytes: UPSTREAM_REPLY_MAX_BYTES },
       );
-      return released(reply, submitAnswer(reply));
+      return released(reply, withSimilarModel(submitAnswer(reply), model));
     },
 
     async status({ connection, logs, ...of }) {

@@ -63,7 +63,7 @@ describe("a caller's fal_webhook", () => {
   });
 
   test("is told of an output that is too large for it without the output", async ({ team }) => {
-    const { body } = await told(team, "/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "acme/echo");
+    const { body } = await told(team, "/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "sandbox/echo");
     expect(body).toMatchObject({ status: "OK", payload: null, payload_error: expect.stringContaining("too large") });
   });
 

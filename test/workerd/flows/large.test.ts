@@ -34,7 +34,7 @@ describe("an input above what a row holds", () => {
       return sent.length > 1 ? pass() : Response.json({ error: { message: "Rate limit exceeded" } }, { status: 429 });
     });
     expect(new TextEncoder().encode(inputText).length).toBeGreaterThan(ROW_TEXT_MAX_BYTES);
-    const body = `{"model":"acme/echo","input":${inputText}}`;
+    const body = `{"model":"sandbox/echo","input":${inputText}}`;
     const { body: submitted, status } = await team.send("POST", "/v1/requests", body);
     expect([status, submitted.stage]).toEqual([202, "held"]);
     expect((await textsInBucket(team, submitted.id)).map(({ name, size }) => [name, size])).toEqual([
@@ -62,7 +62,7 @@ describe("twenty requests with big outputs at once in one isolate", () => {
       if (n % 2 === 0)
         return { model: "fal-ai/flux/schnell", input: { prompt: `cat ${n} sandbox:big-output:3000000` } };
       return {
-        model: "acme/echo",
+        model: "sandbox/echo",
         input: { prompt: `cat ${n}`, notes: `${n}`.repeat(n % 4 === 1 ? 600_000 : 1_300_000) },
       };
     });

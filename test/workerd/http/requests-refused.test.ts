@@ -41,7 +41,7 @@ async function refused(body: unknown, headers: Record<string, string> = {}) {
 }
 
 const NAMED = '"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"';
-const SIZE = `must be one of ${NAMED}, or { "width", "height" } in pixels.`;
+const SIZE = `must be one of ${NAMED}, or { "width", "height" } in pixels, at most 14142 each.`;
 
 describe("an input that its model would refuse is refused at once, with the field's name", () => {
   test.each<[string, object, string]>([
@@ -59,7 +59,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
     [SDXL, { prompt: "a cat", guidance_scale: "high" }, "`guidance_scale` must be a number."],
     [SDXL, { prompt: "a cat", num_inference_steps: 0 }, "`num_inference_steps` must be at least 1."],
     [UPSCALER, { scale: 2 }, "`image_url` is required."],
-    [UPSCALER, { image_url: "", scale: 2 }, "`image_url` must have at least 1 character."],
+    [UPSCALER, { image_url: "", scale: 2 }, "`image_url` must be an http or https URL, or a data URI."],
     [UPSCALER, { image_url: "https://example.com/a.png", scale: 3 }, "`scale` must be one of 2, 4."],
     [VIDEO, { text: "a cat" }, "`prompt` is required."],
     [TTS, { text: "Hello" }, "`gen_text` is required."],

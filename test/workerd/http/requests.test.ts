@@ -57,7 +57,7 @@ describe("a submit", () => {
     [SDXL, { prompt: "a cat", negative_prompt: "a dog", guidance_scale: 7.5, num_inference_steps: 25 }],
     [UPSCALER, { image_url: "https://example.com/image.jpg", scale: 4 }],
     [VIDEO, { prompt: "a cat", prompt_optimizer: true }],
-    ["owner/app/some/path", { anything: [{ at: "all" }] }],
+    ["sandbox/echo/some/path", { anything: [{ at: "all" }] }],
   ] as const)("to %s goes upstream as it is, with nothing added: %j", async ([model, input], { team }) => {
     expect((await submit(team, { model, input })).status).toBe(202);
     expect((await sentUpstream()).input).toEqual(input);

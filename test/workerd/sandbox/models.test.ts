@@ -56,7 +56,7 @@ describe("what a model answers", () => {
       "0.011",
     ],
     [
-      "somebody/own-model/v2",
+      "sandbox/echo/own-model/v2",
       { x: [1] },
       { output: { x: [1] }, images: [{ url: URL_OF(".png"), width: 512, height: 512 }] },
       "1",
@@ -76,7 +76,7 @@ describe("what a model answers", () => {
     expect(BigInt(seed) > 2n ** 53n).toBe(true);
   });
 
-  test.each(["fal-ai/flux/schnell", "somebody/own-model"])(
+  test.each(["fal-ai/flux/schnell", "sandbox/echo/own-model"])(
     "gives the seed back as it was written: %s",
     async (model) => {
       const answer = await call("POST", `/fal-ai/${model}`, '{"prompt":"a","seed":196619188014358661}');

@@ -62,6 +62,7 @@ describe("a submit", () => {
 
   test.each([
     ["POST", "/fal-ai/no-such-owner/app", 404],
+    ["POST", "/fal-ai/fal-ai/flux/schnel", 404],
     ["POST", "/fal-ai/flux", 404],
     ["GET", "/fal-ai/fal-ai/flux/schnell", 405],
     ["PUT", "/fal-ai/fal-ai/flux/schnell", 405],

@@ -70,7 +70,8 @@ export const modelRoutes: readonly Route[] = [
       if (ownerless !== null) return { refusal: ownerless };
       const parsed = parseModelId(params.id);
       if (!parsed.ok) return { refusal: refusal("not_found", `A model id ${parsed.reason}.`) };
-      if (!mayRun(caller, parsed.model)) return { refusal: modelRefusal(parsed.model, caller.plan) };
+      if (!mayRun(caller, parsed.model))
+        return { refusal: modelRefusal(parsed.model, caller.plan, caller.identity.plan) };
       const known = knownModel(parsed.model);
       const [price = null] = await askTeam(env, caller.team, (team) => team.prices.ofModels([parsed.model]));
       const typical = await cachedDurations(env, parsed.model, Date.now());

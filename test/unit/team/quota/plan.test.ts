@@ -114,13 +114,21 @@ describe("a plan", () => {
     ["a limit as text", { limits: [{ ...daily, limit: "5" }] }, "`limits[0].limit` must be a number."],
     ["a limit without a name", { limits: [{ ...daily, name: undefined }] }, "`limits[0].name` is required."],
     ["two limits of one name", { limits: [daily, daily] }, "`limits` must have unique names."],
-    ["a mistyped field", { limits: [{ ...daily, windw: "1d" }] }, "`limits[0].windw` is not a known field."],
+    [
+      "a mistyped field",
+      { limits: [{ ...daily, windw: "1d" }] },
+      "`limits[0].windw` is not a known field; did you mean `window`?",
+    ],
+    [
+      "a mistyped model list",
+      { models: { allowed: ["**"] } },
+      "`models.allowed` is not a known field; did you mean `allow`?",
+    ],
     [
       "a pattern that is none",
       { models: { allow: ["!fal-ai/veo"] } },
       '`models.allow[0]` is "!fal-ai/veo", but a model pattern must not contain "!": use *, ?, ** as a segment, or {a,b}.',
     ],
-    ["a mistyped model list", { models: { allowed: ["**"] } }, "`models.allowed` is not a known field."],
     ["an unknown field", { budget: 1 }, "`budget` is not a known field."],
     ["a tag twice", { require_tags: ["a", "a"] }, "`require_tags` must not contain duplicate tags."],
     ["a rule without a number", { input: { max: { n: "2" } } }, "`input.max.n` must be a number."],
