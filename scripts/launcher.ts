@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseConfig, VARIABLE_NAMES } from "../src/platform/config.ts";
 import { writeLocalConfig } from "./local-config.ts";
+import { lockState } from "./state-lock.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const READY_TIMEOUT_MS = 60_000;
@@ -38,6 +39,32 @@ export async function launch(environment: Variables, say: (line: string) => void
   const sandboxPort = portOf(environment, "SANDBOX_PORT", 8788);
   const stateDir = resolve(root, environment.STATE_DIR || ".state");
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const unlock = await lockState(stateDir);
+  if (unlock === null) {
+    throw new LaunchProblem(
+      `Sluice is running already with the state in ${stateDir}. Stop it, or set STATE_DIR to another folder.`,
+    );
+  }
+  try {
+    return await launchLocked({ environment, port, sandboxPort, stateDir, say, entry, unlock });
+  } catch (fault) {
+    await unlock();
+    throw fault;
+  }
+}
+
+interface Launch {
+  environment: Variables;
+  port: number;
+  sandboxPort: number;
+  stateDir: string;
+  say: (line: string) => void;
+  entry: string | undefined;
+  unlock: () => Promise<void>;
+}
+
+async function launchLocked(given: Launch): Promise<Running> {
+  const { environment, port, sandboxPort, stateDir, say, entry, unlock } = given;
   const kept = keepSecrets(`${stateDir}/secrets.env`);
   const url = `http://localhost:${port}`;
   const needsSandbox = !environment.MATON_API_KEY && !environment.MATON_GATEWAY_URL;
@@ -64,6 +91,7 @@ export async function launch(environment: Variables, say: (line: string) => void
   processes.push(new Process("Sluice", writeLocalConfig(), port, stateDir, "worker", entry));
   const stop = async (): Promise<void> => {
     await Promise.all(processes.map((each) => each.stop()));
+    await unlock();
   };
   const ended = Promise.race(processes.map((each) => each.ended));
   try {

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { objectText, RawText } from "../src/platform/json.ts";
 import { endEvent } from "../src/webhooks/event-body.ts";
 import { deliver } from "../src/webhooks/send.ts";
+import { receiverFault } from "./receiver-fault.ts";
 
 /** Long-polling time of a feed call, timeout of every call, and delay after a failed one. */
 const HOLD_S = 50;
@@ -71,7 +72,7 @@ for (;;) {
 /** Posts one event and prints the receiver's response. */
 async function forward(event: FeedEvent, to: URL): Promise<void> {
   const body = await bodyOf(event);
-  const { status, reason, ms } = await deliver({
+  const { status, reason, category, ms } = await deliver({
     url: to.href,
     eventId: event.id,
     body,
@@ -81,6 +82,8 @@ async function forward(event: FeedEvent, to: URL): Promise<void> {
   });
   const about = typeof event.data.request_id === "string" ? ` ${event.data.request_id.slice(0, 12)}…` : "";
   console.log(`${event.timestamp}  ${event.type}${about}  ->  ${status ?? reason} (${ms} ms)`);
+  const why = await receiverFault(to, status, category);
+  if (why !== null) console.log(`  ${why}`);
 }
 
 /** The body of a delivery: with the current request, if the event has one that still exists. */

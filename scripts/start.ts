@@ -10,19 +10,26 @@ try {
   process.exit(1);
 }
 
-const { url, key, sandboxUrl } = running;
-const bearer = `-H "Authorization: Bearer ${key}"`;
+const { url, key, adminToken, sandboxUrl } = running;
+const bearer = '-H "Authorization: Bearer $SLUICE_KEY"';
+/** Every variable that the commands of README and docs use. The demo key has every scope, so it plays all parts. */
+const variables = { SLUICE: url, SLUICE_URL: url, SLUICE_KEY: key, KEY: key, ADMIN_KEY: key, ADMIN_TOKEN: adminToken };
+const exported = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 console.log(`
 Sluice    ${url}
 Console   ${url}/console/ (sign in with the key below)
 Upstream  ${sandboxUrl === null ? "your Maton account" : `the sandbox at ${sandboxUrl} (no account, no cost)`}
 Key       ${key}
 
+Paste this line into another terminal; the commands below and in the docs use it (ADMIN_TOKEN is the operator's secret):
+
+export ${exported.join(" ")}
+
 Try:
 
-curl "${url}/v1/requests" ${bearer} -H "Content-Type: application/json" -H "Prefer: wait=30" -d '{"model":"fal-ai/flux/schnell","input":{"prompt":"a tiny cute cat"}}'
-curl "${url}/v1/requests?limit=5" ${bearer}
-curl "${url}/v1/models" ${bearer}
+curl "$SLUICE/v1/requests" ${bearer} -H "Content-Type: application/json" -H "Prefer: wait=30" -d '{"model":"fal-ai/flux/schnell","input":{"prompt":"a tiny cute cat"}}'
+curl "$SLUICE/v1/requests?limit=5" ${bearer}
+curl "$SLUICE/v1/models" ${bearer}
 
 Press Ctrl-C to stop.`);
 

@@ -159,11 +159,15 @@ export interface TeamAlerts {
 }
 
 /** All methods return null if the team does not exist. */
+export type UserAnswer = { kind: "changed"; user: UserSummary } | Refused;
+
 export interface TeamUsers {
   /** A user with the state of its limits. */
   read(user: string): Answer<UserSummary | null>;
-  /** Freezes or unfreezes a user. Idempotent. */
-  freeze(user: string, frozen: boolean, by: Actor): Answer<UserSummary | null>;
+  /** Freezes a user whom the team knows, or with `create` any name. Idempotent. */
+  freeze(user: string, create: boolean, by: Actor): Answer<UserAnswer>;
+  /** Unfreezes a user. Idempotent. */
+  resume(user: string, by: Actor): Answer<UserAnswer>;
   /** Anonymizes a user and deletes their requests in the background. A repetition includes requests created since. */
   delete(user: string, by: Actor): Answer<Removal | null>;
   /** Progress of the deletion; null if there was none recently. */

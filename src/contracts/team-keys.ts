@@ -104,7 +104,11 @@ export interface TeamKeys {
   /**
    * Replaces the text of a key and returns it once. The old text stays valid for `overlapS`; id, limits and history are kept.
    */
-  rotate(id: string, overlapS: number, by: Actor): Answer<{ kind: "rotated"; key: NewKey } | Refused>;
+  rotate(
+    id: string,
+    overlapS: number,
+    by: Actor,
+  ): Answer<{ kind: "rotated"; key: NewKey; oldValidUntil: number | null } | Refused>;
   /** All keys, newest first, revoked and expired ones included. */
   list(): Answer<KeySummary[]>;
   /** Revokes a key permanently. Idempotent. */

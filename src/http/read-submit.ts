@@ -13,7 +13,7 @@ import { lazy } from "../platform/schema.ts";
 import { METADATA_MAX_BYTES, TAGS_MAX, URL_MAX_CHARS } from "../platform/validate.ts";
 import type { SubmitInput } from "../requests/service/submit.ts";
 import { planOf } from "../team/auth/identity.ts";
-import { guardRules } from "../webhooks/guard-rules.ts";
+import { guardRules, localWayOut } from "../webhooks/guard-rules.ts";
 import { userFor } from "./auth.ts";
 import type { Call } from "./route.ts";
 import { tagsSchema, userSchema } from "./schemas.ts";
@@ -165,7 +165,9 @@ function specOf(
   if (webhookUrl !== null) {
     const guarded = mayCall(webhookUrl, guardRules(config(), url.origin));
     if (!guarded.ok) {
-      return refused(refusal("invalid_request", `\`webhook_url\` is not allowed: ${guarded.reason}.`));
+      const hint = localWayOut(webhookUrl);
+      const detail = `\`webhook_url\` is not allowed: ${guarded.reason}.`;
+      return refused(refusal("invalid_request", detail, hint === undefined ? {} : { hint }));
     }
   }
   const named = namedUser(fields.user, headers["sluice-user"]);

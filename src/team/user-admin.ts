@@ -1,8 +1,9 @@
 // Users of a team: limits, freezing and deletion.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Removal, TeamUsers, UserSummary } from "../contracts/team-admin.ts";
+import type { Removal, TeamUsers, UserAnswer, UserSummary } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
+import { refusal, refused } from "../platform/errors.ts";
 import { randomText, sha256Hex } from "../platform/ids.ts";
 import { subjectsOfUser } from "./quota/counters.ts";
 import { limitStates } from "./quota/limits.ts";
@@ -12,9 +13,14 @@ import type { TeamContext } from "./team-context.ts";
 /** Characters of the alias of a deleted user. */
 const ALIAS_CHARS = 12;
 
+/** A block of a mistyped name would stop nobody, and look as if it had. */
+const UNKNOWN_USER = refusal("not_found", "No request, upload or key names this user.", {
+  hint: "Compare the id: it is case-sensitive. `?create=true` blocks a user who has not come yet.",
+});
+
 type UserStores = Pick<
   TeamStores,
-  "audit" | "events" | "counters" | "outbox" | "removals" | "requests" | "team" | "usage" | "users"
+  "audit" | "events" | "counters" | "keys" | "outbox" | "removals" | "requests" | "team" | "usage" | "users"
 >;
 
 export class UserAdmin extends RpcTarget implements TeamUsers {
@@ -31,16 +37,32 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
     return this.#context.decide<UserSummary | null>(null, (now) => this.#summary(user, now));
   }
 
-  freeze(user: string, frozen: boolean, by: Actor): UserSummary | null {
+  freeze(user: string, create: boolean, by: Actor): UserAnswer {
     const { users, audit } = this.#stores;
-    return this.#context.decide<UserSummary | null>(null, (now) => {
-      if ((users.frozenAt(user) !== null) !== frozen) {
-        if (frozen) users.freezeUser(user, now);
-        else users.resumeUser(user);
-        audit.note(by, frozen ? "user.frozen" : "user.resumed", user, {}, now);
+    return this.#context.ask((now) => {
+      if (users.frozenAt(user) === null) {
+        if (!create && !this.#isKnown(user)) return refused(UNKNOWN_USER);
+        users.freezeUser(user, now);
+        audit.note(by, "user.frozen", user, {}, now);
       }
-      return this.#summary(user, now);
+      return { kind: "changed" as const, user: this.#summary(user, now) };
     });
+  }
+
+  resume(user: string, by: Actor): UserAnswer {
+    const { users, audit } = this.#stores;
+    return this.#context.ask((now) => {
+      if (users.frozenAt(user) !== null) {
+        users.resumeUser(user);
+        audit.note(by, "user.resumed", user, {}, now);
+      }
+      return { kind: "changed" as const, user: this.#summary(user, now) };
+    });
+  }
+
+  /** Whether a request, an upload, a sum or a key names the user. */
+  #isKnown(user: string): boolean {
+    return this.#stores.users.hasTraces(user) || this.#stores.keys.all().some((key) => key.user === user);
   }
 
   /**

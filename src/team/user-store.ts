@@ -15,6 +15,13 @@ export class UserStore {
     return row?.frozen_at ?? null;
   }
 
+  /** Whether a request, an upload or a sum names the user. */
+  hasTraces(user: string): boolean {
+    return ["request", "upload", "usage"].some(
+      (table) => this.#db.rows<{ n: number }>(`SELECT 1 AS n FROM ${table} WHERE user = ? LIMIT 1`, user).length > 0,
+    );
+  }
+
   freezeUser(user: string, at: number): void {
     this.#db.run("INSERT OR IGNORE INTO frozen_user (user, frozen_at) VALUES (?, ?)", user, at);
   }

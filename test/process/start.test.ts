@@ -1,6 +1,6 @@
 // `npm start` as a supervisor treats it: started by name, stopped by a signal to npm.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +30,15 @@ test("leaves nothing running when npm alone is told to stop", async () => {
     what: "it says how to call it",
   });
   expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
+  const line = /^export .*$/m.exec(said)?.[0] ?? "";
+  const names = [...line.matchAll(/ ([A-Z_]+)=(\S+)/g)].map(([, name]) => name);
+  expect(names).toEqual(["SLUICE", "SLUICE_URL", "SLUICE_KEY", "KEY", "ADMIN_KEY", "ADMIN_TOKEN"]);
+  const others = await freePorts(2);
+  const second = spawnSync("npm", ["start"], {
+    env: { PATH, HOME, STATE_DIR: stateDir, PORT: String(others[0]), SANDBOX_PORT: String(others[1]) },
+    encoding: "utf8",
+  });
+  expect([second.status, second.stderr]).toEqual([1, expect.stringContaining("is running already with the state in")]);
   expect((await fetch(`http://localhost:${port}/`)).headers.get("Content-Type")).toContain("text/html");
   const theirs = children(npm.pid).map(({ pid }) => pid);
   expect(theirs.length).toBeGreaterThan(4);

@@ -229,7 +229,7 @@ async function readWhatHappened(id: string, endpoint: string): Promise<void> {
   await as("GET", "/v1/audit?limit=3");
   await as("GET", "/v1/connections");
   await as("GET", "/v1/users/ada");
-  await as("POST", "/v1/users/ada/freeze");
+  await as("POST", "/v1/users/ada/freeze?create=true");
   await as("POST", "/v1/users/ada/resume");
   await operator("GET", "/v1/admin/upstream");
   await operator("GET", "/v1/admin/webhook_secret");

@@ -14,6 +14,7 @@ import type {
 } from "../../contracts/team-keys.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
+import { SECOND_MS } from "../../platform/time.ts";
 import { planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
@@ -30,6 +31,8 @@ interface KeyText {
   text: string;
   digest: string;
 }
+
+type Rotated = { kind: "rotated"; key: NewKey; oldValidUntil: number | null };
 
 const NO_KEY_BY_ID = refused(refusal("not_found", "No key found with this id."));
 
@@ -51,7 +54,7 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
     return made.kind === "refused" ? made : { kind: "created", key: made.key, secret: text.text };
   }
 
-  async rotate(id: string, overlapS: number, by: Actor): Promise<{ kind: "rotated"; key: NewKey } | Refused> {
+  async rotate(id: string, overlapS: number, by: Actor): Promise<Rotated | Refused> {
     const team = this.#context.ask(() => this.#stores.team.team().id);
     if (typeof team !== "string") return team;
     const { keys, audit } = this.#stores;
@@ -62,9 +65,12 @@ export class KeyAdmin extends RpcTarget implements TeamKeys {
       const fault = keyFault(key, now);
       if (fault !== null)
         return refused(refusal("conflict", fault.detail, { hint: "Create a new key with POST /v1/keys." }));
-      keys.rotate(id, { digest, shown: shownOf(key.kind, text) }, now + overlapS * 1_000);
+      const until = now + overlapS * SECOND_MS;
+      keys.rotate(id, { digest, shown: shownOf(key.kind, text) }, until);
       audit.note(by, "key.rotated", id, { overlap_s: overlapS }, now);
-      return { kind: "rotated" as const, key: { id, secret: text } };
+      // A key that expires takes its old text with it.
+      const oldValidUntil = overlapS === 0 ? null : Math.min(until, key.expiresAt ?? until);
+      return { kind: "rotated" as const, key: { id, secret: text }, oldValidUntil };
     });
   }
 

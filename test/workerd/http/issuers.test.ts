@@ -220,7 +220,7 @@ describe("a user's JWT", () => {
     const jwt = `sl_jwt_${team}.${await issuer.jwt()}`;
     const submit = () => call("POST", "/v1/requests", { key: jwt, body: { model: MODEL, input: { prompt: "a cat" } } });
     expect((await submit()).status).toBe(202);
-    await call("POST", "/v1/users/ada/freeze", { key });
+    await call("POST", "/v1/users/ada/freeze?create=true", { key });
     const refused = await submit();
     expect([refused.status, (await json(refused)).code]).toEqual([403, "user_frozen"]);
   });
@@ -294,7 +294,7 @@ describe("the token tester", () => {
 
   test("says that a user is blocked", async () => {
     const { key, issuer } = await newTenant();
-    await call("POST", "/v1/users/ada/freeze", { key });
+    await call("POST", "/v1/users/ada/freeze?create=true", { key });
     expect(await explain(key, await issuer.jwt())).toMatchObject({
       accepted: false,
       reason: "user_frozen",

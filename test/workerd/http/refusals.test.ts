@@ -97,7 +97,7 @@ beforeAll(async () => {
   const token = await tokenOf(one.key, { user: "ada" });
   const bound = await tokenOf(one.key, { user: "ada", origin: PAGE });
   const blockedToken = await tokenOf(one.key, { user: "blocked" });
-  await call("POST", "/v1/users/blocked/freeze", { key: one.key });
+  await call("POST", "/v1/users/blocked/freeze?create=true", { key: one.key });
   const minter = await keyOf({ scopes: ["run"] });
   const orphan = await tokenOf(minter.secret, { user: "ada" });
   await call("DELETE", `/v1/keys/${minter.id}`, { key: one.key });

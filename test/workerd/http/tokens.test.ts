@@ -226,7 +226,7 @@ describe("a token that a server made", () => {
 
   test("is not made for a blocked user", async () => {
     const { key } = await Team.create();
-    await call("POST", "/v1/users/ada/freeze", { key });
+    await call("POST", "/v1/users/ada/freeze?create=true", { key });
     expect(await outcome(call("POST", "/v1/tokens", { key, body: { user: "ada" } }))).toEqual([403, "user_frozen"]);
   });
 
@@ -372,7 +372,7 @@ describe("a visitor", () => {
   test("that is blocked gets no token, whatever it forgets", async () => {
     const { key, demo } = await newDemo();
     const { user, visitor_token } = await mint(demo, {}, HOME);
-    await call("POST", `/v1/users/${encodeURIComponent(user)}/freeze`, { key });
+    await call("POST", `/v1/users/${encodeURIComponent(user)}/freeze?create=true`, { key });
     for (const body of [{ visitor_token }, {}]) {
       expect(await outcome(call("POST", "/v1/tokens", { key: demo, body, headers: HOME }))).toEqual([
         403,

@@ -109,6 +109,7 @@ describe("keys", () => {
     await send(key, "POST", `/v1/keys/${id}/resume`);
     expect(await submit(secret)).toBe(202);
     const { body: next } = await send(key, "POST", `/v1/keys/${id}/rotate`, { overlap_s: 0 });
+    expect(next.old_key_valid_until).toBeNull();
     expect([await submit(secret), await submit(String(next.secret))]).toEqual([401, 202]);
     await call("DELETE", `/v1/keys/${id}`, { key });
     expect(await submit(String(next.secret))).toBe(401);
@@ -162,7 +163,7 @@ describe("users", () => {
       frozen_at: null,
       limits: [{ ...limit, remaining: "2.000000", reset: expect.any(String) }],
     });
-    expect((await send(key, "POST", `${path}/freeze`)).body).toMatchObject({
+    expect((await send(key, "POST", `${path}/freeze?create=true`)).body).toMatchObject({
       user: name,
       frozen_at: expect.any(String),
     });
@@ -172,6 +173,23 @@ describe("users", () => {
     });
     expect((await send(key, "POST", `${path}/resume`)).body.frozen_at).toBeNull();
     expect((await send(key, "POST", "/v1/requests", post)).status).toBe(202);
+  });
+
+  test("whom nobody knows are blocked only where that is said", async () => {
+    const { key } = await Team.create();
+    const freeze = (path: string) => send(key, "POST", `/v1/users/${path}`);
+    const mistyped = await freeze("anma/freeze");
+    expect(mistyped.body).toMatchObject({
+      status: 404,
+      code: "not_found",
+      hint: expect.stringContaining("?create=true"),
+    });
+    expect((await send(key, "GET", "/v1/users/anma")).body.frozen_at).toBeNull();
+    await send(key, "POST", "/v1/requests", { model: MODEL, input: { prompt: "a cat" }, user: "anna" });
+    await newKey(key, { user: "bob" });
+    for (const path of ["anna/freeze", "bob/freeze", "carl/freeze?create=true", "carl/freeze", "dora/resume"]) {
+      expect((await freeze(path)).status, path).toBe(200);
+    }
   });
 
   test("are forgotten: nothing names them any more, their requests are ordered removed, sums stay", async () => {
@@ -363,7 +381,7 @@ describe("the audit", () => {
     await send(key, "PUT", "/v1/team", { plan: "small" });
     await send(key, "PUT", "/v1/team", { plan: "none" });
     await send(key, "PUT", "/v1/prices", {});
-    await send(key, "POST", "/v1/users/anna/freeze");
+    await send(key, "POST", "/v1/users/anna/freeze?create=true");
     await send(key, "POST", "/v1/users/anna/resume");
     await send(key, "DELETE", "/v1/users/anna");
     await send(key, "PUT", "/v1/team/alerts", { usd_percents: [50] });

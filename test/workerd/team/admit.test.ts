@@ -353,7 +353,7 @@ describe("who stands behind a credential", () => {
     expect(await team.outcome({ user: "anna" })).toBe("user_frozen");
     expect(await team.outcome({ user: "bob" })).toBe("admitted");
     expect(await team.stub.identify(credential)).toMatchObject({ kind: "refused" });
-    await team.stub.users.freeze("anna", false, SOMEBODY);
+    await team.stub.users.resume("anna", SOMEBODY);
     expect(await team.outcome({ credential })).toBe("admitted");
   });
 

@@ -130,14 +130,23 @@ const rotate = defineRoute({
   answers: {
     200: {
       description: "The new secret, which is not shown again. Id, limits, plan and history are kept.",
-      schema: (z) => z.object({ id: z.string(), secret: z.string() }),
+      schema: (z) =>
+        z.object({
+          id: z.string(),
+          secret: z.string(),
+          old_key_valid_until: z.iso
+            .datetime()
+            .nullable()
+            .describe("When the previous secret ends; null: it has ended."),
+        }),
     },
   },
   errors: ["not_found", "conflict"],
   async handle(call) {
     const { env, caller, params, body } = call;
     const answer = await teamFor(env, caller.team).keys.rotate(params.id, body.overlap_s, actorOf(call));
-    return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: answer.key };
+    if (answer.kind === "refused") return { refusal: answer.refusal };
+    return { status: 200, body: { ...answer.key, old_key_valid_until: isoTime(answer.oldValidUntil) } };
   },
 });
 

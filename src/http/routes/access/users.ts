@@ -97,12 +97,23 @@ function freezing(frozen: boolean): Route {
     summary: frozen ? "Block a user" : "Unblock a user",
     access: "admin",
     params: userId,
+    query: (z) =>
+      z.object({
+        create: z
+          .enum(["true", "false"])
+          .optional()
+          .describe("Blocks a user whom no request, upload or key has named yet."),
+      }),
     answers: { 200: { description: `The user. ${TAKES_EFFECT[frozen ? "freeze" : "resume"]}`, schema: userBody } },
-    errors: [],
+    errors: ["not_found"],
     async handle(call) {
-      const { env, caller, params } = call;
-      const user = await askTeam(env, caller.team, (team) => team.users.freeze(params.id, frozen, actorOf(call)));
-      return { status: 200, body: userWire(user) };
+      const { env, caller, params, query } = call;
+      const answer = await askTeam(env, caller.team, (team) =>
+        frozen
+          ? team.users.freeze(params.id, query.create === "true", actorOf(call))
+          : team.users.resume(params.id, actorOf(call)),
+      );
+      return answer.kind === "refused" ? { refusal: answer.refusal } : { status: 200, body: userWire(answer.user) };
     },
   });
 }

@@ -9,7 +9,7 @@ import { lazy } from "../../../platform/schema.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { URL_MAX_CHARS } from "../../../platform/validate.ts";
 import { EVENT_TYPES } from "../../../webhooks/event-types.ts";
-import { guardRules } from "../../../webhooks/guard-rules.ts";
+import { guardRules, localWayOut } from "../../../webhooks/guard-rules.ts";
 import { headerFault } from "../../../webhooks/headers.ts";
 import { tagsSchema } from "../../schemas.ts";
 
@@ -79,7 +79,14 @@ export function termsFault(
 ): Refusal | null {
   if (url !== undefined) {
     const guarded = mayCall(url, guardRules(config, origin));
-    if (!guarded.ok) return refusal("invalid_request", `\`url\` is not allowed: ${guarded.reason}.`);
+    if (!guarded.ok) {
+      const hint = localWayOut(url);
+      return refusal(
+        "invalid_request",
+        `\`url\` is not allowed: ${guarded.reason}.`,
+        hint === undefined ? {} : { hint },
+      );
+    }
   }
   const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
   if (new Set(names).size < names.length) return refusal("invalid_request", "`headers` has a duplicate name.");
