@@ -26,7 +26,8 @@ import {
 } from "../machine/record.ts";
 import type { RequestRecord, StartInput } from "../machine/types.ts";
 import type { TextName } from "./document.ts";
-import type { EffectContext, EffectOutcome } from "./effects/context.ts";
+import { contextOf } from "./effect-context.ts";
+import type { EffectOutcome } from "./effects/context.ts";
 import { MissedTurns } from "./effects/missed-turns.ts";
 import { runEffect } from "./effects/run-effect.ts";
 import { graceMs } from "./effects/submit.ts";
@@ -228,7 +229,9 @@ export class EffectRunner {
 
   async #outcomeOf(effect: Effect): Promise<EffectOutcome> {
     try {
-      return await runEffect(this.#context(effect), effect);
+      const [ctx, env, repository] = [this.#ctx, this.#env, this.#repository];
+      const context = contextOf({ ctx, env, repository, grants: this.#grants, missedTurns: this.#missedTurns }, effect);
+      return await runEffect(context, effect);
     } catch (fault) {
       return { kind: "failed", reason: `internal error: ${faultName(fault)}`, retryAfterMs: null, ours: true };
     }
@@ -293,37 +296,6 @@ export class EffectRunner {
       default:
         outcome satisfies never;
     }
-  }
-
-  #context(effect: Effect): EffectContext {
-    return {
-      env: this.#env,
-      config: requireConfig(this.#env),
-      now: () => Date.now(),
-      currentRecord: () => this.#repository.requireRecord(),
-      storedText: (name) => this.#repository.store.storedText(name),
-      event: (id, format) => this.#repository.deliveries.eventOf(id, format),
-      keepEvent: (event) => this.#repository.deliveries.saveEvent(event),
-      lastAttempt: (delivery) => this.#repository.deliveries.attempts(delivery).at(-1) ?? null,
-      currentView: () => this.#repository.viewOf(this.#repository.requireRecord()),
-      applyEvent: (event) => this.#repository.applyWithin(event, effect),
-      storageSynced: () => this.#ctx.storage.sync(),
-      noteBucketKey: (key) => this.#repository.noteBucketKey(key),
-      bucketKeys: () => this.#repository.store.bucketKeys(),
-      multipartUploadOf: (n) =>
-        this.#repository.uploads.logOf(n, (work, isProgress) => this.#repository.renewLease(effect, work, isProgress)),
-      unfinishedUploads: () => this.#repository.uploads.unfinishedUploads(),
-      watch: () => this.#repository.currentWatch(),
-      hasOtherAttempts: () => this.#repository.hasOtherAttempts(effect),
-      useGrant: () => {
-        const grant = this.#grants.get(leaseOf(effect)) ?? null;
-        this.#grants.delete(leaseOf(effect));
-        return grant;
-      },
-      missedTurns: this.#missedTurns,
-      releaseSlotOnce: () => this.#repository.releaseSlotOnce(),
-      inBackground: (telling) => this.#repository.inBackground(telling),
-    };
   }
 
   /** A submit whose answer is unknown. */
