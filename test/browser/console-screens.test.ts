@@ -135,3 +135,20 @@ test("a full list stays light: few nodes, no layout shift", async () => {
   expect((nodesOfRows / rows) * 50).toBeLessThan(1_500);
   expect(await page.evaluate("globalThis.shifts")).toBeLessThan(0.02);
 });
+
+// Last: from here on the page has no key.
+test("the sign-in is in order before anybody is signed in", async () => {
+  const { page } = console_;
+  await page.addInitScript({ content: "sessionStorage.clear()" });
+  for (const [width, colorScheme] of [
+    [320, "light"],
+    [1280, "dark"],
+  ] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: HEIGHT });
+    await console_.open("/sign-in");
+    expect.soft(await console_.overflow(), `pixels too wide at ${width}`).toBe(0);
+    expect.soft(await console_.seriousFaults(), `at ${width} px`).toEqual([]);
+  }
+  console_.expectQuiet();
+});

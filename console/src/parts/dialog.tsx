@@ -20,6 +20,8 @@ export function Dialog({ title, onClose, children, wide = false, mustAnswer = fa
     const opener = document.activeElement;
     const element = dialog.current;
     if (element?.open === false) element.showModal();
+    // What is to be filled in comes first, not the way out.
+    element?.querySelector<HTMLElement>("input:not([readonly]), select, textarea")?.focus();
     return () => {
       element?.close();
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();

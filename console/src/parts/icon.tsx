@@ -31,7 +31,6 @@ export type IconName =
   | "loader"
   | "log-out"
   | "monitor"
-  | "moon"
   | "music"
   | "play"
   | "plus"

@@ -1,18 +1,12 @@
 // Who is signed in, the theme, the keys, and the way out.
 
-import { Icon, type IconName } from "../parts/icon.tsx";
+import { Icon } from "../parts/icon.tsx";
 import { Menu } from "../parts/menu.tsx";
 import { Segments } from "../parts/segments.tsx";
 import { isOperator, signOut } from "../session/credential.ts";
 import { me } from "../session/me.ts";
 import { singleKeys } from "./preferences.ts";
 import { chooseTheme, THEMES, type Theme, theme } from "./theme.ts";
-
-const THEME_LOOKS: Record<Theme, readonly [IconName, string]> = {
-  system: ["monitor", "System"],
-  light: ["sun", "Light"],
-  dark: ["moon", "Dark"],
-};
 
 export function AccountMenu({ openHelp }: { openHelp: () => void }) {
   const caller = me.value;
@@ -38,7 +32,7 @@ export function AccountMenu({ openHelp }: { openHelp: () => void }) {
         label="Theme"
         chosen={theme.value}
         onChoose={chooseTheme}
-        choices={THEMES.map((value) => ({ value, face: <ThemeFace of={value} /> }))}
+        choices={THEMES.map((value) => ({ value, face: value.charAt(0).toUpperCase() + value.slice(1) }))}
       />
       <button type="button" class="menu-item" onClick={() => singleKeys.set(singleKeys.value === "on" ? "off" : "on")}>
         <Icon name={singleKeys.value === "on" ? "check" : "x"} />
@@ -63,15 +57,5 @@ export function AccountMenu({ openHelp }: { openHelp: () => void }) {
         Sign out
       </button>
     </Menu>
-  );
-}
-
-function ThemeFace({ of }: { of: Theme }) {
-  const [icon, word] = THEME_LOOKS[of];
-  return (
-    <>
-      <Icon name={icon} size={14} />
-      {word}
-    </>
   );
 }

@@ -107,16 +107,10 @@ function SignInForm({ onDone }: { onDone: () => void }) {
   };
   return (
     <form class="stack" onSubmit={submit}>
-      <input
-        type="text"
-        name="username"
-        autocomplete="username"
-        value="sluice"
-        class="hidden-text"
-        tabIndex={-1}
-        readOnly
-        aria-hidden="true"
-      />
+      {/* Password managers keep the key under a name. */}
+      <span class="hidden-text" aria-hidden="true">
+        <input type="text" name="username" autocomplete="username" value="sluice" tabIndex={-1} readOnly />
+      </span>
       <label class="field">
         <span>Key</span>
         <input

@@ -189,9 +189,9 @@ function Check({
           <span class="hidden-text">{word}: </span>
           {title}
         </p>
-        {children}
+        {state === "wait" ? null : children}
       </div>
-      {action}
+      {state === "wait" ? null : action}
     </li>
   );
 }
