@@ -91,6 +91,8 @@ export interface TrackerContract {
   /** The request; null when it does not exist or this viewer may not see it. */
   read(viewer: Viewer): Answer<RequestView | null>;
   timeline(viewer: Viewer, afterSeq: number): Answer<TimelineEntry[] | null>;
+  /** The input as it went upstream; its text is null once it was deleted. Null when this viewer may not see the request. */
+  input(viewer: Viewer): Answer<{ text: RequestView["output"] } | null>;
   /** Retries the copies of failed files; `n` null: all of them. `asked` is false when there was no failed file. */
   copyAgain(viewer: Viewer, n: number | null): Answer<{ asked: boolean; view: RequestView } | null>;
   share(viewer: Viewer, wish: ShareRequest): Answer<ShareAnswer>;

@@ -35,6 +35,7 @@ const SCREENS: readonly (readonly [name: string, path: () => string])[] = [
   ["a request with a failed file", () => `/requests/${scene.halfStored}`],
   ["an uncertain request", () => `/requests/${scene.uncertain}`],
   ["a running request", () => `/requests/${scene.running}`],
+  ["input of a request", () => `/requests/${scene.completed}?tab=input`],
   ["events of a request", () => `/requests/${scene.completed}?tab=events`],
   ["cost of a request", () => `/requests/${scene.failed}?tab=cost`],
   ["deliveries of a request", () => `/requests/${scene.completed}?tab=deliveries`],

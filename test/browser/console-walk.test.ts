@@ -176,6 +176,9 @@ describe("requests", () => {
     await page.locator("h1 .badge", { hasText: "Completed" }).waitFor();
     await page.getByText("Output", { exact: true }).click();
     expect(await page.locator(".code-block").first().innerText()).toContain('"seed": 9007199254740993');
+    await page.getByRole("tab", { name: "Input" }).click();
+    await page.locator(".code-block", { hasText: '"seed": 9007199254740993' }).waitFor();
+    await page.getByRole("tab", { name: "Result" }).click();
     const picture = page.getByAltText("Output images.0.url");
     await picture.waitFor();
     expect(new URL((await picture.getAttribute("src")) ?? "", sluice.url).origin).toBe(sluice.url);

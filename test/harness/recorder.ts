@@ -105,7 +105,8 @@ export class Recorder {
   }
 
   #body(type: string | null, answered: string): unknown {
-    return /json$/.test(type ?? "") ? this.#value(answered) : this.#shown(answered.slice(0, TEXT_MAX_CHARS));
+    // Cut after ids are replaced: half an id would be another one each time.
+    return /json$/.test(type ?? "") ? this.#value(answered) : this.#shown(answered).slice(0, TEXT_MAX_CHARS);
   }
 
   #headers(sent: Record<string, string>): Record<string, string> {

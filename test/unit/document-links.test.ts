@@ -47,17 +47,17 @@ test("a link to a missing file or heading is found", () => {
   expect(faultOf("docs/README.md", "files.md#uploads")).toBeNull();
 });
 
-const FOLDERS = ["bench", "examples", "sandbox", "scripts", "src", "test"];
+const FOLDERS = ["bench", "console", "examples", "sandbox", "scripts", "src", "test"];
 const SOURCES = [
   ...readdirSync("."),
   ...FOLDERS.flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`),
   ),
-].filter((name) => /\.(ts|mjs|py)$/.test(name));
+].filter((name) => /\.(tsx?|mjs|py)$/.test(name));
 
 /** Names of source files in a page, `*` for any part of a name. */
 function filesNamedOn(text: string): string[] {
-  return [...text.matchAll(/`([\w@./*-]*[\w*-]\.ts)`/g)].map(([, name = ""]) => name);
+  return [...text.matchAll(/`([\w@./*-]*[\w*-]\.tsx?)`/g)].map(([, name = ""]) => name);
 }
 
 function isSource(name: string): boolean {

@@ -163,6 +163,7 @@ async function runRequests(): Promise<string> {
   });
   await as("GET", `/v1/requests/${made.id}/events`);
   await as("GET", `/v1/requests/${made.id}/timeline`);
+  await as("GET", `/v1/requests/${made.id}/input`);
   await as("POST", `/v1/requests/${made.id}/cancel`, undefined, { as: "already ended" });
 
   const waiting = as(

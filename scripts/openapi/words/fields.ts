@@ -65,6 +65,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Request.links.self": "The request itself.",
   "Request.links.events": "Stream of its changes.",
   "Request.links.timeline": "What happened when.",
+  "Request.links.input": "The input as it went upstream, while the plan keeps it.",
   "Request.links.cancel": "POST here to cancel it.",
   "RequestSummary.id": "Id of the request.",
   "RequestSummary.model": "Full model id.",

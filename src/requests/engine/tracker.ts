@@ -18,7 +18,7 @@ import type {
   UserDeletionAnswer,
   WebhookReport,
 } from "../../contracts/tracker.ts";
-import { keepDescribed } from "../../files/stored-text.ts";
+import { keepDescribed, type StoredText } from "../../files/stored-text.ts";
 import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../../platform/alarm.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { SOCKETS_PER_OBJECT_MAX } from "../../platform/hold-counter.ts";
@@ -87,6 +87,12 @@ export class RequestTracker extends DurableObject<Env> implements TrackerContrac
 
   async timeline(viewer: Viewer, afterSeq: number): Promise<TimelineEntry[] | null> {
     return this.#repository.visibleRecord(viewer) === null ? null : this.#repository.store.timeline(afterSeq);
+  }
+
+  async input(viewer: Viewer): Promise<{ text: StoredText | null } | null> {
+    return this.#repository.visibleRecord(viewer) === null
+      ? null
+      : { text: this.#repository.store.storedText("input") };
   }
 
   async copyAgain(viewer: Viewer, n: number | null): Promise<{ asked: boolean; view: RequestView } | null> {

@@ -105,7 +105,13 @@ export const requestBody = lazy((z) =>
       })
       .nullable(),
     upstream: z.object({ request_id: z.string().nullable(), calls: z.int() }),
-    links: z.object({ self: z.string(), events: z.string(), timeline: z.string(), cancel: z.string() }),
+    links: z.object({
+      self: z.string(),
+      events: z.string(),
+      timeline: z.string(),
+      input: z.string(),
+      cancel: z.string(),
+    }),
   }),
 );
 

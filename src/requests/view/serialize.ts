@@ -255,7 +255,13 @@ function webhookStatus(status: RequestDelivery["status"]): "pending" | "delivere
 }
 
 function serializeLinks(self: string): RequestBody["links"] {
-  return { self, events: `${self}/events`, timeline: `${self}/timeline`, cancel: `${self}/cancel` };
+  return {
+    self,
+    events: `${self}/events`,
+    timeline: `${self}/timeline`,
+    input: `${self}/input`,
+    cancel: `${self}/cancel`,
+  };
 }
 
 /** JSON text that was checked when it came in. */

@@ -18,6 +18,7 @@ import { defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
 import { deleteRequest } from "./delete.ts";
 import { requestEvents } from "./events.ts";
+import { requestInput } from "./input.ts";
 import { requestId } from "./schemas.ts";
 import { settle } from "./settle.ts";
 import { submit } from "./submit.ts";
@@ -228,6 +229,7 @@ export const requestRoutes: readonly Route[] = [
   read,
   requestEvents,
   timeline,
+  requestInput,
   cancel,
   settle,
   deleteRequest,

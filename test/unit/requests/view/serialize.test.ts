@@ -91,6 +91,7 @@ describe("the object", () => {
         self: `https://sluice.test/v1/requests/${REQUEST}`,
         events: `https://sluice.test/v1/requests/${REQUEST}/events`,
         timeline: `https://sluice.test/v1/requests/${REQUEST}/timeline`,
+        input: `https://sluice.test/v1/requests/${REQUEST}/input`,
         cancel: `https://sluice.test/v1/requests/${REQUEST}/cancel`,
       },
     });
