@@ -7,6 +7,8 @@ import { falRefusal } from "./compat/fal-errors.ts";
 import { matonRoutes, onlyFal } from "./compat/maton-routes.ts";
 import { proxyRoutes } from "./compat/proxy.ts";
 import { queueRoutes } from "./compat/queue-routes.ts";
+import { refuseRealtime } from "./compat/realtime.ts";
+import { restRoutes } from "./compat/rest-routes.ts";
 import { runRoutes } from "./compat/run-routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { addressBrake, linkBrake } from "./http/brakes.ts";
@@ -14,7 +16,7 @@ import { callId } from "./http/call-id.ts";
 import { callLog, formatRefusals } from "./http/call-log.ts";
 import { consolePages } from "./http/console.ts";
 import { cors } from "./http/cors.ts";
-import { noRoute, onFault } from "./http/problem.ts";
+import { noRoute, onFault, plainProblem } from "./http/problem.ts";
 import { methodsAt, mount, type Route } from "./http/route.ts";
 import { auditRoutes } from "./http/routes/access/audit.ts";
 import { connectionRoutes } from "./http/routes/access/connections.ts";
@@ -75,6 +77,7 @@ const apiRoutes: readonly Route[] = [
   ...connectionRoutes,
   ...queueRoutes("/fal/queue"),
   ...runRoutes,
+  ...restRoutes,
   ...proxyRoutes,
   ...matonRoutes,
 ];
@@ -89,6 +92,8 @@ export function createApp(): Hono<AppEnv> {
   app.use(cors);
   app.use("/fal/*", falErrors);
   app.use("/maton/*", falErrors, onlyFal);
+  for (const surface of ["/fal/*", "/maton/*"]) app.use(surface, refuseRealtime);
+  app.use("/uploads/*", plainErrors);
   mount(app, healthRoutes);
   app.route("/console", consolePages);
   app.use(configured);
@@ -109,6 +114,12 @@ export function createApp(): Hono<AppEnv> {
 /** On fal-compatible paths, refusals and internal errors have fal's format. */
 const falErrors = createMiddleware<AppEnv>(async function falErrors(context, next) {
   formatRefusals(context, falRefusal);
+  await next();
+});
+
+/** Upload URLs are called by fal's clients too. */
+const plainErrors = createMiddleware<AppEnv>(async function plainErrors(context, next) {
+  formatRefusals(context, plainProblem);
   await next();
 });
 

@@ -7,8 +7,8 @@ import { type DescribedHeader, headersOf } from "./headers.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
 import { WORDS } from "./words/errors.ts";
 
-/** `sluice`: problem+json. `fal`: the format that clients of fal and Maton read. */
-export type Surface = "sluice" | "fal";
+/** `sluice`: problem+json. `fal`: the format that clients of fal and Maton read. `plain`: a problem as JSON, which both read. */
+export type Surface = "sluice" | "fal" | "plain";
 
 const LOOP_DETECTED: DeclaredError = { code: "forbidden", status: 508 };
 /** A body that stopped, or came too slowly (net/body-pace.ts). */
@@ -18,6 +18,7 @@ const STATE_NEWER: DeclaredError = { code: "internal", status: 503 };
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
 export function surfaceOf(path: string): Surface {
+  if (path.startsWith("/uploads/")) return "plain";
   return /^\/(fal|maton)\//.test(path) ? "fal" : "sluice";
 }
 
@@ -105,10 +106,8 @@ function statusOf(error: DeclaredError, surface: Surface): number {
 
 function response(status: number, codes: readonly ErrorCode[], surface: Surface, closed: boolean): JsonObject {
   const description = codes.map((code) => `\`${code}\`: ${ERRORS[code].title}.`).join(" ");
-  const [type, name, member] =
-    surface === "sluice"
-      ? ["application/problem+json", "Problem", "code"]
-      : ["application/json", "FalError", "error_type"];
+  const type = surface === "sluice" ? "application/problem+json" : "application/json";
+  const [name, member] = surface === "fal" ? ["FalError", "error_type"] : ["Problem", "code"];
   const narrowed = { allOf: [schemaRef(name)], properties: { [member]: { enum: codes } } };
   return {
     description,

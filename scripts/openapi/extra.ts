@@ -2,7 +2,7 @@
 
 import { LIMIT_ERRORS } from "../../src/http/limit-headers.ts";
 import type { DeclaredError } from "../../src/http/route.ts";
-import { BODY_TOO_SLOW, type ErrorRegistry, EVERYWHERE } from "./errors.ts";
+import { BODY_TOO_SLOW, type ErrorRegistry, EVERYWHERE, surfaceOf } from "./errors.ts";
 import { headersOf } from "./headers.ts";
 import { byStatus, CONTAINS_SLASHES, operationId, tagOf, withHead } from "./operation.ts";
 import { type JsonObject, schemaRef } from "./schemas.ts";
@@ -36,7 +36,7 @@ const fileParameters = [
     description: "Download the file under this name instead of displaying it.",
     schema: text,
   },
-  ...["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since"].map((name) => {
+  ...["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"].map((name) => {
     return { name, in: "header", schema: text };
   }),
 ];
@@ -52,7 +52,7 @@ function fileAnswers(): Record<string, JsonObject> {
       content: bytes,
     },
     304: { description: "Not modified.", ...headers },
-    412: { description: "The file does not match `If-Match`.", ...headers },
+    412: { description: "The file does not match `If-Match`, or is newer than `If-Unmodified-Since`.", ...headers },
     416: {
       description: "The range is not satisfiable.",
       ...headersOf([...shown, "Content-Range"]),
@@ -209,7 +209,10 @@ function operationOf(
     security: [],
     ...(ownParameters.length === 0 ? {} : { parameters: ownParameters }),
     ...(requestBody === undefined ? {} : { requestBody }),
-    responses: byStatus({ ...Object.fromEntries(errors.responses([...everywhere, ...own], "sluice")), ...answers }),
+    responses: byStatus({
+      ...Object.fromEntries(errors.responses([...everywhere, ...own], surfaceOf(path))),
+      ...answers,
+    }),
   };
 }
 

@@ -89,6 +89,7 @@ export const proxyRoutes: readonly Route[] = [
     access: "run",
     headers: () => submitHeaders().extend({ "x-fal-target-url": target() }),
     body: (z) => z.looseObject({}).describe("The model's input, or the description of an upload."),
+    optionalBody: true,
     bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {

@@ -87,6 +87,7 @@ export function queueRoutes(prefix: `/${string}`): readonly Route[] {
       query: webhookQuery,
       headers: submitHeaders,
       body: (z) => z.looseObject({}).describe("The model's input, passed on unchanged."),
+      optionalBody: true,
       bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
       answers: {
         200: {

@@ -2,7 +2,7 @@
 // submit.ts.
 
 import { viewerOf } from "../http/auth.ts";
-import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
+import { byteStream, EVENT_STREAM_HEADERS, lingering, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
 import { openHold } from "../http/holds.ts";
 import { noSuchRequest as noSuchRequestRefusal } from "../http/no-such-request.ts";
 import { askTracker } from "../platform/stubs.ts";
@@ -47,7 +47,7 @@ export async function queueStream(call: CompatCall, named: Named, { base, query 
   if (held.kind === "refused") return { refusal: held.refusal };
   const views = watchRequest(found.watched, held.hold, Number.POSITIVE_INFINITY, "following");
   const texts = statusEvents(views, base, wantsLogs(query));
-  const body = byteStream(withComments(texts, SSE_COMMENT_MS));
+  const body = byteStream(lingering(withComments(texts, SSE_COMMENT_MS)));
   return { response: new Response(body, { headers: { ...EVENT_STREAM_HEADERS, "x-fal-request-id": named.id } }) };
 }
 

@@ -21,6 +21,7 @@ export const runRoutes: readonly Route[] = [
     params: model,
     headers: submitHeaders,
     body: input,
+    optionalBody: true,
     bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {
@@ -41,6 +42,7 @@ export const runRoutes: readonly Route[] = [
     params: model,
     headers: submitHeaders,
     body: input,
+    optionalBody: true,
     bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
     answers: {
       200: {

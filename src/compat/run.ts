@@ -3,7 +3,7 @@
 // because Maton does not proxy fal.run.
 
 import { viewerOf } from "../http/auth.ts";
-import { byteStream, EVENT_STREAM_HEADERS, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
+import { byteStream, EVENT_STREAM_HEADERS, lingering, SSE_COMMENT_MS, withComments } from "../http/event-stream.ts";
 import { openHold } from "../http/holds.ts";
 import { noSuchRequest } from "../http/no-such-request.ts";
 import type { Config } from "../platform/config.ts";
@@ -13,7 +13,7 @@ import { faultName, logEvent } from "../platform/log.ts";
 import { hasEnded, type RequestView } from "../requests/machine/types.ts";
 import { waitForRequest } from "../requests/service/wait-for-change.ts";
 import { FAILED_FOR_GOOD, failureOf } from "../requests/view/replayed-failure.ts";
-import { falErrorResponse, falJson } from "./fal-errors.ts";
+import { falErrorResponse, falJson, falRefusal } from "./fal-errors.ts";
 import { finalFailure } from "./fal-format.ts";
 import { failureResponse, resultResponse, resultText } from "./result.ts";
 import { type CompatOutcome, type CompatSubmit, startRun } from "./submit.ts";
@@ -29,8 +29,8 @@ export async function run(call: CompatSubmit, model: string, query: URLSearchPar
 }
 
 /**
- * `POST {base}/{model}/stream`. A failure before the first comment is due is an ordinary error response; later it is an event with the
- * error's body, after which the stream is aborted, so that clients do not take it for an output.
+ * `POST {base}/{model}/stream`. A failure before the first comment is due is an ordinary error response; later it is an `error` event with
+ * the error's body, after which the stream ends as any other: a stream that breaks off loses what was queued last.
  */
 export async function runStream(call: CompatSubmit, model: string, query: URLSearchParams): Promise<CompatOutcome> {
   const started = await startHeld(call, model, query);
@@ -39,18 +39,20 @@ export async function runStream(call: CompatSubmit, model: string, query: URLSea
   const early = await Promise.race([answered, quiet()]);
   if (early !== null && !("response" in early && early.response.ok)) return early;
   const headers = { ...started.headers, ...EVENT_STREAM_HEADERS, "x-fal-request-id": started.view.state.id };
-  return { response: new Response(byteStream(withComments(lastEvent(answered), SSE_COMMENT_MS)), { headers }) };
+  return {
+    response: new Response(byteStream(lingering(withComments(lastEvent(call, answered), SSE_COMMENT_MS))), { headers }),
+  };
 }
 
-async function* lastEvent(answered: Promise<CompatOutcome>): AsyncGenerator<string> {
+async function* lastEvent(call: CompatSubmit, answered: Promise<CompatOutcome>): AsyncGenerator<string> {
   const answer = await answered;
   if ("response" in answer && answer.response.ok) {
     yield `data: ${await answer.response.text()}\n\n`;
     return;
   }
-  const text = "response" in answer ? await answer.response.text() : JSON.stringify({ detail: answer.refusal.detail });
+  const response = "response" in answer ? answer.response : falRefusal(answer.refusal, call.callId);
+  const text = await response.text();
   yield `event: error\ndata: ${text}\n\n`;
-  throw new Error("the run failed after its stream had begun");
 }
 
 type Started = { view: RequestView; headers: Record<string, string>; hold: CallHold };

@@ -19,7 +19,7 @@ import { failureResponse } from "./result.ts";
 /** The parts of a route's call that these surfaces use. */
 export type CompatCall = Pick<
   Call<"run", unknown, unknown, unknown, unknown>,
-  "request" | "url" | "env" | "execution" | "config" | "caller"
+  "request" | "url" | "env" | "execution" | "config" | "callId" | "caller"
 >;
 export type CompatSubmit = CompatCall &
   Pick<

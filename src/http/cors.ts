@@ -1,5 +1,6 @@
 // Lets pages of any origin read responses, refusals included. A preflight carries no key and therefore checks nothing: origins are
-// checked later against the key's list. There are no cookies, so credentials are never allowed.
+// checked later against the key's list. There are no cookies, so credentials are never allowed, and every header that is asked for is
+// allowed: monitoring libraries add their own to each call.
 
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
@@ -8,35 +9,8 @@ const CORS_MAX_AGE_S = 7_200;
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/** A wildcard would not cover `authorization`, so each is named (fal's: fal-ai/fal-js:libs/client/src). */
-const REQUEST_HEADERS = [
-  "accept",
-  "authorization",
-  "content-type",
-  "if-none-match",
-  "if-range",
-  "last-event-id",
-  "range",
-  "prefer",
-  "idempotency-key",
-  "sluice-user",
-  "sluice-tags",
-  "sluice-team",
-  "maton-connection",
-  "x-fal-target-url",
-  "x-fal-queue-priority",
-  "x-fal-runner-hint",
-  "x-fal-request-timeout",
-  "x-fal-request-start-timeout",
-  "x-fal-no-retry",
-  "x-fal-retry-config",
-  "x-fal-store-io",
-  "x-fal-tags",
-  "x-fal-object-lifecycle-preference",
-  "x-fal-object-lifecycle",
-  "x-fal-client-proxy",
-  "x-app-fal-disable-fallback",
-].join(", ");
+/** Names of headers (RFC 9110, 5.6.2), as a browser lists them. */
+const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/;
 
 const RESPONSE_HEADERS = [
   "location",
@@ -64,11 +38,12 @@ const RESPONSE_HEADERS = [
 export const cors = createMiddleware<AppEnv>(async function cors(context, next) {
   const origin = context.req.header("Origin");
   if (context.req.method === "OPTIONS") {
-    const headers = new Headers({ Vary: "Origin" });
+    const headers = new Headers({ Vary: "Origin, Access-Control-Request-Headers" });
     if (origin !== undefined) {
       headers.set("Access-Control-Allow-Origin", origin);
       headers.set("Access-Control-Allow-Methods", METHODS);
-      headers.set("Access-Control-Allow-Headers", REQUEST_HEADERS);
+      const asked = context.req.header("Access-Control-Request-Headers");
+      if (asked !== undefined && HEADER_NAMES.test(asked)) headers.set("Access-Control-Allow-Headers", asked);
       headers.set("Access-Control-Max-Age", String(CORS_MAX_AGE_S));
     }
     return new Response(null, { status: 204, headers });

@@ -16,6 +16,18 @@ export const EVENT_STREAM_HEADERS = {
   "X-Accel-Buffering": "no",
 } as const;
 
+/**
+ * How long a stream stays open after its last event. Older versions of fal's JavaScript client look for events every 16 ms, and drop
+ * those that they find after the stream has ended (fal-ai/fal-js:libs/client/src/streaming.ts before 1.3).
+ */
+export const SSE_END_DELAY_MS = 250;
+
+/** The same texts, with the end a little after the last. */
+export async function* lingering(texts: AsyncGenerator<string>): AsyncGenerator<string> {
+  yield* texts;
+  await new Promise((resolve) => setTimeout(resolve, SSE_END_DELAY_MS));
+}
+
 /** The same texts, with a comment after every `everyMs` without one. */
 export async function* withComments(texts: AsyncGenerator<string>, everyMs: number): AsyncGenerator<string> {
   try {

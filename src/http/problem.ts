@@ -48,6 +48,12 @@ export function problemResponse(refused: Refusal, callId: string, extras: Proble
   return new Response(JSON.stringify(body), { status, headers });
 }
 
+/** The same as plain JSON, where clients of fal call: they read `detail` and `message` of that content type only. */
+export function plainProblem(refused: Refusal, callId: string, extras: ProblemExtras = {}): Response {
+  const headers = { ...extras.headers, "Content-Type": "application/json" };
+  return problemResponse(refused, callId, { ...extras, headers });
+}
+
 /** The limits that a submit would exceed, in wire format; undefined when that is not the reason. */
 export function violatedPolicies({ violated }: Refusal): Record<string, unknown>[] | undefined {
   return violated?.map(({ name, per, limit, used, resetAt }) => {

@@ -75,6 +75,8 @@ export function describedBy(description: Description): Check {
     const path = new URL(url).pathname.replace(/(?<=.)\/$/, "");
     // The console's page and its scripts are assets, not the API.
     if (path.startsWith("/console")) return [];
+    // A WebSocket, which the description has no words for.
+    if (status === 101) return [];
     if (method === "OPTIONS") return status === 204 ? [] : [`a preflight is answered ${status}`];
     const isHead = method === "HEAD";
     const operation = find(method, url);
@@ -121,6 +123,15 @@ function undeclaredAt(path: string): Operation["responses"] {
     const refused = (code: string) => json("application/json", "FalError", { error_type: { const: code } });
     const unknownApp = path.startsWith("/maton") ? { 400: refused("invalid_request") } : {};
     return { 404: refused("not_found"), 405: refused("invalid_request"), 503: refused("misconfigured"), ...unknownApp };
+  }
+  if (path.startsWith("/uploads/")) {
+    const plain = (code: string) => json("application/json", "Problem", { code: { const: code } });
+    return {
+      404: plain("not_found"),
+      405: plain("invalid_request"),
+      503: plain("misconfigured"),
+      508: plain("forbidden"),
+    };
   }
   return { 404: problem("not_found"), 405: problem("invalid_request"), ...BEFORE_ROUTES };
 }

@@ -17,6 +17,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   "header If-Range": "Send the part only if the file still has this ETag, else the whole file.",
   "header If-Match": "Send the file only if it has one of these ETags, else 412.",
   "header If-None-Match": "Answer 304 if the body still has one of these ETags.",
+  "header If-Unmodified-Since": "Answer 412 if the file has changed since.",
   "header If-Modified-Since": "Answer 304 if the file has not changed since.",
   "header Last-Event-Id": "Id of the last event received; the stream continues after it.",
   "path id": "Id of the request.",

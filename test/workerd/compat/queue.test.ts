@@ -103,7 +103,7 @@ describe("a submit", () => {
     ["an id that is none", "fal-ai", { prompt: "a cat" }, 400, "invalid_request", /owner\/app/],
     ["a wrong input", MODEL, { prompt: 7 }, 422, "invalid_input", /prompt/],
     ["a body that is no object", MODEL, [1], 400, "invalid_request", /object/],
-    ["an empty body", MODEL, "", 400, "invalid_request", /empty/],
+    ["an empty body, where the model needs a prompt", MODEL, "", 422, "invalid_input", /prompt/],
   ])("of %s is refused in words that all clients show", async (_name, model, body, status, code, message) => {
     const team = await Team.create();
     const answer = await team.send<Body>("POST", `${QUEUE}/${model}`, body);

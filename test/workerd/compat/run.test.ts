@@ -84,6 +84,16 @@ describe("/fal/run", () => {
     expect(answer.body.message).toContain(await team.onlyRequest());
   });
 
+  test.each(["/fal/run/acme/app", "/fal/run/acme/app/stream", "/fal/queue/acme/app", "/maton/fal-ai/acme/app"])(
+    "takes an empty body for an empty input: %s",
+    async (path) => {
+      const team = await Team.create();
+      const waits = call("POST", path, { headers: { Authorization: `Key ${team.key}` } });
+      const answer = await whileRunning(team, waits);
+      expect([answer.status, await upstreamRequests()]).toMatchObject([200, [{ input: {} }]]);
+    },
+  );
+
   test("refuses like a submit, before anything waits", async () => {
     const team = await Team.create();
     expect((await run(team, "a cat", "/fal/run/flux/schnell")).body.message).toContain("fal-ai/flux/schnell");
@@ -106,7 +116,7 @@ describe("/fal/run/…/stream", () => {
     expect([answer.status, answer.headers.get("Content-Type")]).toEqual([422, "application/json"]);
   });
 
-  test("begins with comments when it takes longer, and breaks off after a failure's event", async () => {
+  test("begins with comments when it takes longer, and ends after a failure's event", async () => {
     const team = await Team.create();
     hurry(SSE_COMMENT_MS);
     const answer = await stream(team, "a cat sandbox:crash");
@@ -118,12 +128,12 @@ describe("/fal/run/…/stream", () => {
       for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) text += part;
       return "ended";
     };
-    const ended = read().catch(() => "broken off");
+    const ended = read();
     await eventually(async () => expect(text).toContain(": keep-alive"));
     await passTime(5_000);
     await runToEnd(team, id);
-    expect(await ended).toBe("broken off");
-    expect(text).toMatch(/event: error\ndata: \{.*"error_type":/);
+    expect(await ended).toBe("ended");
+    expect(text).toMatch(/event: error\ndata: \{.*"error_type":"runner_connection_error".*\}\n\n$/);
   });
 
   function stream(team: Team, prompt: string): Promise<Response> {

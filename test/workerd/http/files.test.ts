@@ -275,6 +275,20 @@ describe("conditions", () => {
     const other = await fetchFile(path, { "if-match": '"other"', range: "bytes=0-9" });
     expect([other.status, other.body, other.headers.get("etag")]).toEqual([412, null, etag]);
   });
+
+  test.each([
+    ["another tag", { "if-match": '"other"' }, 412],
+    ["an older date", { "if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT" }, 412],
+    ["a range outside", { range: `bytes=${SIZE}-` }, 416],
+    [
+      "an older date and a range outside",
+      { "if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT", range: `bytes=${SIZE}-` },
+      412,
+    ],
+  ])("that fail (%s) are kept by no cache", async (_name, headers, status) => {
+    const answer = await fetchFile(path, headers as Record<string, string>);
+    expect([answer.status, answer.body, answer.headers.get("cache-control")]).toEqual([status, null, "no-store"]);
+  });
 });
 
 describe("a link that ends", () => {

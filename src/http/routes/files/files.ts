@@ -68,6 +68,7 @@ export async function serveStored(
     ifMatch: context.req.header("if-match"),
     ifNoneMatch: context.req.header("if-none-match"),
     ifModifiedSince: context.req.header("if-modified-since"),
+    ifUnmodifiedSince: context.req.header("if-unmodified-since"),
     pathName: name,
     download: context.req.query("download") ?? null,
     cacheControl,
@@ -117,6 +118,7 @@ interface FileRequest {
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
   ifModifiedSince: string | undefined;
+  ifUnmodifiedSince: string | undefined;
   pathName: string | null;
   download: string | null;
   cacheControl: string;
@@ -168,6 +170,7 @@ async function answer(object: R2Object | R2ObjectBody, requested: FileRequest): 
   const status = conditionStatus(requested, etag, object.uploaded.getTime());
   if (status !== null) {
     await body?.cancel();
+    if (status === 412) headers.set("cache-control", "no-store");
     return new Response(null, { status, headers });
   }
   const type = requested.type ?? object.httpMetadata?.contentType ?? OCTET_STREAM;
@@ -181,6 +184,7 @@ async function answer(object: R2Object | R2ObjectBody, requested: FileRequest): 
   if (span === null) {
     await body?.cancel();
     headers.set("content-range", `bytes */${size}`);
+    headers.set("cache-control", "no-store");
     return new Response(null, { status: 416, headers });
   }
   headers.set("content-range", `bytes ${span.first}-${span.last}/${size}`);
@@ -220,17 +224,24 @@ export function spanOf(range: ByteRange, size: number): { first: number; last: n
   return { first: range.offset, last };
 }
 
-/** The status that a call's preconditions require (RFC 9110, 13.2.2), or null. `modifiedAt` in epoch ms; headers have seconds. */
-export function conditionStatus(
-  { ifMatch, ifNoneMatch, ifModifiedSince }: Pick<FileRequest, "ifMatch" | "ifNoneMatch" | "ifModifiedSince">,
-  etag: string,
-  modifiedAt: number,
-): 304 | 412 | null {
+type Conditions = Pick<FileRequest, "ifMatch" | "ifNoneMatch" | "ifModifiedSince" | "ifUnmodifiedSince">;
+
+/** The status that a call's preconditions require, in their order of RFC 9110, 13.2.2, or null. `modifiedAt` in epoch ms. */
+export function conditionStatus(conditions: Conditions, etag: string, modifiedAt: number): 304 | 412 | null {
+  const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
+  // Headers have whole seconds.
+  const modified = Math.floor(modifiedAt / SECOND_MS) * SECOND_MS;
   // Compared strongly (13.1.1): a weakened tag does not promise the same bytes.
-  if (ifMatch !== undefined && !listed(ifMatch).some((tag) => tag === "*" || tag === etag)) return 412;
+  if (ifMatch !== undefined) {
+    if (!listed(ifMatch).some((tag) => tag === "*" || tag === etag)) return 412;
+  } else if (modified > httpDate(ifUnmodifiedSince)) return 412;
   if (ifNoneMatch !== undefined) return matchesEtag(ifNoneMatch, etag) ? 304 : null;
-  const since = Date.parse(ifModifiedSince ?? "");
-  return Math.floor(modifiedAt / SECOND_MS) * SECOND_MS <= since ? 304 : null;
+  return modified <= httpDate(ifModifiedSince) ? 304 : null;
+}
+
+/** Epoch ms of an HTTP date; NaN, which compares with nothing, for what is none: such a condition is ignored (13.1.3, 13.1.4). */
+function httpDate(text: string | undefined): number {
+  return /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text ?? "") ? Date.parse(text ?? "") : Number.NaN;
 }
 
 /** `If-None-Match` (RFC 9110, 13.1.2): compared weakly, because a proxy that compresses weakens our tag. */

@@ -107,7 +107,10 @@ describe("Content-Disposition", () => {
 });
 
 describe("conditions", () => {
-  const none = { ifMatch: undefined, ifNoneMatch: undefined, ifModifiedSince: undefined };
+  const none = {
+    ...{ ifMatch: undefined, ifNoneMatch: undefined },
+    ...{ ifModifiedSince: undefined, ifUnmodifiedSince: undefined },
+  };
   const at = Date.parse("Sun, 22 Nov 2026 10:00:00 GMT") + 500;
   test.each([
     [{}, null],
@@ -122,6 +125,14 @@ describe("conditions", () => {
     [{ ifModifiedSince: "Sun, 22 Nov 2026 10:00:00 GMT" }, 304],
     [{ ifModifiedSince: "Sun, 22 Nov 2026 09:59:59 GMT" }, null],
     [{ ifModifiedSince: "yesterday" }, null],
+    [{ ifModifiedSince: "2027" }, null],
+    [{ ifUnmodifiedSince: "Sun, 22 Nov 2026 09:59:59 GMT" }, 412],
+    [{ ifUnmodifiedSince: "Sun, 22 Nov 2026 10:00:00 GMT" }, null],
+    [{ ifUnmodifiedSince: "Sunday, 22-Nov-26 09:59:59 GMT" }, 412],
+    [{ ifUnmodifiedSince: "yesterday" }, null],
+    [{ ifUnmodifiedSince: "Sun, 22 Nov 2026 09:59:59 GMT", ifMatch: '"a"' }, null],
+    [{ ifUnmodifiedSince: "Sun, 22 Nov 2026 09:59:59 GMT", ifNoneMatch: '"a"' }, 412],
+    [{ ifUnmodifiedSince: "Sun, 22 Nov 2026 10:00:00 GMT", ifNoneMatch: '"a"' }, 304],
   ])('%j of the file "a": %s', (headers, status) => {
     expect(conditionStatus({ ...none, ...headers }, '"a"', at)).toBe(status);
   });
