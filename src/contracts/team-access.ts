@@ -1,6 +1,6 @@
 // Request lifecycle through Team: identity, admission and settlement. Refusals are values. Types only; times are epoch ms.
 
-import type { Measures } from "../models/measures.ts";
+import type { InputMeasures, Measures } from "../models/measures.ts";
 import type { ErrorCode, Refusal, Refused } from "../platform/errors.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import type { Plan, Retention } from "../team/quota/plan.ts";
@@ -54,7 +54,7 @@ export interface AdmitInput extends ActingFor, Pick<RequestSpec, "model"> {
   /** Hash of the plan whose input rules were applied; if another plan is in effect, the answer is `plan_changed`. */
   planHash: string;
   /** Worst case of the input; null: the input rules refuse it, so only a replay can be answered. */
-  measures: Measures | null;
+  measures: InputMeasures | null;
   files: InputFiles;
   idempotencyKey: string | null;
   /** SHA-256 of everything that identifies the submit, model and user included. */
@@ -104,7 +104,7 @@ export interface QuoteInput {
   model: string;
   planHash: string;
   /** As in `AdmitInput`. */
-  measures: Measures | null;
+  measures: InputMeasures | null;
 }
 
 export type QuoteAnswer =

@@ -1,5 +1,5 @@
-// Amounts that prices depend on: the worst case of an input, the actual amounts of an output. Inputs of fields not listed here
-// have no estimate. Pure.
+// Amounts that prices depend on: the worst case of an input, the actual amounts of an output. An amount comes only from fields
+// that the model is known to read, or that the price names; a caller can add any others, so they change nothing. Pure.
 
 /** Maximum of a measured amount (pixels, seconds, characters): above any limit, and still a number. */
 export const MEASURE_MAX = 1_000_000_000_000;
@@ -32,42 +32,152 @@ const SIZES: Readonly<Record<string, Size>> = {
 /** Default of a side missing from an `image_size` object (ImageSize in fal-ai/fal-js:libs/client/src/types/endpoints.ts). */
 const SIDE_DEFAULT = 512;
 
-/** Default `image_size` of known models; models/models.ts documents the same. */
-const SIZE_DEFAULTS: Readonly<Record<string, string>> = {
-  "fal-ai/flux/schnell": "landscape_4_3",
-  "fal-ai/fast-sdxl": "square_hd",
-};
-
 /** fal counts 1024 x 1024 as one megapixel and rounds each image up (fal.ai/models/fal-ai/flux-2-flex/llms.txt). */
 const MEGAPIXEL = 1024 * 1024;
 
-/** Fields for the number of images. A model reads one of them, so the largest counts. */
-const COUNTS = ["num_images", "num_samples", "number_of_images"];
-/** Maximum images per requested one (Seedream returns between `num_images` and `max_images` times as many). */
-const PER_COUNT = "max_images";
-
+/** Fields for a number: images per request, and the most images per requested one (Seedream's `max_images`). */
+export const COUNT_FIELDS = ["num_images", "num_samples", "number_of_images", "max_images"] as const;
+/** Fields for the size of each image: a name or object, or its two sides in pixels. */
+export const SIZE_FIELDS = ["image_size", "width", "height"] as const;
+/** Fields with text to speak or sing. */
+export const TEXT_FIELDS = [
+  "gen_text",
+  "text",
+  "script",
+  "lyrics",
+  "lyrics_prompt",
+  "prompt",
+  "texts",
+  "inputs",
+] as const;
 /** Fields for the duration, with their unit in seconds. */
-const DURATIONS: Readonly<Record<string, number>> = {
+const DURATIONS = {
   duration: 1,
   duration_seconds: 1,
   seconds_total: 1,
   total_seconds: 1,
   duration_ms: 0.001,
   music_length_ms: 0.001,
-};
-/** Fields with text to speak or sing. A model reads one of them, so the longest counts. */
-const SPOKEN = ["gen_text", "text", "script", "lyrics", "lyrics_prompt", "prompt", "texts", "inputs"];
+} as const;
+export const DURATION_FIELDS = Object.keys(DURATIONS) as (keyof typeof DURATIONS)[];
+/** No model makes less, so a smaller value is one that the model raises or refuses. */
+const SECONDS_MIN = 1;
 
-/**
- * The worst case of an input (a plain copy of its tree). Null where the model decides; a price in that unit has no estimate
- * then. Unused fields can only raise the result.
- */
-export function measureInput(model: string, plainInput: unknown): Measures {
+/** Fields that a price may name. */
+export type PricedField =
+  | (typeof COUNT_FIELDS | typeof SIZE_FIELDS | typeof TEXT_FIELDS)[number]
+  | keyof typeof DURATIONS;
+/** What an input says in such fields: images, megapixels of `image_size`, pixels of a side, seconds, characters. Null: unreadable. */
+export type FieldAmounts = Partial<Record<PricedField, number | null>>;
+
+/** The worst case of an input. `fields` is for prices of other models; null for a known model, whose own fields alone count. */
+export interface InputMeasures extends Measures {
+  fields: FieldAmounts | null;
+}
+
+const UNKNOWN: Measures = { images: null, megapixels: null, seconds: null, characters: null };
+
+/** What a known model makes of its own fields. `sizeDefault` is documented in models/models.ts too. */
+const KNOWN: Readonly<
+  Record<string, { counts: "num_images" | null; sizeDefault: string | null; text: "gen_text" | null }>
+> = {
+  "fal-ai/flux/schnell": { counts: "num_images", sizeDefault: "landscape_4_3", text: null },
+  "fal-ai/fast-sdxl": { counts: "num_images", sizeDefault: "square_hd", text: null },
+  // Its size depends on the image that it gets.
+  "fal-ai/clarity-upscaler": { counts: null, sizeDefault: null, text: null },
+  "fal-ai/minimax/video-01": { counts: null, sizeDefault: null, text: null },
+  "fal-ai/f5-tts": { counts: null, sizeDefault: null, text: "gen_text" },
+};
+/** The model makes one image, whatever its input. */
+const ONE_IMAGE = new Set(["fal-ai/clarity-upscaler"]);
+
+/** The worst case of an input (a plain copy of its tree). Null where it is not known; a price in that unit has no estimate then. */
+export function measureInput(model: string, plainInput: unknown): InputMeasures {
   const input = isRecord(plainInput) ? plainInput : {};
-  const images = imagesAsked(input);
-  const size = sizeAsked(model, input);
-  const megapixels = images === null || size === null ? null : atMost(images * megapixelsOf(size));
-  return { images, megapixels, seconds: secondsAsked(input), characters: charactersOf(input) };
+  const known = Object.hasOwn(KNOWN, model) ? KNOWN[model] : undefined;
+  if (known === undefined) return { ...UNKNOWN, fields: fieldAmounts(input) };
+  const { counts, sizeDefault, text } = known;
+  const one = ONE_IMAGE.has(model) ? 1 : null;
+  const images = counts === null ? one : isGiven(input[counts]) ? countOf(input[counts]) : 1;
+  const size = sizeDefault === null ? null : sizeOf(input.image_size ?? sizeDefault);
+  return {
+    images,
+    megapixels: images === null || size === null ? null : atMost(images * megapixelsOf(size)),
+    seconds: null,
+    characters: text === null ? null : textLength(input[text]),
+    fields: null,
+  };
+}
+
+function fieldAmounts(input: Record<string, unknown>): FieldAmounts {
+  const amounts: FieldAmounts = {};
+  const read = <N extends PricedField>(
+    names: readonly N[],
+    amountOf: (value: unknown, name: N) => number | null,
+  ): void => {
+    for (const name of names)
+      if (Object.hasOwn(input, name) && isGiven(input[name])) amounts[name] = amountOf(input[name], name);
+  };
+  read(COUNT_FIELDS, countOf);
+  read(["image_size"], (value) => {
+    const size = sizeOf(value);
+    return size === null ? null : megapixelsOf(size);
+  });
+  read(["width", "height"], (value) => {
+    const pixels = lenientNumber(value);
+    return isPositive(pixels) ? atMost(pixels) : null;
+  });
+  read(DURATION_FIELDS, (value, name) => secondsOf(value, DURATIONS[name]));
+  read(TEXT_FIELDS, textLength);
+  return amounts;
+}
+
+/** Images by the named counts, multiplied; an absent one is 1. */
+export function imagesIn(amounts: FieldAmounts, named: readonly PricedField[]): number | null {
+  let images = 1;
+  for (const name of COUNT_FIELDS) {
+    if (!named.includes(name)) continue;
+    const count = amounts[name] === undefined ? 1 : amounts[name];
+    if (count === null) return null;
+    images = atMost(images * count);
+  }
+  return images;
+}
+
+/** Megapixels by the named sizes and counts: of `image_size`, or of both sides, the larger. */
+export function megapixelsIn(amounts: FieldAmounts, named: readonly PricedField[]): number | null {
+  const images = imagesIn(amounts, named);
+  const bySize = named.includes("image_size") ? amounts.image_size : undefined;
+  const { width, height } = amounts;
+  const hasSides = named.includes("width") && named.includes("height") && width !== undefined && height !== undefined;
+  const bySides = !hasSides ? undefined : width === null || height === null ? null : megapixelsOf({ width, height });
+  const each = largest([bySize, bySides]);
+  return images === null || each === null ? null : atMost(images * each);
+}
+
+/** Seconds by the named durations: the longest. */
+export function secondsIn(amounts: FieldAmounts, named: readonly PricedField[]): number | null {
+  return largest(DURATION_FIELDS.map((name) => (named.includes(name) ? amounts[name] : undefined)));
+}
+
+/** Characters of the named texts together. */
+export function charactersIn(amounts: FieldAmounts, named: readonly PricedField[]): number | null {
+  const given = TEXT_FIELDS.map((name) => (named.includes(name) ? amounts[name] : undefined)).filter(
+    (it) => it !== undefined,
+  );
+  return given.length === 0 ? null : sum(given);
+}
+
+/** The largest of the given amounts; null if there is none, or one is unreadable. */
+function largest(amounts: readonly (number | null | undefined)[]): number | null {
+  const given = amounts.filter((amount) => amount !== undefined);
+  if (given.length === 0) return null;
+  let most = 0;
+  for (const amount of given) {
+    if (amount === null) return null;
+    most = Math.max(most, amount);
+  }
+  return most;
 }
 
 /** Amounts of an output (a plain copy of its tree), from its file objects. Outputs never contain the number of characters. */
@@ -104,23 +214,16 @@ export function lenientNumber(value: unknown): number | null {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : null;
 }
 
-function imagesAsked(input: Record<string, unknown>): number | null {
-  const counts = COUNTS.map((name) => countAt(input, name));
-  const each = countAt(input, PER_COUNT);
-  if (each === null || counts.includes(null)) return null;
-  return atMost(Math.max(...counts.map((count) => count ?? 1)) * each);
-}
-
-/** A field's count: 1 if absent, null if not a number, at least 1. */
-function countAt(input: Record<string, unknown>, name: string): number | null {
-  if (input[name] === undefined || input[name] === null) return 1;
-  const count = lenientNumber(input[name]);
+/** At least 1; null if not a number. */
+function countOf(value: unknown): number | null {
+  const count = lenientNumber(value);
   return count === null ? null : atMost(Math.max(1, Math.ceil(count)));
 }
 
-function sizeAsked(model: string, input: Record<string, unknown>): Size | null {
-  const asked = input.image_size ?? SIZE_DEFAULTS[model];
-  return asked === undefined ? pixelsOf(input.width, input.height) : sizeOf(asked);
+/** Null for "auto" or 0: the model decides, so there is no upper bound. */
+function secondsOf(value: unknown, unitS: number): number | null {
+  const amount = lenientNumber(typeof value === "string" ? value.replace(/\s*(s|secs?|seconds?)\s*$/i, "") : value);
+  return isPositive(amount) ? atMost(Math.max(SECONDS_MIN, amount * unitS)) : null;
 }
 
 function pixelsOf(width: unknown, height: unknown): Size | null {
@@ -130,24 +233,6 @@ function pixelsOf(width: unknown, height: unknown): Size | null {
 
 function megapixelsOf({ width, height }: Size): number {
   return atMost(Math.ceil((width * height) / MEGAPIXEL));
-}
-
-function secondsAsked(input: Record<string, unknown>): number | null {
-  let longest: number | null = null;
-  for (const [name, unitS] of Object.entries(DURATIONS)) {
-    const value = input[name];
-    if (value === undefined || value === null) continue;
-    const amount = lenientNumber(typeof value === "string" ? value.replace(/\s*(s|secs?|seconds?)\s*$/i, "") : value);
-    // "auto" or 0: the model decides, so there is no upper bound.
-    if (!isPositive(amount)) return null;
-    longest = Math.max(longest ?? 0, atMost(amount * unitS));
-  }
-  return longest;
-}
-
-function charactersOf(input: Record<string, unknown>): number | null {
-  const lengths = SPOKEN.map((name) => textLength(input[name])).filter((length) => length !== null);
-  return lengths.length === 0 ? null : Math.max(...lengths);
 }
 
 /** Unicode code points, as Python counts; the sum over lists, also of objects with a `text`. */
@@ -196,6 +281,11 @@ function sum(amounts: readonly (number | null)[]): number | null {
 /** Caps an amount: JSON turns Infinity into null, which means unknown. */
 function atMost(amount: number): number {
   return Math.min(amount, MEASURE_MAX);
+}
+
+/** fal takes null for an absent field. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function isPositive(value: unknown): value is number {

@@ -2,7 +2,7 @@
 
 import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from "../contracts/team-access.ts";
 import type { Credential } from "../contracts/team-keys.ts";
-import type { Measures } from "../models/measures.ts";
+import type { InputMeasures } from "../models/measures.ts";
 import { type Refusal, refusal, refused } from "../platform/errors.ts";
 import { microOf } from "../platform/money.ts";
 import { DEFAULT_ACCOUNT } from "../platform/stubs.ts";
@@ -13,8 +13,9 @@ import { actingAs, frozenFault, limitsNow } from "./callers.ts";
 import { IDEMPOTENCY_MS } from "./idempotency-store.ts";
 import { check, type Subjects } from "./quota/limits.ts";
 import { missingTags, modelAllowed, retentionOf } from "./quota/plan.ts";
-import { estimate, type Price, priceFor } from "./quota/prices.ts";
+import { amountOutOfRange, estimate, type Price, priceFor } from "./quota/prices.ts";
 import {
+  amountRefusal,
   costRefusal,
   deletedRefusal,
   idempotencyRefusal,
@@ -114,6 +115,8 @@ export function quote(
   const fault = modelFault(stores, input.credential, known.identity, input.model);
   if (fault !== null) return refused(fault);
   const price = priceFor(stores.prices.current(), input.model);
+  const outside = amountOutOfRange(price, input.measures);
+  if (price !== null && outside !== null) return refused(amountRefusal(price, outside));
   return { kind: "quoted", price, estimatedMicro: estimate(price, input.measures) };
 }
 
@@ -176,7 +179,7 @@ function recordSubmit(
 /** Price and estimate of a submit, or the refusal of the plan before any limit is checked. */
 function offerFor(
   stores: Pick<TeamStores, "keys" | "prices">,
-  input: AdmitInput & { measures: Measures },
+  input: AdmitInput & { measures: InputMeasures },
   identity: Identity,
 ): { price: Price | null; estimatedMicro: number | null } | { refusal: Refusal } {
   const { plan, planName } = identity;
@@ -185,6 +188,8 @@ function offerFor(
   const missing = missingTags(plan, input.tags);
   if (missing.length > 0) return { refusal: tagsRefusal(missing, planName) };
   const price = priceFor(stores.prices.current(), input.model);
+  const outside = amountOutOfRange(price, input.measures);
+  if (price !== null && outside !== null) return { refusal: amountRefusal(price, outside) };
   const estimatedMicro = estimate(price, input.measures);
   if (estimatedMicro === null && plan.unknown_price === "refuse") {
     return { refusal: priceRefusal(input.model, planName, price) };

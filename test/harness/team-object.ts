@@ -5,7 +5,7 @@ import type { Stub } from "../../src/contracts/rpc.ts";
 import type { TeamContract } from "../../src/contracts/team.ts";
 import type { AdmitInput, SettleInput, Verdict } from "../../src/contracts/team-access.ts";
 import type { Actor, Credential, NewKeyTerms } from "../../src/contracts/team-keys.ts";
-import type { Measures } from "../../src/models/measures.ts";
+import type { InputMeasures } from "../../src/models/measures.ts";
 import { teamFor } from "../../src/platform/stubs.ts";
 import { keyDigest } from "../../src/team/auth/key-text.ts";
 import { planSchema } from "../../src/team/quota/plan.ts";
@@ -13,7 +13,13 @@ import { MODEL } from "./model.ts";
 import { Team } from "./team.ts";
 
 export const SOMEBODY: Actor = { id: "key_admin", ip: "203.0.113.7" };
-export const NOTHING_MEASURED: Measures = { images: null, megapixels: null, seconds: null, characters: null };
+export const NOTHING_MEASURED: InputMeasures = {
+  images: null,
+  megapixels: null,
+  seconds: null,
+  characters: null,
+  fields: null,
+};
 
 type PlanText = Parameters<ReturnType<typeof planSchema>["parse"]>[0];
 

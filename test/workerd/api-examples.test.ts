@@ -117,7 +117,7 @@ async function setUpMoney(): Promise<void> {
   await as("GET", "/v1/prices");
   await as("PUT", "/v1/prices", {
     [MODEL]: { unit: "megapixel", usd: "0.003" },
-    "fal-ai/veo3/**": { unit: "second", usd: "0.4" },
+    "fal-ai/veo3/**": { unit: "second", usd: "0.4", fields: ["duration"] },
   });
   await as("GET", "/v1/prices/history");
   await as("PUT", "/v1/team/alerts", { usd_percents: [80, 100] });

@@ -2,7 +2,7 @@
 
 import type { RequestSpec } from "../../contracts/request-spec.ts";
 import type { PlanInUse } from "../../contracts/team-access.ts";
-import { type Measures, measureInput } from "../../models/measures.ts";
+import { type InputMeasures, measureInput } from "../../models/measures.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
 import { type JsonTree, plainCopy } from "../../platform/json.ts";
 import { applyInputRules } from "../../team/quota/input-rules.ts";
@@ -13,7 +13,7 @@ const PLAN_TRIES = 3;
 export type PlanChanged = { kind: "plan_changed" } & PlanInUse;
 
 /** An input as a plan lets it through, with its worst case. */
-export type RulesOutcome = { kind: "ok"; tree: JsonTree; measures: Measures } | Refused;
+export type RulesOutcome = { kind: "ok"; tree: JsonTree; measures: InputMeasures } | Refused;
 
 /** What a plan has rules about. */
 interface RuledRequest {

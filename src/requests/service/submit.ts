@@ -6,7 +6,7 @@ import type { AdmitAnswer, AdmitInput, PlanInUse, QuoteAnswer, QuoteInput } from
 import type { InlineFile } from "../../files/inline-files.ts";
 import type { StoredText } from "../../files/stored-text.ts";
 import { keepText } from "../../files/stored-text.ts";
-import type { Measures } from "../../models/measures.ts";
+import type { InputMeasures } from "../../models/measures.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
 import { type Refusal, type Refused, refusal } from "../../platform/errors.ts";
@@ -50,7 +50,7 @@ export interface Quote {
   kind: "quoted";
   estimatedMicro: number | null;
   price: Price | null;
-  measures: Measures;
+  measures: InputMeasures;
 }
 
 /** Admits and starts. A Worker ends when its client disconnects, so this runs inside `waitUntil` and is awaited. */
@@ -71,7 +71,7 @@ export async function quoteRequest(
 ): Promise<Quote | Refused> {
   const { team, credential, model } = quote;
   const judgeable = { spec: { model, webhookUrl: null }, input: quote.input };
-  const ask = async (planHash: string, ruled: { measures: Measures } | null): Promise<QuoteAnswer> => {
+  const ask = async (planHash: string, ruled: { measures: InputMeasures } | null): Promise<QuoteAnswer> => {
     const measures = ruled?.measures ?? null;
     return askTeam(env, team, (stub) => stub.quote({ credential, model, planHash, measures }));
   };
@@ -103,7 +103,10 @@ async function admitAndStart(env: Env, submit: SubmitInput): Promise<SubmitOutco
   const requestId = newRequestId(env);
   const config = requireConfig(env);
   let inline: InlineFile[] = [];
-  const ask = async (planHash: string, ruled: { tree: JsonTree; measures: Measures } | null): Promise<AdmitAnswer> => {
+  const ask = async (
+    planHash: string,
+    ruled: { tree: JsonTree; measures: InputMeasures } | null,
+  ): Promise<AdmitAnswer> => {
     const found = await filesOf(config, team, requestId, ruled?.tree ?? null);
     if (found.kind === "refused") return found;
     const { files } = found;

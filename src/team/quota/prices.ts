@@ -1,7 +1,20 @@
 // Prices: the team's price table, estimates and charges. Pure.
 
 import type * as z from "zod";
-import type { Measures } from "../../models/measures.ts";
+import {
+  COUNT_FIELDS,
+  charactersIn,
+  DURATION_FIELDS,
+  type FieldAmounts,
+  type InputMeasures,
+  imagesIn,
+  type Measures,
+  megapixelsIn,
+  type PricedField,
+  SIZE_FIELDS,
+  secondsIn,
+  TEXT_FIELDS,
+} from "../../models/measures.ts";
 import { MODEL_PATTERN_MAX_CHARS, matchesPattern, patternFault } from "../../models/model-pattern.ts";
 import { costOf, microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
@@ -13,10 +26,32 @@ const PRICES_PER_TEAM_MAX = 500;
 /** Units of prices. Megapixels as fal counts them: 1024 x 1024, each image rounded up. */
 const PRICE_UNITS = ["request", "image", "megapixel", "second", "thousand_characters"] as const;
 
+/** Input fields that a price of each unit may name. */
+const PRICED_FIELDS: Readonly<Record<(typeof PRICE_UNITS)[number], readonly PricedField[]>> = {
+  request: [],
+  image: COUNT_FIELDS,
+  megapixel: [...SIZE_FIELDS, ...COUNT_FIELDS],
+  second: DURATION_FIELDS,
+  thousand_characters: TEXT_FIELDS,
+};
+const PRICED_FIELDS_ALL = [...COUNT_FIELDS, ...SIZE_FIELDS, ...DURATION_FIELDS, ...TEXT_FIELDS] as const;
+
+const amount = lazy((z) => z.number().positive().max(1_000_000_000));
+
 export const priceSchema = lazy((z) =>
   z.strictObject({
     unit: z.enum(PRICE_UNITS),
     usd: usdSchema(),
+    fields: z
+      .array(z.enum(PRICED_FIELDS_ALL))
+      .min(1)
+      .optional()
+      .describe(
+        "Input fields that determine the amount. Only these are read: without them, requests of a model whose input Sluice does not know have no estimate. Ignored for known models, whose own fields are read.",
+      ),
+    min: amount().optional().describe("Requests of less than this amount in `fields` are refused."),
+    max: amount().optional().describe("Requests of more than this amount in `fields` are refused."),
+    default: amount().optional().describe("Amount if the input has none of `fields`. Texts are given in characters."),
     source: z.string().max(500).optional().describe("Source of the price."),
     as_of: z.iso.date().optional().describe("Date on which the price was read from the source."),
   }),
@@ -30,6 +65,12 @@ export const priceTableSchema = lazy((z) =>
       for (const pattern of Object.keys(table)) {
         const message = patternFault(pattern);
         if (message !== null) context.addIssue({ code: "custom", message, path: [pattern] });
+      }
+      for (const [pattern, price] of Object.entries(table)) {
+        const other = price.fields?.find((name) => !PRICED_FIELDS[price.unit].includes(name));
+        if (other === undefined) continue;
+        const message = `must not name \`${other}\`, which does not determine an amount in the unit "${price.unit}"`;
+        context.addIssue({ code: "custom", message, path: [pattern, "fields"] });
       }
     })
     .refine(
@@ -74,8 +115,64 @@ function costAt(price: Price, amount: number | string | null): number | null {
 }
 
 /** Cost in micro-USD, rounded up; null if price or amount is unknown. */
-export function estimate(price: Price | null, measures: Measures): number | null {
-  return price === null ? null : costAt(price, amountOf(price, measures));
+function costOfOutput(price: Price, measures: Measures): number | null {
+  return costAt(price, amountOf(price, measures));
+}
+
+/** Worst cost of an input in micro-USD, rounded up; null if price or amount is unknown. */
+export function estimate(price: Price | null, measures: InputMeasures): number | null {
+  return price === null ? null : costAt(price, amountOf(price, measuresUsed(price, measures)));
+}
+
+/** An amount of an input outside the range of its price, or null. */
+export function amountOutOfRange(price: Price | null, { fields }: InputMeasures): number | null {
+  if (price === null || fields === null || !namesAny(price, fields)) return null;
+  const amount = amountInFields(price, fields);
+  if (amount === null) return null;
+  return amount < (price.min ?? 0) || amount > (price.max ?? Number.POSITIVE_INFINITY) ? amount : null;
+}
+
+/** The amounts that an estimate used: of other models, only that of the price's unit. */
+export function measuresUsed(price: Price | null, { fields, ...own }: InputMeasures): Measures {
+  const amount = price === null || fields === null ? null : amountOrDefault(price, fields);
+  switch (price?.unit) {
+    case undefined:
+    case "request":
+      return own;
+    case "image":
+      return { ...own, images: own.images ?? amount };
+    case "megapixel":
+      return { ...own, megapixels: own.megapixels ?? amount };
+    case "second":
+      return { ...own, seconds: own.seconds ?? amount };
+    case "thousand_characters":
+      return { ...own, characters: own.characters ?? amount };
+  }
+}
+
+function amountOrDefault(price: Price, fields: FieldAmounts): number | null {
+  return namesAny(price, fields) || price.default === undefined ? amountInFields(price, fields) : price.default;
+}
+
+function namesAny(price: Price, fields: FieldAmounts): boolean {
+  return price.fields?.some((name) => fields[name] !== undefined) ?? false;
+}
+
+/** Amount by the fields that the price names; null if there are none, or the input does not determine it. Texts in characters. */
+function amountInFields({ unit, fields: named }: Price, amounts: FieldAmounts): number | null {
+  if (named === undefined) return null;
+  switch (unit) {
+    case "request":
+      return null;
+    case "image":
+      return imagesIn(amounts, named);
+    case "megapixel":
+      return megapixelsIn(amounts, named);
+    case "second":
+      return secondsIn(amounts, named);
+    case "thousand_characters":
+      return charactersIn(amounts, named);
+  }
 }
 
 /** What becomes of the holds of an ended request. `keep`: they stay reserved until the charge is known. */
@@ -108,7 +205,7 @@ export function chargeOf(input: {
   };
   const byUnits = price === null || units === null ? null : costAt(price, units.trim());
   if (byUnits !== null) return charged(byUnits, "units");
-  const byOutput = measured === null ? null : estimate(price, measured);
+  const byOutput = price === null || measured === null ? null : costOfOutput(price, measured);
   if (byOutput !== null) return charged(byOutput, "measured");
   if (input.estimate !== null) return charged(input.estimate, "reserved");
   return { micro: null, source: "unknown", above: false };

@@ -42,10 +42,21 @@ export function priceRefusal(model: string, plan: string, price: Price | null): 
   const give =
     price === null
       ? "A team admin sets prices with PUT /v1/prices."
-      : "Set the field of the input that determines the amount.";
+      : "Set the field of the input that determines the amount; a team admin names it in `fields` of the price.";
   return refusal("price_unknown", `Model "${model}" ${why}, and plan "${plan}" refuses requests of unknown price.`, {
     hint: give,
   });
+}
+
+/** The fields that the price names hold an amount outside its range. */
+export function amountRefusal({ unit, fields = [], min, max }: Price, amount: number): Refusal {
+  const names = fields.map((name) => `\`${name}\``).join(", ");
+  const what = unit === "thousand_characters" ? "characters" : `${unit}s`;
+  const range = [min === undefined ? [] : [`at least ${min}`], max === undefined ? [] : [`at most ${max}`]].flat();
+  return refusal(
+    "invalid_input",
+    `${names}: the price of this model allows ${range.join(" and ")} ${what}, not ${amount}.`,
+  );
 }
 
 export function costRefusal(estimated: number, most: number, plan: string): Refusal {

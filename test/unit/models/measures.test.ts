@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { MEASURE_MAX, type Measures, measureInput, measureOutput, sizeOf } from "../../../src/models/measures.ts";
+import {
+  type InputMeasures,
+  MEASURE_MAX,
+  type Measures,
+  measureInput,
+  measureOutput,
+  sizeOf,
+} from "../../../src/models/measures.ts";
 import { inputSchemaOf, MODELS } from "../../../src/models/models.ts";
 
 const SCHNELL = "fal-ai/flux/schnell";
@@ -7,7 +14,7 @@ const SDXL = "fal-ai/fast-sdxl";
 const OTHER = "owner/other";
 
 describe("the worst case of an input", () => {
-  test.each<[string, string, unknown, Partial<Measures>]>([
+  test.each<[string, string, unknown, Partial<InputMeasures>]>([
     ["one image of the default size", SCHNELL, { prompt: "a cat" }, { images: 1, megapixels: 1 }],
     ["the images that are asked for", SCHNELL, { num_images: 4 }, { images: 4, megapixels: 4 }],
     ["a named size", SCHNELL, { image_size: "square_hd", num_images: 2 }, { images: 2, megapixels: 2 }],
@@ -20,13 +27,18 @@ describe("the worst case of an input", () => {
       { image_size: { width: 1100, height: 1100 }, num_images: 3 },
       { megapixels: 6 },
     ],
-    ["a size with one side by fal's default", OTHER, { image_size: { width: 8192 } }, { megapixels: 4 }],
-    ["sides as texts", OTHER, { image_size: { width: "2048", height: " 2048 " } }, { megapixels: 4 }],
-    ["a size as text", OTHER, { image_size: "1536x1024" }, { megapixels: 2 }],
+    ["a size with one side by fal's default", OTHER, { image_size: { width: 8192 } }, { fields: { image_size: 4 } }],
+    ["sides as texts", OTHER, { image_size: { width: "2048", height: " 2048 " } }, { fields: { image_size: 4 } }],
+    ["a size as text", OTHER, { image_size: "1536x1024" }, { fields: { image_size: 2 } }],
     ["null as the default", SDXL, { image_size: null, num_images: null }, { images: 1, megapixels: 1 }],
-    ["width and height beside the prompt", OTHER, { width: 2048, height: 2048 }, { megapixels: 4 }],
-    ["no size where the model decides", OTHER, { prompt: "a cat" }, { images: 1, megapixels: null }],
-    ["no size for a name that is not known", OTHER, { image_size: "auto_4K" }, { images: 1, megapixels: null }],
+    [
+      "width and height beside the prompt",
+      OTHER,
+      { width: 2048, height: "2048" },
+      { fields: { width: 2048, height: 2048 } },
+    ],
+    ["no size where the model decides", OTHER, { prompt: "a cat" }, { images: null, megapixels: null }],
+    ["no size for a name that is not known", OTHER, { image_size: "auto_4K" }, { fields: { image_size: null } }],
     ["no size for an array", SCHNELL, { image_size: [4096, 4096] }, { megapixels: null }],
     ["no size for a side that is no number", SCHNELL, { image_size: { width: "wide" } }, { megapixels: null }],
     ["no size for a side below one", SCHNELL, { image_size: { width: -1, height: 5 } }, { megapixels: null }],
@@ -50,35 +62,55 @@ describe("the worst case of an input", () => {
       { image_size: { width: 1e200, height: 1e200 } },
       { megapixels: MEASURE_MAX },
     ],
-    ["images per generation", OTHER, { num_images: 2, max_images: 6 }, { images: 12 }],
-    ["the largest of two counts", OTHER, { num_images: 1, num_samples: 4 }, { images: 4 }],
-    ["a duration", OTHER, { duration: 5 }, { seconds: 5 }],
-    ["a duration as text", OTHER, { duration: "10" }, { seconds: 10 }],
-    ["a duration with its unit", OTHER, { duration: "8s" }, { seconds: 8 }],
-    ["a duration with its unit in full", OTHER, { duration: "6 seconds" }, { seconds: 6 }],
-    ["a length in milliseconds", OTHER, { music_length_ms: 30_000 }, { seconds: 30 }],
-    ["the longer of two durations", OTHER, { duration: 1, seconds_total: 47 }, { seconds: 47 }],
-    ["no duration where the model decides", OTHER, { duration: "auto" }, { seconds: null }],
-    ["no duration for 0, which means auto", OTHER, { duration: 0 }, { seconds: null }],
-    ["no duration beside one that cannot be read", OTHER, { duration: "5", seconds_total: [1] }, { seconds: null }],
-    ["no duration where none is named", OTHER, { num_frames: 81 }, { seconds: null }],
+    ["images per generation", OTHER, { num_images: 2, max_images: 6 }, { fields: { num_images: 2, max_images: 6 } }],
+    [
+      "nothing of another model but what a price may name",
+      OTHER,
+      { num_images: 1, num_samples: 4 },
+      { images: null, fields: { num_images: 1, num_samples: 4 } },
+    ],
+    ["a duration", OTHER, { duration: 5 }, { seconds: null, fields: { duration: 5 } }],
+    ["a duration as text", OTHER, { duration: "10" }, { fields: { duration: 10 } }],
+    ["a duration with its unit", OTHER, { duration: "8s" }, { fields: { duration: 8 } }],
+    ["a duration with its unit in full", OTHER, { duration: "6 seconds" }, { fields: { duration: 6 } }],
+    ["a length in milliseconds", OTHER, { music_length_ms: 30_000 }, { fields: { music_length_ms: 30 } }],
+    ["a second at least", OTHER, { duration: 1e-9 }, { fields: { duration: 1 } }],
+    ["no duration where the model decides", OTHER, { duration: "auto" }, { fields: { duration: null } }],
+    ["no duration for 0, which means auto", OTHER, { duration: 0 }, { fields: { duration: null } }],
+    [
+      "no duration beside one that cannot be read",
+      OTHER,
+      { duration: "5", seconds_total: [1] },
+      { fields: { duration: 5, seconds_total: null } },
+    ],
+    ["no duration where none is named", OTHER, { num_frames: 81 }, { fields: {} }],
     ["the characters of a text to speak", "fal-ai/f5-tts", { gen_text: "hello" }, { characters: 5 }],
     ["a character of two code units as one", "fal-ai/f5-tts", { gen_text: "a😀" }, { characters: 2 }],
-    ["the longest of several texts", OTHER, { text: "hello", gen_text: "a", prompt: "soft" }, { characters: 5 }],
-    ["a list of texts together", OTHER, { texts: ["one", "three"] }, { characters: 8 }],
-    ["a dialogue together", OTHER, { inputs: [{ text: "one", voice: "x" }, { text: "two" }] }, { characters: 6 }],
-    ["no characters where there is no text", OTHER, { image_url: "https://example.com/x" }, { characters: null }],
     [
-      "nothing but one image in an empty input",
+      "several texts by their names",
+      OTHER,
+      { text: "hello", prompt: "soft" },
+      { characters: null, fields: { text: 5, prompt: 4 } },
+    ],
+    ["a list of texts together", OTHER, { texts: ["one", "three"] }, { fields: { texts: 8 } }],
+    [
+      "a dialogue together",
+      OTHER,
+      { inputs: [{ text: "one", voice: "x" }, { text: "two" }] },
+      { fields: { inputs: 6 } },
+    ],
+    ["no characters where there is no text", OTHER, { image_url: "https://example.com/x" }, { fields: {} }],
+    [
+      "nothing in an empty input",
       OTHER,
       {},
-      { images: 1, megapixels: null, seconds: null, characters: null },
+      { images: null, megapixels: null, seconds: null, characters: null, fields: {} },
     ],
     [
       "an input that is no object like an empty one",
       OTHER,
       [],
-      { images: 1, megapixels: null, seconds: null, characters: null },
+      { images: null, megapixels: null, seconds: null, characters: null, fields: {} },
     ],
   ])("is %s", (_what, model, input, measures) => {
     expect(measureInput(model, input)).toMatchObject(measures);
@@ -88,7 +120,13 @@ describe("the worst case of an input", () => {
     const known = { num_images: 4, image_size: { width: 2048, height: 2048 } };
     const extra = { num_samples: 1, max_images: 1, number_of_images: 1, width: 1, height: 1 };
     expect(measureInput(SCHNELL, { ...known, ...extra })).toMatchObject({ images: 4, megapixels: 16 });
-    expect(measureInput(SCHNELL, { width: 1, height: 1 })).toMatchObject({ megapixels: 1 });
+    expect(measureInput("fal-ai/clarity-upscaler", { scale: 4, width: 1, height: 1 })).toMatchObject({
+      megapixels: null,
+    });
+    expect(measureInput("fal-ai/minimax/video-01", { duration: 1e-9, num_images: 1 })).toMatchObject({
+      seconds: null,
+      images: null,
+    });
     expect(measureInput("fal-ai/f5-tts", { gen_text: "a long text", text: "", prompt: "x" })).toMatchObject({
       characters: 11,
     });
@@ -98,11 +136,12 @@ describe("the worst case of an input", () => {
     const endless = {
       num_images: Number.POSITIVE_INFINITY,
       image_size: { width: Number.POSITIVE_INFINITY, height: Number.POSITIVE_INFINITY },
+      width: Number.POSITIVE_INFINITY,
       duration: Number.POSITIVE_INFINITY,
     };
     const measures = measureInput(OTHER, endless);
     expect(JSON.parse(JSON.stringify(measures))).toEqual(measures);
-    expect(measures.seconds).toBe(MEASURE_MAX);
+    expect(measures.fields).toMatchObject({ width: MEASURE_MAX, duration: MEASURE_MAX });
   });
 
   test("takes a known model's defaults as its documents tell them", () => {

@@ -320,5 +320,5 @@ describe("a plan's rules on the input", () => {
 /** Admits a request that nobody starts, as if its Worker had died in between. Gives its id. */
 async function admitOnly(team: Team): Promise<string> {
   const known = await TeamObject.of(team);
-  return known.admitted({ measures: { images: 1, megapixels: 1, seconds: null, characters: null } });
+  return known.admitted({ measures: { images: 1, megapixels: 1, seconds: null, characters: null, fields: null } });
 }

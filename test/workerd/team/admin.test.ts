@@ -289,6 +289,33 @@ describe("an estimate", () => {
     expect(submitted.body.cost).toEqual({ currency: "USD", estimated: "0.500000", charged: null, source: "unknown" });
   });
 
+  test("counts no field that the model does not read or its price does not name, on any surface", async () => {
+    const { key } = await Team.create({ max_cost_per_request: "0.05", unknown_price: "refuse" });
+    await send(key, "PUT", "/v1/prices", {
+      "fal-ai/clarity-upscaler": { unit: "megapixel", usd: "0.03" },
+      "owner/video": { unit: "second", usd: "0.001", fields: ["duration"], min: 4, max: 10 },
+      "owner/clip": { unit: "second", usd: "0.001" },
+    });
+    const image_url = "https://example.com/x.png";
+    const upscale = { image_url, scale: 4, width: 1, height: 1, image_size: "square", num_images: 1 };
+    const asked: [string, object, string][] = [
+      ["fal-ai/clarity-upscaler", upscale, "price_unknown"],
+      ["owner/clip", { duration: 1e-9 }, "price_unknown"],
+      ["owner/video", { num_frames: 1, seconds_total: 1 }, "price_unknown"],
+      ["owner/video", { duration: 1e-9 }, "invalid_input"],
+      ["owner/video", { duration: 11, seconds_total: 5 }, "invalid_input"],
+    ];
+    for (const [model, input, code] of asked) {
+      expect((await send(key, "POST", "/v1/requests", { model, input })).body.code).toBe(code);
+      expect((await send(key, "POST", `/fal/queue/${model}`, input)).status).toBeGreaterThanOrEqual(400);
+      expect((await send(key, "POST", `/fal/run/${model}`, input)).status).toBeGreaterThanOrEqual(400);
+    }
+    const matons = await send(key, "POST", "/maton/fal-ai/fal-ai/clarity-upscaler", upscale);
+    expect(matons.status).toBe(403);
+    const five = await send(key, "POST", "/v1/estimate", { model: "owner/video", input: { duration: 5 } });
+    expect(five.body).toMatchObject({ estimated: "0.005000", measures: { seconds: 5 } });
+  });
+
   test("of a model without a price is unknown, not zero", async () => {
     const { key } = await Team.create();
     const { body } = await send(key, "POST", "/v1/estimate", { model: "owner/app", input: {} });

@@ -7,7 +7,7 @@ import { valueAt } from "../../../platform/json.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { quoteRequest } from "../../../requests/service/submit.ts";
 import { planOf } from "../../../team/auth/identity.ts";
-import { priceSchema } from "../../../team/quota/prices.ts";
+import { measuresUsed, priceSchema } from "../../../team/quota/prices.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { moneyWire } from "../../schemas.ts";
 
@@ -24,7 +24,9 @@ const estimateAnswer = lazy((z) =>
         seconds: z.number().nullable(),
         characters: z.number().nullable(),
       })
-      .describe("Maximum quantities that the input requests, in the units of prices; null if the model decides."),
+      .describe(
+        "Maximum quantities that the input requests, in the units of prices; null if not known: only fields that the model is known to read, or that its price names, count.",
+      ),
   }),
 );
 
@@ -54,7 +56,8 @@ export const estimateRoutes: readonly Route[] = [
         input,
       });
       if (quote.kind === "refused") return { refusal: quote.refusal };
-      const { estimatedMicro, price, measures } = quote;
+      const { estimatedMicro, price } = quote;
+      const measures = measuresUsed(price, quote.measures);
       return {
         status: 200,
         body: { model: id.model, currency: "USD" as const, estimated: moneyWire(estimatedMicro), price, measures },

@@ -1,10 +1,19 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Measures } from "../../../../src/models/measures.ts";
-import { measureInput } from "../../../../src/models/measures.ts";
+import {
+  COUNT_FIELDS,
+  DURATION_FIELDS,
+  type InputMeasures,
+  type Measures,
+  measureInput,
+  SIZE_FIELDS,
+  TEXT_FIELDS,
+} from "../../../../src/models/measures.ts";
 import { MODELS } from "../../../../src/models/models.ts";
 import { MONEY_MAX_MICRO } from "../../../../src/platform/money.ts";
 import { parseFields } from "../../../../src/platform/validate.ts";
 import {
+  amountOutOfRange,
   type Charge,
   chargeOf,
   estimate,
@@ -32,11 +41,20 @@ describe("a price table", () => {
     ],
     ["no price", { m: { unit: "image" } }, "`m.usd` is required."],
     ["a day that is none", { m: { unit: "image", usd: "1", as_of: "2026-02-30" } }, "`m.as_of` must be a valid date."],
-    ["a mistyped field", { m: { unit: "image", usd: "1", asof: "x" } }, "`m.asof` is not a known field."],
+    [
+      "a mistyped field",
+      { m: { unit: "image", usd: "1", asof: "x" } },
+      "`m.asof` is not a known field; did you mean `as_of`?",
+    ],
     [
       "a pattern that is none",
       { "x/[ab]": { unit: "image", usd: "1" } },
       '`x/[ab]` is "x/[ab]", but a model pattern must not contain "[": use *, ?, ** as a segment, or {a,b}.',
+    ],
+    [
+      "a field of another unit",
+      { m: { unit: "second", usd: "1", fields: ["num_images"] } },
+      '`m.fields` must not name `num_images`, which does not determine an amount in the unit "second".',
     ],
     ["a list", [], "`body` must be an object."],
   ])("is refused with the field's name when it holds %s", (_what, table, detail) => {
@@ -65,7 +83,7 @@ describe("a price table", () => {
 });
 
 describe("an estimate", () => {
-  test.each<[string, Price | null, Partial<Measures>, number | null]>([
+  test.each<[string, Price | null, Partial<InputMeasures>, number | null]>([
     ["a request costs its price", price("request", "0.5"), {}, 500_000],
     ["images cost each", price("image", "0.04"), { images: 3 }, 120_000],
     ["megapixels cost each", price("megapixel", "0.003"), { megapixels: 4 }, 12_000],
@@ -77,7 +95,127 @@ describe("an estimate", () => {
     ["without the amount there is none", price("second", "1"), { images: 1 }, null],
     ["an absurd amount is dear, not unknown", price("second", "0.01"), { seconds: 1e12 }, MONEY_MAX_MICRO],
   ])("%s", (_rule, priced, measures, micro) => {
-    expect(estimate(priced, { ...nothing, ...measures })).toBe(micro);
+    expect(estimate(priced, { ...nothing, fields: null, ...measures })).toBe(micro);
+  });
+
+  const OTHER = "owner/other";
+  const seconds = (more: Partial<Price>): Price => ({ ...price("second", "0.1"), ...more });
+
+  test.each<[string, Price, object, number | null]>([
+    ["of a field that the price does not name is unknown", seconds({}), { duration: 5 }, null],
+    ["of the field that it names is priced", seconds({ fields: ["duration"] }), { duration: 5 }, 500_000],
+    [
+      "is the longest of several",
+      seconds({ fields: ["duration", "seconds_total"] }),
+      { duration: 1, seconds_total: 4 },
+      400_000,
+    ],
+    ["cannot be read from one that says `auto`", seconds({ fields: ["duration"] }), { duration: "auto" }, null],
+    ["is a second at least", seconds({ fields: ["duration"] }), { duration: 1e-9 }, 100_000],
+    ["is the default without the field", seconds({ fields: ["duration"], default: 8 }), { num_frames: 1 }, 800_000],
+    [
+      "is not the default beside an unreadable field",
+      seconds({ fields: ["duration"], default: 8 }),
+      { duration: [] },
+      null,
+    ],
+    ["is one image without the count", { ...price("image", "1"), fields: ["num_images"] }, {}, 1_000_000],
+    [
+      "multiplies counts",
+      { ...price("image", "1"), fields: ["num_images", "max_images"] },
+      { num_images: 2, max_images: 3 },
+      6_000_000,
+    ],
+    ["needs both sides", { ...price("megapixel", "1"), fields: ["width", "height"] }, { width: 4096 }, null],
+    [
+      "counts both sides",
+      { ...price("megapixel", "1"), fields: ["width", "height"] },
+      { width: 2048, height: 1024 },
+      2_000_000,
+    ],
+    [
+      "adds texts",
+      { ...price("thousand_characters", "1"), fields: ["text", "lyrics"] },
+      { text: "abc", lyrics: "de" },
+      5_000,
+    ],
+  ])("of another model %s", (_rule, priced, input, micro) => {
+    expect(estimate(priced, measureInput(OTHER, input))).toBe(micro);
+  });
+
+  test.each([
+    [{ duration: 3 }, 3],
+    [{ duration: 11 }, 11],
+    [{ duration: 1e-9 }, 1],
+    [{ duration: 4 }, null],
+    [{ duration: "auto" }, null],
+    [{}, null],
+  ])("of %j outside the price's range is told: %s", (input, amount) => {
+    const priced = seconds({ fields: ["duration"], min: 4, max: 10 });
+    expect(amountOutOfRange(priced, measureInput(OTHER, input))).toBe(amount);
+  });
+
+  test("is not lowered by any added field", () => {
+    const readable = [...COUNT_FIELDS, ...SIZE_FIELDS, ...DURATION_FIELDS, ...TEXT_FIELDS];
+    const names = [
+      ...readable,
+      "num_frames",
+      "fps",
+      "seconds",
+      "megapixels",
+      "images",
+      "scale",
+      "__proto__",
+      "constructor",
+    ];
+    const values = fc.oneof(
+      fc.double(),
+      fc.integer({ min: -2, max: 10_000 }),
+      fc.string(),
+      fc.boolean(),
+      fc.constantFrom<unknown>(
+        null,
+        "auto",
+        "1",
+        1e-9,
+        [],
+        {},
+        "square",
+        { width: 1, height: 1 },
+        ["a"],
+        [{ text: "" }],
+      ),
+    );
+    const inputs = fc.dictionary(fc.constantFrom(...names), values);
+    const units = fc.constantFrom<Price["unit"]>("request", "image", "megapixel", "second", "thousand_characters");
+    const models = fc.constantFrom(OTHER, ...MODELS.map(({ id }) => id));
+    fc.assert(
+      fc.property(models, units, inputs, inputs, (model, unit, input, added) => {
+        const priced = price(unit, "0.01");
+        const own = Object.fromEntries(Object.entries(input).filter(([name]) => name !== "__proto__"));
+        const all = { ...added, ...own };
+        const before = estimate(priced, measureInput(model, own));
+        const after = estimate(priced, measureInput(model, all));
+        // A known amount may become unknown or rise. An unknown one becomes known by the text of a speech model alone.
+        if (before !== null && after !== null) expect(after).toBeGreaterThanOrEqual(before);
+        if (before === null && !("gen_text" in added)) expect(after).toBeNull();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("of another model depends on the fields that its price names alone", () => {
+    const values = fc.constantFrom<unknown>(1, "1", 1e-9, null, "square", "x", { width: 1, height: 1 });
+    const inputs = fc.dictionary(fc.constantFrom(...DURATION_FIELDS, ...COUNT_FIELDS, ...TEXT_FIELDS), values);
+    fc.assert(
+      fc.property(inputs, ({ duration, ...others }) => {
+        const priced = seconds({ fields: ["duration"], default: 3 });
+        const alone = duration === undefined ? {} : { duration };
+        expect(estimate(priced, measureInput(OTHER, { ...others, ...alone }))).toBe(
+          estimate(priced, measureInput(OTHER, alone)),
+        );
+      }),
+    );
   });
 });
 
