@@ -28,6 +28,7 @@ import { userRoutes } from "./http/routes/access/users.ts";
 import { fileRetryRoutes } from "./http/routes/files/file-retry.ts";
 import { files } from "./http/routes/files/files.ts";
 import { shareRoutes } from "./http/routes/files/shares.ts";
+import { takedownRoutes } from "./http/routes/files/takedown.ts";
 import { healthRoutes } from "./http/routes/operator/health.ts";
 import { operatorWebhookRoutes } from "./http/routes/operator/operator-webhook.ts";
 import { sweepRoutes } from "./http/routes/operator/sweep.ts";
@@ -55,6 +56,7 @@ const apiRoutes: readonly Route[] = [
   ...uploadRoutes,
   ...fileRetryRoutes,
   ...shareRoutes,
+  ...takedownRoutes,
   ...modelRoutes,
   ...meRoutes,
   ...keyRoutes,

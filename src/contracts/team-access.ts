@@ -35,6 +35,7 @@ export interface Identity {
   /** Patterns that narrow the models of the plan; null: no restriction. */
   models: string[] | null;
   turnstile: Turnstile | null;
+  contactUrl: string | null;
   /** When the key expires; null: never, or a user's JWT, which has no key. */
   keyExpiresAt: number | null;
   planName: string;

@@ -174,6 +174,30 @@ export interface TeamUsers {
   deletion(user: string): Answer<Removal | null>;
 }
 
+/** A file to take down: of a request's output, or an upload. `freeze`: also who made it. */
+export interface TakedownOrder {
+  kind: "request" | "upload";
+  id: string;
+  n: number | null;
+  freeze: boolean;
+}
+
+/** `requestId`: the request that goes with the file; null for an upload that was announced by itself. */
+export type TakedownAnswer =
+  | {
+      kind: "ordered";
+      requestId: string | null;
+      user: string | null;
+      keyId: string;
+      frozen: { kind: "user" | "key"; id: string } | null;
+    }
+  | Refused;
+
+export interface TeamTakedowns {
+  /** Notes who made the file and the order in the audit log, and freezes them if asked. The caller removes the file then. Idempotent. */
+  order(order: TakedownOrder, by: Actor): Answer<TakedownAnswer>;
+}
+
 export interface TeamUsage {
   sums(query: UsageQuery): Answer<UsageRow[]>;
 }

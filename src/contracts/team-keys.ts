@@ -62,6 +62,8 @@ export interface KeyTerms {
   /** Allowed browser origins. */
   origins: string[] | null;
   turnstile: Turnstile | null;
+  /** Where a visitor of a page that uses the key reports what it shows. */
+  contactUrl: string | null;
 }
 
 /** A key without its text or digest. */

@@ -150,6 +150,6 @@ export interface TeamUploads {
   list(input: UploadListInput): Answer<UploadListAnswer>;
   /** One upload. An upload of another user is not found. */
   find(name: UploadName): Answer<FindUploadAnswer>;
-  /** Deletes an upload. Its URLs expire at once; bytes that R2 cannot delete now are deleted by the next alarm. */
-  delete(name: UploadName): Answer<{ kind: "deleted" } | Refused>;
+  /** Deletes an upload; one that an open request uses only with `evenIfUsed`. Its URLs expire at once; bytes that R2 cannot delete now are deleted by the next alarm. */
+  delete(name: UploadName, evenIfUsed?: boolean): Answer<{ kind: "deleted" } | Refused>;
 }

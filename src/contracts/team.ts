@@ -23,6 +23,7 @@ import type {
   TeamPrices,
   TeamSettings,
   TeamSummary,
+  TeamTakedowns,
   TeamUsage,
   TeamUsers,
 } from "./team-admin.ts";
@@ -64,6 +65,7 @@ export interface TeamIds {
 
 export interface TeamContract {
   readonly settings: TeamSettings;
+  readonly takedowns: TeamTakedowns;
   readonly keys: TeamKeys;
   readonly issuers: TeamIssuers;
   readonly plans: TeamPlans;

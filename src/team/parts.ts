@@ -13,6 +13,7 @@ import { ReplayJobs } from "./endpoints/replay-jobs.ts";
 import { PlanAdmin } from "./plan-admin.ts";
 import { PriceAdmin } from "./price-admin.ts";
 import { RequestList } from "./requests/request-list.ts";
+import { Takedowns } from "./requests/takedown.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
 import { Settings } from "./team-settings.ts";
@@ -24,6 +25,7 @@ import { UserAdmin } from "./user-admin.ts";
 export type Parts = Pick<
   TeamContract,
   | "settings"
+  | "takedowns"
   | "keys"
   | "issuers"
   | "plans"
@@ -43,6 +45,7 @@ export type Parts = Pick<
 export function openParts(env: Env, context: TeamContext, stores: TeamStores, pacer: BacklogPacer): Parts {
   return {
     settings: new Settings(env, context, stores),
+    takedowns: new Takedowns(context, stores),
     keys: new KeyAdmin(context, stores),
     issuers: new IssuerAdmin(env, context, stores),
     plans: new PlanAdmin(context, stores),

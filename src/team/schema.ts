@@ -34,7 +34,7 @@ const STEPS: readonly string[] = [
     revision INTEGER NOT NULL
   ) WITHOUT ROWID;
 
-  -- terms: JSON of what not every key has (user, plan, models, origins, turnstile).
+  -- terms: JSON of what not every key has (user, plan, models, origins, turnstile, contactUrl).
   CREATE TABLE api_key (
     id TEXT PRIMARY KEY,
     digest TEXT NOT NULL UNIQUE,

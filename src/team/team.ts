@@ -53,6 +53,7 @@ const FIRST_KEY: NewKeyTerms = {
   models: null,
   origins: null,
   turnstile: null,
+  contactUrl: null,
 };
 
 /** Key of what a removed team leaves behind. */
@@ -97,6 +98,10 @@ export class Team extends DurableObject<Env> implements TeamContract {
   }
 
   // --- Parts: RPC reaches what the prototype has, so each has a getter -------------------------------------------
+
+  get takedowns() {
+    return this.#part("takedowns");
+  }
 
   get settings() {
     return this.#part("settings");

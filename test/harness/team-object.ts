@@ -26,7 +26,7 @@ type PlanText = Parameters<ReturnType<typeof planSchema>["parse"]>[0];
 export function aWish(changes: Partial<NewKeyTerms> = {}): NewKeyTerms {
   return {
     ...{ kind: "secret", name: "Key", scopes: ["run", "read"], expiresAt: null },
-    ...{ user: null, plan: null, models: null, origins: null, turnstile: null },
+    ...{ user: null, plan: null, models: null, origins: null, turnstile: null, contactUrl: null },
     ...changes,
   };
 }

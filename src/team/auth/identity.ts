@@ -61,6 +61,7 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
         origins: null,
         models: null,
         turnstile: null,
+        contactUrl: null,
         keyExpiresAt: null,
       };
       return identityAnswer(stores, caller, planInUse(stores, [plan], false));
@@ -87,8 +88,19 @@ export function keyAllowsModel(
 }
 
 function callerOf(key: KeySummary): Caller {
-  const { id: keyId, name: keyName, kind, scopes, user, origins, models, turnstile, expiresAt: keyExpiresAt } = key;
-  return { keyId, keyName, kind, scopes, user, origins, models, turnstile, keyExpiresAt };
+  const {
+    id: keyId,
+    name: keyName,
+    kind,
+    scopes,
+    user,
+    origins,
+    models,
+    turnstile,
+    contactUrl,
+    expiresAt: keyExpiresAt,
+  } = key;
+  return { keyId, keyName, kind, scopes, user, origins, models, turnstile, contactUrl, keyExpiresAt };
 }
 
 function keyIdentity(

@@ -91,6 +91,11 @@ export class UploadTables {
     return this.#db.rows("SELECT 1 FROM upload_use WHERE upload_id = ? LIMIT 1", id).length > 0;
   }
 
+  /** Open requests no longer keep the upload. */
+  dropUses(id: string): void {
+    this.#db.run("DELETE FROM upload_use WHERE upload_id = ?", id);
+  }
+
   /** Uploads of a user after `afterId`, ordered by id, inline files included. */
   ofUser(user: string, afterId: string, limit: number): Upload[] {
     return this.#list("user = ? AND id > ? ORDER BY id LIMIT ?", user, afterId, limit);

@@ -219,12 +219,13 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return this.#context.ask((now) => this.#find(name, now));
   }
 
-  async delete(name: UploadName): Promise<{ kind: "deleted" } | Refused> {
+  async delete(name: UploadName, evenIfUsed = false): Promise<{ kind: "deleted" } | Refused> {
     const { uploads } = this.#stores;
     const ended = this.#context.ask((now) => {
-      const known = this.#find(name, now);
+      const known = evenIfUsed ? this.#findAny(name.id) : this.#find(name, now);
       if (known.kind === "refused") return known;
-      if (uploads.isUsed(name.id)) return IN_USE;
+      if (evenIfUsed) uploads.dropUses(name.id);
+      else if (uploads.isUsed(name.id)) return IN_USE;
       // Expired from now on: if interrupted, the alarm deletes the bytes.
       const upload = { ...known.upload, expiresAt: now };
       uploads.put(upload);
@@ -238,6 +239,12 @@ export class Uploads extends RpcTarget implements TeamUploads {
       logEvent("upload.failed", { error: faultName(fault) });
     }
     return { kind: "deleted" };
+  }
+
+  /** Also one that has expired and is served on because an open request uses it. */
+  #findAny(id: string): FindUploadAnswer {
+    const upload = this.#stores.uploads.findUpload(id);
+    return upload === null ? NOT_FOUND : { kind: "found", upload };
   }
 
   #find({ id, user }: UploadName, now: number): FindUploadAnswer {

@@ -7,6 +7,7 @@ import { type Refusal, refusal } from "../../../platform/errors.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam, teamFor } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { URL_MAX_CHARS } from "../../../platform/validate.ts";
 import { modelPatternSchema, originSchema, PLAN_ORIGINS_MAX, planNameSchema } from "../../../team/quota/plan.ts";
 import { actorOf } from "../../audit-actor.ts";
 import { TAKES_EFFECT } from "../../credential-memory.ts";
@@ -33,6 +34,7 @@ export const keyBody = lazy((z) =>
     models: z.array(z.string()).nullable(),
     origins: z.array(z.string()).nullable(),
     turnstile: turnstileShown().nullable(),
+    contact_url: z.string().nullable().describe("Where visitors of a public page report what it shows."),
     prefix: z.string().describe("The first characters of a secret key; the whole publishable key."),
     created_at: z.iso.datetime(),
     last_used_at: z.iso.datetime().nullable().describe("Accurate to ten minutes."),
@@ -74,6 +76,13 @@ export const newKey = lazy((z) =>
       })
       .optional()
       .describe("Publishable keys only: visitors must pass Cloudflare Turnstile to get a token."),
+    contact_url: z
+      .url({ protocol: /^(https|mailto)$/ })
+      .max(URL_MAX_CHARS)
+      .optional()
+      .describe(
+        "Where a visitor of a public page reports what it shows: an https or mailto URL. POST /v1/tokens returns it.",
+      ),
     expires_at: z.iso.datetime({ offset: true }).nullable().default(null),
   }),
 );
@@ -191,7 +200,7 @@ function newKeyTerms(body: NewKey, now: number): NewKeyTerms | { refusal: Refusa
   const expiresAt = body.expires_at === null ? null : Date.parse(body.expires_at);
   if (expiresAt !== null && expiresAt <= now) return invalidRequest("`expires_at` must be in the future.");
   const { kind, name, user = null, plan = null, models = null, origins = null, turnstile } = body;
-  const rest = { kind, name, plan, models, origins, expiresAt };
+  const rest = { kind, name, plan, models, origins, contactUrl: body.contact_url ?? null, expiresAt };
   if (kind === "secret") {
     if (turnstile !== undefined) return invalidRequest("`turnstile` is only allowed for publishable keys.");
     return { ...rest, scopes: [...new Set(body.scopes ?? (["run", "read"] as const))], user, turnstile: null };
@@ -226,6 +235,7 @@ function keyWire(key: KeySummary): z.input<ReturnType<typeof keyBody>> {
     models,
     origins,
     turnstile: turnstile === null ? null : { site_key: turnstile.siteKey, hostname: turnstile.hostname },
+    contact_url: key.contactUrl,
     prefix: key.shown,
     created_at: isoTime(key.createdAt),
     last_used_at: isoTime(key.lastUsedAt),

@@ -64,6 +64,10 @@ const tokenAnswer = lazy((z) =>
       .optional()
       .describe("Store it and send it with the next exchange to keep the visitor's identity."),
     expires_at: z.iso.datetime(),
+    contact_url: z
+      .string()
+      .optional()
+      .describe("The key's; a public page shows it, so that visitors can report a file."),
   }),
 );
 
@@ -90,6 +94,7 @@ export const tokenRoutes: readonly Route[] = [
       if (minted.kind === "refused") return { refusal: minted.refusal };
       const { credential, origin, ttlS, visitorToken } = minted;
       const { SIGNING_KEY } = call.config();
+      const { contactUrl } = call.caller.identity;
       const token = await makeToken(SIGNING_KEY, call.caller.team, { credential, origin }, ttlS, Date.now());
       return {
         status: 200,
@@ -98,6 +103,7 @@ export const tokenRoutes: readonly Route[] = [
           user: credential.user,
           ...(visitorToken === null ? {} : { visitor_token: visitorToken }),
           expires_at: isoTime(token.expiresAt),
+          ...(contactUrl === null ? {} : { contact_url: contactUrl }),
         },
       };
     },

@@ -14,7 +14,7 @@ import type { AppEnv } from "../../app-env.ts";
 import { noRoute } from "../../problem.ts";
 
 /** Maximum age of files in edge caches, within which a deletion takes effect; browsers keep them permanently. */
-const FILE_EDGE_CACHE_S = 300;
+export const FILE_EDGE_CACHE_S = 300;
 
 /** On every response: readable from any page, no content sniffing, no script execution. */
 const COMMON_HEADERS = {
