@@ -9,6 +9,8 @@ type Cursor = SqlStorageCursor<Record<string, SqlStorageValue>>;
 /** Beyond so many, cursors are counted before the next is opened. */
 const OPEN_CURSORS_MAX = 1_000;
 
+const LOCAL_TABLE = "__miniflare_do_name";
+
 /** Cursors whose rows are not counted yet: a cursor knows its rows once it is read. */
 let open: { name: string; step: string; what: string; cursor: Cursor }[] = [];
 const writerOf = new WeakMap<object, Writer>();
@@ -74,8 +76,11 @@ function execCounted(exec: Method, sql: object, writer: Writer, query: string, b
   const last = statements.pop() ?? query;
   const run = (statement: string, values: unknown[]) => {
     const cursor = exec.call(sql, statement, ...values) as Cursor;
+    const what = writtenBy(statement);
+    // The local runtime keeps each object's name in a table of its own, which Cloudflare's has not.
+    if (what.includes(LOCAL_TABLE)) return cursor;
     if (open.length >= OPEN_CURSORS_MAX) settleCursors();
-    open.push({ name: writer.name, step: writer.step, what: writtenBy(statement), cursor });
+    open.push({ name: writer.name, step: writer.step, what, cursor });
     return cursor;
   };
   for (const statement of statements) run(statement, []);
