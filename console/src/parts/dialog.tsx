@@ -1,7 +1,7 @@
 // Dialogs of the platform: focus goes in, stays, and comes back to what opened them. On phones a sheet over the whole screen.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.tsx";
 
 export interface DialogProps {
@@ -16,7 +16,8 @@ export interface DialogProps {
 
 export function Dialog({ title, onClose, children, wide = false, mustAnswer = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // In the same step as the change: a passive effect ran after the opener had lost its focus, or after the dialog was gone.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     const element = dialog.current;
     if (element?.open === false) element.showModal();
