@@ -35,6 +35,7 @@ const BRAKED: DeclaredError = "rate_limited";
 
 /** Errors of every credential but the operator's (http/auth.ts). */
 const CREDENTIAL_ERRORS = [
+  "invalid_request",
   "unauthenticated",
   "key_expired",
   "token_expired",
@@ -60,7 +61,13 @@ export function servedErrors(route: Route): DeclaredError[] {
     ...(query === undefined && headers === undefined ? [] : (["invalid_request"] as const)),
     ...(body === undefined
       ? []
-      : (["invalid_request", BODY_TOO_SLOW, "unsupported_media_type", "payload_too_large"] as const)),
+      : ([
+          "invalid_request",
+          BODY_TOO_SLOW,
+          "unsupported_media_type",
+          "unsupported_encoding",
+          "payload_too_large",
+        ] as const)),
     ...route.errors,
   ];
 }

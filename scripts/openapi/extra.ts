@@ -85,6 +85,7 @@ const UPLOAD_ERRORS: readonly DeclaredError[] = [
   "gone",
   "payload_too_large",
   "unsupported_media_type",
+  "unsupported_encoding",
   "forbidden",
   ...LIMIT_ERRORS,
   "storage_failed",

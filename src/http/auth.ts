@@ -16,6 +16,7 @@ import { credentialBrake } from "./brakes.ts";
 import { addressOf } from "./client-address.ts";
 import { authorizationOf, credentialOf, type Found } from "./credential.ts";
 import { credentialMemory } from "./credential-memory.ts";
+import { headerText } from "./header-text.ts";
 import { originFault, pageOrigin } from "./origin.ts";
 
 /** The authenticated caller and its restrictions. */
@@ -75,12 +76,24 @@ export async function callerOf(request: Request, env: Env, permission: Permissio
   const { identity } = known;
   // Whoever shows a secret key on the deployment's own page holds the key itself: the console works with every secret key.
   const own = identity.kind === "secret" ? new URL(request.url).origin : null;
+  const named = namedUserOf(request);
+  if (named.kind === "refused") return named;
   const fault =
     originFault(pageOrigin(request), { listed: identity.origins, own, bound: found.boundTo }) ??
-    actingFault(identity.user, request.headers.get("Sluice-User")) ??
+    actingFault(identity.user, named.user) ??
     permissionFault(identity, credential, permission);
   if (fault !== null) return refused(fault);
   return { kind: "known", caller: await callerWith(request, config, found, identity) };
+}
+
+/** The user that the header names. */
+function namedUserOf(request: Request): { kind: "named"; user: string | null } | Refused {
+  const value = request.headers.get("Sluice-User");
+  if (value === null) return { kind: "named", user: null };
+  const read = headerText(value, "user");
+  return read.ok
+    ? { kind: "named", user: read.text }
+    : refused(refusal("invalid_request", `\`Sluice-User\` ${read.reason}.`));
 }
 
 /** Which of its team's requests this caller may see. */

@@ -15,8 +15,9 @@ import type { SubmitInput } from "../requests/service/submit.ts";
 import { planOf } from "../team/auth/identity.ts";
 import { guardRules, localWayOut } from "../webhooks/guard-rules.ts";
 import { userFor } from "./auth.ts";
+import { headerText } from "./header-text.ts";
 import type { Call } from "./route.ts";
-import { tagsSchema, userSchema } from "./schemas.ts";
+import { headerUserSchema, tagsSchema, userSchema } from "./schemas.ts";
 
 /** Characters of an `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_MAX_CHARS = 255;
@@ -50,10 +51,11 @@ export const submitBody = lazy((z) =>
 /** Seconds as fal's clients send them, fractions included. fal refuses values below one too. */
 const seconds = lazy((z) => z.coerce.number().min(1).max(86_400).transform(Math.ceil));
 
-/** A quoted string (the draft's form) and a bare one are equivalent. */
+/** A quoted string (the draft's form) and a bare one are equivalent. Opaque: nothing in it is decoded. */
 const idempotencyKey = lazy((z) =>
   z
     .string()
+    .regex(/^[\t -~]*$/, "must be ASCII")
     .transform((text) => /^"(.*)"$/.exec(text)?.[1] ?? text)
     .pipe(z.string().min(1).max(IDEMPOTENCY_KEY_MAX_CHARS)),
 );
@@ -69,7 +71,14 @@ const tagList = lazy((z) =>
           context.addIssue({ code: "custom", message: "must have the form name=value,name=value" });
           return z.NEVER;
         }
-        given[name] = value;
+        const texts = [headerText(name, "tags"), headerText(value, "tags")] as const;
+        const fault = texts.find((each) => !each.ok);
+        if (fault !== undefined && !fault.ok) {
+          context.addIssue({ code: "custom", message: fault.reason });
+          return z.NEVER;
+        }
+        const [tag, meaning] = texts.map((each) => (each.ok ? each.text : ""));
+        if (tag !== undefined && meaning !== undefined) given[tag] = meaning;
       }
       return given;
     })
@@ -88,7 +97,7 @@ export const submitHeaders = lazy((z) =>
   z.looseObject({
     prefer: prefer().optional(),
     "idempotency-key": idempotencyKey().optional(),
-    "sluice-user": actingUser().optional(),
+    "sluice-user": headerUserSchema().optional(),
     "sluice-tags": tagList().optional(),
     "x-fal-request-timeout": seconds().optional(),
     "x-fal-request-start-timeout": seconds().optional(),

@@ -10,6 +10,7 @@ import { isoTime } from "../platform/time.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import { planNameSchema, planSchema } from "../team/quota/plan.ts";
+import { headerText } from "./header-text.ts";
 
 /** Items of a list page where `limit` is left out. */
 export const LIST_LIMIT_DEFAULT = 20;
@@ -20,6 +21,19 @@ export const scopeSchema = lazy((z) => z.enum(["run", "read", "admin"]));
 
 /** The acting user: the caller's own id of an end user. */
 export const userSchema = lazy((z) => z.string().min(1).max(USER_MAX_CHARS));
+
+/** The same in a header. */
+export const headerUserSchema = lazy((z) =>
+  z
+    .string()
+    .transform((value, context) => {
+      const read = headerText(value, "user");
+      if (read.ok) return read.text;
+      context.addIssue({ code: "custom", message: read.reason });
+      return z.NEVER;
+    })
+    .pipe(userSchema()),
+);
 
 export const tagsSchema = lazy((z) =>
   z

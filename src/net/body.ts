@@ -98,11 +98,6 @@ export async function readTextCapped(message: Message, capBytes: number): Promis
   return read.kind === "read" ? asText(read) : read;
 }
 
-export async function readInboundText(message: Message, capBytes: number, sender: Sender): Promise<TextRead | Unheard> {
-  const read = await readInbound(message, capBytes, sender);
-  return read.kind === "read" ? asText(read) : read;
-}
-
 function asText({ bytes, permit }: Extract<BytesRead, { kind: "read" }>): Extract<TextRead, { kind: "read" }> {
   return { kind: "read", text: new TextDecoder().decode(bytes), permit };
 }

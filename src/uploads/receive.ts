@@ -202,7 +202,7 @@ async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; f
   const encoding = (headers.get("Content-Encoding") ?? "identity").toLowerCase();
   if (encoding !== "identity") {
     const hint = "Send the file without Content-Encoding.";
-    return refused(refusal("unsupported_media_type", `Content-Encoding ${encoding} is not supported.`, { hint }));
+    return refused(refusal("unsupported_encoding", `Content-Encoding ${encoding} is not supported.`, { hint }));
   }
   const said = headers.get("Content-Length") ?? "";
   const length = /^[0-9]{1,15}$/.test(said) ? Number(said) : null;

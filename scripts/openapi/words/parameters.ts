@@ -5,8 +5,10 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   "header Prefer": "`wait=N`: hold the answer up to N seconds (60 at most) for the end of the request (RFC 7240).",
   "header Idempotency-Key":
     "The caller's own name for this submit, quoted or bare. Within 24 hours, another submit with it returns the same request, with `Idempotent-Replayed: true` and without a charge; with another body it is refused.",
-  "header Sluice-Tags": "Tags of the request: `name=value`, separated by commas. Tags in the body take precedence.",
-  "header Sluice-User": "User for whom the call is made.",
+  "header Sluice-Tags":
+    "Tags of the request: `name=value`, separated by commas. Tags in the body take precedence. Percent-encoded as `Sluice-User` is.",
+  "header Sluice-User":
+    "User for whom the call is made. Characters beyond ASCII are percent-encoded as UTF-8, and a percent sign is `%25`.",
   "header X-Fal-Request-Timeout": "As `X-Fal-Request-Start-Timeout`, where that is absent.",
   "header X-Fal-Request-Start-Timeout":
     "Seconds within which the run must start; a field of the body takes precedence.",

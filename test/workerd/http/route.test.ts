@@ -163,7 +163,7 @@ describe("a route", () => {
     };
     expect(await answerOf("/x/abc")).toEqual([404, "`id` must be a number."]);
     expect(await answerOf("/x/5?wait=90")).toEqual([400, "`wait` must be at most 60."]);
-    expect(await answerOf("/x/5?wat=1")).toEqual([400, "`wat` is not a known field."]);
+    expect(await answerOf("/x/5?wat=1")).toEqual([400, "`wat` is not a known field; did you mean `wait`?"]);
     expect(await answerOf("/x/5", { Prefer: "too long" })).toEqual([400, "`prefer` must have at most 5 characters."]);
     expect(handle).not.toHaveBeenCalled();
     expect((await ask(strict, "GET", "/x/5?wait=5", { headers: { Prefer: "ok" } })).status).toBe(204);

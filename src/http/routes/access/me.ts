@@ -9,7 +9,7 @@ import type { Plan } from "../../../team/quota/plan.ts";
 import { userFor } from "../../auth.ts";
 import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } from "../../schemas.ts";
+import { headerUserSchema, limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } from "../../schemas.ts";
 
 export const meBody = lazy((z) =>
   z.object({
@@ -43,7 +43,7 @@ export const meRoutes: readonly Route[] = [
     summary: "Retrieve the caller and its limits",
     access: "any",
     query: (z) => z.object({ user: userSchema().optional() }),
-    headers: (z) => z.object({ "sluice-user": userSchema().optional() }),
+    headers: (z) => z.object({ "sluice-user": headerUserSchema().optional() }),
     answers: { 200: { description: "The caller, its plan and its limits.", schema: meBody, headers: LIMIT_HEADERS } },
     errors: ["user_mismatch"],
     async handle({ env, caller, query, headers }) {
