@@ -60,7 +60,7 @@ describe("a submit's body", () => {
     [{ start_timeout_s: 86_401 }, "`start_timeout_s` must be at most 86400."],
     [{ start_timeout_s: 1.5 }, "`start_timeout_s` must be an integer."],
     [{ start_timeout_s: "5" }, "`start_timeout_s` must be a number."],
-    [{ webhookUrl: "https://example.com" }, "`webhookUrl` is not a known field; did you mean `webhook_url`?."],
+    [{ webhookUrl: "https://example.com" }, "`webhookUrl` is not a known field; did you mean `webhook_url`?"],
     [{ prompt: "a cat" }, "`prompt` is not a known field."],
   ])("is refused with the field's name: %j", (more, detail) => {
     expect(faultOf(submitBody(), { ...good, ...more })).toBe(detail);
