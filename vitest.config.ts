@@ -28,9 +28,12 @@ const variables = {
   LOG_SAMPLE: "1",
 };
 
-/** The fuzz's seed and length, so that a run can be repeated: code inside workerd does not see this process's environment. */
-const fuzz = Object.fromEntries(
-  ["FUZZ_SEED", "FUZZ_ATTEMPTS"].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+/**
+ * The fuzz's seed and length, so that a run can be repeated, and what `npm run freeze` records: code inside workerd does not see this
+ * process's environment.
+ */
+const passedOn = Object.fromEntries(
+  ["FUZZ_SEED", "FUZZ_ATTEMPTS", "FREEZE"].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
 );
 
 /** What ends a test that hangs. On a busy machine a good one takes its time, which decides nothing. */
@@ -54,7 +57,7 @@ export default defineConfig({
             main: "./test/harness/checked-worker.ts",
             wrangler: { configPath: `./${writeLocalConfig()}` },
             miniflare: {
-              bindings: { ...variables, ...fuzz },
+              bindings: { ...variables, ...passedOn },
               outboundService: "sandbox",
               workers: [
                 {

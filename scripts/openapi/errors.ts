@@ -13,8 +13,6 @@ export type Surface = "sluice" | "fal" | "plain";
 const LOOP_DETECTED: DeclaredError = { code: "forbidden", status: 508 };
 /** A body that stopped, or came too slowly (net/body-pace.ts). */
 export const BODY_TOO_SLOW: DeclaredError = { code: "invalid_request", status: 408 };
-/** Stored data requires newer code than the one that answered, while a version is rolled out or back (platform/stored-version.ts). */
-const STATE_NEWER: DeclaredError = { code: "internal", status: 503 };
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
 export function surfaceOf(path: string): Surface {
@@ -23,13 +21,7 @@ export function surfaceOf(path: string): Surface {
 }
 
 /** Errors of every path behind the configuration check (app.ts). */
-export const EVERYWHERE: readonly DeclaredError[] = [
-  "internal",
-  "overloaded",
-  "misconfigured",
-  STATE_NEWER,
-  LOOP_DETECTED,
-];
+export const EVERYWHERE: readonly DeclaredError[] = ["internal", "overloaded", "misconfigured", LOOP_DETECTED];
 /** The error of paths behind a brake (http/brakes.ts). */
 const BRAKED: DeclaredError = "rate_limited";
 

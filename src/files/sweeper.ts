@@ -17,6 +17,7 @@ import { ALARM_BUDGET_MS, SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import { faultName, logEvent } from "../platform/log.ts";
+import { type StoredVersion, VersionedRows } from "../platform/stored-version.ts";
 import { askTeam } from "../platform/stubs.ts";
 import { DAY_MS, MINUTE_MS } from "../platform/time.ts";
 import { BUCKET_ROOTS, teamPrefixes } from "./bucket-keys.ts";
@@ -35,6 +36,9 @@ interface Sweep extends SweepReport {
   after: string | null;
 }
 
+/** Raise `version` with each change of what is stored; see platform/stored-version.ts. */
+export const SWEEPER_VERSION: StoredVersion = { version: 1, min_reader: 1 };
+
 /** Keys of the object's storage. */
 const SWEEP = "sweep";
 const DEPLOYMENT = "deployment";
@@ -43,7 +47,8 @@ const ADOPTIONS = "adoptions";
 const ADOPTIONS_KEPT = 20;
 
 export class BucketSweeper extends DurableObject<Env> implements SweeperContract {
-  readonly #directory = new TeamDirectory(this.ctx.storage.kv);
+  readonly #rows = new VersionedRows(this.ctx.storage.kv, SWEEPER_VERSION);
+  readonly #directory = new TeamDirectory(this.#rows);
 
   async begin(): Promise<BeginAnswer> {
     const { owner, isOwner } = await this.#claim();
@@ -58,7 +63,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     }
     const counts = { listed: 0, known: 0, young: 0, foreign: 0, deleted: 0, deletedBytes: 0 };
     const sweep: Sweep = { startedAt: Date.now(), finishedAt: null, refused: false, ...counts, root: 0, after: null };
-    this.ctx.storage.kv.put(SWEEP, sweep);
+    this.#rows.put(SWEEP, sweep);
     await this.ctx.storage.setAlarm(Date.now());
     return { kind: "running", report: reportOf(sweep) };
   }
@@ -68,7 +73,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
     if (!isOwner) {
       const now = Date.now();
       // The record comes first: a takeover that nobody can look up is worse than a record of one that did not happen.
-      this.ctx.storage.kv.put(ADOPTIONS, [{ at: now, ip, from: owner }, ...this.#adoptions()].slice(0, ADOPTIONS_KEPT));
+      this.#rows.put(ADOPTIONS, [{ at: now, ip, from: owner }, ...this.#adoptions()].slice(0, ADOPTIONS_KEPT));
       await this.ctx.storage.sync();
       await takeBucketOver(this.env.FILES, this.#deployment(), now);
       logEvent("bucket.adopted");
@@ -119,7 +124,7 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
       while (sweep !== null && sweep.finishedAt === null && Date.now() - startedAt < ALARM_BUDGET_MS) {
         // Looked up before each page: the bucket may be taken over while a sweep runs.
         sweep = (await this.#claim()).isOwner ? await this.#sweepPage(sweep) : refusedNow(sweep);
-        this.ctx.storage.kv.put(SWEEP, sweep);
+        this.#rows.put(SWEEP, sweep);
       }
       if (sweep?.finishedAt === null) next = Date.now();
       else if (sweep !== null && !sweep.refused)
@@ -185,19 +190,19 @@ export class BucketSweeper extends DurableObject<Env> implements SweeperContract
 
   /** The random id of this deployment, made once: names cannot be trusted to differ. */
   #deployment(): string {
-    const kept = this.ctx.storage.kv.get<string>(DEPLOYMENT);
+    const kept = this.#rows.get<string>(DEPLOYMENT);
     if (kept !== undefined) return kept;
     const made = crypto.randomUUID();
-    this.ctx.storage.kv.put(DEPLOYMENT, made);
+    this.#rows.put(DEPLOYMENT, made);
     return made;
   }
 
   #read(): Sweep | null {
-    return this.ctx.storage.kv.get<Sweep>(SWEEP) ?? null;
+    return this.#rows.get<Sweep>(SWEEP) ?? null;
   }
 
   #adoptions(): Adoption[] {
-    return this.ctx.storage.kv.get<Adoption[]>(ADOPTIONS) ?? [];
+    return this.#rows.get<Adoption[]>(ADOPTIONS) ?? [];
   }
 }
 

@@ -2,28 +2,29 @@
 // is made and when what is shown changes.
 
 import type { TeamEntry, TeamPage } from "../contracts/sweeper.ts";
+import type { VersionedRows } from "../platform/stored-version.ts";
 
 const PREFIX = "team:";
 
 export class TeamDirectory {
-  readonly #kv: SyncKvStorage;
+  readonly #rows: VersionedRows;
 
-  constructor(kv: SyncKvStorage) {
-    this.#kv = kv;
+  constructor(rows: VersionedRows) {
+    this.#rows = rows;
   }
 
   put({ id, ...entry }: TeamEntry): void {
-    this.#kv.put(PREFIX + id, entry);
+    this.#rows.put(PREFIX + id, entry);
   }
 
   remove(id: string): void {
-    this.#kv.delete(PREFIX + id);
+    this.#rows.delete(PREFIX + id);
   }
 
   /** By id, after `after`. */
   page(after: string | null, limit: number): TeamPage {
     const start = after === null ? {} : { startAfter: PREFIX + after };
-    const entries = this.#kv.list<Omit<TeamEntry, "id">>({ prefix: PREFIX, limit: limit + 1, ...start });
+    const entries = this.#rows.list<Omit<TeamEntry, "id">>({ prefix: PREFIX, limit: limit + 1, ...start });
     const found = [...entries].map(([key, entry]) => ({ id: key.slice(PREFIX.length), ...entry }));
     const data = found.slice(0, limit);
     return { data, nextAfter: found.length > data.length ? (data.at(-1)?.id ?? null) : null };

@@ -4,7 +4,7 @@
 import type { Context } from "hono";
 import { ERRORS, type Refusal, refusal, userMessageOf } from "../platform/errors.ts";
 import { faultName, logEvent } from "../platform/log.ts";
-import { isStateNewer } from "../platform/stored-version.ts";
+import { versionNeeded } from "../platform/stored-version.ts";
 import { isOverloaded } from "../platform/stubs.ts";
 import { isoTime } from "../platform/time.ts";
 import type { AppEnv, ProblemExtras } from "./app-env.ts";
@@ -67,11 +67,12 @@ export function violatedPolicies({ violated }: Refusal): Record<string, unknown>
  */
 export function onFault(fault: Error, context: Context<AppEnv>): Response {
   const callId = context.get("callId");
-  if (isStateNewer(fault)) {
+  const needed = versionNeeded(fault);
+  if (needed !== null) {
     logEvent("call.failed", { call: callId, method: context.req.method, error: "StateNewer" });
-    const detail = "The stored data requires a newer version of Sluice than the one that answered.";
-    const again = { status: 503, retryAfterS: ROLLOUT_RETRY_S };
-    return context.get("refuse")(refusal("internal", detail, again), callId);
+    const detail = `Newer data: deploy a version of Sluice that reads format ${needed} or newer of what is stored here.`;
+    const hint = "Nothing was written. The call succeeds as soon as the newer version is back.";
+    return context.get("refuse")(refusal("misconfigured", detail, { hint, retryAfterS: ROLLOUT_RETRY_S }), callId);
   }
   if (isOverloaded(fault)) {
     logEvent("call.overloaded", { call: callId, method: context.req.method });

@@ -2,7 +2,7 @@
 // deleted when it is granted. Nothing is written before there is something to keep, so that a question alone leaves no object behind.
 
 import type { WaitingCall } from "../contracts/account.ts";
-import { assertTablesReadable, type StoredVersion, saveTablesVersion } from "../platform/stored-version.ts";
+import { type StoredVersion, VersionedRows } from "../platform/stored-version.ts";
 import type { Health } from "./health.ts";
 import type { Learned } from "./learned-durations.ts";
 import type { Notice } from "./outage-notice.ts";
@@ -10,7 +10,7 @@ import type { Slot } from "./scheduler.ts";
 import { SlotPages } from "./slot-pages.ts";
 
 /** Raise `version` with each change of what is stored; see platform/stored-version.ts. */
-const ACCOUNT_VERSION: StoredVersion = { version: 1, min_reader: 1 };
+export const ACCOUNT_VERSION: StoredVersion = { version: 1, min_reader: 1 };
 /** fal accounts that may sign webhooks of one connection; the oldest pin gives way. */
 export const PINNED_USERS_MAX = 16;
 
@@ -36,30 +36,28 @@ interface Facts {
 }
 
 export class AccountStore {
-  readonly #kv: SyncKvStorage;
+  readonly #rows: VersionedRows;
   readonly #slots: SlotPages;
-  #isVersionSaved = false;
 
   /** Throws where newer code wrote what this code would misread. */
   constructor(kv: SyncKvStorage) {
-    assertTablesReadable(kv, ACCOUNT_VERSION);
-    this.#kv = kv;
-    this.#slots = new SlotPages(kv);
+    this.#rows = new VersionedRows(kv, ACCOUNT_VERSION);
+    this.#slots = new SlotPages(this.#rows);
   }
 
   fact<Name extends keyof Facts>(name: Name): Facts[Name] | null {
-    return this.#kv.get<Facts[Name]>(factKey(name)) ?? null;
+    return this.#rows.get<Facts[Name]>(factKey(name)) ?? null;
   }
 
   /** Null: it is forgotten. */
   saveFact<Name extends keyof Facts>(name: Name, value: Facts[Name] | null): void {
-    if (value === null) this.#kv.delete(factKey(name));
-    else this.#put(factKey(name), value);
+    if (value === null) this.#rows.delete(factKey(name));
+    else this.#rows.put(factKey(name), value);
   }
 
   /** In the order they were pinned. */
   pinnedUsers(connection: string): string[] {
-    return this.#kv.get<string[]>(pinKey(connection)) ?? [];
+    return this.#rows.get<string[]>(pinKey(connection)) ?? [];
   }
 
   isUserPinned(connection: string, userId: string): boolean {
@@ -69,19 +67,19 @@ export class AccountStore {
   /** Beyond PINNED_USERS_MAX the oldest pin of the connection goes: it costs one more result call if it was in use. */
   pinUser(connection: string, userId: string): void {
     const pinned = this.pinnedUsers(connection);
-    if (!pinned.includes(userId)) this.#put(pinKey(connection), [...pinned, userId].slice(-PINNED_USERS_MAX));
+    if (!pinned.includes(userId)) this.#rows.put(pinKey(connection), [...pinned, userId].slice(-PINNED_USERS_MAX));
   }
 
   waitingCalls(): WaitingCall[] {
-    return Array.from(this.#kv.list<WaitingCall>({ prefix: WAITING }), ([, call]) => call);
+    return Array.from(this.#rows.list<WaitingCall>({ prefix: WAITING }), ([, call]) => call);
   }
 
   saveWaitingCall(name: string, call: WaitingCall): void {
-    this.#put(WAITING + name, call);
+    this.#rows.put(WAITING + name, call);
   }
 
   deleteWaitingCall(name: string): void {
-    this.#kv.delete(WAITING + name);
+    this.#rows.delete(WAITING + name);
   }
 
   slots(): Slot[] {
@@ -89,7 +87,6 @@ export class AccountStore {
   }
 
   takeSlot(slot: Pick<Slot, "requestId" | "connection" | "since">): void {
-    this.#saveVersion();
     this.#slots.take(slot);
   }
 
@@ -98,24 +95,16 @@ export class AccountStore {
   }
 
   savedHealth(): [connection: string, health: Health][] {
-    return Array.from(this.#kv.list<Health>({ prefix: HEALTH }), ([key, health]) => [key.slice(HEALTH.length), health]);
+    return Array.from(this.#rows.list<Health>({ prefix: HEALTH }), ([key, health]) => [
+      key.slice(HEALTH.length),
+      health,
+    ]);
   }
 
   /** Only a closed connection is kept: an open one that was forgotten is open. */
   saveHealth(connection: string, health: Health): void {
-    if (health.closure === null) this.#kv.delete(HEALTH + connection);
-    else this.#put(HEALTH + connection, health);
-  }
-
-  #put(key: string, value: unknown): void {
-    this.#saveVersion();
-    this.#kv.put(key, value);
-  }
-
-  #saveVersion(): void {
-    if (this.#isVersionSaved) return;
-    saveTablesVersion(this.#kv, ACCOUNT_VERSION);
-    this.#isVersionSaved = true;
+    if (health.closure === null) this.#rows.delete(HEALTH + connection);
+    else this.#rows.put(HEALTH + connection, health);
   }
 }
 

@@ -20,9 +20,11 @@ import type {
 } from "../contracts/account.ts";
 import type { Durations } from "../models/durations.ts";
 import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
+import { SAFETY_ALARM_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Config, requireConfig } from "../platform/config.ts";
 import { logEvent } from "../platform/log.ts";
+import { isStateNewer } from "../platform/stored-version.ts";
 import { SECOND_MS } from "../platform/time.ts";
 import type { RequestError, RequestState } from "../requests/machine/types.ts";
 import { AccountStore } from "./account-store.ts";
@@ -42,6 +44,9 @@ const LOOKUP_FIRST_RETRY_MS = 50;
 /** Models whose durations the operator is shown. */
 const DURATIONS_SHOWN_MAX = 50;
 
+/** What lives on the stored rows. */
+type Opened = { store: AccountStore; grants: AccountGrants; learned: LearnedDurations };
+
 type Resolution = { kind: "found"; connection: string } | { kind: "refused"; error: RequestError } | { kind: "later" };
 
 /**
@@ -51,9 +56,8 @@ type Resolution = { kind: "found"; connection: string } | { kind: "refused"; err
  */
 export class UpstreamAccount extends DurableObject<Env> implements AccountContract {
   readonly #config: Config;
-  readonly #store: AccountStore;
-  readonly #grants: AccountGrants;
-  readonly #learned: LearnedDurations;
+  /** Or why this code may not read what is stored: newer code wrote it. Then every call is refused and nothing is written. */
+  readonly #opened: Opened | Error;
   readonly #proofs = new UserProofs();
   #resolving: Promise<Resolution> | null = null;
   #refused: { error: RequestError; at: number } | null = null;
@@ -63,12 +67,11 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#config = requireConfig(env);
-    this.#store = new AccountStore(ctx.storage.kv);
-    this.#learned = new LearnedDurations(this.#store);
-    const grantOf = (callGrant: CallGrant) => this.#grantedFor(callGrant);
-    this.#grants = new AccountGrants({ ctx, env, config: this.#config, store: this.#store, grantOf }, Date.now());
-    ctx.waitUntil(this.#grants.checkInheritedSlots());
-    void ctx.blockConcurrencyWhile(() => this.#grants.wake());
+    this.#opened = this.#openUnlessNewer();
+    if (this.#opened instanceof Error) return;
+    const { grants } = this.#opened;
+    ctx.waitUntil(grants.checkInheritedSlots());
+    void ctx.blockConcurrencyWhile(() => grants.wake());
   }
 
   async requestGrant(request: CallRequest, leadMs = 0): Promise<Grant> {
@@ -158,6 +161,11 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
   }
 
   override async alarm(): Promise<void> {
+    if (this.#opened instanceof Error) {
+      // Kept for the newer code, which may be back at any time.
+      await this.ctx.storage.setAlarm(Date.now() + SAFETY_ALARM_MS);
+      return;
+    }
     await this.#grants.runAlarm();
   }
 
@@ -221,6 +229,35 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     const stored = this.#store.fact("keys");
     if (stored === null || !isTrusted(stored.fetchedAt, Date.now())) return { kind: "unavailable" };
     return { kind: "keys", ...stored };
+  }
+
+  #openUnlessNewer(): Opened | Error {
+    try {
+      const store = new AccountStore(this.ctx.storage.kv);
+      const grantOf = (callGrant: CallGrant) => this.#grantedFor(callGrant);
+      const deps = { ctx: this.ctx, env: this.env, config: this.#config, store, grantOf };
+      return { store, grants: new AccountGrants(deps, Date.now()), learned: new LearnedDurations(store) };
+    } catch (fault) {
+      if (fault instanceof Error && isStateNewer(fault)) return fault;
+      throw fault;
+    }
+  }
+
+  get #open(): Opened {
+    if (this.#opened instanceof Error) throw this.#opened;
+    return this.#opened;
+  }
+
+  get #store(): AccountStore {
+    return this.#open.store;
+  }
+
+  get #grants(): AccountGrants {
+    return this.#open.grants;
+  }
+
+  get #learned(): LearnedDurations {
+    return this.#open.learned;
   }
 
   /** The configured connection, or the one that was found; null before the first look. */

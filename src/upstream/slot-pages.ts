@@ -1,6 +1,7 @@
 // Rows of the slots in use: a page of them to a row, written when a slot of the page is taken or its last one is freed. Accepted
 // loss: a slot that was freed since the last write counts as used after a restart, until its tracker was asked (slot-checks.ts).
 
+import type { VersionedRows } from "../platform/stored-version.ts";
 import type { Slot } from "./scheduler.ts";
 
 /** The default of UPSTREAM_SLOTS fits into one page; a thousand slots are no row of 100 kB that each submit writes. */
@@ -10,16 +11,16 @@ const PREFIX = "slots/";
 type SlotRow = [requestId: string, connection: string, since: number];
 
 export class SlotPages {
-  readonly #kv: SyncKvStorage;
+  readonly #rows: VersionedRows;
   readonly #pages = new Map<number, Map<string, SlotRow>>();
   readonly #pageOf = new Map<string, number>();
 
-  constructor(kv: SyncKvStorage) {
-    this.#kv = kv;
-    for (const [key, rows] of kv.list<SlotRow[]>({ prefix: PREFIX })) {
+  constructor(rows: VersionedRows) {
+    this.#rows = rows;
+    for (const [key, slots] of rows.list<SlotRow[]>({ prefix: PREFIX })) {
       const page = Number(key.slice(PREFIX.length));
-      this.#pages.set(page, new Map(rows.map((row) => [row[0], row])));
-      for (const [requestId] of rows) this.#pageOf.set(requestId, page);
+      this.#pages.set(page, new Map(slots.map((slot) => [slot[0], slot])));
+      for (const [requestId] of slots) this.#pageOf.set(requestId, page);
     }
   }
 
@@ -38,7 +39,7 @@ export class SlotPages {
     page.set(requestId, [requestId, connection, since]);
     this.#pages.set(number, page);
     this.#pageOf.set(requestId, number);
-    this.#kv.put(PREFIX + number, [...page.values()]);
+    this.#rows.put(PREFIX + number, [...page.values()]);
   }
 
   /** One row if it was the last of its page, else none. */
@@ -50,7 +51,7 @@ export class SlotPages {
     page.delete(requestId);
     if (page.size > 0) return;
     this.#pages.delete(number);
-    this.#kv.delete(PREFIX + number);
+    this.#rows.delete(PREFIX + number);
   }
 
   /** The first one, so that pages at the end become empty and go. */

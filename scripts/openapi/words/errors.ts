@@ -165,11 +165,11 @@ export const WORDS: Readonly<Record<ErrorCode, Words>> = {
     remedy: "A team admin deletes requests or shortens retention; the operator is notified.",
   },
   misconfigured: {
-    cause: "A setting of the deployment is missing or invalid.",
-    remedy: "Tell the operator: `GET /healthz` names what is missing.",
+    cause: "A setting of the deployment is missing or invalid, or its data was written by a newer version.",
+    remedy: "Tell the operator: `GET /healthz` names what is missing, the answer which version has to be deployed.",
   },
   internal: {
-    cause: "A fault of Sluice, or two versions of it during a roll-out.",
+    cause: "A fault of Sluice.",
     remedy: "Try again with the same Idempotency-Key. If it persists, send the operator `request_id`.",
   },
 };

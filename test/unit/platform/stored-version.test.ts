@@ -7,6 +7,8 @@ import {
   isStateNewer,
   type StoredVersion,
   saveTablesVersion,
+  VersionedRows,
+  versionNeeded,
   versionToWrite,
   withDefaults,
 } from "../../../src/platform/stored-version.ts";
@@ -23,7 +25,7 @@ describe("code reads state", () => {
   ])("%s", (_what, stored, may) => {
     const read = () => assertReadable(stored, CODE);
     if (may) expect(read).not.toThrow();
-    else expect(read).toThrow("newer version");
+    else expect(read).toThrow("requires code of version");
   });
 
   test("the refusal is told apart from any other fault, also when only its message arrived", () => {
@@ -34,6 +36,7 @@ describe("code reads state", () => {
       thrown = fault as Error;
     }
     expect(isStateNewer(thrown)).toBe(true);
+    expect(versionNeeded(new Error(`Error: ${thrown.message}`))).toBe(4);
     expect(isStateNewer(new Error(`Error: ${thrown.message}`))).toBe(true);
     expect(isStateNewer(new Error("overloaded"))).toBe(false);
     expect(isStateNewer("text")).toBe(false);
@@ -71,5 +74,42 @@ test("the version of tables is written once, raised, never lowered, and checked"
   expect([puts, ...stored.values()]).toEqual([1, CODE]);
   saveTablesVersion(kv, { version: 5, min_reader: 5 });
   expect([...stored.values()]).toEqual([{ version: 5, min_reader: 5 }]);
-  expect(() => assertTablesReadable(kv, CODE)).toThrow("newer version");
+  expect(() => assertTablesReadable(kv, CODE)).toThrow("requires code of version");
+});
+
+describe("rows of an object", () => {
+  const rowsWith = (version?: StoredVersion) => {
+    const stored = new Map<string, unknown>(version === undefined ? [] : [["version", version]]);
+    const kv = {
+      get: (key: string) => stored.get(key),
+      put: (key: string, value: unknown) => stored.set(key, value),
+      delete: (key: string) => stored.delete(key),
+      list: () => stored.entries(),
+    } as unknown as SyncKvStorage;
+    return { rows: new VersionedRows(kv, CODE), stored };
+  };
+
+  test("get their version with the first that is written, and none from a question", () => {
+    const { rows, stored } = rowsWith();
+    expect([rows.get("a"), ...rows.list({ prefix: "" })]).toEqual([undefined]);
+    expect(stored.size).toBe(0);
+    rows.put("a", 1);
+    rows.put("b", 2);
+    rows.delete("a");
+    expect(Object.fromEntries(stored)).toEqual({ version: CODE, b: 2 });
+  });
+
+  test("of newer code that this code would misread are neither read nor written", () => {
+    const newer = { version: 4, min_reader: 4 };
+    const { rows, stored } = rowsWith(newer);
+    for (const use of [
+      () => rows.get("a"),
+      () => rows.put("a", 1),
+      () => rows.delete("version"),
+      () => rows.list({ prefix: "" }),
+    ]) {
+      expect(use).toThrow("requires code of version 4");
+    }
+    expect(Object.fromEntries(stored)).toEqual({ version: newer });
+  });
 });

@@ -95,7 +95,9 @@ describe("a route", () => {
     });
     const response = await ask(faulty, "GET", "/x");
     expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "30"]);
-    expect(await json(response)).toMatchObject({ code: "internal", retryable: true });
+    const body = await json(response);
+    expect(body).toMatchObject({ code: "misconfigured", retryable: true });
+    expect(body.detail).toContain("reads format 2 or newer");
   });
 
   test.each([

@@ -1,0 +1,152 @@
+import type { Refused } from "../platform/errors.ts";
+import type { LimitState } from "../team/quota/limits.ts";
+import type { Plan } from "../team/quota/plan.ts";
+import type { Price, PriceTable } from "../team/quota/prices.ts";
+import type { EventType } from "../webhooks/event-types.ts";
+import type { FeedData } from "../webhooks/events.ts";
+import type { Answer } from "./rpc.ts";
+import type { Actor } from "./team-keys.ts";
+export interface TeamSummary {
+    id: string;
+    name: string;
+    plan: string;
+    createdAt: number;
+    frozenAt: number | null;
+    managesConnections: boolean;
+}
+export interface NamedPlan {
+    name: string;
+    plan: Plan;
+}
+export interface UserSummary {
+    user: string;
+    frozenAt: number | null;
+    limits: LimitState[];
+}
+export interface PricesInForce {
+    table: PriceTable;
+    since: number | null;
+    actor: string | null;
+}
+export interface AuditEntry {
+    seq: number;
+    at: number;
+    actor: string;
+    ip: string | null;
+    action: string;
+    target: string | null;
+    detail: Record<string, string | number | boolean | null>;
+}
+export interface AuditPage {
+    data: AuditEntry[];
+    nextBefore: number | null;
+}
+export type TeamEvent<T extends EventType = EventType> = T extends EventType ? {
+    id: string;
+    type: T;
+    at: number;
+    data: FeedData<T>;
+} : never;
+export interface Alerts {
+    percents: number[];
+    latest: TeamEvent<"limit.reached">[];
+}
+export type UsageGroup = "day" | "model" | "user" | "key" | "tag";
+export interface UsageQuery {
+    from: string;
+    to: string;
+    groupBy: UsageGroup[];
+    user: string | null;
+    model: string | null;
+    keyId: string | null;
+    tagName: string | null;
+}
+export interface UsageSums {
+    requests: number;
+    completed: number;
+    failed: number;
+    canceled: number;
+    refunded: number;
+    unknownCost: number;
+    aboveEstimate: number;
+    late: number;
+    chargedMicro: number;
+    refundedMicro: number;
+    estimatedMicro: number;
+}
+export interface UsageRow extends UsageSums {
+    group: Partial<Record<UsageGroup, string>>;
+}
+export interface ManualSettlement {
+    requestId: string;
+    charged: boolean;
+    usdMicro: number | null;
+}
+export interface Removal {
+    orderedAt: number;
+    finishedAt: number | null;
+    requests: number;
+    left: number;
+    uploads: number;
+}
+export interface TeamSettings {
+    summary(): Answer<TeamSummary | null>;
+    freeze(frozen: boolean, by: Actor): Answer<TeamSummary | null>;
+    manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
+    remove(by: Actor): Answer<Removal | null>;
+    removal(): Answer<Removal | null>;
+}
+export interface TeamPlans {
+    list(): Answer<NamedPlan[]>;
+    put(name: string, plan: Plan, by: Actor): Answer<void>;
+    choose(name: string, by: Actor): Answer<{
+        kind: "chosen";
+        team: TeamSummary;
+    } | Refused>;
+}
+export interface TeamPrices {
+    history(limit: number): Answer<PricesInForce[]>;
+    ofModels(models: string[]): Answer<(Price | null)[]>;
+    put(table: PriceTable, by: Actor): Answer<void>;
+}
+export interface TeamAlerts {
+    read(): Answer<Alerts>;
+    put(percents: number[], by: Actor): Answer<void>;
+}
+export type UserAnswer = {
+    kind: "changed";
+    user: UserSummary;
+} | Refused;
+export interface TeamUsers {
+    read(user: string): Answer<UserSummary | null>;
+    freeze(user: string, create: boolean, by: Actor): Answer<UserAnswer>;
+    resume(user: string, by: Actor): Answer<UserAnswer>;
+    delete(user: string, by: Actor): Answer<Removal | null>;
+    deletion(user: string): Answer<Removal | null>;
+}
+export interface TakedownOrder {
+    kind: "request" | "upload";
+    id: string;
+    n: number | null;
+    freeze: boolean;
+}
+export type TakedownAnswer = {
+    kind: "ordered";
+    requestId: string | null;
+    user: string | null;
+    keyId: string;
+    frozen: {
+        kind: "user" | "key";
+        id: string;
+    } | null;
+} | Refused;
+export interface TeamTakedowns {
+    order(order: TakedownOrder, by: Actor): Answer<TakedownAnswer>;
+}
+export interface TeamUsage {
+    sums(query: UsageQuery): Answer<UsageRow[]>;
+}
+export interface TeamAudit {
+    page(before: number | null, limit: number): Answer<AuditPage>;
+    note(action: "connection.created" | "connection.deleted", target: string, by: Actor): Answer<void>;
+}
