@@ -20,7 +20,7 @@ const QUEUE_ORIGIN = "https://queue.fal.run";
 /** Answers a submit of `model`, whose first segments are `app`. */
 export async function submit(call: QueueCall, model: string, app: string): Promise<Response> {
   const known = findModel(model);
-  if (!known) return falError(404, `Application "${app}" not found`);
+  if (!known) return falError(404, `Application "${model}" not found`);
   const read = readQueueOptions(call.request.headers, call.url.searchParams);
   if (!read.ok) return falError(400, read.detail, "bad_request");
   const text = call.body;

@@ -56,6 +56,15 @@ const REFUSALS: Refusal[] = [
     error: { code: "upstream_refused", retryable: false, detail: 'Application "no-such-owner/model" not found' },
   },
   {
+    says: "fal's 404 for a mistyped model",
+    model: "fal-ai/flux/schnel",
+    error: {
+      code: "upstream_refused",
+      retryable: false,
+      message: 'Application "fal-ai/flux/schnel" not found. Did you mean "fal-ai/flux/schnell"?',
+    },
+  },
+  {
     says: "fal's 422 with a list",
     prompt: "sandbox:submit-422",
     error: {

@@ -115,6 +115,18 @@ describe("keys", () => {
     expect(await submit(String(next.secret))).toBe(401);
   });
 
+  test("rotated with an overlap say until when the old one works", async () => {
+    const { key } = await Team.create();
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const [long, short] = [await newKey(key, {}), await newKey(key, { expires_at })];
+    const rotate = (id: string, overlap_s: number) => send(key, "POST", `/v1/keys/${id}/rotate`, { overlap_s });
+    const before = Date.now();
+    const until = Date.parse(String((await rotate(long.id, 600)).body.old_key_valid_until));
+    expect(until).toBeGreaterThanOrEqual(before + 600_000);
+    expect(until).toBeLessThanOrEqual(Date.now() + 600_000);
+    expect((await rotate(short.id, 86_400)).body.old_key_valid_until).toBe(expires_at);
+  });
+
   test("are frozen and resumed with one call each, but for the last admin key", async () => {
     const { key, keyId } = await Team.create();
     const server = await newKey(key, {});
