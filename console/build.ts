@@ -5,6 +5,9 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 
+// Tests build too, and vite takes the environment's word for what it builds for.
+process.env.NODE_ENV = "production";
+
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const made = `${root}.build/console/`;
 const out = `${root}console/dist/console/`;

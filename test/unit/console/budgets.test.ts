@@ -57,3 +57,8 @@ test("the styles are at most 14 KiB, the icons 3", () => {
     ),
   ).toBeLessThan(3);
 });
+
+test("the build is the one that is deployed, also where tests made it: no development data in it", () => {
+  const scripts = Object.values(manifest).filter(({ file }) => file.endsWith(".js"));
+  expect(scripts.filter(({ file }) => /fileName:|jsxDEV/.test(readFileSync(BUILT + file, "utf8")))).toEqual([]);
+});
