@@ -12,8 +12,16 @@ export { UpstreamAccount } from "./upstream/account.ts";
 const app = createApp();
 
 export default {
-  fetch: app.fetch,
+  fetch: (request: Request, env: Env, execution: ExecutionContext) => app.fetch(withPlainPath(request), env, execution),
   async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
     await sweeperFor(env).begin();
   },
 };
+
+/** A base URL that ends with a slash gives paths with two of them: they are read as one. */
+function withPlainPath(request: Request): Request {
+  const url = new URL(request.url);
+  if (!url.pathname.includes("//")) return request;
+  url.pathname = url.pathname.replace(/\/{2,}/g, "/");
+  return new Request(url, request);
+}

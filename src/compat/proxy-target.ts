@@ -18,7 +18,7 @@ export function proxyTarget(method: string, text: string): ProxyTarget {
   if (url === null || url.protocol !== "https:" || url.port !== "" || url.username !== "" || url.password !== "") {
     return { kind: "unknown" };
   }
-  const path = url.pathname.replace(/^\//, "").replace(/\/$/, "");
+  const path = url.pathname.replace(/\/{2,}/g, "/").replace(/^\/|\/$/g, "");
   if (url.hostname === "queue.fal.run") return queueTarget(method, path);
   if (url.hostname === "fal.run" && method === "POST") {
     const model = path.replace(/\/stream$/, "");

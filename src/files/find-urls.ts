@@ -176,17 +176,19 @@ class FileFinder implements JsonEvents {
   }
 }
 
-/** By the first character: `h` of http, `d` of data, or an escape. */
+/** By the first character: `h` of http, `d` of data, an escape or white space. */
 function mayBeFile(code: number): boolean {
   const letter = code | 0x20;
-  return letter === 0x68 || letter === 0x64 || code === 0x5c;
+  return letter === 0x68 || letter === 0x64 || code === 0x5c || code === 0x20 || code === 0xa0;
 }
 
 function sourceOf(text: string, inUrlField: boolean, allowed: AllowedUrl): FileSource["source"] | null {
-  if (/^https?:/i.test(text)) {
-    // The parser would drop white space around and inside: a URL with any is a sentence.
-    const url = /\s/.test(text) ? null : URL.parse(text);
-    return url !== null && allowed(url) ? { kind: "url", url: text } : null;
+  const trimmed = text.trim();
+  if (/^https?:/i.test(trimmed)) {
+    // A bare text with white space inside is a sentence. In a `url` field spaces are encoded; the parser would drop line breaks.
+    const isSentence = inUrlField ? /[^\S ]/.test(trimmed) : /\s/.test(trimmed);
+    const url = isSentence ? null : URL.parse(trimmed);
+    return url !== null && allowed(url) ? { kind: "url", url: trimmed.includes(" ") ? url.href : trimmed } : null;
   }
   if (!/^data:/i.test(text)) return null;
   const dataUri = readDataUri(text);

@@ -7,7 +7,7 @@ import type { Config } from "../platform/config.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { TEAM_ID } from "../platform/ids.ts";
 import { logEvent } from "../platform/log.ts";
-import { MALFORMED_KEY, MISTYPED_KEY, NO_KEY } from "../team/auth/credentials.ts";
+import { DOUBLE_SCHEME, MALFORMED_KEY, MISTYPED_KEY, NO_KEY, QUOTED_KEY } from "../team/auth/credentials.ts";
 import { checkTeamJwt } from "../team/auth/issuer-cache.ts";
 import { keyDigest, parseKey } from "../team/auth/key-text.ts";
 import { checkToken, isClientToken } from "../team/auth/tokens.ts";
@@ -56,7 +56,7 @@ export async function credentialOf(request: Request, env: Env, config: Config): 
   const parsed = await parseKey(text);
   switch (parsed.kind) {
     case "malformed":
-      return refused(MALFORMED_KEY);
+      return refused(malformed(text));
     case "mistyped":
       return refused(MISTYPED_KEY);
     case "secret":
@@ -71,6 +71,12 @@ export async function credentialOf(request: Request, env: Env, config: Config): 
       return jwtCredential(env, config, team, parsed.jwt);
     }
   }
+}
+
+/** Of the usual slips, which one it is. */
+function malformed(text: string): Refusal {
+  if (/^(?:bearer|key)\s/i.test(text)) return DOUBLE_SCHEME;
+  return /^["'`\u201c]|["'`\u201d]$/.test(text) ? QUOTED_KEY : MALFORMED_KEY;
 }
 
 /** Verifies a client token by our key, any other JWT by the team's issuers. The unverified type only selects the key. */

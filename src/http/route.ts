@@ -191,7 +191,7 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   const url = new URL(request.url);
   const params = checked(route.params, context.req.param(), "path");
   if (!params.ok) return refuse(refusal("not_found", params.detail));
-  const query = checked(route.query, Object.fromEntries(url.searchParams), "query");
+  const query = checked(route.query, queryOf(url.searchParams), "query");
   if (!query.ok) return refuse(refusal("invalid_request", query.detail));
   const headers = checked(route.headers, Object.fromEntries(request.headers), "headers");
   if (!headers.ok) return refuse(refusal("invalid_request", headers.detail));
@@ -231,6 +231,11 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
   } finally {
     json.permit.release();
   }
+}
+
+/** A name that is sent several times is a list: `group_by=day&group_by=user` is `group_by=day,user`. */
+function queryOf(sent: URLSearchParams): Record<string, string> {
+  return Object.fromEntries([...new Set(sent.keys())].map((name) => [name, sent.getAll(name).join(",")]));
 }
 
 function checked(schema: (() => Schema) | undefined, value: unknown, where: string): FieldsAnswer<unknown> {

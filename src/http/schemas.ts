@@ -6,7 +6,7 @@ import type { NamedPlan } from "../contracts/team-admin.ts";
 import { LIMIT_PERS } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
 import { lazy, zod } from "../platform/schema.ts";
-import { isoTime } from "../platform/time.ts";
+import { DAY_MS, isoTime } from "../platform/time.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX, USER_MAX_CHARS } from "../platform/validate.ts";
 import type { LimitState } from "../team/quota/limits.ts";
 import { planNameSchema, planSchema } from "../team/quota/plan.ts";
@@ -40,6 +40,21 @@ export const tagsSchema = lazy((z) =>
     .record(z.string().min(1).max(TAG_TEXT_MAX_CHARS), z.string().max(TAG_TEXT_MAX_CHARS))
     .refine((given) => Object.keys(given).length <= TAGS_MAX, `must have at most ${TAGS_MAX} tags`),
 );
+
+/** A moment that a caller names, as epoch ms: a time with its offset, or a UTC day, of which it is the first or the last moment. */
+export function momentSchema(ofDay: "first" | "last") {
+  const z = zod();
+  return z.string().transform((text, context) => {
+    if (z.iso.date().safeParse(text).success) return Date.parse(text) + (ofDay === "last" ? DAY_MS - 1 : 0);
+    if (z.iso.datetime({ offset: true }).safeParse(text).success) return Date.parse(text);
+    const isUnescaped = z.iso.datetime({ offset: true }).safeParse(text.replace(/ (?=\d\d:\d\d$)/, "+")).success;
+    const message = isUnescaped
+      ? "has a space where a plus should be: write the + of the offset as %2B"
+      : "must be a time such as 2026-11-29T10:00:00Z, or a day such as 2026-11-29";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+}
 
 /** A plan with its name, as in responses. */
 export const planBody = lazy(() => planSchema().extend({ name: planNameSchema() }));

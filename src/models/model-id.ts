@@ -15,10 +15,25 @@ const DOTS_ONLY = /^\.+$/;
 const LEGACY = /^([0-9]+)-([A-Za-z0-9-]+)$/;
 const MAIN_OWNER = "fal-ai";
 
+/** Pages of a model on fal.ai, below its id. */
+const PAGES = /\/(?:api|playground|examples|llms\.txt)$/;
+
+/** The id in what people type or copy for one: with spaces or slashes around it, or the address of its page or its endpoint. */
+export function typedModelId(text: string): string {
+  const address = text.trim();
+  const page = /^https?:\/\/(?:www\.)?fal\.ai\/models\/([^?#]+)/i
+    .exec(address)?.[1]
+    ?.replace(/\/+$/, "")
+    .replace(PAGES, "");
+  const endpoint = /^https?:\/\/(?:queue\.)?fal\.run\/([^?#]+)/i.exec(address)?.[1];
+  return (page ?? endpoint ?? address).replace(/^\/+|\/+$/g, "").replace(/(?<=[^:])\/{2,}/g, "/");
+}
+
 /** Validates an id and returns it in the form used in paths. The reason is a clause to follow the field name. */
 export function parseModelId(text: string): ModelIdAnswer {
   if (text.length > MODEL_ID_MAX_CHARS) return no(`must have at most ${MODEL_ID_MAX_CHARS} characters`);
-  const model = text.replace(LEGACY, "$1/$2");
+  const model = typedModelId(text).replace(LEGACY, "$1/$2");
+  if (/^[a-z]+:\/\//i.test(model)) return no("must be a model id such as fal-ai/flux/dev, or its address on fal.ai");
   const segments = model.split("/");
   if (segments.length > MODEL_ID_MAX_SEGMENTS) return no(`must have at most ${MODEL_ID_MAX_SEGMENTS} segments`);
   if (!segments.every((segment) => SEGMENT.test(segment) && !DOTS_ONLY.test(segment))) {

@@ -7,7 +7,7 @@ import { lazy, type Zod, zod } from "../platform/schema.ts";
 import { nearest } from "../platform/suggest.ts";
 import { fieldName, parseFields, shapeOf } from "../platform/validate.ts";
 import { localFileIn } from "./media-urls.ts";
-import { withOwner } from "./model-id.ts";
+import { typedModelId, withOwner } from "./model-id.ts";
 
 export interface KnownModel {
   id: string;
@@ -181,7 +181,8 @@ export function fullIdFor(id: string): string | null {
 }
 
 /** Refusal for an id without its owner, with the full id; null otherwise. */
-export function unknownModel(id: string): Refusal | null {
+export function unknownModel(typed: string): Refusal | null {
+  const id = typedModelId(typed);
   const full = fullIdFor(id) ?? nearest(`fal-ai/${id}`, MODEL_IDS);
   if (full === null || knownModel(id) !== null || id.startsWith("fal-ai/")) return null;
   return refusal("not_found", `No model found with the id "${id}".`, {

@@ -2,6 +2,7 @@
 // one that only serves a file. The launcher uses the same rules, so this file must load in plain Node.
 
 import type { Env } from "./bindings.ts";
+import { mediaHost } from "./media-host.ts";
 
 const SECRET_MIN_BYTES = 32;
 /** Characters allowed in a header value; others would make every call fail. */
@@ -60,12 +61,12 @@ const jurisdiction = oneOf(["eu", "fedramp", "us"]);
 
 const mediaHosts: Reader<string[]> = (text) => {
   const hosts = commaList(text);
-  const isWellFormed = (host: string) =>
-    /^https?:\/\//.test(host)
-      ? URL.canParse(host) && new URL(host).pathname === "/"
-      : /^[a-z0-9.-]+(:[0-9]+)?$/i.test(host);
-  const at = hosts.findIndex((host) => !isWellFormed(host));
-  return at === -1 ? value(hosts) : fault(`entry ${at + 1} is neither a host nor an origin`);
+  const at = hosts.findIndex((host) => mediaHost(host).kind === "never");
+  return at === -1
+    ? value(hosts)
+    : fault(
+        `entry ${at + 1} can match no URL: write a host (fal.media), all below one (*.fal.media) or an origin (http://localhost:8788)`,
+      );
 };
 
 const hostsWithPorts: Reader<string[]> = (text) => {
@@ -107,7 +108,7 @@ const VARIABLES = {
   MATON_GATEWAY_URL: withDefault(baseUrl, "https://gateway.maton.ai"),
   MATON_CONTROL_URL: withDefault(baseUrl, "https://ctrl.maton.ai"),
   FAL_JWKS_URL: withDefault(baseUrl, "https://rest.fal.ai/.well-known/jwks.json"),
-  FAL_MEDIA_HOSTS: withDefault(mediaHosts, "v3.fal.media,v3b.fal.media,fal.media"),
+  FAL_MEDIA_HOSTS: withDefault(mediaHosts, "fal.media,*.fal.media"),
   PUBLIC_URL: optional(baseUrl),
   BASE_URL: optional(baseUrl),
   SIGNING_KEY: required(signingKeys),

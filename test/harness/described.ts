@@ -40,7 +40,7 @@ export type Finder = (method: string, url: string) => Operation | undefined;
 export function operationsOf(description: Description): Finder {
   const entries = entriesOf(description);
   return (method, url) => {
-    const path = new URL(url, BASE).pathname.replace(/(?<=.)\/$/, "");
+    const path = new URL(url, BASE).pathname.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
     return entries.get(method === "HEAD" ? "GET" : method)?.find(({ pattern }) => pattern.test(path))?.operation;
   };
 }

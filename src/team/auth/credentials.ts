@@ -20,6 +20,14 @@ export const MALFORMED_KEY = refusal("unauthenticated", "The credential is not a
   hint: `${HOW_TO_SEND} Keys of fal.ai and Maton are not Sluice keys.`,
 });
 
+export const DOUBLE_SCHEME = refusal("unauthenticated", "The Authorization header names its scheme twice.", {
+  hint: `${HOW_TO_SEND} Clients of fal add \`Key\` themselves.`,
+});
+
+export const QUOTED_KEY = refusal("unauthenticated", "The API key stands in quotation marks.", {
+  hint: `${HOW_TO_SEND} Leave the quotation marks out, also in .env files of programs that keep them.`,
+});
+
 export const MISTYPED_KEY = refusal("unauthenticated", "Invalid API key: the checksum does not match.", {
   hint: "Copy the complete key, from `sl_sk_` to the last character.",
 });

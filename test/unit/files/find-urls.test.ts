@@ -36,6 +36,10 @@ test.each([
   ["a data URI in a url field", '{"images":[{"url":"data:image/png;base64,QQ=="}]}', ["images.0.url"]],
   ["a bare base64 data URI", '{"mask":"data:image/png;base64,QQ=="}', ["mask"]],
   ["a data URI in percent form in a url field", '{"file":{"url":"data:text/plain,hello"}}', ["file.url"]],
+  ["a URL with a line break at its end", '{"url":"https://cdn.test/a.png\\n"}', ["url"]],
+  ["a URL with white space around it", '{"url":" \\thttps://cdn.test/a.png "}', ["url"]],
+  ["a bare URL with a space before it", '{"video_url":" https://cdn.test/a.mp4"}', ["video_url"]],
+  ["a URL with a space inside", '{"url":"https://cdn.test/a b.png"}', ["url"]],
   ["a URL in capitals", '{"url":"HTTPS://CDN.test/a.png"}', ["url"]],
 ])("finds %s", (_name, text, expected) => {
   expect(paths(text)).toEqual(expected);
@@ -45,7 +49,8 @@ test.each([
   ["another host", '{"url":"https://other.test/a.png"}'],
   ["a prompt that contains a URL", '{"prompt":"like https://cdn.test/a.png please"}'],
   ["a prompt that begins with a URL", '{"prompt":"https://cdn.test/a.png but blue"}'],
-  ["a URL with a line break at its end", '{"url":"https://cdn.test/a.png\\n"}'],
+  ["a URL with a line break inside", '{"url":"https://cdn.test/a\\n.png"}'],
+  ["a bare URL with a space inside", '{"caption":"https://cdn.test/a b.png"}'],
   ["a URL with a tab inside", '{"url":"https://cdn.test/a\\tb.png"}'],
   ["another scheme", '{"url":"ftp://cdn.test/a.png"}'],
   ["a URL that does not parse", '{"url":"https://[cdn.test/a.png"}'],

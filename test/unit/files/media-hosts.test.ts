@@ -26,6 +26,13 @@ test.each([
   ["another port of a listed http origin", ["http://127.0.0.1:8788"], "http://127.0.0.1:8789/a.png", false],
   ["https where http is listed", ["http://localhost:8788"], "https://localhost:8788/a.png", false],
   ["a user name on a listed http origin", ["http://localhost:8788"], "http://me@localhost:8788/a.png", false],
+  ["a host below one", ["*.fal.media"], "https://v4.fal.media/a.png", true],
+  ["a host far below one", ["*.Fal.Media"], "https://a.b.fal.media/a.png", true],
+  ["the host itself, where those below it are listed", ["*.fal.media"], "https://fal.media/a.png", false],
+  ["a host that ends alike, where those below it are listed", ["*.fal.media"], "https://evilfal.media/a.png", false],
+  ["http below one", ["*.fal.media"], "http://v4.fal.media/a.png", false],
+  ["another port below one", ["*.fal.media"], "https://v4.fal.media:8443/a.png", false],
+  ["a user name below one", ["*.fal.media"], "https://me@v4.fal.media/a.png", false],
   ["anything with an empty list", [], "https://fal.media/a.png", false],
 ])("%s", (_name, entries, url, expected) => {
   expect(allowedHosts(entries)(new URL(url))).toBe(expected);

@@ -20,11 +20,20 @@ describe("parseModelId", () => {
   });
 
   test.each([
+    "https://fal.ai/models/fal-ai/flux/dev",
+    "https://fal.ai/models/fal-ai/flux/dev/api?share=1",
+    "https://www.fal.ai/models/fal-ai/flux/dev/playground/",
+    "https://queue.fal.run/fal-ai/flux/dev",
+    " fal-ai/flux/dev\n",
+    "/fal-ai/flux/dev/",
+    "fal-ai//flux/dev",
+  ])("understands %j as people type and copy it", (text) => {
+    expect(parseModelId(text)).toEqual({ ok: true, model: "fal-ai/flux/dev" });
+  });
+
+  test.each([
     ["nothing", ""],
     ["an app without its owner", "flux"],
-    ["an empty segment", "fal-ai//flux"],
-    ["a leading slash", "/fal-ai/flux"],
-    ["a trailing slash", "fal-ai/flux/"],
     ["a way up", "fal-ai/flux/../other"],
     ["a dot segment", "fal-ai/./flux"],
     ["an encoded slash", "fal-ai/flux%2fschnell"],
@@ -34,6 +43,8 @@ describe("parseModelId", () => {
     ["a namespace without its app", "workflows/somebody"],
     ["a path to a request", "fal-ai/flux/requests/764cabcf"],
     ["a path to a workflow's request", "workflows/a/b/requests/764cabcf"],
+    ["an address of elsewhere", "https://example.com/models/fal-ai/flux"],
+    ["the list of models", "https://fal.ai/models"],
     ["too many segments", "a/b/c/d/e/f/g/h/i/j/k"],
     ["too many characters", `fal-ai/${"x".repeat(200)}`],
   ])("refuses %s", (_name, text) => {

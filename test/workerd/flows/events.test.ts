@@ -83,9 +83,22 @@ describe("the event stream", () => {
     await ring(id);
     const all = follow(team, id);
     await all.ended;
-    const again = follow(team, id, { "Last-Event-ID": all.lastId() });
+    const again = follow(team, id, { "Last-Event-ID": all.lastId().replace(".end", "") });
     await again.ended;
     expect(again.events.map(({ event }) => event)).toEqual(["end"]);
+  });
+
+  test("is 204 for who has heard the end, so that an EventSource stops", async ({ team }) => {
+    const { id } = await team.submit("a cat");
+    const open = await team.send("GET", `/v1/requests/${id}`);
+    expect(open.status).toBe(200);
+    await finish(id);
+    await ring(id);
+    const all = follow(team, id);
+    await all.ended;
+    expect(all.lastId()).toMatch(/\.end$/);
+    const again = await team.send("GET", `/v1/requests/${id}/events`, undefined, { "Last-Event-ID": all.lastId() });
+    expect([again.status, again.body]).toEqual([204, null]);
   });
 
   test("ends after an hour without the end; who comes back hears the rest", async ({ team }) => {

@@ -92,3 +92,47 @@ describe("names in headers", () => {
     expect(new Set(ids.map((body) => (body as { id?: string }).id)).size).toBe(2);
   });
 });
+
+describe("what people type", () => {
+  test.each(["//v1//me", "/v1//me/", "///v1/me"])("has slashes too many, which are one: %s", async (path) => {
+    const { key } = await Team.create();
+    expect((await ask("GET", `https://sluice.test${path}`, { key })).status).toBe(200);
+  });
+
+  test("is the address of a model's page", async () => {
+    const team = await Team.create();
+    const body = { model: "https://fal.ai/models/fal-ai/flux/schnell/api", input: { prompt: "a cat" } };
+    const sent = await ask<{ model: string }>("POST", "/v1/requests", { key: team.key, body });
+    expect([sent.status, sent.body.model]).toEqual([202, "fal-ai/flux/schnell"]);
+  });
+
+  test.each([
+    ["Key Key sl_sk_x", /scheme twice/],
+    ["Bearer key sl_sk_x", /scheme twice/],
+    ['Key "sl_sk_x"', /quotation marks/],
+    ["Bearer 'sl_sk_x'", /quotation marks/],
+    ["Key fal:secret", /not a Sluice API key/],
+  ])("is a key with a slip, which is told: %s", async (Authorization, message) => {
+    const answer = await ask<{ message: string }>("GET", "/v1/me", { headers: { Authorization } });
+    expect([answer.status, answer.body.message]).toEqual([401, expect.stringMatching(message)]);
+  });
+
+  test.each([
+    ["from=2026-11-29&to=2026-11-29", 200, ""],
+    ["from=2026-11-29T10:00:00%2B02:00", 200, ""],
+    ["from=2026-11-29T10:00:00+02:00", 400, "%2B"],
+    ["to=29.11.2026", 400, "2026-11-29T10:00:00Z"],
+    ["from=2026-02-30", 400, "2026-11-29T10:00:00Z"],
+  ])("is a time in a query: %s", async (query, status, hint) => {
+    const { key } = await Team.create();
+    const answer = await ask<{ detail?: string }>("GET", `/v1/deliveries?${query}`, { key });
+    expect([answer.status, answer.body.detail ?? ""]).toEqual([status, expect.stringContaining(hint)]);
+  });
+
+  test("is a name that comes twice in a query, which is a list", async () => {
+    const { key } = await Team.create();
+    const answer = await ask<{ group_by: string[] }>("GET", "/v1/usage?group_by=day&group_by=user", { key });
+    expect(answer.body.group_by).toEqual(["day", "user"]);
+    expect((await ask("GET", "/v1/requests?limit=1&limit=2", { key })).status).toBe(400);
+  });
+});

@@ -25,14 +25,15 @@ export const requestEvents = defineRoute({
   headers: (z) => z.looseObject({ "last-event-id": z.string().optional() }),
   answers: {
     200: { description: "`update` and `log` events, then `end` or `deleted`.", contentType: EVENT_STREAM },
+    204: { description: "`Last-Event-ID` is that of `end`: there is nothing to come, and clients stop." },
   },
   errors: ["not_found", "gone", "rate_limited"],
   async handle({ params, headers, caller, env, config }) {
     const viewer = viewerOf(caller);
     const watched = { env, id: params.id, viewer };
-    if (!(await askTracker(env, params.id, (tracker) => tracker.read(viewer)))) {
-      return { refusal: await noSuchRequest(env, params.id, viewer) };
-    }
+    const known = await askTracker(env, params.id, (tracker) => tracker.read(viewer));
+    if (known === null) return { refusal: await noSuchRequest(env, params.id, viewer) };
+    if (headers["last-event-id"]?.endsWith(END_MARK) && hasEnded(known.state.stage)) return { status: 204 };
     const held = openHold(caller);
     if (held.kind === "refused") return { refusal: held.refusal };
     const serializeEnd = (view: RequestView): Promise<string> => requestText(env.FILES, config(), view, { logs: true });
@@ -47,15 +48,18 @@ export const requestEvents = defineRoute({
   },
 });
 
+/** Ends the id of `end`: a client that connects again with it has everything. */
+const END_MARK = ".end";
+
 /** A position in the stream: the last timeline entry, and the number of log lines sent. */
 interface StreamPosition {
   seq: number;
   logLines: number;
 }
 
-/** Parses an event id, `12.3`; anything else starts from the beginning. */
+/** Parses an event id, `12.3` or `12.3.end`; anything else starts from the beginning. */
 function parseEventId(lastEventId: string | undefined): StreamPosition {
-  const [, seq = "0", logLines = "0"] = /^([0-9]{1,9})\.([0-9]{1,9})$/.exec(lastEventId ?? "") ?? [];
+  const [, seq = "0", logLines = "0"] = /^([0-9]{1,9})\.([0-9]{1,9})(?:\.end)?$/.exec(lastEventId ?? "") ?? [];
   return { seq: Number(seq), logLines: Number(logLines) };
 }
 
@@ -98,5 +102,6 @@ async function* eventTexts(
 }
 
 function eventText(event: string, data: string, { seq, logLines }: StreamPosition): string {
-  return `id: ${seq}.${logLines}\nevent: ${event}\ndata: ${data}\n\n`;
+  const mark = event === "end" ? END_MARK : "";
+  return `id: ${seq}.${logLines}${mark}\nevent: ${event}\ndata: ${data}\n\n`;
 }

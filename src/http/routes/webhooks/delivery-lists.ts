@@ -8,7 +8,7 @@ import { isoTime } from "../../../platform/time.ts";
 import { EVENT_TYPES, TEST_EVENT_TYPE } from "../../../webhooks/event-types.ts";
 import { actorOf } from "../../audit-actor.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, momentSchema } from "../../schemas.ts";
 import { deliveryFields } from "./deliveries.ts";
 
 const state = lazy((z) =>
@@ -36,8 +36,8 @@ const pageQuery = lazy((z) =>
   z.looseObject({
     state: state().optional(),
     type: type().optional(),
-    from: instant().optional(),
-    to: instant().optional(),
+    from: momentSchema("first").optional(),
+    to: momentSchema("last").optional(),
     cursor: z.string().optional(),
     limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
   }),
@@ -104,8 +104,8 @@ const replay = defineRoute({
         endpoint: z.string().optional(),
         type: type().optional(),
         state: state().default("undelivered"),
-        from: instant().optional(),
-        to: instant().optional(),
+        from: momentSchema("first").optional(),
+        to: momentSchema("last").optional(),
       }),
     }),
   answers: {
@@ -123,8 +123,8 @@ const replay = defineRoute({
       endpointId: endpoint,
       eventType,
       state: wanted,
-      from: timeOf(from),
-      to: timeOf(to),
+      from,
+      to,
     };
     const begun = await teamFor(env, caller.team).replayJobs.begin(filter, actorOf(call));
     if (begun.kind === "refused") return { refusal: begun.refusal };
@@ -173,11 +173,7 @@ function listInput({
   cursor,
   limit,
 }: z.output<ReturnType<typeof pageQuery>>): DeliveryListInput {
-  return { state, eventType: type, from: timeOf(from), to: timeOf(to), cursor, limit };
-}
-
-function timeOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text);
+  return { state, eventType: type, from, to, cursor, limit };
 }
 
 function deliveryWire(delivery: Delivery): z.input<ReturnType<typeof listedDelivery>> {
