@@ -140,7 +140,8 @@ export interface TeamSettings {
 
 export interface TeamPlans {
   list(): Answer<NamedPlan[]>;
-  put(name: string, plan: Plan, by: Actor): Answer<void>;
+  /** Refused if publishable keys use the plan and it would no longer bound their money. */
+  put(name: string, plan: Plan, by: Actor): Answer<{ kind: "stored" } | Refused>;
   /** Sets the plan for credentials without their own. Counters are kept. */
   choose(name: string, by: Actor): Answer<{ kind: "chosen"; team: TeamSummary } | Refused>;
 }

@@ -70,7 +70,18 @@ describe("signing in", () => {
   });
 
   test("refuses a publishable key with a sentence", async () => {
-    const { secret } = await newKey({ kind: "publishable", name: "page", origins: ["https://demo.example"] });
+    const limits = [{ name: "page-money", scope: "key", per: "usd", limit: "2", window: "1d" }];
+    await fetch(`${sluice.url}/v1/plans/page`, {
+      method: "PUT",
+      headers: { Authorization: `Bearer ${sluice.key}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ limits }),
+    });
+    const { secret } = await newKey({
+      kind: "publishable",
+      plan: "page",
+      name: "page",
+      origins: ["https://demo.example"],
+    });
     await console_.open("/sign-in");
     await console_.signIn(secret);
     await console_.page.getByText("This key is publishable: it is for web pages.").waitFor();

@@ -56,7 +56,12 @@ export async function openScene(): Promise<ConsoleScene> {
     ...{ name: "studio", scopes: ["run", "read"], user: "mia", plan: "members" },
     expires_at: new Date(Date.now() + 40 * DAY_MS).toISOString(),
   });
-  const page = await make({ kind: "publishable", name: "Cat maker", origins: ["https://demo.example"] });
+  const page = await make({
+    kind: "publishable",
+    plan: "default",
+    name: "Cat maker",
+    origins: ["https://demo.example"],
+  });
   const old = await make({ name: "old-laptop" });
   await ask("DELETE", `/v1/keys/${old.id}`);
   await ask("POST", `/v1/keys/${page.id}/freeze`);

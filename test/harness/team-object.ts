@@ -80,7 +80,8 @@ export class TeamObject {
   }
 
   async putPlan(name: string, plan: PlanText): Promise<void> {
-    await this.stub.plans.put(name, planSchema().parse(plan), SOMEBODY);
+    const put = await this.stub.plans.put(name, planSchema().parse(plan), SOMEBODY);
+    if (put.kind === "refused") throw new Error(put.refusal.detail);
   }
 
   /** The hash of the plan that applies to a credential now. */

@@ -84,6 +84,18 @@ export class Team {
   }
 }
 
+/** A publishable key, under a plan with these limits and one that bounds its money far above any test's. */
+export async function newPageKey(
+  adminKey: string,
+  body: Record<string, unknown>,
+  limits: readonly Record<string, unknown>[] = [],
+): Promise<{ id: string; secret: string }> {
+  const money = { name: "page-money", scope: "key", per: "usd", limit: "1000", window: "1d" };
+  const put = await ask("PUT", "/v1/plans/page", { key: adminKey, body: { limits: [...limits, money] } });
+  expect(put.status, JSON.stringify(put.body)).toBe(200);
+  return newKey(adminKey, { kind: "publishable", plan: "page", ...body });
+}
+
 /** Makes another key of a team. */
 export async function newKey(adminKey: string, body: Record<string, unknown>): Promise<{ id: string; secret: string }> {
   const answer = await ask<{ id: string; secret: string }>("POST", "/v1/keys", { key: adminKey, body });

@@ -15,7 +15,8 @@ import type {
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { SECOND_MS } from "../../platform/time.ts";
-import { planNotFound } from "../quota/refusals.ts";
+import { limitsKeyMoney } from "../quota/plan.ts";
+import { pagePlanRefusal, planNotFound } from "../quota/refusals.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { keyFault } from "./credentials.ts";
@@ -138,7 +139,11 @@ export function insertKey(
   if (keys.count() >= KEYS_PER_TEAM_MAX) {
     return refused(refusal("conflict", `A team has at most ${KEYS_PER_TEAM_MAX} keys.`));
   }
-  if (terms.plan !== null && team.plan(terms.plan) === null) return refused(planNotFound(terms.plan));
+  const plan = terms.plan === null ? null : team.plan(terms.plan);
+  if (terms.plan !== null && plan === null) return refused(planNotFound(terms.plan));
+  if (terms.kind === "publishable" && (plan === null || !limitsKeyMoney(plan.plan))) {
+    return refused(pagePlanRefusal(terms.plan));
+  }
   const key: KeySummary = {
     ...terms,
     id: newId("key"),
@@ -149,8 +154,8 @@ export function insertKey(
     frozenAt: null,
   };
   keys.insert(digest, key);
-  const { kind, name, scopes, user, plan } = key;
-  audit.note(by, "key.created", key.id, { kind, name, scopes: scopes.join(" "), user, plan }, now);
+  const { kind, name, scopes, user } = key;
+  audit.note(by, "key.created", key.id, { kind, name, scopes: scopes.join(" "), user, plan: key.plan }, now);
   return { kind: "changed", key };
 }
 

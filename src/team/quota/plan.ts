@@ -315,6 +315,11 @@ export function retentionOf({ retention }: Plan): Retention {
   return { recordsDays, filesDays, inputsDays };
 }
 
+/** Whether the plan bounds what all holders of a key spend together: visitors are many, so limits of each do not. */
+export function limitsKeyMoney({ limits }: Plan): boolean {
+  return limits.some(({ per, scope }) => per === "usd" && (scope === "key" || scope === "team"));
+}
+
 /** Required tags that the request lacks. Empty values count as missing. */
 export function missingTags(plan: Plan, tags: Readonly<Record<string, string>>): string[] {
   return plan.require_tags.filter((name) => !Object.hasOwn(tags, name) || tags[name]?.trim() === "");

@@ -121,6 +121,24 @@ function violationText({ name, per, used, limit, resetAt }: LimitViolation): str
   }
 }
 
+const MONEY_LIMIT = "a limit per `usd` with the scope `key` or `team`";
+
+/** A publishable key without a plan that bounds its money. */
+export function pagePlanRefusal(plan: string | null): Refusal {
+  const hint = `Name a plan that has ${MONEY_LIMIT}, e.g. { "name": "page-money", "scope": "key", "per": "usd", "limit": "2", "window": "1d" }.`;
+  const detail =
+    plan === null
+      ? "`plan` is required for publishable keys, which anybody may use."
+      : `Plan "${plan}" does not bound what a publishable key may spend: it lacks ${MONEY_LIMIT}.`;
+  return refusal("invalid_request", detail, { hint });
+}
+
+/** The plan would leave publishable keys without a bound on their money. */
+export function keptMoneyRefusal(plan: string, keyIds: readonly string[]): Refusal {
+  const detail = `Publishable keys use plan "${plan}", so it must keep ${MONEY_LIMIT}: ${keyIds.join(", ")}.`;
+  return refusal("conflict", detail, { hint: "Revoke these keys first, or keep such a limit." });
+}
+
 /** The plan does not exist. */
 export function planNotFound(name: string): Refusal {
   return refusal("not_found", `No plan found with the name "${name}".`, {

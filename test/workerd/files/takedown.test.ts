@@ -89,9 +89,11 @@ describe("a take-down", () => {
   });
 
   test("can be asked for: a page's token comes with the key's contact", async () => {
-    const team = await Team.create();
+    const money = { name: "money", scope: "team", per: "usd", limit: "1", window: "1d" };
+    const team = await Team.create({ limits: [money] });
+    const terms = { kind: "publishable", plan: "default" };
     const make = (contact_url: string) =>
-      call("POST", "/v1/keys", { key: team.key, body: { kind: "publishable", origins: [PAGE], contact_url } });
+      call("POST", "/v1/keys", { key: team.key, body: { ...terms, origins: [PAGE], contact_url } });
     const key = await json(await make("mailto:abuse@app.example"));
     expect(key.contact_url).toBe("mailto:abuse@app.example");
     const exchange = { key: String(key.secret), body: {}, headers: { Origin: PAGE } };

@@ -10,7 +10,7 @@ import type { Route } from "../../../src/http/route.ts";
 import { call, json } from "../../harness/calls.ts";
 import { chanceOf } from "../../harness/chance.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
-import { newKey, Team } from "../../harness/team.ts";
+import { newKey, newPageKey, Team } from "../../harness/team.ts";
 import { sandboxCalls } from "../../harness/upstream.ts";
 
 const variables = env as { FUZZ_SEED?: string; FUZZ_ATTEMPTS?: string };
@@ -68,7 +68,7 @@ beforeAll(async () => {
   await trust(foreign.key, issuer);
   attackersIssuer = await TestIssuer.create();
   const privateKey = await newKey(own.key, { name: CANARY });
-  const publishable = await newKey(own.key, { kind: "publishable", name: CANARY, origins: [PAGE] });
+  const publishable = await newPageKey(own.key, { name: CANARY, origins: [PAGE] });
 
   const requests: string[] = [];
   for (const user of ["ada", "ada", undefined]) {

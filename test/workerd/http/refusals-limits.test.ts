@@ -11,7 +11,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { CONCURRENT_RETRY_AFTER_S } from "../../../src/team/quota/limits.ts";
 import { call, json } from "../../harness/calls.ts";
 import { MODEL } from "../../harness/model.ts";
-import { newKey, Team } from "../../harness/team.ts";
+import { newKey, newPageKey, Team } from "../../harness/team.ts";
 import { anEnd } from "../../harness/team-object.ts";
 
 const PAGE = "https://app.example";
@@ -68,7 +68,7 @@ interface Person {
 async function overLimit(limit: Record<string, unknown> & { scope: Scope }): Promise<Person> {
   const { id: team, key: admin } = await Team.create({ limits: [{ name: "only", ...limit }] });
   await call("PUT", "/v1/prices", { key: admin, body: { [MODEL]: { unit: "request", usd: "0.003" } } });
-  const person = limit.scope === "visitor" || limit.scope === "ip" ? await visitor(admin) : await member(admin);
+  const person = limit.scope === "visitor" || limit.scope === "ip" ? await visitor(admin, limit) : await member(admin);
   const response = await call("POST", "/v1/requests", {
     ...person,
     body: { model: MODEL, input: { prompt: "a cat" }, tags: TAGS },
@@ -84,9 +84,9 @@ async function member(admin: string): Promise<Person> {
   return { key: secret, headers: { "Sluice-Tags": "job=7" } };
 }
 
-async function visitor(admin: string): Promise<Person> {
+async function visitor(admin: string, limit: Record<string, unknown>): Promise<Person> {
   const headers = { Origin: PAGE, "CF-Connecting-IP": "203.0.113.9", "Sluice-Tags": "job=7" };
-  const { secret } = await newKey(admin, { kind: "publishable", origins: [PAGE] });
+  const { secret } = await newPageKey(admin, { origins: [PAGE] }, [{ name: "only", ...limit }]);
   const { token } = await json(await call("POST", "/v1/tokens", { key: secret, body: {}, headers }));
   return { key: String(token), headers };
 }

@@ -9,7 +9,7 @@ import { makeKey } from "../../../src/team/auth/key-text.ts";
 import { call, json } from "../../harness/calls.ts";
 import { ADMIN_TOKEN } from "../../harness/env.ts";
 import { serveKeys, TestIssuer, trust } from "../../harness/issuer.ts";
-import { newKey, Team } from "../../harness/team.ts";
+import { newKey, newPageKey, Team } from "../../harness/team.ts";
 
 const PAGE = "https://app.example";
 const OTHER_PAGE = "https://evil.example";
@@ -87,7 +87,7 @@ beforeAll(async () => {
   const member = await keyOf({ ...all, user: "ada" });
   const blocked = await keyOf({ ...all, user: "blocked" });
   const listed = await keyOf({ ...all, origins: [PAGE] });
-  const publishable = await keyOf({ kind: "publishable", origins: [PAGE] });
+  const publishable = await newPageKey(one.key, { origins: [PAGE] });
   const without = new Map<string, string>();
   for (const scope of SCOPES)
     without.set(scope, (await keyOf({ scopes: SCOPES.filter((each) => each !== scope) })).secret);

@@ -239,11 +239,13 @@ describe("a token that a server made", () => {
   });
 });
 
+const PAGE_MONEY = { name: "page-money", scope: "key", per: "usd", limit: "1000", window: "1d" };
+
 /** A team with a publishable key for PAGE, under a plan of three requests a day per visitor. */
 async function newDemo(more: Record<string, unknown> = {}, limits: unknown[] = []) {
   const team = await Team.create();
   const body = {
-    limits: [{ name: "visitor-day", scope: "visitor", per: "request", limit: 3, window: "1d" }, ...limits],
+    limits: [{ name: "visitor-day", scope: "visitor", per: "request", limit: 3, window: "1d" }, PAGE_MONEY, ...limits],
     models: { allow: [MODEL] },
   };
   await call("PUT", "/v1/plans/demo", { key: team.key, body });
@@ -419,7 +421,7 @@ describe("a visitor", () => {
     expect(again.headers.get("Idempotent-Replayed")).toBe("true");
     expect((await json(again)).id).toBe(post.id);
     const { limits } = await json(await call("GET", "/v1/me", { key: reloaded.token, headers: HOME }));
-    expect(limits).toMatchObject([{ name: "visitor-day", used: 1, remaining: 2 }]);
+    expect(limits).toMatchObject([{ name: "visitor-day", used: 1, remaining: 2 }, { name: "page-money" }]);
   });
 });
 

@@ -43,9 +43,9 @@ describe("keys", () => {
   });
 
   test("that are publishable are for pages: origins are required, the text may be read again, the secret never", async () => {
-    const { key } = await Team.create();
+    const { key } = await Team.create({ limits: [{ ...MONEY, scope: "key" }] });
     const turnstile = { site_key: "0x4AAA", secret: "0x4BBB-very-secret", hostname: "demo.example" };
-    const wish = { kind: "publishable", origins: ["https://demo.example"], turnstile };
+    const wish = { kind: "publishable", plan: "default", origins: ["https://demo.example"], turnstile };
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
     expect([status, body.secret, body.scopes]).toEqual([201, expect.stringMatching(/^sl_pk_/), []]);
     const listed = await send(key, "GET", "/v1/keys");
@@ -71,6 +71,40 @@ describe("keys", () => {
     const { key } = await Team.create();
     const { status, body } = await send(key, "POST", "/v1/keys", wish);
     expect([status, body.detail]).toEqual([400, expect.stringContaining(detail)]);
+  });
+
+  test("that are publishable need a plan that bounds their money, and keep it until they end", async () => {
+    const { key } = await Team.create();
+    const wish = { kind: "publishable", origins: ["https://demo.example"] };
+    const make = async (plan?: string) =>
+      send(key, "POST", "/v1/keys", { ...wish, ...(plan === undefined ? {} : { plan }) });
+    expect(await make()).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining("`plan` is required") },
+    });
+    const put = (limits: object[]) => send(key, "PUT", "/v1/plans/page", { limits });
+    const perVisitor = { ...MONEY, scope: "visitor" };
+    const perUser = { ...MONEY, name: "user-money", scope: "user" };
+    const requests = { name: "requests", scope: "key", per: "request", limit: 5, window: "1d" };
+    for (const limits of [[], [perVisitor], [perUser, requests], [{ ...MONEY, scope: "tag:page" }]]) {
+      expect((await put(limits)).status).toBe(200);
+      expect((await make("page")).status).toBe(400);
+    }
+    expect((await put([{ ...MONEY, scope: "team" }])).status).toBe(200);
+    const [first, second] = [await make("page"), await make("page")];
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect((await put([{ ...MONEY, scope: "key" }])).status).toBe(200);
+    const ids = [first, second].map(({ body }) => String(body.id));
+    const taken = await put([perVisitor]);
+    expect([taken.status, taken.body.code]).toEqual([409, "conflict"]);
+    for (const id of ids) expect(taken.body.detail).toContain(id);
+    await send(key, "POST", `/v1/keys/${ids[0]}/freeze`);
+    await send(key, "DELETE", `/v1/keys/${ids[1]}`);
+    const still = await put([]);
+    expect([still.status, still.body.detail]).toEqual([409, expect.stringContaining(String(ids[0]))]);
+    expect(still.body.detail).not.toContain(ids[1]);
+    await send(key, "DELETE", `/v1/keys/${ids[0]}`);
+    expect((await put([])).status).toBe(200);
   });
 
   test("cannot name a plan that does not exist", async () => {

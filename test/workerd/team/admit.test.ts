@@ -459,7 +459,9 @@ describe("equal posts within dedupe_s", () => {
   test("are one request by default behind a publishable key, where they are reloads", async () => {
     freeze();
     const team = await TeamObject.create();
-    const { id: keyId } = await team.newKey({ kind: "publishable", scopes: [], origins: ["https://demo.example"] });
+    await team.putPlan("page", { limits: [{ ...MONEY, scope: "key", limit: "1" }] });
+    const terms = { kind: "publishable", plan: "page", scopes: [], origins: ["https://demo.example"] } as const;
+    const { id: keyId } = await team.newKey({ ...terms, scopes: [], origins: [...terms.origins] });
     const rest = { user: "visitor:v", visitor: "v", ip: "a", models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, ...rest };
     const first = await team.admitted({ credential, visitor: "v", ip: "a" });

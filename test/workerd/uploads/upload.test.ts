@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../../src/platform/ids.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { call, json } from "../../harness/calls.ts";
-import { newKey, Team } from "../../harness/team.ts";
+import { newPageKey, Team } from "../../harness/team.ts";
 import { announce, aPng, fetched, send, streamed } from "../../harness/upload-calls.ts";
 
 afterEach(() => {
@@ -166,7 +166,7 @@ describe("who may announce", () => {
   test("is a page's token, but not its publishable key", async () => {
     const { key } = await Team.create();
     const page = "https://app.example";
-    const publishable = await newKey(key, { kind: "publishable", origins: [page] });
+    const publishable = await newPageKey(key, { origins: [page] });
     const body = { file_name: "cat.png", content_type: "image/png" };
     const headers = { Origin: page };
     expect((await call("POST", "/v1/uploads", { key: publishable.secret, body, headers })).status).toBe(403);

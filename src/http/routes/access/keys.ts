@@ -50,7 +50,11 @@ export const newKey = lazy((z) =>
     name: z.string().min(1).max(100).default("Unnamed"),
     scopes: z.array(scopeSchema()).min(1).optional().describe("Secret keys only. Default: run and read."),
     user: userSchema().optional().describe("Binds a secret key to a user; every call acts for this user."),
-    plan: planNameSchema().optional().describe("Plan of this key, instead of the team's plan."),
+    plan: planNameSchema()
+      .optional()
+      .describe(
+        "Plan of this key, instead of the team's plan. Required for publishable keys, and must limit `usd` for the scope `key` or `team`.",
+      ),
     models: z
       .array(modelPatternSchema())
       .min(1)

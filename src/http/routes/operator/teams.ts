@@ -197,10 +197,11 @@ export const teamRoutes: readonly Route[] = [
     answers: {
       200: { description: "The plan, with defaults filled in. It applies from the next submit.", schema: planBody },
     },
-    errors: [],
+    errors: ["conflict"],
     async handle(call) {
       const { env, caller, params, body } = call;
-      await askTeam(env, caller.team, (team) => team.plans.put(params.name, body, actorOf(call)));
+      const answer = await askTeam(env, caller.team, (team) => team.plans.put(params.name, body, actorOf(call)));
+      if (answer.kind === "refused") return { refusal: answer.refusal };
       return { status: 200, body: planWire({ name: params.name, plan: body }) };
     },
   }),

@@ -98,7 +98,9 @@ export interface TeamSettings {
 }
 export interface TeamPlans {
     list(): Answer<NamedPlan[]>;
-    put(name: string, plan: Plan, by: Actor): Answer<void>;
+    put(name: string, plan: Plan, by: Actor): Answer<{
+        kind: "stored";
+    } | Refused>;
     choose(name: string, by: Actor): Answer<{
         kind: "chosen";
         team: TeamSummary;

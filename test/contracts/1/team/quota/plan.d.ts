@@ -267,6 +267,7 @@ export interface Retention {
     inputsDays: number | null;
 }
 export declare function retentionOf({ retention }: Plan): Retention;
+export declare function limitsKeyMoney({ limits }: Plan): boolean;
 export declare function missingTags(plan: Plan, tags: Readonly<Record<string, string>>): string[];
 export declare function matchesModel(patterns: readonly string[], model: string): boolean;
 export declare function modelAllowed(plan: Plan, model: string): boolean;
