@@ -165,7 +165,7 @@ test("a visitor over the limit is told when it resets, in a 402 that nobody retr
   expect(over.status).toBe(402);
   expect(over.body).toMatchObject({
     ...{
-      code: "quota_exceeded",
+      code: "visitor_limit",
       retryable: false,
       hint: expect.stringContaining("Retries fail until the limit resets"),
     },
