@@ -69,6 +69,8 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     "UPLOAD_PART_MIN_BYTES",
     "UPLOAD_PARTS_MAX",
     "UPLOAD_URL_MS",
+    "UPLOAD_LEASE_MS",
+    "UPLOAD_LEFTOVER_MS",
     "INPUTS_DAYS_DEFAULT",
   ],
   "Teams, keys and plans": [

@@ -128,7 +128,7 @@ function errorHeaders(status: number, codes: readonly ErrorCode[]): readonly Des
     return ["RateLimit", "RateLimit-Policy", "Retry-After"];
   }
   if (status === 401) return ["WWW-Authenticate"];
-  return status === 503 ? ["Retry-After"] : [];
+  return status === 409 || status === 503 ? ["Retry-After"] : [];
 }
 
 const violatedPolicies = {

@@ -74,17 +74,29 @@ export type AnnounceAnswer = { kind: "announced"; upload: Upload } | Refused;
 /** `bytes` null: the body has no length; `atMost` is its upper bound, null if unknown. */
 export interface BeginUpload {
   id: string;
+  /** Random, of the call that sends. */
+  sender: string;
   bytes: number | null;
   atMost: number | null;
 }
 
 export type BeginUploadAnswer =
-  /** Maximum bytes accepted now. */
-  { kind: "begun"; upload: Upload; maxBytes: number } | { kind: "stored"; upload: Upload } | Refused;
+  /** Maximum bytes accepted now, and where this sender's bytes go. */
+  { kind: "begun"; upload: Upload; maxBytes: number; objectKey: string } | { kind: "stored"; upload: Upload } | Refused;
+
+export interface BeginPart {
+  id: string;
+  sender: string;
+  n: number;
+  bytes: number;
+}
+
+export type BeginPartAnswer = { kind: "begun"; upload: Upload } | { kind: "stored"; upload: Upload } | Refused;
 
 /** A stored part. `contentType` is detected from the first part. */
 export interface FinishedPart extends UploadPart {
   id: string;
+  sender: string;
   contentType: string | null;
 }
 
@@ -93,9 +105,11 @@ export type UploadPartsAnswer =
   | { kind: "stored"; upload: Upload }
   | Refused;
 
-/** A stored file. */
+/** A stored file. `sender` null: it was completed from parts. */
 export interface FinishUpload {
   id: string;
+  sender: string | null;
+  objectKey: string;
   bytes: number;
   contentType: string;
   sha256: string | null;
@@ -130,19 +144,29 @@ export type FindUploadAnswer = { kind: "found"; upload: Upload } | Refused;
 export interface TeamUploads {
   /** Creates an upload and reserves its declared size. Idempotent by `id`. */
   announce(input: AnnouncedUpload): Answer<AnnounceAnswer>;
-  /** Reserves the bytes of a whole file before they are accepted. Idempotent. */
+  /** Makes the call the file's only sender and reserves its bytes before they are accepted. Idempotent by sender. */
   begin(input: BeginUpload): Answer<BeginUploadAnswer>;
   /** The same for one part. All parts together stay within the limits; a repeated part counts once. */
-  beginPart(part: { id: string; n: number; bytes: number }): Answer<BeginUploadAnswer>;
+  beginPart(part: BeginPart): Answer<BeginPartAnswer>;
   /**
    * Stores the R2 id of a multipart upload before it is used, so that it can be aborted. The first id wins; null if the upload
    * is already stored.
    */
   keepMultipart(id: string, multipart: string): Answer<string | null>;
-  finishPart(part: FinishedPart): Answer<void>;
+  /** Stores the R2 id of a sender's own multipart upload before it is used. False: the sender lost its lease. */
+  keepSenderMultipart(sender: string, multipart: string): Answer<boolean>;
+  /** Renews the lease of a sender. False: it lost its lease. */
+  renewSender(sender: string): Answer<boolean>;
+  /** Ends a sender's lease. Its bytes are deleted. */
+  endSender(sender: string): Answer<void>;
+  /** Records a part. False: the sender lost its lease, and nothing was recorded. */
+  finishPart(part: FinishedPart): Answer<boolean>;
   /** Stored parts of an upload. */
   parts(id: string): Answer<UploadPartsAnswer>;
-  /** Marks the upload as stored. Idempotent. Unused reserved bytes are released. */
+  /**
+   * Marks the upload as stored where the sender's bytes are, if that still has its lease. Idempotent. Unused reserved bytes are released. Another
+   * key in the answer: another file was stored before.
+   */
   finish(input: FinishUpload): Answer<FinishUploadAnswer>;
   /** A file for a caller that holds its signed URL. */
   inputFile(id: string): Answer<InputFileAnswer>;

@@ -1,5 +1,5 @@
 // The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}` for large
-// texts, `uploads/{team}/{id}` for files that inputs use. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so
+// texts, `uploads/{team}/{id}` and below for files that inputs use. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so
 // no prefix reaches into a neighbour.
 
 /** File `n` of a request's output. */
@@ -7,9 +7,19 @@ export function outputKey(team: string, request: string, n: number): string {
   return `outputs/${team}/${request}/${n}`;
 }
 
-/** A file for inputs. One that came inside a request's input has the request's id in its own. */
+/** A file for inputs, or what the places of its senders begin with. One that came inside a request's input has the request's id in its own. */
 export function uploadKey(team: string, id: string): string {
   return `uploads/${team}/${id}`;
+}
+
+/** The bytes of one sender of an upload: two that send at once never write to one place. */
+export function senderKey(upload: string, sender: string): string {
+  return `${upload}/${sender}`;
+}
+
+/** The file of an upload in parts, which senders of parts share. */
+export function partsKey(upload: string): string {
+  return `${upload}/parts`;
 }
 
 /** Texts of a request that may be too long for a row. */

@@ -121,7 +121,7 @@ export async function copyBuffered(target: Target, feed: Feed, content: Content)
     },
   );
   if (stored.kind === "superseded") return SUPERSEDED;
-  if (stored.kind === "overloaded") return NOT_WRITTEN;
+  if (stored.kind === "overloaded" || stored.kind === "too_slow") return NOT_WRITTEN;
   const left = uploads.readUpload();
   if (stored.kind === "too_large") {
     return left === null || (await abortUpload(bucket, left, uploads)) ? stored : NOT_WRITTEN;

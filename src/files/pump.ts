@@ -1,7 +1,7 @@
 // Streams bytes into R2: a known length streams through, an unknown one is buffered part by part under permits that grow with it.
 // Computes SHA-256, never shows incomplete objects, and distinguishes the source's faults from R2's.
 
-import { FREE_BODY_BYTES, GrowingBuffer } from "../net/body.ts";
+import { FREE_BODY_BYTES, GrowingBuffer, type Unheard } from "../net/body.ts";
 import type { GrowingPermit } from "../net/byte-budget.ts";
 import { Digest, type Feed, withinTime } from "./byte-reader.ts";
 
@@ -64,12 +64,12 @@ export async function storeKnown(
 /**
  * Stores a feed of unknown length: with one put if it fits one part, otherwise in parts. Each part has a permit of its own, held
  * while waiting for the source, R2 and the upload's record. A failed upload is aborted, best effort. `overloaded`: a permit did not
- * grow in time.
+ * grow in time; `too_slow`: its lease was over.
  */
 export async function storeUnknown(
   to: Destination,
   { feed, maxBytes, partBytes, open, begun, partStored }: Buffering,
-): Promise<Stored | { kind: "too_large" } | { kind: "superseded" } | { kind: "overloaded" }> {
+): Promise<Stored | { kind: "too_large" } | { kind: "superseded" } | Unheard> {
   const { bucket, key, metadata } = to;
   const digest = new Digest();
   const parts: R2UploadedPart[] = [];
@@ -182,7 +182,7 @@ async function fill(
   feed: Feed,
   buffer: GrowingBuffer,
   partBytes: number,
-): Promise<{ kind: "filled"; ended: boolean } | { kind: "overloaded" } | typeof CONNECTION_CLOSED> {
+): Promise<{ kind: "filled"; ended: boolean } | Unheard | typeof CONNECTION_CLOSED> {
   for (let length = 0; length < partBytes; ) {
     const piece = await feed.next(partBytes - length);
     if (piece === null) return { kind: "filled", ended: true };
@@ -192,8 +192,9 @@ async function fill(
         break;
       case "overloaded":
         return { kind: "overloaded" };
-      case "over":
       case "lapsed":
+        return { kind: "too_slow" };
+      case "over":
         return CONNECTION_CLOSED;
     }
     length += piece.length;

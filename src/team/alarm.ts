@@ -16,17 +16,20 @@ import { sweepRequests } from "./requests/sweep.ts";
 import { UNSTARTED_SWEEP_MS } from "./requests/sweep-schedule.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
+import { removeLeftovers, UPLOAD_LEFTOVER_MS } from "./uploads/senders.ts";
 import { removeExpiredUploads } from "./uploads/upload-removal.ts";
 
 /** When the alarm is due: the earliest due work, overdue work included; null if there is none. */
 export function nextDueAt(stores: TeamStores): number | null {
-  const { requests, outbox, endpoints, replayJobs, removals, uploads } = stores;
+  const { requests, outbox, endpoints, replayJobs, removals, uploads, senders } = stores;
+  const leaseEnd = senders.firstLeaseEnd();
   const dues = [
     requests.nextSweepAt(UNSTARTED_SWEEP_MS),
     outbox.nextDueAt(),
     endpoints.nextCheckAt(),
     replayJobs.nextDueAt(),
     uploads.nextExpiryAt(),
+    leaseEnd === null ? null : leaseEnd + UPLOAD_LEFTOVER_MS,
     // A team deletion continues at once unless it waits for a request.
     removals.nextDueAt() ?? (removals.isTeamRemoval() ? Date.now() : null),
     stores.team.directoryDueAt(),
@@ -49,6 +52,7 @@ export async function doDueWork(
     sendEvents(env, context, stores, pacer, now),
     runReplayJob(env, context, stores),
     removeExpiredUploads(env.FILES, context, stores, now),
+    removeLeftovers(env.FILES, context, stores.senders, now),
     runRemovals(env, stores, now + ALARM_BUDGET_MS),
     (stores.team.directoryDueAt() ?? now + 1) <= now ? updateDirectory(env, context, stores) : null,
   ]);

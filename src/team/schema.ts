@@ -273,6 +273,20 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (upload_id, n)
   ) WITHOUT ROWID;
 
+  -- Calls that send bytes. n: 0 for the whole file, or the part. object_key: where the bytes of a whole file go, each sender's to
+  -- its own. superseded: 1 when another one has its lease; the row stays until its bytes are deleted.
+  CREATE TABLE upload_sender (
+    id TEXT PRIMARY KEY,
+    upload_id TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    object_key TEXT,
+    multipart TEXT,
+    lease_until INTEGER NOT NULL,
+    superseded INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX upload_sender_of ON upload_sender (upload_id);
+  CREATE INDEX upload_sender_lease ON upload_sender (lease_until);
+
   -- Open requests that use an upload: it stays until they have ended.
   CREATE TABLE upload_use (
     request_id TEXT NOT NULL,

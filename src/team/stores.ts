@@ -15,6 +15,7 @@ import { CounterStore } from "./quota/counter-store.ts";
 import { PriceStore } from "./quota/price-store.ts";
 import { RequestIndex } from "./requests/request-index.ts";
 import { TeamStore } from "./team-store.ts";
+import { SenderTable } from "./uploads/sender-store.ts";
 import { UploadTables } from "./uploads/upload-store.ts";
 import { UsageStore } from "./usage/usage-store.ts";
 import { UserStore } from "./user-store.ts";
@@ -29,6 +30,7 @@ export interface TeamStores {
   requests: RequestIndex;
   idempotency: IdempotencyStore;
   uploads: UploadTables;
+  senders: SenderTable;
   removals: RemovalStore;
   usage: UsageStore;
   events: EventStore;
@@ -50,6 +52,7 @@ export function openStores(db: TeamDatabase): TeamStores {
     requests: new RequestIndex(db),
     idempotency: new IdempotencyStore(db),
     uploads: new UploadTables(db),
+    senders: new SenderTable(db),
     removals: new RemovalStore(db),
     usage: new UsageStore(db),
     events: new EventStore(db),

@@ -2,6 +2,7 @@
 // counts once. Parts may arrive in any order and in parallel.
 
 import type { Upload, UploadPart } from "../contracts/team-uploads.ts";
+import { partsKey } from "../files/bucket-keys.ts";
 import { UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { sendBytes } from "../files/pump.ts";
@@ -9,18 +10,20 @@ import { FREE_BODY_BYTES } from "../net/body.ts";
 import type { Sender } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
+import { randomText } from "../platform/ids.ts";
 import { askTeam } from "../platform/stubs.ts";
+import { LEASE_LOST } from "../team/uploads/senders.ts";
 import { UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import {
   BODY_INCOMPLETE,
   finishUpload,
   notStored,
   type ReceiveAnswer,
-  type ReceivedBody,
-  receiveBody,
+  SENDER_ID_CHARS,
   storedOrRefused,
   typeOf,
 } from "./receive.ts";
+import { type ReceivedBody, receiveBody, underLease } from "./sending.ts";
 
 /** Size of a part that we advise, and that fal's clients send. */
 export const UPLOAD_PART_BYTES = 10 * 1024 * 1024;
@@ -51,18 +54,27 @@ async function receive(
   env: Env,
   { team, id }: UploadAddress,
   n: number,
-  { feed, readWide }: ReceivedBody,
+  body: ReceivedBody,
   said: string,
 ): Promise<PartAnswer> {
   if (n < 1 || n > UPLOAD_PARTS_MAX) return refused(PART_NUMBER_INVALID);
   if (!/^[0-9]{1,15}$/.test(said)) return refused(LENGTH_REQUIRED);
   const length = Number(said);
   if (length > UPLOAD_PUT_MAX_BYTES) return refused(tooLarge(length));
-  const begun = await askTeam(env, team, (stub) => stub.uploads.beginPart({ id, n, bytes: length }));
+  const sender = randomText(SENDER_ID_CHARS);
+  const begun = await askTeam(env, team, (stub) => stub.uploads.beginPart({ id, sender, n, bytes: length }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return refused(COMPLETE);
+  const lease = { team, id: sender, objectKey: null };
+  return underLease(env, lease, body.feed, () => storePart(env, lease, begun.upload, { n, length, body }));
+}
 
-  const { upload } = begun;
+async function storePart(
+  env: Env,
+  { team, id: sender }: { team: string; id: string },
+  upload: Upload,
+  { n, length, body: { feed, readWide } }: { n: number; length: number; body: ReceivedBody },
+): Promise<PartAnswer> {
   const file = { feed, length, atMost: length, contentType: null, broken: BODY_INCOMPLETE };
   const typed = n === 1 ? await typeOf(upload, file) : { kind: "untyped" as const, contentType: null };
   if (typed.kind === "refused") return typed;
@@ -75,9 +87,9 @@ async function receive(
   if (poured.kind === "source") return refused(BODY_INCOMPLETE);
   if (poured.kind === "bucket") return notStored(poured.fault);
   const { etag } = poured.value;
-  const { contentType } = typed;
-  await askTeam(env, team, (stub) => stub.uploads.finishPart({ id, n, bytes: length, etag, contentType }));
-  return { kind: "received", n, etag };
+  const part = { id: upload.id, sender, n, bytes: length, etag, contentType: typed.contentType };
+  const isRecorded = await askTeam(env, team, (stub) => stub.uploads.finishPart(part));
+  return isRecorded ? { kind: "received", n, etag } : refused(LEASE_LOST);
 }
 
 /** Completes the upload from the named parts, or from all. Idempotent. */
@@ -99,32 +111,35 @@ export async function completeUpload(
   if (contentType === null || multipart === null) return refused(FIRST_PART_MISSING);
   const completed = await storedOrRefused(() => complete(env.FILES, upload, multipart, chosen, bytes));
   if (completed.kind === "refused") return completed;
-  return finishUpload(env, team, upload, { bytes, contentType, sha256: null });
+  const objectKey = partsKey(upload.objectKey);
+  return finishUpload(env, team, id, { sender: null, objectKey, bytes, contentType, sha256: null });
 }
 
 /** The file's multipart upload, shared by parallel parts. Null: the upload expired or was deleted. */
 async function multipartOf(env: Env, team: string, upload: Upload): Promise<R2MultipartUpload | null> {
-  if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(upload.objectKey, upload.multipart);
-  const made = await env.FILES.createMultipartUpload(upload.objectKey);
+  const key = partsKey(upload.objectKey);
+  if (upload.multipart !== null) return env.FILES.resumeMultipartUpload(key, upload.multipart);
+  const made = await env.FILES.createMultipartUpload(key);
   const kept = await askTeam(env, team, (stub) => stub.uploads.keepMultipart(upload.id, made.uploadId));
   if (kept === made.uploadId) return made;
   await made.abort();
-  return kept === null ? null : env.FILES.resumeMultipartUpload(upload.objectKey, kept);
+  return kept === null ? null : env.FILES.resumeMultipartUpload(key, kept);
 }
 
 async function complete(
   bucket: R2Bucket,
-  { objectKey }: Upload,
+  upload: Upload,
   multipart: string,
   parts: readonly NamedPart[],
   bytes: number,
 ): Promise<{ kind: "completed" }> {
+  const key = partsKey(upload.objectKey);
   const numbered = parts.map(({ n, etag }) => ({ partNumber: n, etag }));
   try {
-    await bucket.resumeMultipartUpload(objectKey, multipart).complete(numbered);
+    await bucket.resumeMultipartUpload(key, multipart).complete(numbered);
   } catch (fault) {
     // An earlier call may have completed it and lost its response.
-    if ((await bucket.head(objectKey))?.size !== bytes) throw fault;
+    if ((await bucket.head(key))?.size !== bytes) throw fault;
   }
   return { kind: "completed" };
 }

@@ -1,28 +1,26 @@
 // Receives a whole file at its upload URL, raw or as a form field, with or without a length: type check, reservation, storage, record.
 // The same bytes again give the same answer; different bytes are refused.
 
-import type { Upload } from "../contracts/team-uploads.ts";
-import {
-  BodyFeed,
-  digestOf,
-  drain,
-  type Feed,
-  FILE_COPY_CHUNK_BYTES,
-  UPLOAD_PUT_MAX_BYTES,
-} from "../files/byte-reader.ts";
+import type { FinishUpload, Upload } from "../contracts/team-uploads.ts";
+import { digestOf, type Feed, UPLOAD_PUT_MAX_BYTES } from "../files/byte-reader.ts";
 import { hashStored } from "../files/digest.ts";
 import type { UploadAddress } from "../files/input-urls.ts";
 import { storeKnown, storeUnknown } from "../files/pump.ts";
 import { uploadedType } from "../files/upload-type.ts";
 import { FREE_BODY_BYTES, unheardRefusal } from "../net/body.ts";
-import { REFUSED_BODY_MAX_MS, STREAMED_BODY } from "../net/body-pace.ts";
-import { openInboundPermit, type RenewedPermit, type Sender, takeInbound } from "../net/byte-budget.ts";
+import { openInboundPermit, type Sender } from "../net/byte-budget.ts";
 import type { Env } from "../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
+import { randomText } from "../platform/ids.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { askTeam } from "../platform/stubs.ts";
+import { LEASE_LOST } from "../team/uploads/senders.ts";
 import { typeFault, UPLOAD_PART_MIN_BYTES } from "../team/uploads/upload-rules.ts";
 import { formFile, type SentFile } from "./form.ts";
+import { type ReceivedBody, receiveBody, underLease } from "./sending.ts";
+
+/** Characters of a sender's random id, which is part of a key. */
+export const SENDER_ID_CHARS = 20;
 
 export type ReceiveAnswer = { kind: "stored"; upload: Upload } | Refused;
 
@@ -41,59 +39,35 @@ export function receiveUpload(
   });
 }
 
-/** A body that is being received. */
-export interface ReceivedBody {
-  feed: BodyFeed;
-  /** Whose share of memory it takes. */
-  sender: Sender;
-  /** Called once bytes come: a silent sender holds next to nothing. */
-  readWide(): void;
-}
-
-/**
- * Receives a body at the pace that senders have to keep; one that was too slow is told so. The body is read to its end, so that the
- * client receives the response.
- */
-export async function receiveBody<T extends { kind: string }>(
-  request: Request,
-  sender: Sender,
-  receive: (body: ReceivedBody) => Promise<T | Refused>,
-): Promise<T | Refused> {
-  const feed = BodyFeed.ofSender(request.body, STREAMED_BODY);
-  let wide: RenewedPermit | null = null;
-  const readWide = () => {
-    wide ??= takeInbound(sender, FILE_COPY_CHUNK_BYTES);
-    if (wide !== null) feed.widen(wide);
-  };
-  try {
-    const answer = await receive({ feed, sender, readWide });
-    return feed.lapsed && answer.kind === "refused" ? refused(unheardRefusal({ kind: "too_slow" })) : answer;
-  } finally {
-    feed.limitRest(REFUSED_BODY_MAX_MS);
-    await drain(feed);
-    (wide as RenewedPermit | null)?.release();
-  }
-}
-
 async function receiveFile(
   env: Env,
   { team, id }: UploadAddress,
   file: SentFile,
-  { sender, readWide }: ReceivedBody,
+  body: ReceivedBody,
 ): Promise<ReceiveAnswer> {
   const { feed, length, atMost } = file;
   if (length !== null && length > UPLOAD_PUT_MAX_BYTES) return refused(tooLargeForOne(length));
-  const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, bytes: length, atMost }));
+  const sender = randomText(SENDER_ID_CHARS);
+  const begun = await askTeam(env, team, (stub) => stub.uploads.begin({ id, sender, bytes: length, atMost }));
   if (begun.kind === "refused") return begun;
   if (begun.kind === "stored") return repeatedUpload(env, begun.upload, feed);
+  const lease = { team, id: sender, objectKey: begun.objectKey };
+  const maxBytes = Math.min(begun.maxBytes, UPLOAD_PUT_MAX_BYTES);
+  return underLease(env, lease, body.feed, () => storeFile(env, lease, begun.upload, { file, body, maxBytes }));
+}
 
-  const { upload } = begun;
+async function storeFile(
+  env: Env,
+  { team, id: sender, objectKey }: { team: string; id: string; objectKey: string },
+  upload: Upload,
+  { file, body, maxBytes }: { file: SentFile; body: ReceivedBody; maxBytes: number },
+): Promise<ReceiveAnswer> {
+  const { feed, length, atMost } = file;
   const typed = await typeOf(upload, file);
   if (typed.kind === "refused") return typed;
   const { contentType } = typed;
-  if (length === null || length > FREE_BODY_BYTES) readWide();
-  const to = { bucket: env.FILES, key: upload.objectKey, metadata: { httpMetadata: { contentType } } };
-  const maxBytes = Math.min(begun.maxBytes, UPLOAD_PUT_MAX_BYTES);
+  if (length === null || length > FREE_BODY_BYTES) body.readWide();
+  const to = { bucket: env.FILES, key: objectKey, metadata: { httpMetadata: { contentType } } };
   const cap = Math.min(maxBytes, atMost ?? maxBytes);
   const stored =
     length === null
@@ -101,11 +75,8 @@ async function receiveFile(
           feed,
           maxBytes: cap,
           partBytes: Math.min(cap, UPLOAD_PART_MIN_BYTES),
-          open: (mostBytes) => openInboundPermit(sender, mostBytes),
-          begun: async (multipart) => {
-            await askTeam(env, team, (stub) => stub.uploads.keepMultipart(id, multipart));
-            return true;
-          },
+          open: (mostBytes) => openInboundPermit(body.sender, mostBytes),
+          begun: (multipart) => askTeam(env, team, (stub) => stub.uploads.keepSenderMultipart(sender, multipart)),
           partStored: () => true,
         })
       : await storeKnown(to, { feed, length, timeoutMs: null });
@@ -113,43 +84,35 @@ async function receiveFile(
     case "bucket":
       return notStored(stored.fault);
     case "source":
-    case "superseded":
       return refused(file.broken);
+    case "superseded":
+      return refused(LEASE_LOST);
     case "overloaded":
+    case "too_slow":
       return refused(unheardRefusal(stored));
     case "too_large":
       return refused(tooLargeWithoutLength(maxBytes));
     case "stored": {
       const { bytes, sha256 } = stored;
-      if (upload.bytes !== null && bytes !== upload.bytes) {
-        await env.FILES.delete(upload.objectKey);
-        return refused(sizeMismatch(bytes, upload.bytes));
-      }
-      return finishUpload(env, team, upload, { bytes, contentType, sha256 });
+      if (upload.bytes !== null && bytes !== upload.bytes) return refused(sizeMismatch(bytes, upload.bytes));
+      return finishUpload(env, team, upload.id, { sender, objectKey, bytes, contentType, sha256 });
     }
   }
 }
 
-/**
- * Records a stored file. The file of an upload that was deleted meanwhile is deleted, and so is an upload that received two different
- * files at once, because it is unknown which of them R2 stored.
- */
+/** Records a stored file. Its bytes are deleted if the upload was deleted meanwhile, or has another file. */
 export async function finishUpload(
   env: Env,
   team: string,
-  { id, objectKey }: Upload,
-  came: { bytes: number; contentType: string; sha256: string | null },
+  id: string,
+  came: Omit<FinishUpload, "id">,
 ): Promise<ReceiveAnswer> {
   const answer = await askTeam(env, team, (stub) => stub.uploads.finish({ id, ...came }));
-  if (answer.kind === "refused") {
-    await env.FILES.delete(objectKey);
-    return answer;
-  }
-  const { bytes, sha256 } = answer.upload;
-  const isOther = bytes !== came.bytes || (sha256 !== null && came.sha256 !== null && sha256 !== came.sha256);
-  if (!isOther) return answer;
-  await askTeam(env, team, (stub) => stub.uploads.delete({ id, user: null }));
-  return refused(CONCURRENT_UPLOADS);
+  if (answer.kind === "stored" && answer.upload.objectKey === came.objectKey) return answer;
+  await env.FILES.delete(came.objectKey);
+  if (answer.kind === "refused") return answer;
+  const isSame = came.sha256 !== null && answer.upload.sha256 === came.sha256;
+  return isSame ? answer : refused(OTHER_FILE);
 }
 
 /** The type of a file by its first bytes, which are not consumed. */
@@ -190,13 +153,9 @@ const EMPTY = refusal("invalid_request", "The body is empty.", {
   hint: "Send the file's bytes as the body, e.g. `curl -T file.png {upload_url}`.",
 });
 
-const CONCURRENT_UPLOADS = refusal(
-  "conflict",
-  "Two different files were sent to this upload URL at the same time. Both uploads were discarded.",
-  {
-    hint: "Create one upload per file with POST /v1/uploads.",
-  },
-);
+const OTHER_FILE = refusal("conflict", "A different file was already uploaded to this URL.", {
+  hint: "Create one upload per file with POST /v1/uploads.",
+});
 
 async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; file: SentFile } | Refused> {
   const encoding = (headers.get("Content-Encoding") ?? "identity").toLowerCase();
@@ -215,12 +174,7 @@ async function sentFile(headers: Headers, body: Feed): Promise<{ kind: "file"; f
 async function repeatedUpload(env: Env, upload: Upload, feed: Feed): Promise<ReceiveAnswer> {
   const sha256 = await digestOf(feed);
   const known = upload.sha256 ?? (await storedDigest(env, upload));
-  if (sha256 !== null && sha256 === known) return { kind: "stored", upload };
-  return refused(
-    refusal("conflict", "A different file was already uploaded to this URL.", {
-      hint: "Create one upload per file with POST /v1/uploads.",
-    }),
-  );
+  return sha256 !== null && sha256 === known ? { kind: "stored", upload } : refused(OTHER_FILE);
 }
 
 async function storedDigest(env: Env, { objectKey }: Upload): Promise<string | null> {

@@ -2,13 +2,15 @@
 // is no error.
 
 import type { Upload } from "../../contracts/team-uploads.ts";
+import { partsKey } from "../../files/bucket-keys.ts";
 import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
 import { type QuotaAnswer, resizeUpload } from "../quota/limits.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SWEEP_BATCH_ROWS } from "../team-context.ts";
+import { removeBytes } from "./senders.ts";
 
-export type UploadStores = Pick<TeamStores, "counters" | "team" | "uploads">;
+export type UploadStores = Pick<TeamStores, "counters" | "senders" | "team" | "uploads">;
 
 /** Resizes the hold of an upload, if it fits. */
 export function reserveBytes(
@@ -43,18 +45,14 @@ export async function removeUpload(
   stores: UploadStores,
   { id, objectKey, multipart }: Upload,
 ): Promise<void> {
-  if (multipart !== null) {
-    // R2 may have aborted it already (after seven days by default).
-    await bucket
-      .resumeMultipartUpload(objectKey, multipart)
-      .abort()
-      .catch(() => undefined);
-  }
+  if (multipart !== null) await removeBytes(bucket, { objectKey: partsKey(objectKey), multipart });
+  for (const sender of stores.senders.ofUpload(id)) await removeBytes(bucket, sender);
   await bucket.delete(objectKey);
   decide(undefined, (now) => {
     const upload = stores.uploads.findUpload(id);
     if (upload === null) return;
     if (upload.storedAt === null) reserveBytes(stores, upload, 0, now);
     stores.uploads.deleteUpload(id);
+    stores.senders.deleteOfUpload(id);
   });
 }

@@ -4,6 +4,8 @@ import { RpcTarget } from "cloudflare:workers";
 import type {
   AnnounceAnswer,
   AnnouncedUpload,
+  BeginPart,
+  BeginPartAnswer,
   BeginUpload,
   BeginUploadAnswer,
   FindUploadAnswer,
@@ -19,6 +21,7 @@ import type {
   UploadPartsAnswer,
   UploadTerms,
 } from "../../contracts/team-uploads.ts";
+import { senderKey } from "../../files/bucket-keys.ts";
 import { UPLOAD_PUT_MAX_BYTES } from "../../files/byte-reader.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -30,6 +33,15 @@ import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { check, uploadRoom } from "../quota/limits.ts";
 import { quotaRefusal } from "../quota/refusals.ts";
 import type { TeamContext } from "../team-context.ts";
+import {
+  endUploadLeases,
+  giveUploadLease,
+  hasUploadLease,
+  LEASE_LOST,
+  leaveParts,
+  renewUploadLease,
+  uploadLeaseFault,
+} from "./senders.ts";
 import { removeUpload, reserveBytes, type UploadStores } from "./upload-removal.ts";
 import { sizeFault, termsOf, typeFault, UPLOAD_GONE, UPLOAD_PART_MIN_BYTES } from "./upload-rules.ts";
 
@@ -103,27 +115,33 @@ export class Uploads extends RpcTarget implements TeamUploads {
     return { kind: "announced", upload };
   }
 
-  begin({ id, bytes, atMost }: BeginUpload): BeginUploadAnswer {
+  begin({ id, sender, bytes, atMost }: BeginUpload): BeginUploadAnswer {
+    const { senders } = this.#stores;
     return this.#withOpen(id, (upload, now): BeginUploadAnswer => {
       const { terms } = upload;
+      const objectKey = senderKey(upload.objectKey, sender);
       if (bytes !== null && upload.bytes !== null && bytes !== upload.bytes) {
         return refused(otherSize(`has ${bytes} bytes`, upload.bytes));
       }
       const fault = bytes === null ? null : sizeFault("The body", bytes, terms);
       if (fault !== null) return refused(fault);
+      const sending = { id: sender, uploadId: id, n: 0, objectKey };
+      const taken = uploadLeaseFault(senders, sending, now);
+      if (taken !== null) return refused(taken);
       // Without a length, reserves the available amount and releases the unused part.
       const room = uploadRoom(terms.holds, this.#counter, now);
       const cap = Math.min(atMost ?? UPLOAD_PUT_MAX_BYTES, UPLOAD_PUT_MAX_BYTES, terms.maxBytes, room);
       const most = bytes ?? upload.bytes ?? Math.max(1, cap);
       const quota = reserveBytes(this.#stores, upload, most, now);
       if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
-      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: most };
+      giveUploadLease(senders, sending, now);
+      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: most, objectKey };
     });
   }
 
-  beginPart({ id, n, bytes }: { id: string; n: number; bytes: number }): BeginUploadAnswer {
-    const { uploads } = this.#stores;
-    return this.#withOpen(id, (upload, now): BeginUploadAnswer => {
+  beginPart({ id, sender, n, bytes }: BeginPart): BeginPartAnswer {
+    const { uploads, senders } = this.#stores;
+    return this.#withOpen(id, (upload, now): BeginPartAnswer => {
       const { terms } = upload;
       const total = uploads.partBytesBeside(id, n) + bytes;
       if (upload.bytes !== null && total > upload.bytes) {
@@ -131,10 +149,14 @@ export class Uploads extends RpcTarget implements TeamUploads {
       }
       const fault = sizeFault("The file", total, terms);
       if (fault !== null) return refused(fault);
+      const sending = { id: sender, uploadId: id, n, objectKey: null };
+      const taken = uploadLeaseFault(senders, sending, now);
+      if (taken !== null) return refused(taken);
       const quota = reserveBytes(this.#stores, upload, Math.max(total, upload.bytes ?? 0), now);
       if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
+      giveUploadLease(senders, sending, now);
       uploads.putPart(id, { n, bytes, etag: null });
-      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: bytes };
+      return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now) };
     });
   }
 
@@ -149,13 +171,33 @@ export class Uploads extends RpcTarget implements TeamUploads {
     });
   }
 
-  finishPart({ id, contentType, n, bytes, etag }: FinishedPart): void {
-    const { uploads } = this.#stores;
-    this.#context.decide(undefined, () => {
+  renewSender(sender: string): boolean {
+    return this.#context.decide(false, (now) => renewUploadLease(this.#stores.senders, sender, now));
+  }
+
+  keepSenderMultipart(sender: string, multipart: string): boolean {
+    const { senders } = this.#stores;
+    return this.#context.decide(false, () => {
+      const known = senders.findSender(sender);
+      if (known === null || known.superseded) return false;
+      senders.put({ ...known, multipart });
+      return true;
+    });
+  }
+
+  endSender(sender: string): void {
+    this.#context.decide(undefined, () => this.#stores.senders.deleteSender(sender));
+  }
+
+  finishPart({ id, sender, contentType, n, bytes, etag }: FinishedPart): boolean {
+    const { uploads, senders } = this.#stores;
+    return this.#context.decide(false, () => {
       const upload = uploads.findUpload(id);
-      if (upload === null || upload.storedAt !== null) return;
+      if (upload === null || upload.storedAt !== null || !hasUploadLease(senders, sender)) return false;
       uploads.putPart(id, { n, bytes, etag });
+      senders.deleteSender(sender);
       if (contentType !== null) uploads.put({ ...upload, terms: { ...upload.terms, partsType: contentType } });
+      return true;
     });
   }
 
@@ -167,17 +209,22 @@ export class Uploads extends RpcTarget implements TeamUploads {
     }));
   }
 
-  finish({ id, bytes, contentType, sha256 }: FinishUpload): FinishUploadAnswer {
-    const { uploads } = this.#stores;
+  finish({ id, sender, objectKey, bytes, contentType, sha256 }: FinishUpload): FinishUploadAnswer {
+    const { uploads, senders } = this.#stores;
     return this.#context.ask((now): FinishUploadAnswer => {
       const upload = uploads.findUpload(id);
       if (upload === null) return refused(UPLOAD_GONE);
       if (upload.storedAt !== null) return { kind: "stored", upload };
+      if (sender !== null && !hasUploadLease(senders, sender)) return refused(LEASE_LOST);
       const quota = reserveBytes(this.#stores, upload, bytes, now);
-      // The size never exceeds the reservation; if the calendar window changed meanwhile, the file is stored anyway.
+      // What was reserved is stored, also if the calendar window changed meanwhile.
+      if (quota.kind === "over" && !isReserved(upload, bytes)) return refused(quotaRefusal(quota, upload.terms.plan));
       const holds = quota.kind === "ok" ? quota.holds : upload.terms.holds;
+      if (sender !== null && upload.multipart !== null) leaveParts(senders, upload, now);
+      endUploadLeases(senders, id, sender);
       const stored: Upload = {
         ...upload,
+        objectKey,
         bytes,
         contentType,
         sha256,
@@ -276,6 +323,11 @@ export class Uploads extends RpcTarget implements TeamUploads {
   }
 
   readonly #counter = (id: string): number => this.#stores.counters.readCounter(id);
+}
+
+/** Whether so many bytes were reserved, of whatever limits count bytes. */
+function isReserved({ terms }: Upload, bytes: number): boolean {
+  return terms.holds.every(({ per, amount }) => per !== "upload_byte" || amount >= bytes);
 }
 
 function otherSize(what: string, announced: number): Refusal {

@@ -93,6 +93,7 @@ describe("bytes that lie in R2 and whose row was never written", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2027, 0, 1) });
     const { upload_url } = await announce(team.key);
     failOnce("bucket", "put", "after");
+    failOnce("bucket", "delete", "before");
     expect(await whole(upload_url, aPng(2_000))).toMatchObject(NOT_STORED);
     expect([await keys(), await team.used()]).toEqual([[expect.any(String)], [2_000]]);
     vi.setSystemTime(Date.now() + 2 * HOUR_MS);
@@ -116,17 +117,17 @@ describe("bytes that lie in R2 and whose row was never written", () => {
   });
 });
 
-test("two different files that are sent to one URL at once leave neither, whatever was booked", async () => {
+test("a second file that comes to one URL while the first is stored is refused, and the first is what is booked and served", async () => {
   const { upload_url, file_url } = await announce(team.key);
   const bucket = Object.getPrototypeOf(env.FILES) as Calls;
   const real = bucket.put;
-  let first: Said | null = null;
+  let second: Said | null = null;
   vi.spyOn(bucket, "put").mockImplementationOnce(async function (this: unknown, ...args: unknown[]) {
-    first = await whole(upload_url, aPng(100));
+    second = await whole(upload_url, aPng(100));
     return real?.apply(this, args);
   });
-  expect(await whole(upload_url, aPng(90_000))).toMatchObject({ status: 409, body: { code: "conflict" } });
-  expect(first).toMatchObject({ status: 200, body: { size: 100 } });
-  expect((await fetched(file_url)).status).toBe(410);
-  expect([await keys(), await team.used()]).toEqual([[], [100]]);
+  expect(await whole(upload_url, aPng(90_000))).toMatchObject({ status: 200, body: { size: 90_000 } });
+  expect(second).toMatchObject({ status: 409, body: { code: "conflict" } });
+  expect((await fetched(file_url)).bytes).toEqual(aPng(90_000));
+  expect([await keys(), await team.used()]).toEqual([[expect.any(String)], [90_000]]);
 });

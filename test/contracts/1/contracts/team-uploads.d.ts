@@ -58,6 +58,7 @@ export type AnnounceAnswer = {
 } | Refused;
 export interface BeginUpload {
     id: string;
+    sender: string;
     bytes: number | null;
     atMost: number | null;
 }
@@ -65,12 +66,27 @@ export type BeginUploadAnswer = {
     kind: "begun";
     upload: Upload;
     maxBytes: number;
+    objectKey: string;
+} | {
+    kind: "stored";
+    upload: Upload;
+} | Refused;
+export interface BeginPart {
+    id: string;
+    sender: string;
+    n: number;
+    bytes: number;
+}
+export type BeginPartAnswer = {
+    kind: "begun";
+    upload: Upload;
 } | {
     kind: "stored";
     upload: Upload;
 } | Refused;
 export interface FinishedPart extends UploadPart {
     id: string;
+    sender: string;
     contentType: string | null;
 }
 export type UploadPartsAnswer = {
@@ -83,6 +99,8 @@ export type UploadPartsAnswer = {
 } | Refused;
 export interface FinishUpload {
     id: string;
+    sender: string | null;
+    objectKey: string;
     bytes: number;
     contentType: string;
     sha256: string | null;
@@ -120,13 +138,12 @@ export type FindUploadAnswer = {
 export interface TeamUploads {
     announce(input: AnnouncedUpload): Answer<AnnounceAnswer>;
     begin(input: BeginUpload): Answer<BeginUploadAnswer>;
-    beginPart(part: {
-        id: string;
-        n: number;
-        bytes: number;
-    }): Answer<BeginUploadAnswer>;
+    beginPart(part: BeginPart): Answer<BeginPartAnswer>;
     keepMultipart(id: string, multipart: string): Answer<string | null>;
-    finishPart(part: FinishedPart): Answer<void>;
+    keepSenderMultipart(sender: string, multipart: string): Answer<boolean>;
+    renewSender(sender: string): Answer<boolean>;
+    endSender(sender: string): Answer<void>;
+    finishPart(part: FinishedPart): Answer<boolean>;
     parts(id: string): Answer<UploadPartsAnswer>;
     finish(input: FinishUpload): Answer<FinishUploadAnswer>;
     inputFile(id: string): Answer<InputFileAnswer>;
