@@ -20,7 +20,7 @@ export type IdentityStores = Pick<TeamStores, "issuers" | "keys" | "team" | "use
 /** The part of an identity that does not depend on plan and team. */
 type Caller = Omit<Identity, "team" | "planName" | "plan" | "planHash" | "managesConnections">;
 
-/** Scopes of client tokens and JWTs, regardless of their key. */
+/** Most scopes of client tokens and JWTs. A secret key's tokens have those of them that the key has. */
 const TOKEN_SCOPES: Identity["scopes"] = ["run", "read"];
 
 const UNKNOWN_ISSUER = refusal("unauthenticated", "The token's issuer is not registered with this team.", {
@@ -42,7 +42,7 @@ export function identify(stores: IdentityStores, credential: Credential, now: nu
       const caller: Caller = {
         ...callerOf(key),
         kind: "token",
-        scopes: TOKEN_SCOPES,
+        scopes: TOKEN_SCOPES.filter((scope) => key.kind === "publishable" || key.scopes.includes(scope)),
         user,
         models: models ?? key.models,
       };

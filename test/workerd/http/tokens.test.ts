@@ -239,6 +239,35 @@ describe("a token that a server made", () => {
   });
 });
 
+describe("a token's scopes", () => {
+  test("are within its key's, whatever the key is called on", async () => {
+    const { key } = await Team.create();
+    const { secret } = await newKey(key, { scopes: ["run"] });
+    const { token } = await mint(secret, { user: "ada" });
+    const id = String((await json(await submit(token))).id);
+    for (const path of [
+      "/v1/requests",
+      `/v1/requests/${id}`,
+      `/v1/requests/${id}/timeline`,
+      `/fal/queue/${MODEL}/requests/${id}/status`,
+      "/v1/models",
+      "/v1/usage",
+    ]) {
+      const answer = await call("GET", path, { key: token });
+      const keys = await call("GET", path, { key: secret });
+      expect([path, answer.status], path).toEqual([path, keys.status]);
+    }
+    expect((await call("GET", "/v1/requests", { key: token })).status).toBe(403);
+    const me = await json(await call("GET", "/v1/me", { key: token }));
+    expect(me.key).toMatchObject({ scopes: ["run"] });
+    const both = await newKey(key, { scopes: ["read", "run", "admin"] });
+    const wide = await mint(both.secret, { user: "ada" });
+    expect((await json(await call("GET", "/v1/me", { key: wide.token }))).key).toMatchObject({
+      scopes: ["run", "read"],
+    });
+  });
+});
+
 const PAGE_MONEY = { name: "page-money", scope: "key", per: "usd", limit: "1000", window: "1d" };
 
 /** A team with a publishable key for PAGE, under a plan of three requests a day per visitor. */
