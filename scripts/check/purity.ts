@@ -21,6 +21,7 @@ export const PURE: readonly string[] = [
   "platform/errors.ts",
   "platform/hold-counter.ts",
   "platform/jitter.ts",
+  "platform/media-host.ts",
   "platform/money.ts",
   "platform/schema.ts",
   "platform/time.ts",

@@ -136,6 +136,9 @@ export interface Sniffed {
 export function sniff(head: Uint8Array): Sniffed {
   const text = head.length > 0 && head.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === 0x1b);
   if (startsWith(head, GLB_MAGIC)) return { types: ["model/gltf-binary"], text };
+  // A WAV file above 4 GiB (EBU Tech 3306), and tags that usually stand before an MP3, and sometimes before FLAC or ADTS.
+  if (startsWith(head, "RF64") && startsWith(head.subarray(8), "WAVE")) return { types: ["audio/wav"], text };
+  if (startsWith(head, "ID3") && !text) return { types: ["audio/mpeg", "audio/flac", "audio/aac"], text };
   for (const found of filetypemime(head)) {
     const types = PROVEN[found];
     // In text a signature is a word ("the free …" would be a film); only a PDF may begin as text.

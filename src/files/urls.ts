@@ -101,18 +101,20 @@ function decoded(segment: string): string | null {
 }
 
 /**
- * The name in a file's path: upstream's `file_name` or the last part of its URL, in safe characters, with the extension of
- * the type that was stored. An extension that a stored type contradicts is dropped; an unlisted one (`.safetensors`) stays.
+ * The name in a file's path: upstream's `file_name` or the last part of its URL, in letters of any script, with the extension of
+ * the type that was stored. An extension that a stored type contradicts is dropped; an unlisted one (`.safetensors`) stays, and any
+ * while the type is not known yet.
  */
 export function fileName(file: Pick<RequestFile, "n" | "source" | "claimedName" | "contentType">): string {
   const sourceName = file.source.kind === "url" ? URL.parse(file.source.url)?.pathname.split("/").at(-1) : undefined;
   const given = file.claimedName ?? (sourceName === undefined ? null : decoded(sourceName)) ?? "";
   const [, stem = "", ownExtension = ""] = /^(.*?)(?:\.([a-z0-9]{1,12}))?$/is.exec(given) ?? [];
-  const unlisted = ownExtension !== "" && typeOfName(given) === null ? ownExtension.toLowerCase() : "bin";
-  const extension = extensionOf(file.contentType ?? "") ?? unlisted;
-  const safe = stem
-    .replace(/[^A-Za-z0-9_-]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, FILE_NAME_MAX_CHARS - extension.length - 1);
+  const mayStay = ownExtension !== "" && (file.contentType === null || typeOfName(given) === null);
+  const extension = extensionOf(file.contentType ?? "") ?? (mayStay ? ownExtension.toLowerCase() : "bin");
+  const clean = stem
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{M}\p{N}_-]+/gu, "-")
+    .replace(/^-+|-+$/g, "");
+  const safe = [...clean].slice(0, FILE_NAME_MAX_CHARS - extension.length - 1).join("");
   return `${safe || `file-${file.n}`}.${extension}`;
 }

@@ -114,7 +114,9 @@ test.each([
   ["a number where there is nothing", { source: url("https://cdn.test/") }, "file-7.png"],
   ["a number for a data URI", { source: { kind: "data" } as const }, "file-7.png"],
   ["no path in it", { claimedName: "../../etc/passwd" }, "etc-passwd.png"],
-  ["no other letters", { claimedName: "Grüße 世界.png" }, "Gr-e.png"],
+  ["letters of any script", { claimedName: "Grüße 世界.png" }, "Grüße-世界.png"],
+  ["no mark that turns it around", { claimedName: "a\u202egnp.png" }, "a-gnp.png"],
+  ["its own extension while its type is not known", { claimedName: "Song.MP3", contentType: null }, "Song.mp3"],
   [
     "an unlisted extension of plain bytes",
     { claimedName: "my.safetensors", contentType: "application/octet-stream" },

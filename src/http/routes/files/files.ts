@@ -276,5 +276,8 @@ function safeName(name: string): string {
     .toWellFormed()
     .replace(/[\p{Cc}\p{Cf}"\\/:*?<>|%]/gu, "_")
     .replace(/^[.\s]+|\s+$/g, "");
-  return [...clean].slice(0, FILE_NAME_MAX_CHARS).join("");
+  // The extension stays when the name is shortened.
+  const extension = /\.[\p{L}\p{N}]{1,12}$/u.exec(clean)?.[0] ?? "";
+  const stem = extension === "" ? clean : clean.slice(0, -extension.length);
+  return [...stem].slice(0, FILE_NAME_MAX_CHARS - [...extension].length).join("") + extension;
 }

@@ -100,6 +100,12 @@ describe("Content-Disposition", () => {
     expect(disposition(type, pathName, download)).toBe(expected);
   });
 
+  test("keeps the extension of a long name", () => {
+    expect(disposition("image/png", null, `${"x".repeat(300)}.png`)).toBe(
+      `attachment; filename="${"x".repeat(96)}.png"`,
+    );
+  });
+
   test("cuts a long name between characters", () => {
     const header = disposition("image/png", null, "😀".repeat(300));
     expect(decodeURIComponent(header.split("''")[1] ?? "")).toBe("😀".repeat(100));
