@@ -17,7 +17,7 @@ import { dump, restore, type StoredState } from "../../harness/stored-state.ts";
 import { Team } from "../../harness/team.ts";
 import { runToEnd } from "../../harness/tracker.ts";
 import first from "./states/1.json?raw";
-import { PLACES, type Place, type Release, stubOf, versionIn } from "./walk.ts";
+import { type Release, SITUATIONS, type Situation, stubOf, versionIn } from "./walk.ts";
 
 /** By the number that they were frozen under; one line for each release. */
 const RELEASES: readonly [version: number, release: Release][] = [[1, JSON.parse(first)]];
@@ -52,7 +52,7 @@ test("the newest frozen states are those of today's formats", () => {
   for (const [name, format] of Object.entries(today)) {
     expect(newest && versionIn(newest.states[name as Name]), `freeze the new ${name}`).toEqual(format);
   }
-  for (const place of PLACES)
+  for (const place of SITUATIONS)
     expect(newest && versionIn(newest.states[`tracker: ${place}`])).toMatchObject(TRACKER_VERSION);
 });
 
@@ -64,7 +64,7 @@ describe.each(RELEASES)("what version %i left", (_version, left) => {
     expect(me.status, JSON.stringify(me.body)).toBe(200);
     expect(me.body.limits.map(({ name }) => name)).toEqual(["team-day", "user-money"]);
     const list = await team.send<{ data: { id: string }[] }>("GET", "/v1/requests?limit=20");
-    const kept = PLACES.filter((place) => place !== "deleted").map((place) => left.requests[place]);
+    const kept = SITUATIONS.filter((place) => place !== "deleted").map((place) => left.requests[place]);
     expect(list.body.data.map(({ id }) => id).sort()).toEqual([...kept].sort());
     for (const path of ["usage", "webhooks", "uploads", "events", "audit", "keys", "issuers", "plans", "deliveries"]) {
       expect((await team.send("GET", `/v1/${path}`)).status, path).toBe(200);
@@ -122,7 +122,7 @@ describe("code that is too old for what is stored", () => {
     await open(today, (name, state) => (name === object ? { ...newer(state), alarm: today.at + DAY_MS } : state));
     const stub = stubOf(release, object);
     const before = await dump(stub);
-    const asked = path.replace(/\{(.*)\}/, (_id, place) => today.requests[place as Place]);
+    const asked = path.replace(/\{(.*)\}/, (_id, place) => today.requests[place as Situation]);
     const answer = await ask<{ code: string; detail: string }>("GET", asked, {
       key: who === "team" ? team.key : ADMIN_TOKEN,
     });

@@ -17,16 +17,19 @@ import { runToEnd } from "../../harness/tracker.ts";
 import { announce, aPng, send } from "../../harness/upload-calls.ts";
 
 /** Where a deploy may find a request. */
-export const PLACES = ["completed", "failed", "canceled", "deleted", "at fal", "waiting"] as const;
-export type Place = (typeof PLACES)[number];
+export const SITUATIONS = ["completed", "failed", "canceled", "deleted", "at fal", "waiting"] as const;
+export type Situation = (typeof SITUATIONS)[number];
 
 /** The stored state of every object, and how to ask for what it holds. */
 export interface Release {
   /** When the walk ended (epoch ms). */
   at: number;
   team: { id: string; key: string; keyId: string };
-  requests: Record<Place, string>;
-  states: { team: StoredState; account: StoredState; sweeper: StoredState } & Record<`tracker: ${Place}`, StoredState>;
+  requests: Record<Situation, string>;
+  states: { team: StoredState; account: StoredState; sweeper: StoredState } & Record<
+    `tracker: ${Situation}`,
+    StoredState
+  >;
 }
 
 /** The version that a stored state says. */
@@ -39,7 +42,7 @@ export function stubOf({ team, requests }: Pick<Release, "team" | "requests">, n
   if (name === "team") return teamFor(bindings, team.id);
   if (name === "account") return account();
   if (name === "sweeper") return sweeperFor(bindings);
-  return trackerOf(requests[name.slice("tracker: ".length) as Place]);
+  return trackerOf(requests[name.slice("tracker: ".length) as Situation]);
 }
 
 export async function walkTheRelease(): Promise<Release> {
@@ -58,7 +61,7 @@ export async function walkTheRelease(): Promise<Release> {
   await ringTeam(team);
   expect((await ask("POST", "/v1/admin/sweep", { key: ADMIN_TOKEN })).status).toBe(202);
   const named = { team: { id: team.id, key: team.key, keyId: team.keyId }, requests };
-  const names = ["team", "account", "sweeper", ...PLACES.map((place) => `tracker: ${place}` as const)] as const;
+  const names = ["team", "account", "sweeper", ...SITUATIONS.map((place) => `tracker: ${place}` as const)] as const;
   const states: [string, StoredState][] = [];
   for (const name of names) states.push([name, await dump(stubOf(named, name))]);
   return { at: Date.now(), ...named, states: Object.fromEntries(states) as Release["states"] };
@@ -86,7 +89,7 @@ async function setUp(team: Team, receivers: Receivers): Promise<void> {
 }
 
 /** A request at every place. The last one waits, because the account is paused. */
-async function runRequests(team: Team): Promise<Record<Place, string>> {
+async function runRequests(team: Team): Promise<Record<Situation, string>> {
   const own = { user: "ada", tags: { env: "prod" }, metadata: { order: 17 }, webhook_url: "https://own.example/hook" };
   const submitted = async (prompt: string) => (await team.submit(prompt, own)).id;
   const ended = async (prompt: string) => {
