@@ -45,6 +45,7 @@ export const SUBMIT_ERRORS = [
   "gone",
   "input_unreachable",
   "upstream_paused",
+  "team_full",
   { code: "internal", status: 503 },
 ] as const;
 

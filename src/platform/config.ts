@@ -115,6 +115,7 @@ const VARIABLES = {
   ADMIN_TOKEN: optional(adminToken),
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
+  OBJECT_SIZE_LIMIT_MB: withDefault(positiveInt, "10000"),
   LOG_SAMPLE: withDefault(share, "0.1"),
   LOCATION_HINT: optional(locationHint),
   JURISDICTION: optional(jurisdiction),

@@ -22,8 +22,10 @@ import {
   modelRefusal,
   priceRefusal,
   quotaRefusal,
+  TEAM_FULL,
   tagsRefusal,
 } from "./quota/refusals.ts";
+import type { Room } from "./quota/size-watch.ts";
 import type { TeamRequest } from "./requests/request-row.ts";
 import type { TeamStores } from "./stores.ts";
 import { inputFilesDemand, inputFilesFault, recordInputFiles } from "./uploads/input-files.ts";
@@ -37,7 +39,7 @@ type AdmitStores = AlertStores &
  * by `requestId`, because an RPC may be delivered twice. A replay returns the earlier request regardless of the current plan
  * and reserves nothing.
  */
-export function admit(stores: AdmitStores, input: AdmitInput, now: number): AdmitAnswer {
+export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: number): AdmitAnswer {
   const known = actingAs(stores, input, now);
   if (known.kind === "refused") return known;
   const { identity, subjects } = known;
@@ -48,6 +50,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, now: number): Admi
   if (earlier !== null && "refusal" in earlier) return refused(earlier.refusal);
   if (earlier !== null) return admitted(stores, identity, subjects, earlier, now);
 
+  if (room === "none") return refused(TEAM_FULL);
   const { planName, plan, planHash } = identity;
   if (planHash !== input.planHash) return { kind: "plan_changed", name: planName, plan, hash: planHash };
   const { measures } = input;

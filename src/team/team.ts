@@ -35,6 +35,7 @@ import { openParts, type Parts } from "./parts.ts";
 import { putPlan } from "./plan-admin.ts";
 import { NOTHING_PUBLISHED } from "./publish-event.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
+import { SizeWatch } from "./quota/size-watch.ts";
 import { hasTables, migrate, newerStateFault } from "./schema.ts";
 import { release, settleRequest } from "./settle.ts";
 import { openStores, type TeamStores } from "./stores.ts";
@@ -63,6 +64,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   readonly #database: TeamDatabase;
   readonly #stores: TeamStores;
   readonly #pacer = new BacklogPacer();
+  readonly #size: SizeWatch;
   readonly #unknown = new UnknownTeam();
   readonly #context: TeamContext;
   readonly #parts: Parts;
@@ -76,6 +78,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#database = new TeamDatabase(ctx.storage.sql);
+    this.#size = new SizeWatch(env, ctx.storage);
     const stores = openStores(this.#database);
     const context: TeamContext = {
       decide: (absent, decision) => (this.#exists ? this.#transact(decision) : absent),
@@ -209,7 +212,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   }
 
   async admit(input: AdmitInput): Promise<AdmitAnswer> {
-    const answer = this.#ask((now) => admit(this.#stores, input, now));
+    const answer = this.#ask((now) => admit(this.#stores, input, this.#size.room(), now));
     await this.#arm();
     return answer;
   }
@@ -278,11 +281,12 @@ export class Team extends DurableObject<Env> implements TeamContract {
         await this.#deleteStore();
         return;
       }
+      await this.#size.check(this.#stores.team.team().id);
     } catch (fault) {
       logEvent("sweep.failed", { error: faultName(fault) });
       retryAt = Date.now() + ALARM_RETRY_MS;
     }
-    const due = nextDueAt(this.#stores);
+    const due = this.#nextDueAt();
     this.#armedFor = due === null ? null : Math.max(due, retryAt);
     if (this.#armedFor === null) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(this.#armedFor);
@@ -325,9 +329,14 @@ export class Team extends DurableObject<Env> implements TeamContract {
     return result;
   }
 
+  #nextDueAt(): number | null {
+    const dues = [nextDueAt(this.#stores), this.#size.dueAt()].filter((at) => at !== null);
+    return dues.length === 0 ? null : Math.min(...dues);
+  }
+
   /** Sets the alarm to the next due time, unless it is set earlier. */
   async #arm(): Promise<void> {
-    const due = this.#exists ? nextDueAt(this.#stores) : null;
+    const due = this.#exists ? this.#nextDueAt() : null;
     if (due === null || (this.#armedFor !== null && this.#armedFor <= due)) return;
     this.#armedFor = due;
     await this.ctx.storage.setAlarm(due);

@@ -63,6 +63,10 @@ export const limitAlert = lazy((z) =>
 
 const closure = lazy((z) => z.strictObject({ why: z.enum(["locked", "key_refused", "failing"]), since: instant() }));
 
+const fullness = lazy((z) =>
+  z.strictObject({ team: z.string(), percent: z.int(), bytes: z.int(), limit_bytes: z.int() }),
+);
+
 const endpointNotice = lazy((z) =>
   z.strictObject({
     endpoint_id: z.string(),
@@ -159,6 +163,13 @@ const endpointFailing = lazy(() =>
 const upstreamResumed = lazy(() =>
   body("upstream.resumed", "Sent to the operator when the upstream account resumes.", closure()),
 );
+const teamNearlyFull = lazy(() =>
+  body(
+    "team.nearly_full",
+    "Sent to the operator when a team's stored records reach 80 % of OBJECT_SIZE_LIMIT_MB. At 95 % its submits are refused with `team_full`.",
+    fullness(),
+  ),
+);
 const webhookTest = lazy(() => body("webhook.test", "Sent to one receiver when a test is requested.", test()));
 
 /** Every event body. */
@@ -172,6 +183,7 @@ export const anyEvent = lazy((z) =>
     upstreamPaused().body,
     endpointFailing().body,
     upstreamResumed(),
+    teamNearlyFull(),
     webhookTest(),
   ]),
 );

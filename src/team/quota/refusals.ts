@@ -8,6 +8,11 @@ import { modelAllowed, type Plan } from "./plan.ts";
 import type { Price } from "./prices.ts";
 
 /** The plan does not allow the model. */
+/** New submits stop while there is room for the ends of those under way (size-watch.ts). */
+export const TEAM_FULL = refusal("team_full", "The team's stored records have nearly reached the size of its object.", {
+  hint: "Delete requests that are no longer needed, or have the operator look: it was told at 80 %.",
+});
+
 export function modelRefusal(model: string, name: string, plan: Plan): Refusal {
   const meant = similarModel(model, plan.models.allow);
   const similar = meant !== null && modelAllowed(plan, meant) ? `Did you mean "${meant}"? ` : "";

@@ -16,6 +16,7 @@ import {
   ENDPOINT_WARN_AFTER_MS,
   NEW_HEALTH,
 } from "../../../src/team/endpoints/endpoint-health.ts";
+import { nearlyFullEvent } from "../../../src/team/quota/size-watch.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { noticeOf } from "../../../src/upstream/outage-notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
@@ -126,11 +127,12 @@ async function endBodies(): Promise<string[]> {
 const PAUSES: PauseReason[] = ["locked", "key_refused", "failing"];
 const closed = (why: PauseReason) => ({ why, since: Date.now(), probeAt: Date.now(), probes: 0 });
 
-/** What the operator is told, of the account and as a test. */
+/** What the operator is told, of the account, of a team's size and as a test. */
 function operatorBodies(): string[] {
   const types = ["upstream.paused", "upstream.resumed"] as const;
   const notices = PAUSES.flatMap((why) => types.map((type) => noticeOf(type, closed(why), null, Date.now())));
-  return [...notices, operatorTestEvent(Date.now())].map(eventBody);
+  const full = nearlyFullEvent(team.id, 8_100_000, 10_000_000, Date.now());
+  return [...notices, full, operatorTestEvent(Date.now())].map(eventBody);
 }
 
 async function pauseUpstream(): Promise<void> {

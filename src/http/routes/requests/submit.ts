@@ -52,6 +52,7 @@ export const submit = defineRoute({
     "gone",
     "input_unreachable",
     "upstream_paused",
+    "team_full",
     { code: "internal", status: 503 },
   ],
   async handle(call) {
