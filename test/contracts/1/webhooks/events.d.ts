@@ -153,6 +153,15 @@ export declare const anyEvent: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
         since: z.ZodISODateTime;
     }, z.core.$strict>;
 }, z.core.$strict>, z.ZodObject<{
+    type: z.ZodLiteral<"team.nearly_full">;
+    timestamp: z.ZodISODateTime;
+    data: z.ZodObject<{
+        team: z.ZodString;
+        percent: z.ZodInt;
+        bytes: z.ZodInt;
+        limit_bytes: z.ZodInt;
+    }, z.core.$strict>;
+}, z.core.$strict>, z.ZodObject<{
     type: z.ZodLiteral<"webhook.test">;
     timestamp: z.ZodISODateTime;
     data: z.ZodUnion<readonly [z.ZodObject<{
