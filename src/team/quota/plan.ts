@@ -169,7 +169,9 @@ export const originSchema = lazy((z) =>
   z.string().max(300).refine(isOrigin, "must be an exact origin, e.g. https://app.example"),
 );
 
+/** Compared as text, so a wildcard would never match. */
 function isOrigin(text: string): boolean {
+  if (text.includes("*")) return false;
   if (!/^https?:/i.test(text)) return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d{1,5})?$/.test(text);
   return URL.parse(text)?.origin === text;
 }

@@ -166,6 +166,26 @@ describe("a plan", () => {
     ],
     ["an origin for all", { origins: ["*"] }, "`origins[0]` must be an exact origin, e.g. https://app.example."],
     [
+      "an origin for all subdomains",
+      { origins: ["https://*.example.com"] },
+      "`origins[0]` must be an exact origin, e.g. https://app.example.",
+    ],
+    [
+      "an origin for all ports",
+      { origins: ["http://localhost:*"] },
+      "`origins[0]` must be an exact origin, e.g. https://app.example.",
+    ],
+    [
+      "an origin for all hosts",
+      { origins: ["https://*"] },
+      "`origins[0]` must be an exact origin, e.g. https://app.example.",
+    ],
+    [
+      "a part of a host as a wildcard",
+      { origins: ["https://preview-*.example.com"] },
+      "`origins[0]` must be an exact origin, e.g. https://app.example.",
+    ],
+    [
       "an origin in capitals",
       { origins: ["https://A.example"] },
       "`origins[0]` must be an exact origin, e.g. https://app.example.",
