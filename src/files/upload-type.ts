@@ -35,8 +35,9 @@ export function uploadedType(file: {
   const family = familyOf(file.announced ?? "");
   if (family !== null && familyOf(type) !== family) {
     // The bytes prove another kind of medium: that is what the file is, of the announced family where its container may hold that.
-    const real =
-      sniffed.types.find((each) => familyOf(each) === family) ?? sniffed.types.find((each) => familyOf(each) !== null);
+    const [likeliest] = sniffed.types;
+    const isMedium = likeliest !== undefined && familyOf(likeliest) !== null;
+    const real = isMedium ? (sniffed.types.find((each) => familyOf(each) === family) ?? likeliest) : undefined;
     if (real !== undefined) return { kind: "known", type: real };
     const what = sniffed.types[0] === undefined ? `do not match any ${family} format` : `are ${type}`;
     return typeRefused(`\`content_type\` is ${file.announced}, but the file's bytes ${what}.`);
