@@ -25,10 +25,10 @@ import {
   TEAM_FULL,
   tagsRefusal,
 } from "./quota/refusals.ts";
-import type { Room } from "./quota/size-watch.ts";
 import type { TeamRequest } from "./requests/request-row.ts";
 import type { TeamStores } from "./stores.ts";
 import { inputFilesDemand, inputFilesFault, recordInputFiles } from "./uploads/input-files.ts";
+import type { Room } from "./usage/size-watch.ts";
 
 type AdmitStores = AlertStores &
   IdentityStores &

@@ -35,11 +35,11 @@ import { openParts, type Parts } from "./parts.ts";
 import { putPlan } from "./plan-admin.ts";
 import { NOTHING_PUBLISHED } from "./publish-event.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
-import { SizeWatch } from "./quota/size-watch.ts";
 import { hasTables, migrate, newerStateFault } from "./schema.ts";
 import { release, settleRequest } from "./settle.ts";
 import { openStores, type TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
+import { SizeWatch } from "./usage/size-watch.ts";
 
 /** Delay of the next alarm after a fault: what is due has just failed. */
 const ALARM_RETRY_MS = MINUTE_MS;

@@ -4,13 +4,13 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
+import { Team } from "../../../src/team/team.ts";
 import {
   FULL_PERCENT,
   NEARLY_FULL_PERCENT,
   roomLeft,
   SIZE_NOTICE_RETRY_MS,
-} from "../../../src/team/quota/size-watch.ts";
-import { Team } from "../../../src/team/team.ts";
+} from "../../../src/team/usage/size-watch.ts";
 import { onFrozenClocks, passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { anEnd, TeamObject } from "../../harness/team-object.ts";

@@ -16,8 +16,8 @@ import {
   ENDPOINT_WARN_AFTER_MS,
   NEW_HEALTH,
 } from "../../../src/team/endpoints/endpoint-health.ts";
-import { nearlyFullEvent } from "../../../src/team/quota/size-watch.ts";
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
+import { nearlyFullEvent } from "../../../src/team/usage/size-watch.ts";
 import { noticeOf } from "../../../src/upstream/outage-notice.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
