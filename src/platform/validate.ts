@@ -55,6 +55,9 @@ function unknownField(key: string, known: readonly string[]): string {
   return meant === null ? "is not a known field" : `is not a known field; did you mean \`${meant}\`?`;
 }
 
+/** Longest field name in a message: callers choose the names of unknown fields. */
+const FIELD_NAME_MAX_CHARS = 300;
+
 /** Path in code notation, e.g. `limits[0].window`. */
 export function fieldName(path: readonly PropertyKey[], where: string): string {
   let name = "";
@@ -62,6 +65,7 @@ export function fieldName(path: readonly PropertyKey[], where: string): string {
     if (typeof step === "number") name += `[${step}]`;
     else name += name === "" ? String(step) : `.${String(step)}`;
   }
+  if (name.length > FIELD_NAME_MAX_CHARS) return `${name.slice(0, FIELD_NAME_MAX_CHARS).toWellFormed()}…`;
   return name === "" ? where : name;
 }
 

@@ -56,3 +56,14 @@ describe("checking what was sent", () => {
     expect(fieldName(path, "body")).toBe(name);
   });
 });
+
+test.each<[string, readonly PropertyKey[]]>([
+  ["an unknown field", ["x".repeat(1_000_000)]],
+  ["a field in a list", ["limits", 0, "y".repeat(1_000_000)]],
+  ["many levels", Array.from({ length: 1_000 }, () => "level")],
+  ["a name of pairs of code units", [`a${"😀".repeat(500_000)}`]],
+])("the name of %s is not repeated at any length", (_what, path) => {
+  const name = fieldName(path, "body");
+  expect(name.length).toBeLessThanOrEqual(301);
+  expect(name.isWellFormed()).toBe(true);
+});
