@@ -2,12 +2,12 @@
 // time of some hundred. They go through Sluice with a meter around it (bench/metered). Writes the parts to docs/figures.md.
 // Exit code 1 when the bill is above a bar of the design.
 
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { pause } from "../test/harness/eventually.ts";
 import { MODEL } from "../test/harness/model.ts";
 import { endChildrenOnSignal, workerRuntimes } from "../test/harness/process.ts";
 import { type Sluice, startSluice } from "../test/harness/sluice.ts";
+import { cpuMsOf } from "./cpu.ts";
 import { provenance, table, writeSection } from "./figures.ts";
 import { ALARMS_RUNG_MS, quietTally } from "./metered/reading.ts";
 import type { Count, Tally } from "./metered/tally.ts";
@@ -26,8 +26,6 @@ const RUNNING_BAR_USD = 22;
 const STORAGE_BAR_USD = 4;
 const OBJECT_CALLS_BAR = 7.1;
 const MILLION = 1_000_000;
-/** Of USER_HZ, in which /proc tells CPU time. */
-const TICK_MS = 10;
 const EMPTY: Omit<Count, "bytes"> = {
   requests: 0,
   alarms: 0,
@@ -91,16 +89,7 @@ function submit(): Promise<string> {
 }
 
 async function quiet(url: string): Promise<Reading> {
-  return { ...(await quietTally(url)), cpuMs: cpuMs() };
-}
-
-/** CPU time of the runtime so far: user and system, in ms. */
-function cpuMs(): number {
-  const [pid = 0] = workerRuntimes(running.port);
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  return { ...(await quietTally(url)), cpuMs: cpuMsOf(workerRuntimes(running.port)) };
 }
 
 /** What one request took between two readings. */
