@@ -102,6 +102,11 @@ export function planOf(draft: Draft, plans: readonly Plan[], teamPlan: string) {
   return plans.find(({ name }) => name === (draft.plan === "" ? teamPlan : draft.plan)) ?? null;
 }
 
+/** Whether a page's key may have this plan: anybody may use such a key, so the API demands a USD limit per key or team. */
+export function boundsKeyMoney({ limits }: Pick<Plan, "limits">): boolean {
+  return limits.some(({ per, scope }) => per === "usd" && (scope === "key" || scope === "team"));
+}
+
 export function keyBodyOf(draft: Draft): NewKey {
   const models = linesOf(draft.models);
   const common: NewKey = {

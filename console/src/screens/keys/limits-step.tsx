@@ -3,7 +3,7 @@
 import type { Plan } from "../../api/types.ts";
 import { Field } from "../../parts/field.tsx";
 import { limitWords } from "../plans/words.ts";
-import { type Draft, NEW_PLAN, planOf } from "./draft.ts";
+import { boundsKeyMoney, type Draft, NEW_PLAN, planOf } from "./draft.ts";
 
 export function LimitsStep({
   draft,
@@ -25,9 +25,9 @@ export function LimitsStep({
         <Field label="Plan">
           <select value={draft.plan} onChange={(event) => change({ plan: event.currentTarget.value })}>
             {draft.kind === "page" ? <option value={NEW_PLAN}>A new plan for this page</option> : null}
-            <option value="">The team's ({teamPlan})</option>
+            {draft.kind === "page" ? null : <option value="">The team's ({teamPlan})</option>}
             {plans
-              .filter(({ name }) => name !== teamPlan)
+              .filter((each) => (draft.kind === "page" ? boundsKeyMoney(each) : each.name !== teamPlan))
               .map(({ name }) => (
                 <option key={name} value={name}>
                   {name}
