@@ -5,7 +5,7 @@ import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { lazy } from "../platform/schema.ts";
 import { uploadSchema } from "./answers.ts";
-import { SUBMIT_ERRORS } from "./queue-routes.ts";
+import { UPLOAD_ERRORS } from "../http/routes/uploads/uploads.ts";
 import { beginUpload } from "./upload.ts";
 
 const announced = lazy((z) =>
@@ -23,7 +23,7 @@ function initiate(path: `/${string}`, summary: string): Route {
     answers: {
       200: { description: "Where to send the bytes, and the URL for the model's input.", schema: uploadSchema },
     },
-    errors: [...SUBMIT_ERRORS, "unsupported_media_type"],
+    errors: UPLOAD_ERRORS,
     handle: beginUpload,
   });
 }

@@ -84,7 +84,7 @@ describe("/fal/run", () => {
     expect(answer.body.message).toContain(await team.onlyRequest());
   });
 
-  test.each(["/fal/run/acme/app", "/fal/run/acme/app/stream", "/fal/queue/acme/app", "/maton/fal-ai/acme/app"])(
+  test.each(["/fal/run/sandbox/echo", "/fal/run/sandbox/echo/stream", "/fal/queue/sandbox/echo", "/maton/fal-ai/sandbox/echo"])(
     "takes an empty body for an empty input: %s",
     async (path) => {
       const team = await Team.create();

@@ -223,7 +223,7 @@ describe.each(
   };
 
   test("must be JSON in form and name", async () => {
-    expect(await send("{")).toEqual([400, "The request body is not valid JSON (at character 2)."]);
+    expect(await send("{")).toEqual([400, "The request body is not valid JSON: it ends too early (at character 2)."]);
     if (route.optionalBody === undefined) expect(await send("")).toEqual([400, "The request body is empty."]);
     expect(await send("[".repeat(5000) + "]".repeat(5000))).toEqual([
       400,

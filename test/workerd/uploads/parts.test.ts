@@ -107,9 +107,10 @@ describe("a file in parts", () => {
   });
 
   test("is refused at the part that is wrong", async () => {
+    const films = await Team.create({ uploads: { types: ["video/*"] } });
+    const film = await announce(films.key, { content_type: "video/mp4" });
+    expect(await send(`${film.upload_url}/1`, { body: aPng(PART) })).toMatchObject({ status: 415 });
     const { key } = await Team.create({ uploads: { max_bytes: PART + 10 } });
-    const { upload_url } = await announce(key, { content_type: "video/mp4" });
-    expect(await send(`${upload_url}/1`, { body: aPng(PART) })).toMatchObject({ status: 415 });
     const picture = await announce(key);
     await put(picture.upload_url, 1, aPng(PART));
     expect(await send(`${picture.upload_url}/2`, { body: aPng(11) })).toMatchObject({ status: 413 });

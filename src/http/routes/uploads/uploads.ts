@@ -31,7 +31,7 @@ import { readJsonBody, SMALL_BODY_MAX_BYTES } from "../../json-body.ts";
 import { LIMIT_ERRORS } from "../../limit-headers.ts";
 import { noRoute } from "../../problem.ts";
 import { submitHeaders } from "../../read-submit.ts";
-import { defineRoute, type Route } from "../../route.ts";
+import { type DeclaredError, defineRoute, type Route } from "../../route.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, userSchema } from "../../schemas.ts";
 
 /** Larger uploads are sent in parts: below the body limit by the overhead of a form, as in fal's clients. */
@@ -54,6 +54,16 @@ const announced = lazy((z) =>
   }),
 );
 
+/** What announcing an upload may be refused with, on every surface. */
+export const UPLOAD_ERRORS = [
+  "invalid_request",
+  "user_mismatch",
+  "payload_too_large",
+  "unsupported_media_type",
+  ...LIMIT_ERRORS,
+  "input_unreachable",
+] as const satisfies readonly DeclaredError[];
+
 const announce = defineRoute({
   method: "POST",
   path: "/v1/uploads",
@@ -74,14 +84,7 @@ const announce = defineRoute({
   answers: {
     201: { description: "The upload. Send the bytes to `upload_url`.", schema: announced, headers: ["Location"] },
   },
-  errors: [
-    "invalid_request",
-    "user_mismatch",
-    "payload_too_large",
-    "unsupported_media_type",
-    ...LIMIT_ERRORS,
-    "input_unreachable",
-  ],
+  errors: UPLOAD_ERRORS,
   async handle({ body, headers, caller, env, url }) {
     const acting = userFor(caller.user, body.user ?? headers["sluice-user"]);
     if (acting.kind === "refused") return { refusal: acting.refusal };
