@@ -1,6 +1,6 @@
 // One clock for the Worker and the sandbox, which stands until a test moves it.
 
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";
 import { DAY_MS, MINUTE_MS } from "../../src/platform/time.ts";
 import { AccountStore } from "../../src/upstream/account-store.ts";
@@ -39,7 +39,7 @@ export async function freezeClocks(at?: number): Promise<number> {
     store.saveFact("learned", null);
     for (const call of [...store.waitingCalls()]) store.deleteWaitingCall(callName(call));
   });
-  await evictDurableObject(account()).catch(breakOffAccount);
+  await breakOffAccount();
   await runInDurableObject(account(), () => undefined);
   vi.setSystemTime(now);
   await sandbox("POST", "reset");
@@ -47,7 +47,7 @@ export async function freezeClocks(at?: number): Promise<number> {
   return now;
 }
 
-/** An account that calls of the test before still use is not evicted. */
+/** Forgets what the account has in memory. To evict it would wait for its timers, and for calls of the test before. */
 async function breakOffAccount(): Promise<void> {
   await runInDurableObject(account(), (_instance, state) => state.abort("between two tests")).catch(() => undefined);
 }
