@@ -3,9 +3,9 @@
 
 import { submitHeaders } from "../http/read-submit.ts";
 import { defineRoute, type Route } from "../http/route.ts";
+import { UPLOAD_ERRORS } from "../http/routes/uploads/uploads.ts";
 import { lazy } from "../platform/schema.ts";
 import { uploadSchema } from "./answers.ts";
-import { UPLOAD_ERRORS } from "../http/routes/uploads/uploads.ts";
 import { beginUpload } from "./upload.ts";
 
 const announced = lazy((z) =>

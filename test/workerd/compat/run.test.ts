@@ -84,15 +84,17 @@ describe("/fal/run", () => {
     expect(answer.body.message).toContain(await team.onlyRequest());
   });
 
-  test.each(["/fal/run/sandbox/echo", "/fal/run/sandbox/echo/stream", "/fal/queue/sandbox/echo", "/maton/fal-ai/sandbox/echo"])(
-    "takes an empty body for an empty input: %s",
-    async (path) => {
-      const team = await Team.create();
-      const waits = call("POST", path, { headers: { Authorization: `Key ${team.key}` } });
-      const answer = await whileRunning(team, waits);
-      expect([answer.status, await upstreamRequests()]).toMatchObject([200, [{ input: {} }]]);
-    },
-  );
+  test.each([
+    "/fal/run/sandbox/echo",
+    "/fal/run/sandbox/echo/stream",
+    "/fal/queue/sandbox/echo",
+    "/maton/fal-ai/sandbox/echo",
+  ])("takes an empty body for an empty input: %s", async (path) => {
+    const team = await Team.create();
+    const waits = call("POST", path, { headers: { Authorization: `Key ${team.key}` } });
+    const answer = await whileRunning(team, waits);
+    expect([answer.status, await upstreamRequests()]).toMatchObject([200, [{ input: {} }]]);
+  });
 
   test("refuses like a submit, before anything waits", async () => {
     const team = await Team.create();
