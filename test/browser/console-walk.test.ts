@@ -52,8 +52,8 @@ describe("signing in", () => {
     await console_.signIn(sluice.key);
     await page.getByRole("heading", { name: "Welcome, Demo" }).waitFor();
     expect(new URL(page.url()).pathname).toBe("/console/start");
-    expect(await page.getByText("Make the first request").isVisible()).toBe(true);
-    expect(await page.getByText("fal is connected").isVisible()).toBe(true);
+    await page.getByText("Make the first request").waitFor();
+    await page.getByText("fal is connected").waitFor();
   });
 
   test.each([
