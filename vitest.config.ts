@@ -24,8 +24,6 @@ const variables = {
   ADMIN_TOKEN: "test-admin-token-of-at-least-32-bytes",
   // Tests of a file share one account, and many leave requests behind.
   UPSTREAM_SLOTS: "1000",
-  // Tests read what is logged of a request, whichever it is.
-  LOG_SAMPLE: "1",
 };
 
 /**

@@ -116,7 +116,7 @@ const VARIABLES = {
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
   OBJECT_SIZE_LIMIT_MB: withDefault(positiveInt, "10000"),
-  LOG_SAMPLE: withDefault(share, "0.1"),
+  LOG_SAMPLE: withDefault(share, "1"),
   LOCATION_HINT: optional(locationHint),
   JURISDICTION: optional(jurisdiction),
   RELAY_ALLOW_HOSTS: withDefault(hostsWithPorts, ""),
