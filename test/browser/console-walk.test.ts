@@ -266,6 +266,8 @@ test("by the keyboard alone: the palette opens a pasted id, g and a letter a scr
   const { page } = console_;
   const id = await sluice.submit({ model: MODEL, input: { prompt: "a cat" } });
   await console_.open("/start");
+  // The page listens to keys once it is drawn.
+  await page.getByRole("heading", { name: "Welcome, Demo" }).waitFor();
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox").waitFor();
   await page.keyboard.insertText(id);
