@@ -282,6 +282,7 @@ test("by the keyboard alone: the palette opens a pasted id, g and a letter a scr
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/console/requests/*");
+  await page.locator("h1 .badge").waitFor();
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
   await page.keyboard.press("Escape");
