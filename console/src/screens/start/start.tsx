@@ -78,7 +78,13 @@ export default function Start() {
                           ? "todo"
                           : "done"
                   }
-                  title={active === undefined ? "Connect fal" : "fal is connected"}
+                  title={
+                    active !== undefined
+                      ? "fal is connected"
+                      : connections.data === null && connections.problem === null
+                        ? "Looking for fal's connection"
+                        : "Connect fal"
+                  }
                   action={
                     connections.data === null || active !== undefined ? null : pending === undefined ? (
                       <a class="button" href="/console/settings/connections">
