@@ -118,8 +118,9 @@ class AccountCrash {
     const asked = this.#chance() < 0.5;
     const outlivesKill = this.#chance() < 0.5;
     const retryAfter = { retry_after_s: asked ? RETRY_AFTER_S : null };
-    await this.#site.sandbox("PATCH", "settings", { account_fault: "rate_limited", ...retryAfter });
+    // Before the setting: the sandbox refuses from when it has it, which is sooner than its answer is here.
     const stormFrom = Date.now();
+    await this.#site.sandbox("PATCH", "settings", { account_fault: "rate_limited", ...retryAfter });
     const upstream = await eventually(
       async () => {
         const now = await this.#upstream();
