@@ -19,18 +19,27 @@ export function interceptFetch(intercept: Intercept): void {
   });
 }
 
-/** A submit's call that is held until `letGo`: upstream has it, and `reached` says so, but its answer is not here yet. */
-export function holdSubmits(): { reached: Promise<void>; letGo: () => void } {
+/**
+ * The submits of a prompt, held until `letGo`: upstream has one, and `reached` says so, but its answer is not here yet. Others pass: a
+ * request of the test before may still have had its turn to wait for.
+ */
+export function holdSubmits(prompt: string): { reached: Promise<void>; letGo: () => void } {
   const reached = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   interceptFetch(async (request, pass) => {
-    if (upstreamCall(request) !== "submit") return pass();
+    if (!(await isSubmitOf(request, prompt))) return pass();
     const answer = await pass();
     reached.resolve();
     await gate.promise;
     return answer;
   });
   return { reached: reached.promise, letGo: gate.resolve };
+}
+
+/** Whether a call submits this prompt. */
+export async function isSubmitOf(request: Request, prompt: string): Promise<boolean> {
+  if (upstreamCall(request) !== "submit") return false;
+  return ((await request.clone().json()) as { prompt?: unknown }).prompt === prompt;
 }
 
 /**

@@ -210,8 +210,8 @@ describe("before the end", () => {
 
   test("while its submit is under way: it is remembered, and goes after the end", async () => {
     const team = await Team.create();
-    const { reached, letGo } = holdSubmits();
-    const submitted = team.submit();
+    const { reached, letGo } = holdSubmits("a cat");
+    const submitted = team.submit("a cat");
     await reached;
     const id = await team.onlyRequest();
     expect((await remove(team, id)).status).toBe(409);

@@ -32,7 +32,7 @@ describe("an answer that is slow", () => {
   test("leaves the caller with 202 after ten seconds, and what it brings is acted on as soon as it is here", async ({
     team,
   }) => {
-    const { reached, letGo } = holdSubmits();
+    const { reached, letGo } = holdSubmits("a cat");
     const timeIsUp = catchTimers(SUBMIT_ANSWER_WAIT_MS);
     const answer = team.submit("a cat");
     await reached;
@@ -50,7 +50,7 @@ describe("an answer that is slow", () => {
   });
 
   test("counts as lost once its lease is over, and is taken gladly when it comes after all", async ({ team }) => {
-    const { reached, letGo } = holdSubmits();
+    const { reached, letGo } = holdSubmits("a cat");
     const answer = team.submit("a cat");
     await reached;
     const id = await team.onlyRequest();
@@ -68,7 +68,7 @@ describe("an answer that is slow", () => {
 
   test("reopens even what was given up as uncertain, and is followed to its end", async ({ team }) => {
     await sandbox("PATCH", "settings", { result_ttl_ms: 24 * HOUR_MS, cdn_ttl_ms: 24 * HOUR_MS });
-    const { reached, letGo } = holdSubmits();
+    const { reached, letGo } = holdSubmits("sandbox:webhook-lost");
     const answer = team.submit("sandbox:webhook-lost");
     await reached;
     const id = await team.onlyRequest();
