@@ -22,6 +22,7 @@ export const PAGES = [
   "docs/compatibility.md",
   "docs/access.md",
   "docs/limits-and-money.md",
+  "docs/usage.md",
   "docs/deletion.md",
   "docs/operate.md",
   "docs/upgrading.md",

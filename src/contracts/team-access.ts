@@ -174,21 +174,58 @@ export interface RequestSummary {
   endedAt: number | null;
 }
 
-export interface ListInput {
+/** What of a request needs a person: its charge is unknown, a file could not be stored, its end could not be delivered. */
+export type AttentionReason = "unsettled_charge" | "failed_file" | "failed_delivery";
+
+/**
+ * A request as lists show it. Money is micro-USD: `estimatedMicro` null if unknown, `chargedMicro` null until it is settled or if
+ * unknown. `durationMs`: from submit to output.
+ */
+export interface RequestLine extends RequestSummary {
+  keyName: string;
+  estimatedMicro: number | null;
+  chargedMicro: number | null;
+  errorCode: string | null;
+  durationMs: number | null;
+  /**
+   * Stored files: how many, and the first's type and the end of its URL (`{n}/{name}`). `path` null: it was deleted, or whether its
+   * links end is not known. `linkS`: lifetime of its links; null: they do not end.
+   */
+  files: { count: number; type: string | null; path: string | null; linkS: number | null } | null;
+  attention: AttentionReason[];
+}
+
+/** Which requests a list or a count has. */
+export interface RequestFilter {
   status?: IndexStatus | undefined;
   model?: string | undefined;
   user?: string | undefined;
+  keyId?: string | undefined;
+  errorCode?: string | undefined;
+  /** Charged at least so much; what is not settled counts with its estimate. */
+  costMinMicro?: number | undefined;
+  /** Only those that need a person. */
+  attention?: true | undefined;
   /** `name=value`, or `name` for any value. */
   tag?: string | undefined;
   /** Created at or after. */
   from?: number | undefined;
   /** Created before. */
   to?: number | undefined;
+}
+
+export interface ListInput extends RequestFilter {
   cursor?: string | undefined;
   limit: number;
 }
 
-export type ListAnswer = { kind: "page"; data: RequestSummary[]; nextCursor: string | null } | Refused;
+export type ListAnswer = { kind: "page"; data: RequestLine[]; nextCursor: string | null } | Refused;
+
+/** `lookedTo`: creation of the oldest request that was looked at, if there may be older matches; null: the count is complete. */
+export interface RequestCount {
+  count: number;
+  lookedTo: number | null;
+}
 
 export interface Me {
   team: { id: string; name: string };

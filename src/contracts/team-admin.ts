@@ -68,18 +68,22 @@ export interface Alerts {
   latest: TeamEvent<"limit.reached">[];
 }
 
-/** Dimensions of usage. */
-export type UsageGroup = "day" | "model" | "user" | "key" | "tag";
+/** Dimensions of usage. `tag`: values of one tag name, and what has none. */
+export type UsageGroup = "hour" | "day" | "model" | "user" | "key" | "tag";
 
 export interface UsageQuery {
   /** UTC days, both included ("2026-11-01"). */
   from: string;
   to: string;
+  /** Epoch hours, both included: sums per hour, which know no tags, instead of the days. */
+  hours: { first: number; last: number } | null;
   groupBy: UsageGroup[];
   user: string | null;
   model: string | null;
   keyId: string | null;
-  /** With `tag` in `groupBy`: only tags of this name. */
+  /** Only requests with this tag; `value` null: with any value. */
+  tag: { name: string; value: string | null } | null;
+  /** With `tag` in `groupBy`: whose values. One name, because a request has at most one value of each: so the rows add up. */
   tagName: string | null;
 }
 
@@ -103,8 +107,10 @@ export interface UsageSums {
   estimatedMicro: number;
 }
 
+/** `group.tag`: "name=value", or "" for what has no tag of the name. `group.hour`: an epoch hour. `keyName`: with `key` in the groups. */
 export interface UsageRow extends UsageSums {
   group: Partial<Record<UsageGroup, string>>;
+  keyName?: string | null;
 }
 
 /** Manual settlement of an unknown charge. `usdMicro` null: the reserved amount. */

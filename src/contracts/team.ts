@@ -12,6 +12,8 @@ import type {
   MeAnswer,
   QuoteAnswer,
   QuoteInput,
+  RequestCount,
+  RequestFilter,
   Settled,
   SettleInput,
 } from "./team-access.ts";
@@ -51,6 +53,8 @@ export type CreateTeamAnswer =
 export interface TeamRequests {
   /** One page, newest first. A page of a selective filter may be short or empty and still have a next one. */
   list(input: ListInput): Answer<ListAnswer>;
+  /** Number of matches among the newest requests. */
+  count(filter: RequestFilter): Answer<RequestCount>;
   /** Marks a request as deleted: lists omit it, a repeated submit is answered `gone`, its deliveries are dropped. */
   markDeleted(requestId: string): Answer<void>;
   /** Settles a charge that could not be determined automatically. Idempotent. */

@@ -56,6 +56,32 @@ export function momentSchema(ofDay: "first" | "last") {
   });
 }
 
+/** A tag to filter by: `name=value`, or `name` for any value. */
+export const tagFilterSchema = lazy((z) =>
+  z
+    .string()
+    .min(1)
+    .transform((text) => {
+      const [name = "", ...value] = text.split("=");
+      return { name, value: value.length === 0 ? null : value.join("=") };
+    }),
+);
+
+/** A switch in a query: `1` or `true`, `0` or `false`. */
+export const flagSchema = lazy((z) =>
+  z.enum(["0", "1", "true", "false"]).transform((word) => word === "1" || word === "true"),
+);
+
+/** Headers of CSV that a browser saves as a file of this name. */
+export function csvHeaders(fileName: string): Record<string, string> {
+  return {
+    "Content-Type": "text/csv; charset=utf-8",
+    "Content-Disposition": `attachment; filename="${fileName}"`,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+  };
+}
+
 /** A plan with its name, as in responses. */
 export const planBody = lazy(() => planSchema().extend({ name: planNameSchema() }));
 

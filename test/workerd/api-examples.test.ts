@@ -225,7 +225,8 @@ async function readWhatHappened(id: string, endpoint: string): Promise<void> {
   await as("GET", `/v1/deliveries/replay/${replay.id}`);
   await as("POST", `/v1/deliveries/replay/${replay.id}/cancel`);
   await as("GET", "/v1/events?limit=3");
-  await as("GET", "/v1/usage?group_by=day,model", undefined, { as: "json" });
+  await as("GET", "/v1/requests/count?status=completed");
+  await as("GET", "/v1/usage?group_by=day,tag:client", undefined, { as: "json" });
   await as("GET", "/v1/usage?group_by=user&format=csv", undefined, { as: "csv" });
   await as("GET", "/v1/audit?limit=3");
   await as("GET", "/v1/connections");

@@ -37,7 +37,9 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   putPlansByName: "Replaces the whole plan; requests that are open keep what they reserved.",
   putPrices:
     "Replaces the whole table. Names are model ids or patterns; a model's own id applies first, then the longest pattern that fits.",
-  getUsage: "Sums by UTC day. Months that are over do not change: what is settled later is counted as `late`.",
+  getUsage:
+    "Sums by UTC day or hour. Every grouping adds up to the total: `tag:<name>` has a row `(untagged)` for requests without the tag. Months that are over do not change: what is settled later is counted as `late`.",
+  getRequestsCount: "Counts by the filters of the list, without reading more than the newest 10,000 requests.",
   deleteUsersById:
     "Deletes the requests, files and uploads of the user. They are out of every list at once; the removal shows what is left to do.",
   postUsersByIdFreeze: "Refuses every submit of the user until unblocked.",

@@ -58,7 +58,7 @@ export const TAGS: readonly Tag[] = [
     description: "A plan says which models, inputs, limits and retention apply. The plan `default` always exists.",
   },
   { name: "prices", title: "Prices", description: "What a unit of a model costs. Requests reserve their worst case." },
-  { name: "usage", title: "Usage", description: "Sums of requests and money per day, model, user, key and tag." },
+  { name: "usage", title: "Usage", description: "Sums of requests and money per hour, day, model, user, key and tag." },
   {
     name: "users",
     title: "Users",

@@ -125,9 +125,25 @@ export const requestSummaryBody = lazy((z) =>
     status: z.enum(["open", "completed", "failed", "canceled"]),
     user: z.string().nullable(),
     key_id: z.string(),
+    key_name: z.string().describe("As the key was called when the request was submitted."),
     tags: z.record(z.string(), z.string()),
     created_at: instant(),
     completed_at: instant(),
+    duration_s: z.number().nullable().describe("From submit to output; null without an output."),
+    estimated: z.string().nullable().describe("Reserved for it, in USD; null if unknown."),
+    charged: z.string().nullable().describe("In USD; null until it is settled, or if unknown."),
+    error_code: z.string().nullable(),
+    file: z
+      .object({
+        count: z.int().describe("Stored files of the output."),
+        content_type: z.string().nullable(),
+        url: z.string().nullable().describe("Null once it is deleted; then retrieve the request."),
+      })
+      .nullable()
+      .describe("The stored files: how many, and the first. Null without any."),
+    attention: z
+      .array(z.enum(["unsettled_charge", "failed_file", "failed_delivery"]))
+      .describe("What a person should look at; mostly empty."),
   }),
 );
 

@@ -1,7 +1,6 @@
 // The request object as callers read it: snake case, URLs that begin with this reader's base, raw JSON kept as it was written.
 // One serializer for the API, the event stream and customer webhooks; request-object.ts says what it has to answer.
 
-import type { RequestSummary } from "../../contracts/team-access.ts";
 import type { RequestFile } from "../../files/request-file.ts";
 import { loadText, type StoredText } from "../../files/stored-text.ts";
 import { fileName, filePath, linkEndS, linkPath } from "../../files/urls.ts";
@@ -22,7 +21,7 @@ import {
   statusOf,
 } from "../machine/types.ts";
 import { filledOutput } from "./output.ts";
-import type { RequestBody, RequestSummaryBody } from "./request-object.ts";
+import type { RequestBody } from "./request-object.ts";
 
 /** For whom a request is serialized. */
 export interface Reader {
@@ -150,20 +149,6 @@ export async function serializeRequest(
   };
 }
 
-/** A line of a list. */
-export function serializeSummary(summary: RequestSummary): RequestSummaryBody {
-  return {
-    id: summary.id,
-    model: summary.model,
-    status: summary.status,
-    user: summary.user,
-    key_id: summary.keyId,
-    tags: summary.tags,
-    created_at: isoTime(summary.createdAt),
-    completed_at: isoTime(summary.endedAt),
-  };
-}
-
 function serializeOutput(requestId: string, { text, inPlace }: LoadedOutput, urls: readonly (string | null)[]): string {
   return filledOutput(requestId, text, (n) => urls[n] ?? inPlace.get(n) ?? "");
 }
@@ -185,7 +170,7 @@ function serializeDurations({ durations }: RequestState): RequestBody["typical_d
   return { p50_s: seconds(durations.p50Ms), p95_s: seconds(durations.p95Ms), samples: durations.samples };
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 
@@ -270,6 +255,6 @@ function raw(text: string | null): RawText | null {
 }
 
 /** Unknown is shown as unknown, never as zero. */
-function money(micro: number | null): string | null {
+export function money(micro: number | null): string | null {
   return micro === null ? null : moneyText(micro);
 }

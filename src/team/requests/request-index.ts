@@ -3,12 +3,15 @@
 // `place` orders requests by admission: microseconds of their admission, and always above every place that was given before. So
 // a watermark over places misses nothing, also when two are admitted in one millisecond or the clock goes back.
 
-import type { ListInput, RequestSummary } from "../../contracts/team-access.ts";
+import type { RequestFilter } from "../../contracts/team-access.ts";
 import type { TeamDatabase } from "../database.ts";
-import { type RequestRow, requestOf, requestSummary, rowOf, type TeamRequest } from "./request-row.ts";
+import { FILTERED_COLUMNS, type FilteredColumns, matches } from "./request-filter.ts";
+import { type RequestRow, requestOf, rowOf, type TeamRequest } from "./request-row.ts";
 
 /** Rows that one page reads: a selective filter returns a cursor instead of reading the whole history. */
 export const LIST_SCAN_MAX_ROWS = 2_000;
+/** Rows that a count reads, so the highest count too. */
+export const COUNT_SCAN_MAX_ROWS = 10_000;
 
 /** A request past the watermark. */
 export interface SweepCandidate {
@@ -104,31 +107,50 @@ export class RequestIndex {
    * One page, newest first, after `beyond` (a place). Reads at most LIST_SCAN_MAX_ROWS rows: if they hold fewer than `limit`
    * matches, `lookedTo` is the place of the last and the next page starts there.
    */
-  list(
-    filter: ListInput,
-    beyond: number | null,
-    limit: number,
-  ): { data: (RequestSummary & { place: number })[]; lookedTo: number | null } {
-    const where = ["place < ?", "place >= ?"];
-    const before = filter.to === undefined ? Number.MAX_SAFE_INTEGER : placeOf(filter.to);
-    const values: (string | number)[] = [
-      Math.min(before, beyond ?? Number.MAX_SAFE_INTEGER),
-      filter.from === undefined ? 0 : placeOf(filter.from),
-    ];
-    if (filter.user !== undefined) {
-      where.push("user = ?");
-      values.push(filter.user);
-    }
-    const query = `SELECT * FROM request WHERE ${where.join(" AND ")} ORDER BY place DESC`;
-    const data: (RequestSummary & { place: number })[] = [];
+  list(filter: RequestFilter, beyond: number | null, limit: number): { data: RequestRow[]; lookedTo: number | null } {
+    const { where, values } = spanOf(filter, beyond);
+    const data: RequestRow[] = [];
     let looked = 0;
-    for (const row of this.#db.each<RequestRow>(query, ...values)) {
-      if (matches(row, filter)) data.push({ ...requestSummary(row), place: row.place });
+    for (const row of this.#db.each<RequestRow>(`SELECT * FROM request WHERE ${where}`, ...values)) {
+      if (matches(row, filter)) data.push(row);
       if (data.length >= limit) break;
       if (++looked === LIST_SCAN_MAX_ROWS) return { data, lookedTo: row.place };
     }
     return { data, lookedTo: null };
   }
+
+  /** How many of the newest COUNT_SCAN_MAX_ROWS match. `lookedTo`: the creation of the last of them, if there are more. */
+  count(filter: RequestFilter): { count: number; lookedTo: number | null } {
+    const { where, values } = spanOf(filter, null);
+    const query = `SELECT place, ${FILTERED_COLUMNS} FROM request WHERE ${where} LIMIT ?`;
+    let [count, looked, last] = [0, 0, 0];
+    for (const row of this.#db.each<FilteredColumns & { place: number }>(query, ...values, COUNT_SCAN_MAX_ROWS + 1)) {
+      if (looked++ === COUNT_SCAN_MAX_ROWS) return { count, lookedTo: timeOf(last) };
+      if (matches(row, filter)) count += 1;
+      last = row.place;
+    }
+    return { count, lookedTo: null };
+  }
+}
+
+/** The conditions that an index answers, newest first. */
+function spanOf(
+  { user, attention, from, to }: RequestFilter,
+  beyond: number | null,
+): { where: string; values: (string | number)[] } {
+  const where = ["place < ?", "place >= ?"];
+  const before = to === undefined ? Number.MAX_SAFE_INTEGER : placeOf(to);
+  const values: (string | number)[] = [
+    Math.min(before, beyond ?? Number.MAX_SAFE_INTEGER),
+    from === undefined ? 0 : placeOf(from),
+  ];
+  if (user !== undefined) {
+    where.push("user = ?");
+    values.push(user);
+  }
+  // In the words of the partial index.
+  if (attention === true) where.push("attention <> 0");
+  return { where: `${where.join(" AND ")} ORDER BY place DESC`, values };
 }
 
 /** The first place of a millisecond. */
@@ -138,14 +160,4 @@ function placeOf(at: number): number {
 
 function timeOf(place: number): number {
   return Math.floor(place / 1_000);
-}
-
-function matches(row: RequestRow, { status, model, tag }: ListInput): boolean {
-  if (row.deleted_at !== null) return false;
-  if (status !== undefined && row.status !== status) return false;
-  if (model !== undefined && row.model !== model) return false;
-  if (tag === undefined) return true;
-  const [name = "", ...rest] = tag.split("=");
-  const tags = JSON.parse(row.tags) as Record<string, string>;
-  return Object.hasOwn(tags, name) && (rest.length === 0 || tags[name] === rest.join("="));
 }

@@ -2,7 +2,7 @@
 
 import { RpcTarget } from "cloudflare:workers";
 import type { TeamRequests } from "../../contracts/team.ts";
-import type { ListAnswer, ListInput, Settled } from "../../contracts/team-access.ts";
+import type { ListAnswer, ListInput, RequestCount, RequestFilter, Settled } from "../../contracts/team-access.ts";
 import type { ManualSettlement } from "../../contracts/team-admin.ts";
 import type { Actor } from "../../contracts/team-keys.ts";
 import { type Refused, refusal, refused } from "../../platform/errors.ts";
@@ -10,6 +10,7 @@ import { decodePlace, encodePlace } from "../cursor.ts";
 import { settleManually } from "../settle.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
+import { requestLine } from "./request-filter.ts";
 import type { TeamRequest } from "./request-row.ts";
 
 type RequestStores = Pick<TeamStores, "audit" | "counters" | "deliveries" | "requests" | "uploads" | "usage">;
@@ -26,7 +27,7 @@ export class RequestList extends RpcTarget implements TeamRequests {
 
   list(input: ListInput): ListAnswer {
     const nothing: ListAnswer = { kind: "page", data: [], nextCursor: null };
-    return this.#context.decide<ListAnswer>(nothing, () => {
+    return this.#context.decide<ListAnswer>(nothing, (now) => {
       const position = input.cursor === undefined ? null : decodePlace(input.cursor);
       if (input.cursor !== undefined && position === null) {
         const hint = "Pass `next_cursor` from the previous page unchanged.";
@@ -35,9 +36,13 @@ export class RequestList extends RpcTarget implements TeamRequests {
       const { data: rows, lookedTo } = this.#stores.requests.list(input, position, input.limit + 1);
       const shown = rows.slice(0, input.limit);
       const last = rows.length > shown.length ? (shown.at(-1)?.place ?? null) : lookedTo;
-      const data = shown.map(({ place: _place, ...summary }) => summary);
+      const data = shown.map((row) => requestLine(row, now));
       return { kind: "page", data, nextCursor: last === null ? null : encodePlace(last) };
     });
+  }
+
+  count(filter: RequestFilter): RequestCount {
+    return this.#context.decide({ count: 0, lookedTo: null }, () => this.#stores.requests.count(filter));
   }
 
   markDeleted(requestId: string): void {

@@ -9,6 +9,10 @@ export interface Terms {
   price: Price | null;
   charge422: boolean;
   exact: boolean;
+  /** Lifetime of file links in seconds; null: they do not end. Rows of older code lack both. */
+  fileLinkS?: number | null;
+  /** Days after the end for which files are kept; null: for good. */
+  filesDays?: number | null;
 }
 
 /** Charge of a request. `by`: null if settled at its end, else the key id or "operator" that settled it manually. */

@@ -2,7 +2,7 @@
 // many at once, so that a row which all of them add to is written once. Everybody who reads sums, or removes what they are made
 // of, counts first.
 
-import type { UsageGroup, UsageQuery, UsageRow, UsageSums } from "../../contracts/team-admin.ts";
+import type { UsageQuery, UsageRow, UsageSums } from "../../contracts/team-admin.ts";
 import { DAY_MS, HOUR_MS } from "../../platform/time.ts";
 import type { TeamDatabase } from "../database.ts";
 import {
@@ -10,32 +10,15 @@ import {
   recordedAt,
   type SettledUsage,
   settledSums,
-  USAGE_ROWS_MAX,
+  USAGE_HOUR_KEEP_DAYS,
   type UsageKey,
   usageKeys,
 } from "./usage.ts";
+import { readSums, SUM_COLUMNS, SUM_NAMES } from "./usage-sums.ts";
 
 /** Admissions, and settlements, that are counted with one query. */
 const ROLL_UP_ROWS = 1_000;
-/** Sums per hour are kept this long. */
-const USAGE_HOUR_KEEP_MS = 8 * DAY_MS;
-
-const SUMS = {
-  requests: "requests",
-  completed: "completed",
-  failed: "failed",
-  canceled: "canceled",
-  refunded: "refunded",
-  unknownCost: "unknown_cost",
-  aboveEstimate: "above_estimate",
-  late: "late",
-  chargedMicro: "charged_micro",
-  refundedMicro: "refunded_micro",
-  estimatedMicro: "estimated_micro",
-} as const satisfies Record<keyof UsageSums, string>;
-const NAMES = Object.keys(SUMS) as (keyof UsageSums)[];
-
-const COLUMNS: Record<UsageGroup, string> = { day: "day", model: "model", user: "user", key: "key_id", tag: "tag" };
+const USAGE_HOUR_KEEP_MS = USAGE_HOUR_KEEP_DAYS * DAY_MS;
 
 type Counted = { model: string; user: string | null; key_id: string; tags: string; created_at: number };
 type Admit = Counted & { place: number };
@@ -96,34 +79,9 @@ export class UsageStore {
     this.#write(batch);
   }
 
-  /**
-   * Sums by group, ordered by it; one more than USAGE_ROWS_MAX where there are more. Grouped by `tag`, a request counts once per tag.
-   * Call `rollUp` before.
-   */
+  /** Sums by group, see usage-sums.ts. Call `rollUp` before. */
   sums(query: UsageQuery): UsageRow[] {
-    const { groupBy, tagName } = query;
-    const where = ["day >= ?", "day <= ?"];
-    const values: string[] = [query.from, query.to];
-    const also = (condition: string, ...bound: string[]) => {
-      where.push(condition);
-      values.push(...bound);
-    };
-    also(groupBy.includes("tag") ? "tag <> ''" : "tag = ''");
-    if (groupBy.includes("tag") && tagName !== null)
-      also("substr(tag, 1, length(?)) = ?", `${tagName}=`, `${tagName}=`);
-    // In the words of the index on users, which holds none without a name.
-    if (query.user !== null) also(query.user === "" ? "user = ?" : "user = ? AND user <> ''", query.user);
-    if (query.model !== null) also("model = ?", query.model);
-    if (query.keyId !== null) also("key_id = ?", query.keyId);
-    const groups = groupBy.map((group) => COLUMNS[group]);
-    const sums = Object.values(SUMS).map((column) => `coalesce(sum(${column}), 0) AS ${column}`);
-    const grouping = groups.length === 0 ? "" : `GROUP BY ${groups.join(", ")} ORDER BY ${groups.join(", ")}`;
-    const rows = this.#db.rows<Record<string, string | number>>(
-      `SELECT ${[...groups, ...sums].join(", ")} FROM usage WHERE ${where.join(" AND ")} ${grouping} LIMIT ?`,
-      ...values,
-      USAGE_ROWS_MAX + 1,
-    );
-    return rows.map((row) => rowOf(row, groupBy));
+    return readSums(this.#db, query);
   }
 
   /** Sums per hour that are over are deleted, at most `limit` rows. */
@@ -166,9 +124,9 @@ export class UsageStore {
   }
 
   #upsert(insert: string, key: Record<string, string | number>, amounts: Partial<UsageSums>): void {
-    const [keys, sums] = [Object.keys(key), Object.values(SUMS)];
-    const added = NAMES.filter((name) => (amounts[name] ?? 0) !== 0).map(
-      (name) => `${SUMS[name]} = ${SUMS[name]} + excluded.${SUMS[name]}`,
+    const [keys, sums] = [Object.keys(key), Object.values(SUM_COLUMNS)];
+    const added = SUM_NAMES.filter((name) => (amounts[name] ?? 0) !== 0).map(
+      (name) => `${SUM_COLUMNS[name]} = ${SUM_COLUMNS[name]} + excluded.${SUM_COLUMNS[name]}`,
     );
     if (added.length === 0) return;
     this.#db.run(
@@ -176,7 +134,7 @@ export class UsageStore {
        VALUES (${[...keys, ...sums].map(() => "?").join(", ")})
        ON CONFLICT (${keys.join(", ")}) DO UPDATE SET ${added.join(", ")}`,
       ...Object.values(key),
-      ...NAMES.map((name) => amounts[name] ?? 0),
+      ...SUM_NAMES.map((name) => amounts[name] ?? 0),
     );
   }
 }
@@ -198,16 +156,10 @@ class Batch {
 function addLine<K>(lines: Lines<K>, key: K, amounts: Partial<UsageSums>): void {
   const name = JSON.stringify(key);
   const line = lines.get(name) ?? { key, sums: {} };
-  for (const each of NAMES) line.sums[each] = (line.sums[each] ?? 0) + (amounts[each] ?? 0);
+  for (const each of SUM_NAMES) line.sums[each] = (line.sums[each] ?? 0) + (amounts[each] ?? 0);
   lines.set(name, line);
 }
 
 function countedAt({ model, user, key_id: keyId, tags }: Counted, at: number): CountedRequest {
   return { recordedAt: at, model, user, keyId, tags: JSON.parse(tags) as Record<string, string> };
-}
-
-function rowOf(row: Record<string, string | number>, groupBy: readonly UsageGroup[]): UsageRow {
-  const group = Object.fromEntries(groupBy.map((each) => [each, String(row[COLUMNS[each]])]));
-  const sums = Object.fromEntries(NAMES.map((name) => [name, Number(row[SUMS[name]])]));
-  return { group, ...(sums as Record<keyof UsageSums, number>) };
 }

@@ -1,9 +1,13 @@
-// Keys of the usage roll-up and CSV export. Pure.
+// Keys of the usage roll-up, and what a settled request adds. Pure.
 
 import type { UsageSums } from "../../contracts/team-admin.ts";
 
 /** Days of one answer: a year. */
 export const USAGE_DAYS_MAX = 366;
+/** Hours of one answer that is grouped by hour. */
+export const USAGE_HOURS_MAX = 48;
+/** Sums per hour are kept this long. */
+export const USAGE_HOUR_KEEP_DAYS = 8;
 /** Rows of one answer, which a team's object holds in memory. */
 export const USAGE_ROWS_MAX = 10_000;
 
@@ -68,23 +72,4 @@ export function settledSums(settled: SettledUsage): Partial<UsageSums> {
 /** UTC day of a time. */
 export function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
-}
-
-export type CsvCell = string | number | null;
-
-/** RFC 4180 CSV with a header row. Text that a spreadsheet would run as a formula is prefixed with an apostrophe. */
-export function csvText(columns: readonly string[], rows: readonly (readonly CsvCell[])[]): string {
-  return [columns, ...rows].map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
-}
-
-/** Decimal numbers are no formulas, also with a minus sign. */
-const NUMBER = /^-?\d+(\.\d+)?$/;
-/** Formula prefixes, also in full width and after trimmed characters (owasp.org, "CSV Injection"). */
-const FORMULA = /^[\s\p{C}]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/u;
-
-function csvCell(value: CsvCell): string {
-  if (value === null) return "";
-  if (typeof value === "number") return String(value);
-  const text = FORMULA.test(value) && !NUMBER.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

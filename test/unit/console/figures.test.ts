@@ -163,7 +163,7 @@ describe("the picture of a timeline", () => {
 describe("usage", () => {
   const line = (day: string, model: string, charged_usd: string) => ({
     ...{ day, model, charged_usd, refunded_usd: "0", requests: 1, completed: 1, failed: 0, canceled: 0 },
-    ...{ refunded: 0, unknown_cost: 0, above_estimate: 0, late: 0 },
+    ...{ refunded: 0, unknown_cost: 0, above_estimate: 0, late: 0, estimated_usd: charged_usd },
   });
 
   test("is stacked by day, six series and the rest, the largest first", () => {

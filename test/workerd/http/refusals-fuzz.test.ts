@@ -145,7 +145,7 @@ async function belongings(): Promise<unknown> {
   const paths = [
     ...victim.requests.flatMap((id) => ["", "/timeline", "/deliveries"].map((part) => `/v1/requests/${id}${part}`)),
     ...["/v1/requests", "/v1/keys", "/v1/plans", "/v1/issuers", "/v1/users/ada", "/v1/team", "/v1/prices"],
-    ...["/v1/team/alerts", "/v1/webhooks", "/v1/usage?group_by=user,key,tag", "/v1/audit", "/v1/uploads"],
+    ...["/v1/team/alerts", "/v1/webhooks", "/v1/usage?group_by=user,key,tag:a", "/v1/audit", "/v1/uploads"],
   ];
   const seen = await Promise.all(
     paths.map(async (path) => {

@@ -178,7 +178,7 @@ describe("an end that nobody can judge", () => {
 
 describe("usage", () => {
   const query = (groupBy: UsageGroup[], changes: Partial<UsageQuery> = {}): UsageQuery => {
-    const all = { user: null, model: null, keyId: null, tagName: null };
+    const all = { hours: null, user: null, model: null, keyId: null, tag: null, tagName: null };
     return { from: "2031-01-01", to: "2032-12-31", groupBy, ...all, ...changes };
   };
 
@@ -210,6 +210,9 @@ describe("usage", () => {
     expect(
       byClient.map(({ group, requests, chargedMicro }) => [group.tag, group.user, requests, chargedMicro]),
     ).toEqual([
+      ["", "", 1, 0],
+      ["", "bob", 1, 0],
+      ["", "carl", 1, 0],
       ["client=acme", "anna", 1, 300_000],
       ["client=acme", "bob", 1, 900_000],
       ["client=globex", "anna", 1, 0],
@@ -246,12 +249,14 @@ describe("usage", () => {
     const team = await aTeam();
     await team.stub.release(await team.admitted({ tags: { a: "b" } }));
     expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
-    expect(await team.stub.usage.sums(query(["tag"]))).toEqual([]);
+    expect(await team.stub.usage.sums(query(["tag"], { tagName: "a" }))).toEqual([]);
     const counted = await team.admitted({ tags: { a: "b" } });
     expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 1 }]);
     await team.stub.release(counted);
     expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
-    expect(await team.stub.usage.sums(query(["tag"]))).toMatchObject([{ group: { tag: "a=b" }, requests: 0 }]);
+    expect(await team.stub.usage.sums(query(["tag"], { tagName: "a" }))).toMatchObject([
+      { group: { tag: "a=b" }, requests: 0 },
+    ]);
   });
 
   test.each<Outcome>(["completed", "failed", "canceled"])("tells a %s request from the others", async (outcome) => {

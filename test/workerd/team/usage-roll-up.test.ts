@@ -3,7 +3,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { UsageSums } from "../../../src/contracts/team-admin.ts";
+import type { UsageQuery, UsageSums } from "../../../src/contracts/team-admin.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { TeamDatabase } from "../../../src/team/database.ts";
 import { openStores } from "../../../src/team/stores.ts";
@@ -14,7 +14,10 @@ import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/tea
 const NOON = Date.UTC(2031, 10, 22, 12);
 const MODEL_MICRO = 3_000;
 const measures = { ...NOTHING_MEASURED, megapixels: 1 };
-const ALL = { from: "2031-01-01", to: "2032-12-31", groupBy: [], user: null, model: null, keyId: null, tagName: null };
+const ALL: UsageQuery = {
+  ...{ from: "2031-01-01", to: "2032-12-31", hours: null, groupBy: [] },
+  ...{ user: null, model: null, keyId: null, tag: null, tagName: null },
+};
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
@@ -126,8 +129,9 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
       },
       async read() {
         expect(await totalOf(team)).toEqual(sums);
-        const byTag = await team.stub.usage.sums({ ...ALL, groupBy: ["tag"] });
-        expect(byTag.length === 0 ? [{ group: TAG, ...NOTHING }] : byTag).toEqual([{ group: TAG, ...taggedSums }]);
+        const byTag = await team.stub.usage.sums({ ...ALL, groupBy: ["tag"], tagName: "client" });
+        const tagged = byTag.filter(({ group }) => group.tag !== "");
+        expect(tagged.length === 0 ? [{ group: TAG, ...NOTHING }] : tagged).toEqual([{ group: TAG, ...taggedSums }]);
       },
       // Most steps happen in one millisecond.
       async pass() {

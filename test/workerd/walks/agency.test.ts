@@ -179,7 +179,7 @@ test("the month's CSV is what each run was charged, failed and refunded apart, a
 });
 
 async function usageCsv(team: Team, from: string, to: string): Promise<string> {
-  const path = `/v1/usage?group_by=tag,user,model&tag=client&format=csv&from=${from}&to=${to}`;
+  const path = `/v1/usage?group_by=tag:client,user,model&format=csv&from=${from}&to=${to}`;
   const answer = await call("GET", path, { headers: { Authorization: `Bearer ${team.key}` } });
   expect([answer.status, answer.headers.get("Content-Type")]).toEqual([200, "text/csv; charset=utf-8"]);
   return answer.text();

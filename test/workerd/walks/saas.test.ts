@@ -114,7 +114,11 @@ test("a tenant cannot read, list, cancel or guess what another's user runs, nor 
     }
     const listed = await neighbour.ask<{ data: unknown[] }>("GET", "/v1/requests");
     expect(listed.body.data, who).toEqual([]);
-    for (const path of ["/v1/requests?tag=tenant=org_a", "/v1/usage?group_by=tag,user", "/v1/usage?group_by=key"]) {
+    for (const path of [
+      "/v1/requests?tag=tenant=org_a",
+      "/v1/usage?group_by=tag:tenant,user",
+      "/v1/usage?group_by=key",
+    ]) {
       const answer = await neighbour.ask<{ data: unknown[] }>("GET", path);
       expect([answer.status, answer.body.data], `${who}: ${path}`).toEqual([200, []]);
     }

@@ -23,8 +23,10 @@ interface Total {
 
 export function CancelMany({ filters, onDone }: { filters: Filters; onDone: () => Promise<void> }) {
   const [isOpen, setOpen] = useState(false);
-  // The API cancels by these alone; a list narrowed by time would promise less than is canceled.
-  const isExact = filters.from === undefined && filters.to === undefined && filters.status === "open";
+  // The API cancels by model, user and tag alone; a list narrowed by more would promise less than is canceled.
+  const { from, to, key, error, cost_min: cost, attention } = filters;
+  const isNarrower = [from, to, key, error, cost, attention].some((value) => value !== undefined);
+  const isExact = !isNarrower && filters.status === "open";
   if (!isExact || !may(who.value, "run")) return null;
   const { model, user, tag } = filters;
   const filter = Object.fromEntries(Object.entries({ model, user, tag }).filter(([, value]) => value !== undefined));

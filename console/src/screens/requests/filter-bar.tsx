@@ -44,19 +44,27 @@ export function FilterBar({ filters, change }: { filters: Filters; change: Chang
         />
         <form class="grow filter-field" onSubmit={submit}>
           <label>
-            <span class="hidden-text">Filter by model, user, tag, or open an id</span>
+            <span class="hidden-text">Filter by model, user, key, tag, error or cost, or open an id</span>
             <Icon name="search" size={14} />
             <input
               data-filter
               type="text"
               spellcheck={false}
               autocomplete="off"
-              placeholder="model, user:ada, tag:client=acme, or an id"
+              placeholder="model, user:ada, tag:client=acme, cost>=0.5, or an id"
               value={text}
               onInput={(event) => setText(event.currentTarget.value)}
             />
           </label>
         </form>
+        <button
+          type="button"
+          class="button"
+          aria-pressed={filters.attention === "1"}
+          onClick={() => change({ attention: filters.attention === "1" ? null : "1", cursor: null })}
+        >
+          Needs attention
+        </button>
         <label>
           <span class="hidden-text">Time</span>
           <select

@@ -2,7 +2,19 @@
 
 import { queryText } from "../../shell/query.ts";
 
-export const FILTER_NAMES = ["status", "model", "user", "tag", "from", "to", "cursor"] as const;
+export const FILTER_NAMES = [
+  "status",
+  "model",
+  "user",
+  "key",
+  "tag",
+  "error",
+  "cost_min",
+  "attention",
+  "from",
+  "to",
+  "cursor",
+] as const;
 export type FilterName = (typeof FILTER_NAMES)[number];
 export type Filters = Partial<Record<FilterName, string>>;
 
@@ -10,12 +22,24 @@ export const STATUSES = ["open", "completed", "failed", "canceled"] as const;
 export const PAGE_ROWS = 50;
 
 /** Filters shown as chips: the status has buttons of its own. */
-export const CHIP_NAMES = ["model", "user", "tag", "from", "to"] as const satisfies readonly FilterName[];
+export const CHIP_NAMES = [
+  "model",
+  "user",
+  "key",
+  "tag",
+  "error",
+  "cost_min",
+  "from",
+  "to",
+] as const satisfies readonly FilterName[];
 
 export const CHIP_WORDS: Record<(typeof CHIP_NAMES)[number], string> = {
   model: "model",
   user: "user",
+  key: "key",
   tag: "tag",
+  error: "error",
+  cost_min: "USD at least",
   from: "since",
   to: "before",
 };
@@ -30,10 +54,23 @@ export function readTyped(typed: string): Typed {
   const text = typed.trim();
   if (text === "") return { kind: "nothing" };
   if (/^[0-9a-f]{64}$/.test(text)) return { kind: "open", id: text };
-  const [, name, value] = /^(model|user|tag):\s*(.+)$/.exec(text) ?? [];
+  const [, cost] = /^(?:cost|usd)\s*(?:>=|:)\s*\$?(\d+(?:\.\d{1,6})?)$/.exec(text) ?? [];
+  if (cost !== undefined) return { kind: "filter", name: "cost_min", value: cost };
+  if (/^key_[0-9A-Za-z]{20}$/.test(text)) return { kind: "filter", name: "key", value: text };
+  const [, name, value] = /^(model|user|key|tag|error):\s*(.+)$/.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return { kind: "filter", name: name as FilterName, value };
   if (text.includes("=")) return { kind: "filter", name: "tag", value: text };
   return { kind: "filter", name: text.includes("/") ? "model" : "user", value: text };
+}
+
+/** The path of the count of what the list has on all its pages. */
+export function countPath({ cursor: _cursor, ...filters }: Filters): string {
+  return `/v1/requests/count${queryText(filters)}`;
+}
+
+/** The path of all of them as CSV. */
+export function csvPath({ cursor: _cursor, ...filters }: Filters): string {
+  return `/v1/requests${queryText({ ...filters, format: "csv" })}`;
 }
 
 /** The path of a page of the list. */

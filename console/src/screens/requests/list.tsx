@@ -2,9 +2,12 @@
 
 import { useEffect } from "preact/hooks";
 import { useLocation } from "preact-iso";
-import type { RequestSummary } from "../../api/types.ts";
+import { useResource } from "../../api/resource.ts";
+import type { RequestCount, RequestSummary } from "../../api/types.ts";
 import { now } from "../../parts/clock.ts";
-import { durationText, plural } from "../../parts/format.ts";
+import { CsvButton } from "../../parts/csv.tsx";
+import { countText, durationText, moneyText, plural } from "../../parts/format.ts";
+import { Icon } from "../../parts/icon.tsx";
 import { Empty, Loaded } from "../../parts/states.tsx";
 import { OutcomeBadge } from "../../parts/status.tsx";
 import { Tags } from "../../parts/tags.tsx";
@@ -16,8 +19,7 @@ import { Page } from "../../shell/page.tsx";
 import { queryText } from "../../shell/query.ts";
 import { CancelMany } from "./cancel-many.tsx";
 import { FilterBar } from "./filter-bar.tsx";
-import { FILTER_NAMES, type Filters, listPath } from "./filters.ts";
-import { useKeyNames } from "./key-names.ts";
+import { countPath, csvPath, FILTER_NAMES, type Filters, listPath } from "./filters.ts";
 import { useLiveList } from "./live-list.ts";
 import { rememberList } from "./neighbours.ts";
 
@@ -47,6 +49,7 @@ export default function Requests() {
               Live
             </span>
           ) : null}
+          <CsvButton path={csvPath(filters)} name="requests.csv" />
           <CancelMany filters={filters} onDone={resource.reload} />
         </>
       }
@@ -76,7 +79,6 @@ export default function Requests() {
 }
 
 function Rows({ rows }: { rows: readonly RequestSummary[] }) {
-  const keyNames = useKeyNames();
   const hasUsers = rows.some(({ user }) => user !== null);
   const hasTags = rows.some(({ tags }) => Object.keys(tags).length > 0);
   return (
@@ -92,6 +94,9 @@ function Rows({ rows }: { rows: readonly RequestSummary[] }) {
             Took
           </th>
           <th scope="col" class="end">
+            Charged
+          </th>
+          <th scope="col" class="end">
             When
           </th>
         </tr>
@@ -102,22 +107,34 @@ function Rows({ rows }: { rows: readonly RequestSummary[] }) {
             <td class="fit">
               <a data-row-link href={`/console/requests/${row.id}`}>
                 <OutcomeBadge status={row.status} />
+                {row.attention.length === 0 ? null : (
+                  <span title={attentionText(row)}>
+                    <Icon name="triangle-alert" size={14} />
+                    <span class="hidden-text">{attentionText(row)}</span>
+                  </span>
+                )}
                 <span class="hidden-text">
                   {row.model}, {row.id.slice(0, 6)}
                 </span>
               </a>
             </td>
-            <td class="cut mono">{row.model}</td>
+            <td class="cut mono">
+              {row.model}
+              {row.error_code === null ? null : <span class="faint"> {row.error_code}</span>}
+            </td>
             {hasUsers ? <td class="cut narrow">{row.user ?? ""}</td> : null}
             {hasTags ? (
               <td class="narrow">
                 <Tags tags={row.tags} />
               </td>
             ) : null}
-            <td class="fit soft">
-              {keyNames.get(row.key_id) ?? <code title={row.key_id}>{row.key_id.slice(0, 10)}…</code>}
+            <td class="cut narrow soft" title={row.key_id}>
+              {row.key_name}
             </td>
             <td class="end">{tookText(row)}</td>
+            <td class="end" data-label="charged">
+              {chargedText(row)}
+            </td>
             <td class="end soft when">{row.created_at === null ? "" : <Time at={row.created_at} />}</td>
           </tr>
         ))}
@@ -126,17 +143,38 @@ function Rows({ rows }: { rows: readonly RequestSummary[] }) {
   );
 }
 
-function tookText({ created_at, completed_at }: RequestSummary): string {
+const ATTENTION: Record<RequestSummary["attention"][number], string> = {
+  unsettled_charge: "its charge is unknown",
+  failed_file: "a file could not be stored",
+  failed_delivery: "its end could not be delivered",
+};
+
+function attentionText({ attention }: RequestSummary): string {
+  return `Needs attention: ${attention.map((reason) => ATTENTION[reason]).join(", ")}`;
+}
+
+/** What is not settled has its estimate, which is not what it costs. */
+function chargedText({ status, charged, estimated, attention }: RequestSummary): string {
+  if (charged !== null) return moneyText(charged);
+  const isSettled = status !== "open" && !attention.includes("unsettled_charge");
+  return isSettled || estimated === null ? "unknown" : `≤ ${moneyText(estimated)}`;
+}
+
+function tookText({ created_at, completed_at, duration_s }: RequestSummary): string {
+  if (duration_s !== null) return durationText(duration_s * 1_000);
   if (created_at === null) return "";
   return durationText((completed_at === null ? now.value : Date.parse(completed_at)) - Date.parse(created_at));
 }
 
 function Foot({ filters, rows, next }: { filters: Filters; rows: readonly RequestSummary[]; next: string | null }) {
   const { path, query } = useLocation();
+  const isWhole = next === null && filters.cursor === undefined;
+  const { data: all } = useResource<RequestCount>(isWhole ? null : countPath(filters));
+  const matching = all === null ? "" : ` of ${countText(all.count)}${all.more ? " or more" : ""}`;
   return (
     <div class="table-foot">
       <span>
-        {plural(rows.length, "request")} shown{next === null ? "" : ", more exist"}
+        {plural(rows.length, "request")} shown{matching}
       </span>
       <span class="actions">
         {filters.cursor === undefined ? null : (

@@ -1,22 +1,20 @@
 // Usage: what it cost, by whom. Range, split and measure are in the URL; days are UTC, as the ledger's.
 
-import { useState } from "preact/hooks";
-import { readText } from "../../api/client.ts";
-import type { Problem } from "../../api/problem.ts";
 import { useResource } from "../../api/resource.ts";
-import type { Usage, UsageLine } from "../../api/types.ts";
+import type { PageOf, RequestSummary, Usage, UsageLine } from "../../api/types.ts";
 import { now } from "../../parts/clock.ts";
+import { CsvButton } from "../../parts/csv.tsx";
 import { countText, moneyText, plural } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { Segments } from "../../parts/segments.tsx";
-import { Empty, Loaded, ProblemNote } from "../../parts/states.tsx";
+import { Empty, Loaded } from "../../parts/states.tsx";
 import { useQuery } from "../../shell/navigation.ts";
 import { Page } from "../../shell/page.tsx";
 import { queryText } from "../../shell/query.ts";
-import { useKeyNames } from "../requests/key-names.ts";
 import { Chart } from "./chart.tsx";
 import { daysOf, dayText, monthOf, shortDay } from "./days.ts";
-import { amountOf, type Metric, type Stack, stackOf } from "./stack.ts";
+import { SplitTable } from "./split-table.tsx";
+import { type Metric, type Stack, stackOf } from "./stack.ts";
 
 const SPLITS = ["model", "user", "key", "tag"] as const;
 type Split = (typeof SPLITS)[number];
@@ -34,9 +32,13 @@ export default function UsageScreen() {
   const to = query.to ?? month.to;
   const split: Split = SPLITS.find((name) => name === query.split) ?? "model";
   const metric = METRICS.find(({ value }) => value === query.metric)?.value ?? "usd";
-  const asked = { from, to, tag: split === "tag" ? query.tag : undefined };
-  const usage = useResource<Usage>(`/v1/usage${queryText({ ...asked, group_by: `day,${split}` })}`);
-  const sums = useResource<Usage>(`/v1/usage${queryText({ ...asked, tag: undefined })}&group_by=`);
+  const tag = split === "tag" ? (query.tag ?? "") : null;
+  const groups = tag === null ? `day,${split}` : `day,tag:${tag}`;
+  // Without its name there is no split by a tag.
+  const isComplete = tag !== "";
+  const path = `/v1/usage${queryText({ from, to, group_by: groups })}`;
+  const usage = useResource<Usage>(isComplete ? path : null);
+  const sums = useResource<Usage>(`/v1/usage${queryText({ from, to })}&group_by=`);
   const isMonth = from === month.from && to === month.to;
   const step = (shift: number) => {
     const next = monthOf(from, shift, today);
@@ -46,7 +48,7 @@ export default function UsageScreen() {
     <Page
       title="Usage"
       lead="What the ledger counts, by UTC day. Sums of a past month do not change; what is settled later counts on its own day."
-      actions={<Csv query={{ ...asked, group_by: `day,${split}` }} name={`usage_${from}_${to}.csv`} />}
+      actions={isComplete ? <CsvButton path={`${path}&format=csv`} name={`usage_${from}_${to}.csv`} /> : null}
     >
       <div class="filters">
         <div class="actions">
@@ -74,6 +76,7 @@ export default function UsageScreen() {
             ))}
           </select>
         </label>
+        {tag === null ? null : <TagName name={tag} onName={(name) => change({ tag: name })} />}
         <Segments<Metric>
           label="Measure"
           chosen={metric}
@@ -83,18 +86,48 @@ export default function UsageScreen() {
         <DateRange from={from} to={to} today={today} change={change} />
       </div>
       <Sums usage={sums.data?.data[0]} />
-      <Loaded resource={usage}>
-        {({ data }) =>
-          data.length === 0 ? (
-            <Empty icon="activity" title="Nothing was used in this time">
-              Requests count on the UTC day of their admission.
-            </Empty>
-          ) : (
-            <Figures lines={data} days={daysOf(from, to)} split={split} metric={metric} />
-          )
-        }
-      </Loaded>
+      {isComplete ? (
+        <Loaded resource={usage}>
+          {({ data }) =>
+            data.length === 0 ? (
+              <Empty icon="activity" title="Nothing was used in this time">
+                Requests count on the UTC day of their admission.
+              </Empty>
+            ) : (
+              <Figures lines={data} days={daysOf(from, to)} split={split} metric={metric} />
+            )
+          }
+        </Loaded>
+      ) : (
+        <Empty icon="activity" title="By which tag?">
+          Name one above, such as client: each of its values has a row, and so have the requests without it.
+        </Empty>
+      )}
     </Page>
+  );
+}
+
+/** The name of the tag to split by, of those that the newest requests have, or any other. */
+function TagName({ name, onName }: { name: string; onName: (name: string | null) => void }) {
+  const newest = useResource<PageOf<RequestSummary>>("/v1/requests?limit=100");
+  const names = new Set((newest.data?.data ?? []).flatMap(({ tags }) => Object.keys(tags)));
+  return (
+    <label>
+      <span class="hidden-text">Name of the tag</span>
+      <input
+        type="text"
+        list="tag-names"
+        placeholder="client"
+        spellcheck={false}
+        value={name}
+        onChange={(event) => onName(event.currentTarget.value.trim() || null)}
+      />
+      <datalist id="tag-names">
+        {[...names].sort().map((each) => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
+    </label>
   );
 }
 
@@ -138,11 +171,11 @@ function DateRange({
 function Sums({ usage }: { usage: UsageLine | undefined }) {
   const rows: [string, string][] = [
     ["Charged", moneyText(usage?.charged_usd ?? "0")],
+    ["Estimated for these", moneyText(usage?.estimated_usd ?? "0")],
     ["Refunded", moneyText(usage?.refunded_usd ?? "0")],
     ["Requests", countText(usage?.requests ?? 0)],
     ["Failed", countText(usage?.failed ?? 0)],
     ["Charge unknown", countText(usage?.unknown_cost ?? 0)],
-    ["Above the estimate", countText(usage?.above_estimate ?? 0)],
   ];
   return (
     <dl class="facts card pad six">
@@ -167,14 +200,13 @@ function Figures({
   split: Split;
   metric: Metric;
 }) {
-  const keyNames = useKeyNames();
   const nameOf = (line: UsageLine) => {
     const value = line[split] ?? "";
-    if (split === "key") return keyNames.get(value) ?? value;
+    if (split === "key") return line.key_name ?? value;
     return value === "" ? `no ${split}` : value;
   };
   const stack = stackOf(lines, days, nameOf, metric);
-  const show = (value: number) => (metric === "usd" ? moneyText(trimmed(value)) : countText(value));
+  const show = (value: number) => (metric === "usd" ? moneyText(value.toFixed(6)) : countText(value));
   const hrefOf = (day: string) => `/console/requests${queryText({ from: `${day}T00:00:00.000Z`, to: nextDay(day) })}`;
   return (
     <div class="stack">
@@ -195,141 +227,6 @@ function captionOf({ days, totals }: Stack, show: (value: number) => string): st
   return `${plural(days.length, "day")}: ${show(total)}${day === undefined ? "" : `, most on ${shortDay(day)}: ${show(totals[most] ?? 0)}`}`;
 }
 
-function trimmed(value: number): string {
-  return value.toFixed(6);
-}
-
 function nextDay(day: string): string {
   return new Date(Date.parse(day) + 86_400_000).toISOString();
-}
-
-function SplitTable({
-  lines,
-  split,
-  nameOf,
-}: {
-  lines: readonly UsageLine[];
-  split: Split;
-  nameOf: (line: UsageLine) => string;
-}) {
-  const groups = Map.groupBy(lines, (line) => line[split] ?? "");
-  const rows = [...groups]
-    .map(([value, members]) => ({
-      value,
-      name: members[0] === undefined ? value : nameOf(members[0]),
-      charged: total(members, (line) => amountOf(line, "usd")),
-      refunded: total(members, (line) => Number(line.refunded_usd)),
-      requests: total(members, (line) => line.requests),
-      completed: total(members, (line) => line.completed),
-      failed: total(members, (line) => line.failed),
-      canceled: total(members, (line) => line.canceled),
-      unknown: total(members, (line) => line.unknown_cost),
-    }))
-    .sort((one, other) => other.charged - one.charged || other.requests - one.requests);
-  const all = total(rows, ({ charged }) => charged);
-  return (
-    <table class="cards">
-      <thead>
-        <tr>
-          <th scope="col">{split.charAt(0).toUpperCase() + split.slice(1)}</th>
-          <th scope="col" class="end">
-            Requests
-          </th>
-          <th scope="col" class="end">
-            Completed
-          </th>
-          <th scope="col" class="end">
-            Failed
-          </th>
-          <th scope="col" class="end">
-            Canceled
-          </th>
-          <th scope="col" class="end">
-            Unknown charge
-          </th>
-          <th scope="col" class="end">
-            Refunded
-          </th>
-          <th scope="col" class="end">
-            Charged
-          </th>
-          <th scope="col" class="end">
-            Share
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={row.value}>
-            <td class="cut wide">
-              {row.value === "" || split === "key" ? (
-                row.name
-              ) : (
-                <a href={`/console/requests${queryText({ [split]: row.value })}`}>{row.name}</a>
-              )}
-            </td>
-            <td class="end" data-label="requests">
-              {countText(row.requests)}
-            </td>
-            <td class="end" data-label="completed">
-              {countText(row.completed)}
-            </td>
-            <td class="end" data-label="failed">
-              {countText(row.failed)}
-            </td>
-            <td class="end" data-label="canceled">
-              {countText(row.canceled)}
-            </td>
-            <td class="end" data-label="unknown">
-              {countText(row.unknown)}
-            </td>
-            <td class="end" data-label="refunded">
-              {moneyText(trimmed(row.refunded))}
-            </td>
-            <td class="end strong" data-label="charged">
-              {chargedText(row)}
-            </td>
-            <td class="end soft" data-label="share">
-              {all === 0 ? "–" : `${((row.charged / all) * 100).toFixed(1)} %`}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-/** What is not known is not zero. */
-function chargedText({ charged, unknown }: { charged: number; unknown: number }): string {
-  if (unknown === 0) return moneyText(trimmed(charged));
-  return charged === 0 ? "unknown" : `${moneyText(trimmed(charged))} + unknown`;
-}
-
-function total<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((sum, item) => sum + of(item), 0);
-}
-
-/** A link cannot carry the key, so the text is read and given to the browser as a file. */
-function Csv({ query, name }: { query: Record<string, string | undefined>; name: string }) {
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const save = async () => {
-    const answer = await readText(`/v1/usage${queryText({ ...query, format: "csv" })}`);
-    setProblem(answer.ok ? null : answer.problem);
-    if (!answer.ok) return;
-    const url = URL.createObjectURL(new Blob([answer.data], { type: "text/csv" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(url);
-  };
-  return (
-    <>
-      {problem === null ? null : <ProblemNote problem={problem} />}
-      <button type="button" class="button" onClick={save}>
-        <Icon name="download" size={14} />
-        CSV
-      </button>
-    </>
-  );
 }

@@ -1,5 +1,5 @@
-// Existing requests: retrieve, wait, list, timeline, cancel. The tracker decides. Submits are in submit.ts, event streams in events.ts,
-// charges in settle.ts, deletions in delete.ts.
+// Existing requests: retrieve, wait, timeline, cancel. The tracker decides. Lists are in list.ts, submits in submit.ts, event streams
+// in events.ts, charges in settle.ts, deletions in delete.ts.
 
 import { refusal } from "../../../platform/errors.ts";
 import { sha256Hex } from "../../../platform/ids.ts";
@@ -9,16 +9,16 @@ import { askTeam, askTracker } from "../../../platform/stubs.ts";
 import { isoTime, SECOND_MS } from "../../../platform/time.ts";
 import { hasEnded, type RequestView } from "../../../requests/machine/types.ts";
 import { WAIT_MAX_S, waitForRequest } from "../../../requests/service/wait-for-change.ts";
-import { requestBody, requestSummaryBody } from "../../../requests/view/request-object.ts";
-import { requestText, serializeSummary } from "../../../requests/view/serialize.ts";
+import { requestBody } from "../../../requests/view/request-object.ts";
+import { requestText } from "../../../requests/view/serialize.ts";
 import { userFor, viewerOf } from "../../auth.ts";
 import { openHold } from "../../holds.ts";
 import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../schemas.ts";
 import { deleteRequest } from "./delete.ts";
 import { requestEvents } from "./events.ts";
 import { requestInput } from "./input.ts";
+import { count, list } from "./list.ts";
 import { requestId } from "./schemas.ts";
 import { settle } from "./settle.ts";
 import { submit } from "./submit.ts";
@@ -66,50 +66,6 @@ const read = defineRoute({
     }
     if (known?.includes(etag)) return { status: 304, headers: { ETag: etag } };
     return { status: 200, headers: { ETag: etag }, body: new RawText(text) };
-  },
-});
-
-const list = defineRoute({
-  method: "GET",
-  path: "/v1/requests",
-  summary: "List requests, newest first",
-  access: "read",
-  query: (z) =>
-    z.looseObject({
-      status: z.enum(["open", "completed", "failed", "canceled"]).optional(),
-      model: z.string().optional(),
-      user: z.string().optional(),
-      tag: z.string().optional(),
-      from: z.iso.datetime({ offset: true }).optional(),
-      to: z.iso.datetime({ offset: true }).optional(),
-      cursor: z.string().optional(),
-      limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
-    }),
-  answers: {
-    200: {
-      description: "A page of requests.",
-      schema: (z) => z.object({ data: z.array(requestSummaryBody()), next_cursor: z.string().nullable() }),
-    },
-  },
-  errors: ["invalid_request"],
-  async handle({ query, caller, env }) {
-    const { from, to, status, model, user, tag, cursor, limit } = query;
-    const listed = userFor(viewerOf(caller).user, user);
-    if (listed.kind === "refused") return { refusal: listed.refusal };
-    const page = await askTeam(env, caller.team, (team) =>
-      team.requests.list({
-        status,
-        model,
-        user: listed.user ?? undefined,
-        tag,
-        cursor,
-        limit,
-        from: time(from),
-        to: time(to),
-      }),
-    );
-    if (page.kind === "refused") return { refusal: page.refusal };
-    return { status: 200, body: { data: page.data.map(serializeSummary), next_cursor: page.nextCursor } };
   },
 });
 
@@ -225,6 +181,7 @@ const cancelMany = defineRoute({
 export const requestRoutes: readonly Route[] = [
   submit,
   list,
+  count,
   cancelMany,
   read,
   requestEvents,
@@ -237,8 +194,4 @@ export const requestRoutes: readonly Route[] = [
 
 async function etagOf(text: string): Promise<string> {
   return `"${(await sha256Hex(text)).slice(0, 32)}"`;
-}
-
-function time(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text);
 }

@@ -135,21 +135,46 @@ export interface RequestSummary {
     createdAt: number;
     endedAt: number | null;
 }
-export interface ListInput {
+export type AttentionReason = "unsettled_charge" | "failed_file" | "failed_delivery";
+export interface RequestLine extends RequestSummary {
+    keyName: string;
+    estimatedMicro: number | null;
+    chargedMicro: number | null;
+    errorCode: string | null;
+    durationMs: number | null;
+    files: {
+        count: number;
+        type: string | null;
+        path: string | null;
+        linkS: number | null;
+    } | null;
+    attention: AttentionReason[];
+}
+export interface RequestFilter {
     status?: IndexStatus | undefined;
     model?: string | undefined;
     user?: string | undefined;
+    keyId?: string | undefined;
+    errorCode?: string | undefined;
+    costMinMicro?: number | undefined;
+    attention?: true | undefined;
     tag?: string | undefined;
     from?: number | undefined;
     to?: number | undefined;
+}
+export interface ListInput extends RequestFilter {
     cursor?: string | undefined;
     limit: number;
 }
 export type ListAnswer = {
     kind: "page";
-    data: RequestSummary[];
+    data: RequestLine[];
     nextCursor: string | null;
 } | Refused;
+export interface RequestCount {
+    count: number;
+    lookedTo: number | null;
+}
 export interface Me {
     team: {
         id: string;

@@ -51,14 +51,22 @@ export interface Alerts {
     percents: number[];
     latest: TeamEvent<"limit.reached">[];
 }
-export type UsageGroup = "day" | "model" | "user" | "key" | "tag";
+export type UsageGroup = "hour" | "day" | "model" | "user" | "key" | "tag";
 export interface UsageQuery {
     from: string;
     to: string;
+    hours: {
+        first: number;
+        last: number;
+    } | null;
     groupBy: UsageGroup[];
     user: string | null;
     model: string | null;
     keyId: string | null;
+    tag: {
+        name: string;
+        value: string | null;
+    } | null;
     tagName: string | null;
 }
 export interface UsageSums {
@@ -76,6 +84,7 @@ export interface UsageSums {
 }
 export interface UsageRow extends UsageSums {
     group: Partial<Record<UsageGroup, string>>;
+    keyName?: string | null;
 }
 export interface ManualSettlement {
     requestId: string;

@@ -1,7 +1,7 @@
 import type { Refused } from "../platform/errors.ts";
 import type { Plan } from "../team/quota/plan.ts";
 import type { Answer } from "./rpc.ts";
-import type { AdmitAnswer, AdmitInput, IdentifyAnswer, ListAnswer, ListInput, MeAnswer, QuoteAnswer, QuoteInput, Settled, SettleInput } from "./team-access.ts";
+import type { AdmitAnswer, AdmitInput, IdentifyAnswer, ListAnswer, ListInput, MeAnswer, QuoteAnswer, QuoteInput, RequestCount, RequestFilter, Settled, SettleInput } from "./team-access.ts";
 import type { ManualSettlement, TeamAlerts, TeamAudit, TeamPlans, TeamPrices, TeamSettings, TeamSummary, TeamTakedowns, TeamUsage, TeamUsers } from "./team-admin.ts";
 import type { ActingFor, Actor, Credential, NewKey, TeamIssuers, TeamKeys } from "./team-keys.ts";
 import type { TeamUploads } from "./team-uploads.ts";
@@ -23,6 +23,7 @@ export type CreateTeamAnswer = {
 };
 export interface TeamRequests {
     list(input: ListInput): Answer<ListAnswer>;
+    count(filter: RequestFilter): Answer<RequestCount>;
     markDeleted(requestId: string): Answer<void>;
     settleManually(settlement: ManualSettlement, by: Actor): Answer<Settled | Refused>;
 }

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type * as z from "zod";
-import type { RequestSummary } from "../../../../src/contracts/team-access.ts";
+import type { RequestLine } from "../../../../src/contracts/team-access.ts";
 import type { RequestFile } from "../../../../src/files/request-file.ts";
 import { objectText, RawText } from "../../../../src/platform/json.ts";
 import type { RequestEvent } from "../../../../src/requests/machine/events.ts";
@@ -20,7 +20,8 @@ import {
 } from "../../../../src/requests/machine/types.ts";
 import { describeOutput } from "../../../../src/requests/view/output.ts";
 import { type RequestBody, requestBody, requestSummaryBody } from "../../../../src/requests/view/request-object.ts";
-import { type Reader, serializeRequest, serializeSummary } from "../../../../src/requests/view/serialize.ts";
+import { type Reader, serializeRequest } from "../../../../src/requests/view/serialize.ts";
+import { CSV_COLUMNS, csvCells, serializeLine } from "../../../../src/requests/view/summary.ts";
 import {
   endReported,
   GRANTED,
@@ -230,21 +231,42 @@ test("whatever happens to a request in whatever order, it is answered as describ
 });
 
 test.each(["open", "completed", "failed", "canceled"] as const)(
-  "a summary that is %s is answered as described",
-  (status) => {
-    const summary: RequestSummary = {
+  "a summary that is %s is answered as described, and has a cell for each column of the export",
+  async (status) => {
+    const line: RequestLine = {
       id: REQUEST,
       keyId: "key_1",
+      keyName: "Key",
       user: null,
       model: "fal-ai/flux/schnell",
-      tags: { job: "7" },
+      tags: { job: "7", client: "acme" },
       status,
       createdAt: START_AT,
       endedAt: status === "open" ? null : LATER,
+      estimatedMicro: 3_000,
+      chargedMicro: status === "completed" ? 3_000 : null,
+      errorCode: status === "failed" ? "upstream_failed" : null,
+      durationMs: status === "completed" ? 1_234 : null,
+      files: status === "completed" ? { count: 2, type: "image/png", path: "0/a cat.png", linkS: null } : null,
+      attention: status === "failed" ? ["unsettled_charge"] : [],
     };
-    expectStrictly(requestSummaryBody(), serializeSummary(summary));
+    const summary = await serializeLine(line, { ...READER, team: "acme" });
+    expectStrictly(requestSummaryBody(), summary);
+    if (status === "completed")
+      expect(summary.file?.url).toMatch(new RegExp(`/files/acme/${REQUEST}\\.[^/]+/0/a%20cat\\.png$`));
+    expect(csvCells(line)).toHaveLength(CSV_COLUMNS.length);
+    expect(csvCells(line)[CSV_COLUMNS.indexOf("tags")]).toBe("client=acme; job=7");
   },
 );
+
+test("a summary's link to a private file ends, and there is none once it may be deleted", async () => {
+  const line = { id: REQUEST, tags: {}, attention: [] } as unknown as RequestLine;
+  const files = { count: 1, type: null, path: "0/a.png", linkS: 60 };
+  const reader = { ...READER, team: "acme" };
+  const url = (changes: object) => serializeLine({ ...line, files: { ...files, ...changes } }, reader);
+  expect((await url({})).file?.url).toMatch(/\.-\.\d{10}\./);
+  expect((await url({ path: null })).file).toEqual({ count: 1, content_type: null, url: null });
+});
 
 test("the check sees a field that is not described, however deep", async () => {
   const body = await serializeRequest(viewOf(recordAt("held", EVERYTHING)), null, READER);
