@@ -196,7 +196,7 @@ describe("the list", () => {
     const { body } = await get<Page>(team, "/v1/requests");
     expect(body.next_cursor).toBeNull();
     expect(body.data.map(({ id }) => id)).toEqual([second.id, first.id]);
-    expect(body.data[1]).toEqual({
+    expect(body.data[1]).toMatchObject({
       ...{ id: first.id, model: "fal-ai/flux/schnell", status: "completed", user: "anna", key_id: first.key_id },
       ...{ tags: { job: "7" }, created_at: first.created_at, completed_at: (await team.read(first.id)).completed_at },
     });

@@ -230,26 +230,28 @@ test("whatever happens to a request in whatever order, it is answered as describ
   expect([...seen].sort()).toEqual([...STAGES].sort());
 });
 
+const aLine = (status: RequestLine["status"]): RequestLine => ({
+  id: REQUEST,
+  keyId: "key_1",
+  keyName: "Key",
+  user: null,
+  model: "fal-ai/flux/schnell",
+  tags: { job: "7", client: "acme" },
+  status,
+  createdAt: START_AT,
+  endedAt: status === "open" ? null : LATER,
+  estimatedMicro: 3_000,
+  chargedMicro: status === "completed" ? 3_000 : null,
+  errorCode: status === "failed" ? "upstream_failed" : null,
+  durationMs: status === "completed" ? 1_234 : null,
+  files: status === "completed" ? { count: 2, type: "image/png", path: "0/a cat.png", linkS: null } : null,
+  attention: status === "failed" ? ["unsettled_charge"] : [],
+});
+
 test.each(["open", "completed", "failed", "canceled"] as const)(
   "a summary that is %s is answered as described, and has a cell for each column of the export",
   async (status) => {
-    const line: RequestLine = {
-      id: REQUEST,
-      keyId: "key_1",
-      keyName: "Key",
-      user: null,
-      model: "fal-ai/flux/schnell",
-      tags: { job: "7", client: "acme" },
-      status,
-      createdAt: START_AT,
-      endedAt: status === "open" ? null : LATER,
-      estimatedMicro: 3_000,
-      chargedMicro: status === "completed" ? 3_000 : null,
-      errorCode: status === "failed" ? "upstream_failed" : null,
-      durationMs: status === "completed" ? 1_234 : null,
-      files: status === "completed" ? { count: 2, type: "image/png", path: "0/a cat.png", linkS: null } : null,
-      attention: status === "failed" ? ["unsettled_charge"] : [],
-    };
+    const line = aLine(status);
     const summary = await serializeLine(line, { ...READER, team: "acme" });
     expectStrictly(requestSummaryBody(), summary);
     if (status === "completed")
@@ -260,10 +262,9 @@ test.each(["open", "completed", "failed", "canceled"] as const)(
 );
 
 test("a summary's link to a private file ends, and there is none once it may be deleted", async () => {
-  const line = { id: REQUEST, tags: {}, attention: [] } as unknown as RequestLine;
   const files = { count: 1, type: null, path: "0/a.png", linkS: 60 };
   const reader = { ...READER, team: "acme" };
-  const url = (changes: object) => serializeLine({ ...line, files: { ...files, ...changes } }, reader);
+  const url = (changes: object) => serializeLine({ ...aLine("completed"), files: { ...files, ...changes } }, reader);
   expect((await url({})).file?.url).toMatch(/\.-\.\d{10}\./);
   expect((await url({ path: null })).file).toEqual({ count: 1, content_type: null, url: null });
 });
