@@ -31,7 +31,7 @@ const works: {
     what: "output of numbers: files found, places set (`findFiles`)",
     sizes: [40_000, 400_000],
     textOf: numbers,
-    work: (text) => void findFiles(text, () => true, 1_000)?.withPlaces((n) => `/${n}`),
+    work: (text) => void findFiles(text, () => true, 1_000).withPlaces((n) => `/${n}`),
   },
   {
     what: "webhook with such an output (`parseReport`)",

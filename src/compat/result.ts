@@ -20,10 +20,22 @@ export async function resultResponse(bucket: R2Bucket, config: Config, view: Req
   if (failure !== null) return failureResponse(failure, view.state);
   const body = view.files.find(({ source }) => source.kind === "body");
   if (body !== undefined) return fileResponse(bucket, config, view, body);
-  return falJson(200, await resultText(bucket, config, view), headersOf(view.state));
+  const text = await resultText(bucket, config, view);
+  const { textType } = view.state;
+  // A tracker of an older version does not tell.
+  return typeof textType === "string"
+    ? textResponse(text, textType, view.state)
+    : falJson(200, text, headersOf(view.state));
 }
 
-/** The output as JSON text; names the file if the model returned one. Rejects like `resultResponse`. */
+/** An output that is no JSON: the model's text, character by character but for the files' URLs, under the type that it gave. */
+function textResponse(asJsonString: string, textType: string, state: RequestState): Response {
+  return new Response(JSON.parse(asJsonString) as string, {
+    headers: { ...headersOfBytes(textType), ...headersOf(state) },
+  });
+}
+
+/** The output as JSON text; names the file if the model returned one, and is a string if it returned text. Rejects like `resultResponse`. */
 export async function resultText(bucket: R2Bucket, config: Config, view: RequestView): Promise<string> {
   return (await outputText(bucket, config, view)) ?? "null";
 }
@@ -39,26 +51,25 @@ async function fileResponse(bucket: R2Bucket, config: Config, view: RequestView,
     const error = { status: ERRORS.gone.status, detail: message, type: "gone", message, retryable: false };
     return falErrorResponse(error, headersOf(view.state));
   }
-  const headers = {
-    "Content-Type": file.claimedType ?? "application/octet-stream",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    ...headersOf(view.state),
-  };
+  const headers = { ...headersOfBytes(file.claimedType ?? "application/octet-stream"), ...headersOf(view.state) };
   if (file.status !== "stored") return new Response(await inlineBytes(bucket, config, view), { headers });
   const object = await bucket.get(outputKey(team, id, file.n));
   if (object === null) throw new Error("a stored file is missing from the bucket");
   return new Response(object.body, { headers });
 }
 
+function headersOfBytes(contentType: string): Record<string, string> {
+  return { "Content-Type": contentType, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
+}
+
 /** The bytes of a file that could not be stored, from the data URI in the output. */
 async function inlineBytes(bucket: R2Bucket, config: Config, view: RequestView): Promise<Uint8Array> {
   const { url } = JSON.parse(await resultText(bucket, config, view)) as { url: string };
-  const uri = readDataUri(url);
+  const uri = readDataUri(url, "url_field");
   if (uri === null) throw new Error("an inline payload is not a data URI");
   const bytes = new Uint8Array(uri.bytes);
   let at = 0;
-  for (const slice of dataUriBytes(url, uri)) {
+  for (const slice of dataUriBytes(uri)) {
     bytes.set(slice, at);
     at += slice.length;
   }

@@ -144,6 +144,12 @@ export interface AccountOverview extends AccountHealth {
   durations: { model: string; durations: Durations | null }[];
 }
 
+/** Hosts of media in one request's output that FAL_MEDIA_HOSTS lacks; an origin where it is not https. */
+export interface UnlistedHosts {
+  requestId: string;
+  hosts: string[];
+}
+
 /** A request that is no longer at fal. `ms`: from submit to output, null when fal did not complete the run. */
 export interface SlotRelease {
   requestId: string;
@@ -209,6 +215,8 @@ export interface AccountContract {
   proofFailed(connection: string | null, userId: string): Answer<void>;
   /** From now on, webhooks signed for this fal user are trusted for this connection. */
   pinUser(connection: string | null, userId: string): Answer<void>;
+  /** The operator is told of each host once a day. */
+  reportUnlistedHosts(found: UnlistedHosts): Answer<void>;
   /** fal's webhook keys. `force`: a signature matched none of them. Concurrent calls share one fetch. */
   webhookKeys(look: { force: boolean }): Answer<KeySet>;
 }

@@ -11,8 +11,10 @@ export interface DescribedOutput {
   files: FileSource[];
   /** Files past FILES_PER_REQUEST_MAX, left at their source. */
   skipped: number;
-  /** The output with a placeholder instead of each file's value. */
+  /** The output as JSON text, with a placeholder instead of each file's value. */
   outputText: string;
+  /** Content-Type of an output that is no JSON: then `outputText` is its text as a JSON string. Null or absent: it is JSON. */
+  textType?: string | null;
   /** The original output, kept while it contains files as data URIs that are still to be copied. */
   payloadText: string | null;
   fingerprint: string;

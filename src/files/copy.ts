@@ -6,7 +6,7 @@ import { Digest, type Feed, SliceFeed, withinTime } from "./byte-reader.ts";
 import { dataUriBytes, readDataUri } from "./data-uri.ts";
 import { type Opened, openSource } from "./download.ts";
 import type { AllowedUrl } from "./media-hosts.ts";
-import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
+import { decideType, sniff } from "./media-types.ts";
 import type { UnfinishedUpload } from "./multipart-uploads.ts";
 import {
   abortUpload,
@@ -24,6 +24,7 @@ import {
 import { CONNECTION_CLOSED, storeKnown } from "./pump.ts";
 import type { StoredFile } from "./request-file.ts";
 import { FILE_COPY_TIMEOUT_MS } from "./request-file.ts";
+import { OCTET_STREAM } from "./type-names.ts";
 
 /** Up to this size a file is copied in one pass: downloading it again costs less than a multipart upload. */
 const FILE_ONE_PASS_MAX_BYTES = 16 * 1024 * 1024;
@@ -118,9 +119,9 @@ async function copyOpened(
 export async function copyData(
   copy: Pick<Target, "bucket" | "key"> & { dataUri: string; claimedType: string | null },
 ): Promise<CopyOutcome> {
-  const uri = readDataUri(copy.dataUri);
+  const uri = readDataUri(copy.dataUri, "url_field");
   if (uri === null) return gone("The data URI is not valid.");
-  const feed = new SliceFeed(dataUriBytes(copy.dataUri, uri));
+  const feed = new SliceFeed(dataUriBytes(uri));
   const words = { claimed: copy.claimedType, header: uri.type, name: null };
   const contentType = decideType({ ...words, sniffed: sniff(await feed.peek()) });
   return putWhole(copy, feed, { source: "data", contentType, total: uri.bytes, timeoutMs: FILE_PART_TIMEOUT_MS });

@@ -1,9 +1,11 @@
-// Finds inline files of a model's input: data URIs anywhere, bare base64 in URL fields. Pure.
+// Finds inline files of a model's input: data URIs anywhere, bare base64 in URL fields. What a limit for uploads counts is what is
+// found here. Pure.
 
 import type { JsonPath, JsonTree } from "../platform/json.ts";
-import { dataUriBytes, HEAD_MAX_CHARS, readDataUri } from "./data-uri.ts";
+import { beginsAsDataUri, type DataUri, dataUriBytes, readDataUri, type UriPlace } from "./data-uri.ts";
 import { eachString } from "./input-urls.ts";
-import { decideType, OCTET_STREAM, sniff } from "./media-types.ts";
+import { decideType, sniff } from "./media-types.ts";
+import { OCTET_STREAM } from "./type-names.ts";
 
 /** Files inside an input above this many characters are stored and sent as URLs; fal advises data URIs for a few KB only. */
 export const INLINE_KEEP_MAX_CHARS = 8 * 1024;
@@ -17,10 +19,11 @@ export interface InlineFile {
   contentType: string;
 }
 
-/** A field that wants a URL: `url`, `image_url`, `image_urls`. One that is named after base64 wants base64, and keeps it. */
-const URL_FIELD = /(^|_)urls?$/i;
-const BASE64_URI = /^data:[^,]*;base64,/i;
-const BARE_BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+/**
+ * A field that wants a URL: `url`, `image_url`, `image_urls`, `imageUrl`. One that is named after base64 wants base64, and keeps it.
+ */
+const URL_FIELD = /(^|[_-])urls?$|[a-z]Urls?$/i;
+const BARE_BASE64 = /^[A-Za-z0-9+/_\s-]+(?:=\s*){0,2}$/;
 
 /**
  * The files of an input that are longer than INLINE_KEEP_MAX_CHARS, in document order. Bare base64 counts in a field that
@@ -28,36 +31,38 @@ const BARE_BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
  */
 export function inlineFiles(tree: JsonTree): InlineFile[] {
   const files = new Map<string, InlineFile>();
+  /** Texts that are files in URL fields alone. */
+  const inUrlFields = new Set<string>();
   eachString(tree, (text, path) => {
     if (text.length <= INLINE_KEEP_MAX_CHARS) return;
-    const inUrlField = URL_FIELD.test(nameOf(path));
-    // The same text may be a file in one kind of field and none in the other.
+    const place: UriPlace = URL_FIELD.test(nameOf(path)) ? "url_field" : "any_field";
     const before = files.get(text);
-    if (before !== undefined) {
-      if (inUrlField || BASE64_URI.test(text.slice(0, HEAD_MAX_CHARS))) before.paths.push(path);
+    if (before !== undefined && (place === "url_field" || !inUrlFields.has(text))) {
+      before.paths.push(path);
       return;
     }
-    const found = inlineFile(text, inUrlField);
-    if (found !== null) files.set(text, { ...found, paths: [path] });
+    const found = before === undefined ? inlineFile(text, place) : null;
+    if (found === null) return;
+    files.set(text, { ...found, paths: [path] });
+    if (place === "url_field" && readDataUri(text, "any_field") === null) inUrlFields.add(text);
   });
   return [...files.values()];
 }
 
-function inlineFile(text: string, inUrlField: boolean): Omit<InlineFile, "paths"> | null {
-  if (/^data:/i.test(text)) {
-    const uri = readDataUri(text);
-    if (uri === null || (uri.encoding === "percent" && !inUrlField)) return null;
-    return { dataUri: text, bytes: uri.bytes, contentType: typeOf(text, uri) };
+function inlineFile(text: string, place: UriPlace): Omit<InlineFile, "paths"> | null {
+  if (beginsAsDataUri(text)) {
+    const uri = readDataUri(text, place);
+    return uri === null ? null : { dataUri: text, bytes: uri.bytes, contentType: typeOf(uri) };
   }
-  if (!inUrlField || !BARE_BASE64.test(text)) return null;
+  if (place === "any_field" || !BARE_BASE64.test(text)) return null;
   const dataUri = `data:;base64,${text}`;
-  const uri = readDataUri(dataUri);
-  const contentType = uri === null ? OCTET_STREAM : typeOf(dataUri, uri);
+  const uri = readDataUri(dataUri, place);
+  const contentType = uri === null ? OCTET_STREAM : typeOf(uri);
   return uri === null || contentType === OCTET_STREAM ? null : { dataUri, bytes: uri.bytes, contentType };
 }
 
-function typeOf(text: string, uri: NonNullable<ReturnType<typeof readDataUri>>): string {
-  const head = dataUriBytes(text, uri).next().value ?? new Uint8Array(0);
+function typeOf(uri: DataUri): string {
+  const head = dataUriBytes(uri).next().value ?? new Uint8Array(0);
   return decideType({ claimed: null, header: uri.type, sniffed: sniff(head), name: null });
 }
 

@@ -24,10 +24,12 @@ export interface FileSource {
   /** Upstream's `content_type` and `file_name` beside the URL, where given. A hint, never trusted. */
   claimedType: string | null;
   claimedName: string | null;
+  /** Why a media field's file is not copied, as the caller is told; absent: it is. */
+  notCopied?: string;
 }
 
-/** `deleted`: its time by the plan's `files_days` is over. */
-export type FileStatus = "pending" | "stored" | "failed" | "deleted";
+/** `not_copied`: the model gave a URL that is not copied from. `deleted`: its time by the plan's `files_days` is over. */
+export type FileStatus = "pending" | "stored" | "failed" | "not_copied" | "deleted";
 
 export interface RequestFile extends FileSource {
   n: number;

@@ -2,7 +2,8 @@
 // content decides.
 
 import { type Refused, refusal, refused } from "../platform/errors.ts";
-import { decideType, listedType, sniff } from "./media-types.ts";
+import { decideType, sniff } from "./media-types.ts";
+import { listedType } from "./type-names.ts";
 
 /** Types that can run scripts in a browser. No model reads them. */
 const ACTIVE = new Set(["text/html", "application/xhtml+xml", "application/xml"]);

@@ -5,9 +5,9 @@
 import { REQUEST_ID, TEAM_ID } from "../platform/ids.ts";
 import { checkMark, makeMark } from "../platform/signing.ts";
 import { SECOND_MS } from "../platform/time.ts";
-import { extensionOf, typeOfName } from "./media-types.ts";
 import type { RequestFile } from "./request-file.ts";
 import { FILES_PER_REQUEST_MAX } from "./request-file.ts";
+import { extensionOf, typeOfName } from "./type-names.ts";
 
 /** File name in a URL or a download: file systems take 255 bytes, and people paste URLs. */
 export const FILE_NAME_MAX_CHARS = 100;

@@ -19,9 +19,13 @@ export interface JsonEvents {
 export interface JsonBounds {
   depth: number;
   values: number;
+  /** Whether NaN, Infinity and -Infinity are numbers, as Python's json module prints them. */
+  nonFinite?: boolean;
 }
 
 const UNBOUNDED: JsonBounds = { depth: Number.POSITIVE_INFINITY, values: Number.POSITIVE_INFINITY };
+/** Text that is JSON but for numbers that are not finite. */
+export const NON_FINITE: JsonBounds = { ...UNBOUNDED, nonFinite: true };
 
 /** `at`: the position where the text stops being JSON. */
 export type JsonFault = { kind: "syntax"; at: number } | { kind: "too_deep" } | { kind: "too_many_values" };
@@ -90,7 +94,10 @@ export function scanJson(text: string, events: JsonEvents, bounds: JsonBounds = 
           continue;
         }
         {
-          const end = code === QUOTE ? stringEnd(text, at) : literalEnd(text, at);
+          const end =
+            code === QUOTE
+              ? stringEnd(text, at)
+              : literalEnd(text, at, bounds.nonFinite ? NON_FINITE_LITERAL : LITERAL);
           if (end < 0) return { kind: "syntax", at };
           if (code === QUOTE) events.string?.(at, end);
           else events.literal?.(at, end);
@@ -147,7 +154,7 @@ export function isJson(text: string): boolean {
   return scanJson(text, {}) === null;
 }
 
-/** The strings at these paths of JSON text; null where there is none. */
+/** The strings at these paths of text that is JSON but for numbers that are not finite; null where there is none. */
 export function stringsAt(text: string, paths: readonly (readonly (string | number)[])[]): (string | null)[] {
   const found: (string | null)[] = paths.map(() => null);
   const sought = new Map<string, number[]>();
@@ -161,26 +168,30 @@ export function stringsAt(text: string, paths: readonly (readonly (string | numb
   const enter = () => {
     if (isArray.at(-1)) path[path.length - 1] = Number(path.at(-1)) + 1;
   };
-  scanJson(text, {
-    open(array) {
-      enter();
-      isArray.push(array);
-      path.push(array ? -1 : "");
+  scanJson(
+    text,
+    {
+      open(array) {
+        enter();
+        isArray.push(array);
+        path.push(array ? -1 : "");
+      },
+      close() {
+        isArray.pop();
+        path.pop();
+      },
+      key(start, end) {
+        path[path.length - 1] = stringAt(text, start, end);
+      },
+      string(start, end) {
+        enter();
+        if (!lastSteps.has(path.at(-1))) return;
+        for (const n of sought.get(JSON.stringify(path)) ?? []) found[n] = stringAt(text, start, end);
+      },
+      literal: enter,
     },
-    close() {
-      isArray.pop();
-      path.pop();
-    },
-    key(start, end) {
-      path[path.length - 1] = stringAt(text, start, end);
-    },
-    string(start, end) {
-      enter();
-      if (!lastSteps.has(path.at(-1))) return;
-      for (const n of sought.get(JSON.stringify(path)) ?? []) found[n] = stringAt(text, start, end);
-    },
-    literal: enter,
-  });
+    NON_FINITE,
+  );
   return found;
 }
 
@@ -219,8 +230,10 @@ function stringEnd(text: string, start: number): number {
 
 const LITERAL = /true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 
+const NON_FINITE_LITERAL = new RegExp(`NaN|-?Infinity|${LITERAL.source}`, "y");
+
 /** After the number or word that begins at `start`; -1 where there is none. */
-function literalEnd(text: string, start: number): number {
-  LITERAL.lastIndex = start;
-  return LITERAL.test(text) ? LITERAL.lastIndex : -1;
+function literalEnd(text: string, start: number, literal: RegExp): number {
+  literal.lastIndex = start;
+  return literal.test(text) ? literal.lastIndex : -1;
 }

@@ -20,6 +20,8 @@ export interface LogFields {
   error?: string;
   ms?: number;
   bytes?: number;
+  /** A host that a model's output named; no path, no query. */
+  host?: string;
   /** Database rows read. */
   rows?: number;
   /** Peak bytes of bodies held by the isolate; the budget is 48 MiB. */

@@ -4,7 +4,9 @@
 export function mediaHost(
   entry: string,
 ): { kind: "origin"; origin: string } | { kind: "below"; suffix: string } | { kind: "never" } {
-  if (/^\*\.(?:[a-z0-9-]+\.)+[a-z0-9-]+$/i.test(entry)) return { kind: "below", suffix: entry.slice(1).toLowerCase() };
+  // The last part has a letter: below `*.0.0.1` there would be addresses.
+  if (/^\*\.(?:[a-z0-9-]+\.)+(?=[0-9-]*[a-z])[a-z0-9-]+$/i.test(entry))
+    return { kind: "below", suffix: entry.slice(1).toLowerCase() };
   const isOrigin = /^https?:\/\//i.test(entry);
   if (!isOrigin && !/^[a-z0-9.-]+(:[0-9]+)?$/i.test(entry)) return { kind: "never" };
   const url = URL.parse(isOrigin ? entry : `https://${entry}`);

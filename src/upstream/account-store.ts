@@ -8,6 +8,7 @@ import type { Learned } from "./learned-durations.ts";
 import type { Notice } from "./outage-notice.ts";
 import type { Slot } from "./scheduler.ts";
 import { SlotPages } from "./slot-pages.ts";
+import type { HostNotices } from "./unlisted-hosts.ts";
 
 /** Raise `version` with each change of what is stored; see platform/stored-version.ts. */
 export const ACCOUNT_VERSION: StoredVersion = { version: 1, min_reader: 1 };
@@ -32,6 +33,7 @@ interface Facts {
   pause: { since: number; until: number };
   keys: StoredKeys;
   notice: Notice;
+  unlisted_hosts: HostNotices;
   learned: Learned;
 }
 

@@ -16,6 +16,7 @@ import type {
   Pause,
   QueuePosition,
   SlotRelease,
+  UnlistedHosts,
   UserStanding,
 } from "../contracts/account.ts";
 import type { Durations } from "../models/durations.ts";
@@ -31,7 +32,7 @@ import { AccountStore } from "./account-store.ts";
 import { connectionMissing } from "./client/classify.ts";
 import { createUpstreamClient } from "./client/client.ts";
 import type { ConnectionRequest } from "./client/connections.ts";
-import { teamOf } from "./fair-queue.ts";
+import { byMostCalls, teamOf } from "./fair-queue.ts";
 import { AccountGrants, notAfter } from "./grants.ts";
 import { fetchKeys, isTrusted, shouldFetchKeys } from "./key-set.ts";
 import { LearnedDurations } from "./learned-durations.ts";
@@ -217,6 +218,10 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
     this.#proofs.end(proofKey(connection, userId), true);
   }
 
+  async reportUnlistedHosts(found: UnlistedHosts): Promise<void> {
+    this.#grants.reportUnlistedHosts(found);
+  }
+
   async webhookKeys({ force }: { force: boolean }): Promise<KeySet> {
     const fetchedAt = this.#store.fact("keys")?.fetchedAt ?? null;
     const facts = { fetchedAt, triedAt: this.#keysTriedAt, force, now: Date.now() };
@@ -341,8 +346,4 @@ export class UpstreamAccount extends DurableObject<Env> implements AccountContra
 
 function proofKey(connection: string | null, userId: string): string {
   return JSON.stringify([connection, userId]);
-}
-
-function byMostCalls(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {
-  return [...waiting].map(([user, calls]) => ({ user, calls })).sort((a, b) => b.calls - a.calls);
 }

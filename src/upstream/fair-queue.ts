@@ -273,3 +273,7 @@ function enter(lane: QueueLane, call: WaitingCall): void {
   queue.splice(at, 0, call);
   lane.users.set(call.user, queue);
 }
+
+export function byMostCalls(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {
+  return [...waiting].map(([user, calls]) => ({ user, calls })).sort((a, b) => b.calls - a.calls);
+}

@@ -1,7 +1,7 @@
 // Grants of an account with their side effects: rows of waiting calls and slots, notifications to trackers, probes, slot checks and
 // the alarm. scheduler.ts decides which call is next.
 
-import type { CallGrant, ConnectionSignal, Granted, LastFailure, Pause } from "../contracts/account.ts";
+import type { CallGrant, ConnectionSignal, Granted, LastFailure, Pause, UnlistedHosts } from "../contracts/account.ts";
 import { LOOKUP_RETRY_MS } from "../net/fetch-text.ts";
 import type { Env } from "../platform/bindings.ts";
 import type { Config } from "../platform/config.ts";
@@ -28,6 +28,7 @@ import { type Notice, noticeOf, sendNotice } from "./outage-notice.ts";
 import { type CallTime, GRANT_USE_MS, isPaceBusy, paceAfterWaking, windowMs } from "./pace.ts";
 import { CallScheduler, type GrantDecision, type SchedulerRequest, WAKE_RETRY_MS } from "./scheduler.ts";
 import { SlotChecks } from "./slot-checks.ts";
+import { UnlistedHostNotices } from "./unlisted-hosts.ts";
 
 /** A busy account records so at most this often; below the 10 s after which an idle object may hibernate. */
 const BUSY_SAVED_EVERY_MS = 8 * SECOND_MS;
@@ -51,6 +52,7 @@ export class AccountGrants {
   #notice: Notice | null;
   readonly #alarm: AccountAlarm;
   readonly #slotChecks: SlotChecks;
+  readonly #hostNotices: UnlistedHostNotices;
   #probing: Promise<void> | null = null;
 
   constructor(deps: GrantDeps, now: number) {
@@ -65,6 +67,7 @@ export class AccountGrants {
     for (const slot of store.slots()) this.callScheduler.slots.set(slot.requestId, slot);
     for (const [connection, health] of store.savedHealth())
       this.callScheduler.healthByConnection.set(connection, health);
+    this.#hostNotices = new UnlistedHostNotices(config, store);
     this.#alarm = new AccountAlarm(deps.ctx.storage);
     this.#slotChecks = new SlotChecks(deps.env, this.callScheduler, (requestId) => this.releaseSlot(requestId));
   }
@@ -171,6 +174,11 @@ export class AccountGrants {
     return slot !== undefined;
   }
 
+  reportUnlistedHosts(found: UnlistedHosts): void {
+    this.#hostNotices.add(found);
+    this.armAlarm();
+  }
+
   grantInBackground(): void {
     this.#deps.ctx.waitUntil(this.#grantWaitingCalls());
   }
@@ -181,7 +189,12 @@ export class AccountGrants {
       this.#deps.store.deleteWaitingCall(callName(expired));
     await this.#alarm.rang(this.callScheduler.nextGrantAt(now), now);
     await this.#grantWaitingCalls();
-    await Promise.all([this.probeConnections(), this.#slotChecks.checkDue(now), this.#sendNotice()]);
+    await Promise.all([
+      this.probeConnections(),
+      this.#slotChecks.checkDue(now),
+      this.#sendNotice(),
+      this.#hostNotices.sendDue(),
+    ]);
     await this.#grantWaitingCalls();
     await this.#alarm.settle(this.#nextAlarmAt());
   }
@@ -198,7 +211,8 @@ export class AccountGrants {
       if (isDoubted(health)) return [now + WAKE_RETRY_MS];
       return health.closure === null || health.closure.why === "locked" ? [] : [health.closure.probeAt];
     });
-    const due = [...probes, this.#slotChecks.dueAt(), this.callScheduler.nextGrantAt(now), this.#notice?.dueAt ?? null];
+    const notices = [this.#notice?.dueAt ?? null, this.#hostNotices.dueAt()];
+    const due = [...probes, this.#slotChecks.dueAt(), this.callScheduler.nextGrantAt(now), ...notices];
     const at = Math.min(...due.map((each) => each ?? Number.POSITIVE_INFINITY));
     return Number.isFinite(at) ? Math.max(now + 1, at) : null;
   }

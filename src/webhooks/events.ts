@@ -67,6 +67,13 @@ const fullness = lazy((z) =>
   z.strictObject({ team: z.string(), percent: z.int(), bytes: z.int(), limit_bytes: z.int() }),
 );
 
+const unlistedHost = lazy((z) =>
+  z.strictObject({
+    host: z.string().describe("The host, or the origin where it is not https."),
+    request_id: z.string().describe("The request whose output named it first."),
+  }),
+);
+
 const endpointNotice = lazy((z) =>
   z.strictObject({
     endpoint_id: z.string(),
@@ -170,6 +177,13 @@ const teamNearlyFull = lazy(() =>
     fullness(),
   ),
 );
+const mediaHostUnlisted = lazy(() =>
+  body(
+    "media_host.unlisted",
+    "Sent to the operator, once a day for each host, when a model's output names media on a host that FAL_MEDIA_HOSTS does not list. Such files are `not_copied`.",
+    unlistedHost(),
+  ),
+);
 const webhookTest = lazy(() => body("webhook.test", "Sent to one receiver when a test is requested.", test()));
 
 /** Every event body. */
@@ -184,6 +198,7 @@ export const anyEvent = lazy((z) =>
     endpointFailing().body,
     upstreamResumed(),
     teamNearlyFull(),
+    mediaHostUnlisted(),
     webhookTest(),
   ]),
 );

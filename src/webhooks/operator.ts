@@ -11,7 +11,7 @@ import { deliver } from "./send.ts";
 
 /** An operator event. `id` is the `webhook-id`, the same at every attempt; `at` is the time of the event, epoch ms. */
 export type OperatorEvent = { id: string; at: number } & TypedEvent<
-  "upstream.paused" | "upstream.resumed" | "team.nearly_full" | "webhook.test"
+  "upstream.paused" | "upstream.resumed" | "team.nearly_full" | "media_host.unlisted" | "webhook.test"
 >;
 
 /** Event that tests the operator webhook. */

@@ -67,7 +67,8 @@ export function describedBy(description: Description): Check {
     const media = content[type ?? ""] ?? content["*/*"];
     if (media === undefined) return [`is of ${type}, declared is ${Object.keys(content).join(" or ")}`];
     if (media.schema === undefined || saysNothing(media.schema)) return [];
-    return schemaFaults(media.schema, JSON.parse(await response.clone().text()));
+    const text = await response.clone().text();
+    return schemaFaults(media.schema, content["*/*"] === undefined ? JSON.parse(text) : jsonOrText(text));
   };
 
   return async ({ method, url }, response) => {
@@ -90,6 +91,15 @@ export function describedBy(description: Description): Check {
     const faults = isHead ? [] : await bodyFaults(answer?.content, response);
     return [...faults, ...undeclaredHeaders.map((name) => `has the header ${name}, which is not declared`)];
   };
+}
+
+/** What may be of any type need not be JSON, whatever its type says: a model's own text is passed on. */
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function entriesOf({ paths }: Description): Map<string, Entry[]> {

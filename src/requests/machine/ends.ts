@@ -39,10 +39,18 @@ export function endReported(
       return builder.end("canceled", event.source, null);
     case "output": {
       builder.files = event.end.files.map((file, n) => newFile(n, file, now));
-      builder.change({ outputAt: now, startedAt: state.startedAt ?? now, filesSkipped: event.end.skipped });
-      if (builder.files.length === 0) return builder.end("completed", event.source, null);
+      builder.change({
+        outputAt: now,
+        startedAt: state.startedAt ?? now,
+        filesSkipped: event.end.skipped,
+        textType: event.end.textType ?? null,
+      });
+      const toCopy = builder.files.filter(({ status }) => status === "pending");
+      const left = builder.files.length - toCopy.length;
+      if (left > 0) builder.note("not_copied", { files: left });
+      if (toCopy.length === 0) return builder.end("completed", event.source, null);
       builder.stage("storing", { endedBy: event.source }).drop(...UPSTREAM_EFFECTS);
-      for (const file of builder.files) builder.owe(["mirror", file.n], now);
+      for (const file of toCopy) builder.owe(["mirror", file.n], now);
       return builder;
     }
   }
@@ -117,8 +125,10 @@ export function withBill(
 }
 
 function newFile(n: number, source: FileSource, now: number): RequestFile {
-  const unknown = { contentType: null, bytes: null, sha256: null, error: null };
-  return { ...source, n, status: "pending", pendingSince: now, ...unknown };
+  const file = { ...source, n, pendingSince: now, contentType: null, bytes: null, sha256: null };
+  const { notCopied } = source;
+  if (notCopied === undefined) return { ...file, status: "pending", error: null };
+  return { ...file, status: "not_copied", error: { code: "storage_failed", message: notCopied } };
 }
 
 export function errorOf(

@@ -9,7 +9,8 @@ import type { DeletionTarget } from "./effect-types.ts";
 import type { RequestDelivery, RequestError, RequestState, Waiting } from "./types.ts";
 /** The end as upstream reported it. */
 export type UpstreamEnd =
-  | { kind: "output"; files: FileSource[]; skipped: number }
+  /** `textType`: the Content-Type of an output that is no JSON. */
+  | { kind: "output"; files: FileSource[]; skipped: number; textType?: string | null }
   | { kind: "error"; error: RequestError }
   | { kind: "canceled" };
 

@@ -74,6 +74,7 @@ export const NEW_REQUEST: RequestProgress = {
   billableUnits: null,
   endFingerprint: null,
   filesSkipped: 0,
+  textType: null,
   endedBy: null,
   error: null,
   settledAt: null,

@@ -170,6 +170,8 @@ export interface RequestProgress {
   endFingerprint: string | null;
   /** Files that the output names beyond FILES_PER_REQUEST_MAX: left at their source. */
   filesSkipped: number;
+  /** Content-Type of an output that is no JSON, whose text is stored as a JSON string; null: it is JSON. */
+  textType: string | null;
   /** Which source reported the end. */
   endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
   error: RequestError | null;

@@ -13,18 +13,24 @@ function filePlaceholder(requestId: string, n: number): string {
   return `sluice-file:${requestId}:${n}:`;
 }
 
-/** Reads an output once. Null when the text is not JSON. */
+/** Reads an output once. `contentType` is upstream's own word, and counts for text that is no JSON. */
 export async function describeOutput(
   requestId: string,
-  text: string,
+  { text, contentType }: { text: string; contentType: string | null },
   allowed: (url: URL) => boolean,
-): Promise<DescribedOutput | null> {
+): Promise<DescribedOutput> {
   const found = findFiles(text, allowed, FILES_PER_REQUEST_MAX);
-  if (found === null) return null;
-  const { files, skipped, canonical } = found;
-  const payloadText = files.some((file) => file.source.kind === "data") ? text : null;
-  const outputText = files.length === 0 ? canonical : found.withPlaces((n) => filePlaceholder(requestId, n));
-  return { files, skipped, outputText, payloadText, fingerprint: await fingerprintOf("output", canonical) };
+  const { files, skipped } = found;
+  const asJson = (written: string): string => (found.format === "json" ? written : JSON.stringify(written));
+  const canonical = asJson(found.canonical);
+  return {
+    files,
+    skipped,
+    outputText: files.length === 0 ? canonical : asJson(found.withPlaces((n) => filePlaceholder(requestId, n))),
+    textType: found.format === "json" ? null : (contentType ?? "text/plain; charset=utf-8"),
+    payloadText: files.some((file) => file.source.kind === "data") ? text : null,
+    fingerprint: await fingerprintOf("output", canonical),
+  };
 }
 
 /**
@@ -40,6 +46,7 @@ export async function describeFile(
   return {
     files: [{ path: ["url"], source: { kind: "body" }, claimedType: contentType, claimedName: null }],
     skipped: 0,
+    textType: null,
     outputText: shape(filePlaceholder(requestId, 0)),
     payloadText: shape(dataUriOf(bytes, contentType)),
     fingerprint: await fingerprintOf("output", await sha256Hex(bytes)),

@@ -57,11 +57,17 @@ export const requestBody = lazy((z) =>
     output: asWritten(z.unknown()).describe(
       "The model's output, with file URLs replaced by Sluice's. Null until the request is COMPLETED.",
     ),
+    output_format: z
+      .enum(["json", "text"])
+      .nullable()
+      .describe(
+        "`text`: the model's output is no JSON (for example, it holds NaN), and `output` is its text as a string. Null until there is an output.",
+      ),
     files: z.array(
       z.object({
         path: z.string(),
         url: z.string().nullable(),
-        status: z.enum(["pending", "stored", "failed", "deleted"]),
+        status: z.enum(["pending", "stored", "failed", "not_copied", "deleted"]),
         content_type: z.string().nullable(),
         size: z.int().nullable(),
         sha256: z.string().nullable(),

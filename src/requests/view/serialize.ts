@@ -129,6 +129,7 @@ export async function serializeRequest(
     completed_at: isoTime(state.endedAt),
     expires_at: isoTime(expiresAt(state)),
     output: output === null ? null : new RawText(serializeOutput(state.id, output, urls)),
+    output_format: view.output === null ? null : typeof state.textType === "string" ? "text" : "json",
     files: files.map((file, n) => serializeFile(file, urls[n] ?? null)),
     error: serializeError(state),
     cost: {
@@ -189,6 +190,7 @@ async function fileUrl(
       return baseUrl + (await linkPath(signingKeys, address, link));
     }
     case "failed":
+    case "not_copied":
       return sourceUrl(file);
     case "pending":
       // Copied again after the end: until it is stored, readers get what they got before.
@@ -197,7 +199,7 @@ async function fileUrl(
 }
 
 function sourceUrl({ source }: RequestFile): string | null {
-  return source.kind === "url" ? source.url : null;
+  return source.kind === "url" ? source.url || null : null;
 }
 
 function serializeFile(file: RequestFile, url: string | null): RequestBody["files"][number] {

@@ -56,8 +56,8 @@ export type StatusAnswer =
   | RetryLater;
 
 export type ResultAnswer =
-  /** JSON text as upstream spelled it. The permit over it is the caller's to release. */
-  | { kind: "output"; text: string; permit: Permit; billableUnits: string | null }
+  /** Text as upstream spelled it, most often JSON. The permit over it is the caller's to release. */
+  | { kind: "output"; text: string; contentType: string | null; permit: Permit; billableUnits: string | null }
   /** The answer is a file itself. The permit over its bytes is the caller's to release. */
   | { kind: "file"; bytes: Uint8Array<ArrayBuffer>; contentType: string; permit: Permit; billableUnits: string | null }
   | { kind: "failed"; error: RequestError }
@@ -214,15 +214,15 @@ function successfulResult(reply: Extract<UpstreamReply, { status: number }>): Re
   if (reply.kind === "bytes") {
     const { bytes, contentType, permit } = reply;
     if (bytes.length > 0) return { kind: "file", bytes, contentType, permit, billableUnits };
-    return { kind: "output", text: "null", permit, billableUnits };
+    return { kind: "output", text: "null", contentType: null, permit, billableUnits };
   }
-  const isOutput = isJson(reply.text);
+  const contentType = reply.headers.get("content-type");
   // No model answers with a page; something between fal and us does.
-  if (!isOutput && /^text\/html\b/i.test(reply.headers.get("content-type") ?? "")) return later(reply);
+  if (/^\s*text\/html\b/i.test(contentType ?? "") && !isJson(reply.text)) return later(reply);
   if (reply.status === 202 && isStillRunning(textAt(reply.body, "status"))) return { kind: "pending" };
-  // Text that is not JSON is still what was paid for: it becomes a JSON string, an empty body null.
-  const text = isOutput ? reply.text : reply.text === "" ? "null" : JSON.stringify(reply.text);
-  return { kind: "output", text, permit: reply.permit, billableUnits };
+  // Text that is not JSON is still what was paid for. An empty body is null.
+  const text = reply.text === "" ? "null" : reply.text;
+  return { kind: "output", text, contentType, permit: reply.permit, billableUnits };
 }
 
 function isStillRunning(status: string | null): boolean {

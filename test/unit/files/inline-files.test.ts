@@ -28,6 +28,17 @@ describe("a text of an input", () => {
     ["a data URI whose scheme is in capitals", { url: URI.replace("data:", "DATA:") }, ["url"]],
     ["bare base64 of a picture in a URL field", { image_url: BARE }, ["image_url"]],
     ["a data URI in percent form in a URL field", { url: SVG }, ["url"]],
+    ["a data URI in percent form in any field", { mask: SVG }, ["mask"]],
+    ["a data URI with a space before it", { image: ` ${URI}` }, ["image"]],
+    ["a data URI in lines of base64", { image_url: URI.replace(/.{76}/g, "$&\r\n") }, ["image_url"]],
+    ["a data URI with escapes in its base64", { image_url: URI.replaceAll("A", "%41") }, ["image_url"]],
+    [
+      "markup as a data URI in a URL field",
+      { imageUrl: `data:image/svg+xml,${"<g />".repeat(INLINE_KEEP_MAX_CHARS / 4)}` },
+      ["imageUrl"],
+    ],
+    ["a data URI that a lax decoder reads", { image_url: `${URI}!` }, ["image_url"]],
+    ["bare base64 in lines in a URL field", { image_url: BARE.replace(/.{76}/g, "$&\n") }, ["image_url"]],
   ])("is a file: %s", (_name, input, paths) => {
     expect(found(input).map((file) => file.paths)).toEqual([paths]);
   });
@@ -36,9 +47,9 @@ describe("a text of an input", () => {
     ["bare base64 in a field that is named after it", { image_base64: BARE }],
     ["bare base64 in a prompt", { prompt: BARE }],
     ["base64 in a URL field that begins as no file does", { image_url: "QUJD".repeat(INLINE_KEEP_MAX_CHARS / 2) }],
-    ["a data URI in percent form in a prompt", { prompt: SVG }],
+    ["a data URI in percent form with spaces in a prompt", { prompt: SVG.replaceAll("%3C", " ") }],
     ["a sentence after the word", { prompt: `data: ${"the new oil ".repeat(INLINE_KEEP_MAX_CHARS / 8)}` }],
-    ["a data URI that is cut", { image_url: `${URI}!` }],
+    ["a data URI that is cut, in a prompt", { prompt: `${URI}!` }],
     ["a data URI as a key", { [URI]: 1 }],
     ["a long URL", { image_url: `https://a.test/${BARE}` }],
   ])("is left alone: %s", (_name, input) => {
@@ -101,8 +112,8 @@ describe("whatever an input is", () => {
         const image_url = bare ? bytes.toString("base64") : `data:image/png;base64,${bytes.toString("base64")}`;
         const [file] = inlineFiles({ image_url });
         expect(file).toMatchObject({ bytes: bytes.length, contentType: "image/png" });
-        const uri = readDataUri(file?.dataUri ?? "");
-        expect(uri && Buffer.concat([...dataUriBytes(file?.dataUri ?? "", uri)]).equals(bytes)).toBe(true);
+        const uri = readDataUri(file?.dataUri ?? "", "url_field");
+        expect(uri && Buffer.concat([...dataUriBytes(uri)]).equals(bytes)).toBe(true);
       }),
       { numRuns: 30 },
     );

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { decideType, extensionOf, isShownInline, sniff, typeOfName } from "../../../src/files/media-types.ts";
+import { decideType, sniff } from "../../../src/files/media-types.ts";
+import { extensionOf, isShownInline, typeOfName } from "../../../src/files/type-names.ts";
 
 /** First bytes of real files: signature, then enough of what follows that nothing else fits. */
 const heads = {

@@ -86,6 +86,8 @@ describe("a bad value", () => {
     ["FAL_MEDIA_HOSTS", `v3.fal.media,https://${LEAK}/path`],
     ["FAL_MEDIA_HOSTS", `*${LEAK}`],
     ["FAL_MEDIA_HOSTS", "*.media"],
+    ["FAL_MEDIA_HOSTS", "*.0.0.1"],
+    ["FAL_MEDIA_HOSTS", "*.fal.media:443"],
     ["FAL_MEDIA_HOSTS", "v*.fal.media"],
     ["FAL_MEDIA_HOSTS", "10.0.0.1"],
     ["FAL_MEDIA_HOSTS", "fal.media."],

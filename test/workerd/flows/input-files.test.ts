@@ -145,6 +145,35 @@ describe("a data URI in an input", () => {
     expect((await limited.submit("no file")).stage).toBe("queued");
   });
 
+  test.for<[string, (base64: string, bytes: Uint8Array) => string]>([
+    ["white space around it", (text) => ` \n data:image/png;base64,${text} `],
+    ["base64 in lines", (text) => `data:image/png;base64,${text.replace(/.{76}/g, "$&\r\n")}`],
+    ["escaped base64", (text) => `data:image/png;base64,${encodeURIComponent(text)}`],
+    [
+      "base64 of the URL-safe alphabet",
+      (text) => `data:image/png;base64,${text.replaceAll("+", "-").replaceAll("/", "_")}`,
+    ],
+    [
+      "a head in capitals with spaces",
+      (text) => `DATA: image/png ; name="a, b" ; BASE64 ,${text}`.replace(", b", " b"),
+    ],
+    [
+      "percent form",
+      (_, bytes) => `data:image/png,${[...bytes].map((each) => `%${each.toString(16).padStart(2, "0")}`).join("")}`,
+    ],
+  ])("with %s is stored and counted like any other", async ([_name, write], { team }) => {
+    const picture = aPng(20_000);
+    const image_url = write(base64(picture), picture);
+    const closed = await Team.create({
+      limits: [{ name: "none", scope: "team", per: "upload", limit: 0, window: "1d" }],
+    });
+    expect(await refusal(team, { image_url }, closed)).toMatchObject({ status: 402, code: "quota_exceeded" });
+    await submitted(team, { image_url });
+    const read = await fetched(String((await sentInput()).image_url));
+    expect([read.status, read.headers.get("content-type")]).toEqual([200, "image/png"]);
+    expect(read.bytes).toEqual(picture);
+  });
+
   test("goes with its request when that is deleted", async ({ team }) => {
     const dataUri = `data:image/png;base64,${base64(aPng(20_000))}`;
     const request = await submitted(team, { image_url: dataUri });

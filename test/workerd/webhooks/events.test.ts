@@ -19,6 +19,7 @@ import {
 import { openStores, type TeamStores } from "../../../src/team/stores.ts";
 import { nearlyFullEvent } from "../../../src/team/usage/size-watch.ts";
 import { noticeOf } from "../../../src/upstream/outage-notice.ts";
+import { withUnlistedHosts } from "../../../src/upstream/unlisted-hosts.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
 import { operatorTestEvent } from "../../../src/webhooks/operator.ts";
@@ -127,12 +128,14 @@ async function endBodies(): Promise<string[]> {
 const PAUSES: PauseReason[] = ["locked", "key_refused", "failing"];
 const closed = (why: PauseReason) => ({ why, since: Date.now(), probeAt: Date.now(), probes: 0 });
 
-/** What the operator is told, of the account, of a team's size and as a test. */
+/** What the operator is told, of the account, of a team's size, of media hosts and as a test. */
 function operatorBodies(): string[] {
   const types = ["upstream.paused", "upstream.resumed"] as const;
   const notices = PAUSES.flatMap((why) => types.map((type) => noticeOf(type, closed(why), null, Date.now())));
   const full = nearlyFullEvent(team.id, 8_100_000, 10_000_000, Date.now());
-  return [...notices, full, operatorTestEvent(Date.now())].map(eventBody);
+  const found = { hosts: ["v4.fal.media"], requestId: "a".repeat(64) };
+  const hosts = withUnlistedHosts({ toldAt: {}, due: [] }, found, Date.now())?.due.map(({ event }) => event) ?? [];
+  return [...notices, full, ...hosts, operatorTestEvent(Date.now())].map(eventBody);
 }
 
 async function pauseUpstream(): Promise<void> {

@@ -1,6 +1,6 @@
 // Retries the copy of files that could not be stored, while their source may still have them. The tracker decides.
 
-import { FILES_PER_REQUEST_MAX } from "../../../files/request-file.ts";
+import { FILES_PER_REQUEST_MAX, type RequestFile } from "../../../files/request-file.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { RawText } from "../../../platform/json.ts";
 import { askTracker } from "../../../platform/stubs.ts";
@@ -44,9 +44,7 @@ const retryFile = defineRoute({
       return { refusal: refusal("gone", `File ${params.n} was deleted.`, { requestId: params.id }) };
     }
     if (answer.asked || file?.status === "pending") return accepted(env.FILES, config(), view);
-    return {
-      refusal: nothingToCopy(view, file?.status === "failed" ? RETENTION_ENDED : `File ${params.n} is already stored.`),
-    };
+    return { refusal: nothingToCopy(view, whyNotAgain(params.n, file)) };
   },
 });
 
@@ -74,6 +72,11 @@ export const fileRetryRoutes: readonly Route[] = [retryFile, retryFiles];
 
 async function accepted(bucket: R2Bucket, config: Parameters<typeof requestText>[1], view: RequestView) {
   return { status: 202 as const, body: new RawText(await requestText(bucket, config, view, { logs: false })) };
+}
+
+function whyNotAgain(n: number, file: RequestFile | undefined): string {
+  if (file?.status === "not_copied") return `File ${n} is not copied. ${file.error?.message ?? ""}`.trim();
+  return file?.status === "failed" ? RETENTION_ENDED : `File ${n} is already stored.`;
 }
 
 const RETENTION_ENDED = "The plan's retention period for files has ended.";

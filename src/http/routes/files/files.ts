@@ -4,7 +4,7 @@
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { outputKey } from "../../../files/bucket-keys.ts";
-import { isShownInline, OCTET_STREAM } from "../../../files/media-types.ts";
+import { isShownInline, OCTET_STREAM } from "../../../files/type-names.ts";
 import { FILE_NAME_MAX_CHARS, type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";

@@ -4,6 +4,7 @@
 import { type Context, Hono } from "hono";
 import type { WebhookReport } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
+import { reportUnlistedHosts } from "../../../files/unlisted-hosts.ts";
 import { readInbound, unheardRefusal } from "../../../net/body.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
@@ -63,6 +64,10 @@ async function receive(context: HookContext): Promise<Response> {
     }
     const recorded = await tracker.report(report);
     if (recorded.kind === "not_found") return answer(context, 404, "Not found", request, "unknown_request");
+    const { files } = report.described ?? { files: [] };
+    context.executionCtx.waitUntil(
+      reportUnlistedHosts(context.env, config, { requestId: request, files, origin: null }),
+    );
     if (recorded.kind === "awaits_proof") {
       isHeld = true;
       const reporting = reportOnceProved(context.env, report, request, recorded.connection);
@@ -134,8 +139,8 @@ async function reportOf(
         fingerprint: await errorFingerprint(parsed.error),
       };
     case "output": {
-      const described = await describeOutput(request, parsed.payload, allowedHosts(config.FAL_MEDIA_HOSTS));
-      if (described === null) return null;
+      const output = { text: parsed.payload, contentType: null };
+      const described = await describeOutput(request, output, allowedHosts(config.FAL_MEDIA_HOSTS));
       const { files, skipped, fingerprint } = described;
       return { ...base, end: { kind: "output", files, skipped }, fingerprint, described };
     }

@@ -4,6 +4,7 @@
 import type { DescribedOutput } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import { keepDescribed } from "../../../files/stored-text.ts";
+import { reportUnlistedHosts } from "../../../files/unlisted-hosts.ts";
 import type { Config } from "../../../platform/config.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import type { ResultAnswer } from "../../../upstream/client/answers.ts";
@@ -66,9 +67,10 @@ async function outputOutcome(
 ): Promise<EffectOutcome> {
   const { env, config } = context;
   const described = await describe(config, state.id, result);
-  if (described === null) return { kind: "failed", reason: "result is not valid JSON", retryAfterMs: null, calls: 1 };
+  const { files, skipped, textType = null } = described;
+  context.inBackground(reportUnlistedHosts(env, config, { requestId: state.id, files, origin: state.origin }));
   const texts = await keepDescribed(env.FILES, state, described, context.noteBucketKey);
-  const end: UpstreamEnd = { kind: "output", files: described.files, skipped: described.skipped };
+  const end: UpstreamEnd = { kind: "output", files, skipped, textType };
   const outcome = await endOutcome(context, state, upstreamId, end, described.fingerprint, result.billableUnits);
   return { ...outcome, texts };
 }
@@ -77,9 +79,9 @@ function describe(
   config: Config,
   id: string,
   result: Extract<ResultAnswer, { kind: "output" | "file" }>,
-): Promise<DescribedOutput | null> {
+): Promise<DescribedOutput> {
   if (result.kind === "file") return describeFile(id, result.bytes, result.contentType);
-  return describeOutput(id, result.text, allowedHosts(config.FAL_MEDIA_HOSTS));
+  return describeOutput(id, result, allowedHosts(config.FAL_MEDIA_HOSTS));
 }
 
 /** The authenticated end. A webhook of an unpinned user that reported the same end confirms its user id, which is then pinned. */

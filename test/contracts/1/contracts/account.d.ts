@@ -112,6 +112,10 @@ export interface AccountOverview extends AccountHealth {
         durations: Durations | null;
     }[];
 }
+export interface UnlistedHosts {
+    requestId: string;
+    hosts: string[];
+}
 export interface SlotRelease {
     requestId: string;
     model: string;
@@ -155,6 +159,7 @@ export interface AccountContract {
     userPinned(connection: string | null, userId: string): Answer<boolean>;
     proofFailed(connection: string | null, userId: string): Answer<void>;
     pinUser(connection: string | null, userId: string): Answer<void>;
+    reportUnlistedHosts(found: UnlistedHosts): Answer<void>;
     webhookKeys(look: {
         force: boolean;
     }): Answer<KeySet>;

@@ -8,6 +8,7 @@ export interface DescribedOutput {
     files: FileSource[];
     skipped: number;
     outputText: string;
+    textType?: string | null;
     payloadText: string | null;
     fingerprint: string;
 }

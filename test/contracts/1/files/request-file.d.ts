@@ -15,8 +15,9 @@ export interface FileSource {
     };
     claimedType: string | null;
     claimedName: string | null;
+    notCopied?: string;
 }
-export type FileStatus = "pending" | "stored" | "failed" | "deleted";
+export type FileStatus = "pending" | "stored" | "failed" | "not_copied" | "deleted";
 export interface RequestFile extends FileSource {
     n: number;
     status: FileStatus;

@@ -9,7 +9,9 @@ export interface JsonEvents {
 export interface JsonBounds {
     depth: number;
     values: number;
+    nonFinite?: boolean;
 }
+export declare const NON_FINITE: JsonBounds;
 export type JsonFault = {
     kind: "syntax";
     at: number;

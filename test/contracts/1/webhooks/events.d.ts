@@ -162,6 +162,13 @@ export declare const anyEvent: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
         limit_bytes: z.ZodInt;
     }, z.core.$strict>;
 }, z.core.$strict>, z.ZodObject<{
+    type: z.ZodLiteral<"media_host.unlisted">;
+    timestamp: z.ZodISODateTime;
+    data: z.ZodObject<{
+        host: z.ZodString;
+        request_id: z.ZodString;
+    }, z.core.$strict>;
+}, z.core.$strict>, z.ZodObject<{
     type: z.ZodLiteral<"webhook.test">;
     timestamp: z.ZodISODateTime;
     data: z.ZodUnion<readonly [z.ZodObject<{

@@ -13,9 +13,7 @@ const DATA = "data:image/png;base64,iVBORw0KGgo=";
 
 async function described(output: unknown): Promise<DescribedOutput> {
   const text = typeof output === "string" ? output : JSON.stringify(output);
-  const answer = await describeOutput(REQUEST, text, allowed);
-  if (answer === null) throw new Error("the fixture is not an output");
-  return answer;
+  return describeOutput(REQUEST, { text, contentType: null }, allowed);
 }
 
 /** The output as a reader gets it, when file n is called `/n`. */
@@ -35,7 +33,7 @@ describe("places", () => {
     ["a bare URL deep in a tree", { a: [[{ b: PICTURE }]] }, { a: [[{ b: "/0" }]] }, ["a.0.0.b"]],
     ["an output that is a URL", JSON.stringify(PICTURE), "/0", [""]],
     ["a data URI", { image: { url: DATA } }, { image: { url: "/0" } }, ["image.url"]],
-    ["other people's URLs", { url: "https://example.com/a.png" }, { url: "https://example.com/a.png" }, []],
+    ["other people's URLs", { url: "https://example.com/a" }, { url: "https://example.com/a" }, []],
     ["text with a URL in it", { text: `see ${PICTURE}` }, { text: `see ${PICTURE}` }, []],
     ["no file at all", { text: "hello" }, { text: "hello" }, []],
     ["nothing", "null", null, []],
@@ -93,11 +91,13 @@ describe("the text as it came", () => {
 });
 
 test.each([
-  ["text that is not JSON", "<html>502</html>"],
-  ["an answer that was cut off", '{"images":['],
-  ["nothing at all", ""],
-])("%s is no output", async (_what, text) => {
-  expect(await describeOutput(REQUEST, text, allowed)).toBeNull();
+  ["NaN in JSON", `{"images": [{"url": "${PICTURE}"}], "score": NaN}`],
+  ["text", `Here "it" is:\n${PICTURE}`],
+  ["an answer that was cut off", `{"images":["${PICTURE}`],
+])("%s is kept as a JSON string, and read back character by character", async (_what, text) => {
+  const { files, outputText, textType } = await describeOutput(REQUEST, { text, contentType: "text/x-odd" }, allowed);
+  expect([files.length, textType]).toEqual([1, "text/x-odd"]);
+  expect(JSON.parse(filledOutput(REQUEST, outputText, () => PICTURE))).toBe(text);
 });
 
 test("an output is read to its end however deep and long it is, its numbers as they were written", async () => {

@@ -51,8 +51,7 @@ const READER: Reader = {
 /** An output with a file by its URL, one inside it, and a number that JavaScript would change. */
 const OUTPUT =
   '{"a":{"url":"https://v3.fal.media/a.png"},"b":{"url":"data:image/png;base64,iVBORw0KGgo="},"seed":1.50}';
-const described = await describeOutput(REQUEST, OUTPUT, () => true);
-if (described === null) throw new Error("the fixture is no output");
+const described = await describeOutput(REQUEST, { text: OUTPUT, contentType: null }, () => true);
 const FILES = described.files;
 const LOADED = { text: described.outputText, inPlace: new Map([[1, "data:image/png;base64,iVBORw0KGgo="]]) };
 

@@ -50,8 +50,7 @@ async function spelled(view: RequestView, variables: Record<string, string> = {}
 
 /** A completed request with this output; its files were stored, or given up where `stored` says no. */
 async function completedView(output: string, stored: (n: number) => boolean = () => true): Promise<RequestView> {
-  const described = await describeOutput(REQUEST, output, () => true);
-  if (described === null) throw new Error("the fixture is no output");
+  const described = await describeOutput(REQUEST, { text: output, contentType: null }, () => true);
   const { files, skipped, outputText, payloadText } = described;
   let record = onward(recordAt("running"), endReported({ kind: "output", files, skipped }));
   for (const n of files.keys()) {
@@ -83,7 +82,7 @@ describe("the object", () => {
         typical_duration: null,
       },
       ...{ created_at: new Date(START_AT).toISOString(), submitted_at: null, started_at: null, completed_at: null },
-      ...{ expires_at: null, output: null, files: [], error: null },
+      ...{ expires_at: null, output: null, output_format: null, files: [], error: null },
       cost: { currency: "USD", estimated: null, charged: null, source: "unknown" },
       ...{ user: "anna", key_id: "key_1", tags: { job: "7" }, metadata: { a: [1.5] }, metrics: null, logs: null },
       ...{ webhook: null, upstream: { request_id: null, calls: 0 } },

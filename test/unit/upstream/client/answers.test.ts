@@ -104,12 +104,12 @@ describe("result", () => {
   });
 
   test.each([
-    ["text", "text/plain", "line 1\nline 2", '"line 1\\nline 2"'],
-    ["JSON that is none", "application/json", '{"seed":NaN}', '"{\\"seed\\":NaN}"'],
-    ["nothing", "application/json", "", "null"],
-  ])("keeps %s as JSON", async (_name, type, body, text) => {
+    ["text", "text/plain", "line 1\nline 2", "line 1\nline 2"],
+    ["JSON that is none", "application/json", '{"seed":NaN}', '{"seed":NaN}'],
+    ["nothing, which is null,", "application/json", "", "null"],
+  ])("keeps %s as it came, with its type", async (_name, type, body, text) => {
     answerWith(200, body, { "content-type": type });
-    expect((await output()).text).toBe(text);
+    expect(await output()).toMatchObject({ text, contentType: type });
   });
 
   test("gives an answer that is a file as its bytes, under a permit, with the type as written", async () => {

@@ -9,6 +9,7 @@ export type UpstreamEnd = {
     kind: "output";
     files: FileSource[];
     skipped: number;
+    textType?: string | null;
 } | {
     kind: "error";
     error: RequestError;

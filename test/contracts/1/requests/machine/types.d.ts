@@ -69,6 +69,7 @@ export interface RequestProgress {
     billableUnits: string | null;
     endFingerprint: string | null;
     filesSkipped: number;
+    textType: string | null;
     endedBy: "webhook" | "poll" | "submit" | "cancel" | "expiry" | null;
     error: RequestError | null;
     settledAt: number | null;
