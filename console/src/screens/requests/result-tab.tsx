@@ -27,7 +27,7 @@ export function ResultTab({ request, onChange }: { request: RequestObject; onCha
       {files.length === 0 ? null : (
         <ul class="files">
           {files.map((file, n) => (
-            <FileCard key={file.path} n={n} file={file} request={request} onChange={onChange} />
+            <FileCard key={n} n={n} file={file} request={request} onChange={onChange} />
           ))}
         </ul>
       )}
@@ -44,7 +44,7 @@ function Json({ title, value, isOpen }: { title: string; value: unknown; isOpen:
   return (
     <details class="fold" open={isOpen}>
       <summary>{title}</summary>
-      <CodeBlock text={printJson(value)} what={title.toLowerCase()} />
+      <CodeBlock text={typeof value === "string" ? value : printJson(value)} what={title.toLowerCase()} />
     </details>
   );
 }
@@ -53,6 +53,7 @@ const FILE_LOOKS: Record<RequestFile["status"], readonly [Tone, string]> = {
   pending: ["wait", "Copying"],
   stored: ["ok", "Stored"],
   failed: ["bad", "Failed"],
+  not_copied: ["off", "Not copied"],
   deleted: ["off", "Deleted"],
 };
 
@@ -93,7 +94,7 @@ function FileCard({
       </div>
       <div class="file-text">
         <p class="file-name">
-          <code title={file.path}>{file.path}</code>
+          <code title={file.path}>{file.path || "in the text"}</code>
           <Badge tone={tone}>{word}</Badge>
         </p>
         <p class="file-meta">
