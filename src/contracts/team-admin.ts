@@ -142,6 +142,8 @@ export interface TeamSettings {
   remove(by: Actor): Answer<Removal | null>;
   /** Progress of the deletion; null if none was started, or once it is complete. */
   removal(): Answer<Removal | null>;
+  /** An admin runs the self-test: refused when the last one was less than a minute ago. */
+  beginDoctor(): Answer<{ kind: "begun" } | Refused>;
 }
 
 export interface TeamPlans {

@@ -1,5 +1,5 @@
 // The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}` for large
-// texts, `uploads/{team}/{id}` and below for files that inputs use. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so
+// texts, `uploads/{team}/{id}` and below for files that inputs use, `doctor/{nonce}` for a self-test. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so
 // no prefix reaches into a neighbour.
 
 /** File `n` of a request's output. */
@@ -32,6 +32,14 @@ export type BucketTextName = "input" | "payload" | "output";
 export function textKey(team: string, request: string, name: BucketTextName, sha256: string): string {
   return `texts/${team}/${request}/${name}.${sha256.slice(0, 16)}`;
 }
+
+/** A small file that a self-test writes, reads by its URL and deletes. */
+export function probeKey(nonce: string): string {
+  return `${PROBE_ROOT}${nonce}`;
+}
+
+/** Outside the roots of teams: what an interrupted self-test left goes with the next one. */
+export const PROBE_ROOT = "doctor/";
 
 /** Everything of ours lies below these. */
 export const BUCKET_ROOTS = ["outputs/", "texts/", "uploads/"] as const;

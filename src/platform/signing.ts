@@ -4,7 +4,7 @@
 import { hex } from "./ids.ts";
 
 /** Purpose of a signature. It is part of the signed text, so a signature is valid for one purpose only. */
-export type MarkPurpose = "callback" | "file" | "file_link" | "upload" | "input" | "visitor" | "address";
+export type MarkPurpose = "callback" | "file" | "file_link" | "upload" | "input" | "visitor" | "address" | "probe";
 
 /** A signing key ready for HMAC-SHA256. */
 export interface MarkKey {

@@ -388,6 +388,10 @@ const STEPS: readonly string[] = [
   CREATE INDEX removal_job_expiry ON removal_job (finished_at) WHERE finished_at IS NOT NULL;
   CREATE INDEX removal_job_open ON removal_job (subject) WHERE finished_at IS NULL;
   `,
+  `
+  -- doctor_at: when an admin last ran the self-test.
+  ALTER TABLE team ADD COLUMN doctor_at INTEGER;
+  `,
 ];
 
 /** Raise `min_reader` to the number of a step only if older code would misread what newer code writes. */

@@ -4,10 +4,15 @@ import { RpcTarget } from "cloudflare:workers";
 import type { Removal, TeamSettings, TeamSummary } from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
 import type { Env } from "../platform/bindings.ts";
+import { type Refused, refusal, refused } from "../platform/errors.ts";
+import { MINUTE_MS, SECOND_MS } from "../platform/time.ts";
 import { WHOLE_TEAM } from "./data-deletion-store.ts";
 import { updateDirectory } from "./directory-update.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
+
+/** Each run of the self-test costs a call of the pace that all teams share. */
+const DOCTOR_EVERY_MS = MINUTE_MS;
 
 type SettingStores = Pick<TeamStores, "audit" | "removals" | "team">;
 
@@ -60,6 +65,20 @@ export class Settings extends RpcTarget implements TeamSettings {
 
   removal(): Removal | null {
     return this.#context.decide<Removal | null>(null, () => this.#stores.removals.findRemoval(WHOLE_TEAM));
+  }
+
+  beginDoctor(): { kind: "begun" } | Refused {
+    const { team } = this.#stores;
+    return this.#context.ask<{ kind: "begun" } | Refused>((now) => {
+      const readyAt = (team.doctorAt() ?? 0) + DOCTOR_EVERY_MS;
+      if (now < readyAt) {
+        const retryAfterS = Math.ceil((readyAt - now) / SECOND_MS);
+        const hint = "Retry after the time in `Retry-After`.";
+        return refused(refusal("rate_limited", "The self-test ran less than a minute ago.", { hint, retryAfterS }));
+      }
+      team.setDoctorAt(now);
+      return { kind: "begun" };
+    });
   }
 
   async #updateDirectory(): Promise<void> {

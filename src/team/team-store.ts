@@ -85,6 +85,15 @@ export class TeamStore {
     this.#db.run("UPDATE team SET directory_due_at = ?", at);
   }
 
+  /** When an admin last ran the self-test; null: never. */
+  doctorAt(): number | null {
+    return this.#db.one<{ at: number | null }>("SELECT doctor_at AS at FROM team").at;
+  }
+
+  setDoctorAt(at: number): void {
+    this.#db.run("UPDATE team SET doctor_at = ?", at);
+  }
+
   setManagesConnections(may: boolean): void {
     this.#db.run("UPDATE team SET manages_connections = ?", may ? 1 : 0);
   }

@@ -5,8 +5,9 @@ import { describe, expect, vi } from "vitest";
 import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";
 import { ATTENTION } from "../../../src/team/attention.ts";
 import type { RequestRow } from "../../../src/team/requests/request-row.ts";
+import { type Answer, ask } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";
-import { bindings } from "../../harness/env.ts";
+import { ADMIN_TOKEN, bindings } from "../../harness/env.ts";
 import { test } from "../../harness/fixtures.ts";
 import type { Team } from "../../harness/team.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
@@ -111,6 +112,22 @@ describe("the directory of the deployment", () => {
     expect(await entryOf(team.id)).toMatchObject({ frozenAt: Date.now() });
     await team.stub.settings.freeze(false, SOMEBODY);
     expect(await entryOf(team.id)).toMatchObject({ frozenAt: null });
+  });
+
+  test("is listed to the operator by id, page by page, and to nobody else", async () => {
+    const teams = [await TeamObject.create(), await TeamObject.create()];
+    const listed: string[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const path: string = `/v1/admin/teams?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`;
+      const page: Answer<{ data: { id: string }[]; next_cursor: string | null }> = await ask("GET", path, {
+        key: ADMIN_TOKEN,
+      });
+      listed.push(...page.body.data.map(({ id }) => id));
+      cursor = page.body.next_cursor;
+    }
+    expect(listed).toEqual([...listed].sort());
+    for (const { id } of teams) expect(listed.filter((each) => each === id)).toEqual([id]);
+    expect((await ask("GET", "/v1/admin/teams")).status).toBe(401);
   });
 
   test("is told by the alarm what could not be told at once", async () => {

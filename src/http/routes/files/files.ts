@@ -3,7 +3,7 @@
 
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
-import { outputKey } from "../../../files/bucket-keys.ts";
+import { outputKey, probeKey } from "../../../files/bucket-keys.ts";
 import { isShownInline, OCTET_STREAM } from "../../../files/type-names.ts";
 import { FILE_NAME_MAX_CHARS, type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
@@ -11,6 +11,7 @@ import { refusal } from "../../../platform/errors.ts";
 import { askTracker } from "../../../platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../platform/time.ts";
 import type { AppEnv } from "../../app-env.ts";
+import { readProbePath } from "../../doctor/probe-path.ts";
 import { noRoute } from "../../problem.ts";
 
 /** Maximum age of files in edge caches, within which a deletion takes effect; browsers keep them permanently. */
@@ -47,8 +48,14 @@ files.get("/*", serveFile);
 files.all("/*", (context) => noRoute(context, ["GET", "HEAD", "OPTIONS"]));
 
 async function serveFile(context: Context<AppEnv>): Promise<Response> {
-  const file = await readFilePath(requireConfig(context.env).SIGNING_KEY, new URL(context.req.url).pathname);
-  if (file === null) return noSuchFile(context, null);
+  const { SIGNING_KEY } = requireConfig(context.env);
+  const { pathname } = new URL(context.req.url);
+  const file = await readFilePath(SIGNING_KEY, pathname);
+  if (file === null) {
+    const nonce = await readProbePath(SIGNING_KEY, pathname);
+    const probe = nonce === null ? null : { key: probeKey(nonce), name: null, cacheControl: "no-store" };
+    return (probe && (await serveStored(context, probe))) ?? noSuchFile(context, null);
+  }
   const fault = await linkFault(context, file);
   if (fault !== null) return context.get("refuse")(refusal("gone", fault), context.get("callId"));
   const key = outputKey(file.team, file.request, file.n);

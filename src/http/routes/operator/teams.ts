@@ -13,7 +13,7 @@ import { DEFAULT_PLAN, planNameSchema, planSchema } from "../../../team/quota/pl
 import { actorOf, operatorOf } from "../../audit-actor.ts";
 import { credentialMemory, TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { listBody, planBody, planWire } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, listBody, planBody, planWire } from "../../schemas.ts";
 import { removalBody, removalWire } from "../access/users.ts";
 
 export const teamBody = lazy((z) =>
@@ -66,6 +66,31 @@ function noRemoval(id: string): Refusal {
 }
 
 export const teamRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/admin/teams",
+    summary: "List the teams",
+    access: "operator",
+    query: (z) =>
+      z.looseObject({
+        limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+        cursor: z.string().regex(TEAM_ID, "must be a `next_cursor`").optional(),
+      }),
+    answers: {
+      200: {
+        description: "Sorted by id. A change of a team is shown within a minute.",
+        schema: () => listBody(teamBody().pick({ id: true, name: true, created_at: true, frozen_at: true })),
+      },
+    },
+    errors: [],
+    async handle({ env, query }) {
+      const page = await sweeperFor(env).teams(query.cursor ?? null, query.limit);
+      const data = page.data.map(({ id, name, createdAt, frozenAt }) => {
+        return { id, name, created_at: isoTime(createdAt), frozen_at: isoTime(frozenAt) };
+      });
+      return { status: 200, body: { data, next_cursor: page.nextAfter } };
+    },
+  }),
   defineRoute({
     method: "POST",
     path: "/v1/admin/teams",

@@ -104,6 +104,9 @@ export interface TeamSettings {
     manageConnections(may: boolean, by: Actor): Answer<TeamSummary | null>;
     remove(by: Actor): Answer<Removal | null>;
     removal(): Answer<Removal | null>;
+    beginDoctor(): Answer<{
+        kind: "begun";
+    } | Refused>;
 }
 export interface TeamPlans {
     list(): Answer<NamedPlan[]>;

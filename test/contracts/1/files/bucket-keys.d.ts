@@ -4,5 +4,7 @@ export declare function senderKey(upload: string, sender: string): string;
 export declare function partsKey(upload: string): string;
 export type BucketTextName = "input" | "payload" | "output";
 export declare function textKey(team: string, request: string, name: BucketTextName, sha256: string): string;
+export declare function probeKey(nonce: string): string;
+export declare const PROBE_ROOT = "doctor/";
 export declare const BUCKET_ROOTS: readonly ["outputs/", "texts/", "uploads/"];
 export declare function teamPrefixes(team: string): string[];
