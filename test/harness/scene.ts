@@ -3,10 +3,10 @@
 import { expect } from "vitest";
 import { SECOND_MS } from "../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../src/webhooks/retry-schedule.ts";
-import { freezeClocks, passTime } from "./clock.ts";
+import { passTime } from "./clock.ts";
 import { type DeliveryAnswer, deliveriesOf, deliveryOf, newSecret, saveEndpoint, teamSecret } from "./deliveries.ts";
-import { Receivers } from "./receiver.ts";
-import { Team } from "./team.ts";
+import type { Receivers } from "./receiver.ts";
+import type { Team } from "./team.ts";
 import { ring } from "./tracker.ts";
 import { deliverWebhooks } from "./upstream.ts";
 
@@ -15,19 +15,18 @@ export const HOOK = "https://own.example/hook?token=abc";
 
 export class Scene {
   readonly team: Team;
-  readonly receivers = Receivers.open();
+  readonly receivers: Receivers;
 
-  private constructor(team: Team) {
+  private constructor(team: Team, receivers: Receivers) {
     this.team = team;
+    this.receivers = receivers;
   }
 
-  /** Call in beforeEach; the mocks are restored in afterEach. */
-  static async open(): Promise<Scene> {
-    await freezeClocks();
-    const scene = new Scene(await Team.create());
-    scene.receivers.secrets.set("own.example", [await teamSecret(scene.team)]);
-    scene.receivers.answer("own.example", 200);
-    return scene;
+  /** The receiver of the requests' own address verifies what it gets, and takes it. */
+  static async open(team: Team, receivers: Receivers): Promise<Scene> {
+    receivers.secrets.set("own.example", [await teamSecret(team)]);
+    receivers.answer("own.example", 200);
+    return new Scene(team, receivers);
   }
 
   /** A request that fal has finished; the alarm that follows books its end and tells of it. */

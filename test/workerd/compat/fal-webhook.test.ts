@@ -6,45 +6,40 @@ import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import { passTime } from "../../harness/clock.ts";
 import { teamSecret } from "../../harness/deliveries.ts";
-import { test } from "../../harness/fixtures.ts";
-import { type Received, Receivers } from "../../harness/receiver.ts";
-import type { Team } from "../../harness/team.ts";
+import { test as base } from "../../harness/fixtures.ts";
+import type { Received } from "../../harness/receiver.ts";
 import { ring, runToEnd } from "../../harness/tracker.ts";
 
 const HOOK = "https://own.example/done";
 
-test.override({ plan: { hold_s: 0 } });
-let receivers: Receivers;
-test.beforeEach(async ({ team }) => {
-  await introduceAccount(team);
-  receivers = Receivers.open();
-  receivers.secrets.set("own.example", [await teamSecret(team)]);
-});
-
 /** A request that was made with `fal_webhook` and has ended; what its receiver got. */
-async function told(
-  team: Team,
-  prefix: string,
-  prompt: string,
-  model = "fal-ai/flux/schnell",
-): Promise<{ id: string; received: Received; body: unknown }> {
-  const path = `${prefix}/${model}?fal_webhook=${encodeURIComponent(HOOK)}`;
-  const submitted = await team.send<{ request_id: string }>("POST", path, { prompt });
-  expect(submitted.status).toBe(200);
-  const id = submitted.body.request_id;
-  await passTime(5 * SECOND_MS);
-  await runToEnd(team, id);
-  for (let n = 0; n < 3; n++) await ring(id);
-  const [received] = receivers.at("own.example");
-  if (received === undefined) throw new Error("nothing came");
-  return { id, received, body: JSON.parse(received.body) };
-}
+const test = base.extend("told", async ({ team, receivers }) => {
+  await introduceAccount(team);
+  receivers.secrets.set("own.example", [await teamSecret(team)]);
+  return async (
+    prefix: string,
+    prompt: string,
+    model = "fal-ai/flux/schnell",
+  ): Promise<{ id: string; received: Received; body: unknown }> => {
+    const path = `${prefix}/${model}?fal_webhook=${encodeURIComponent(HOOK)}`;
+    const submitted = await team.send<{ request_id: string }>("POST", path, { prompt });
+    expect(submitted.status).toBe(200);
+    const id = submitted.body.request_id;
+    await passTime(5 * SECOND_MS);
+    await runToEnd(team, id);
+    for (let n = 0; n < 3; n++) await ring(id);
+    const [received] = receivers.at("own.example");
+    if (received === undefined) throw new Error("nothing came");
+    return { id, received, body: JSON.parse(received.body) };
+  };
+});
+test.override({ plan: { hold_s: 0 } });
 
 describe("a caller's fal_webhook", () => {
   test.for(["/fal/queue", "/maton/fal-ai"])(
     "given at %s hears of a good end in fal's shape, files under our URLs",
-    async (prefix, { team }) => {
-      const { id, body } = await told(team, prefix, "a cat");
+    async (prefix, { told }) => {
+      const { id, body } = await told(prefix, "a cat");
       expect(body).toEqual({
         ...{ request_id: id, gateway_request_id: id, status: "OK" },
         payload: expect.objectContaining({
@@ -54,23 +49,23 @@ describe("a caller's fal_webhook", () => {
     },
   );
 
-  test("hears of a failed run with its code and fields", async ({ team }) => {
-    const { id, body } = await told(team, "/fal/queue", "a cat sandbox:refused");
+  test("hears of a failed run with its code and fields", async ({ told }) => {
+    const { id, body } = await told("/fal/queue", "a cat sandbox:refused");
     expect(body).toEqual({
       ...{ request_id: id, gateway_request_id: id, status: "ERROR", error: "Invalid status code: 422" },
       payload: { detail: [expect.objectContaining({ type: "content_policy_violation" })] },
     });
   });
 
-  test("is told of an output that is too large for it without the output", async ({ team }) => {
-    const { body } = await told(team, "/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "sandbox/echo");
+  test("is told of an output that is too large for it without the output", async ({ told }) => {
+    const { body } = await told("/fal/queue", "x".repeat(EVENT_BODY_MAX_BYTES), "sandbox/echo");
     expect(body).toMatchObject({ status: "OK", payload: null, payload_error: expect.stringContaining("too large") });
   });
 
-  test("does not change what the team's endpoints read", async ({ team }) => {
+  test("does not change what the team's endpoints read", async ({ team, receivers, told }) => {
     const made = await team.send<{ secret: string }>("POST", "/v1/webhooks", { url: "https://all.example/hook" });
     receivers.secrets.set("all.example", [made.body.secret]);
-    const { id } = await told(team, "/fal/queue", "a cat");
+    const { id } = await told("/fal/queue", "a cat");
     const [received] = receivers.at("all.example");
     expect(JSON.parse(received?.body ?? "null")).toMatchObject({ type: "request.completed", data: { id } });
   });

@@ -7,9 +7,9 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/tim
 import { introduceAccount } from "../../harness/account.ts";
 import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
-import { test } from "../../harness/fixtures.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { ringTeam } from "../../harness/objects.ts";
-import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
+import { expectVerified, type Receivers, verifies } from "../../harness/receiver.ts";
 import { Team } from "../../harness/team.ts";
 import { ring, runToEnd } from "../../harness/tracker.ts";
 
@@ -37,21 +37,19 @@ interface Replay {
   refused: number;
 }
 
-let receivers: Receivers;
-test.beforeEach(async ({ team }) => {
-  await introduceAccount(team);
-  receivers = Receivers.open();
+const test = base.extend("newEndpoint", async ({ team, receivers }) => {
+  return (host: string, body: Record<string, unknown> = {}) => newEndpointOf(team, receivers, host, body);
 });
+test.beforeEach(async ({ team }) => introduceAccount(team));
 
-async function newEndpoint(
+async function newEndpointOf(
   team: Team,
+  receivers: Receivers,
   host: string,
-  body: Record<string, unknown> = {},
+  body: Record<string, unknown>,
 ): Promise<{ id: string; secret: string }> {
-  const made = await team.send<{ id: string; secret: string }>("POST", "/v1/webhooks", {
-    url: `https://${host}/hook`,
-    ...body,
-  });
+  const endpoint = { url: `https://${host}/hook`, ...body };
+  const made = await team.send<{ id: string; secret: string }>("POST", "/v1/webhooks", endpoint);
   expect(made.status).toBe(201);
   receivers.secrets.set(host, [made.body.secret]);
   return made.body;
@@ -84,11 +82,13 @@ async function finished(team: Team, id: string): Promise<Replay> {
 describe("the end of a request", () => {
   test("is delivered to every endpoint that asks and to its own URL, each signed with its own secret, by one id", async ({
     team,
+    receivers,
+    newEndpoint,
   }) => {
-    const all = await newEndpoint(team, "all.example");
-    const tagged = await newEndpoint(team, "tagged.example", { tags: { env: "prod" } });
-    await newEndpoint(team, "other.example", { tags: { env: "dev" } });
-    await newEndpoint(team, "failed.example", { events: ["request.failed"] });
+    const all = await newEndpoint("all.example");
+    const tagged = await newEndpoint("tagged.example", { tags: { env: "prod" } });
+    await newEndpoint("other.example", { tags: { env: "dev" } });
+    await newEndpoint("failed.example", { events: ["request.failed"] });
     const own = await team.send<{ secret: string }>("GET", "/v1/team/webhook_secret");
     receivers.secrets.set("own.example", [own.body.secret]);
     const request = await anEnd(team, { tags: { env: "prod" }, webhook_url: "https://own.example/" });
@@ -108,6 +108,7 @@ describe("the end of a request", () => {
 
   test("is signed for its own URL with both of the team's secrets in an overlap, and with the new one alone after a leak", async ({
     team,
+    receivers,
   }) => {
     const secret = async () => (await team.send<{ secret: string }>("GET", "/v1/team/webhook_secret")).body.secret;
     const rotate = (overlap_s: number) => team.send("POST", "/v1/team/webhook_secret/rotate", { overlap_s });
@@ -129,9 +130,13 @@ describe("the end of a request", () => {
     expect(verdicts).toEqual([false, false, true]);
   });
 
-  test("that is not taken is listed as undelivered, by endpoint, state and page", async ({ team }) => {
-    const { id } = await newEndpoint(team, "down.example");
-    await newEndpoint(team, "up.example");
+  test("that is not taken is listed as undelivered, by endpoint, state and page", async ({
+    team,
+    receivers,
+    newEndpoint,
+  }) => {
+    const { id } = await newEndpoint("down.example");
+    await newEndpoint("up.example");
     receivers.answer("down.example", 500);
     for (let n = 0; n < 3; n++) await anEnd(team);
     const undelivered = await deliveries(team, "?state=undelivered");
@@ -152,11 +157,11 @@ describe("the end of a request", () => {
 });
 
 describe("an end whose delivery has to wait", () => {
-  test("goes out although its team has no request left to post", async () => {
+  test("goes out although its team has no request left to post", async ({ receivers }) => {
     const team = await Team.create({
       limits: [{ name: "day", scope: "team", per: "request", limit: 1, window: "1d" }],
     });
-    await newEndpoint(team, "one.example", { events: ["request.completed"] });
+    await newEndpointOf(team, receivers, "one.example", { events: ["request.completed"] });
     receivers.answer("one.example", 500);
     const request = await anEnd(team);
     const refused = await team.send("POST", "/v1/requests", {
@@ -170,8 +175,12 @@ describe("an end whose delivery has to wait", () => {
     expect(receivers.types("one.example")).toEqual(["request.completed", "request.completed"]);
   });
 
-  test("is listed while nothing rings for two hours, and then told at once, each by one id", async ({ team }) => {
-    await newEndpoint(team, "one.example");
+  test("is listed while nothing rings for two hours, and then told at once, each by one id", async ({
+    team,
+    receivers,
+    newEndpoint,
+  }) => {
+    await newEndpoint("one.example");
     receivers.answer("one.example", 500);
     const requests = [await anEnd(team), await anEnd(team)];
     const until = receivers.received.length;
@@ -190,8 +199,12 @@ describe("an end whose delivery has to wait", () => {
 });
 
 describe("a disabled endpoint", () => {
-  test("gets nothing, keeps its backlog, and is sent it with the same ids when it is enabled so", async ({ team }) => {
-    const { id, secret } = await newEndpoint(team, "one.example");
+  test("gets nothing, keeps its backlog, and is sent it with the same ids when it is enabled so", async ({
+    team,
+    receivers,
+    newEndpoint,
+  }) => {
+    const { id, secret } = await newEndpoint("one.example");
     await team.send("POST", `/v1/webhooks/${id}/disable`);
     const requests = [await anEnd(team), await anEnd(team)];
     expect(receivers.received).toEqual([]);
@@ -214,8 +227,12 @@ describe("a disabled endpoint", () => {
     for (const received of receivers.received) expectVerified(received, secret);
   });
 
-  test("starts with what comes next when it is enabled without its backlog", async ({ team }) => {
-    const { id } = await newEndpoint(team, "one.example");
+  test("starts with what comes next when it is enabled without its backlog", async ({
+    team,
+    receivers,
+    newEndpoint,
+  }) => {
+    const { id } = await newEndpoint("one.example");
     receivers.answer("one.example", 500);
     const before = await anEnd(team);
     expect(receivers.received).toHaveLength(1);
@@ -230,8 +247,8 @@ describe("a disabled endpoint", () => {
     expect((await team.send("POST", `/v1/webhooks/${id}/enable`, {})).status).toBe(400);
   });
 
-  test("is not sent what was on its way when it is deleted", async ({ team }) => {
-    const { id } = await newEndpoint(team, "one.example");
+  test("is not sent what was on its way when it is deleted", async ({ team, receivers, newEndpoint }) => {
+    const { id } = await newEndpoint("one.example");
     receivers.answer("one.example", 500);
     const request = await anEnd(team);
     await team.send("DELETE", `/v1/webhooks/${id}`);
@@ -243,9 +260,13 @@ describe("a disabled endpoint", () => {
 });
 
 describe("a bulk replay", () => {
-  test("sends again what its filter finds, each with its id, and says how far it has come", async ({ team }) => {
-    const { id } = await newEndpoint(team, "one.example");
-    await newEndpoint(team, "two.example");
+  test("sends again what its filter finds, each with its id, and says how far it has come", async ({
+    team,
+    receivers,
+    newEndpoint,
+  }) => {
+    const { id } = await newEndpoint("one.example");
+    await newEndpoint("two.example");
     const requests = [await anEnd(team), await anEnd(team)];
     const [before] = await deliveries(team, `?endpoint=${id}`);
     receivers.received.length = 0;
@@ -260,8 +281,8 @@ describe("a bulk replay", () => {
     expect((await deliveries(team, `?endpoint=${id}`))[0]).toMatchObject({ replay: begun.body.id });
   });
 
-  test("is begun once by a double click, and can be stopped", async ({ team }) => {
-    await newEndpoint(team, "one.example");
+  test("is begun once by a double click, and can be stopped", async ({ team, newEndpoint }) => {
+    await newEndpoint("one.example");
     await anEnd(team);
     const filter = { state: "delivered" };
     const [one, two] = await Promise.all(
@@ -275,8 +296,12 @@ describe("a bulk replay", () => {
     expect((await finished(team, stopped.body.id)).state).toBe("canceled");
   });
 
-  test("sends nothing of a request that was deleted, and goes on with the others", async ({ team }) => {
-    await newEndpoint(team, "one.example");
+  test("sends nothing of a request that was deleted, and goes on with the others", async ({
+    team,
+    receivers,
+    newEndpoint,
+  }) => {
+    await newEndpoint("one.example");
     const [gone, kept] = [await anEnd(team), await anEnd(team)];
     expect((await team.send("DELETE", `/v1/requests/${gone}`)).status).toBeLessThan(300);
     receivers.received.length = 0;
@@ -288,8 +313,10 @@ describe("a bulk replay", () => {
 
   test("goes on where it was after the team's object is cut off, and sends events of the team too", async ({
     team,
+    receivers,
+    newEndpoint,
   }) => {
-    const { id } = await newEndpoint(team, "one.example");
+    const { id } = await newEndpoint("one.example");
     await team.send("POST", `/v1/webhooks/${id}/test`);
     await ringTeam(team);
     const [sent] = receivers.received;
@@ -305,28 +332,30 @@ describe("a bulk replay", () => {
 });
 
 describe("an endpoint that only fails", () => {
-  const states = () => receivers.at("watch.example").map(({ event }) => event.data.state);
+  const states = (receivers: Receivers) => receivers.at("watch.example").map(({ event }) => event.data.state);
 
   test("is told of after an hour, again a day before the end, and disabled after five days, through another endpoint", async ({
     team,
+    receivers,
+    newEndpoint,
   }) => {
-    const { id } = await newEndpoint(team, "down.example", { events: ["request.completed", "endpoint.failing"] });
-    await newEndpoint(team, "watch.example", { events: ["endpoint.failing"] });
+    const { id } = await newEndpoint("down.example", { events: ["request.completed", "endpoint.failing"] });
+    await newEndpoint("watch.example", { events: ["endpoint.failing"] });
     receivers.answer("down.example", 500);
     await anEnd(team);
     await anEnd(team);
     await passTime(HOUR_MS);
     await ringTeam(team);
-    expect(states()).toEqual(["failing"]);
+    expect(states(receivers)).toEqual(["failing"]);
     expect(receivers.types("down.example")).not.toContain("endpoint.failing");
     await passTime(3 * DAY_MS);
     await ringTeam(team);
-    expect(states()).toEqual(["failing"]);
+    expect(states(receivers)).toEqual(["failing"]);
     await passTime(DAY_MS);
     await ringTeam(team);
     await passTime(DAY_MS);
     await ringTeam(team);
-    expect(states()).toEqual(["failing", "disabling_soon", "disabled"]);
+    expect(states(receivers)).toEqual(["failing", "disabling_soon", "disabled"]);
     expect(await endpointNow(team, id)).toMatchObject({ status: "disabled", disabled_reason: "failing" });
     const feed = await team.send<{ data: { data: { state: string } }[] }>("GET", "/v1/events?types=endpoint.failing");
     expect(feed.body.data.map(({ data }) => data.state)).toEqual(["failing", "disabling_soon", "disabled"]);
@@ -334,9 +363,11 @@ describe("an endpoint that only fails", () => {
 
   test("has its notices in the feed when the other endpoint is down as well, and they tell of no notices", async ({
     team,
+    receivers,
+    newEndpoint,
   }) => {
-    await newEndpoint(team, "down.example", { events: ["request.completed"] });
-    await newEndpoint(team, "watch.example", { events: ["endpoint.failing"] });
+    await newEndpoint("down.example", { events: ["request.completed"] });
+    await newEndpoint("watch.example", { events: ["endpoint.failing"] });
     receivers.answer("down.example", 500);
     receivers.answer("watch.example", 500);
     await anEnd(team);
@@ -348,8 +379,8 @@ describe("an endpoint that only fails", () => {
     expect(feed.body.data.map(({ data }) => data.url)).toEqual(["https://down.example/hook"]);
   });
 
-  test("is tried once a second in an outage, whatever is due at once", async ({ team }) => {
-    await newEndpoint(team, "down.example");
+  test("is tried once a second in an outage, whatever is due at once", async ({ team, receivers, newEndpoint }) => {
+    await newEndpoint("down.example");
     receivers.answer("down.example", 500);
     const requests = [await anEnd(team), await anEnd(team), await anEnd(team)];
     await passTime(6 * MINUTE_MS);
@@ -361,8 +392,8 @@ describe("an endpoint that only fails", () => {
     }
   });
 
-  test("is not told of when it recovers within the hour", async ({ team }) => {
-    const { id } = await newEndpoint(team, "down.example");
+  test("is not told of when it recovers within the hour", async ({ team, receivers, newEndpoint }) => {
+    const { id } = await newEndpoint("down.example");
     receivers.answer("down.example", 500);
     const request = await anEnd(team);
     receivers.answer("down.example", 204);

@@ -2,7 +2,7 @@
 // the same id and bytes, and the log, the books and the team's index come to the same as without.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { ALARM_NET_MS } from "../../../src/requests/machine/lanes.ts";
 import { Deliveries } from "../../../src/team/endpoints/deliveries.ts";
@@ -12,22 +12,14 @@ import { passTime } from "../../harness/clock.ts";
 import { deliveryOf, status } from "../../harness/deliveries.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import { cutOff, evict } from "../../harness/objects.ts";
 import type { Received } from "../../harness/receiver.ts";
-import { Scene } from "../../harness/scene.ts";
+import type { Scene } from "../../harness/scene.ts";
 import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 import { signAsNewUser } from "../../harness/upstream.ts";
 
-let scene: Scene;
-
-beforeEach(async () => {
-  scene = await Scene.open();
-  await signAsNewUser();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+test.beforeEach(() => signAsNewUser());
 
 /** How often each point's receiver may hear of it: what was sent before the crash is sent again. */
 const TIMES = {
@@ -41,7 +33,7 @@ const TIMES = {
 type Point = keyof typeof TIMES;
 
 /** The first time that a delivery comes to this point it stays there. Answers whether it has. */
-function stickAt(point: Point): () => boolean {
+function stickAt({ receivers }: Scene, point: Point): () => boolean {
   let stuck = false;
   const never = new Promise<never>(() => undefined);
   function stick<T>(now: boolean, go: () => Promise<T>): Promise<T> {
@@ -70,7 +62,7 @@ function stickAt(point: Point): () => boolean {
         : stick(point === "done, before the team is told", tell);
     return answer as unknown as ReturnType<typeof report>;
   });
-  scene.receivers.answer("own.example", async (request, received) => {
+  receivers.answer("own.example", async (request, received) => {
     const take = async () => status(200)(request, received);
     if (point !== "answered, before the outcome is written") return stick(point === "sending, before the answer", take);
     // The status is here; the answer's body, and with it the outcome, is not.
@@ -84,9 +76,9 @@ function stickAt(point: Point): () => boolean {
 const POINTS = Object.entries(TIMES) as [Point, number][];
 
 describe("the tracker breaks off after the answer to fal's webhook, when a delivery is", () => {
-  test.each(POINTS)("%s: the receiver hears of it %d time(s)", async (point, times) => {
+  test.for(POINTS)("%s: the receiver hears of it %d time(s)", async ([point, times], { scene }) => {
     await introduceAccount(scene.team);
-    const isStuck = stickAt(point);
+    const isStuck = stickAt(scene, point);
     const id = await scene.finished();
     await eventually(async () => expect(isStuck()).toBe(true));
     await expectArmed(id, Date.now() + ALARM_NET_MS);
@@ -95,13 +87,13 @@ describe("the tracker breaks off after the answer to fal's webhook, when a deliv
     await expectArmed(id, Date.now());
     await ring(id);
     expectSame(scene.receivers.received, times);
-    await expectDelivered(id, { cutOff: point.startsWith("done") ? 0 : 1 });
+    await expectDelivered(scene, id, { cutOff: point.startsWith("done") ? 0 : 1 });
   });
 });
 
 describe("the tracker breaks off in its alarm, when a delivery is", () => {
-  test.each(POINTS)("%s: the receiver hears of it %d time(s)", async (point, times) => {
-    const isStuck = stickAt(point);
+  test.for(POINTS)("%s: the receiver hears of it %d time(s)", async ([point, times], { scene }) => {
+    const isStuck = stickAt(scene, point);
     const id = await scene.finished();
     const ringing = ring(id).catch((fault: Error) => expect(fault.message).toBe("cut off by a test"));
     await eventually(async () => expect(isStuck()).toBe(true));
@@ -111,11 +103,11 @@ describe("the tracker breaks off in its alarm, when a delivery is", () => {
     await expectArmed(id, Date.now());
     await ring(id);
     expectSame(scene.receivers.received, times);
-    await expectDelivered(id, { cutOff: point.startsWith("done") ? 0 : 1 });
+    await expectDelivered(scene, id, { cutOff: point.startsWith("done") ? 0 : 1 });
   });
 });
 
-test("evicted before the lease, and its alarm twice: the receiver hears of it once", async () => {
+test("evicted before the lease, and its alarm twice: the receiver hears of it once", async ({ scene }) => {
   const id = await scene.finished();
   await evict(id);
   await ring(id);
@@ -123,10 +115,10 @@ test("evicted before the lease, and its alarm twice: the receiver hears of it on
   await ring(id);
   await ring(id);
   expectSame(scene.receivers.received, 1);
-  await expectDelivered(id, { cutOff: 0 });
+  await expectDelivered(scene, id, { cutOff: 0 });
 });
 
-test("an alarm that got lost comes back with whoever reads the request", async () => {
+test("an alarm that got lost comes back with whoever reads the request", async ({ scene }) => {
   scene.receivers.answer("own.example", status(500));
   const id = await scene.ended();
   const tracker = trackerFor(bindings, id);
@@ -139,7 +131,7 @@ test("an alarm that got lost comes back with whoever reads the request", async (
   expectSame(scene.receivers.received, 2);
 });
 
-test("crashed repeatedly while it sends, it backs off, and is told in the end", async () => {
+test("crashed repeatedly while it sends, it backs off, and is told in the end", async ({ scene }) => {
   const id = await scene.finished();
   let cuts = 0;
   for (let crash = 0; crash < 6; crash++) {
@@ -167,7 +159,9 @@ test("crashed repeatedly while it sends, it backs off, and is told in the end", 
   expect(scene.receivers.received).toHaveLength(1 + cuts);
 });
 
-test("a first failure and an outcome that the team could not hear are told later, and nothing is lost of them", async () => {
+test("a first failure and an outcome that the team could not hear are told later, and nothing is lost of them", async ({
+  scene,
+}) => {
   const told = vi.spyOn(Deliveries.prototype, "report").mockImplementation(() => {
     throw new Error("overloaded");
   });
@@ -178,7 +172,7 @@ test("a first failure and an outcome that the team could not hear are told later
   scene.receivers.answer("own.example", status(200));
   await scene.nextTry(id, DELIVER_RETRY_MS[0]);
   await scene.nextTry(id, DELIVER_RETRY_MS[0]);
-  await expectDelivered(id, { cutOff: 0 });
+  await expectDelivered(scene, id, { cutOff: 0 });
 });
 
 function expectSame(heard: readonly Received[], times: number): void {
@@ -188,7 +182,7 @@ function expectSame(heard: readonly Received[], times: number): void {
 }
 
 /** Taken, logged once, nothing left to do, and the team knows test. */
-async function expectDelivered(id: string, { cutOff }: { cutOff: number }): Promise<void> {
+async function expectDelivered(scene: Scene, id: string, { cutOff }: { cutOff: number }): Promise<void> {
   const delivery = await scene.onlyDelivery(id);
   expect(delivery).toMatchObject({ state: "delivered" });
   expect(delivery.log.at(-1)).toMatchObject({ status: 200, cut_off_before: cutOff });

@@ -1,15 +1,16 @@
 // The log of a try as people read it, of a request's own URL, of an endpoint, and of an event that the team itself sends: how
 // long it took, what kind of answer it was, and how that answer began. The receiver moves the clock, so each takes its time.
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, vi } from "vitest";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { EVENT_BODY_MAX_BYTES } from "../../../src/webhooks/event-body.ts";
 import { DELIVER_REPLY_KEPT_MAX_CHARS } from "../../../src/webhooks/receiver-reply.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { deliveryOf, reset, status } from "../../harness/deliveries.ts";
+import { test } from "../../harness/fixtures.ts";
 import { ringTeam } from "../../harness/objects.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
-import { HOOK, Scene } from "../../harness/scene.ts";
+import { HOOK, type Scene } from "../../harness/scene.ts";
 import { ring } from "../../harness/tracker.ts";
 
 interface Line {
@@ -22,17 +23,6 @@ interface Line {
   last_category: string | null;
 }
 
-let scene: Scene;
-
-beforeEach(async () => {
-  scene = await Scene.open();
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
-
 /** Answers so after this time. */
 function after(ms: number, answer: AnswerWith): AnswerWith {
   return (request, received) => {
@@ -41,20 +31,20 @@ function after(ms: number, answer: AnswerWith): AnswerWith {
   };
 }
 
-async function linesAt(path: string): Promise<Line[]> {
+async function linesAt(scene: Scene, path: string): Promise<Line[]> {
   const answer = await scene.team.send<{ data: Line[] }>("GET", path);
   expect(answer.status).toBe(200);
   return answer.body.data;
 }
 
 /** The roads that a delivery takes. Each is tried once, at `own.example`, and gives the delivery's id. */
-const ROADS: Readonly<Record<string, () => Promise<string>>> = {
-  "a request's own URL": async () => onlyLine(await scene.ended({ webhook_url: HOOK })),
-  "an endpoint": async () => {
+const ROADS: Readonly<Record<string, (scene: Scene) => Promise<string>>> = {
+  "a request's own URL": async (scene) => onlyLine(scene, await scene.ended({ webhook_url: HOOK })),
+  "an endpoint": async (scene) => {
     await scene.endpoint("own.example");
-    return onlyLine(await scene.ended({}));
+    return onlyLine(scene, await scene.ended({}));
   },
-  "an event of the team": async () => {
+  "an event of the team": async (scene) => {
     const endpoint = await scene.endpoint("own.example");
     const sent = await scene.team.send<{ delivery_id: string }>("POST", `/v1/webhooks/${endpoint}/test`);
     await ringTeam(scene.team);
@@ -62,17 +52,17 @@ const ROADS: Readonly<Record<string, () => Promise<string>>> = {
   },
 };
 
-async function onlyLine(request: string): Promise<string> {
+async function onlyLine(scene: Scene, request: string): Promise<string> {
   // What the team is told of the try is owed by itself.
   await ring(request);
-  const lines = await linesAt(`/v1/requests/${request}/deliveries`);
+  const lines = await linesAt(scene, `/v1/requests/${request}/deliveries`);
   expect(lines).toHaveLength(1);
   return lines[0]?.id ?? "";
 }
 
 const LONG = "a stack trace, line by line\n".repeat(400);
 
-test.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
+test.for<[string, number, AnswerWith, Record<string, unknown>, string]>([
   [
     "yes, at once",
     0,
@@ -117,11 +107,11 @@ test.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
   ],
 ])(
   "%s: the log says how long it took, of which kind it was, and what came back",
-  async (_what, ms, answer, expected, state) => {
+  async ([_what, ms, answer, expected, state], { scene }) => {
     scene.receivers.answer("own.example", after(ms, answer));
     for (const [road, take] of Object.entries(ROADS)) {
       const heardBefore = scene.receivers.received.length;
-      const id = await take();
+      const id = await take(scene);
       const [heard, ...more] = scene.receivers.received.slice(heardBefore);
       expect(more, road).toEqual([]);
       const { log, sent, ...line } = await deliveryOf(scene.team, id);
@@ -131,17 +121,17 @@ test.each<[string, number, AnswerWith, Record<string, unknown>, string]>([
       expect(line, road).toMatchObject({ state, attempts: 1 });
       const known = { state, attempts: 1, last_status: expected.status, last_category: expected.category };
       // Two of one moment stand in either order.
-      expect(await linesAt("/v1/deliveries"), road).toContainEqual(expect.objectContaining({ id, ...known }));
+      expect(await linesAt(scene, "/v1/deliveries"), road).toContainEqual(expect.objectContaining({ id, ...known }));
       if (line.endpoint === null) continue;
-      expect(await linesAt(`/v1/webhooks/${line.endpoint}/deliveries`), road).toMatchObject([{ id, ...known }]);
+      expect(await linesAt(scene, `/v1/webhooks/${line.endpoint}/deliveries`), road).toMatchObject([{ id, ...known }]);
       await scene.team.send("DELETE", `/v1/webhooks/${line.endpoint}`);
     }
   },
 );
 
-test("a long body is shown by its beginning, and says that it goes on", async () => {
+test("a long body is shown by its beginning, and says that it goes on", async ({ scene }) => {
   const metadata = { note: "long ".repeat(1_000) };
-  const id = await onlyLine(await scene.ended({ webhook_url: HOOK, metadata }));
+  const id = await onlyLine(scene, await scene.ended({ webhook_url: HOOK, metadata }));
   const { sent } = await deliveryOf(scene.team, id);
   const [heard] = scene.receivers.received;
   expect(heard?.body.length).toBeGreaterThan(DELIVER_REPLY_KEPT_MAX_CHARS);
@@ -149,7 +139,7 @@ test("a long body is shown by its beginning, and says that it goes on", async ()
   expect(sent).toEqual({ body: heard?.body.slice(0, DELIVER_REPLY_KEPT_MAX_CHARS), end: "cut" });
 });
 
-test("each further try is timed by itself", async () => {
+test("each further try is timed by itself", async ({ scene }) => {
   const times = [2 * SECOND_MS, 250, 9 * SECOND_MS];
   const answered = (ms: number) => after(ms, status(ms === times.at(-1) ? 204 : 503));
   scene.receivers.answer("own.example", answered(times[0] ?? 0));

@@ -1,33 +1,26 @@
 // Deliveries to several targets, what changes while tries are pending, replays by hand, and who may see them.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { passTime } from "../../harness/clock.ts";
 import { deliveriesOf, deliveryOf, newSecret, status, withEndpoints } from "../../harness/deliveries.ts";
 import { eventually } from "../../harness/eventually.ts";
-import { HOOK, Scene } from "../../harness/scene.ts";
+import { test } from "../../harness/fixtures.ts";
+import { HOOK, type Scene } from "../../harness/scene.ts";
 import { Team } from "../../harness/team.ts";
 import { ring } from "../../harness/tracker.ts";
 
-let scene: Scene;
-
-beforeEach(async () => {
-  scene = await Scene.open();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
 /** A delivery's line in the team's list. */
-async function listed(id: string): Promise<Record<string, unknown> | undefined> {
-  const answer = await scene.team.send<{ data: Record<string, unknown>[] }>("GET", "/v1/deliveries");
+async function listed({ team }: Scene, id: string): Promise<Record<string, unknown> | undefined> {
+  const answer = await team.send<{ data: Record<string, unknown>[] }>("GET", "/v1/deliveries");
   return answer.body.data.find((line) => line.id === id);
 }
 
 describe("several targets", () => {
-  test("only the one that fails is tried again, each with a count of its own, all with one id and the same bytes", async () => {
+  test("only the one that fails is tried again, each with a count of its own, all with one id and the same bytes", async ({
+    scene,
+  }) => {
     await scene.endpoint("good.example");
     await scene.endpoint("bad.example");
     scene.receivers.answer("bad.example", status(503));
@@ -49,7 +42,7 @@ describe("several targets", () => {
     await scene.nextTry(id, DELIVER_RETRY_MS[2]);
   });
 
-  test("a rotated secret and a changed address count from the very next try", async () => {
+  test("a rotated secret and a changed address count from the very next try", async ({ scene }) => {
     const [first, second, third] = [newSecret(), newSecret(), newSecret()];
     const secrets = [{ secret: first, validUntil: null }];
     const id = await scene.endpoint("one.example", secrets);
@@ -83,7 +76,7 @@ describe("several targets", () => {
     );
   });
 
-  test("an endpoint that is disabled in between is not called; enabled, a replay reaches it", async () => {
+  test("an endpoint that is disabled in between is not called; enabled, a replay reaches it", async ({ scene }) => {
     const id = await scene.endpoint("one.example");
     scene.receivers.answer("one.example", status(500));
     const request = await scene.ended({});
@@ -104,7 +97,9 @@ describe("several targets", () => {
 });
 
 describe("replays by hand", () => {
-  test("a delivered one is sent again with its id, once for a double click, and a failing replay leaves it delivered", async () => {
+  test("a delivered one is sent again with its id, once for a double click, and a failing replay leaves it delivered", async ({
+    scene,
+  }) => {
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
     for (let click = 0; click < 2; click++) {
@@ -134,7 +129,9 @@ describe("replays by hand", () => {
     expect(await scene.team.read(id)).toMatchObject({ webhook: { status: "delivered", attempts: 3 } });
   });
 
-  test("while a try is planned: one is sent now; failing, the plan goes on as it was, taken, nothing more comes", async () => {
+  test("while a try is planned: one is sent now; failing, the plan goes on as it was, taken, nothing more comes", async ({
+    scene,
+  }) => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.nextTry(id, DELIVER_RETRY_MS[0]);
@@ -151,7 +148,9 @@ describe("replays by hand", () => {
     expect(await deliveryOf(scene.team, before.id)).toMatchObject({ state: "delivered", attempts: 4 });
   });
 
-  test("while a try is under way: that one does as well, and the team's list goes on saying how it stands", async () => {
+  test("while a try is under way: that one does as well, and the team's list goes on saying how it stands", async ({
+    scene,
+  }) => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
@@ -168,14 +167,16 @@ describe("replays by hand", () => {
     const after = await deliveryOf(scene.team, delivery);
     expect(after.log.map(({ replay }) => replay)).toEqual([false, false]);
     expect(after.next_attempt_at).not.toBeNull();
-    expect(await listed(delivery)).toMatchObject({ state: "failing", last_status: 500 });
+    expect(await listed(scene, delivery)).toMatchObject({ state: "failing", last_status: 500 });
     scene.receivers.answer("own.example", status(200));
     await scene.nextTry(id, DELIVER_RETRY_MS[1]);
     await ring(id);
-    expect(await listed(delivery)).toMatchObject({ state: "delivered", attempts: 3 });
+    expect(await listed(scene, delivery)).toMatchObject({ state: "delivered", attempts: 3 });
   });
 
-  test("that fail say nothing about the endpoint, whose own failures are counted; one that is taken ends them", async () => {
+  test("that fail say nothing about the endpoint, whose own failures are counted; one that is taken ends them", async ({
+    scene,
+  }) => {
     const endpoint = await scene.endpoint("one.example");
     const health = async () => {
       type Health = { failed_deliveries: number; failing_since: string | null; last_success_at: string | null };
@@ -199,12 +200,12 @@ describe("replays by hand", () => {
     expect(counted.failed_deliveries).toBe(1);
     expect(await replayed(failing, second)).toEqual(counted);
     expect(await replayed(taken, first)).toEqual(counted);
-    expect(await listed(second)).toMatchObject({ state: "failing", attempts: 2 });
+    expect(await listed(scene, second)).toMatchObject({ state: "failing", attempts: 2 });
     scene.receivers.answer("one.example", status(200));
     expect(await replayed(failing, second)).toMatchObject({ failed_deliveries: 0, failing_since: null });
   });
 
-  test("of a parked one that fails again: one try, and it stays parked", async () => {
+  test("of a parked one that fails again: one try, and it stays parked", async ({ scene }) => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.tired(id);
@@ -220,7 +221,9 @@ describe("replays by hand", () => {
     });
   });
 
-  test("after thirty days what was sent is let go, and a replay says so instead of sending nothing", async () => {
+  test("after thirty days what was sent is let go, and a replay says so instead of sending nothing", async ({
+    scene,
+  }) => {
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
     await scene.nextTry(id, 26 * DAY_MS);
@@ -234,7 +237,7 @@ describe("replays by hand", () => {
 });
 
 describe("who may see it", () => {
-  test("another team sees neither the deliveries nor the delivery, nor can it replay one", async () => {
+  test("another team sees neither the deliveries nor the delivery, nor can it replay one", async ({ scene }) => {
     const id = await scene.ended();
     const { id: delivery } = await scene.onlyDelivery(id);
     const stranger = await Team.create();
@@ -248,7 +251,9 @@ describe("who may see it", () => {
     expect((await scene.team.send("GET", "/v1/deliveries/dlv_nobody")).status).toBe(404);
   });
 
-  test("who sees one user's requests sees how the caller's own address heard, not the team's endpoints", async () => {
+  test("who sees one user's requests sees how the caller's own address heard, not the team's endpoints", async ({
+    scene,
+  }) => {
     await scene.endpoint("one.example");
     const member = await scene.team.send<{ secret: string }>("POST", "/v1/keys", {
       ...{ kind: "secret", scopes: ["run", "read"], user: "ada" },

@@ -1,6 +1,6 @@
 // Deliveries in the real runtime: when receivers hear, what they may do to us, and what is never reached.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../src/platform/time.ts";
 import { DELIVER_RETRY_MS } from "../../../src/webhooks/retry-schedule.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
@@ -8,23 +8,16 @@ import { call } from "../../harness/calls.ts";
 import { passTime } from "../../harness/clock.ts";
 import { deliveriesOf, deliveryOf, hang, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import type { AnswerWith } from "../../harness/receiver.ts";
-import { HOOK, Scene } from "../../harness/scene.ts";
+import { HOOK } from "../../harness/scene.ts";
 import { holdLimit } from "../../harness/timers.ts";
 import { expectArmed, recordOf, ring } from "../../harness/tracker.ts";
 
-let scene: Scene;
-
-beforeEach(async () => {
-  scene = await Scene.open();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
 describe("the schedule", () => {
-  test("500 for an hour, then 200: told at the next slot, by the same id and bytes and a fresh time stamp", async () => {
+  test("500 for an hour, then 200: told at the next slot, by the same id and bytes and a fresh time stamp", async ({
+    scene,
+  }) => {
     scene.receivers.answer("own.example", status(500, {}, "Internal Server Error"));
     const id = await scene.ended();
     for (const wait of DELIVER_RETRY_MS.slice(0, 3)) await scene.nextTry(id, wait);
@@ -58,7 +51,7 @@ describe("the schedule", () => {
     expect((await recordOf(id))?.effects.map(({ name }) => name)).toEqual(["delete:deliveries"]);
   });
 
-  test("Retry-After puts a try off, and the log says that it did", async () => {
+  test("Retry-After puts a try off, and the log says that it did", async ({ scene }) => {
     scene.receivers.answer("own.example", status(429, { "Retry-After": "7200" }));
     const id = await scene.ended();
     const { log, next_attempt_at } = await scene.onlyDelivery(id);
@@ -71,7 +64,9 @@ describe("the schedule", () => {
     expect(await scene.onlyDelivery(id)).toMatchObject({ state: "delivered", attempts: 2 });
   });
 
-  test("500 for days: after the tenth try it is parked, shown as failed, and a replay delivers it", async () => {
+  test("500 for days: after the tenth try it is parked, shown as failed, and a replay delivers it", async ({
+    scene,
+  }) => {
     scene.receivers.answer("own.example", status(500));
     const id = await scene.ended();
     await scene.tired(id);
@@ -91,7 +86,7 @@ describe("the schedule", () => {
     expect(delivered.log.at(-1)).toMatchObject({ group: 1, replay: true, next: { why: "delivered" } });
   });
 
-  test("410 ends it at once: gone, and never tried again", async () => {
+  test("410 ends it at once: gone, and never tried again", async ({ scene }) => {
     scene.receivers.answer("own.example", status(410));
     const id = await scene.ended();
     expect(await scene.onlyDelivery(id)).toMatchObject({
@@ -120,7 +115,7 @@ describe("what a receiver may do to us", () => {
     return new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) }));
   };
 
-  test.each<[string, AnswerWith, object]>([
+  test.for<[string, AnswerWith, object]>([
     [
       "a redirect to a metadata host",
       status(302, { Location: "http://169.254.169.254/x?k=v" }),
@@ -139,7 +134,7 @@ describe("what a receiver may do to us", () => {
         ...{ status: 401, category: "refused", response: { body: "[removed]", end: "whole" } },
       },
     ],
-  ])("%s", async (_what, answer, expected) => {
+  ])("%s", async ([_what, answer, expected], { scene }) => {
     scene.receivers.answer("own.example", answer);
     const id = await scene.ended();
     expect(scene.receivers.received).toHaveLength(1);
@@ -149,7 +144,7 @@ describe("what a receiver may do to us", () => {
     expect(await scene.onlyDelivery(id)).toMatchObject({ state: "delivered" });
   });
 
-  test("one that never answers holds up nobody else, and is cut off", async () => {
+  test("one that never answers holds up nobody else, and is cut off", async ({ scene }) => {
     const others = await Promise.all(["a.example", "b.example", "c.example"].map((host) => scene.endpoint(host)));
     const giveUp = holdLimit(DELIVER_TIMEOUT_MS);
     scene.receivers.answer("own.example", hang);
@@ -194,14 +189,16 @@ describe("nothing of ours and nothing inside is ever reached", () => {
     "https://xn--ls8h.localhost/",
   ];
 
-  test.each(CANARIES)("%s is refused when it is saved", async (url) => {
+  test.for(CANARIES)("%s is refused when it is saved", async (url, { scene }) => {
     const answer = await scene.team.send<{ code: string }>("POST", "/v1/requests", {
       ...{ model: "fal-ai/flux/schnell", input: { prompt: "a cat" }, webhook_url: url },
     });
     expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
   });
 
-  test("and when it is sent, should it have been saved under other rules: gone, once, without a call", async () => {
+  test("and when it is sent, should it have been saved under other rules: gone, once, without a call", async ({
+    scene,
+  }) => {
     for (const url of CANARIES) await saveEndpoint(scene.team, { url });
     const called = vi.mocked(globalThis.fetch);
     called.mockClear();
@@ -216,7 +213,7 @@ describe("nothing of ours and nothing inside is ever reached", () => {
     for (const host of hosts) expect(host).toMatch(/\.sandbox\.test$/);
   });
 
-  test("what is led back to us all the same starts nothing", async () => {
+  test("what is led back to us all the same starts nothing", async ({ scene }) => {
     await scene.ended();
     const [sent] = scene.receivers.received;
     const answer = await call("POST", "/v1/requests", {
@@ -232,7 +229,7 @@ describe("nothing of ours and nothing inside is ever reached", () => {
   });
 });
 
-test("after an hour of all this, no time lies further in the past than an alarm may be late", async () => {
+test("after an hour of all this, no time lies further in the past than an alarm may be late", async ({ scene }) => {
   scene.receivers.answer("own.example", status(500));
   const id = await scene.ended();
   for (let n = 0; n < 3; n++) {
