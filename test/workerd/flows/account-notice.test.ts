@@ -2,19 +2,20 @@
 // their endpoints; within a minute, signed, once each, whatever becomes of a reply.
 
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect } from "vitest";
 import { requireConfig } from "../../../src/platform/config.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { NOTICE_RETRY_MS } from "../../../src/upstream/outage-notice.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
 import { accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { hang, newSecret, reset, saveEndpoint, status } from "../../harness/deliveries.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { account, ringAccount, ringTeam } from "../../harness/objects.ts";
-import { Receivers } from "../../harness/receiver.ts";
+import type { AnswerWith } from "../../harness/receiver.ts";
 import { Team } from "../../harness/team.ts";
 import { holdLimit } from "../../harness/timers.ts";
 import { ring, runToEnd } from "../../harness/tracker.ts";
@@ -22,33 +23,31 @@ import { ring, runToEnd } from "../../harness/tracker.ts";
 const OPERATOR = "ops.example";
 const ENDPOINT = "team.example";
 
-let team: Team;
-let receivers: Receivers;
-onFrozenClocks(async () => {
-  await introduceAccount(await Team.create());
-  await passTime(MINUTE_MS);
-  team = await Team.create();
-  receivers = Receivers.open();
-  await configureOperator();
-});
-
-/** The address is configuration, which is parsed once for all objects of an isolate. */
-async function configureOperator(): Promise<void> {
+/** Whoever runs the deployment, at the configured address; the account knows fal. */
+const test = base.extend("operator", { auto: true }, async ({ receivers, onTestFinished }) => {
+  // The address is configuration, which is parsed once for all objects of an isolate.
   const configure = (url: string | undefined) =>
     runInDurableObject(account(), (instance) => {
       const { env } = instance as unknown as { env: typeof bindings };
       Object.assign(requireConfig(env), { OPERATOR_WEBHOOK_URL: url });
     });
+  await introduceAccount(await Team.create());
+  await passTime(MINUTE_MS);
   await configure(`https://${OPERATOR}/alerts`);
   onTestFinished(() => configure(undefined));
   const answer = await call("GET", "/v1/admin/webhook_secret", {
     headers: { Authorization: `Bearer ${bindings.ADMIN_TOKEN}` },
   });
   receivers.secrets.set(OPERATOR, [((await answer.json()) as { secret: string }).secret]);
-}
+  return {
+    told: () => receivers.at(OPERATOR),
+    types: () => receivers.types(OPERATOR),
+    answer: (answerWith: number | AnswerWith) => receivers.answer(OPERATOR, answerWith),
+  };
+});
 
 /** A request finds the account locked; answers when that was. */
-async function lock(): Promise<{ id: string; lockedAt: number }> {
+async function lock(team: Team): Promise<{ id: string; lockedAt: number }> {
   await faultAccount("locked");
   const lockedAt = Date.now();
   const { id, waiting } = await team.submit("finds it locked");
@@ -57,7 +56,7 @@ async function lock(): Promise<{ id: string; lockedAt: number }> {
 }
 
 /** The account works again, and is tried; the request ends. */
-async function unlock(id: string): Promise<void> {
+async function unlock(team: Team, id: string): Promise<void> {
   await faultAccount("none");
   await passTime(MINUTE_MS);
   await ring(id);
@@ -73,87 +72,94 @@ async function ringWithin(ms: number): Promise<void> {
   await ringAccount();
 }
 
-const told = () => receivers.at(OPERATOR);
-
 describe("the operator", () => {
-  test("hears of the pause and of its end, each within a minute, signed, and once", async () => {
-    const { id, lockedAt } = await lock();
+  test("hears of the pause and of its end, each within a minute, signed, and once", async ({ team, operator }) => {
+    const { id, lockedAt } = await lock(team);
     await ringWithin(SECOND_MS);
     const since = new Date(lockedAt).toISOString();
     const data = { why: "locked", since };
-    expect(told().map(({ event }) => event)).toEqual([{ type: "upstream.paused", timestamp: since, data }]);
+    expect(operator.told().map(({ event }) => event)).toEqual([{ type: "upstream.paused", timestamp: since, data }]);
     for (let minute = 0; minute < 3; minute++) {
       await passTime(MINUTE_MS);
       await ring(id);
     }
-    expect(receivers.types(OPERATOR)).toEqual(["upstream.paused"]);
-    await unlock(id);
+    expect(operator.types()).toEqual(["upstream.paused"]);
+    await unlock(team, id);
     await ringAccount();
-    expect(receivers.types(OPERATOR)).toEqual(["upstream.paused", "upstream.resumed"]);
-    expect(told()[1]?.event.data).toEqual(data);
-    expect(new Set(told().map((each) => each.id)).size).toBe(2);
+    expect(operator.types()).toEqual(["upstream.paused", "upstream.resumed"]);
+    expect(operator.told()[1]?.event.data).toEqual(data);
+    expect(new Set(operator.told().map((each) => each.id)).size).toBe(2);
     await passTime(HOUR_MS);
     await ringAccount();
-    expect(told()).toHaveLength(2);
+    expect(operator.told()).toHaveLength(2);
   });
 
-  test.each([
+  test.for([
     ["answers 500", status(500)],
     ["takes it, but the answer is lost", reset],
     ["sends a redirect", status(302, { Location: "https://elsewhere.example/" })],
-  ])("whose receiver %s twice is told again, the same by the same id, within the minute", async (_what, answer) => {
-    const { id } = await lock();
-    receivers.answer(OPERATOR, answer);
-    await ringWithin(SECOND_MS);
-    await ringWithin(NOTICE_RETRY_MS[0]);
-    expect(told()).toHaveLength(2);
-    receivers.answer(OPERATOR, 204);
-    await evictDurableObject(account());
-    await ringWithin(NOTICE_RETRY_MS[1]);
-    expect(told()).toHaveLength(3);
-    expect(new Set(told().map((each) => each.id)).size).toBe(1);
-    expect(new Set(told().map((each) => each.body)).size).toBe(1);
-    expect(new Set(told().map(({ headers }) => headers.get("webhook-timestamp"))).size).toBe(3);
-    await passTime(HOUR_MS);
-    await ringAccount();
-    expect(told()).toHaveLength(3);
-    await unlock(id);
-  });
+  ] as const)(
+    "whose receiver %s twice is told again, the same by the same id, within the minute",
+    async ([_what, answer], { team, operator }) => {
+      const { id } = await lock(team);
+      operator.answer(answer);
+      await ringWithin(SECOND_MS);
+      await ringWithin(NOTICE_RETRY_MS[0]);
+      expect(operator.told()).toHaveLength(2);
+      operator.answer(204);
+      await evictDurableObject(account());
+      await ringWithin(NOTICE_RETRY_MS[1]);
+      expect(operator.told()).toHaveLength(3);
+      expect(new Set(operator.told().map((each) => each.id)).size).toBe(1);
+      expect(new Set(operator.told().map((each) => each.body)).size).toBe(1);
+      expect(new Set(operator.told().map(({ headers }) => headers.get("webhook-timestamp"))).size).toBe(3);
+      await passTime(HOUR_MS);
+      await ringAccount();
+      expect(operator.told()).toHaveLength(3);
+      await unlock(team, id);
+    },
+  );
 
-  test("whose receiver never answers holds up nobody, and is told again", async () => {
-    const { id } = await lock();
-    receivers.answer(OPERATOR, hang);
+  test("whose receiver never answers holds up nobody, and is told again", async ({ team, operator }) => {
+    const { id } = await lock(team);
+    operator.answer(hang);
     const giveUp = holdLimit(DELIVER_TIMEOUT_MS);
     const ringing = ringWithin(SECOND_MS);
-    await eventually(async () => expect(told()).toHaveLength(1));
+    await eventually(async () => expect(operator.told()).toHaveLength(1));
     expect((await team.submit("meanwhile")).stage).toBe("held");
     giveUp();
     await ringing;
-    receivers.answer(OPERATOR, 204);
+    operator.answer(204);
     await ringWithin(NOTICE_RETRY_MS[0]);
-    expect(new Set(told().map((each) => each.id)).size).toBe(1);
-    expect(told()).toHaveLength(2);
-    await unlock(id);
+    expect(new Set(operator.told().map((each) => each.id)).size).toBe(1);
+    expect(operator.told()).toHaveLength(2);
+    await unlock(team, id);
   });
 
-  test("who has not heard of a pause when it is over hears that it is over, and not of the pause any more", async () => {
-    receivers.answer(OPERATOR, 500);
-    const { id } = await lock();
+  test("who has not heard of a pause when it is over hears that it is over, and not of the pause any more", async ({
+    team,
+    operator,
+  }) => {
+    operator.answer(500);
+    const { id } = await lock(team);
     await ringWithin(SECOND_MS);
-    await unlock(id);
-    expect(receivers.types(OPERATOR)[0]).toBe("upstream.paused");
-    receivers.answer(OPERATOR, 204);
-    const before = told().length;
+    await unlock(team, id);
+    expect(operator.types()[0]).toBe("upstream.paused");
+    operator.answer(204);
+    const before = operator.told().length;
     for (let hour = 0; hour < 2; hour++) {
       await passTime(HOUR_MS);
       await ringAccount();
     }
-    expect(receivers.types(OPERATOR).slice(before)).toEqual(["upstream.resumed"]);
+    expect(operator.types().slice(before)).toEqual(["upstream.resumed"]);
   });
 });
 
 describe("a team", () => {
-  test("whose request waits hears of the pause in its feed and at its endpoint, signed, and again until it is taken", async () => {
+  test("whose request waits hears of the pause in its feed and at its endpoint, signed, and again until it is taken", async ({
+    team,
+    receivers,
+  }) => {
     const bystander = await Team.create();
     const secret = newSecret();
     receivers.secrets.set(ENDPOINT, [secret]);
@@ -165,7 +171,7 @@ describe("a team", () => {
       });
     }
     receivers.answer(ENDPOINT, 500);
-    const { id, lockedAt } = await lock();
+    const { id, lockedAt } = await lock(team);
     await ringWithin(SECOND_MS);
     await ringTeam(team);
     expect(receivers.at(ENDPOINT).map(({ url, event }) => [url, event])).toEqual([
@@ -189,6 +195,6 @@ describe("a team", () => {
     expect(feed.body.data.map((event) => event.id)).toEqual([heard[0]?.id]);
     const others = await bystander.send<{ data: object[] }>("GET", "/v1/events?types=upstream.paused");
     expect(others.body.data).toEqual([]);
-    await unlock(id);
+    await unlock(team, id);
   });
 });

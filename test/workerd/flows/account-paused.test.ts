@@ -1,9 +1,10 @@
 // The account out of order for ten minutes, whatever the fault: nothing is lost, nothing is charged, all goes on by itself.
 
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { type AccountFault, accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { ringAccount } from "../../harness/objects.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
 import { Team } from "../../harness/team.ts";
@@ -29,7 +30,22 @@ const OUTAGES: Outage[] = [
   { fault: "rate_limited", why: "rate_limited", closes: false },
 ];
 
-onFrozenClocks(async () => {
+const test = base
+  .extend("outage", { fault: "locked", why: "locked", closes: true } as Outage)
+  /** A request that is at fal when the outage begins; the outage is known of. */
+  .extend("early", async ({ team, outage }) => {
+    const early = await team.submit("it was there before");
+    expect(early.stage).toBe("queued");
+    await faultAccount(outage.fault);
+    if (outage.why !== "failing") return early;
+    for (let n = 0; n < 12 && (await accountView()).health.state === "open"; n++) {
+      await passTime(2 * MINUTE_MS);
+      await ring(early.id);
+    }
+    return early;
+  });
+test.override({ plan: { limits: LIMITS } });
+test.beforeEach(async () => {
   await introduceAccount(await Team.create());
   await passTime(MINUTE_MS);
 });
@@ -61,24 +77,14 @@ async function timesTaken(ids: readonly string[]): Promise<number[]> {
   return ids.map((id) => taken.filter(({ webhook_url }) => webhook_url.includes(id)).length);
 }
 
-describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, why, closes }) => {
-  let team: Team;
-  let early: RequestObject;
+describe.each(OUTAGES)("an account that is $fault for ten minutes", (outage) => {
+  const { why, closes } = outage;
+  test.override({ outage });
 
-  /** Something is at fal; then the fault begins, and is known of. */
-  beforeEach(async () => {
-    team = await Team.create({ limits: LIMITS });
-    early = await team.submit("it was there before");
-    expect(early.stage).toBe("queued");
-    await faultAccount(fault);
-    if (why !== "failing") return;
-    for (let n = 0; n < 12 && (await accountView()).health.state === "open"; n++) {
-      await passTime(2 * MINUTE_MS);
-      await ring(early.id);
-    }
-  });
-
-  test("holds what comes, free and with a reason, takes it up by itself, and has each of it taken by fal once", async () => {
+  test("holds what comes, free and with a reason, takes it up by itself, and has each of it taken by fal once", async ({
+    team,
+    early,
+  }) => {
     expect(await ledger(team)).toEqual(["0.003000", 1]);
     const held = [await team.submit("finds it so"), await team.submit("comes second")];
     const ids = held.map(({ id }) => id);
@@ -111,7 +117,10 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
     expect((await accountView()).health).toMatchObject({ state: "open", why: null, since: null });
   });
 
-  test("lets a held request be canceled for free, and under a plan that would rather not wait refuses it for free", async () => {
+  test("lets a held request be canceled for free, and under a plan that would rather not wait refuses it for free", async ({
+    team,
+    early,
+  }) => {
     const held = await team.submit("gives up");
     expect(await ledger(team)).toEqual(["0.006000", 2]);
     expect(await team.cancel(held.id)).toMatchObject({ status: 200, body: { status: "CANCELED" } });
@@ -144,16 +153,19 @@ describe.each(OUTAGES)("an account that is $fault for ten minutes", ({ fault, wh
 });
 
 describe("a plan that is changed while the edge still remembers the one before", () => {
-  test.each([
+  test.for([
     ["hold", "refuse", { status: "FAILED", error: { code: "upstream_locked", charged: false } }],
     ["refuse", "hold", { status: "IN_QUEUE", stage: "held", waiting: { reason: "upstream_paused", why: "locked" } }],
-  ])("from %s to %s: the request goes by the plan that it was admitted under", async (before, after, outcome) => {
-    const team = await Team.create({ limits: LIMITS, when_paused: before });
-    expect((await team.send("GET", "/v1/me")).status).toBe(200);
-    const changed = await team.send("PUT", "/v1/plans/default", { limits: LIMITS, when_paused: after });
-    expect(changed.status).toBe(200);
-    await faultAccount("locked");
-    expect(await team.submit("finds it so")).toMatchObject(outcome);
-    await faultAccount("none");
-  });
+  ] as const)(
+    "from %s to %s: the request goes by the plan that it was admitted under",
+    async ([before, after, outcome]) => {
+      const team = await Team.create({ limits: LIMITS, when_paused: before });
+      expect((await team.send("GET", "/v1/me")).status).toBe(200);
+      const changed = await team.send("PUT", "/v1/plans/default", { limits: LIMITS, when_paused: after });
+      expect(changed.status).toBe(200);
+      await faultAccount("locked");
+      expect(await team.submit("finds it so")).toMatchObject(outcome);
+      await faultAccount("none");
+    },
+  );
 });

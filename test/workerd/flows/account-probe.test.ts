@@ -1,29 +1,28 @@
 // Who tries a locked account when its pause is over, and that a try which is not made keeps nobody waiting.
 
 import { evictDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { HEALTH_PAUSE_MAX_MS } from "../../../src/upstream/health.ts";
 import { WAKE_LEAD_MS } from "../../../src/upstream/scheduler.ts";
 import { accountView, faultAccount, introduceAccount } from "../../harness/account.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import { account, ringAccount } from "../../harness/objects.ts";
 import { Team } from "../../harness/team.ts";
 import { holdLimit } from "../../harness/timers.ts";
 import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
 import { sandboxCalls, upstreamRequests } from "../../harness/upstream.ts";
 
-let team: Team;
-onFrozenClocks(async () => {
+test.override({ plan: { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 100 }] } });
+test.beforeEach(async () => {
   await introduceAccount(await Team.create());
-  const month = { name: "month", scope: "team", per: "request", window: "1mo", limit: 100 };
-  team = await Team.create({ limits: [month] });
   await passTime(MINUTE_MS);
 });
 
 /** A request that found the account locked and has its place in the queue again. */
-async function foundLocked(): Promise<string> {
+async function foundLocked(team: Team): Promise<string> {
   await faultAccount("locked");
   const { id, waiting } = await team.submit("finds it locked");
   expect(waiting).toMatchObject({ reason: "upstream_paused", why: "locked" });
@@ -43,8 +42,10 @@ async function submits(): Promise<number> {
 }
 
 describe("the try of a locked account", () => {
-  test("is the next one's at once when the request whose turn it was has been canceled while it waited", async () => {
-    const first = await foundLocked();
+  test("is the next one's at once when the request whose turn it was has been canceled while it waited", async ({
+    team,
+  }) => {
+    const first = await foundLocked(team);
     const second = (await team.submit("waits behind it")).id;
     await passTime(HEALTH_PAUSE_MAX_MS);
     expect((await team.cancel(first)).status).toBe(200);
@@ -55,8 +56,8 @@ describe("the try of a locked account", () => {
     expect(await submits()).toBe(3);
   });
 
-  test("is the next one's at once when its request is canceled between its turn and its call", async () => {
-    const first = await foundLocked();
+  test("is the next one's at once when its request is canceled between its turn and its call", async ({ team }) => {
+    const first = await foundLocked(team);
     const second = (await team.submit("waits behind it")).id;
     await passTime(HEALTH_PAUSE_MAX_MS);
     await faultAccount("none");
@@ -70,8 +71,10 @@ describe("the try of a locked account", () => {
     expect(await submits()).toBe(3);
   });
 
-  test("is a newcomer's at once when nobody else waited, also after the account was put out of memory", async () => {
-    const first = await foundLocked();
+  test("is a newcomer's at once when nobody else waited, also after the account was put out of memory", async ({
+    team,
+  }) => {
+    const first = await foundLocked(team);
     await passTime(HEALTH_PAUSE_MAX_MS);
     expect((await team.cancel(first)).status).toBe(200);
     await ringAccount();
@@ -84,8 +87,8 @@ describe("the try of a locked account", () => {
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   });
 
-  test("that upstream answers with a 429 opens nothing, and is made again when that is over", async () => {
-    const first = await foundLocked();
+  test("that upstream answers with a 429 opens nothing, and is made again when that is over", async ({ team }) => {
+    const first = await foundLocked(team);
     await passTime(HEALTH_PAUSE_MAX_MS);
     await faultAccount("rate_limited");
     await ring(first);
@@ -100,7 +103,9 @@ describe("the try of a locked account", () => {
 });
 
 describe("one odd request that fal alone calls locked", () => {
-  test("keeps its user's others out for a while only, and fails for free once they were taken three times in between", async () => {
+  test("keeps its user's others out for a while only, and fails for free once they were taken three times in between", async ({
+    team,
+  }) => {
     const odd = await team.submit("an odd one sandbox:locked");
     expect(odd.waiting).toMatchObject({ reason: "upstream_paused", why: "locked" });
     const others: string[] = [];
@@ -124,7 +129,7 @@ describe("one odd request that fal alone calls locked", () => {
     await runToEnd(team, next.id);
   });
 
-  test("that is the only one goes on being held, and tries again by itself", async () => {
+  test("that is the only one goes on being held, and tries again by itself", async ({ team }) => {
     const { id } = await team.submit("an odd one sandbox:locked");
     for (let minute = 0; minute < 6; minute++) {
       await passTime(MINUTE_MS);

@@ -1,16 +1,16 @@
 // One bucket, one owner: a deployment that does not own the bucket deletes nothing in it, says so, and may take it over on purpose.
 
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { outputKey } from "../../../src/files/bucket-keys.ts";
 import { claimBucket, OWNER_KEY } from "../../../src/files/bucket-owner.ts";
 import { sweeperFor } from "../../../src/platform/stubs.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
 
-onFrozenClocks(async () => {
+test.beforeEach(async () => {
   for (const { key } of (await bindings.FILES.list()).objects) await bindings.FILES.delete(key);
   await runInDurableObject(sweeperFor(bindings), (_instance, { storage }) => storage.deleteAll());
 });

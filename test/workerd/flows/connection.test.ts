@@ -1,10 +1,11 @@
 // The Maton connection that submits go over: none, one that was deleted, one that cannot be looked up.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { introduceAccount } from "../../harness/account.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
 import { expectArmed, ring, runToEnd } from "../../harness/tracker.ts";
 import { post, sandbox, signedWebhook } from "../../harness/upstream.ts";
@@ -13,16 +14,15 @@ import { interceptFetch } from "../../harness/wire.ts";
 const ONE_LIMIT = { limits: [{ name: "month", scope: "team", per: "request", window: "1mo", limit: 9 }] };
 const MISSING = { code: "connection_missing", retryable: true, charged: false };
 
-let team: Team;
-let first: string;
-onFrozenClocks(async () => {
+/** The connection that submits go over when the test begins. */
+const test = base.extend("first", { auto: true }, async ({ team }) => {
   // The account may know a connection of an earlier test, which the sandbox has forgotten: one submit finds that out.
   await (await Team.create()).submit("whatever becomes of it");
   await passTime(MINUTE_MS);
-  team = await Team.create(ONE_LIMIT);
   await introduceAccount(team);
-  first = await connectionUsed();
+  return connectionUsed();
 });
+test.override({ plan: ONE_LIMIT });
 
 /** Over which connection the sandbox was last given a request. */
 async function connectionUsed(): Promise<string> {
@@ -47,7 +47,10 @@ async function anotherConnection(): Promise<string> {
   return made.connection.connection_id;
 }
 
-test("that is no longer active fails submits, retryable and uncharged, until there is one again", async () => {
+test("that is no longer active fails submits, retryable and uncharged, until there is one again", async ({
+  team,
+  first,
+}) => {
   await sandbox("POST", `connections/${first}`, { status: "FAILED" });
   const refused = await team.submit("a cat");
   expect(refused).toMatchObject({ status: "FAILED", error: MISSING, upstream: { calls: 1 } });
@@ -62,7 +65,7 @@ test("that is no longer active fails submits, retryable and uncharged, until the
   expect((await runToEnd(team, id)).status).toBe("COMPLETED");
 });
 
-test("that is deleted later does not stop the webhook, and the next submit finds another", async () => {
+test("that is deleted later does not stop the webhook, and the next submit finds another", async ({ team, first }) => {
   const { id, upstream } = await team.submit("a cat");
   const other = await anotherConnection();
   expect((await control("DELETE", `/${first}`)).status).toBe(200);
@@ -79,7 +82,7 @@ test("that is deleted later does not stop the webhook, and the next submit finds
 
 describe("a look-up", () => {
   /** The account knows no connection, there is one, and Maton's list answers this until told otherwise. */
-  async function lookUpsAnswer(status: number): Promise<{ better: () => void }> {
+  async function lookUpsAnswer(team: Team, first: string, status: number): Promise<{ better: () => void }> {
     await control("DELETE", `/${first}`);
     const { id } = await team.submit("finds that out");
     expect((await runToEnd(team, id)).error).toMatchObject(MISSING);
@@ -96,8 +99,8 @@ describe("a look-up", () => {
     };
   }
 
-  test("that fails holds the request, and goes again after a pause", async () => {
-    const { better } = await lookUpsAnswer(500);
+  test("that fails holds the request, and goes again after a pause", async ({ team, first }) => {
+    const { better } = await lookUpsAnswer(team, first, 500);
     const submitted = await team.submit("a cat");
     expect(submitted).toMatchObject({ status: "IN_QUEUE", stage: "held", upstream: { calls: 0 } });
     await expectArmed(submitted.id);
@@ -108,8 +111,8 @@ describe("a look-up", () => {
     expect(await runToEnd(team, submitted.id)).toMatchObject({ status: "COMPLETED" });
   });
 
-  test("that our key may not make fails the request as misconfigured, uncharged", async () => {
-    await lookUpsAnswer(401);
+  test("that our key may not make fails the request as misconfigured, uncharged", async ({ team, first }) => {
+    await lookUpsAnswer(team, first, 401);
     const submitted = await team.submit("a cat");
     expect(submitted).toMatchObject({
       status: "FAILED",

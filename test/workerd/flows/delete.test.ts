@@ -1,13 +1,14 @@
 // DELETE /v1/requests/{id}: what is gone afterwards, for whom, in which stage it may be asked for, and that nothing that comes
 // late brings anything back. R2 is counted before and after.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { exhaustPace } from "../../harness/account.ts";
 import { type Answer, call } from "../../harness/calls.ts";
-import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import { follow, held } from "../../harness/holds.ts";
 import { cutOff, evict, trackerOf } from "../../harness/objects.ts";
 import { Person } from "../../harness/people.ts";
@@ -17,13 +18,6 @@ import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts"
 import { deliverWebhooks, dueWebhooks, post, sandbox } from "../../harness/upstream.ts";
 import { RECEIVER } from "../../harness/walk.ts";
 import { holdSubmits, interceptFetch, isSource, upstreamCall } from "../../harness/wire.ts";
-
-beforeEach(() => freezeClocks());
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
 
 type Said = RequestObject & { code?: string; hint?: string };
 
@@ -47,8 +41,7 @@ function remove(team: Team, id: string, query = ""): Promise<Answer<Said>> {
 const LONG = { input: { note: "x".repeat(600_000) } };
 
 describe("a deleted request", () => {
-  test("leaves nothing in R2, and is gone for its owner and unknown to others", async () => {
-    const team = await Team.create();
+  test("leaves nothing in R2, and is gone for its owner and unknown to others", async ({ team }) => {
     const other = await Team.create();
     const { id, files } = await completed(team, LONG);
     expect((await stored(team)).map((key) => key.split("/")[0]).sort()).toEqual(["outputs", "texts"]);
@@ -85,8 +78,7 @@ describe("a deleted request", () => {
     expect(usage.body.data).toMatchObject([{ requests: 1, completed: 1 }]);
   });
 
-  test("answers a post that comes again with 410", async () => {
-    const team = await Team.create();
+  test("answers a post that comes again with 410", async ({ team }) => {
     const submit = () =>
       team.send<Said>(
         "POST",
@@ -102,8 +94,7 @@ describe("a deleted request", () => {
     expect([again.status, again.body.code]).toEqual([410, "gone"]);
   });
 
-  test("is gone for the user that it was of, and unknown to other users", async () => {
-    const team = await Team.create();
+  test("is gone for the user that it was of, and unknown to other users", async ({ team }) => {
     const [anna, bob] = await Promise.all(
       ["anna", "bob"].map(async (user) => {
         const made = await team.send<{ token: string }>("POST", "/v1/tokens", { user });
@@ -117,14 +108,13 @@ describe("a deleted request", () => {
     expect((await bob?.ask("GET", `/v1/requests/${id}`))?.status).toBe(404);
   });
 
-  test("drops deliveries that are still owed", async () => {
+  test("drops deliveries that are still owed", async ({ team }) => {
     const heard: string[] = [];
     interceptFetch(async (request, pass) => {
       if (request.url !== RECEIVER) return pass();
       heard.push(await request.text());
       return new Response(null, { status: 503 });
     });
-    const team = await Team.create();
     const { id } = await completed(team, { webhook_url: RECEIVER });
     await ring(id);
     expect(heard).toHaveLength(1);
@@ -134,8 +124,7 @@ describe("a deleted request", () => {
     expect(heard).toHaveLength(1);
   });
 
-  test("is changed by nothing that comes late: webhooks are taken and forgotten", async () => {
-    const team = await Team.create();
+  test("is changed by nothing that comes late: webhooks are taken and forgotten", async ({ team }) => {
     const { id } = await team.submit();
     await passTime(5 * SECOND_MS);
     const [webhook] = await dueWebhooks();
@@ -186,8 +175,7 @@ describe("before the end", () => {
     },
   };
 
-  test.each(Object.keys(stages))("%s: 409, and with ?cancel=true it goes after its end", async (stage) => {
-    const team = await Team.create();
+  test.for(Object.keys(stages))("%s: 409, and with ?cancel=true it goes after its end", async (stage, { team }) => {
     const id = (await stages[stage]?.(team)) ?? "";
     const refused = await remove(team, id);
     expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
@@ -208,8 +196,7 @@ describe("before the end", () => {
     expect((await team.send<{ data: unknown[] }>("GET", "/v1/requests")).body.data).toEqual([]);
   });
 
-  test("while its submit is under way: it is remembered, and goes after the end", async () => {
-    const team = await Team.create();
+  test("while its submit is under way: it is remembered, and goes after the end", async ({ team }) => {
     const { reached, letGo } = holdSubmits("a cat");
     const submitted = team.submit("a cat");
     await reached;
@@ -227,9 +214,8 @@ describe("before the end", () => {
     expect(await stored(team)).toEqual([]);
   });
 
-  test("whoever waits hears that it is gone", async () => {
+  test("whoever waits hears that it is gone", async ({ team }) => {
     await sandbox("PATCH", "settings", { queue_ms: { image: HOUR_MS } });
-    const team = await Team.create();
     const { id } = await team.submit();
     const waiting = team.send<Said>("GET", `/v1/requests/${id}?wait=60`);
     const following = follow(team, id);
@@ -243,8 +229,7 @@ describe("before the end", () => {
 });
 
 describe("the object breaks off in the midst of a deletion, and it is finished all the same", () => {
-  test("R2 was away and the object is evicted: what is owed is done later", async () => {
-    const team = await Team.create();
+  test("R2 was away and the object is evicted: what is owed is done later", async ({ team }) => {
     const { id } = await completed(team);
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
     vi.spyOn(bucket, "delete").mockRejectedValue(new Error("R2 is away"));
@@ -259,8 +244,7 @@ describe("the object breaks off in the midst of a deletion, and it is finished a
     expect(await recordOf(id)).toBeNull();
   });
 
-  test.each(["before", "after"] as const)("%s R2's delete", async (moment) => {
-    const team = await Team.create();
+  test.for(["before", "after"] as const)("%s R2's delete", async (moment, { team }) => {
     const { id } = await completed(team, LONG);
     expect(await stored(team)).toHaveLength(2);
     const stuck = stickDelete(moment);

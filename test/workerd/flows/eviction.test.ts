@@ -1,22 +1,17 @@
 // Objects lose their memory between any two steps, and in the midst of any call: the end is the same, and fal is asked once.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { HOUR_MS } from "../../../src/platform/time.ts";
-import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import { cutOff, evict, evictEverything } from "../../harness/objects.ts";
 import { places, ROADS, undisturbedStory } from "../../harness/roads.ts";
-import { Team } from "../../harness/team.ts";
 import { expectArmed, ring } from "../../harness/tracker.ts";
 import { deliverWebhooks, sandbox } from "../../harness/upstream.ts";
 import { COUNTED, RECEIVER, receive, runDry, storyOf, walk } from "../../harness/walk.ts";
 import { interceptFetch, upstreamCall } from "../../harness/wire.ts";
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
 
 test.each(ROADS)("$name ends as $ends, settled and told, with nothing owed", async (road) => {
   const story = await undisturbedStory(road);
@@ -92,10 +87,9 @@ function both(call: Call, ends: Break["ends"], then?: Break["then"]): Break[] {
 }
 
 describe("the tracker breaks off in the midst of a call, and the request ends all the same", () => {
-  beforeEach(() => freezeClocks());
+  test.override({ plan: COUNTED });
 
-  test.each(BREAKS)("$call: $moment", async ({ call, moment, ends, then }) => {
-    const team = await Team.create(COUNTED);
+  test.for(BREAKS)("$call: $moment", async ({ call, moment, ends, then }, { team }) => {
     const heard: { id: string; taken: boolean }[] = [];
     const stuck = stickAt(call, moment, heard);
     // A fal user that is not known yet makes the account fetch the result; a long queue lets a late cancel succeed.

@@ -2,30 +2,23 @@
 // without the name, and the report says how far it is.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { outputKey } from "../../../src/files/bucket-keys.ts";
 import { teamFor, trackerFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { RequestStore } from "../../../src/requests/engine/request-store.ts";
 import { REMOVAL_REPORT_MS } from "../../../src/team/data-deletion-store.ts";
-import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import { ringTeam, trackerOf } from "../../harness/objects.ts";
 import { many, Person } from "../../harness/people.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
 import { aStart, onward, recordAt, SETTLED } from "../../harness/requests.ts";
-import { Team } from "../../harness/team.ts";
-import { TeamObject } from "../../harness/team-object.ts";
+import type { Team } from "../../harness/team.ts";
 import { recordOf, ring, runToEnd } from "../../harness/tracker.ts";
 import { deliverWebhooks, sandbox } from "../../harness/upstream.ts";
-
-beforeEach(() => freezeClocks());
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
 
 interface Report {
   ordered_at: string;
@@ -82,8 +75,7 @@ function evictTeam(team: Team): Promise<void> {
 }
 
 describe("a forgotten user", () => {
-  test("is readable by no id and in no list; sums stay, and what comes afterwards starts fresh", async () => {
-    const team = await Team.create();
+  test("is readable by no id and in no list; sums stay, and what comes afterwards starts fresh", async ({ team }) => {
     const anna = await memberOf(team, "anna");
     const mine = await completed(team, { user: "anna", tags: { client: "acme" }, ...LONG });
     const others = await completed(team, { user: "bob" });
@@ -123,31 +115,36 @@ describe("a forgotten user", () => {
     expect((await team.send("GET", "/v1/users/anna/removal")).status, "the report is not kept for ever").toBe(404);
   });
 
-  test("whose name is in no row of the team afterwards, but in counters and keys whose time will be over", async () => {
-    const team = await Team.create({
-      limits: [{ name: "open", scope: "user", per: "concurrent", limit: 5 }],
-    });
-    const { id } = await completed(team, { user: "anna-of-the-test" });
-    await team.send("DELETE", `/v1/requests/${id}`);
-    await team.send("DELETE", "/v1/users/anna-of-the-test");
-    await finish(team, "anna-of-the-test", [id]);
-    const found = await runInDurableObject(teamFor(bindings, team.id), (_instance, { storage: { sql } }) => {
-      const tables = sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").toArray();
-      return tables
-        .filter(({ name }) => !name.startsWith("_cf_"))
-        .filter(({ name }) =>
-          JSON.stringify(sql.exec(`SELECT * FROM "${name}"`).toArray()).includes("anna-of-the-test"),
-        )
-        .map(({ name }) => name);
-    });
-    expect(found).toEqual([]);
-    expect((await team.send("GET", `/v1/requests/${id}`)).status).toBe(410);
+  const testLimited = test.extend("plan", {
+    limits: [{ name: "open", scope: "user", per: "concurrent", limit: 5 }],
   });
 
-  test("of 300 requests is forgotten page by page, the team cut off after each, and R2 is empty", async () => {
-    const team = await Team.create();
-    const testTeam = await TeamObject.of(team);
-    const ids = await many(300, async () => storedBefore(team, await testTeam.admitted({ user: "anna" })));
+  testLimited(
+    "whose name is in no row of the team afterwards, but in counters and keys whose time will be over",
+    async ({ team }) => {
+      const { id } = await completed(team, { user: "anna-of-the-test" });
+      await team.send("DELETE", `/v1/requests/${id}`);
+      await team.send("DELETE", "/v1/users/anna-of-the-test");
+      await finish(team, "anna-of-the-test", [id]);
+      const found = await runInDurableObject(teamFor(bindings, team.id), (_instance, { storage: { sql } }) => {
+        const tables = sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").toArray();
+        return tables
+          .filter(({ name }) => !name.startsWith("_cf_"))
+          .filter(({ name }) =>
+            JSON.stringify(sql.exec(`SELECT * FROM "${name}"`).toArray()).includes("anna-of-the-test"),
+          )
+          .map(({ name }) => name);
+      });
+      expect(found).toEqual([]);
+      expect((await team.send("GET", `/v1/requests/${id}`)).status).toBe(410);
+    },
+  );
+
+  test("of 300 requests is forgotten page by page, the team cut off after each, and R2 is empty", async ({
+    team,
+    teamObject,
+  }) => {
+    const ids = await many(300, async () => storedBefore(team, await teamObject.admitted({ user: "anna" })));
     expect(new Set(ids).size).toBe(300);
     expect(await stored(team)).toBe(300);
     expect((await team.send<Report>("DELETE", "/v1/users/anna")).body.requests.total).toBe(300);
@@ -174,8 +171,7 @@ async function storedBefore(team: Team, id: string): Promise<string> {
 }
 
 describe("a removal that meets trouble", () => {
-  test("goes on when the team breaks off while a tracker is asked", async () => {
-    const team = await Team.create();
+  test("goes on when the team breaks off while a tracker is asked", async ({ team }) => {
     const { id } = await completed(team, { user: "anna", ...LONG });
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
     let stuck = false;
@@ -194,8 +190,7 @@ describe("a removal that meets trouble", () => {
     expect(await stored(team)).toBe(0);
   });
 
-  test("asks again what could not be asked, less and less often", async () => {
-    const team = await Team.create();
+  test("asks again what could not be asked, less and less often", async ({ team }) => {
     const { id } = await completed(team, { user: "anna" });
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
     vi.spyOn(bucket, "delete").mockRejectedValue(new Error("R2 is away"));
@@ -210,11 +205,12 @@ describe("a removal that meets trouble", () => {
     expect(await stored(team)).toBe(0);
   });
 
-  test("a reservation whose request never started is given back", async () => {
-    const team = await Team.create({
-      limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }],
-    });
-    await (await TeamObject.of(team)).admitted({ user: "anna" });
+  const testCounted = test.extend("plan", {
+    limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }],
+  });
+
+  testCounted("a reservation whose request never started is given back", async ({ team, teamObject }) => {
+    await teamObject.admitted({ user: "anna" });
     expect(await team.used()).toEqual([1]);
     await team.send("DELETE", "/v1/users/anna");
     await finish(team, "anna", []);

@@ -1,13 +1,14 @@
 // What requests cost, seen from outside: reserved at the submit, settled at the end, given back when upstream bills nothing.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { OPEN_SWEEP_MS } from "../../../src/team/requests/sweep-schedule.ts";
 import { Team as TeamClass } from "../../../src/team/team.ts";
 import { introduceAccount } from "../../harness/account.ts";
 import type { Answer } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { ringTeam, trackerOf } from "../../harness/objects.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
 import { Team } from "../../harness/team.ts";
@@ -27,8 +28,6 @@ interface Problem {
   violated_policies?: { name: string; limit: string | number; used: string | number; reset: string | null }[];
 }
 
-onFrozenClocks();
-
 /** What is used of each limit of the caller's plan, as /v1/me says test. */
 async function used(team: Team): Promise<(string | number)[]> {
   const answer = await team.send<{ limits: { used: string | number }[] }>("GET", "/v1/me");
@@ -45,10 +44,11 @@ async function settledEnd(team: Team, prompt: string): Promise<RequestObject> {
   return runToEnd(team, id);
 }
 
+test.override({ plan: { limits: [MONEY, OPEN] } });
+
 describe("a request's cost", () => {
-  test("is estimated at the submit and measured from the output at the end", async () => {
+  test("is estimated at the submit and measured from the output at the end", async ({ team }) => {
     await introduceAccount(await Team.create());
-    const team = await Team.create({ limits: [MONEY, OPEN] });
     const submitted = await post(team, { input: { prompt: "a cat", num_images: 2 } });
     const cost = { currency: "USD", estimated: "0.006000" };
     expect(submitted.body.cost).toEqual({ ...cost, charged: null, source: "unknown" });
@@ -129,8 +129,7 @@ describe("what upstream does not bill is given back:", () => {
     expect(body.data).toMatchObject([{ requests: 1, failed: 1, refunded: 1, refunded_usd: "0.003000" }]);
   });
 
-  test("a request that was canceled in the queue", async () => {
-    const team = await Team.create({ limits: [MONEY, OPEN] });
+  test("a request that was canceled in the queue", async ({ team }) => {
     const { id } = await team.submit("sandbox:slow");
     await team.send("POST", `/v1/requests/${id}/cancel`);
     const ended = await runToEnd(team, id);
@@ -138,8 +137,7 @@ describe("what upstream does not bill is given back:", () => {
     expect(await used(team)).toEqual(["0.000000", 0]);
   });
 
-  test("a request that was admitted and never started", async () => {
-    const team = await Team.create({ limits: [MONEY, OPEN] });
+  test("a request that was admitted and never started", async ({ team }) => {
     const { id } = await team.submit("a cat");
     await runToEnd(team, id);
     const before = await used(team);
@@ -170,42 +168,41 @@ describe("a request that the model refused (422)", () => {
 
 describe("a submit whose answer got lost", () => {
   /** A request that failed as uncertain, its reservation kept. */
-  async function uncertain(): Promise<{ team: Team; id: string }> {
-    const team = await Team.create({ limits: [MONEY, OPEN] });
+  const testUncertain = test.extend("id", async ({ team }) => {
     const { id } = await team.submit("sandbox:taken,submit-500,webhook-lost");
     const ended = await runToEnd(team, id, { webhooks: false });
     expect(ended.error).toMatchObject({ code: "submit_uncertain", charged: "unknown" });
     expect(ended.cost).toMatchObject({ estimated: "0.003000", charged: null, source: "unknown" });
     expect(await used(team)).toEqual(["0.003000", 0]);
-    return { team, id };
-  }
-
-  test("keeps its reservation until somebody says what became of it, and shows their word", async () => {
-    const { team, id } = await uncertain();
-    const settle = (body: object) => team.send<RequestObject & Problem>("POST", `/v1/requests/${id}/settle`, body);
-    expect((await settle({ charged: false, usd: "1" })).body.code).toBe("invalid_request");
-    const settled = await settle({ charged: true, usd: "0.0042" });
-    expect(settled.status).toBe(200);
-    expect(settled.body).toMatchObject({
-      error: { code: "submit_uncertain", charged: true },
-      cost: { estimated: "0.003000", charged: "0.004200", source: "units" },
-    });
-    expect((await settle({ charged: true, usd: "0.0042" })).status).toBe(200);
-    expect((await settle({ charged: false })).body.code).toBe("conflict");
-    expect(await team.read(id)).toEqual(settled.body);
-    expect(await used(team)).toEqual(["0.004200", 0]);
-    expect((await team.timeline(id)).filter((each) => each === "charge_resolved")).toHaveLength(1);
+    return id;
   });
 
-  test("that was not taken gives all back", async () => {
-    const { team, id } = await uncertain();
+  testUncertain(
+    "keeps its reservation until somebody says what became of it, and shows their word",
+    async ({ team, id }) => {
+      const settle = (body: object) => team.send<RequestObject & Problem>("POST", `/v1/requests/${id}/settle`, body);
+      expect((await settle({ charged: false, usd: "1" })).body.code).toBe("invalid_request");
+      const settled = await settle({ charged: true, usd: "0.0042" });
+      expect(settled.status).toBe(200);
+      expect(settled.body).toMatchObject({
+        error: { code: "submit_uncertain", charged: true },
+        cost: { estimated: "0.003000", charged: "0.004200", source: "units" },
+      });
+      expect((await settle({ charged: true, usd: "0.0042" })).status).toBe(200);
+      expect((await settle({ charged: false })).body.code).toBe("conflict");
+      expect(await team.read(id)).toEqual(settled.body);
+      expect(await used(team)).toEqual(["0.004200", 0]);
+      expect((await team.timeline(id)).filter((each) => each === "charge_resolved")).toHaveLength(1);
+    },
+  );
+
+  testUncertain("that was not taken gives all back", async ({ team, id }) => {
     const settled = await team.send<RequestObject>("POST", `/v1/requests/${id}/settle`, { charged: false });
     expect(settled.body).toMatchObject({ error: { charged: false }, cost: { charged: "0.000000" } });
     expect(await used(team)).toEqual(["0.000000", 0]);
   });
 
-  test("is an admin's to judge, once it has ended, and nobody else's request", async () => {
-    const { team, id } = await uncertain();
+  testUncertain("is an admin's to judge, once it has ended, and nobody else's request", async ({ team, id }) => {
     const other = await Team.create();
     const path = `/v1/requests/${id}/settle`;
     expect((await other.send<Problem>("POST", path, { charged: true })).body.code).toBe("not_found");
@@ -215,8 +212,7 @@ describe("a submit whose answer got lost", () => {
   });
 });
 
-test("an end that never reached the ledger is found by asking, and settled by the tracker itself", async () => {
-  const team = await Team.create({ limits: [MONEY, OPEN] });
+test("an end that never reached the ledger is found by asking, and settled by the tracker itself", async ({ team }) => {
   const { id } = await team.submit("sandbox:crash");
   await passTime(5 * SECOND_MS);
   const settle = vi.spyOn(TeamClass.prototype, "settle").mockRejectedValue(new Error("overloaded"));

@@ -1,25 +1,19 @@
 // The plan's days: inputs, files and records go by themselves, each at its time, fixed at the submit.
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect } from "vitest";
 import { outputKey } from "../../../src/files/bucket-keys.ts";
 import { deleteKeys, R2_PAGE_KEYS } from "../../../src/files/delete-prefix.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { call } from "../../harness/calls.ts";
-import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
 import { evict } from "../../harness/objects.ts";
 import type { RequestObject } from "../../harness/request-object.ts";
-import { Team } from "../../harness/team.ts";
+import type { Team } from "../../harness/team.ts";
 import { expectArmed, recordOf, ring, runToEnd } from "../../harness/tracker.ts";
 
-beforeEach(() => freezeClocks());
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
-
-const PLAN = { retention: { inputs_days: 1, files_days: 2, records_days: 3 } };
+test.override({ plan: { retention: { inputs_days: 1, files_days: 2, records_days: 3 } } });
 const LONG = { input: { note: "x".repeat(600_000) } };
 
 async function completed(team: Team): Promise<RequestObject> {
@@ -41,8 +35,7 @@ async function nextDay(id: string): Promise<void> {
   await expectArmed(id);
 }
 
-test("the input goes first, then the files, then the record", async () => {
-  const team = await Team.create(PLAN);
+test("the input goes first, then the files, then the record", async ({ team }) => {
   const { id, files, completed_at, expires_at } = await completed(team);
   expect(Date.parse(String(expires_at)) - Date.parse(String(completed_at))).toBe(3 * DAY_MS);
   expect((await stored(team)).sort()).toEqual(["outputs", "texts"]);
@@ -63,8 +56,7 @@ test("the input goes first, then the files, then the record", async () => {
   expect(await ring(id), "nothing is owed any more").toBe(false);
 });
 
-test("what the plan said at the submit holds, whatever it says later", async () => {
-  const team = await Team.create(PLAN);
+test("what the plan said at the submit holds, whatever it says later", async ({ team }) => {
   const { id } = await completed(team);
   expect((await team.send("PUT", "/v1/plans/default", {})).status).toBe(200);
   const later = await completed(team);
@@ -74,8 +66,7 @@ test("what the plan said at the submit holds, whatever it says later", async () 
   expect((await team.read(later.id)).files).toMatchObject([{ status: "stored" }]);
 });
 
-test("a request that has not ended expires at no time yet", async () => {
-  const team = await Team.create(PLAN);
+test("a request that has not ended expires at no time yet", async ({ team }) => {
   const { id, expires_at } = await team.submit();
   expect(expires_at).toBeNull();
   expect((await team.send("DELETE", `/v1/requests/${id}?cancel=true`)).status).toBe(202);

@@ -1,7 +1,7 @@
 // The sweep of the bucket: what belongs to nothing goes, everything else stays, whoever breaks off meanwhile.
 
 import { createScheduledController, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { outputKey, textKey, uploadKey } from "../../../src/files/bucket-keys.ts";
 import { OWNER_KEY } from "../../../src/files/bucket-owner.ts";
 import { SWEEP_RETRY_MS } from "../../../src/files/sweeper.ts";
@@ -9,14 +9,15 @@ import worker from "../../../src/index.ts";
 import { sweeperFor, teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test } from "../../harness/fixtures.ts";
 import { trackerOf } from "../../harness/objects.ts";
 import { Team } from "../../harness/team.ts";
 import { runToEnd } from "../../harness/tracker.ts";
 
-onFrozenClocks(async () => {
+test.beforeEach(async () => {
   for (const { key } of (await bindings.FILES.list()).objects) await bindings.FILES.delete(key);
 });
 
@@ -71,8 +72,7 @@ function atRealTime(): void {
 const NOBODY = "0".repeat(64);
 
 describe("a sweep", () => {
-  test("deletes what no request and no upload knows, and counts what it leaves", async () => {
-    const team = await Team.create();
+  test("deletes what no request and no upload knows, and counts what it leaves", async ({ team }) => {
     const id = await completed(team);
     const kept = await keys();
     expect(kept).toHaveLength(2);
@@ -90,8 +90,7 @@ describe("a sweep", () => {
     expect((await team.read(id)).status).toBe("COMPLETED");
   });
 
-  test("leaves what is younger than a day", async () => {
-    const team = await Team.create();
+  test("leaves what is younger than a day", async ({ team }) => {
     await bindings.FILES.put(outputKey(team.id, NOBODY, 0), "1");
     atRealTime();
     expect(await swept()).toMatchObject({ young: 1, deleted: 0 });
@@ -100,8 +99,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  test("finds the bytes of a deleted request that came too late for its deletion", async () => {
-    const team = await Team.create();
+  test("finds the bytes of a deleted request that came too late for its deletion", async ({ team }) => {
     const id = await completed(team);
     expect((await team.send("DELETE", `/v1/requests/${id}`)).status).toBe(204);
     await bindings.FILES.put(outputKey(team.id, id, 0), "late");
@@ -109,8 +107,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  test("goes on where it was when its object breaks off in the midst of a page", async () => {
-    const team = await Team.create();
+  test("goes on where it was when its object breaks off in the midst of a page", async ({ team }) => {
     await bindings.FILES.put(outputKey(team.id, NOBODY, 0), "1");
     await bindings.FILES.put(uploadKey(team.id, "upl_nobody"), "1");
     const bucket = Object.getPrototypeOf(bindings.FILES) as R2Bucket;
@@ -130,8 +127,7 @@ describe("a sweep", () => {
     expect(await keys()).toEqual([]);
   });
 
-  test("is begun by the daily call, and takes as many pages as there are", async () => {
-    const team = await Team.create();
+  test("is begun by the daily call, and takes as many pages as there are", async ({ team }) => {
     const id = await completed(team);
     const kept = await keys();
     await Promise.all(Array.from({ length: 25 }, (_, n) => bindings.FILES.put(outputKey(team.id, NOBODY, n), "1")));
@@ -167,7 +163,7 @@ describe("a sweep", () => {
 });
 
 describe("a removed team", () => {
-  const SPENT = { limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }] };
+  test.override({ plan: { limits: [{ name: "daily", scope: "team", per: "request", limit: 9, window: "1d" }] } });
 
   async function removal(team: Team): Promise<{ status: number; left: number }> {
     const answer = await call("GET", `/v1/admin/teams/${team.id}/removal`, {
@@ -177,8 +173,9 @@ describe("a removed team", () => {
     return { status: answer.status, left: body.requests?.left ?? 0 };
   }
 
-  test("lets nobody in, is emptied step by step whoever breaks off, and its name is free only then", async () => {
-    const team = await Team.create(SPENT);
+  test("lets nobody in, is emptied step by step whoever breaks off, and its name is free only then", async ({
+    team,
+  }) => {
     const other = await Team.create();
     const ids = [await completed(team), await completed(team)];
     const open = await team.submit("a dog");
