@@ -1,11 +1,12 @@
 // `/maton`, call by call, as code written for the Maton gateway makes them with fetch. The queue's own rules are tested at
 // /fal/queue (queue.test.ts): it is the same routes.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { introduceAccount } from "../../harness/account.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { BASE } from "../../harness/env.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
 import { runToEnd } from "../../harness/tracker.ts";
 import { sandbox, sandboxCalls } from "../../harness/upstream.ts";
@@ -23,30 +24,28 @@ interface Connection {
   url: string;
 }
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create({ hold_s: 0 }, { manages_connections: true });
-});
-
-/** One call, a second after the one before, so that the account's pace never matters. */
-async function send<T = Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-  await passTime(1_000);
-  return team.send<T>(method, `/maton${path}`, body, headers);
-}
-
-/** A key that may run and read, not administer. */
-async function runner(): Promise<Team> {
-  const made = await team.send<{ secret: string }>("POST", "/v1/keys", { scopes: ["run", "read"] });
-  return new Team(team.id, made.body.secret);
-}
-
-/** A second connection that works. */
-async function secondConnection(): Promise<string> {
-  const made = await send<{ connection: Connection }>("POST", "/connections", { app: "fal-ai" });
-  const id = made.body.connection.connection_id;
-  await sandbox("POST", `connections/${id}`, { status: "ACTIVE" });
-  return id;
-}
+const test = base
+  /** One call, a second after the one before, so that the account's pace never matters. */
+  .extend("send", async ({ team }) => {
+    return async <T = Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+      await passTime(1_000);
+      return team.send<T>(method, `/maton${path}`, body, headers);
+    };
+  })
+  /** A key that may run and read, not administer. */
+  .extend("runner", async ({ team }) => {
+    const made = await team.send<{ secret: string }>("POST", "/v1/keys", { scopes: ["run", "read"] });
+    return new Team(team.id, made.body.secret);
+  })
+  /** A second connection that works, of an account that knows fal by its first one. */
+  .extend("other", async ({ team, send }) => {
+    await introduceAccount(team);
+    const made = await send<{ connection: Connection }>("POST", "/connections", { app: "fal-ai" });
+    const id = made.body.connection.connection_id;
+    await sandbox("POST", `connections/${id}`, { status: "ACTIVE" });
+    return id;
+  });
+test.override({ plan: { hold_s: 0 }, rights: { manages_connections: true } });
 
 async function connectionUsed(): Promise<string | undefined> {
   const { requests } = await sandbox<{ requests: { connection_id: string }[] }>("GET", "requests");
@@ -54,7 +53,7 @@ async function connectionUsed(): Promise<string | undefined> {
 }
 
 describe("the gateway's page, example by example", () => {
-  test("submits, polls with the app's or the model's id, gets the result, cancels", async () => {
+  test("submits, polls with the app's or the model's id, gets the result, cancels", async ({ team, send }) => {
     const submitted = await send("POST", "/fal-ai/fal-ai/flux/schnell", {
       ...{ prompt: "a tiny cute cat", image_size: "square_hd", num_images: 1 },
     });
@@ -76,7 +75,10 @@ describe("the gateway's page, example by example", () => {
     expect([late.status, late.body.status]).toEqual([400, "ALREADY_COMPLETED"]);
   });
 
-  test("has no FAILED: a failed run is COMPLETED with an error, and its result is the model's own no", async () => {
+  test("has no FAILED: a failed run is COMPLETED with an error, and its result is the model's own no", async ({
+    team,
+    send,
+  }) => {
     const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat sandbox:refused" });
     expect((await runToEnd(team, body.request_id)).status).toBe("FAILED");
     const path = `/fal-ai/fal-ai/flux/requests/${body.request_id}`;
@@ -86,7 +88,7 @@ describe("the gateway's page, example by example", () => {
     expect((await send("GET", path)).status).toBe(422);
   });
 
-  test("streams the status as server-sent events", async () => {
+  test("streams the status as server-sent events", async ({ team, send }) => {
     const { body } = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" });
     await runToEnd(team, body.request_id);
     const path = `/maton/fal-ai/fal-ai/flux/requests/${body.request_id}/status/stream?logs=1`;
@@ -95,7 +97,7 @@ describe("the gateway's page, example by example", () => {
     expect(await answer.text()).toMatch(/^data: .*"status":"COMPLETED".*\n\n$/);
   });
 
-  test("lists, begins, reads and deletes connections in Maton's own shapes", async () => {
+  test("lists, begins, reads and deletes connections in Maton's own shapes", async ({ team, send }) => {
     const all = await send<{ connections: Connection[] }>("GET", "/connections?app=fal-ai&status=ACTIVE");
     expect(all.body.connections).toHaveLength(1);
     const made = await send<{ connection: Connection }>("POST", "/connections", { app: "fal-ai" });
@@ -122,13 +124,13 @@ describe("the gateway's page, example by example", () => {
 });
 
 describe("what Maton would refuse", () => {
-  test.each([
+  test.for([
     ["GET", "/google-mail/v1/users/me/messages", undefined],
     ["POST", "/slack/chat.postMessage", { text: "x" }],
     ["DELETE", "/", undefined],
     ["POST", "/connections", { app: "google-mail" }],
     ["POST", "/connections", {}],
-  ])("%s %s is 400 in its shape, without a call", async (method, path, body) => {
+  ] as const)("%s %s is 400 in its shape, without a call", async ([method, path, body], { send }) => {
     const before = (await sandboxCalls()).total;
     const answer = await send(method, path, body);
     expect(answer.status).toBe(400);
@@ -138,19 +140,19 @@ describe("what Maton would refuse", () => {
     expect((await sandboxCalls()).total).toBe(before);
   });
 
-  test("has no connections of other apps to show", async () => {
+  test("has no connections of other apps to show", async ({ send }) => {
     const before = (await sandboxCalls()).total;
     expect((await send("GET", "/connections?app=slack")).body).toEqual({ connections: [] });
     expect((await sandboxCalls()).total).toBe(before);
   });
 
-  test("is told in its own words when it is about the call", async () => {
+  test("is told in its own words when it is about the call", async ({ send }) => {
     const answer = await send("POST", "/connections", { app: "fal-ai", method: "OAUTH2" });
     expect(answer.body).toMatchObject({ code: 400, type: "Bad Request", error_type: "invalid_request" });
     expect(answer.body.message).toContain("API_KEY only");
   });
 
-  test("is not the caller's fault when Maton refuses Sluice's own key", async () => {
+  test("is not the caller's fault when Maton refuses Sluice's own key", async ({ send }) => {
     answerFirst(1, ["other"], () =>
       Response.json({ error: { message: "Invalid API key", code: 401 } }, { status: 401 }),
     );
@@ -158,16 +160,18 @@ describe("what Maton would refuse", () => {
     expect([answer.status, answer.body.error_type]).toEqual([503, "misconfigured"]);
   });
 
-  test("needs a key that administers, for connections", async () => {
-    const refused = await (await runner()).send<Body>("GET", "/maton/connections");
+  test("needs a key that administers, for connections", async ({ runner }) => {
+    const refused = await runner.send<Body>("GET", "/maton/connections");
     expect([refused.status, refused.body.error]).toEqual([403, { message: refused.body.message, code: 403 }]);
   });
 });
 
 describe("Maton-Connection", () => {
-  test("of an admin chooses the connection; each later call about the request goes the same way", async () => {
-    await introduceAccount(team);
-    const other = await secondConnection();
+  test("of an admin chooses the connection; each later call about the request goes the same way", async ({
+    team,
+    other,
+    send,
+  }) => {
     const submit = ["POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" }] as const;
     const chosen = await send(...submit, { "Maton-Connection": other });
     expect(await connectionUsed()).toBe(other);
@@ -178,18 +182,18 @@ describe("Maton-Connection", () => {
     await runToEnd(team, usual.body.request_id);
   });
 
-  test("of anybody else changes nothing", async () => {
-    await introduceAccount(team);
-    const other = await secondConnection();
-    const key = await runner();
+  test("of anybody else changes nothing", async ({ team, runner, other }) => {
     const path = "/maton/fal-ai/fal-ai/flux/schnell";
-    const submitted = await key.send<Body>("POST", path, { prompt: "a cat" }, { "Maton-Connection": other });
+    const submitted = await runner.send<Body>("POST", path, { prompt: "a cat" }, { "Maton-Connection": other });
     expect(submitted.status).toBe(200);
     expect(await connectionUsed()).not.toBe(other);
     await runToEnd(team, submitted.body.request_id);
   });
 
-  test("that Maton does not know is 404 and costs nothing, one that no header can carry 400", async () => {
+  test("that Maton does not know is 404 and costs nothing, one that no header can carry 400", async ({
+    team,
+    send,
+  }) => {
     await introduceAccount(team);
     const unknown = { "Maton-Connection": "00000000-0000-4000-8000-000000000000" };
     const answer = await send("POST", "/fal-ai/fal-ai/flux/schnell", { prompt: "a cat" }, unknown);
@@ -199,7 +203,7 @@ describe("Maton-Connection", () => {
     expect([refused.status, refused.body.error_type]).toEqual([400, "invalid_request"]);
   });
 
-  test("that is missing altogether is Maton's 400", async () => {
+  test("that is missing altogether is Maton's 400", async ({ team, send }) => {
     await introduceAccount(team);
     const noConnection = { error: { message: "No active connection for fal-ai", code: 400 } };
     answerFirst(1, ["submit"], () => Response.json(noConnection, { status: 400 }));

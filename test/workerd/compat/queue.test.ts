@@ -1,25 +1,18 @@
 // fal's queue under /fal/queue, call by call: statuses, bodies and headers to the letter, as fal's clients look at them.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect } from "vitest";
 import { SSE_COMMENT_MS } from "../../../src/http/event-stream.ts";
 import { exhaustPace } from "../../harness/account.ts";
 import { call } from "../../harness/calls.ts";
-import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
 import { catchTimers, hurry } from "../../harness/timers.ts";
 import { ring, runToEnd } from "../../harness/tracker.ts";
 
 const QUEUE = "/fal/queue";
 const MODEL = "fal-ai/flux/schnell";
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-beforeEach(async () => {
-  await freezeClocks();
-});
 
 interface Body {
   [field: string]: unknown;
@@ -31,9 +24,7 @@ interface Body {
 }
 
 /** A team whose plan holds nothing, so that pending answers come at once. */
-function unheld(): Promise<Team> {
-  return Team.create({ hold_s: 0 });
-}
+const test = base.extend("unheld", async ({ upstream: _upstream }) => Team.create({ hold_s: 0 }));
 
 async function submitted(team: Team, prompt = "a cat", model = MODEL): Promise<string> {
   const answer = await team.send<Body>("POST", `${QUEUE}/${model}`, { prompt });
@@ -51,8 +42,9 @@ const at = (id: string, app = "fal-ai/flux"): string => `${app}/requests/${id}`;
 const LINES = ["Loading the model", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4", "Done"];
 
 describe("a submit", () => {
-  test("answers 200 with the id and URLs under the caller's origin and prefix, the model's sub-path and query left out", async () => {
-    const team = await Team.create();
+  test("answers 200 with the id and URLs under the caller's origin and prefix, the model's sub-path and query left out", async ({
+    team,
+  }) => {
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}?fal_max_queue_length=7`, { prompt: "a cat" });
     const id = answer.body.request_id;
     expect(answer.status).toBe(200);
@@ -70,8 +62,7 @@ describe("a submit", () => {
     await runToEnd(team, id);
   });
 
-  test("keeps three segments of a workflow", async () => {
-    const team = await unheld();
+  test("keeps three segments of a workflow", async ({ unheld: team }) => {
     const answer = await team.send<Body>("POST", `${QUEUE}/workflows/acme/poster/v2/`, { prompt: "a cat" });
     expect(answer.body.response_url).toBe(
       `https://sluice.test/fal/queue/workflows/acme/poster/requests/${answer.body.request_id}`,
@@ -91,7 +82,7 @@ describe("a submit", () => {
     expect((await runToEnd(team, id)).model).toBe(MODEL);
   });
 
-  test.each([
+  test.for([
     [
       "a model without its owner",
       "flux/schnell",
@@ -104,35 +95,37 @@ describe("a submit", () => {
     ["a wrong input", MODEL, { prompt: 7 }, 422, "invalid_input", /prompt/],
     ["a body that is no object", MODEL, [1], 400, "invalid_request", /object/],
     ["an empty body, where the model needs a prompt", MODEL, "", 422, "invalid_input", /prompt/],
-  ])("of %s is refused in words that all clients show", async (_name, model, body, status, code, message) => {
-    const team = await Team.create();
-    const answer = await team.send<Body>("POST", `${QUEUE}/${model}`, body);
-    expect(answer.status).toBe(status);
-    expect(answer.body).toMatchObject({ error_type: code, message: expect.stringMatching(message) });
-    expect(answer.body.error).toEqual({ message: answer.body.message, code: status });
-    const asField = [{ loc: ["body"], msg: answer.body.message, type: "value_error" }];
-    expect(answer.body.detail).toEqual(status === 422 ? asField : answer.body.message);
-    expect(answer.headers.get("x-fal-error-type")).toBe(code);
-    expect(answer.headers.get("x-fal-needs-retry")).toBe("0");
-    expect(answer.headers.get("x-fal-retryable")).toBe("0");
-    expect(answer.headers.get("x-fal-request-id")).toBeNull();
-  });
+  ] as const)(
+    "of %s is refused in words that all clients show",
+    async ([_name, model, body, status, code, message], { team }) => {
+      const answer = await team.send<Body>("POST", `${QUEUE}/${model}`, body);
+      expect(answer.status).toBe(status);
+      expect(answer.body).toMatchObject({ error_type: code, message: expect.stringMatching(message) });
+      expect(answer.body.error).toEqual({ message: answer.body.message, code: status });
+      const asField = [{ loc: ["body"], msg: answer.body.message, type: "value_error" }];
+      expect(answer.body.detail).toEqual(status === 422 ? asField : answer.body.message);
+      expect(answer.headers.get("x-fal-error-type")).toBe(code);
+      expect(answer.headers.get("x-fal-needs-retry")).toBe("0");
+      expect(answer.headers.get("x-fal-retryable")).toBe("0");
+      expect(answer.headers.get("x-fal-request-id")).toBeNull();
+    },
+  );
 
-  test.each([
+  test.for([
     ["submit-400", 400, "bad_request"],
     ["submit-422", 422, "missing"],
-  ])(
+  ] as const)(
     "that fal refuses at once (%s) is refused with %d, which no client takes for a reason to post again",
-    async (word, status, type) => {
-      const team = await Team.create();
+    async ([word, status, type], { team }) => {
       const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, { prompt: `a cat sandbox:${word}` });
       expect([answer.status, answer.body.error_type]).toEqual([status, type]);
       expect(answer.body.message).not.toBe("");
     },
   );
 
-  test("that may have been taken answers 200, and its failure is told by status and result", async () => {
-    const team = await unheld();
+  test("that may have been taken answers 200, and its failure is told by status and result", async ({
+    unheld: team,
+  }) => {
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, {
       prompt: "a cat sandbox:submit-drop,webhook-lost",
     });
@@ -148,8 +141,7 @@ describe("a submit", () => {
 });
 
 describe("a status", () => {
-  test("is 202 while it waits and works, 200 when it is over, with fal's fields", async () => {
-    const team = await unheld();
+  test("is 202 while it waits and works, 200 when it is over, with fal's fields", async ({ unheld: team }) => {
     const id = await submitted(team);
     const first = await get(team, `${at(id)}/status`);
     expect([first.status, first.body.status]).toEqual([202, "IN_QUEUE"]);
@@ -165,19 +157,22 @@ describe("a status", () => {
     });
   });
 
-  test.each(["?logs=1", "?logs=true", "/?logs=1"])("%s has log lines, and without it null", async (query) => {
-    const team = await unheld();
-    const id = await submitted(team);
-    await runToEnd(team, id, { webhooks: false });
-    const { logs } = (await get(team, `${at(id)}/status${query}`)).body;
-    expect((logs as { message: string }[]).map(({ message }) => message)).toEqual(LINES);
-    for (const off of ["", "?logs=0", "?logs=false", "/"]) {
-      expect((await get(team, `${at(id)}/status${off}`)).body.logs).toBeNull();
-    }
-  });
+  test.for(["?logs=1", "?logs=true", "/?logs=1"])(
+    "%s has log lines, and without it null",
+    async (query, { unheld: team }) => {
+      const id = await submitted(team);
+      await runToEnd(team, id, { webhooks: false });
+      const { logs } = (await get(team, `${at(id)}/status${query}`)).body;
+      expect((logs as { message: string }[]).map(({ message }) => message)).toEqual(LINES);
+      for (const off of ["", "?logs=0", "?logs=false", "/"]) {
+        expect((await get(team, `${at(id)}/status${off}`)).body.logs).toBeNull();
+      }
+    },
+  );
 
-  test("takes the app, the whole model id and any sub-path, and knows no request of another app", async () => {
-    const team = await unheld();
+  test("takes the app, the whole model id and any sub-path, and knows no request of another app", async ({
+    unheld: team,
+  }) => {
     const id = await submitted(team);
     for (const app of ["fal-ai/flux", MODEL, "fal-ai/flux/anything/else"]) {
       expect((await get(team, `${at(id, app)}/status`)).status).toBe(202);
@@ -189,8 +184,8 @@ describe("a status", () => {
     await runToEnd(team, id);
   });
 
-  test("of somebody else's request is 404 like an id that nobody made", async () => {
-    const [team, stranger] = [await unheld(), await unheld()];
+  test("of somebody else's request is 404 like an id that nobody made", async ({ unheld: team }) => {
+    const stranger = await Team.create({ hold_s: 0 });
     const id = await submitted(team);
     const [theirs, madeUp] = [await get(stranger, `${at(id)}/status`), await get(stranger, `${at("nonsense")}/status`)];
     expect(theirs.status).toBe(404);
@@ -198,8 +193,7 @@ describe("a status", () => {
     await runToEnd(team, id);
   });
 
-  test("is told at once when it is news, and held while the caller knows it already", async () => {
-    const team = await Team.create();
+  test("is told at once when it is news, and held while the caller knows it already", async ({ team }) => {
     const id = await submitted(team);
     const expire = catchTimers(10_000);
     expect((await get(team, `${at(id)}/status`)).body.status).toBe("IN_QUEUE");
@@ -218,8 +212,7 @@ describe("a status", () => {
 });
 
 describe("a result", () => {
-  test("is 400 with fal's own words while it is not over, and the bare output then", async () => {
-    const team = await unheld();
+  test("is 400 with fal's own words while it is not over, and the bare output then", async ({ unheld: team }) => {
     const id = await submitted(team, "a cat");
     const pending = await get(team, at(id));
     expect(pending.status).toBe(400);
@@ -235,8 +228,7 @@ describe("a result", () => {
     }
   });
 
-  test("keeps whole numbers above 2^53 as the model wrote them, and adds nothing", async () => {
-    const team = await unheld();
+  test("keeps whole numbers above 2^53 as the model wrote them, and adds nothing", async ({ unheld: team }) => {
     const input = '{"prompt":"a cat","seed":196619188014358660}';
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, input);
     const id = answer.body.request_id;
@@ -249,15 +241,14 @@ describe("a result", () => {
     expect(output.images.map((image) => Object.keys(image))).toEqual([["url", "content_type", "width", "height"]]);
   });
 
-  test.each([
+  test.for([
     ["refused", 422, "content_policy_violation", "x"],
     ["invalid", 422, "invalid_input", "The input could not be processed"],
     ["crash", 503, "runner_connection_error", "The runner could not be reached"],
     ["error500", 500, "upstream_failed", "Internal Server Error"],
-  ])(
+  ] as const)(
     "of a failed run (%s) is fal's own code %d and body, by poll and by webhook",
-    async (word, status, type, detail) => {
-      const team = await unheld();
+    async ([word, status, type, detail], { unheld: team }) => {
       for (const webhooks of [true, false]) {
         const id = await submitted(team, `a cat sandbox:${word}`);
         await runToEnd(team, id, { webhooks });
@@ -276,8 +267,9 @@ describe("a result", () => {
     },
   );
 
-  test("that a start deadline ended is 504 with the mark that no client tries again after", async () => {
-    const team = await unheld();
+  test("that a start deadline ended is 504 with the mark that no client tries again after", async ({
+    unheld: team,
+  }) => {
     await exhaustPace();
     const deadline = { "x-fal-request-timeout": "2" };
     const answer = await team.send<Body>("POST", `${QUEUE}/${MODEL}`, { prompt: "a cat" }, deadline);
@@ -293,8 +285,7 @@ describe("a result", () => {
 describe("a cancel", () => {
   const cancel = (team: Team, id: string) => team.send<Body>("PUT", `${QUEUE}/${at(id)}/cancel`);
 
-  test("is 202 while it is not over, 400 afterwards and 404 for no such request", async () => {
-    const team = await unheld();
+  test("is 202 while it is not over, 400 afterwards and 404 for no such request", async ({ unheld: team }) => {
     const id = await submitted(team);
     const first = await cancel(team, id);
     expect([first.status, first.body]).toEqual([202, { status: "CANCELLATION_REQUESTED" }]);
@@ -305,8 +296,7 @@ describe("a cancel", () => {
     expect([none.status, none.body.status]).toEqual([404, "NOT_FOUND"]);
   });
 
-  test("that fal granted shows as COMPLETED with an error, and result 499", async () => {
-    const team = await unheld();
+  test("that fal granted shows as COMPLETED with an error, and result 499", async ({ unheld: team }) => {
     const id = await submitted(team);
     await cancel(team, id);
     expect((await runToEnd(team, id)).status).toBe("CANCELED");
@@ -317,8 +307,7 @@ describe("a cancel", () => {
 });
 
 describe("a status stream", () => {
-  test("has an event for each change, new log lines once, and ends with COMPLETED", async () => {
-    const team = await Team.create();
+  test("has an event for each change, new log lines once, and ends with COMPLETED", async ({ team }) => {
     const id = await submitted(team);
     const response = await call("GET", `${QUEUE}/${at(id)}/status/stream?logs=1`, {
       headers: { Authorization: `Bearer ${team.key}`, Accept: "application/json, text/event-stream" },
@@ -336,8 +325,7 @@ describe("a status stream", () => {
     expect(lines).toEqual(LINES);
   });
 
-  test("has comments while nothing changes, so that no proxy takes it for dead", async () => {
-    const team = await Team.create();
+  test("has comments while nothing changes, so that no proxy takes it for dead", async ({ team }) => {
     const id = await submitted(team);
     hurry(SSE_COMMENT_MS);
     const answer = await call("GET", `${QUEUE}/${at(id)}/status/stream`, {
@@ -352,14 +340,13 @@ describe("a status stream", () => {
     await runToEnd(team, id);
   });
 
-  test("of no such request is an ordinary 404", async () => {
-    expect((await get(await Team.create(), `${at("0".repeat(64))}/status/stream`)).status).toBe(404);
+  test("of no such request is an ordinary 404", async ({ team }) => {
+    expect((await get(team, `${at("0".repeat(64))}/status/stream`)).status).toBe(404);
   });
 });
 
 describe("paths that are none", () => {
-  test("are refused in the same words: 404 and 405", async () => {
-    const team = await Team.create();
+  test("are refused in the same words: 404 and 405", async ({ team }) => {
     const answer = await team.send<Body>("GET", "/fal/nothing");
     expect([answer.status, answer.body.error_type, answer.body.error]).toEqual([
       404,

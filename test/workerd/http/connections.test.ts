@@ -1,14 +1,15 @@
 // /v1/connections: the deployment's connections at Maton, as admins see and change them.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { LOOKUP_RETRY_MS } from "../../../src/net/fetch-text.ts";
 import { accountFor } from "../../../src/platform/stubs.ts";
 import { SECOND_MS } from "../../../src/platform/time.ts";
 import { CONNECTION_GRANT_WAIT_MS } from "../../../src/upstream/connection-calls.ts";
 import { introduceAccount } from "../../harness/account.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
 import { runToEnd } from "../../harness/tracker.ts";
 import { sandbox, sandboxCalls } from "../../harness/upstream.ts";
@@ -26,20 +27,21 @@ interface Problem {
   detail: string;
 }
 
-let team: Team;
-onFrozenClocks(async () => {
-  team = await Team.create(undefined, { manages_connections: true });
-});
-
-/** One call, a second after the one before: an account that just woke has half its turns. */
-async function send<T = Connection>(method: string, path: string, body?: unknown) {
-  await passTime(SECOND_MS);
-  return team.send<T>(method, `/v1/connections${path}`, body);
-}
-const list = async (query = "") => (await send<{ data: Connection[] }>("GET", query)).body.data;
+const test = base
+  /** One call, a second after the one before: an account that just woke has half its turns. */
+  .extend("send", async ({ team }) => {
+    return async <T = Connection>(method: string, path: string, body?: unknown) => {
+      await passTime(SECOND_MS);
+      return team.send<T>(method, `/v1/connections${path}`, body);
+    };
+  })
+  .extend("list", async ({ send }) => {
+    return async (query = "") => (await send<{ data: Connection[] }>("GET", query)).body.data;
+  });
+test.override({ rights: { manages_connections: true } });
 
 describe("connections", () => {
-  test("are begun, looked at, finished at Maton's page, and deleted", async () => {
+  test("are begun, looked at, finished at Maton's page, and deleted", async ({ team, send, list }) => {
     const begun = await send("POST", "", {});
     expect(begun.status).toBe(201);
     const { id } = begun.body;
@@ -60,7 +62,7 @@ describe("connections", () => {
     ]);
   });
 
-  test("say which one is in use, and a deleted one is used no longer", async () => {
+  test("say which one is in use, and a deleted one is used no longer", async ({ team, send, list }) => {
     await introduceAccount(team);
     const [old] = await list();
     expect(old).toMatchObject({ status: "ACTIVE", in_use: true });
@@ -75,7 +77,7 @@ describe("connections", () => {
     await send("DELETE", `/${id}`);
   });
 
-  test("of other vendors are not shown, not read and not deleted", async () => {
+  test("of other vendors are not shown, not read and not deleted", async ({ send }) => {
     const calls: string[] = [];
     interceptFetch(async (request, pass) => {
       const { pathname } = new URL(request.url);
@@ -88,20 +90,20 @@ describe("connections", () => {
     expect(calls).toEqual(["GET", "GET"]);
   });
 
-  test("show Maton's reason when it says no", async () => {
+  test("show Maton's reason when it says no", async ({ send }) => {
     const refused = await send<Problem>("POST", "", { method: "OAUTH2" });
     expect(refused.body).toMatchObject({ status: 400, code: "invalid_request" });
     expect(refused.body.detail).toContain("API_KEY only");
   });
 
-  test("that no path can carry do not leave the house", async () => {
+  test("that no path can carry do not leave the house", async ({ send }) => {
     const before = await sandboxCalls();
     expect((await send("GET", "/a%2Fb")).status).toBe(404);
     expect((await send("GET", "/..%2F..%2Fx")).status).toBe(404);
     expect((await sandboxCalls()).total).toBe(before.total);
   });
 
-  test("never show whose key Maton refused", async () => {
+  test("never show whose key Maton refused", async ({ send }) => {
     answerFirst(1, ["other"], () =>
       Response.json({ error: { message: "Invalid API key", code: 401 } }, { status: 401 }),
     );
@@ -116,7 +118,11 @@ describe("a team that does not manage them", () => {
       ...(["PATCH", `/v1/admin/teams/${id}`, { manages_connections }] as const),
     );
 
-  test("sees the one in use and no other, begins and deletes none, and none of it costs a call", async () => {
+  test("sees the one in use and no other, begins and deletes none, and none of it costs a call", async ({
+    team,
+    send,
+    list,
+  }) => {
     await introduceAccount(team);
     const [inUse] = await list();
     const begun = (await send("POST", "", {})).body;
@@ -148,7 +154,7 @@ describe("a team that does not manage them", () => {
     await send("DELETE", `/${begun.id}`);
   });
 
-  test("is told the same in Maton's words, and its header names no connection", async () => {
+  test("is told the same in Maton's words, and its header names no connection", async ({ team, send, list }) => {
     await introduceAccount(team);
     const [inUse] = await list();
     const { id: other } = (await send("POST", "", {})).body;
@@ -175,7 +181,7 @@ describe("a team that does not manage them", () => {
     await send("DELETE", `/${other}`);
   });
 
-  test("manages them from the operator's word on, and no longer once that is taken back", async () => {
+  test("manages them from the operator's word on, and no longer once that is taken back", async ({ send }) => {
     const tenant = await Team.create();
     const change = async () => {
       await passTime(SECOND_MS);
@@ -207,7 +213,7 @@ describe("a team that does not manage them", () => {
 });
 
 describe("the account's pace", () => {
-  test("holds for connections too: twelve at once draw no 429", async () => {
+  test("holds for connections too: twelve at once draw no 429", async ({ team }) => {
     const before = (await sandboxCalls()).total;
     const answers = Promise.all(Array.from({ length: 12 }, () => team.send("GET", "/v1/connections")));
     await eventually(async () => expect((await sandboxCalls()).total).toBe(before + 10));
@@ -216,7 +222,7 @@ describe("the account's pace", () => {
     expect((await sandboxCalls()).rate_limited).toBe(0);
   });
 
-  test("that is closed for long is told with a time to come back", async () => {
+  test("that is closed for long is told with a time to come back", async ({ send }) => {
     const pause = 10 * CONNECTION_GRANT_WAIT_MS;
     await accountFor(bindings).pauseAfterRateLimit(pause);
     const refused = await send<Problem>("GET", "");
@@ -226,7 +232,7 @@ describe("the account's pace", () => {
     expect((await send("GET", "")).status).toBe(200);
   });
 
-  test("closes when Maton says 429 to an admin's call", async () => {
+  test("closes when Maton says 429 to an admin's call", async ({ team, send }) => {
     answerFirst(1, ["other"], () => new Response("{}", { status: 429, headers: { "Retry-After": "30" } }));
     const refused = await send<Problem>("GET", "");
     expect([refused.status, refused.headers.get("Retry-After")]).toEqual([429, "30"]);

@@ -1,9 +1,8 @@
 // POST /v1/requests: what is refused before anything is sent, kept or counted, and what the caller reads then.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect } from "vitest";
 import { METADATA_MAX_BYTES, TAGS_MAX } from "../../../src/platform/validate.ts";
-import { freezeClocks } from "../../harness/clock.ts";
-import { Team } from "../../harness/team.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { upstreamRequests } from "../../harness/upstream.ts";
 
 const FLUX = "fal-ai/flux/schnell";
@@ -18,33 +17,26 @@ interface Problem {
   hint?: string;
 }
 
-let team: Team;
-beforeEach(async () => {
-  await freezeClocks();
-  team = await Team.create();
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
 function cat(more: object = {}, input: object = {}): object {
   return { model: FLUX, input: { prompt: "a cat", ...input }, ...more };
 }
 
 /** Submits what is to be refused; nothing may have been sent, kept or counted. */
-async function refused(body: unknown, headers: Record<string, string> = {}) {
-  const answer = await team.send<Problem>("POST", "/v1/requests", body, headers);
-  expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
-  expect(await upstreamRequests()).toEqual([]);
-  expect((await team.send<{ data: unknown[] }>("GET", "/v1/requests")).body.data).toEqual([]);
-  return answer;
-}
+const test = base.extend("refused", async ({ team }) => {
+  return async (body: unknown, headers: Record<string, string> = {}) => {
+    const answer = await team.send<Problem>("POST", "/v1/requests", body, headers);
+    expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
+    expect(await upstreamRequests()).toEqual([]);
+    expect((await team.send<{ data: unknown[] }>("GET", "/v1/requests")).body.data).toEqual([]);
+    return answer;
+  };
+});
 
 const NAMED = '"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"';
 const SIZE = `must be one of ${NAMED}, or { "width", "height" } in pixels, at most 14142 each.`;
 
 describe("an input that its model would refuse is refused at once, with the field's name", () => {
-  test.each<[string, object, string]>([
+  test.for<[string, object, string]>([
     [FLUX, {}, "`prompt` is required."],
     [FLUX, { prompt: ["a cat"] }, "`prompt` must be a string."],
     [FLUX, { prompt: "a cat", image_size: "huge" }, `\`image_size\` ${SIZE}`],
@@ -63,13 +55,13 @@ describe("an input that its model would refuse is refused at once, with the fiel
     [UPSCALER, { image_url: "https://example.com/a.png", scale: 3 }, "`scale` must be one of 2, 4."],
     [VIDEO, { text: "a cat" }, "`prompt` is required."],
     [TTS, { text: "Hello" }, "`gen_text` is required."],
-  ])("%s: %j", async (model, input, detail) => {
+  ])("%s: %j", async ([model, input, detail], { refused }) => {
     const { status, body } = await refused({ model, input });
     expect([status, body.code, body.detail]).toEqual([422, "invalid_input", detail]);
     expect(body.hint).toContain(`/v1/models/${model}`);
   });
 
-  test("a webhook's address inside the input is one too, and says where it belongs", async () => {
+  test("a webhook's address inside the input is one too, and says where it belongs", async ({ refused }) => {
     const { status, body } = await refused(cat({}, { webhook_url: "https://example.com/hook" }));
     expect([status, body.code]).toEqual([422, "invalid_input"]);
     expect(body.hint).toContain("`webhook_url` next to `input`");
@@ -79,7 +71,7 @@ describe("an input that its model would refuse is refused at once, with the fiel
 const tags = (count: number, prefix: string) => Array.from({ length: count }, (_, n) => `${prefix}${n}=x`).join(",");
 
 describe("a submit that cannot be meant so is refused", () => {
-  test.each<[string, object, Record<string, string>, number, string]>([
+  test.for<[string, object, Record<string, string>, number, string]>([
     ["an unknown field", { prompt: "a cat" }, {}, 400, "`prompt` is not a known field."],
     ["a prototype", JSON.parse('{"__proto__":{"model":"x"}}'), {}, 400, "`__proto__` is not a known field."],
     ["an input that is text", { input: "a cat" }, {}, 400, "`input` must be an object."],
@@ -103,34 +95,35 @@ describe("a submit that cannot be meant so is refused", () => {
     ["a webhook to us", { webhook_url: "https://sluice.test/hook" }, {}, 400, "its host is this gateway."],
     ["a bad time-out", {}, { "X-Fal-Request-Timeout": "soon" }, 400, "`x-fal-request-timeout` must be a number."],
     ["an empty key", {}, { "Idempotency-Key": '""' }, 400, "`idempotency-key` must have at least 1 character."],
-  ])("%s", async (_what, more, headers, status, detail) => {
+  ])("%s", async ([_what, more, headers, status, detail], { refused }) => {
     const answer = await refused(cat(more), headers);
     expect([answer.status, answer.body.code]).toEqual([status, "invalid_request"]);
     expect(answer.body.detail).toContain(detail);
   });
 
-  test.each([
+  test.for([
     ["flux/schnell", FLUX],
     ["fast-sdxl", SDXL],
     ["minimax/video-01", VIDEO],
     ["f5-tts", TTS],
-  ])("%s lacks its owner: 404 with the whole id", async (model, whole) => {
+  ] as const)("%s lacks its owner: 404 with the whole id", async ([model, whole], { refused }) => {
     const { status, body } = await refused({ model, input: {} });
     expect([status, body.code, body.hint]).toEqual([404, "not_found", expect.stringContaining(`"${whole}"`)]);
   });
 
-  test("a page can read the refusal", async () => {
+  test("a page can read the refusal", async ({ refused }) => {
     const { headers } = await refused(cat({ prompt: "a cat" }), { Origin: "https://app.example" });
     expect(headers.get("Access-Control-Allow-Origin")).toBe("https://app.example");
   });
 });
 
-test.each([
+const testWithGlobs = test.extend("plan", { models: { allow: ["fal-ai/flux/**"], deny: ["**/dev"] } });
+
+testWithGlobs.for([
   ["fal-ai/veo3/fast", 403],
   ["fal-ai/flux/dev", 403],
   ["fal-ai/flux/schnell", 202],
-])("a plan with globs answers a submit to %s with %i", async (model, status) => {
-  team = await Team.create({ models: { allow: ["fal-ai/flux/**"], deny: ["**/dev"] } });
+] as const)("a plan with globs answers a submit to %s with %i", async ([model, status], { team, refused }) => {
   const body = { model, input: { prompt: "a cat" } };
   if (status === 202) {
     expect((await team.send("POST", "/v1/requests", body)).status).toBe(202);
