@@ -1,18 +1,19 @@
 // The event feed as its readers get it: in order, from any point on, held until something comes.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { TeamDatabase } from "../../../src/team/database.ts";
 import { EVENT_KEEP_MS } from "../../../src/team/endpoints/event-store.ts";
 import { openStores } from "../../../src/team/stores.ts";
 import type { EventData } from "../../../src/webhooks/events.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { Team } from "../../harness/team.ts";
-import { anEnd, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
+import { anEnd, SOMEBODY } from "../../harness/team-object.ts";
 
 interface Feed {
   data: { cursor: string; id: string; type: string; timestamp: string; data: Record<string, unknown> }[];
@@ -22,34 +23,30 @@ interface Feed {
   hint?: string;
 }
 
-let team: Team;
-let direct: TeamObject;
-onFrozenClocks(async () => {
-  team = await Team.create();
-  direct = await TeamObject.of(team);
-});
-
-const feed = (query = "") => team.send<Feed>("GET", `/v1/events${query}`);
-
-/** Ends a request of this team without a tracker; answers its id. */
-async function anEnded(changes: Parameters<typeof anEnd>[2] = {}): Promise<string> {
-  const id = await direct.admitted();
-  await direct.stub.settle(anEnd(id, "charge", changes));
-  return id;
-}
-
 type Pause = EventData<"upstream.paused">;
 
-const pause = (why: Pause["why"]) => {
-  return direct.stub.events.publish({ type: "upstream.paused", data: { why, since: new Date().toISOString() } });
-};
+const test = base
+  .extend("feed", async ({ team }) => {
+    return (query = "") => team.send<Feed>("GET", `/v1/events${query}`);
+  })
+  /** Ends a request of this team without a tracker; answers its id. */
+  .extend("anEnded", async ({ teamObject }) => {
+    return async (changes: Parameters<typeof anEnd>[2] = {}) => {
+      const id = await teamObject.admitted();
+      await teamObject.stub.settle(anEnd(id, "charge", changes));
+      return id;
+    };
+  })
+  .extend("pause", async ({ teamObject }) => (why: Pause["why"]) => {
+    return teamObject.stub.events.publish({ type: "upstream.paused", data: { why, since: new Date().toISOString() } });
+  });
 
 describe("the event feed", () => {
-  test("tells every end once, in order, with ids and short facts alone", async () => {
-    const one = await direct.admitted();
+  test("tells every end once, in order, with ids and short facts alone", async ({ teamObject, feed, anEnded }) => {
+    const one = await teamObject.admitted();
     const end = anEnd(one, "charge");
-    const settled = await direct.stub.settle(end);
-    expect(await direct.stub.settle(end), "told twice").toEqual(settled);
+    const settled = await teamObject.stub.settle(end);
+    expect(await teamObject.stub.settle(end), "told twice").toEqual(settled);
     const two = await anEnded({ eventType: "request.failed", outcome: "failed" });
     const { body } = await feed();
     expect(body.data.map(({ type, data }) => [type, data.request_id])).toEqual([
@@ -61,19 +58,19 @@ describe("the event feed", () => {
     expect(body.has_more).toBe(false);
   });
 
-  test("tells of a recovered request anew, and of the same end never again", async () => {
-    const id = await direct.admitted();
+  test("tells of a recovered request anew, and of the same end never again", async ({ teamObject, feed }) => {
+    const id = await teamObject.admitted();
     const failed = anEnd(id, "keep", { outcome: "failed", eventType: "request.failed", hasWebhook: true });
-    const first = await direct.stub.settle(failed);
+    const first = await teamObject.stub.settle(failed);
     await passTime(SECOND_MS);
     const proven = anEnd(id, "charge", { eventType: "request.recovered", hasWebhook: true });
-    const second = await direct.stub.settle(proven);
-    expect((await direct.stub.settle(proven)).deliveries).toEqual(second.deliveries);
+    const second = await teamObject.stub.settle(proven);
+    expect((await teamObject.stub.settle(proven)).deliveries).toEqual(second.deliveries);
     expect(second.deliveries).not.toEqual(first.deliveries);
     expect((await feed()).body.data.map(({ type }) => type)).toEqual(["request.failed", "request.recovered"]);
   });
 
-  test("goes on where a reader stopped, page by page and type by type", async () => {
+  test("goes on where a reader stopped, page by page and type by type", async ({ feed, anEnded, pause }) => {
     for (const why of ["locked", "key_refused", "failing"] as const) await pause(why);
     await anEnded();
     const first = (await feed("?limit=2")).body;
@@ -86,7 +83,7 @@ describe("the event feed", () => {
     expect((await feed("?after=latest")).body).toEqual({ data: [], next_cursor: second.next_cursor, has_more: false });
   });
 
-  test("says so when a cursor is older than what is kept, and where to go on", async () => {
+  test("says so when a cursor is older than what is kept, and where to go on", async ({ team, feed, pause }) => {
     for (const why of ["locked", "key_refused"] as const) await pause(why);
     const { next_cursor: seen } = (await feed("?limit=1")).body;
     await passTime(EVENT_KEEP_MS + DAY_MS);
@@ -105,11 +102,11 @@ describe("the event feed", () => {
     expect((await feed()).body.data).toHaveLength(1);
   });
 
-  test.each(["?after=99", "?after=x", "?types=nonsense", "?limit=0"])("refuses %s", async (query) => {
+  test.for(["?after=99", "?after=x", "?types=nonsense", "?limit=0"])("refuses %s", async (query, { feed }) => {
     expect((await feed(query)).body.code).toBe("invalid_request");
   });
 
-  test("is not for who sees one user's requests alone", async () => {
+  test("is not for who sees one user's requests alone", async ({ team }) => {
     const member = await team.send<{ secret: string }>("POST", "/v1/keys", { user: "ada", scopes: ["read"] });
     const answer = await new Team(team.id, member.body.secret).send<Feed>("GET", "/v1/events");
     expect([answer.status, answer.body.code]).toEqual([403, "forbidden"]);
@@ -117,15 +114,15 @@ describe("the event feed", () => {
 });
 
 describe("a forgotten user", () => {
-  test("is named neither in the feed nor in what is still to be sent", async () => {
+  test("is named neither in the feed nor in what is still to be sent", async ({ team, teamObject, feed }) => {
     const limits = [{ name: "each", scope: "user", per: "usd", limit: "0.01", window: "1d" } as const];
-    await direct.putPlan("default", { limits });
+    await teamObject.putPlan("default", { limits });
     await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
     const made = await team.send("POST", "/v1/webhooks", { url: "https://one.example/", events: ["limit.reached"] });
     expect(made.status).toBe(201);
-    await direct.admitted({ user: "ada" });
+    await teamObject.admitted({ user: "ada" });
     expect(JSON.stringify((await feed()).body)).toContain("ada");
-    await direct.stub.users.delete("ada", SOMEBODY);
+    await teamObject.stub.users.delete("ada", SOMEBODY);
     expect((await feed()).body.data[0]?.data.subject).toMatch(/^deleted:/);
     const bodies = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) =>
       state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray(),
@@ -136,7 +133,7 @@ describe("a forgotten user", () => {
 });
 
 describe("a hold of the feed", () => {
-  test("answers as soon as something comes", async () => {
+  test("answers as soon as something comes", async ({ team, feed, pause }) => {
     const held = feed("?after=latest&wait=30");
     await eventually(async () => {
       const sockets = await runInDurableObject(teamFor(bindings, team.id), (_instance, state) => {
@@ -148,7 +145,7 @@ describe("a hold of the feed", () => {
     expect((await held).body.data.map(({ data }) => data.why)).toEqual(["failing"]);
   });
 
-  test("answers at once when there is something already", async () => {
+  test("answers at once when there is something already", async ({ feed, pause }) => {
     await pause("locked");
     expect((await feed("?wait=30")).body.data).toHaveLength(1);
   });

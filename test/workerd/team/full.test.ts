@@ -2,7 +2,7 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import type { Env } from "../../../src/platform/bindings.ts";
 import { Team } from "../../../src/team/team.ts";
 import {
@@ -11,16 +11,15 @@ import {
   roomLeft,
   SIZE_NOTICE_RETRY_MS,
 } from "../../../src/team/usage/size-watch.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
-import { anEnd, TeamObject } from "../../harness/team-object.ts";
+import { test } from "../../harness/fixtures.ts";
+import { anEnd, type TeamObject } from "../../harness/team-object.ts";
 import { interceptFetch } from "../../harness/wire.ts";
 
 const RECEIVER = "https://operator.example/hook";
 const LIMIT_MB = 1;
 const LIMIT_BYTES = LIMIT_MB * 1_000_000;
-
-onFrozenClocks();
 
 /** The team's object as a deployment makes it whose objects are small. */
 function inSmallObject<T>(team: TeamObject, work: (small: Team, storage: DurableObjectStorage) => Promise<T>) {
@@ -49,8 +48,7 @@ test.each([
 });
 
 describe("a team that is full", () => {
-  test("is refused new submits with team_full, repeats and ends are answered", async () => {
-    const team = await TeamObject.create();
+  test("is refused new submits with team_full, repeats and ends are answered", async ({ teamObject: team }) => {
     const post = await team.post({ idempotencyKey: "again" });
     await inSmallObject(team, async (small, storage) => {
       expect((await small.admit(post)).kind).toBe("admitted");
@@ -64,8 +62,9 @@ describe("a team that is full", () => {
     });
   });
 
-  test("has its operator told once at 80 %, again after a failed call, and anew after there was room", async () => {
-    const team = await TeamObject.create();
+  test("has its operator told once at 80 %, again after a failed call, and anew after there was room", async ({
+    teamObject: team,
+  }) => {
     const told: { id: string; body: { type: string; data: object } }[] = [];
     let status = 503;
     interceptFetch(async (request, pass) => {

@@ -1,18 +1,19 @@
 // Webhook endpoints as admins manage them, and what reaches them of events that Team sends itself.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { teamFor } from "../../../src/platform/stubs.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { LEASE_SLACK_MS } from "../../../src/requests/machine/effect-schedule.ts";
 import { ENDPOINTS_PER_TEAM_MAX } from "../../../src/team/endpoints/endpoint-admin.ts";
 import { DELIVER_TIMEOUT_MS } from "../../../src/webhooks/send.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { deliveryOf } from "../../harness/deliveries.ts";
 import { bindings } from "../../harness/env.ts";
 import { eventually } from "../../harness/eventually.ts";
+import { test as base } from "../../harness/fixtures.ts";
 import { ringTeam } from "../../harness/objects.ts";
-import { expectVerified, Receivers, verifies } from "../../harness/receiver.ts";
+import { expectVerified, verifies } from "../../harness/receiver.ts";
 import { Team } from "../../harness/team.ts";
 
 interface EndpointObject {
@@ -26,35 +27,35 @@ interface EndpointObject {
   health: { failing_since: string | null; failed_deliveries: number };
   [field: string]: unknown;
 }
-const limits = [{ name: "money", scope: "team", per: "usd", limit: "0.01", window: "1d" }];
 type Problem = { code: string; detail: string };
 
-let team: Team;
-let receivers: Receivers;
-onFrozenClocks(async () => {
-  team = await Team.create();
-  receivers = Receivers.open();
+const test = base
+  .extend("newEndpoint", async ({ team, receivers }) => {
+    return async (body: Record<string, unknown> = {}): Promise<EndpointObject> => {
+      const endpoint = { url: "https://one.example/hook", ...body };
+      const made = await team.send<EndpointObject>("POST", "/v1/webhooks", endpoint);
+      expect(made.status).toBe(201);
+      receivers.secrets.set(new URL(made.body.url).hostname, [made.body.secret]);
+      return made.body;
+    };
+  })
+  .extend("read", async ({ team }) => {
+    return async (id: string) => (await team.send<EndpointObject>("GET", `/v1/webhooks/${id}`)).body;
+  })
+  /** Sends a test event and lets it go out; answers the delivery's id. */
+  .extend("sendTest", async ({ team }) => async (id: string) => {
+    const sent = await team.send<{ delivery_id: string }>("POST", `/v1/webhooks/${id}/test`);
+    expect(sent.status).toBe(202);
+    await ringTeam(team);
+    return sent.body.delivery_id;
+  });
+/** Of a team whose first request of $0.009 uses most of its money. */
+const testNearLimit = test.extend("plan", {
+  limits: [{ name: "money", scope: "team", per: "usd", limit: "0.01", window: "1d" }],
 });
 
-async function newEndpoint(body: Record<string, unknown> = {}): Promise<EndpointObject> {
-  const made = await team.send<EndpointObject>("POST", "/v1/webhooks", { url: "https://one.example/hook", ...body });
-  expect(made.status).toBe(201);
-  receivers.secrets.set(new URL(made.body.url).hostname, [made.body.secret]);
-  return made.body;
-}
-
-const read = async (id: string) => (await team.send<EndpointObject>("GET", `/v1/webhooks/${id}`)).body;
-
-/** Sends a test event and lets it go out. */
-async function sendTest(id: string): Promise<string> {
-  const sent = await team.send<{ delivery_id: string }>("POST", `/v1/webhooks/${id}/test`);
-  expect(sent.status).toBe(202);
-  await ringTeam(team);
-  return sent.body.delivery_id;
-}
-
 describe("an endpoint", () => {
-  test("is made, read, changed and deleted, and the audit tells of each", async () => {
+  test("is made, read, changed and deleted, and the audit tells of each", async ({ team, newEndpoint, read }) => {
     const made = await newEndpoint({ events: ["request.failed"], headers: { "X-Env": "prod" }, tags: { env: "prod" } });
     expect(made).toMatchObject({ status: "enabled", events: ["request.failed"], header_names: ["X-Env"] });
     expect(made.secret).toMatch(/^whsec_/);
@@ -69,7 +70,7 @@ describe("an endpoint", () => {
     expect(actions).toEqual(["webhook.deleted", "webhook.changed", "webhook.created"]);
   });
 
-  test.each([
+  test.for([
     ["http://one.example/", "https://"],
     ["https://127.1/", "IP address"],
     ["https://2130706433/", "IP address"],
@@ -80,7 +81,7 @@ describe("an endpoint", () => {
     ["https://one.example:25/", "port"],
     ["https://one.example./", "dot"],
     ["nonsense", "not a URL"],
-  ])("is not made, nor changed, to be at %s", async (url, why) => {
+  ] as const)("is not made, nor changed, to be at %s", async ([url, why], { team, newEndpoint }) => {
     const { id } = await newEndpoint();
     for (const [method, path] of [
       ["POST", "/v1/webhooks"],
@@ -92,14 +93,14 @@ describe("an endpoint", () => {
     }
   });
 
-  test.each([
+  test.for([
     ["webhook-signature", "x"],
     ["Host", "evil.example"],
     ["content-length", "1"],
     ["x-ok", "line\r\nbreak"],
     ["x-ok", "ünicode"],
     ["bad name", "x"],
-  ])("may not carry the header %s: %s", async (name, value) => {
+  ] as const)("may not carry the header %s: %s", async ([name, value], { team }) => {
     const refused = await team.send<Problem>("POST", "/v1/webhooks", {
       url: "https://one.example/",
       headers: { [name]: value },
@@ -107,7 +108,7 @@ describe("an endpoint", () => {
     expect([refused.status, refused.body.code]).toEqual([400, "invalid_request"]);
   });
 
-  test("is one of a limited number", async () => {
+  test("is one of a limited number", async ({ team, newEndpoint }) => {
     for (let n = 0; n < ENDPOINTS_PER_TEAM_MAX; n++) await newEndpoint();
     const refused = await team.send<Problem>("POST", "/v1/webhooks", { url: "https://one.example/" });
     expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
@@ -115,7 +116,12 @@ describe("an endpoint", () => {
 });
 
 describe("a test event", () => {
-  test("goes out signed and marked on the road of all others, with the endpoint's own headers", async () => {
+  test("goes out signed and marked on the road of all others, with the endpoint's own headers", async ({
+    receivers,
+    newEndpoint,
+    read,
+    sendTest,
+  }) => {
     const { id, secret } = await newEndpoint({
       events: ["request.failed"],
       headers: { Authorization: "Bearer abcdef" },
@@ -129,7 +135,13 @@ describe("a test event", () => {
     expect((await read(id)).health).toMatchObject({ failing_since: null });
   });
 
-  test("that fails is tried again with the same id and bytes, and does not count against the endpoint", async () => {
+  test("that fails is tried again with the same id and bytes, and does not count against the endpoint", async ({
+    team,
+    receivers,
+    newEndpoint,
+    read,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -142,7 +154,12 @@ describe("a test event", () => {
     expect((await read(id)).health).toMatchObject({ failing_since: null, failed_deliveries: 0 });
   });
 
-  test("reaches a disabled endpoint too, so that it can be tried before it is enabled", async () => {
+  test("reaches a disabled endpoint too, so that it can be tried before it is enabled", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     expect((await team.send("POST", `/v1/webhooks/${id}/disable`)).body).toMatchObject({ status: "disabled" });
     await sendTest(id);
@@ -151,18 +168,23 @@ describe("a test event", () => {
 });
 
 describe("a rotation", () => {
-  const rotate = (id: string, overlapS?: number) =>
+  const rotate = (team: Team, id: string, overlapS?: number) =>
     team.send<{ secret: string; previous_valid_until: string | null; code?: string }>(
       "POST",
       `/v1/webhooks/${id}/rotate`,
       overlapS === undefined ? {} : { overlap_s: overlapS },
     );
 
-  test("signs with both secrets during the overlap, the new one first, and with the new one alone after it", async () => {
+  test("signs with both secrets during the overlap, the new one first, and with the new one alone after it", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id, secret: old } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
-    const { body } = await rotate(id, 60);
+    const { body } = await rotate(team, id, 60);
     receivers.secrets.set("one.example", [body.secret]);
     await passTime(6 * SECOND_MS);
     await ringTeam(team);
@@ -178,11 +200,16 @@ describe("a rotation", () => {
     expectVerified(after, body.secret);
   });
 
-  test("after a leak takes the old secret out of the very next try", async () => {
+  test("after a leak takes the old secret out of the very next try", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id, secret: old } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
-    const { body } = await rotate(id, 0);
+    const { body } = await rotate(team, id, 0);
     receivers.secrets.set("one.example", [body.secret]);
     expect(body.previous_valid_until).toBeNull();
     await passTime(6 * SECOND_MS);
@@ -192,42 +219,49 @@ describe("a rotation", () => {
     expect([verifies(last, old), verifies(last, body.secret)]).toEqual([false, true]);
   });
 
-  test("is refused while the last one's overlap lasts, but for a leak", async () => {
+  test("is refused while the last one's overlap lasts, but for a leak", async ({ team, newEndpoint }) => {
     const { id } = await newEndpoint();
-    expect((await rotate(id)).status).toBe(200);
-    const again = await rotate(id);
+    expect((await rotate(team, id)).status).toBe(200);
+    const again = await rotate(team, id);
     expect([again.status, again.body.code]).toEqual([409, "conflict"]);
-    const leaked = await rotate(id, 0);
+    const leaked = await rotate(team, id, 0);
     expect(leaked.status).toBe(200);
     const shown = await team.send("GET", `/v1/webhooks/${id}/secret`);
     expect(shown.body).toEqual({ secret: leaked.body.secret, previous_valid_until: null });
-    await rotate(id, 60);
+    await rotate(team, id, 60);
     await passTime(61 * SECOND_MS);
-    expect((await rotate(id)).status).toBe(200);
+    expect((await rotate(team, id)).status).toBe(200);
   });
 });
 
 describe("an event of the team", () => {
-  test("reaches every endpoint that asks for it, signed with its own secret, and no other", async () => {
-    team = await Team.create({ limits });
-    await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
-    const all = await newEndpoint();
-    const some = await newEndpoint({ url: "https://two.example/", events: ["limit.reached"] });
-    await newEndpoint({ url: "https://three.example/", events: ["request.completed"] });
-    await newEndpoint({ url: "https://four.example/", tags: { env: "prod" } });
-    const { id } = await team.submit();
-    await ringTeam(team);
-    const [one, two] = [receivers.at("one.example")[0], receivers.at("two.example")[0]];
-    if (!one || !two) throw new Error("both were to be told");
-    expectVerified(one, all.secret);
-    expectVerified(two, some.secret);
-    expect(one.id).toBe(two.id);
-    expect(one.event).toMatchObject({ type: "limit.reached", data: { limit_name: "money", percent: 80 } });
-    expect(receivers.received).toHaveLength(2);
-    await team.cancel(id);
-  });
+  testNearLimit(
+    "reaches every endpoint that asks for it, signed with its own secret, and no other",
+    async ({ team, receivers, newEndpoint }) => {
+      await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
+      const all = await newEndpoint();
+      const some = await newEndpoint({ url: "https://two.example/", events: ["limit.reached"] });
+      await newEndpoint({ url: "https://three.example/", events: ["request.completed"] });
+      await newEndpoint({ url: "https://four.example/", tags: { env: "prod" } });
+      const { id } = await team.submit();
+      await ringTeam(team);
+      const [one, two] = [receivers.at("one.example")[0], receivers.at("two.example")[0]];
+      if (!one || !two) throw new Error("both were to be told");
+      expectVerified(one, all.secret);
+      expectVerified(two, some.secret);
+      expect(one.id).toBe(two.id);
+      expect(one.event).toMatchObject({ type: "limit.reached", data: { limit_name: "money", percent: 80 } });
+      expect(receivers.received).toHaveLength(2);
+      await team.cancel(id);
+    },
+  );
 
-  test("that one receiver never answers reaches the others, and admits go on meanwhile", async () => {
+  test("that one receiver never answers reaches the others, and admits go on meanwhile", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const stuck = Promise.withResolvers<Response>();
     const slow = await newEndpoint({ url: "https://slow.example/" });
     const quick = await newEndpoint({ url: "https://quick.example/" });
@@ -245,7 +279,13 @@ describe("an event of the team", () => {
     await team.cancel(id);
   });
 
-  test("is not sent any more to an endpoint that answered 410; others and the feed are told why", async () => {
+  test("is not sent any more to an endpoint that answered 410; others and the feed are told why", async ({
+    team,
+    receivers,
+    newEndpoint,
+    read,
+    sendTest,
+  }) => {
     const gone = await newEndpoint({ url: "https://gone.example/" });
     await newEndpoint({ url: "https://watch.example/", events: ["endpoint.failing"] });
     receivers.answer("gone.example", 410);
@@ -257,7 +297,12 @@ describe("an event of the team", () => {
     ]);
   });
 
-  test("whose try is cut off is sent again once its lease is over, with the same id and bytes", async () => {
+  test("whose try is cut off is sent again once its lease is over, with the same id and bytes", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", () => new Promise(() => undefined));
     const delivery = await sendTest(id);
@@ -275,7 +320,12 @@ describe("an event of the team", () => {
     expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", log: [{ status: 204 }] });
   });
 
-  test("is tried for three days, then given up, and stays to be sent again", async () => {
+  test("is tried for three days, then given up, and stays to be sent again", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     await sendTest(id);
@@ -289,12 +339,17 @@ describe("an event of the team", () => {
 });
 
 describe("the delivery of an event of the team", () => {
-  test("is read with what was sent and every try, and replayed with the same id and bytes", async () => {
+  test("is read with what was sent and every try, and replayed with the same id and bytes", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     const delivery = await sendTest(id);
-    const read = () => deliveryOf(team, delivery);
+    const shown = () => deliveryOf(team, delivery);
     const [first] = receivers.received;
-    expect(await read()).toMatchObject({
+    expect(await shown()).toMatchObject({
       ...{ endpoint: id, request: null, event_id: first?.id, event_type: "webhook.test", state: "delivered" },
       ...{ attempts: 1, next_attempt_at: null, sent: { body: first?.body, end: "whole" } },
       log: [{ status: 204, group: 0, replay: false, next: { at: null, why: "delivered" } }],
@@ -307,17 +362,22 @@ describe("the delivery of an event of the team", () => {
       const replayed = await team.send("POST", `/v1/deliveries/${delivery}/replay`);
       expect([replayed.status, replayed.body]).toMatchObject([202, { state: "pending", sent: { body: first?.body } }]);
       await ringTeam(team);
-      expect(await read()).toMatchObject({ state: "delivered", attempts, next_attempt_at: null });
+      expect(await shown()).toMatchObject({ state: "delivered", attempts, next_attempt_at: null });
     }
     expect(receivers.received.map((each) => [each.id, each.body])).toEqual(Array(3).fill([first?.id, first?.body]));
-    expect((await read()).log.map(({ group, replay, next }) => [group, replay, next.why])).toEqual([
+    expect((await shown()).log.map(({ group, replay, next }) => [group, replay, next.why])).toEqual([
       [0, false, "delivered"],
       [1, true, "replay_failed"],
       [2, true, "delivered"],
     ]);
   });
 
-  test("a replay while a try is planned hastens it, and while one is under way adds none", async () => {
+  test("a replay while a try is planned hastens it, and while one is under way adds none", async ({
+    team,
+    receivers,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     receivers.answer("one.example", 500);
     const delivery = await sendTest(id);
@@ -343,24 +403,30 @@ describe("the delivery of an event of the team", () => {
     expect(await deliveryOf(team, delivery)).toMatchObject({ state: "delivered", attempts: 3 });
   });
 
-  test("that fails when it is sent again does not count against its endpoint", async () => {
-    team = await Team.create({ limits });
-    await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
-    const { id } = await newEndpoint({ events: ["limit.reached"] });
-    const { id: request } = await team.submit();
-    await ringTeam(team);
-    const before = (await read(id)).health;
-    const list = await team.send<{ data: { id: string }[] }>("GET", `/v1/webhooks/${id}/deliveries`);
-    const [line] = list.body.data;
-    receivers.answer("one.example", 500);
-    await team.send("POST", `/v1/deliveries/${line?.id}/replay`);
-    await ringTeam(team);
-    expect(await deliveryOf(team, line?.id ?? "")).toMatchObject({ state: "delivered", attempts: 2 });
-    expect((await read(id)).health).toEqual(before);
-    await team.cancel(request);
-  });
+  testNearLimit(
+    "that fails when it is sent again does not count against its endpoint",
+    async ({ team, receivers, newEndpoint, read }) => {
+      await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.009" } });
+      const { id } = await newEndpoint({ events: ["limit.reached"] });
+      const { id: request } = await team.submit();
+      await ringTeam(team);
+      const before = (await read(id)).health;
+      const list = await team.send<{ data: { id: string }[] }>("GET", `/v1/webhooks/${id}/deliveries`);
+      const [line] = list.body.data;
+      receivers.answer("one.example", 500);
+      await team.send("POST", `/v1/deliveries/${line?.id}/replay`);
+      await ringTeam(team);
+      expect(await deliveryOf(team, line?.id ?? "")).toMatchObject({ state: "delivered", attempts: 2 });
+      expect((await read(id)).health).toEqual(before);
+      await team.cancel(request);
+    },
+  );
 
-  test("that nobody knows, or another team's, is 404 to whoever reads or replays it", async () => {
+  test("that nobody knows, or another team's, is 404 to whoever reads or replays it", async ({
+    team,
+    newEndpoint,
+    sendTest,
+  }) => {
     const { id } = await newEndpoint();
     const delivery = await sendTest(id);
     const stranger = await Team.create();

@@ -2,7 +2,7 @@
 // shows it and as receivers get it. An event of the union that nobody emits fails here too.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import type { PauseReason } from "../../../src/contracts/account.ts";
 import type { EndpointHealth } from "../../../src/contracts/team-webhooks.ts";
 import { requireConfig } from "../../../src/platform/config.ts";
@@ -23,82 +23,76 @@ import { withUnlistedHosts } from "../../../src/upstream/unlisted-hosts.ts";
 import { endEvent, eventBody } from "../../../src/webhooks/event-body.ts";
 import { anyEvent, feedLine } from "../../../src/webhooks/events.ts";
 import { operatorTestEvent } from "../../../src/webhooks/operator.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { saveEndpoint } from "../../harness/deliveries.ts";
 import { bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
 import { endReported, LATER, MODEL_FAILED, onward, recordAt } from "../../harness/requests.ts";
-import { Team } from "../../harness/team.ts";
-import { anEnd, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
+import type { Team } from "../../harness/team.ts";
+import { anEnd, SOMEBODY, type TeamObject } from "../../harness/team-object.ts";
 
-let team: Team;
-let direct: TeamObject;
-onFrozenClocks(async () => {
-  team = await Team.create();
-  direct = await TeamObject.of(team);
-});
-
-function withStores<T>(work: (stores: TeamStores) => T): Promise<T> {
+function withStores<T>(team: Team, work: (stores: TeamStores) => T): Promise<T> {
   return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
     return work(openStores(new TeamDatabase(state.storage.sql)));
   });
 }
 
 /** What Team has put on its way to endpoints. */
-function outboxBodies(): Promise<string[]> {
+function outboxBodies(team: Team): Promise<string[]> {
   return runInDurableObject(bindings.TEAM.getByName(team.id), (_instance, state) => {
     const rows = state.storage.sql.exec<{ body: string }>("SELECT body FROM outbox").toArray();
     return rows.map(({ body }) => body);
   });
 }
 
-async function feed(): Promise<{ type: string; data: object }[]> {
+async function feed(team: Team): Promise<{ type: string; data: object }[]> {
   const answer = await team.send<{ data: { type: string; data: object }[] }>("GET", "/v1/events?limit=100");
   expect(answer.status).toBe(200);
   return answer.body.data;
 }
 
 /** The ends of four requests, as their trackers tell the team. */
-async function endRequests(): Promise<void> {
+async function endRequests(teamObject: TeamObject): Promise<void> {
   for (const outcome of ["completed", "failed", "canceled"] as const) {
     const eventType = `request.${outcome}` as const;
-    await direct.stub.settle(anEnd(await direct.admitted(), "charge", { outcome, eventType }));
+    await teamObject.stub.settle(anEnd(await teamObject.admitted(), "charge", { outcome, eventType }));
   }
-  const lost = await direct.admitted();
-  await direct.stub.settle(anEnd(lost, "keep", { outcome: "failed", eventType: "request.failed" }));
+  const lost = await teamObject.admitted();
+  await teamObject.stub.settle(anEnd(lost, "keep", { outcome: "failed", eventType: "request.failed" }));
   await passTime(SECOND_MS);
-  await direct.stub.settle(anEnd(lost, "charge", { eventType: "request.recovered" }));
+  await teamObject.stub.settle(anEnd(lost, "charge", { eventType: "request.recovered" }));
 }
 
 /** One alert for each kind of scope that has any. */
-async function reachLimits(): Promise<void> {
+async function reachLimits(team: Team, teamObject: TeamObject): Promise<void> {
   const scopes = ["team", "key", "user", "visitor", "ip", "tag:client"] as const;
   const limits = scopes.map((scope, n) => {
     return { name: `l${n}`, scope, per: "usd", limit: "0.01", window: n % 2 === 0 ? "1d" : "1h" } as const;
   });
-  await direct.putPlan("default", { limits });
+  await teamObject.putPlan("default", { limits });
   await team.send("PUT", "/v1/prices", { "**": { unit: "request", usd: "0.01" } });
-  await direct.admitted({ user: "ada", visitor: "v1", ip: "203.0.113.7", tags: { client: "acme" } });
+  await teamObject.admitted({ user: "ada", visitor: "v1", ip: "203.0.113.7", tags: { client: "acme" } });
 }
 
 /** Every state that an endpoint's failures are told in. */
-async function failEndpoint(id: string): Promise<void> {
+async function failEndpoint(team: Team, teamObject: TeamObject, id: string): Promise<void> {
   const now = Date.now();
   const runs: EndpointHealth[] = [
     { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_NOTICE_AFTER_MS },
     { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_WARN_AFTER_MS, notified: "failing", lastSuccessAt: 1 },
     { ...NEW_HEALTH, failures: 2, failingSince: now - ENDPOINT_DISABLE_AFTER_MS, notified: "disabling_soon" },
   ];
-  await withStores((stores) => {
+  await withStores(team, (stores) => {
     for (const health of runs) {
       stores.endpoints.setHealth(id, health, now);
       checkEndpoints(stores, now);
     }
     stores.endpoints.setDisabled(id, null);
   });
-  const sent = await direct.stub.endpoints.test(id, SOMEBODY);
+  const sent = await teamObject.stub.endpoints.test(id, SOMEBODY);
   if (sent.kind === "refused") throw new Error(sent.refusal.detail);
   const { deliveryId } = sent;
-  await withStores((stores) => {
+  await withStores(team, (stores) => {
     const gone = { outcome: "gone", status: 410, category: "refused", attempts: 1, failedReplay: false } as const;
     recordReport(stores, { ...gone, deliveryId, requestId: null, at: now });
   });
@@ -129,7 +123,7 @@ const PAUSES: PauseReason[] = ["locked", "key_refused", "failing"];
 const closed = (why: PauseReason) => ({ why, since: Date.now(), probeAt: Date.now(), probes: 0 });
 
 /** What the operator is told, of the account, of a team's size, of media hosts and as a test. */
-function operatorBodies(): string[] {
+function operatorBodies(team: Team): string[] {
   const types = ["upstream.paused", "upstream.resumed"] as const;
   const notices = PAUSES.flatMap((why) => types.map((type) => noticeOf(type, closed(why), null, Date.now())));
   const full = nearlyFullEvent(team.id, 8_100_000, 10_000_000, Date.now());
@@ -138,10 +132,10 @@ function operatorBodies(): string[] {
   return [...notices, full, ...hosts, operatorTestEvent(Date.now())].map(eventBody);
 }
 
-async function pauseUpstream(): Promise<void> {
+async function pauseUpstream(teamObject: TeamObject): Promise<void> {
   for (const why of PAUSES) {
     const { type, data } = noticeOf("upstream.paused", closed(why), null, Date.now());
-    if (type === "upstream.paused") await direct.stub.events.publish({ type, data });
+    if (type === "upstream.paused") await teamObject.stub.events.publish({ type, data });
   }
 }
 
@@ -150,15 +144,18 @@ const typesOf = (options: readonly { shape: { type: { value: string } } }[]) =>
 const seen = (events: readonly { type: string }[]) => [...new Set(events.map(({ type }) => type))].sort();
 
 describe("what every emitter says", () => {
-  test("fits its schema, in the feed and in deliveries, and no event is without an emitter", async () => {
+  test("fits its schema, in the feed and in deliveries, and no event is without an emitter", async ({
+    team,
+    teamObject,
+  }) => {
     await saveEndpoint(team, { url: "https://hears.example/" });
     const failing = await saveEndpoint(team, { url: "https://fails.example/", description: "It fails." });
-    await endRequests();
-    await reachLimits();
-    await pauseUpstream();
-    await failEndpoint(failing.id);
+    await endRequests(teamObject);
+    await reachLimits(team, teamObject);
+    await pauseUpstream(teamObject);
+    await failEndpoint(team, teamObject, failing.id);
 
-    const lines = (await feed()).map((each) => feedLine().parse(each));
+    const lines = (await feed(team)).map((each) => feedLine().parse(each));
     expect(seen(lines)).toEqual(typesOf(feedLine().options).sort());
     const about = (type: string) => lines.flatMap((each) => (each.type === type ? [each.data] : []));
     expect(new Set(about("limit.reached").map((data) => ("scope" in data ? data.scope : "")))).toEqual(
@@ -171,7 +168,7 @@ describe("what every emitter says", () => {
       { state: "disabled", reason: "it answered 410" },
     ]);
 
-    const bodies = [...(await outboxBodies()), ...(await endBodies()), ...operatorBodies()];
+    const bodies = [...(await outboxBodies(team)), ...(await endBodies()), ...operatorBodies(team)];
     const events = bodies.map((body) => anyEvent().parse(JSON.parse(body)));
     expect(seen(events)).toEqual(typesOf(anyEvent().options).sort());
   });
