@@ -1,30 +1,18 @@
 // One clock for the Worker and the sandbox, which stands until a test moves it.
 
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, vi } from "vitest";
+import { vi } from "vitest";
 import { DAY_MS, MINUTE_MS } from "../../src/platform/time.ts";
 import { AccountStore } from "../../src/upstream/account-store.ts";
 import { callName } from "../../src/upstream/fair-queue.ts";
 import { account } from "./objects.ts";
 import { sandbox } from "./upstream.ts";
 
-/** Sets every test of the file up with both clocks stopped, then by `setUp`; what a test has faked is taken back after it. */
-export function onFrozenClocks(setUp: () => Promise<void> = async () => undefined): void {
-  beforeEach(async () => {
-    await freezeClocks();
-    await setUp();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-  });
-}
-
 let nextStart = 0;
 
 /**
  * Stops both clocks at one moment, far enough ahead that no real alarm rings by itself, and days after any earlier test of
- * the file, because objects that tests share remember; or at the moment `at`. Call in beforeEach.
+ * the file, because objects that tests share remember; or at the moment `at`.
  */
 export async function freezeClocks(at?: number): Promise<number> {
   vi.useRealTimers();

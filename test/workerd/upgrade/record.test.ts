@@ -2,21 +2,17 @@
 // recorded state is never compared with a new one: states.test.ts opens it.
 
 import { env } from "cloudflare:workers";
-import { afterEach, expect, test, vi } from "vitest";
-import { freezeClocks } from "../../harness/clock.ts";
+import { expect } from "vitest";
+import { test } from "../../harness/fixtures.ts";
 import { walkTheRelease } from "./walk.ts";
 
 /** Ahead of every real clock, so that no alarm of a state rings by itself. */
 const START = Date.UTC(2037, 2, 10, 9);
 const { FREEZE } = env as unknown as { FREEZE?: string };
 
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+test.override({ startsAt: START });
 
 test.runIf(FREEZE)("the stored state of every object is written to its file", async () => {
-  await freezeClocks(START);
   const release = await walkTheRelease();
   await expect(`${JSON.stringify(release, null, 1)}\n`).toMatchFileSnapshot(`./states/${FREEZE}.json`);
 });

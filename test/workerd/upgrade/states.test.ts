@@ -2,7 +2,7 @@
 // says so and writes nothing.
 
 import { runDurableObjectAlarm } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, test as base, describe, expect, vi } from "vitest";
 import { SWEEPER_VERSION } from "../../../src/files/sweeper.ts";
 import { sweeperFor } from "../../../src/platform/stubs.ts";
 import { DAY_MS, MINUTE_MS } from "../../../src/platform/time.ts";
@@ -23,13 +23,11 @@ import { type Release, SITUATIONS, type Situation, stubOf, versionIn } from "./w
 const RELEASES: readonly [version: number, release: Release][] = [[1, JSON.parse(first)]];
 type Name = keyof Release["states"];
 
-let release: Release;
-let team: Team;
-
-/** Every object as the release left it, a minute later. */
-async function open(left: Release, change: (name: Name, state: StoredState) => StoredState = (_name, state) => state) {
-  release = left;
-  team = new Team(left.team.id, left.team.key, left.team.keyId);
+/** Every object as the release left it, a minute later; answers its team. */
+async function open(
+  left: Release,
+  change: (name: Name, state: StoredState) => StoredState = (_name, state) => state,
+): Promise<Team> {
   // An account that the test before left as another version's would refuse to be asked.
   await restore(account(), left.states.account);
   await freezeClocks(left.at + MINUTE_MS);
@@ -37,6 +35,7 @@ async function open(left: Release, change: (name: Name, state: StoredState) => S
     await restore(stubOf(left, name), change(name, state));
   }
   await evictEverything();
+  return new Team(left.team.id, left.team.key, left.team.keyId);
 }
 
 const asOperator = <T>(path: string) => ask<T>("GET", path, { key: ADMIN_TOKEN });
@@ -46,7 +45,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("the newest frozen states are those of today's formats", () => {
+base("the newest frozen states are those of today's formats", () => {
   const [, newest] = RELEASES.at(-1) ?? [];
   const today = { team: TEAM_FORMAT, account: ACCOUNT_VERSION, sweeper: SWEEPER_VERSION };
   for (const [name, format] of Object.entries(today)) {
@@ -57,9 +56,9 @@ test("the newest frozen states are those of today's formats", () => {
 });
 
 describe.each(RELEASES)("what version %i left", (_version, left) => {
-  beforeEach(() => open(left));
+  const test = base.extend("team", { auto: true }, async () => open(left));
 
-  test("is a team that answers, and goes on admitting and settling", async () => {
+  test("is a team that answers, and goes on admitting and settling", async ({ team }) => {
     const me = await team.send<{ limits: { name: string; used: number | string }[] }>("GET", "/v1/me?user=ada");
     expect(me.status, JSON.stringify(me.body)).toBe(200);
     expect(me.body.limits.map(({ name }) => name)).toEqual(["team-day", "user-money"]);
@@ -74,7 +73,7 @@ describe.each(RELEASES)("what version %i left", (_version, left) => {
     expect((await runToEnd(team, id)).status).toBe("COMPLETED");
   });
 
-  test("is requests at every place, which are read, go on, and end", async () => {
+  test("is requests at every place, which are read, go on, and end", async ({ team }) => {
     const read = async (place: keyof Release["requests"]) => team.send("GET", `/v1/requests/${left.requests[place]}`);
     for (const [place, status] of [
       ["completed", "COMPLETED"],
@@ -112,15 +111,17 @@ describe("code that is too old for what is stored", () => {
   const [, today] = RELEASES.at(-1) ?? [];
   if (today === undefined) throw new Error("no release is frozen");
 
-  test.each([
+  base.each([
     ["team", "/v1/me", "team"],
     ["tracker: completed", "/v1/requests/{completed}", "team"],
     ["tracker: waiting", "/v1/requests/{waiting}/timeline", "team"],
     ["account", "/v1/admin/upstream", "operator"],
     ["sweeper", "/v1/admin/sweep", "operator"],
   ] as const)("of the %s answers %s with 503, and writes nothing, its alarm neither", async (object, path, who) => {
-    await open(today, (name, state) => (name === object ? { ...newer(state), alarm: today.at + DAY_MS } : state));
-    const stub = stubOf(release, object);
+    const team = await open(today, (name, state) =>
+      name === object ? { ...newer(state), alarm: today.at + DAY_MS } : state,
+    );
+    const stub = stubOf(today, object);
     const before = await dump(stub);
     const asked = path.replace(/\{(.*)\}/, (_id, place) => today.requests[place as Situation]);
     const answer = await ask<{ code: string; detail: string }>("GET", asked, {
@@ -136,8 +137,8 @@ describe("code that is too old for what is stored", () => {
     expect(alarm, "kept for the newer code").toBeGreaterThan(Date.now());
   });
 
-  test("comes back to all of it with the newer code", async () => {
-    await open(today, (_name, state) => newer(state));
+  base("comes back to all of it with the newer code", async () => {
+    const team = await open(today, (_name, state) => newer(state));
     expect((await team.send("GET", "/v1/me")).status).toBe(503);
     for (const [name, state] of Object.entries(today.states) as [Name, StoredState][]) {
       await restore(stubOf(today, name), state);

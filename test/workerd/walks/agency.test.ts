@@ -1,10 +1,10 @@
 // Walk C: an agency of several members works for several clients. Each run names its client, members, clients and the whole
 // team have their money for the month, and the month's export is the invoice.
 
-import { expect, test, vi } from "vitest";
+import { expect, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { MODEL } from "../../harness/model.ts";
 import { endOf, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
 import { Team } from "../../harness/team.ts";
@@ -21,8 +21,6 @@ const PLAN = {
     monthly("client-month", "tag:client", "90"),
   ],
 };
-
-onFrozenClocks();
 
 /** The agency: a key for each member, who acts under it and nobody else. */
 async function openAgency<M extends string>(

@@ -1,17 +1,16 @@
 // Walk E: an agent with a key of its own runs in a loop. What it can spend is known before it starts, equal calls are one
 // request, the answer tells it to stop, and its owner sees it and freezes the key.
 
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../../src/platform/time.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { MODEL } from "../../harness/model.ts";
 import { endOf, many, Person, type Said, sorted } from "../../harness/people.ts";
 import { Team } from "../../harness/team.ts";
 import { upstreamRequests } from "../../harness/upstream.ts";
 
 const DEDUPE_S = 600;
-
-onFrozenClocks();
 
 /** A key that may spend $0.04 a day and $0.02 a call, and takes equal calls within ten minutes for one. */
 async function openAgent() {

@@ -2,9 +2,9 @@
 // plan is a claim in it, and the app shows each of them what is left today.
 
 import { SignJWT } from "jose";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, vi } from "vitest";
 import { DAY_MS } from "../../../src/platform/time.ts";
-import { freezeClocks } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
 import { endOf, type Limit, Person } from "../../harness/people.ts";
 import { Team } from "../../harness/team.ts";
@@ -12,15 +12,7 @@ import { upstreamRequests } from "../../harness/upstream.ts";
 
 const ADA = "8ccaa7af-909f-44e7-84cb-67cdccb56be6";
 
-beforeEach(async () => {
-  serveKeys();
-  await freezeClocks();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
-
+test.beforeEach(() => serveKeys());
 /** What Supabase puts into an access token besides the standard claims, for a user of this plan. */
 const claimsOf = (plan?: string) => ({
   ...{ sub: ADA, aud: "authenticated", role: "authenticated", session_id: crypto.randomUUID() },

@@ -1,10 +1,11 @@
 // Walk A: an indie developer puts a public demo page online. Visitors run a model from it with no backend, scripts and crowds
 // come, and the day costs two dollars at most.
 
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../../../src/platform/time.ts";
 import { type Answer, call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { MODEL } from "../../harness/model.ts";
 import { endOf, many, micro, Person, type Said, sorted } from "../../harness/people.ts";
 import { Team } from "../../harness/team.ts";
@@ -15,8 +16,6 @@ const PAGE = "https://demo.example";
 const OTHER_PAGE = "https://copycat.example";
 const PER_VISITOR = { name: "each-visitor", scope: "visitor", per: "request", limit: 3, window: "1d" };
 const budget = (usd: string) => ({ name: "demo-budget", scope: "key", per: "usd", limit: usd, window: "1d" });
-
-onFrozenClocks();
 
 interface Demo {
   team: Team;

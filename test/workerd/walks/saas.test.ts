@@ -1,9 +1,10 @@
 // Walk D: a SaaS sends its users' own JWTs. Its tenants share one team, told apart by the tag that the token fixes; a forged
 // token learns nothing, a neighbour sees nothing, and a tenant's last credit is spent once.
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, vi } from "vitest";
 import { call } from "../../harness/calls.ts";
-import { freezeClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { serveKeys, TestIssuer } from "../../harness/issuer.ts";
 import { MODEL } from "../../harness/model.ts";
 import { endOf, many, Person, sorted } from "../../harness/people.ts";
@@ -11,15 +12,7 @@ import { Team } from "../../harness/team.ts";
 import { runToEnd } from "../../harness/tracker.ts";
 import { upstreamRequests } from "../../harness/upstream.ts";
 
-beforeEach(async () => {
-  serveKeys();
-  await freezeClocks();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
-
+test.beforeEach(() => serveKeys());
 interface Saas {
   team: Team;
   issuer: TestIssuer;
