@@ -56,6 +56,15 @@ describe("signing in", () => {
     await page.getByText("fal is connected").waitFor();
   });
 
+  test("tests the deployment on Start: each check says what it found", async () => {
+    const { page } = console_;
+    await page.getByRole("button", { name: "Run the self-test" }).click();
+    await page.getByRole("button", { name: "Run again" }).waitFor();
+    await page.getByText("Maton accepts the key.").waitFor();
+    await page.getByText("The bucket takes, gives and ranges.").waitFor();
+    expect(await page.getByText("At fault:").count()).toBe(0);
+  });
+
   test.each([
     ["a key with a typo", () => sluice.key.slice(0, -1) + (sluice.key.endsWith("0") ? "1" : "0"), "checksum"],
     ["half a key", () => sluice.key.slice(0, 20), "incomplete"],
@@ -128,6 +137,7 @@ describe("the rail", () => {
     await freshSignIn(sluice.adminToken);
     await console_.page.getByRole("heading", { name: "Operator" }).waitFor();
     expect(await rail()).toEqual(["Operator"]);
+    await console_.page.getByRole("row", { name: /^demo Demo .* Active$/ }).waitFor();
   });
 
   test("leaves out what a deep link still names: it says which scope the screen needs", async () => {

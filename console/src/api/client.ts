@@ -39,6 +39,15 @@ export async function openStream(path: string, headers: Record<string, string>, 
   return answer?.ok ? answer.body : null;
 }
 
+/** An event stream that a POST opens, or why it did not. */
+export async function postStream(path: string, signal: AbortSignal): Promise<Answer<ReadableStream<Uint8Array>>> {
+  const answer = await send("POST", path, { signal });
+  if (answer?.ok && answer.body !== null) return { ok: true, data: answer.body, headers: answer.headers };
+  const text = await answer?.text().catch(() => null);
+  if (!answer || typeof text !== "string") return { ok: false, problem: NO_ANSWER };
+  return { ok: false, problem: refused(path, problemOf(answer.status, text)) };
+}
+
 async function send(method: Method, path: string, { body, headers, signal }: CallOptions): Promise<Response | null> {
   const authorization = authorizationFor(path);
   const init: RequestInit = {

@@ -9,6 +9,8 @@ import { Badge } from "../../parts/status.tsx";
 import { Time } from "../../parts/time.tsx";
 import { Page } from "../../shell/page.tsx";
 import { NewTeam } from "./new-team.tsx";
+import { SelfTest } from "./self-test.tsx";
+import { Teams } from "./teams.tsx";
 
 const REREAD_MS = 10_000;
 
@@ -27,7 +29,11 @@ export default function Operator() {
       lead="The account at the gateway, which every team of this deployment shares."
       actions={<NewTeam />}
     >
-      <Loaded resource={upstream}>{(data) => <Body upstream={data} />}</Loaded>
+      <div class="stack">
+        <Loaded resource={upstream}>{(data) => <Body upstream={data} />}</Loaded>
+        <Teams />
+        <SelfTest path="/v1/admin/doctor" />
+      </div>
     </Page>
   );
 }

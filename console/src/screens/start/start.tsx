@@ -15,6 +15,7 @@ import { serverSnippet } from "../keys/snippet.ts";
 import { Finish } from "../settings/connections-tab.tsx";
 import { dayText } from "../usage/days.ts";
 import { LimitMeters } from "./limit-meters.tsx";
+import { SelfTest } from "./self-test.tsx";
 
 export default function Start() {
   const caller = me.value;
@@ -136,6 +137,7 @@ export default function Start() {
               ) : null}
             </ol>
           </section>
+          {isAdmin ? <SelfTest path="/v1/team/doctor" /> : null}
           {mayRead ? null : (
             <Note tone="wait" icon="shield" title="This key does not look at requests">
               {isAdmin

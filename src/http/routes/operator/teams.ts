@@ -31,6 +31,9 @@ export const teamBody = lazy((z) =>
   }),
 );
 
+/** A team as the operator lists it. */
+export const teamLine = lazy(() => teamBody().pick({ id: true, name: true, created_at: true, frozen_at: true }));
+
 const newTeam = lazy((z) =>
   z.strictObject({
     id: z.string().regex(TEAM_ID, "must be 1 to 32 characters of a-z, 0-9 and -"),
@@ -79,7 +82,7 @@ export const teamRoutes: readonly Route[] = [
     answers: {
       200: {
         description: "Sorted by id. A change of a team is shown within a minute.",
-        schema: () => listBody(teamBody().pick({ id: true, name: true, created_at: true, frozen_at: true })),
+        schema: () => listBody(teamLine()),
       },
     },
     errors: [],
