@@ -139,8 +139,12 @@ const violatedPolicies = {
     properties: {
       name: { type: "string", description: "The limit's name in the plan." },
       per: { enum: ["request", "usd", "concurrent", "output_byte", "upload", "upload_byte"] },
-      limit: { type: ["integer", "string"], description: "USD as decimal text when `per` is usd." },
-      used: { type: ["integer", "string"] },
+      limit: {
+        type: ["integer", "string", "null"],
+        description:
+          "USD as decimal text when `per` is usd. Null: a visitor is not told limits that it shares with all.",
+      },
+      used: { type: ["integer", "string", "null"] },
       reset: { type: ["string", "null"], format: "date-time", description: "Null if it does not reset automatically." },
     },
     required: ["name", "per", "limit", "used", "reset"],

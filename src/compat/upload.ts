@@ -24,12 +24,13 @@ export async function beginUpload(call: CompatSubmit): Promise<CompatOutcome> {
   if (!parsed.ok) return { refusal: refusal("invalid_request", parsed.detail) };
   const acting = userFor(caller.user, headers["sluice-user"]);
   if (acting.kind === "refused") return { refusal: acting.refusal };
-  const { team, credential, visitor, ip } = caller;
+  const { team, credential, visitor, ip, network } = caller;
   const opened = await openUpload(env, {
     team,
     credential,
     visitor,
     ip,
+    network,
     user: acting.user,
     tags: { ...headers["sluice-tags"], ...caller.tags },
     fileName: parsed.value.file_name,

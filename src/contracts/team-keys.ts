@@ -18,8 +18,8 @@ export type KeyKind = "secret" | "publishable";
 export type Scope = "run" | "read" | "admin";
 
 /**
- * A verified Authorization header. Tokens and JWTs are valid for their user only. `visitor` and `ip` are derived by the
- * gateway, never sent by the caller. A JWT has no key: requests and counters use `issuerKeyId(issuer)`.
+ * A verified Authorization header. Tokens and JWTs are valid for their user only. `visitor`, `ip` and `network` (the IPv6 /48; null
+ * for IPv4) are derived by the gateway, never sent by the caller. A JWT has no key: requests and counters use `issuerKeyId(issuer)`.
  */
 export type Credential =
   /** A secret or publishable key, by the SHA-256 of its text. */
@@ -31,6 +31,7 @@ export type Credential =
       user: string;
       visitor: string | null;
       ip: string | null;
+      network: string | null;
       models: string[] | null;
       plan: string | null;
     }
@@ -42,6 +43,7 @@ export interface ActingFor extends Pick<RequestSpec, "user" | "tags"> {
   credential: Credential;
   visitor: string | null;
   ip: string | null;
+  network: string | null;
 }
 
 /** Cloudflare Turnstile settings of a publishable key. `secret` is never returned. */
@@ -139,6 +141,14 @@ export interface TeamIssuers {
   remove(name: string, by: Actor): Answer<{ kind: "removed" } | Refused>;
   /** The issuer's keys, fetched first if due. Null if there are none. */
   keysOf(lookup: { name: string; unknownKey: boolean }): Answer<IssuerKeys | null>;
-  /** Counts or refuses one exchange of a publishable key by an address. */
-  countMint(exchange: { keyId: string; ip: string }): Answer<{ kind: "counted" } | Refused>;
+  /**
+   * Counts or refuses one exchange of a publishable key: of a known visitor by its id, of a new one by its address and the IPv6 /48
+   * around that.
+   */
+  countMint(exchange: {
+    keyId: string;
+    ip: string;
+    network: string | null;
+    visitor: string | null;
+  }): Answer<{ kind: "counted" } | Refused>;
 }

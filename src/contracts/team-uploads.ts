@@ -18,6 +18,10 @@ export interface UploadTerms {
   /** Name of the plan, for messages. */
   plan: string;
   maxBytes: number;
+  /** The rule of the plan that sets `maxBytes`; left out: `max_bytes`. A stored key. */
+  maxBytesBy?: "browser_max_bytes";
+  /** The visitor who made it. A stored key. */
+  visitor?: string;
   types: string[] | null;
   /** Retention of the stored file. */
   keepMs: number;

@@ -11,7 +11,7 @@ import { sameSecret } from "../platform/signing.ts";
 import { askTeam } from "../platform/stubs.ts";
 import type { Viewer } from "../requests/machine/types.ts";
 import { actingFault, NOT_THE_OPERATOR, scopeFault } from "../team/auth/credentials.ts";
-import { addressMark } from "../team/auth/visitor.ts";
+import { addressMarks } from "../team/auth/visitor.ts";
 import { credentialBrake } from "./brakes.ts";
 import { addressOf } from "./client-address.ts";
 import { authorizationOf, credentialOf, type Found } from "./credential.ts";
@@ -33,6 +33,8 @@ export interface Caller {
   visitor: string | null;
   /** Keyed hash of the client address, for calls from browsers; null for servers. */
   ip: string | null;
+  /** The same of the IPv6 /48 around it. */
+  network: string | null;
   origins: string[] | null;
   models: string[] | null;
   /** Name of the plan that applies. */
@@ -159,15 +161,20 @@ async function subjectsOf(
   config: Config,
   team: string,
   credential: Credential,
-): Promise<Pick<Caller, "visitor" | "ip" | "tags">> {
-  const mark = () => addressMark(config.SIGNING_KEY, team, addressOf(request));
+): Promise<Pick<Caller, "visitor" | "ip" | "network" | "tags">> {
+  const marks = () => addressMarks(config.SIGNING_KEY, team, addressOf(request));
   switch (credential.kind) {
     case "key":
-      return { visitor: null, ip: null, tags: {} };
+      return { visitor: null, ip: null, network: null, tags: {} };
     case "token":
-      return { visitor: credential.visitor, ip: credential.ip ?? (await mark()), tags: {} };
+      return {
+        visitor: credential.visitor,
+        // A visitor's token counts for the address that it was made at.
+        ...(credential.ip === null ? await marks() : { ip: credential.ip, network: credential.network }),
+        tags: {},
+      };
     case "jwt":
-      return { visitor: null, ip: await mark(), tags: credential.tags };
+      return { visitor: null, ...(await marks()), tags: credential.tags };
   }
 }
 

@@ -57,7 +57,8 @@ export function plainProblem(refused: Refusal, callId: string, extras: ProblemEx
 /** The limits that a submit would exceed, in wire format; undefined when that is not the reason. */
 export function violatedPolicies({ violated }: Refusal): Record<string, unknown>[] | undefined {
   return violated?.map(({ name, per, limit, used, resetAt }) => {
-    return { name, per, limit: amountWire(per, limit), used: amountWire(per, used), reset: isoTime(resetAt) };
+    const shown = (value: number | null) => (value === null ? null : amountWire(per, value));
+    return { name, per, limit: shown(limit), used: shown(used), reset: isoTime(resetAt) };
   });
 }
 

@@ -156,6 +156,7 @@ export async function readSubmit(
     credential: caller.credential,
     visitor: caller.visitor,
     ip: caller.ip,
+    network: caller.network,
     plan: planOf(caller.identity),
     spec,
     input,

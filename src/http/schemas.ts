@@ -3,7 +3,7 @@
 
 import type * as z from "zod";
 import type { NamedPlan } from "../contracts/team-admin.ts";
-import { LIMIT_PERS } from "../platform/errors.ts";
+import { LIMIT_COUNTS, LIMIT_PERS } from "../platform/errors.ts";
 import { moneyText } from "../platform/money.ts";
 import { lazy, zod } from "../platform/schema.ts";
 import { DAY_MS, isoTime } from "../platform/time.ts";
@@ -104,6 +104,12 @@ export const limitBody = lazy((z) =>
     scope: z.string(),
     per: z.enum(LIMIT_PERS),
     window: z.enum(["1m", "1h", "1d", "1mo"]).nullable(),
+    count: z
+      .enum(LIMIT_COUNTS)
+      .nullable()
+      .describe(
+        "Which requests or uploads count for this caller: `admitted`, or `completed`, which gives back what is canceled or fails without a charge. Null for other kinds of limits.",
+      ),
     limit: amount(),
     used: amount(),
     remaining: amount(),

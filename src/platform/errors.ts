@@ -165,16 +165,18 @@ export function userMessageOf(code: ErrorCode): string | null {
 /** What a limit counts. */
 export const LIMIT_PERS = ["request", "usd", "output_byte", "upload", "upload_byte", "concurrent"] as const;
 export type LimitPer = (typeof LIMIT_PERS)[number];
+/** Which requests a limit counts: all that were let in, or those that were not given back. */
+export const LIMIT_COUNTS = ["admitted", "completed"] as const;
 
 /**
- * A limit that a request would exceed: amounts are micro-USD if `per` is "usd"; `resetAt` is when it resets (epoch ms; null: it
- * does not reset).
+ * A limit that a request would exceed: amounts are micro-USD if `per` is "usd", null where the caller is not told them; `resetAt`
+ * is when it resets (epoch ms; null: it does not reset).
  */
 export interface Violation {
   name: string;
   per: LimitPer;
-  limit: number;
-  used: number;
+  limit: number | null;
+  used: number | null;
   resetAt: number | null;
 }
 

@@ -3,7 +3,7 @@
 import type { AdmitAnswer, AdmitInput, Identity, QuoteAnswer, QuoteInput } from "../contracts/team-access.ts";
 import type { Credential } from "../contracts/team-keys.ts";
 import type { InputMeasures } from "../models/measures.ts";
-import { type Refusal, refusal, refused } from "../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../platform/errors.ts";
 import { microOf } from "../platform/money.ts";
 import { DEFAULT_ACCOUNT } from "../platform/stubs.ts";
 import { SECOND_MS } from "../platform/time.ts";
@@ -11,8 +11,9 @@ import { type AlertStores, publishAlerts } from "./alerts.ts";
 import { type IdentityStores, identify, keyAllowsModel } from "./auth/identity.ts";
 import { actingAs, frozenFault, limitsNow } from "./callers.ts";
 import { IDEMPOTENCY_MS } from "./idempotency-store.ts";
-import { check, type Subjects } from "./quota/limits.ts";
-import { missingTags, modelAllowed, retentionOf } from "./quota/plan.ts";
+import { isBrowserCredential, limitsOf, shownLimits } from "./quota/caller-limits.ts";
+import { type CounterWrite, check, type LimitState, type Subjects } from "./quota/limits.ts";
+import { listedValues, missingTags, modelAllowed, type Plan, retentionOf, unlistedTag } from "./quota/plan.ts";
 import { amountOutOfRange, estimate, type Price, priceFor } from "./quota/prices.ts";
 import {
   amountRefusal,
@@ -20,11 +21,14 @@ import {
   deletedRefusal,
   idempotencyRefusal,
   modelRefusal,
+  newTagValuesRefusal,
   priceRefusal,
   quotaRefusal,
   TEAM_FULL,
   tagsRefusal,
+  tagValueRefusal,
 } from "./quota/refusals.ts";
+import { countTagValues } from "./quota/tag-values.ts";
 import type { TeamRequest } from "./requests/request-row.ts";
 import type { TeamStores } from "./stores.ts";
 import { inputFilesDemand, inputFilesFault, recordInputFiles } from "./uploads/input-files.ts";
@@ -48,7 +52,7 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
 
   const earlier = earlierRequest(stores, input, identity, subjects, now);
   if (earlier !== null && "refusal" in earlier) return refused(earlier.refusal);
-  if (earlier !== null) return admitted(stores, identity, subjects, earlier, now);
+  if (earlier !== null) return admitted(identity, subjects, earlier, limitsNow(stores, identity, subjects, now));
 
   if (room === "none") return refused(TEAM_FULL);
   const { planName, plan, planHash } = identity;
@@ -61,16 +65,21 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
 
   const filesFault = inputFilesFault(stores, input.files, identity, now);
   if (filesFault !== null) return refused(filesFault);
-  const demand = { requests: 1, usdMicro: estimatedMicro, ...inputFilesDemand(input.files) } as const;
-  const quota = check(plan.limits, (id) => stores.counters.readCounter(id), subjects, demand, now);
+  const tagValues = newTagValues(stores, input, identity, now);
+  if (tagValues.kind === "refused") return tagValues;
+  const usdMicro = estimatedMicro ?? assumedMicro(plan);
+  const demand = { requests: 1, usdMicro, ...inputFilesDemand(input.files) } as const;
+  const read = (id: string) => stores.counters.readCounter(id);
+  const quota = check(limitsOf(plan.limits, identity.kind, subjects), read, subjects, demand, now);
   if (quota.kind === "over") {
     const limits = limitsNow(stores, identity, subjects, now);
     const names = quota.violated.map((each) => each.name);
     publishAlerts(stores, limits, subjects, names, now);
-    return { kind: "refused", refusal: quotaRefusal(quota, planName), limits };
+    const refusal = quotaRefusal(quota, planName, subjects);
+    return { kind: "refused", refusal, limits: shownLimits(limits, subjects) };
   }
 
-  stores.counters.writeCounters(quota.writes);
+  stores.counters.writeCounters([...quota.writes, ...tagValues.writes]);
   const { keyId, user } = subjects;
   const request: TeamRequest = {
     id: input.requestId,
@@ -105,9 +114,31 @@ export function admit(stores: AdmitStores, input: AdmitInput, room: Room, now: n
   stores.requests.insert(request);
   recordInputFiles(stores, input, identity, subjects, now);
   recordSubmit(stores, input, identity, subjects, now);
-  const answer = admitted(stores, identity, subjects, { request, replayed: false }, now);
-  publishAlerts(stores, answer.limits, subjects, [], now);
-  return answer;
+  const limits = limitsNow(stores, identity, subjects, now);
+  publishAlerts(stores, limits, subjects, [], now);
+  return admitted(identity, subjects, { request, replayed: false }, limits);
+}
+
+/** What a request of unknown price counts towards limits of money; null: nothing. */
+function assumedMicro({ assumed_cost }: Plan): number | null {
+  return assumed_cost === null ? null : microOf(assumed_cost);
+}
+
+/** Counts new values of tags that a browser's caller chose and the plan does not list; a secret key is trusted with its own. */
+function newTagValues(
+  { counters }: Pick<TeamStores, "counters">,
+  { credential, tags }: AdmitInput,
+  { kind, keyId, plan, planName }: Identity,
+  now: number,
+): { kind: "ok"; writes: CounterWrite[] } | Refused {
+  if (!isBrowserCredential(kind)) return { kind: "ok", writes: [] };
+  const fixed = credential.kind === "jwt" ? credential.tags : {};
+  const chosen = Object.entries(tags).filter(
+    ([name]) => !Object.hasOwn(fixed, name) && listedValues(plan.tag_values, name) === null,
+  );
+  const answer = countTagValues(Object.fromEntries(chosen), keyId, (id) => counters.readCounter(id), now);
+  if (answer.kind === "ok") return answer;
+  return refused(newTagValuesRefusal(answer.tag, answer.limit, answer.resetAt, planName));
 }
 
 /** Estimated cost under the plan that the edge applied. Reserves nothing. */
@@ -196,12 +227,16 @@ function offerFor(
   if (modelIs !== null) return { refusal: modelIs };
   const missing = missingTags(plan, input.tags);
   if (missing.length > 0) return { refusal: tagsRefusal(missing, planName) };
+  const unlisted = unlistedTag(plan, input.tags);
+  if (unlisted !== null) return { refusal: tagValueRefusal(unlisted.name, unlisted.allowed, planName) };
   const price = priceFor(stores.prices.current(), input.model);
   const outside = amountOutOfRange(price, input.measures);
   if (price !== null && outside !== null) return { refusal: amountRefusal(price, outside) };
   const estimatedMicro = estimate(price, input.measures);
-  if (estimatedMicro === null && plan.unknown_price === "refuse") {
-    return { refusal: priceRefusal(input.model, planName, price) };
+  // Whoever has the page has its key: the limit of its money must hold whatever a request turns out to cost.
+  const isUnbounded = input.visitor !== null && plan.assumed_cost === null;
+  if (estimatedMicro === null && (plan.unknown_price === "refuse" || isUnbounded)) {
+    return { refusal: priceRefusal(input.model, planName, price, plan.unknown_price === "allow") };
   }
   const mostMicro = plan.max_cost_per_request === null ? null : microOf(plan.max_cost_per_request);
   if (mostMicro !== null && estimatedMicro !== null && estimatedMicro > mostMicro) {
@@ -211,11 +246,10 @@ function offerFor(
 }
 
 function admitted(
-  stores: Pick<TeamStores, "counters">,
   identity: Identity,
   subjects: Subjects,
   { request, replayed }: EarlierRequest,
-  now: number,
+  limits: readonly LimitState[],
 ): Extract<AdmitAnswer, { kind: "admitted" }> {
   const { plan } = identity;
   return {
@@ -231,7 +265,7 @@ function admitted(
       whenPaused: plan.when_paused,
     },
     replayed,
-    limits: limitsNow(stores, identity, subjects, now),
+    limits: shownLimits(limits, subjects),
   };
 }
 

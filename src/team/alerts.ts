@@ -6,7 +6,7 @@ import { HOUR_MS, MINUTE_MS } from "../platform/time.ts";
 import type { EventData } from "../webhooks/events.ts";
 import { type EventStores, publishEvent } from "./publish-event.ts";
 import type { LimitState, Subjects } from "./quota/limits.ts";
-import { countedFor, type LimitScope } from "./quota/plan.ts";
+import { countedFor, type LimitScope } from "./quota/plan-limits.ts";
 import type { TeamStores } from "./stores.ts";
 
 export type AlertStores = EventStores & Pick<TeamStores, "team">;
@@ -91,6 +91,7 @@ export function alertSubject(scope: LimitScope, subjects: Subjects): AlertSubjec
       return { subject: subjects.user ?? subjects.keyId, tags: {} };
     case "visitor":
     case "ip":
+    case "network":
       return null;
     case "tag": {
       const { name } = counted;

@@ -5,6 +5,7 @@ import type { ActingFor } from "../contracts/team-keys.ts";
 import { type Refusal, type Refused, refused } from "../platform/errors.ts";
 import { actingFault, scopeFault, teamFault, userFault } from "./auth/credentials.ts";
 import { type IdentityStores, identify } from "./auth/identity.ts";
+import { limitsOf } from "./quota/caller-limits.ts";
 import { type LimitState, limitStates, type Subjects } from "./quota/limits.ts";
 import type { TeamStores } from "./stores.ts";
 
@@ -14,11 +15,12 @@ export type CallerStores = IdentityStores;
 /** State of every limit that applies to these subjects. */
 export function limitsNow(
   stores: Pick<TeamStores, "counters">,
-  { plan }: Identity,
+  { plan, kind }: Identity,
   subjects: Subjects,
   now: number,
 ): LimitState[] {
-  return limitStates(plan.limits, (id) => stores.counters.readCounter(id), subjects, now);
+  const limits = limitsOf(plan.limits, kind, subjects);
+  return limitStates(limits, (id) => stores.counters.readCounter(id), subjects, now);
 }
 
 /** Resolves a caller and its limit subjects, or refuses. A credential bound to a user acts for that user. */
@@ -33,8 +35,8 @@ export function actingAs(
   const user = identity.user ?? acting.user;
   const fault = actingFault(identity.user, acting.user);
   if (fault !== null) return refused(fault);
-  const { visitor, ip, tags } = acting;
-  return { kind: "known", identity, subjects: { keyId: identity.keyId, user, visitor, ip, tags } };
+  const { visitor, ip, network, tags } = acting;
+  return { kind: "known", identity, subjects: { keyId: identity.keyId, user, visitor, ip, network, tags } };
 }
 
 /** Why this identity may not run requests or upload files, or null. */

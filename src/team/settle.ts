@@ -8,7 +8,7 @@ import { type Refusal, type Refused, refusal, refused } from "../platform/errors
 import { moneyText } from "../platform/money.ts";
 import { withAttention } from "./attention.ts";
 import { type EventStores, NOTHING_PUBLISHED, type PublishedEnd, publishEnd } from "./publish-event.ts";
-import { settleHolds } from "./quota/limits.ts";
+import { settleHolds } from "./quota/holds.ts";
 import { type Charge, chargeOf } from "./quota/prices.ts";
 import type { Receipt, TeamRequest } from "./requests/request-row.ts";
 import { nextSweepAt } from "./requests/sweep-schedule.ts";
@@ -86,7 +86,7 @@ export function release(stores: ReleaseStores, requestId: string, now: number): 
   const request = stores.requests.findRequest(requestId);
   if (request === null || request.status !== "open") return;
   const read = (id: string) => stores.counters.readCounter(id);
-  const { writes } = settleHolds(request.holds, "refund", { usdMicro: 0, outputBytes: 0 }, read, now);
+  const { writes } = settleHolds(request.holds, "undo", { usdMicro: 0, outputBytes: 0 }, read, now);
   stores.counters.writeCounters(writes);
   if (stores.usage.isAdmitCounted(request.place)) {
     stores.usage.add({ ...request, recordedAt: recordedAt(request.createdAt, now) }, { requests: -1 });

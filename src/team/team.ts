@@ -34,6 +34,7 @@ import { makeWebhookSecret } from "./endpoints/webhook-secret.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { putPlan } from "./plan-admin.ts";
 import { NOTHING_PUBLISHED } from "./publish-event.ts";
+import { shownLimits } from "./quota/caller-limits.ts";
 import { DEFAULT_PLAN, defaultPlan } from "./quota/plan.ts";
 import { hasTables, migrate, newerStateFault } from "./schema.ts";
 import { release, settleRequest } from "./settle.ts";
@@ -203,7 +204,8 @@ export class Team extends DurableObject<Env> implements TeamContract {
       if (known.kind === "refused") return known;
       const { identity, subjects } = known;
       const { id, name } = this.#stores.team.team();
-      return { kind: "known", team: { id, name }, identity, limits: limitsNow(this.#stores, identity, subjects, now) };
+      const limits = shownLimits(limitsNow(this.#stores, identity, subjects, now), subjects);
+      return { kind: "known", team: { id, name }, identity, limits };
     });
   }
 

@@ -50,10 +50,10 @@ export async function openUpload(env: Env, request: UploadRequest): Promise<Open
   const announced = announcedType(request.contentType, request.fileName);
   if (announced.kind === "refused") return announced;
   const contentType = announced.type;
-  const { team, credential, user, visitor, ip, tags, size } = request;
+  const { team, credential, user, visitor, ip, network, tags, size } = request;
   const id = newId("upl");
   const name = fileName({ n: 0, source: { kind: "data" }, claimedName: request.fileName, contentType });
-  const acting = { credential, user, visitor, ip, tags };
+  const acting = { credential, user, visitor, ip, network, tags };
   const file = { id, objectKey: uploadKey(team, id), name, contentType, size };
   const answer = await askTeam(env, team, (stub) => stub.uploads.announce({ ...acting, ...file }));
   if (answer.kind === "refused") return answer;

@@ -94,7 +94,7 @@ export class TeamObject {
   async post(changes: Partial<AdmitInput> = {}): Promise<AdmitInput> {
     const credential = changes.credential ?? this.credential;
     return {
-      ...{ credential, user: null, visitor: null, ip: null, tags: {} },
+      ...{ credential, user: null, visitor: null, ip: null, network: null, tags: {} },
       requestId: env.TRACKER.newUniqueId().toString(),
       model: MODEL,
       planHash: changes.planHash ?? (await this.planHash(credential)),
@@ -125,7 +125,14 @@ export class TeamObject {
 
   /** What is used of every limit of the first key's plan, in the plan's order. */
   async used(user: string | null = null): Promise<number[]> {
-    const me = await this.stub.me({ credential: this.credential, user, visitor: null, ip: null, tags: {} });
+    const me = await this.stub.me({
+      credential: this.credential,
+      user,
+      visitor: null,
+      ip: null,
+      network: null,
+      tags: {},
+    });
     return me.kind === "known" ? me.limits.map((limit) => limit.used) : [];
   }
 }

@@ -32,7 +32,8 @@ const START_RETRY_MS = 10 * SECOND_MS;
 const fullQueues = new FullQueues();
 
 /** A submit as the edge read it. */
-export interface SubmitInput extends Pick<AdmitInput, "credential" | "visitor" | "ip" | "idempotencyKey" | "bodyHash"> {
+export interface SubmitInput
+  extends Pick<AdmitInput, "credential" | "visitor" | "ip" | "network" | "idempotencyKey" | "bodyHash"> {
   team: string;
   /** The plan that applies, as far as the edge knows; Team has the last word. */
   plan: PlanInUse;
@@ -156,12 +157,13 @@ function admitFields({
   credential,
   visitor,
   ip,
+  network,
   idempotencyKey,
   bodyHash,
   spec,
 }: SubmitInput): Omit<AdmitInput, "requestId" | "planHash" | "measures" | "files"> {
   const { model, user, tags } = spec;
-  return { credential, visitor, ip, idempotencyKey, bodyHash, model, user, tags };
+  return { credential, visitor, ip, network, idempotencyKey, bodyHash, model, user, tags };
 }
 
 /** The request of an earlier submit that the current rules would refuse: returned, never started. */

@@ -1,24 +1,56 @@
-// Issuers of a team, their keys, and the rate limit of token creation per address.
+// Issuers of a team, their keys, and the rate limits of token creation.
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Actor, IssuerKeys, StoredIssuer, TeamIssuers } from "../../contracts/team-keys.ts";
 import type { Env } from "../../platform/bindings.ts";
 import { requireConfig } from "../../platform/config.ts";
-import { type Refused, refusal, refused } from "../../platform/errors.ts";
+import { type Refusal, type Refused, refusal, refused } from "../../platform/errors.ts";
 import { HOUR_MS, SECOND_MS } from "../../platform/time.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { fetchIssuerKeys, shouldFetchIssuerKeys } from "./issuer-keys.ts";
 import type { Issuer } from "./issuers.ts";
 
-/** Tokens that an address can create per hour with a publishable key: a page needs six, an office a few dozen. */
+/** Tokens that a visitor can create per hour with a publishable key: a page needs six. */
 export const MINTS_PER_HOUR = 60;
+/** New visitors of an address per hour, by publishable key: an office has a few dozen. */
+export const NEW_VISITORS_PER_HOUR = 60;
+/** The same of an IPv6 /48, which has many addresses. */
+export const NEW_VISITORS_PER_NETWORK_HOUR = 600;
 /** Expired rows deleted at each token creation. */
 const MINT_CLEAN_UP_ROWS = 10;
 /** Maximum issuers of a team; every list response contains all. */
 const ISSUERS_PER_TEAM_MAX = 10;
 
 type IssuerStores = Pick<TeamStores, "audit" | "issuers">;
+type Exchange = Parameters<TeamIssuers["countMint"]>[0];
+
+interface MintLimit {
+  /** Whom it counts: see the column `ip` of `mint`. */
+  subject: string;
+  perHour: number;
+  detail: string;
+}
+
+/** A known visitor is counted by its id alone, so that its neighbours' new visitors do not shut it out. */
+function mintLimits({ ip, network, visitor }: Exchange): MintLimit[] {
+  if (visitor !== null) {
+    const detail = `Too many tokens: a visitor can create at most ${MINTS_PER_HOUR} tokens per hour.`;
+    return [{ subject: `visitor:${visitor}`, perHour: MINTS_PER_HOUR, detail }];
+  }
+  const detail = (where: string, perHour: number) =>
+    `Too many new visitors at this ${where}: a publishable key takes at most ${perHour} per hour.`;
+  const address = { subject: ip, perHour: NEW_VISITORS_PER_HOUR, detail: detail("address", NEW_VISITORS_PER_HOUR) };
+  if (network === null) return [address];
+  const perHour = NEW_VISITORS_PER_NETWORK_HOUR;
+  return [address, { subject: `network:${network}`, perHour, detail: detail("network (IPv6 /48)", perHour) }];
+}
+
+function mintRefusal(detail: string, earlyMs: number): Refusal {
+  const retryAfterS = Math.ceil(earlyMs / SECOND_MS);
+  const hint = `Reuse a token until it expires, and send the \`visitor_token\` of the first exchange with each other. Retry in ${retryAfterS} seconds.`;
+  return refusal("rate_limited", detail, { hint, retryAfterS });
+}
 
 export class IssuerAdmin extends RpcTarget implements TeamIssuers {
   readonly #env: Env;
@@ -79,19 +111,20 @@ export class IssuerAdmin extends RpcTarget implements TeamIssuers {
     return this.#findIssuer(name)?.keys ?? null;
   }
 
-  /** GCRA: MINTS_PER_HOUR at once, then one per share of the hour. */
-  countMint({ keyId, ip }: { keyId: string; ip: string }): { kind: "counted" } | Refused {
+  /** GCRA: so many at once, then one per share of the hour. Counts on all of its limits or on none. */
+  countMint(exchange: Exchange): { kind: "counted" } | Refused {
     const { issuers } = this.#stores;
+    const { keyId } = exchange;
     return this.#context.ask((now) => {
-      const until = Math.max(issuers.mintedUntil(keyId, ip), now) + HOUR_MS / MINTS_PER_HOUR;
-      const earlyMs = until - now - HOUR_MS;
-      if (earlyMs > 0) {
-        const retryAfterS = Math.ceil(earlyMs / SECOND_MS);
-        const detail = `Too many tokens: an IP address can create at most ${MINTS_PER_HOUR} tokens per hour.`;
-        const hint = `Reuse a token until it expires. Retry in ${retryAfterS} seconds.`;
-        return refused(refusal("rate_limited", detail, { hint, retryAfterS }));
+      const counted = mintLimits(exchange).map((limit) => {
+        const until = Math.max(issuers.mintedUntil(keyId, limit.subject), now) + HOUR_MS / limit.perHour;
+        return { ...limit, until, earlyMs: until - now - HOUR_MS };
+      });
+      const over = counted.find(({ earlyMs }) => earlyMs > 0);
+      if (over !== undefined) return refused(mintRefusal(over.detail, over.earlyMs));
+      for (const { subject, until } of counted) {
+        issuers.putMintedUntil(keyId, subject, until, now, MINT_CLEAN_UP_ROWS);
       }
-      issuers.putMintedUntil(keyId, ip, until, now, MINT_CLEAN_UP_ROWS);
       return { kind: "counted" as const };
     });
   }

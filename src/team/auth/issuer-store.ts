@@ -1,4 +1,4 @@
-// SQL of issuers, their keys, and token creation per address.
+// SQL of issuers, their keys, and token creation per visitor and address.
 
 import type { IssuerKeys, StoredIssuer } from "../../contracts/team-keys.ts";
 import type { TeamDatabase } from "../database.ts";
@@ -46,16 +46,16 @@ export class IssuerStore {
     return this.#db.run("DELETE FROM issuer WHERE name = ?", name) > 0;
   }
 
-  /** GCRA arrival time of an address and key (epoch ms); 0 if new. */
-  mintedUntil(keyId: string, ip: string): number {
+  /** GCRA arrival time of a subject and key (epoch ms); 0 if new. The column `ip` holds the subject: an address unless it says otherwise. */
+  mintedUntil(keyId: string, subject: string): number {
     const query = "SELECT minted_until FROM mint WHERE key_id = ? AND ip = ?";
-    const [row] = this.#db.rows<{ minted_until: number }>(query, keyId, ip);
+    const [row] = this.#db.rows<{ minted_until: number }>(query, keyId, subject);
     return row?.minted_until ?? 0;
   }
 
   /** Stores it and deletes a few expired rows. */
-  putMintedUntil(keyId: string, ip: string, until: number, now: number, cleanUpRows: number): void {
-    this.#db.run("INSERT OR REPLACE INTO mint (key_id, ip, minted_until) VALUES (?, ?, ?)", keyId, ip, until);
+  putMintedUntil(keyId: string, subject: string, until: number, now: number, cleanUpRows: number): void {
+    this.#db.run("INSERT OR REPLACE INTO mint (key_id, ip, minted_until) VALUES (?, ?, ?)", keyId, subject, until);
     const over = "SELECT key_id, ip FROM mint WHERE minted_until < ? ORDER BY minted_until LIMIT ?";
     this.#db.run(`DELETE FROM mint WHERE (key_id, ip) IN (${over})`, now, cleanUpRows);
   }

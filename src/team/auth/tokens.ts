@@ -34,6 +34,7 @@ const claimsSchema = lazy((z) =>
     exp: z.number(),
     visitor: z.string().optional(),
     ip: z.string().optional(),
+    network: z.string().optional(),
     models: z.array(z.string()).optional(),
     origin: z.string().optional(),
     plan: z.string().optional(),
@@ -51,12 +52,13 @@ export async function makeToken(
   const first = signingKeys[0];
   if (first === undefined) throw new Error("no signing key");
   const { kid, key } = await markKey(first);
-  const { keyId, user, visitor, ip, models, plan } = credential;
+  const { keyId, user, visitor, ip, network, models, plan } = credential;
   const issuedAtS = Math.floor(now / SECOND_MS);
   const claims = {
     key: keyId,
     ...(visitor === null ? {} : { visitor }),
     ...(ip === null ? {} : { ip }),
+    ...(network === null ? {} : { network }),
     ...(models === null ? {} : { models }),
     ...(origin === null ? {} : { origin }),
     ...(plan === null ? {} : { plan }),
@@ -97,8 +99,8 @@ export async function checkToken(
       { algorithms: [ALGORITHM], typ: TYPE, issuer: ISSUER, audience: team, currentDate: new Date(now) },
     );
     const { key: keyId, sub: user, exp, origin, ...claims } = claimsSchema().parse(payload);
-    const { visitor = null, ip = null, models = null, plan = null } = claims;
-    const credential: TokenCredential = { kind: "token", keyId, user, visitor, ip, models, plan };
+    const { visitor = null, ip = null, network = null, models = null, plan = null } = claims;
+    const credential: TokenCredential = { kind: "token", keyId, user, visitor, ip, network, models, plan };
     return { kind: "valid", token: { credential, origin: origin ?? null }, expiresAt: exp * SECOND_MS };
   } catch (fault) {
     return { kind: "refused", reason: fault instanceof errors.JWTExpired ? "expired" : "invalid" };

@@ -4,7 +4,14 @@
 
 import type { LimitPer } from "../../platform/errors.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../platform/time.ts";
-import { countedFor, type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
+import {
+  countedFor,
+  type LimitCount,
+  type LimitScope,
+  type LimitWindow,
+  limitSize,
+  type PlanLimit,
+} from "./plan-limits.ts";
 
 /** Subjects of a request. Without a user it counts for a subject of its key, so that `user` limits still apply. */
 export interface Subjects {
@@ -12,8 +19,13 @@ export interface Subjects {
   user: string | null;
   visitor: string | null;
   ip: string | null;
+  /** The IPv6 /48 around the address; null for IPv4. */
+  network: string | null;
   tags: Readonly<Record<string, string>>;
 }
+
+/** A limit of a plan as it applies to a caller. `counts`: what it counts where it does not say so itself. */
+export type AppliedLimit = PlanLimit & { counts?: LimitCount };
 
 /** Reads a counter; missing and deleted ones are 0. */
 export type ReadCounter = (counterId: string) => number;
@@ -60,6 +72,8 @@ function subjectOf(scope: LimitScope, subjects: Subjects): string | null {
       return subjects.visitor === null ? null : `visitor:${subjects.visitor}`;
     case "ip":
       return subjects.ip === null ? null : `ip:${subjects.ip}`;
+    case "network":
+      return subjects.network === null ? null : `network:${subjects.network}`;
     case "tag": {
       const { name } = counted;
       const value = Object.hasOwn(subjects.tags, name) ? subjects.tags[name] : undefined;
@@ -101,14 +115,16 @@ export function limitCounter(
 
 /** The applicable limits, each with its counter. */
 export function limitCounters(
-  limits: readonly PlanLimit[],
+  limits: readonly AppliedLimit[],
   subjects: Subjects,
   now: number,
-): { limit: PlanLimit; counter: LimitCounter }[] {
+): { limit: AppliedLimit; counter: LimitCounter }[] {
   return limits.flatMap((limit) => {
     const subject = subjectOf(limit.scope, subjects);
     if (subject === null) return [];
-    return [{ limit, counter: limitCounter(limit.per, limit.window ?? null, limitSize(limit), subject, now) }];
+    // Limits that say what they count differ from those that leave it to the credential, and have counters of their own.
+    const counted = "count" in limit && limit.count !== undefined ? `${limit.count}/${subject}` : subject;
+    return [{ limit, counter: limitCounter(limit.per, limit.window ?? null, limitSize(limit), counted, now) }];
   });
 }
 
@@ -152,5 +168,5 @@ export function slidingExpiry(window: keyof typeof SLIDING_US, arrival: number):
 
 /** Subjects of a user outside a request: only `user` limits apply. */
 export function subjectsOfUser(user: string): Subjects {
-  return { keyId: "", user, visitor: null, ip: null, tags: {} };
+  return { keyId: "", user, visitor: null, ip: null, network: null, tags: {} };
 }

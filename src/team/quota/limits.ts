@@ -1,25 +1,23 @@
-// Limit checks: violations, the holds of an admitted request, and corrections at its end. Counters are passed in and returned
-// as writes. Pure.
+// Limit checks: violations, and the holds of an admitted request; holds.ts corrects them. Counters are passed in and returned as
+// writes. Pure.
 
 import type { LimitPer, Violation } from "../../platform/errors.ts";
 import { SECOND_MS } from "../../platform/time.ts";
 import {
+  type AppliedLimit,
   aheadUs,
   type CounterWrite,
   isSliding,
   type LimitCounter,
-  limitCounter,
   limitCounters,
   type ReadCounter,
   raised,
   SLIDING_US,
   type Subjects,
-  slidingExpiry,
   stepUs,
   usedOf,
 } from "./counters.ts";
-import { type LimitScope, type LimitWindow, limitSize, type PlanLimit } from "./plan.ts";
-import type { Verdict } from "./prices.ts";
+import type { LimitCount, LimitScope, LimitWindow } from "./plan-limits.ts";
 
 /** Retry-After for concurrent limits: most image requests finish within it. */
 export const CONCURRENT_RETRY_AFTER_S = 5;
@@ -46,6 +44,10 @@ export interface Hold extends CounterWrite {
   size: number;
   /** Requests or micro-USD. 0 if nothing is reserved: output bytes and unknown amounts. */
   amount: number;
+  /** Not given back once admitted. */
+  kept?: true;
+  /** Of uploads: the limit, for violations while the bytes are sent. */
+  limit?: { name: string; scope: LimitScope };
 }
 
 /** State of a limit. Amounts are requests, bytes, or micro-USD if `per` is `usd`. `resetAt` is epoch ms. */
@@ -54,6 +56,8 @@ export interface LimitState {
   scope: LimitScope;
   per: LimitPer;
   window: LimitWindow | null;
+  /** Which requests or uploads it counts for this caller; null where `per` leaves no choice. */
+  count: LimitCount | null;
   limit: number;
   used: number;
   remaining: number;
@@ -63,6 +67,8 @@ export interface LimitState {
 
 /** A violated limit. `resetAt`: when the request would fit, if known. */
 export interface LimitViolation extends Violation {
+  limit: number;
+  used: number;
   resetAt: number;
   scope: LimitScope;
   per: LimitPer;
@@ -82,29 +88,32 @@ export type QuotaAnswer =
       retryAfterS: number | null;
     };
 
-/** Actual amounts of an ended request. Null: unknown, so the reserved amount stands. */
-export interface Actual {
-  usdMicro: number | null;
-  outputBytes: number | null;
+/** What a limit counts for this caller, where it has a choice. */
+function countOf(limit: AppliedLimit): LimitCount | null {
+  switch (limit.per) {
+    case "request":
+    case "upload":
+    case "upload_byte":
+      return limit.count ?? limit.counts ?? "completed";
+    case "usd":
+    case "output_byte":
+    case "concurrent":
+      return null;
+  }
 }
 
-export interface SettledHolds {
-  writes: CounterWrite[];
-  /** Remaining holds. Empty once settled, so settling is idempotent. */
-  open: Hold[];
-}
-
-function stateOf(limit: PlanLimit, counter: LimitCounter, value: number, now: number): LimitState {
+function stateOf(limit: AppliedLimit, counter: LimitCounter, value: number, now: number): LimitState {
   const used = usedOf(counter, value, now);
   const { name, scope, per } = limit;
   const resetAt = isSliding(counter.window) ? Math.ceil(Math.max(value / 1_000, now)) : counter.resetAt;
   const remaining = Math.max(0, counter.size - used);
-  return { name, scope, per, window: counter.window, limit: counter.size, used, remaining, resetAt };
+  const count = countOf(limit);
+  return { name, scope, per, window: counter.window, count, limit: counter.size, used, remaining, resetAt };
 }
 
 /** State of every applicable limit. */
 export function limitStates(
-  limits: readonly PlanLimit[],
+  limits: readonly AppliedLimit[],
   read: ReadCounter,
   subjects: Subjects,
   now: number,
@@ -135,7 +144,7 @@ function demandOn(per: LimitPer, demand: Demand): number | null | undefined {
  * Milliseconds until a request fits; 0: now. Unknown amounts need one free unit. For amounts above the limit: time until it is
  * unused.
  */
-function waitMs(counter: LimitCounter, value: number, demand: number | null, now: number): number {
+export function waitMs(counter: LimitCounter, value: number, demand: number | null, now: number): number {
   const amount = demand ?? 1;
   if (!isSliding(counter.window)) {
     if (value + amount <= counter.size) return 0;
@@ -169,7 +178,7 @@ function isOfDays(window: LimitWindow | null): boolean {
  * allow it. Unknown amounts reserve nothing but need a free unit.
  */
 export function check(
-  limits: readonly PlanLimit[],
+  limits: readonly AppliedLimit[],
   read: ReadCounter,
   subjects: Subjects,
   demand: Demand,
@@ -187,8 +196,17 @@ export function check(
       violated.push({ name, scope, per, window, limit: size, used, resetAt: now + wait });
     }
     // Limits may share a counter: the smaller size bounds the hold.
-    const size = Math.min(counter.size, holds.get(counter.id)?.size ?? counter.size);
-    holds.set(counter.id, { ...counter, size, amount: amount ?? 0, ...raised(counter, value, amount ?? 0, now) });
+    const before = holds.get(counter.id);
+    const smaller = before !== undefined && before.size <= counter.size ? before : null;
+    const size = smaller?.size ?? counter.size;
+    holds.set(counter.id, {
+      ...counter,
+      size,
+      amount: amount ?? 0,
+      ...raised(counter, value, amount ?? 0, now),
+      ...(countOf(limit) === "admitted" ? { kept: true as const } : {}),
+      ...(limit.per === "upload_byte" ? { limit: smaller?.limit ?? { name: limit.name, scope: limit.scope } } : {}),
+    });
   }
   if (violated.length === 0) {
     const reserved = [...holds.values()];
@@ -197,7 +215,8 @@ export function check(
   return over(violated, now);
 }
 
-function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
+/** The refusal by these limits. */
+export function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { kind: "over" }> {
   const wait = Math.max(...violated.map((violation) => violation.resetAt - now));
   const retryAfterS = Math.ceil(wait / SECOND_MS);
   if (violated.every(({ scope }) => scope === "visitor")) {
@@ -208,122 +227,6 @@ function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, { k
   return { kind: "over", violated, code: "rate_limited", retryAfterS };
 }
 
-/** Current counter of a hold; in a later calendar window the hold counts nothing. */
-function current(hold: Hold, now: number): { counter: LimitCounter; held: number } {
-  const counter = limitCounter(hold.per, hold.window, hold.size, hold.subject, now);
-  return { counter, held: counter.id === hold.id ? hold.amount : 0 };
-}
-
-/** Maximum bytes that these holds can grow to; Infinity without a limit. */
-export function uploadRoom(holds: readonly Hold[], read: ReadCounter, now: number): number {
-  const rooms = holds.flatMap((hold) => {
-    if (hold.per !== "upload_byte") return [];
-    const { counter, held } = current(hold, now);
-    return [Math.max(0, counter.size - usedOf(counter, read(counter.id), now)) + held];
-  });
-  return Math.min(Number.POSITIVE_INFINITY, ...rooms);
-}
-
-/**
- * Resizes the holds of an upload to `bytes`: growth must fit entirely, the rest is released. `limits` provide the names for
- * violations.
- */
-export function resizeUpload(
-  holds: readonly Hold[],
-  bytes: number,
-  limits: readonly PlanLimit[],
-  read: ReadCounter,
-  now: number,
-): QuotaAnswer {
-  const violated: LimitViolation[] = [];
-  const writes: CounterWrite[] = [];
-  const resized = holds.map((hold): Hold => {
-    if (hold.per !== "upload_byte") return hold;
-    const { counter, held } = current(hold, now);
-    const value = read(counter.id);
-    if (bytes <= held) {
-      const write = corrected(hold, bytes, read, now);
-      if (write !== null) writes.push(write);
-      return { ...hold, amount: bytes };
-    }
-    const wait = waitMs(counter, value, bytes - held, now);
-    if (wait > 0) {
-      const { per, window, size } = counter;
-      const limit = limits.find((each) => each.per === per && each.window === window && limitSize(each) === size);
-      const [name, scope] = [limit?.name ?? per, limit?.scope ?? "team"];
-      violated.push({ name, scope, per, window, limit: size, used: usedOf(counter, value, now), resetAt: now + wait });
-    }
-    const after = raised(counter, value, bytes - held, now);
-    writes.push({ id: counter.id, ...after });
-    return { ...counter, amount: bytes, ...after };
-  });
-  return violated.length === 0 ? { kind: "ok", holds: resized, writes } : over(violated, now);
-}
-
 function writeOf({ id, value, resetAt }: CounterWrite): CounterWrite {
   return { id, value, resetAt };
-}
-
-/**
- * Settles holds. `charge`: money is corrected to the charge and output bytes are counted. `refund`: everything is released.
- * `keep`: only the concurrent hold is released. Expired windows are not changed; output bytes count in the window of the end.
- */
-export function settleHolds(
-  holds: readonly Hold[],
-  how: Verdict,
-  actual: Actual,
-  read: ReadCounter,
-  now: number,
-): SettledHolds {
-  const writes: CounterWrite[] = [];
-  const open: Hold[] = [];
-  for (const hold of holds) {
-    if (hold.per === "concurrent") {
-      writes.push({ id: hold.id, value: Math.max(0, read(hold.id) - hold.amount), resetAt: hold.resetAt });
-    } else if (how === "keep") {
-      open.push(hold);
-    } else {
-      const write = settledWrite(hold, how, actual, read, now);
-      if (write !== null) writes.push(write);
-    }
-  }
-  return { writes, open };
-}
-
-function settledWrite(
-  hold: Hold,
-  how: Exclude<Verdict, "keep">,
-  actual: Actual,
-  read: ReadCounter,
-  now: number,
-): CounterWrite | null {
-  switch (hold.per) {
-    case "output_byte": {
-      const bytes = how === "charge" ? (actual.outputBytes ?? 0) : 0;
-      const counter = limitCounter(hold.per, hold.window, hold.size, hold.subject, now);
-      return bytes === 0 ? null : { id: counter.id, ...raised(counter, read(counter.id), bytes, now) };
-    }
-    case "usd":
-      return corrected(hold, how === "refund" ? 0 : (actual.usdMicro ?? hold.amount), read, now);
-    case "request":
-    case "concurrent":
-    case "upload":
-    case "upload_byte":
-      return corrected(hold, how === "refund" ? 0 : hold.amount, read, now);
-  }
-}
-
-/** The counter with the hold corrected to `amount`; null if unchanged. */
-function corrected(hold: Hold, amount: number, read: ReadCounter, now: number): CounterWrite | null {
-  if (amount === hold.amount) return null;
-  if (!isSliding(hold.window)) {
-    if (hold.resetAt === null || hold.resetAt <= now) return null;
-    return { id: hold.id, value: Math.max(0, read(hold.id) + amount - hold.amount), resetAt: hold.resetAt };
-  }
-  const value = read(hold.id);
-  if (amount > hold.amount) return { id: hold.id, ...raised(hold, value, amount - hold.amount, now) };
-  // Only the part that has not leaked can be released: the steps of the hold end at its arrival time.
-  const steps = stepUs(hold, hold.window, hold.amount) - stepUs(hold, hold.window, amount);
-  const arrival = value - Math.min(steps, aheadUs(hold.value, now), aheadUs(value, now));
-  return arrival === value ? null : { id: hold.id, value: arrival, resetAt: slidingExpiry(hold.window, arrival) };
 }

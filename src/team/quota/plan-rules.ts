@@ -6,6 +6,8 @@ import { lazy, zod } from "../../platform/schema.ts";
 
 /** Default maximum size of an uploaded file. */
 const UPLOAD_MAX_BYTES_DEFAULT = 1024 * 1024 * 1024;
+/** Default maximum size of a file that a token or a user's JWT uploads, which whoever has the page can do. */
+const BROWSER_UPLOAD_MAX_BYTES_DEFAULT = 10 * 1024 * 1024;
 /** Maximum entries of an input rule, and content types of uploads. */
 const PLAN_INPUT_RULES_MAX = 50;
 
@@ -61,6 +63,14 @@ export const uploadRules = lazy((z) =>
       .max(FILE_MAX_BYTES)
       .default(UPLOAD_MAX_BYTES_DEFAULT)
       .describe("Maximum size of one file in bytes."),
+    browser_max_bytes: z
+      .int()
+      .min(0)
+      .max(FILE_MAX_BYTES)
+      .default(BROWSER_UPLOAD_MAX_BYTES_DEFAULT)
+      .describe(
+        "The same for client tokens, visitors and users' JWTs, where it is the smaller one. Inline files of an input count too.",
+      ),
     types: z
       .array(typePattern())
       .max(PLAN_INPUT_RULES_MAX)

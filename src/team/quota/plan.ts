@@ -3,11 +3,10 @@
 
 import type * as z from "zod";
 import { MODEL_PATTERN_MAX_CHARS, matchesPattern, patternFault } from "../../models/model-pattern.ts";
-import { LIMIT_PERS } from "../../platform/errors.ts";
 import { microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
-import { nearest } from "../../platform/suggest.ts";
 import { TAG_TEXT_MAX_CHARS, TAGS_MAX } from "../../platform/validate.ts";
+import { limitSchema, usdSchema } from "./plan-limits.ts";
 import { inputRules, uploadRules } from "./plan-rules.ts";
 
 /** Range of the lifetime of private file links, in seconds. */
@@ -16,6 +15,8 @@ const FILE_LINK_MIN_S = 300;
 const FILE_LINK_MAX_S = 30 * 24 * 3_600;
 /** Maximum limits of a plan; each admission reads all. */
 const PLAN_LIMITS_MAX = 20;
+/** Allowed values of one tag in a plan; an admission looks for its own. */
+const PLAN_TAG_VALUES_MAX = 200;
 /** Maximum patterns in a list of models; each admission reads all. */
 const PLAN_MODEL_PATTERNS_MAX = 100;
 /** Origins of a plan or a key. */
@@ -40,112 +41,6 @@ export const planNameSchema = lazy((z) =>
       "must be 1 to 64 characters of a-z, 0-9, _ and -, and start with a letter or digit",
     ),
 );
-
-/** USD amount as decimal text, stored as written ("5", "0.003"). */
-export const usdSchema = lazy((z) =>
-  z
-    .string()
-    .refine(
-      (text) => microOf(text) !== null,
-      'must be a USD amount as a string with at most six decimal places, e.g. "0.25"',
-    )
-    .meta({ example: "0.25" }),
-);
-
-/** Name of a limit in refusals and headers; valid inside a quoted header string. */
-const limitName = lazy((z) =>
-  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -"),
-);
-
-const COUNTED_FOR = ["team", "key", "user", "visitor", "ip"] as const;
-const TAG_SCOPE = new RegExp(`^tag:[^]{1,${TAG_TEXT_MAX_CHARS}}$`);
-const SCOPE_FAULT = `must be one of ${COUNTED_FOR.map((scope) => `"${scope}"`).join(", ")}, or "tag:" followed by a tag name`;
-
-function scopeFault(input: unknown): string {
-  const meant = typeof input === "string" ? nearest(input, COUNTED_FOR) : null;
-  return meant === null ? SCOPE_FAULT : `${SCOPE_FAULT}; did you mean "${meant}"?`;
-}
-
-const tagScope = lazy((z) =>
-  z.templateLiteral(["tag:", z.string()]).refine((text) => TAG_SCOPE.test(text), SCOPE_FAULT),
-);
-const limitScope = lazy((z) =>
-  z
-    .union([z.enum(COUNTED_FOR), tagScope()], { error: ({ input }) => scopeFault(input) })
-    .describe("Requests that share one counter. `tag:client` keeps one counter for each value of the tag `client`."),
-);
-
-const limitWindow = lazy((z) =>
-  z
-    .enum(["1m", "1h", "1d", "1mo"])
-    .describe("`1m` and `1h` are sliding windows; `1d` and `1mo` are calendar days and months in UTC."),
-);
-
-const limitSchema = lazy((z) =>
-  z.discriminatedUnion(
-    "per",
-    [
-      z.strictObject({
-        name: limitName(),
-        scope: limitScope(),
-        per: z.literal("request"),
-        limit: z.int().min(0).max(1_000_000_000),
-        window: limitWindow(),
-      }),
-      z.strictObject({
-        name: limitName(),
-        scope: limitScope(),
-        per: z.literal("usd"),
-        limit: usdSchema(),
-        window: limitWindow(),
-      }),
-      z.strictObject({
-        name: limitName(),
-        scope: limitScope(),
-        per: z.literal("output_byte"),
-        limit: z
-          .int()
-          .min(0)
-          .max(1_000_000_000_000_000)
-          .describe("Bytes of stored output. Counted when a request ends, so requests in progress can exceed it."),
-        window: limitWindow(),
-      }),
-      z.strictObject({
-        name: limitName(),
-        scope: limitScope(),
-        per: z.literal("upload"),
-        limit: z.int().min(0).max(1_000_000_000).describe("Number of files uploaded or sent inline in an input."),
-        window: limitWindow(),
-      }),
-      z.strictObject({
-        name: limitName(),
-        scope: limitScope(),
-        per: z.literal("upload_byte"),
-        limit: z
-          .int()
-          .min(0)
-          .max(1_000_000_000_000_000)
-          .describe("Bytes of uploaded files, reserved before the upload."),
-        window: limitWindow(),
-      }),
-      z.strictObject({
-        name: limitName(),
-        scope: limitScope(),
-        per: z.literal("concurrent"),
-        limit: z.int().min(0).max(1_000_000).describe("Maximum number of open requests."),
-        window: z.never("must be omitted: concurrent limits have no window").optional(),
-      }),
-    ],
-    { error: unionFault },
-  ),
-);
-
-const PER_FAULT = `must be one of ${LIMIT_PERS.map((per) => `"${per}"`).join(", ")}`;
-
-/** zod's message for a missing or unknown `per` does not list the values. */
-function unionFault(issue: z.core.$ZodRawIssue): string | undefined {
-  return issue.code === "invalid_union" ? PER_FAULT : undefined;
-}
 
 function distinct(values: readonly string[]): boolean {
   return new Set(values).size === values.length;
@@ -192,6 +87,20 @@ export const planSchema = lazy((z) =>
       .refine(distinct, "must not contain duplicate tags")
       .default([])
       .describe("Tags that every request must set to a non-empty value."),
+    tag_values: z
+      .record(
+        z.string().min(1).max(TAG_TEXT_MAX_CHARS),
+        z
+          .array(z.string().max(TAG_TEXT_MAX_CHARS))
+          .min(1)
+          .max(PLAN_TAG_VALUES_MAX)
+          .refine(distinct, "must not repeat a value"),
+      )
+      .refine((tags) => Object.keys(tags).length <= TAGS_MAX, `must name at most ${TAGS_MAX} tags`)
+      .default({})
+      .describe(
+        "Allowed values by tag, so that no new value evades a tag's limit. A tag that is not named may have any value.",
+      ),
     models: z
       .strictObject({ allow: modelPatterns().default(["**"]), deny: modelPatterns().default([]) })
       .prefault({})
@@ -207,8 +116,13 @@ export const planSchema = lazy((z) =>
       .enum(["refuse", "allow"])
       .default("allow")
       .describe(
-        "Whether to refuse or allow requests of unknown price. Allowed requests do not count towards USD limits.",
+        "Whether to refuse or allow requests of unknown price. Allowed requests count towards USD limits with `assumed_cost`; without it they do not count, and visitors of a publishable key are refused.",
       ),
+    assumed_cost: usdSchema()
+      .refine((text) => microOf(text) !== 0, "must be above 0")
+      .nullable()
+      .default(null)
+      .describe("What a request of unknown price counts towards USD limits. Its cost stays unknown."),
     charge_422: z
       .boolean()
       .default(true)
@@ -266,43 +180,12 @@ export const planSchema = lazy((z) =>
 );
 
 export type Plan = z.output<ReturnType<typeof planSchema>>;
-export type PlanLimit = z.output<ReturnType<typeof limitSchema>>;
-export type LimitScope = PlanLimit["scope"];
-/** A parsed scope. */
-export type CountedFor = { kind: (typeof COUNTED_FOR)[number] } | { kind: "tag"; name: string };
-export type LimitWindow = z.output<ReturnType<typeof limitWindow>>;
 export type InputRules = Plan["input"];
 export type UploadRules = Plan["uploads"];
 
 /** Default plan: every model, no limit. */
 export function defaultPlan(): Plan {
   return planSchema().parse({});
-}
-
-export function countedFor(scope: LimitScope): CountedFor {
-  switch (scope) {
-    case "team":
-    case "key":
-    case "user":
-    case "visitor":
-    case "ip":
-      return { kind: scope };
-    default:
-      return { kind: "tag", name: tagNameOf(scope) };
-  }
-}
-
-/** Accepts tag scopes only, so that a new kind of scope does not compile until `countedFor` handles it. */
-function tagNameOf(scope: z.output<ReturnType<typeof tagScope>>): string {
-  return scope.slice("tag:".length);
-}
-
-/** Size of a limit in micro-USD, requests or bytes. */
-export function limitSize(limit: PlanLimit): number {
-  if (limit.per !== "usd") return limit.limit;
-  const micro = microOf(limit.limit);
-  if (micro === null) throw new Error("a plan holds an amount that its schema refuses");
-  return micro;
 }
 
 /** Retention in days from the end of a request; null: kept. Fixed at admission. */
@@ -325,6 +208,23 @@ export function limitsKeyMoney({ limits }: Plan): boolean {
 /** Required tags that the request lacks. Empty values count as missing. */
 export function missingTags(plan: Plan, tags: Readonly<Record<string, string>>): string[] {
   return plan.require_tags.filter((name) => !Object.hasOwn(tags, name) || tags[name]?.trim() === "");
+}
+
+/** The first tag whose value the plan does not list; null: none. */
+export function unlistedTag(
+  { tag_values: listed }: Pick<Plan, "tag_values">,
+  tags: Readonly<Record<string, string>>,
+): { name: string; allowed: readonly string[] } | null {
+  for (const [name, value] of Object.entries(tags)) {
+    const allowed = listedValues(listed, name);
+    if (allowed !== null && !allowed.includes(value)) return { name, allowed };
+  }
+  return null;
+}
+
+/** The values that a plan lists for a tag; null: any. */
+export function listedValues(listed: Plan["tag_values"], name: string): readonly string[] | null {
+  return Object.hasOwn(listed, name) ? (listed[name] ?? null) : null;
 }
 
 /** Whether a model id matches one of the patterns. */

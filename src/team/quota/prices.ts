@@ -18,7 +18,7 @@ import {
 import { MODEL_PATTERN_MAX_CHARS, matchesPattern, patternFault } from "../../models/model-pattern.ts";
 import { costOf, microOf } from "../../platform/money.ts";
 import { lazy } from "../../platform/schema.ts";
-import { usdSchema } from "./plan.ts";
+import { usdSchema } from "./plan-limits.ts";
 
 /** Maximum entries of a price table; each admission matches its patterns. */
 const PRICES_PER_TEAM_MAX = 500;

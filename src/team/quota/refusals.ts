@@ -3,16 +3,20 @@
 import { similarModel } from "../../models/models.ts";
 import { type Refusal, refusal } from "../../platform/errors.ts";
 import { moneyText } from "../../platform/money.ts";
-import type { LimitViolation, QuotaAnswer } from "./limits.ts";
+import { isOwnScope } from "./caller-limits.ts";
+import type { LimitViolation, QuotaAnswer, Subjects } from "./limits.ts";
 import { modelAllowed, type Plan } from "./plan.ts";
 import type { Price } from "./prices.ts";
 
-/** The plan does not allow the model. */
+/** Allowed values of a tag that a refusal names. */
+const TAG_VALUES_SHOWN = 5;
+
 /** New submits stop while there is room for the ends of those under way (size-watch.ts). */
 export const TEAM_FULL = refusal("team_full", "The team's stored records have nearly reached the size of its object.", {
   hint: "Delete requests that are no longer needed, or have the operator look: it was told at 80 %.",
 });
 
+/** The plan does not allow the model. */
 export function modelRefusal(model: string, name: string, plan: Plan): Refusal {
   const meant = similarModel(model, plan.models.allow);
   const similar = meant !== null && modelAllowed(plan, meant) ? `Did you mean "${meant}"? ` : "";
@@ -42,14 +46,38 @@ export function tagsRefusal(missing: readonly string[], plan: string): Refusal {
   });
 }
 
-export function priceRefusal(model: string, plan: string, price: Price | null): Refusal {
+/** `forVisitors`: the plan allows unknown prices, but to nobody who has only a publishable key. */
+export function priceRefusal(model: string, plan: string, price: Price | null, forVisitors: boolean): Refusal {
   const why = price === null ? "has no price" : `is priced per ${price.unit}, which the input does not determine`;
   const give =
     price === null
       ? "A team admin sets prices with PUT /v1/prices."
       : "Set the field of the input that determines the amount; a team admin names it in `fields` of the price.";
-  return refusal("price_unknown", `Model "${model}" ${why}, and plan "${plan}" refuses requests of unknown price.`, {
-    hint: give,
+  const rule = forVisitors
+    ? `plan "${plan}" has no \`assumed_cost\` with which a publishable key's requests of unknown price would count`
+    : `plan "${plan}" refuses requests of unknown price`;
+  const assume = forVisitors ? ` Or the admin sets \`assumed_cost\` with PUT /v1/plans/${plan}.` : "";
+  return refusal("price_unknown", `Model "${model}" ${why}, and ${rule}.`, { hint: `${give}${assume}` });
+}
+
+/** A tag has a value that the plan does not list. */
+export function tagValueRefusal(name: string, allowed: readonly string[], plan: string): Refusal {
+  const shown = allowed.slice(0, TAG_VALUES_SHOWN).map((value) => `"${value}"`);
+  const more = allowed.length > TAG_VALUES_SHOWN ? ", …" : "";
+  return refusal(
+    "invalid_request",
+    `\`tags.${name}\` must be one of ${shown.join(", ")}${more}: plan "${plan}" lists its values.`,
+    {
+      hint: `A team admin adds values to \`tag_values\` with PUT /v1/plans/${plan}.`,
+    },
+  );
+}
+
+/** The key's callers have brought too many new values of tags today. */
+export function newTagValuesRefusal(tag: string, most: number, resetAt: number, plan: string): Refusal {
+  const detail = `\`tags.${tag}\` is a new value, and the callers of this key have used ${most} different values of tags today, which is the most.`;
+  return refusal("quota_exceeded", detail, {
+    hint: `Use a value that was used before, or leave the tag out. New values are taken again from ${new Date(resetAt).toISOString()}. A team admin can list the allowed values in \`tag_values\` of plan "${plan}"; listed values are not counted.`,
   });
 }
 
@@ -72,12 +100,19 @@ export function costRefusal(estimated: number, most: number, plan: string): Refu
   });
 }
 
-/** Limits are exceeded. */
+/** Limits are exceeded. A visitor, who may be anybody, is told no amounts of limits that it shares with all others. */
 export function quotaRefusal(
-  { code, violated, retryAfterS }: Extract<QuotaAnswer, { kind: "over" }>,
+  { code, violated: exceeded, retryAfterS }: Extract<QuotaAnswer, { kind: "over" }>,
   plan: string,
+  { visitor }: Pick<Subjects, "visitor">,
 ): Refusal {
-  const names = violated.map((each) => violationText(each)).join(", ");
+  const isTold = ({ scope }: LimitViolation): boolean => visitor === null || isOwnScope(scope);
+  const names = exceeded.map((each) => violationText(each, isTold(each))).join(", ");
+  const violated = exceeded.map((each) => {
+    const { name, per, resetAt } = each;
+    const [limit, used] = isTold(each) ? [each.limit, each.used] : [null, null];
+    return { name, per, limit, used, resetAt };
+  });
   const later =
     retryAfterS === null
       ? {
@@ -86,43 +121,70 @@ export function quotaRefusal(
       : { hint: `Retry in ${retryAfterS} seconds.`, retryAfterS };
   switch (code) {
     case "quota_exceeded":
-      return refusal(code, `Quota exceeded: ${names}.`, { ...later, violated });
+      return refusal(code, `Quota exceeded: ${names}.`, {
+        ...later,
+        ...addressMessage(exceeded, retryAfterS),
+        violated,
+      });
     case "rate_limited":
-      return refusal(code, `Rate limit exceeded: ${names}.`, { ...later, violated });
+      return refusal(code, `Rate limit exceeded: ${names}.`, {
+        ...later,
+        ...addressMessage(exceeded, retryAfterS),
+        violated,
+      });
     case "visitor_limit": {
       const short = retryAfterS === null ? {} : { status: 429, retryable: true };
-      const userMessage = visitorMessage(violated, retryAfterS);
+      const userMessage = visitorMessage("You have reached your limit", exceeded, retryAfterS);
       return refusal(code, `The visitor's limit is reached: ${names}.`, { ...later, ...short, userMessage, violated });
     }
   }
 }
 
 /** What a page may tell its visitor: when to come back, and no figure of the plan. */
-function visitorMessage(violated: readonly LimitViolation[], retryAfterS: number | null): string {
+function visitorMessage(what: string, violated: readonly LimitViolation[], retryAfterS: number | null): string {
   if (retryAfterS !== null) {
     const minutes = Math.ceil(retryAfterS / 60);
     const wait = minutes > 1 ? `${minutes} minutes` : "a minute";
-    return `You have reached your limit for the moment. Please try again in about ${wait}.`;
+    return `${what} for the moment. Please try again in about ${wait}.`;
   }
   const isMonth = violated.some(({ window }) => window === "1mo");
-  return `You have reached your limit for this ${isMonth ? "month" : "day"}. Please come back ${isMonth ? "next month" : "tomorrow"}.`;
+  return `${what} for this ${isMonth ? "month" : "day"}. Please come back ${isMonth ? "next month" : "tomorrow"}.`;
 }
 
-function violationText({ name, per, used, limit, resetAt }: LimitViolation): string {
-  const reset = `resets ${new Date(resetAt).toISOString()}`;
+/** The sentence for people whose address or network, not they alone, is at its limit; none if another limit is exceeded too. */
+function addressMessage(violated: readonly LimitViolation[], retryAfterS: number | null): Pick<Refusal, "userMessage"> {
+  const isNear = violated.every(({ scope }) => scope === "ip" || scope === "network" || scope === "visitor");
+  if (!isNear) return {};
+  return { userMessage: visitorMessage("The people at your address have reached their limit", violated, retryAfterS) };
+}
+
+function violationText(violation: LimitViolation, isTold: boolean): string {
+  const { name, per, resetAt } = violation;
+  const amounts = [sharedBy(violation), isTold ? amountsText(violation) : []].flat();
+  const texts = per === "concurrent" ? amounts : [...amounts, `resets ${new Date(resetAt).toISOString()}`];
+  return texts.length === 0 ? `"${name}"` : `"${name}" (${texts.join(", ")})`;
+}
+
+/** Who else counts towards a limit that a person does not have alone. */
+function sharedBy({ scope }: LimitViolation): string[] {
+  if (scope === "ip") return ["all at this address"];
+  return scope === "network" ? ["all in this network, an IPv6 /48"] : [];
+}
+
+function amountsText({ per, used, limit }: LimitViolation): string {
   switch (per) {
     case "usd":
-      return `"${name}" (${moneyText(used)} of ${moneyText(limit)} USD, ${reset})`;
+      return `${moneyText(used)} of ${moneyText(limit)} USD`;
     case "request":
-      return `"${name}" (${used} of ${limit} requests, ${reset})`;
+      return `${used} of ${limit} requests`;
     case "output_byte":
-      return `"${name}" (${used} of ${limit} bytes, ${reset})`;
+      return `${used} of ${limit} bytes`;
     case "upload":
-      return `"${name}" (${used} of ${limit} uploads, ${reset})`;
+      return `${used} of ${limit} uploads`;
     case "upload_byte":
-      return `"${name}" (${used} of ${limit} uploaded bytes, ${reset})`;
+      return `${used} of ${limit} uploaded bytes`;
     case "concurrent":
-      return `"${name}" (${used} of ${limit} open at once)`;
+      return `${used} of ${limit} open at once`;
   }
 }
 

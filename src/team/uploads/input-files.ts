@@ -20,7 +20,7 @@ export function inputFilesFault(
     if (upload === null || stores.uploads.isExpired(id, now)) return unreachable(field, "has expired or was deleted");
     if (upload.storedAt === null) return unreachable(field, "has no content yet");
   }
-  const terms = termsOf(identity.planName, identity.plan);
+  const terms = termsOf(identity);
   for (const { field, bytes, contentType } of files.inline) {
     const what = `The file in \`input.${field}\``;
     const fault = sizeFault(what, bytes, terms) ?? typeFault(what, contentType, terms);
@@ -39,11 +39,11 @@ export function inputFilesDemand({ inline }: InputFiles): { uploads?: number; up
 export function recordInputFiles(
   stores: Pick<TeamStores, "uploads">,
   { requestId, files }: { requestId: string; files: InputFiles },
-  { planName, plan }: Identity,
+  identity: Identity,
   { keyId, user }: Subjects,
   now: number,
 ): void {
-  const terms = termsOf(planName, plan);
+  const terms = termsOf(identity);
   for (const { id } of [...files.used, ...files.inline]) stores.uploads.addUse(requestId, id);
   for (const { id, objectKey, name, bytes, contentType } of files.inline) {
     stores.uploads.put({

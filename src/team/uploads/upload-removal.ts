@@ -4,7 +4,8 @@
 import type { Upload } from "../../contracts/team-uploads.ts";
 import { partsKey } from "../../files/bucket-keys.ts";
 import { ALARM_BUDGET_MS } from "../../platform/alarm.ts";
-import { type QuotaAnswer, resizeUpload } from "../quota/limits.ts";
+import { resizeUpload } from "../quota/holds.ts";
+import type { QuotaAnswer } from "../quota/limits.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
 import { SWEEP_BATCH_ROWS } from "../team-context.ts";
@@ -14,13 +15,12 @@ export type UploadStores = Pick<TeamStores, "counters" | "senders" | "team" | "u
 
 /** Resizes the hold of an upload, if it fits. */
 export function reserveBytes(
-  { team, counters }: Pick<UploadStores, "counters" | "team">,
+  { counters }: Pick<UploadStores, "counters">,
   { terms }: Upload,
   bytes: number,
   now: number,
 ): QuotaAnswer {
-  const limits = team.plan(terms.plan)?.plan.limits ?? [];
-  const quota = resizeUpload(terms.holds, bytes, limits, (id) => counters.readCounter(id), now);
+  const quota = resizeUpload(terms.holds, bytes, (id) => counters.readCounter(id), now);
   if (quota.kind === "ok") counters.writeCounters(quota.writes);
   return quota;
 }

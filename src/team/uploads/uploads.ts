@@ -30,7 +30,9 @@ import { faultName, logEvent } from "../../platform/log.ts";
 import { HOUR_MS } from "../../platform/time.ts";
 import { actingAs, type CallerStores, frozenFault } from "../callers.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
-import { check, uploadRoom } from "../quota/limits.ts";
+import { limitsOf } from "../quota/caller-limits.ts";
+import { uploadRoom } from "../quota/holds.ts";
+import { check } from "../quota/limits.ts";
 import { quotaRefusal } from "../quota/refusals.ts";
 import type { TeamContext } from "../team-context.ts";
 import {
@@ -85,15 +87,16 @@ export class Uploads extends RpcTarget implements TeamUploads {
     const before = uploads.findUpload(input.id);
     if (before !== null) return { kind: "announced", upload: before };
 
-    const terms = termsOf(identity.planName, identity.plan);
+    const terms = termsOf(identity);
     const { id, objectKey, name, contentType, size } = input;
     const fault =
       (contentType === null ? null : typeFault("`content_type`", contentType, terms)) ??
       (size === null ? null : sizeFault("`size`", size, terms));
     if (fault !== null) return refused(fault);
     const demand = { uploads: 1, uploadBytes: size };
-    const quota = check(identity.plan.limits, this.#counter, subjects, demand, now);
-    if (quota.kind === "over") return refused(quotaRefusal(quota, identity.planName));
+    const limits = limitsOf(identity.plan.limits, identity.kind, subjects);
+    const quota = check(limits, this.#counter, subjects, demand, now);
+    if (quota.kind === "over") return refused(quotaRefusal(quota, identity.planName, subjects));
     counters.writeCounters(quota.writes);
     const upload: Upload = {
       id,
@@ -105,7 +108,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       contentType,
       bytes: size,
       sha256: null,
-      terms: { ...terms, holds: quota.holds },
+      terms: { ...terms, holds: quota.holds, ...(subjects.visitor === null ? {} : { visitor: subjects.visitor }) },
       multipart: null,
       createdAt: now,
       storedAt: null,
@@ -133,7 +136,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const cap = Math.min(atMost ?? UPLOAD_PUT_MAX_BYTES, UPLOAD_PUT_MAX_BYTES, terms.maxBytes, room);
       const most = bytes ?? upload.bytes ?? Math.max(1, cap);
       const quota = reserveBytes(this.#stores, upload, most, now);
-      if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
+      if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan, uploaderOf(upload)));
       giveUploadLease(senders, sending, now);
       return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now), maxBytes: most, objectKey };
     });
@@ -153,7 +156,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
       const taken = uploadLeaseFault(senders, sending, now);
       if (taken !== null) return refused(taken);
       const quota = reserveBytes(this.#stores, upload, Math.max(total, upload.bytes ?? 0), now);
-      if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan));
+      if (quota.kind === "over") return refused(quotaRefusal(quota, terms.plan, uploaderOf(upload)));
       giveUploadLease(senders, sending, now);
       uploads.putPart(id, { n, bytes, etag: null });
       return { kind: "begun", upload: this.#prolonged(upload, quota.holds, now) };
@@ -218,7 +221,8 @@ export class Uploads extends RpcTarget implements TeamUploads {
       if (sender !== null && !hasUploadLease(senders, sender)) return refused(LEASE_LOST);
       const quota = reserveBytes(this.#stores, upload, bytes, now);
       // What was reserved is stored, also if the calendar window changed meanwhile.
-      if (quota.kind === "over" && !isReserved(upload, bytes)) return refused(quotaRefusal(quota, upload.terms.plan));
+      if (quota.kind === "over" && !isReserved(upload, bytes))
+        return refused(quotaRefusal(quota, upload.terms.plan, uploaderOf(upload)));
       const holds = quota.kind === "ok" ? quota.holds : upload.terms.holds;
       if (sender !== null && upload.multipart !== null) leaveParts(senders, upload, now);
       endUploadLeases(senders, id, sender);
@@ -323,6 +327,11 @@ export class Uploads extends RpcTarget implements TeamUploads {
   }
 
   readonly #counter = (id: string): number => this.#stores.counters.readCounter(id);
+}
+
+/** Whom an upload is refused to while its bytes come, which need no credential. */
+function uploaderOf({ terms }: Upload): { visitor: string | null } {
+  return { visitor: terms.visitor ?? null };
 }
 
 /** Whether so many bytes were reserved, of whatever limits count bytes. */

@@ -31,7 +31,14 @@ async function admitAlone(team: Team, over: Partial<AdmitInput> = {}): Promise<s
   const credential = { kind: "key", digest: await keyDigest(team.key) } as const;
   const known = await teamFor(bindings, team.id).identify(credential);
   const answer = await teamFor(bindings, team.id).admit({
-    ...{ credential, visitor: null, ip: null, measures: NOTHING_MEASURED, files: { used: [], inline: [] } },
+    ...{
+      credential,
+      visitor: null,
+      ip: null,
+      network: null,
+      measures: NOTHING_MEASURED,
+      files: { used: [], inline: [] },
+    },
     planHash: known.kind === "known" ? known.identity.planHash : "unknown",
     requestId: bindings.TRACKER.newUniqueId().toString(),
     model: POST.model,

@@ -381,12 +381,11 @@ describe("a visitor", () => {
     expect((await mint(demo, {}, from("198.51.100.1"))).user).not.toBe(first.user);
   });
 
-  test("is the address where nothing else is known, so that forgetting the token gains nothing", async () => {
+  test("is somebody new without the token, also at the same address", async () => {
     const { demo } = await newDemo();
-    const one = await mint(demo, {}, from("2001:db8:1:2::1"));
-    expect((await mint(demo, {}, from("2001:db8:1:2::ffff"))).user).toBe(one.user);
-    expect((await mint(demo, { visitor_token: null }, from("2001:db8:1:2::2"))).user).toBe(one.user);
-    expect((await mint(demo, {}, from("2001:db8:1:3::1"))).user).not.toBe(one.user);
+    const bodies = [{}, { visitor_token: null }, { visitor_token: "" }, {}];
+    const users = await Promise.all(bodies.map(async (body) => (await mint(demo, body, HOME)).user));
+    expect(new Set(users).size).toBe(users.length);
   });
 
   test("cannot be made up, nor brought along from another team", async () => {
@@ -395,20 +394,19 @@ describe("a visitor", () => {
     const foreign = await mint(there.demo, {}, from("198.51.100.9"));
     const name = foreign.user.replace("visitor:", "");
     const made = `sl_vt_${name}.${"0".repeat(68)}`;
+    const known = [own, foreign].map(({ user }) => user);
     for (const visitor_token of [foreign.visitor_token, made, "somebody", ""]) {
-      expect((await mint(here.demo, { visitor_token }, HOME)).user).toBe(own.user);
+      expect(known).not.toContain((await mint(here.demo, { visitor_token }, HOME)).user);
     }
   });
 
-  test("that is blocked gets no token, whatever it forgets", async () => {
+  test("that is blocked gets no token", async () => {
     const { key, demo } = await newDemo();
     const { user, visitor_token } = await mint(demo, {}, HOME);
     await call("POST", `/v1/users/${encodeURIComponent(user)}/freeze?create=true`, { key });
-    for (const body of [{ visitor_token }, {}]) {
-      expect(await outcome(call("POST", "/v1/tokens", { key: demo, body, headers: HOME }))).toEqual([
-        403,
-        "user_frozen",
-      ]);
+    for (const headers of [HOME, from("198.51.100.1")]) {
+      const again = call("POST", "/v1/tokens", { key: demo, body: { visitor_token }, headers });
+      expect(await outcome(again)).toEqual([403, "user_frozen"]);
     }
   });
 
@@ -450,7 +448,7 @@ describe("a visitor", () => {
     expect(again.headers.get("Idempotent-Replayed")).toBe("true");
     expect((await json(again)).id).toBe(post.id);
     const { limits } = await json(await call("GET", "/v1/me", { key: reloaded.token, headers: HOME }));
-    expect(limits).toMatchObject([{ name: "visitor-day", used: 1, remaining: 2 }, { name: "page-money" }]);
+    expect(limits).toContainEqual(expect.objectContaining({ name: "visitor-day", used: 1, remaining: 2 }));
   });
 });
 

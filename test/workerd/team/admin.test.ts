@@ -249,7 +249,14 @@ describe("users", () => {
     const ids: string[] = [];
     for (const user of ["anna-name", "anna-name", "bob-name"]) {
       const requestId = env.TRACKER.newUniqueId().toString();
-      const post = { credential: { kind: "key", digest } as const, user, visitor: null, ip: null, tags: { who: user } };
+      const post = {
+        credential: { kind: "key", digest } as const,
+        user,
+        visitor: null,
+        ip: null,
+        network: null,
+        tags: { who: user },
+      };
       const rest = { model: MODEL, planHash, measures: { ...NOTHING_MEASURED, megapixels: 1 }, bodyHash: requestId };
       await stub.admit({ ...post, ...rest, files: { used: [], inline: [] }, requestId, idempotencyKey: null });
       await stub.settle(anEnd(requestId, "charge"));

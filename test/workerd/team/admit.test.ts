@@ -136,10 +136,11 @@ describe("an admit", () => {
         { ...DAY, name: "visitor", scope: "visitor", limit: 1 },
         { ...DAY, name: "ip", scope: "ip", limit: 2 },
       ],
+      assumed_cost: "0.01",
     });
     const { id: keyId } = await team.newKey();
     const token = (visitor: string, ip: string): Partial<AdmitInput> => {
-      const rest = { models: null, plan: null };
+      const rest = { network: null, models: null, plan: null };
       return { credential: { kind: "token", keyId, user: `visitor:${visitor}`, visitor, ip, ...rest }, visitor, ip };
     };
     expect(await team.outcome(token("v1", "a1"))).toBe("admitted");
@@ -303,7 +304,7 @@ describe("who stands behind a credential", () => {
   test("is refused while the key of a token is frozen or revoked, at once", async () => {
     const team = await TeamObject.create();
     const { id: keyId } = await team.newKey();
-    const rest = { visitor: null, ip: null, models: null, plan: null };
+    const rest = { visitor: null, ip: null, network: null, models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, user: "anna", ...rest };
     expect(await team.admit({ credential })).toMatchObject({ kind: "admitted", terms: { keyId, user: "anna" } });
     await team.stub.keys.freeze(keyId, true, SOMEBODY);
@@ -320,7 +321,7 @@ describe("who stands behind a credential", () => {
     const free = await team.newKey();
     const bound = await team.newKey({ plan: "small" });
     const planOf = async (keyId: string, plan: string | null) => {
-      const rest = { user: "anna", visitor: null, ip: null, models: null };
+      const rest = { user: "anna", visitor: null, ip: null, network: null, models: null };
       const known = await team.stub.identify({ kind: "token", keyId, plan, ...rest });
       return known.kind === "known" ? known.identity.planName : known.refusal.code;
     };
@@ -334,7 +335,7 @@ describe("who stands behind a credential", () => {
   test("may run the models of its plan, its key and its token, all three", async () => {
     const team = await TeamObject.create({ models: { allow: ["fal-ai/**"], deny: [] } });
     const { id: keyId } = await team.newKey({ models: ["fal-ai/flux/**", "other/**"] });
-    const rest = { user: "anna", visitor: null, ip: null, plan: null };
+    const rest = { user: "anna", visitor: null, ip: null, network: null, plan: null };
     const run = (model: string, models: string[] | null) => {
       return team.outcome({ model, credential: { kind: "token", keyId, models, ...rest } });
     };
@@ -459,10 +460,10 @@ describe("equal posts within dedupe_s", () => {
   test("are one request by default behind a publishable key, where they are reloads", async () => {
     freeze();
     const team = await TeamObject.create();
-    await team.putPlan("page", { limits: [{ ...MONEY, scope: "key", limit: "1" }] });
+    await team.putPlan("page", { limits: [{ ...MONEY, scope: "key", limit: "1" }], assumed_cost: "0.01" });
     const terms = { kind: "publishable", plan: "page", scopes: [], origins: ["https://demo.example"] } as const;
     const { id: keyId } = await team.newKey({ ...terms, scopes: [], origins: [...terms.origins] });
-    const rest = { user: "visitor:v", visitor: "v", ip: "a", models: null, plan: null };
+    const rest = { user: "visitor:v", visitor: "v", ip: "a", network: null, models: null, plan: null };
     const credential: Credential = { kind: "token", keyId, ...rest };
     const first = await team.admitted({ credential, visitor: "v", ip: "a" });
     expect(await team.admitted({ credential, visitor: "v", ip: "a" })).toBe(first);

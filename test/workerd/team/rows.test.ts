@@ -141,7 +141,7 @@ const CALLS = [
 async function readsWith(count: number): Promise<Record<(typeof CALLS)[number], Rows>> {
   const team = await TeamObject.create({ limits });
   const { stub } = team;
-  const acting = { credential: team.credential, user: "anna", visitor: null, ip: null, tags: {} };
+  const acting = { credential: team.credential, user: "anna", visitor: null, ip: null, network: null, tags: {} };
   await stub.endpoints.create(
     { url: "https://hooks.example/own", events: null, tags: {}, description: "", headers: {} },
     "https://sluice.example",

@@ -43,7 +43,7 @@ describe("a team", () => {
     const team = teamFor(env, "nobody");
     const credential: Credential = { kind: "key", digest: await keyDigest(await makeKey("nobody")) };
     const refused = { kind: "refused", refusal: { code: "unauthenticated" } };
-    const acting = { credential, user: null, visitor: null, ip: null, tags: {} };
+    const acting = { credential, user: null, visitor: null, ip: null, network: null, tags: {} };
     expect(await team.identify(credential)).toMatchObject(refused);
     expect(await team.me(acting)).toMatchObject(refused);
     const post = { ...acting, requestId: "r", model: "m/n", planHash: "", measures: NOTHING_MEASURED };

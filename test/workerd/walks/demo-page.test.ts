@@ -108,16 +108,17 @@ test("the page runs the model from its own origin; from another page, and from n
 
 test("200 posts at once with one visitor's token are accepted three times, and a new token brings no more", async () => {
   const demo = await openDemo("0.003");
-  const visitor = await arrive(demo, "203.0.113.1");
+  const { body: kept } = await exchange(demo, "203.0.113.1");
+  const visitor = await arrive(demo, "203.0.113.1", kept.visitor_token);
   const { taken, refused } = sorted(await many(200, (n) => visitor.post(`cat ${n}`)));
   expect(taken).toHaveLength(3);
   expect(new Set(refused.map(({ status, body }) => `${status} ${body.code}`))).toEqual(new Set(["402 visitor_limit"]));
 
-  const { body } = await exchange(demo, "203.0.113.1");
-  for (const again of [await arrive(demo, "203.0.113.1"), await arrive(demo, "192.0.2.77", body.visitor_token)]) {
+  for (const address of ["203.0.113.1", "192.0.2.77"]) {
+    const again = await arrive(demo, address, kept.visitor_token);
     expect((await again.post("one more")).status).toBe(402);
   }
-  expect(await visitor.limits()).toMatchObject([{ name: "each-visitor", used: 3, remaining: 0 }, { used: "0.009000" }]);
+  expect((await visitor.limits())[0]).toMatchObject({ name: "each-visitor", used: 3, remaining: 0 });
   expect(await upstreamRequests()).toHaveLength(3);
 });
 
@@ -144,14 +145,12 @@ test("2,000 posts of 400 visitors never spend more than $2, and use it as far as
     if (names.includes("demo-budget")) expect(reserved + cost).toBeGreaterThan(2_000_000);
     else expect(names).toEqual(["each-visitor"]);
   }
-  const visitor = await arrive(demo, "203.0.113.9");
-  expect((await visitor.limits())[1]).toMatchObject({ name: "demo-budget", used: usd(reserved), limit: "2.000000" });
-
   let charged = 0;
   for (const request of taken) charged += micro((await endOf(demo.team, request)).cost.charged);
   expect(charged).toBe(reserved);
   expect(await upstreamRequests()).toHaveLength(taken.length);
-  expect((await visitor.limits())[1]).toMatchObject({ used: usd(charged) });
+  const { body: usage } = await demo.team.send<{ data: { charged_usd: string }[] }>("GET", "/v1/usage");
+  expect(usage.data.map(({ charged_usd }) => charged_usd)).toEqual([usd(charged)]);
 });
 
 test("a visitor over the limit is told when it resets, in a 402 that nobody retries, and may go on then", async () => {
@@ -228,7 +227,7 @@ test("a visitor who reloads gets the running request back, not a second charge",
   expect((await after.post("a cat")).body.id, "long past 30 s").toBe(first.body.id);
   const open = await after.ask<{ data: { id: string }[] }>("GET", "/v1/requests?status=open");
   expect(open.body.data.map(({ id }) => id)).toContain(first.body.id);
-  expect(await after.limits()).toMatchObject([{ used: 3 }, { used: "0.450000" }]);
+  expect((await after.limits())[0]).toMatchObject({ name: "each-visitor", used: 3 });
   // Other demos' requests may still have waited for their turn.
   const own = open.body.data.map(({ id }) => id);
   const sent = (await upstreamRequests()).filter(({ webhook_url }) => own.some((id) => webhook_url.includes(id)));

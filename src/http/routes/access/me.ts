@@ -5,8 +5,9 @@ import type { Identity } from "../../../contracts/team-access.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
+import { shownLimits } from "../../../team/quota/caller-limits.ts";
 import type { Plan } from "../../../team/quota/plan.ts";
-import { userFor } from "../../auth.ts";
+import { type Caller, userFor } from "../../auth.ts";
 import { LIMIT_HEADERS, limitHeaders } from "../../limit-headers.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { headerUserSchema, limitBody, limitWire, planBody, planWire, scopeSchema, userSchema } from "../../schemas.ts";
@@ -36,6 +37,11 @@ function kindWire(kind: Identity["kind"]): z.input<ReturnType<typeof meBody>>["k
   return kind;
 }
 
+/** A visitor, who may be anybody, is told no origins, and no limits that it shares with all others. */
+function shownPlan(plan: Plan, caller: Pick<Caller, "visitor">): Plan {
+  return caller.visitor === null ? plan : { ...plan, limits: shownLimits(plan.limits, caller), origins: [] };
+}
+
 export const meRoutes: readonly Route[] = [
   defineRoute({
     method: "GET",
@@ -49,9 +55,11 @@ export const meRoutes: readonly Route[] = [
     async handle({ env, caller, query, headers }) {
       const acting = userFor(caller.user, query.user ?? headers["sluice-user"]);
       if (acting.kind === "refused") return { refusal: acting.refusal };
-      const { credential, visitor, ip, tags, expiresAt } = caller;
+      const { credential, visitor, ip, network, tags, expiresAt } = caller;
       const { user } = acting;
-      const answer = await askTeam(env, caller.team, (team) => team.me({ credential, user, visitor, ip, tags }));
+      const answer = await askTeam(env, caller.team, (team) =>
+        team.me({ credential, user, visitor, ip, network, tags }),
+      );
       if (answer.kind === "refused") return { refusal: answer.refusal };
       const { team, identity, limits } = answer;
       return {
@@ -64,7 +72,7 @@ export const meRoutes: readonly Route[] = [
           expires_at: isoTime(expiresAt),
           origins: identity.kind === "secret" ? identity.origins : null,
           user,
-          plan: planWire({ name: identity.planName, plan: identity.plan as Plan }),
+          plan: planWire({ name: identity.planName, plan: shownPlan(identity.plan as Plan, caller) }),
           limits: limits.map(limitWire),
         },
       };

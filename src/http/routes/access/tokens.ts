@@ -10,7 +10,7 @@ import { askTeam } from "../../../platform/stubs.ts";
 import { isoTime } from "../../../platform/time.ts";
 import { makeToken, type TokenCredential } from "../../../team/auth/tokens.ts";
 import { turnstileFault } from "../../../team/auth/turnstile.ts";
-import { addressMark, makeVisitorToken, newVisitor, visitorOf } from "../../../team/auth/visitor.ts";
+import { addressMarks, makeVisitorToken, newVisitor, visitorOf } from "../../../team/auth/visitor.ts";
 import { modelPatternSchema, originSchema, planNameSchema } from "../../../team/quota/plan.ts";
 import { type Caller, userFor } from "../../auth.ts";
 import { addressOf } from "../../client-address.ts";
@@ -133,6 +133,7 @@ async function mint({ env, caller, body }: MintCall): Promise<Minted> {
     user: acting.user,
     visitor: null,
     ip: null,
+    network: null,
     models: body.models ?? null,
     plan: body.plan ?? null,
   };
@@ -146,7 +147,7 @@ async function mint({ env, caller, body }: MintCall): Promise<Minted> {
   return { kind: "minted", credential, origin: body.origin ?? null, ttlS, visitorToken: null };
 }
 
-/** A page's token for its visitor: only from the key's origins, rate-limited per address, and after Turnstile if the key requires it. */
+/** A page's token for its visitor: only from the key's origins, rate-limited, and after Turnstile if the key requires it. */
 async function exchange({ request, env, config, caller, body }: MintCall): Promise<Minted> {
   const misplaced = FOR_SECRET_KEYS.find((name) => body[name] !== undefined);
   if (misplaced !== undefined) {
@@ -160,8 +161,10 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
   if (page === null || fault !== null)
     return refused(fault ?? refusal("origin_not_allowed", "The call does not come from a page."));
   const { SIGNING_KEY, TURNSTILE_VERIFY_URL, PUBLIC_URL } = config();
-  const ip = await addressMark(SIGNING_KEY, team, addressOf(request));
-  const counted = await askTeam(env, team, (stub) => stub.issuers.countMint({ keyId, ip }));
+  const { ip, network } = await addressMarks(SIGNING_KEY, team, addressOf(request));
+  const known = body.visitor_token ? await visitorOf(SIGNING_KEY, team, body.visitor_token) : null;
+  const exchanging = { keyId, ip, network, visitor: known };
+  const counted = await askTeam(env, team, (stub) => stub.issuers.countMint(exchanging));
   if (counted.kind === "refused") return counted;
   if (turnstile !== null) {
     const failed = await turnstileFault({
@@ -174,20 +177,20 @@ async function exchange({ request, env, config, caller, body }: MintCall): Promi
     });
     if (failed !== null) return refused(failed);
   }
-  const seen = body.visitor_token ? await visitorOf(SIGNING_KEY, team, body.visitor_token) : null;
-  // With Turnstile a visitor without a token is new; otherwise the address identifies them, so that discarding the token gains nothing.
-  const visitor = seen ?? (turnstile === null ? ip : newVisitor());
+  // Never the address: people behind one share it. Who discards the token gains what the limits of the address leave.
+  const visitor = known ?? newVisitor();
   const credential: TokenCredential = {
     kind: "token",
     keyId,
     user: `visitor:${visitor}`,
     visitor,
     ip,
+    network,
     models: null,
     plan: null,
   };
-  const known = await askTeam(env, team, (stub) => stub.identify(credential));
-  if (known.kind === "refused") return known;
+  const identified = await askTeam(env, team, (stub) => stub.identify(credential));
+  if (identified.kind === "refused") return identified;
   const visitorToken = await makeVisitorToken(SIGNING_KEY, team, visitor);
   return { kind: "minted", credential, origin: page, ttlS: TOKEN_TTL_DEFAULT_S, visitorToken };
 }

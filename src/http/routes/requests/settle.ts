@@ -7,7 +7,7 @@ import { microOf } from "../../../platform/money.ts";
 import { askTeam, trackerOf } from "../../../platform/stubs.ts";
 import { requestBody } from "../../../requests/view/request-object.ts";
 import { requestText } from "../../../requests/view/serialize.ts";
-import { usdSchema } from "../../../team/quota/plan.ts";
+import { usdSchema } from "../../../team/quota/plan-limits.ts";
 import { actorOf } from "../../audit-actor.ts";
 import { viewerOf } from "../../auth.ts";
 import { noSuchRequest } from "../../no-such-request.ts";

@@ -88,13 +88,14 @@ const announce = defineRoute({
   async handle({ body, headers, caller, env, url }) {
     const acting = userFor(caller.user, body.user ?? headers["sluice-user"]);
     if (acting.kind === "refused") return { refusal: acting.refusal };
-    const { team, credential, visitor, ip } = caller;
+    const { team, credential, visitor, ip, network } = caller;
     const size = body.size ?? null;
     const opened = await openUpload(env, {
       team,
       credential,
       visitor,
       ip,
+      network,
       user: acting.user,
       tags: { ...headers["sluice-tags"], ...caller.tags },
       fileName: body.file_name,

@@ -17,6 +17,7 @@ export type Credential = {
     user: string;
     visitor: string | null;
     ip: string | null;
+    network: string | null;
     models: string[] | null;
     plan: string | null;
 } | {
@@ -30,6 +31,7 @@ export interface ActingFor extends Pick<RequestSpec, "user" | "tags"> {
     credential: Credential;
     visitor: string | null;
     ip: string | null;
+    network: string | null;
 }
 export interface Turnstile {
     siteKey: string;
@@ -109,6 +111,8 @@ export interface TeamIssuers {
     countMint(exchange: {
         keyId: string;
         ip: string;
+        network: string | null;
+        visitor: string | null;
     }): Answer<{
         kind: "counted";
     } | Refused>;

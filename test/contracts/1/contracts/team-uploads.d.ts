@@ -19,6 +19,8 @@ export interface InputFiles {
 export interface UploadTerms {
     plan: string;
     maxBytes: number;
+    maxBytesBy?: "browser_max_bytes";
+    visitor?: string;
     types: string[] | null;
     keepMs: number;
     holds: Hold[];

@@ -217,11 +217,12 @@ export type ErrorCode = keyof typeof ERRORS;
 export declare function userMessageOf(code: ErrorCode): string | null;
 export declare const LIMIT_PERS: readonly ["request", "usd", "output_byte", "upload", "upload_byte", "concurrent"];
 export type LimitPer = (typeof LIMIT_PERS)[number];
+export declare const LIMIT_COUNTS: readonly ["admitted", "completed"];
 export interface Violation {
     name: string;
     per: LimitPer;
-    limit: number;
-    used: number;
+    limit: number | null;
+    used: number | null;
     resetAt: number | null;
 }
 export interface Refusal {

@@ -9,7 +9,16 @@ const NOW = Date.parse("2026-11-22T12:00:00Z");
 const TTL_S = 600;
 
 const TOKEN: ClientToken = {
-  credential: { kind: "token", keyId: "key_1", user: "ada", visitor: null, ip: null, models: null, plan: null },
+  credential: {
+    kind: "token",
+    keyId: "key_1",
+    user: "ada",
+    visitor: null,
+    ip: null,
+    network: null,
+    models: null,
+    plan: null,
+  },
   origin: null,
 };
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { addressMark, makeVisitorToken, networkOf, newVisitor, visitorOf } from "../../../../src/team/auth/visitor.ts";
+import {
+  addressMarks,
+  makeVisitorToken,
+  networkOf,
+  newVisitor,
+  visitorOf,
+  wideNetworkOf,
+} from "../../../../src/team/auth/visitor.ts";
 
 const KEYS = ["a-signing-key-of-at-least-32-bytes-1"];
 const OTHER_KEYS = ["a-signing-key-of-at-least-32-bytes-2"];
@@ -26,21 +33,43 @@ describe("the network of an address", () => {
   });
 });
 
-describe("the mark of an address", () => {
-  test("is the same for a network, and says nothing of it", async () => {
-    const mark = await addressMark(KEYS, "acme", "2001:db8:1:2::1");
-    expect(mark).toMatch(/^[0-9a-f]{20}$/);
-    expect(await addressMark(KEYS, "acme", "2001:db8:1:2::2")).toBe(mark);
+describe("the wide network of an address", () => {
+  test.each([
+    ["of IPv6 it is the /48", "2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"],
+    ["its spelling does not matter", "2001:0DB8:0001:ffff::9", "2001:db8:1::/48"],
+    ["zeros that are left out count", "2001:db8::1", "2001:db8:0::/48"],
+    ["IPv4 has none", "203.0.113.7", null],
+    ["nor has IPv4 inside IPv6", "::ffff:203.0.113.7", null],
+    ["no address has none", null, null],
+    ["nor has an empty one", "", null],
+    ["nor has text that is no address", "not:an:address", null],
+  ])("%s", (_rule, address, network) => {
+    expect(wideNetworkOf(address)).toBe(network);
+  });
+});
+
+describe("the marks of an address", () => {
+  test("are the same for a network, and say nothing of it", async () => {
+    const marks = await addressMarks(KEYS, "acme", "2001:db8:1:2::1");
+    expect(marks).toEqual({
+      ip: expect.stringMatching(/^[0-9a-f]{20}$/),
+      network: expect.stringMatching(/^[0-9a-f]{20}$/),
+    });
+    expect(await addressMarks(KEYS, "acme", "2001:db8:1:2::2")).toEqual(marks);
+    const neighbour = await addressMarks(KEYS, "acme", "2001:db8:1:3::1");
+    expect([neighbour.ip === marks.ip, neighbour.network]).toEqual([false, marks.network]);
+    expect(marks.network).not.toBe(marks.ip);
   });
 
-  test("differs by network, by team and by signing key", async () => {
+  test("differ by network, by team and by signing key", async () => {
     const marks = await Promise.all([
-      addressMark(KEYS, "acme", "203.0.113.7"),
-      addressMark(KEYS, "acme", "203.0.113.8"),
-      addressMark(KEYS, "other", "203.0.113.7"),
-      addressMark(OTHER_KEYS, "acme", "203.0.113.7"),
+      addressMarks(KEYS, "acme", "203.0.113.7"),
+      addressMarks(KEYS, "acme", "203.0.113.8"),
+      addressMarks(KEYS, "other", "203.0.113.7"),
+      addressMarks(OTHER_KEYS, "acme", "203.0.113.7"),
     ]);
-    expect(new Set(marks).size).toBe(4);
+    expect(new Set(marks.map(({ ip }) => ip)).size).toBe(4);
+    expect(marks.map(({ network }) => network)).toEqual([null, null, null, null]);
   });
 });
 
@@ -50,6 +79,11 @@ describe("a visitor token", () => {
     const token = await makeVisitorToken(KEYS, "acme", visitor);
     expect(await visitorOf(KEYS, "acme", token)).toBe(visitor);
     expect(await visitorOf([...OTHER_KEYS, ...KEYS], "acme", token)).toBe(visitor);
+  });
+
+  test("is nobody's that names an address, whom all behind it would share", async () => {
+    const { ip } = await addressMarks(KEYS, "acme", "203.0.113.7");
+    expect(await visitorOf(KEYS, "acme", await makeVisitorToken(KEYS, "acme", ip))).toBeNull();
   });
 
   test("is nobody's where it was not made", async () => {

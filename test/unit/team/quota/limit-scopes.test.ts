@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import { type AlertSubject, alertSubject } from "../../../../src/team/alerts.ts";
 import { limitCounters } from "../../../../src/team/quota/counters.ts";
 import type { Subjects } from "../../../../src/team/quota/limits.ts";
+import { planSchema } from "../../../../src/team/quota/plan.ts";
 import {
   type CountedFor,
   countedFor,
   type LimitScope,
   type PlanLimit,
-  planSchema,
-} from "../../../../src/team/quota/plan.ts";
+} from "../../../../src/team/quota/plan-limits.ts";
 
 const NOON = Date.parse("2026-11-22T12:00:00Z");
 
@@ -17,6 +17,7 @@ const everybody: Subjects = {
   user: "anna",
   visitor: "v1",
   ip: "203.0.113.7",
+  network: "2001:db8:1::/48",
   tags: { client: "acme" },
 };
 
@@ -35,6 +36,7 @@ const SCOPES: Record<CountedFor["kind"], Expected> = {
   user: { scope: "user", counter: "user:anna", alert: { subject: "anna", tags: {} } },
   visitor: { scope: "visitor", counter: "visitor:v1", alert: null },
   ip: { scope: "ip", counter: "ip:203.0.113.7", alert: null },
+  network: { scope: "network", counter: "network:2001:db8:1::/48", alert: null },
   tag: {
     scope: "tag:client",
     counter: "tag:6:client=acme",

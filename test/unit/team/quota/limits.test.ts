@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { AppliedLimit } from "../../../../src/team/quota/counters.ts";
+import { type Actual, settleHolds } from "../../../../src/team/quota/holds.ts";
 import {
-  type Actual,
   check,
   type Demand,
   type Hold,
@@ -8,9 +9,8 @@ import {
   type QuotaAnswer,
   type QuotaCode,
   type Subjects,
-  settleHolds,
 } from "../../../../src/team/quota/limits.ts";
-import type { LimitScope, LimitWindow, PlanLimit } from "../../../../src/team/quota/plan.ts";
+import type { LimitScope, LimitWindow, PlanLimit } from "../../../../src/team/quota/plan-limits.ts";
 
 const at = (text: string) => Date.parse(text);
 const NOON = at("2026-11-22T12:00:00Z");
@@ -19,7 +19,7 @@ const HOUR = 60 * MINUTE;
 const TOMORROW = at("2026-11-23T00:00:00Z");
 const NEXT_MONTH = at("2026-12-01T00:00:00Z");
 
-const anna: Subjects = { keyId: "key_1", user: "anna", visitor: null, ip: null, tags: {} };
+const anna: Subjects = { keyId: "key_1", user: "anna", visitor: null, ip: null, network: null, tags: {} };
 const one: Demand = { requests: 1, usdMicro: 0 };
 const costs = (usdMicro: number | null): Demand => ({ requests: 1, usdMicro });
 const UNKNOWN: Actual = { usdMicro: null, outputBytes: null };
@@ -49,8 +49,8 @@ function ledger() {
   };
   return {
     values,
-    states: (limits: readonly PlanLimit[], now: number, subjects = anna) => limitStates(limits, read, subjects, now),
-    admit(limits: readonly PlanLimit[], demand: Demand, now: number, subjects = anna): QuotaAnswer {
+    states: (limits: readonly AppliedLimit[], now: number, subjects = anna) => limitStates(limits, read, subjects, now),
+    admit(limits: readonly AppliedLimit[], demand: Demand, now: number, subjects = anna): QuotaAnswer {
       const answer = check(limits, read, subjects, demand, now);
       if (answer.kind === "ok") write(answer.writes);
       return answer;
@@ -61,7 +61,7 @@ function ledger() {
       while (admitted < 10_000 && this.admit(limits, demand, now, subjects).kind === "ok") admitted++;
       return admitted;
     },
-    settle(holds: readonly Hold[], how: "charge" | "refund" | "keep", actual: Actual, now: number): Hold[] {
+    settle(holds: readonly Hold[], how: "charge" | "refund" | "undo" | "keep", actual: Actual, now: number): Hold[] {
       const settlement = settleHolds(holds, how, actual, read, now);
       write(settlement.writes);
       return settlement.open;
@@ -74,7 +74,7 @@ function taken(answer: QuotaAnswer): Hold[] {
   return answer.holds;
 }
 
-function usedOf(books: ReturnType<typeof ledger>, limits: readonly PlanLimit[], now: number, subjects = anna) {
+function usedOf(books: ReturnType<typeof ledger>, limits: readonly AppliedLimit[], now: number, subjects = anna) {
   return books.states(limits, now, subjects).map((state) => state.used);
 }
 
@@ -82,6 +82,7 @@ describe("whom a limit counts for", () => {
   const bob: Subjects = { ...anna, user: "bob" };
   const otherKey: Subjects = { ...anna, keyId: "key_2" };
   const visiting: Subjects = { ...anna, visitor: "v1", ip: "203.0.113.7" };
+  const wide: Subjects = { ...visiting, ip: "2001:db8:1:2::/64", network: "2001:db8:1::/48" };
   const acme: Subjects = { ...anna, tags: { client: "acme" } };
 
   test.each<[string, LimitScope, Subjects, Subjects, boolean]>([
@@ -94,6 +95,8 @@ describe("whom a limit counts for", () => {
     ["a visitor limit follows the visitor over addresses", "visitor", visiting, { ...visiting, ip: "::1" }, true],
     ["an address limit tells addresses apart", "ip", visiting, { ...visiting, ip: "203.0.113.8" }, false],
     ["an address limit counts its visitors together", "ip", visiting, { ...visiting, visitor: "v2" }, true],
+    ["a network limit counts its addresses together", "network", wide, { ...wide, ip: "2001:db8:1:3::/64" }, true],
+    ["a network limit tells networks apart", "network", wide, { ...wide, network: "2001:db8:2::/48" }, false],
     ["a tag limit counts a value together", "tag:client", acme, { ...bob, tags: { client: "acme" } }, true],
     ["a tag limit tells values apart", "tag:client", acme, { ...anna, tags: { client: "other" } }, false],
     ["one tag's value is not another tag's", "tag:client", acme, { ...anna, tags: { client: "b", b: "acme" } }, false],
@@ -107,6 +110,7 @@ describe("whom a limit counts for", () => {
   test.each<[LimitScope, Subjects]>([
     ["visitor", anna],
     ["ip", anna],
+    ["network", { ...anna, ip: "203.0.113.7" }],
     ["tag:client", anna],
     ["tag:client", { ...anna, tags: { clients: "acme" } }],
     ["tag:toString", anna],
@@ -128,6 +132,7 @@ describe("whom a limit counts for", () => {
       ["user", { ...anna, user: "" }],
       ["visitor", { ...anna, visitor: "key_1" }],
       ["ip", { ...anna, ip: "key_1" }],
+      ["network", { ...anna, network: "key_1" }],
       ["tag:a", { ...anna, tags: { a: "b=c" } }],
       ["tag:a=b", { ...anna, tags: { "a=b": "c" } }],
       ["tag:a", { ...anna, tags: { a: "" } }],
@@ -404,6 +409,39 @@ describe("settling", () => {
     expect(usedOf(books, limits, NOON)).toEqual([1, 100_000, 1, 0, 1]);
     books.settle(holds, how, actual, NOON);
     expect(usedOf(books, limits, NOON)).toEqual(used);
+  });
+
+  test.each<["charge" | "refund" | "undo" | "keep", number[]]>([
+    ["charge", [1, 40_000, 0, 1]],
+    ["refund", [1, 0, 0, 1]],
+    ["undo", [0, 0, 0, 0]],
+    ["keep", [1, 100_000, 0, 1]],
+  ])("by %s gives back money and no request that counts as admitted, unless nothing was admitted", (how, used) => {
+    const day = requests(5, { name: "day" });
+    const browser = [day, usd("1"), concurrent(5), requests(5, { name: "hour", window: "1h" })].map((limit) => {
+      return { ...limit, counts: "admitted" as const };
+    });
+    const books = ledger();
+    const holds = taken(books.admit(browser, costs(100_000), NOON));
+    books.settle(holds, how, { usdMicro: 40_000, outputBytes: null }, NOON);
+    expect(usedOf(books, browser, NOON)).toEqual(used);
+    expect(JSON.parse(JSON.stringify(holds))).toEqual(holds);
+    expect(usedOf(books, [day], NOON), "a server's view of the same limit").toEqual(used.slice(0, 1));
+  });
+
+  test("follows what a limit says over what the credential would count", () => {
+    const limits: AppliedLimit[] = [
+      { ...requests(5, { name: "tries" }), count: "admitted", counts: "completed" } as AppliedLimit,
+      { ...requests(5, { name: "done" }), count: "completed", counts: "admitted" } as AppliedLimit,
+    ];
+    const books = ledger();
+    const holds = taken(books.admit(limits, one, NOON));
+    expect(books.states(limits, NOON).map(({ name, used, count }) => [name, used, count])).toEqual([
+      ["tries", 1, "admitted"],
+      ["done", 1, "completed"],
+    ]);
+    books.settle(holds, "refund", UNKNOWN, NOON);
+    expect(usedOf(books, limits, NOON)).toEqual([1, 0]);
   });
 
   test("leaves nothing open, but what nobody can judge yet, which is settled later and once", () => {

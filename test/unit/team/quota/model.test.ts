@@ -3,8 +3,10 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { check, type Hold, limitStates, type Subjects, settleHolds } from "../../../../src/team/quota/limits.ts";
-import { type PlanLimit, planSchema } from "../../../../src/team/quota/plan.ts";
+import { settleHolds } from "../../../../src/team/quota/holds.ts";
+import { check, type Hold, limitStates, type Subjects } from "../../../../src/team/quota/limits.ts";
+import { planSchema } from "../../../../src/team/quota/plan.ts";
+import type { LimitCount, PlanLimit } from "../../../../src/team/quota/plan-limits.ts";
 
 const START = Date.parse("2026-11-22T20:00:00Z");
 const HOUR = 3_600_000;
@@ -18,6 +20,8 @@ interface Past {
   cost: number | null;
   holds: Hold[];
   running: boolean;
+  /** Admitted for a browser's credential, whose limits count what was admitted unless they say otherwise. */
+  isBrowser: boolean;
   end: { at: number; how: "charge" | "refund"; usdMicro: number | null; outputBytes: number | null } | null;
 }
 
@@ -36,10 +40,17 @@ function countsFor(limit: PlanLimit, { keyId, user, tags }: Subjects, other: Sub
   }
 }
 
+function countOf(limit: PlanLimit, isBrowser: boolean): LimitCount {
+  const count = limit.per === "request" ? limit.count : undefined;
+  return count ?? (isBrowser ? "admitted" : "completed");
+}
+
 /** What is used of a limit of a day, a month or at once: the sum over everything that ever happened. */
 function usedByHistory(limit: PlanLimit, history: readonly Past[], subjects: Subjects, now: number): number {
   let used = 0;
-  for (const { at, end, cost, running } of history.filter((past) => countsFor(limit, past.subjects, subjects))) {
+  for (const { at, end, cost, running, isBrowser } of history.filter((past) =>
+    countsFor(limit, past.subjects, subjects),
+  )) {
     if (limit.per === "concurrent") {
       used += running ? 1 : 0;
       continue;
@@ -51,8 +62,9 @@ function usedByHistory(limit: PlanLimit, history: readonly Past[], subjects: Sub
     }
     if (windowName(limit.window, at) !== current) continue;
     const endedInTime = end !== null && windowName(limit.window, end.at) === current;
-    if (endedInTime && end.how === "refund") continue;
-    if (limit.per === "request") used += 1;
+    const isGivenBack = endedInTime && end.how === "refund";
+    if (limit.per === "request") used += isGivenBack && countOf(limit, isBrowser) === "completed" ? 0 : 1;
+    else if (isGivenBack) continue;
     else used += (endedInTime ? end.usdMicro : null) ?? cost ?? 0;
   }
   return used;
@@ -63,6 +75,7 @@ const subjectsOf = fc.record({
   user: fc.constantFrom("anna", "bob", null),
   visitor: fc.constant(null),
   ip: fc.constant(null),
+  network: fc.constant(null),
   tags: fc.constantFrom<Record<string, string>>({}, { client: "acme" }, { client: "other" }),
 });
 const amount = fc.integer({ min: 0, max: 40 });
@@ -70,7 +83,12 @@ const amount = fc.integer({ min: 0, max: 40 });
 const step = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant("admit" as const), subjects: subjectsOf, cost: fc.option(amount) }),
+    arbitrary: fc.record({
+      do: fc.constant("admit" as const),
+      subjects: subjectsOf,
+      cost: fc.option(amount),
+      isBrowser: fc.boolean(),
+    }),
   },
   {
     weight: 4,
@@ -88,7 +106,13 @@ const step = fc.oneof(
 const scope = fc.constantFrom("team", "key", "user", "tag:client");
 const calendar = fc.constantFrom("1d", "1mo");
 const limitOf = fc.oneof(
-  fc.record({ scope, per: fc.constant("request"), limit: fc.integer({ min: 0, max: 6 }), window: calendar }),
+  fc.record(
+    {
+      ...{ scope, per: fc.constant("request"), limit: fc.integer({ min: 0, max: 6 }), window: calendar },
+      count: fc.constantFrom("admitted", "completed"),
+    },
+    { requiredKeys: ["scope", "per", "limit", "window"] },
+  ),
   fc.record({
     scope,
     per: fc.constant("usd"),
@@ -116,10 +140,11 @@ describe("limits of days, months and open requests", () => {
           if (each.do === "wait") {
             now += each.ms;
           } else if (each.do === "admit") {
-            const { subjects, cost } = each;
+            const { subjects, cost, isBrowser } = each;
+            const applied = isBrowser ? limits.map((limit) => ({ ...limit, counts: "admitted" as const })) : limits;
             const applying = limits.filter((limit) => countsFor(limit, subjects, subjects));
             const used = applying.map((limit) => usedByHistory(limit, history, subjects, now));
-            expect(limitStates(limits, read, subjects, now).map((state) => state.used)).toEqual(used);
+            expect(limitStates(applied, read, subjects, now).map((state) => state.used)).toEqual(used);
             const broken = applying.filter((limit, n) => {
               const asks = { request: 1, concurrent: 1, usd: cost, output_byte: null, upload: 0, upload_byte: 0 }[
                 limit.per
@@ -127,7 +152,7 @@ describe("limits of days, months and open requests", () => {
               const before = used[n] ?? 0;
               return asks === null ? before >= sizeOf(limit) : before + asks > sizeOf(limit);
             });
-            const answer = check(limits, read, subjects, { requests: 1, usdMicro: cost }, now);
+            const answer = check(applied, read, subjects, { requests: 1, usdMicro: cost }, now);
             if (answer.kind === "over") {
               expect(answer.violated.map((violation) => violation.name)).toEqual(broken.map((limit) => limit.name));
               const passing = broken.every((limit) => limit.per === "concurrent");
@@ -135,7 +160,7 @@ describe("limits of days, months and open requests", () => {
             } else {
               expect(broken).toEqual([]);
               for (const { id, value } of answer.writes) counters.set(id, value);
-              history.push({ at: now, subjects, cost, holds: answer.holds, running: true, end: null });
+              history.push({ at: now, subjects, cost, holds: answer.holds, running: true, isBrowser, end: null });
             }
           } else {
             const past = history[each.which % Math.max(1, history.length)];
@@ -193,7 +218,7 @@ describe("limits of minutes and hours", () => {
         const { limits } = planSchema().parse({
           limits: [{ name: "l", scope: "team", per: "usd", limit: (limit / 1e6).toFixed(6), window }],
         });
-        const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, tags: {} };
+        const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, network: null, tags: {} };
         const counters = new Map<string, number>();
         const past: { at: number; cost: number }[] = [];
         let now = START;
@@ -221,7 +246,7 @@ describe("limits of minutes and hours", () => {
         const { limits } = planSchema().parse({
           limits: [{ name: "l", scope: "team", per: "usd", limit: (limit / 1e6).toFixed(6), window }],
         });
-        const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, tags: {} };
+        const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, network: null, tags: {} };
         const counters = new Map<string, number>();
         const read = (id: string) => counters.get(id) ?? 0;
         const write = (writes: readonly { id: string; value: number }[]) => {
@@ -258,7 +283,7 @@ describe("limits of minutes and hours", () => {
         const { limits } = planSchema().parse({
           limits: [{ name: "l", scope: "team", per: "usd", limit: (limit / 1e6).toFixed(6), window }],
         });
-        const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, tags: {} };
+        const subjects: Subjects = { keyId: "k", user: null, visitor: null, ip: null, network: null, tags: {} };
         const counters = new Map<string, number>();
         const read = (id: string) => counters.get(id) ?? 0;
         const before = limitStates(limits, read, subjects, START);

@@ -1,13 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseFields } from "../../../../src/platform/validate.ts";
-import {
-  defaultPlan,
-  limitSize,
-  matchesModel,
-  missingTags,
-  modelAllowed,
-  planSchema,
-} from "../../../../src/team/quota/plan.ts";
+import { defaultPlan, matchesModel, missingTags, modelAllowed, planSchema } from "../../../../src/team/quota/plan.ts";
+import { limitSize } from "../../../../src/team/quota/plan-limits.ts";
 
 const daily = { name: "daily", scope: "team", per: "request", limit: 100, window: "1d" };
 const money = { name: "money", scope: "user", per: "usd", limit: "5", window: "1mo" };
@@ -23,17 +17,19 @@ describe("a plan", () => {
     expect(defaultPlan()).toEqual({
       limits: [],
       require_tags: [],
+      tag_values: {},
       models: { allow: ["**"], deny: [] },
       input: { max: {}, force: {}, forbid: [] },
       max_cost_per_request: null,
       unknown_price: "allow",
+      assumed_cost: null,
       charge_422: true,
       exact_cost: false,
       dedupe_s: 0,
       hold_s: 10,
       file_link_s: null,
       retention: { records_days: null, files_days: null, inputs_days: null },
-      uploads: { max_bytes: 1024 ** 3, types: null },
+      uploads: { max_bytes: 1024 ** 3, browser_max_bytes: 10 * 1024 ** 2, types: null },
       origins: [],
       webhooks: true,
       store_false: false,
@@ -45,6 +41,7 @@ describe("a plan", () => {
     const written = {
       limits: [daily, money, atOnce, bytes],
       require_tags: ["client", "a.b"],
+      tag_values: { client: ["acme", ""], "a.b": ["c"] },
       models: { allow: ["fal-ai/flux/**"], deny: ["fal-ai/flux/dev"] },
       input: {
         max: { num_images: 2, "image_size.width": 1024, "loras.*.scale": 1.5 },
@@ -53,13 +50,14 @@ describe("a plan", () => {
       },
       max_cost_per_request: "0.25",
       unknown_price: "refuse",
+      assumed_cost: "0.5",
       charge_422: false,
       exact_cost: true,
       dedupe_s: 60,
       hold_s: 0,
       file_link_s: 3_600,
       retention: { records_days: 30, files_days: null, inputs_days: 1 },
-      uploads: { max_bytes: 10_000_000, types: ["image/*", "application/zip"] },
+      uploads: { max_bytes: 10_000_000, browser_max_bytes: 5_000_000, types: ["image/*", "application/zip"] },
       origins: ["https://demo.example", "http://localhost:3000", "capacitor://localhost"],
       webhooks: false,
       store_false: true,
@@ -77,7 +75,7 @@ describe("a plan", () => {
   });
 
   const PER = '"request", "usd", "output_byte", "upload", "upload_byte", "concurrent"';
-  const SCOPES = '"team", "key", "user", "visitor", "ip", or "tag:" followed by a tag name';
+  const SCOPES = '"team", "key", "user", "visitor", "ip", "network", or "tag:" followed by a tag name';
   const USD = 'must be a USD amount as a string with at most six decimal places, e.g. "0.25".';
   const many = Array.from({ length: 51 }, (_, n) => [`f${n}`, 1]);
 
@@ -130,6 +128,15 @@ describe("a plan", () => {
       '`models.allow[0]` is "!fal-ai/veo", but a model pattern must not contain "!": use *, ?, ** as a segment, or {a,b}.',
     ],
     ["an unknown field", { budget: 1 }, "`budget` is not a known field."],
+    [
+      "a count that is none",
+      { limits: [{ ...daily, count: "started" }] },
+      '`limits[0].count` must be one of "admitted", "completed".',
+    ],
+    ["a count of money", { limits: [{ ...money, count: "admitted" }] }, "`limits[0].count` is not a known field."],
+    ["no value of a tag", { tag_values: { client: [] } }, "`tag_values.client` must have at least 1 entry."],
+    ["a value of a tag twice", { tag_values: { client: ["a", "a"] } }, "`tag_values.client` must not repeat a value."],
+    ["an assumed cost of nothing", { assumed_cost: "0" }, "`assumed_cost` must be above 0."],
     ["a tag twice", { require_tags: ["a", "a"] }, "`require_tags` must not contain duplicate tags."],
     ["a rule without a number", { input: { max: { n: "2" } } }, "`input.max.n` must be a number."],
     [

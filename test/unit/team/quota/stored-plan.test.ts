@@ -8,13 +8,15 @@ const LIMIT = { name: "daily", scope: "team", per: "request", limit: 5, window: 
 test("a plan that older code stored has the defaults of what it lacks", () => {
   expect(storedPlan("{}")).toEqual(defaultPlan());
   expect(storedPlan(JSON.stringify({ limits: [LIMIT] })).limits).toEqual([LIMIT]);
+  const counted = { ...LIMIT, count: "admitted" };
+  expect(storedPlan(JSON.stringify({ limits: [counted] })).limits).toEqual([counted]);
 });
 
 test("fields of newer code are left out, wherever they stand, and the rest is as it was", () => {
   const newer = {
     approve_above: "5",
     limits: [
-      { ...LIMIT, count: "admitted" },
+      { ...LIMIT, weight: 2 },
       { ...LIMIT, name: "second", burst: { size: 3 } },
     ],
     retention: { records_days: 3, archive: true },

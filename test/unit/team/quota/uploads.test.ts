@@ -3,12 +3,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { check, type Hold, resizeUpload, type Subjects, uploadRoom } from "../../../../src/team/quota/limits.ts";
+import { resizeUpload, uploadRoom } from "../../../../src/team/quota/holds.ts";
+import { check, type Hold, type Subjects } from "../../../../src/team/quota/limits.ts";
 import { planSchema } from "../../../../src/team/quota/plan.ts";
 
 const START = Date.parse("2026-11-22T20:00:00Z");
 const MONTH_MS = 31 * 24 * 3_600_000;
-const SUBJECTS: Subjects = { keyId: "k", user: "anna", visitor: null, ip: null, tags: {} };
+const SUBJECTS: Subjects = { keyId: "k", user: "anna", visitor: null, ip: null, network: null, tags: {} };
 
 function limitsOf(sizes: readonly number[]) {
   const limits = sizes.map((limit, n) => ({
@@ -46,7 +47,7 @@ describe("bytes of uploads", () => {
             if (one !== undefined) expect(room).toBe(least - total + one.bytes);
             const bytes = each.do === "fill" ? (room ?? 0) : each.bytes;
             const answer = one
-              ? resizeUpload(one.holds, bytes, limits, read, START)
+              ? resizeUpload(one.holds, bytes, read, START)
               : check(limits, read, SUBJECTS, { uploads: 1, uploadBytes: bytes }, START);
             const fits = total - (one?.bytes ?? 0) + bytes <= least;
             expect(answer.kind).toBe(fits ? "ok" : "over");
@@ -80,10 +81,10 @@ describe("bytes of uploads", () => {
         const old = holdsOf(check(limits, read, SUBJECTS, demand(first), START));
         const fresh = holdsOf(check(limits, read, SUBJECTS, demand(second), START + MONTH_MS));
         expect(uploadRoom(fresh, read, START + MONTH_MS)).toBe(100);
-        holdsOf(resizeUpload(old, 0, limits, read, START + MONTH_MS));
+        holdsOf(resizeUpload(old, 0, read, START + MONTH_MS));
         expect(uploadRoom(fresh, read, START + MONTH_MS)).toBe(100);
         const fits = second + third <= 100;
-        expect(resizeUpload(old, third, limits, read, START + MONTH_MS).kind).toBe(fits ? "ok" : "over");
+        expect(resizeUpload(old, third, read, START + MONTH_MS).kind).toBe(fits ? "ok" : "over");
       }),
     );
   });

@@ -1,12 +1,16 @@
 import type { LimitPer } from "../../platform/errors.ts";
-import { type LimitWindow, type PlanLimit } from "./plan.ts";
+import { type LimitCount, type LimitWindow, type PlanLimit } from "./plan-limits.ts";
 export interface Subjects {
     keyId: string;
     user: string | null;
     visitor: string | null;
     ip: string | null;
+    network: string | null;
     tags: Readonly<Record<string, string>>;
 }
+export type AppliedLimit = PlanLimit & {
+    counts?: LimitCount;
+};
 export type ReadCounter = (counterId: string) => number;
 export interface CounterWrite {
     id: string;
@@ -27,8 +31,8 @@ export interface LimitCounter {
     resetAt: number | null;
 }
 export declare function limitCounter(per: LimitPer, window: LimitWindow | null, size: number, subject: string, now: number): LimitCounter;
-export declare function limitCounters(limits: readonly PlanLimit[], subjects: Subjects, now: number): {
-    limit: PlanLimit;
+export declare function limitCounters(limits: readonly AppliedLimit[], subjects: Subjects, now: number): {
+    limit: AppliedLimit;
     counter: LimitCounter;
 }[];
 export declare function stepUs(counter: LimitCounter, window: keyof typeof SLIDING_US, amount: number): number;

@@ -1,7 +1,6 @@
 import type { LimitPer, Violation } from "../../platform/errors.ts";
-import { type CounterWrite, type ReadCounter, type Subjects } from "./counters.ts";
-import { type LimitScope, type LimitWindow, type PlanLimit } from "./plan.ts";
-import type { Verdict } from "./prices.ts";
+import { type AppliedLimit, type CounterWrite, type LimitCounter, type ReadCounter, type Subjects } from "./counters.ts";
+import type { LimitCount, LimitScope, LimitWindow } from "./plan-limits.ts";
 export declare const CONCURRENT_RETRY_AFTER_S = 5;
 export type { CounterWrite, ReadCounter, Subjects } from "./counters.ts";
 export interface Demand {
@@ -16,18 +15,26 @@ export interface Hold extends CounterWrite {
     subject: string;
     size: number;
     amount: number;
+    kept?: true;
+    limit?: {
+        name: string;
+        scope: LimitScope;
+    };
 }
 export interface LimitState {
     name: string;
     scope: LimitScope;
     per: LimitPer;
     window: LimitWindow | null;
+    count: LimitCount | null;
     limit: number;
     used: number;
     remaining: number;
     resetAt: number | null;
 }
 export interface LimitViolation extends Violation {
+    limit: number;
+    used: number;
     resetAt: number;
     scope: LimitScope;
     per: LimitPer;
@@ -44,16 +51,9 @@ export type QuotaAnswer = {
     code: QuotaCode;
     retryAfterS: number | null;
 };
-export interface Actual {
-    usdMicro: number | null;
-    outputBytes: number | null;
-}
-export interface SettledHolds {
-    writes: CounterWrite[];
-    open: Hold[];
-}
-export declare function limitStates(limits: readonly PlanLimit[], read: ReadCounter, subjects: Subjects, now: number): LimitState[];
-export declare function check(limits: readonly PlanLimit[], read: ReadCounter, subjects: Subjects, demand: Demand, now: number): QuotaAnswer;
-export declare function uploadRoom(holds: readonly Hold[], read: ReadCounter, now: number): number;
-export declare function resizeUpload(holds: readonly Hold[], bytes: number, limits: readonly PlanLimit[], read: ReadCounter, now: number): QuotaAnswer;
-export declare function settleHolds(holds: readonly Hold[], how: Verdict, actual: Actual, read: ReadCounter, now: number): SettledHolds;
+export declare function limitStates(limits: readonly AppliedLimit[], read: ReadCounter, subjects: Subjects, now: number): LimitState[];
+export declare function waitMs(counter: LimitCounter, value: number, demand: number | null, now: number): number;
+export declare function check(limits: readonly AppliedLimit[], read: ReadCounter, subjects: Subjects, demand: Demand, now: number): QuotaAnswer;
+export declare function over(violated: LimitViolation[], now: number): Extract<QuotaAnswer, {
+    kind: "over";
+}>;

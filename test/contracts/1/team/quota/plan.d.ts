@@ -2,112 +2,6 @@ import type * as z from "zod";
 export declare const PLAN_ORIGINS_MAX = 50;
 export declare const DEFAULT_PLAN = "default";
 export declare const planNameSchema: () => z.ZodString;
-export declare const usdSchema: () => z.ZodString;
-declare const COUNTED_FOR: readonly ["team", "key", "user", "visitor", "ip"];
-declare const limitWindow: () => z.ZodEnum<{
-    "1d": "1d";
-    "1h": "1h";
-    "1m": "1m";
-    "1mo": "1mo";
-}>;
-declare const limitSchema: () => z.ZodDiscriminatedUnion<[z.ZodObject<{
-    name: z.ZodString;
-    scope: z.ZodUnion<readonly [z.ZodEnum<{
-        ip: "ip";
-        key: "key";
-        team: "team";
-        user: "user";
-        visitor: "visitor";
-    }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
-    per: z.ZodLiteral<"request">;
-    limit: z.ZodInt;
-    window: z.ZodEnum<{
-        "1d": "1d";
-        "1h": "1h";
-        "1m": "1m";
-        "1mo": "1mo";
-    }>;
-}, z.core.$strict>, z.ZodObject<{
-    name: z.ZodString;
-    scope: z.ZodUnion<readonly [z.ZodEnum<{
-        ip: "ip";
-        key: "key";
-        team: "team";
-        user: "user";
-        visitor: "visitor";
-    }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
-    per: z.ZodLiteral<"usd">;
-    limit: z.ZodString;
-    window: z.ZodEnum<{
-        "1d": "1d";
-        "1h": "1h";
-        "1m": "1m";
-        "1mo": "1mo";
-    }>;
-}, z.core.$strict>, z.ZodObject<{
-    name: z.ZodString;
-    scope: z.ZodUnion<readonly [z.ZodEnum<{
-        ip: "ip";
-        key: "key";
-        team: "team";
-        user: "user";
-        visitor: "visitor";
-    }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
-    per: z.ZodLiteral<"output_byte">;
-    limit: z.ZodInt;
-    window: z.ZodEnum<{
-        "1d": "1d";
-        "1h": "1h";
-        "1m": "1m";
-        "1mo": "1mo";
-    }>;
-}, z.core.$strict>, z.ZodObject<{
-    name: z.ZodString;
-    scope: z.ZodUnion<readonly [z.ZodEnum<{
-        ip: "ip";
-        key: "key";
-        team: "team";
-        user: "user";
-        visitor: "visitor";
-    }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
-    per: z.ZodLiteral<"upload">;
-    limit: z.ZodInt;
-    window: z.ZodEnum<{
-        "1d": "1d";
-        "1h": "1h";
-        "1m": "1m";
-        "1mo": "1mo";
-    }>;
-}, z.core.$strict>, z.ZodObject<{
-    name: z.ZodString;
-    scope: z.ZodUnion<readonly [z.ZodEnum<{
-        ip: "ip";
-        key: "key";
-        team: "team";
-        user: "user";
-        visitor: "visitor";
-    }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
-    per: z.ZodLiteral<"upload_byte">;
-    limit: z.ZodInt;
-    window: z.ZodEnum<{
-        "1d": "1d";
-        "1h": "1h";
-        "1m": "1m";
-        "1mo": "1mo";
-    }>;
-}, z.core.$strict>, z.ZodObject<{
-    name: z.ZodString;
-    scope: z.ZodUnion<readonly [z.ZodEnum<{
-        ip: "ip";
-        key: "key";
-        team: "team";
-        user: "user";
-        visitor: "visitor";
-    }>, z.ZodTemplateLiteral<`tag:${string}`>]>;
-    per: z.ZodLiteral<"concurrent">;
-    limit: z.ZodInt;
-    window: z.ZodOptional<z.ZodNever>;
-}, z.core.$strict>], "per">;
 export declare const modelPatternSchema: () => z.ZodString;
 export declare const originSchema: () => z.ZodString;
 export declare const planSchema: () => z.ZodObject<{
@@ -116,6 +10,7 @@ export declare const planSchema: () => z.ZodObject<{
         scope: z.ZodUnion<readonly [z.ZodEnum<{
             ip: "ip";
             key: "key";
+            network: "network";
             team: "team";
             user: "user";
             visitor: "visitor";
@@ -128,11 +23,16 @@ export declare const planSchema: () => z.ZodObject<{
             "1m": "1m";
             "1mo": "1mo";
         }>;
+        count: z.ZodOptional<z.ZodEnum<{
+            admitted: "admitted";
+            completed: "completed";
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
             ip: "ip";
             key: "key";
+            network: "network";
             team: "team";
             user: "user";
             visitor: "visitor";
@@ -150,6 +50,7 @@ export declare const planSchema: () => z.ZodObject<{
         scope: z.ZodUnion<readonly [z.ZodEnum<{
             ip: "ip";
             key: "key";
+            network: "network";
             team: "team";
             user: "user";
             visitor: "visitor";
@@ -167,6 +68,7 @@ export declare const planSchema: () => z.ZodObject<{
         scope: z.ZodUnion<readonly [z.ZodEnum<{
             ip: "ip";
             key: "key";
+            network: "network";
             team: "team";
             user: "user";
             visitor: "visitor";
@@ -179,11 +81,16 @@ export declare const planSchema: () => z.ZodObject<{
             "1m": "1m";
             "1mo": "1mo";
         }>;
+        count: z.ZodOptional<z.ZodEnum<{
+            admitted: "admitted";
+            completed: "completed";
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
             ip: "ip";
             key: "key";
+            network: "network";
             team: "team";
             user: "user";
             visitor: "visitor";
@@ -196,11 +103,16 @@ export declare const planSchema: () => z.ZodObject<{
             "1m": "1m";
             "1mo": "1mo";
         }>;
+        count: z.ZodOptional<z.ZodEnum<{
+            admitted: "admitted";
+            completed: "completed";
+        }>>;
     }, z.core.$strict>, z.ZodObject<{
         name: z.ZodString;
         scope: z.ZodUnion<readonly [z.ZodEnum<{
             ip: "ip";
             key: "key";
+            network: "network";
             team: "team";
             user: "user";
             visitor: "visitor";
@@ -210,6 +122,7 @@ export declare const planSchema: () => z.ZodObject<{
         window: z.ZodOptional<z.ZodNever>;
     }, z.core.$strict>], "per">>>;
     require_tags: z.ZodDefault<z.ZodArray<z.ZodString>>;
+    tag_values: z.ZodDefault<z.ZodRecord<z.ZodString, z.ZodArray<z.ZodString>>>;
     models: z.ZodPrefault<z.ZodObject<{
         allow: z.ZodDefault<z.ZodArray<z.ZodString>>;
         deny: z.ZodDefault<z.ZodArray<z.ZodString>>;
@@ -224,6 +137,7 @@ export declare const planSchema: () => z.ZodObject<{
         allow: "allow";
         refuse: "refuse";
     }>>;
+    assumed_cost: z.ZodDefault<z.ZodNullable<z.ZodString>>;
     charge_422: z.ZodDefault<z.ZodBoolean>;
     exact_cost: z.ZodDefault<z.ZodBoolean>;
     dedupe_s: z.ZodDefault<z.ZodInt>;
@@ -236,6 +150,7 @@ export declare const planSchema: () => z.ZodObject<{
     }, z.core.$strict>>;
     uploads: z.ZodPrefault<z.ZodObject<{
         max_bytes: z.ZodDefault<z.ZodInt>;
+        browser_max_bytes: z.ZodDefault<z.ZodInt>;
         types: z.ZodDefault<z.ZodNullable<z.ZodArray<z.ZodString>>>;
     }, z.core.$strict>>;
     origins: z.ZodDefault<z.ZodArray<z.ZodString>>;
@@ -247,20 +162,9 @@ export declare const planSchema: () => z.ZodObject<{
     store_false: z.ZodDefault<z.ZodBoolean>;
 }, z.core.$strict>;
 export type Plan = z.output<ReturnType<typeof planSchema>>;
-export type PlanLimit = z.output<ReturnType<typeof limitSchema>>;
-export type LimitScope = PlanLimit["scope"];
-export type CountedFor = {
-    kind: (typeof COUNTED_FOR)[number];
-} | {
-    kind: "tag";
-    name: string;
-};
-export type LimitWindow = z.output<ReturnType<typeof limitWindow>>;
 export type InputRules = Plan["input"];
 export type UploadRules = Plan["uploads"];
 export declare function defaultPlan(): Plan;
-export declare function countedFor(scope: LimitScope): CountedFor;
-export declare function limitSize(limit: PlanLimit): number;
 export interface Retention {
     recordsDays: number | null;
     filesDays: number | null;
@@ -269,6 +173,10 @@ export interface Retention {
 export declare function retentionOf({ retention }: Plan): Retention;
 export declare function limitsKeyMoney({ limits }: Plan): boolean;
 export declare function missingTags(plan: Plan, tags: Readonly<Record<string, string>>): string[];
+export declare function unlistedTag({ tag_values: listed }: Pick<Plan, "tag_values">, tags: Readonly<Record<string, string>>): {
+    name: string;
+    allowed: readonly string[];
+} | null;
+export declare function listedValues(listed: Plan["tag_values"], name: string): readonly string[] | null;
 export declare function matchesModel(patterns: readonly string[], model: string): boolean;
 export declare function modelAllowed(plan: Plan, model: string): boolean;
-export {};
