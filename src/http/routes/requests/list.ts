@@ -12,7 +12,7 @@ import { isoTime } from "../../../platform/time.ts";
 import { requestSummaryBody } from "../../../requests/view/request-object.ts";
 import { baseUrlOf } from "../../../requests/view/serialize.ts";
 import { CSV_COLUMNS, csvCells, serializeLine } from "../../../requests/view/summary.ts";
-import { usdSchema } from "../../../team/quota/plan.ts";
+import { usdSchema } from "../../../team/quota/plan-limits.ts";
 import { dayOf } from "../../../team/usage/usage.ts";
 import { type Caller, userFor, viewerOf } from "../../auth.ts";
 import { defineRoute } from "../../route.ts";
