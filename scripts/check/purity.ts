@@ -7,6 +7,7 @@ import { codeOnly, importsOf, lineOf, type Offence, type SourceTree } from "./so
 export const PURE: readonly string[] = [
   "compat/proxy-target.ts",
   "compat/fal-format.ts",
+  "files/containers.ts",
   "files/data-uri.ts",
   "files/find-in-text.ts",
   "files/find-urls.ts",

@@ -2,7 +2,7 @@
 // content decides.
 
 import { type Refused, refusal, refused } from "../platform/errors.ts";
-import { decideType, sniff } from "./media-types.ts";
+import { decideType, familyOf, sniff } from "./media-types.ts";
 import { listedType } from "./type-names.ts";
 
 /** Types that can run scripts in a browser. No model reads them. */
@@ -44,10 +44,6 @@ export function uploadedType(file: {
     return typeRefused(`\`content_type\` is ${file.announced}, but the file's bytes ${what}.`);
   }
   return { kind: "known", type };
-}
-
-function familyOf(type: string): string | null {
-  return /^(image|video|audio|model)\//.exec(type)?.[1] ?? null;
 }
 
 function typeRefused(detail: string): Refused {

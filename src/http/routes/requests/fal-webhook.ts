@@ -4,7 +4,6 @@
 import { type Context, Hono } from "hono";
 import type { WebhookReport } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
-import { reportUnlistedHosts } from "../../../files/unlisted-hosts.ts";
 import { readInbound, unheardRefusal } from "../../../net/body.ts";
 import type { Env } from "../../../platform/bindings.ts";
 import type { Config } from "../../../platform/config.ts";
@@ -15,6 +14,7 @@ import { checkMark } from "../../../platform/signing.ts";
 import { accountFor, trackerFor, trackerOf } from "../../../platform/stubs.ts";
 import { SECOND_MS } from "../../../platform/time.ts";
 import { announcedClaim, describeOutput, errorFingerprint, fingerprintOf } from "../../../requests/view/output.ts";
+import { reportUnlistedHosts } from "../../../requests/view/unlisted-hosts.ts";
 import { isUpstreamId, parseReport } from "../../../upstream/client/classify.ts";
 import { verifyWebhook } from "../../../upstream/fal-webhook-signature.ts";
 import { signingKeys } from "../../../upstream/jwks.ts";

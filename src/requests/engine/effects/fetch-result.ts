@@ -4,7 +4,6 @@
 import type { DescribedOutput } from "../../../contracts/tracker.ts";
 import { allowedHosts } from "../../../files/media-hosts.ts";
 import { keepDescribed } from "../../../files/stored-text.ts";
-import { reportUnlistedHosts } from "../../../files/unlisted-hosts.ts";
 import type { Config } from "../../../platform/config.ts";
 import { accountFor } from "../../../platform/stubs.ts";
 import type { ResultAnswer } from "../../../upstream/client/answers.ts";
@@ -13,6 +12,7 @@ import type { Effect } from "../../machine/effect-types.ts";
 import type { RequestEvent, UpstreamEnd } from "../../machine/events.ts";
 import type { RequestState } from "../../machine/types.ts";
 import { announcedClaim, describeFile, describeOutput, errorFingerprint, fingerprintOf } from "../../view/output.ts";
+import { reportUnlistedHosts } from "../../view/unlisted-hosts.ts";
 import { type EffectContext, type EffectOutcome, happened } from "./context.ts";
 import { grantOrDefer, reportCallFailed, reportCallSucceeded } from "./grant.ts";
 import { goneOutcome } from "./not-found.ts";

@@ -1,14 +1,14 @@
 // Reports hosts that an output named media on and that are not copied from, so that the operator hears of them. An isolate reports
 // a host once a day; the account object remembers for the deployment.
 
-import type { Env } from "../platform/bindings.ts";
-import type { Config } from "../platform/config.ts";
-import { faultName, logEvent } from "../platform/log.ts";
-import { LruMap } from "../platform/lru-map.ts";
-import { accountFor } from "../platform/stubs.ts";
-import { DAY_MS } from "../platform/time.ts";
-import { unlistedHost } from "./find-in-text.ts";
-import type { FileSource } from "./request-file.ts";
+import { unlistedHost } from "../../files/find-in-text.ts";
+import type { FileSource } from "../../files/request-file.ts";
+import type { Env } from "../../platform/bindings.ts";
+import type { Config } from "../../platform/config.ts";
+import { faultName, logEvent } from "../../platform/log.ts";
+import { LruMap } from "../../platform/lru-map.ts";
+import { accountFor } from "../../platform/stubs.ts";
+import { DAY_MS } from "../../platform/time.ts";
 
 /** Hosts that an isolate remembers. */
 const HOSTS_MAX = 500;
