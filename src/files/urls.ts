@@ -9,8 +9,10 @@ import type { RequestFile } from "./request-file.ts";
 import { FILES_PER_REQUEST_MAX } from "./request-file.ts";
 import { extensionOf, typeOfName } from "./type-names.ts";
 
-/** File name in a URL or a download: file systems take 255 bytes, and people paste URLs. */
+/** File name in a URL or a download: people paste URLs. */
 export const FILE_NAME_MAX_CHARS = 100;
+/** Of UTF-8: file systems take 255, and a browser may add " (12)". */
+const FILE_NAME_MAX_BYTES = 240;
 
 export interface FileAddress {
   team: string;
@@ -113,8 +115,20 @@ export function fileName(file: Pick<RequestFile, "n" | "source" | "claimedName" 
   const extension = extensionOf(file.contentType ?? "") ?? (mayStay ? ownExtension.toLowerCase() : "bin");
   const clean = stem
     .normalize("NFC")
-    .replace(/[^\p{L}\p{M}\p{N}_-]+/gu, "-")
+    .replace(/[^\p{L}\p{M}\p{N}\p{Extended_Pictographic}_-]+/gu, "-")
     .replace(/^-+|-+$/g, "");
-  const safe = [...clean].slice(0, FILE_NAME_MAX_CHARS - extension.length - 1).join("");
+  const safe = shortenedName(clean, extension.length + 1);
   return `${safe || `file-${file.n}`}.${extension}`;
+}
+
+/** The beginning of a name that leaves room for `reserved` characters of its extension, cut between whole characters. */
+export function shortenedName(name: string, reserved: number): string {
+  let kept = "";
+  let bytes = reserved;
+  for (const character of [...name].slice(0, FILE_NAME_MAX_CHARS - reserved)) {
+    bytes += new TextEncoder().encode(character).length;
+    if (bytes > FILE_NAME_MAX_BYTES) break;
+    kept += character;
+  }
+  return kept;
 }

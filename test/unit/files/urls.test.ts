@@ -114,6 +114,7 @@ test.each([
   ["a number where there is nothing", { source: url("https://cdn.test/") }, "file-7.png"],
   ["a number for a data URI", { source: { kind: "data" } as const }, "file-7.png"],
   ["no path in it", { claimedName: "../../etc/passwd" }, "etc-passwd.png"],
+  ["pictures in it", { claimedName: "🐱 1.png" }, "🐱-1.png"],
   ["letters of any script", { claimedName: "Grüße 世界.png" }, "Grüße-世界.png"],
   ["no mark that turns it around", { claimedName: "a\u202egnp.png" }, "a-gnp.png"],
   ["its own extension while its type is not known", { claimedName: "Song.MP3", contentType: null }, "Song.mp3"],
@@ -157,3 +158,14 @@ test("keys of a request lie below the prefixes of its team and below no other's"
     expect(under(teamPrefixes("acm"), key)).toBe(false);
   }
 });
+
+test.each(["世界".repeat(100), "🐱".repeat(100), "é".repeat(300)])(
+  "a name of a script with long characters fits a file system, its extension whole: %s",
+  (stem) => {
+    const source = { kind: "data" } as const;
+    const name = fileName({ n: 0, source, claimedName: `${stem}.safetensors`, contentType: null });
+    expect(new TextEncoder().encode(name).length).toBeLessThanOrEqual(240);
+    expect(name.endsWith(".safetensors")).toBe(true);
+    expect(stem.startsWith(name.slice(0, -".safetensors".length))).toBe(true);
+  },
+);

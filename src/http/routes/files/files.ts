@@ -5,7 +5,7 @@ import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { outputKey, probeKey } from "../../../files/bucket-keys.ts";
 import { isShownInline, OCTET_STREAM } from "../../../files/type-names.ts";
-import { FILE_NAME_MAX_CHARS, type FileAddress, type FileLink, readFilePath } from "../../../files/urls.ts";
+import { type FileAddress, type FileLink, readFilePath, shortenedName } from "../../../files/urls.ts";
 import { requireConfig } from "../../../platform/config.ts";
 import { refusal } from "../../../platform/errors.ts";
 import { askTracker } from "../../../platform/stubs.ts";
@@ -286,5 +286,5 @@ function safeName(name: string): string {
   // The extension stays when the name is shortened.
   const extension = /\.[\p{L}\p{N}]{1,12}$/u.exec(clean)?.[0] ?? "";
   const stem = extension === "" ? clean : clean.slice(0, -extension.length);
-  return [...stem].slice(0, FILE_NAME_MAX_CHARS - [...extension].length).join("") + extension;
+  return shortenedName(stem, [...extension].length) + extension;
 }

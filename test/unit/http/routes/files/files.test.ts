@@ -106,9 +106,9 @@ describe("Content-Disposition", () => {
     );
   });
 
-  test("cuts a long name between characters", () => {
+  test("cuts a long name between characters, where a file system can take it", () => {
     const header = disposition("image/png", null, "😀".repeat(300));
-    expect(decodeURIComponent(header.split("''")[1] ?? "")).toBe("😀".repeat(100));
+    expect(decodeURIComponent(header.split("''")[1] ?? "")).toBe("😀".repeat(60));
   });
 });
 
