@@ -12,6 +12,8 @@ export interface TeamContext {
   ask<T>(decision: (now: number) => T): T | Refused;
   /** Runs a transaction of an existing team. */
   transact<T>(work: (now: number) => T): T;
+  /** Whether new work is refused, because what is left of the object is for the ends of old. */
+  isFull(): boolean;
   /** Sets the alarm to the next due time. */
   arm(): Promise<void>;
 }

@@ -85,6 +85,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
       decide: (absent, decision) => (this.#exists ? this.#transact(decision) : absent),
       ask: (decision) => this.#ask(decision),
       transact: (work) => this.#transact(work),
+      isFull: () => this.#size.room() === "none",
       arm: () => this.#arm(),
     };
     this.#stores = stores;

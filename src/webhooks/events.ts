@@ -173,7 +173,7 @@ const upstreamResumed = lazy(() =>
 const teamNearlyFull = lazy(() =>
   body(
     "team.nearly_full",
-    "Sent to the operator when a team's stored records reach 80 % of OBJECT_SIZE_LIMIT_MB. At 95 % its submits are refused with `team_full`.",
+    "Sent to the operator when a team's stored records reach 80 % of OBJECT_SIZE_LIMIT_MB. At 95 % its submits and new uploads are refused with `team_full`.",
     fullness(),
   ),
 );

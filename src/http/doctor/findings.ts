@@ -127,7 +127,7 @@ export function judgeConnections(
       "Set MATON_CONNECTION, or delete the others: DELETE /v1/connections/{id}.",
     );
   }
-  return ok("fal is connected, and the connection is in use.");
+  return ok(inUse === null ? "fal is connected." : "fal is connected, and the connection is in use.");
 }
 
 /** Whether calls go through. */

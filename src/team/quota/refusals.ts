@@ -11,7 +11,7 @@ import type { Price } from "./prices.ts";
 /** Allowed values of a tag that a refusal names. */
 const TAG_VALUES_SHOWN = 5;
 
-/** New submits stop while there is room for the ends of those under way (size-watch.ts). */
+/** New submits and uploads stop while there is room for the ends of those under way (size-watch.ts). */
 export const TEAM_FULL = refusal("team_full", "The team's stored records have nearly reached the size of its object.", {
   hint: "Delete requests that are no longer needed, or have the operator look: it was told at 80 %.",
 });

@@ -33,7 +33,7 @@ import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { limitsOf } from "../quota/caller-limits.ts";
 import { uploadRoom } from "../quota/holds.ts";
 import { check } from "../quota/limits.ts";
-import { quotaRefusal } from "../quota/refusals.ts";
+import { quotaRefusal, TEAM_FULL } from "../quota/refusals.ts";
 import type { TeamContext } from "../team-context.ts";
 import {
   endUploadLeases,
@@ -86,6 +86,7 @@ export class Uploads extends RpcTarget implements TeamUploads {
     if (stopped !== null) return refused(stopped);
     const before = uploads.findUpload(input.id);
     if (before !== null) return { kind: "announced", upload: before };
+    if (this.#context.isFull()) return refused(TEAM_FULL);
 
     const terms = termsOf(identity);
     const { id, objectKey, name, contentType, size } = input;

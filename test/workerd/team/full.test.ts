@@ -57,7 +57,13 @@ describe("a team that is full", () => {
       expect(refused).toMatchObject({ kind: "refused", refusal: { code: "team_full" } });
       expect(await small.admit({ ...post, requestId: "another" })).toMatchObject({ kind: "admitted", replayed: true });
       expect(await small.settle(anEnd(post.requestId, "charge"))).toMatchObject({ kind: "settled" });
+      const file = { objectKey: "o1", name: "cat.png", contentType: "image/png", size: 1 };
+      const { credential, user, visitor, ip, network, tags } = post;
+      const upload = { credential, user, visitor, ip, network, tags, ...file };
+      const full = await small.uploads.announce({ ...upload, id: "upl_11111111111111111111" });
+      expect(full).toMatchObject({ kind: "refused", refusal: { code: "team_full" } });
       storage.sql.exec("DELETE FROM audit WHERE actor = 'k'");
+      expect((await small.uploads.announce({ ...upload, id: "upl_11111111111111111111" })).kind).toBe("announced");
       expect((await small.admit({ ...post, requestId: "another", idempotencyKey: null })).kind).toBe("admitted");
     });
   });

@@ -62,6 +62,7 @@ export const UPLOAD_ERRORS = [
   "unsupported_media_type",
   ...LIMIT_ERRORS,
   "input_unreachable",
+  "team_full",
 ] as const satisfies readonly DeclaredError[];
 
 const announce = defineRoute({
