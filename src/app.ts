@@ -42,6 +42,8 @@ import { requestRoutes } from "./http/routes/requests/requests.ts";
 import { inputs } from "./http/routes/uploads/inputs.ts";
 import { uploadRoutes, uploadTargets } from "./http/routes/uploads/uploads.ts";
 import { alertRoutes } from "./http/routes/usage/alerts.ts";
+import { archiveRoutes } from "./http/routes/usage/archive.ts";
+import { usageMonthRoutes } from "./http/routes/usage/months.ts";
 import { priceRoutes } from "./http/routes/usage/prices.ts";
 import { usageRoutes } from "./http/routes/usage/usage.ts";
 import { deliveryRoutes } from "./http/routes/webhooks/deliveries.ts";
@@ -67,6 +69,8 @@ const apiRoutes: readonly Route[] = [
   ...estimateRoutes,
   ...priceRoutes,
   ...usageRoutes,
+  ...usageMonthRoutes,
+  ...archiveRoutes,
   ...userRoutes,
   ...alertRoutes,
   ...auditRoutes,

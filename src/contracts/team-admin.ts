@@ -113,6 +113,69 @@ export interface UsageRow extends UsageSums {
   keyName?: string | null;
 }
 
+/** `closedMonths`: those in the range that are closed ("2026-10"). */
+export interface UsageAnswer {
+  rows: UsageRow[];
+  closedMonths: string[];
+}
+
+/** A settlement that counts on `day`, in a later month than `month`, that of its request's admission. */
+export interface LateSettlement {
+  requestId: string;
+  month: string;
+  day: string;
+  outcome: "completed" | "failed" | "canceled";
+  /** Null: unknown. */
+  chargedMicro: number | null;
+  isRefunded: boolean;
+}
+
+/** A UTC month. `late`: what counts in it and belongs to earlier ones; `settledLater`: what belongs to it and counts in later ones. */
+export interface UsageMonth {
+  month: string;
+  state: "running" | "over" | "closed";
+  closedAt: number | null;
+  closedBy: string | null;
+  /** Of a closed month as they were at its closing, which nothing changes. */
+  sums: UsageSums;
+  late: LateSettlement[];
+  settledLater: LateSettlement[];
+}
+
+/** A part of the archive: so many lines of requests that were admitted in one month. */
+export interface ArchivePart {
+  n: number;
+  month: string;
+  lines: number;
+  bytes: number;
+  storedAt: number;
+}
+
+/** What a user has used. `lastDay`: the newest day on which something counts ("2026-11-30"). */
+export interface UserSums {
+  user: string;
+  requests: number;
+  completed: number;
+  failed: number;
+  chargedMicro: number;
+  lastDay: string;
+}
+
+/** UTC days, both included. `q`: part of the user's name. */
+export interface UserListInput {
+  from: string;
+  to: string;
+  q: string | null;
+  sort: "spend" | "last";
+  cursor: string | null;
+  limit: number;
+}
+
+/** `from`: the first day that was counted, which may be later than the one that was asked for. */
+export type UserListAnswer =
+  | { kind: "page"; data: (UserSums & { frozenAt: number | null })[]; nextCursor: string | null; from: string }
+  | Refused;
+
 /** Manual settlement of an unknown charge. `usdMicro` null: the reserved amount. */
 export interface ManualSettlement {
   requestId: string;
@@ -171,6 +234,8 @@ export interface TeamAlerts {
 export type UserAnswer = { kind: "changed"; user: UserSummary } | Refused;
 
 export interface TeamUsers {
+  /** Users by what they used in some days. */
+  list(input: UserListInput): Answer<UserListAnswer>;
   /** A user with the state of its limits. */
   read(user: string): Answer<UserSummary | null>;
   /** Freezes a user whom the team knows, or with `create` any name. Idempotent. */
@@ -208,7 +273,15 @@ export interface TeamTakedowns {
 }
 
 export interface TeamUsage {
-  sums(query: UsageQuery): Answer<UsageRow[]>;
+  sums(query: UsageQuery): Answer<UsageAnswer>;
+  /** A month, whether anything was used or not; null if the team does not exist. */
+  month(month: string): Answer<UsageMonth | null>;
+  /** Closes a month that is over: its sums do not change from then on. Idempotent. */
+  closeMonth(month: string, by: Actor): Answer<{ kind: "closed"; month: UsageMonth } | Refused>;
+  /** Stored parts of the archive after a number, oldest first. */
+  archiveParts(after: number, limit: number): Answer<ArchivePart[]>;
+  /** A stored part; null if there is none. */
+  archivePart(n: number): Answer<ArchivePart | null>;
 }
 
 export interface TeamAudit {

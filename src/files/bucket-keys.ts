@@ -1,6 +1,6 @@
 // The only spelling of R2 keys: `outputs/{team}/{request}/{n}` for files, `texts/{team}/{request}/{name}.{digest}` for large
-// texts, `uploads/{team}/{id}` and below for files that inputs use, `doctor/{nonce}` for a self-test. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so
-// no prefix reaches into a neighbour.
+// texts, `uploads/{team}/{id}` and below for files that inputs use, `archive/{team}/{month}/{part}.jsonl`, `doctor/{nonce}` for a
+// self-test. Pure. Team ids, request ids and upload ids hold no slash (ids.ts), so no prefix reaches into a neighbour.
 
 /** File `n` of a request's output. */
 export function outputKey(team: string, request: string, n: number): string {
@@ -41,10 +41,19 @@ export function probeKey(nonce: string): string {
 /** Outside the roots of teams: what an interrupted self-test left goes with the next one. */
 export const PROBE_ROOT = "doctor/";
 
-/** Everything of ours lies below these. */
+/** A part of a team's archive: lines of requests of one month ("2026-11"). */
+export function archiveKey(team: string, month: string, n: number): string {
+  return `${ARCHIVE_ROOT}${team}/${month}/${String(n).padStart(ARCHIVE_NUMBER_DIGITS, "0")}.jsonl`;
+}
+
+/** So that names sort as numbers do. */
+const ARCHIVE_NUMBER_DIGITS = 6;
+const ARCHIVE_ROOT = "archive/";
+
+/** What belongs to a request or an upload lies below these. */
 export const BUCKET_ROOTS = ["outputs/", "texts/", "uploads/"] as const;
 
 /** Everything that one team stored lies below these. */
 export function teamPrefixes(team: string): string[] {
-  return BUCKET_ROOTS.map((root) => `${root}${team}/`);
+  return [...BUCKET_ROOTS, ARCHIVE_ROOT].map((root) => `${root}${team}/`);
 }

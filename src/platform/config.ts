@@ -47,6 +47,13 @@ const webhookUrl: Reader<string> = (text) =>
 
 const positiveInt = number(/^[1-9][0-9]{0,6}$/, "must be a positive integer");
 
+/** Deliveries, events and the running month's sums name requests by their rows. */
+const HISTORY_DAYS_MIN = 40;
+const historyDays: Reader<number> = (text) => {
+  const days = positiveInt(text);
+  return !days.ok || days.value >= HISTORY_DAYS_MIN ? days : fault(`must be at least ${HISTORY_DAYS_MIN} days`);
+};
+
 const share = number(/^(?:0|1|0?\.[0-9]{1,9}|1\.0{1,9})$/, "must be a number from 0 to 1");
 
 function oneOf<const T extends string>(words: readonly T[]): Reader<T> {
@@ -116,6 +123,7 @@ const VARIABLES = {
   UPSTREAM_RPS: withDefault(positiveInt, "10"),
   UPSTREAM_SLOTS: withDefault(positiveInt, "40"),
   OBJECT_SIZE_LIMIT_MB: withDefault(positiveInt, "10000"),
+  HISTORY_DAYS: withDefault(historyDays, "400"),
   LOG_SAMPLE: withDefault(share, "1"),
   LOCATION_HINT: optional(locationHint),
   JURISDICTION: optional(jurisdiction),

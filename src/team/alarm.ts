@@ -1,9 +1,10 @@
 // The work of Team's alarm and its next due time: requests that are not settled, deliveries, replays, expired uploads,
-// deletions, the roll-up of usage, and expired rows.
+// deletions, the archive, the roll-up of usage, and expired rows.
 
 import { ALARM_BUDGET_MS } from "../platform/alarm.ts";
 import type { Env } from "../platform/bindings.ts";
 import { requireConfig } from "../platform/config.ts";
+import { DAY_MS } from "../platform/time.ts";
 import { guardRules } from "../webhooks/guard-rules.ts";
 import { cleanUp, cleanUpDueAt } from "./clean-up.ts";
 import { emptyTeam, runRemovals } from "./data-deletion.ts";
@@ -12,6 +13,7 @@ import { checkEndpoints } from "./endpoints/delivery-scheduler.ts";
 import { sendDue } from "./endpoints/outbox.ts";
 import type { BacklogPacer } from "./endpoints/recovery-pacer.ts";
 import { runReplayJob } from "./endpoints/replay-jobs.ts";
+import { archiveRequests, walkArchive } from "./requests/archive.ts";
 import { sweepRequests } from "./requests/sweep.ts";
 import { UNSTARTED_SWEEP_MS } from "./requests/sweep-schedule.ts";
 import type { TeamStores } from "./stores.ts";
@@ -20,7 +22,7 @@ import { removeLeftovers, UPLOAD_LEFTOVER_MS } from "./uploads/senders.ts";
 import { removeExpiredUploads } from "./uploads/upload-removal.ts";
 
 /** When the alarm is due: the earliest due work, overdue work included; null if there is none. */
-export function nextDueAt(stores: TeamStores): number | null {
+export function nextDueAt(stores: TeamStores, historyMs: number): number | null {
   const { requests, outbox, endpoints, replayJobs, removals, uploads, senders } = stores;
   const leaseEnd = senders.firstLeaseEnd();
   const dues = [
@@ -33,6 +35,8 @@ export function nextDueAt(stores: TeamStores): number | null {
     // A team deletion continues at once unless it waits for a request.
     removals.nextDueAt() ?? (removals.isTeamRemoval() ? Date.now() : null),
     stores.team.directoryDueAt(),
+    stores.archive.nextPartAt(historyMs),
+    stores.archive.nextWalkAt(),
     cleanUpDueAt(stores),
   ];
   const due = dues.filter((at) => at !== null);
@@ -47,6 +51,7 @@ export async function doDueWork(
   pacer: BacklogPacer,
 ): Promise<"done" | "emptied"> {
   const now = Date.now();
+  const archiving = { env, context, stores, historyMs: historyMsOf(env) };
   const parts = await Promise.allSettled([
     sweepRequests({ env, context, stores, startedAt: now }),
     sendEvents(env, context, stores, pacer, now),
@@ -55,6 +60,8 @@ export async function doDueWork(
     removeLeftovers(env.FILES, context, stores.senders, now),
     runRemovals(env, stores, now + ALARM_BUDGET_MS),
     (stores.team.directoryDueAt() ?? now + 1) <= now ? updateDirectory(env, context, stores) : null,
+    archiveRequests(archiving, now),
+    walkArchive(archiving, now),
   ]);
   for (const part of parts) if (part.status === "rejected") throw part.reason;
   stores.removals.finishCompleted(now);
@@ -62,6 +69,11 @@ export async function doDueWork(
   while (context.transact(() => stores.usage.rollUpBatch()) === "more" && Date.now() - now < ALARM_BUDGET_MS);
   context.transact(() => cleanUp(stores, now));
   return "done";
+}
+
+/** How long requests stay in the index. */
+export function historyMsOf(env: Env): number {
+  return requireConfig(env).HISTORY_DAYS * DAY_MS;
 }
 
 /** Checks endpoint health and sends due team events. */

@@ -44,7 +44,8 @@ export class RemovalStore {
   orderTeam(at: number): void {
     this.#db.run(
       `INSERT INTO removal_job (subject, ordered_at, requests, filled_to)
-       SELECT ?, ?, (SELECT count(*) FROM request WHERE deleted_at IS NULL) + (SELECT count(*) FROM removal), ''`,
+       SELECT ?, ?, (SELECT count(*) FROM request WHERE deleted_at IS NULL) + (SELECT count(*) FROM removal)
+         + (SELECT count(*) FROM archived_request), ''`,
       WHOLE_TEAM,
       at,
     );
@@ -56,13 +57,20 @@ export class RemovalStore {
        WHERE subject = ? AND deleted_at IS NULL AND id > filled_to ORDER BY id LIMIT ?`;
     const ids = this.#db.rows<{ id: string }>(page, WHOLE_TEAM, limit);
     const last = ids.at(-1);
-    if (last === undefined) return 0;
+    if (last === undefined) return this.#fillArchived(limit, at);
     for (const { id } of ids) {
       const order = "INSERT OR IGNORE INTO removal (request_id, subject, due_at, tries) VALUES (?, ?, ?, 0)";
       this.#db.run(order, id, WHOLE_TEAM, at);
     }
     this.#db.run("UPDATE removal_job SET filled_to = ? WHERE subject = ?", last.id, WHOLE_TEAM);
     return ids.length;
+  }
+
+  /** Adds requests of the archive to a user's deletion. Those that it has already are not counted again. */
+  orderArchived(subject: string, requestIds: readonly string[], at: number): void {
+    const order = "INSERT OR IGNORE INTO removal (request_id, subject, due_at, tries) VALUES (?, ?, ?, 0)";
+    const added = requestIds.filter((id) => this.#db.run(order, id, subject, at) > 0).length;
+    if (added > 0) this.#db.run("UPDATE removal_job SET requests = requests + ? WHERE subject = ?", added, subject);
   }
 
   /** Whether the team is being deleted. */
@@ -75,7 +83,8 @@ export class RemovalStore {
       `SELECT ordered_at, finished_at, requests,
          iif(filled_to IS NULL,
            (SELECT count(*) FROM removal WHERE removal.subject = removal_job.subject),
-           (SELECT count(*) FROM removal) + (SELECT count(*) FROM request WHERE deleted_at IS NULL AND id > filled_to)
+           (SELECT count(*) FROM removal) + (SELECT count(*) FROM archived_request)
+             + (SELECT count(*) FROM request WHERE deleted_at IS NULL AND id > filled_to)
          ) AS left_over,
          (SELECT count(*) FROM upload WHERE filled_to IS NOT NULL OR upload.user = removal_job.subject) AS uploads
        FROM removal_job WHERE subject = ?`,
@@ -107,12 +116,23 @@ export class RemovalStore {
     this.#db.run("DELETE FROM removal WHERE request_id = ?", requestId);
   }
 
+  /** The next page of requests whose rows are in the archive: only their trackers are left. */
+  #fillArchived(limit: number, at: number): number {
+    const page = "SELECT id FROM archived_request ORDER BY id LIMIT ?1";
+    const order = `INSERT OR IGNORE INTO removal (request_id, subject, due_at, tries)
+       SELECT lower(hex(id)), ?2, ?3, 0 FROM (${page})`;
+    this.#db.run(order, limit, WHOLE_TEAM, at);
+    this.#db.run(`DELETE FROM archived_request WHERE id IN (${page})`, limit);
+    return this.#db.one<{ n: number }>("SELECT changes() AS n").n;
+  }
+
   /** Marks completed deletions as finished. */
   finishCompleted(at: number): void {
     this.#db.run(
       `UPDATE removal_job SET finished_at = ? WHERE finished_at IS NULL AND filled_to IS NULL
          AND NOT EXISTS (SELECT 1 FROM removal WHERE removal.subject = removal_job.subject)
-         AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.user = removal_job.subject)`,
+         AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.user = removal_job.subject)
+         AND NOT EXISTS (SELECT 1 FROM archive_walk WHERE archive_walk.subject = removal_job.subject)`,
       at,
     );
   }

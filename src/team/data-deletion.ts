@@ -18,7 +18,7 @@ const REMOVAL_FILL_ROWS = 1_000;
 const REMOVAL_RETRY_MS = MINUTE_MS;
 const REMOVAL_RETRY_MAX_MS = HOUR_MS;
 
-type RemovalStores = ReleaseStores & Pick<TeamStores, "removals">;
+type RemovalStores = ReleaseStores & Pick<TeamStores, "archive" | "removals">;
 
 /** One batch of due rows. Never throws: a failed call is retried later. */
 export async function runRemovals(env: Pick<Env, "TRACKER">, stores: RemovalStores, untilMs: number): Promise<void> {
@@ -44,6 +44,7 @@ async function removeOne(env: Pick<Env, "TRACKER">, stores: RemovalStores, row: 
   if (outcome === "deleted") {
     // One that never started holds a reservation that nobody else would give back.
     release(stores, requestId, now);
+    stores.archive.forgetRequest(requestId);
     removals.deleteRow(requestId);
   } else {
     removals.postpone(requestId, now + Math.min(REMOVAL_RETRY_MAX_MS, REMOVAL_RETRY_MS * 2 ** Math.min(tries, 10)));

@@ -45,7 +45,7 @@ export type Parts = Pick<
 export function openParts(env: Env, context: TeamContext, stores: TeamStores, pacer: BacklogPacer): Parts {
   return {
     settings: new Settings(env, context, stores),
-    takedowns: new Takedowns(context, stores),
+    takedowns: new Takedowns(env, context, stores),
     keys: new KeyAdmin(context, stores),
     issuers: new IssuerAdmin(env, context, stores),
     plans: new PlanAdmin(context, stores),

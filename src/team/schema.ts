@@ -392,6 +392,59 @@ const STEPS: readonly string[] = [
   -- doctor_at: when an admin last ran the self-test.
   ALTER TABLE team ADD COLUMN doctor_at INTEGER;
   `,
+  `
+  -- Months of usage that were closed. sums: as they were then, as JSON.
+  CREATE TABLE closed_month (
+    month TEXT PRIMARY KEY,
+    closed_at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    sums TEXT NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Settlements that count on a day of a later month than their request's admission, which is month. charged: micro-USD, null if
+  -- unknown.
+  CREATE TABLE late_settlement (
+    day TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    month TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    charged INTEGER,
+    refunded INTEGER NOT NULL,
+    PRIMARY KEY (day, request_id)
+  ) WITHOUT ROWID;
+  CREATE INDEX late_of_month ON late_settlement (month);
+
+  -- Parts of the archive: requests of one month between two places. stored_at null: intended, its requests still have their rows.
+  CREATE TABLE archive_part (
+    n INTEGER PRIMARY KEY,
+    month TEXT NOT NULL,
+    from_place INTEGER NOT NULL,
+    to_place INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    stored_at INTEGER
+  );
+  CREATE INDEX archive_part_intended ON archive_part (n) WHERE stored_at IS NULL;
+
+  -- Archived requests whose trackers may still keep a record and files. id: the bytes of its hexadecimal text.
+  CREATE TABLE archived_request (
+    id BLOB PRIMARY KEY,
+    part INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Deletions of users that have parts of the archive left to look through. subject: see removal_job.
+  CREATE TABLE archive_walk (
+    subject TEXT PRIMARY KEY,
+    alias TEXT NOT NULL,
+    next_part INTEGER NOT NULL,
+    last_part INTEGER NOT NULL,
+    due_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX archive_walk_due ON archive_walk (due_at);
+
+  -- archive_after: no part is made before this time.
+  ALTER TABLE watermark ADD COLUMN archive_after INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** Raise `min_reader` to the number of a step only if older code would misread what newer code writes. */

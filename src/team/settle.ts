@@ -13,7 +13,7 @@ import { type Charge, chargeOf } from "./quota/prices.ts";
 import type { Receipt, TeamRequest } from "./requests/request-row.ts";
 import { nextSweepAt } from "./requests/sweep-schedule.ts";
 import type { TeamStores } from "./stores.ts";
-import { recordedAt, settledSums } from "./usage/usage.ts";
+import { recordedAt } from "./usage/usage.ts";
 
 /** fal may bill a request that the model rejected; its webhooks do not say. */
 const REFUSED_BY_MODEL = 422;
@@ -166,9 +166,9 @@ function countSettlement(
 ): void {
   if (receipt === null) throw new Error("a settled request has a receipt");
   const { settledAt, verdict, chargedMicro } = receipt;
+  const { id: requestId, model, user, keyId, tags } = request;
   const settled = { outcome, admittedAt: createdAt, settledAt, chargedMicro, estimatedMicro };
-  const sums = settledSums({ ...settled, isRefunded: verdict === "refund" });
-  usage.add({ ...request, recordedAt: recordedAt(createdAt, settledAt) }, sums);
+  usage.addSettlement({ requestId, model, user, keyId, tags, ...settled, isRefunded: verdict === "refund" });
 }
 
 function settledAnswer({ chargedMicro, source, verdict }: Receipt, published: PublishedEnd): Settled {

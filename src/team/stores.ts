@@ -13,10 +13,12 @@ import { ReplayJobStore } from "./endpoints/replay-job-store.ts";
 import { IdempotencyStore } from "./idempotency-store.ts";
 import { CounterStore } from "./quota/counter-store.ts";
 import { PriceStore } from "./quota/price-store.ts";
+import { ArchiveStore } from "./requests/archive-store.ts";
 import { RequestIndex } from "./requests/request-index.ts";
 import { TeamStore } from "./team-store.ts";
 import { SenderTable } from "./uploads/sender-store.ts";
 import { UploadTables } from "./uploads/upload-store.ts";
+import { MonthStore } from "./usage/month-store.ts";
 import { UsageStore } from "./usage/usage-store.ts";
 import { UserStore } from "./user-store.ts";
 
@@ -28,11 +30,13 @@ export interface TeamStores {
   prices: PriceStore;
   counters: CounterStore;
   requests: RequestIndex;
+  archive: ArchiveStore;
   idempotency: IdempotencyStore;
   uploads: UploadTables;
   senders: SenderTable;
   removals: RemovalStore;
   usage: UsageStore;
+  months: MonthStore;
   events: EventStore;
   endpoints: EndpointStore;
   deliveries: DeliveryStore;
@@ -50,11 +54,13 @@ export function openStores(db: TeamDatabase): TeamStores {
     prices: new PriceStore(db),
     counters: new CounterStore(db),
     requests: new RequestIndex(db),
+    archive: new ArchiveStore(db),
     idempotency: new IdempotencyStore(db),
     uploads: new UploadTables(db),
     senders: new SenderTable(db),
     removals: new RemovalStore(db),
-    usage: new UsageStore(db),
+    usage: new UsageStore(db, new MonthStore(db)),
+    months: new MonthStore(db),
     events: new EventStore(db),
     endpoints: new EndpointStore(db),
     deliveries: new DeliveryStore(db),

@@ -22,7 +22,7 @@ import { SOCKETS_PER_OBJECT_MAX } from "../platform/hold-counter.ts";
 import { faultName, logEvent } from "../platform/log.ts";
 import { MINUTE_MS } from "../platform/time.ts";
 import { admit, quote } from "./admit.ts";
-import { doDueWork, nextDueAt } from "./alarm.ts";
+import { doDueWork, historyMsOf, nextDueAt } from "./alarm.ts";
 import { identify } from "./auth/identity.ts";
 import { insertKey, keyText } from "./auth/key-admin.ts";
 import { NO_TEAM, UnknownTeam } from "./auth/unknown-team.ts";
@@ -234,10 +234,11 @@ export class Team extends DurableObject<Env> implements TeamContract {
   }
 
   filterKnownIds(ids: TeamIds): TeamIds | null {
-    const { requests, removals, uploads } = this.#stores;
+    const { archive, requests, removals, uploads } = this.#stores;
     const isKnown = (id: string): boolean => {
       const line = requests.findRequest(id);
-      return line !== null && (line.deletedAt === null || line.status === "open" || removals.isPending(id));
+      if (line !== null && (line.deletedAt === null || line.status === "open")) return true;
+      return removals.isPending(id) || archive.partWith(id) !== null;
     };
     const wasRemoved = this.ctx.storage.kv.get<number>(REMOVED_AT) !== undefined;
     return this.#context.decide<TeamIds | null>(wasRemoved ? { requests: [], uploads: [] } : null, () => ({
@@ -333,7 +334,7 @@ export class Team extends DurableObject<Env> implements TeamContract {
   }
 
   #nextDueAt(): number | null {
-    const dues = [nextDueAt(this.#stores), this.#size.dueAt()].filter((at) => at !== null);
+    const dues = [nextDueAt(this.#stores, historyMsOf(this.env)), this.#size.dueAt()].filter((at) => at !== null);
     return dues.length === 0 ? null : Math.min(...dues);
   }
 

@@ -1,14 +1,23 @@
-// Users of a team: limits, freezing and deletion.
+// Users of a team: who they are by their usage, limits, freezing and deletion.
 
 import { RpcTarget } from "cloudflare:workers";
-import type { Removal, TeamUsers, UserAnswer, UserSummary } from "../contracts/team-admin.ts";
+import type {
+  Removal,
+  TeamUsers,
+  UserAnswer,
+  UserListAnswer,
+  UserListInput,
+  UserSummary,
+} from "../contracts/team-admin.ts";
 import type { Actor } from "../contracts/team-keys.ts";
 import { refusal, refused } from "../platform/errors.ts";
-import { randomText, sha256Hex } from "../platform/ids.ts";
+import { randomText } from "../platform/ids.ts";
 import { subjectsOfUser } from "./quota/counters.ts";
 import { limitStates } from "./quota/limits.ts";
+import { userDigest } from "./requests/archive.ts";
 import type { TeamStores } from "./stores.ts";
 import type { TeamContext } from "./team-context.ts";
+import { pageOfUsers } from "./usage/user-list.ts";
 
 /** Characters of the alias of a deleted user. */
 const ALIAS_CHARS = 12;
@@ -20,7 +29,7 @@ const UNKNOWN_USER = refusal("not_found", "No request, upload or key names this 
 
 type UserStores = Pick<
   TeamStores,
-  "audit" | "events" | "counters" | "keys" | "outbox" | "removals" | "requests" | "team" | "usage" | "users"
+  "archive" | "audit" | "events" | "counters" | "keys" | "outbox" | "removals" | "requests" | "team" | "usage" | "users"
 >;
 
 export class UserAdmin extends RpcTarget implements TeamUsers {
@@ -35,6 +44,21 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
 
   read(user: string): UserSummary | null {
     return this.#context.decide<UserSummary | null>(null, (now) => this.#summary(user, now));
+  }
+
+  list(input: UserListInput): UserListAnswer {
+    const { usage, users } = this.#stores;
+    return this.#context.ask<UserListAnswer>(() => {
+      usage.rollUp();
+      const sums = usage.userSums(input.from, input.to);
+      const found = pageOfUsers(sums.users, input);
+      if (found === null) {
+        const hint = "Pass `next_cursor` from the previous page unchanged, with the same `sort`.";
+        return refused(refusal("invalid_request", "`cursor` is invalid.", { hint }));
+      }
+      const data = found.page.map((each) => ({ ...each, frozenAt: users.frozenAt(each.user) }));
+      return { kind: "page", data, nextCursor: found.nextCursor, from: sums.from };
+    });
   }
 
   freeze(user: string, create: boolean, by: Actor): UserAnswer {
@@ -73,11 +97,12 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
   async delete(user: string, by: Actor): Promise<Removal | null> {
     const subject = await this.#subject(user);
     if (subject === null) return null;
-    const { requests, removals, users, events, outbox, audit, usage } = this.#stores;
+    const { archive, requests, removals, users, events, outbox, audit, usage } = this.#stores;
     const removal = this.#context.decide<Removal | null>(null, (now) => {
       const count = requests.countOfUser(user);
       const alias = `deleted:${randomText(ALIAS_CHARS)}`;
       removals.orderUser(user, subject, now);
+      archive.orderWalk(subject, alias, now);
       // Usage counts by user and tags, which are replaced here.
       usage.rollUp();
       users.anonymizeUser(user, { alias, subject }, now);
@@ -107,6 +132,6 @@ export class UserAdmin extends RpcTarget implements TeamUsers {
   /** Digest that identifies a deleted user: found by the name, but not reversible. Null: the team does not exist. */
   async #subject(user: string): Promise<string | null> {
     const team = this.#context.decide<string | null>(null, () => this.#stores.team.team().id);
-    return team === null ? null : sha256Hex(`${team}/${user}`);
+    return team === null ? null : userDigest(team, user);
   }
 }

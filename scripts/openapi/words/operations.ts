@@ -39,6 +39,12 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
     "Replaces the whole table. Names are model ids or patterns; a model's own id applies first, then the longest pattern that fits.",
   getUsage:
     "Sums by UTC day or hour. Every grouping adds up to the total: `tag:<name>` has a row `(untagged)` for requests without the tag. Months that are over do not change: what is settled later is counted as `late`.",
+  postUsageMonthsByMonthClose:
+    "Fixes the sums of a month that is over; what is settled later counts in the running month and names the request. Refused for the running month. Closing it again changes nothing.",
+  getUsageMonthsByMonth: "The month's sums with what was settled after it, in both directions.",
+  getUsageArchive:
+    "Requests leave the index `HISTORY_DAYS` after their admission. Their lines, with user and amounts, stand in parts of JSON lines.",
+  getUsers: "Sums of the chosen days, 30 by default. Users need no record to exist: whoever used something is listed.",
   getRequestsCount: "Counts by the filters of the list, without reading more than the newest 10,000 requests.",
   deleteUsersById:
     "Deletes the requests, files and uploads of the user. They are out of every list at once; the removal shows what is left to do.",

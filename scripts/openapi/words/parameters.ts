@@ -32,6 +32,8 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   "path id webhooks": "Id of the endpoint.",
   "path name issuers": "The team's name for the issuer.",
   "path name plans": "Name of the plan.",
+  "path month": "UTC month, such as 2026-10.",
+  "path part": "Number of the part.",
   "path n": "Index in `files`, from 0.",
   "path share": "Id of the share link.",
   "path team": "Id of the team.",

@@ -13,7 +13,10 @@ import type { TeamContext } from "../team-context.ts";
 import { requestLine } from "./request-filter.ts";
 import type { TeamRequest } from "./request-row.ts";
 
-type RequestStores = Pick<TeamStores, "audit" | "counters" | "deliveries" | "requests" | "uploads" | "usage">;
+type RequestStores = Pick<
+  TeamStores,
+  "archive" | "audit" | "counters" | "deliveries" | "requests" | "uploads" | "usage"
+>;
 
 export class RequestList extends RpcTarget implements TeamRequests {
   readonly #context: TeamContext;
@@ -46,12 +49,13 @@ export class RequestList extends RpcTarget implements TeamRequests {
   }
 
   markDeleted(requestId: string): void {
-    const { requests, uploads, deliveries, usage } = this.#stores;
+    const { archive, requests, uploads, deliveries, usage } = this.#stores;
     this.#context.decide(undefined, (now) => {
       // Usage counts by tags, which are deleted here.
       usage.rollUp();
       const request = requests.findRequest(requestId);
       if (request !== null) requests.save(request, withoutContent(request, now));
+      archive.forgetRequest(requestId);
       for (const { id } of uploads.ofRequest(requestId)) uploads.deleteUpload(id);
       deliveries.deleteOfRequest(requestId);
     });

@@ -4,11 +4,13 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { TakedownAnswer, TakedownOrder, TeamTakedowns } from "../../contracts/team-admin.ts";
 import type { Actor } from "../../contracts/team-keys.ts";
+import type { Env } from "../../platform/bindings.ts";
 import { refusal, refused } from "../../platform/errors.ts";
 import type { TeamStores } from "../stores.ts";
 import type { TeamContext } from "../team-context.ts";
+import { archivedMaker } from "./archive.ts";
 
-type TakedownStores = Pick<TeamStores, "audit" | "keys" | "requests" | "uploads" | "users">;
+type TakedownStores = Pick<TeamStores, "archive" | "audit" | "keys" | "requests" | "team" | "uploads" | "users">;
 
 const NOTHING_KNOWN = refused(
   refusal("not_found", "The team has no record of the file at this URL.", {
@@ -17,20 +19,24 @@ const NOTHING_KNOWN = refused(
 );
 
 export class Takedowns extends RpcTarget implements TeamTakedowns {
+  readonly #env: Pick<Env, "FILES">;
   readonly #context: TeamContext;
   readonly #stores: TakedownStores;
 
-  constructor(context: TeamContext, stores: TakedownStores) {
+  constructor(env: Pick<Env, "FILES">, context: TeamContext, stores: TakedownStores) {
     super();
+    this.#env = env;
     this.#context = context;
     this.#stores = stores;
   }
 
-  order({ kind, id, n, freeze }: TakedownOrder, by: Actor): TakedownAnswer {
+  async order({ kind, id, n, freeze }: TakedownOrder, by: Actor): Promise<TakedownAnswer> {
     const { audit, requests, uploads } = this.#stores;
+    // Files outlive the index: who made an old one stands in the archive.
+    const archived = kind === "request" ? await this.#archivedMaker(id) : null;
     return this.#context.ask((now) => {
       const upload = kind === "upload" ? uploads.findUpload(id) : null;
-      const made = upload ?? (kind === "request" ? requests.findRequest(id) : null);
+      const made = upload ?? (kind === "request" ? (requests.findRequest(id) ?? archived) : null);
       if (made === null) return NOTHING_KNOWN;
       const { user, keyId } = made;
       const requestId = kind === "request" ? id : (upload?.requestId ?? null);
@@ -39,6 +45,11 @@ export class Takedowns extends RpcTarget implements TeamTakedowns {
       audit.note(by, "file.taken_down", id, { kind, ...(n === null ? {} : { n }), frozen: frozen?.id ?? null }, now);
       return { kind: "ordered" as const, requestId, user, keyId, frozen };
     });
+  }
+
+  #archivedMaker(id: string): Promise<{ user: string | null; keyId: string } | null> {
+    const isArchived = this.#context.decide(false, () => this.#stores.archive.partWith(id) !== null);
+    return isArchived ? archivedMaker(this.#env, this.#stores, id) : Promise.resolve(null);
   }
 
   /** The user, else the key: nobody else is stopped for what one user made. */

@@ -2,11 +2,15 @@
 // many at once, so that a row which all of them add to is written once. Everybody who reads sums, or removes what they are made
 // of, counts first.
 
-import type { UsageQuery, UsageRow, UsageSums } from "../../contracts/team-admin.ts";
-import { DAY_MS, HOUR_MS } from "../../platform/time.ts";
+import type { UsageQuery, UsageRow, UsageSums, UserSums } from "../../contracts/team-admin.ts";
+import { DAY_MS, HOUR_MS, monthOf } from "../../platform/time.ts";
 import type { TeamDatabase } from "../database.ts";
+import type { MonthStore } from "./month-store.ts";
 import {
+  afterClosed,
   type CountedRequest,
+  dayOf,
+  isLate,
   recordedAt,
   type SettledUsage,
   settledSums,
@@ -15,29 +19,40 @@ import {
   usageKeys,
 } from "./usage.ts";
 import { readSums, SUM_COLUMNS, SUM_NAMES } from "./usage-sums.ts";
+import { readUserSums } from "./user-sums.ts";
 
 /** Admissions, and settlements, that are counted with one query. */
 const ROLL_UP_ROWS = 1_000;
 const USAGE_HOUR_KEEP_MS = USAGE_HOUR_KEEP_DAYS * DAY_MS;
 
+/** Of the closed months, as many as anything may still want to count in: a clock is behind by moments. */
+const CLOSED_MONTHS_READ = 2;
+
+/** A settled request, with what says where it counts. */
+interface CountedSettlement extends Omit<SettledUsage, "countedAt">, Omit<CountedRequest, "recordedAt"> {
+  requestId: string;
+  settledAt: number;
+}
+
 type Counted = { model: string; user: string | null; key_id: string; tags: string; created_at: number };
 type Admit = Counted & { place: number };
-type End = { seq: number } & (
-  | (Counted & {
-      outcome: string;
-      settled_at: number;
-      verdict: string;
-      charged: number | null;
-      estimated: number | null;
-    })
-  | { outcome: null }
-);
+type End = { seq: number } & (EndRow | { outcome: null });
+type EndRow = Counted & {
+  id: string;
+  outcome: string;
+  settled_at: number;
+  verdict: string;
+  charged: number | null;
+  estimated: number | null;
+};
 
 export class UsageStore {
   readonly #db: TeamDatabase;
+  readonly #months: MonthStore;
 
-  constructor(db: TeamDatabase) {
+  constructor(db: TeamDatabase, months: MonthStore) {
     this.#db = db;
+    this.#months = months;
   }
 
   /** Counts all admissions and settlements since the last time. The watermark moves in the same transaction. */
@@ -52,15 +67,9 @@ export class UsageStore {
     const ends = this.#endsAfter(mark.ends);
     if (admits.length === 0 && ends.length === 0) return "done";
     const batch = new Batch();
-    for (const admit of admits) batch.add(countedAt(admit, admit.created_at), { requests: 1 });
-    for (const end of ends) {
-      if (end.outcome === null) continue;
-      const { created_at: admittedAt, settled_at: settledAt, charged: chargedMicro, estimated: estimatedMicro } = end;
-      const outcome = end.outcome as SettledUsage["outcome"];
-      const isRefunded = end.verdict === "refund";
-      const settled = { outcome, admittedAt, settledAt, isRefunded, chargedMicro, estimatedMicro };
-      batch.add(countedAt(end, recordedAt(admittedAt, settledAt)), settledSums(settled));
-    }
+    const closed = this.#closedMonths();
+    for (const admit of admits) batch.add(countedAt(admit, afterClosed(admit.created_at, closed)), { requests: 1 });
+    for (const end of ends) if (end.outcome !== null) this.#settle(batch, settlementOf(end), closed);
     this.#write(batch);
     const [admitsTo, endsTo] = [admits.at(-1)?.place ?? mark.admits, ends.at(-1)?.seq ?? mark.ends];
     this.#db.run("UPDATE watermark SET admits = ?, ends = ?", admitsTo, endsTo);
@@ -75,8 +84,44 @@ export class UsageStore {
   /** Counts something at once: what no roll-up finds. */
   add(request: CountedRequest, amounts: Partial<UsageSums>): void {
     const batch = new Batch();
-    batch.add(request, amounts);
+    batch.add({ ...request, recordedAt: afterClosed(request.recordedAt, this.#closedMonths()) }, amounts);
     this.#write(batch);
+  }
+
+  /** Counts a settlement at once, as a roll-up counts those that it finds. */
+  addSettlement(settlement: CountedSettlement): void {
+    const batch = new Batch();
+    this.#settle(batch, settlement, this.#closedMonths());
+    this.#write(batch);
+  }
+
+  /** The sums of these days, both included. Call `rollUp` before. */
+  total(from: string, to: string): UsageSums {
+    const all = { hours: null, user: null, model: null, keyId: null, tag: null, tagName: null };
+    const [row] = readSums(this.#db, { from, to, groupBy: [], ...all });
+    if (row === undefined) throw new Error("sums without groups are one row");
+    const { group: _group, ...sums } = row;
+    return sums;
+  }
+
+  /** What each user has used, see user-sums.ts. Call `rollUp` before. */
+  userSums(from: string, to: string): { users: UserSums[]; from: string } {
+    return readUserSums(this.#db, from, to);
+  }
+
+  #settle(batch: Batch, settlement: CountedSettlement, closed: readonly string[]): void {
+    const { requestId, admittedAt, settledAt, outcome, isRefunded, chargedMicro } = settlement;
+    const at = afterClosed(recordedAt(admittedAt, settledAt), closed);
+    const settled: SettledUsage = { ...settlement, countedAt: at };
+    batch.add({ ...settlement, recordedAt: at }, settledSums(settled));
+    if (!isLate(settled)) return;
+    const late = { requestId, month: monthOf(admittedAt), day: dayOf(at), outcome, chargedMicro, isRefunded };
+    this.#months.addLate(late);
+  }
+
+  /** Time goes on, so what counts now is not in a month that was closed long ago. */
+  #closedMonths(): string[] {
+    return this.#months.closedLast(CLOSED_MONTHS_READ);
   }
 
   /** Sums by group, see usage-sums.ts. Call `rollUp` before. */
@@ -105,7 +150,7 @@ export class UsageStore {
 
   /** Events in order; those that settled no request have no outcome. */
   #endsAfter(seq: number): End[] {
-    const query = `SELECT seq, iif(id IS NULL, NULL, event_status) AS outcome, model, user, key_id, tags, created_at,
+    const query = `SELECT seq, iif(id IS NULL, NULL, event_status) AS outcome, id, model, user, key_id, tags, created_at,
          settled_at, verdict, charged, estimated
        FROM (SELECT seq, settles, data ->> '$.status' AS event_status FROM event WHERE seq > ? ORDER BY seq LIMIT ?)
        LEFT JOIN request ON request.id = settles ORDER BY seq`;
@@ -162,4 +207,17 @@ function addLine<K>(lines: Lines<K>, key: K, amounts: Partial<UsageSums>): void 
 
 function countedAt({ model, user, key_id: keyId, tags }: Counted, at: number): CountedRequest {
   return { recordedAt: at, model, user, keyId, tags: JSON.parse(tags) as Record<string, string> };
+}
+
+function settlementOf(end: EndRow): CountedSettlement {
+  return {
+    ...countedAt(end, end.created_at),
+    requestId: end.id,
+    outcome: end.outcome as SettledUsage["outcome"],
+    admittedAt: end.created_at,
+    settledAt: end.settled_at,
+    isRefunded: end.verdict === "refund",
+    chargedMicro: end.charged,
+    estimatedMicro: end.estimated,
+  };
 }

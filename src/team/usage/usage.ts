@@ -1,6 +1,7 @@
 // Keys of the usage roll-up, and what a settled request adds. Pure.
 
 import type { UsageSums } from "../../contracts/team-admin.ts";
+import { monthOf } from "../../platform/time.ts";
 
 /** Days of one answer: a year. */
 export const USAGE_DAYS_MAX = 366;
@@ -38,17 +39,30 @@ export function usageKeys(request: CountedRequest): UsageKey[] {
   return ["", ...tags].map((tag) => ({ ...line, tag }));
 }
 
-/** Usage counts on the day of admission, unless that month (UTC) is over at `settledAt`: closed months do not change. */
+/** Usage counts on the day of admission, unless that month (UTC) is over at `settledAt`: what is over does not change. */
 export function recordedAt(admittedAt: number, settledAt: number): number {
-  const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
   return monthOf(admittedAt) === monthOf(settledAt) ? admittedAt : settledAt;
+}
+
+/**
+ * The time itself, or the first moment after it whose month is not closed. An object that wakes on a machine whose clock is behind may
+ * still see the last moments of a month that was closed already.
+ */
+export function afterClosed(at: number, closed: readonly string[]): number {
+  let open = at;
+  while (closed.includes(monthOf(open))) {
+    const date = new Date(open);
+    open = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
+  }
+  return open;
 }
 
 /** A settled request, as it is counted. */
 export interface SettledUsage {
   outcome: "completed" | "failed" | "canceled";
   admittedAt: number;
-  settledAt: number;
+  /** The time that it counts at. */
+  countedAt: number;
   isRefunded: boolean;
   chargedMicro: number | null;
   estimatedMicro: number | null;
@@ -56,7 +70,7 @@ export interface SettledUsage {
 
 /** What a settled request adds. `requests` was counted at its admission. */
 export function settledSums(settled: SettledUsage): Partial<UsageSums> {
-  const { outcome, admittedAt, settledAt, isRefunded, chargedMicro, estimatedMicro } = settled;
+  const { outcome, isRefunded, chargedMicro, estimatedMicro } = settled;
   return {
     [outcome]: 1,
     refunded: isRefunded ? 1 : 0,
@@ -64,9 +78,14 @@ export function settledSums(settled: SettledUsage): Partial<UsageSums> {
     estimatedMicro: isRefunded ? 0 : (estimatedMicro ?? 0),
     unknownCost: chargedMicro === null ? 1 : 0,
     aboveEstimate: chargedMicro !== null && chargedMicro > (estimatedMicro ?? chargedMicro) ? 1 : 0,
-    late: recordedAt(admittedAt, settledAt) === admittedAt ? 0 : 1,
+    late: isLate(settled) ? 1 : 0,
     chargedMicro: chargedMicro ?? 0,
   };
+}
+
+/** Whether a settlement counts in another month than its request's admission. */
+export function isLate({ admittedAt, countedAt }: Pick<SettledUsage, "admittedAt" | "countedAt">): boolean {
+  return monthOf(admittedAt) !== monthOf(countedAt);
 }
 
 /** UTC day of a time. */

@@ -26,6 +26,7 @@ describe("defaults", () => {
         UPSTREAM_RPS: 10,
         UPSTREAM_SLOTS: 40,
         OBJECT_SIZE_LIMIT_MB: 10_000,
+        HISTORY_DAYS: 400,
         LOG_SAMPLE: 1,
         RELAY_ALLOW_HOSTS: [],
         TURNSTILE_VERIFY_URL: "https://challenges.cloudflare.com/turnstile/v0/siteverify",

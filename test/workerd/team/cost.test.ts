@@ -198,7 +198,7 @@ describe("usage", () => {
     await team.stub.settle(anEnd(unpriced, "charge"));
     await team.admitted({ user: "carl" });
 
-    const [total] = await team.stub.usage.sums(query([]));
+    const [total] = (await team.stub.usage.sums(query([]))).rows;
     expect(total).toEqual({
       group: {},
       ...{ requests: 6, completed: 3, failed: 1, canceled: 0, refunded: 1, unknownCost: 1, aboveEstimate: 1, late: 0 },
@@ -206,7 +206,7 @@ describe("usage", () => {
     });
     expect(await ledgerSum(team)).toBe(1_200_000);
 
-    const byClient = await team.stub.usage.sums(query(["tag", "user"], { tagName: "client" }));
+    const byClient = (await team.stub.usage.sums(query(["tag", "user"], { tagName: "client" }))).rows;
     expect(
       byClient.map(({ group, requests, chargedMicro }) => [group.tag, group.user, requests, chargedMicro]),
     ).toEqual([
@@ -217,10 +217,10 @@ describe("usage", () => {
       ["client=acme", "bob", 1, 900_000],
       ["client=globex", "anna", 1, 0],
     ]);
-    const byModel = await team.stub.usage.sums(query(["day", "model"], { user: "anna" }));
+    const byModel = (await team.stub.usage.sums(query(["day", "model"], { user: "anna" }))).rows;
     expect(byModel).toMatchObject([{ group: { day: "2031-11-22", model: "fal-ai/flux/schnell" }, requests: 2 }]);
-    expect(await team.stub.usage.sums(query(["key"], { keyId: "key_other" }))).toEqual([]);
-    expect(await team.stub.usage.sums(query([], { from: "2031-11-23" }))).toMatchObject([{ requests: 0 }]);
+    expect((await team.stub.usage.sums(query(["key"], { keyId: "key_other" }))).rows).toEqual([]);
+    expect((await team.stub.usage.sums(query([], { from: "2031-11-23" }))).rows).toMatchObject([{ requests: 0 }]);
   });
 
   test("is booked on the day of the admit, also when the end is days later", async () => {
@@ -228,7 +228,7 @@ describe("usage", () => {
     const id = await team.admitted({ measures: images(4) });
     vi.setSystemTime(NOON + 3 * DAY_MS);
     await team.stub.settle(anEnd(id, "charge"));
-    expect(await team.stub.usage.sums(query(["day"]))).toMatchObject([
+    expect((await team.stub.usage.sums(query(["day"]))).rows).toMatchObject([
       { group: { day: "2031-11-22" }, requests: 1, completed: 1, late: 0, chargedMicro: 400_000 },
     ]);
   });
@@ -236,11 +236,11 @@ describe("usage", () => {
   test("of a month that is over does not move: a late end is booked on its own day, with a note", async () => {
     const team = await aTeam();
     const id = await team.admitted({ measures: images(4) });
-    const month = await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }));
+    const month = (await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }))).rows;
     vi.setSystemTime(Date.UTC(2031, 11, 1));
     await team.stub.settle(anEnd(id, "charge"));
-    expect(await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }))).toEqual(month);
-    expect(await team.stub.usage.sums(query(["day"], { from: "2031-12-01" }))).toMatchObject([
+    expect((await team.stub.usage.sums(query(["day"], { to: "2031-11-30" }))).rows).toEqual(month);
+    expect((await team.stub.usage.sums(query(["day"], { from: "2031-12-01" }))).rows).toMatchObject([
       { group: { day: "2031-12-01" }, requests: 0, completed: 1, late: 1, chargedMicro: 400_000 },
     ]);
   });
@@ -248,13 +248,13 @@ describe("usage", () => {
   test("takes a released request out again", async () => {
     const team = await aTeam();
     await team.stub.release(await team.admitted({ tags: { a: "b" } }));
-    expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
-    expect(await team.stub.usage.sums(query(["tag"], { tagName: "a" }))).toEqual([]);
+    expect((await team.stub.usage.sums(query([]))).rows).toMatchObject([{ requests: 0 }]);
+    expect((await team.stub.usage.sums(query(["tag"], { tagName: "a" }))).rows).toEqual([]);
     const counted = await team.admitted({ tags: { a: "b" } });
-    expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 1 }]);
+    expect((await team.stub.usage.sums(query([]))).rows).toMatchObject([{ requests: 1 }]);
     await team.stub.release(counted);
-    expect(await team.stub.usage.sums(query([]))).toMatchObject([{ requests: 0 }]);
-    expect(await team.stub.usage.sums(query(["tag"], { tagName: "a" }))).toMatchObject([
+    expect((await team.stub.usage.sums(query([]))).rows).toMatchObject([{ requests: 0 }]);
+    expect((await team.stub.usage.sums(query(["tag"], { tagName: "a" }))).rows).toMatchObject([
       { group: { tag: "a=b" }, requests: 0 },
     ]);
   });
@@ -262,7 +262,7 @@ describe("usage", () => {
   test.each<Outcome>(["completed", "failed", "canceled"])("tells a %s request from the others", async (outcome) => {
     const team = await aTeam();
     await team.stub.settle(anEnd(await team.admitted(), outcome === "completed" ? "charge" : "refund", { outcome }));
-    const [total] = await team.stub.usage.sums(query([]));
+    const [total] = (await team.stub.usage.sums(query([]))).rows;
     expect([total?.completed, total?.failed, total?.canceled]).toEqual(
       ["completed", "failed", "canceled"].map((each) => (each === outcome ? 1 : 0)),
     );

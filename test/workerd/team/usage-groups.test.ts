@@ -68,12 +68,12 @@ describe("every grouping adds up to the total", () => {
     const team = await aHistory(seed);
     const filters: Partial<UsageQuery>[] = [{}, { user: "anna" }, { user: "" }, { model: "fal-ai/f5-tts" }];
     for (const filter of filters) {
-      const total = totalOf(await team.stub.usage.sums(asked([], filter)));
+      const total = totalOf((await team.stub.usage.sums(asked([], filter))).rows);
       for (const groups of plain)
-        expect(totalOf(await team.stub.usage.sums(asked(groups, filter))), groups.join()).toEqual(total);
+        expect(totalOf((await team.stub.usage.sums(asked(groups, filter))).rows), groups.join()).toEqual(total);
       for (const groups of byTag) {
         for (const tagName of [...TAG_NAMES, "unused"]) {
-          const rows = await team.stub.usage.sums(asked(groups, { ...filter, tagName }));
+          const rows = (await team.stub.usage.sums(asked(groups, { ...filter, tagName }))).rows;
           expect(totalOf(rows), `${groups.join()} of ${tagName}`).toEqual(total);
           const names = new Set(rows.map(({ group }) => group.tag?.split("=")[0]));
           expect([...names].every((name) => name === "" || name === tagName)).toBe(true);
@@ -81,14 +81,14 @@ describe("every grouping adds up to the total", () => {
       }
       const hours = { first: Math.floor(NOON / HOUR_MS), last: Math.floor(Date.now() / HOUR_MS) };
       for (const groups of [["hour"], ["hour", "user"], ["hour", "day", "key"]] as UsageGroup[][])
-        expect(totalOf(await team.stub.usage.sums(asked(groups, { ...filter, hours })))).toEqual(total);
+        expect(totalOf((await team.stub.usage.sums(asked(groups, { ...filter, hours }))).rows)).toEqual(total);
     }
     for (const tagName of TAG_NAMES) {
-      const rows = await team.stub.usage.sums(asked(["tag"], { tagName }));
+      const rows = (await team.stub.usage.sums(asked(["tag"], { tagName }))).rows;
       const tagged = rows.filter(({ group }) => group.tag !== "");
-      const filtered = await team.stub.usage.sums(asked([], { tag: { name: tagName, value: null } }));
+      const filtered = (await team.stub.usage.sums(asked([], { tag: { name: tagName, value: null } }))).rows;
       expect(totalOf(filtered)).toEqual(totalOf(tagged));
-      const acme = await team.stub.usage.sums(asked([], { tag: { name: tagName, value: "acme" } }));
+      const acme = (await team.stub.usage.sums(asked([], { tag: { name: tagName, value: "acme" } }))).rows;
       expect(totalOf(acme)).toEqual(totalOf(rows.filter(({ group }) => group.tag === `${tagName}=acme`)));
     }
   });
@@ -160,7 +160,7 @@ describe("group_by", () => {
         await team.admitted({ tags: { client: "acme" } });
       }
       vi.setSystemTime(NOON);
-      await team.stub.usage.sums(asked(["tag"], { tagName: "client" }));
+      (await team.stub.usage.sums(asked(["tag"], { tagName: "client" }))).rows;
       const today = { from: "2031-11-28", to: "2031-11-28" };
       const { read } = await countRows(env.TEAM.getByName(team.id), () =>
         team.stub.usage.sums(asked(["tag"], { tagName: "client", ...today })),

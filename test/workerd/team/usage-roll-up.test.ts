@@ -31,7 +31,7 @@ const stubOf = ({ id }: TeamObject) => env.TEAM.getByName(id);
 const ring = (team: TeamObject) => runInDurableObject(stubOf(team), (instance: Team) => instance.alarm());
 
 async function totalOf(team: TeamObject): Promise<Partial<UsageSums>> {
-  const [{ group: _group, ...sums } = { group: {} }] = await team.stub.usage.sums(ALL);
+  const [{ group: _group, ...sums } = { group: {} }] = (await team.stub.usage.sums(ALL)).rows;
   return sums;
 }
 
@@ -129,7 +129,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
       },
       async read() {
         expect(await totalOf(team)).toEqual(sums);
-        const byTag = await team.stub.usage.sums({ ...ALL, groupBy: ["tag"], tagName: "client" });
+        const byTag = (await team.stub.usage.sums({ ...ALL, groupBy: ["tag"], tagName: "client" })).rows;
         const tagged = byTag.filter(({ group }) => group.tag !== "");
         expect(tagged.length === 0 ? [{ group: TAG, ...NOTHING }] : tagged).toEqual([{ group: TAG, ...taggedSums }]);
       },

@@ -1,16 +1,19 @@
-// /v1/users/{id}: retrieve, block, unblock and delete a user of a team (scope `admin`). A user is any id that a call has named; users
+// /v1/users: list those with usage; /v1/users/{id}: retrieve, block, unblock and delete a user of a team (scope `admin`). A user is any id that a call has named; users
 // are not created first.
 
 import type * as z from "zod";
 import type { Removal, UserSummary } from "../../../contracts/team-admin.ts";
 import { refusal } from "../../../platform/errors.ts";
+import { moneyText } from "../../../platform/money.ts";
 import { lazy } from "../../../platform/schema.ts";
 import { askTeam } from "../../../platform/stubs.ts";
-import { isoTime } from "../../../platform/time.ts";
+import { DAY_MS, isoTime } from "../../../platform/time.ts";
+import { USER_MAX_CHARS } from "../../../platform/validate.ts";
+import { dayOf, USAGE_DAYS_MAX } from "../../../team/usage/usage.ts";
 import { actorOf } from "../../audit-actor.ts";
 import { TAKES_EFFECT } from "../../credential-memory.ts";
 import { defineRoute, type Route } from "../../route.ts";
-import { limitBody, limitWire, userSchema } from "../../schemas.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limitBody, limitWire, userSchema } from "../../schemas.ts";
 
 const userBody = lazy((z) =>
   z.object({
@@ -33,7 +36,65 @@ export const removalBody = lazy((z) =>
 
 const userId = lazy((z) => z.object({ id: userSchema() }));
 
+/** Days that a list of users counts unless it is told. */
+const USER_LIST_DAYS = 30;
+
+export const userLineBody = lazy((z) =>
+  z.object({
+    user: z.string(),
+    frozen_at: z.iso.datetime().nullable(),
+    requests: z.int(),
+    completed: z.int(),
+    failed: z.int(),
+    charged_usd: z.string(),
+    last_day: z.iso.date().describe("The newest day on which something of theirs counts."),
+  }),
+);
+
 export const userRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/v1/users",
+    summary: "List users by what they used",
+    access: "admin",
+    query: (z) =>
+      z.looseObject({
+        q: z.string().max(USER_MAX_CHARS).optional().describe("Part of the user's name, in any case."),
+        sort: z.enum(["spend", "last"]).default("spend").describe("Most spent, or newest day of use first."),
+        from: z.iso.date().optional().describe(`First UTC day, inclusive; ${USER_LIST_DAYS} days back by default.`),
+        to: z.iso.date().optional().describe("Last UTC day, inclusive; today by default."),
+        cursor: z.string().optional(),
+        limit: z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(LIST_LIMIT_DEFAULT),
+      }),
+    answers: {
+      200: {
+        description: "A page of users with usage in these days. Calls without a user are in none.",
+        schema: (z) =>
+          z.object({
+            from: z.iso.date().describe("The first day that was counted: of very many sums the newest days are."),
+            to: z.iso.date(),
+            data: z.array(userLineBody()),
+            next_cursor: z.string().nullable(),
+          }),
+      },
+    },
+    errors: ["invalid_request"],
+    async handle({ env, caller, query }) {
+      const { q = null, sort, cursor = null, limit, to = dayOf(Date.now()) } = query;
+      const from = query.from ?? dayOf(Date.parse(to) - (USER_LIST_DAYS - 1) * DAY_MS);
+      if (Date.parse(to) - Date.parse(from) >= USAGE_DAYS_MAX * DAY_MS) {
+        const hint = `Ask for at most ${USAGE_DAYS_MAX} days at a time.`;
+        return { refusal: refusal("invalid_request", "`from` to `to` is too long.", { hint }) };
+      }
+      const page = await askTeam(env, caller.team, (team) => team.users.list({ from, to, q, sort, cursor, limit }));
+      if (page.kind === "refused") return { refusal: page.refusal };
+      const data = page.data.map(({ user, frozenAt, requests, completed, failed, chargedMicro, lastDay }) => {
+        const sums = { requests, completed, failed, charged_usd: moneyText(chargedMicro), last_day: lastDay };
+        return { user, frozen_at: isoTime(frozenAt), ...sums };
+      });
+      return { status: 200, body: { from: page.from, to, data, next_cursor: page.nextCursor } };
+    },
+  }),
   defineRoute({
     method: "GET",
     path: "/v1/users/:id",

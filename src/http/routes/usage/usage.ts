@@ -62,6 +62,7 @@ export const usageAnswer = lazy((z) =>
     from: z.iso.date(),
     to: z.iso.date(),
     group_by: z.array(z.string()),
+    closed_months: z.array(z.string()).describe("Months of this range that are closed: their sums do not change."),
     data: z.array(usageRow()),
   }),
 );
@@ -117,13 +118,16 @@ export const usageRoutes: readonly Route[] = [
         ...{ from, to, hours, groupBy: groups.groupBy, tagName: groups.tagName, tag: tag.tag },
         ...{ user: about.user, model: query.model ?? null, keyId: query.key ?? null },
       };
-      const rows = await askTeam(env, caller.team, (team) => team.usage.sums(wanted));
+      const answer = await askTeam(env, caller.team, (team) => team.usage.sums(wanted));
+      const { rows, closedMonths } = answer;
       if (rows.length > USAGE_ROWS_MAX) {
         const hint = "Ask for fewer days, group by less, or filter by `user`, `model`, `key` or `tag`.";
         return { refusal: refusal("invalid_request", `The answer has more than ${USAGE_ROWS_MAX} rows.`, { hint }) };
       }
       const data = rows.map(rowWire);
-      if (query.format === "json") return { status: 200, body: { from, to, group_by: groups.text, data } };
+      if (query.format === "json") {
+        return { status: 200, body: { from, to, group_by: groups.text, closed_months: closedMonths, data } };
+      }
       const text = (query.bom === true ? BYTE_ORDER_MARK : "") + usageCsv(data, groups.groupBy);
       return { response: new Response(text, { headers: csvHeaders(`usage_${from}_${to}.csv`) }) };
     },

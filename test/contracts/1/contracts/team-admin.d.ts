@@ -86,6 +86,58 @@ export interface UsageRow extends UsageSums {
     group: Partial<Record<UsageGroup, string>>;
     keyName?: string | null;
 }
+export interface UsageAnswer {
+    rows: UsageRow[];
+    closedMonths: string[];
+}
+export interface LateSettlement {
+    requestId: string;
+    month: string;
+    day: string;
+    outcome: "completed" | "failed" | "canceled";
+    chargedMicro: number | null;
+    isRefunded: boolean;
+}
+export interface UsageMonth {
+    month: string;
+    state: "running" | "over" | "closed";
+    closedAt: number | null;
+    closedBy: string | null;
+    sums: UsageSums;
+    late: LateSettlement[];
+    settledLater: LateSettlement[];
+}
+export interface ArchivePart {
+    n: number;
+    month: string;
+    lines: number;
+    bytes: number;
+    storedAt: number;
+}
+export interface UserSums {
+    user: string;
+    requests: number;
+    completed: number;
+    failed: number;
+    chargedMicro: number;
+    lastDay: string;
+}
+export interface UserListInput {
+    from: string;
+    to: string;
+    q: string | null;
+    sort: "spend" | "last";
+    cursor: string | null;
+    limit: number;
+}
+export type UserListAnswer = {
+    kind: "page";
+    data: (UserSums & {
+        frozenAt: number | null;
+    })[];
+    nextCursor: string | null;
+    from: string;
+} | Refused;
 export interface ManualSettlement {
     requestId: string;
     charged: boolean;
@@ -132,6 +184,7 @@ export type UserAnswer = {
     user: UserSummary;
 } | Refused;
 export interface TeamUsers {
+    list(input: UserListInput): Answer<UserListAnswer>;
     read(user: string): Answer<UserSummary | null>;
     freeze(user: string, create: boolean, by: Actor): Answer<UserAnswer>;
     resume(user: string, by: Actor): Answer<UserAnswer>;
@@ -158,7 +211,14 @@ export interface TeamTakedowns {
     order(order: TakedownOrder, by: Actor): Answer<TakedownAnswer>;
 }
 export interface TeamUsage {
-    sums(query: UsageQuery): Answer<UsageRow[]>;
+    sums(query: UsageQuery): Answer<UsageAnswer>;
+    month(month: string): Answer<UsageMonth | null>;
+    closeMonth(month: string, by: Actor): Answer<{
+        kind: "closed";
+        month: UsageMonth;
+    } | Refused>;
+    archiveParts(after: number, limit: number): Answer<ArchivePart[]>;
+    archivePart(n: number): Answer<ArchivePart | null>;
 }
 export interface TeamAudit {
     page(before: number | null, limit: number): Answer<AuditPage>;

@@ -6,5 +6,6 @@ export type BucketTextName = "input" | "payload" | "output";
 export declare function textKey(team: string, request: string, name: BucketTextName, sha256: string): string;
 export declare function probeKey(nonce: string): string;
 export declare const PROBE_ROOT = "doctor/";
+export declare function archiveKey(team: string, month: string, n: number): string;
 export declare const BUCKET_ROOTS: readonly ["outputs/", "texts/", "uploads/"];
 export declare function teamPrefixes(team: string): string[];
