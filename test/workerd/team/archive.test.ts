@@ -2,13 +2,14 @@
 // doubles none. What is left of them stays known, until its user, its owner or its team deletes it.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { archiveKey } from "../../../src/files/bucket-keys.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/platform/time.ts";
 import { type ArchiveLine, readLines } from "../../../src/team/requests/archive-lines.ts";
 import { call } from "../../harness/calls.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { ADMIN_TOKEN, bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
 import { ringTeam } from "../../harness/objects.ts";
 import { Team } from "../../harness/team.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
@@ -17,8 +18,6 @@ import { ring, runToEnd } from "../../harness/tracker.ts";
 const HISTORY_DAYS = 400;
 const measures = { ...NOTHING_MEASURED, megapixels: 1 };
 const stubOf = ({ id }: { id: string }) => bindings.TEAM.getByName(id);
-
-onFrozenClocks();
 
 interface Part {
   part: number;
@@ -160,7 +159,7 @@ describe("whoever breaks off", () => {
   const evict = (team: Team) =>
     expect(runInDurableObject(stubOf(team), (_instance, state) => state.abort("evicted"))).rejects.toThrow("evicted");
 
-  test.each([
+  test.for([
     ["before the object is written", () => Promise.reject(new Error("R2 is not there"))],
     [
       "after the object is written",
@@ -169,7 +168,7 @@ describe("whoever breaks off", () => {
         throw new Error("cut off");
       },
     ],
-  ] as const)("%s loses no line and doubles none", async (_when, broken) => {
+  ] as const)("%s loses no line and doubles none", async ([_when, broken]) => {
     const { team, ids } = await oldRequests(3);
     const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
     const spy = vi.spyOn(bucket, "put").mockImplementation(broken as typeof put);

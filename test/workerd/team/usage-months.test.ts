@@ -1,18 +1,17 @@
 // Months of usage: a closed one never moves, whatever is settled, deleted or counted afterwards; what is late counts in the next one and
 // says where it belongs.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { DAY_MS } from "../../../src/platform/time.ts";
-import { freezeClocks, onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
+import { test } from "../../harness/fixtures.ts";
 import { newKey, Team } from "../../harness/team.ts";
 import { anEnd, NOTHING_MEASURED, SOMEBODY, TeamObject } from "../../harness/team-object.ts";
 
 const measures = { ...NOTHING_MEASURED, megapixels: 1 };
 const START = Date.UTC(2031, 9, 20);
 
-onFrozenClocks(async () => {
-  await freezeClocks(START);
-});
+test.override("startsAt", START);
 
 interface Late {
   request_id: string;

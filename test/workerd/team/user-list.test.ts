@@ -1,16 +1,15 @@
 // GET /v1/users: who used what, sorted by spend or by the newest day, found by a part of the name, page by page.
 
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { DAY_MS } from "../../../src/platform/time.ts";
 import { USER_SCAN_MAX_ROWS } from "../../../src/team/usage/user-sums.ts";
-import { onFrozenClocks, passTime } from "../../harness/clock.ts";
+import { passTime } from "../../harness/clock.ts";
 import { bindings } from "../../harness/env.ts";
+import { test } from "../../harness/fixtures.ts";
 import { countRows } from "../../harness/rows.ts";
 import { Team } from "../../harness/team.ts";
 import { anEnd, NOTHING_MEASURED, TeamObject } from "../../harness/team-object.ts";
-
-onFrozenClocks();
 
 interface Users {
   from: string;
@@ -65,7 +64,7 @@ describe("the list of users", () => {
     }
   });
 
-  test.each(["sort=name", "cursor=x", "limit=0", "from=2020-01-01", "cursor=WyJhIiwiYiJd"])(
+  test.for(["sort=name", "cursor=x", "limit=0", "from=2020-01-01", "cursor=WyJhIiwiYiJd"])(
     "refuses %s",
     async (query) => {
       const team = await Team.create();
