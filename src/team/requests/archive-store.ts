@@ -53,7 +53,7 @@ export class ArchiveStore {
   }
 
   /** Settled requests that were admitted before a place, oldest first. Those that are not settled stay and are read again. */
-  settledBefore(place: number, limit: number): RequestRow[] {
+  oldestSettled(place: number, limit: number): RequestRow[] {
     const query = "SELECT * FROM request WHERE place < ? AND settled_at IS NOT NULL ORDER BY place LIMIT ?";
     return this.#db.rows<RequestRow>(query, place, limit);
   }

@@ -48,7 +48,7 @@ export async function archiveRequests(archiving: Archiving, now: number): Promis
 
 /** The next part, its intent saved; null if nothing that is old enough is settled. */
 function planPart({ stores: { archive }, historyMs }: Archiving, now: number): PlannedPart | null {
-  const rows = rowsOfPart(archive.settledBefore((now - historyMs) * 1_000, ARCHIVE_PART_MAX_LINES));
+  const rows = rowsOfPart(archive.oldestSettled((now - historyMs) * 1_000, ARCHIVE_PART_MAX_LINES));
   const [first, last] = [rows[0], rows.at(-1)];
   if (first === undefined || last === undefined) {
     archive.postpone(now + ARCHIVE_BLOCKED_MS);
