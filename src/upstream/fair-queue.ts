@@ -1,8 +1,9 @@
-// Order of waiting calls: by kind, and within a kind round robin over users, so that a user with a thousand calls does not delay
-// the others. Deterministic and in memory. Pure: the clock is a parameter.
+// Order of waiting calls: by kind, within a kind round robin over teams, and within a team over its users, so that neither a thousand
+// calls nor a hundred names delay others. Deterministic and in memory. Pure: the clock is a parameter.
 
 import type { QueuedKind, WaitingCall } from "../contracts/account.ts";
 import { SECOND_MS } from "../platform/time.ts";
+import { GrantCounts } from "./grant-counts.ts";
 
 /** Calls that waited this long get every second grant: a result must be fetched before fal deletes it (six minutes). */
 const OVERDUE_MS = {
@@ -32,9 +33,11 @@ export interface Lane {
 /** Whether the calls of a lane may be granted now (slots, health). */
 export type Admissible = (lane: Lane) => boolean;
 
+/** Each user's calls, oldest first. */
+type UserQueues = Map<string, WaitingCall[]>;
+
 interface QueueLane extends Lane {
-  /** Each user's calls, oldest first. */
-  readonly users: Map<string, WaitingCall[]>;
+  readonly teams: Map<string, UserQueues>;
 }
 
 interface Entry {
@@ -42,19 +45,24 @@ interface Entry {
   readonly lane: QueueLane;
 }
 
+/** A team's call that would be next, and the grants of its user. */
+interface Candidate {
+  readonly call: WaitingCall;
+  readonly userGrants: number;
+}
+
 /**
- * Fairness is counted in grants. A user who starts waiting begins at the level of the user served last: grants cannot be saved
- * up, and unused capacity is not held against anyone.
+ * Fairness is counted in grants, of teams first and within a team of its users: made-up names only divide
+ * the grants of their own team.
  */
 export class FairQueue {
   readonly #lanes = new Map<QueuedKind, Map<string, QueueLane>>(QUEUED_KINDS.map((kind) => [kind, new Map()]));
   readonly #entries = new Map<string, Entry>();
   /** Calls that are in no lane until then, in that order: their trackers could not be notified. */
   readonly #deferred = new Map<string, number>();
-  readonly #waitingOf = new Map<string, number>();
   readonly #submitsOf = new Map<string, number>();
-  readonly #grantsOf = new Map<string, number>();
-  #level = 0;
+  #teams = new GrantCounts();
+  readonly #usersOf = new Map<string, GrantCounts>();
   #submits = 0;
   /** Overdue calls get at most every second grant, so that other calls do not starve. */
   #lastWasOverdue = false;
@@ -81,9 +89,11 @@ export class FairQueue {
     const name = callName(call);
     this.removeCall(name);
     const { user, kind } = call;
-    const waiting = this.#waitingOf.get(user) ?? 0;
-    if (waiting === 0) this.#grantsOf.set(user, Math.max(this.#grantsOf.get(user) ?? 0, this.#level));
-    this.#waitingOf.set(user, waiting + 1);
+    const team = teamOf(user);
+    this.#teams.addWaiting(team);
+    const users = this.#usersOf.get(team) ?? new GrantCounts();
+    this.#usersOf.set(team, users);
+    users.addWaiting(user);
     this.#countSubmit(call, 1);
     const lane = this.#laneOf(kind, call.connection, hasSlot);
     this.#entries.set(name, { call, lane });
@@ -97,10 +107,14 @@ export class FairQueue {
     this.#entries.delete(name);
     if (!this.#deferred.delete(name)) this.#leave(entry);
     this.#countSubmit(call, -1);
-    const waiting = (this.#waitingOf.get(call.user) ?? 1) - 1;
-    if (waiting > 0) this.#waitingOf.set(call.user, waiting);
-    else this.#waitingOf.delete(call.user);
-    if (this.#entries.size === 0) this.#grantsOf.clear();
+    const { user } = call;
+    const team = teamOf(user);
+    this.#teams.removeWaiting(team);
+    this.#usersOf.get(team)?.removeWaiting(user);
+    if (this.#entries.size === 0) {
+      this.#teams = new GrantCounts();
+      this.#usersOf.clear();
+    }
     return call;
   }
 
@@ -135,9 +149,9 @@ export class FairQueue {
     if (chosen === undefined) return undefined;
     const { call, overdue } = chosen;
     this.#lastWasOverdue = overdue;
-    const grants = this.#grantsOf.get(call.user) ?? this.#level;
-    this.#level = Math.max(this.#level, grants);
-    this.#grantsOf.set(call.user, grants + 1);
+    const team = teamOf(call.user);
+    this.#teams.addGrant(team);
+    this.#usersOf.get(team)?.addGrant(call.user);
     this.removeCall(callName(call));
     return call;
   }
@@ -145,35 +159,45 @@ export class FairQueue {
   /** Whether calls wait in a lane of this sort. */
   hasLane(isSought: (lane: Lane) => boolean): boolean {
     for (const lanes of this.#lanes.values()) {
-      for (const lane of lanes.values()) if (lane.users.size > 0 && isSought(lane)) return true;
+      for (const lane of lanes.values()) if (lane.teams.size > 0 && isSought(lane)) return true;
     }
     return false;
   }
 
   /**
-   * Position of a waiting call within its kind, from 1, if no further call arrives: its user's earlier calls, plus the calls of
-   * other users that are granted before it.
+   * Position of a waiting call within its kind, from 1, if no further call arrives: the calls of its team that are granted before
+   * it, plus those of other teams.
    */
   positionOf(name: string): number | null {
     const entry = this.#entries.get(name);
     if (entry === undefined) return null;
     const { call, lane } = entry;
-    const own = Math.max(0, lane.users.get(call.user)?.indexOf(call) ?? 0);
-    const grants = (user: string) => this.#grantsOf.get(user) ?? this.#level;
-    const rank = grants(call.user) + own;
-    let position = own + 1;
-    for (const each of this.#lanesOf(call.kind).values()) {
-      for (const [user, queue] of each.users) {
-        if (each === lane && user === call.user) continue;
-        position += Math.min(queue.length, Math.max(0, rank - grants(user)));
+    const team = teamOf(call.user);
+    const own = Math.max(0, lane.teams.get(team)?.get(call.user)?.indexOf(call) ?? 0);
+    const ownTeam = this.#usersOf.get(team) ?? new GrantCounts();
+    const rank = ownTeam.of(call.user) + own;
+    const waitingOf = new Map<string, number>();
+    let beforeInTeam = own;
+    for (const { teams } of this.#lanesOf(call.kind).values()) {
+      for (const [other, users] of teams) {
+        if (other !== team) waitingOf.set(other, (waitingOf.get(other) ?? 0) + callsIn(users));
       }
+      for (const [user, queue] of teams.get(team) ?? []) {
+        if (queue.includes(call)) continue;
+        beforeInTeam += Math.min(queue.length, Math.max(0, rank - ownTeam.of(user)));
+      }
+    }
+    const teamRank = this.#teams.of(team) + beforeInTeam;
+    let position = beforeInTeam + 1;
+    for (const [other, waiting] of waitingOf) {
+      position += Math.min(waiting, Math.max(0, teamRank - this.#teams.of(other)));
     }
     return position;
   }
 
   /** Number of waiting calls by user. */
   waitingByUser(): ReadonlyMap<string, number> {
-    return this.#waitingOf;
+    return new Map([...this.#usersOf.values()].flatMap((users) => [...users.waiting()]));
   }
 
   #lanesOf(kind: QueuedKind): Map<string, QueueLane> {
@@ -185,17 +209,20 @@ export class FairQueue {
   #laneOf(kind: QueuedKind, connection: string, hasSlot: boolean): QueueLane {
     const lanes = this.#lanesOf(kind);
     const key = laneKey({ connection, hasSlot });
-    const lane = lanes.get(key) ?? { kind, connection, hasSlot, users: new Map<string, WaitingCall[]>() };
+    const lane = lanes.get(key) ?? { kind, connection, hasSlot, teams: new Map<string, UserQueues>() };
     lanes.set(key, lane);
     return lane;
   }
 
   /** Empty lanes go. */
   #leave({ call, lane }: Entry): void {
-    const queue = lane.users.get(call.user) ?? [];
+    const team = teamOf(call.user);
+    const users = lane.teams.get(team);
+    const queue = users?.get(call.user) ?? [];
     queue.splice(queue.indexOf(call), 1);
-    if (queue.length === 0) lane.users.delete(call.user);
-    if (lane.users.size === 0) this.#lanesOf(lane.kind).delete(laneKey(lane));
+    if (queue.length === 0) users?.delete(call.user);
+    if (users?.size === 0) lane.teams.delete(team);
+    if (lane.teams.size === 0) this.#lanesOf(lane.kind).delete(laneKey(lane));
   }
 
   #countSubmit({ kind, user }: WaitingCall, by: 1 | -1): void {
@@ -239,18 +266,40 @@ export class FairQueue {
     return undefined;
   }
 
-  /** The oldest call, at most as new as `newest`, of the user with the fewest grants; on a tie, the oldest call. */
+  /**
+   * Of the team with the fewest grants, the oldest call, at most as new as `newest`, of its user with the fewest grants. On a tie,
+   * the oldest call.
+   */
   #fairest(lanes: readonly QueueLane[], newest: number): WaitingCall | undefined {
-    let best: WaitingCall | undefined;
+    const candidates = new Map<string, Candidate>();
     let fewestGrants = Number.POSITIVE_INFINITY;
-    for (const { users } of lanes) {
-      for (const [user, [head]] of users) {
-        const grants = this.#grantsOf.get(user) ?? this.#level;
-        if (grants > fewestGrants || head === undefined || head.since > newest) continue;
-        if (grants === fewestGrants && best !== undefined && head.since >= best.since) continue;
-        best = head;
+    for (const { teams } of lanes) {
+      for (const [team, users] of teams) {
+        const grants = this.#teams.of(team);
+        if (grants > fewestGrants) continue;
+        const found = this.#fairestOf(team, users, newest, candidates.get(team));
+        if (found === undefined) continue;
+        if (grants < fewestGrants) candidates.clear();
         fewestGrants = grants;
+        candidates.set(team, found);
       }
+    }
+    let best: WaitingCall | undefined;
+    for (const { call } of candidates.values()) if (best === undefined || call.since < best.since) best = call;
+    return best;
+  }
+
+  /** The next call among these users of a team, or the one found in another lane. */
+  #fairestOf(team: string, users: UserQueues, newest: number, found: Candidate | undefined): Candidate | undefined {
+    const counts = this.#usersOf.get(team);
+    let best = found;
+    for (const [user, [head]] of users) {
+      if (head === undefined || head.since > newest) continue;
+      const userGrants = counts?.of(user) ?? 0;
+      const isAfter =
+        best !== undefined &&
+        (userGrants > best.userGrants || (userGrants === best.userGrants && head.since >= best.call.since));
+      if (!isAfter) best = { call: head, userGrants };
     }
     return best;
   }
@@ -267,11 +316,20 @@ function laneKey({ connection, hasSlot }: Pick<Lane, "connection" | "hasSlot">):
 
 /** A user's calls are served by their times. */
 function enter(lane: QueueLane, call: WaitingCall): void {
-  const queue = lane.users.get(call.user) ?? [];
+  const team = teamOf(call.user);
+  const users = lane.teams.get(team) ?? new Map<string, WaitingCall[]>();
+  lane.teams.set(team, users);
+  const queue = users.get(call.user) ?? [];
   let at = queue.length;
   while (at > 0 && (queue[at - 1]?.since ?? 0) > call.since) at--;
   queue.splice(at, 0, call);
-  lane.users.set(call.user, queue);
+  users.set(call.user, queue);
+}
+
+function callsIn(users: UserQueues): number {
+  let calls = 0;
+  for (const queue of users.values()) calls += queue.length;
+  return calls;
 }
 
 export function byMostCalls(waiting: ReadonlyMap<string, number>): { user: string; calls: number }[] {

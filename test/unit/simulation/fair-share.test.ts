@@ -57,6 +57,45 @@ describe("a burst of 1,000", () => {
   });
 });
 
+describe("two teams", () => {
+  test("share the turns evenly, however many users one of them names", () => {
+    const team = (name: string, users: number, each: number) =>
+      Array.from({ length: users }, (_, n) => ({ name: `${name}/u${n}`, requests: each, atMs: 0 }));
+    const alone = lastEndsS(simulate({ ...BUSY, users: team("b", 2, 10), runMs: () => 2_000 }, HOUR));
+    const users = [...team("a", 120, 5), ...team("b", 2, 10)];
+    const ends = lastEndsS(simulate({ ...BUSY, users, runMs: () => 2_000 }, HOUR));
+    const lastOf = (all: Map<string, number>, name: string) =>
+      Math.max(...[...all].filter(([user]) => user.startsWith(`${name}/`)).map(([, endS]) => endS));
+    // Every second turn is the small team's while it waits.
+    expect(lastOf(ends, "b")).toBeLessThan(2 * lastOf(alone, "b") + 1.5);
+    expect(lastOf(ends, "a")).toBeGreaterThan(600 / 10);
+  });
+
+  test("have their users served in turns within each", () => {
+    const users = [
+      { name: "a/big", requests: 100, atMs: 0 },
+      { name: "a/small", requests: 10, atMs: 0 },
+      { name: "b/other", requests: 40, atMs: 0 },
+    ];
+    const ends = lastEndsS(simulate({ ...BUSY, users, runMs: () => 2_000 }, HOUR));
+    // Four turns go by for each of the small user's: its own, the big one's, and two of the other team.
+    expect(ends.get("a/small")).toBeLessThan(40 / 9 + 3.5);
+    expect(ends.get("b/other")).toBeLessThan(80 / 9 + 3.5);
+  });
+
+  test("are told places that are the truth while nobody else comes", () => {
+    const users = [...Array(30).keys()].map((n) => ({ name: `a/u${n}`, requests: 3, atMs: 0 }));
+    const run = simulate(
+      { ...BUSY, users: [...users, { name: "b/u", requests: 20, atMs: 5 }], runMs: () => 2_000 },
+      HOUR,
+    );
+    const sent = run.requests.map(({ sentAt }) => sentAt ?? 0).toSorted((a, b) => a - b);
+    const last = run.requests.findLast(({ user }) => user === "b/u");
+    const before = sent.filter((at) => at > (last?.cameAt ?? 0) && at < (last?.sentAt ?? 0)).length;
+    expect(Math.abs(before + 1 - (last?.toldPosition ?? 0))).toBeLessThanOrEqual(20);
+  });
+});
+
 describe("slots", () => {
   test("are never more than there are, and shared in turns", () => {
     const users = usersOf([60, 5, 5]);
