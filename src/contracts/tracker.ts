@@ -70,7 +70,8 @@ export interface Share {
 }
 
 export interface ShareRequest {
-  expiresInS: number;
+  /** Null: as long as usual, or as private links live where that is shorter. */
+  expiresInS: number | null;
   /** Null: all stored files. */
   files: number[] | null;
 }
@@ -79,7 +80,9 @@ export type ShareOutcome =
   | { kind: "shared"; share: Share }
   /** No file is stored, or file `n` is not. */
   | { kind: "not_stored"; n: number | null }
-  | { kind: "too_many" };
+  | { kind: "too_many" }
+  /** The request's files are private, and their links live at most `mostS` seconds. */
+  | { kind: "too_long"; mostS: number };
 
 /**
  * `replayed`: the delivery is due now, or an attempt is already in progress. `expired`: the event's body is no longer stored, so it

@@ -233,7 +233,6 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "postRequestsCancel.requested": "fal was asked to stop them.",
   "postRequestsCancel.already_ended": "Ended meanwhile.",
   "postRequestsByIdSettle.charged": "Whether the provider billed the run.",
-  "postRequestsByIdShares.expires_in_s": "Seconds for which the links work.",
   "getEvents.has_more": "Whether the next page has events already.",
   "FalError.message": "The message as text.",
   "FalError.error": "The message and status, as clients of Maton read them.",

@@ -8,6 +8,9 @@ import { SECOND_MS } from "../../platform/time.ts";
 import type { RequestRecord } from "../machine/types.ts";
 import { LazyTables } from "./lazy-tables.ts";
 
+/** Life of a share link that names none. */
+export const SHARE_DEFAULT_S = 7 * 24 * 3_600;
+
 const TABLES = [
   "CREATE TABLE share (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, files TEXT NOT NULL) STRICT, WITHOUT ROWID",
 ];
@@ -21,8 +24,15 @@ export class Shares {
     this.tables = new LazyTables(sql, "share", TABLES);
   }
 
-  /** Creates a share of stored files after removing expired shares. Call in a transaction. */
-  createShare({ files }: Pick<RequestRecord, "files">, request: ShareRequest, now: number): ShareOutcome {
+  /** Creates a share of stored files after removing expired shares; of private files none that outlives their links. Call in a transaction. */
+  createShare(
+    { files, state }: Pick<RequestRecord, "files" | "state">,
+    request: ShareRequest,
+    now: number,
+  ): ShareOutcome {
+    const mostS = state.fileLinkS ?? Number.POSITIVE_INFINITY;
+    const expiresInS = request.expiresInS ?? Math.min(SHARE_DEFAULT_S, mostS);
+    if (expiresInS > mostS) return { kind: "too_long", mostS };
     const stored = files.filter(({ status }) => status === "stored").map(({ n }) => n);
     const wanted = [...new Set(request.files ?? stored)].sort((a, b) => a - b);
     const lacking = wanted.find((n) => !stored.includes(n));
@@ -30,7 +40,7 @@ export class Shares {
     this.tables.ensure();
     this.#sql.exec("DELETE FROM share WHERE ends_at <= ?", now);
     if (this.activeShares(now).length >= SHARES_PER_REQUEST_MAX) return { kind: "too_many" };
-    const endsAt = Math.ceil(now / SECOND_MS + request.expiresInS) * SECOND_MS;
+    const endsAt = Math.ceil(now / SECOND_MS + expiresInS) * SECOND_MS;
     const share = { id: newId("shr"), createdAt: now, endsAt, files: wanted };
     const list = JSON.stringify(wanted);
     this.#sql.exec(

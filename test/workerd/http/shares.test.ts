@@ -66,6 +66,23 @@ describe("a share link", () => {
     expect(await statusOf(files[0]?.url)).toBe(200);
   });
 
+  test("of a private file ends with its links, and a longer one is refused", async () => {
+    const team = await Team.create({ file_link_s: 300 });
+    const { id } = await completed(team, "a cat");
+    for (const expires_in_s of [301, 7 * 24 * 3_600, 365 * 24 * 3_600]) {
+      const refused = await share(team, id, { expires_in_s });
+      expect([refused.status, refused.body.detail]).toEqual([
+        400,
+        expect.stringMatching(/`expires_in_s`.*at most 300/),
+      ]);
+    }
+    for (const body of [{}, { expires_in_s: 300 }, { expires_in_s: 60 }]) {
+      const made = await share(team, id, body);
+      expect(made.status).toBe(201);
+      expect(Date.parse(made.body.expires_at)).toBeLessThanOrEqual(Date.now() + 300 * SECOND_MS);
+    }
+  });
+
   test("of all stored files lives a week unless told otherwise", async ({ team }) => {
     const { id } = await completed(team, "cats sandbox:many-files:3,file-404:1");
     const made = await share(team, id);

@@ -16,8 +16,6 @@ import { noSuchRequest } from "../../no-such-request.ts";
 import { defineRoute, type Route } from "../../route.ts";
 import { requestId } from "../requests/schemas.ts";
 
-/** Life of a share link where `expires_in_s` is left out. */
-const SHARE_DEFAULT_S = 7 * 24 * 3_600;
 /** A shorter link could expire before its recipient opens it. */
 const SHARE_MIN_S = 60;
 /** Life of a share link at most. */
@@ -47,7 +45,14 @@ const create = defineRoute({
   params: requestId,
   body: (z) =>
     z.strictObject({
-      expires_in_s: z.int().min(SHARE_MIN_S).max(SHARE_MAX_S).default(SHARE_DEFAULT_S),
+      expires_in_s: z
+        .int()
+        .min(SHARE_MIN_S)
+        .max(SHARE_MAX_S)
+        .optional()
+        .describe(
+          "Seconds that the share lives: 7 days by default. Of private files (`file_link_s` in the plan) at most `file_link_s`, which then is the default.",
+        ),
       files: z
         .array(fileNumber())
         .min(1)
@@ -56,10 +61,10 @@ const create = defineRoute({
         .describe("Indexes in the request's `files`, from 0; all stored files by default."),
     }),
   answers: { 201: { description: "The share. Its URLs need no key until it expires.", schema: shareAnswer } },
-  errors: ["not_found", "gone", "conflict"],
+  errors: ["invalid_request", "not_found", "gone", "conflict"],
   async handle({ params, body, caller, env, config }) {
     const viewer = viewerOf(caller);
-    const terms = { expiresInS: body.expires_in_s, files: body.files ?? null };
+    const terms = { expiresInS: body.expires_in_s ?? null, files: body.files ?? null };
     // Retried after an object reset, this may create a second share that was not returned; it is listed, and expires.
     const answer = await askTracker(env, params.id, (tracker) => tracker.share(viewer, terms));
     if (answer === null || answer.kind === "not_found") {
@@ -74,6 +79,11 @@ const create = defineRoute({
             requestId: params.id,
           }),
         };
+      }
+      case "too_long": {
+        const detail = `\`expires_in_s\` must be at most ${answer.mostS}: the request's files are private, and its plan's \`file_link_s\` ends their links.`;
+        const hint = "Send a smaller `expires_in_s`, or omit it for the longest life.";
+        return { refusal: refusal("invalid_request", detail, { hint, requestId: params.id }) };
       }
       case "not_stored": {
         const detail = answer.n === null ? "The request has no stored files." : `File ${answer.n} is not stored.`;
